@@ -1,0 +1,1 @@
+"""Real time: knows blocks and numbers; no screen, no MIDI, no torch."""

@@ -1,0 +1,1 @@
+"""Things that turn latents into sound when pulled; one process a model."""

@@ -1,0 +1,1 @@
+"""Models, presets and places on disk; reads headers, never weights."""

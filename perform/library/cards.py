@@ -1,0 +1,94 @@
+"""Model files as the player sees them: names, cards, hashes. Reads headers, never weights; no torch."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+
+import msgspec
+
+from perform.errors import WrongUse
+from perform.library import places
+
+FORMAT = "perform-rave-1"
+_HEADER_LIMIT = 1 << 24  # a header is a few kB; anything near this is no model of ours
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What a model says of itself. Latent statistics are over its corpus, in sigma, one a latent."""
+
+    name: str
+    sample_rate: int
+    ratio: int  #: samples a frame
+    latents: int
+    full_latents: int
+    delay: int  #: samples from encoder input to decoder output
+    latent_mean: list[float]
+    latent_std: list[float]
+    latent_p05: list[float]
+    latent_p95: list[float]
+    loudness_db: float  #: RMS of its decoded gesture, dBFS
+    description: str = ""
+    licence: str = ""
+    channels: int = 1
+    corpus: str = ""
+    recipe: str = ""
+    steps: int = 0
+    distance: float = 0.0
+    distance_untrained: float = 0.0
+    created: str = ""
+    parameters: int = 0
+
+
+def read_card(path: Path) -> Card:
+    """The card in a model's header; WrongUse where the file is none of ours."""
+    hint = "a model is a .safetensors file made by `perform train`; see `perform models list`"
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if not 2 <= size <= _HEADER_LIMIT:
+                raise WrongUse("not a perform model", where=str(path), hint=hint)
+            header = json.loads(file.read(size))
+    except OSError as error:
+        raise WrongUse(f"cannot be read ({error.strerror})", where=str(path), hint=hint) from error
+    except ValueError as error:
+        raise WrongUse("not a perform model", where=str(path), hint=hint) from error
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
+    if metadata.get("format") != FORMAT:
+        raise WrongUse("not a perform model", where=str(path), hint=hint)
+    try:
+        return msgspec.json.decode(metadata["card"], type=Card)
+    except (KeyError, msgspec.DecodeError) as error:
+        raise WrongUse(
+            f"its card is broken ({error})", where=str(path), hint="train or fetch it again"
+        ) from error
+
+
+def models() -> dict[str, Path]:
+    """Name -> file of every model in the player's library and among the bundled ones, by name."""
+    found: dict[str, Path] = {}
+    for folder in (places.bundled("models"), places.user("models")):  # the player's own win
+        found |= {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return dict(sorted(found.items()))
+
+
+def find_model(name: str) -> Path:
+    """A model by path or by library name; WrongUse lists the nearest names."""
+    path = Path(name).expanduser()
+    if path.suffix or path.parent != Path():
+        if path.is_file():
+            return path.resolve()
+        raise WrongUse("no such model file", where=name, hint="`perform models list` shows what there is")
+    known = models()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or list(known)[:8]
+        raise WrongUse(f"no model is called {name!r}", hint=f"there are: {', '.join(near) or 'none'}")
+    return known[name]
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,43 @@
+"""Where things are on disk: bundled files, the player's own, takes, and the running stage's."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def bundled(kind: str) -> Path:
+    """Folder of what ships with perform: "models" or "presets". In a wheel it lies inside the package."""
+    inside = _PACKAGE / "bundled" / kind
+    return inside if inside.is_dir() else _PACKAGE.parent / kind
+
+
+def user(kind: str) -> Path:
+    """Folder of the player's own "models", "controllers" or "sets"; PERFORM_HOME moves it."""
+    home = os.environ.get("PERFORM_HOME")
+    return (Path(home) if home else Path(platformdirs.user_data_dir("perform", appauthor=False))) / kind
+
+
+def takes() -> Path:
+    """Folder of takes: PERFORM_TAKES, else `perform` in the player's music folder."""
+    chosen = os.environ.get("PERFORM_TAKES")
+    return Path(chosen) if chosen else Path(platformdirs.user_music_dir()) / "perform"
+
+
+def runtime() -> Path:
+    """Folder of the running stage: its socket, its shared memory, its log; PERFORM_RUNTIME moves it.
+
+    One stage runs a folder. On Linux it lies in /dev/shm, whose pages never go to a disk.
+    """
+    chosen = os.environ.get("PERFORM_RUNTIME")
+    if chosen:
+        return Path(chosen)
+    memory = Path("/dev/shm")
+    base = memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    owner = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "player")
+    return base / f"perform-{owner}"

@@ -1,0 +1,180 @@
+"""Every address, its spec and its slot: `deck/3/z/5/bias` is the only name of that number.
+
+The table is one float64 array in shared memory, in plain units (dB, Hz, latent sigma). A knob works in
+0..1 *position*; a `Spec` converts. Screen, MIDI, TOML all name numbers by address and meet nowhere else.
+This module knows no process, no file and no sound. numpy and the standard library only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.errors import WrongUse
+
+DECKS = 8  #: decks are numbered 1..DECKS
+LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
+
+Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
+Curve = Literal["lin", "exp", "s"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Range, curve and unit of one number.
+
+    `choices` names the values 0, 1, 2... of a discrete number. `action` marks a counter that only grows:
+    whoever reads it acts when it has grown.
+    """
+
+    low: float
+    high: float
+    default: float
+    unit: str = ""
+    curve: Curve = "lin"
+    choices: tuple[str, ...] = ()
+    action: bool = False
+
+    def clamp(self, value: float) -> float:
+        """Nearest legal value; a non-finite one becomes the default."""
+        if self.action or not math.isfinite(value):
+            return value if self.action and math.isfinite(value) else self.default
+        value = min(max(value, self.low), self.high)
+        return float(round(value)) if self.choices else value
+
+    def value(self, position: float) -> float:
+        """Position 0..1 of a knob -> value in plain units."""
+        return self.clamp(bend(position, self.low, self.high, self.curve))
+
+    def position(self, value: float) -> float:
+        """Value in plain units -> position 0..1 of a knob."""
+        return unbend(self.clamp(value), self.low, self.high, self.curve)
+
+    def text(self, value: float) -> str:
+        """What a player reads: `-3.0 dB`, `hand`, `on`."""
+        if self.choices:
+            return self.choices[int(self.clamp(value))]
+        if self.unit == "dB" and value <= SILENCE_DB:
+            return "-inf dB"
+        sign = "+" if self.low < 0 else ""
+        digits = 2 if self.high - self.low < 20 else 1
+        return f"{value:{sign}.{digits}f} {self.unit}".rstrip()
+
+
+def bend(position: float, low: float, high: float, curve: Curve) -> float:
+    """Position 0..1 -> low..high (low may exceed high: an inverted range) along a curve.
+
+    `exp` needs both ends of one sign and none zero; `s` is the smoothstep 3p^2 - 2p^3.
+    """
+    p = min(max(position, 0.0), 1.0)
+    if curve == "exp":
+        return float(low * (high / low) ** p)
+    if curve == "s":
+        p = p * p * (3.0 - 2.0 * p)
+    return low + (high - low) * p
+
+
+def unbend(value: float, low: float, high: float, curve: Curve) -> float:
+    """The inverse of `bend`: value -> position 0..1."""
+    if curve == "exp":
+        return math.log(value / low) / math.log(high / low)
+    p = min(max((value - low) / (high - low), 0.0), 1.0)
+    if curve == "s":  # the root of 3p^2 - 2p^3 = y in 0..1
+        return 0.5 - math.sin(math.asin(1.0 - 2.0 * p) / 3.0)
+    return p
+
+
+SILENCE_DB = -60.0  #: a fader at or below this is silence
+SOURCES = ("hand", "loop", "walk")  #: what feeds a deck's latents
+SIDES = ("A", "-", "B")  #: sides of the crossfader
+
+_switch = Spec(0, 1, 0, choices=("off", "on"))
+_counter = Spec(0, math.inf, 0, action=True)
+
+_deck: dict[str, Spec] = {
+    "gain": Spec(SILENCE_DB, 12, 0, "dB"),
+    "pan": Spec(-1, 1, 0),
+    "mute": _switch,
+    "solo": _switch,
+    "side": Spec(0, 2, 1, choices=SIDES),
+    "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
+    "freeze": _switch,  # the source stands still
+    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, and of the walk
+    "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out
+    "seed": Spec(0, 2**31 - 1, 0),
+    "reset": _counter,  # decoder state and source back to their start
+}
+_deck |= {f"z/{i}/bias": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
+_deck |= {f"z/{i}/scale": Spec(-2, 2, 1, "x") for i in range(LATENTS)}
+
+_global: dict[str, Spec] = {
+    "xfade": Spec(0, 1, 0.5),
+    "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
+    "master/mute": _switch,
+    "master/ceiling": Spec(-24, -1, -1, "dBFS"),
+    "stage/margin": Spec(1, 100, 10, "ms", "exp"),  # how early a host renders beyond its own p99.9
+    "panic": _counter,
+    "focus": Spec(1, DECKS, 1),  # the deck that `focus/...` of a mapping means
+}
+
+SPECS: Mapping[str, Spec] = {
+    f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()
+} | _global
+ADDRESSES: tuple[str, ...] = tuple(SPECS)
+SLOTS: Mapping[str, int] = {address: i for i, address in enumerate(ADDRESSES)}
+SPEC_AT: tuple[Spec, ...] = tuple(SPECS.values())  #: spec of each slot
+
+
+def slot(address: str) -> int:
+    """Slot of an address; WrongUse names the nearest ones where there is none."""
+    try:
+        return SLOTS[address]
+    except KeyError:
+        near = difflib.get_close_matches(address, ADDRESSES, n=3)
+        raise WrongUse(
+            f"no parameter is called {address!r}",
+            hint=f"did you mean {', '.join(near)}?" if near else "see docs/parameters.md for all of them",
+        ) from None
+
+
+def slots(deck: int, suffix: str = "") -> slice:
+    """The contiguous slots of a deck, or of its `z/*/bias` ("bias") or `z/*/scale` ("scale")."""
+    if not suffix:
+        first = SLOTS[f"deck/{deck}/{next(iter(_deck))}"]
+        return slice(first, first + len(_deck))
+    first = SLOTS[f"deck/{deck}/z/0/{suffix}"]
+    return slice(first, first + LATENTS)
+
+
+def defaults() -> Table:
+    """A new table in which every number has its default."""
+    return np.array([s.default for s in SPEC_AT], dtype=np.float64)
+
+
+def put(table: Table, address: str, value: float) -> float:
+    """Store a value, clamped to its spec; returns what was stored."""
+    i = slot(address)
+    table[i] = SPEC_AT[i].clamp(value)
+    return float(table[i])
+
+
+def fire(table: Table, address: str) -> None:
+    """Trigger an action: its counter grows by one."""
+    table[slot(address)] += 1
+
+
+def changed(table: Table) -> Iterator[tuple[str, float]]:
+    """Addresses that differ from their defaults, in table order, with their values."""
+    for i in np.flatnonzero(table != defaults()):
+        yield ADDRESSES[i], float(table[i])
+
+
+def gain(db: float) -> float:
+    """Decibel -> factor; at or below SILENCE_DB it is 0."""
+    return 0.0 if db <= SILENCE_DB else float(10.0 ** (db / 20.0))

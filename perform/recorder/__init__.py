@@ -1,0 +1,1 @@
+"""Ring to disk: takes that survive a crash."""

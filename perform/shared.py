@@ -1,0 +1,237 @@
+"""The memory all processes of one stage share: the table, the meters, a ring a deck, the tape.
+
+It is one memory-mapped file with a fixed layout; nobody locks anything. Each number and each ring end has
+ONE writer. Aligned 8-byte stores are atomic, and rings publish their position after their data, so a
+reader sees whole blocks (x86 keeps stores in order; on ARM the interpreter's own work between the two
+stores outlasts any store buffer).
+This module knows no process and no sound. numpy and the standard library only.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from perform import params
+from perform.errors import PerformError
+from perform.params import DECKS, LATENTS, Table
+
+Audio = npt.NDArray[np.float32]  #: (frames, 2), full scale +-1
+Meters = npt.NDArray[np.float64]  #: (len(METER_SLOTS),)
+_T = TypeVar("_T", bound=np.generic)
+
+RING_FRAMES = 1 << 15  #: a deck's ring: 0.68 s at 48 kHz
+TAPE_FRAMES = 1 << 21  #: the recorder's ring: 43 s at 48 kHz
+
+#: states of a deck, meter `deck/N/state`
+EMPTY, LOADING, LIVE, FAILED = range(4)
+STATES = ("empty", "loading", "live", "failed")
+
+#: who pulls the decks, meter `owner`
+NOBODY, CLOCK, DEVICE = range(3)
+
+_deck_meters = [
+    "state",  # [stage] one of STATES
+    "gate",  # [stage] 1: the mixer lets it through, 0: fades it out
+    "trim",  # [stage] dB that brings the model to the common loudness
+    "frames",  # [render] frames rendered so far
+    "load",  # [render] render time over the frame's duration, 0..1 and beyond
+    "latency",  # [render] seconds from a knob to the device's block
+    "seen/panic",  # [render] panics acted upon
+    "resets",  # [render] times its decoder was reset for a non-finite output
+    "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
+    "peak/r",
+    "late",  # [audio] blocks in which the deck had nothing to say in time
+    "bad",  # [audio] blocks with a non-finite sample
+    *(f"z/{i}" for i in range(LATENTS)),  # [render] resulting latents, sigma
+]
+_meters = [
+    "rate",  # [stage] frames a second
+    "owner",  # [stage] NOBODY, CLOCK, DEVICE
+    "block",  # [audio] frames a block
+    "frames",  # [audio] frames since the stage began
+    "time",  # [audio] monotonic seconds at which the last block began
+    "beat/clock",  # [audio] blocks of the clock mixer
+    "beat/device",  # [audio] callbacks of the device mixer
+    "load",  # [audio] worst block time over its period, falling
+    "xruns",  # [audio] underflows the device reported
+    "missed",  # [audio] frames nobody mixed, silence on the tape
+    "peak/l",  # [audio] master peak, falling 20 dB/s
+    "peak/r",
+    "reduction",  # [audio] dB the limiter takes away, falling
+    "realtime",  # [audio] 1 where the system granted real-time priority
+    "take/on",  # [recorder] 1 while it records
+    "take/frames",  # [recorder] frames of the take that are safe on disk
+    "take/missed",  # [recorder] frames the tape lost before they were read
+    "take/left",  # [recorder] seconds of disk left
+    "control/slot",  # [control] slot that was touched last
+    "control/count",  # [control] messages that moved a parameter
+    "control/unmapped",  # [control] messages nothing is mapped to
+]
+METER_SLOTS: Mapping[str, int] = {
+    name: i
+    for i, name in enumerate(_meters + [f"deck/{d}/{m}" for d in range(1, DECKS + 1) for m in _deck_meters])
+}
+
+_LAYOUT = "|".join([*params.ADDRESSES, *METER_SLOTS, str(RING_FRAMES), str(TAPE_FRAMES)])
+_MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
+
+
+class Ring:
+    """Frames from one writer to one reader, (capacity, 2) float32; nobody waits, nobody locks.
+
+    `ends` holds the frames ever written and ever read.
+    """
+
+    def __init__(self, ends: npt.NDArray[np.int64], data: Audio) -> None:
+        self._ends, self._data = ends, data
+        self.capacity = len(data)
+
+    @property
+    def fill(self) -> int:
+        """Frames written and not yet read."""
+        return max(0, int(self._ends[0]) - int(self._ends[1]))
+
+    def write(self, audio: Audio) -> int:
+        """[render] Append what fits of (n, 2); returns the frames taken."""
+        n = min(len(audio), self.capacity - self.fill)
+        at = int(self._ends[0]) % self.capacity
+        first = min(n, self.capacity - at)
+        self._data[at : at + first] = audio[:first]
+        self._data[: n - first] = audio[first:n]
+        self._ends[0] += n
+        return n
+
+    def read(self, out: Audio) -> int:
+        """[audio] Fill the head of `out` (n, 2) with what is there; returns the frames given."""
+        n = min(len(out), self.fill)
+        at = int(self._ends[1]) % self.capacity
+        first = min(n, self.capacity - at)
+        out[:first] = self._data[at : at + first]
+        out[first:n] = self._data[: n - first]
+        self._ends[1] += n
+        return n
+
+
+class Tape:
+    """The last `capacity` frames the mixer made. It never waits; readers keep their own position."""
+
+    def __init__(self, end: npt.NDArray[np.int64], data: Audio) -> None:
+        self._end, self._data = end, data
+        self.capacity = len(data)
+
+    @property
+    def written(self) -> int:
+        """Frames ever written: the position at which the next one goes."""
+        return int(self._end[0])
+
+    def write(self, audio: Audio) -> None:
+        """[audio] Append (n, 2), n <= capacity."""
+        at, n = self.written % self.capacity, len(audio)
+        first = min(n, self.capacity - at)
+        self._data[at : at + first] = audio[:first]
+        self._data[: n - first] = audio[first:]
+        self._end[0] += n
+
+    def read(self, position: int, limit: int) -> tuple[Audio, int]:
+        """[disk] Up to `limit` frames from `position` on -> (a copy, frames lost before it).
+
+        Frames are lost where the writer has lapped the reader; the copy then starts that much later.
+        """
+        lost = max(0, self.written - self.capacity - position)
+        n = min(limit, self.written - position - lost)
+        at = (position + lost) % self.capacity
+        audio = np.concatenate([self._data[at : at + n], self._data[: max(0, at + n - self.capacity)]])
+        torn = max(0, self.written - self.capacity - position - lost)  # overwritten while we copied
+        torn = min(torn, len(audio))
+        return audio[torn:], lost + torn
+
+
+class Arena:
+    """The mapped file. The stage makes it; every other process opens it.
+
+    table  : (len(ADDRESSES),) float64, the numbers in plain units
+    meters : (len(METER_SLOTS),) float64, what comes back
+    rings  : deck number -> Ring
+    tape   : what the mixer made, for the recorder
+    """
+
+    def __init__(self, memory: mmap.mmap, path: Path) -> None:
+        self.path = path
+        self._memory = memory
+        self._at = 64
+        self.table: Table = self._take(np.float64, len(params.ADDRESSES))
+        self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
+        self.rings: dict[int, Ring] = {
+            d: Ring(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2))
+            for d in range(1, DECKS + 1)
+        }
+        self.tape = Tape(self._take(np.int64, 1), self._take(np.float32, TAPE_FRAMES, 2))
+
+    def _take(self, dtype: type[_T], *shape: int) -> npt.NDArray[_T]:
+        array: npt.NDArray[_T] = np.ndarray(shape, dtype, self._memory, self._at)
+        self._at += -(-array.nbytes // 64) * 64  # each starts on a cache line of its own
+        return array
+
+    def meter(self, name: str) -> float:
+        """One meter by name."""
+        return float(self.meters[METER_SLOTS[name]])
+
+    def show(self, name: str, value: float) -> None:
+        """Set one meter; each has one writer, named beside it above."""
+        self.meters[METER_SLOTS[name]] = value
+
+    def deck_meters(self, deck: int) -> Meters:
+        """A live view of one deck's meters, in the order of `DECK_METER`."""
+        first = METER_SLOTS[f"deck/{deck}/{_deck_meters[0]}"]
+        return self.meters[first : first + len(_deck_meters)]
+
+    @classmethod
+    def create(cls, path: Path) -> Arena:
+        """[stage] A new arena: defaults in the table, zeros elsewhere."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
+            file.truncate(_SIZE)
+            memory = mmap.mmap(file.fileno(), _SIZE)
+        arena = cls(memory, path)
+        arena.table[:] = params.defaults()
+        memory[:8] = _MAGIC.to_bytes(8, "little")  # last: an arena with a magic is whole
+        return arena
+
+    @classmethod
+    def open(cls, path: Path) -> Arena:
+        """Map a running stage's arena; PerformError where it is not one of this version."""
+        try:
+            with path.open("r+b") as file:
+                memory = mmap.mmap(file.fileno(), 0)
+        except (OSError, ValueError) as error:
+            raise PerformError(
+                "the stage's shared memory cannot be opened", where=str(path), hint=str(error)
+            ) from error
+        if len(memory) != _SIZE or int.from_bytes(memory[:8], "little") != _MAGIC:
+            raise PerformError(
+                "the running stage is of another version",
+                where=str(path),
+                hint="end it with `perform stop`, then start again",
+            )
+        return cls(memory, path)
+
+
+DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(_deck_meters)}  #: index in `deck_meters`
+
+
+def _size() -> int:
+    sizes = [8 * len(params.ADDRESSES), 8 * len(METER_SLOTS)]
+    sizes += [16, 8 * RING_FRAMES] * DECKS + [8, 8 * TAPE_FRAMES]
+    return 64 + sum(-(-n // 64) * 64 for n in sizes)
+
+
+_SIZE = _size()

@@ -1,0 +1,1 @@
+"""In charge: songs, supervision, the handle that screens and verbs hold. No torch."""

@@ -1,0 +1,83 @@
+"""The handle that screens and verbs hold on a running stage: its shared memory, and a line for commands."""
+
+from __future__ import annotations
+
+import threading
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client as connect
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import msgspec
+
+from perform.errors import PerformError
+from perform.shared import Arena
+from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
+
+STAGE_FILE = "stage.json"
+
+
+class Door(msgspec.Struct, frozen=True):
+    """How to reach a stage; written by it into STAGE_FILE of its runtime folder."""
+
+    pid: int
+    address: str
+    key: str
+    arena: str
+
+
+class StageGone(PerformError):
+    """The stage does not answer any more."""
+
+
+class Client:
+    """One connection to a running stage. `arena` is there to read and write at any time, without it.
+
+    [ui] Commands may be sent from any thread; they wait for one another and for the answer.
+    """
+
+    def __init__(self, runtime: Path) -> None:
+        door = read_door(runtime)
+        if door is None:
+            raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
+        try:
+            self._line: Connection = connect(door.address, authkey=door.key.encode())
+        except (OSError, EOFError, AuthenticationError) as error:
+            raise StageGone(
+                "the stage does not answer", where=f"process {door.pid}", hint="start again with `perform`"
+            ) from error
+        self.pid = door.pid
+        self.arena = Arena.open(Path(door.arena))
+        self._one = threading.Lock()
+
+    def ask(self, command: AnyCommand) -> Answer:
+        """Send a command and wait for its answer; PerformError carries the stage's own refusal."""
+        try:
+            with self._one:
+                self._line.send_bytes(msgspec.json.encode(command))
+                answer = msgspec.json.decode(self._line.recv_bytes(), type=Answer)
+        except (OSError, EOFError) as error:
+            raise StageGone("the stage has ended", where=f"process {self.pid}") from error
+        if answer.error:
+            refusal = PerformError(answer.error)
+            refusal.exit_code = answer.exit_code
+            raise refusal
+        return answer
+
+    def status(self) -> Status:
+        """All that is words about the stage; costs a round trip (well under 1 ms)."""
+        status = self.ask(GetStatus()).status
+        assert status is not None
+        return status
+
+    def close(self) -> None:
+        """Hang up; the stage plays on."""
+        self._line.close()
+
+
+def read_door(runtime: Path) -> Door | None:
+    """The door of the stage of a runtime folder, or None where there is none."""
+    try:
+        return msgspec.json.decode((runtime / STAGE_FILE).read_bytes(), type=Door)
+    except (OSError, msgspec.DecodeError):
+        return None

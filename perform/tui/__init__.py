@@ -1,0 +1,1 @@
+"""The screen (Textual): draws the meters, writes the parameter table."""
