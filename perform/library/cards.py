@@ -13,6 +13,8 @@ from perform.errors import WrongUse
 from perform.library import places
 
 FORMAT = "perform-rave-1"
+LOUDNESS_DB = -23.0  #: every model is trimmed to this RMS, dBFS
+TRIM_LIMIT_DB = 18.0  #: but by no more than this, either way
 _HEADER_LIMIT = 1 << 24  # a header is a few kB; anything near this is no model of ours
 
 
@@ -64,6 +66,11 @@ def read_card(path: Path) -> Card:
         raise WrongUse(
             f"its card is broken ({error})", where=str(path), hint="train or fetch it again"
         ) from error
+
+
+def trim_db(card: Card) -> float:
+    """Gain that brings a model to the common loudness, dB."""
+    return min(max(LOUDNESS_DB - card.loudness_db, -TRIM_LIMIT_DB), TRIM_LIMIT_DB)
 
 
 def models() -> dict[str, Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client as connect
@@ -73,6 +75,30 @@ class Client:
     def close(self) -> None:
         """Hang up; the stage plays on."""
         self._line.close()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of that id exists."""
+    if sys.platform == "win32":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def running(runtime: Path) -> bool:
+    """Whether a stage of this runtime folder is there to answer."""
+    door = read_door(runtime)
+    return door is not None and alive(door.pid)
 
 
 def read_door(runtime: Path) -> Door | None:

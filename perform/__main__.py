@@ -1,0 +1,6 @@
+"""`python -m perform` is `perform`."""
+
+from perform.cli import main
+
+if __name__ == "__main__":
+    main()

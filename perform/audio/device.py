@@ -1,0 +1,139 @@
+"""Audio devices through PortAudio: what there is, which one will be used and why, and opening it.
+
+PortAudio is imported when it is first needed: without the library everything else works, on a silent clock.
+It must be used only in a process that may be thrown away: it hangs for ever when its server has died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from perform.errors import PerformError, WrongUse
+
+DEFAULT_RATE = 48000
+DEFAULT_BLOCK = 256
+NULL = "null"  #: the name that asks for no device at all
+
+
+class NoDevice(PerformError):
+    """There is nothing to play through now; there may be later."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One output device, as PortAudio sees it."""
+
+    index: int
+    name: str
+    api: str
+    outputs: int
+    rate: float
+
+    def __str__(self) -> str:
+        return f"{self.api}: {self.name}"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """ALSA and JACK talk on descriptor 2 whenever they are asked something; not here."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def portaudio() -> ModuleType:
+    """The sounddevice module, freshly initialised; NoDevice where the PortAudio library is missing."""
+    os.environ.setdefault("JACK_NO_START_SERVER", "1")  # asking must not start a server
+    try:
+        with _quiet():
+            import sounddevice
+
+            sounddevice._terminate()  # PortAudio sees new devices only after a new start
+            sounddevice._initialize()
+    except OSError as error:
+        hint = "install it (Debian: apt install libportaudio2)"
+        raise NoDevice("the PortAudio library is missing", hint=hint) from error
+    except Exception as error:
+        raise NoDevice(f"PortAudio does not start ({error})") from error
+    assert isinstance(sounddevice, ModuleType)
+    return sounddevice
+
+
+def devices(sd: ModuleType) -> list[Device]:
+    """All output devices."""
+    with _quiet():
+        apis = [api["name"] for api in sd.query_hostapis()]
+        return [
+            Device(i, d["name"], apis[d["hostapi"]], d["max_output_channels"], d["default_samplerate"])
+            for i, d in enumerate(sd.query_devices())
+            if d["max_output_channels"] > 0
+        ]
+
+
+def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
+    """The device to play through, and why it is that one.
+
+    wanted : an index, or a part of "api: name"; None: a JACK server that runs, else the system's default.
+    """
+    there = devices(sd)
+    if wanted is not None:
+        match = [d for d in there if str(d.index) == wanted or wanted.lower() in str(d).lower()]
+        if match:
+            return match[0], f"asked for by {wanted!r}"
+        raise NoDevice(
+            f"no audio device matches {wanted!r}", hint=f"there are: {'; '.join(map(str, there)) or 'none'}"
+        )
+    with _quiet():
+        apis = sd.query_hostapis()
+        jack = [a["default_output_device"] for a in apis if a["name"].startswith("JACK")]
+        default = sd.default.device[1]
+    for index, why in [(i, "a JACK server is running") for i in jack] + [
+        (default, "the system's default output")
+    ]:
+        for device in there:
+            if device.index == index:
+                return device, why
+    raise NoDevice("no audio device", hint="see `perform devices`")
+
+
+def open_stream(
+    sd: ModuleType, device: Device, rate: float, block: int, callback: Callable[[Any, int, Any, Any], None]
+) -> Any:
+    """A started stereo float32 output stream that calls `callback(out, frames, time, status)`. [audio]"""
+    try:
+        with _quiet():
+            stream = sd.OutputStream(
+                device=device.index,
+                samplerate=rate,
+                blocksize=block,
+                channels=2,
+                dtype="float32",
+                latency="low",
+                callback=callback,
+            )
+            stream.start()
+    except sd.PortAudioError as error:
+        raise NoDevice(
+            f"cannot be opened at {rate:.0f} Hz, {block} frames ({error.args[0]})",
+            where=str(device),
+            hint=f"it prefers {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device",
+        ) from error
+    return stream
+
+
+def check_numbers(rate: int | None, block: int | None) -> None:
+    """WrongUse where a rate or a block size can serve nobody."""
+    if rate is not None and not 8000 <= rate <= 192000:
+        raise WrongUse(f"a rate of {rate} Hz", hint="it must lie in 8000..192000")
+    if block is not None and not 16 <= block <= 8192:
+        raise WrongUse(f"a block of {block} frames", hint="it must lie in 16..8192")

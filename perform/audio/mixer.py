@@ -1,0 +1,226 @@
+"""The block function: pull the decks, fade, blend, guard, meter, tape. It reads as the signal path.
+
+It knows rings and numbers; not who fills them, not which clock calls it. Live and offline use the same one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+from perform import params
+from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
+from perform.params import DECKS, SLOTS
+from perform.shared import DECK_METER, LIVE, METER_SLOTS, Arena, Audio, Ring
+
+RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry
+TAIL_S = 0.005  #: a deck that has nothing to say fades from its last sample
+HUSH_S = 0.020  #: full scale to silence on panic
+HUSHED_S = 0.3  #: silence after a panic, while the decoders start afresh
+WAIT_S = 2.0  #: longest wait for a deck where there is all the time there is
+OVERLOAD = 4.0  #: a deck is clipped here (+12 dBFS), long before arithmetic suffers
+
+_METERS_PER_S = 10.0 ** (-20.0 / 20.0)  # peaks fall 20 dB in a second
+
+
+class Strip:
+    """One deck's way into the mix: its ring, its entry and exit, its fader."""
+
+    def __init__(self, deck: int, arena: Arena, rate: float) -> None:
+        self.ring: Ring = arena.rings[deck]
+        self.meters = arena.deck_meters(deck)
+        self.target = np.zeros(2)  # gain left, right where the fader is going
+        self._gain = np.zeros(2)
+        self._presence = 0.0  # 0 absent .. 1 heard; entries ramp it
+        self._last = np.zeros(2)  # the sample heard last
+        self._gone = 0  # frames since the deck fell silent
+        self._entry = 1.0 / (RAMP_S * rate)
+        self._tail: npt.NDArray[np.float64] = np.cos(np.linspace(0, np.pi / 2, round(TAIL_S * rate))) ** 2
+        self._block = np.zeros((MAX_BLOCK, 2), np.float32)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing there and nothing fading: the block function may pass it by."""
+        return (
+            not self._presence
+            and self._gone >= len(self._tail)
+            and self.ring.fill == 0
+            and self.meters[DECK_METER["state"]] != LIVE
+        )
+
+    def pull(self, n: int) -> Signal:
+        """[audio] The deck's next n frames, whatever its host does: (n, 2)."""
+        x = self._block[:n]
+        if self.ring.fill >= n:
+            self.ring.read(x)
+            if np.isfinite(x).all():
+                return self._present(np.clip(x, -OVERLOAD, OVERLOAD).astype(np.float64))
+            self.meters[DECK_METER["bad"]] += 1
+            return self._absent(np.zeros((0, 2)), n)
+        if self.meters[DECK_METER["state"]] == LIVE:
+            self.meters[DECK_METER["late"]] += 1
+        if not self._presence:
+            return self._absent(np.zeros((0, 2)), n)
+        rest = self.ring.read(x)
+        heard = np.nan_to_num(x[:rest], nan=0.0, posinf=0.0, neginf=0.0)
+        return self._absent(self._present(np.clip(heard, -OVERLOAD, OVERLOAD).astype(np.float64)), n)
+
+    def _present(self, x: Signal) -> Signal:
+        """Sound, entering over RAMP_S where it was away."""
+        if self._presence < 1.0 and len(x):
+            ramp = np.minimum(self._presence + self._entry * np.arange(1, len(x) + 1), 1.0)
+            x = x * ramp[:, None]
+            self._presence = float(ramp[-1])
+        if len(x):
+            self._last, self._gone = x[-1].copy(), 0
+        return x
+
+    def _absent(self, head: Signal, n: int) -> Signal:
+        """`head`, then the last sample fading over TAIL_S, then silence: (n, 2)."""
+        x = np.zeros((n, 2))
+        x[: len(head)] = head
+        tail = self._tail[self._gone : self._gone + n - len(head)]
+        x[len(head) : len(head) + len(tail)] = tail[:, None] * self._last
+        self._gone += n - len(head)
+        self._presence = 0.0
+        return x
+
+    def fade(self, x: Signal, step: Signal) -> Signal:
+        """The fader: gain runs toward its target, full scale in RAMP_S at most."""
+        if np.array_equal(self._gain, self.target):
+            return x * self._gain
+        gain = _ramp(self._gain, self.target, step)
+        self._gain = gain[-1].copy()
+        return x * gain
+
+
+class Mixer:
+    """Decks in, master out.
+
+    rate    : frames a second
+    patient : wait for every deck instead of fading a late one (offline, or a server that runs ahead of time)
+    opening : gain it starts at, and how long it takes to reach 1 from there: (factor, seconds)
+    """
+
+    def __init__(
+        self, arena: Arena, rate: float, *, patient: bool = False, opening: tuple[float, float] = (0.0, 0.02)
+    ) -> None:
+        self._arena, self._rate, self._patient = arena, rate, patient
+        self._strips = {d: Strip(d, arena, rate) for d in range(1, DECKS + 1)}
+        self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
+        self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
+        self._heard = np.zeros(0)  # table and stage meters the gains below were made of
+        self._master = np.zeros(1)
+        self._master_target = np.zeros(1)
+        self._ceiling = 0.0
+        self._open, rise_s = opening  # start and panic: one gain that falls at once and rises slowly
+        self._rise = 1.0 / (rise_s * rate)
+        self._panics = arena.table[SLOTS["panic"]]
+        self._hush = 0  # frames of silence still due to a panic
+        self._stage_meters = [
+            METER_SLOTS[f"deck/{d}/{m}"] for d in range(1, DECKS + 1) for m in ("gate", "trim")
+        ]
+
+    def fill(self, out: Audio) -> None:
+        """[audio] Mix len(out) frames into `out` (n, 2), onto the tape and into the meters."""
+        for at in range(0, len(out), MAX_BLOCK):
+            part = out[at : at + MAX_BLOCK]
+            self._hear()
+            if self._patient:
+                self._wait(len(part))
+            part[:] = self._mix(len(part))
+            self._arena.tape.write(part)
+            self._meter(part)
+
+    def _hear(self) -> None:
+        """Read the table once a block; work out gains only where something has changed."""
+        table, meters = self._arena.table, self._arena.meters
+        now = np.concatenate([table, meters[self._stage_meters]])
+        if np.array_equal(now, self._heard):
+            return
+        self._heard = now
+        soloed = any(now[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
+        angle = now[SLOTS["xfade"]] * math.pi / 2
+        sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is always heard
+        for d, strip in self._strips.items():
+            at = params.slots(d)
+            spec = dict(zip(_DECK_KEYS, now[at], strict=True))
+            gate, trim = strip.meters[DECK_METER["gate"]], strip.meters[DECK_METER["trim"]]
+            level = params.gain(spec["gain"]) * 10.0 ** (trim / 20.0) * gate * sides[int(spec["side"])]
+            level *= not spec["mute"] and (not soloed or spec["solo"])
+            pan = (
+                spec["pan"] * math.pi / 2
+            )  # balance: the middle is untouched, an end silences the other side
+            strip.target = np.array([level * math.cos(max(pan, 0.0)), level * math.cos(max(-pan, 0.0))])
+        self._master_target = np.array(
+            [params.gain(now[SLOTS["master/gain"]]) * (not now[SLOTS["master/mute"]])]
+        )
+        self._ceiling = params.gain(now[SLOTS["master/ceiling"]])
+        if now[SLOTS["panic"]] != self._panics:
+            self._panics, self._hush = now[SLOTS["panic"]], round(HUSHED_S * self._rate)
+            self._rise = 1.0 / self._rate  # and back over a second
+
+    def _wait(self, n: int) -> None:
+        """Until every live deck has n frames, or WAIT_S have gone by."""
+        deadline = time.monotonic() + WAIT_S
+        for strip in self._strips.values():
+            while (
+                strip.meters[DECK_METER["state"]] == LIVE
+                and strip.ring.fill < n
+                and time.monotonic() < deadline
+            ):
+                time.sleep(0.0001)
+
+    def _mix(self, n: int) -> Audio:
+        mix: Signal = np.zeros((n, 2))
+        for strip in self._strips.values():
+            if strip.idle:
+                continue
+            voice = strip.fade(strip.pull(n), self._step[:n])
+            mix += voice
+            self._peaks(strip.meters[DECK_METER["peak/l"] : DECK_METER["peak/r"] + 1], voice)
+        mix = self._dc(mix)
+        master = _ramp(self._master, self._master_target, self._step[:n])
+        self._master = master[-1].copy()
+        mix = self._limiter(mix * master * self._opening(n), self._ceiling)
+        return cap(mix, self._ceiling)
+
+    def _opening(self, n: int) -> Signal | float:
+        """The gain of a start (a slow rise) and of a panic (down in HUSH_S, silence, a slow rise)."""
+        hushed = self._hush > 0
+        self._hush = max(0, self._hush - n)
+        if not hushed and self._open == 1.0:
+            return 1.0
+        step = -1.0 / (HUSH_S * self._rate) if hushed else self._rise
+        gain: Signal = np.clip(self._open + step * np.arange(1, n + 1), 0.0, 1.0)[:, None]
+        self._open = float(gain[-1, 0])
+        return gain
+
+    def _peaks(self, meters: npt.NDArray[np.float64], x: npt.NDArray[np.floating]) -> None:
+        meters[:] = np.maximum(np.max(np.abs(x), axis=0), meters * _METERS_PER_S ** (len(x) / self._rate))
+
+    def _meter(self, part: Audio) -> None:
+        meters = self._arena.meters
+        self._peaks(meters[METER_SLOTS["peak/l"] : METER_SLOTS["peak/r"] + 1], part)
+        reduction = -20.0 * math.log10(1.0 - min(self._limiter.reduction, 0.999))
+        fallen = meters[METER_SLOTS["reduction"]] - 20.0 * len(part) / self._rate
+        meters[METER_SLOTS["reduction"]] = max(reduction, fallen, 0.0)
+        meters[METER_SLOTS["frames"]] += len(part)
+
+    @property
+    def delay(self) -> int:
+        """Frames from a deck's ring to the output."""
+        return self._limiter.delay
+
+
+_DECK_KEYS = [a.removeprefix("deck/1/") for a in params.ADDRESSES[params.slots(1)]]
+
+
+def _ramp(start: npt.NDArray[np.float64], target: npt.NDArray[np.float64], step: Signal) -> Signal:
+    """From start (c,) toward target (c,) at most `step` (n, 1) away from start: (n, c)."""
+    # louder than full scale leaves as fast as full scale does
+    steps = step * np.maximum(1.0, np.maximum(start, target))
+    return start + np.clip(target - start, -steps, steps)

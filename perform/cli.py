@@ -1,0 +1,331 @@
+"""The verbs. Data goes to stdout, narration to stderr; exit 0 done, 1 failed, 2 wrong use.
+
+This alone wires the rooms together, and imports what a verb needs when it needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from perform import __version__
+from perform.errors import PerformError, WrongUse
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Verbs(click.Group):
+    """`perform SET` is `perform open SET`; a PerformError is one line and its exit code."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The first word that is no option is a verb, or else a set."""
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version")):
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; say what went wrong in one line."""
+        try:
+            return super().invoke(ctx)
+        except PerformError as error:
+            click.echo(f"perform: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _sound_options(verb: _F) -> _F:
+    """How a stage finds its devices; the same for every verb that starts one."""
+    for option in (
+        click.option("--device", metavar="D", help="Audio device: part of its name, its number, or null."),
+        click.option("--rate", type=int, metavar="HZ", help="Sample rate; the device's own if left out."),
+        click.option("--block", type=int, metavar="N", help="Frames a block; 256 if left out."),
+        click.option(
+            "--mapping", metavar="NAME", default="", help="Controller mapping, instead of the set's."
+        ),
+        click.option(
+            "--midi", "ports", metavar="PORT", multiple=True, help="Part of a MIDI port's name; all."
+        ),
+        click.option("--record", is_flag=True, help="Record from the first moment."),
+        click.option(
+            "--patient",
+            is_flag=True,
+            help="Wait for every deck: for an audio server that runs ahead of time (JACK's freewheel).",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="perform")
+def main() -> None:
+    """Play RAVE models live.
+
+    `perform` opens the instrument with the bundled set; `perform SET` opens another, by name or path.
+    """
+
+
+@main.command("open", hidden=True)
+@click.argument("set_name", metavar="[SET]", default="")
+@_sound_options
+def open_(set_name: str, **sound: Any) -> None:
+    """Open the instrument."""
+    _open(set_name, sound)
+
+
+@main.command()
+@click.argument("set_name", metavar="SET", default="demo")
+@click.option("--headless", is_flag=True, help="No screen: play in this terminal until ctrl-c.")
+@click.option("--seconds", type=click.FloatRange(0.1), metavar="N", help="End after N seconds (headless).")
+@_sound_options
+def play(set_name: str, headless: bool, seconds: float | None, **sound: Any) -> None:
+    """Play a set; with --headless, print the take's path at the end."""
+    if not headless:
+        if seconds is not None:
+            raise WrongUse("--seconds goes with --headless")
+        _open(set_name, sound)
+        return
+    from perform.library import places
+    from perform.stage.supervisor import Stage
+
+    take = Stage(_options(set_name, sound, seconds), places.runtime(), _say).run()
+    if sound["record"]:
+        if not take:
+            raise PerformError("nothing was recorded", hint="the lines above say why")
+        click.echo(take)
+
+
+@main.command()
+def attach() -> None:
+    """Come back to a running stage."""
+    from perform.library import places
+    from perform.stage.client import Client
+
+    _screen(Client(places.runtime()))
+
+
+@main.command()
+def stop() -> None:
+    """End a running stage: close its take, fade out."""
+    from perform.library import places
+    from perform.stage.client import Client
+    from perform.stage.start import end
+
+    last = end(Client(places.runtime()))
+    _say("the stage has ended")
+    if last:
+        click.echo(last)
+
+
+@main.command()
+@click.argument("set_name", metavar="SET")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The WAV to write.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Its length.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another chance for every deck.")
+@click.option("--rate", type=int, default=48000, show_default=True, help="Sample rate.")
+def render(set_name: str, out: Path, seconds: float, seed: int | None, rate: int) -> None:
+    """Render a set to a WAV, offline: the same engine, the same bits every time."""
+    import time
+
+    from perform.audio.device import check_numbers
+    from perform.render import render as offline
+
+    check_numbers(rate, None)
+    began = time.monotonic()
+    with _progress(f"rendering {set_name}", seconds, "s") as on_progress:
+        offline(set_name, out, seconds, seed=seed, rate=rate, on_progress=on_progress)
+    took = time.monotonic() - began
+    _say(f"{seconds:g} s in {took:.1f} s ({seconds / took:.1f} times real time)")
+    click.echo(out)
+
+
+@main.command()
+@click.option("--device", metavar="D", help="Ask what this choice would give.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def devices(device: str | None, as_json: bool) -> None:
+    """Audio and MIDI: what there is, what will be used and why."""
+    from dataclasses import asdict
+
+    from perform.audio import device as audio
+    from perform.control.ports import look
+
+    found, chosen, why, error = [], None, "", ""
+    try:
+        portaudio = audio.portaudio()
+        found = audio.devices(portaudio)
+        chosen, why = audio.choose(portaudio, device)
+    except audio.NoDevice as nothing:
+        error = str(nothing)
+    ports, midi_error = look()
+    if as_json:
+        report = {
+            "audio": [asdict(d) for d in found],
+            "use": asdict(chosen) if chosen else None,
+            "why": why or error,
+            "midi": ports,
+            "midi_error": midi_error,
+        }
+        click.echo(json.dumps(report, indent=2))
+        return
+    for d in found:
+        mark = "*" if d == chosen else " "
+        click.echo(f"{mark} {d.index:3} {d}  ({d.outputs} outputs, {d.rate:.0f} Hz)")
+    _say(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+    for port in ports:
+        click.echo(f"  MIDI {port}")
+    if not ports:
+        _say(midi_error or "no MIDI controller is connected")
+
+
+@main.group()
+def models() -> None:
+    """The models at hand."""
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def models_list(as_json: bool) -> None:
+    """Every model of the library and among the bundled ones."""
+    from perform.library import cards
+
+    rows = []
+    for name, path in cards.models().items():
+        try:
+            card = cards.read_card(path)
+        except WrongUse as error:
+            _say(f"{name}: {error}")
+            continue
+        rows.append(
+            {
+                "name": name,
+                "latents": card.latents,
+                "ratio": card.ratio,
+                "sample_rate": card.sample_rate,
+                "delay_ms": round(1000 * card.delay / card.sample_rate, 1),
+                "licence": card.licence,
+                "description": card.description,
+                "path": str(path),
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['name']:<16} {row['latents']:>3} latents  ratio {row['ratio']:>4}  {row['sample_rate']} Hz"
+            f"  {row['licence']:<10} {row['description']}"
+        )
+
+
+@main.command()
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .safetensors to write."
+)
+@click.option("--name", help="The model's name; the file's if left out.")
+@click.option("--description", default="", help="One line for its card.")
+@click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
+@click.option("--recipe", default="", help="Where its recipe is written down, for its card.")
+@click.option("--config", "config_name", default="live", show_default=True, help="live, v2 or v2_small.")
+@click.option("--steps", type=click.IntRange(1), default=10000, show_default=True, help="Training steps.")
+@click.option("--latents", type=click.IntRange(1), help="Latents to keep; enough for 95 % if left out.")
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, crops and chance.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+def train(corpus: Path, out: Path, name: str | None, config_name: str, **options: Any) -> None:
+    """Train a RAVE on a folder of sound files; ctrl-c saves, --resume goes on."""
+    from perform.rave.config import preset
+    from perform.rave.train import Progress, TrainOptions
+    from perform.rave.train import train as learn
+
+    plan = TrainOptions(
+        corpus=corpus, output=out, name=name or out.stem, config=preset(config_name), **options
+    )
+    with _progress(f"training {plan.name}", plan.steps, "steps") as on_progress:
+
+        def show(progress: Progress) -> None:
+            on_progress(progress.step, f"loss {progress.loss:.2f}  held-out distance {progress.distance:.2f}")
+
+        model = learn(plan, show, lambda path, why: _say(f"skipped {path}: {why}"))
+    card = model.card
+    _say(f"held-out distance {card['distance']:.2f} (untrained {card['distance_untrained']:.2f})")
+    click.echo(out)
+
+
+def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
+    from perform.audio.device import check_numbers
+    from perform.stage.supervisor import Options
+
+    check_numbers(sound["rate"], sound["block"])
+    return Options(set=set_name, seconds=seconds, **sound)
+
+
+def _open(set_name: str, sound: dict[str, Any]) -> None:
+    """Start a stage if none runs, and show it."""
+    from perform import session
+    from perform.library import places
+    from perform.stage.client import running
+    from perform.stage.start import start
+
+    runtime = places.runtime()
+    if running(runtime):
+        if set_name:
+            hint = "`perform attach` goes there, `perform stop` ends it"
+            raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
+        attach.callback()  # type: ignore[misc]
+        return
+    session.load_set(set_name or "demo")  # what is wrong with it is said here, not in a log
+    _screen(start(_options(set_name or "demo", sound), runtime))
+
+
+def _screen(client: Any) -> None:
+    """Show a stage until the player leaves it, or stops it."""
+    from perform.library import places
+    from perform.stage.start import end
+    from perform.tui.app import run
+
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise WrongUse("the screen needs a terminal", hint="`perform play SET --headless` plays without one")
+    chosen = run(client, log=places.runtime() / "screen.log")
+    if chosen == "stop":
+        last = end(client)
+        if last:
+            click.echo(last)
+    else:
+        _say("the stage plays on: `perform attach` comes back, `perform stop` ends it")
+
+
+class _progress:  # noqa: N801  a context manager, used as a function
+    """A progress bar on stderr; calls of it with (done, words) move it."""
+
+    def __init__(self, title: str, total: float, unit: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[words]}"),
+            console=Console(stderr=True),
+            transient=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task(title, total=total, words="")
+
+    def __enter__(self) -> Callable[..., None]:
+        self._bar.start()
+        return lambda done, words="": self._bar.update(self._task, completed=done, words=words)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

@@ -1,0 +1,74 @@
+"""What feeds a deck's latents, a vector a frame: the hand alone, the model's gesture, a random walk."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.library.cards import Card
+
+Latents = npt.NDArray[np.float64]  #: (latents,), sigma
+
+
+class Source(Protocol):
+    """[render] One vector a frame; the same seed and speeds give the same vectors."""
+
+    def next(self, speed: float) -> Latents:
+        """The next frame's latents; `speed` 1 is the source's own pace, 0 stands still."""
+        ...
+
+
+class Hand:
+    """Nothing of its own: the biases alone play."""
+
+    def __init__(self, latents: int) -> None:
+        self._still = np.zeros(latents)
+
+    def next(self, speed: float) -> Latents:
+        """Zeros."""
+        return self._still
+
+
+class Loop:
+    """A recorded gesture (frames, latents), round and round, linear between its frames."""
+
+    def __init__(self, gesture: npt.NDArray[np.float32]) -> None:
+        self._gesture = gesture.astype(np.float64)
+        self._at = 0.0
+
+    def next(self, speed: float) -> Latents:
+        """The gesture at the present position, which moves on by `speed` frames."""
+        frames = len(self._gesture)
+        first = int(self._at)
+        part = self._at - first
+        z: Latents = (1 - part) * self._gesture[first] + part * self._gesture[(first + 1) % frames]
+        self._at = (self._at + speed) % frames
+        return z
+
+
+class Walk:
+    """A smooth random walk inside the corpus's own distribution.
+
+    White noise through two one-pole low-passes of `pace_s` each, brought back to unit variance (a
+    second-order Ornstein-Uhlenbeck process), then scaled to each latent's mean and deviation.
+    """
+
+    def __init__(self, card: Card, seed: int, pace_s: float = 0.3) -> None:
+        self._mean, self._std = np.array(card.latent_mean), np.array(card.latent_std)
+        self._frame_s, self._pace_s = card.ratio / card.sample_rate, pace_s
+        self._random = np.random.default_rng(seed)
+        self._fast, self._slow = self._random.standard_normal((2, card.latents))
+        self._slow *= np.sqrt(0.5)
+
+    def next(self, speed: float) -> Latents:
+        """The walk one step on; a higher speed is a quicker walk of the same width."""
+        a = np.exp(-self._frame_s * speed / self._pace_s)
+        if speed > 0:
+            noise = self._random.standard_normal(len(self._mean))
+            self._fast = a * self._fast + np.sqrt(1 - a * a) * noise  # variance 1
+            self._slow = a * self._slow + (1 - a) * self._fast  # variance (1 + a^2) / (1 + a)^2
+        unit = self._slow * (1 + a) / np.sqrt(1 + a * a)
+        z: Latents = self._mean + self._std * unit
+        return z

@@ -1,0 +1,125 @@
+"""The control process as the stage sees it: ports, mapping, learning; replaced when it dies, values hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from perform.errors import PerformError
+from perform.library import places
+from perform.lifeline import Message
+from perform.shared import Arena
+from perform.stage.child import Child
+from perform.stage.commands import Answer, Bind
+from perform.stage.recording import Reply
+
+AGAIN_S = 1.0  #: between a death and a new start
+
+
+class Controllers:
+    """MIDI, in a process whose death is survived.
+
+    spawn : starts a child process from a module's name
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        spawn: Callable[[str], Child],
+        tell: Callable[[str], None],
+        mapping: str,
+        ports: tuple[str, ...],
+    ) -> None:
+        self._arena, self._spawn, self._tell, self._fragments = arena, spawn, tell, ports
+        self._child: Child | None = None
+        self._again = 0.0
+        self._saving: list[Reply] = []
+        self._using: list[Reply] = []
+        self.ports: tuple[str, ...] = ()
+        self.error = ""
+        self.mapping, self._path = "", mapping
+        self.binds: tuple[Bind, ...] = ()
+        self.learning = ""
+        self.touched = ""
+
+    def tick(self) -> None:
+        """A few times each 100 ms: start the process, or start it again."""
+        if self._child is None and time.monotonic() >= self._again:
+            self._child = self._spawn("perform.control.midi")
+            self._child.order(
+                "start", arena=str(self._arena.path), mapping=self._path, ports=list(self._fragments)
+            )
+            if self.learning:
+                self._child.order("learn", address=self.learning)
+
+    def learn(self, address: str) -> None:
+        """The next control that moves is mapped to the address; "" ends learning."""
+        self.learning = address
+        self._order("learn", address=address)
+
+    def unlearn(self, address: str) -> None:
+        """Forget what is mapped to the address."""
+        self._order("unlearn", address=address)
+
+    def use(self, path: str, reply: Reply) -> None:
+        """Load another mapping."""
+        self._using.append(reply)
+        self._order("use", path=path)
+
+    def save(self, name: str, reply: Reply) -> None:
+        """Write the mapping in use; answers with its path."""
+        self._saving.append(reply)
+        self._order("save", path=str(places.user("controllers") / f"{name}.toml"), name=name)
+
+    def _order(self, kind: str, **fields: str) -> None:
+        if self._child is None:
+            raise PerformError("the MIDI process is being restarted", hint="try again in a second")
+        self._child.order(kind, **fields)
+
+    def report(self, child: Child, message: Message) -> bool:
+        """Take a report, if it is the control process's."""
+        if child is not self._child:
+            return False
+        kind = message["report"]
+        if kind == "ports":
+            if message["error"] and message["error"] != self.error:
+                self._tell(message["error"])
+            for port in set(message["open"]) - set(self.ports):
+                self._tell(f"controller {port!r} is here")
+            for port in set(self.ports) - set(message["open"]):
+                self._tell(f"controller {port!r} is gone, its values hold")
+            self.ports, self.error = tuple(message["open"]), message["error"]
+        elif kind == "mapping":
+            self.mapping, self._path = message["name"], message["path"]
+            self.binds = tuple(Bind(address, control) for address, control in message["binds"])
+            self._answer(self._using, Answer(self._path))
+        elif kind == "touched":
+            self.touched = message["text"]
+        elif kind == "learnt":
+            self._tell(f"{message['control']} is mapped to {message['address']}")
+        elif kind == "saved":
+            self._answer(self._saving, Answer(message["path"]))
+        elif kind == "failed":
+            self._tell(message["error"])
+            for waiting in (self._using, self._saving):
+                self._answer(waiting, Answer(error=message["error"], exit_code=2))
+        return True
+
+    def died(self, child: Child) -> bool:
+        """A dead control process is started again; the numbers stay where they are."""
+        if child is not self._child:
+            return False
+        if self.ports:
+            self._tell("the MIDI process ended: starting it again, values hold")
+        self._child, self.ports, self._again = None, (), time.monotonic() + AGAIN_S
+        return True
+
+    def _answer(self, waiting: list[Reply], answer: Answer) -> None:
+        for reply in waiting:
+            reply(answer)
+        waiting.clear()
+
+    def end(self) -> None:
+        """Close its lifeline."""
+        if self._child:
+            self._child.close()

@@ -1,0 +1,95 @@
+"""The recorder as the stage sees it: one process behind the tape, replaced at the exact frame if it dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perform.lifeline import Message
+from perform.shared import Arena
+from perform.stage.child import Child
+from perform.stage.commands import Answer
+
+Reply = Callable[[Answer], None]
+
+
+class Recording:
+    """Begins and ends takes.
+
+    spawn : starts a recorder that has its arena and folders
+    """
+
+    def __init__(
+        self, arena: Arena, spawn: Callable[[], Child], tell: Callable[[str], None], set_name: str
+    ) -> None:
+        self._arena, self._spawn, self._tell, self._set = arena, spawn, tell, set_name
+        self._child: Child = spawn()
+        self._beginning: list[Reply] = []
+        self._ending: list[Reply] = []
+        self._opened: Message = {}  # the report of the file that is written, as long as one is
+        self.last = ""  # path of the last finished take
+
+    @property
+    def take(self) -> str:
+        """Path of the file that is written, or ""."""
+        return str(self._opened.get("path", ""))
+
+    def record(self, reply: Reply) -> None:
+        """Begin a take; answers once the file is open."""
+        if self.take:
+            reply(Answer(self.take))
+            return
+        self._beginning.append(reply)
+        self._child.order("record", set=self._set)
+
+    def stop(self, reply: Reply) -> None:
+        """End the take; answers once the file is closed."""
+        if not self.take:
+            reply(Answer(self.last))
+            return
+        self._ending.append(reply)
+        self._child.order("stop")
+
+    def report(self, child: Child, message: Message) -> bool:
+        """Take a report, if it is the recorder's."""
+        if child is not self._child:
+            return False
+        kind = message["report"]
+        if kind == "opened":
+            self._opened = message
+            self._tell(f"recording {self.take}")
+            self._answer(self._beginning, Answer(self.take))
+        elif kind == "closed":
+            self._opened, self.last = {}, message["path"]
+            self._tell(
+                f"take closed: {self.last} ({message['seconds']:.1f} s, {message['missed']} frames missed)"
+            )
+            self._answer(self._ending, Answer(self.last))
+        elif kind == "failed":
+            self._tell(f"recorder: {message['error']}")
+            self._answer(self._beginning, Answer(error=message["error"], exit_code=1))
+        elif kind == "repaired":
+            self._tell(f"unfinished take repaired: {message['path']}")
+        elif kind == "space":
+            self._tell(f"disk: {message['seconds_left'] / 60:.0f} min left for the take")
+        return True
+
+    def died(self, child: Child) -> bool:
+        """A dead recorder is replaced; a running take goes on in a new part, at the frame where it broke."""
+        if child is not self._child:
+            return False
+        self._tell("the recorder died: replaced")
+        self._child = self._spawn()
+        if self._opened:  # its last report, one part on, is the order to go on
+            fields = {k: v for k, v in self._opened.items() if k != "report"}
+            self._child.order("record", set=self._set, **fields | {"part": fields["part"] + 1})
+        return True
+
+    def _answer(self, waiting: list[Reply], answer: Answer) -> None:
+        for reply in waiting:
+            reply(answer)
+        waiting.clear()
+
+    def end(self) -> None:
+        """Close the lifeline: it writes what is on the tape, closes the file and ends."""
+        self._child.close()
+        self._child.wait()

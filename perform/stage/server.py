@@ -1,0 +1,73 @@
+"""The stage's door: a local socket (a named pipe on Windows) that takes commands, one JSON line each.
+
+Only who can read the stage's door file (mode 0600) knows the key. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+
+import msgspec
+
+from perform.stage.commands import Answer, AnyCommand
+
+ANSWER_S = 15.0  #: the longest a client waits for an answer
+
+
+class Server:
+    """[server] A thread that accepts, and one for each client.
+
+    take : is given each command and the function that answers it; called on a client's thread
+    """
+
+    def __init__(self, runtime: Path, take: Callable[[AnyCommand, Callable[[Answer], None]], None]) -> None:
+        self._take = take
+        self.key = secrets.token_hex(16)
+        if sys.platform == "win32":
+            address = rf"\\.\pipe\perform-{secrets.token_hex(8)}"
+        else:
+            address = str(runtime / "socket")
+            Path(address).unlink(missing_ok=True)
+        self._listener = Listener(address, authkey=self.key.encode())
+        self.address = address
+        threading.Thread(target=self._accept, name="server", daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                line = self._listener.accept()
+            except (AuthenticationError, EOFError, ConnectionError):
+                continue  # somebody without the key, or gone before the handshake
+            except OSError:
+                return  # closed
+            threading.Thread(target=self._serve, args=(line,), name="client", daemon=True).start()
+
+    def _serve(self, line: Connection) -> None:
+        try:
+            while True:
+                line.send_bytes(msgspec.json.encode(self._answer(line.recv_bytes())))
+        except (OSError, EOFError):
+            line.close()
+
+    def _answer(self, request: bytes) -> Answer:
+        try:
+            command = msgspec.json.decode(request, type=AnyCommand)
+        except msgspec.DecodeError as error:
+            return Answer(error=f"not a command: {error}", exit_code=2)
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._take(command, answers.put)
+        try:
+            return answers.get(timeout=ANSWER_S)
+        except queue.Empty:
+            return Answer(error=f"the stage did not answer {type(command).__name__} in time", exit_code=1)
+
+    def close(self) -> None:
+        """Take no more clients."""
+        self._listener.close()

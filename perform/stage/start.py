@@ -1,0 +1,73 @@
+"""Starting a stage that outlives whoever started it, and ending one.
+
+python -m perform.stage.start RUNTIME OPTIONS-JSON      (what `start` runs)
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from perform.errors import PerformError
+from perform.stage.client import Client, StageGone, alive, running
+from perform.stage.commands import Quit, StopRecording
+from perform.stage.supervisor import Options, Stage
+
+START_S = 20.0  #: a stage answers well within this, or something is wrong
+END_S = 15.0
+
+
+def start(options: Options, runtime: Path) -> Client:
+    """Start a stage in a session of its own and wait until it answers; PerformError says why it does not."""
+    runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = runtime / "stage.log"
+    arguments = [str(runtime), msgspec.json.encode(options).decode()]
+    detached = {"creationflags": 0x8} if sys.platform == "win32" else {"start_new_session": True}
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "perform.stage.start", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            **detached,
+        )
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if running(runtime):
+            return Client(runtime)
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    lines = log.read_text(errors="replace").strip().splitlines()
+    raise PerformError(
+        "the stage did not start", where=str(log), hint=lines[-1] if lines else "its log is empty"
+    )
+
+
+def end(client: Client) -> str:
+    """Close the take, end the stage, wait for it; returns the path of its last take, or ""."""
+    last = client.ask(StopRecording()).value
+    client.ask(Quit())
+    deadline = time.monotonic() + END_S
+    while alive(client.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if alive(client.pid):
+        raise StageGone("the stage does not end", where=f"process {client.pid}", hint="kill it")
+    return last
+
+
+def main() -> None:
+    """[main] A stage, until it is told to end."""
+    options = msgspec.json.decode(sys.argv[2], type=Options)
+    try:
+        Stage(options, Path(sys.argv[1]), lambda line: None).run()
+    except PerformError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

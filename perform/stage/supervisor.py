@@ -1,0 +1,304 @@
+"""The process in charge: it starts the others, takes commands, and replaces whoever dies. It makes no sound.
+
+One loop, one thread: reports, deaths and commands come through one queue. Small enough never to die.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perform import session
+from perform.errors import PerformError, WrongUse
+from perform.library import places
+from perform.lifeline import Message
+from perform.params import DECKS, SLOTS, slot
+from perform.shared import NOBODY, Arena
+from perform.stage import commands
+from perform.stage.child import Child, Owner
+from perform.stage.client import STAGE_FILE, Door, alive, read_door
+from perform.stage.commands import Answer, AnyCommand
+from perform.stage.controllers import Controllers
+from perform.stage.deck import FADE_S, DeckSlot
+from perform.stage.recording import Recording, Reply
+from perform.stage.server import Server
+from perform.stage.sound import Sound
+
+TICK_S = 0.015
+DEVICE_WAIT_S = 4.0  #: the device mixer may take so long to say what it found
+SETTLE_S = 30.0  #: models may take so long to load before a timed run begins without them
+TAKE_CLOSE_S = 5.0  #: the recorder may take so long to close a take at the end
+DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256
+
+Tell = Callable[[str], None]
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to play. None and empty mean: choose."""
+
+    set: str
+    device: str | None = None  #: "null" for none
+    rate: int | None = None
+    block: int | None = None
+    patient: bool = False  #: wait for every deck: for a server that runs ahead of time
+    mapping: str = ""  #: instead of the set's own
+    ports: tuple[str, ...] = ()  #: MIDI port fragments; none: all
+    record: bool = False  #: from the first moment
+    seconds: float | None = None  #: end after so long
+
+
+class Stage:
+    """One stage in one runtime folder: all that is in charge, and none of the sound.
+
+    tell : takes each line of the log as it is made
+    """
+
+    def __init__(self, options: Options, runtime: Path, tell: Tell) -> None:
+        self._options, self._runtime, self._narrate = options, runtime, tell
+        self._set = session.load_set(options.set)
+        self._refuse_second()
+        runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._log: deque[str] = deque(maxlen=50)
+        self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
+        session.apply(self._set.songs[0], arena.table)
+        self._spares = [self._host() for _ in range(len(self._set.songs[0].decks) + 1)]
+        self._sound = Sound(
+            arena, self._mixer, self._tell, wanted=options.device != "null", patient=options.patient
+        )
+        self._find_rate()
+        begin: dict[str, object] = {
+            "arena": str(arena.path),
+            "rate": arena.meter("rate"),
+            "patient": options.patient,
+        }
+        self._decks = {d: DeckSlot(d, arena, self._take_host, self._tell, begin) for d in range(1, DECKS + 1)}
+        self._recording = Recording(arena, self._recorder, self._tell, self._set.name)
+        mapping = options.mapping or self._set.mapping
+        self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
+        self._ending = False
+
+    def _refuse_second(self) -> None:
+        """One stage a folder; what a killed one left behind is cleared away."""
+        door = read_door(self._runtime)
+        if door and alive(door.pid):
+            hint = "`perform attach` goes there, `perform stop` ends it"
+            raise WrongUse("a stage is playing already", where=f"process {door.pid}", hint=hint)
+        for stale in self._runtime.glob("*.arena"):
+            stale.unlink()
+
+    # -- its processes
+
+    def _spawn(self, module: str, *args: str) -> Child:
+        return Child(self._events, self._runtime / "stage.log", module, *args)
+
+    def _host(self) -> Child:
+        return self._spawn("perform.hosts.worker")
+
+    def _take_host(self) -> Child:
+        return self._spares.pop(0) if self._spares else self._host()
+
+    def _mixer(self, kind: str) -> Child:
+        options, arena = self._options, self._arena
+        child = self._spawn("perform.audio.process", kind)
+        rate = options.rate or arena.meter("rate") or None
+        block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
+        child.order(
+            "start",
+            arena=str(arena.path),
+            device=options.device,
+            rate=rate,
+            block=block,
+            patient=options.patient,
+        )
+        return child
+
+    def _recorder(self) -> Child:
+        child = self._spawn("perform.recorder.process")
+        folders = [str(places.takes()), str(places.user("takes")), str(Path.home())]
+        child.order("open", arena=str(self._arena.path), folders=folders)
+        return child
+
+    def _find_rate(self) -> None:
+        """Wait for the device mixer's word: its rate becomes the stage's, for good."""
+        arena = self._arena
+        arena.show("rate", self._options.rate or 0)
+        arena.show("block", self._options.block or DEFAULT_BLOCK)
+        deadline = time.monotonic() + DEVICE_WAIT_S
+        while not self._sound.settled and time.monotonic() < deadline:
+            with contextlib.suppress(queue.Empty):
+                child, message = self._events.get(timeout=TICK_S)
+                if message is None:
+                    self._sound.died(child)
+                else:
+                    self._sound.report(child, message)
+            self._sound.tick()
+        if not arena.meter("rate"):
+            arena.show("rate", DEFAULT_RATE)
+        self._sound.begin()
+
+    # -- the loop
+
+    def run(self) -> str:
+        """[main] Play until `Quit`, SIGINT or SIGTERM, or for `seconds`; returns the last take's path."""
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: self._events.put((commands.Quit(), lambda answer: None)))
+        server = Server(self._runtime, lambda command, reply: self._events.put((command, reply)))
+        try:
+            self._open_door(server)
+            for deck, model in self._set.songs[0].decks.items():
+                self._begin(int(deck), model)
+            self._play()
+        finally:
+            server.close()
+            self._end()
+        return self._recording.last
+
+    def _play(self) -> None:
+        opened, begun, end = time.monotonic(), False, float("inf")
+        while not self._ending and time.monotonic() < end:
+            self._step()
+            loading = any(not deck.settled for deck in self._decks.values())
+            if not begun and (not loading or time.monotonic() - opened > SETTLE_S):
+                begun = True
+                if self._options.record:
+                    self._recording.record(lambda answer: None)
+                if self._options.seconds is not None:
+                    end = time.monotonic() + self._options.seconds
+
+    def _step(self) -> None:
+        """One event if there is one, then one tick."""
+        with contextlib.suppress(queue.Empty):
+            who, what = self._events.get(timeout=TICK_S)
+            if isinstance(who, Child):
+                self._hear(who, what)
+            else:
+                self._obey(who, what)
+        self._sound.tick()
+        self._controllers.tick()
+        for deck in self._decks.values():
+            deck.tick()
+        if not self._spares and all(deck.settled for deck in self._decks.values()):
+            self._spares.append(self._host())
+
+    def _hear(self, child: Child, message: Message | None) -> None:
+        """A report goes to whoever the child belongs to; None is its death."""
+        owners: list[Owner] = [self._sound, self._recording, self._controllers, *self._decks.values()]
+        if message is not None:
+            any(owner.report(child, message) for owner in owners)
+        elif child in self._spares:
+            self._spares.remove(child)
+        else:
+            any(owner.died(child) for owner in owners)
+
+    def _obey(self, command: AnyCommand, reply: Reply) -> None:
+        try:
+            answer = self._do(command, reply)
+        except PerformError as error:
+            answer = Answer(error=str(error), exit_code=error.exit_code)
+        if answer is not None:
+            reply(answer)
+
+    def _do(self, command: AnyCommand, reply: Reply) -> Answer | None:
+        """Carry out a command; None where another process will know, and `reply` is called then."""
+        match command:
+            case commands.GetStatus():
+                return Answer(status=self._status())
+            case commands.Record():
+                self._recording.record(reply)
+                return None
+            case commands.StopRecording():
+                self._recording.stop(reply)
+                return None
+            case commands.UseMapping(name):
+                self._controllers.use(name, reply)
+                return None
+            case commands.SaveMapping(name):
+                self._controllers.save(name, reply)
+                return None
+            case commands.Load():
+                self._deck(command.deck).load(command.model)
+            case commands.Unload():
+                self._deck(command.deck).unload()
+            case commands.Learn(address):
+                if address:
+                    slot(address)
+                self._controllers.learn(address)
+            case commands.Unlearn(address):
+                slot(address)
+                self._controllers.unlearn(address)
+            case commands.Quit():
+                self._ending = True
+        return Answer()
+
+    def _deck(self, deck: int) -> DeckSlot:
+        if deck not in self._decks:
+            raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {DECKS}")
+        return self._decks[deck]
+
+    def _begin(self, deck: int, model: str) -> None:
+        """A model that is missing leaves its deck empty; the rest of the song plays."""
+        try:
+            self._decks[deck].load(model)
+        except PerformError as error:
+            self._tell(f"deck {deck}: {error}")
+
+    # -- words
+
+    def _tell(self, line: str) -> None:
+        self._log.append(f"{time.strftime('%H:%M:%S')} {line}")
+        self._narrate(line)
+
+    def _status(self) -> commands.Status:
+        control, recording = self._controllers, self._recording
+        return commands.Status(
+            set=self._set.name,
+            decks=tuple(deck.words() for deck in self._decks.values()),
+            device=self._sound.words,
+            midi=control.ports,
+            midi_error=control.error,
+            mapping=control.mapping,
+            binds=control.binds,
+            learning=control.learning,
+            touched=control.touched,
+            take=recording.take,
+            last_take=recording.last,
+            log=tuple(self._log),
+        )
+
+    def _open_door(self, server: Server) -> None:
+        """Written last and at once: who finds the file finds a stage that answers."""
+        door = Door(os.getpid(), server.address, server.key, str(self._arena.path))
+        new = self._runtime / f"{STAGE_FILE}.new"
+        new.touch(mode=0o600)
+        new.write_bytes(msgspec.json.encode(door))
+        new.replace(self._runtime / STAGE_FILE)
+
+    def _end(self) -> None:
+        """Fade, close the take, end every process."""
+        self._arena.table[SLOTS["master/mute"]] = 1
+        fade, close = time.monotonic() + 2 * FADE_S, time.monotonic() + TAKE_CLOSE_S
+        while time.monotonic() < fade:
+            self._step()
+        self._recording.stop(lambda answer: None)
+        while self._recording.take and time.monotonic() < close:
+            self._step()
+        self._arena.show("owner", NOBODY)
+        self._recording.end()
+        self._controllers.end()
+        self._sound.end()
+        for deck in self._decks.values():
+            deck.end()
+        for spare in self._spares:
+            spare.kill()
+        (self._runtime / STAGE_FILE).unlink(missing_ok=True)
+        self._arena.path.unlink(missing_ok=True)
