@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from perform.errors import WrongUse
 from perform.hosts.eager import EagerHost
 from perform.hosts.voice import Voice
 from perform.library.cards import find_model, trim_db
-from perform.recorder.wav import WavWriter
+from perform.recorder.wav import Writer
 from perform.shared import DECK_METER, LIVE, Arena
 
 BLOCK = 256  #: frames between two looks at the table
@@ -42,7 +43,7 @@ def render(
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         _pull(arena, voices, mixer, mixer.delay)  # what the limiter holds back: the file begins with the song
         frames = round(seconds * rate)
-        with WavWriter.create(out, rate) as wav:
+        with closing(Writer(out, rate)) as wav:
             for at in range(0, frames, BLOCK):
                 wav.write(_pull(arena, voices, mixer, min(BLOCK, frames - at)))
                 on_progress(min(at + BLOCK, frames) / rate)

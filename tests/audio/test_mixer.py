@@ -1,0 +1,201 @@
+"""The block function on real rings: fades, faders, late and hostile decks, the tape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perform import params
+from perform.audio.mixer import Mixer
+from perform.shared import DECK_METER, LIVE, Arena
+
+RATE, BLOCK = 48000, 256
+CEILING = 10 ** (-1 / 20)
+
+
+def live(arena: Arena, *decks: int) -> None:
+    for deck in decks:
+        meters = arena.deck_meters(deck)
+        meters[DECK_METER["state"]], meters[DECK_METER["gate"]] = LIVE, 1
+
+
+class Player:
+    """Feeds constant sine decks and pulls the mixer."""
+
+    def __init__(self, arena: Arena, *decks: int, level: float = 0.25) -> None:
+        self.arena, self.decks, self.level = arena, decks, level
+        live(arena, *decks)
+        self.mixer = Mixer(arena, RATE, opening=(1.0, 1.0))
+        self.fed = {d: 0 for d in decks}
+
+    def feed(self, deck: int, n: int) -> None:
+        t = np.arange(self.fed[deck], self.fed[deck] + n) / RATE
+        x = self.level * np.sin(2 * np.pi * 220 * deck * t)
+        self.fed[deck] += self.arena.rings[deck].write(np.repeat(x[:, None], 2, 1).astype(np.float32))
+
+    def play(self, n: int = 40, silent: tuple[int, ...] = ()) -> np.ndarray:
+        out = np.zeros((n * BLOCK, 2), np.float32)
+        for i in range(n):
+            for deck in self.decks:
+                if deck not in silent:
+                    self.feed(deck, BLOCK)
+            self.mixer.fill(out[i * BLOCK : (i + 1) * BLOCK])
+        return out
+
+    def put(self, **values: float) -> None:
+        for address, value in values.items():
+            params.put(self.arena.table, address.replace("_", "/"), value)
+
+
+def rms(x: np.ndarray) -> np.ndarray:
+    return np.sqrt((x.astype(np.float64) ** 2).mean(axis=0))
+
+
+def steepest(x: np.ndarray) -> float:
+    """Largest jump between neighbouring samples."""
+    return float(np.abs(np.diff(x, axis=0)).max())
+
+
+SMOOTH = 2 * np.pi * 220 / RATE * 0.25 * 1.05  # the slope of the 220 Hz sine itself
+RAMP = 0.25 / (0.010 * RATE) * 1.5  # and of a 10 ms fade on it
+
+
+def test_what_goes_in_comes_out_late_by_the_limiter_alone(arena: Arena) -> None:
+    player = Player(arena, 1)
+    y = player.play(60)[30 * BLOCK :]
+    t = (np.arange(len(y)) + 30 * BLOCK - player.mixer.delay) / RATE
+    assert np.abs(y[:, 0] - 0.25 * np.sin(2 * np.pi * 220 * t)).max() < 0.01  # the DC blocker turns the phase a bit
+
+
+@pytest.mark.parametrize(
+    ("change", "left", "right"),
+    [
+        ({"deck_1_gain": -6}, 10 ** (-6 / 20), 10 ** (-6 / 20)),
+        ({"deck_1_gain": -60}, 0, 0),
+        ({"deck_1_mute": 1}, 0, 0),
+        ({"deck_2_solo": 1}, 0, 0),
+        ({"deck_1_solo": 1}, 1, 1),
+        ({"deck_1_pan": -1}, 1, 0),
+        ({"deck_1_pan": 1}, 0, 1),
+        ({"deck_1_side": 0, "xfade": 0}, 1, 1),
+        ({"deck_1_side": 0, "xfade": 1}, 0, 0),
+        ({"deck_1_side": 0, "xfade": 0.5}, 0.5**0.5, 0.5**0.5),
+        ({"deck_1_side": 2, "xfade": 0.5}, 0.5**0.5, 0.5**0.5),
+        ({"master_gain": -12}, 10 ** (-12 / 20), 10 ** (-12 / 20)),
+        ({"master_mute": 1}, 0, 0),
+    ],
+)
+def test_every_fader_gets_there_without_a_click(
+    arena: Arena, change: dict[str, float], left: float, right: float
+) -> None:
+    player = Player(arena, 1)
+    before = player.play()
+    player.put(**change)
+    after = player.play()
+    assert rms(after[20 * BLOCK :]) == pytest.approx(rms(before[20 * BLOCK :]) * [left, right], abs=2e-3)
+    assert steepest(np.concatenate([before[20 * BLOCK :], after])) < SMOOTH + RAMP
+
+
+def test_a_late_deck_fades_out_and_back_while_the_other_plays(arena: Arena) -> None:
+    player = Player(arena, 1)
+    player.play()
+    gap = player.play(20, silent=(1,))
+    back = player.play(40)
+    assert rms(gap[3 * BLOCK :]).max() < 6e-3  # what is left is the DC blocker's own tail
+    assert rms(back[20 * BLOCK :])[0] == pytest.approx(0.25 / 2**0.5, rel=0.02)
+    assert steepest(np.concatenate([gap, back])) < SMOOTH + RAMP + 0.25 / (0.005 * RATE) * 2
+    assert arena.deck_meters(1)[DECK_METER["late"]] == 20
+
+
+def test_a_closed_gate_fades(arena: Arena) -> None:
+    player = Player(arena, 1)
+    player.play()
+    arena.deck_meters(1)[DECK_METER["gate"]] = 0
+    closing = player.play(40)
+    assert rms(closing[10 * BLOCK :]).max() < 1e-3
+    assert steepest(closing) < SMOOTH + RAMP
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([np.nan, np.inf, -np.inf, 1e30, -1e30, 1000.0, 1e-40, 0.0, 3.0]),
+            st.integers(0, BLOCK - 1),
+            st.integers(1, BLOCK),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_hostile_blocks_never_pass(tmp_path_factory: pytest.TempPathFactory, hostile: list[tuple]) -> None:
+    arena = Arena.create(tmp_path_factory.mktemp("hostile") / "arena")
+    arena.show("block", BLOCK)
+    live(arena, 1, 2)
+    mixer = Mixer(arena, RATE)
+    out = np.zeros((BLOCK, 2), np.float32)
+    for value, at, n in hostile:
+        x = np.full((BLOCK, 2), 0.1, np.float32)
+        x[at : at + n] = value
+        arena.rings[1].write(x)
+        arena.rings[2].write(np.full((BLOCK, 2), 0.1, np.float32))
+        mixer.fill(out)
+        assert np.isfinite(out).all()
+        assert np.abs(out).max() <= CEILING
+    for _ in range(200):  # and it is over when it is over: no NaN lives on in a filter
+        for deck in (1, 2):
+            arena.rings[deck].write(np.zeros((BLOCK, 2), np.float32))
+        mixer.fill(out)
+    assert np.abs(out).max() < 1e-3
+
+
+def test_the_ceiling_can_be_lower(arena: Arena) -> None:
+    player = Player(arena, 1, 2, 3, level=0.9)
+    player.put(master_ceiling=-12)
+    assert np.abs(player.play()).max() <= 10 ** (-12 / 20)
+    assert arena.meter("reduction") > 6
+
+
+def test_panic_is_silent_at_once_and_comes_back_slowly(arena: Arena) -> None:
+    player = Player(arena, 1)
+    player.play()
+    params.fire(arena.table, "panic")
+    y = player.play(300)
+    dead = round((0.020 + 0.002) * RATE) + BLOCK
+    assert np.abs(y[dead : round(0.3 * RATE)]).max() < 2e-3
+    assert rms(y[-20 * BLOCK :])[0] == pytest.approx(0.25 / 2**0.5, rel=0.02)
+    assert steepest(y) < SMOOTH + RAMP
+
+
+def test_the_first_sound_rises_from_20_db_down(arena: Arena) -> None:
+    live(arena, 1)
+    player = Player(arena, 1)
+    player.mixer = Mixer(arena, RATE, opening=(0.1, 2.0))
+    y = player.play(round(2.5 * RATE / BLOCK))
+    early, late = y[round(0.1 * RATE) : round(0.15 * RATE)], y[-round(0.2 * RATE) :]
+    assert 0.08 < rms(early)[0] / rms(late)[0] < 0.3
+
+
+def test_the_tape_holds_what_was_heard(arena: Arena) -> None:
+    y = Player(arena, 1, 2).play(30)
+    tape, lost = arena.tape.read(0, len(y))
+    assert lost == 0
+    assert np.array_equal(tape, y)
+    assert arena.meter("frames") == len(y)
+
+
+@pytest.mark.parametrize("block", [16, 100, 480, 1024, 3000])
+def test_any_block_size_sounds_the_same(tmp_path_factory: pytest.TempPathFactory, block: int) -> None:
+    def play(n: int) -> np.ndarray:
+        arena = Arena.create(tmp_path_factory.mktemp("blocks") / "arena")
+        player = Player(arena, 1, 2)
+        out = np.zeros((12000, 2), np.float32)
+        for at in range(0, 12000, n):
+            for deck in (1, 2):
+                player.feed(deck, min(n, 12000 - at))
+            player.mixer.fill(out[at : at + n])
+        return out
+
+    assert np.abs(play(block) - play(256)).max() < 1e-6

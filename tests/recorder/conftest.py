@@ -1,0 +1,52 @@
+"""An arena, one with the source running on its tape, and recorder processes that end with the test."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder_rig import RATE, Process, feed
+
+from perform.shared import Arena
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Arena:
+    made = Arena.create(tmp_path / "run" / "arena")
+    made.show("rate", RATE)
+    return made
+
+
+@pytest.fixture
+def live(arena: Arena) -> Iterator[Arena]:
+    """The arena with the source running on its tape in real time."""
+    stop = threading.Event()
+
+    def play() -> None:
+        begun = time.monotonic()
+        while not stop.wait(0.005):
+            feed(arena, int((time.monotonic() - begun) * RATE) - arena.tape.written)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    yield arena
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """start(arena, folders) -> a recorder process, ended with the test."""
+    running: list[Process] = []
+
+    def go(arena: Arena, folders: list[Path], **how: Any) -> Process:
+        running.append(Process(arena, folders, tmp_path / "recorder.log", **how))
+        return running[-1]
+
+    yield go
+    for process in running:
+        process.end()

@@ -1,0 +1,98 @@
+"""A source whose every frame is known from its position, and the real recorder process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.shared import Arena, Audio
+
+RATE = 48_000
+DEADLINE = 20.0  #: seconds after which a wait has failed
+Steps = npt.NDArray[np.int32]
+
+
+def steps(start: int, frames: int) -> Steps:
+    """Frames of the source as 24-bit steps, (frames, 2)."""
+    i = np.arange(start, start + frames, dtype=np.uint64)[:, None] + np.uint64(1)
+    mixed = i * np.array([2_654_435_761, 40_503_000_047], np.uint64)
+    return ((mixed >> np.uint64(7)) % np.uint64(1 << 24)).astype(np.int32) - (1 << 23)
+
+
+def source(start: int, frames: int) -> Audio:
+    """The same as the tape holds it: every step is exact in float32."""
+    return (steps(start, frames) / np.float32(1 << 23)).astype(np.float32)
+
+
+def until(done: Callable[[], Any]) -> None:
+    """Poll; fails after DEADLINE."""
+    end = time.monotonic() + DEADLINE
+    while not done():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def feed(arena: Arena, frames: int) -> None:
+    """The source goes on by this much, at once."""
+    while frames:
+        n = min(frames, 4096)
+        arena.tape.write(source(arena.tape.written, n))
+        frames -= n
+
+
+class Process:
+    """The real recorder process on the other end of a lifeline."""
+
+    def __init__(self, arena: Arena, folders: list[Path], log: Path, **how: Any) -> None:
+        with log.open("ab") as stderr:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "perform.recorder.process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                **how,
+            )
+        self.reports: list[dict[str, Any]] = []
+        self._news: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.order("open", arena=str(arena.path), folders=[str(f) for f in folders])
+
+    def _listen(self) -> None:
+        assert self.child.stdout
+        for line in self.child.stdout:
+            self._news.put(json.loads(line))
+
+    def order(self, order: str, **fields: Any) -> None:
+        assert self.child.stdin
+        self.child.stdin.write(json.dumps({**fields, "order": order}) + "\n")
+        self.child.stdin.flush()
+
+    def wait(self, kind: str) -> dict[str, Any]:
+        """The next report of a kind; those before it are kept in `reports`."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            report = self._news.get(timeout=max(0.01, end - time.monotonic()))
+            self.reports.append(report)
+            if report["report"] == kind:
+                return report
+
+    def end(self) -> None:
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait(DEADLINE)
+        for pipe in (self.child.stdin, self.child.stdout):
+            if pipe and not pipe.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()

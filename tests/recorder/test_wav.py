@@ -1,0 +1,232 @@
+"""The file: bit-exact in every reader, never overwriting, whole after a crash, RF64 in place at 4 GiB."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recorder_rig import RATE, source, steps
+from wav_readers import READERS, with_soundfile, with_wave
+
+from perform.errors import WrongUse
+from perform.recorder import wav
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_every_reader_gets_the_bits(tmp_path, read):
+    path = tmp_path / "a.wav"
+    writer = wav.Writer(path, RATE)
+    writer.write(source(0, 10_001))
+    writer.close()
+    assert np.array_equal(read(path), steps(0, 10_001))
+    assert path.stat().st_size == wav.HEADER + 10_001 * wav.FRAME
+    assert soundfile.info(path).samplerate == RATE
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9000), st.booleans()), max_size=12))
+def test_any_block_sizes_and_syncs(blocks):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.wav"
+        writer = wav.Writer(path, 44_100)
+        for frames, sync in blocks:
+            writer.write(source(writer.frames, frames))
+            if sync:
+                writer.sync()
+                assert writer.safe == writer.frames == soundfile.info(path).frames
+        writer.close()
+        assert np.array_equal(with_wave(path), steps(0, sum(frames for frames, _ in blocks)))
+
+
+def test_rounding_and_clipping():
+    step = 2.0**-23
+    top, low = (1 << 23) - 1, -(1 << 23)
+    cases = {
+        0.0: 0,
+        step: 1,
+        -step: -1,
+        0.5 * step: 0,  # ties to even
+        1.5 * step: 2,
+        -0.5 * step: 0,
+        -1.5 * step: -2,
+        0.51 * step: 1,
+        -0.51 * step: -1,
+        1.0 - step: top,
+        1.0 - step / 2: top,
+        1.0: top,
+        -1.0: low,
+        -1.0 + step: low + 1,
+        1.5: top,
+        -1.5: low,
+        3e38: top,
+        np.inf: top,
+        -np.inf: low,
+        np.nan: 0,
+    }
+    audio = np.array([[x, 0.0] for x in cases], np.float32)
+    raw = np.frombuffer(wav.encode(audio), np.uint8).reshape(-1, 6)
+    got = [int.from_bytes(bytes(frame[:3]), "little", signed=True) for frame in raw]
+    assert got == list(cases.values())
+
+
+@given(st.floats(width=32, allow_nan=False))
+def test_rounding_is_to_the_nearest(x):
+    got = int.from_bytes(wav.encode(np.array([[x, 0]], np.float32))[:3], "little", signed=True)
+    assert got == min(max(round(min(max(x, -2.0), 2.0) * 2**23), -(2**23)), 2**23 - 1)
+
+
+def test_any_memory_order(tmp_path):
+    audio = source(0, 1000)
+    assert wav.encode(np.asfortranarray(audio)) == wav.encode(audio)
+    assert wav.encode(np.repeat(audio, 2, axis=0)[::2]) == wav.encode(audio)
+
+
+def test_never_overwrites(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"precious")
+    with pytest.raises(FileExistsError):
+        wav.Writer(path, RATE)
+    assert path.read_bytes() == b"precious"
+
+
+def test_the_header_claims_only_what_was_synced(tmp_path, monkeypatch):
+    path = tmp_path / "a.wav"
+    writer = wav.Writer(path, RATE)
+    writer.write(source(0, 1000))
+    assert soundfile.info(path).frames == 0
+    claims = []
+    monkeypatch.setattr(wav, "_flush", lambda fd: claims.append(soundfile.info(path).frames))
+    writer.sync()
+    assert claims == [0, 1000]  # data flushed before the header, the header flushed after it
+    writer.close()
+
+
+def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
+    path = tmp_path / "a.wav"
+    writer = wav.Writer(path, RATE)
+    writer.write(source(0, 1000))
+    writer.sync()
+    writer.write(source(1000, 500))
+
+    def broken(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(wav, "_flush", broken)
+    with pytest.raises(OSError):
+        writer.sync()
+    monkeypatch.undo()  # the kernel reports a lost page once: a second flush would seem to succeed
+    writer.close()
+    assert writer.safe == 1000
+    assert np.array_equal(with_wave(path), steps(0, 1000))
+
+
+def test_becomes_rf64_at_4_gib(tmp_path):
+    path = tmp_path / "long.wav"
+    writer = wav.Writer(path, RATE)
+    last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.FRAME - 1
+    begin = last - 5000
+    os.truncate(path, wav.HEADER + wav.FRAME * begin)  # a hole in the file: 4 GiB that take no room
+    writer.frames = begin
+    writer.write(source(begin, last - begin))
+    writer.sync()
+    assert _magic(path) == b"RIFF"
+    assert soundfile.info(path).frames == last
+    writer.write(source(last, 9000))
+    writer.sync()
+    assert _magic(path) == b"RF64"
+    assert soundfile.info(path).frames == last + 9000
+    assert np.array_equal(_tail(path, begin), steps(begin, 14_000))
+    writer.write(source(last + 9000, 10))  # killed here
+    os.close(writer._fd)
+    assert wav.unfinished(tmp_path) == [path]
+    assert wav.repair(path) == last + 9010
+    assert np.array_equal(_tail(path, begin), steps(begin, 14_010))
+
+
+def _magic(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+def _tail(path: Path, begin: int) -> np.ndarray:
+    with soundfile.SoundFile(path) as file:
+        file.seek(begin)
+        return file.read(dtype="int32") >> 8
+
+
+def test_repair_claims_whole_frames(tmp_path):
+    path = tmp_path / "a.wav"
+    writer = wav.Writer(path, RATE)
+    writer.write(source(0, 1000))
+    writer.sync()
+    writer.write(source(1000, 777))
+    with path.open("ab") as file:
+        file.write(b"torn")  # part of a frame
+    os.close(writer._fd)
+    assert np.array_equal(with_soundfile(path), steps(0, 1000))
+    assert wav.unfinished(tmp_path) == [path]
+    assert wav.repair(path) == 1777
+    assert wav.unfinished(tmp_path) == []
+    assert wav.repair(path) == 1777
+    for read in READERS:
+        assert np.array_equal(read(path), steps(0, 1777))
+
+
+def test_a_live_file_is_left_alone(tmp_path):
+    writer = wav.Writer(tmp_path / "a.wav", RATE)
+    writer.write(source(0, 1000))
+    assert wav.unfinished(tmp_path) == []
+    os.close(writer._fd)
+    assert wav.unfinished(tmp_path) == [tmp_path / "a.wav"]
+
+
+def test_only_our_own_files_are_touched(tmp_path):
+    soundfile.write(tmp_path / "other.wav", source(0, 100), RATE, subtype="PCM_24")
+    (tmp_path / "short.wav").write_bytes(b"RIFF")
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "folder.wav").mkdir()
+    ours = bytearray(wav.header(RATE, 5) + bytes(600))
+    ours[4:8] = struct.pack("<I", 9999)  # sizes that do not agree: someone edited it
+    (tmp_path / "edited.wav").write_bytes(ours)
+    (tmp_path / "ahead.wav").write_bytes(wav.header(RATE, 500) + bytes(600))  # a copy under way
+    before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    assert wav.unfinished(tmp_path) == []
+    for name in ("other.wav", "short.wav", "empty.wav", "edited.wav"):
+        with pytest.raises(WrongUse, match=name):
+            wav.repair(tmp_path / name)
+    wav.repair(tmp_path / "ahead.wav")
+    assert before == {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    assert wav.unfinished(tmp_path / "nowhere") == []
+
+
+def test_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
+    """As on Windows: the same bytes, and a file counts as live until it has rested."""
+    for name in ("pwrite", "fdatasync"):
+        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert wav.__file__
+    spec = importlib.util.spec_from_file_location("wav_elsewhere", wav.__file__)
+    assert spec and spec.loader
+    elsewhere = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(elsewhere)
+    path = tmp_path / "a.wav"
+    writer = elsewhere.Writer(path, RATE)
+    writer.write(source(0, 300))
+    writer.sync()
+    writer.write(source(300, 300))
+    os.close(writer._fd)
+    assert elsewhere.unfinished(tmp_path) == []
+    os.utime(path, (1e9, 1e9))
+    assert elsewhere.unfinished(tmp_path) == [path]
+    assert elsewhere.repair(path) == 600
+    assert np.array_equal(with_wave(path), steps(0, 600))
