@@ -41,6 +41,7 @@ _deck_meters = [
     "state",  # [stage] one of STATES
     "gate",  # [stage] 1: the mixer lets it through, 0: fades it out
     "trim",  # [stage] dB that brings the model to the common loudness
+    "pid",  # [render] the host's process
     "frames",  # [render] frames rendered so far
     "load",  # [render] render time over the frame's duration, 0..1 and beyond
     "latency",  # [render] seconds from a knob to the device's block

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from tiny import tiny_model
 
 from perform.shared import Arena
 
@@ -22,3 +26,25 @@ def arena(tmp_path: Path) -> Arena:
     made.show("rate", 48000)
     made.show("block", 256)
     return made
+
+
+@pytest.fixture
+def runtime() -> Path:
+    return Path(os.environ["PERFORM_RUNTIME"])
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tiny models under the names of the bundled ones."""
+    folder = tmp_path_factory.mktemp("tiny")
+    for seed, name in enumerate(("bells", "choir")):
+        tiny_model(folder / f"{name}.safetensors", seed=seed)
+    return folder
+
+
+@pytest.fixture
+def tiny_models(tiny: Path) -> Path:
+    """In the player's own library, where they win over the bundled ones."""
+    home = Path(os.environ["PERFORM_HOME"]) / "models"
+    shutil.copytree(tiny, home)
+    return home

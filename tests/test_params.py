@@ -40,7 +40,9 @@ def test_a_knob_goes_there_and_back(address: str, position: float) -> None:
 
 
 @given(curves, st.floats(0.01, 10), st.floats(0.01, 10), st.floats(0, 1))
-def test_ends_are_exact_and_curves_rise(curve: params.Curve, low: float, high: float, position: float) -> None:
+def test_ends_are_exact_and_curves_rise(
+    curve: params.Curve, low: float, high: float, position: float
+) -> None:
     assert params.bend(0, low, high, curve) == pytest.approx(low)
     assert params.bend(1, low, high, curve) == pytest.approx(high)
     assert min(low, high) * 0.999999 <= params.bend(position, low, high, curve) <= max(low, high) * 1.000001

@@ -95,7 +95,9 @@ def start(line: Lifeline, order: Message, go: threading.Event) -> None:
     real_time(RENDER_PRIORITY)
     line.report("ready", render_ms=render_s * 1000.0)
     go.wait()
-    arena.deck_meters(deck)[DECK_METER["frames"] : DECK_METER["peak/l"]] = 0.0
+    meters = arena.deck_meters(deck)
+    meters[DECK_METER["frames"] : DECK_METER["peak/l"]] = 0.0
+    meters[DECK_METER["pid"]] = os.getpid()
     renderer.run()
 
 

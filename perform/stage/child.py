@@ -14,8 +14,6 @@ from typing import IO, Any, Protocol
 
 from perform.lifeline import Message
 
-_GENTLE_S = 2.0  #: time a child has to end by itself once its lifeline is closed
-
 
 class Owner(Protocol):
     """Whoever started a child and wants to hear of it; each answers whether the child is its own."""
@@ -94,10 +92,10 @@ class Child:
         with contextlib.suppress(OSError):
             self._orders.close()
 
-    def wait(self) -> None:
-        """Wait for its end; one that takes too long is killed."""
+    def wait(self, seconds: float) -> None:
+        """Wait for its end; one that takes longer is killed."""
         try:
-            self._process.wait(_GENTLE_S)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

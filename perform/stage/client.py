@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client as connect
 from multiprocessing.connection import Connection
@@ -71,6 +72,16 @@ class Client:
         status = self.ask(GetStatus()).status
         assert status is not None
         return status
+
+    def wait_end(self, seconds: float) -> bool:
+        """Wait for the stage to end (its end of the line closes then); False where it has not."""
+        deadline = time.monotonic() + seconds
+        try:
+            while self._line.poll(max(0.0, deadline - time.monotonic())):
+                self._line.recv_bytes()
+        except (OSError, EOFError):
+            return True
+        return False
 
     def close(self) -> None:
         """Hang up; the stage plays on."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from perform.errors import PerformError
-from perform.library import places
 from perform.lifeline import Message
 from perform.shared import Arena
 from perform.stage.child import Child
@@ -69,7 +68,7 @@ class Controllers:
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
         self._saving.append(reply)
-        self._order("save", path=str(places.user("controllers") / f"{name}.toml"), name=name)
+        self._order("save", name=name)
 
     def _order(self, kind: str, **fields: str) -> None:
         if self._child is None:

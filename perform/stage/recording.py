@@ -11,6 +11,8 @@ from perform.stage.commands import Answer
 
 Reply = Callable[[Answer], None]
 
+CLOSE_S = 10.0  #: a slow disk may take so long to close a take
+
 
 class Recording:
     """Begins and ends takes.
@@ -59,14 +61,16 @@ class Recording:
             self._tell(f"recording {self.take}")
             self._answer(self._beginning, Answer(self.take))
         elif kind == "closed":
-            self._opened, self.last = {}, message["path"]
-            self._tell(
-                f"take closed: {self.last} ({message['seconds']:.1f} s, {message['missed']} frames missed)"
-            )
+            self._opened, self.last = {}, message["path"] or self.last
+            if message["path"]:
+                seconds, missed = message["seconds"], message["missed"]
+                self._tell(f"take closed: {self.last} ({seconds:.1f} s, {missed} frames missed)")
             self._answer(self._ending, Answer(self.last))
         elif kind == "failed":
             self._tell(f"recorder: {message['error']}")
-            self._answer(self._beginning, Answer(error=message["error"], exit_code=1))
+            if self._beginning:  # refused: it would go on trying by itself
+                self._child.order("stop")
+                self._answer(self._beginning, Answer(error=message["error"], exit_code=1))
         elif kind == "repaired":
             self._tell(f"unfinished take repaired: {message['path']}")
         elif kind == "space":
@@ -82,6 +86,10 @@ class Recording:
         if self._opened:  # its last report, one part on, is the order to go on
             fields = {k: v for k, v in self._opened.items() if k != "report"}
             self._child.order("record", set=self._set, **fields | {"part": fields["part"] + 1})
+        elif self._beginning:
+            self._child.order("record", set=self._set)
+        if self._ending:
+            self._child.order("stop")
         return True
 
     def _answer(self, waiting: list[Reply], answer: Answer) -> None:
@@ -92,4 +100,4 @@ class Recording:
     def end(self) -> None:
         """Close the lifeline: it writes what is on the tape, closes the file and ends."""
         self._child.close()
-        self._child.wait()
+        self._child.wait(CLOSE_S)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from perform.errors import PerformError
-from perform.stage.client import Client, StageGone, alive, running
+from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
 from perform.stage.supervisor import Options, Stage
 
@@ -52,10 +52,7 @@ def end(client: Client) -> str:
     """Close the take, end the stage, wait for it; returns the path of its last take, or ""."""
     last = client.ask(StopRecording()).value
     client.ask(Quit())
-    deadline = time.monotonic() + END_S
-    while alive(client.pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if alive(client.pid):
+    if not client.wait_end(END_S):
         raise StageGone("the stage does not end", where=f"process {client.pid}", hint="kill it")
     return last
 

@@ -71,7 +71,7 @@ class Stage:
         self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
         session.apply(self._set.songs[0], arena.table)
-        self._spares = [self._host() for _ in range(len(self._set.songs[0].decks) + 1)]
+        self._spares = [self._host() for _ in range(len(self._set.songs[0].decks))]
         self._sound = Sound(
             arena, self._mixer, self._tell, wanted=options.device != "null", patient=options.patient
         )

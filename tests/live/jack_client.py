@@ -1,0 +1,73 @@
+"""A JACK client of its own process: records two ports sample by sample, and notices the blocks it lost itself.
+
+    python jack_client.py PORT_L PORT_R SECONDS OUT.npz [--freewheel]
+Connects the ports again whenever they reappear. Saves `audio` (frames, 2) float32, zeros where nothing came,
+`mine` (frames,) bool where this client itself was called late, and `connected` (frames,) bool.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+import jack
+import numpy as np
+
+
+def main() -> None:
+    left, right, seconds, out = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
+    freewheel = "--freewheel" in sys.argv
+    client = jack.Client("listener", no_start_server=True)
+    total = round(seconds * client.samplerate)
+    audio = np.zeros((total, 2), np.float32)
+    mine, connected = np.zeros(total, bool), np.zeros(total, bool)
+    ears = [client.inports.register(f"in_{i}") for i in range(2)]
+    done, gone = threading.Event(), threading.Event()
+    start, last = -1, -1
+
+    @client.set_process_callback
+    def _(frames: int) -> None:
+        nonlocal start, last
+        now = client.last_frame_time
+        if start < 0:
+            start = now
+        at = now - start
+        if last >= 0 and at != last:
+            mine[last : min(at, total)] = True
+        last = at + frames
+        n = min(frames, total - at)
+        if n <= 0:
+            done.set()
+            return
+        for i, ear in enumerate(ears):
+            audio[at : at + n, i] = ear.get_array()[:n]
+        connected[at : at + n] = bool(ears[0].number_of_connections)
+
+    @client.set_shutdown_callback
+    def _(status: object, reason: str) -> None:
+        gone.set()
+
+    def connect() -> None:
+        for port, ear in zip((left, right), ears, strict=True):
+            if client.get_ports(port) and not ear.number_of_connections:
+                client.connect(port, ear)
+
+    with client:
+        while not all(ear.number_of_connections for ear in ears):
+            connect()
+            time.sleep(0.01)
+        if freewheel:
+            client.set_freewheel(True)
+        print("listening", flush=True)
+        while not done.wait(0.02) and not gone.is_set():
+            if not freewheel:
+                connect()
+        if freewheel:
+            client.set_freewheel(False)  # before any client leaves: PortAudio loops on a stale connection
+            time.sleep(0.3)
+    np.savez(out, audio=audio, mine=mine, connected=connected)
+
+
+if __name__ == "__main__":
+    main()

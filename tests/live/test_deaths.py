@@ -1,0 +1,152 @@
+"""Whatever dies, the rest plays on: SIGKILL of each process of a real stage on a real JACK server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+from rig import Instrument, Jack, Listener, playing, until
+from test_sound import RATE, level, read_take
+
+from perform.shared import CLOCK, DEVICE
+from perform.stage.commands import Record, StopRecording
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def host_of(instrument: Instrument, deck: int) -> int:
+    """The host that renders a deck: it says so in its meters."""
+    return int(instrument.meter(f"deck/{deck}/pid"))
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_the_audio_server(jack: Jack, runtime: Path, tmp_path: Path) -> None:
+    with playing(runtime, "--record") as instrument:
+        instrument.wait_live(1, 2)
+        until(lambda: instrument.meter("take/on"), 10, "a take")
+        assert instrument.meter("owner") == DEVICE
+        jack.kill()
+        killed = time.monotonic()
+        until(lambda: instrument.meter("owner") == CLOCK, 5, "the clock's mixer")
+        replaced = time.monotonic() - killed
+        frames, safe = instrument.meter("frames"), instrument.meter("take/frames")
+        until(lambda: instrument.meter("take/frames") > safe + RATE, 10, "a second more of the take")
+        assert instrument.meter("frames") > frames
+        assert "silent clock" in instrument.client.status().device
+        jack.start()
+        returned = time.monotonic()
+        until(lambda: instrument.meter("owner") == DEVICE, 10, "the device again")
+        back = time.monotonic() - returned
+        heard = Listener(tmp_path, 2).heard()["audio"]
+        missed = instrument.meter("missed")
+        take = read_take(instrument.end().strip())
+    print(f"replaced {replaced:.2f} s after the server died, back {back:.2f} s after it returned")
+    assert replaced < 1
+    assert back < 2
+    assert level(heard) > 1e-3
+    assert missed < RATE  # what nobody mixed is on the take, as silence
+    assert level(take[-RATE:] / 2**23) > 1e-3
+
+
+def test_a_host(jack: Jack, runtime: Path, tmp_path: Path) -> None:
+    with playing(runtime) as instrument:
+        instrument.wait_live(1, 2)
+        listener = Listener(tmp_path, 12)
+        deck_1 = instrument.meter("deck/1/frames")
+        until(lambda: instrument.meter("deck/1/frames") > deck_1 + 100, 10, "a second")
+        late_2 = instrument.meter("deck/2/late")
+        kill(host_of(instrument, 1))
+        until(lambda: instrument.meter("deck/1/state") != 2, 3, "the deck's death noticed")
+        until(lambda: instrument.meter("deck/1/peak/l") < 1e-3, 5, "deck 1 silent")
+        assert instrument.meter("deck/2/state") == 2
+        until(lambda: instrument.meter("deck/1/state") == 2, 20, f"deck 1 back; {instrument.log()}")
+        until(lambda: instrument.meter("deck/1/peak/l") > 1e-3, 5, "deck 1 heard again")
+        audio = listener.heard()["audio"]
+        assert instrument.meter("deck/2/late") - late_2 <= 3
+        instrument.end()
+    parts = audio[: len(audio) // 4800 * 4800].reshape(-1, 4800, 2)
+    assert min(level(part) for part in parts) > 1e-5  # the other deck played all the time
+    assert np.abs(np.diff(audio, axis=0)).max() < 0.5
+
+
+def test_three_crashes_disable_the_deck(jack: Jack, runtime: Path) -> None:
+    with playing(runtime) as instrument:
+        instrument.wait_live(1, 2)
+        for _ in range(3):
+            kill(host_of(instrument, 1))
+            until(lambda: instrument.meter("deck/1/state") != 2, 3, "noticed")
+            until(lambda: instrument.meter("deck/1/state") in (2, 3), 20, "back, or given up")
+        assert instrument.meter("deck/1/state") == 3
+        assert "crashed" in instrument.client.status().decks[0].error
+        assert instrument.meter("deck/2/state") == 2
+        instrument.end()
+
+
+def test_the_mixer_the_recorder_and_the_midi_process(jack: Jack, runtime: Path) -> None:
+    with playing(runtime) as instrument:
+        instrument.wait_live(1, 2)
+        first = instrument.client.ask(Record()).value
+        until(lambda: instrument.meter("take/frames") > RATE, 10, "a second of take")
+        for module, *words in (
+            ("perform.audio.process", "device"),
+            ("perform.recorder.process",),
+            ("perform.control.midi",),
+            ("perform.audio.process", "clock"),
+        ):
+            pid = instrument.child(module, *words)
+            kill(pid)
+            until(
+                lambda m=module, w=words, p=pid: _another(instrument, m, w, p),
+                10,
+                f"another {module} {words}",
+            )
+            frames = instrument.meter("frames")
+            until(lambda f=frames: instrument.meter("frames") > f + RATE, 10, "a second of sound")
+        until(lambda: instrument.meter("owner") == DEVICE, 10, "the device again")
+        assert instrument.client.ask(StopRecording()).value == first
+        parts = sorted(Path(first).parent.glob("*.wav"))
+        assert len(parts) == 2  # the recorder's death cost a new file and nothing else
+        frames = sum(wave.open(str(part)).getnframes() for part in parts)
+        assert frames > 5 * RATE
+        instrument.end()
+
+
+def _another(instrument: Instrument, module: str, words: list[str], pid: int) -> bool:
+    try:
+        return instrument.child(module, *words) != pid
+    except AssertionError:
+        return False
+
+
+def test_the_stage_while_recording(jack: Jack, runtime: Path) -> None:
+    with playing(runtime) as instrument:
+        instrument.wait_live(1, 2)
+        take = instrument.client.ask(Record()).value
+        start = instrument.arena.tape.written
+        until(lambda: instrument.arena.tape.written > start + 3 * RATE, 10, "three seconds")
+        children = [
+            instrument.child("perform.audio.process", "device"),
+            instrument.child("perform.audio.process", "clock"),
+            instrument.child("perform.recorder.process"),
+            instrument.child("perform.control.midi"),
+            host_of(instrument, 1),
+        ]
+        made = instrument.arena.tape.written - start
+        instrument.kill()
+        until(lambda: all(gone(pid) for pid in children), 10, "the end of its processes")
+        heard = read_take(take)
+    print(f"the take lacks {(made - len(heard)) / RATE:.3f} s")
+    assert len(heard) > made - RATE
+    assert level(heard[RATE:] / 2**23) > 1e-3

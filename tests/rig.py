@@ -1,0 +1,176 @@
+"""A private JACK server and the instrument on it: real processes, real sockets, real signals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from perform.shared import FAILED, LIVE
+from perform.stage.client import Client, running
+
+LIVE_FOLDER = Path(__file__).parent / "live"
+OUTPUTS = ("PortAudio:out_0", "PortAudio:out_1")
+_T = TypeVar("_T")
+
+
+def until(what: Callable[[], _T | None], seconds: float, why: str) -> _T:
+    """Ask until the answer is true; fail with `why` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {seconds} s: {why}"
+        time.sleep(0.01)
+
+
+def perform(*args: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end."""
+    command = [sys.executable, "-m", "perform", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)  # type: ignore[call-overload]
+
+
+class Jack:
+    """A dummy JACK server that can be killed and started again under the same name."""
+
+    def __init__(self, folder: Path, rate: int = 48000, period: int = 256) -> None:
+        self.name = f"perform{os.getpid()}"
+        self._log = folder / "jackd.log"
+        self._sizes = (str(rate), str(period))
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, in real time where the system grants that, and wait until it answers."""
+        rate, period = self._sizes
+        real_time = (
+            subprocess.run(["chrt", "-f", "10", "true"], capture_output=True, check=False).returncode == 0
+        )
+        for _ in range(5):  # a server of the same name that was just killed is still in JACK's registry
+            engine = ["-R", "-P", "70"] if real_time else ["-r"]
+            dummy = ["-d", "dummy", "-r", rate, "-p", period, "-C", "2", "-P", "2"]
+            with self._log.open("ab") as log:
+                self._server = subprocess.Popen(
+                    ["jackd", *engine, "-n", self.name, *dummy],
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    env=os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"},
+                )
+            deadline = time.monotonic() + 5
+            while self._server.poll() is None and time.monotonic() < deadline:
+                if (
+                    subprocess.run(["jack_lsp", "-s", self.name], capture_output=True, check=False).returncode
+                    == 0
+                ):
+                    return
+                time.sleep(0.05)
+            self.kill()
+            time.sleep(0.3)
+        raise AssertionError(f"jackd does not start: {self._log.read_text(errors='replace')[-2000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._server:
+            self._server.kill()
+            self._server.wait()
+            self._server = None
+
+
+class Listener:
+    """The JACK client that hears what the audience hears."""
+
+    def __init__(self, folder: Path, seconds: float, *options: str) -> None:
+        self._out = folder / "heard.npz"
+        command = [
+            sys.executable,
+            str(LIVE_FOLDER / "jack_client.py"),
+            *OUTPUTS,
+            str(seconds),
+            str(self._out),
+            *options,
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "listening\n"
+
+    def heard(self) -> dict[str, np.ndarray]:
+        """Wait for its end: `audio`, `mine`, `connected`."""
+        assert self._process.wait(300) == 0
+        return dict(np.load(self._out))
+
+
+class Instrument:
+    """`perform play --headless` in a process of its own, and a client on its stage."""
+
+    def __init__(self, runtime: Path, *args: str, set_name: str = "demo") -> None:
+        self._log = runtime.parent / "headless.log"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "perform", "play", set_name, "--headless", *args],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        until(lambda: running(runtime) or self.process.poll() is not None, 30, f"a stage; {self._log}")
+        assert self.process.poll() is None, self._log.read_text()
+        self.client = Client(runtime)
+        self.arena = self.client.arena
+
+    def meter(self, name: str) -> float:
+        return self.arena.meter(name)
+
+    def wait_live(self, *decks: int) -> None:
+        """Until these decks play and are pulled."""
+        for deck in decks:
+            until(lambda d=deck: self.meter(f"deck/{d}/state") in (LIVE, FAILED), 60, f"deck {deck} loaded")
+            assert self.meter(f"deck/{deck}/state") == LIVE, self.log()
+        frames = self.meter("frames")
+        until(lambda: self.meter("frames") > frames + 48000, 10, "a second of sound")
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def child(self, module: str, *words: str) -> int:
+        """Pid of one of the stage's processes, by module and arguments."""
+        listing = subprocess.run(
+            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        pids = [int(line.split()[0]) for line in listing.splitlines() if " ".join((module, *words)) in line]
+        assert pids, f"no {module} {words} in:\n{listing}"
+        return pids[0]
+
+    def end(self) -> str:
+        """SIGINT, as ctrl-c: what it printed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, self.log()
+        return out
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextlib.contextmanager
+def playing(runtime: Path, *args: str, set_name: str = "demo") -> Iterator[Instrument]:
+    """An instrument for the length of a test."""
+    instrument = Instrument(runtime, *args, set_name=set_name)
+    try:
+        yield instrument
+    finally:
+        if instrument.process.poll() is None:
+            instrument.kill()

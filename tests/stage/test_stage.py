@@ -1,0 +1,174 @@
+"""A real stage on its silent clock: models come and go, whatever is asked wrongly is refused, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rig import perform, playing, until
+from tiny import tiny_model
+
+from perform import params
+from perform.errors import PerformError
+from perform.shared import CLOCK, EMPTY, FAILED, LIVE
+from perform.stage.client import Client
+from perform.stage.commands import Learn, Load, Record, StopRecording, Unload
+
+pytestmark = pytest.mark.usefixtures("tiny_models")
+
+
+def test_without_any_device_it_plays_on_a_silent_clock(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody-runs-this")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with playing(runtime) as instrument:
+        instrument.wait_live(1, 2)
+        status = instrument.client.status()
+        assert instrument.meter("owner") == CLOCK
+        assert "silent clock; see `perform devices`" in status.device
+        assert "no MIDI system" in status.midi_error
+        assert [deck.model for deck in status.decks[:3]] == ["bells", "choir", ""]
+        assert instrument.meter("peak/l") > 1e-3
+        instrument.end()
+    assert not list(runtime.glob("*.arena"))
+    assert not (runtime / "stage.json").exists()
+
+
+def test_a_timed_run_prints_its_take(runtime: Path) -> None:
+    done = perform("play", "demo", "--headless", "--device", "null", "--seconds", "2", "--record")
+    assert done.returncode == 0, done.stderr
+    path = Path(done.stdout.strip())
+    assert path.parent == Path(os.environ["PERFORM_TAKES"])
+    with wave.open(str(path)) as take:
+        assert 1.5 < take.getnframes() / 48000 < 4
+        sound = np.frombuffer(take.readframes(take.getnframes()), np.uint8)
+    assert sound.any()
+    again = perform("play", "demo", "--headless", "--device", "null", "--seconds", "1", "--record")
+    assert again.stdout != done.stdout
+    assert path.exists()
+
+
+def test_models_come_and_go_while_the_other_plays(runtime: Path, tmp_path: Path) -> None:
+    other = tiny_model(tmp_path / "other.safetensors", seed=5)
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        before, late = instrument.arena.table.copy(), instrument.meter("deck/2/late")
+        instrument.client.ask(Load(1, str(other)))
+        until(lambda: instrument.client.status().decks[0].model == "other", 20, "the other model on deck 1")
+        until(lambda: instrument.meter("deck/1/state") == LIVE, 20, "deck 1 live")
+        instrument.client.ask(Unload(1))
+        until(lambda: instrument.meter("deck/1/state") == EMPTY, 5, "deck 1 empty")
+        instrument.client.ask(Load(8, "choir"))
+        until(lambda: instrument.meter("deck/8/state") == LIVE, 20, "deck 8 live")
+        assert np.array_equal(instrument.arena.table, before)
+        assert instrument.meter("deck/2/late") - late <= 3
+        instrument.end()
+
+
+def test_what_is_asked_wrongly_is_refused_and_changes_nothing(runtime: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.safetensors").write_text("this is no model")
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        for command, says in (
+            (Load(1, "beels"), "bells"),
+            (Load(1, str(tmp_path / "text.safetensors")), "not a perform model"),
+            (Load(9, "bells"), "decks are 1 to 8"),
+            (Learn("deck/1/z/0/bais"), "deck/1/z/0/bias"),
+        ):
+            with pytest.raises(PerformError, match=says) as caught:
+                instrument.client.ask(command)
+            assert caught.value.exit_code == 2
+        assert instrument.meter("deck/1/state") == LIVE
+        assert instrument.client.status().decks[0].model == "bells"
+        instrument.end()
+
+
+def test_a_model_that_breaks_while_loading_leaves_the_rest(runtime: Path, tmp_path: Path) -> None:
+    broken = tiny_model(tmp_path / "broken.safetensors")
+    broken.write_bytes(broken.read_bytes()[:-100])  # its header is whole, its weights are not
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        instrument.client.ask(Load(1, str(broken)))
+        until(lambda: instrument.client.status().decks[0].error, 20, "the reason")
+        assert instrument.meter("deck/1/state") == LIVE  # what played there plays on
+        instrument.client.ask(Load(3, str(broken)))
+        until(lambda: instrument.meter("deck/3/state") == FAILED, 20, "deck 3 failed")
+        assert "broken.safetensors" in instrument.client.status().decks[2].error
+        instrument.end()
+
+
+def test_a_host_that_hangs_is_replaced(runtime: Path) -> None:
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        hung = int(instrument.meter("deck/1/pid"))
+        os.kill(hung, signal.SIGSTOP)
+        until(lambda: instrument.meter("deck/1/pid") not in (hung, 0), 20, "another host")
+        until(lambda: instrument.meter("deck/1/state") == LIVE, 20, "deck 1 live")
+        instrument.end()
+
+
+def test_recording_goes_by_command_too(runtime: Path) -> None:
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1)
+        take = instrument.client.ask(Record()).value
+        assert instrument.client.ask(Record()).value == take
+        assert instrument.client.status().take == take
+        until(lambda: instrument.meter("take/frames") > 24000, 10, "half a second")
+        assert instrument.client.ask(StopRecording()).value == take
+        assert instrument.client.status().last_take == take
+        instrument.end()
+
+
+def test_one_stage_a_folder_and_the_verbs_that_reach_it(runtime: Path) -> None:
+    for verb in ("attach", "stop"):
+        nobody = perform(verb)
+        assert nobody.returncode == 1
+        assert "no stage is running" in nobody.stderr
+    with playing(runtime, "--device", "null", "--record") as instrument:
+        instrument.wait_live(1)
+        second = perform("play", "demo", "--headless", "--device", "null", "--seconds", "1")
+        assert second.returncode == 2
+        assert "a stage is playing already" in second.stderr
+        stopped = perform("stop")
+        assert stopped.returncode == 0, stopped.stderr
+        assert Path(stopped.stdout.strip()).is_file()
+        assert instrument.process.wait(20) == 0
+
+
+def test_what_a_killed_stage_left_is_cleared(runtime: Path) -> None:
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.kill()
+    assert list(runtime.glob("*.arena"))
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1)
+        assert len(list(runtime.glob("*.arena"))) == 1
+        instrument.end()
+
+
+def test_two_clients_see_the_same_numbers(runtime: Path) -> None:
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1)
+        other = Client(runtime)
+        params.put(other.arena.table, "deck/1/z/0/bias", 1.25)
+        until(lambda: instrument.meter("deck/1/z/0") != 0, 5, "a latent")
+        assert instrument.arena.table[params.slot("deck/1/z/0/bias")] == 1.25
+        other.close()
+        assert instrument.client.status().set == "demo"
+        instrument.end()
+
+
+def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
+    from multiprocessing import AuthenticationError
+    from multiprocessing.connection import Client as connect
+
+    with playing(runtime, "--device", "null") as instrument:
+        with pytest.raises((AuthenticationError, OSError, EOFError)):
+            connect(str(runtime / "socket"), authkey=b"wrong")
+        assert (runtime / "stage.json").stat().st_mode & 0o077 == 0
+        assert instrument.client.status().set == "demo"
+        instrument.end()

@@ -1,0 +1,56 @@
+"""A model small enough to make on the spot: random weights, a real file, a real card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from perform.rave.config import Config
+from perform.rave.files import CARD, save
+from perform.rave.model import RAVE
+
+TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
+
+
+def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0) -> Path:
+    """Write one: 4 of 8 latents, a frame of 128 samples, a gesture of 50 frames."""
+    torch.manual_seed(seed)
+    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate})
+    model = RAVE(config)
+    model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=4)
+    words = {
+        "name": path.stem,
+        "description": "a test",
+        "licence": "CC0",
+        "corpus": "",
+        "recipe": "",
+        "created": "",
+    }
+    numbers = {
+        "sample_rate": sample_rate,
+        "ratio": model.ratio,
+        "latents": 4,
+        "full_latents": 8,
+        "channels": 1,
+    }
+    latents = {
+        "latent_mean": [0.0] * 4,
+        "latent_std": [1.0] * 4,
+        "latent_p05": [-1.6] * 4,
+        "latent_p95": [1.6] * 4,
+    }
+    rest = {
+        "delay": model.delay,
+        "steps": 0,
+        "loudness_db": -20.0,
+        "distance": 1.0,
+        "distance_untrained": 2.0,
+    }
+    card = words | numbers | latents | rest | {"parameters": sum(p.numel() for p in model.parameters())}
+    assert set(card) == set(CARD)
+    gesture = np.random.default_rng(seed).standard_normal((50, 4)).astype(np.float32)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, model, card, torch.from_numpy(gesture))
+    return path
