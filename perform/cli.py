@@ -64,6 +64,18 @@ def _sound_options(verb: _F) -> _F:
     return verb
 
 
+def _json_option(verb: _F) -> _F:
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(verb)
+
+
+def _print(plain: object, as_json: bool, **fields: object) -> None:
+    """The result on stdout: one plain line (none where there is nothing), or one JSON object."""
+    if as_json:
+        click.echo(json.dumps(fields))
+    elif plain:
+        click.echo(plain)
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="perform")
 def main() -> None:
@@ -85,8 +97,9 @@ def open_(set_name: str, **sound: Any) -> None:
 @click.argument("set_name", metavar="SET", default="demo")
 @click.option("--headless", is_flag=True, help="No screen: play in this terminal until ctrl-c.")
 @click.option("--seconds", type=click.FloatRange(0.1), metavar="N", help="End after N seconds (headless).")
+@_json_option
 @_sound_options
-def play(set_name: str, headless: bool, seconds: float | None, **sound: Any) -> None:
+def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **sound: Any) -> None:
     """Play a set; with --headless, print the take's path at the end."""
     if not headless:
         if seconds is not None:
@@ -97,10 +110,9 @@ def play(set_name: str, headless: bool, seconds: float | None, **sound: Any) -> 
     from perform.stage.supervisor import Stage
 
     take = Stage(_options(set_name, sound, seconds), places.runtime(), _say).run()
-    if sound["record"]:
-        if not take:
-            raise PerformError("nothing was recorded", hint="the lines above say why")
-        click.echo(take)
+    if sound["record"] and not take:
+        raise PerformError("nothing was recorded", hint="the lines above say why")
+    _print(take, as_json, take=take)
 
 
 @main.command()
@@ -113,7 +125,8 @@ def attach() -> None:
 
 
 @main.command()
-def stop() -> None:
+@_json_option
+def stop(as_json: bool) -> None:
     """End a running stage: close its take, fade out."""
     from perform.library import places
     from perform.stage.client import Client
@@ -121,8 +134,7 @@ def stop() -> None:
 
     last = end(Client(places.runtime()))
     _say("the stage has ended")
-    if last:
-        click.echo(last)
+    _print(last, as_json, take=last)
 
 
 @main.command()
@@ -131,7 +143,8 @@ def stop() -> None:
 @click.option("--seconds", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Its length.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another chance for every deck.")
 @click.option("--rate", type=int, default=48000, show_default=True, help="Sample rate.")
-def render(set_name: str, out: Path, seconds: float, seed: int | None, rate: int) -> None:
+@_json_option
+def render(set_name: str, out: Path, seconds: float, seed: int | None, rate: int, as_json: bool) -> None:
     """Render a set to a WAV, offline: the same engine, the same bits every time."""
     import time
 
@@ -144,12 +157,12 @@ def render(set_name: str, out: Path, seconds: float, seed: int | None, rate: int
         offline(set_name, out, seconds, seed=seed, rate=rate, on_progress=on_progress)
     took = time.monotonic() - began
     _say(f"{seconds:g} s in {took:.1f} s ({seconds / took:.1f} times real time)")
-    click.echo(out)
+    _print(out, as_json, path=str(out), seconds=seconds, took_s=round(took, 2))
 
 
 @main.command()
 @click.option("--device", metavar="D", help="Ask what this choice would give.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_json_option
 def devices(device: str | None, as_json: bool) -> None:
     """Audio and MIDI: what there is, what will be used and why."""
     from dataclasses import asdict
@@ -191,7 +204,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_json_option
 def models_list(as_json: bool) -> None:
     """Every model of the library and among the bundled ones."""
     from perform.library import cards
@@ -241,7 +254,8 @@ def models_list(as_json: bool) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, crops and chance.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-def train(corpus: Path, out: Path, name: str | None, config_name: str, **options: Any) -> None:
+@_json_option
+def train(corpus: Path, out: Path, name: str | None, config_name: str, as_json: bool, **options: Any) -> None:
     """Train a RAVE on a folder of sound files; ctrl-c saves, --resume goes on."""
     from perform.rave.config import preset
     from perform.rave.train import Progress, TrainOptions
@@ -257,8 +271,9 @@ def train(corpus: Path, out: Path, name: str | None, config_name: str, **options
 
         model = learn(plan, show, lambda path, why: _say(f"skipped {path}: {why}"))
     card = model.card
-    _say(f"held-out distance {card['distance']:.2f} (untrained {card['distance_untrained']:.2f})")
-    click.echo(out)
+    distances = {key: card[key] for key in ("distance", "distance_untrained")}
+    _say("held-out distance {distance:.2f} (untrained {distance_untrained:.2f})".format(**distances))
+    _print(out, as_json, path=str(out), **distances)
 
 
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:

@@ -177,11 +177,13 @@ class Mixer:
     def _mix(self, n: int) -> Audio:
         mix: Signal = np.zeros((n, 2))
         for strip in self._strips.values():
+            peaks = strip.meters[DECK_METER["peak/l"] : DECK_METER["peak/r"] + 1]
             if strip.idle:
+                peaks[:] = 0.0
                 continue
             voice = strip.fade(strip.pull(n), self._step[:n])
             mix += voice
-            self._peaks(strip.meters[DECK_METER["peak/l"] : DECK_METER["peak/r"] + 1], voice)
+            self._peaks(peaks, voice)
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()

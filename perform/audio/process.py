@@ -27,6 +27,7 @@ from perform.realtime import AUDIO_PRIORITY, real_time
 from perform.shared import CLOCK, DEVICE, METER_SLOTS, Arena, Audio
 
 STALL_S = 0.25  #: a device that has not called for this long is dead
+IDLE_S = 0.01  #: between two looks at the owner
 KNOCK_S = 0.5  #: between two tries to open a device
 FIRST_OPENING = (0.1, 2.0)  #: a stage's first sound rises from -20 dB over two seconds
 AGAIN_OPENING = (0.0, 0.02)  #: a replaced mixer is there at once
@@ -91,11 +92,12 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
     line.report("ready")
     due = time.monotonic()
     while True:
-        if not pull.owns:
-            time.sleep(0.01)
+        owned = pull.owns
+        pull.fill(out)
+        if not owned:
+            time.sleep(IDLE_S)
             due = time.monotonic()
             continue
-        pull.fill(out)
         due += block / rate
         ahead = due - time.monotonic()
         if ahead > 0:

@@ -42,6 +42,7 @@ class DeckSlot:
         self._playing: Child | None = None
         self._coming: Child | None = None
         self._ready = False  # the coming host has its model warm
+        self._entering = False  # the playing host was told to go, its first frames are not there yet
         self._leaving = 0.0  # when the playing host was asked to leave, or 0
         self._crashes: list[float] = []
         self._progress = (0.0, 0.0)  # frames, and when they last grew
@@ -51,7 +52,7 @@ class DeckSlot:
     @property
     def settled(self) -> bool:
         """Nothing is under way: it is empty, it plays or it has failed."""
-        return self._coming is None and not self._leaving
+        return self._coming is None and not self._leaving and not self._entering
 
     def load(self, model: str) -> None:
         """Bring a model; what plays goes on until the new one is warm. WrongUse where it is no model."""
@@ -77,6 +78,7 @@ class DeckSlot:
         self._leave()
 
     def _leave(self) -> None:
+        self._entering = False
         self._meters[DECK_METER["gate"]] = 0
         self._leaving = time.monotonic()
 
@@ -97,7 +99,7 @@ class DeckSlot:
         if child is self._coming:
             self._fail(f"the host ended while loading (exit {child.exit_code})")
         elif child is self._playing:
-            self._playing = None
+            self._playing, self._entering = None, False
             if self._coming:
                 self._state(LOADING)
             elif not self._leaving:
@@ -147,12 +149,20 @@ class DeckSlot:
         self._playing, self._coming, self._next = child, None, None
         self._meters[DECK_METER["trim"]] = trim_db(self._card)
         self._progress = (-1.0, time.monotonic())
+        self._entering = True
         child.order("go")
+
+    def _enter(self) -> None:
+        """The new host's first frames are there: open the gate."""
+        assert self._card
+        self._entering = False
         self._meters[DECK_METER["gate"]] = 1
         self._state(LIVE)
         self._tell(f"deck {self.deck}: {self._card.name} plays")
 
     def _watch(self, child: Child, now: float) -> None:
+        if self._entering and self._ring.fill >= self._arena.meter("block"):
+            self._enter()
         frames = float(self._meters[DECK_METER["frames"]])
         if frames != self._progress[0] or self._ring.fill >= self._arena.meter("block"):
             self._progress = (frames, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import secrets
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
@@ -18,6 +19,7 @@ import msgspec
 
 from perform.stage.commands import Answer, AnyCommand
 
+SOCKET_PATH = 100  #: a longer path is no socket's, on any system
 ANSWER_S = 15.0  #: the longest a client waits for an answer
 
 
@@ -34,6 +36,8 @@ class Server:
             address = rf"\\.\pipe\perform-{secrets.token_hex(8)}"
         else:
             address = str(runtime / "socket")
+            if len(address) > SOCKET_PATH:
+                address = str(Path(tempfile.mkdtemp(prefix="perform-")) / "socket")
             Path(address).unlink(missing_ok=True)
         self._listener = Listener(address, authkey=self.key.encode())
         self.address = address

@@ -94,7 +94,8 @@ class Stage:
             hint = "`perform attach` goes there, `perform stop` ends it"
             raise WrongUse("a stage is playing already", where=f"process {door.pid}", hint=hint)
         for stale in self._runtime.glob("*.arena"):
-            stale.unlink()
+            with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
+                stale.unlink()
 
     # -- its processes
 
@@ -301,4 +302,5 @@ class Stage:
         for spare in self._spares:
             spare.kill()
         (self._runtime / STAGE_FILE).unlink(missing_ok=True)
-        self._arena.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a mapped file cannot go on Windows: the next start clears it
+            self._arena.path.unlink()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perform import params
 from perform.audio.mixer import Mixer
-from perform.shared import DECK_METER, LIVE, Arena
+from perform.shared import DECK_METER, EMPTY, LIVE, Arena
 
 RATE, BLOCK = 48000, 256
 CEILING = 10 ** (-1 / 20)
@@ -66,7 +66,9 @@ def test_what_goes_in_comes_out_late_by_the_limiter_alone(arena: Arena) -> None:
     player = Player(arena, 1)
     y = player.play(60)[30 * BLOCK :]
     t = (np.arange(len(y)) + 30 * BLOCK - player.mixer.delay) / RATE
-    assert np.abs(y[:, 0] - 0.25 * np.sin(2 * np.pi * 220 * t)).max() < 0.01  # the DC blocker turns the phase a bit
+    assert (
+        np.abs(y[:, 0] - 0.25 * np.sin(2 * np.pi * 220 * t)).max() < 0.01
+    )  # the DC blocker turns the phase a bit
 
 
 @pytest.mark.parametrize(
@@ -199,3 +201,12 @@ def test_any_block_size_sounds_the_same(tmp_path_factory: pytest.TempPathFactory
         return out
 
     assert np.abs(play(block) - play(256)).max() < 1e-6
+
+
+def test_the_meter_of_a_deck_that_left_falls_to_nothing(arena: Arena) -> None:
+    player = Player(arena, 1)
+    player.play()
+    assert arena.meter("deck/1/peak/l") > 0.2
+    arena.deck_meters(1)[DECK_METER["state"]] = EMPTY
+    player.play(10, silent=(1,))
+    assert arena.meter("deck/1/peak/l") == 0
