@@ -26,11 +26,14 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An ordered list of songs, and the controller mapping they are played with."""
+    """An ordered list of songs, and the controller mapping they are played with.
+
+    mapping : name or path; "" for the one made for the controller that is connected, else `generic`
+    """
 
     name: str
     songs: list[Song]
-    mapping: str = "generic"
+    mapping: str = ""
 
 
 def load_set(name: str) -> Set:

@@ -103,7 +103,7 @@ def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
         for device in there:
             if device.index == index:
                 return device, why
-    raise NoDevice("no audio device", hint="see `perform devices`")
+    raise NoDevice("no audio device")
 
 
 def open_stream(

@@ -36,7 +36,9 @@ class Controllers:
         self._using: list[Reply] = []
         self.ports: tuple[str, ...] = ()
         self.error = ""
-        self.mapping, self._path = "", mapping
+        self.mapping = ""
+        self._path = mapping  # what a new process begins with; "": the mapping made for whatever is connected
+        self._chosen = False  # by the player, since: then a new process begins with that
         self.binds: tuple[Bind, ...] = ()
         self.learning = ""
         self.touched = ""
@@ -63,11 +65,13 @@ class Controllers:
     def use(self, path: str, reply: Reply) -> None:
         """Load another mapping."""
         self._using.append(reply)
+        self._chosen = True
         self._order("use", path=path)
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
         self._saving.append(reply)
+        self._chosen = True
         self._order("save", name=name)
 
     def _order(self, kind: str, **fields: str) -> None:
@@ -85,16 +89,17 @@ class Controllers:
                 self._tell(message["error"])
             for port in set(message["open"]) - set(self.ports):
                 self._tell(f"controller {port!r} is here")
-            for port in set(self.ports) - set(message["open"]):
-                self._tell(f"controller {port!r} is gone, its values hold")
             self.ports, self.error = tuple(message["open"]), message["error"]
         elif kind == "mapping":
-            self.mapping, self._path = message["name"], message["path"]
+            self.mapping = message["name"]
+            if self._chosen:
+                self._path = message["path"]
             self.binds = tuple(Bind(address, control) for address, control in message["binds"])
             self._answer(self._using, Answer(self._path))
         elif kind == "touched":
             self.touched = message["text"]
         elif kind == "learnt":
+            self._chosen = True
             self._tell(f"{message['control']} is mapped to {message['address']}")
         elif kind == "saved":
             self._answer(self._saving, Answer(message["path"]))

@@ -121,7 +121,3 @@ class Sound:
         for child in (self._device, self._clock):
             if child:
                 child.kill()
-
-
-def _silent(message: Message) -> str:
-    return str(message["error"]).replace("; see `perform devices`", f": {SILENT}")

@@ -1,0 +1,174 @@
+"""From a MIDI message to a number in the table: a lookup, a curve, a store.
+
+One `Router` serves every port and is called from one thread. It never raises, whatever the bytes, and
+stores only finite values inside their specs. It knows no port, no file and no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import mido
+
+from perform import params
+from perform.control.mapping import Bind, Kind, Mapping, control_label
+from perform.params import Table
+from perform.shared import METER_SLOTS, Meters
+
+_FOCUS, _FOCUS_SPEC = params.slot("focus"), params.SPECS["focus"]
+_SLOT, _COUNT, _UNMAPPED = (METER_SLOTS[f"control/{name}"] for name in ("slot", "count", "unmapped"))
+
+
+class Source(NamedTuple):
+    """What moved: a control on a channel (1..16)."""
+
+    kind: Kind
+    number: int
+    channel: int
+
+
+class Event(NamedTuple):
+    """One message, decoded."""
+
+    source: Source
+    value: int  #: as sent: 0..127, pitch bend -8192..8191
+    position: float  #: 0..1; pitch bend 0 is exactly 0.5
+    down: bool  #: pressed: a note that sounds, a cc of 64 and more
+    release: bool = False  #: the end of a note
+
+
+class Touch(NamedTuple):
+    """The last control that moved, and the slot it moved (-1: none)."""
+
+    port: str
+    event: Event
+    slot: int
+
+    def text(self) -> str:
+        """`nanoKONTROL2 1:CC16=22`."""
+        kind, number, channel = self.event.source
+        return f"{self.port} {channel}:{control_label(kind, number)}={self.event.value}"
+
+
+def decode(data: Sequence[int]) -> Event | None:
+    """[control] One MIDI message; None where it is no control: clock, sysex, channel mode, garbage."""
+    try:
+        message = mido.Message.from_bytes(data)
+    except (ValueError, IndexError, TypeError):  # what mido raises for bytes that are no message
+        return None
+    match message.type:
+        case "control_change" if message.control < 120:
+            source = Source("cc", message.control, message.channel + 1)
+            return Event(source, message.value, message.value / 127, message.value >= 64)
+        case "pitchwheel":
+            pitch = message.pitch
+            position = 0.5 + pitch / (16384 if pitch <= 0 else 16382)
+            return Event(Source("bend", 0, message.channel + 1), pitch, position, pitch > 0)
+        case "note_on" | "note_off":
+            velocity = message.velocity if message.type == "note_on" else 0
+            source = Source("note", message.note, message.channel + 1)
+            return Event(source, velocity, velocity / 127, velocity > 0, velocity == 0)
+    return None
+
+
+class Route:
+    """One bind, ready to play."""
+
+    def __init__(self, bind: Bind) -> None:
+        self._slots = tuple(params.slot(address) for address in bind.addresses)
+        self._spec, self._mode = bind.spec, bind.plays
+        self._low, self._high = (self._spec.clamp(end) for end in bind.ends)
+        self._curve = bind.curve or bind.spec.curve
+        self._down = False
+
+    def play(self, event: Event, table: Table) -> int:
+        """[control] Move the number; returns its slot, -1 where the message moves nothing."""
+        pressed, self._down = event.down and not self._down, event.down
+        if event.source.kind == "note":
+            pressed = event.down  # a note struck again without a release is struck
+        slot = self._slots[0]
+        if len(self._slots) > 1:
+            slot = self._slots[round(_FOCUS_SPEC.clamp(float(table[_FOCUS]))) - 1]
+        match self._mode:
+            case "trigger":
+                if not pressed:
+                    return -1
+                table[slot] += 1
+            case "toggle":
+                if not pressed:
+                    return -1
+                table[slot] = self._other(float(table[slot]))
+            case "momentary" if self._spec.choices:
+                table[slot] = self._value(1.0 if event.down else 0.0)
+            case "absolute" if event.release:
+                return -1
+            case _:
+                table[slot] = self._value(event.position)
+        return slot
+
+    def _value(self, position: float) -> float:
+        if position <= 0.0:
+            return self._low  # the ends are exact, whatever the curve rounds
+        if position >= 1.0:
+            return self._high
+        return self._spec.clamp(params.bend(position, self._low, self._high, self._curve))
+
+    def _other(self, value: float) -> float:
+        value = self._spec.clamp(value)
+        if self._spec.choices:
+            step = 1.0 if self._high >= self._low else -1.0
+            inside = min(self._low, self._high) <= value + step <= max(self._low, self._high)
+            return value + step if inside else self._low
+        return self._low if abs(value - self._high) < abs(value - self._low) else self._high
+
+
+class Router:
+    """Every bind of the mapping in use, by port and source.
+
+    `touch` is the last control that moved. While `learning`, sources that may be learnt also go to `moved`,
+    with their port's name.
+    """
+
+    def __init__(self, table: Table, meters: Meters) -> None:
+        self._table, self._meters = table, meters
+        self._routes: dict[str, dict[Source, list[Route]]] = {}
+        self.touch: Touch | None = None
+        self.learning = False
+        self.moved: SimpleQueue[tuple[str, Source]] = SimpleQueue()
+
+    def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
+        """[main] Take a mapping for these ports; the message at hand still goes by the old one."""
+        self._routes = {port: _routes(mapping, port) for port in ports}
+
+    def hear(self, port: str, data: Sequence[int]) -> None:
+        """[control] One message of one port: the number moves."""
+        event = decode(data)
+        if event is None:
+            return
+        routes = self._routes.get(port, {}).get(event.source)
+        moved = max((route.play(event, self._table) for route in routes or ()), default=-1)
+        if moved >= 0:
+            self._meters[_SLOT] = moved
+            self._meters[_COUNT] += 1
+        elif not routes:
+            self._meters[_UNMAPPED] += 1
+        if moved >= 0 or not event.release:
+            self.touch = Touch(port, event, moved)
+        if self.learning and learnable(event):
+            self.moved.put((port, event.source))
+
+
+def learnable(event: Event) -> bool:
+    """Never cc 0, which many devices send as bank select before anything else; never a release."""
+    return not event.release and event.source[:2] != ("cc", 0)
+
+
+def _routes(mapping: Mapping, port: str) -> dict[Source, list[Route]]:
+    routes: dict[Source, list[Route]] = {}
+    for bind in mapping.binds:
+        if mapping.listens(bind, port):
+            for channel in (bind.channel,) if bind.channel else range(1, 17):
+                routes.setdefault(Source(bind.kind, bind.number, channel), []).append(Route(bind))
+    return routes

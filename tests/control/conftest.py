@@ -1,0 +1,214 @@
+"""A private JACK server with no sound card, virtual controllers, the control process as the stage runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perform import params
+from perform.shared import Arena
+
+DEADLINE = 15.0
+
+_CONTROLLER = """
+import os, sys, time, rtmidi
+out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])
+out.open_virtual_port("MIDI 1")
+print("ready", flush=True)
+for line in sys.stdin:
+    started = time.monotonic()
+    for message in line.split():
+        out.send_message(list(bytes.fromhex(message)))
+        if len(line) > 1000: time.sleep(0.00005)  # a JACK port holds some 4000 bytes a period
+    print(started, flush=True)
+os._exit(0)
+"""
+
+
+def eventually(true: Callable[[], Any], what: str = "", seconds: float = DEADLINE) -> Any:
+    end = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.005)
+    return value
+
+
+class Jack:
+    """A server of our own, at a period that a loaded machine keeps: a late JACK client loses its MIDI.
+
+    The registry of a machine holds eight names, so few are ever used.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self.env = os.environ | {"JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
+        self.env["PERFORM_MIDI"] = "jack"
+        self.start()
+
+    def start(self) -> None:
+        for attempt in range(12):  # another run may have the name, or it just died and is still registered
+            name = self.env["JACK_DEFAULT_SERVER"] = f"perform-control-{attempt % 3}"
+            command = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "1024"]
+            with self._log.open("ab") as log:
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)
+            for _ in range(100):
+                up = subprocess.run(["jack_lsp"], env=self.env, capture_output=True, check=False).returncode
+                if self.process.poll() is not None:
+                    break
+                if up == 0:
+                    return
+                time.sleep(0.02)
+            self.stop()
+        raise AssertionError(f"jackd does not start: {self._log.read_text()}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @contextmanager
+    def controller(self, name: str) -> Iterator[Controller]:
+        controller = Controller(name, self.env)
+        try:
+            yield controller
+        finally:
+            controller.unplug()
+
+
+class Controller:
+    """A MIDI device with one port, in a process of its own."""
+
+    def __init__(self, name: str, env: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CONTROLLER, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=env,
+        )
+        assert self._process.stdout and self._process.stdout.readline() == "ready\n"
+
+    def send(self, *messages: tuple[int, ...]) -> float:
+        """When the first was sent, monotonic seconds; returns once all are sent."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(" ".join(bytes(m).hex() for m in messages) + "\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def unplug(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+class Control:
+    """The control process and the stage's end of its line."""
+
+    def __init__(
+        self, env: dict[str, str], home: Path, mapping: str = "", ports: tuple[str, ...] = ()
+    ) -> None:
+        self.home = home
+        self.arena = Arena.create(home / "arena")
+        self.reports: list[dict[str, Any]] = []
+        self._log = (home / "log").open("w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "perform.control.midi"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=env | {"PERFORM_HOME": str(home)},
+        )
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+        self.order("start", arena=str(home / "arena"), mapping=mapping, ports=list(ports))
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.reports.append(json.loads(line))
+
+    def order(self, kind: str, **fields: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({"order": kind} | fields) + "\n")
+        self.process.stdin.flush()
+
+    def report(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Wait until the last report of this kind has these fields."""
+
+        def found() -> dict[str, Any] | None:
+            last = next((r for r in reversed(self.reports) if r["report"] == kind), None)
+            return last if last and all(last[k] == v for k, v in fields.items()) else None
+
+        try:
+            return eventually(found)  # type: ignore[no-any-return]
+        except AssertionError:
+            raise AssertionError(f"no report {kind} {fields} in {self.reports}") from None
+
+    def table(self, address: str) -> float:
+        return float(self.arena.table[params.slot(address)])
+
+    def plays(self, controller: Controller, address: str, value: float, *messages: tuple[int, ...]) -> None:
+        """Send, until the address has the value: now and then an overloaded server loses a period of MIDI."""
+
+        def sent() -> bool:
+            controller.send(*messages)
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end and self.table(address) != pytest.approx(value):
+                time.sleep(0.002)
+            return self.table(address) == pytest.approx(value)
+
+        eventually(sent, f"{address} = {value}")
+
+    def close(self) -> int:
+        assert self.process.stdin
+        self.process.stdin.close()
+        code = self.process.wait(DEADLINE)
+        self._listener.join()
+        self.process.stdout.close()  # type: ignore[union-attr]
+        self._log.close()
+        return code
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jack]:
+    server = Jack(tmp_path_factory.mktemp("jack") / "log")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def jack(_server: Jack) -> Jack:
+    """A server that runs; one that a test before killed is started again."""
+    if _server.process.poll() is not None:
+        _server.start()
+    return _server
+
+
+@pytest.fixture
+def control(jack: Jack, tmp_path: Path) -> Iterator[Callable[..., Control]]:
+    """Starts control processes; each is ended with the test."""
+    started: list[Control] = []
+
+    def start(mapping: str = "", ports: tuple[str, ...] = ()) -> Control:
+        home = tmp_path / f"home{len(started)}"
+        home.mkdir()
+        started.append(Control(jack.env, home, mapping, ports))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()

@@ -1,0 +1,203 @@
+"""Mapping files: what they may say, that nothing is lost on the way to disk, and what ships."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from perform import params
+from perform.control import mapping
+from perform.control.mapping import Bind, Mapping
+from perform.errors import PerformError, WrongUse
+
+BUNDLED = sorted(mapping.bundled().glob("*.toml"))
+ADDRESSES = [
+    *params.ADDRESSES,
+    *(f"focus/{a.removeprefix('deck/1/')}" for a in params.ADDRESSES if a.startswith("deck/1/")),
+]
+WORDS = st.text(string.printable + "äø♪", max_size=12)
+
+
+@st.composite
+def binds(draw: st.DrawFn) -> Bind:
+    """Any legal bind."""
+    control = draw(
+        st.one_of(
+            st.integers(0, 119).map("cc {}".format),
+            st.integers(0, 127).map("note {}".format),
+            st.just("bend"),
+        )
+    )
+    to = draw(st.sampled_from(ADDRESSES))
+    spec = Bind("cc 1", to).spec
+    fields: dict[str, object] = {}
+    if not spec.action:
+        value = st.floats(spec.low, spec.high)
+        fields = {
+            "range": draw(st.none() | st.tuples(value, value)),
+            "curve": draw(st.sampled_from([None, "lin", "exp", "s"])),
+            "invert": draw(st.booleans()),
+            "mode": draw(st.sampled_from([None, "absolute", "momentary", "toggle"])),
+        }
+    try:
+        return Bind(
+            control,
+            to,
+            channel=draw(st.none() | st.integers(1, 16)),
+            port=draw(WORDS),
+            **fields,  # type: ignore[arg-type]
+        )
+    except WrongUse:
+        assume(False)
+        raise
+
+
+mappings = st.builds(
+    Mapping, WORDS, st.lists(WORDS, max_size=3).map(tuple), st.lists(binds(), max_size=6).map(tuple)
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(old=st.none() | mappings, new=mappings)
+def test_what_is_saved_is_what_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory, old: Mapping | None, new: Mapping
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "round.toml"
+    path.unlink(missing_ok=True)
+    if old is not None:
+        mapping.save(old, path)
+    mapping.save(new, path)
+    assert mapping.load(path) == new
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_mangled_file_is_wrong_use_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    text = bytearray(data.draw(st.sampled_from(BUNDLED)).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        new = data.draw(
+            st.binary(max_size=6) | st.sampled_from([b"[", b"]]", b"=", b'"', b"nan", b"1e999", b"\n"])
+        )
+        text[at : at + data.draw(st.integers(0, 40))] = new
+    path = tmp_path_factory.getbasetemp() / "mangled.toml"
+    path.write_bytes(text)
+    try:
+        mapping.load(path)
+    except WrongUse as error:
+        assert "\n" not in str(error) and str(path) in str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text() | st.binary())
+def test_neither_is_anything_else(tmp_path_factory: pytest.TempPathFactory, text: str | bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
+    with pytest.raises(WrongUse):
+        mapping.load(path)
+
+
+BIND = '[[bind]]\ncontrol = "cc 16"\nto = "deck/1/pan"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\nx = ", "at line 2, its end"),
+        ("x = ?\n", "at line 1, column 5"),
+        ("[" * 5000, ""),
+        ('name = "a"\nprts = []', "unknown key 'prts'; the keys are name, ports, bind"),
+        ('name = "a"\n' + BIND + "chanel = 1", ":2: unknown key 'chanel'; the keys are control, to, channel"),
+        (BIND, "missing required field name"),
+        ('name = "a"\nbind = 3', "bind must be a list"),
+        ('name = "a"\n[[bind]]\ncontrol = "cc 16"', "missing required field to"),
+        (
+            'name = "a"\n' + BIND.replace("pan", "pam"),
+            "no parameter is called 'deck/1/pam'; did you mean deck/1/pan",
+        ),
+        ('name = "a"\n' + BIND.replace("deck/1/pan", "focus/zz"), "'focus/zz'"),
+        ('name = "a"\n' + BIND.replace("16", "120"), "channel mode"),
+        ('name = "a"\n' + BIND.replace("cc 16", "note 128"), "0 to 127"),
+        ('name = "a"\n' + BIND.replace("cc 16", "CC 16"), 'write "cc 16"'),
+        ('name = "a"\n' + BIND + "channel = 0", "no MIDI channel 0"),
+        ('name = "a"\n' + BIND + "channel = 17", "use 1 to 16"),
+        ('name = "a"\n' + BIND + "range = [-2, 2]", "stay in -1 to 1"),
+        ('name = "a"\n' + BIND + "range = [nan, 1]", "leaves that of deck/1/pan"),
+        ('name = "a"\n' + BIND + 'curve = "exp"', "cannot reach zero"),
+        ('name = "a"\n' + BIND + 'curve = "log"', "Invalid enum value 'log'"),
+        ('name = "a"\n' + BIND + 'mode = "trigger"', "has nothing to trigger"),
+        ('name = "a"\n' + BIND.replace("deck/1/pan", "panic") + 'mode = "toggle"', "can only be triggered"),
+        ('name = "a"\n' + BIND.replace("deck/1/pan", "panic") + "range = [0, 1]", "is an action"),
+        ('name = "a"\n' + BIND.replace("cc 16", "bend") + 'mode = "toggle"', "pitch bend cannot toggle"),
+    ],
+)
+def test_errors_name_the_place_and_the_way_out(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(text)
+    with pytest.raises(WrongUse) as caught:
+        mapping.load(path)
+    assert says in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    mapping.save(Mapping("x"), path, like=None)
+    text = (mapping.bundled() / "nanokontrol2.toml").read_text()
+    path.write_text(text)
+    was = mapping.load(path)
+    mapping.save(was, path)
+    assert path.read_text() == text
+    more = Bind("note 5", "deck/2/mute", channel=3, port="MIDI Mix")
+    mapping.save(msgspec.structs.replace(was, binds=(*was.binds[1:], more)), path)
+    now = path.read_text()
+    assert now.startswith("# Korg nanoKONTROL2") and "# S: solo." in now
+    assert mapping.load(path).binds == (*was.binds[1:], more)
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.toml"
+    mapping.save(Mapping("old"), path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(PerformError, match="No space left"):
+        mapping.save(Mapping("new"), path)
+    assert mapping.load(path).name == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.toml"]
+    path.write_text("half typed [")
+    with pytest.raises(WrongUse):
+        mapping.save(Mapping("new"), path)
+    assert path.read_text() == "half typed ["
+
+
+def test_names_are_found_the_players_own_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFORM_HOME", str(tmp_path))
+    assert mapping.find("NanoKontrol2") == mapping.bundled() / "nanokontrol2.toml"
+    own = tmp_path / "controllers" / "nanokontrol2.toml"
+    mapping.save(Mapping("mine"), own)
+    assert mapping.find("nanokontrol2") == own == mapping.find(str(own))
+    with pytest.raises(WrongUse, match="there are generic, midimix, nanokontrol2"):
+        mapping.find("korg")
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda p: p.stem)
+def test_what_ships_is_right(path: Path) -> None:
+    shipped = mapping.load(path)
+    sources = [(bind.control, bind.channel, bind.port) for bind in shipped.binds]
+    assert len(set(sources)) == len(sources), "one control moves two things"
+    for bind in shipped.binds:
+        if bind.to.endswith("/bias"):
+            assert bind.ends in ((-3.0, 3.0), (0.0, 3.0))
+
+
+def test_the_bundled_ones() -> None:
+    assert [path.stem for path in BUNDLED] == ["generic", "midimix", "nanokontrol2"]

@@ -1,0 +1,200 @@
+"""From bytes to the table: exact ends, every mode, and no byte that breaks it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perform import params
+from perform.control import mapping
+from perform.control.mapping import Bind, Mapping
+from perform.control.router import Router, decode
+from perform.params import SPEC_AT, Curve, Table
+from perform.shared import METER_SLOTS, Meters
+from tests.control.test_mapping import binds
+
+PORT = "nanoKONTROL2"
+
+
+class Rig:
+    def __init__(self, *binds: Bind, ports: tuple[str, ...] = (), on: tuple[str, ...] = (PORT,)) -> None:
+        self.table: Table = params.defaults()
+        self.meters: Meters = np.zeros(len(METER_SLOTS))
+        self.router = Router(self.table, self.meters)
+        self.router.use(Mapping("test", ports, binds), on)
+
+    def __call__(self, *data: int, port: str = PORT) -> None:
+        self.router.hear(port, data)
+
+    def get(self, address: str) -> float:
+        return float(self.table[params.slot(address)])
+
+    def meter(self, name: str) -> float:
+        return float(self.meters[METER_SLOTS[f"control/{name}"]])
+
+
+@pytest.mark.parametrize("curve", ["lin", "exp", "s"])
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("ends", [(0.3, 2.9), (2.9, 0.3), (0.1, 0.7)])
+@pytest.mark.parametrize("control", ["cc 9", "bend", "note 9"])
+def test_ends_are_exact(curve: Curve, invert: bool, ends: tuple[float, float], control: str) -> None:
+    rig = Rig(Bind(control, "deck/1/speed", range=ends, curve=curve, invert=invert))
+    low, high = reversed(ends) if invert else ends
+    bottom, top = {
+        "cc 9": ((0xB0, 9, 0), (0xB0, 9, 127)),
+        "bend": ((0xE0, 0, 0), (0xE0, 127, 127)),
+        "note 9": ((0x80, 9, 0), (0x90, 9, 127)),
+    }[control]
+    rig(*top)
+    assert rig.get("deck/1/speed") == high
+    rig(*bottom)
+    assert rig.get("deck/1/speed") == low
+
+
+def test_the_middle_of_pitch_bend_is_the_middle() -> None:
+    rig = Rig(Bind("bend", "deck/1/pan"), Bind("bend", "deck/1/z/3/bias", range=(-3, 1), curve="s"))
+    rig(0xE0, 1, 0)
+    rig(0xE0, 0, 64)
+    assert rig.get("deck/1/pan") == 0.0 and rig.get("deck/1/z/3/bias") == -1.0
+    last = -math.inf
+    for pitch in range(0, 16384, 7):  # 14 bits, rising all the way
+        rig(0xE0, pitch & 127, pitch >> 7)
+        assert rig.get("deck/1/pan") > last
+        last = rig.get("deck/1/pan")
+
+
+def test_toggles_of_buttons_and_pads() -> None:
+    rig = Rig(
+        Bind("cc 48", "deck/1/mute", mode="toggle"),
+        Bind("note 1", "deck/2/mute"),
+        Bind("note 2", "deck/1/side"),
+        Bind("note 3", "deck/1/pan", range=(-0.5, 0.5), mode="toggle"),
+        Bind("note 4", "deck/3/side", range=(2, 0)),
+    )
+    for expected in (1.0, 0.0, 1.0):
+        rig(0xB0, 48, 127), rig(0xB0, 48, 127), rig(0xB0, 48, 0)
+        rig(0x90, 1, 1), rig(0x90, 1, 0)
+        assert rig.get("deck/1/mute") == rig.get("deck/2/mute") == expected
+    sides = []
+    for _ in range(4):
+        rig(0x90, 2, 9), rig(0x90, 4, 9)
+        sides.append((rig.get("deck/1/side"), rig.get("deck/3/side")))
+    assert sides == [(2, 0), (0, 2), (1, 1), (2, 0)]
+    for expected in (0.5, -0.5, 0.5):
+        rig(0x90, 3, 100)
+        assert rig.get("deck/1/pan") == expected
+
+
+def test_notes_by_velocity_while_held_and_for_good() -> None:
+    rig = Rig(
+        Bind("note 1", "deck/1/pan"),
+        Bind("note 1", "deck/2/pan", mode="absolute"),
+        Bind("note 1", "deck/1/freeze", mode="momentary"),
+    )
+    rig(0x90, 1, 127)
+    assert rig.get("deck/1/pan") == rig.get("deck/2/pan") == rig.get("deck/1/freeze") == 1.0
+    rig(0x80, 1, 64)
+    assert (rig.get("deck/1/pan"), rig.get("deck/2/pan"), rig.get("deck/1/freeze")) == (-1.0, 1.0, 0.0)
+    rig(0x90, 1, 1)
+    assert rig.get("deck/1/freeze") == 1.0, "a soft touch switches too"
+
+
+def test_actions_fire_once_a_press() -> None:
+    rig = Rig(Bind("cc 42", "panic"), Bind("note 3", "focus/reset"))
+    for value in (0, 64, 127, 90, 63, 127):
+        rig(0xB0, 42, value)
+    rig(0x90, 3, 1), rig(0x80, 3, 0), rig(0x90, 3, 1)
+    assert rig.get("panic") == 2 and rig.get("deck/1/reset") == 2
+
+
+def test_the_focus_is_read_when_the_message_comes() -> None:
+    rig = Rig(Bind("cc 1", "focus/pan"), Bind("note 1", "focus", range=(3, 3)))
+    rig(0xB0, 1, 127)
+    rig(0x90, 1, 5), rig(0x80, 1, 0)
+    rig(0xB0, 1, 0)
+    assert (rig.get("deck/1/pan"), rig.get("deck/3/pan")) == (1.0, -1.0)
+    for odd, deck in ((math.nan, 1), (99.0, 8), (-1.0, 1), (2.6, 3)):
+        rig.table[params.slot("focus")] = odd
+        rig(0xB0, 1, 127)
+        assert rig.get(f"deck/{deck}/pan") == 1.0
+
+
+def test_channel_and_port() -> None:
+    rig = Rig(
+        Bind("cc 1", "deck/1/pan", channel=2),
+        Bind("cc 1", "deck/2/pan", port="MIX"),
+        ports=("kontrol",),
+        on=(PORT, "MIDI Mix"),
+    )
+    rig(0xB0, 1, 127)
+    assert rig.meter("unmapped") == 1
+    rig(0xB1, 1, 127)
+    rig(0xBF, 1, 0, port="MIDI Mix")
+    rig(0xB1, 1, 0, port="unknown")
+    assert (rig.get("deck/1/pan"), rig.get("deck/2/pan")) == (1.0, -1.0)
+    assert rig.meter("count") == 2 and rig.meter("unmapped") == 2
+    assert params.ADDRESSES[int(rig.meter("slot"))] == "deck/2/pan"
+
+
+def test_what_may_be_learnt() -> None:
+    rig = Rig()
+    rig(0xB0, 7, 1)
+    rig.router.learning = True
+    for data in (
+        (0xB0, 0, 5),
+        (0xB0, 120, 0),
+        (0xB0, 127, 1),
+        (0x80, 4, 0),
+        (0x90, 4, 0),
+        (0xF8,),
+        (0xB3, 9, 1),
+    ):
+        rig(*data)
+    assert rig.router.moved.get_nowait() == (PORT, ("cc", 9, 4))
+    assert rig.router.moved.empty()
+
+
+messages = st.lists(
+    st.lists(st.integers(0, 255), max_size=6)
+    | st.tuples(st.integers(0x80, 0xEF), st.integers(0, 127), st.integers(0, 127)).map(list)
+    | st.lists(st.integers(-5, 300), max_size=4),
+    max_size=40,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(binds=st.lists(binds(), max_size=8), stream=messages, odd=st.floats())
+def test_no_bytes_break_it_or_the_table(binds: list[Bind], stream: list[list[int]], odd: float) -> None:
+    rig = Rig(*binds)
+    if binds:
+        slot = params.slot(binds[0].addresses[0])
+        rig.table[slot] = SPEC_AT[slot].clamp(odd) if SPEC_AT[slot].action else odd
+    touched = {params.slot(a) for bind in binds for a in bind.addresses}
+    before = rig.table.copy()
+    rig.router.learning = True
+    for data in stream:
+        rig(*data)
+    for slot in np.flatnonzero(rig.table != before):
+        value = float(rig.table[slot])
+        assert slot in touched or np.isnan(before[slot])
+        assert np.isnan(before[slot]) or (math.isfinite(value) and SPEC_AT[slot].clamp(value) == value)
+
+
+def test_a_million_bytes_of_garbage() -> None:
+    rig = Rig(*mapping.load(mapping.bundled() / "generic.toml").binds)
+    noise = np.random.default_rng(1).integers(0, 256, 300_000).tolist()
+    for at in range(0, len(noise) - 3, 3):
+        rig(*noise[at : at + 3])
+    for slot, value in enumerate(rig.table):
+        assert math.isfinite(value) and SPEC_AT[slot].clamp(float(value)) == value
+
+
+@pytest.mark.parametrize(
+    "data", [(), (0xB0,), (0xB0, 1), (0xB0, 1, 128), (7, 100), (0xF0, 1, 2), (0xF7,), (0xFE,)]
+)
+def test_what_is_no_control(data: tuple[int, ...]) -> None:
+    assert decode(data) is None
