@@ -64,9 +64,7 @@ class Sound:
                 self._tell(f"sound through {self.words} ({message['why']})")
                 self._own(DEVICE)
             elif message["report"] == "waiting":
-                self.words = (
-                    f"{message['error']}: {SILENT}" if "`" not in message["error"] else _silent(message)
-                )
+                self.words = f"{message['error']}: {SILENT}"
                 self._tell(self.words)
             self.settled = True
         return child in (self._device, self._clock)

@@ -1,0 +1,1 @@
+"""The RAVE model: torch only, usable without the rest of perform."""

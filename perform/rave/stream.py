@@ -1,0 +1,178 @@
+"""Causal convolutions that stream: the past is an argument, the weights are shared.
+
+Every layer maps `(x, state) -> (y, state)`; `init_state(batch)` gives the state before the first
+sample. A state is a flat list of tensors, always of the same length and shapes, so it can become
+inputs and outputs of a graph. Offline is one call from the first state, so what is trained is
+what is played.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu
+
+State = list[Tensor]
+
+FEW = 32
+"""Columns up to which a convolution is done as one matrix product: a player decodes a frame at a
+time, and torch's convolutions, made for long signals, take twice as long over a few columns."""
+
+
+class Streaming(nn.Module):
+    """A layer with `states` tensors of memory (none, unless a subclass says otherwise)."""
+
+    states = 0
+
+    def init_state(self, batch: int) -> State:
+        """The state before the first sample, for `batch` streams."""
+        return []
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) and the state before it, to the output and the state after it."""
+        raise NotImplementedError
+
+
+class Conv1d(Streaming):
+    """Causal convolution, (B, inputs, n) -> (B, outputs, n / stride); n a multiple of `stride`.
+
+    It remembers the last `(kernel - 1) * dilation + 1 - stride` samples:
+
+        | memory |  x0  x1  x2 ...        kernel 3, dilation 2, stride 1: 4 samples of memory,
+          <--- kernel --->  |             y0 sees up to x0 and nothing later
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.stride, self.dilation = stride, dilation
+        self.memory = (kernel - 1) * dilation + 1 - stride
+        self.states = 1 if self.memory else 0
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        _init(self.weight, self.bias, inputs * kernel)
+
+    def init_state(self, batch: int) -> State:
+        """[(batch, inputs, memory)], or none for a pointwise convolution."""
+        return [self.bias.new_zeros(batch, self.weight.shape[1], self.memory)] if self.states else []
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, inputs, n) -> (B, outputs, n / stride)."""
+        if state:
+            x = torch.cat([state[0], x], -1)
+            state = [x[..., x.shape[-1] - self.memory :]]
+        reach = (self.weight.shape[-1] - 1) * self.dilation + 1
+        if x.shape[-1] - reach >= FEW * self.stride:
+            return conv1d(x, self.weight, self.bias, self.stride, dilation=self.dilation), state
+        taps = x.unfold(-1, reach, self.stride)[..., :: self.dilation]  # (B, inputs, n / stride, kernel)
+        columns = taps.transpose(2, 3).flatten(1, 2)  # (B, inputs * kernel, n / stride)
+        return self.weight.flatten(1) @ columns + self.bias[:, None], state
+
+
+class ConvTranspose1d(Streaming):
+    """Upsampling by `ratio` with a kernel of 2 x ratio: (B, inputs, n) -> (B, outputs, n * ratio).
+
+    Each input frame writes two output frames; the second, not complete until the next input, is
+    the state.
+
+        x0:  [a0 b0]
+        x1:     [a1 b1]         y0 = memory + a0, y1 = b0 + a1, new memory = b1
+    """
+
+    states = 1
+
+    def __init__(self, inputs: int, outputs: int, ratio: int) -> None:
+        super().__init__()
+        self.ratio = ratio
+        self.weight = nn.Parameter(torch.empty(inputs, outputs, 2 * ratio))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        _init(self.weight, self.bias, 2 * inputs)
+
+    def init_state(self, batch: int) -> State:
+        """[(batch, outputs, ratio)]."""
+        return [self.bias.new_zeros(batch, self.bias.shape[0], self.ratio)]
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, inputs, n) -> (B, outputs, n * ratio)."""
+        whole = x.shape[-1] * self.ratio
+        if x.shape[-1] > FEW:
+            y = conv_transpose1d(x, self.weight, stride=self.ratio)  # (B, outputs, (n + 1) * ratio)
+            y = torch.cat([y[..., : self.ratio] + state[0], y[..., self.ratio :]], -1)
+        else:
+            frames = self.weight.flatten(1).T @ x  # (B, outputs * 2 * ratio, n)
+            frames = frames.reshape(len(x), -1, 2, self.ratio, x.shape[-1]).transpose(
+                3, 4
+            )  # (B, outputs, 2, n, ratio)
+            first, second = frames.flatten(3).unbind(2)  # each (B, outputs, n * ratio)
+            late = torch.cat([state[0], second], -1)
+            y = torch.cat([first + late[..., :whole], late[..., whole:]], -1)
+        return y[..., :whole] + self.bias[:, None], [y[..., whole:]]
+
+
+class LeakyReLU(Streaming):
+    """max(x, 0.2 x), with no memory."""
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Any shape to the same shape."""
+        return leaky_relu(x, 0.2), state
+
+
+class ResidualUnit(Streaming):
+    """x + pointwise(leaky(dilated(leaky(x)))): the dilated unit of RAVE v2, (B, channels, n) kept."""
+
+    states = 1
+
+    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.dilated = Conv1d(channels, channels, kernel, dilation=dilation)
+        self.pointwise = Conv1d(channels, channels, 1)
+
+    def init_state(self, batch: int) -> State:
+        """The dilated convolution's."""
+        return self.dilated.init_state(batch)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) -> (B, channels, n)."""
+        y, state = self.dilated(leaky_relu(x, 0.2), state)
+        y, _ = self.pointwise(leaky_relu(y, 0.2), [])
+        return x + y, state
+
+
+class Chain(Streaming):
+    """Layers one after another; its state is theirs in order."""
+
+    def __init__(self, *layers: Streaming) -> None:
+        super().__init__()
+        for index, layer in enumerate(layers):
+            self.add_module(str(index), layer)
+        self.states = sum(layer.states for layer in layers)
+
+    def __iter__(self) -> Iterator[Streaming]:
+        for layer in self.children():
+            assert isinstance(layer, Streaming)
+            yield layer
+
+    def __getitem__(self, index: int) -> Streaming:
+        return list(self)[index]
+
+    def init_state(self, batch: int) -> State:
+        """The layers' states, one after another."""
+        return [tensor for layer in self for tensor in layer.init_state(batch)]
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Through every layer in turn."""
+        after: State = []
+        for layer in self:
+            start = len(after)
+            x, new = layer(x, state[start : start + layer.states])
+            after += new
+        return x, after
+
+
+def _init(weight: Tensor, bias: Tensor, fan_in: int) -> None:
+    """Uniform in +-1/sqrt(fan_in), where `fan_in` counts the weights that meet in one output."""
+    bound = 1 / math.sqrt(fan_in)
+    nn.init.uniform_(weight, -bound, bound)
+    nn.init.uniform_(bias, -bound, bound)

@@ -1,0 +1,297 @@
+"""The screen as an app: one frame 25 times a second, the line to the stage, and what opens above the decks.
+
+It may die at any time: all it holds that is heard is in the table. It never waits for the stage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from perform import params
+from perform.errors import PerformError
+from perform.shared import LIVE, LOADING
+from perform.stage.commands import (
+    Answer,
+    Learn,
+    Load,
+    Record,
+    SaveMapping,
+    StopRecording,
+    Unlearn,
+    Unload,
+    UseMapping,
+)
+from perform.tui import themes
+from perform.tui.frame import Camera, Frame, View
+from perform.tui.keys import ALWAYS, KEYS
+from perform.tui.line import Line, Stage
+from perform.tui.rows import name
+from perform.tui.screens.browser import UNLOAD, Browser
+from perform.tui.screens.help import Help
+from perform.tui.screens.leave import Leave
+from perform.tui.screens.mapping import MappingChooser, MappingName, mappings
+from perform.tui.screens.play import Play
+from perform.tui.screens.value import ValueEntry
+
+FRAMES = 25  #: frames a second
+TWICE = 2.0  #: seconds within which a second press confirms
+_NOTICE = 5.0  #: seconds a notice stands
+
+
+class Instrument(App[str]):
+    """The instrument on a terminal. Exits with "stop" or "leave"."""
+
+    TITLE = "perform"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(k.keys, k.action.removeprefix("app."), k.words, show=False, id=k.id, priority=True)
+        for k in ALWAYS
+    ]
+
+    def __init__(self, client: Stage, clock: Callable[[], float] = time.monotonic) -> None:
+        self.view = View()
+        super().__init__()
+        self.table = client.arena.table
+        self.line = Line(client)
+        self._clock = clock
+        self._camera = Camera(client.arena.table, client.arena.meters, self.view)
+        self.frame = self.look()
+        self._play = Play()
+        self._pressed: dict[str, float] = {}
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = themes.THEMES[0].name
+
+    def get_default_screen(self) -> Screen[None]:
+        """The screen that plays."""
+        return self._play
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Inks of themes that know nothing of this app."""
+        return themes.inks(self.current_theme)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.line.start()
+        self.set_interval(1 / FRAMES, self.tick)
+
+    def on_unmount(self) -> None:
+        """Leave nothing behind in the stage."""
+        if self.view.learning:
+            self.line.ask(Learn(""))
+        self.line.stop()
+
+    # -- frames
+
+    def look(self) -> Frame:
+        """[ui] The table and meters as they are now."""
+        self.frame = self._camera.take(self.line.status, self._clock())
+        return self.frame
+
+    def tick(self) -> None:
+        """[ui] One frame: hear what the stage answered, look, draw."""
+        while self.line.outcomes:
+            outcome = self.line.outcomes.popleft()
+            if isinstance(outcome, PerformError):
+                self.notice(f"▲ {outcome}")
+            else:
+                done, answer = outcome
+                done(answer)
+        self.view.gone = self.line.gone is not None
+        self.view.silence = self.line.silence()
+        self._play.show(self.look())
+
+    def notice(self, text: str) -> None:
+        """Say something in one line, for a while."""
+        self.view.notice, self.view.notice_until = text, self._clock() + _NOTICE
+
+    def _twice(self, what: str) -> bool:
+        """Whether this is the second press within TWICE."""
+        now = self._clock()
+        before = self._pressed.get(what)
+        if before is not None and now - before <= TWICE:
+            del self._pressed[what]
+            return True
+        self._pressed[what] = now
+        return False
+
+    # -- the stage
+
+    def action_panic(self) -> None:
+        """Let everything go; twice: silence."""
+        if self._twice("panic"):
+            params.put(self.table, "master/mute", 1)
+            self.notice("master muted; M lets it sound again")
+            return
+        params.fire(self.table, "panic")
+        self.notice("panic: all let go; ! again within 2 s mutes the master")
+
+    def action_master_mute(self) -> None:
+        """Mute the master, or lift it."""
+        if self.view.learning:
+            self.learn("master/mute")
+            return
+        params.put(self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1)
+
+    def action_record(self) -> None:
+        """Record; stopping takes two presses."""
+        if not self.look().recording:
+            self.line.ask(Record(), self._said("recording to"))
+        elif self._twice("record"):
+            self.line.ask(StopRecording(), self._said("take closed:"))
+        else:
+            self.notice("recording goes on; r again within 2 s stops it")
+
+    def _said(self, words: str) -> Callable[[Answer], None]:
+        return lambda answer: self.notice(f"{words} {answer.value}".rstrip())
+
+    # -- control
+
+    def action_learn(self) -> None:
+        """Learn the selected parameter, and whatever is selected next, until esc."""
+        self.learn(self.look().selected.address)
+
+    def learn(self, address: str) -> None:
+        """The next control that moves is mapped to this."""
+        self.view.learning, self.view.learn_asked = address, False
+
+        def asked(_: Answer) -> None:
+            self.view.learn_asked = True
+
+        self.line.ask(Learn(address), asked)
+
+    def action_stop_learning(self) -> None:
+        """Enough."""
+        if self.view.learning:
+            self.view.learning = ""
+            self.line.ask(Learn(""))
+
+    def action_unlearn(self) -> None:
+        """Forget the controls of the selected parameter, or of the one being learned."""
+        address = self.view.learning or self.look().selected.address
+        self.line.ask(Unlearn(address), lambda _: self.notice(f"{name(address)} is unmapped"))
+
+    def action_mapping(self) -> None:
+        """Choose a mapping."""
+        names = mappings()
+        if not names:
+            self.notice("there are no mappings yet; l learns one, S saves it")
+            return
+
+        def use(chosen: str | None) -> None:
+            if chosen is not None:
+                self.line.ask(UseMapping(chosen), lambda _: self.notice(f"mapping {chosen}"))
+
+        self.push_screen(MappingChooser(names, self.frame.status.mapping), use)
+
+    def action_save_mapping(self) -> None:
+        """Save the mapping in use."""
+
+        def save(chosen: str | None) -> None:
+            if chosen is not None:
+                self.line.ask(SaveMapping(chosen), self._said("mapping saved:"))
+
+        self.push_screen(MappingName(self.frame.status.mapping), save)
+
+    # -- dialogs
+
+    def action_browse(self, deck: int = 0) -> None:
+        """Choose a model for a deck, the focused one where none is named."""
+        deck = deck or self.look().focus
+        loaded = self.frame.deck(deck).model or ("the model" if self.frame.in_use(deck) else "")
+
+        def load(chosen: str | None) -> None:
+            if chosen is not None:
+                self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen))
+
+        self.push_screen(Browser(deck, loaded), load)
+
+    def action_value(self) -> None:
+        """Type a value for the selected parameter."""
+        selected = self.look().selected
+
+        def put(value: float | None) -> None:
+            if value is not None:
+                params.put(self.table, selected.address, value)
+
+        self.push_screen(ValueEntry(selected, self.frame.table[selected.slot]), put)
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.push_screen(Help())
+
+    def action_help_quit(self) -> None:
+        """ctrl+c, which ends other programs."""
+        self.notice("ctrl+q leaves")
+
+    async def action_quit(self) -> None:
+        """Leave; ask what becomes of the sound where there is any."""
+        frame = self.look()
+        if self.line.gone is not None:
+            self.exit("leave")
+            return
+        live = any(frame.meter(d, "state") in (LOADING, LIVE) for d in range(1, params.DECKS + 1))
+        if not live and not frame.recording:
+            self.exit("stop")
+        elif not isinstance(self.screen, Leave):
+            self.push_screen(Leave(frame.recording), lambda choice: self.exit(choice) if choice else None)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every action, and the theme."""
+        for key in (*ALWAYS, *KEYS):
+            if key.action not in ("app.command_palette", "app.stop_learning"):
+                yield SystemCommand(key.words, key.shown, self._later(key.action))
+        yield SystemCommand("theme", "colours of the screen", self.action_change_theme)
+
+    def _later(self, action: str) -> Callable[[], object]:
+        """Run an action once the palette is gone."""
+        return lambda: self.call_next(self.run_action, action, self._play)
+
+
+def run(client: Stage, log: Path | None = None) -> str:
+    """Play until the player leaves; returns "stop" or "leave".
+
+    What libraries print on descriptor 2 goes to `log`, not onto the screen. A stage that ended meanwhile
+    raises its StageGone.
+    """
+    with _own_terminal(log):
+        app = Instrument(client)
+        choice = app.run()
+    if app.line.gone is not None:
+        raise app.line.gone
+    if app.return_code:
+        raise PerformError(
+            "the screen failed; the stage plays on",
+            where=str(log or "screen"),
+            hint="`perform attach` comes back, `perform stop` ends it",
+        )
+    return choice or "leave"
+
+
+@contextmanager
+def _own_terminal(log: Path | None) -> Iterator[None]:
+    """Textual draws on a duplicate of descriptor 2, which itself points to the log meanwhile."""
+    if log is None:
+        yield
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before, terminal = sys.__stderr__, os.dup(2)
+    with log.open("ab") as sink, os.fdopen(os.dup(terminal), "w", encoding="utf-8") as screen:
+        os.dup2(sink.fileno(), 2)
+        sys.__stderr__ = screen  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            sys.__stderr__ = before  # type: ignore[misc]
+            os.dup2(terminal, 2)
+            os.close(terminal)

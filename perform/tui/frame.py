@@ -1,0 +1,174 @@
+"""What one frame of the screen shows: one copy of the table and the meters, the last status, the view."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from perform import params
+from perform.params import DECKS
+from perform.shared import DECK_METER, METER_SLOTS, Meters
+from perform.stage.commands import Deck, Status
+from perform.tui.rows import STAGE_ROWS, Row, Side, deck_rows
+
+EMPTY_STATUS = Status("", (Deck(),) * DECKS, "", (), "", "", (), "", "", "", "", ())
+_CALM = 5  #: frames a printed number stands still for, so that it can be read
+_DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
+_DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
+_OFFSET = {a.removeprefix("deck/1/"): i for i, a in enumerate(params.ADDRESSES[params.slots(1)])}
+_LATE = [METER_SLOTS[f"deck/{d}/late"] for d in range(1, DECKS + 1)]
+_FOCUS = params.slot("focus")
+
+
+@dataclass
+class View:
+    """What this screen alone knows: cursors, a notice, learning. Nothing here is heard."""
+
+    selected: dict[int, str] = field(default_factory=dict)  #: deck -> address under its cursor
+    top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
+    side: Side = "bias"
+    learning: str = ""  #: address that the next control is mapped to, or ""
+    learn_asked: bool = False  #: the stage waits for that control, or has had it
+    notice: str = ""
+    notice_until: float = 0.0
+    gone: bool = False
+    silence: float = 0.0  #: seconds the stage has owed an answer for
+    xruns: float = -1.0  #: last count of dropouts seen; -1 before the first
+    xrun_at: float = -1.0  #: when it last grew
+    frames_at: float = 0.0  #: when the mixer was last seen to move
+    frames: float = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One moment. `meters` are for bars, `calm` for printed numbers: the worst of the last few frames."""
+
+    table: list[float]
+    meters: list[float]
+    calm: list[float]
+    status: Status
+    view: View
+    now: float
+    controls: dict[str, str]  #: address -> "nanoKONTROL2 1:CC16"
+
+    @property
+    def focus(self) -> int:
+        """The deck that has the focus."""
+        return int(params.SPEC_AT[_FOCUS].clamp(self.table[_FOCUS]))
+
+    def value(self, deck: int, key: str) -> float:
+        """A deck's number."""
+        return self.table[_DECK_SLOTS[deck] + _OFFSET[key]]
+
+    def meter(self, deck: int, name: str) -> float:
+        """A deck's meter."""
+        return self.meters[_DECK_METERS[deck] + DECK_METER[name]]
+
+    def steady(self, deck: int, name: str) -> float:
+        """A deck's meter, for print."""
+        return self.calm[_DECK_METERS[deck] + DECK_METER[name]]
+
+    def master(self, name: str) -> float:
+        """A meter of the whole stage."""
+        return self.meters[METER_SLOTS[name]]
+
+    def steady_master(self, name: str) -> float:
+        """A meter of the whole stage, for print."""
+        return self.calm[METER_SLOTS[name]]
+
+    def deck(self, deck: int) -> Deck:
+        """What stands on a deck."""
+        return self.status.decks[deck - 1]
+
+    def in_use(self, deck: int) -> bool:
+        """Whether a deck holds something, or tries to, or failed to."""
+        return bool(self.meter(deck, "state") or self.deck(deck).model or self.deck(deck).error)
+
+    def rows(self, deck: int) -> tuple[Row, ...]:
+        """The rows of a deck."""
+        return deck_rows(deck, self.deck(deck).latents, self.view.side)
+
+    def cursor(self, deck: int) -> int:
+        """Index of a deck's cursor in its rows and STAGE_ROWS behind them."""
+        wanted = self.view.selected.get(deck, "")
+        for i, row in enumerate((*self.rows(deck), *STAGE_ROWS)):
+            if row.address == wanted:
+                return i
+        return 0
+
+    @property
+    def selected(self) -> Row:
+        """The row under the cursor of the deck in focus."""
+        return (*self.rows(self.focus), *STAGE_ROWS)[self.cursor(self.focus)]
+
+    def control(self, address: str) -> str:
+        """The control mapped to an address: "nanoKONTROL2 1:CC16", or ""."""
+        return self.controls.get(address, "")
+
+    @property
+    def recording(self) -> bool:
+        """Whether a take runs."""
+        return self.master("take/on") > 0 or bool(self.status.take)
+
+    @property
+    def dropouts(self) -> float:
+        """Underflows of the device and blocks that a deck had nothing for, since the stage began."""
+        return self.master("xruns") + sum(self.meters[i] for i in _LATE)
+
+
+class Camera:
+    """Takes one frame after the other of an arena, and keeps what only time shows."""
+
+    def __init__(self, table: params.Table, meters: Meters, view: View) -> None:
+        self._table, self._meters, self.view = table, meters, view
+        self._worst = meters.copy()
+        self._calm: list[float] = []
+        self._count = 0
+        self._status = EMPTY_STATUS
+        self._controls: dict[str, str] = {}
+        self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
+
+    def take(self, status: Status | None, now: float) -> Frame:
+        """[ui] The frame of this moment."""
+        meters = np.nan_to_num(
+            self._meters, posinf=0.0, neginf=0.0
+        )  # a copy; a broken meter must not break the screen
+        np.maximum(self._worst, meters, out=self._worst)
+        if self._count % _CALM == 0:
+            self._calm = self._worst.tolist()
+            self._worst = meters.copy()
+        self._count += 1
+        if status is not None and status != self._status:
+            self._status = status
+        table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
+        frame = Frame(
+            table, meters.tolist(), self._calm, self._status, self.view, now, self._mapped(table[_FOCUS])
+        )
+        view, count = self.view, frame.dropouts
+        if view.xruns >= 0 and count > view.xruns:
+            view.xrun_at = now
+        view.xruns = count
+        if frame.master("frames") != view.frames:
+            view.frames, view.frames_at = frame.master("frames"), now
+        return frame
+
+    def _mapped(self, focus: float) -> dict[str, str]:
+        """The control of each address; those of the focus are those of the deck that has it."""
+        if self._controls_of[0] is not self._status or self._controls_of[1] != focus:
+            own = f"deck/{focus:.0f}/"
+            binds = self._status.binds
+            self._controls = {
+                own + b.address.removeprefix("focus/")
+                if b.address.startswith("focus/")
+                else b.address: b.control
+                for b in reversed(binds)  # the first of several is shown
+            }
+            self._controls_of = (self._status, focus)
+        return self._controls
+
+
+def level(amplitude: float) -> float:
+    """Peak as decibel, -inf for silence."""
+    return 20.0 * math.log10(amplitude) if amplitude > 1e-6 else -math.inf

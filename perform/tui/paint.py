@@ -1,0 +1,176 @@
+"""What the screen is drawn with: styles, bars, meters, fitted text. All of it pure and remembered.
+
+A drawn piece is a tuple of segments with a known width. The same picture gives the same tuple, so that
+whoever compares two frames mostly compares identities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from perform.params import SILENCE_DB, Spec
+
+Piece = tuple[Segment, ...]
+
+#: component classes of a drawing widget, see app.tcss
+INKS = (
+    "text",
+    "dim",
+    "bright",
+    "rail",
+    "range",
+    "level",
+    "handle",
+    "mark",
+    "hot",
+    "on",
+    "alert",
+    "frame",
+    "focus",
+)
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """The styles of one theme. Compared by identity: a new theme makes a new one and forgets old pictures."""
+
+    text: Style
+    dim: Style
+    bright: Style
+    rail: Style  #: of a bar, where there is nothing
+    range: Style  #: of a bar, where the corpus lives
+    level: Style
+    handle: Style
+    mark: Style  #: where the latent really is
+    hot: Style  #: near the limit
+    on: Style  #: a switch that is on
+    alert: Style
+    frame: Style
+    focus: Style
+
+
+@lru_cache(8192)
+def label(text: str, width: int, style: Style, right: bool = False) -> Piece:
+    """Text in exactly `width` cells, cut with an ellipsis."""
+    text = "".join(c if c.isprintable() else "·" for c in text)
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1) + "…" if width > 1 else text[:width]
+    pad = " " * (width - cell_len(text))
+    return (Segment(pad + text if right else text + pad, style),)
+
+
+@lru_cache(16384)
+def bar(
+    width: int, handle: int, ink: Ink, *, mark: int = -1, low: int = -1, high: int = -1, centre: int = -1
+) -> Piece:
+    """A rail with a handle `●`, a second mark `◆` beside it, and the range low..high drawn heavier.
+
+    All are cells; -1 draws none.
+    """
+    glyphs = ["─"] * width
+    styles = [ink.rail] * width
+    for x in range(max(low, 0), min(high + 1, width)) if low >= 0 else ():
+        glyphs[x], styles[x] = "━", ink.range
+    if 0 <= centre < width:
+        glyphs[centre] = "┿" if glyphs[centre] == "━" else "┼"
+    if 0 <= mark < width:
+        glyphs[mark], styles[mark] = "◆", ink.mark
+    if 0 <= handle < width:
+        glyphs[handle], styles[handle] = "●", ink.handle
+    return _runs(glyphs, styles)
+
+
+@lru_cache(4096)
+def fader(width: int, handle: int, ink: Ink) -> Piece:
+    """A rail filled up to its handle."""
+    glyphs = ["━"] * handle + ["●"] + ["─"] * (width - handle - 1)
+    return _runs(glyphs, [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1))
+
+
+@lru_cache(8192)
+def meter(width: int, eighths: int, ink: Ink) -> Piece:
+    """A level of `eighths` of a cell; the part above -6 dB is hot."""
+    hot = width * 54 // 60
+    full, rest = divmod(eighths, 8)
+    glyphs = ["█"] * full + ([_EIGHTHS[rest]] if rest else [])
+    glyphs += ["·"] * (width - len(glyphs))
+    styles = [(ink.hot if x >= hot else ink.level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
+    return _runs(glyphs, styles)
+
+
+@lru_cache(8192)
+def twin(width: int, left: int, right: int, ink: Ink) -> Piece:
+    """Two levels in one line, left in its upper half and right in its lower; both in whole cells."""
+    hot = width * 54 // 60
+    glyphs = [
+        "█" if x < min(left, right) else "▀" if x < left else "▄" if x < right else "·" for x in range(width)
+    ]
+    styles = [(ink.hot if x >= hot else ink.level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
+    return _runs(glyphs, styles)
+
+
+def _runs(glyphs: list[str], styles: list[Style]) -> Piece:
+    """Neighbours of one style become one segment."""
+    out: list[Segment] = []
+    start = 0
+    for x in range(1, len(glyphs) + 1):
+        if x == len(glyphs) or styles[x] is not styles[start]:
+            out.append(Segment("".join(glyphs[start:x]), styles[start]))
+            start = x
+    return tuple(out)
+
+
+def cell(position: float, width: int) -> int:
+    """Cell of a bar at which a position 0..1 is drawn."""
+    return min(max(int(position * (width - 1) + 0.5), 0), width - 1)
+
+
+def eighths(db: float, width: int) -> int:
+    """Eighths of a cell that a meter of this width shows of -60..0 dB."""
+    return int(min(max(1.0 + db / 60.0, 0.0), 1.0) * width * 8)
+
+
+def short(spec: Spec, value: float) -> str:
+    """A value without its unit, as the panels show it."""
+    if spec.choices:
+        return spec.text(value)
+    if spec.high > 1e6:
+        return f"{value:.0f}"
+    if spec.unit == "dB" and value <= SILENCE_DB:
+        return "-inf"
+    value = 0.0 if abs(value) < 0.005 else value
+    sign = "+" if spec.low < 0 and value else ""
+    return f"{value:{sign}.{2 if spec.high - spec.low < 20 else 1}f}"
+
+
+def long(spec: Spec, value: float) -> str:
+    """A value with its unit."""
+    return (
+        short(spec, value)
+        if spec.choices or spec.high > 1e6
+        else f"{short(spec, value)} {spec.unit}".rstrip()
+    )
+
+
+def decibel(db: float) -> str:
+    """A level as the meters print it."""
+    return "-inf" if db <= SILENCE_DB else f"{0.0 if abs(db) < 0.05 else db:.1f}"
+
+
+def time(seconds: float) -> str:
+    """`00:41:07`."""
+    s = max(0, int(seconds))
+    return f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}"
+
+
+def span(seconds: float) -> str:
+    """A rough duration: `9 h`, `42 min`, `12 s`."""
+    if seconds >= 7200:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{max(0, seconds):.0f} s"

@@ -1,0 +1,1 @@
+"""The screens: the one that plays, and the dialogs above it."""

@@ -1,0 +1,181 @@
+"""The screen that plays: status, decks, foot; keys and mouse become numbers in the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from perform import params
+from perform.params import DECKS, SOURCES
+from perform.tui.frame import Frame
+from perform.tui.keys import KEYS
+from perform.tui.rows import STAGE_ROWS, Row, row
+from perform.tui.widgets.decks import Decks
+from perform.tui.widgets.foot import Foot, foot_height
+from perform.tui.widgets.lines import Lines
+from perform.tui.widgets.status import StatusBar
+
+if TYPE_CHECKING:
+    from perform.tui.app import Instrument
+
+_BANK = 8  #: rows of a bank
+
+
+class Play(Screen[None]):
+    """Everything that is played. Numbers go straight into the table; nothing here waits for the stage."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status, self._decks, self._foot = StatusBar("status"), Decks("decks"), Foot("foot")
+        self._foot_height = -1
+
+    def compose(self) -> ComposeResult:
+        """Three drawn widgets."""
+        yield from (self._status, self._decks, self._foot)
+
+    @property
+    def instrument(self) -> Instrument:
+        """The app, by its own type."""
+        return cast("Instrument", self.app)
+
+    def show(self, frame: Frame) -> None:
+        """Draw a frame; only the foot's height is ever laid out anew."""
+        height = foot_height(*self.size, frame)
+        if height != self._foot_height:
+            self._foot_height = height
+            self._foot.styles.height = height
+        for widget in (self._status, self._decks, self._foot):
+            widget.show(frame)
+
+    # -- numbers
+
+    def _put(self, address: str, value: float) -> None:
+        params.put(self.instrument.table, address, value)
+
+    def _value(self, address: str) -> float:
+        return float(self.instrument.table[params.slot(address)])
+
+    def _own(self, key: str) -> str:
+        return f"deck/{self.instrument.look().focus}/{key}"
+
+    def _nudge(self, row: Row, by: float) -> None:
+        """By a part of the range; choices and whole numbers by one step, or ten."""
+        spec, value = row.spec, self._value(row.address)
+        if spec.choices:
+            value += 1 if by > 0 else -1
+        elif spec.high > 1e6:
+            value += round(by * 100)
+        else:
+            value = spec.value(round(spec.position(value) + by, 6))
+        self._put(row.address, value)
+
+    def _instead(self, address: str) -> bool:
+        """While learning, a key that would change a number chooses it instead."""
+        if self.instrument.view.learning:
+            self.instrument.learn(address)
+            return True
+        return False
+
+    # -- decks
+
+    def action_deck(self, deck: int) -> None:
+        """Focus a deck; its number is in the table, so that mappings of the focus follow."""
+        self._put("focus", deck)
+        self._select_again()
+
+    def action_focus_step(self, steps: int) -> None:
+        """Focus the next deck, or the one before."""
+        self.action_deck((self.instrument.look().focus - 1 + steps) % DECKS + 1)
+
+    def action_flag(self, name: str) -> None:
+        """Turn a switch of the focused deck."""
+        address = self._own(name)
+        if not self._instead(address):
+            self._put(address, 0.0 if self._value(address) else 1.0)
+
+    def action_side(self) -> None:
+        """Next side of the crossfader."""
+        address = self._own("side")
+        if not self._instead(address):
+            self._put(address, (self._value(address) + 1) % 3)
+
+    def action_source(self) -> None:
+        """Next source."""
+        address = self._own("source")
+        if not self._instead(address):
+            self._put(address, (self._value(address) + 1) % len(SOURCES))
+
+    # -- parameters
+
+    def action_select(self, address: str) -> None:
+        """Put the cursor on a parameter."""
+        view = self.instrument.view
+        view.selected[self.instrument.look().focus] = address
+        if view.learning:
+            self.instrument.learn(address)
+
+    def _select_again(self) -> None:
+        self.action_select(self.instrument.look().selected.address)
+
+    def action_move(self, steps: int) -> None:
+        """Move the cursor, round through the rows of the stage."""
+        frame = self.instrument.look()
+        rows = (*frame.rows(frame.focus), *STAGE_ROWS)
+        self.action_select(rows[(frame.cursor(frame.focus) + steps) % len(rows)].address)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by a bank, within the deck."""
+        frame = self.instrument.look()
+        rows = frame.rows(frame.focus)
+        at = frame.cursor(frame.focus) + pages * _BANK
+        self.action_select(rows[min(max(at, 0), len(rows) - 1)].address)
+
+    def action_nudge(self, by: float) -> None:
+        """Change the selected number by a part of its range."""
+        self._nudge(self.instrument.look().selected, by)
+
+    def action_recentre(self) -> None:
+        """The selected number back to its default."""
+        selected = self.instrument.look().selected
+        self._put(selected.address, selected.spec.default)
+
+    def action_bias_scale(self) -> None:
+        """Show the other number of each latent; the cursor stays on its latent."""
+        view = self.instrument.view
+        old, view.side = view.side, "scale" if view.side == "bias" else "bias"
+        for deck, address in view.selected.items():
+            if address.endswith(f"/{old}"):
+                view.selected[deck] = address.removesuffix(old) + view.side
+        self._select_again()
+
+    def action_fade(self, by: float) -> None:
+        """Move the crossfader; a whole step goes to its end, none to its middle."""
+        if not self._instead("xfade"):
+            self._put("xfade", round(self._value("xfade") + by, 6) if by else 0.5)
+
+    # -- mouse
+
+    async def on_lines_grabbed(self, message: Lines.Grabbed) -> None:
+        """A click or a drag."""
+        hit = message.hit
+        if hit.deck and not message.drag:
+            self.action_deck(hit.deck)
+        if hit.address and hit.value is not None:
+            if not self._instead(hit.address):
+                self._put(hit.address, hit.value)
+        elif hit.address:
+            if not message.drag:
+                self.action_select(hit.address)
+            spec = row(hit.address).spec
+            self._put(hit.address, spec.value(hit.position(message.x)))
+        elif hit.action:
+            await self.instrument.run_action(hit.action, self)
+
+    def on_lines_wheeled(self, message: Lines.Wheeled) -> None:
+        """The wheel nudges what it is above."""
+        self._nudge(row(message.hit.address), 0.01 * message.steps)

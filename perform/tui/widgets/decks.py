@@ -1,0 +1,66 @@
+"""All decks: eight panels in a fixed grid, or one line each where the terminal is small."""
+
+from __future__ import annotations
+
+from perform.params import DECKS
+from perform.tui.frame import Frame
+from perform.tui.paint import Ink
+from perform.tui.widgets.lines import Hit, Lines, Pen
+from perform.tui.widgets.panel import draw_panel
+from perform.tui.widgets.strips import draw_strips
+
+COLUMNS = 4  #: deck 3 is always the third from the left
+SPARE = 3  #: lines of a row of panels in which no deck is in use
+WIDE, TALL = 112, 34  #: the smallest screen that shows panels
+
+
+def panelled(width: int, height: int) -> bool:
+    """Whether a screen of this size shows panels."""
+    return width >= WIDE and height >= TALL
+
+
+class Decks(Lines):
+    """The eight decks."""
+
+    def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
+        """Panels or strips, whatever the screen has room for."""
+        width, height = self.size
+        if panelled(*self.app.size):
+            return self._panels(frame, ink, hits, width, height)
+        if self.app.size.width < 80 or self.app.size.height < 24:
+            return _too_small(ink, width, height)
+        return draw_strips(frame, ink, hits, width, height)
+
+    def _panels(self, frame: Frame, ink: Ink, hits: list[Hit] | None, width: int, height: int) -> list[Pen]:
+        pens: list[Pen] = []
+        heights = row_heights(frame, height)
+        for r, tall in enumerate(heights):
+            pens += [Pen(ink, len(pens) + y, 0, hits) for y in range(tall)]
+            for column in range(COLUMNS):
+                left, right = width * column // COLUMNS, width * (column + 1) // COLUMNS
+                draw_panel(pens[-tall:], frame, r * COLUMNS + column + 1, right - left)
+        return pens
+
+
+def row_heights(frame: Frame, height: int) -> list[int]:
+    """Lines of each row of panels: rows in use share what spare ones leave."""
+    rows = DECKS // COLUMNS
+    used = [any(frame.in_use(r * COLUMNS + c + 1) for c in range(COLUMNS)) for r in range(rows)]
+    if not any(used):
+        used[0] = True
+    left = height - SPARE * used.count(False)
+    share, rest = divmod(left, used.count(True))
+    heights: list[int] = []
+    for u in used:
+        heights.append(share + (1 if rest > 0 else 0) if u else SPARE)
+        rest -= u
+    return heights
+
+
+def _too_small(ink: Ink, width: int, height: int) -> list[Pen]:
+    pens = [Pen(ink, y) for y in range(height)]
+    for pen, text in zip(
+        pens[height // 2 :], ("enlarge the terminal to 80x24", "the sound goes on"), strict=False
+    ):
+        pen.text(text.center(width)[:width], ink.bright)
+    return pens

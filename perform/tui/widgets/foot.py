@@ -1,0 +1,176 @@
+"""The foot: crossfader, master, what is selected, what was touched, the last events, the keys."""
+
+from __future__ import annotations
+
+from perform import params
+from perform.shared import METER_SLOTS
+from perform.tui.frame import Frame, level
+from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, long, meter, short
+from perform.tui.rows import STAGE_ROWS, Row, name
+from perform.tui.widgets.decks import SPARE, panelled, row_heights
+from perform.tui.widgets.lines import Hit, Lines, Pen
+from perform.tui.widgets.rowbar import brief
+
+_XFADE, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
+_TOUCHED = METER_SLOTS["control/slot"]
+_MOVED = METER_SLOTS["control/count"]
+
+#: key as shown, word, action; what a narrow screen has no room for is left out from the end
+HINTS = (
+    ("!", "panic", "app.panic"),
+    ("r", "rec", "app.record"),
+    ("o", "load", "app.browse"),
+    ("l", "learn", "app.learn"),
+    ("a", "source", "source"),
+    ("^q", "leave", "app.quit"),
+    ("?", "help", "app.help"),
+    ("=", "value", "app.value"),
+    ("^p", "palette", "app.command_palette"),
+    ("m", "mute", "flag('mute')"),
+    ("s", "solo", "flag('solo')"),
+    ("f", "freeze", "flag('freeze')"),
+    ("x", "side", "side"),
+    ("C", "mapping", "app.mapping"),
+)
+
+
+def foot_height(width: int, height: int, frame: Frame) -> int:
+    """Lines of the foot: all but the log are fixed, and the log is long where the decks are few."""
+    if not panelled(width, height):
+        return 6 if width >= 80 and height >= 24 else 0
+    full = len([tall for tall in row_heights(frame, height) if tall > SPARE]) > 1
+    return min(6 + max(0, (height - (40 if full else 37))), 6 if full and height < 48 else 10)
+
+
+class Foot(Lines):
+    """The lines below the decks."""
+
+    def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
+        """Crossfader, master, selected, touched, log, keys."""
+        width, height = self.size
+        pens = [Pen(ink, y, 0, hits) for y in range(height)]
+        if height < 6:
+            return pens
+        _xfade(pens[0], frame, width)
+        _master(pens[1], frame, width)
+        _selected(pens[2], frame, width)
+        _touched(pens[3], frame, width)
+        _log(pens[4:-1], frame, width)
+        _keys(pens[-1], frame, width)
+        for pen in pens:
+            pen.to(width)
+        return pens
+
+
+def _head(pen: Pen, word: str, here: bool = False) -> None:
+    pen.text("▸" if here else " ", pen.ink.focus)
+    pen.text(word, pen.ink.focus if here else pen.ink.dim, 8)
+
+
+def _xfade(pen: Pen, frame: Frame, width: int) -> None:
+    ink, value, here = pen.ink, frame.table[_XFADE.slot], frame.selected is _XFADE
+    pen.spot(9, action="select('xfade')")
+    _head(pen, "X-FADE", here)
+    control = frame.control("xfade")
+    room = width - 9 - 4 - 8 - (len(brief(control)) + 2 if control else 0)
+    pen.button("A ", ink.bright, "xfade", 0.0)
+    pen.spot(room, address="xfade")
+    pen.put(bar(room, cell(value, room), ink, centre=cell(0.5, room)), room)
+    pen.button(" B", ink.bright, "xfade", 1.0)
+    pen.text(f"{100 * value:.0f} % ", ink.bright if here else ink.text, 7, right=True)
+    if control:
+        pen.text(brief(control), ink.dim)
+
+
+def _master(pen: Pen, frame: Frame, width: int) -> None:
+    ink = pen.ink
+    _head(pen, "MASTER", frame.selected in STAGE_ROWS[1:])
+    room = max(8, (width - 76) // 3 if width >= 112 else 8)
+    for side in ("l", "r"):
+        pen.text(f"{side.upper()} ", ink.dim)
+        pen.put(meter(room, eighths(level(frame.master(f"peak/{side}")), room), ink), room)
+        peak = level(frame.steady_master(f"peak/{side}"))
+        pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 6, right=True)
+        pen.text("  ", ink.text)
+    for row in STAGE_ROWS[1:]:
+        here, value = frame.selected is row, frame.table[row.slot]
+        text = short(row.spec, value)
+        bar_room = room if row is _GAIN else 0
+        if pen.x + len(row.label) + bar_room + len(text) + 4 > width:
+            return
+        pen.spot(len(row.label) + len(text) + bar_room + 2, action=f"select('{row.address}')")
+        pen.text(f"{'▸' if here else ' '}{row.label} ", ink.focus if here else ink.dim)
+        if bar_room:
+            pen.spot(bar_room, address=row.address)
+            pen.put(fader(bar_room, cell(row.spec.position(value), bar_room), ink), bar_room)
+            pen.text(" ", ink.text)
+        pen.text(text, ink.bright if here else ink.text, max(5, len(text)))
+
+
+def _selected(pen: Pen, frame: Frame, width: int) -> None:
+    ink, row, view = pen.ink, frame.selected, frame.view
+    if view.learning:
+        address, control = view.learning, frame.control(view.learning)
+        text = f"LEARN  move a control to map it to {address}, esc to stop"
+        if control and view.learn_asked and not frame.status.learning:
+            text = f"LEARNED  {address} ← {control}; select another, esc to stop"
+        pen.spot(width, action="app.stop_learning")
+        pen.text(f" ◉ {text}", ink.alert, width)
+        return
+    _head(pen, "SELECT")
+    pen.text(row.name, ink.bright)
+    pen.spot(20, action="app.value")
+    pen.text(f"  {long(row.spec, frame.table[row.slot])}", ink.bright)
+    parts = _latent(row, frame)
+    control = frame.control(row.address)
+    parts.append(control or "unmapped")
+    text = "   ".join(parts)
+    pen.text(f"   {text}", ink.dim, min(len(text) + 3, width - pen.x))
+
+
+def _latent(row: Row, frame: Frame) -> list[str]:
+    """What is known of a latent beyond its bias: where it is, where the corpus lives."""
+    if row.latent < 0:
+        return []
+    words = frame.deck(frame.focus)
+    parts = [f"sounds {frame.steady(frame.focus, f'z/{row.latent}'):+.2f}"]
+    if len(words.latent_low) > row.latent < len(words.latent_high):
+        parts.append(f"corpus {words.latent_low[row.latent]:+.2f}..{words.latent_high[row.latent]:+.2f}")
+    return parts
+
+
+def _touched(pen: Pen, frame: Frame, width: int) -> None:
+    _head(pen, "TOUCHED")
+    ink, touched, at = pen.ink, frame.status.touched, int(frame.meters[_TOUCHED])
+    if not touched and not frame.meters[_MOVED]:
+        pen.text("no control has moved yet", ink.dim)
+        return
+    touched = touched or "a control"
+    pen.text(touched, ink.text, min(len(touched), 40))
+    if frame.meters[_MOVED] and 0 <= at < len(params.ADDRESSES):
+        value = long(params.SPEC_AT[at], frame.table[at])
+        text = f" → {name(params.ADDRESSES[at])}  {value}"
+        pen.text(text, ink.bright, min(len(text), width - pen.x))
+
+
+def _log(pens: list[Pen], frame: Frame, width: int) -> None:
+    if pens:
+        _head(pens[0], "LOG")
+    events = frame.status.log[-len(pens) :][::-1] if pens else ()
+    for i, pen in enumerate(pens):
+        pen.to(9)
+        if i < len(events):
+            pen.text(events[i], pen.ink.dim if i else pen.ink.text, width - 10)
+
+
+def _keys(pen: Pen, frame: Frame, width: int) -> None:
+    ink, view = pen.ink, frame.view
+    if view.notice and frame.now < view.notice_until:
+        pen.text(f" {view.notice}", ink.mark, width)
+        return
+    for key, word, action in HINTS:
+        if pen.x + len(key) + len(word) + 4 > width:
+            return
+        pen.spot(len(key) + len(word) + 3, action=action)
+        pen.text(f" {key}", ink.focus)
+        pen.text(f" {word} ", ink.dim)

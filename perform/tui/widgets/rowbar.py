@@ -1,0 +1,75 @@
+"""One parameter as a line: cursor, label, bar, value, and the control that moves it."""
+
+from __future__ import annotations
+
+from perform.tui.frame import Frame
+from perform.tui.paint import bar, cell, fader, short
+from perform.tui.rows import Row
+from perform.tui.widgets.lines import Pen
+
+_LABEL, _VALUE = 6, 5
+
+
+def brief(control: str) -> str:
+    """A control without its controller: "nanoKONTROL2 1:CC16" -> "1:16", "note36" -> "n36"."""
+    last = control.rsplit(" ", 1)[-1]
+    return last.replace("CC", "", 1) if ":" in last else last.replace("note", "n", 1)
+
+
+def control_width(frame: Frame, deck: int) -> int:
+    """Cells that the controls of a deck's rows need; 0 where nothing is mapped."""
+    own = f"deck/{deck}/"
+    return min(6, max((len(brief(c)) for a, c in frame.controls.items() if a.startswith(own)), default=0))
+
+
+def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, controls: int) -> None:
+    """Append one row of a deck in `width` cells."""
+    ink, end = pen.ink, pen.x + width
+    value = frame.table[row.slot]
+    pen.spot(width, action=f"select('{row.address}')")
+    label = max(_LABEL, len(row.label) + 1)
+    pen.text("▸" if here else " ", ink.focus)
+    pen.text(row.label, ink.focus if here else ink.dim, label)
+    room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
+    if row.spec.choices:
+        _choices(pen, row, int(row.spec.clamp(value)))
+    elif row.spec.high > 1e6 or room < 3:
+        pen.text(short(row.spec, value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
+    else:
+        pen.spot(room, address=row.address)
+        _bar(pen, frame, row, room)
+        pen.text(short(row.spec, value), ink.bright if here else ink.text, 1 + _VALUE, right=True)
+    if controls and (control := frame.control(row.address)):
+        pen.to(end - controls - 1)
+        pen.text(brief(control), ink.dim, controls)
+    pen.to(end)
+
+
+def _choices(pen: Pen, row: Row, chosen: int) -> None:
+    for i, word in enumerate(row.spec.choices):
+        if i == chosen:
+            pen.button(word.upper(), pen.ink.bright, row.address, i)
+        else:
+            pen.button(word, pen.ink.dim, row.address, i)
+        pen.text(" ", pen.ink.text)
+
+
+def _bar(pen: Pen, frame: Frame, row: Row, width: int) -> None:
+    """A fader, or around a centre a rail; a latent has its corpus range and where it really is."""
+    spec = row.spec
+    at = cell(spec.position(frame.table[row.slot]), width)
+    if spec.low >= 0 or spec.unit == "dB":
+        pen.put(fader(width, at, pen.ink), width)
+        return
+    mark = low = high = -1
+    if row.latent >= 0 and row.address.endswith("bias"):
+        deck = int(row.address.split("/")[1])
+        words = frame.deck(deck)
+        if len(words.latent_low) > row.latent < len(words.latent_high):
+            low = cell(spec.position(words.latent_low[row.latent]), width)
+            high = cell(spec.position(words.latent_high[row.latent]), width)
+        if frame.meter(deck, "state") == 2:
+            mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
+    pen.put(
+        bar(width, at, pen.ink, mark=mark, low=low, high=high, centre=cell(spec.position(0.0), width)), width
+    )

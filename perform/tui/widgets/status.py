@@ -1,0 +1,141 @@
+"""The status bar: what a player must know at any moment, under every dialog too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.style import Style
+
+from perform.params import DECKS, slot
+from perform.shared import METER_SLOTS, NOBODY
+from perform.tui.frame import Frame
+from perform.tui.paint import Ink, span, time
+from perform.tui.widgets.lines import Hit, Lines, Pen
+
+_MUTE = slot("master/mute")
+_LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, DECKS + 1)]
+_STALLED = 1.0  #: seconds without a block after which the mixer is said to stand still
+_SILENT = 2.0  #: seconds without an answer after which the stage is said to be silent
+
+
+class StatusBar(Lines):
+    """Two lines: the figures; then the device, or the one thing that is wrong."""
+
+    def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
+        """The two lines."""
+        width, _ = self.size
+        first, second = Pen(ink, 0, 0, hits), Pen(ink, 1, 0, hits)
+        _figures(first, frame, wide=width >= 112)
+        alarm, action = _alarm(frame)
+        if alarm:
+            second.spot(width, action=action)
+            second.text(alarm.center(width), ink.alert, width)
+        else:
+            _places(second, frame, width)
+        return [first, second]
+
+
+def _alarm(frame: Frame) -> tuple[str, str]:
+    """What is wrong, loudest first, and the action a click on it means."""
+    view = frame.view
+    if view.gone:
+        return "▲ the stage has ended: ctrl+q to leave", "app.quit"
+    if frame.table[_MUTE] > 0:
+        return "■ ■ ■   MASTER MUTED: press M to sound again   ■ ■ ■", "app.master_mute"
+    if frame.master("owner") == NOBODY and frame.status.set:
+        return "▲ no mixer is running: a new one is on its way", ""
+    if frame.now - view.frames_at > _STALLED and frame.master("frames") > 0:
+        return "▲ the mixer stands still", ""
+    if view.silence > _SILENT:
+        return f"▲ the stage owes an answer for {view.silence:.0f} s; the knobs still work", ""
+    return "", ""
+
+
+def _figures(pen: Pen, frame: Frame, wide: bool) -> None:
+    ink = pen.ink
+    pen.text(" ", ink.text)
+    _take(pen, frame, wide)
+    load = max(frame.steady_master("load"), *(frame.calm[i] for i in _LOADS))
+    _field(
+        pen,
+        "DSP worst" if wide else "DSP",
+        f"{100 * load:3.0f} %{' ▲' if load > 0.8 else ''}",
+        ink.hot if load > 0.8 else ink.text,
+    )
+    view, count = frame.view, frame.dropouts
+    age = f" {span(frame.now - view.xrun_at)} ago" if view.xrun_at >= 0 else ""
+    recent = view.xrun_at >= 0 and frame.now - view.xrun_at < 10
+    _field(
+        pen,
+        "XRUN",
+        f"{'▲ ' if recent else ''}{count:.0f}{age if wide or recent else ''}",
+        ink.hot if recent else ink.text,
+    )
+    missed = frame.master("missed")
+    if missed:
+        _field(pen, "GAPS", span(missed / max(1.0, frame.master("rate"))), ink.hot)
+    reduction = frame.steady_master("reduction")
+    _field(
+        pen,
+        "LIM",
+        f"{-reduction:4.1f}" if reduction >= 0.05 else " 0.0",
+        ink.hot if reduction >= 0.05 else ink.text,
+    )
+    ports = len(frame.status.midi)
+    if frame.status.midi_error:
+        _field(pen, "MIDI", "▲ none", ink.hot)
+    else:
+        plural = "" if ports == 1 else "s"
+        _field(pen, "MIDI", f"{ports} port{plural}" if wide else f"{ports}", ink.text)
+    granted = frame.master("realtime") > 0
+    _field(pen, "realtime" if wide else "RT", "yes" if granted else "no", ink.text if granted else ink.dim)
+
+
+def _field(pen: Pen, name: str, text: str, style: Style) -> None:
+    pen.text(" │ ", pen.ink.frame)
+    pen.text(f"{name} ", pen.ink.dim)
+    pen.text(text, style)
+
+
+def _take(pen: Pen, frame: Frame, wide: bool) -> None:
+    ink = pen.ink
+    rate, left = max(1.0, frame.master("rate")), frame.master("take/left")
+    if frame.recording:
+        pen.spot(14, action="app.record")
+        pen.text(" ● REC ", ink.alert)
+        pen.text(f" {time(frame.master('take/frames') / rate)}", ink.bright)
+        if wide and frame.status.take:
+            pen.text(" ", ink.text)
+            stem = Path(frame.status.take).stem
+            pen.text(stem, ink.text, min(len(stem), 24))
+        missed = frame.master("take/missed")
+        if missed:
+            pen.text(f" ▲ lost {missed / rate:.2f} s", ink.hot)
+    else:
+        pen.button("○ rec off", ink.dim, action="app.record")
+    if left > 0:
+        low = left < 600
+        pen.text(f" {'▲ ' if low else ''}{span(left)} left", ink.hot if low else ink.dim)
+
+
+def _places(pen: Pen, frame: Frame, width: int) -> None:
+    status, ink = frame.status, pen.ink
+    device = status.device or "waiting for the stage…"
+    missing = device.startswith("no ")
+    if missing and "perform devices" not in device:
+        device += "; see `perform devices`"
+    midi = f"MIDI: {status.midi_error}" if status.midi_error else ", ".join(status.midi)
+    parts = [(f"{'▲ ' if missing else ''}{device}", ink.mark if missing else ink.dim)]
+    if midi:
+        parts.append((midi, ink.mark if status.midi_error else ink.dim))
+    if status.mapping:
+        parts.append((f"mapping {status.mapping}", ink.dim))
+    if status.set:
+        parts.append((f"set {status.set}", ink.dim))
+    for i, (text, style) in enumerate(parts):
+        gap = " " if i == 0 else " │ "
+        room = width - pen.x - len(gap)
+        if room < 4:
+            return
+        pen.text(gap, ink.frame)
+        pen.text(text, style, min(len(text), room))
