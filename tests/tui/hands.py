@@ -1,0 +1,76 @@
+"""A running screen in a test's hands: keys, frames, what is on it, and a clock that only tests move."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+from stand_in import FakeStage
+
+from perform import params
+from perform.tui.app import Instrument
+
+
+class Clock:
+    """Seconds that stand still."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Hands:
+    """An app that runs, the pilot that plays it, and the stage below."""
+
+    def __init__(self, app: Instrument, pilot, stage: FakeStage) -> None:  # type: ignore[no-untyped-def]
+        self.app, self.pilot, self.stage = app, pilot, stage
+
+    def value(self, address: str) -> float:
+        return float(self.stage.arena.table[params.slot(address)])
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Six frames: every printed number is up to date."""
+        for _ in range(6):
+            self.app.tick()
+        await self.pilot.pause()  # the foot may have been laid out anew
+        self.app.tick()
+        await self.pilot.pause()
+
+    async def until(self, condition) -> None:  # type: ignore[no-untyped-def]
+        """Frames until something is so; a hundred of them are enough for anything."""
+        for _ in range(200):
+            if condition():
+                return
+            self.app.tick()
+            await self.pilot.pause(0.02)
+        raise AssertionError("it never came true")
+
+    def text(self) -> str:
+        """All that is on the screen."""
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    def spot(self, widget: str, address: str = "", action: str = ""):  # type: ignore[no-untyped-def]
+        """The first thing on a widget that can be clicked for an address or an action."""
+        lines = self.app._play.query_one(f"#{widget}")
+        return next(
+            h
+            for h in lines.hits()  # type: ignore[attr-defined]
+            if (address and h.address == address) or (action and h.action == action)
+        )
+
+
+@asynccontextmanager
+async def playing(stage: FakeStage, clock: Clock, size: tuple[int, int] = (120, 40)):  # type: ignore[no-untyped-def]
+    """A running screen that has seen the stage's status."""
+    app = Instrument(stage, clock)
+    async with app.run_test(size=size) as pilot:
+        hands = Hands(app, pilot, stage)
+        await hands.until(lambda: app.line.status is not None)
+        await hands.settle()
+        yield hands
+        stage.free.set()

@@ -1,0 +1,125 @@
+"""A stand-in for the stage's answers on a real arena: it speaks the protocol and makes no sound."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import msgspec
+
+from perform.params import DECKS, slot
+from perform.shared import CLOCK, FAILED, LIVE, LOADING, Arena
+from perform.stage.client import StageGone
+from perform.stage.commands import Answer, AnyCommand, Bind, Deck, Learn, Load, Record, Status
+
+LOW = (-1.5, -0.9, -2.0, -1.1, -0.6, -1.8, -1.2, -1.0)
+HIGH = (1.2, 1.4, 0.8, 1.9, 0.7, 1.1, 1.6, 0.9)
+
+
+def deck(model: str, latents: int = 8, error: str = "") -> Deck:
+    return Deck(
+        model=model,
+        latents=latents,
+        ratio=2048,
+        sample_rate=48000,
+        delay=0.011,
+        latent_low=(LOW * 4)[:latents],
+        latent_high=(HIGH * 4)[:latents],
+        error=error,
+    )
+
+
+def status(*decks: Deck, **words: object) -> Status:
+    fields: dict[str, object] = {
+        "set": "demo",
+        "device": "no audio device: silent clock",
+        "midi": ("nanoKONTROL2 MIDI 1",),
+        "midi_error": "",
+        "mapping": "nanokontrol2",
+        "binds": (
+            Bind("deck/1/z/0/bias", "nanoKONTROL2 1:CC16"),
+            Bind("deck/1/z/1/bias", "nanoKONTROL2 1:CC17"),
+            Bind("deck/1/gain", "nanoKONTROL2 1:CC0"),
+            Bind("xfade", "nanoKONTROL2 1:CC48"),
+        ),
+        "learning": "",
+        "touched": "nanoKONTROL2 1:CC17=22",
+        "take": "",
+        "last_take": "",
+        "log": (
+            "20:59:02 set demo",
+            "21:02:58 controller 'nanoKONTROL2' lost, values held",
+            "21:03:11 controller 'nanoKONTROL2' back",
+        ),
+    }
+    spare = (Deck(),) * (DECKS - len(decks))
+    return Status(decks=(*decks, *spare), **(fields | words))  # type: ignore[arg-type]
+
+
+class FakeStage:
+    """What the screen takes for a client. `asked` holds every command."""
+
+    def __init__(self, folder: Path, words: Status) -> None:
+        self.arena = Arena.create(folder / "arena")
+        self.pid = 4321
+        self.words = words
+        self.asked: list[AnyCommand] = []
+        self.dead = False
+        self.refusal: Exception | None = None
+        self.free = threading.Event()  # cleared: the stage owes every answer
+        self.free.set()
+
+    def ask(self, command: AnyCommand) -> Answer:
+        self.free.wait(20)
+        if self.dead:
+            raise StageGone("the stage has ended", where=f"process {self.pid}")
+        if self.refusal is not None:
+            raise self.refusal
+        self.asked.append(command)
+        if isinstance(command, Learn):
+            self.words = msgspec.structs.replace(self.words, learning=command.address)
+        if isinstance(command, Record):
+            return Answer(value="take07.wav")
+        if isinstance(command, Load):
+            self.arena.show(f"deck/{command.deck}/state", LOADING)
+        return Answer()
+
+    def status(self) -> Status:
+        self.free.wait(20)
+        if self.dead:
+            raise StageGone("the stage has ended", where=f"process {self.pid}")
+        return self.words
+
+
+def play(stage: FakeStage) -> None:
+    """Meters and numbers of a night on which deck 1 and 2 play, 3 loads and 4 has failed."""
+    arena = stage.arena
+    for name, value in {
+        "rate": 48000,
+        "owner": CLOCK,
+        "block": 256,
+        "load": 0.07,
+        "realtime": 1,
+        "peak/l": 0.49,
+        "peak/r": 0.46,
+        "reduction": 0.8,
+        "take/left": 33000,
+        "control/slot": slot("deck/1/z/1/bias"),
+        "control/count": 7,
+    }.items():
+        arena.show(name, value)
+    for number, words in enumerate(stage.words.decks, 1):
+        state = 0 if not words.model else FAILED if words.error else LIVE
+        arena.show(f"deck/{number}/state", state)
+        if state == LIVE:
+            for name, value in {
+                "gate": 1,
+                "load": 0.14,
+                "latency": 0.032,
+                "peak/l": 0.35,
+                "peak/r": 0.3,
+            }.items():
+                arena.show(f"deck/{number}/{name}", value)
+            for i in range(words.latents):
+                arena.show(f"deck/{number}/z/{i}", (i - 3) / 2.5)
+                arena.table[slot(f"deck/{number}/z/{i}/bias")] = (i - 3.6) / 2.2

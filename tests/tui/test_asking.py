@@ -1,0 +1,293 @@
+"""What the screen asks of the stage, and how it bears a stage that refuses, stalls or dies."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hands import playing
+from stand_in import status
+
+from perform import params
+from perform.errors import WrongUse
+from perform.stage.client import StageGone
+from perform.stage.commands import (
+    Bind,
+    Learn,
+    Load,
+    Record,
+    SaveMapping,
+    StopRecording,
+    Unlearn,
+    Unload,
+    UseMapping,
+)
+from perform.tui import app as app_module
+from perform.tui.screens.browser import Browser
+from perform.tui.screens.leave import Leave
+
+
+async def test_recording_starts_at_once_and_stops_at_the_second_press(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("r")
+        await hands.until(lambda: stage.asked == [Record()])
+        stage.arena.show("take/on", 1)
+        await hands.press("r")
+        assert "r again within 2 s stops it" in hands.text()
+        clock.now += 2.5
+        await hands.press("r")
+        assert stage.asked == [Record()], "the presses lay too far apart"
+        clock.now += 1.5
+        await hands.press("r")
+        await hands.until(lambda: stage.asked == [Record(), StopRecording()])
+
+
+async def test_panic_then_mute_and_only_its_key_lifts_it(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("!")
+        assert (hands.value("panic"), hands.value("master/mute")) == (1, 0)
+        await hands.press("!")
+        assert (hands.value("panic"), hands.value("master/mute")) == (1, 1)
+        assert "MASTER MUTED: press M to sound again" in hands.text()
+        await hands.press("!", "!", "!")
+        assert hands.value("master/mute") == 1
+        await hands.press("M")
+        assert hands.value("master/mute") == 0
+        assert "MASTER MUTED" not in hands.text()
+
+
+async def test_slow_presses_panic_twice(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("!")
+        clock.now += 2.1
+        await hands.press("!")
+        assert (hands.value("panic"), hands.value("master/mute")) == (2, 0)
+
+
+@pytest.mark.parametrize("dialog", ["o", "=", "?", "C", "S", "ctrl+q", "ctrl+p"])
+async def test_panic_works_under_every_dialog(stage, clock, dialog):
+    async with playing(stage, clock) as hands:
+        await hands.press(dialog)
+        assert len(hands.app.screen_stack) == 2
+        await hands.press("f12")
+        assert hands.value("panic") == 1
+        clock.now += 3
+        if dialog != "ctrl+p":  # the palette is Textual's own and types it
+            await hands.press("!")
+            assert hands.value("panic") == 2
+        await hands.press("escape")
+        assert len(hands.app.screen_stack) == 1
+
+
+async def test_learning_follows_the_cursor_until_esc(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("l")
+        assert "move a control to map it to deck/1/gain, esc to stop" in hands.text()
+        await hands.press("down", "m", "\\")
+        assert hands.value("deck/1/mute") == 0, "while learning, m names the switch and leaves it alone"
+        await hands.press("escape", "m")
+        wanted = [Learn(a) for a in ("deck/1/gain", "deck/1/pan", "deck/1/mute", "xfade", "")]
+        await hands.until(lambda: stage.asked == wanted)
+        assert hands.value("deck/1/mute") == 1
+
+
+async def test_a_learned_control_is_named_beside_its_row(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("l", "down")
+        stage.words = status(*stage.words.decks[:3], binds=(Bind("deck/1/pan", "Twister 3:CC77"),))
+        await hands.until(lambda: "LEARNED  deck/1/pan ← Twister 3:CC77" in hands.text())
+        assert "3:77" in hands.text()
+
+
+async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
+    stage.words = status(*stage.words.decks[:3], binds=(Bind("focus/pan", "Twister 3:CC77"),))
+    async with playing(stage, clock) as hands:
+        assert hands.app.look().control("deck/1/pan") == "Twister 3:CC77"
+        await hands.press("2")
+        assert hands.app.look().control("deck/2/pan") == "Twister 3:CC77"
+        assert hands.app.look().control("deck/1/pan") == ""
+
+
+async def test_unlearn_and_leaving_while_learning(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("L", "l")
+        await hands.until(lambda: stage.asked == [Unlearn("deck/1/gain"), Learn("deck/1/gain")])
+    assert stage.asked[-1] == Learn(""), "a screen that leaves must not leave the stage learning"
+
+
+async def test_the_browser_loads_into_the_focused_deck_and_touches_no_number(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("5")
+        before = stage.arena.table.copy()
+        await hands.press("o")
+        await hands.until(lambda: "organ" in hands.text())
+        assert "[bold]pipes[/bold]" in hands.text()
+        assert "▲ not a perform model" in hands.text()
+        await hands.press("o", "r", "g")
+        assert "glass" not in hands.text()
+        await hands.press("enter")
+        await hands.until(lambda: stage.asked == [Load(5, "organ")])
+        assert (stage.arena.table == before).all()
+        await hands.until(lambda: "↻ LOADING" in hands.text())
+
+
+async def test_the_browser_unloads(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("o")
+        await hands.until(lambda: "unload vintage" in hands.text())
+        await hands.press(*"unlo", "enter")
+        await hands.until(lambda: stage.asked == [Unload(1)])
+
+
+async def test_a_filter_that_matches_nothing_loads_nothing(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("o")
+        await hands.until(lambda: "organ" in hands.text())
+        await hands.press(*"[zz", "enter")
+        assert "no model matches '[zz'" in hands.text()
+        assert isinstance(hands.app.screen, Browser)
+        await hands.press("escape")
+        assert stage.asked == []
+
+
+async def test_an_empty_library_says_where_models_come_from(stage, clock, home):
+    for path in (home / "models").iterdir():
+        path.unlink()
+    async with playing(stage, clock) as hands:
+        await hands.press("o")
+        await hands.until(lambda: "no models: `perform models` says how to get some" in hands.text())
+
+
+async def test_mappings_are_chosen_and_saved(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("C", "enter")
+        await hands.until(lambda: stage.asked == [UseMapping("generic")])
+        await hands.press("S", *(["backspace"] * 20), "/", "enter")
+        assert "a name has letters" in hands.text()
+        await hands.press("backspace", *"mine", "enter")
+        await hands.until(lambda: stage.asked[1:] == [SaveMapping("mine")])
+
+
+async def test_a_refusal_is_said_literally_in_one_line(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.refusal = WrongUse("no model is called '[b]x'", hint="there are: glass")
+        await hands.press("r")
+        await hands.until(lambda: "▲ no model is called '[b]x'; there are: glass" in hands.text())
+
+
+async def test_markup_in_names_is_shown_as_it_is(stage, clock):
+    async with playing(stage, clock) as hands:
+        assert "[red]night[/] bus" in hands.text()
+        assert "3 tensors are" in hands.text()
+
+
+async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.free.clear()
+        await hands.until(lambda: hands.app.line.silence() > 0.1)
+        params.put(stage.arena.table, "deck/1/pan", 0)
+        await hands.press("down", "right", "l", "escape", "r")
+        assert hands.value("deck/1/pan") == pytest.approx(0.02)
+        assert stage.asked == []
+        hands.app.line._waiting_since -= 10
+        await hands.settle()
+        assert re.search(r"the stage owes an answer for 1\d s; the knobs still work", hands.text())
+        stage.free.set()
+        await hands.until(lambda: stage.asked == [Learn("deck/1/pan"), Learn(""), Record()])
+
+
+async def test_a_screen_leaves_although_the_stage_never_answers(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.free.clear()
+        await hands.until(lambda: hands.app.line.silence() > 0.1)
+        await hands.press("ctrl+q", "k")
+    assert hands.app.return_value == "leave"
+
+
+async def test_a_stage_that_ends_is_said_and_survived(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.dead = True
+        await hands.until(lambda: "the stage has ended: ctrl+q to leave" in hands.text())
+        await hands.press("right", "m", "o", "escape", "r", "l", "escape", "!")
+        assert "the stage has ended" in hands.text()
+        await hands.press("ctrl+q")
+    assert isinstance(hands.app.line.gone, StageGone)
+
+
+@pytest.mark.parametrize(
+    ("keys", "result"),
+    [(("k",), "leave"), (("s",), "stop"), (("enter",), "leave"), (("down", "enter"), "stop")],
+)
+async def test_leaving_while_sound_is_live_asks(stage, clock, keys, result):
+    async with playing(stage, clock) as hands:
+        await hands.press("ctrl+q")
+        assert isinstance(hands.app.screen, Leave)
+        await hands.press("b")
+        assert not isinstance(hands.app.screen, Leave)
+        await hands.press("ctrl+q", "ctrl+q")
+        assert len(hands.app.screen_stack) == 2
+        await hands.press(*keys)
+    assert hands.app.return_value == result
+
+
+async def test_leaving_in_silence_stops_without_a_question(stage, clock):
+    for d in (1, 2, 3):
+        stage.arena.show(f"deck/{d}/state", 0)
+    async with playing(stage, clock) as hands:
+        await hands.pilot.press("ctrl+q")
+    assert hands.app.return_value == "stop"
+
+
+async def test_dropouts_have_an_age(stage, clock):
+    async with playing(stage, clock) as hands:
+        assert "XRUN 0 " in hands.text()
+        stage.arena.show("deck/2/late", 2)
+        stage.arena.show("xruns", 1)
+        hands.app.tick()
+        clock.now += 12
+        await hands.settle()
+        assert "XRUN 3 12 s ago" in hands.text()
+
+
+async def test_a_mixer_that_stands_still_is_said(stage, clock):
+    stage.arena.show("frames", 4800)
+    async with playing(stage, clock) as hands:
+        assert "the mixer stands still" not in hands.text()
+        clock.now += 1.5
+        await hands.settle()
+        assert "the mixer stands still" in hands.text()
+        stage.arena.show("frames", 9600)
+        await hands.settle()
+        assert "the mixer stands still" not in hands.text()
+
+
+async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
+    async with playing(stage, clock) as hands:
+        app = hands.app
+        for key in (*app_module.ALWAYS, *app_module.KEYS):
+            owner = app if key.action.startswith("app.") else app._play
+            assert hasattr(owner, f"action_{key.action.removeprefix('app.').partition('(')[0]}"), key
+        named = {c.title for c in app.get_system_commands(app.screen)}
+        assert {"mute", "record; twice within 2 s: stop", "focus deck 8"} <= named
+
+
+async def test_the_palette_acts(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("ctrl+p", *"freeze", "enter")
+        await hands.until(lambda: len(hands.app.screen_stack) == 1 and hands.value("deck/1/freeze") == 1)
+
+
+async def test_keys_can_be_remapped_by_id(stage, clock):
+    async with playing(stage, clock) as hands:
+        hands.app.set_keymap({"deck.mute": "j"})
+        await hands.press("m")
+        assert hands.value("deck/1/mute") == 0
+        await hands.press("j")
+        assert hands.value("deck/1/mute") == 1
+
+
+def test_ids_and_keys_are_unique():
+    table = (*app_module.ALWAYS, *app_module.KEYS)
+    assert len({k.id for k in table}) == len(table)
+    keys = [key for k in table for key in k.keys.split(",")]
+    assert len(set(keys)) == len(keys)

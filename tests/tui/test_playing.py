@@ -1,0 +1,189 @@
+"""Keys and mouse become numbers in the table, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hands import playing
+from textual.events import MouseScrollUp
+
+from perform import params
+from perform.params import SPEC_AT, SPECS
+
+Z0 = "deck/1/z/0/bias"
+
+
+async def test_digits_and_tab_focus_a_deck(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("3")
+        assert hands.value("focus") == 3
+        assert "3 ▸ FOCUS" in hands.text()
+        await hands.press("tab")
+        assert hands.value("focus") == 4
+        await hands.press("1", "shift+tab")
+        assert hands.value("focus") == 8
+
+
+async def test_a_focus_moved_by_midi_moves_the_screen(stage, clock):
+    async with playing(stage, clock) as hands:
+        params.put(stage.arena.table, "focus", 2)
+        await hands.press("m")
+        assert hands.value("deck/2/mute") == 1
+        assert hands.value("deck/1/mute") == 0
+
+
+async def test_arrows_nudge_one_and_ten_percent_and_clamp(stage, clock):
+    async with playing(stage, clock) as hands:
+        params.put(stage.arena.table, Z0, 0)
+        await hands.press("down", "down")
+        assert hands.app.frame.selected.address == Z0
+        await hands.press("right")
+        assert hands.value(Z0) == pytest.approx(0.08)
+        await hands.press("shift+left")
+        assert hands.value(Z0) == pytest.approx(0.08 - 0.8)
+        await hands.press(*["shift+right"] * 12)
+        assert hands.value(Z0) == 4
+        await hands.press("0")
+        assert hands.value(Z0) == 0
+
+
+async def test_every_row_can_be_reached_and_changed(stage, clock):
+    async with playing(stage, clock) as hands:
+        seen = []
+        for _ in range(30):
+            row = hands.app.look().selected
+            if row.address in seen:
+                break
+            seen.append(row.address)
+            before = hands.value(row.address)
+            key = "left" if before == row.spec.high else "right"
+            await hands.pilot.press(key)
+            assert hands.value(row.address) != before, row
+            await hands.pilot.press("down")
+        assert {
+            "deck/1/gain",
+            "deck/1/pan",
+            "deck/1/source",
+            "deck/1/speed",
+            Z0,
+            "xfade",
+            "master/gain",
+        } <= set(seen)
+        assert len(seen) == 18
+
+
+async def test_banks_reach_latents_below_the_panel(stage, clock):
+    async with playing(stage, clock, (80, 24)) as hands:
+        await hands.press("2", "]")
+        assert hands.app.frame.selected.address == "deck/2/z/6/bias"
+        await hands.press("]", "]")
+        assert "z15" in hands.text()
+        await hands.press("[", "[", "[", "[")
+        assert hands.app.frame.selected.address == "deck/2/gain"
+
+
+async def test_letters_turn_switches_side_and_source(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("m", "s", "f", "x", "a")
+        own = {k: hands.value(f"deck/1/{k}") for k in ("mute", "solo", "freeze", "side", "source")}
+        assert own == {"mute": 1, "solo": 1, "freeze": 1, "side": 2, "source": 1}
+        assert "MUTE SOLO FREEZE" in hands.text()
+        assert "side B" in hands.text()
+        await hands.press("m", "x", "a", "a")
+        own = {k: hands.value(f"deck/1/{k}") for k in ("mute", "solo", "freeze", "side", "source")}
+        assert own == {"mute": 0, "solo": 1, "freeze": 1, "side": 0, "source": 0}
+
+
+async def test_crossfader_keys(stage, clock):
+    async with playing(stage, clock) as hands:
+        for key, value in ((".", 0.51), (",", 0.5), ("<", 0.0), (",", 0.0), (">", 1.0), ("\\", 0.5)):
+            await hands.press(key)
+            assert hands.value("xfade") == pytest.approx(value), key
+
+
+@pytest.mark.parametrize(("typed", "stored"), [("-1.25", -1.25), ("+2,5 σ", 2.5), ("4", 4.0)])
+async def test_a_typed_value(stage, clock, typed, stored):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "=")
+        await hands.press(*typed.replace("σ", "").strip())
+        await hands.press("enter")
+        assert hands.value(Z0) == stored
+
+
+async def test_a_typed_value_that_is_none_is_refused_and_says_what_is_one(stage, clock):
+    async with playing(stage, clock) as hands:
+        before = hands.value(Z0)
+        await hands.press("down", "down", "=", "9", "enter")
+        assert "'9' is not -4 to 4 σ" in hands.text()
+        assert hands.value(Z0) == before
+        await hands.press("escape", "right")
+        assert hands.value(Z0) != before
+
+
+async def test_bias_and_scale_share_the_rows(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "b", "left")
+        assert hands.value("deck/1/z/0/scale") == pytest.approx(0.96)
+        await hands.press("b")
+        assert hands.app.frame.selected.address == Z0
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+@pytest.mark.parametrize(
+    ("widget", "address"),
+    [("decks", Z0), ("decks", "deck/1/gain"), ("foot", "xfade"), ("foot", "master/gain")],
+)
+async def test_the_mouse_sets_and_drags_a_bar(stage, clock, size, widget, address):
+    async with playing(stage, clock, size) as hands:
+        hit = next(
+            h
+            for h in hands.app._play.query_one(f"#{widget}").hits()
+            if h.address == address and h.value is None
+        )
+        spec = SPECS[address]
+        place = f"#{widget}"
+        await hands.pilot.mouse_down(place, offset=(hit.x1 - 1, hit.y))
+        await hands.pilot.pause()
+        assert hands.value(address) == pytest.approx(spec.high)
+        await hands.pilot.hover(place, offset=(hit.x0, hit.y))
+        await hands.pilot.pause()
+        assert hands.value(address) == pytest.approx(spec.low)
+        await hands.pilot.mouse_up(place, offset=(hit.x0, hit.y))
+        await hands.pilot.hover(place, offset=(hit.x1 - 1, hit.y))
+        await hands.pilot.pause()
+        assert hands.value(address) == pytest.approx(spec.low), "let go, but it still follows"
+        assert hands.app.look().selected.address == address
+
+
+async def test_a_click_focuses_a_deck_and_turns_its_switch(stage, clock):
+    async with playing(stage, clock) as hands:
+        hit = hands.spot("decks", action="deck(2)")
+        await hands.pilot.click("#decks", offset=(hit.x0 + 2, hit.y))
+        assert hands.value("focus") == 2
+        hit = hands.spot("decks", address="deck/1/solo")
+        await hands.pilot.click("#decks", offset=(hit.x0, hit.y))
+        assert (hands.value("focus"), hands.value("deck/1/solo")) == (1, 1)
+
+
+async def test_the_wheel_nudges(stage, clock):
+    async with playing(stage, clock) as hands:
+        params.put(stage.arena.table, Z0, 0)
+        hit = hands.spot("decks", address=Z0)
+        await hands.pilot._post_mouse_events([MouseScrollUp], "#decks", offset=(hit.x0, hit.y))
+        await hands.pilot.pause()
+        assert hands.value(Z0) == pytest.approx(0.08)
+
+
+async def test_keys_touch_only_their_own_slot(stage, clock):
+    async with playing(stage, clock) as hands:
+        before = stage.arena.table.copy()
+        await hands.press("down", "down", "right")
+        moved = np.flatnonzero(stage.arena.table != before)
+        assert [params.ADDRESSES[i] for i in moved] == [Z0]
+
+
+def test_every_row_has_a_spec():
+    from perform.tui.rows import STAGE_ROWS, deck_rows
+
+    for row in (*deck_rows(8, 32, "bias"), *deck_rows(8, 32, "scale"), *STAGE_ROWS):
+        assert SPEC_AT[row.slot] is SPECS[row.address]
