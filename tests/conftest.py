@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from tiny import tiny_model
 
 from perform.shared import Arena

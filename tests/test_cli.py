@@ -131,8 +131,9 @@ def test_the_player_path_imports_no_torch() -> None:
     import sys
 
     rooms = (
-        "perform.cli, perform.stage.supervisor, perform.stage.start, perform.audio.process, perform.audio.device, "
-        "perform.recorder.process, perform.control.midi, perform.tui.app, perform.session"
+        "perform.cli, perform.stage.supervisor, perform.stage.start, perform.audio.process, "
+        "perform.audio.device, perform.recorder.process, perform.control.midi, perform.session, "
+        "perform.tui.app"
     )
     code = f"import sys, {rooms}; print([m for m in ('torch', 'onnxruntime', 'scipy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -99,7 +99,7 @@ class Controllers:
         elif kind == "touched":
             self.touched = message["text"]
         elif kind == "learnt":
-            self._chosen = True
+            self._chosen, self.learning = True, ""
             self._tell(f"{message['control']} is mapped to {message['address']}")
         elif kind == "saved":
             self._answer(self._saving, Answer(message["path"]))

@@ -264,6 +264,8 @@ def run(client: Stage, log: Path | None = None) -> str:
     What libraries print on descriptor 2 goes to `log`, not onto the screen. A stage that ended meanwhile
     raises its StageGone.
     """
+    for exported in ("COLUMNS", "LINES"):  # would stand in for the terminal's own size for ever
+        os.environ.pop(exported, None)
     with _own_terminal(log):
         app = Instrument(client)
         choice = app.run()

@@ -28,7 +28,7 @@ class Player:
         self.arena, self.decks, self.level = arena, decks, level
         live(arena, *decks)
         self.mixer = Mixer(arena, RATE, opening=(1.0, 1.0))
-        self.fed = {d: 0 for d in decks}
+        self.fed = dict.fromkeys(decks, 0)
 
     def feed(self, deck: int, n: int) -> None:
         t = np.arange(self.fed[deck], self.fed[deck] + n) / RATE

@@ -1,4 +1,4 @@
-"""A JACK client of its own process: records two ports sample by sample, and notices the blocks it lost itself.
+"""A JACK client of its own process: records two ports sample by sample, notices blocks it lost itself.
 
     python jack_client.py PORT_L PORT_R SECONDS OUT.npz [--freewheel]
 Connects the ports again whenever they reappear. Saves `audio` (frames, 2) float32, zeros where nothing came,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +75,8 @@ def test_a_host(jack: Jack, runtime: Path, tmp_path: Path) -> None:
         audio = listener.heard()["audio"]
         assert instrument.meter("deck/2/late") - late_2 <= 3
         instrument.end()
-    parts = audio[: len(audio) // 4800 * 4800].reshape(-1, 4800, 2)
-    assert min(level(part) for part in parts) > 1e-5  # the other deck played all the time
+    parts = audio[: len(audio) // RATE * RATE].reshape(-1, RATE, 2)
+    assert min(level(part) for part in parts) > 1e-4  # the other deck played all the time
     assert np.abs(np.diff(audio, axis=0)).max() < 0.5
 
 
@@ -118,8 +117,7 @@ def test_the_mixer_the_recorder_and_the_midi_process(jack: Jack, runtime: Path) 
         assert instrument.client.ask(StopRecording()).value == first
         parts = sorted(Path(first).parent.glob("*.wav"))
         assert len(parts) == 2  # the recorder's death cost a new file and nothing else
-        frames = sum(wave.open(str(part)).getnframes() for part in parts)
-        assert frames > 5 * RATE
+        assert sum(len(read_take(str(part))) for part in parts) > 5 * RATE
         instrument.end()
 
 

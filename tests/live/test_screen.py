@@ -58,6 +58,8 @@ class Terminal:
 def open_at(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody-runs-this")
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")  # some shells export these, and would hide the terminal's own size
+    monkeypatch.setenv("LINES", "24")
     terminals: list[Terminal] = []
 
     def open_terminal(width: int, height: int) -> Terminal:
@@ -91,7 +93,11 @@ def test_it_opens_plays_records_and_leaves(open_at, runtime: Path, width: int, h
 
     before = client.arena.table[SLOTS["xfade"]]
     terminal.press(".", ".", ".")
-    until(lambda: abs(client.arena.table[SLOTS["xfade"]] - before - 0.03) < 1e-9, 5, "three steps of the crossfader")
+    until(
+        lambda: abs(client.arena.table[SLOTS["xfade"]] - before - 0.03) < 1e-9,
+        5,
+        "three steps of the crossfader",
+    )
     terminal.press("2")
     until(lambda: client.arena.table[SLOTS["focus"]] == 2, 5, "the focus on deck 2")
     terminal.press("r")

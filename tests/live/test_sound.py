@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_a_minute_is_heard_as_it_was_recorded(jack: Jack, runtime: Path, tmp_pat
     with playing(runtime, "--record", "--block", str(BLOCK)) as instrument:
         instrument.wait_live(1, 2)
         until(lambda: instrument.meter("take/on"), 10, "a take")
-        before = {m: instrument.meter(m) for m in ("xruns", "deck/1/late", "deck/2/late")}
+        before = {m: instrument.meter(m) for m in ("deck/1/late", "deck/2/late")}
         heard = Listener(tmp_path, SECONDS).heard()
         ours = {m: instrument.meter(m) - before[m] for m in before}
         take = read_take(instrument.end().strip())
@@ -71,7 +72,6 @@ def test_a_minute_is_heard_as_it_was_recorded(jack: Jack, runtime: Path, tmp_pat
     print(f"in {SECONDS:g} s: {lost} blocks lost, an idle client beside it {control}; counted {ours}")
     budget = control + max(2, round(SECONDS / 20))
     assert lost <= budget
-    assert ours["xruns"] <= budget
     assert ours["deck/1/late"] + ours["deck/2/late"] <= budget
 
     quarters = audio[: len(audio) // RATE * RATE].reshape(-1, RATE // 4, 2) / 2**23
@@ -109,14 +109,15 @@ def spectrum(audio: np.ndarray) -> np.ndarray:
     frames = audio[: len(audio) // 4096 * 4096, 0].reshape(-1, 4096) * np.hanning(4096)
     power = (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0)
     edges = np.geomspace(2, len(power) - 1, 41).astype(int)
-    bands = np.array([power[a : max(b, a + 1)].mean() for a, b in zip(edges, edges[1:], strict=False)])
+    bands = np.array([power[a : max(b, a + 1)].mean() for a, b in pairwise(edges)])
     db = 10 * np.log10(bands + 1e-12)
     return db - db.mean()
 
 
 def test_a_midi_knob_bends_the_sound(jack: Jack, runtime: Path, tmp_path: Path) -> None:
     (tmp_path / "still.toml").write_text(
-        'name = "still"\n[[songs]]\nname = "one"\ndecks.1 = "choir"\n[songs.values]\n"deck/1/source" = "hand"\n'
+        'name = "still"\n[[songs]]\nname = "one"\ndecks.1 = "choir"\n'
+        '[songs.values]\n"deck/1/source" = "hand"\n'
     )
     (tmp_path / "knob.toml").write_text(
         'name = "knob"\n[[bind]]\ncontrol = "cc 21"\nto = "deck/1/z/0/bias"\nrange = [-3.0, 3.0]\n'

@@ -1,4 +1,4 @@
-"""A real stage on its silent clock: models come and go, whatever is asked wrongly is refused, nothing is left."""
+"""A real stage on its silent clock: models come and go, wrong requests are refused, nothing is left."""
 
 from __future__ import annotations
 

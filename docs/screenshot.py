@@ -1,0 +1,43 @@
+"""Draws docs/screen.svg: the screen at 120x40 on a stage that plays. `python docs/screenshot.py`"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from perform import params
+from perform.library import places
+from perform.shared import LIVE
+from perform.stage.client import Client, running
+from perform.stage.commands import Quit, Record
+from perform.tui.app import Instrument
+
+os.environ.setdefault("PERFORM_RUNTIME", "/tmp/perform-screenshot")
+os.environ.setdefault("PERFORM_TAKES", "/tmp/perform-screenshot/takes")
+OUT = Path(__file__).with_name("screen.svg")
+
+
+async def draw(client: Client) -> None:
+    """Wait until both decks sing, then save what the screen shows."""
+    app = Instrument(client)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause(4)
+        OUT.write_text(app.export_screenshot(title="perform"))
+
+
+subprocess.Popen([sys.executable, "-m", "perform", "play", "demo", "--headless"])
+while not running(places.runtime()):
+    time.sleep(0.1)
+client = Client(places.runtime())
+while any(client.arena.meter(f"deck/{deck}/state") != LIVE for deck in (1, 2)):
+    time.sleep(0.1)
+client.ask(Record())
+params.put(client.arena.table, "deck/1/z/0/bias", 0.42)
+params.put(client.arena.table, "deck/2/z/1/bias", -0.31)
+params.put(client.arena.table, "xfade", 0.34)
+time.sleep(2)
+asyncio.run(draw(client))
+client.ask(Quit())
+client.wait_end(20)
