@@ -81,7 +81,7 @@ def posterior_means(model: RAVE, corpus: Corpus) -> Tensor:
 def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
     """The liveliest GESTURE_SECONDS of held-out audio, encoded: (frames, latents).
 
-    Lively is a level that keeps rising, with the seam of the loop where it is quiet.
+    Lively is where the latents move most; a loop whose seam is quiet is preferred.
     """
     ratio = model.ratio
     best, chosen = -math.inf, torch.zeros(0, model.latents)
@@ -90,11 +90,11 @@ def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
         x = torch.from_numpy(corpus.signal[start : start + count * ratio].copy())
         level = (10 * torch.log10(x.reshape(count, ratio).square().mean(1) + 1e-12)).clamp(min=QUIET)
         z, _ = model.encode(x[None, None], model.encoder_state(1))
-        rises = torch.relu(level.diff(prepend=level[:1]))
+        moves = z[0].diff(dim=1, prepend=z[0, :, :1]).norm(dim=0)
         length = min(count, round(GESTURE_SECONDS * corpus.sample_rate / ratio))
         for first in range(count - length + 1):
             seam = level[first] + level[first + length - 1] - 2 * QUIET
-            score = float(rises[first : first + length].mean() - 0.01 * seam)
+            score = float(moves[first : first + length].mean() - 0.001 * seam)
             if score > best:
                 best, chosen = score, z[0, :, first : first + length].T
     return chosen.contiguous()
