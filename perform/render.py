@@ -15,7 +15,7 @@ import numpy as np
 from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import WrongUse
-from perform.hosts.eager import EagerHost
+from perform.hosts.compiled import CompiledHost
 from perform.hosts.voice import Voice
 from perform.library.cards import find_model, trim_db
 from perform.recorder.wav import Writer
@@ -51,7 +51,7 @@ def render(
 
 def _voice(arena: Arena, deck: int, model: str, seed: int | None, rate: int) -> Voice:
     """A deck's voice, its strip opened as the stage opens it."""
-    host = EagerHost(find_model(model))
+    host = CompiledHost(find_model(model))
     meters = arena.deck_meters(deck)
     meters[DECK_METER["state"]] = LIVE
     meters[DECK_METER["gate"]] = 1

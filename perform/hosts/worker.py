@@ -1,6 +1,6 @@
 """The process around a host: it renders just in time into its deck's ring, and dies alone.
 
-Started idle, it imports torch and waits: a warm spare, so that loading a model costs the load alone.
+Started idle, it waits for its order: a warm spare, so that loading a model costs the load alone.
 
     python -m perform.hosts.worker       (orders and reports: perform/lifeline.py)
     order  start {arena, deck, model, rate, patient}   then, once the ring is this host's alone,   go {}
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from perform.errors import PerformError
+from perform.hosts.compiled import CompiledHost
 from perform.hosts.voice import Voice
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS
@@ -79,11 +80,9 @@ class Renderer:
 
 def start(line: Lifeline, order: Message, go: threading.Event) -> None:
     """[render] Load, warm up, report, wait for the ring, render until the process ends."""
-    from perform.hosts.eager import EagerHost
-
     arena, deck = Arena.open(Path(order["arena"])), int(order["deck"])
     try:
-        voice = Voice(EagerHost(Path(order["model"])), deck, order["rate"], arena.table.copy())
+        voice = Voice(CompiledHost(Path(order["model"])), deck, order["rate"], arena.table.copy())
     except PerformError as error:
         line.report("failed", error=str(error))
         return
@@ -105,8 +104,6 @@ def main() -> None:
     """[main] Be warm, then be a deck's host."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's ctrl-c is for the stage
     line = Lifeline()
-    import perform.hosts.eager  # noqa: F401  torch takes a second to import: before anybody waits for it
-
     line.report("warm")
     order = line.next()
     if order is None:

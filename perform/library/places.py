@@ -23,6 +23,12 @@ def user(kind: str) -> Path:
     return (Path(home) if home else Path(platformdirs.user_data_dir("perform", appauthor=False))) / kind
 
 
+def cache() -> Path:
+    """Folder of what can be made again: compiled models."""
+    home = os.environ.get("PERFORM_HOME")
+    return Path(home) / "cache" if home else Path(platformdirs.user_cache_dir("perform", appauthor=False))
+
+
 def takes() -> Path:
     """Folder of takes: PERFORM_TAKES, else `perform` in the player's music folder."""
     chosen = os.environ.get("PERFORM_TAKES")

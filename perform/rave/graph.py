@@ -7,21 +7,19 @@ modules say, for a fixed number of frames and one stream; who runs it keeps the 
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from perform.rave.model import RAVE
 from perform.rave.pqmf import PQMF
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, State, Streaming
+from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, Streaming
 
 OPSET = 17
-VERSION = 1
-"""Grows whenever the same model would give another graph."""
 
 Name = str  # of a value in the graph
 
@@ -45,7 +43,7 @@ class Graph:
         self.constants.append(numpy_helper.from_array(array, self.name()))
         return self.constants[-1].name
 
-    def op(self, kind: str, *inputs: Name, **attributes: object) -> Name:
+    def op(self, kind: str, *inputs: Name, **attributes: Any) -> Name:
         """A node with one output."""
         self.nodes.append(helper.make_node(kind, list(inputs), [self.name()], **attributes))
         return str(self.nodes[-1].output[0])
@@ -62,13 +60,13 @@ class Graph:
 def decoder_graph(model: RAVE, frames: int = 1) -> bytes:
     """The serialised graph of `RAVE.decode` for `frames` frames of one stream.
 
-    Inputs z (1, latents, frames), noise (1, full_latents - latents, frames), state0, state1 ...;
-    outputs y (1, 1, frames * ratio), after0, after1 ..., each shaped as its state.
+    Inputs z (1, latents, frames), noise (1, full_latents - latents, frames) unless that is none,
+    state0, state1 ...; outputs y (1, 1, frames * ratio), after0, after1 ..., each shaped as its state.
     """
     graph, states = Graph(), model.decoder_state(1)
     names = [f"state{i}" for i in range(len(states))]
     full, n = model.config.full_latents, frames * model.ratio
-    x = graph.join("z", "noise", axis=1)
+    x = graph.join("z", "noise", axis=1) if full > model.latents else "z"
     x = graph.op("Conv", x, graph.constant(model.latent_pca.T[:, :, None]), graph.constant(model.latent_mean))
     x, after = emit(model.decoder.net, graph, x, names[:-1])
     wave, amplitude = (
@@ -78,9 +76,14 @@ def decoder_graph(model: RAVE, frames: int = 1) -> bytes:
     bands = graph.op("Tanh", graph.op("Mul", wave, graph.op("Sigmoid", amplitude)))
     y, synthesis = _synthesise(model.pqmf, graph, bands, names[-1], n)
     results = {"y": (y, [1, 1, n])}
-    results |= {f"after{i}": (a, list(s.shape)) for i, (a, s) in enumerate(zip([*after, synthesis], states, strict=True))}
+    results |= {
+        f"after{i}": (a, list(s.shape))
+        for i, (a, s) in enumerate(zip([*after, synthesis], states, strict=True))
+    }
     nodes = [helper.make_node("Identity", [value], [name]) for name, (value, _) in results.items()]
-    inputs = {"z": [1, model.latents, frames], "noise": [1, full - model.latents, frames]}
+    inputs = {"z": [1, model.latents, frames]}
+    if full > model.latents:
+        inputs["noise"] = [1, full - model.latents, frames]
     inputs |= {name: list(state.shape) for name, state in zip(names, states, strict=True)}
     proto = helper.make_graph(
         graph.nodes + nodes,
@@ -91,7 +94,8 @@ def decoder_graph(model: RAVE, frames: int = 1) -> bytes:
     )
     whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     onnx.checker.check_model(whole)
-    return whole.SerializeToString()
+    serialised: bytes = whole.SerializeToString()
+    return serialised
 
 
 @singledispatch
@@ -145,4 +149,6 @@ def _synthesise(pqmf: PQMF, graph: Graph, bands: Name, state: Name, n: int) -> t
     turn = pqmf.turn.repeat(1, n // pqmf.block)  # (bands, n / bands)
     y = graph.join(state, graph.op("Mul", bands, graph.constant(turn)))
     x = graph.op("Transpose", graph.op("Conv", y, graph.constant(pqmf.synthesis_kernel)), perm=[0, 2, 1])
-    return graph.op("Reshape", x, graph.constant([1, 1, n])), graph.cut(y, 1 - pqmf.synthesis_kernel.shape[-1])
+    return graph.op("Reshape", x, graph.constant([1, 1, n])), graph.cut(
+        y, 1 - pqmf.synthesis_kernel.shape[-1]
+    )

@@ -9,7 +9,7 @@ import pytest
 from tiny import tiny_model
 
 from perform import params
-from perform.hosts.eager import EagerHost
+from perform.hosts.compiled import CompiledHost
 from perform.hosts.sources import Loop, Walk
 from perform.hosts.voice import Voice
 from perform.library.cards import read_card
@@ -21,7 +21,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def voice(model: Path, table: np.ndarray, rate: float = 48000) -> Voice:
-    return Voice(EagerHost(model), 1, rate, table)
+    return Voice(CompiledHost(model), 1, rate, table)
 
 
 def render(voice: Voice, table: np.ndarray, frames: int = 30) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_latents_are_source_times_scale_plus_bias(model: Path) -> None:
     params.put(table, "deck/1/z/2/bias", 1.5)
     player.render(table)
     assert player.z == pytest.approx([0, 0, 1.5, 0])
-    gesture = EagerHost(model).gesture
+    gesture = CompiledHost(model).gesture
     params.put(table, "deck/1/source", params.SOURCES.index("loop"))
     params.put(table, "deck/1/z/0/scale", -0.5)
     player.render(table)
@@ -78,7 +78,7 @@ def test_freeze_holds_the_source(model: Path) -> None:
 
 
 def test_a_loop_comes_round(model: Path) -> None:
-    gesture = EagerHost(model).gesture
+    gesture = CompiledHost(model).gesture
     loop = Loop(gesture)
     turn = np.array([loop.next(0.5) for _ in range(2 * len(gesture))])
     assert turn[::2] == pytest.approx(gesture)
@@ -115,7 +115,7 @@ def test_a_voice_at_another_rate_keeps_its_pitch(tmp_path: Path) -> None:
 def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
     table = params.defaults()
 
-    class Broken(EagerHost):
+    class Broken(CompiledHost):
         fail = False
 
         def render(self, z: np.ndarray, noise: np.ndarray) -> np.ndarray:
