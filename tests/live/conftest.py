@@ -17,4 +17,4 @@ def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jack]:
     monkeypatch.setenv("PERFORM_MIDI", "jack")
     server.start()
     yield server
-    server.kill()
+    server.stop()

@@ -105,9 +105,9 @@ for line in sys.stdin:
 
 
 def spectrum(audio: np.ndarray) -> np.ndarray:
-    """Mean magnitude spectrum in dB, a value each of 40 bands, level apart."""
+    """Median spectrum in dB, a value each of 40 bands, level apart; a lost block does not move a median."""
     frames = audio[: len(audio) // 4096 * 4096, 0].reshape(-1, 4096) * np.hanning(4096)
-    power = (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0)
+    power = np.median(np.abs(np.fft.rfft(frames)) ** 2, axis=0)
     edges = np.geomspace(2, len(power) - 1, 41).astype(int)
     bands = np.array([power[a : max(b, a + 1)].mean() for a, b in pairwise(edges)])
     db = 10 * np.log10(bands + 1e-12)
@@ -152,4 +152,4 @@ def test_a_midi_knob_bends_the_sound(jack: Jack, runtime: Path, tmp_path: Path) 
     same = np.abs(heard["low"] - heard["low again"]).mean()
     bent = np.abs(heard["low"] - heard["high"]).mean()
     print(f"mean band difference: untouched {same:.2f} dB, turned {bent:.2f} dB")
-    assert bent > 3 and bent > 3 * same
+    assert bent > max(3, 3 * same), {name: np.round(bands) for name, bands in heard.items()}
