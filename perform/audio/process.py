@@ -138,6 +138,9 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
                 line.report("waiting", error=told)
             time.sleep(KNOCK_S)
 
+    real_time(
+        AUDIO_PRIORITY
+    )  # this thread too: preempted with the interpreter's lock, it would stop the callback
     line.report("playing", device=f"{chosen}, {rate:.0f} Hz, {block} frames", why=why, rate=rate)
     stall = max(STALL_S, 4 * block / rate, 5.0 if order["patient"] else 0.0)
     beat, at = -1.0, time.monotonic()
