@@ -6,6 +6,7 @@ This alone wires the rooms together, and imports what a verb needs when it needs
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,20 @@ class Verbs(click.Group):
         except PerformError as error:
             click.echo(f"perform: {error}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:
+            click.echo(f"perform: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+            sys.exit(1)
+
+
+class Seconds(click.FloatRange):
+    """A length of time: a number, and not one of those that are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Text to seconds."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no length of time", param, ctx)
+        return seconds
 
 
 def _say(line: str) -> None:
@@ -96,7 +111,7 @@ def open_(set_name: str, **sound: Any) -> None:
 @main.command()
 @click.argument("set_name", metavar="SET", default="demo")
 @click.option("--headless", is_flag=True, help="No screen: play in this terminal until ctrl-c.")
-@click.option("--seconds", type=click.FloatRange(0.1), metavar="N", help="End after N seconds (headless).")
+@click.option("--seconds", type=Seconds(0.1), metavar="N", help="End after N seconds (headless).")
 @_json_option
 @_sound_options
 def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **sound: Any) -> None:
@@ -118,10 +133,7 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
 @main.command()
 def attach() -> None:
     """Come back to a running stage."""
-    from perform.library import places
-    from perform.stage.client import Client
-
-    _screen(Client(places.runtime()))
+    _attach()
 
 
 @main.command()
@@ -140,7 +152,7 @@ def stop(as_json: bool) -> None:
 @main.command()
 @click.argument("set_name", metavar="SET")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The WAV to write.")
-@click.option("--seconds", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Its length.")
+@click.option("--seconds", type=Seconds(0.01), default=30.0, show_default=True, help="Its length.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another chance for every deck.")
 @click.option("--rate", type=int, default=48000, show_default=True, help="Sample rate.")
 @_json_option
@@ -296,10 +308,25 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
         if set_name:
             hint = "`perform attach` goes there, `perform stop` ends it"
             raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
-        attach.callback()  # type: ignore[misc]
+        _attach()
         return
     session.load_set(set_name or "demo")  # what is wrong with it is said here, not in a log
+    _need_terminal()
     _screen(start(_options(set_name or "demo", sound), runtime))
+
+
+def _attach() -> None:
+    from perform.library import places
+    from perform.stage.client import Client
+
+    client = Client(places.runtime())
+    _need_terminal()
+    _screen(client)
+
+
+def _need_terminal() -> None:
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise WrongUse("the screen needs a terminal", hint="`perform play SET --headless` plays without one")
 
 
 def _screen(client: Any) -> None:
@@ -308,8 +335,6 @@ def _screen(client: Any) -> None:
     from perform.stage.start import end
     from perform.tui.app import run
 
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
-        raise WrongUse("the screen needs a terminal", hint="`perform play SET --headless` plays without one")
     chosen = run(client, log=places.runtime() / "screen.log")
     if chosen == "stop":
         last = end(client)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from typing import Any
@@ -19,10 +20,14 @@ Message = dict[str, Any]
 class Lifeline:
     """[any] Orders from the stage as a queue of dicts; None once the stage is gone.
 
-    Descriptor 1 is moved away first, so that a stray print of some library cannot break a report.
+    Descriptor 1 is moved away first, so that a stray print of some library cannot break a report. Made on
+    the main thread: what a terminal signals to the whole group is ignored from here on.
     """
 
     def __init__(self) -> None:
+        for name in ("SIGINT", "SIGHUP"):  # the terminal's: they are for the stage
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
         sys.stdout = sys.stderr
@@ -31,9 +36,11 @@ class Lifeline:
         threading.Thread(target=self._listen, name="lifeline", daemon=True).start()
 
     def _listen(self) -> None:
-        for line in sys.stdin:
-            self.orders.put(json.loads(line))
-        self.orders.put(None)
+        try:
+            for line in sys.stdin:
+                self.orders.put(json.loads(line))
+        finally:
+            self.orders.put(None)
 
     def report(self, kind: str, **fields: Any) -> None:
         """Tell the stage; never from the audio thread (a full pipe waits)."""

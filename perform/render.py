@@ -32,6 +32,8 @@ def render(
     seconds : length of the file; seed: added to every deck's own; on_progress: is told seconds done
     """
     song = session.load_set(name).songs[0]
+    if not out.parent.is_dir():
+        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
     if out.exists():
         raise WrongUse("is there already", where=str(out), hint="nothing is overwritten: name another file")
     with tempfile.TemporaryDirectory(prefix="perform-") as folder:

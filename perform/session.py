@@ -52,11 +52,10 @@ def load_set(name: str) -> Set:
 
 def find_set(name: str) -> Path:
     """The file of a set."""
-    path = Path(name).expanduser()
-    if path.suffix or path.parent != Path():
-        if path.is_file():
-            return path.resolve()
-        raise WrongUse("no such set", where=name, hint="name a .toml file, or `demo`")
+    if places.is_path(name):
+        if path := places.existing(name):
+            return path
+        raise WrongUse("no such set", where=name[:200], hint="name a .toml file, or `demo`")
     there = {
         p.stem: p
         for base in (places.bundled("presets") / "sets", places.user("sets"))

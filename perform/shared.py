@@ -61,11 +61,14 @@ _meters = [
     "time",  # [audio] monotonic seconds at which the last block began
     "beat/clock",  # [audio] blocks of the clock mixer
     "beat/device",  # [audio] callbacks of the device mixer
+    "beat/recorder",  # [recorder] looks at the tape
+    "beat/control",  # [control] looks at the ports
     "load",  # [audio] worst block time over its period, falling
     "xruns",  # [audio] underflows the device reported
     "missed",  # [audio] frames nobody mixed, silence on the tape
     "peak/l",  # [audio] master peak, falling 20 dB/s
     "peak/r",
+    "heard",  # [audio] 1 once a device has had sound
     "reduction",  # [audio] dB the limiter takes away, falling
     "realtime",  # [audio] 1 where the system granted real-time priority
     "take/on",  # [recorder] 1 while it records
@@ -200,7 +203,20 @@ class Arena:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
-            file.truncate(_SIZE)
+            try:
+                if hasattr(
+                    os, "posix_fallocate"
+                ):  # all of it now: a page that is missing later kills the mixer
+                    os.posix_fallocate(file.fileno(), 0, _SIZE)
+                else:
+                    file.truncate(_SIZE)
+            except OSError as error:
+                path.unlink()
+                raise PerformError(
+                    f"no room for {_SIZE >> 20} MiB of shared memory",
+                    where=str(path.parent),
+                    hint="make room there, or name another folder with PERFORM_RUNTIME",
+                ) from error
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
         arena.table[:] = params.defaults()

@@ -118,6 +118,7 @@ class Mixer:
         self._ceiling = 0.0
         self._open, rise_s = opening  # start and panic: one gain that falls at once and rises slowly
         self._rise = 1.0 / (rise_s * rate)
+        self._begun = False  # something has sounded
         self._panics = arena.table[SLOTS["panic"]]
         self._hush = 0  # frames of silence still due to a panic
         self._stage_meters = [
@@ -187,12 +188,19 @@ class Mixer:
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()
-        mix = self._limiter(mix * master * self._opening(n), self._ceiling)
+        sounding = bool(mix.any())
+        mix = self._limiter(mix * master * self._opening(n, sounding), self._ceiling)
         return cap(mix, self._ceiling)
 
-    def _opening(self, n: int) -> Signal | float:
-        """The gain of a start (a slow rise) and of a panic (down in HUSH_S, silence, a slow rise)."""
+    def _opening(self, n: int, sounding: bool) -> Signal | float:
+        """The gain of a start (a slow rise) and of a panic (down in HUSH_S, silence, a slow rise).
+
+        A start begins with the first sound: silence before it does not use the rise up.
+        """
         hushed = self._hush > 0
+        self._begun = self._begun or sounding
+        if not self._begun:
+            return self._open
         self._hush = max(0, self._hush - n)
         if not hushed and self._open == 1.0:
             return 1.0

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import threading
 import time
@@ -66,14 +65,17 @@ class Pull:
     def _take_over(self, now: float, block: int) -> Mixer:
         """A fresh mixer; frames that nobody mixed since the last block become silence on the tape."""
         arena = self._arena
+        opening = AGAIN_OPENING if arena.meter("heard") else FIRST_OPENING
+        if self._me == DEVICE:
+            arena.show("heard", 1)
         if not arena.meter("frames"):
-            return Mixer(arena, self._rate, patient=self._patient, opening=FIRST_OPENING)
+            return Mixer(arena, self._rate, patient=self._patient, opening=opening)
         missed = round((now - arena.meter("time")) * self._rate) - round(arena.meter("block"))
         for _ in range(max(0, min(missed, arena.tape.capacity)) // block):
             arena.tape.write(np.zeros((block, 2), np.float32))
             arena.show("missed", arena.meter("missed") + block)
             arena.show("frames", arena.meter("frames") + block)
-        return Mixer(arena, self._rate, patient=self._patient, opening=AGAIN_OPENING)
+        return Mixer(arena, self._rate, patient=self._patient, opening=opening)
 
 
 def _settle() -> None:
@@ -154,7 +156,6 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
 
 def main() -> None:
     """[main] Wait for the order to start; the end of the lifeline ends the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's ctrl-c is for the stage
     line = Lifeline()
     order = line.next()
     if order is None:

@@ -37,7 +37,7 @@ class Control:
     """Everything the process knows."""
 
     def __init__(self, line: Lifeline, start: Message) -> None:
-        arena = Arena.open(Path(start["arena"]))
+        self._arena = arena = Arena.open(Path(start["arena"]))
         self._line = line
         self._router = Router(arena.table, arena.meters)
         self._mapping = InUse()
@@ -72,7 +72,7 @@ class Control:
                 break
             try:
                 self._obey(order)
-            except PerformError as error:
+            except (PerformError, OSError, RuntimeError) as error:
                 self._line.report("failed", error=str(error))
         self._inputs = ()
         time.sleep(10 * NAP_IDLE)  # [control] has seen that
@@ -118,6 +118,7 @@ class Control:
 
     def _look(self) -> None:
         """All that happens by itself."""
+        self._arena.show("beat/control", self._arena.meter("beat/control") + 1)
         if not self._reader.is_alive():
             raise ServerGone("the MIDI reader stopped: values hold")
         if self._ports is None and self._is_time(RETRIES):

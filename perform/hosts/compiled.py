@@ -5,6 +5,7 @@ The graph of a model is cached by the file's hash, so only the first load of a m
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from perform.hosts.host import Vector
 from perform.library import places
 from perform.library.cards import read_card, sha256
 
+PROVIDERS = ["CPUExecutionProvider"]
 GRAPH = 1  #: grows whenever the same model would give another graph
 
 
@@ -27,14 +29,13 @@ class CompiledHost:
     """
 
     def __init__(self, path: Path) -> None:
-        self.card = read_card(path)
-        graph = _graph(path)
-        with safe_open(path, framework="numpy") as file:
-            self.gesture: npt.NDArray[np.float32] = file.get_tensor("gesture")
+        self.card, self.sha256 = read_card(path), sha256(path)
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # more makes the worst frames worse
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = _session(path, self.sha256, options)
+        with safe_open(path, framework="numpy") as file:
+            self.gesture: npt.NDArray[np.float32] = file.get_tensor("gesture")
         values = {v.name: _zeros(v.shape) for v in self._session.get_inputs()}
         self._states = [name for name in values if name.startswith("state")]
         self._z, self._noise, self._y = values["z"], values.get("noise"), _zeros([1, 1, self.card.ratio])
@@ -75,22 +76,21 @@ def _zeros(shape: list[int]) -> ort.OrtValue:
     return ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
 
 
-def _graph(path: Path) -> bytes:
-    """The model's graph from the cache; made, and kept there, where it is not in it yet."""
-    cached = places.cache() / f"{sha256(path)}-{GRAPH}.onnx"
-    try:
-        return cached.read_bytes()
-    except OSError:
-        pass
+def _session(path: Path, digest: str, options: ort.SessionOptions) -> ort.InferenceSession:
+    """The model's graph, compiled; from the cache, or made and kept there."""
+    cached = places.cache() / f"{digest}-{GRAPH}.onnx"
+    with contextlib.suppress(Exception):  # not there, or cut short by a power failure: it is made again
+        return ort.InferenceSession(cached.read_bytes(), options, providers=PROVIDERS)
     from perform.rave.files import load
     from perform.rave.graph import decoder_graph
 
     graph = decoder_graph(load(path))
-    try:
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")
-        part.write_bytes(graph)
+        with part.open("wb") as out:
+            out.write(graph)
+            out.flush()
+            os.fsync(out.fileno())
         part.replace(cached)
-    except OSError:
-        pass  # a cache that cannot be written costs time and nothing else
-    return graph
+    return ort.InferenceSession(graph, options, providers=PROVIDERS)

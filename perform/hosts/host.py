@@ -16,6 +16,7 @@ class Host(Protocol):
     """[render] One model ready to play. It owns its stream's state; it knows no deck and no clock."""
 
     card: Card
+    sha256: str  #: of the model's file
     gesture: npt.NDArray[np.float32]  #: (frames, card.latents), a stretch of the corpus as latents
 
     def reset(self) -> None:

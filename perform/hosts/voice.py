@@ -52,6 +52,11 @@ class Voice:
             self._stream = soxr.ResampleStream(card.sample_rate, self._rate, 1, dtype="float32", quality="HQ")
 
     @property
+    def sha256(self) -> str:
+        """Hash of the model's file."""
+        return self._host.sha256
+
+    @property
     def frame_s(self) -> float:
         """Seconds of sound in a frame."""
         return self._host.card.ratio / self._host.card.sample_rate

@@ -4,7 +4,7 @@ Started idle, it waits for its order: a warm spare, so that loading a model cost
 
     python -m perform.hosts.worker       (orders and reports: perform/lifeline.py)
     order  start {arena, deck, model, rate, patient}   then, once the ring is this host's alone,   go {}
-    report warm {}  |  ready {render_ms}  |  failed {error}
+    report warm {}  |  ready {render_ms, sha256}  |  failed {error}
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import collections
 import gc
 import os
-import signal
 import threading
 import time
 from pathlib import Path
@@ -60,6 +59,7 @@ class Renderer:
         while True:
             block = self._arena.meters[METER_SLOTS["block"]] / self._rate
             lead = block + self._slowest + self._arena.table[SLOTS["stage/margin"]] / 1000.0  # seconds
+            lead = min(lead, self._ring.capacity / self._rate - 2 * frame_s)
             spare = self._ring.fill / self._rate - lead
             if spare >= 0:
                 time.sleep(min(max(spare, 0.0003), self._nap))
@@ -86,13 +86,16 @@ def start(line: Lifeline, order: Message, go: threading.Event) -> None:
     except PerformError as error:
         line.report("failed", error=str(error))
         return
+    except Exception as error:  # whatever a library raises, the stage is told what it was
+        line.report("failed", error=f"{order['model']}: {error!r}")
+        raise
     renderer = Renderer(arena, deck, voice, order["rate"], order["patient"])
     render_s = renderer.warm_up()
     gc.collect()
     gc.freeze()
     gc.disable()
     real_time(RENDER_PRIORITY)
-    line.report("ready", render_ms=render_s * 1000.0)
+    line.report("ready", render_ms=render_s * 1000.0, sha256=voice.sha256)
     go.wait()
     meters = arena.deck_meters(deck)
     meters[DECK_METER["frames"] : DECK_METER["peak/l"]] = 0.0
@@ -102,7 +105,6 @@ def start(line: Lifeline, order: Message, go: threading.Event) -> None:
 
 def main() -> None:
     """[main] Be warm, then be a deck's host."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's ctrl-c is for the stage
     line = Lifeline()
     line.report("warm")
     order = line.next()

@@ -6,8 +6,10 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from perform.errors import WrongUse
 from perform.library import places
@@ -22,11 +24,11 @@ class Card(msgspec.Struct, frozen=True):
     """What a model says of itself. Latent statistics are over its corpus, in sigma, one a latent."""
 
     name: str
-    sample_rate: int
-    ratio: int  #: samples a frame
-    latents: int
-    full_latents: int
-    delay: int  #: samples from encoder input to decoder output
+    sample_rate: Annotated[int, Meta(ge=1000, le=768_000)]
+    ratio: Annotated[int, Meta(ge=1, le=1 << 16)]  #: samples a frame
+    latents: Annotated[int, Meta(ge=1, le=1024)]
+    full_latents: Annotated[int, Meta(ge=1, le=1024)]
+    delay: Annotated[int, Meta(ge=0)]  #: samples from encoder input to decoder output
     latent_mean: list[float]
     latent_std: list[float]
     latent_p05: list[float]
@@ -55,17 +57,21 @@ def read_card(path: Path) -> Card:
             header = json.loads(file.read(size))
     except OSError as error:
         raise WrongUse(f"cannot be read ({error.strerror})", where=str(path), hint=hint) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUse("not a perform model", where=str(path), hint=hint) from error
-    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
-    if metadata.get("format") != FORMAT:
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise WrongUse("not a perform model", where=str(path), hint=hint)
+    broken = "train or fetch it again"
     try:
-        return msgspec.json.decode(metadata["card"], type=Card)
-    except (KeyError, msgspec.DecodeError) as error:
-        raise WrongUse(
-            f"its card is broken ({error})", where=str(path), hint="train or fetch it again"
-        ) from error
+        card = msgspec.json.decode(str(metadata.get("card")), type=Card)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WrongUse(f"its card is broken ({error})", where=str(path), hint=broken) from error
+    for name in ("latent_mean", "latent_std", "latent_p05", "latent_p95"):
+        if len(getattr(card, name)) != card.latents:
+            what = f"its card is broken ({name} has not {card.latents} values)"
+            raise WrongUse(what, where=str(path), hint=broken)
+    return card
 
 
 def trim_db(card: Card) -> float:
@@ -83,15 +89,16 @@ def models() -> dict[str, Path]:
 
 def find_model(name: str) -> Path:
     """A model by path or by library name; WrongUse lists the nearest names."""
-    path = Path(name).expanduser()
-    if path.suffix or path.parent != Path():
-        if path.is_file():
-            return path.resolve()
-        raise WrongUse("no such model file", where=name, hint="`perform models list` shows what there is")
+    if places.is_path(name):
+        if path := places.existing(name):
+            return path
+        raise WrongUse(
+            "no such model file", where=name[:200], hint="`perform models list` shows what there is"
+        )
     known = models()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or list(known)[:8]
-        raise WrongUse(f"no model is called {name!r}", hint=f"there are: {', '.join(near) or 'none'}")
+        raise WrongUse(f"no model is called {name[:80]!r}", hint=f"there are: {', '.join(near) or 'none'}")
     return known[name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -9,6 +10,20 @@ from pathlib import Path
 import platformdirs
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def existing(name: str) -> Path | None:
+    """The file a player means by a path, absolute; None where there is none, or it can be no path."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path.resolve()
+    return None
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is meant as a path: it has a folder or a suffix."""
+    return Path(name).suffix != "" or Path(name).parent != Path()
 
 
 def bundled(kind: str) -> Path:

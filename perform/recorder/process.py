@@ -67,6 +67,7 @@ class Recorder:
 
     def step(self) -> None:
         """Write what is new on the tape; call it every TICK."""
+        self._arena.show("beat/recorder", self._arena.meter("beat/recorder") + 1)
         if self._take:
             self._take.advance(self._arena.tape.written)
         self._show()
@@ -143,7 +144,6 @@ class Recorder:
 
 def main() -> None:
     """Run until the lifeline ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     lifeline = Lifeline()
     signal.signal(signal.SIGTERM, lambda *_: lifeline.orders.put(None))
     order = lifeline.next()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
+from functools import cached_property
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client as connect
 from multiprocessing.connection import Connection
@@ -16,6 +15,7 @@ import msgspec
 from perform.errors import PerformError
 from perform.shared import Arena
 from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
+from perform.stage.lock import held
 
 STAGE_FILE = "stage.json"
 
@@ -40,7 +40,7 @@ class Client:
     """
 
     def __init__(self, runtime: Path) -> None:
-        door = read_door(runtime)
+        door = read_door(runtime) if running(runtime) else None
         if door is None:
             raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
         try:
@@ -50,8 +50,13 @@ class Client:
                 "the stage does not answer", where=f"process {door.pid}", hint="start again with `perform`"
             ) from error
         self.pid = door.pid
-        self.arena = Arena.open(Path(door.arena))
+        self._arena = Path(door.arena)
         self._one = threading.Lock()
+
+    @cached_property
+    def arena(self) -> Arena:
+        """The stage's memory; PerformError where it is of another version, which can still be ended."""
+        return Arena.open(self._arena)
 
     def ask(self, command: AnyCommand) -> Answer:
         """Send a command and wait for its answer; PerformError carries the stage's own refusal."""
@@ -88,28 +93,9 @@ class Client:
         self._line.close()
 
 
-def alive(pid: int) -> bool:
-    """Whether a process of that id exists."""
-    if sys.platform == "win32":
-        import ctypes
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def running(runtime: Path) -> bool:
     """Whether a stage of this runtime folder is there to answer."""
-    door = read_door(runtime)
-    return door is not None and alive(door.pid)
+    return read_door(runtime) is not None and held(runtime)
 
 
 def read_door(runtime: Path) -> Door | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from perform.errors import PerformError
 from perform.lifeline import Message
 from perform.shared import Arena
-from perform.stage.child import Child
+from perform.stage.child import Child, Kept
 from perform.stage.commands import Answer, Bind
 from perform.stage.recording import Reply
 
-AGAIN_S = 1.0  #: between a death and a new start
+STALL_S = 8.0  #: a control process that looks at nothing for so long hangs in the MIDI system
 
 
 class Controllers:
@@ -29,9 +28,8 @@ class Controllers:
         mapping: str,
         ports: tuple[str, ...],
     ) -> None:
-        self._arena, self._spawn, self._tell, self._fragments = arena, spawn, tell, ports
-        self._child: Child | None = None
-        self._again = 0.0
+        self._arena, self._tell, self._fragments = arena, tell, ports
+        self._process = Kept(lambda: spawn("perform.control.midi"), lambda: arena.meter("beat/control"))
         self._saving: list[Reply] = []
         self._using: list[Reply] = []
         self.ports: tuple[str, ...] = ()
@@ -44,14 +42,11 @@ class Controllers:
         self.touched = ""
 
     def tick(self) -> None:
-        """A few times each 100 ms: start the process, or start it again."""
-        if self._child is None and time.monotonic() >= self._again:
-            self._child = self._spawn("perform.control.midi")
-            self._child.order(
-                "start", arena=str(self._arena.path), mapping=self._path, ports=list(self._fragments)
-            )
+        """A few times each 100 ms."""
+        if self._process.tick(STALL_S):
+            self._order("start", arena=str(self._arena.path), mapping=self._path, ports=list(self._fragments))
             if self.learning:
-                self._child.order("learn", address=self.learning)
+                self._order("learn", address=self.learning)
 
     def learn(self, address: str) -> None:
         """The next control that moves is mapped to the address; "" ends learning."""
@@ -64,24 +59,24 @@ class Controllers:
 
     def use(self, path: str, reply: Reply) -> None:
         """Load another mapping."""
+        self._order("use", path=path)
         self._using.append(reply)
         self._chosen = True
-        self._order("use", path=path)
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
+        self._order("save", name=name)
         self._saving.append(reply)
         self._chosen = True
-        self._order("save", name=name)
 
-    def _order(self, kind: str, **fields: str) -> None:
-        if self._child is None:
+    def _order(self, kind: str, **fields: object) -> None:
+        if self._process.child is None:
             raise PerformError("the MIDI process is being restarted", hint="try again in a second")
-        self._child.order(kind, **fields)
+        self._process.child.order(kind, **fields)
 
     def report(self, child: Child, message: Message) -> bool:
         """Take a report, if it is the control process's."""
-        if child is not self._child:
+        if child is not self._process.child:
             return False
         kind = message["report"]
         if kind == "ports":
@@ -111,11 +106,13 @@ class Controllers:
 
     def died(self, child: Child) -> bool:
         """A dead control process is started again; the numbers stay where they are."""
-        if child is not self._child:
+        if not self._process.died(child):
             return False
         if self.ports:
             self._tell("the MIDI process ended: starting it again, values hold")
-        self._child, self.ports, self._again = None, (), time.monotonic() + AGAIN_S
+        for waiting in (self._using, self._saving):
+            self._answer(waiting, Answer(error="the MIDI process ended: try again", exit_code=1))
+        self.ports = ()
         return True
 
     def _answer(self, waiting: list[Reply], answer: Answer) -> None:
@@ -125,5 +122,5 @@ class Controllers:
 
     def end(self) -> None:
         """Close its lifeline."""
-        if self._child:
-            self._child.close()
+        if self._process.child:
+            self._process.child.close()

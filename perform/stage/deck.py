@@ -1,12 +1,22 @@
-"""A deck as the stage sees it: the host that plays, the host that comes, and what happens when one dies."""
+"""A deck as the stage sees it: the host that plays, the host that comes, and what happens when one dies.
+
+load: a coming host loads and warms up, what plays plays on
+ready -> LEAVING   the gate closes over the mixer's ramp
+      -> DRAINING  the old host is killed; its death and a dry ring are waited for
+      -> ENTERING  the new host was told to go; its first frames open the gate
+      -> RESTING
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
+from typing import NamedTuple
 
-from perform.library.cards import Card, find_model, read_card, sha256, trim_db
+from perform.library.cards import Card, find_model, read_card, trim_db
+from perform.lifeline import Message
 from perform.shared import DECK_METER, EMPTY, FAILED, LIVE, LOADING, Arena
 from perform.stage import commands
 from perform.stage.child import Child
@@ -14,8 +24,26 @@ from perform.stage.child import Child
 FADE_S = 0.04  #: the mixer's ramp and a block
 DRAIN_S = 0.3  #: longest wait for a ring to run dry
 HUNG_S = 1.0  #: a host that has rendered nothing for this long while its ring is dry hangs
+LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
 CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long disable a deck
 RESETS = 3  #: decoder resets (output not finite) before the host is replaced
+
+
+class Phase(Enum):
+    """Where a deck is on its way from one host to the next."""
+
+    RESTING = auto()
+    LEAVING = auto()
+    DRAINING = auto()
+    ENTERING = auto()
+
+
+class Model(NamedTuple):
+    """What a host plays, or is to play."""
+
+    path: Path
+    card: Card
+    sha256: str = ""  #: known once its host is ready
 
 
 class DeckSlot:
@@ -23,7 +51,7 @@ class DeckSlot:
 
     host  : gives a host process, warm if there is one
     tell  : takes a line for the log
-    begin : the order that starts a host, less deck and model
+    begin : the fields of the order that starts a host, less deck and model
     """
 
     def __init__(
@@ -37,59 +65,56 @@ class DeckSlot:
         self.deck = deck
         self._arena, self._meters, self._ring = arena, arena.deck_meters(deck), arena.rings[deck]
         self._host, self._tell, self._begin = host, tell, begin
-        self._path, self._card, self._hash, self._error = Path(), None, "", ""
-        self._next: tuple[Path, Card, str] | None = None  # what the coming host loads
+        self._phase, self._since = Phase.RESTING, 0.0  # and when that began
+        self._model: Model | None = None  # what plays, or played last
         self._playing: Child | None = None
+        self._next: Model | None = None  # what the coming host loads
         self._coming: Child | None = None
         self._ready = False  # the coming host has its model warm
-        self._entering = False  # the playing host was told to go, its first frames are not there yet
-        self._leaving = 0.0  # when the playing host was asked to leave, or 0
+        self._asked = 0.0  # when it was asked to load
+        self._error = ""
         self._crashes: list[float] = []
-        self._progress = (0.0, 0.0)  # frames, and when they last grew
-
-    _card: Card | None
+        self._progress = (0.0, 0.0)  # frames rendered, and when they last grew
 
     @property
     def settled(self) -> bool:
         """Nothing is under way: it is empty, it plays or it has failed."""
-        return self._coming is None and not self._leaving and not self._entering
+        return self._coming is None and self._phase is Phase.RESTING
 
     def load(self, model: str) -> None:
         """Bring a model; what plays goes on until the new one is warm. WrongUse where it is no model."""
         path = find_model(model)
-        card = read_card(path)
         self._crashes.clear()
-        self._bring(path, card, sha256(path))
-
-    def _bring(self, path: Path, card: Card, digest: str) -> None:
-        if self._coming:
-            self._coming.kill()
-        self._next, self._error, self._ready = (path, card, digest), "", False
-        self._coming = self._host()
-        self._coming.order("start", deck=self.deck, model=str(path), **self._begin)
-        if not self._playing:
-            self._state(LOADING)
+        self._bring(Model(path, read_card(path)))
 
     def unload(self) -> None:
         """Fade out and let go."""
         if self._coming:
             self._coming.kill()
         self._coming = self._next = None
+        self._error = ""
         self._leave()
 
-    def _leave(self) -> None:
-        self._entering = False
-        self._meters[DECK_METER["gate"]] = 0
-        self._leaving = time.monotonic()
+    def _bring(self, model: Model) -> None:
+        if self._coming:
+            self._coming.kill()
+        self._next, self._error, self._ready, self._asked = model, "", False, time.monotonic()
+        self._coming = self._host()
+        self._coming.order("start", deck=self.deck, model=str(model.path), **self._begin)
+        if not self._playing:
+            self._state(LOADING)
 
-    def report(self, child: Child, message: dict[str, object]) -> bool:
+    def _leave(self) -> None:
+        self._gate(0)
+        self._to(Phase.LEAVING)
+
+    def report(self, child: Child, message: Message) -> bool:
         """Take a report, if it is from one of this deck's hosts."""
         if child is not self._coming:
             return child is self._playing
-        if message["report"] == "ready":
+        if message["report"] == "ready" and self._next:
             self._ready = True
-            if self._playing:
-                self._leave()
+            self._next = self._next._replace(sha256=str(message["sha256"]))
         elif message["report"] == "failed":
             self._fail(str(message["error"]))
         return True
@@ -97,72 +122,95 @@ class DeckSlot:
     def died(self, child: Child) -> bool:
         """Take the news of a death, if it is one of this deck's hosts."""
         if child is self._coming:
-            self._fail(f"the host ended while loading (exit {child.exit_code})")
+            self._coming = None
+            reviving = self._playing is None and self._next is not None and self._next == self._model
+            if reviving:
+                self._crashed()
+            else:
+                self._fail(f"its host ended while loading (exit {child.exit_code})")
         elif child is self._playing:
-            self._playing, self._entering = None, False
+            self._playing = None
+            if self._phase not in (Phase.LEAVING, Phase.DRAINING):
+                self._gate(0)
+                self._to(Phase.RESTING)
+                if not self._coming:
+                    self._crashed()
             if self._coming:
                 self._state(LOADING)
-            elif not self._leaving:
-                self._crashed()
         else:
             return False
         return True
 
     def _fail(self, error: str) -> None:
+        """The coming host will not come: stay with what plays, or go back to it."""
         if self._coming:
             self._coming.kill()
         self._coming = self._next = None
-        self._error = error
         self._tell(f"deck {self.deck}: {error}")
-        self._state(LIVE if self._playing else FAILED)
+        if self._phase is Phase.LEAVING and self._playing:
+            self._gate(1)
+            self._to(Phase.RESTING)
+        elif self._phase is Phase.DRAINING and self._model:
+            self._bring(self._model)
+        if not self._playing and not self._coming:
+            self._state(FAILED)
+        self._error = error
 
     def _crashed(self) -> None:
+        """What played is gone: bring it back, unless that has happened too often."""
         now = time.monotonic()
-        self._meters[DECK_METER["gate"]] = 0
         self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW_S] + [now]
-        if len(self._crashes) >= CRASHES or self._card is None:
+        if len(self._crashes) >= CRASHES or self._model is None:
             self._fail(f"its host crashed {len(self._crashes)} times in a minute; load it again to retry")
             return
         self._tell(f"deck {self.deck}: the host died, bringing it back")
-        self._bring(self._path, self._card, self._hash)
+        self._bring(self._model)
 
     def tick(self) -> None:
-        """A few times each 100 ms: promote, drain, look for a host that hangs."""
+        """A few times each 100 ms: move on, look for a host that hangs."""
         now = time.monotonic()
-        if self._leaving and now - self._leaving >= FADE_S:
+        if self._phase is Phase.LEAVING and now - self._since >= FADE_S:
             if self._playing:
                 self._playing.kill()
-                self._playing = None
-            if self._ring.fill == 0 or now - self._leaving > DRAIN_S:
-                self._leaving = 0.0
+            self._to(Phase.DRAINING)
+        elif self._phase is Phase.DRAINING and self._playing is None:
+            if self._ring.fill == 0 or now - self._since > DRAIN_S:
+                self._to(Phase.RESTING)
                 if not self._coming:
-                    self._path, self._card, self._hash = Path(), None, ""
+                    self._model = None
                     self._state(EMPTY)
-        if self._coming and self._ready and not self._playing and not self._leaving:
-            self._promote(self._coming)
-        if self._playing and not self._leaving:
+        elif self._phase is Phase.ENTERING and self._ring.fill >= self._arena.meter("block"):
+            self._enter()
+        if self._coming and self._phase is Phase.RESTING and self._ready:
+            if self._playing:
+                self._leave()
+            else:
+                self._promote(self._coming)
+        elif self._coming and not self._ready and now - self._asked > LOAD_S:
+            self._coming.kill()
+            self._asked = now
+        if self._playing and self._phase in (Phase.RESTING, Phase.ENTERING):
             self._watch(self._playing, now)
 
     def _promote(self, child: Child) -> None:
+        """The ring is this host's alone: let it begin."""
         assert self._next
-        self._path, self._card, self._hash = self._next
-        self._playing, self._coming, self._next = child, None, None
-        self._meters[DECK_METER["trim"]] = trim_db(self._card)
+        self._model, self._playing, self._coming, self._next = self._next, child, None, None
+        self._meters[DECK_METER["trim"]] = trim_db(self._model.card)
         self._progress = (-1.0, time.monotonic())
-        self._entering = True
         child.order("go")
+        self._to(Phase.ENTERING)
 
     def _enter(self) -> None:
-        """The new host's first frames are there: open the gate."""
-        assert self._card
-        self._entering = False
-        self._meters[DECK_METER["gate"]] = 1
+        """Its first frames are there: open the gate."""
+        assert self._model
+        self._to(Phase.RESTING)
+        self._gate(1)
         self._state(LIVE)
-        self._tell(f"deck {self.deck}: {self._card.name} plays")
+        self._tell(f"deck {self.deck}: {self._model.card.name} plays")
 
     def _watch(self, child: Child, now: float) -> None:
-        if self._entering and self._ring.fill >= self._arena.meter("block"):
-            self._enter()
+        """End a host that hangs, or whose output is no sound; its death is dealt with when it comes."""
         frames = float(self._meters[DECK_METER["frames"]])
         if frames != self._progress[0] or self._ring.fill >= self._arena.meter("block"):
             self._progress = (frames, now)
@@ -174,20 +222,25 @@ class DeckSlot:
             self._progress = (frames, now)
             self._meters[DECK_METER["resets"]] = 0
 
+    def _to(self, phase: Phase) -> None:
+        self._phase, self._since = phase, time.monotonic()
+
+    def _gate(self, value: int) -> None:
+        self._meters[DECK_METER["gate"]] = value
+
     def _state(self, state: int) -> None:
         self._meters[DECK_METER["state"]] = state
 
     def words(self) -> commands.Deck:
         """What stands here, for a status."""
-        path, card, digest = (self._path, self._card, self._hash)
-        if card is None and self._next:
-            path, card, digest = self._next
-        if card is None:
+        model = self._model or self._next
+        if model is None:
             return commands.Deck(error=self._error)
+        card = model.card
         return commands.Deck(
             model=card.name,
-            path=str(path),
-            sha256=digest,
+            path=str(model.path),
+            sha256=model.sha256,
             latents=card.latents,
             ratio=card.ratio,
             sample_rate=card.sample_rate,

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from perform.lifeline import Message
 from perform.shared import Arena
-from perform.stage.child import Child
+from perform.stage.child import Child, Kept
 from perform.stage.commands import Answer
 
 Reply = Callable[[Answer], None]
 
+STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
 CLOSE_S = 10.0  #: a slow disk may take so long to close a take
 
 
@@ -23,8 +24,8 @@ class Recording:
     def __init__(
         self, arena: Arena, spawn: Callable[[], Child], tell: Callable[[str], None], set_name: str
     ) -> None:
-        self._arena, self._spawn, self._tell, self._set = arena, spawn, tell, set_name
-        self._child: Child = spawn()
+        self._tell, self._set = tell, set_name
+        self._recorder = Kept(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
         self._opened: Message = {}  # the report of the file that is written, as long as one is
@@ -35,25 +36,47 @@ class Recording:
         """Path of the file that is written, or ""."""
         return str(self._opened.get("path", ""))
 
+    @property
+    def busy(self) -> bool:
+        """A take runs, or is about to."""
+        return bool(self._opened or self._beginning)
+
+    def tick(self) -> None:
+        """A few times each 100 ms. A new recorder takes up what the last one left: take and orders."""
+        if not self._recorder.tick(STALL_S):
+            return
+        if self._opened:  # its last report, one part on, is the order to go on
+            fields = {k: v for k, v in self._opened.items() if k != "report"}
+            self._order("record", set=self._set, **fields | {"part": fields["part"] + 1})
+        elif self._beginning:
+            self._order("record", set=self._set)
+        if self._ending:
+            self._order("stop")
+
     def record(self, reply: Reply) -> None:
         """Begin a take; answers once the file is open."""
         if self.take:
             reply(Answer(self.take))
             return
+        if not self._beginning:
+            self._order("record", set=self._set)
         self._beginning.append(reply)
-        self._child.order("record", set=self._set)
 
     def stop(self, reply: Reply) -> None:
         """End the take; answers once the file is closed."""
-        if not self.take:
+        if not self.busy:
             reply(Answer(self.last))
             return
         self._ending.append(reply)
-        self._child.order("stop")
+        self._order("stop")
+
+    def _order(self, kind: str, **fields: object) -> None:
+        if self._recorder.child:  # else the next one is told, when it starts
+            self._recorder.child.order(kind, **fields)
 
     def report(self, child: Child, message: Message) -> bool:
         """Take a report, if it is the recorder's."""
-        if child is not self._child:
+        if child is not self._recorder.child:
             return False
         kind = message["report"]
         if kind == "opened":
@@ -69,7 +92,7 @@ class Recording:
         elif kind == "failed":
             self._tell(f"recorder: {message['error']}")
             if self._beginning:  # refused: it would go on trying by itself
-                self._child.order("stop")
+                self._order("stop")
                 self._answer(self._beginning, Answer(error=message["error"], exit_code=1))
         elif kind == "repaired":
             self._tell(f"unfinished take repaired: {message['path']}")
@@ -79,17 +102,9 @@ class Recording:
 
     def died(self, child: Child) -> bool:
         """A dead recorder is replaced; a running take goes on in a new part, at the frame where it broke."""
-        if child is not self._child:
+        if not self._recorder.died(child):
             return False
-        self._tell("the recorder died: replaced")
-        self._child = self._spawn()
-        if self._opened:  # its last report, one part on, is the order to go on
-            fields = {k: v for k, v in self._opened.items() if k != "report"}
-            self._child.order("record", set=self._set, **fields | {"part": fields["part"] + 1})
-        elif self._beginning:
-            self._child.order("record", set=self._set)
-        if self._ending:
-            self._child.order("stop")
+        self._tell("the recorder died: starting it again")
         return True
 
     def _answer(self, waiting: list[Reply], answer: Answer) -> None:
@@ -99,5 +114,6 @@ class Recording:
 
     def end(self) -> None:
         """Close the lifeline: it writes what is on the tape, closes the file and ends."""
-        self._child.close()
-        self._child.wait(CLOSE_S)
+        if self._recorder.child:
+            self._recorder.child.close()
+            self._recorder.child.wait(CLOSE_S)

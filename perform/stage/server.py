@@ -5,6 +5,7 @@ Only who can read the stage's door file (mode 0600) knows the key. Nothing is un
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import secrets
 import sys
@@ -12,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, Listener
+from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ import msgspec
 from perform.stage.commands import Answer, AnyCommand
 
 SOCKET_PATH = 100  #: a longer path is no socket's, on any system
+LONGEST = 1 << 16  #: bytes of a command
 ANSWER_S = 15.0  #: the longest a client waits for an answer
 
 
@@ -39,25 +41,27 @@ class Server:
             if len(address) > SOCKET_PATH:
                 address = str(Path(tempfile.mkdtemp(prefix="perform-")) / "socket")
             Path(address).unlink(missing_ok=True)
-        self._listener = Listener(address, authkey=self.key.encode())
+        self._listener, self._closed = Listener(address), False
         self.address = address
         threading.Thread(target=self._accept, name="server", daemon=True).start()
 
     def _accept(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 line = self._listener.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue  # somebody without the key, or gone before the handshake
-            except OSError:
-                return  # closed
+            except (OSError, EOFError):
+                continue  # gone before it was let in
             threading.Thread(target=self._serve, args=(line,), name="client", daemon=True).start()
 
     def _serve(self, line: Connection) -> None:
+        """Ask for the key, show that we have it too, then answer until the client hangs up."""
+        key = self.key.encode()
         try:
+            deliver_challenge(line, key)
+            answer_challenge(line, key)
             while True:
-                line.send_bytes(msgspec.json.encode(self._answer(line.recv_bytes())))
-        except (OSError, EOFError):
+                line.send_bytes(msgspec.json.encode(self._answer(line.recv_bytes(LONGEST))))
+        except (OSError, EOFError, AuthenticationError):
             line.close()
 
     def _answer(self, request: bytes) -> Answer:
@@ -74,4 +78,6 @@ class Server:
 
     def close(self) -> None:
         """Take no more clients."""
-        self._listener.close()
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._listener.close()

@@ -18,7 +18,7 @@ from perform.stage.commands import Quit, StopRecording
 from perform.stage.supervisor import Options, Stage
 
 START_S = 20.0  #: a stage answers well within this, or something is wrong
-END_S = 15.0
+END_S = 30.0  #: a slow disk may need ten to close a take
 
 
 def start(options: Options, runtime: Path) -> Client:
@@ -27,7 +27,8 @@ def start(options: Options, runtime: Path) -> Client:
     log = runtime / "stage.log"
     arguments = [str(runtime), msgspec.json.encode(options).decode()]
     detached = {"creationflags": 0x8} if sys.platform == "win32" else {"start_new_session": True}
-    with log.open("wb") as errors:
+    log.write_bytes(b"")
+    with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "perform.stage.start", *arguments],
             stdin=subprocess.DEVNULL,
@@ -42,6 +43,7 @@ def start(options: Options, runtime: Path) -> Client:
         if process.poll() is not None:
             break
         time.sleep(0.02)
+    process.kill()
     lines = log.read_text(errors="replace").strip().splitlines()
     raise PerformError(
         "the stage did not start", where=str(log), hint=lines[-1] if lines else "its log is empty"

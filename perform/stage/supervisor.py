@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -18,17 +19,21 @@ from typing import Any
 import msgspec
 
 from perform import session
+from perform.audio import device as devices
 from perform.errors import PerformError, WrongUse
 from perform.library import places
 from perform.lifeline import Message
 from perform.params import DECKS, SLOTS, slot
+from perform.realtime import STAGE_PRIORITY, real_time
 from perform.shared import NOBODY, Arena
 from perform.stage import commands
-from perform.stage.child import Child, Owner
-from perform.stage.client import STAGE_FILE, Door, alive, read_door
+from perform.stage.child import Child, Kept, Owner
+from perform.stage.client import STAGE_FILE, Door
 from perform.stage.commands import Answer, AnyCommand
 from perform.stage.controllers import Controllers
 from perform.stage.deck import FADE_S, DeckSlot
+from perform.stage.lock import Lock
+from perform.stage.narrator import Narrator
 from perform.stage.recording import Recording, Reply
 from perform.stage.server import Server
 from perform.stage.sound import Sound
@@ -37,7 +42,8 @@ TICK_S = 0.015
 DEVICE_WAIT_S = 4.0  #: the device mixer may take so long to say what it found
 SETTLE_S = 30.0  #: models may take so long to load before a timed run begins without them
 TAKE_CLOSE_S = 5.0  #: the recorder may take so long to close a take at the end
-DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256
+LOOK_S = 0.5  #: somebody who only looks whether a stage lives holds its lock for less
+SPARE_STALL_S = 3600.0  #: a spare has no beat to stand still
 
 Tell = Callable[[str], None]
 
@@ -63,17 +69,23 @@ class Stage:
     """
 
     def __init__(self, options: Options, runtime: Path, tell: Tell) -> None:
-        self._options, self._runtime, self._narrate = options, runtime, tell
+        self._options, self._runtime, self._narrate = options, runtime, Narrator(tell)
         self._set = session.load_set(options.set)
-        self._refuse_second()
-        runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = Lock(runtime)
+        if not self._lock.take(LOOK_S):
+            hint = "`perform attach` goes there, `perform stop` ends it"
+            raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
+        for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena")):
+            with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
+                stale.unlink(missing_ok=True)
+        self._errors = (runtime / "stage.log").open("ab")
         self._log: deque[str] = deque(maxlen=50)
         self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
         session.apply(self._set.songs[0], arena.table)
-        self._spares = [self._host() for _ in range(len(self._set.songs[0].decks))]
+        self._spare = Kept(self._host, time.monotonic)  # the next one; it has no beat but the clock's
         self._sound = Sound(
-            arena, self._mixer, self._tell, wanted=options.device != "null", patient=options.patient
+            arena, self._mixer, self._tell, wanted=options.device != devices.NULL, patient=options.patient
         )
         self._find_rate()
         begin: dict[str, object] = {
@@ -87,32 +99,27 @@ class Stage:
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
         self._ending = False
 
-    def _refuse_second(self) -> None:
-        """One stage a folder; what a killed one left behind is cleared away."""
-        door = read_door(self._runtime)
-        if door and alive(door.pid):
-            hint = "`perform attach` goes there, `perform stop` ends it"
-            raise WrongUse("a stage is playing already", where=f"process {door.pid}", hint=hint)
-        for stale in self._runtime.glob("*.arena"):
-            with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
-                stale.unlink()
-
     # -- its processes
 
     def _spawn(self, module: str, *args: str) -> Child:
-        return Child(self._events, self._runtime / "stage.log", module, *args)
+        return Child(self._events, self._errors, module, *args)
 
     def _host(self) -> Child:
         return self._spawn("perform.hosts.worker")
 
     def _take_host(self) -> Child:
-        return self._spares.pop(0) if self._spares else self._host()
+        """The warm spare where there is one, else a cold host."""
+        spare = self._spare.child
+        if spare is None or spare.exit_code is not None:
+            return self._host()
+        self._spare.child = None
+        return spare
 
     def _mixer(self, kind: str) -> Child:
         options, arena = self._options, self._arena
         child = self._spawn("perform.audio.process", kind)
         rate = options.rate or arena.meter("rate") or None
-        block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
+        block = options.block or (devices.DEFAULT_BLOCK if kind == "clock" else None)
         child.order(
             "start",
             arena=str(arena.path),
@@ -133,26 +140,29 @@ class Stage:
         """Wait for the device mixer's word: its rate becomes the stage's, for good."""
         arena = self._arena
         arena.show("rate", self._options.rate or 0)
-        arena.show("block", self._options.block or DEFAULT_BLOCK)
+        arena.show("block", self._options.block or devices.DEFAULT_BLOCK)
         deadline = time.monotonic() + DEVICE_WAIT_S
         while not self._sound.settled and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
                 child, message = self._events.get(timeout=TICK_S)
-                if message is None:
-                    self._sound.died(child)
-                else:
+                if message is not None:
                     self._sound.report(child, message)
+                elif not self._spare.died(child):
+                    self._sound.died(child)
             self._sound.tick()
+            self._spare.tick(SPARE_STALL_S)
         if not arena.meter("rate"):
-            arena.show("rate", DEFAULT_RATE)
+            arena.show("rate", devices.DEFAULT_RATE)
         self._sound.begin()
 
     # -- the loop
 
     def run(self) -> str:
         """[main] Play until `Quit`, SIGINT or SIGTERM, or for `seconds`; returns the last take's path."""
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: self._events.put((commands.Quit(), lambda answer: None)))
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._quit)
+        real_time(STAGE_PRIORITY)  # hosts that take all there is must not keep it from ending them
         server = Server(self._runtime, lambda command, reply: self._events.put((command, reply)))
         try:
             self._open_door(server)
@@ -162,6 +172,7 @@ class Stage:
         finally:
             server.close()
             self._end()
+            self._lock.release()
         return self._recording.last
 
     def _play(self) -> None:
@@ -177,28 +188,42 @@ class Stage:
                     end = time.monotonic() + self._options.seconds
 
     def _step(self) -> None:
-        """One event if there is one, then one tick."""
+        """One event if there is one, then one tick of everything; whatever goes wrong, the stage lives."""
         with contextlib.suppress(queue.Empty):
             who, what = self._events.get(timeout=TICK_S)
             if isinstance(who, Child):
-                self._hear(who, what)
+                self._survive(lambda: self._hear(who, what))
             else:
                 self._obey(who, what)
-        self._sound.tick()
-        self._controllers.tick()
-        for deck in self._decks.values():
-            deck.tick()
-        if not self._spares and all(deck.settled for deck in self._decks.values()):
-            self._spares.append(self._host())
+        for part in self._parts():
+            self._survive(part.tick)
+        if all(deck.settled for deck in self._decks.values()):
+            self._survive(lambda: self._spare.tick(SPARE_STALL_S))
+
+    def _parts(self) -> list[Owner]:
+        return [self._sound, self._recording, self._controllers, *self._decks.values()]
+
+    def _quit(self, *_: object) -> None:
+        """[main] A signal, taken between two lines of the loop."""
+        self._ending = True
+
+    def _survive(self, work: Callable[[], object]) -> None:
+        """Do it; a mistake of ours goes to the log, once, and never ends the stage."""
+        try:
+            work()
+        except Exception as error:
+            line = f"a mistake in the stage: {error!r}"
+            if not any(line in said for said in self._log):
+                self._tell(line)
+                self._errors.write(traceback.format_exc().encode())
+                self._errors.flush()
 
     def _hear(self, child: Child, message: Message | None) -> None:
         """A report goes to whoever the child belongs to; None is its death."""
-        owners: list[Owner] = [self._sound, self._recording, self._controllers, *self._decks.values()]
+        owners = self._parts()
         if message is not None:
             any(owner.report(child, message) for owner in owners)
-        elif child in self._spares:
-            self._spares.remove(child)
-        else:
+        elif not self._spare.died(child):
             any(owner.died(child) for owner in owners)
 
     def _obey(self, command: AnyCommand, reply: Reply) -> None:
@@ -206,6 +231,10 @@ class Stage:
             answer = self._do(command, reply)
         except PerformError as error:
             answer = Answer(error=str(error), exit_code=error.exit_code)
+        except Exception as error:
+            answer = Answer(error=f"a mistake in the stage: {error!r}", exit_code=1)
+            self._errors.write(traceback.format_exc().encode())
+            self._errors.flush()
         if answer is not None:
             reply(answer)
 
@@ -287,11 +316,12 @@ class Stage:
     def _end(self) -> None:
         """Fade, close the take, end every process."""
         self._arena.table[SLOTS["master/mute"]] = 1
-        fade, close = time.monotonic() + 2 * FADE_S, time.monotonic() + TAKE_CLOSE_S
+        block_s = self._arena.meter("block") / self._arena.meter("rate")
+        fade, close = time.monotonic() + FADE_S + 2 * block_s, time.monotonic() + TAKE_CLOSE_S
         while time.monotonic() < fade:
             self._step()
         self._recording.stop(lambda answer: None)
-        while self._recording.take and time.monotonic() < close:
+        while self._recording.busy and time.monotonic() < close:
             self._step()
         self._arena.show("owner", NOBODY)
         self._recording.end()
@@ -299,8 +329,9 @@ class Stage:
         self._sound.end()
         for deck in self._decks.values():
             deck.end()
-        for spare in self._spares:
-            spare.kill()
-        (self._runtime / STAGE_FILE).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # a mapped file cannot go on Windows: the next start clears it
-            self._arena.path.unlink()
+        if self._spare.child:
+            self._spare.child.kill()
+        for path in (self._runtime / STAGE_FILE, self._arena.path):
+            with contextlib.suppress(OSError):  # a mapped file cannot go on Windows: the next start clears it
+                path.unlink()
+        self._narrate.close()

@@ -43,15 +43,13 @@ def place(part: np.ndarray, whole: np.ndarray) -> int:
 
 
 def lost_blocks(heard: np.ndarray, mine: np.ndarray, take: np.ndarray) -> int:
-    """Blocks of what was heard that are not the take's next ones. Blocks the listener itself lost do not count.
+    """Blocks of what was heard that are not the take's next ones, less those that the listener itself lost.
 
     After a lost block the take may have gone on or waited: the next block is looked for nearby.
     """
-    settled = (
-        RATE // 2 // BLOCK * BLOCK
-    )  # connecting a client makes the server reorder its graph: not counted
-    loud = (at for at in range(settled, len(heard), BLOCK) if np.abs(heard[at : at + BLOCK]).max() > 2**12)
-    first = next(loud)
+    settled = RATE // 2 // BLOCK * BLOCK  # connecting makes the server reorder its graph: not counted
+    starts = range(settled, len(heard), BLOCK)
+    first = next(at for at in starts if np.abs(heard[at : at + BLOCK]).max() > 2**12)
     position, lost = place(heard[first : first + BLOCK], take), 0
     for at in range(first, len(heard) - BLOCK, BLOCK):
         block, missed = heard[at : at + BLOCK], mine[at : at + BLOCK].any()

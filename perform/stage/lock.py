@@ -1,0 +1,61 @@
+"""One stage a runtime folder: a lock that lasts as long as its process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+
+class Lock:
+    """An advisory lock on a file `lock` in the folder."""
+
+    def __init__(self, runtime: Path) -> None:
+        self._path = runtime / "lock"
+        self._file: int | None = None
+
+    def take(self, patience_s: float = 0.0) -> bool:
+        """Hold it from here on; False where another process does, for longer than `patience_s`."""
+        deadline = time.monotonic() + patience_s
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _try(self) -> bool:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let go."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._file)
+            self._file = None
+
+
+def held(runtime: Path) -> bool:
+    """Whether a stage of this folder lives."""
+    if not (runtime / "lock").exists():
+        return False
+    probe = Lock(runtime)
+    free = probe.take()
+    probe.release()
+    return not free
