@@ -30,6 +30,9 @@ _T = TypeVar("_T", bound=np.generic)
 RING_FRAMES = 1 << 15  #: a deck's ring: 0.68 s at 48 kHz
 TAPE_FRAMES = 1 << 21  #: the recorder's ring: 43 s at 48 kHz
 
+DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256  #: where neither player nor device says another
+NO_DEVICE = "null"  #: the device's name that asks for none
+
 #: states of a deck, meter `deck/N/state`
 EMPTY, LOADING, LIVE, FAILED = range(4)
 STATES = ("empty", "loading", "live", "failed")

@@ -15,10 +15,6 @@ from typing import Any
 
 from perform.errors import PerformError, WrongUse
 
-DEFAULT_RATE = 48000
-DEFAULT_BLOCK = 256
-NULL = "null"  #: the name that asks for no device at all
-
 
 class NoDevice(PerformError):
     """There is nothing to play through now; there may be later."""

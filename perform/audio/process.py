@@ -23,7 +23,7 @@ from perform.audio import device as devices
 from perform.audio.mixer import Mixer
 from perform.lifeline import Lifeline, Message
 from perform.realtime import AUDIO_PRIORITY, real_time
-from perform.shared import CLOCK, DEVICE, METER_SLOTS, Arena, Audio
+from perform.shared import CLOCK, DEFAULT_BLOCK, DEVICE, METER_SLOTS, Arena, Audio
 
 STALL_S = 0.25  #: a device that has not called for this long is dead
 IDLE_S = 0.01  #: between two looks at the owner
@@ -110,7 +110,7 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
 
 def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
     """Open the device as soon as it is there, then watch over it; ends with the process when it is gone."""
-    block: int = order["block"] or devices.DEFAULT_BLOCK
+    block: int = order["block"] or DEFAULT_BLOCK
     told = ""
     first = True
 

@@ -19,13 +19,12 @@ from typing import Any
 import msgspec
 
 from perform import session
-from perform.audio import device as devices
 from perform.errors import PerformError, WrongUse
 from perform.library import places
 from perform.lifeline import Message
 from perform.params import DECKS, SLOTS, slot
 from perform.realtime import STAGE_PRIORITY, real_time
-from perform.shared import NOBODY, Arena
+from perform.shared import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
 from perform.stage import commands
 from perform.stage.child import Child, Kept, Owner
 from perform.stage.client import STAGE_FILE, Door
@@ -85,7 +84,7 @@ class Stage:
         session.apply(self._set.songs[0], arena.table)
         self._spare = Kept(self._host, time.monotonic)  # the next one; it has no beat but the clock's
         self._sound = Sound(
-            arena, self._mixer, self._tell, wanted=options.device != devices.NULL, patient=options.patient
+            arena, self._mixer, self._tell, wanted=options.device != NO_DEVICE, patient=options.patient
         )
         self._find_rate()
         begin: dict[str, object] = {
@@ -119,7 +118,7 @@ class Stage:
         options, arena = self._options, self._arena
         child = self._spawn("perform.audio.process", kind)
         rate = options.rate or arena.meter("rate") or None
-        block = options.block or (devices.DEFAULT_BLOCK if kind == "clock" else None)
+        block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
         child.order(
             "start",
             arena=str(arena.path),
@@ -140,7 +139,7 @@ class Stage:
         """Wait for the device mixer's word: its rate becomes the stage's, for good."""
         arena = self._arena
         arena.show("rate", self._options.rate or 0)
-        arena.show("block", self._options.block or devices.DEFAULT_BLOCK)
+        arena.show("block", self._options.block or DEFAULT_BLOCK)
         deadline = time.monotonic() + DEVICE_WAIT_S
         while not self._sound.settled and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
@@ -152,7 +151,7 @@ class Stage:
             self._sound.tick()
             self._spare.tick(SPARE_STALL_S)
         if not arena.meter("rate"):
-            arena.show("rate", devices.DEFAULT_RATE)
+            arena.show("rate", DEFAULT_RATE)
         self._sound.begin()
 
     # -- the loop
