@@ -24,6 +24,7 @@ from perform.stage.commands import (
 )
 from perform.tui import app as app_module
 from perform.tui.screens.browser import Browser
+from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave import Leave
 
 
@@ -150,12 +151,23 @@ async def test_a_filter_that_matches_nothing_loads_nothing(stage, clock):
         assert stage.asked == []
 
 
+async def test_a_path_loads_the_file_it_names(stage, clock, home):
+    path = home / "models" / "organ.safetensors"
+    async with playing(stage, clock) as hands:
+        await hands.press("o")
+        await hands.until(lambda: "organ" in hands.text())
+        hands.app.screen.query_one(Field).value = str(path)
+        await hands.until(lambda: "load the file" in hands.text())
+        await hands.press("enter")
+        await hands.until(lambda: stage.asked == [Load(1, str(path))])
+
+
 async def test_an_empty_library_says_where_models_come_from(stage, clock, home):
     for path in (home / "models").iterdir():
         path.unlink()
     async with playing(stage, clock) as hands:
         await hands.press("o")
-        await hands.until(lambda: "no models: `perform models` says how to get some" in hands.text())
+        await hands.until(lambda: "no models: `perform train` makes one" in hands.text())
 
 
 async def test_mappings_are_chosen_and_saved(stage, clock):

@@ -1,4 +1,4 @@
-"""The model browser: type to filter, enter loads onto the deck it was opened for."""
+"""The model browser: type to filter, or a path; enter loads onto the deck it was opened for."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from perform.errors import PerformError
-from perform.library import cards
+from perform.library import cards, places
 from perform.tui.screens.dialog import Dialog, Field
 
 UNLOAD = ""  #: the answer that empties the deck
 
 
 class Browser(Dialog[str]):
-    """Answers with a model's name, or UNLOAD."""
+    """Answers with a model's name or path, or UNLOAD."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", "Next", id="browser.next", priority=True),
@@ -64,7 +64,9 @@ class Browser(Dialog[str]):
         found = [n for n, line in self._lines.items() if all(w in line.plain.casefold() for w in words)]
         options.add_options(Option(self._lines[name], id=f"={name}") for name in found)
         if not self._lines:
-            options.add_option(Option("no models: `perform models` says how to get some", disabled=True))
+            options.add_option(Option("no models: `perform train` makes one", disabled=True))
+        elif places.is_path(wanted) and (path := places.existing(wanted)):
+            options.add_option(Option(Content(f"load the file {path}"), id=f"={path}"))
         elif not found:
             options.add_option(Option(Content(f"no model matches {wanted!r}"), disabled=True))
         unload = f"unload {self._loaded}"
@@ -73,7 +75,7 @@ class Browser(Dialog[str]):
         options.action_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter."""
+        """Filter, or find the file that was named."""
         if self._lines:
             self._fill(event.value)
 
