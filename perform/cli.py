@@ -359,7 +359,6 @@ class _progress:  # noqa: N801  a context manager, used as a function
             TimeRemainingColumn(),
             TextColumn("{task.fields[words]}"),
             console=Console(stderr=True),
-            transient=not sys.stderr.isatty(),
         )
         self._task = self._bar.add_task(title, total=total, words="")
 

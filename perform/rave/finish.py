@@ -23,7 +23,7 @@ QUIET = -60.0
 
 @torch.no_grad()
 def finish(model: RAVE, untrained: RAVE, corpus: Corpus, output: Path, words: Mapping[str, Any]) -> None:
-    """Measure a trained `model` whose latents are fitted, and write it to `output`.
+    """Measure a trained `model` whose latents are fitted, write it to `output`, and give it its card.
 
     untrained : the model the training started from, for comparison
     words : the card's name, description, licence, recipe and steps
@@ -48,13 +48,14 @@ def finish(model: RAVE, untrained: RAVE, corpus: Corpus, output: Path, words: Ma
         "latent_std": _rounded(z.std(0)),
         "latent_p05": _rounded(z.quantile(0.05, 0)),
         "latent_p95": _rounded(z.quantile(0.95, 0)),
-        "loudness_db": round(20 * math.log10(float(y.square().mean().sqrt()) + 1e-9), 2),
+        "loudness_db": round(20 * math.log10(max(float(y.square().mean().sqrt()), 1e-5)), 2),
         "distance": round(reconstruction_distance(model, held_out), 3),
         "distance_untrained": round(reconstruction_distance(untrained, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "parameters": sum(weight.numel() for weight in model.parameters()),
     }
     save(output, model, card, gesture)
+    model.card, model.gesture = card, gesture
 
 
 @torch.no_grad()

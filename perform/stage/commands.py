@@ -6,6 +6,8 @@ line; unknown fields are refused.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 
@@ -119,3 +121,13 @@ class Answer(Struct, frozen=True):
     status: Status | None = None
     error: str = ""
     exit_code: int = 0
+
+
+Reply = Callable[[Answer], None]
+
+
+def answer_all(waiting: list[Reply], answer: Answer) -> None:
+    """Answer everybody who waits for the same thing, once."""
+    for reply in waiting:
+        reply(answer)
+    waiting.clear()

@@ -8,8 +8,7 @@ from perform.errors import PerformError
 from perform.lifeline import Message
 from perform.shared import Arena
 from perform.stage.child import Child, Kept
-from perform.stage.commands import Answer, Bind
-from perform.stage.recording import Reply
+from perform.stage.commands import Answer, Bind, Reply, answer_all
 
 STALL_S = 8.0  #: a control process that looks at nothing for so long hangs in the MIDI system
 
@@ -90,18 +89,18 @@ class Controllers:
             if self._chosen:
                 self._path = message["path"]
             self.binds = tuple(Bind(address, control) for address, control in message["binds"])
-            self._answer(self._using, Answer(self._path))
+            answer_all(self._using, Answer(self._path))
         elif kind == "touched":
             self.touched = message["text"]
         elif kind == "learnt":
             self._chosen, self.learning = True, ""
             self._tell(f"{message['control']} is mapped to {message['address']}")
         elif kind == "saved":
-            self._answer(self._saving, Answer(message["path"]))
+            answer_all(self._saving, Answer(message["path"]))
         elif kind == "failed":
             self._tell(message["error"])
             for waiting in (self._using, self._saving):
-                self._answer(waiting, Answer(error=message["error"], exit_code=2))
+                answer_all(waiting, Answer(error=message["error"], exit_code=2))
         return True
 
     def died(self, child: Child) -> bool:
@@ -111,14 +110,9 @@ class Controllers:
         if self.ports:
             self._tell("the MIDI process ended: starting it again, values hold")
         for waiting in (self._using, self._saving):
-            self._answer(waiting, Answer(error="the MIDI process ended: try again", exit_code=1))
+            answer_all(waiting, Answer(error="the MIDI process ended: try again", exit_code=1))
         self.ports = ()
         return True
-
-    def _answer(self, waiting: list[Reply], answer: Answer) -> None:
-        for reply in waiting:
-            reply(answer)
-        waiting.clear()
 
     def end(self) -> None:
         """Close its lifeline."""

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from perform.lifeline import Message
 from perform.shared import Arena
 from perform.stage.child import Child, Kept
-from perform.stage.commands import Answer
-
-Reply = Callable[[Answer], None]
+from perform.stage.commands import Answer, Reply, answer_all
 
 STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
 CLOSE_S = 10.0  #: a slow disk may take so long to close a take
@@ -82,18 +80,18 @@ class Recording:
         if kind == "opened":
             self._opened = message
             self._tell(f"recording {self.take}")
-            self._answer(self._beginning, Answer(self.take))
+            answer_all(self._beginning, Answer(self.take))
         elif kind == "closed":
             self._opened, self.last = {}, message["path"] or self.last
             if message["path"]:
                 seconds, missed = message["seconds"], message["missed"]
                 self._tell(f"take closed: {self.last} ({seconds:.1f} s, {missed} frames missed)")
-            self._answer(self._ending, Answer(self.last))
+            answer_all(self._ending, Answer(self.last))
         elif kind == "failed":
             self._tell(f"recorder: {message['error']}")
             if self._beginning:  # refused: it would go on trying by itself
                 self._order("stop")
-                self._answer(self._beginning, Answer(error=message["error"], exit_code=1))
+                answer_all(self._beginning, Answer(error=message["error"], exit_code=1))
         elif kind == "repaired":
             self._tell(f"unfinished take repaired: {message['path']}")
         elif kind == "space":
@@ -106,11 +104,6 @@ class Recording:
             return False
         self._tell("the recorder died: starting it again")
         return True
-
-    def _answer(self, waiting: list[Reply], answer: Answer) -> None:
-        for reply in waiting:
-            reply(answer)
-        waiting.clear()
 
     def end(self) -> None:
         """Close the lifeline: it writes what is on the tape, closes the file and ends."""

@@ -28,12 +28,12 @@ from perform.shared import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
 from perform.stage import commands
 from perform.stage.child import Child, Kept, Owner
 from perform.stage.client import STAGE_FILE, Door
-from perform.stage.commands import Answer, AnyCommand
+from perform.stage.commands import Answer, AnyCommand, Reply
 from perform.stage.controllers import Controllers
 from perform.stage.deck import FADE_S, DeckSlot
 from perform.stage.lock import Lock
 from perform.stage.narrator import Narrator
-from perform.stage.recording import Recording, Reply
+from perform.stage.recording import Recording
 from perform.stage.server import Server
 from perform.stage.sound import Sound
 
