@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from perform.stage.client import Client, running
 from perform.stage.commands import Quit, Record
 from perform.tui.app import Instrument
 
-os.environ.setdefault("PERFORM_RUNTIME", "/tmp/perform-screenshot")
-os.environ.setdefault("PERFORM_TAKES", "/tmp/perform-screenshot/takes")
-OUT = Path(__file__).with_name("screen.svg")
+OUT = Path(__file__).resolve().with_name("screen.svg")
+folder = tempfile.mkdtemp(prefix="perform-")
+os.chdir(folder)
+os.environ["PERFORM_RUNTIME"], os.environ["PERFORM_TAKES"] = folder, "takes"
 
 
 async def draw(client: Client) -> None:
