@@ -363,8 +363,12 @@ class _progress:  # noqa: N801  a context manager, used as a function
         self._task = self._bar.add_task(title, total=total, words="")
 
     def __enter__(self) -> Callable[..., None]:
-        self._bar.start()
-        return lambda done, words="": self._bar.update(self._task, completed=done, words=words)
+        return self._move
+
+    def _move(self, done: float, words: str = "") -> None:
+        self._bar.start()  # with the first step, so that what fails before it says one line alone
+        self._bar.update(self._task, completed=done, words=words)
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()
