@@ -96,7 +96,8 @@ def _print(plain: object, as_json: bool, **fields: object) -> None:
 def main() -> None:
     """Play RAVE models live.
 
-    `perform` opens the instrument with the bundled set; `perform SET` opens another, by name or path.
+    `perform` opens the instrument with the bundled set; `perform SET` opens another, by name or path
+    (options: `perform open --help`).
     """
 
 
@@ -203,11 +204,11 @@ def devices(device: str | None, as_json: bool) -> None:
     for d in found:
         mark = "*" if d == chosen else " "
         click.echo(f"{mark} {d.index:3} {d}  ({d.outputs} outputs, {d.rate:.0f} Hz)")
-    _say(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
     for port in ports:
         click.echo(f"  MIDI {port}")
     if not ports:
-        _say(midi_error or "no MIDI controller is connected")
+        click.echo(midi_error or "no MIDI controller is connected")
 
 
 @main.group()
@@ -290,9 +291,12 @@ def train(corpus: Path, out: Path, name: str | None, config_name: str, as_json: 
 
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
     from perform.audio.device import check_numbers
+    from perform.control.mapping import find
     from perform.stage.supervisor import Options
 
     check_numbers(sound["rate"], sound["block"])
+    if sound["mapping"]:
+        sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
     return Options(set=set_name, seconds=seconds, **sound)
 
 
@@ -304,13 +308,13 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
     from perform.stage.start import start
 
     runtime = places.runtime()
+    session.load_set(set_name or "demo")  # what is wrong with it is said here, not in a log
     if running(runtime):
         if set_name:
             hint = "`perform attach` goes there, `perform stop` ends it"
             raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
         _attach()
         return
-    session.load_set(set_name or "demo")  # what is wrong with it is said here, not in a log
     _need_terminal()
     _screen(start(_options(set_name or "demo", sound), runtime))
 

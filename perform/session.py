@@ -62,8 +62,11 @@ def find_set(name: str) -> Path:
         for p in base.glob("*.toml")
     }
     if name not in there:
-        near = difflib.get_close_matches(name, there, n=3) or sorted(there)
-        raise WrongUse(f"no command or set is called {name!r}", hint=f"there are the sets {', '.join(near)}")
+        near = difflib.get_close_matches(name, there, n=3)
+        hint = (
+            f"did you mean {', '.join(near)}?" if near else f"there are the sets {', '.join(sorted(there))}"
+        )
+        raise WrongUse(f"no command or set is called {name[:80]!r}", hint=hint)
     return there[name]
 
 

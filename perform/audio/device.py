@@ -86,9 +86,8 @@ def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
         match = [d for d in there if str(d.index) == wanted or wanted.lower() in str(d).lower()]
         if match:
             return match[0], f"asked for by {wanted!r}"
-        raise NoDevice(
-            f"no audio device matches {wanted!r}", hint=f"there are: {'; '.join(map(str, there)) or 'none'}"
-        )
+        hint = f"there are: {'; '.join(map(str, there))}" if there else ""
+        raise NoDevice(f"no audio device matches {wanted!r}", hint=hint)
     with _quiet():
         apis = sd.query_hostapis()
         jack = [a["default_output_device"] for a in apis if a["name"].startswith("JACK")]

@@ -224,7 +224,8 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(tomlkit.dumps(document).encode())
+                # tables taken over keep the blank lines after them: not one more each time
+                file.write(re.sub(r"\n{3,}", "\n\n", tomlkit.dumps(document)).encode())
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

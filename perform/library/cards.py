@@ -97,8 +97,9 @@ def find_model(name: str) -> Path:
         )
     known = models()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or list(known)[:8]
-        raise WrongUse(f"no model is called {name[:80]!r}", hint=f"there are: {', '.join(near) or 'none'}")
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
+        raise WrongUse(f"no model is called {name[:80]!r}", hint=hint)
     return known[name]
 
 

@@ -32,5 +32,7 @@ def read(path: Path, kind: type[_T]) -> _T:
             f"broken TOML: {error}", where=str(path), hint="see docs/sets.md for the format"
         ) from error
     except msgspec.ValidationError as error:
-        allowed = ", ".join(kind.__struct_encode_fields__)
-        raise WrongUse(f"not a {name}: {error}", where=str(path), hint=f"its keys are {allowed}") from error
+        hint = f"its keys are {', '.join(kind.__struct_encode_fields__)}"
+        if "- at `$" in str(error):  # deeper down: those are not the keys it takes there
+            hint = f"docs/{name}s.md shows what goes there"
+        raise WrongUse(f"not a {name}: {error}", where=str(path), hint=hint) from error

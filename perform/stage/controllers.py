@@ -79,8 +79,8 @@ class Controllers:
             return False
         kind = message["report"]
         if kind == "ports":
-            if message["error"] and message["error"] != self.error:
-                self._tell(message["error"])
+            if message["error"] != self.error:
+                self._tell(message["error"] or "MIDI is well again")
             for port in set(message["open"]) - set(self.ports):
                 self._tell(f"controller {port!r} is here")
             self.ports, self.error = tuple(message["open"]), message["error"]

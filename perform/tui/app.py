@@ -141,7 +141,8 @@ class Instrument(App[str]):
         if self.view.learning:
             self.learn("master/mute")
             return
-        params.put(self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1)
+        muted = params.put(self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1)
+        self.notice("master muted; M lets it sound again" if muted else "master sounds again")
 
     def action_record(self) -> None:
         """Record; stopping takes two presses."""
@@ -179,7 +180,7 @@ class Instrument(App[str]):
     def action_unlearn(self) -> None:
         """Forget the controls of the selected parameter, or of the one being learned."""
         address = self.view.learning or self.look().selected.address
-        self.line.ask(Unlearn(address), lambda _: self.notice(f"{name(address)} is unmapped"))
+        self.line.ask(Unlearn(address), lambda _: self.notice(f"{name(address)} forgets its controls"))
 
     def action_mapping(self) -> None:
         """Choose a mapping."""

@@ -159,12 +159,13 @@ class Camera:
         if self._controls_of[0] is not self._status or self._controls_of[1] != focus:
             own = f"deck/{focus:.0f}/"
             binds = self._status.binds
-            self._controls = {
-                own + b.address.removeprefix("focus/")
-                if b.address.startswith("focus/")
-                else b.address: b.control
+            focused = {
+                own + b.address.removeprefix("focus/"): b.control
                 for b in reversed(binds)  # the first of several is shown
+                if b.address.startswith("focus/")
             }
+            # what was mapped to this very address, learnt for it most likely, before what follows the focus
+            self._controls = focused | {b.address: b.control for b in binds}
             self._controls_of = (self._status, focus)
         return self._controls
 

@@ -161,6 +161,19 @@ def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
     assert mapping.load(path).binds == (*was.binds[1:], more)
 
 
+def test_learning_all_evening_adds_no_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text((mapping.bundled() / "generic.toml").read_text())
+    for note in range(10):
+        was = mapping.load(path)
+        mapping.save(
+            msgspec.structs.replace(was, binds=(*was.binds, Bind(f"note {note}", "deck/1/mute"))), path
+        )
+    text = path.read_text()
+    assert "\n\n\n" not in text
+    assert text.count("\n\n") <= len(mapping.load(path).binds) + 5
+
+
 def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mine.toml"
     mapping.save(Mapping("old"), path)

@@ -109,6 +109,13 @@ async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
         assert hands.app.look().control("deck/1/pan") == ""
 
 
+async def test_what_was_learnt_for_an_address_is_shown_before_what_follows_the_focus(stage, clock):
+    binds = (Bind("focus/z/0/bias", "Any:CC1"), Bind("deck/1/z/0/bias", "MyBox 1:CC33"))
+    stage.words = status(*stage.words.decks[:3], binds=binds)
+    async with playing(stage, clock) as hands:
+        assert hands.app.look().control("deck/1/z/0/bias") == "MyBox 1:CC33"
+
+
 async def test_unlearn_and_leaving_while_learning(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("L", "l")
