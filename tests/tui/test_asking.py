@@ -169,6 +169,20 @@ async def test_a_path_loads_the_file_it_names(stage, clock, home):
         await hands.until(lambda: stage.asked == [Load(1, str(path))])
 
 
+async def test_a_file_that_is_no_model_keeps_the_browser_open(stage, clock, tmp_path):
+    (tmp_path / "bad.safetensors").write_text("nothing")
+    async with playing(stage, clock) as hands:
+        await hands.press("o")
+        await hands.until(lambda: "organ" in hands.text())
+        hands.app.screen.query_one(Field).value = str(tmp_path / "bad.safetensors")
+        await hands.until(lambda: "load the file" in hands.text())
+        await hands.press("enter")
+        await hands.until(lambda: "not a perform model" in hands.text())
+        assert isinstance(hands.app.screen, Browser)
+        await hands.press("escape")
+        assert stage.asked == []
+
+
 async def test_an_empty_library_says_where_models_come_from(stage, clock, home):
     for path in (home / "models").iterdir():
         path.unlink()

@@ -89,9 +89,17 @@ class Browser(Dialog[str]):
         (options.action_cursor_down if steps > 0 else options.action_cursor_up)()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer."""
-        chosen = event.option.id or ""
-        self.dismiss(UNLOAD if chosen == "unload" else chosen.removeprefix("="))
+        """Answer; a file that is no model is said here, where another can be chosen."""
+        chosen = (event.option.id or "").removeprefix("=")
+        if event.option.id == "unload":
+            self.dismiss(UNLOAD)
+            return
+        try:
+            cards.read_card(cards.find_model(chosen))
+        except PerformError as error:
+            self.query_one(".hint", Static).update(Content.assemble((f"▲ {error}", "$error")))
+            return
+        self.dismiss(chosen)
 
 
 def _line(name: str, path: Path) -> Content:

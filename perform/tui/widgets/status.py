@@ -52,6 +52,7 @@ def _alarm(frame: Frame) -> tuple[str, str]:
 
 
 def _figures(pen: Pen, frame: Frame, wide: bool) -> None:
+    """What matters most comes first: a line too long for the terminal loses its end."""
     ink = pen.ink
     pen.text(" ", ink.text)
     _take(pen, frame, wide)
@@ -71,6 +72,12 @@ def _figures(pen: Pen, frame: Frame, wide: bool) -> None:
         f"{'▲ ' if recent else ''}{count:.0f}{age if wide or recent else ''}",
         ink.hot if recent else ink.text,
     )
+    ports = len(frame.status.midi)
+    if frame.status.midi_error:
+        _field(pen, "MIDI", "▲ none", ink.hot)
+    else:
+        plural = "" if ports == 1 else "s"
+        _field(pen, "MIDI", f"{ports} port{plural}" if wide else f"{ports}", ink.text)
     missed = frame.master("missed")
     if missed:
         _field(pen, "GAPS", span(missed / max(1.0, frame.master("rate"))), ink.hot)
@@ -81,12 +88,6 @@ def _figures(pen: Pen, frame: Frame, wide: bool) -> None:
         f"{-reduction:4.1f}" if reduction >= 0.05 else " 0.0",
         ink.hot if reduction >= 0.05 else ink.text,
     )
-    ports = len(frame.status.midi)
-    if frame.status.midi_error:
-        _field(pen, "MIDI", "▲ none", ink.hot)
-    else:
-        plural = "" if ports == 1 else "s"
-        _field(pen, "MIDI", f"{ports} port{plural}" if wide else f"{ports}", ink.text)
     granted = frame.master("realtime") > 0
     _field(pen, "realtime" if wide else "RT", "yes" if granted else "no", ink.text if granted else ink.dim)
 
