@@ -18,6 +18,7 @@ from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
 from perform.stage.lock import held
 
 STAGE_FILE = "stage.json"
+DOOR_S = 2.0  #: a door that leads nowhere may be replaced within this
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -40,15 +41,20 @@ class Client:
     """
 
     def __init__(self, runtime: Path) -> None:
-        door = read_door(runtime) if running(runtime) else None
-        if door is None:
-            raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
-        try:
-            self._line: Connection = connect(door.address, authkey=door.key.encode())
-        except (OSError, EOFError, AuthenticationError) as error:
-            raise StageGone(
-                "the stage does not answer", where=f"process {door.pid}", hint="start again with `perform`"
-            ) from error
+        deadline = time.monotonic() + DOOR_S
+        while True:
+            door = read_door(runtime) if running(runtime) else None
+            if door is None:
+                raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
+            try:
+                self._line: Connection = connect(door.address, authkey=door.key.encode())
+                break
+            except (OSError, EOFError, AuthenticationError) as error:
+                if time.monotonic() > deadline:
+                    hint = "start again with `perform`"
+                    where = f"process {door.pid}"
+                    raise StageGone("the stage does not answer", where=where, hint=hint) from error
+                time.sleep(0.02)  # a stage that starts now has not yet replaced a killed one's door
         self.pid = door.pid
         self._arena = Path(door.arena)
         self._one = threading.Lock()

@@ -12,6 +12,8 @@ from hands import Hands, playing
 from stand_in import FakeStage, deck, play, status
 
 from perform.tui.app import Instrument
+from perform.tui.widgets.lines import Lines, Pen
+from perform.tui.widgets.panel import draw_panel
 
 NAMES = ("vintage", "percussion", "wheel", "[b]choir", "glass", "night bus", "z32", "organ")
 
@@ -99,6 +101,16 @@ async def test_it_resizes_live(stage, clock):
             text = hands.text()
             assert seen in text
             assert all(len(line) == size[0] for line in text.split("\n"))
+
+
+async def test_a_panel_may_be_of_any_height_for_a_moment(stage, clock):
+    async with playing(stage, clock) as hands:
+        frame, ink = hands.app.look(), next(iter(hands.app.query(Lines))).ink
+        for height in range(24):
+            for deck in range(1, 9):
+                pens = [Pen(ink, y) for y in range(height)]
+                draw_panel(pens, frame, deck, 30)
+                assert all(pen.x == 30 for pen in pens)
 
 
 async def test_lines_fill_the_screen_and_the_decks_stay_in_place(tmp_path, clock):

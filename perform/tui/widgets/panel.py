@@ -15,6 +15,7 @@ from perform.tui.widgets.rowbar import control_width, draw_row
 
 GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
 _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
+FEWEST = 5  #: lines between the borders in which a deck in use has room for anything
 FLAGS = ("mute", "solo", "freeze")
 
 
@@ -53,6 +54,10 @@ def scroll(frame: Frame, deck: int, room: int) -> int:
 
 def draw_panel(pens: list[Pen], frame: Frame, deck: int, width: int) -> None:
     """Append the panel of a deck to lines of their own."""
+    if len(pens) < 2:  # no room for its borders
+        for pen in pens:
+            pen.to(pen.x + width)
+        return
     ink = pens[0].ink
     focused = deck == frame.focus
     corners, edge = (_HEAVY, ink.focus) if focused else (_LIGHT, ink.frame)
@@ -77,7 +82,12 @@ def draw_panel(pens: list[Pen], frame: Frame, deck: int, width: int) -> None:
 
 
 def _body(pens: list[Pen], frame: Frame, deck: int, inner: int) -> str:
-    """Draw between the borders; returns what the lower one says."""
+    """Draw between the borders; returns what the lower one says.
+
+    While the terminal is being resized a panel may be of any height, for a moment.
+    """
+    if not pens:
+        return ""
     focused, state = deck == frame.focus, state_of(frame, deck)
     words, ink, ends = frame.deck(deck), pens[0].ink, pens[0].x + inner
     lines = iter(pens)
@@ -87,6 +97,10 @@ def _body(pens: list[Pen], frame: Frame, deck: int, inner: int) -> str:
             for pen in lines:
                 pen.to(ends)
             return ""
+    elif len(pens) < FEWEST:
+        for pen in pens:
+            pen.to(ends)
+        return ""
     else:
         roomy = len(pens) >= 16
         pen = next(lines)
