@@ -4,7 +4,7 @@ Started idle, it waits for its order: a warm spare, so that loading a model cost
 
     python -m perform.hosts.worker       (orders and reports: perform/lifeline.py)
     order  start {arena, deck, model, rate, patient}   then, once the ring is this host's alone,   go {}
-    report warm {}  |  ready {render_ms, sha256}  |  failed {error}
+    report ready {render_ms, sha256}  |  failed {error}
 """
 
 from __future__ import annotations
@@ -106,7 +106,6 @@ def start(line: Lifeline, order: Message, go: threading.Event) -> None:
 def main() -> None:
     """[main] Be warm, then be a deck's host."""
     line = Lifeline()
-    line.report("warm")
     order = line.next()
     if order is None:
         return

@@ -39,7 +39,6 @@ class Child:
     """
 
     def __init__(self, events: queue.SimpleQueue[Any], log: IO[bytes], module: str, *args: str) -> None:
-        self.module = module
         self._events = events
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *args],
@@ -65,11 +64,6 @@ class Child:
                 self._events.put((self, message))
         self._process.wait()
         self._events.put((self, None))
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
