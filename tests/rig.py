@@ -43,7 +43,8 @@ class Jack:
     """A dummy JACK server that can be killed and started again under the same name."""
 
     def __init__(self, folder: Path, rate: int = 48000, period: int = 256) -> None:
-        self.name = "perform-test"  # always the same: JACK's registry has eight places, and forgets no name
+        # the same at every run: JACK's registry has eight places, and forgets no name
+        self.name = os.environ.get("PERFORM_TEST_JACK", "perform-test")
         self._log = folder / "jackd.log"
         self._sizes = (str(rate), str(period))
         self._server: subprocess.Popen[bytes] | None = None
@@ -115,6 +116,38 @@ class Listener:
         """Wait for its end: `audio`, `mine`, `connected`."""
         assert self._process.wait(300) == 0
         return dict(np.load(self._out))
+
+
+class Machine:
+    """Watches each core with an idle process above everything of ours: when was the machine itself away?
+
+    A virtual machine loses its cores to neighbours for milliseconds: what is lost then says nothing of us.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._cores = sorted(os.sched_getaffinity(0))
+        self._saved = [folder / f"core{core}.npy" for core in self._cores]
+        self._sleepers: list[subprocess.Popen[str]] = []
+        self.stalls = np.zeros((0, 2))
+
+    def __enter__(self) -> Machine:
+        for core, saved in zip(self._cores, self._saved, strict=True):
+            command = [sys.executable, str(LIVE_FOLDER / "sleeper.py"), str(core), str(saved)]
+            sleeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert sleeper.stdout
+            assert sleeper.stdout.readline() == "watching\n"
+            self._sleepers.append(sleeper)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sleeper in self._sleepers:
+            sleeper.communicate(timeout=10)
+        self.stalls = np.concatenate([np.load(saved) for saved in self._saved])
+
+    def was_away(self, at: float, around: float = 0.012) -> bool:
+        """Whether a core was taken away within `around` seconds (two blocks of 256, and a little) of `at`."""
+        began, ended = self.stalls.T
+        return bool(np.any((began - around < at) & (at < ended + around)))
 
 
 class Instrument:

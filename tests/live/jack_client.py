@@ -2,7 +2,8 @@
 
     python jack_client.py PORT_L PORT_R SECONDS OUT.npz [--freewheel]
 Connects the ports again whenever they reappear. Saves `audio` (frames, 2) float32, zeros where nothing came,
-`mine` (frames,) bool where this client itself was called late, and `connected` (frames,) bool.
+`mine` (frames,) bool where this client itself was called late, `connected` (frames,) bool, and `times`
+(frames,) float64, the monotonic clock when a frame's block was heard.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ def main() -> None:
     freewheel = "--freewheel" in sys.argv
     client = jack.Client("listener", no_start_server=True)
     total = round(seconds * client.samplerate)
-    audio = np.zeros((total, 2), np.float32)
-    mine, connected = np.zeros(total, bool), np.zeros(total, bool)
+    # full, not zeros: every page is there before the first block (a first touch stalls for milliseconds)
+    audio = np.full((total, 2), 0.0, np.float32)
+    mine, connected = np.full(total, False), np.full(total, False)
+    times = np.full(total, 0.0)
     ears = [client.inports.register(f"in_{i}") for i in range(2)]
     done, gone = threading.Event(), threading.Event()
     start, last = -1, -1
@@ -42,6 +45,7 @@ def main() -> None:
             return
         for i, ear in enumerate(ears):
             audio[at : at + n, i] = ear.get_array()[:n]
+        times[at : at + n] = time.monotonic()
         connected[at : at + n] = bool(ears[0].number_of_connections)
 
     @client.set_shutdown_callback
@@ -66,7 +70,7 @@ def main() -> None:
         if freewheel:
             client.set_freewheel(False)  # before any client leaves: PortAudio loops on a stale connection
             time.sleep(0.3)
-    np.savez(out, audio=audio, mine=mine, connected=connected)
+    np.savez(out, audio=audio, mine=mine, connected=connected, times=times)
 
 
 if __name__ == "__main__":
