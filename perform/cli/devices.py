@@ -1,0 +1,47 @@
+"""`devices`: what there is to hear and to play with."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from perform.cli.words import json_option
+
+
+@click.command()
+@click.option("--device", metavar="D", help="Ask what this choice would give.")
+@json_option
+def devices(device: str | None, as_json: bool) -> None:
+    """Audio and MIDI: what there is, what will be used and why."""
+    from dataclasses import asdict
+
+    from perform.audio import device as audio
+    from perform.control.ports import look
+
+    found, chosen, why, error = [], None, "", ""
+    try:
+        portaudio = audio.portaudio()
+        found = audio.devices(portaudio)
+        chosen, why = audio.choose(portaudio, device)
+    except audio.NoDevice as nothing:
+        error = str(nothing)
+    ports, midi_error = look()
+    if as_json:
+        report = {
+            "audio": [asdict(d) for d in found],
+            "use": asdict(chosen) if chosen else None,
+            "why": why or error,
+            "midi": ports,
+            "midi_error": midi_error,
+        }
+        click.echo(json.dumps(report, indent=2))
+        return
+    for d in found:
+        mark = "*" if d == chosen else " "
+        click.echo(f"{mark} {d.index:3} {d}  ({d.outputs} outputs, {d.rate:.0f} Hz)")
+    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+    for port in ports:
+        click.echo(f"  MIDI {port}")
+    if not ports:
+        click.echo(midi_error or "no MIDI controller is connected")
