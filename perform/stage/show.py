@@ -106,7 +106,6 @@ class Show:
         self._loops.tick(now)
         before = self._arena.table.copy()
         if self._songs.tick(settled=settled):
-            self._history.rebase()
             self._song_done(song, before, self._songs.list.song)
         moved = {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         self._history.tick(now, moved)
@@ -115,6 +114,7 @@ class Show:
             self._autosave.keep(self._saved())
 
     def _song_began(self, song: Song) -> None:
+        self._history.rebase()
         self._loops.use(song.loops, time.monotonic())
         self._scenes.current = 0
         if mapping := song.mapping or self._songs.list.set.mapping:
@@ -136,9 +136,9 @@ class Show:
         """Carry out a command about the set; None where it is not one of these."""
         match command:
             case commands.Load(deck, model):
-                self._load(self._deck(deck), model)
+                self._exchange(self._deck(deck), lambda slot: slot.load(model))
             case commands.Unload(deck):
-                self._load(self._deck(deck), "")
+                self._exchange(self._deck(deck), lambda slot: slot.unload())
             case commands.Arm(song):
                 return Answer(self._songs.arm(song))
             case commands.Go(now):
@@ -213,10 +213,10 @@ class Show:
             raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {params.DECKS}")
         return self._decks[deck]
 
-    def _load(self, deck: DeckSlot, model: str) -> None:
-        """Put a model on a deck, or none; undo brings what was there."""
+    def _exchange(self, deck: DeckSlot, change: Callable[[DeckSlot], None]) -> None:
+        """Put another model on a deck, or none; undo brings what was there."""
         before = deck.model
-        deck.load(model) if model else deck.unload()
+        change(deck)
         after = deck.model
 
         def bring(path: Path | None) -> None:
