@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.errors import PerformError
+from perform.journal import Journal
 from perform.params import DECKS, LATENTS, Table
 
 Audio = npt.NDArray[np.float32]  #: (frames, 2), full scale +-1
@@ -29,6 +30,12 @@ _T = TypeVar("_T", bound=np.generic)
 
 RING_FRAMES = 1 << 15  #: a deck's ring: 0.68 s at 48 kHz
 TAPE_FRAMES = 1 << 21  #: the recorder's ring: 43 s at 48 kHz
+STEM_FRAMES = 1 << 20  #: the other tracks' rings: 22 s at 48 kHz
+JOURNALS = 2 * DECKS + 1  #: a lane each, then the mixer
+JOURNAL_BYTES = 1 << 18  #: what a reader of the numbers heard: ten seconds of eight latents at 400 frames a second
+
+PRE = "pre"  #: the track before the limiter, beside "master"
+STEMS = tuple(f"deck{d}" for d in range(1, DECKS + 1))  #: the decks' tracks: after the fader, before the master
 
 DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256  #: where neither player nor device says another
 NO_DEVICE = "null"  #: the device's name that asks for none
@@ -74,6 +81,8 @@ _meters = [
     "heard",  # [audio] 1 once a device has had sound
     "reduction",  # [audio] dB the limiter takes away, falling
     "realtime",  # [audio] 1 where the system granted real-time priority
+    "tracks/on",  # [stage] 1: the mixer writes all tracks, not the master alone
+    "tracks/from",  # [audio] frame of the tape from which on they are whole; 0 where they are not written
     "take/on",  # [recorder] 1 while it records
     "take/frames",  # [recorder] frames of the take that are safe on disk
     "take/missed",  # [recorder] frames the tape lost before they were read
@@ -87,7 +96,7 @@ METER_SLOTS: Mapping[str, int] = {
     for i, name in enumerate(_meters + [f"deck/{d}/{m}" for d in range(1, DECKS + 1) for m in _deck_meters])
 }
 
-_LAYOUT = "|".join([*params.ADDRESSES, *METER_SLOTS, str(RING_FRAMES), str(TAPE_FRAMES)])
+_LAYOUT = "|".join([*params.ADDRESSES, *METER_SLOTS, str(RING_FRAMES), str(TAPE_FRAMES), str(STEM_FRAMES)])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
 
 
@@ -128,7 +137,10 @@ class Ring:
 
 
 class Tape:
-    """The last `capacity` frames the mixer made. It never waits; readers keep their own position."""
+    """The last `capacity` frames of one track. It never waits; readers keep their own position.
+
+    Tracks share one `end`, the master's, so that a frame has the same position in all of them.
+    """
 
     def __init__(self, end: npt.NDArray[np.int64], data: Audio) -> None:
         self._end, self._data = end, data
@@ -146,6 +158,13 @@ class Tape:
         self._data[at : at + first] = audio[:first]
         self._data[: n - first] = audio[first:]
         self._end[0] += n
+
+    def lay(self, audio: Audio, ahead: int = 0) -> None:
+        """[audio] (n, 2) of another track, `ahead` of what the master's next `write` publishes."""
+        at, n = (self.written + ahead) % self.capacity, len(audio)
+        first = min(n, self.capacity - at)
+        self._data[at : at + first] = audio[:first]
+        self._data[: n - first] = audio[first:]
 
     def read(self, position: int, limit: int) -> tuple[Audio, int]:
         """[disk] Up to `limit` frames from `position` on -> (a copy, frames lost before it).
@@ -168,6 +187,8 @@ class Arena:
     meters : (len(METER_SLOTS),) float64, what comes back
     rings  : deck number -> Ring
     tape   : what the mixer made, for the recorder
+    tracks : all that can be recorded: "master" (the tape), PRE and STEMS, which take no memory until `reserve`
+    journals : what each reader of the numbers heard: a lane's voice each, then the mixer
     """
 
     def __init__(self, memory: mmap.mmap, path: Path) -> None:
@@ -180,7 +201,15 @@ class Arena:
             d: Ring(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2))
             for d in range(1, DECKS + 1)
         }
-        self.tape = Tape(self._take(np.int64, 1), self._take(np.float32, TAPE_FRAMES, 2))
+        end = self._take(np.int64, 1)
+        self.tape = Tape(end, self._take(np.float32, TAPE_FRAMES, 2))
+        self.journals = [
+            Journal(who, self._take(np.int64, 3), self._take(np.uint8, JOURNAL_BYTES))
+            for who in range(JOURNALS)
+        ]
+        self.tracks = {"master": self.tape} | {
+            name: Tape(end, self._take(np.float32, STEM_FRAMES, 2)) for name in (PRE, *STEMS)
+        }
 
     def _take(self, dtype: type[_T], *shape: int) -> npt.NDArray[_T]:
         array: npt.NDArray[_T] = np.ndarray(shape, dtype, self._memory, self._at)
@@ -200,6 +229,18 @@ class Arena:
         first = METER_SLOTS[f"deck/{deck}/{_deck_meters[0]}"]
         return self.meters[first : first + len(_deck_meters)]
 
+    def reserve(self) -> None:
+        """[stage] Take the memory of all tracks; PerformError where there is not so much."""
+        with self.path.open("r+b") as file:
+            try:
+                _reserve(file.fileno(), _BASE, _SIZE)
+            except OSError as error:
+                raise PerformError(
+                    f"no room for {(_SIZE - _BASE) >> 20} MiB of shared memory for stems",
+                    where=str(self.path.parent),
+                    hint="make room there, or record without stems",
+                ) from error
+
     @classmethod
     def create(cls, path: Path) -> Arena:
         """[stage] A new arena: defaults in the table, zeros elsewhere."""
@@ -207,16 +248,12 @@ class Arena:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
             try:
-                if hasattr(
-                    os, "posix_fallocate"
-                ):  # all of it now: a page that is missing later kills the mixer
-                    os.posix_fallocate(file.fileno(), 0, _SIZE)
-                else:
-                    file.truncate(_SIZE)
+                _reserve(file.fileno(), 0, _BASE)
+                file.truncate(_SIZE)
             except OSError as error:
                 path.unlink()
                 raise PerformError(
-                    f"no room for {_SIZE >> 20} MiB of shared memory",
+                    f"no room for {_BASE >> 20} MiB of shared memory",
                     where=str(path.parent),
                     hint="make room there, or name another folder with PERFORM_RUNTIME",
                 ) from error
@@ -248,10 +285,21 @@ class Arena:
 DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(_deck_meters)}  #: index in `deck_meters`
 
 
-def _size() -> int:
-    sizes = [8 * len(params.ADDRESSES), 8 * len(METER_SLOTS)]
-    sizes += [16, 8 * RING_FRAMES] * DECKS + [8, 8 * TAPE_FRAMES]
-    return 64 + sum(-(-n // 64) * 64 for n in sizes)
+def _reserve(fd: int, start: int, end: int) -> None:
+    """All of it now, where the system can: a page that is missing later kills the mixer."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, start, end - start)
 
 
-_SIZE = _size()
+def _size(*sizes: int) -> int:
+    return sum(-(-n // 64) * 64 for n in sizes)
+
+
+_BASE = 64 + _size(
+    8 * len(params.ADDRESSES),
+    8 * len(METER_SLOTS),
+    *[16, 8 * RING_FRAMES] * DECKS,
+    *(8, 8 * TAPE_FRAMES),
+    *[24, JOURNAL_BYTES] * JOURNALS,
+)
+_SIZE = _BASE + _size(*[8 * STEM_FRAMES] * (1 + DECKS))

@@ -204,7 +204,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     recorder.order("stop")
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
-    assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.FRAME
+    assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.PCM24.frame
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_every_reader_gets_the_bits(tmp_path, read):
     writer.write(source(0, 10_001))
     writer.close()
     assert np.array_equal(read(path), steps(0, 10_001))
-    assert path.stat().st_size == wav.HEADER + 10_001 * wav.FRAME
+    assert path.stat().st_size == wav.HEADER + 10_001 * wav.PCM24.frame
     assert soundfile.info(path).samplerate == RATE
 
 
@@ -132,9 +132,9 @@ def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
 def test_becomes_rf64_at_4_gib(tmp_path):
     path = tmp_path / "long.wav"
     writer = wav.Writer(path, RATE)
-    last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.FRAME - 1
+    last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.PCM24.frame - 1
     begin = last - 5000
-    os.truncate(path, wav.HEADER + wav.FRAME * begin)  # a hole in the file: 4 GiB that take no room
+    os.truncate(path, wav.HEADER + wav.PCM24.frame * begin)  # a hole in the file: 4 GiB that take no room
     writer.frames = begin
     writer.write(source(begin, last - begin))
     writer.sync()
