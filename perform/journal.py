@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
-RECORD = struct.Struct("<IHHq")  #: bytes that follow, kind, who tells it, frame of the tape at which it was told
+RECORD = struct.Struct(
+    "<IHHq"
+)  #: bytes that follow, kind, who tells it, frame of the tape at which it was told
 VALUES, WHOLE, BEGIN, FRAME, READ, MARK, LOST = range(7)  #: kinds of records
 STAGE = 0xFFFF  #: who tells marks; other tellers are numbered as `Arena.journals`
 WHOLE_S = 5.0  #: seconds between two records that hold all numbers of their teller
@@ -58,7 +60,10 @@ class Journal:
         """[disk] Whole records from `position` (`kept` or the end of what was read last) to the last one."""
         n = int(self._ends[0]) - position
         start = position % self.capacity
-        return self._data[start : start + n].tobytes() + self._data[: max(0, start + n - self.capacity)].tobytes()
+        return (
+            self._data[start : start + n].tobytes()
+            + self._data[: max(0, start + n - self.capacity)].tobytes()
+        )
 
     def let_go(self, position: int) -> None:
         """[disk] What lies before `position` is safe elsewhere: the writer may have its room."""
@@ -124,20 +129,20 @@ class Frame(NamedTuple):
 
     ring    : frame of the lane's ring at which its sound begins
     samples : frames of the ring it became; 0 where nobody was to hear it
-    index   : frames of the stream before it
+    age     : frames of the stream before it
     """
 
     ring: int
     samples: int
-    index: int
+    age: int
     fresh: bool  # the stream was reset before it
-    seed: int  # of chance, with `index`
+    seed: int  # of chance, with `age`
     temperature: float
     z: npt.NDArray[np.float32]
 
     def pack(self) -> bytes:
         """As a record's payload."""
-        head = _FRAME.pack(self.ring, self.index, self.samples, self.fresh, self.seed, self.temperature)
+        head = _FRAME.pack(self.ring, self.age, self.samples, self.fresh, self.seed, self.temperature)
         return head + self.z.astype("<f4").tobytes()
 
     @classmethod
@@ -145,9 +150,9 @@ class Frame(NamedTuple):
         """ValueError where it is cut short."""
         if len(payload) < _FRAME.size or (len(payload) - _FRAME.size) % 4:
             raise ValueError("a frame cut short")
-        ring, index, samples, fresh, seed, temperature = _FRAME.unpack_from(payload)
+        ring, age, samples, fresh, seed, temperature = _FRAME.unpack_from(payload)
         z = np.frombuffer(payload, "<f4", offset=_FRAME.size).astype(np.float32)
-        return cls(ring, samples, index, bool(fresh), seed, temperature, z)
+        return cls(ring, samples, age, bool(fresh), seed, temperature, z)
 
 
 _FRAME = struct.Struct("<qqIIqd")

@@ -32,10 +32,14 @@ RING_FRAMES = 1 << 15  #: a deck's ring: 0.68 s at 48 kHz
 TAPE_FRAMES = 1 << 21  #: the recorder's ring: 43 s at 48 kHz
 STEM_FRAMES = 1 << 20  #: the other tracks' rings: 22 s at 48 kHz
 JOURNALS = 2 * DECKS + 1  #: a lane each, then the mixer
-JOURNAL_BYTES = 1 << 18  #: what a reader of the numbers heard: ten seconds of eight latents at 400 frames a second
+JOURNAL_BYTES = (
+    1 << 18
+)  #: what a reader of the numbers heard: ten seconds of eight latents at 400 frames a second
 
 PRE = "pre"  #: the track before the limiter, beside "master"
-STEMS = tuple(f"deck{d}" for d in range(1, DECKS + 1))  #: the decks' tracks: after the fader, before the master
+STEMS = tuple(
+    f"deck{d}" for d in range(1, DECKS + 1)
+)  #: the decks' tracks: after the fader, before the master
 
 DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256  #: where neither player nor device says another
 NO_DEVICE = "null"  #: the device's name that asks for none
@@ -187,7 +191,7 @@ class Arena:
     meters : (len(METER_SLOTS),) float64, what comes back
     rings  : deck number -> Ring
     tape   : what the mixer made, for the recorder
-    tracks : all that can be recorded: "master" (the tape), PRE and STEMS, which take no memory until `reserve`
+    tracks : all that can be recorded: "master" (the tape), PRE and STEMS, without memory until `reserve`
     journals : what each reader of the numbers heard: a lane's voice each, then the mixer
     """
 

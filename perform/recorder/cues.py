@@ -20,7 +20,7 @@ Marks = Sequence[Mark]
 
 
 def chunks(marks: Marks, frames: int) -> bytes:
-    """The chunks `cue ` and `LIST adtl` (a label each) of the marks within a file of `frames`; b"" for none."""
+    """The chunks `cue ` and `LIST adtl`, a label each, of the marks within a file of `frames`, or b""."""
     marks = [mark for mark in marks if 0 <= mark.frame <= min(frames, 0xFFFF_FFFF)]
     if not marks:
         return b""
@@ -36,7 +36,7 @@ def chunks(marks: Marks, frames: int) -> bytes:
 def begin(data: bytes) -> bool:
     """Whether these are the first bytes of what `chunks` makes, or of a part of it: no frames of sound."""
     head, size, count = struct.unpack_from("<4sII", data.ljust(12, b"\0"))
-    return head == b"cue " and (count == 0 or size == 4 + 24 * count)
+    return bool(head == b"cue " and (count == 0 or size == 4 + 24 * count))
 
 
 def read(data: bytes) -> list[Mark]:

@@ -1,7 +1,7 @@
 """A WAV file that is whole after SIGKILL and power loss: stereo, RIFF that becomes RF64 at 4 GiB.
 
-The layout never moves: 80 bytes of header, then frames of 6 bytes (24-bit PCM) or 8 (32-bit float), and behind
-the last frame of a file that was closed its markers (`cues.py`).
+The layout never moves: 80 bytes of header, then frames of 6 bytes (24-bit PCM) or 8 (32-bit float), and
+behind the last frame of a file that was closed its markers (`cues.py`).
 
     0   RIFF size WAVE          12   RF64 past 4 GiB
     12  JUNK, 28 bytes          36   ds64 past 4 GiB: the sizes in 64 bits
@@ -9,8 +9,9 @@ the last frame of a file that was closed its markers (`cues.py`).
     72  data size                8
 
 `sync` brings the frames to the disk first and the header after them, so the header never claims what is
-not there; what a crash leaves behind the header is whole frames, which `repair` claims later, or markers, which
-it knows by their form. The header is one write within one sector: a reader sees the old one or the new one.
+not there; what a crash leaves behind the header is whole frames, which `repair` claims later, or markers,
+which it knows by their form. The header is one write within one sector: a reader sees the old one or the new
+one.
 This module knows files and frames; no tape, no process. On macOS `fsync` does not empty the drive's own
 cache: after power loss the last moments may be missing there, after a crash nothing is.
 """
@@ -40,7 +41,6 @@ IN_USE = 10.0  #: seconds since its last write in which a file is taken for live
 
 _FULL = 0xFFFF_FFFF  # RIFF counts bytes in 32 bits
 _MARK = b"perform take"  # in the JUNK, to know our own again
-
 
 
 class Format(NamedTuple):
@@ -95,7 +95,9 @@ def header(rate: int, frames: int, form: Format = PCM24, tail: int = 0) -> bytes
     else:
         head = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, riff, size, frames, 0)
     numbers = (form.code, CHANNELS, rate, rate * form.frame, form.frame, form.bits)
-    return head + struct.pack("<4sIHHIIHH4sI", b"fmt ", 16, *numbers, b"data", size if riff < _FULL else _FULL)
+    return head + struct.pack(
+        "<4sIHHIIHH4sI", b"fmt ", 16, *numbers, b"data", size if riff < _FULL else _FULL
+    )
 
 
 class Writer:
@@ -257,7 +259,9 @@ def look(fd: int, path: Path) -> Found:
         tail = riff - (HEADER - 8) - size
         if form in FORMATS.values() and rate < 1 << 24 and size < 1 << 62 and 0 <= tail <= cues.LIMIT:
             claimed = size // form.frame
-            if head == header(rate, claimed, form, tail) and (found := _measure(fd, rate, form, claimed, tail)):
+            if head == header(rate, claimed, form, tail) and (
+                found := _measure(fd, rate, form, claimed, tail)
+            ):
                 return found
     raise WrongUse("not a take of perform", where=str(path))
 

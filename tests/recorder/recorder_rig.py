@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perform import params
+from perform.recorder.gestures import FORMAT, Header
 from perform.shared import Arena, Audio
 
 RATE = 48_000
@@ -33,6 +35,24 @@ def steps(start: int, frames: int) -> Steps:
 def source(start: int, frames: int) -> Audio:
     """The same as the tape holds it: every step is exact in float32."""
     return (steps(start, frames) / np.float32(1 << 23)).astype(np.float32)
+
+
+def header(tracks: list[str], samples: str = "pcm24") -> Header:
+    """What a log says of itself."""
+    return Header(
+        format=FORMAT,
+        perform="test",
+        set="demo",
+        made="2026-11-22T21:03:11",
+        rate=RATE,
+        block=256,
+        position=0,
+        began=0,
+        part=1,
+        tracks=tracks,
+        samples=samples,
+        names=list(params.ADDRESSES),
+    )
 
 
 def until(done: Callable[[], Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recorder_rig import RATE, feed, steps
+from recorder_rig import RATE, feed, header, steps
 from wav_readers import with_soundfile, with_wave
 
 from perform.recorder import take as take_module
 from perform.recorder import wav
+from perform.recorder.gestures import History
 from perform.recorder.names import part_name, paths, safe_name, take_name
-from perform.recorder.take import CHUNK, WET, Take
+from perform.recorder.take import CHUNK, WET, Plan, Take
 from perform.shared import Arena
 
 
@@ -39,7 +41,9 @@ def told():
 
 def begin(arena: Arena, told: Reports, *folders: Path, **more) -> Take:
     position = more.pop("position", arena.tape.written)
-    return Take(arena.tape, RATE, folders, "demo", told, position=position, **more)
+    tracks = {name: arena.tracks[name] for name in more.pop("tracks", ["master"])}
+    plan = Plan(tracks, folders, "demo", header(list(tracks), more.pop("samples", "pcm24")))
+    return Take(plan, History(arena, 60), told, position=position, **more)
 
 
 def whole(files: list[Path]) -> np.ndarray:
@@ -110,7 +114,15 @@ def test_the_take_is_the_tape(arena, told, tmp_path):
     assert (take.safe, take.missed) == (end - 5000, 0)
     assert np.array_equal(whole(told.files()), steps(5000, end - 5000))
     assert told.of("opened") == [
-        {"path": str(told.files()[0]), "position": 5000, "part": 1, "take": str(take.first), "began": 5000}
+        {
+            "path": str(told.files()[0]),
+            "position": 5000,
+            "part": 1,
+            "take": str(take.first),
+            "began": 5000,
+            "tracks": ["master"],
+            "samples": "pcm24",
+        }
     ]
 
 
@@ -222,8 +234,7 @@ def test_a_folder_deleted_under_the_take(arena, told, tmp_path):
     take = begin(arena, told, tmp_path / "a")
     feed(arena, 10_000)
     take.advance(10_000, sync=True)
-    told.files()[0].unlink()
-    (tmp_path / "a").rmdir()
+    shutil.rmtree(tmp_path / "a")
     feed(arena, 5000)
     take.close(15_000)
     assert "deleted" in told.of("failed")[0]["error"]
