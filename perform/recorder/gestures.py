@@ -173,9 +173,9 @@ def _bodies(data: bytes, path: Path) -> Iterator[tuple[int, bytes | None]]:
         end = at + _CHUNK.size
         length, crc = _CHUNK.unpack_from(data.ljust(end, b"\0"), at)
         packed = data[end : end + length]
-        last = end + length >= len(data)
         if len(packed) < length or zlib.crc32(packed) != crc or not length:
-            if not last and any(data[at:]):  # zeros: a file that grew before its data reached the disk
+            # zeros: a file that grew before its data reached the disk
+            if any(data[end + length :]) or len(data) - at > 2 * _LONGEST:
                 raise PerformError(f"damaged at byte {at}", where=str(path), hint=_LOST)
             yield at, None
             return

@@ -237,6 +237,17 @@ def _is_unfinished(path: Path) -> bool:
     return False
 
 
+def busy(path: Path) -> bool:
+    """[disk] Whether someone is writing it, as far as the system can tell."""
+    with suppress(OSError):
+        fd = os.open(path, _OPEN)
+        try:
+            return not _claim(fd)
+        finally:
+            os.close(fd)
+    return False
+
+
 def inspect(path: Path) -> Found:
     """[disk] What a file of ours says and holds; WrongUse where it is none."""
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))

@@ -136,7 +136,7 @@ class Stage:
 
     def _recorder(self) -> Child:
         child = self._spawn("perform.recorder.process")
-        folders = [str(places.takes()), str(places.user("takes")), str(Path.home())]
+        folders = [str(folder) for folder in places.take_folders()]
         child.order("open", arena=str(self._arena.path), folders=folders, retro=60 * self._options.retro)
         return child
 
