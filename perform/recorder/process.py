@@ -209,6 +209,8 @@ class Recorder:
 
     def _keep(self, set_name: str) -> None:
         retro = self._retro
+        if retro:
+            retro.follow()
         begin, end = (retro.begin, retro.end) if retro else (0, 0)
         end = min(end, self._take.began) if self._take else end
         if retro is None or end <= begin:

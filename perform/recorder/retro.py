@@ -70,11 +70,9 @@ class Retro:
         return int(self._head[3])
 
     def follow(self) -> None:
-        """Take what is new on the tape, ten seconds at most, silence for what it lost."""
-        for _ in range(8):
-            n = min(CHUNK, self._tape.written - self.end)
-            if n <= 0:
-                return
+        """Take what is new on the tape, silence for what it lost."""
+        end = self._tape.written
+        while n := min(CHUNK, end - self.end):
             audio, _ = read_track(self._tape, self.end, n)
             frames = np.frombuffer(PCM24.encode(audio), np.uint8).reshape(n, -1)
             at = self.end % self._capacity

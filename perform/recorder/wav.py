@@ -41,6 +41,7 @@ IN_USE = 10.0  #: seconds since its last write in which a file is taken for live
 
 _FULL = 0xFFFF_FFFF  # RIFF counts bytes in 32 bits
 _MARK = b"perform take"  # in the JUNK, to know our own again
+_OPEN_MARK = b"perform take, open"  # as long as it is not closed; RF64 has no JUNK: no count of samples there
 
 
 class Format(NamedTuple):
@@ -86,14 +87,16 @@ def encode(audio: Audio) -> bytes:
     return octets.reshape(-1, 4)[:, :3].tobytes()
 
 
-def header(rate: int, frames: int, form: Format = PCM24, tail: int = 0) -> bytes:
+def header(rate: int, frames: int, form: Format = PCM24, tail: int = 0, *, is_open: bool = False) -> bytes:
     """The first HEADER bytes of a file of `frames` frames at `rate` Hz, with `tail` bytes behind them."""
     size = form.frame * frames
     riff = HEADER - 8 + size + tail
     if riff < _FULL:
-        head = struct.pack("<4sI4s4sI28s", b"RIFF", riff, b"WAVE", b"JUNK", 28, _MARK)
+        mark = _OPEN_MARK if is_open else _MARK
+        head = struct.pack("<4sI4s4sI28s", b"RIFF", riff, b"WAVE", b"JUNK", 28, mark)
     else:
-        head = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, riff, size, frames, 0)
+        count = 0 if is_open else frames
+        head = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, riff, size, count, 0)
     numbers = (form.code, CHANNELS, rate, rate * form.frame, form.frame, form.bits)
     return head + struct.pack(
         "<4sIHHIIHH4sI", b"fmt ", 16, *numbers, b"data", size if riff < _FULL else _FULL
@@ -173,20 +176,20 @@ class Writer:
                 os.close(self._fd)
 
     def _head(self, frames: int) -> None:
-        _write_at(self._fd, header(self.rate, frames, self.form), 0)
+        _write_at(self._fd, header(self.rate, frames, self.form, is_open=True), 0)
 
 
 def _finish(fd: int, rate: int, frames: int, form: Format, marks: cues.Marks) -> None:
     """The file ends at `frames`, its markers behind them: the header claims those once they are safe."""
     end = HEADER + form.frame * frames
     os.ftruncate(fd, end)
-    _write_at(fd, header(rate, frames, form), 0)
+    _write_at(fd, header(rate, frames, form, is_open=True), 0)
+    os.fsync(fd)  # a header that claims more frames than there are would take the markers for them
     tail = cues.chunks(marks, frames)
     if tail:
-        os.fsync(fd)  # a header that claims more frames than there are would take the markers for them
         _write_at(fd, tail, end)
         os.fsync(fd)
-        _write_at(fd, header(rate, frames, form, len(tail)), 0)
+    _write_at(fd, header(rate, frames, form, len(tail)), 0)
     os.fsync(fd)
 
 
@@ -199,7 +202,7 @@ class Found(NamedTuple):
     held: int  #: whole frames in the file
     tail: int  #: bytes of markers, claimed or not
     missing: int  #: bytes the header claims and the file lacks
-    unfinished: bool  #: the file holds more than the header claims
+    unfinished: bool  #: it was not closed, or holds more than the header claims
 
 
 def repair(path: Path, marks: cues.Marks = (), frames: int | None = None) -> int:
@@ -270,10 +273,9 @@ def look(fd: int, path: Path) -> Found:
         tail = riff - (HEADER - 8) - size
         if form in FORMATS.values() and rate < 1 << 24 and size < 1 << 62 and 0 <= tail <= cues.LIMIT:
             claimed = size // form.frame
-            if head == header(rate, claimed, form, tail) and (
-                found := _measure(fd, rate, form, claimed, tail)
-            ):
-                return found
+            ours = [header(rate, claimed, form, tail, is_open=is_open) for is_open in (False, True)]
+            if head in ours and (found := _measure(fd, rate, form, claimed, tail)):
+                return found._replace(unfinished=found.unfinished or head == ours[1])
     raise WrongUse("not a take of perform", where=str(path))
 
 
@@ -282,7 +284,7 @@ def _measure(fd: int, rate: int, form: Format, claimed: int, tail: int) -> Found
     end = HEADER + form.frame * claimed
     rest = os.fstat(fd).st_size - end
     os.lseek(fd, end, os.SEEK_SET)
-    marked = rest >= 12 and cues.begin(os.read(fd, 12))
+    marked = rest >= 4 and cues.begin(os.read(fd, 12))
     if tail and rest >= 12 and not marked:
         return None
     if tail or rest < 0:

@@ -63,18 +63,32 @@ def until(done: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
+SHIFT = 7_777  #: frames of the source from one track to the next
+
+
 def feed(arena: Arena, frames: int) -> None:
-    """The source goes on by this much, at once."""
+    """The source goes on by this much, at once; each further track is SHIFT frames ahead of the last."""
     while frames:
         n = min(frames, 4096)
-        arena.tape.write(source(arena.tape.written, n))
+        at = arena.tape.written
+        if arena.meter("tracks/on"):
+            for i, name in enumerate(list(arena.tracks)[1:], 1):
+                arena.tracks[name].lay(source(at + i * SHIFT, n))
+        arena.tape.write(source(at, n))
+        if arena.meter("tracks/on") and not arena.meter("tracks/from"):
+            arena.show("tracks/from", arena.tape.written)
         frames -= n
+
+
+def track_steps(arena: Arena, track: str, start: int, frames: int) -> Steps:
+    """What a track holds from a frame of the tape on."""
+    return steps(start + list(arena.tracks).index(track) * SHIFT, frames)
 
 
 class Process:
     """The real recorder process on the other end of a lifeline."""
 
-    def __init__(self, arena: Arena, folders: list[Path], log: Path, **how: Any) -> None:
+    def __init__(self, arena: Arena, folders: list[Path], log: Path, retro: float = 0.0, **how: Any) -> None:
         with log.open("ab") as stderr:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "perform.recorder.process"],
@@ -87,7 +101,7 @@ class Process:
         self.reports: list[dict[str, Any]] = []
         self._news: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
-        self.order("open", arena=str(arena.path), folders=[str(f) for f in folders])
+        self.order("open", arena=str(arena.path), folders=[str(f) for f in folders], retro=retro)
 
     def _listen(self) -> None:
         assert self.child.stdout
