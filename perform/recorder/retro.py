@@ -20,7 +20,7 @@ from perform.errors import PerformError
 from perform.recorder import gestures
 from perform.recorder.names import paths
 from perform.recorder.part import Part
-from perform.recorder.take import CHUNK, read_track
+from perform.recorder.take import CHUNK, WET, read_track
 from perform.recorder.wav import PCM24
 from perform.shared import Tape
 
@@ -56,7 +56,8 @@ class Retro:
         self._head = np.ndarray(4, np.int64, memory)
         self._data = np.ndarray((self._capacity, PCM24.frame), np.uint8, memory, _HEAD)
         if list(self._head[:2]) != [_MAGIC, rate]:
-            self._head[1:] = rate, tape.written, tape.written
+            oldest = max(0, tape.written - tape.capacity + WET)
+            self._head[1:] = rate, oldest, oldest
             self._head[0] = _MAGIC
 
     @property
