@@ -83,8 +83,8 @@ class Teller:
         self._due = -1  # frame of the tape at which all are told again
         self._begun = False
 
-    def hear(self, at: int, numbers: Numbers, *, still: bool = True) -> None:
-        """The numbers as they are heard from frame `at` of the tape on.
+    def hear(self, at: int, numbers: Numbers, *, still: bool = True) -> bool:
+        """The numbers as they are heard from frame `at` of the tape on; True where all of them were told.
 
         still : what the reader remembers of its past is all in them, so that a log may begin here
         """
@@ -93,13 +93,15 @@ class Teller:
             kind = WHOLE if self._begun else BEGIN
             if self._journal.tell(kind, at, pack_values(self._slots, now) + self._words):
                 self._told, self._due, self._begun = now, at + self._every, True
-            return
+                return True
+            return False
         changed = np.flatnonzero(now != self._told)
         if len(changed):
             if self._journal.tell(VALUES, at, pack_values(self._slots[changed], now[changed])):
                 self._told = now
             else:
                 self._due = at
+        return False
 
     def tell(self, kind: int, at: int, payload: bytes) -> None:
         """Something else that happened; where it is lost, all numbers follow."""
@@ -127,32 +129,56 @@ def unpack_values(payload: bytes) -> tuple[npt.NDArray[np.intp], Numbers, bytes]
 class Frame(NamedTuple):
     """One frame of a lane's voice: what its host decoded.
 
-    ring    : frame of the lane's ring at which its sound begins
-    samples : frames of the ring it became; 0 where nobody was to hear it
-    age     : frames of the stream before it
+    base : frame of the lane's ring at which the first sample of its stream lay, or would have lain
+    age  : frames of the stream before it; 0 where it began anew
+    seed : what the stream's chance began with
     """
 
-    ring: int
-    samples: int
+    base: int
     age: int
-    fresh: bool  # the stream was reset before it
-    seed: int  # of chance, with `age`
+    seed: int
     temperature: float
     z: npt.NDArray[np.float32]
 
     def pack(self) -> bytes:
         """As a record's payload."""
-        head = _FRAME.pack(self.ring, self.age, self.samples, self.fresh, self.seed, self.temperature)
-        return head + self.z.astype("<f4").tobytes()
+        return _FRAME.pack(*self[:-1]) + self.z.astype("<f4").tobytes()
 
     @classmethod
     def unpack(cls, payload: bytes) -> Frame:
         """ValueError where it is cut short."""
         if len(payload) < _FRAME.size or (len(payload) - _FRAME.size) % 4:
             raise ValueError("a frame cut short")
-        ring, age, samples, fresh, seed, temperature = _FRAME.unpack_from(payload)
         z = np.frombuffer(payload, "<f4", offset=_FRAME.size).astype(np.float32)
-        return cls(ring, samples, age, bool(fresh), seed, temperature, z)
+        base, age, seed, temperature = _FRAME.unpack_from(payload)
+        return cls(base, age, seed, temperature, z)
 
 
-_FRAME = struct.Struct("<qqIIqd")
+_FRAME = struct.Struct("<qqqd")
+
+
+class Reading(NamedTuple):
+    """What the mixer read of a lane's ring in one block, where that is not what it was to be expected.
+
+    whole : it goes on so: each block all of its frames, one after the other; else no more after these
+    """
+
+    lane: int
+    ring: int  # the frame it began at
+    frames: int
+    whole: bool
+
+    def pack(self) -> bytes:
+        """As a record's payload."""
+        return _READING.pack(*self)
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> Reading:
+        """ValueError where it is cut short."""
+        if len(payload) != _READING.size:
+            raise ValueError("a reading cut short")
+        lane, ring, frames, whole = _READING.unpack(payload)
+        return cls(lane, ring, frames, bool(whole))
+
+
+_READING = struct.Struct("<HqI?")

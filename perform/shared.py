@@ -141,6 +141,16 @@ class Ring:
         self.capacity = len(data)
 
     @property
+    def written(self) -> int:
+        """Frames ever written: the position at which the next one goes."""
+        return int(self._ends[0])
+
+    @property
+    def position(self) -> int:
+        """Frames ever read, or forgotten: the position of the next one."""
+        return int(self._ends[1])
+
+    @property
     def fill(self) -> int:
         """Frames written and not yet read."""
         return max(0, int(self._ends[0]) - int(self._ends[1]))
@@ -270,14 +280,7 @@ class Arena:
     def reserve(self) -> None:
         """[stage] Take the memory of all tracks; PerformError where there is not so much."""
         with self.path.open("r+b") as file:
-            try:
-                _reserve(file.fileno(), _BASE, _SIZE)
-            except OSError as error:
-                raise PerformError(
-                    f"no room for {(_SIZE - _BASE) >> 20} MiB of shared memory for stems",
-                    where=str(self.path.parent),
-                    hint="make room there, or record without stems",
-                ) from error
+            _reserve(file.fileno(), _BASE, _SIZE, self.path, "or record without stems")
 
     def lane_meters(self, lane: int) -> Meters:
         """A live view of one lane's meters, in the order of `LANE_METER`."""
@@ -300,15 +303,11 @@ class Arena:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
             try:
-                _reserve(file.fileno(), 0, _BASE)
+                _reserve(file.fileno(), 0, _BASE, path, "or name another folder with PERFORM_RUNTIME")
                 file.truncate(_SIZE)
-            except OSError as error:
+            except PerformError:
                 path.unlink()
-                raise PerformError(
-                    f"no room for {_BASE >> 20} MiB of shared memory",
-                    where=str(path.parent),
-                    hint="make room there, or name another folder with PERFORM_RUNTIME",
-                ) from error
+                raise
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
@@ -337,24 +336,24 @@ class Arena:
 class Look:
     """[render], [audio] A reader's own copy of table and lanes: whole, never half of a batch.
 
-    table : (len(ADDRESSES),) ; lanes : (LANES, len(LANE))
+    numbers : all of them, by the slots of NAMES; table : (len(ADDRESSES),); lanes : (LANES, len(LANE))
     """
 
     def __init__(self, arena: Arena) -> None:
         self._numbers, self._meters = arena.numbers, arena.meters
         self._epoch = METER_SLOTS["epoch"]
-        self._copy = self._numbers.copy()
-        self._fresh = np.empty_like(self._copy)
-        self.table: Table = self._copy[: len(params.ADDRESSES)]
-        self.lanes = self._copy[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
+        self.numbers = self._numbers.copy()
+        self._fresh = np.empty_like(self.numbers)
+        self.table: Table = self.numbers[: len(params.ADDRESSES)]
+        self.lanes = self.numbers[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
 
     def update(self) -> bool:
         """Copy what is new; False where nothing is, or where a batch is being written: it comes next time."""
         epoch = self._meters[self._epoch]
         np.copyto(self._fresh, self._numbers)
-        if epoch % 2 or epoch != self._meters[self._epoch] or np.array_equal(self._fresh, self._copy):
+        if epoch % 2 or epoch != self._meters[self._epoch] or np.array_equal(self._fresh, self.numbers):
             return False
-        np.copyto(self._copy, self._fresh)
+        np.copyto(self.numbers, self._fresh)
         return True
 
 
@@ -365,13 +364,22 @@ def lanes_of(deck: int) -> tuple[int, int]:
 
 DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(_deck_meters)}  #: index in `deck_meters`
 LANE_METER: Mapping[str, int] = {name: i for i, name in enumerate(_lane_meters)}  #: index in `lane_meters`
-_NUMBERS = len(params.ADDRESSES) + LANES * len(LANE)
+#: what each slot of `Arena.numbers` is called
+NAMES: tuple[str, ...] = (
+    *params.ADDRESSES,
+    *(f"lane/{n}/{column}" for n in range(LANES) for column in _lane),
+)
+_NUMBERS = len(NAMES)
 
 
-def _reserve(fd: int, start: int, end: int) -> None:
+def _reserve(fd: int, start: int, end: int, path: Path, hint: str) -> None:
     """All of it now, where the system can: a page that is missing later kills the mixer."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, start, end - start)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(fd, start, end - start)
+    except OSError as error:
+        what = f"no room for {(end - start) >> 20} MiB of shared memory"
+        raise PerformError(what, where=str(path.parent), hint=f"make room there, {hint}") from error
 
 
 def _size(*sizes: int) -> int:

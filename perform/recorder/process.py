@@ -39,7 +39,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from perform import __version__, params
+from perform import __version__
 from perform.errors import PerformError, WrongUse
 from perform.lifeline import Lifeline, Message
 from perform.recorder import part, wav
@@ -47,7 +47,7 @@ from perform.recorder.gestures import FORMAT, Header, History, mark_record
 from perform.recorder.names import take_name
 from perform.recorder.retro import SUFFIX, Keeping, Retro
 from perform.recorder.take import Plan, Report, Take
-from perform.shared import DEFAULT_BLOCK, Arena
+from perform.shared import DEFAULT_BLOCK, NAMES, Arena
 
 TICK = 0.05  #: seconds between two looks at the tape
 TRACKS_S = 1.0  #: longest wait for a mixer to write the tracks of a take
@@ -199,7 +199,7 @@ class Recorder:
             part=1,
             tracks=tracks,
             samples=samples,
-            names=list(params.ADDRESSES),
+            names=list(NAMES),
         )
 
     def _mark(self, position: int, name: str, what: str) -> None:

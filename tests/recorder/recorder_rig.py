@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perform import params
 from perform.recorder.gestures import FORMAT, Header
-from perform.shared import Arena, Audio
+from perform.shared import NAMES, Arena, Audio
 
 RATE = 48_000
 DEADLINE = 20.0  #: seconds after which a wait has failed
@@ -51,7 +50,7 @@ def header(tracks: list[str], samples: str = "pcm24") -> Header:
         part=1,
         tracks=tracks,
         samples=samples,
-        names=list(params.ADDRESSES),
+        names=list(NAMES),
     )
 
 
