@@ -6,13 +6,10 @@ the same samples. Voices of one model are decoded together.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 
 from perform import params
@@ -130,27 +127,6 @@ class Voice(Speech):
         z[:n] = z[:n] * table[self._scale][:n] + table[self._bias][:n]
         self.z, self.temperature = z.astype(np.float32), float(table[self._slot["temperature"]])
         return self.z, self.chance(self.temperature)
-
-
-def voice_slots(deck: int) -> npt.NDArray[np.intp]:
-    """The numbers a voice hears."""
-    names = ("source", "freeze", "speed", "temperature", "seed", "reset")
-    slots = [SLOTS[f"deck/{deck}/{name}"] for name in names] + [SLOTS["panic"]]
-    zs = [np.r_[params.slots(deck, kind)] for kind in ("bias", "scale")]
-    return np.concatenate([np.array(slots), *zs]).astype(np.intp)
-
-
-def words(host: Host) -> bytes:
-    """What a log has to know of the model a voice plays."""
-    card = host.card
-    known = {
-        "model": card.name,
-        "sha256": host.sha256,
-        "ratio": card.ratio,
-        "sample_rate": card.sample_rate,
-        "onnxruntime": version("onnxruntime"),
-    }
-    return json.dumps(known).encode()
 
 
 def render(host: Host, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:

@@ -25,8 +25,8 @@ import numpy as np
 from perform.errors import PerformError
 from perform.hosts.compiled import CompiledHost
 from perform.hosts.host import Host
-from perform.hosts.voice import Voice, render, voice_slots, words
-from perform.journal import FRAME, Frame, Teller
+from perform.hosts.telling import Telling
+from perform.hosts.voice import Voice, render
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS, Table
 from perform.realtime import RENDER_PRIORITY, idle, real_time
@@ -49,8 +49,7 @@ class Lane:
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
         self.voice = Voice(host, deck, rate, self.numbers)
-        self._teller = Teller(arena.journals[index], voice_slots(deck), rate, words(host))
-        self._tape = arena.tape
+        self._out = Telling(arena, index, deck, host, self.voice, rate)
 
     def look(self) -> Table:
         """Its numbers now: the table's, the coming song's, or for a voice that fades the last it had."""
@@ -63,15 +62,10 @@ class Lane:
         return self.numbers
 
     def write(self, audio: Audio) -> None:
-        """The voice's next frame, and what it was made of, for the log."""
-        at, voice = self._tape.written, self.voice
-        self._teller.hear(at, self.numbers)
-        base = self.ring.written - (voice.sent - len(audio))
-        frame = Frame(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
-        self._teller.tell(FRAME, at, frame.pack())
-        self.ring.write(audio)
+        """The voice's next frame."""
+        self._out.write(audio, self.numbers)
         self.meters[LANE_METER["frames"]] += 1
-        self.meters[LANE_METER["resets"]] = voice.resets
+        self.meters[LANE_METER["resets"]] = self.voice.resets
 
     @property
     def shown(self) -> bool:

@@ -20,16 +20,18 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from perform import __version__
 from perform.errors import PerformError, WrongUse
 from perform.journal import BEGIN, LOST, MARK, RECORD, STAGE, WHOLE, WHOLE_S
 from perform.recorder.cues import Mark
 from perform.recorder.wav import flush_folder
-from perform.shared import Arena
+from perform.shared import DEFAULT_BLOCK, NAMES, Arena
 
 SUFFIX = ".gestures"
 FORMAT = 1
@@ -56,6 +58,24 @@ class Header(msgspec.Struct, frozen=True):
     tracks: list[str]
     samples: str  #: a name of `wav.FORMATS`
     names: list[str]  #: of all numbers, by slot
+
+
+def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> Header:
+    """Of a log that begins now; the take says at which frame."""
+    return Header(
+        format=FORMAT,
+        perform=__version__,
+        set=set_name,
+        made=datetime.now().isoformat(timespec="seconds"),
+        rate=int(arena.meter("rate")),
+        block=int(arena.meter("block")) or DEFAULT_BLOCK,
+        position=0,
+        began=0,
+        part=1,
+        tracks=tracks,
+        samples=samples,
+        names=list(NAMES),
+    )
 
 
 class Record(NamedTuple):

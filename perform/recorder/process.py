@@ -39,15 +39,14 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from perform import __version__
 from perform.errors import PerformError, WrongUse
 from perform.lifeline import Lifeline, Message
 from perform.recorder import part, wav
-from perform.recorder.gestures import FORMAT, Header, History, mark_record
+from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
 from perform.recorder.retro import SUFFIX, Keeping, Retro
 from perform.recorder.take import Plan, Report, Take
-from perform.shared import DEFAULT_BLOCK, NAMES, Arena
+from perform.shared import Arena
 
 TICK = 0.05  #: seconds between two looks at the tape
 TRACKS_S = 1.0  #: longest wait for a mixer to write the tracks of a take
@@ -171,7 +170,7 @@ class Recorder:
         self._warned.clear()
         self._space_due = 0.0
         name = first.stem if first else take_name(order["set"], datetime.now())
-        header = self._header(order["set"], tracks, order.get("samples", "pcm24"))
+        header = new_header(arena, order["set"], tracks, order.get("samples", "pcm24"))
         self._take = Take(
             Plan({track: arena.tracks[track] for track in tracks}, self._folders, name, header),
             self._history,
@@ -184,23 +183,6 @@ class Recorder:
         )
         if order.get("song") and not first:
             self._mark(position, order["song"], "song")
-
-    def _header(self, set_name: str, tracks: list[str], samples: str) -> Header:
-        """Of a log that begins now; the take says where."""
-        return Header(
-            format=FORMAT,
-            perform=__version__,
-            set=set_name,
-            made=datetime.now().isoformat(timespec="seconds"),
-            rate=int(self._arena.meter("rate")),
-            block=int(self._arena.meter("block")) or DEFAULT_BLOCK,
-            position=0,
-            began=0,
-            part=1,
-            tracks=tracks,
-            samples=samples,
-            names=list(NAMES),
-        )
 
     def _mark(self, position: int, name: str, what: str) -> None:
         self._history.mark(mark_record(position, name, what))
@@ -217,7 +199,7 @@ class Recorder:
             why = "nothing was played before the take" if retro else "nothing is kept: see --retro"
             self._report("kept", path="", frames=0, seconds=0.0, error=why)
             return
-        header = self._header(set_name, ["master"], "pcm24")
+        header = new_header(self._arena, set_name, ["master"], "pcm24")
         name = take_name(f"{set_name} kept", datetime.now())
         self._keeping = Keeping(retro, self._history, self._folders, name, header, begin, end)
 
