@@ -58,6 +58,7 @@ OFFLINE = (
     "spherical_offline",
     "stereo_offline",
 )
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.load`")
 FRAMES = (1, 2, 4, 3, 8, 1, 1, 5)
 """Sizes of the blocks that streams are cut into."""
 
