@@ -11,6 +11,7 @@ An export that was not made for streaming has the same weights, so ours streams 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,18 @@ DECODERS = {"rave.blocks.GeneratorV2": "v2", "rave.blocks.Generator": "v1"}
 MUTE = -1e4  # of an amplitude before the sigmoid
 
 
-def read(path: Path) -> tuple[RAVE, dict[str, Any]]:
+def read(path: Path, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
     """The model in the export at `path`, and what is known of it (`convert`). [disk]
 
     WrongUse where the file is no sound archive, Unrecognised where it holds something else than our family.
     """
-    return convert(read_archive(path))
+    return convert(read_archive(path), sample_rate)
 
 
-def convert(archive: Archive) -> tuple[RAVE, dict[str, Any]]:
-    """The model in an archive, ready to play, and these facts of it:
+def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
+    """The model in an archive, ready to play, and what is known of it; `sample_rate` if it knows none itself.
+
+    The facts:
 
     name, sha256, sample_rate, ratio, latents, full_latents, channels, parameters : as in a card
     delay : samples, by arithmetic; latency.measure listens
@@ -55,7 +58,7 @@ def convert(archive: Archive) -> tuple[RAVE, dict[str, Any]]:
     prior : whether it has one; fidelity : share of the variance its latents keep, or None
     """
     source = Source(archive)
-    config = _config(source)
+    config = _config(source, sample_rate)
     model = RAVE(config)
     _fill(model, source)
     _check_rest(source)
@@ -79,14 +82,14 @@ def convert(archive: Archive) -> tuple[RAVE, dict[str, Any]]:
         "delay": model.delay,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "streaming": source.get("decoder.net.0._pad") is None,
-        "target_channels": source.get("target_channels", config.channels),
+        "target_channels": int(archive.tensors["decode_params"][2]),
         "prior": bool(source.get("_has_prior", "prior_params" in archive.tensors)),
         "fidelity": None if kept is None else round(float(kept), 4),
     }
     return model.requires_grad_(False).eval(), facts
 
 
-def _config(source: Source) -> Config:
+def _config(source: Source, sample_rate: int | None) -> Config:
     """The architecture of an export."""
     for path, kinds in (("encoder", BOTTLENECKS), ("encoder.encoder", ENCODERS), ("decoder", DECODERS)):
         source.expect(path, *kinds)
@@ -98,7 +101,7 @@ def _config(source: Source) -> Config:
     bank = source.tensor("pqmf.forward_conv.weight").shape
     bottleneck = BOTTLENECKS[source.kind("encoder")]
     config: dict[str, Any] = {
-        "sample_rate": _sample_rate(source),
+        "sample_rate": _sample_rate(source, sample_rate),
         "channels": channels,
         "bands": bank[0],
         "attenuation": 100,
@@ -123,11 +126,14 @@ def _config(source: Source) -> Config:
     return Config(**config)
 
 
-def _sample_rate(source: Source) -> int:
-    """Hz."""
+def _sample_rate(source: Source, given: int | None) -> int:
+    """Hz: as the export says, or its name ("..._r48000_z16.ts"), or else as `given`."""
     rate = source.get("sr", source.get("sampling_rate"))
     if rate is None and "sampling_rate" in source.archive.tensors:
         rate = int(source.tensor("sampling_rate").reshape(-1)[0])
+    if rate is None and (named := re.search(r"_r(\d{4,6})(_|$)", source.archive.path.stem)):
+        rate = int(named[1])
+    rate = given if rate is None else rate
     if type(rate) is not int or not 1000 <= rate <= 768_000:
         raise source.refuse("sr", f"is {rate!r}, so the sample rate is not known")
     return rate
@@ -220,6 +226,9 @@ def _fill(model: RAVE, source: Source) -> None:
         case "variational":
             source.copy(model.latent_mean, "latent_mean")
             source.copy(model.latent_pca, "latent_pca")
+            if "signs" in source.archive.tensors:  # of the kept latents, in the IIL's exports
+                signs = source.tensor("signs")
+                model.latent_pca[: len(signs)] *= signs[:, None]
         case "discrete":
             for entries, book in zip(
                 model.codebooks.entries, source.children("encoder.rvq.layers"), strict=True

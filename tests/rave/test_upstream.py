@@ -236,7 +236,31 @@ def test_what_is_no_longer_the_family_is_refused_by_its_path(archive: Archive) -
         convert(archive)
 
 
-@pytest.mark.parametrize("broken", [0, "44100", -3, 10**12, True, None])
+def test_the_iils_signs_turn_latents_round(archive: Archive) -> None:
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0])
+    plain, _ = convert(archive)
+    archive.tensors["signs"] = signs.numpy()
+    turned, _ = convert(archive)
+    z, noise = latents(plain, 20), draw(plain, 20, 0)
+    ours, _ = turned.decode(z, noise, turned.decoder_state(1))
+    wanted, _ = plain.decode(z * signs[:, None], noise, plain.decoder_state(1))
+    torch.testing.assert_close(ours, wanted)
+    y = torch.randn(1, 32, 9)
+    torch.testing.assert_close(turned.embed(y), plain.embed(y) * signs[:, None])
+
+
+def test_where_the_sample_rate_comes_from(archive: Archive) -> None:
+    archive.attributes["sr"] = None
+    with pytest.raises(Unrecognised, match="the sample rate is not known"):
+        convert(archive)
+    assert convert(archive, 32000)[1]["sample_rate"] == 32000
+    archive.path = Path("birds_b2048_r48000_z8.ts")
+    assert convert(archive, 32000)[1]["sample_rate"] == 48000
+    archive.tensors["sampling_rate"] = torch.tensor([22050]).numpy()
+    assert convert(archive)[1]["sample_rate"] == 22050
+
+
+@pytest.mark.parametrize("broken", [0, "44100", -3, 10**12, True])
 def test_numbers_that_make_no_sense_are_refused(archive: Archive, broken: object) -> None:
     archive.attributes["sr"] = broken
     with pytest.raises((Unrecognised, WrongUse)):
