@@ -6,10 +6,13 @@ the same: the posterior's, then the missing latents', then the synthesiser's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from peers.environment import export
@@ -247,6 +250,64 @@ def test_the_iils_signs_turn_latents_round(archive: Archive) -> None:
     torch.testing.assert_close(ours, wanted)
     y = torch.randn(1, 32, 9)
     torch.testing.assert_close(turned.embed(y), plain.embed(y) * signs[:, None])
+
+
+def as_in_the_first_exports(archive: Archive, head: str) -> Archive:
+    """A v1 export laid out as in 2022: its encoder is not wrapped, its residuals are in one row."""
+    moves = (
+        (r"^encoder\.encoder", "encoder"),
+        (r"(decoder\.net\.\d+)\.net\.branches\.0\.net\.(\d+)\.net", r"\1.net.\2"),
+    )
+
+    def moved(parts: dict[str, Any]) -> dict[str, Any]:
+        found = {}
+        for path, part in parts.items():
+            for before, after in moves:
+                path = re.sub(before, after, path)  # noqa: PLW2901
+            found[head + path] = part
+        return found
+
+    dropped = re.compile(r"decoder\.net\.\d+\.net\.(branches(\.0(\.net(\.\d+)?)?)?|paddings.*)")
+    types = {path: kind for path, kind in archive.types.items() if path and not dropped.fullmatch(path)}
+    types = {path: kind.replace("rave.blocks", "rave.model") for path, kind in moved(types).items()}
+    types[f"{head}encoder"] = "__torch__.rave.model.Encoder"
+    own = (
+        {"": "__torch__.Combined", "_rave": "__torch__.TraceModel"} if head else {"": "__torch__.TraceModel"}
+    )
+    tensors = moved({path: part for path, part in archive.tensors.items() if "warmed_up" not in path})
+    tensors[f"{head}sampling_rate"] = torch.tensor(48000).numpy()
+    if head:
+        tensors["prior_params"] = torch.tensor([1, 2048, 4, 2048]).numpy()
+    attributes = moved({path: part for path, part in archive.attributes.items() if path != "sr"})
+    return replace(archive, types=own | types, tensors=tensors, attributes=attributes)
+
+
+@pytest.mark.parametrize("head", ["", "_rave."])
+def test_the_first_exports_have_another_layout(head: str) -> None:
+    """There is no genuine one to be had: this is what the sources of that time say."""
+    archive = read_archive(export("v1"))
+    model, _ = convert(archive)
+    old, facts = convert(as_in_the_first_exports(archive, head))
+    assert facts["sample_rate"] == 48000
+    assert facts["prior"] == bool(head)
+    assert replace(old.config, sample_rate=44100) == model.config
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(old.state_dict()[name], tensor), name
+
+
+def test_latents_may_be_cropped_before_the_projection(archive: Archive) -> None:
+    """Models of the first version were trained again on fewer latents, noise in the places of the others."""
+    size = 4
+    archive.attributes["trained_cropped"] = True
+    head = archive.tensors["encoder.encoder.net.21.weight"]
+    archive.tensors["encoder.encoder.net.21.weight"] = np.concatenate([head[:size], head[16 : 16 + size]])
+    archive.tensors["latent_pca"] = np.eye(size, dtype=np.float32)[::-1]
+    archive.tensors["latent_mean"] = np.arange(size, dtype=np.float32)
+    model, facts = convert(archive)
+    assert (facts["latents"], facts["full_latents"], model.missing) == (4, 4, 12)
+    z, noise = torch.randn(1, 4, 7), torch.randn(1, 12, 7)
+    wanted = torch.cat([z.flip(1) + torch.arange(4.0)[:, None], noise], 1)
+    torch.testing.assert_close(model.restore(z, noise), wanted)
 
 
 def test_where_the_sample_rate_comes_from(archive: Archive) -> None:
