@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from perform.hosts.graphs import Compiled, CompiledStream
+from perform.hosts.graphs import CompiledStream, compiled
 from perform.hosts.host import Vector
 from perform.library.cards import read_card, sha256
 
@@ -19,11 +19,15 @@ __all__ = ["CompiledEncoder", "CompiledHost", "CompiledStream"]
 
 
 class CompiledHost:
-    """[render] The decoder of a `.safetensors` model; see `perform.hosts.host.Host`."""
+    """[render] The decoder of a `.safetensors` model; see `perform.hosts.host.Host`.
+
+    noise : how many values of noise a frame takes
+    """
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._decoder = Compiled(path, self.sha256, "decode")
+        self._decoder = compiled(path, self.sha256, "decode")
+        self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
 
@@ -32,7 +36,7 @@ class CompiledHost:
         return self._decoder.stream()
 
     def render(self, streams: Sequence[CompiledStream], z: Vector, noise: Vector) -> Vector:
-        """One frame of each: (B, latents), (B, full_latents - latents) -> (B, channels, ratio)."""
+        """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio)."""
         inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}
         return self._decoder.run(streams, z=z, **inputs)
 
@@ -42,7 +46,7 @@ class CompiledEncoder:
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._encoder = Compiled(path, self.sha256, "encode")
+        self._encoder = compiled(path, self.sha256, "encode")
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""

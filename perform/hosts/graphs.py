@@ -40,16 +40,16 @@ class Batch(NamedTuple):
 
 
 class Compiled:
-    """[render] One graph of a model: `encode`, `decode` or `forward` (see `perform.rave.graph`).
+    """[render] A graph of `perform.rave.graph`, ready to run.
 
     shapes : of its inputs and its result, less the batch
     """
 
-    def __init__(self, path: Path, digest: str, method: str, frames: int = 1) -> None:
+    def __init__(self, graph: bytes) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # more makes the worst frames worse
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        self._session = _session(path, digest, method, frames, options)
+        self._session = ort.InferenceSession(graph, options, providers=PROVIDERS)
         self.shapes = {v.name: tuple(v.shape[1:]) for v in self._session.get_inputs()}
         self._result = self._session.get_outputs()[0]
         self.shapes[self._result.name] = tuple(self._result.shape[1:])
@@ -87,17 +87,18 @@ class Compiled:
         return self._batches[streams]
 
 
-def _session(
-    path: Path, digest: str, method: str, frames: int, options: ort.SessionOptions
-) -> ort.InferenceSession:
-    """The graph, compiled; from the cache, or made and kept there."""
-    cached = places.cache() / f"{digest}-{method}-{frames}-{GRAPH}-{ort.__version__}.onnx"
+def compiled(path: Path, digest: str, method: str) -> Compiled:
+    """[disk] A model's method, a frame a call; from the cache, or made and kept there.
+
+    digest : SHA-256 of the file; method : a key of `perform.rave.graph.METHODS`
+    """
+    cached = cache_file(digest, method)
     with contextlib.suppress(Exception):  # not there, or cut short by a power failure: it is made again
-        return ort.InferenceSession(cached.read_bytes(), options, providers=PROVIDERS)
+        return Compiled(cached.read_bytes())
     from perform.rave.files import load
     from perform.rave.graph import METHODS
 
-    graph = METHODS[method](load(path), frames)
+    graph = METHODS[method](load(path), 1)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")
@@ -106,4 +107,9 @@ def _session(
             out.flush()
             os.fsync(out.fileno())
         part.replace(cached)
-    return ort.InferenceSession(graph, options, providers=PROVIDERS)
+    return Compiled(graph)
+
+
+def cache_file(digest: str, method: str) -> Path:
+    """Where a model's method is kept."""
+    return places.cache() / f"{digest}-{method}-{GRAPH}-{ort.__version__}.onnx"

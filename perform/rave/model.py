@@ -56,6 +56,11 @@ class RAVE(nn.Module):
         """Samples by which `decode(encode(x))` is late: the filter bank's, as the rest is trained in step."""
         return self.pqmf.delay
 
+    @property
+    def noise(self) -> int:
+        """Values of noise that a frame of `decode` takes."""
+        return self.config.full_latents - self.latents
+
     def encoder_state(self, batch: int) -> State:
         """The state of `batch` streams before the first sample."""
         return self.pqmf.analysis_state(batch) + self.encoder.init_state(batch)
