@@ -41,7 +41,7 @@ class Method(nn.Module):
 
     def inputs(self, frames: int) -> list[Tensor]:
         """Something to begin with: all inputs but the state."""
-        x = 0.1 * torch.randn(1, 1, frames * self.model.ratio)
+        x = 0.1 * torch.randn(1, self.model.config.channels, frames * self.model.ratio)
         z = torch.randn(1, self.model.latents, frames)
         noise = torch.randn(1, self.model.noise, frames)
         return {"encode": [x], "decode": [z, noise], "forward": [x, noise]}[self.method]

@@ -48,8 +48,9 @@ def random_model(name: str, path: Path) -> Path:
     """[disk] An architecture with random weights, always the same: for what it costs, not for its sound."""
     torch.manual_seed(0)
     model = RAVE(PRESETS[name])
-    full = model.config.full_latents
-    model.fit_latents(torch.randn(2 * full, full), min(LATENTS, full))
+    if model.config.bottleneck == "variational":
+        full = model.config.full_latents
+        model.fit_latents(torch.randn(2 * full, full), min(LATENTS, full))
     zeros = [0.0] * model.latents
     card = {
         "name": name,
@@ -58,8 +59,8 @@ def random_model(name: str, path: Path) -> Path:
         "sample_rate": model.config.sample_rate,
         "ratio": model.ratio,
         "latents": model.latents,
-        "full_latents": full,
-        "channels": 1,
+        "full_latents": model.config.full_latents,
+        "channels": model.config.channels,
         "delay": model.delay,
         "corpus": "",
         "recipe": "",

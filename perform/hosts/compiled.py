@@ -42,11 +42,15 @@ class CompiledHost:
 
 
 class CompiledEncoder:
-    """[render] The encoder of a `.safetensors` model: sound in, latents out, for any number of streams."""
+    """[render] The encoder of a `.safetensors` model: sound in, latents out, for any number of streams.
+
+    noise : how many values it takes to draw from the posterior; 0 where there is none
+    """
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
         self._encoder = compiled(path, self.sha256, "encode")
+        self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""
@@ -55,7 +59,9 @@ class CompiledEncoder:
     def encode(self, streams: Sequence[CompiledStream], x: Vector, noise: Vector | None = None) -> Vector:
         """One frame of each: samples (B, channels, ratio) at the model's rate -> (B, latents).
 
-        noise : (B, full_latents) draws from the posterior, in its deviations; none gives its mean
+        noise : (B, noise) draws from the posterior, in its deviations; none gives its mean
         """
-        noise = np.zeros((len(streams), self.card.full_latents), np.float32) if noise is None else noise
-        return self._encoder.run(streams, x=x, noise=noise)[:, 0]  # (B, 1, latents) -> (B, latents)
+        inputs = {}
+        if self.noise:
+            inputs["noise"] = np.zeros((len(streams), self.noise), np.float32) if noise is None else noise
+        return self._encoder.run(streams, x=x, **inputs)[:, 0]  # (B, 1, latents) -> (B, latents)

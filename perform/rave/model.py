@@ -78,11 +78,6 @@ class RAVE(nn.Module):
         synthesised = self.config.channels * self.ratio // self.config.resampling
         return self.missing + (synthesised if self.config.noise_ratios else 0)
 
-    @property
-    def noise(self) -> int:
-        """Values of noise that a frame of `decode` takes."""
-        return self.config.full_latents - self.latents
-
     def encoder_state(self, batch: int) -> State:
         """The state of `batch` streams before the first sample."""
         sounds = batch * self.config.channels

@@ -26,11 +26,12 @@ Name = str  # of a value in the graph
 
 
 class Signal(NamedTuple):
-    """A stretch of time in the graph, (B * frames, channels): the streams' rows one after another."""
+    """A stretch of time in the graph, (B * sounds * frames, channels): one stream's rows after another's."""
 
     name: Name
     frames: int
     channels: int
+    sounds: int = 1  # of each stream, apart from one another: the channels of what is not in bands yet
 
 
 class Graph:
@@ -58,9 +59,9 @@ class Graph:
     def constant(self, value: Tensor | NDArray[Any] | list[int] | float) -> Name:
         """A tensor that is part of the graph."""
         if isinstance(value, Tensor):
-            value = value.detach().contiguous().numpy()
-        array = np.float32(value) if isinstance(value, float) else np.asarray(value)
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), self._name()))
+            value = array(value)
+        values = np.asarray(np.float32(value) if isinstance(value, float) else value)
+        self._constants.append(numpy_helper.from_array(np.array(values, order="C"), self._name()))
         return str(self._constants[-1].name)
 
     def op(self, kind: str, *inputs: Name, **attributes: Any) -> Name:
@@ -81,34 +82,38 @@ class Graph:
         return self.op("Reshape", x, self.constant(list(shape)))
 
     def flat(self, x: Signal) -> Name:
-        """A row a stream: (B, frames * channels)."""
+        """A row a sound: (B * sounds, frames * channels)."""
         return self.shape(x.name, -1, x.frames * x.channels)
 
     def regroup(self, x: Signal, frames: int) -> Signal:
         """The same samples in fewer or more rows: channels last, that is another name for the same memory."""
         channels = x.frames * x.channels // frames
-        return Signal(self.shape(x.name, -1, channels), frames, channels)
+        return Signal(self.shape(x.name, -1, channels), frames, channels, x.sounds)
 
     def halves(self, x: Signal) -> tuple[Signal, Signal]:
         """The first half of the channels and the second."""
         half = x.channels // 2
         first, second = (self.cut(x.name, start, start + half) for start in (0, half))
-        return Signal(first, x.frames, half), Signal(second, x.frames, half)
+        return x._replace(name=first, channels=half), x._replace(name=second, channels=half)
 
     def dense(self, x: Signal, weight: Array, bias: Array | None = None) -> Signal:
         """Each row times a matrix: weight (channels, outputs), bias (outputs,)."""
         constants = [self.constant(value) for value in (weight, bias) if value is not None]
-        return Signal(self.op("Gemm", x.name, *constants), x.frames, weight.shape[1])
+        return x._replace(name=self.op("Gemm", x.name, *constants), channels=weight.shape[1])
 
     def past(self, x: Signal, frames: int) -> Name:
-        """The last `frames` rows of the calls before, then x: (B, (frames + x.frames) * channels)."""
+        """The last `frames` rows of the calls before, then x: (B * sounds, their rows * channels)."""
         if not frames:
             return self.flat(x)
         size = frames * x.channels
-        self._sizes.append(size)
-        self._before.append(self._name())
-        joined = self.op("Concat", self._before[-1], self.flat(x), axis=1)
-        self._after.append(self.cut(joined, -size))
+        self._sizes.append(x.sounds * size)
+        before = self._name()
+        self._before.append(before)
+        if x.sounds > 1:
+            before = self.shape(before, -1, size)
+        joined = self.op("Concat", before, self.flat(x), axis=1)
+        after = self.cut(joined, -size)
+        self._after.append(after if x.sounds == 1 else self.shape(after, -1, x.sounds * size))
         return joined
 
     def windows(self, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1) -> Signal:
@@ -119,7 +124,7 @@ class Graph:
         if not np.array_equal(at.ravel(), np.arange(memory + x.frames)):  # else the rows lie there as wanted
             joined = self.shape(joined, -1, memory + x.frames, x.channels)
             joined = self.op("Gather", joined, self.constant(at.ravel()), axis=1)
-        return Signal(self.shape(joined, -1, wide), rows, wide)
+        return Signal(self.shape(joined, -1, wide), rows, wide, x.sounds)
 
     def late(self, x: Signal, frames: int) -> Signal:
         """A signal `frames` rows later."""
@@ -147,6 +152,12 @@ class Graph:
     def _name(self) -> Name:
         self._count += 1
         return f"v{self._count}"
+
+
+def array(value: Tensor) -> Array:
+    """A tensor's values."""
+    values: Array = value.detach().contiguous().numpy()
+    return values
 
 
 def _infos(shapes: dict[Name, list[int]]) -> list[onnx.ValueInfoProto]:

@@ -6,10 +6,11 @@ import math
 from functools import singledispatch
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.encoder import Spectrum
-from perform.rave.graph.builder import Array, Graph, Signal
+from perform.rave.graph.builder import Graph, Signal, array
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit
 
 
@@ -32,14 +33,43 @@ def _(layer: LeakyReLU, graph: Graph, x: Signal) -> Signal:
 
 
 @emit.register
+def _(layer: Snake, graph: Graph, x: Signal) -> Signal:
+    wave = graph.op("Sin", graph.op("Mul", x.name, graph.constant(layer.alpha[:, 0])))
+    height = graph.constant(1 / (layer.alpha[:, 0] + 1e-9))
+    return graph.map("Add", x, graph.op("Mul", graph.op("Mul", wave, wave), height))
+
+
+@emit.register
+def _(layer: AdaIN, graph: Graph, x: Signal) -> Signal:
+    if bool((layer.scale == 1).all()) and not layer.shift.any():  # nothing was adopted: it does nothing
+        return x
+    x = graph.map("Mul", x, graph.constant(layer.scale[:, 0]))
+    return graph.map("Add", x, graph.constant(layer.shift[:, 0]))
+
+
+@emit.register
+def _(layer: Delay, graph: Graph, x: Signal) -> Signal:
+    return graph.late(x, layer.samples)
+
+
+@emit.register
 def _(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
-    taps = layer.weight.shape[-1]
-    if taps > 1:
-        x = graph.windows(x, layer.memory, taps, layer.stride, layer.dilation)
-    weight = layer.weight.permute(2, 1, 0).flatten(
-        0, 1
-    )  # (outputs, inputs, taps) -> (taps * inputs, outputs)
-    return graph.dense(x, array(weight), array(layer.bias))
+    weight = layer.weight.permute(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
+    if layer.groups == 1:
+        return _convolution(layer, graph, x, weight, layer.bias)
+    parts = [
+        _convolution(layer, graph, part, *values)
+        for part, *values in zip(graph.halves(x), weight.chunk(2, 2), layer.bias.chunk(2), strict=True)
+    ]
+    joined = graph.op("Concat", *(part.name for part in parts), axis=1)
+    return parts[0]._replace(name=joined, channels=len(layer.bias))
+
+
+def _convolution(layer: Conv1d, graph: Graph, x: Signal, weight: torch.Tensor, bias: torch.Tensor) -> Signal:
+    """The layer, or a group of it: weight (taps, inputs, outputs)."""
+    if len(weight) > 1:
+        x = graph.windows(x, layer.memory, len(weight), layer.stride, layer.dilation)
+    return graph.dense(x, array(weight.flatten(0, 1)), array(bias))
 
 
 @emit.register
@@ -55,9 +85,15 @@ def _(layer: ConvTranspose1d, graph: Graph, x: Signal) -> Signal:
 
 @emit.register
 def _(layer: ResidualUnit, graph: Graph, x: Signal) -> Signal:
-    y = emit(layer.dilated, graph, graph.map("LeakyRelu", x, alpha=0.2))
-    y = emit(layer.pointwise, graph, graph.map("LeakyRelu", y, alpha=0.2))
-    return graph.map("Add", x, y.name)
+    y = emit(layer.dilated, graph, emit(layer.before, graph, x))
+    y = emit(layer.pointwise, graph, emit(layer.between, graph, y))
+    return graph.map("Add", graph.late(x, layer.delay), y.name)
+
+
+@emit.register
+def _(layer: Residual, graph: Graph, x: Signal) -> Signal:
+    y = emit(layer.body, graph, x)
+    return graph.map("Add", emit(layer.straight, graph, x), y.name)
 
 
 @emit.register
@@ -69,7 +105,7 @@ def _(layer: Spectrum, graph: Graph, x: Signal) -> Signal:
         window = graph.windows(frames, hops - 1, hops)
         y = graph.shape(window.name, -1, hops * layer.hop, layer.bands)
         y = graph.op("Transpose", y, perm=[0, 2, 1])  # (rows, time, bands) -> (rows, bands, time)
-        y = graph.op("MatMul", y, graph.constant(array(kernel[:, 0].T)))  # (rows, bands, 2 x bins)
+        y = graph.op("MatMul", y, graph.constant(kernel[:, 0].T))  # (rows, bands, 2 x bins)
         y = graph.op("Mul", y, y)
         bins = kernel.shape[0] // 2
         y = graph.op("Add", graph.cut(y, 0, bins, axis=2), graph.cut(y, bins, axis=2))
@@ -77,9 +113,3 @@ def _(layer: Spectrum, graph: Graph, x: Signal) -> Signal:
         y = graph.op("Mul", y, graph.constant(1 / (4 * math.log(10))))
         levels.append(graph.shape(graph.op("Add", y, graph.constant(1.0)), -1, layer.bands * bins))
     return Signal(graph.op("Concat", *levels, axis=1), frames.frames, layer.features)
-
-
-def array(value: Tensor) -> Array:
-    """A tensor's values."""
-    values: Array = value.detach().contiguous().numpy()
-    return values

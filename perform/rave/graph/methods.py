@@ -1,48 +1,50 @@
 """A model's methods as graphs, for any number of streams and a fixed number of frames a call.
 
 Each is bytes of ONNX. The memory of the streams is the input `state` (B, values), all zeros before the first
-frame, and the result `after`, what the next call is given.
+frame, and the result `after`, what the next call is given. What a graph has no use for is no input of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from perform.rave.graph.builder import Graph, Name, Signal
+from perform.rave.graph.bottleneck import embed, restore
+from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.filterbank import analyse, synthesise
-from perform.rave.graph.layers import array, emit
+from perform.rave.graph.generator import generate
+from perform.rave.graph.layers import emit
 from perform.rave.model import RAVE
 
 
 def encoder_graph(model: RAVE, frames: int = 1) -> bytes:
-    """`RAVE.encode`: x (B, 1, frames * ratio) in, z (B, frames, latents) out.
+    """`RAVE.encode`: x (B, channels, frames * ratio) in, z (B, frames, latents) out.
 
-    noise (B, frames, full_latents) : what is drawn from the posterior, in its deviations; zeros for its mean
+    noise (B, frames, full_latents) : what is drawn from the posterior, in its deviations; zeros for its mean.
+        An input of variational models
     """
-    graph = Graph()
-    noise = graph.input("noise", frames, model.config.full_latents)
-    z = _encode(model, graph, _samples(model, graph, frames), noise)
+    graph, full = Graph(), model.config.full_latents
+    y = _listen(model, graph, frames)
+    noise = graph.input("noise", frames, full) if model.config.bottleneck == "variational" else ""
+    z = embed(model, graph, y, noise)
     graph.result("z", graph.shape(z.name, -1, frames, model.latents), frames, model.latents)
     return graph.serialise()
 
 
 def decoder_graph(model: RAVE, frames: int = 1) -> bytes:
-    """`RAVE.decode`: z (B, frames, latents) in, y (B, 1, frames * ratio) out.
+    """`RAVE.decode`: z (B, frames, latents) in, y (B, channels, frames * ratio) out.
 
-    noise (B, frames, full_latents - latents) : fills the latents that the projection dropped; no input if it
-        dropped none
+    noise (B, frames, model.noise) : standard normal, or of less width; an input of models that want any
     """
     graph = Graph()
-    z = graph.input("z", frames, model.latents)
-    _result(model, graph, _decode(model, graph, graph.shape(z, -1, model.latents), frames))
+    z = graph.shape(graph.input("z", frames, model.latents), -1, model.latents)
+    _speak(model, graph, Signal(z, frames, model.latents))
     return graph.serialise()
 
 
 def forward_graph(model: RAVE, frames: int = 1) -> bytes:
-    """The decoder after the encoder: x in, y out, both (B, 1, frames * ratio); `noise` as the decoder's."""
+    """Encoder, then decoder: x in, y out, both (B, channels, frames * ratio); noise as the decoder's."""
     graph = Graph()
-    z = _encode(model, graph, _samples(model, graph, frames))
-    _result(model, graph, _decode(model, graph, z.name, frames))
+    _speak(model, graph, embed(model, graph, _listen(model, graph, frames)))
     return graph.serialise()
 
 
@@ -53,32 +55,19 @@ METHODS: dict[str, Callable[[RAVE, int], bytes]] = {
 }
 
 
-def _samples(model: RAVE, graph: Graph, frames: int) -> Signal:
-    x = graph.input("x", 1, frames * model.ratio)
-    return Signal(graph.shape(x, -1, 1), frames * model.ratio, 1)
+def _listen(model: RAVE, graph: Graph, frames: int) -> Signal:
+    """Up to the bottleneck."""
+    x = graph.input("x", model.config.channels, frames * model.ratio)
+    return emit(model.encoder.net, graph, analyse(model, graph, x, frames))
 
 
-def _encode(model: RAVE, graph: Graph, x: Signal, noise: Name = "") -> Signal:
-    mean, scale = graph.halves(emit(model.encoder.net, graph, analyse(model.pqmf, graph, x)))
-    if noise:
-        deviation = graph.map("Add", graph.map("Softplus", scale), graph.constant(1e-4))
-        drawn = graph.map("Mul", deviation, graph.shape(noise, -1, mean.channels))
-        mean = graph.map("Add", mean, drawn.name)
-    mean = graph.map("Sub", mean, graph.constant(model.latent_mean))
-    return graph.dense(mean, array(model.latent_pca[: model.latents].T))
-
-
-def _decode(model: RAVE, graph: Graph, z: Name, frames: int) -> Signal:
-    """z : (B * frames, latents)."""
-    full = model.config.full_latents
-    if missing := full - model.latents:
-        noise = graph.shape(graph.input("noise", frames, missing), -1, missing)
-        z = graph.op("Concat", z, noise, axis=1)
-    x = graph.dense(Signal(z, frames, full), array(model.latent_pca), array(model.latent_mean))
-    wave, amplitude = graph.halves(emit(model.decoder.net, graph, x))
-    bands = graph.map("Tanh", graph.map("Mul", wave, graph.op("Sigmoid", amplitude.name)))
-    return synthesise(model.pqmf, graph, bands)
-
-
-def _result(model: RAVE, graph: Graph, y: Signal) -> None:
-    graph.result("y", graph.shape(y.name, -1, 1, y.frames), 1, y.frames)
+def _speak(model: RAVE, graph: Graph, z: Signal) -> None:
+    """From the latents on."""
+    filling = hiss = ""
+    if model.noise:
+        noise = graph.shape(graph.input("noise", z.frames, model.noise), -1, model.noise)
+        filling = graph.cut(noise, 0, model.missing) if model.missing else ""
+        hiss = graph.cut(noise, model.missing) if model.config.noise_ratios else ""
+    bands = generate(model.decoder, graph, restore(model, graph, z, filling), hiss)
+    y = synthesise(model, graph, bands)
+    graph.result("y", y, model.config.channels, z.frames * model.ratio)
