@@ -83,10 +83,12 @@ class Graph:
 
     def flat(self, x: Signal) -> Name:
         """A row a sound: (B * sounds, frames * channels)."""
-        return self.shape(x.name, -1, x.frames * x.channels)
+        return x.name if x.frames == 1 else self.shape(x.name, -1, x.frames * x.channels)
 
     def regroup(self, x: Signal, frames: int) -> Signal:
         """The same samples in fewer or more rows: channels last, that is another name for the same memory."""
+        if frames == x.frames:
+            return x
         channels = x.frames * x.channels // frames
         return Signal(self.shape(x.name, -1, channels), frames, channels, x.sounds)
 
