@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from perform.rave.blocks import Delay, Residual
+from perform.rave.decoder import Generator
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, Streaming
 
 if TYPE_CHECKING:
@@ -23,21 +24,23 @@ def latency(model: RAVE) -> int:
     config, resampler = model.config, model.resampler
     late = 0.0  # in samples at the rate of the layer in hand
     if config.padding != "newest":
-        late = _late(model.encoder.net, late)
-        for part in (model.decoder.net, *model.decoder.branches()[:1]):  # branches are in step
-            late = _late(part, late)
+        late = late_after(model.decoder, late_after(model.encoder.net, late))
     samples = late * config.bands + model.pqmf.delay
     if resampler:
         samples = (samples + resampler.up_late) * resampler.ratio + resampler.late
     return round(samples)
 
 
-def _late(layer: Streaming, late: float) -> float:
+def late_after(layer: Streaming, late: float) -> float:
     """How late a layer's output is, in its own samples, if its input is `late` in its."""
     match layer:
+        case Generator():
+            for part in (layer.net, *layer.branches()[:1]):  # its branches are in step
+                late = late_after(part, late)
+            return late
         case Chain():
             for part in layer:
-                late = _late(part, late)
+                late = late_after(part, late)
             return late
         case Conv1d():
             return (late + layer.late) / layer.stride

@@ -124,13 +124,13 @@ def _config(source: Source) -> Config:
 
 
 def _sample_rate(source: Source) -> int:
-    """Hz; 0 makes the config refuse, where the export does not say."""
-    for place in ("sr", "sampling_rate"):
-        if type(rate := source.get(place)) is int:
-            return rate
-    if "sampling_rate" in source.archive.tensors:
-        return int(source.tensor("sampling_rate").reshape(-1)[0])
-    raise source.refuse("sr", "is missing, so the sample rate is not known")
+    """Hz."""
+    rate = source.get("sr", source.get("sampling_rate"))
+    if rate is None and "sampling_rate" in source.archive.tensors:
+        rate = int(source.tensor("sampling_rate").reshape(-1)[0])
+    if type(rate) is not int or not 1000 <= rate <= 768_000:
+        raise source.refuse("sr", f"is {rate!r}, so the sample rate is not known")
+    return rate
 
 
 def _padding(source: Source) -> str:
