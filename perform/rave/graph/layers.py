@@ -97,8 +97,8 @@ def _(layer: ConvTranspose1d, graph: Graph, x: Signal) -> Signal:
 
 @emit.register
 def _(layer: ResidualUnit, graph: Graph, x: Signal) -> Signal:
-    y = emit(layer.dilated, graph, emit(layer.before, graph, x))
-    y = emit(layer.pointwise, graph, emit(layer.between, graph, y))
+    y = emit(layer.dilated, graph, graph.map("LeakyRelu", x, alpha=0.2))
+    y = emit(layer.pointwise, graph, graph.map("LeakyRelu", y, alpha=0.2))
     return graph.map("Add", graph.late(x, layer.delay), y.name)
 
 
