@@ -42,16 +42,24 @@ def crowds(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def plot(rows: Sequence[Row], out: Path) -> None:
-    """Cost against the number of decks, as a picture; the format is what the name ends in."""
+def check_picture(out: Path) -> None:
+    """See, before anything is measured, that a picture can be drawn and written."""
+    if not out.parent.is_dir():
+        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
     except ImportError:
         hint = "pip install 'perform[plot]'"
-        raise PerformError("matplotlib is not installed, and draws the picture", hint=hint) from None
+        raise PerformError("matplotlib, which draws the picture, is not installed", hint=hint) from None
+    if out.suffix[1:] not in FigureCanvasAgg.get_supported_filetypes():
+        raise WrongUse("no kind of picture", where=str(out), hint="name a .png, .svg or .pdf")
+
+
+def plot(rows: Sequence[Row], out: Path) -> None:
+    """Cost against the number of decks, as a picture of the kind that the name ends in. [disk]"""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for row in rows:
         if not (crowd := row.crowd):
@@ -62,7 +70,4 @@ def plot(rows: Sequence[Row], out: Path) -> None:
     axes.set(xlabel="decks", ylabel="ms a frame of each, one core", xlim=(0, None), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
-    try:
-        figure.savefig(out, dpi=150)
-    except ValueError as error:
-        raise WrongUse(str(error), where=str(out), hint="name a .png, .svg or .pdf") from None
+    figure.savefig(out, dpi=150)

@@ -42,6 +42,8 @@ def bench(
     from perform.bench.subjects import subject
     from perform.library import cards
 
+    if plot:
+        report.check_picture(plot)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     names = models or (*cards.models(), *USUAL)
