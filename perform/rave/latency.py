@@ -61,9 +61,9 @@ def measure(model: RAVE) -> int:
 
     Averaged over impulses at several places of a frame, as a model hears time in frames.
     """
-    ratio, trials = model.ratio, 8
-    frames = 2 * -(-model.delay // ratio) + 24
-    start = frames // 4 * ratio
+    ratio, trials = model.ratio, 4
+    frames = 2 * -(-model.delay // ratio) + 20
+    start = 4 * ratio
     x = torch.zeros(trials, model.config.channels, frames * ratio)
     places = start + torch.arange(trials) * ratio // trials
     x[torch.arange(trials), :, places] = 1.0

@@ -6,10 +6,13 @@ the same: the posterior's, then the missing latents', then the synthesiser's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from peers.environment import export
@@ -35,6 +38,7 @@ STREAMING = (
     "v1_cold",
     "v3",
     "adain",
+    "adain_learnt",
     "snake",
     "discrete",
     "wasserstein",
@@ -58,6 +62,7 @@ OFFLINE = (
     "spherical_offline",
     "stereo_offline",
 )
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.load`")
 FRAMES = (1, 2, 4, 3, 8, 1, 1, 5)
 """Sizes of the blocks that streams are cut into."""
 
@@ -196,6 +201,64 @@ def test_an_impulse_is_as_late_as_arithmetic_says(name: str) -> None:
     assert measure(model) == pytest.approx(facts["delay"], rel=0.1)
 
 
+def test_a_priors_odds_are_upstreams() -> None:
+    path = export("prior")
+    model, _ = read(path)
+    prior = model.prior
+    assert prior is not None
+    theirs = torch.jit.load(path).prior_module
+    state = prior.init_state(1)
+    hidden, unheard = state[2:], state[1]
+    for frames in (1, 3, 1, 6):
+        choices = torch.randint(0, prior.config.resolution, (1, 4, frames))
+        hot = (
+            torch.nn.functional.one_hot(choices, prior.config.resolution)
+            .float()
+            .transpose(2, 3)
+            .flatten(1, 2)
+        )
+        odds, hidden = prior.odds(choices, hidden)
+        torch.testing.assert_close(odds.flatten(1, 2), theirs.pretrained.forward(hot), atol=1e-5, rtol=0)
+        for frame in range(frames):
+            one = hot[..., frame : frame + 1]
+            chosen = seeded(frame, theirs.pretrained.quantized_normal.decode, one)
+            torch.manual_seed(frame)
+            ours = prior.values(choices[..., frame] + torch.rand(1, 1, 4)[:, 0])
+            torch.testing.assert_close(ours, chosen[..., 0], atol=1e-5, rtol=1e-5)
+            heard, unheard = prior.unfold(ours, unheard)
+            wanted = theirs.pretrained.diagonal_shift.inverse(theirs.pre_diag_cache(chosen))
+            torch.testing.assert_close(heard, wanted[..., 0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_prior_plays() -> None:
+    """Seeded and resettable; cold it repeats itself; warm it follows the odds."""
+    prior = read(export("prior"))[0].prior
+    assert prior is not None
+
+    def play(noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        state, out, choices = prior.init_state(len(noise[0])), [], []
+        for row in noise:
+            z, state = prior.step(row, state, temperature)
+            out.append(z)
+            choices.append(state[0])
+        return torch.stack(out), torch.stack(choices)
+
+    noise = torch.rand(60, 2, 8)
+    z, _ = play(noise, 1.0)
+    assert z.shape == (60, 2, 4)
+    assert z.isfinite().all()
+    assert z.abs().max() <= 4
+    assert torch.equal(z, play(noise, 1.0)[0])
+    assert not torch.equal(z[:, 0], z[:, 1]), "a row is a stream of its own"
+    _, cold = play(noise, 1e-6)
+    assert torch.equal(cold[:, 0], cold[:, 1]), "whatever the chance"
+    first, state = torch.rand(4000, 8), prior.init_state(1)
+    odds = torch.softmax(prior.odds(state[0][..., None], state[2:])[0][0, :, :, 0], -1)
+    _, after = prior.step(first, [tensor.expand(4000, *tensor.shape[1:]) for tensor in state])
+    found = torch.stack([(after[0] == step).float().mean(0) for step in range(8)], 1)
+    torch.testing.assert_close(found, odds, atol=0.04, rtol=0)
+
+
 def test_a_stranger_is_named() -> None:
     with pytest.raises(Unrecognised, match=r"decoder\.net\.0: unknown block rave\.blocks\.GRU") as caught:
         read(export("recurrent"))
@@ -235,7 +298,89 @@ def test_what_is_no_longer_the_family_is_refused_by_its_path(archive: Archive) -
         convert(archive)
 
 
-@pytest.mark.parametrize("broken", [0, "44100", -3, 10**12, True, None])
+def test_the_iils_signs_turn_latents_round(archive: Archive) -> None:
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0])
+    plain, _ = convert(archive)
+    archive.tensors["signs"] = signs.numpy()
+    turned, _ = convert(archive)
+    z, noise = latents(plain, 20), draw(plain, 20, 0)
+    ours, _ = turned.decode(z, noise, turned.decoder_state(1))
+    wanted, _ = plain.decode(z * signs[:, None], noise, plain.decoder_state(1))
+    torch.testing.assert_close(ours, wanted)
+    y = torch.randn(1, 32, 9)
+    torch.testing.assert_close(turned.embed(y), plain.embed(y) * signs[:, None])
+
+
+def as_in_the_first_exports(archive: Archive, head: str) -> Archive:
+    """A v1 export laid out as in 2022: its encoder is not wrapped, its residuals are in one row."""
+    moves = (
+        (r"^encoder\.encoder", "encoder"),
+        (r"(decoder\.net\.\d+)\.net\.branches\.0\.net\.(\d+)\.net", r"\1.net.\2"),
+    )
+
+    def moved(parts: dict[str, Any]) -> dict[str, Any]:
+        found = {}
+        for path, part in parts.items():
+            for before, after in moves:
+                path = re.sub(before, after, path)  # noqa: PLW2901
+            found[head + path] = part
+        return found
+
+    dropped = re.compile(r"decoder\.net\.\d+\.net\.(branches(\.0(\.net(\.\d+)?)?)?|paddings.*)")
+    types = {path: kind for path, kind in archive.types.items() if path and not dropped.fullmatch(path)}
+    types = {path: kind.replace("rave.blocks", "rave.model") for path, kind in moved(types).items()}
+    types[f"{head}encoder"] = "__torch__.rave.model.Encoder"
+    own = (
+        {"": "__torch__.Combined", "_rave": "__torch__.TraceModel"} if head else {"": "__torch__.TraceModel"}
+    )
+    tensors = moved({path: part for path, part in archive.tensors.items() if "warmed_up" not in path})
+    tensors[f"{head}sampling_rate"] = torch.tensor(48000).numpy()
+    if head:
+        tensors["prior_params"] = torch.tensor([1, 2048, 4, 2048]).numpy()
+    attributes = moved({path: part for path, part in archive.attributes.items() if path != "sr"})
+    return replace(archive, types=own | types, tensors=tensors, attributes=attributes)
+
+
+@pytest.mark.parametrize("head", ["", "_rave."])
+def test_the_first_exports_have_another_layout(head: str) -> None:
+    """There is no genuine one to be had: this is what the sources of that time say."""
+    archive = read_archive(export("v1"))
+    model, _ = convert(archive)
+    old, facts = convert(as_in_the_first_exports(archive, head))
+    assert facts["sample_rate"] == 48000
+    assert facts["prior"] == bool(head)
+    assert replace(old.config, sample_rate=44100) == model.config
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(old.state_dict()[name], tensor), name
+
+
+def test_latents_may_be_cropped_before_the_projection(archive: Archive) -> None:
+    """Models of the first version were trained again on fewer latents, noise in the places of the others."""
+    size = 4
+    archive.attributes["trained_cropped"] = True
+    head = archive.tensors["encoder.encoder.net.21.weight"]
+    archive.tensors["encoder.encoder.net.21.weight"] = np.concatenate([head[:size], head[16 : 16 + size]])
+    archive.tensors["latent_pca"] = np.eye(size, dtype=np.float32)[::-1]
+    archive.tensors["latent_mean"] = np.arange(size, dtype=np.float32)
+    model, facts = convert(archive)
+    assert (facts["latents"], facts["full_latents"], model.missing) == (4, 4, 12)
+    z, noise = torch.randn(1, 4, 7), torch.randn(1, 12, 7)
+    wanted = torch.cat([z.flip(1) + torch.arange(4.0)[:, None], noise], 1)
+    torch.testing.assert_close(model.restore(z, noise), wanted)
+
+
+def test_where_the_sample_rate_comes_from(archive: Archive) -> None:
+    archive.attributes["sr"] = None
+    with pytest.raises(Unrecognised, match="the sample rate is not known"):
+        convert(archive)
+    assert convert(archive, 32000)[1]["sample_rate"] == 32000
+    archive.path = Path("birds_b2048_r48000_z8.ts")
+    assert convert(archive, 32000)[1]["sample_rate"] == 48000
+    archive.tensors["sampling_rate"] = torch.tensor([22050]).numpy()
+    assert convert(archive)[1]["sample_rate"] == 22050
+
+
+@pytest.mark.parametrize("broken", [0, "44100", -3, 10**12, True])
 def test_numbers_that_make_no_sense_are_refused(archive: Archive, broken: object) -> None:
     archive.attributes["sr"] = broken
     with pytest.raises((Unrecognised, WrongUse)):
