@@ -62,7 +62,9 @@ def render(
         arena.show("rate", rate)
         arena.show("block", BLOCK)
         session.apply(song, arena.table)
-        voices = [_Voice(arena, int(deck), model, seed, rate) for deck, model in song.decks.items()]
+        voices = [
+            _Voice(arena, deck, find_model(model.name), seed, rate) for deck, model in song.models.items()
+        ]
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
@@ -84,9 +86,9 @@ def render(
 class _Voice:
     """A deck's voice, its lane opened as the stage opens it."""
 
-    def __init__(self, arena: Arena, deck: int, model: str, seed: int | None, rate: int) -> None:
+    def __init__(self, arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
-        self._host = host = CompiledHost(find_model(model))
+        self._host = host = CompiledHost(model)
         row = arena.lanes[lane]
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(host.card)
