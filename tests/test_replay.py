@@ -99,8 +99,9 @@ def test_only_a_part_of_it(two: Path, tmp_path: Path) -> None:
         again(take, tmp_path / "y.wav", begin=5.0)
 
 
-def test_at_another_rate_it_is_the_same_music(two: Path, tmp_path: Path) -> None:
-    take = offline(two, tmp_path / "takes", "--stems")
+def test_at_another_rate_it_is_the_same_music(tmp_path: Path) -> None:
+    """With models that were trained: what a random one says is clipped, at another rate elsewhere."""
+    take = offline(Path("demo"), tmp_path / "takes", "--stems")
     again(take, tmp_path / "x.wav", rate=96000, float32=True, stems=True)
     info = soundfile.info(tmp_path / "x.wav")
     assert (info.samplerate, info.frames, info.subtype) == (96000, 2 * take.frames, "FLOAT")
@@ -108,7 +109,7 @@ def test_at_another_rate_it_is_the_same_music(two: Path, tmp_path: Path) -> None
         took, made = sound(beside(take.path, track))[:, 0], sound(beside(tmp_path / "x.wav", track))[:, 0]
         below = round(16_000 * take.seconds)  # Hz: what both rates hold
         low = [np.fft.rfft(np.hanning(len(x)) * x)[:below] / len(x) for x in (took, made)]
-        assert np.linalg.norm(low[0] - low[1]) < 0.01 * np.linalg.norm(low[0])
+        assert np.linalg.norm(low[0] - low[1]) < 1e-4 * np.linalg.norm(low[0])
 
 
 def test_another_model_on_a_deck_leaves_the_others_as_they_were(two: Path, tmp_path: Path) -> None:
