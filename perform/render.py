@@ -21,7 +21,7 @@ from perform.hosts.compiled import CompiledHost
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
-from perform.library.cards import find_model, trim_db
+from perform.library.cards import trim_db
 from perform.recorder.export import check_new
 from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
@@ -63,7 +63,7 @@ def render(
         arena.show("block", BLOCK)
         session.apply(song, arena.table)
         voices = [
-            _Voice(arena, deck, find_model(model.name), seed, rate) for deck, model in song.models.items()
+            _Voice(arena, deck, session.model_file(model), seed, rate) for deck, model in song.models.items()
         ]
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
