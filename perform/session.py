@@ -56,11 +56,7 @@ def find_set(name: str) -> Path:
         if path := places.existing(name):
             return path
         raise WrongUse("no such set", where=name[:200], hint="name a .toml file, or `demo`")
-    there = {
-        p.stem: p
-        for base in (places.bundled("presets") / "sets", places.user("sets"))
-        for p in base.glob("*.toml")
-    }
+    there = available()
     if name not in there:
         near = difflib.get_close_matches(name, there, n=3)
         hint = (
@@ -68,6 +64,15 @@ def find_set(name: str) -> Path:
         )
         raise WrongUse(f"no command or set is called {name[:80]!r}", hint=hint)
     return there[name]
+
+
+def available() -> dict[str, Path]:
+    """Sets by name: the bundled ones and the player's own, which go before bundled ones of the same name."""
+    return {
+        path.stem: path
+        for base in (places.bundled("presets") / "sets", places.user("sets"))
+        for path in base.glob("*.toml")
+    }
 
 
 def check(song: Song) -> None:
