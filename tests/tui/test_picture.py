@@ -48,6 +48,12 @@ def keys(*presses: str):
         ("value", ("=",)),
         ("leave", ("ctrl+q",)),
         ("help", ("?",)),
+        ("songs", ("j",)),
+        ("broken_song", ("j", "home", "down", "down", "down", "n")),
+        ("remove", ("j", "home", "delete")),
+        ("sets", ("j", "o")),
+        ("prefix", ("w",)),
+        ("store", ("w", "f3")),
     ],
 )
 def test_picture(snap_compare, stage, clock, size, presses, name):
