@@ -25,7 +25,7 @@ from perform.lifeline import Message
 from perform.params import DECKS, SLOTS, slot
 from perform.realtime import STAGE_PRIORITY, real_time
 from perform.shared import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
-from perform.stage import commands
+from perform.stage import autosave, commands
 from perform.stage.child import Child, Kept, Owner
 from perform.stage.client import STAGE_FILE, Door
 from perform.stage.commands import Answer, AnyCommand, Reply
@@ -34,8 +34,9 @@ from perform.stage.deck import UNLOAD_S, DeckSlot
 from perform.stage.hosts import Hosts
 from perform.stage.lock import Lock
 from perform.stage.narrator import Narrator
-from perform.stage.recording import Recording
+from perform.stage.recording import Recording, Wanted
 from perform.stage.server import Server
+from perform.stage.show import Show
 from perform.stage.sound import Sound
 
 TICK_S = 0.015
@@ -51,7 +52,8 @@ Tell = Callable[[str], None]
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to play. None and empty mean: choose."""
 
-    set: str
+    set: str = ""  #: "": what was playing when the last stage died, else the set `demo`
+    fresh: bool = False  #: do not go on where a stage that died left off
     device: str | None = None  #: "null" for none
     rate: int | None = None
     block: int | None = None
@@ -59,6 +61,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mapping: str = ""  #: instead of the set's own
     ports: tuple[str, ...] = ()  #: MIDI port fragments; none: all
     record: bool = False  #: from the first moment
+    stems: bool = False  #: takes have a file each deck
+    pre: bool = False  #: and one from before the limiter
+    float32: bool = False  #: 32-bit float instead of 24-bit PCM
+    retro: float = 5.0  #: minutes of the past that can be kept
     seconds: float | None = None  #: end after so long
 
 
@@ -70,19 +76,23 @@ class Stage:
 
     def __init__(self, options: Options, runtime: Path, tell: Tell) -> None:
         self._options, self._runtime, self._narrate = options, runtime, Narrator(tell)
-        self._set = session.load_set(options.set)
+        resumed = None if options.fresh else autosave.read()
+        if resumed and (resumed.clean or options.set not in ("", resumed.asked)):
+            resumed = None
+        asked = options.set or (resumed.asked if resumed else "demo")
+        path = session.find_set(asked)
+        made = session.read_set(path)
         self._lock = Lock(runtime)
         if not self._lock.take(LOOK_S):
             hint = "`perform attach` goes there, `perform stop` ends it"
             raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
-        for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena")):
+        for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena"), *runtime.glob("*.retro")):
             with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
                 stale.unlink(missing_ok=True)
         self._errors = (runtime / "stage.log").open("ab")
         self._log: deque[str] = deque(maxlen=50)
         self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
-        session.apply(self._set.songs[0], arena.table)
         self._spare = Kept(self._host, time.monotonic)  # the next one; it has no beat but the clock's
         self._sound = Sound(
             arena, self._mixer, self._tell, wanted=options.device != NO_DEVICE, patient=options.patient
@@ -100,9 +110,14 @@ class Stage:
             lambda path: any(path in d.wanted for d in self._decks.values()),
         )
         self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
-        self._recording = Recording(arena, self._recorder, self._tell, self._set.name)
-        mapping = options.mapping or self._set.mapping
+        wanted = Wanted(options.stems, options.pre, options.float32)
+        self._recording = Recording(arena, self._recorder, self._tell, made.name, wanted)
+        mapping = options.mapping or made.mapping
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
+        self._show = Show(
+            arena, self._decks, self._hosts, self._tell, self._recording.mark, self._controllers.follow
+        )
+        self._asked, self._resumed, self._file = asked, resumed, (made, path)
         self._ending = False
 
     # -- its processes
@@ -138,8 +153,8 @@ class Stage:
 
     def _recorder(self) -> Child:
         child = self._spawn("perform.recorder.process")
-        folders = [str(places.takes()), str(places.user("takes")), str(Path.home())]
-        child.order("open", arena=str(self._arena.path), folders=folders)
+        folders = [str(folder) for folder in places.take_folders()]
+        child.order("open", arena=str(self._arena.path), folders=folders, retro=60 * self._options.retro)
         return child
 
     def _find_rate(self) -> None:
@@ -172,14 +187,23 @@ class Stage:
         server = Server(self._runtime, lambda command, reply: self._events.put((command, reply)))
         try:
             self._open_door(server)
-            for deck, model in self._set.songs[0].decks.items():
-                self._begin(int(deck), model)
+            self._open()
             self._play()
         finally:
             server.close()
             self._end()
             self._lock.release()
         return self._recording.last
+
+    def _open(self) -> None:
+        """The set from its beginning, or from where a stage that died left off."""
+        if self._resumed:
+            try:
+                self._show.resume(self._resumed)
+                return
+            except Exception as error:  # whatever was saved: the set as it is written plays
+                self._tell(f"what was left by a crash cannot be resumed: {error!r}")
+        self._show.open(self._asked, *self._file)
 
     def _play(self) -> None:
         opened, begun, end = time.monotonic(), False, float("inf")
@@ -189,7 +213,7 @@ class Stage:
             if not begun and (not loading or time.monotonic() - opened > SETTLE_S):
                 begun = True
                 if self._options.record:
-                    self._recording.record(lambda answer: None)
+                    self._recording.record(lambda answer: None, commands.Record())
                 if self._options.seconds is not None:
                     end = time.monotonic() + self._options.seconds
 
@@ -205,7 +229,9 @@ class Stage:
             self._survive(owner.tick)
         for deck in self._decks.values():
             self._survive(deck.tick)
-        if all(deck.settled for deck in self._decks.values()):
+        settled = all(deck.settled for deck in self._decks.values())
+        self._survive(lambda: self._show.tick(settled=settled))
+        if settled:
             self._survive(lambda: self._spare.tick(SPARE_STALL_S))
 
     def _owners(self) -> list[Owner]:
@@ -252,8 +278,13 @@ class Stage:
             case commands.GetStatus():
                 return Answer(status=self._status())
             case commands.Record():
-                self._recording.record(reply)
+                self._recording.record(reply, command)
                 return None
+            case commands.Keep():
+                self._recording.keep(reply)
+                return None
+            case commands.Mark(name):
+                self._recording.mark(name)
             case commands.StopRecording():
                 self._recording.stop(reply)
                 return None
@@ -263,10 +294,6 @@ class Stage:
             case commands.SaveMapping(name):
                 self._controllers.save(name, reply)
                 return None
-            case commands.Load():
-                self._deck(command.deck).load(command.model)
-            case commands.Unload():
-                self._deck(command.deck).unload()
             case commands.Learn(address):
                 if address:
                     slot(address)
@@ -276,19 +303,9 @@ class Stage:
                 self._controllers.unlearn(address)
             case commands.Quit():
                 self._ending = True
+            case _:
+                return self._show.do(command) or Answer(error="not a command", exit_code=2)
         return Answer()
-
-    def _deck(self, deck: int) -> DeckSlot:
-        if deck not in self._decks:
-            raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {DECKS}")
-        return self._decks[deck]
-
-    def _begin(self, deck: int, model: str) -> None:
-        """A model that is missing leaves its deck empty; the rest of the song plays."""
-        try:
-            self._decks[deck].load(model)
-        except PerformError as error:
-            self._tell(f"deck {deck}: {error}")
 
     # -- words
 
@@ -298,8 +315,8 @@ class Stage:
 
     def _status(self) -> commands.Status:
         control, recording = self._controllers, self._recording
-        return commands.Status(
-            set=self._set.name,
+        status = commands.Status(
+            set="",
             decks=tuple(deck.words() for deck in self._decks.values()),
             device=self._sound.words,
             midi=control.ports,
@@ -312,6 +329,7 @@ class Stage:
             last_take=recording.last,
             log=tuple(self._log),
         )
+        return self._show.words(status)
 
     def _open_door(self, server: Server) -> None:
         """Written last and at once: who finds the file finds a stage that answers."""
@@ -328,6 +346,7 @@ class Stage:
         fade, close = time.monotonic() + UNLOAD_S + 2 * block_s, time.monotonic() + TAKE_CLOSE_S
         while time.monotonic() < fade:
             self._step()
+        self._survive(self._show.end)
         self._recording.stop(lambda answer: None)
         while self._recording.busy and time.monotonic() < close:
             self._step()
@@ -338,7 +357,7 @@ class Stage:
         self._hosts.end()
         if self._spare.child:
             self._spare.child.kill()
-        for path in (self._runtime / STAGE_FILE, self._arena.path):
+        for path in (self._runtime / STAGE_FILE, self._arena.path, self._arena.path.with_suffix(".retro")):
             with contextlib.suppress(OSError):  # a mapped file cannot go on Windows: the next start clears it
                 path.unlink()
         self._narrate.close()

@@ -132,5 +132,8 @@ class SongKeys(Desk):
 
     def action_undo(self, redo: bool = False) -> None:
         """Take the last change back, or make it again; say what it was."""
-        words = "redone:" if redo else "undone:"
-        self.line.ask(Undo(redo), self.said(words))
+        verb = "redo" if redo else "undo"
+        self.line.ask(
+            Undo(redo),
+            lambda answer: self.notice(f"{verb}ne: {answer.value}" if answer.value else f"nothing to {verb}"),
+        )

@@ -174,7 +174,7 @@ def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
         case Exclude(address):
             return "", {"excluded": tuple(set(words.excluded) ^ {address})}
         case Undo(redo):
-            return ("gain of deck 1" if redo else "scene F4 stored"), {}
+            return ("" if redo else "scene 3 stored"), {}
     return "", {}
 
 

@@ -336,10 +336,10 @@ async def test_undo_and_redo_say_what(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("u")
         await asked(hands, Undo())
-        assert "undone: scene F4 stored" in hands.text()
+        assert "undone: scene 3 stored" in hands.text()
         await hands.press("U")
         await asked(hands, Undo(), Undo(redo=True))
-        assert "redone: gain of deck 1" in hands.text()
+        assert "nothing to redo" in hands.text()
 
 
 async def test_markers_and_the_last_minutes(stage, clock):
