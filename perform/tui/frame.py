@@ -223,7 +223,8 @@ def loop_words(frame: Frame, address: str) -> str:
     """`↻ looping 4.0 s`, "" where there is no loop."""
     for loop in frame.status.loops:
         if loop.address == address:
-            return f"{LOOP_GLYPHS.get(loop.state, '■')} {loop.state} {loop.seconds:.1f} s"
+            length = f" {loop.seconds:.1f} s" if loop.seconds else ""  # none yet while it is recorded
+            return f"{LOOP_GLYPHS.get(loop.state, '■')} {loop.state}{length}"
     return ""
 
 
