@@ -18,7 +18,7 @@ from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
 from perform.stage.lock import held
 
 STAGE_FILE = "stage.json"
-DOOR_S = 2.0  #: a door that leads nowhere may be replaced within this
+DOOR_S = 6.0  #: a stage hangs its door, or replaces one that leads nowhere, within this
 
 
 class Door(msgspec.Struct, frozen=True):
