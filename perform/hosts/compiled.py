@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 from safetensors import safe_open
 
@@ -23,10 +23,7 @@ GRAPH = 1  #: grows whenever the same model would give another graph
 
 
 class CompiledHost:
-    """[render] A `.safetensors` model; see `perform.hosts.host.Host`.
-
-    The states live in two sets of buffers, one read and one written, that change places each frame.
-    """
+    """[render] A `.safetensors` model; see `perform.hosts.host.Host`."""
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
@@ -35,41 +32,69 @@ class CompiledHost:
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         self._session = _session(path, self.sha256, options)
         with safe_open(path, framework="numpy") as file:
-            self.gesture: npt.NDArray[np.float32] = file.get_tensor("gesture")
-        values = {v.name: _zeros(v.shape) for v in self._session.get_inputs()}
-        self._states = [name for name in values if name.startswith("state")]
-        self._z, self._noise, self._y = values["z"], values.get("noise"), _zeros([1, 1, self.card.ratio])
-        one = [values[name] for name in self._states]
-        two = [_zeros(value.shape()) for value in one]
-        self._bindings = [self._bind(one, two), self._bind(two, one)]
-        self._sets = (one, two)
+            self.gesture: Vector = file.get_tensor("gesture")
+        inputs = {v.name: _zeros(v.shape) for v in self._session.get_inputs()}
+        self._values = {name: value for name, value in inputs.items() if not name.startswith("state")}
+        self._y = _zeros([1, self.card.channels, self.card.ratio])
+
+    def stream(self) -> CompiledStream:
+        """A new one, at its beginning."""
+        return CompiledStream(self._session, self._values, self._y)
+
+    def render(self, streams: Sequence[CompiledStream], z: Vector, noise: Vector) -> Vector:
+        """One frame of each: (B, latents), (B, full_latents - latents) -> (B, channels, ratio)."""
+        return np.concatenate([self._one(*one) for one in zip(streams, z, noise, strict=True)])
+
+    def _one(self, stream: CompiledStream, z: Vector, noise: Vector) -> Vector:
+        """(latents,), (full_latents - latents,) -> (1, channels, ratio)."""
+        self._values["z"].update_inplace(z[None, :, None])
+        if "noise" in self._values:
+            self._values["noise"].update_inplace(noise[None, :, None])
+        stream.run()
+        samples: Vector = self._y.numpy().copy()
+        return samples
+
+
+class CompiledStream:
+    """[render] The decoder's states, in two sets of buffers that change places each frame.
+
+    values : the graph's other inputs; y : its output. They are the host's, all its streams use them in turn.
+    """
+
+    def __init__(
+        self, session: ort.InferenceSession, values: dict[str, ort.OrtValue], y: ort.OrtValue
+    ) -> None:
+        self._session = session
+        shapes = {v.name: v.shape for v in session.get_inputs() if v.name not in values}
+        one, two = ({name: _zeros(shape) for name, shape in shapes.items()} for _ in range(2))
+        self._sets = one, two
+        self._bindings = [self._bind(values, y, one, two), self._bind(values, y, two, one)]
         self._turn = 0
 
-    def _bind(self, before: list[ort.OrtValue], after: list[ort.OrtValue]) -> ort.IOBinding:
+    def _bind(
+        self,
+        values: dict[str, ort.OrtValue],
+        y: ort.OrtValue,
+        before: dict[str, ort.OrtValue],
+        after: dict[str, ort.OrtValue],
+    ) -> ort.IOBinding:
         binding = self._session.io_binding()
-        binding.bind_ortvalue_input("z", self._z)
-        if self._noise is not None:
-            binding.bind_ortvalue_input("noise", self._noise)
-        binding.bind_ortvalue_output("y", self._y)
-        for i, name in enumerate(self._states):
-            binding.bind_ortvalue_input(name, before[i])
-            binding.bind_ortvalue_output(name.replace("state", "after"), after[i])
+        for name, value in (values | before).items():
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_ortvalue_output("y", y)
+        for name, value in after.items():
+            binding.bind_ortvalue_output(name.replace("state", "after"), value)
         return binding
 
     def reset(self) -> None:
-        """The decoder's caches back to silence."""
-        for value in self._sets[self._turn]:
+        """Back to the beginning: silence before, no memory."""
+        for value in self._sets[self._turn].values():
             value.update_inplace(np.zeros(value.shape(), np.float32))
 
-    def render(self, z: Vector, noise: Vector) -> Vector:
-        """One frame: (latents,), (full_latents - latents,) -> (ratio,)."""
-        self._z.update_inplace(z[None, :, None])
-        if self._noise is not None:
-            self._noise.update_inplace(noise[None, :, None])
+    def run(self) -> None:
+        """One frame."""
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
-        samples: Vector = self._y.numpy()[0, 0].copy()  # (1, 1, ratio) -> (ratio,)
-        return samples
 
 
 def _zeros(shape: list[int]) -> ort.OrtValue:

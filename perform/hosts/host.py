@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from perform.library.cards import Card
 
-Vector = npt.NDArray[np.float32]  #: (n,)
+Vector = npt.NDArray[np.float32]  #: of any shape
+
+
+class Stream(Protocol):
+    """[render] One voice's state in a host: all that is remembered between two frames."""
+
+    def reset(self) -> None:
+        """Back to the beginning: silence before, no memory."""
 
 
 class Host(Protocol):
-    """[render] One model ready to play. It owns its stream's state; it knows no deck and no clock."""
+    """[render] One model ready to play, for any number of streams. It knows no deck and no clock."""
 
     card: Card
     sha256: str  #: of the model's file
-    gesture: npt.NDArray[np.float32]  #: (frames, card.latents), a stretch of the corpus as latents
+    gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
 
-    def reset(self) -> None:
-        """The stream back to its beginning: silence before, no memory."""
+    def stream(self) -> Stream:
+        """A new one, at its beginning."""
+        ...
 
-    def render(self, z: Vector, noise: Vector) -> Vector:
-        """One frame: z (latents,), noise (full_latents - latents,) -> (ratio,) at the model's rate."""
+    # Any: a host takes its own streams and no other's
+    def render(self, streams: Sequence[Any], z: Vector, noise: Vector) -> Vector:
+        """One frame of each: (B, latents), (B, noise values) -> (B, channels, ratio) at the model's rate."""
         ...

@@ -25,6 +25,7 @@ class Voice:
 
     def __init__(self, host: Host, deck: int, rate: float, table: Table) -> None:
         self._host, self._rate = host, rate
+        self._stream = host.stream()
         self._n = min(host.card.latents, params.LATENTS)
         self._bias, self._scale = params.slots(deck, "bias"), params.slots(deck, "scale")
         self._slot = {
@@ -47,9 +48,11 @@ class Voice:
             "walk": Walk(card, seed),
         }
         self._random = np.random.default_rng([seed, 1])
-        self._host.reset()
+        self._stream.reset()
         if self._resample:
-            self._stream = soxr.ResampleStream(card.sample_rate, self._rate, 1, dtype="float32", quality="HQ")
+            self._resampler = soxr.ResampleStream(
+                card.sample_rate, self._rate, card.channels, dtype="float32", quality="HQ"
+            )
 
     @property
     def sha256(self) -> str:
@@ -73,11 +76,10 @@ class Voice:
         noise = (
             self._random.standard_normal(card.full_latents - card.latents) * table[self._slot["temperature"]]
         )
-        y = self._host.render(self.z, noise.astype(np.float32))
+        y = self._host.render([self._stream], self.z[None], noise[None].astype(np.float32))[0]
         if not np.isfinite(y).all():  # it would stay in the decoder's caches for ever
-            self._host.reset()
+            self._stream.reset()
             self.resets += 1
             y = np.zeros_like(y)
-        if self._resample:
-            y = self._stream.resample_chunk(y)
-        return np.repeat(y[:, None], 2, axis=1)  # (n,) -> (n, 2)
+        frames = self._resampler.resample_chunk(y.T) if self._resample else y.T  # (n, channels)
+        return np.broadcast_to(frames, (len(frames), 2))  # mono or stereo

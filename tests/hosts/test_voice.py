@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from tiny import tiny_model
 
 from perform import params
-from perform.hosts.compiled import CompiledHost
+from perform.hosts.compiled import CompiledHost, CompiledStream
 from perform.hosts.sources import Loop, Walk
 from perform.hosts.voice import Voice
 from perform.library.cards import read_card
@@ -118,8 +119,8 @@ def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
     class Broken(CompiledHost):
         fail = False
 
-        def render(self, z: np.ndarray, noise: np.ndarray) -> np.ndarray:
-            y = super().render(z, noise)
+        def render(self, streams: Sequence[CompiledStream], z: np.ndarray, noise: np.ndarray) -> np.ndarray:
+            y = super().render(streams, z, noise)
             return np.full_like(y, np.nan) if self.fail else y
 
     host = Broken(model)
