@@ -14,7 +14,8 @@ from msgspec import Meta
 from perform.errors import WrongUse
 from perform.library import places
 
-FORMAT = "perform-rave-1"
+FORMAT = "perform-rave-1"  #: a RAVE's weights
+MODULE_FORMAT = "perform-module-1"  #: a stranger's nn~ module, see `perform.library.importing`
 LOUDNESS_DB = -23.0  #: every model is trimmed to this RMS, dBFS
 TRIM_LIMIT_DB = 18.0  #: but by no more than this, either way
 _HEADER_LIMIT = 1 << 24  # a header is a few kB; anything near this is no model of ours
@@ -48,7 +49,27 @@ class Card(msgspec.Struct, frozen=True):
 
 def read_card(path: Path) -> Card:
     """The card in a model's header; WrongUse where the file is none of ours."""
-    hint = "a model is a .safetensors file made by `perform train`; see `perform models list`"
+    metadata = _metadata(path)
+    broken = "train, import or fetch it again"
+    try:
+        card = msgspec.json.decode(str(metadata.get("card")), type=Card)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WrongUse(f"its card is broken ({error})", where=str(path), hint=broken) from error
+    for name in ("latent_mean", "latent_std", "latent_p05", "latent_p95"):
+        if len(getattr(card, name)) != card.latents:
+            what = f"its card is broken ({name} has not {card.latents} values)"
+            raise WrongUse(what, where=str(path), hint=broken)
+    return card
+
+
+def is_module(path: Path) -> bool:
+    """Whether a model is a stranger's module, to be run behind walls; WrongUse where it is no model."""
+    return bool(_metadata(path)["format"] == MODULE_FORMAT)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What a model's header says besides its tensors."""
+    hint = "a model is made by `perform train` or `perform models import`; see `perform models list`"
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
@@ -60,18 +81,9 @@ def read_card(path: Path) -> Card:
     except (ValueError, RecursionError) as error:
         raise WrongUse("not a perform model", where=str(path), hint=hint) from error
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+    if not isinstance(metadata, dict) or metadata.get("format") not in (FORMAT, MODULE_FORMAT):
         raise WrongUse("not a perform model", where=str(path), hint=hint)
-    broken = "train or fetch it again"
-    try:
-        card = msgspec.json.decode(str(metadata.get("card")), type=Card)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise WrongUse(f"its card is broken ({error})", where=str(path), hint=broken) from error
-    for name in ("latent_mean", "latent_std", "latent_p05", "latent_p95"):
-        if len(getattr(card, name)) != card.latents:
-            what = f"its card is broken ({name} has not {card.latents} values)"
-            raise WrongUse(what, where=str(path), hint=broken)
-    return card
+    return metadata
 
 
 def trim_db(card: Card) -> float:
