@@ -1,7 +1,8 @@
-"""Real-time priority, where the system grants it. Standard library only."""
+"""Real-time priority, where the system grants it, and its opposite. Standard library only."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 AUDIO_PRIORITY = 60  #: the thread that mixes: below JACK's own (70), above everything else
@@ -18,5 +19,14 @@ def real_time(priority: int) -> bool:
         policy = os.SCHED_FIFO | getattr(os, "SCHED_RESET_ON_FORK", 0)
         os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError:
+        with contextlib.suppress(OSError):  # refused, but no longer idle
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         return False
     return True
+
+
+def idle() -> None:
+    """Only what nobody else wants, for the calling thread, where the system knows such a thing."""
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -11,15 +11,18 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import WrongUse
 from perform.hosts.compiled import CompiledHost
+from perform.hosts.host import Host
 from perform.hosts.voice import Voice
+from perform.hosts.voice import render as frame
 from perform.library.cards import find_model, trim_db
 from perform.recorder.wav import Writer
-from perform.shared import DECK_METER, LIVE, Arena
+from perform.shared import LANE, Arena, lanes_of
 
 BLOCK = 256  #: frames between two looks at the table
 
@@ -51,23 +54,25 @@ def render(
                 on_progress(min(at + BLOCK, frames) / rate)
 
 
-def _voice(arena: Arena, deck: int, model: str, seed: int | None, rate: int) -> Voice:
-    """A deck's voice, its strip opened as the stage opens it."""
+def _voice(arena: Arena, deck: int, model: str, seed: int | None, rate: int) -> tuple[Host, Voice]:
+    """A deck's voice, its lane opened as the stage opens it."""
     host = CompiledHost(find_model(model))
-    meters = arena.deck_meters(deck)
-    meters[DECK_METER["state"]] = LIVE
-    meters[DECK_METER["gate"]] = 1
-    meters[DECK_METER["trim"]] = trim_db(host.card)
+    lane = arena.lanes[lanes_of(deck)[0]]
+    lane[LANE["live"]] = lane[LANE["gate"]] = 1
+    lane[LANE["trim"]] = trim_db(host.card)
     if seed is not None:
         own = params.slot(f"deck/{deck}/seed")
         arena.table[own] = (arena.table[own] + seed) % 2**31
-    return Voice(host, deck, rate, arena.table)
+    return host, Voice(host, deck, rate, arena.table)
 
 
-def _pull(arena: Arena, voices: dict[int, Voice], mixer: Mixer, frames: int) -> np.ndarray:
-    for deck, voice in voices.items():
-        while arena.rings[deck].fill < frames:
-            arena.rings[deck].write(voice.render(arena.table))
+def _pull(
+    arena: Arena, voices: dict[int, tuple[Host, Voice]], mixer: Mixer, frames: int
+) -> npt.NDArray[np.float32]:
+    for deck, (host, voice) in voices.items():
+        ring = arena.rings[lanes_of(deck)[0]]
+        while ring.fill < frames:
+            ring.write(frame(host, [voice], [arena.table])[0])
     out = np.zeros((frames, 2), np.float32)
     mixer.fill(out)
     return out

@@ -1,18 +1,23 @@
-"""The memory all processes of one stage share: the table, the meters, a ring a deck, the tape.
+"""The memory all processes of one stage share: the table, the lanes, the meters, two rings a deck, the tape.
 
 It is one memory-mapped file with a fixed layout; nobody locks anything. Each number and each ring end has
 ONE writer. Aligned 8-byte stores are atomic, and rings publish their position after their data, so a
 reader sees whole blocks (x86 keeps stores in order; on ARM the interpreter's own work between the two
 stores outlasts any store buffer).
+
+A deck has two lanes, so that what plays can fade while what follows enters: a ring each, and a row of numbers
+that only the stage writes. Table and lanes lie side by side, and what has to change at once (a song for
+another) is written in a `batch`: a reader's `Look` sees all of it or nothing.
 This module knows no process and no sound. numpy and the standard library only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,12 +45,23 @@ STATES = ("empty", "loading", "live", "failed")
 #: who pulls the decks, meter `owner`
 NOBODY, CLOCK, DEVICE = range(3)
 
+LANES = 2 * DECKS  #: deck d has the lanes 2d - 2 and 2d - 1
+_lane = [
+    "live",  # 1: the mixer pulls it
+    "gate",  # where the mixer brings it: 1 heard, 0 silent
+    "fade",  # seconds from silent to heard, or back
+    "trim",  # dB that brings the model to the common loudness
+    "mode",  # which numbers its voice reads: NOW, NEXT, HELD
+]
+LANE: Mapping[str, int] = {name: i for i, name in enumerate(_lane)}  #: column in `Arena.lanes`
+
+#: what a lane's voice reads: the table; the coming song's; what it read last, while it fades
+NOW, NEXT, HELD = range(3)
+
 _deck_meters = [
     "state",  # [stage] one of STATES
-    "gate",  # [stage] 1: the mixer lets it through, 0: fades it out
-    "trim",  # [stage] dB that brings the model to the common loudness
-    "pid",  # [render] the host's process
-    "frames",  # [render] frames rendered so far
+    "pid",  # [stage] the host's process
+    "frames",  # [render] frames rendered for what plays
     "load",  # [render] render time over the frame's duration, 0..1 and beyond
     "latency",  # [render] seconds from a knob to the device's block
     "seen/panic",  # [render] panics acted upon
@@ -56,7 +72,12 @@ _deck_meters = [
     "bad",  # [audio] blocks with a non-finite sample
     *(f"z/{i}" for i in range(LATENTS)),  # [render] resulting latents, sigma
 ]
+_lane_meters = [
+    "frames",  # [render] frames rendered so far
+    "resets",  # [render] times its decoder was reset for a non-finite output
+]
 _meters = [
+    "epoch",  # [stage] odd while a batch is being written
     "rate",  # [stage] frames a second
     "owner",  # [stage] NOBODY, CLOCK, DEVICE
     "block",  # [audio] frames a block
@@ -84,10 +105,14 @@ _meters = [
 ]
 METER_SLOTS: Mapping[str, int] = {
     name: i
-    for i, name in enumerate(_meters + [f"deck/{d}/{m}" for d in range(1, DECKS + 1) for m in _deck_meters])
+    for i, name in enumerate(
+        _meters
+        + [f"deck/{d}/{m}" for d in range(1, DECKS + 1) for m in _deck_meters]
+        + [f"lane/{n}/{m}" for n in range(LANES) for m in _lane_meters]
+    )
 }
 
-_LAYOUT = "|".join([*params.ADDRESSES, *METER_SLOTS, str(RING_FRAMES), str(TAPE_FRAMES)])
+_LAYOUT = "|".join([*params.ADDRESSES, *_lane, *METER_SLOTS, str(RING_FRAMES), str(TAPE_FRAMES)])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
 
 
@@ -115,6 +140,10 @@ class Ring:
         self._data[: n - first] = audio[first:n]
         self._ends[0] += n
         return n
+
+    def clear(self) -> None:
+        """[stage] Forget what was not read; only while nobody writes and nobody reads."""
+        self._ends[1] = self._ends[0]
 
     def read(self, out: Audio) -> int:
         """[audio] Fill the head of `out` (n, 2) with what is there; returns the frames given."""
@@ -165,8 +194,10 @@ class Arena:
     """The mapped file. The stage makes it; every other process opens it.
 
     table  : (len(ADDRESSES),) float64, the numbers in plain units
+    lanes  : (LANES, len(LANE)) float64, written by the stage alone
+    next   : (len(ADDRESSES),) float64, the coming song's numbers: what a lane of mode NEXT begins with
     meters : (len(METER_SLOTS),) float64, what comes back
-    rings  : deck number -> Ring
+    rings  : a Ring each lane
     tape   : what the mixer made, for the recorder
     """
 
@@ -174,12 +205,14 @@ class Arena:
         self.path = path
         self._memory = memory
         self._at = 64
-        self.table: Table = self._take(np.float64, len(params.ADDRESSES))
+        self.numbers: npt.NDArray[np.float64] = self._take(np.float64, _NUMBERS)
+        self.table: Table = self.numbers[: len(params.ADDRESSES)]
+        self.lanes = self.numbers[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
+        self.next: Table = self._take(np.float64, len(params.ADDRESSES))
         self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
-        self.rings: dict[int, Ring] = {
-            d: Ring(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2))
-            for d in range(1, DECKS + 1)
-        }
+        self.rings = [
+            Ring(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
+        ]
         self.tape = Tape(self._take(np.int64, 1), self._take(np.float32, TAPE_FRAMES, 2))
 
     def _take(self, dtype: type[_T], *shape: int) -> npt.NDArray[_T]:
@@ -199,6 +232,20 @@ class Arena:
         """A live view of one deck's meters, in the order of `DECK_METER`."""
         first = METER_SLOTS[f"deck/{deck}/{_deck_meters[0]}"]
         return self.meters[first : first + len(_deck_meters)]
+
+    def lane_meters(self, lane: int) -> Meters:
+        """A live view of one lane's meters, in the order of `LANE_METER`."""
+        first = METER_SLOTS[f"lane/{lane}/{_lane_meters[0]}"]
+        return self.meters[first : first + len(_lane_meters)]
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """[stage] What is written to table and lanes in here, every `Look` sees at once."""
+        self.show("epoch", self.meter("epoch") + 1)
+        try:
+            yield
+        finally:
+            self.show("epoch", self.meter("epoch") + 1)
 
     @classmethod
     def create(cls, path: Path) -> Arena:
@@ -222,7 +269,7 @@ class Arena:
                 ) from error
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
-        arena.table[:] = params.defaults()
+        arena.table[:] = arena.next[:] = params.defaults()
         memory[:8] = _MAGIC.to_bytes(8, "little")  # last: an arena with a magic is whole
         return arena
 
@@ -245,12 +292,43 @@ class Arena:
         return cls(memory, path)
 
 
+class Look:
+    """[render], [audio] A reader's own copy of table and lanes: whole, never half of a batch.
+
+    table : (len(ADDRESSES),) ; lanes : (LANES, len(LANE))
+    """
+
+    def __init__(self, arena: Arena) -> None:
+        self._numbers, self._meters = arena.numbers, arena.meters
+        self._epoch = METER_SLOTS["epoch"]
+        self._copy = self._numbers.copy()
+        self._fresh = np.empty_like(self._copy)
+        self.table: Table = self._copy[: len(params.ADDRESSES)]
+        self.lanes = self._copy[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
+
+    def update(self) -> bool:
+        """Copy what is new; False where nothing is, or where a batch is being written: it comes next time."""
+        epoch = self._meters[self._epoch]
+        np.copyto(self._fresh, self._numbers)
+        if epoch % 2 or epoch != self._meters[self._epoch] or np.array_equal(self._fresh, self._copy):
+            return False
+        np.copyto(self._copy, self._fresh)
+        return True
+
+
+def lanes_of(deck: int) -> tuple[int, int]:
+    """The two lanes of a deck (1..DECKS), as indices of `Arena.rings` and rows of `Arena.lanes`."""
+    return 2 * deck - 2, 2 * deck - 1
+
+
 DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(_deck_meters)}  #: index in `deck_meters`
+LANE_METER: Mapping[str, int] = {name: i for i, name in enumerate(_lane_meters)}  #: index in `lane_meters`
+_NUMBERS = len(params.ADDRESSES) + LANES * len(LANE)
 
 
 def _size() -> int:
-    sizes = [8 * len(params.ADDRESSES), 8 * len(METER_SLOTS)]
-    sizes += [16, 8 * RING_FRAMES] * DECKS + [8, 8 * TAPE_FRAMES]
+    sizes = [8 * _NUMBERS, 8 * len(params.ADDRESSES), 8 * len(METER_SLOTS)]
+    sizes += [16, 8 * RING_FRAMES] * LANES + [8, 8 * TAPE_FRAMES]
     return 64 + sum(-(-n // 64) * 64 for n in sizes)
 
 

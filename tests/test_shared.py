@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform.errors import PerformError
-from perform.shared import RING_FRAMES, Arena, Ring, Tape
+from perform.shared import LANE, RING_FRAMES, Arena, Look, Ring, Tape
 
 
 def ramp(start: int, n: int) -> np.ndarray:
@@ -52,15 +52,15 @@ def test_two_processes_see_one_arena(tmp_path: Path) -> None:
     seen = Arena.open(tmp_path / "a")
     made.table[3] = 0.25
     made.show("deck/8/z/31", 1.5)
-    made.rings[8].write(ramp(0, 10))
+    made.rings[15].write(ramp(0, 10))
     made.tape.write(ramp(5, 7))
     out = np.zeros((10, 2), np.float32)
     assert seen.table[3] == 0.25
     assert seen.meter("deck/8/z/31") == 1.5
-    assert seen.rings[8].read(out) == 10
+    assert seen.rings[15].read(out) == 10
     assert np.array_equal(out, ramp(0, 10))
     assert np.array_equal(seen.tape.read(0, 99)[0], ramp(5, 7))
-    assert made.rings[8].fill == 0
+    assert made.rings[15].fill == 0
 
 
 def test_writer_and_reader_run_side_by_side(arena: Arena) -> None:
@@ -93,3 +93,14 @@ def test_another_versions_memory_is_refused(tmp_path: Path) -> None:
         Arena.open(tmp_path / "a")
     with pytest.raises(PerformError, match="cannot be opened"):
         Arena.open(tmp_path / "nothing")
+
+
+def test_a_look_sees_a_batch_whole_or_not_at_all(arena: Arena) -> None:
+    look = Look(arena)
+    with arena.batch():
+        arena.table[0], arena.lanes[3, LANE["gate"]] = 5.0, 1.0
+        assert not look.update()
+        assert (look.table[0], look.lanes[3, LANE["gate"]]) == (0.0, 0.0)
+    assert look.update()
+    assert (look.table[0], look.lanes[3, LANE["gate"]]) == (5.0, 1.0)
+    assert not look.update()

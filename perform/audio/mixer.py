@@ -5,6 +5,7 @@ It knows rings and numbers; not who fills them, not which clock calls it. Live a
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
 from perform.params import DECKS, SLOTS
-from perform.shared import DECK_METER, LIVE, METER_SLOTS, Arena, Audio, Ring
+from perform.shared import DECK_METER, HELD, LANE, METER_SLOTS, Arena, Audio, Look, Meters, Ring, lanes_of
 
 RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry
 TAIL_S = 0.005  #: a deck that has nothing to say fades from its last sample
@@ -27,40 +28,48 @@ _METERS_PER_S = 10.0 ** (-20.0 / 20.0)  # peaks fall 20 dB in a second
 
 
 class Strip:
-    """One deck's way into the mix: its ring, its entry and exit, its fader."""
+    """One lane's way into the mix: its ring, its entry and exit, its fader, its gate.
 
-    def __init__(self, deck: int, arena: Arena, rate: float) -> None:
-        self.ring: Ring = arena.rings[deck]
-        self.meters = arena.deck_meters(deck)
+    ring : what it pulls; meters: its deck's; rate: frames a second
+    """
+
+    def __init__(self, ring: Ring, meters: Meters, rate: float) -> None:
+        self.ring, self.meters = ring, meters
+        self.live = False  # the stage wants it pulled
         self.target = np.zeros(2)  # gain left, right where the fader is going
+        self.open = 0.0  # where the gate is going
+        self.fade_s = RAMP_S  # from shut to open, or back
         self._gain = np.zeros(2)
+        self._gate = 0.0  # 0 shut .. 1 open
         self._presence = 0.0  # 0 absent .. 1 heard; entries ramp it
         self._last = np.zeros(2)  # the sample heard last
-        self._gone = 0  # frames since the deck fell silent
+        self._gone = 0  # frames since the lane fell silent
+        self._rate = rate
         self._entry = 1.0 / (RAMP_S * rate)
         self._tail: npt.NDArray[np.float64] = np.cos(np.linspace(0, np.pi / 2, round(TAIL_S * rate))) ** 2
         self._block = np.zeros((MAX_BLOCK, 2), np.float32)
 
     @property
     def idle(self) -> bool:
-        """Nothing there and nothing fading: the block function may pass it by."""
-        return (
-            not self._presence
-            and self._gone >= len(self._tail)
-            and self.ring.fill == 0
-            and self.meters[DECK_METER["state"]] != LIVE
-        )
+        """Nothing wanted and nothing fading: the block function may pass it by."""
+        return not self.live and not self._presence and self._gone >= len(self._tail)
+
+    def begin(self, gate: float) -> None:
+        """A voice takes the lane: nothing of the last one's fader and gate is left."""
+        self._gain, self._gate = self.target.copy(), gate
 
     def pull(self, n: int) -> Signal:
-        """[audio] The deck's next n frames, whatever its host does: (n, 2)."""
+        """[audio] The lane's next n frames, whatever its host does: (n, 2)."""
         x = self._block[:n]
+        if not self.live:
+            return self._absent(np.zeros((0, 2)), n)
         if self.ring.fill >= n:
             self.ring.read(x)
             if np.isfinite(x).all():
                 return self._present(np.clip(x, -OVERLOAD, OVERLOAD).astype(np.float64))
             self.meters[DECK_METER["bad"]] += 1
             return self._absent(np.zeros((0, 2)), n)
-        if self.meters[DECK_METER["state"]] == LIVE:
+        if self.open:
             self.meters[DECK_METER["late"]] += 1
         if not self._presence:
             return self._absent(np.zeros((0, 2)), n)
@@ -89,11 +98,20 @@ class Strip:
         return x
 
     def fade(self, x: Signal, step: Signal) -> Signal:
-        """The fader: gain runs toward its target, full scale in RAMP_S at most."""
-        if np.array_equal(self._gain, self.target):
-            return x * self._gain
-        gain = _ramp(self._gain, self.target, step)
-        self._gain = gain[-1].copy()
+        """The fader, full scale in RAMP_S at most, then the gate, in `fade_s` along a quarter sine."""
+        gain: Signal | npt.NDArray[np.float64] = self._gain
+        if not np.array_equal(self._gain, self.target):
+            gain = _ramp(self._gain, self.target, step)
+            self._gain = gain[-1].copy()
+        if self._gate != self.open:
+            way = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
+            way = np.clip(self.open - self._gate, -way, way) + self._gate
+            self._gate = float(way[-1])
+            gain = (
+                gain * np.sin(np.clip(way, 0.0, 1.0) * np.pi / 2)[:, None]
+            )  # two that cross keep their power
+        elif not self._gate:
+            return np.zeros_like(x)
         return x * gain
 
 
@@ -109,10 +127,16 @@ class Mixer:
         self, arena: Arena, rate: float, *, patient: bool = False, opening: tuple[float, float] = (0.0, 0.02)
     ) -> None:
         self._arena, self._rate, self._patient = arena, rate, patient
-        self._strips = {d: Strip(d, arena, rate) for d in range(1, DECKS + 1)}
+        self._strips = {
+            d: [Strip(arena.rings[lane], arena.deck_meters(d), rate) for lane in lanes_of(d)]
+            for d in range(1, DECKS + 1)
+        }
+        self._deck_peaks = {
+            d: arena.deck_meters(d)[DECK_METER["peak/l"] : DECK_METER["peak/r"] + 1] for d in self._strips
+        }
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
-        self._heard = np.zeros(0)  # table and stage meters the gains below were made of
+        self._look, self._heard = Look(arena), False  # the numbers the gains below were made of
         self._master = np.zeros(1)
         self._master_target = np.zeros(1)
         self._ceiling = 0.0
@@ -121,9 +145,6 @@ class Mixer:
         self._begun = False  # something has sounded
         self._panics = arena.table[SLOTS["panic"]]
         self._hush = 0  # frames of silence still due to a panic
-        self._stage_meters = [
-            METER_SLOTS[f"deck/{d}/{m}"] for d in range(1, DECKS + 1) for m in ("gate", "trim")
-        ]
 
     def fill(self, out: Audio) -> None:
         """[audio] Mix len(out) frames into `out` (n, 2), onto the tape and into the meters."""
@@ -137,25 +158,22 @@ class Mixer:
             self._meter(part)
 
     def _hear(self) -> None:
-        """Read the table once a block; work out gains only where something has changed."""
-        table, meters = self._arena.table, self._arena.meters
-        now = np.concatenate([table, meters[self._stage_meters]])
-        if np.array_equal(now, self._heard):
+        """Read the numbers once a block; work out gains only where something has changed."""
+        if not self._look.update() and self._heard:
             return
-        self._heard = now
+        now = self._look.table
         soloed = any(now[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
         angle = now[SLOTS["xfade"]] * math.pi / 2
         sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is always heard
-        for d, strip in self._strips.items():
-            at = params.slots(d)
-            spec = dict(zip(_DECK_KEYS, now[at], strict=True))
-            gate, trim = strip.meters[DECK_METER["gate"]], strip.meters[DECK_METER["trim"]]
-            level = params.gain(spec["gain"]) * 10.0 ** (trim / 20.0) * gate * sides[int(spec["side"])]
+        for d, strips in self._strips.items():
+            spec = dict(zip(_DECK_KEYS, now[params.slots(d)], strict=True))
+            level = params.gain(spec["gain"]) * sides[int(spec["side"])]
             level *= not spec["mute"] and (not soloed or spec["solo"])
-            pan = (
-                spec["pan"] * math.pi / 2
-            )  # balance: the middle is untouched, an end silences the other side
-            strip.target = np.array([level * math.cos(max(pan, 0.0)), level * math.cos(max(-pan, 0.0))])
+            # balance: the middle is untouched, an end silences the other side
+            pan = spec["pan"] * math.pi / 2
+            balance = np.array([math.cos(max(pan, 0.0)), math.cos(max(-pan, 0.0))])
+            for strip, lane in zip(strips, lanes_of(d), strict=True):
+                self._set(strip, self._look.lanes[lane], level * balance)
         self._master_target = np.array(
             [params.gain(now[SLOTS["master/gain"]]) * (not now[SLOTS["master/mute"]])]
         )
@@ -163,26 +181,34 @@ class Mixer:
         if now[SLOTS["panic"]] != self._panics:
             self._panics, self._hush = now[SLOTS["panic"]], round(HUSHED_S * self._rate)
             self._rise = 1.0 / self._rate  # and back over a second
+        self._heard = True
+
+    def _set(self, strip: Strip, lane: npt.NDArray[np.float64], level: npt.NDArray[np.float64]) -> None:
+        """What the stage says of a lane; one that is held keeps the level it had."""
+        if lane[LANE["mode"]] != HELD:
+            strip.target = level * 10.0 ** (lane[LANE["trim"]] / 20.0)
+        strip.open, strip.fade_s = float(lane[LANE["gate"]]), float(lane[LANE["fade"]])
+        live = bool(lane[LANE["live"]])
+        if live and not strip.live:
+            strip.begin(0.0 if self._heard else strip.open)  # a new mixer finds the gates where they are
+        strip.live = live
 
     def _wait(self, n: int) -> None:
-        """Until every live deck has n frames, or WAIT_S have gone by."""
+        """Until every live lane has n frames, or WAIT_S have gone by."""
         deadline = time.monotonic() + WAIT_S
-        for strip in self._strips.values():
-            while (
-                strip.meters[DECK_METER["state"]] == LIVE
-                and strip.ring.fill < n
-                and time.monotonic() < deadline
-            ):
+        for strip in itertools.chain(*self._strips.values()):
+            while strip.live and strip.open and strip.ring.fill < n and time.monotonic() < deadline:
                 time.sleep(0.0001)
 
     def _mix(self, n: int) -> Audio:
         mix: Signal = np.zeros((n, 2))
-        for strip in self._strips.values():
-            peaks = strip.meters[DECK_METER["peak/l"] : DECK_METER["peak/r"] + 1]
-            if strip.idle:
+        for deck, strips in self._strips.items():
+            voices = [strip.fade(strip.pull(n), self._step[:n]) for strip in strips if not strip.idle]
+            peaks = self._deck_peaks[deck]
+            if not voices:
                 peaks[:] = 0.0
                 continue
-            voice = strip.fade(strip.pull(n), self._step[:n])
+            voice = sum(voices[1:], voices[0])
             mix += voice
             self._peaks(peaks, voice)
         mix = self._dc(mix)

@@ -1,16 +1,18 @@
 """A deck's voice: the table's numbers and a source become latents, a host makes them sound.
 
 One frame a call, the same live and offline: given the same table at each frame and the same seed it gives
-the same samples.
+the same samples. Voices of one model are decoded together.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import soxr
 
 from perform import params
-from perform.hosts.host import Host
+from perform.hosts.host import Host, Vector
 from perform.hosts.sources import Hand, Loop, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
 from perform.shared import Audio
@@ -24,8 +26,8 @@ class Voice:
     """
 
     def __init__(self, host: Host, deck: int, rate: float, table: Table) -> None:
-        self._host, self._rate = host, rate
-        self._stream = host.stream()
+        self._card, self._gesture, self._rate = host.card, host.gesture, rate
+        self.stream = host.stream()
         self._n = min(host.card.latents, params.LATENTS)
         self._bias, self._scale = params.slots(deck, "bias"), params.slots(deck, "scale")
         self._slot = {
@@ -39,47 +41,55 @@ class Voice:
 
     def start(self, table: Table) -> None:
         """Decoder, sources and chance back to their beginning, with the table's seed."""
-        self._started = table[self._restarts]
-        seed, card = int(table[self._slot["seed"]]), self._host.card
-        loop: Source = Loop(self._host.gesture) if len(self._host.gesture) else Hand(card.latents)
+        self.adopt(table)
+        seed, card = int(table[self._slot["seed"]]), self._card
+        loop: Source = Loop(self._gesture) if len(self._gesture) else Hand(card.latents)
         self._sources: dict[str, Source] = {
             "hand": Hand(card.latents),
             "loop": loop,
             "walk": Walk(card, seed),
         }
         self._random = np.random.default_rng([seed, 1])
-        self._stream.reset()
+        self.stream.reset()
         if self._resample:
             self._resampler = soxr.ResampleStream(
                 card.sample_rate, self._rate, card.channels, dtype="float32", quality="HQ"
             )
 
-    @property
-    def sha256(self) -> str:
-        """Hash of the model's file."""
-        return self._host.sha256
+    def adopt(self, table: Table) -> None:
+        """Go on with another table: what was reset in it before now is none of this voice's business."""
+        self._started = table[self._restarts]
 
     @property
     def frame_s(self) -> float:
         """Seconds of sound in a frame."""
-        return self._host.card.ratio / self._host.card.sample_rate
+        return self._card.ratio / self._card.sample_rate
 
-    def render(self, table: Table) -> Audio:
-        """The next frame as the table stands now: about ratio x rate / model rate frames, (n, 2)."""
+    def latents(self, table: Table) -> tuple[Vector, Vector]:
+        """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
         if not np.array_equal(table[self._restarts], self._started):
             self.start(table)
-        card, n = self._host.card, self._n
+        n = self._n
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
         z = self._sources[SOURCES[int(table[self._slot["source"]])]].next(speed).copy()
         z[:n] = z[:n] * table[self._scale][:n] + table[self._bias][:n]
         self.z = z.astype(np.float32)
-        noise = (
-            self._random.standard_normal(card.full_latents - card.latents) * table[self._slot["temperature"]]
-        )
-        y = self._host.render([self._stream], self.z[None], noise[None].astype(np.float32))[0]
+        missing = self._random.standard_normal(self._card.full_latents - self._card.latents)
+        return self.z, (missing * table[self._slot["temperature"]]).astype(np.float32)
+
+    def sound(self, y: Vector) -> Audio:
+        """What the host made of them, (channels, ratio): about ratio x rate / model rate frames, (n, 2)."""
         if not np.isfinite(y).all():  # it would stay in the decoder's caches for ever
-            self._stream.reset()
+            self.stream.reset()
             self.resets += 1
             y = np.zeros_like(y)
         frames = self._resampler.resample_chunk(y.T) if self._resample else y.T  # (n, channels)
         return np.broadcast_to(frames, (len(frames), 2))  # mono or stereo
+
+
+def render(host: Host, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
+    """[render] The next frame of each voice of a host, each as its own table stands now."""
+    wanted = [voice.latents(table) for voice, table in zip(voices, tables, strict=True)]
+    z, noise = (np.stack(part) for part in zip(*wanted, strict=True))
+    y = host.render([voice.stream for voice in voices], z, noise)
+    return [voice.sound(one) for voice, one in zip(voices, y, strict=True)]

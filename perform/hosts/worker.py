@@ -1,10 +1,13 @@
-"""The process around a host: it renders just in time into its deck's ring, and dies alone.
+"""The process around a host: it renders its model's voices just in time into their lanes, and dies alone.
 
-Started idle, it waits for its order: a warm spare, so that loading a model costs the load alone.
+Started idle, it waits for its order: a warm spare, so that loading a model costs the load alone. All decks
+that play one model are voices of one process; those whose frames fall together are decoded together.
 
     python -m perform.hosts.worker       (orders and reports: perform/lifeline.py)
-    order  start {arena, deck, model, rate, patient}   then, once the ring is this host's alone,   go {}
-    report ready {render_ms, sha256}  |  failed {error}
+    order  start {arena, model, rate, patient, idle}    the first; `idle`: take only what nobody else wants
+           voice {lane, deck}                           a new voice on a lane that is this process's alone now
+           drop  {lane}                                 end it; nothing is written to the lane from then on
+    report ready {render_ms, sha256} | failed {error} | dropped {lane}
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import collections
 import gc
 import os
+import queue
 import threading
 import time
 from pathlib import Path
@@ -20,105 +24,170 @@ import numpy as np
 
 from perform.errors import PerformError
 from perform.hosts.compiled import CompiledHost
-from perform.hosts.voice import Voice
+from perform.hosts.host import Host
+from perform.hosts.voice import Voice, render
 from perform.lifeline import Lifeline, Message
-from perform.params import SLOTS
-from perform.realtime import RENDER_PRIORITY, real_time
-from perform.shared import DECK_METER, METER_SLOTS, Arena
+from perform.params import SLOTS, Table
+from perform.realtime import RENDER_PRIORITY, idle, real_time
+from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Look
 
 WARM_UP = 12  #: frames decoded before anybody listens: the first two cost 20 to 100 times the rest
 HISTORY = 1000  #: render times the lead is reckoned from
-NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep between two looks at the ring
+NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep between two looks at the rings
+TOGETHER = 0.25  #: a voice due within so much of a frame is decoded with the one that is due now
+
+
+class Lane:
+    """[render] A voice, where it writes, and the numbers it goes by."""
+
+    def __init__(self, arena: Arena, look: Look, index: int, deck: int, host: Host, rate: float) -> None:
+        self._look, self._index = look, index
+        self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
+        self.deck_meters = arena.deck_meters(deck)
+        self.meters[:] = 0.0
+        self._mode = int(arena.lanes[index, LANE["mode"]])
+        self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
+        self.voice = Voice(host, deck, rate, self.numbers)
+
+    def look(self) -> Table:
+        """Its numbers now: the table's, the coming song's, or for a voice that fades the last it had."""
+        mode = int(self._look.lanes[self._index, LANE["mode"]])
+        if mode == NOW:
+            self.numbers[:] = self._look.table
+            if self._mode == NEXT:
+                self.voice.adopt(self.numbers)
+        self._mode = mode
+        return self.numbers
+
+    @property
+    def shown(self) -> bool:
+        """It is what its deck plays, so it writes the deck's meters."""
+        return self._mode != HELD and bool(self._look.lanes[self._index, LANE["live"]])
 
 
 class Renderer:
-    """[render] Keeps a ring filled to `lead`: the device's block, the slowest frames, and the margin."""
+    """[render] Keeps each ring filled to `lead`: the device's block, the slowest frames, and the margin."""
 
-    def __init__(self, arena: Arena, deck: int, voice: Voice, rate: float, patient: bool) -> None:
-        self._arena, self._voice, self._rate = arena, voice, rate
-        self._ring, self._meters = arena.rings[deck], arena.deck_meters(deck)
+    def __init__(self, arena: Arena, host: Host, rate: float, patient: bool) -> None:
+        self._arena, self._host, self._rate = arena, host, rate
+        self._look = Look(arena)
         self._nap = PATIENT_NAP_S if patient else NAP_S
+        self._lanes: dict[int, Lane] = {}
+        self._frame_s = host.card.ratio / host.card.sample_rate
         self._times: collections.deque[float] = collections.deque(maxlen=HISTORY)
+        self._frames = 0
         self._slowest = 0.0  # p99.9 of the render times, seconds
 
     def warm_up(self) -> float:
         """Decode unheard until the times are steady; returns the median, seconds."""
+        voice = Voice(self._host, 1, self._rate, self._look.table)
         for _ in range(WARM_UP):
             began = time.perf_counter()
-            self._voice.render(self._arena.table)
+            render(self._host, [voice], [self._look.table])
             self._times.append(time.perf_counter() - began)
         for _ in range(2):
             self._times.popleft()
         self._slowest = max(self._times)
-        self._voice.start(self._arena.table)
         return float(np.median(self._times))
 
-    def run(self) -> None:
+    def run(self, line: Lifeline, orders: queue.SimpleQueue[Message]) -> None:
         """Render for ever."""
-        meters, frame_s = self._meters, self._voice.frame_s
         while True:
-            block = self._arena.meters[METER_SLOTS["block"]] / self._rate
-            lead = block + self._slowest + self._arena.table[SLOTS["stage/margin"]] / 1000.0  # seconds
-            lead = min(lead, self._ring.capacity / self._rate - 2 * frame_s)
-            spare = self._ring.fill / self._rate - lead
-            if spare >= 0:
-                time.sleep(min(max(spare, 0.0003), self._nap))
+            while not self._lanes or not orders.empty():
+                self._obey(line, orders.get())
+            lead = self._lead()
+            spare = {
+                lane: part.ring.fill / self._rate
+                - min(lead, part.ring.capacity / self._rate - 2 * self._frame_s)
+                for lane, part in self._lanes.items()
+            }
+            least = min(spare.values())
+            if least >= 0:
+                time.sleep(min(max(least, 0.0003), self._nap))
                 continue
-            began = time.perf_counter()
-            self._ring.write(self._voice.render(self._arena.table))
-            self._times.append(time.perf_counter() - began)
-            meters[DECK_METER["frames"]] += 1
-            meters[DECK_METER["seen/panic"]] = self._arena.table[SLOTS["panic"]]
-            meters[DECK_METER["resets"]] = self._voice.resets
-            first = DECK_METER["z/0"]
-            meters[first : first + len(self._voice.z)] = self._voice.z[: len(meters) - first]
-            if meters[DECK_METER["frames"]] % 50 == 0:
+            self._render([self._lanes[n] for n, s in spare.items() if s < TOGETHER * self._frame_s])
+            if self._frames % 50 == 0:
                 self._slowest = float(np.percentile(self._times, 99.9))
-                meters[DECK_METER["load"]] = float(np.percentile(self._times, 95)) / frame_s
-                meters[DECK_METER["latency"]] = frame_s / 2 + lead
+
+    def _obey(self, line: Lifeline, order: Message) -> None:
+        lane = int(order["lane"])
+        if order["order"] == "voice":
+            self._lanes[lane] = Lane(self._arena, self._look, lane, order["deck"], self._host, self._rate)
+        else:
+            self._lanes.pop(lane, None)
+            line.report("dropped", lane=lane)
+
+    def _lead(self) -> float:
+        """Seconds of sound to have in a ring before its next frame is rendered."""
+        block = self._arena.meters[METER_SLOTS["block"]] / self._rate
+        return float(block + self._slowest + self._arena.table[SLOTS["stage/margin"]] / 1000.0)
+
+    def _render(self, lanes: list[Lane]) -> None:
+        began = time.perf_counter()
+        self._look.update()
+        for lane, audio in zip(
+            lanes,
+            render(self._host, [lane.voice for lane in lanes], [lane.look() for lane in lanes]),
+            strict=True,
+        ):
+            lane.ring.write(audio)
+            lane.meters[LANE_METER["frames"]] += 1
+            lane.meters[LANE_METER["resets"]] = lane.voice.resets
+            if lane.shown:
+                self._show(lane)
+        self._times.append(time.perf_counter() - began)
+        self._frames += 1
+
+    def _show(self, lane: Lane) -> None:
+        meters, z = lane.deck_meters, lane.voice.z
+        meters[DECK_METER["resets"]] = lane.voice.resets
+        meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
+        meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
+        first = DECK_METER["z/0"]
+        meters[first : first + len(z)] = z[: len(meters) - first]
+        if self._frames % 50 == 0:
+            meters[DECK_METER["load"]] = float(np.percentile(self._times, 95)) / self._frame_s
+            meters[DECK_METER["latency"]] = self._frame_s / 2 + self._lead()
 
 
-def start(line: Lifeline, order: Message, go: threading.Event) -> None:
-    """[render] Load, warm up, report, wait for the ring, render until the process ends."""
-    arena, deck = Arena.open(Path(order["arena"])), int(order["deck"])
+def start(line: Lifeline, order: Message, orders: queue.SimpleQueue[Message]) -> None:
+    """[render] Load, warm up, report, then render whatever lanes are given until the process ends."""
+    arena = Arena.open(Path(order["arena"]))
+    if order["idle"]:
+        idle()
     try:
-        voice = Voice(CompiledHost(Path(order["model"])), deck, order["rate"], arena.table.copy())
+        host = CompiledHost(Path(order["model"]))
     except PerformError as error:
         line.report("failed", error=str(error))
         return
     except Exception as error:  # whatever a library raises, the stage is told what it was
         line.report("failed", error=f"{order['model']}: {error!r}")
         raise
-    renderer = Renderer(arena, deck, voice, order["rate"], order["patient"])
+    renderer = Renderer(arena, host, order["rate"], order["patient"])
     render_s = renderer.warm_up()
     gc.collect()
     gc.freeze()
     gc.disable()
     real_time(RENDER_PRIORITY)
-    line.report("ready", render_ms=render_s * 1000.0, sha256=voice.sha256)
-    go.wait()
-    meters = arena.deck_meters(deck)
-    meters[DECK_METER["frames"] : DECK_METER["peak/l"]] = 0.0
-    meters[DECK_METER["pid"]] = os.getpid()
-    renderer.run()
+    line.report("ready", render_ms=render_s * 1000.0, sha256=host.sha256)
+    renderer.run(line, orders)
 
 
 def main() -> None:
-    """[main] Be warm, then be a deck's host."""
+    """[main] Be warm, then be a model's host."""
     line = Lifeline()
     order = line.next()
     if order is None:
         return
-
-    go = threading.Event()
+    orders: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def listen() -> None:
-        while line.next() is not None:  # the only order that may follow is `go`
-            go.set()
+        while (message := line.next()) is not None:
+            orders.put(message)
         os._exit(0)
 
     threading.Thread(target=listen, name="orders", daemon=True).start()
-    start(line, order, go)
+    start(line, order, orders)
 
 
 if __name__ == "__main__":

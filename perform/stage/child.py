@@ -66,6 +66,11 @@ class Child:
         self._events.put((self, None))
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """None while it lives; negative where a signal ended it."""
         return self._process.poll()

@@ -1,257 +1,286 @@
-"""A deck as the stage sees it: the host that plays, the host that comes, and what happens when one dies.
+"""A deck as the stage sees it: what plays, what comes, what the next song wants, what to do when a host dies.
 
-load: a coming host loads and warms up, what plays plays on
-ready -> LEAVING   the gate closes over the mixer's ramp
-      -> DRAINING  the old host is killed; its death and a dry ring are waited for
-      -> ENTERING  the new host was told to go; its first frames open the gate
-      -> RESTING
+What comes loads and renders ahead unheard while what plays plays on; then both change at one block of the
+mixer: the one fades, the other enters.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from enum import Enum, auto
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from perform.library.cards import Card, find_model, read_card, trim_db
-from perform.lifeline import Message
-from perform.shared import DECK_METER, EMPTY, FAILED, LIVE, LOADING, Arena
+from perform.errors import PerformError
+from perform.library.cards import find_model
+from perform.shared import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
 from perform.stage import commands
-from perform.stage.child import Child
+from perform.stage.hosts import Host, Hosts
+from perform.stage.lane import Lane, Phase
 
-FADE_S = 0.04  #: the mixer's ramp and a block
-DRAIN_S = 0.3  #: longest wait for a ring to run dry
+HAND_FADE_S = 0.1  #: between two models that a hand exchanges
+UNLOAD_S = 0.03  #: of a model that is let go
 HUNG_S = 1.0  #: a host that has rendered nothing for this long while its ring is dry hangs
-LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
-CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long disable a deck
 RESETS = 3  #: decoder resets (output not finite) before the host is replaced
 
 
-class Phase(Enum):
-    """Where a deck is on its way from one host to the next."""
+@dataclass(slots=True)
+class Coming:
+    """What is to play: its host, and its lane once it has one."""
 
-    RESTING = auto()
-    LEAVING = auto()
-    DRAINING = auto()
-    ENTERING = auto()
-
-
-class Model(NamedTuple):
-    """What a host plays, or is to play."""
-
-    path: Path
-    card: Card
-    sha256: str = ""  #: known once its host is ready
+    host: Host
+    lane: Lane | None = None
+    fade: float = HAND_FADE_S
 
 
 class DeckSlot:
-    """One of the eight. `tick` moves it on; nothing in it waits.
+    """One of the eight. `tick` moves it on; nothing in it waits. tell: takes a line for the log."""
 
-    host  : gives a host process, warm if there is one
-    tell  : takes a line for the log
-    begin : the fields of the order that starts a host, less deck and model
-    """
-
-    def __init__(
-        self,
-        deck: int,
-        arena: Arena,
-        host: Callable[[], Child],
-        tell: Callable[[str], None],
-        begin: dict[str, object],
-    ) -> None:
+    def __init__(self, deck: int, arena: Arena, hosts: Hosts, tell: Callable[[str], None]) -> None:
         self.deck = deck
-        self._arena, self._meters, self._ring = arena, arena.deck_meters(deck), arena.rings[deck]
-        self._host, self._tell, self._begin = host, tell, begin
-        self._phase, self._since = Phase.RESTING, 0.0  # and when that began
-        self._model: Model | None = None  # what plays, or played last
-        self._playing: Child | None = None
-        self._next: Model | None = None  # what the coming host loads
-        self._coming: Child | None = None
-        self._ready = False  # the coming host has its model warm
-        self._asked = 0.0  # when it was asked to load
-        self._error = ""
-        self._crashes: list[float] = []
+        self._arena, self._hosts, self._tell = arena, hosts, tell
+        self._meters = arena.deck_meters(deck)
+        self._lanes = [Lane(arena, index, deck) for index in lanes_of(deck)]
+        self._playing: Lane | None = None
+        self._coming: Coming | None = None
+        self._next: Coming | None = None
+        self._next_path: Path | None = None  # the model of the armed song; None: the deck will be empty
+        self.error = ""
         self._progress = (0.0, 0.0)  # frames rendered, and when they last grew
 
     @property
     def settled(self) -> bool:
         """Nothing is under way: it is empty, it plays or it has failed."""
-        return self._coming is None and self._phase is Phase.RESTING
+        return self._coming is None
 
-    def load(self, model: str) -> None:
+    @property
+    def model(self) -> Path | None:
+        """The file of what plays or comes by hand."""
+        host = self._host
+        return host.model.path if host else None
+
+    @property
+    def wanted(self) -> set[Path]:
+        """The models it plays, brings or prepares."""
+        hosts = [lane.host for lane in self._lanes] + [c.host for c in (self._coming, self._next) if c]
+        return {host.model.path for host in hosts if host}
+
+    @property
+    def _host(self) -> Host | None:
+        if self._coming:
+            return self._coming.host
+        return self._playing.host if self._playing else None
+
+    # -- by hand
+
+    def load(self, model: str, fade: float = HAND_FADE_S) -> None:
         """Bring a model; what plays goes on until the new one is warm. WrongUse where it is no model."""
-        path = find_model(model)
-        self._crashes.clear()
-        self._bring(Model(path, read_card(path)))
+        self.bring(find_model(model), fade)
 
-    def unload(self) -> None:
-        """Fade out and let go."""
-        if self._coming:
-            self._coming.kill()
-        self._coming = self._next = None
-        self._error = ""
-        self._leave()
+    def bring(self, path: Path, fade: float = HAND_FADE_S) -> None:
+        """Bring the model of a file."""
+        self._hosts.forgive(path)
+        self._bring(path, fade)
 
-    def _bring(self, model: Model) -> None:
-        if self._coming:
-            self._coming.kill()
-        self._next, self._error, self._ready, self._asked = model, "", False, time.monotonic()
-        self._coming = self._host()
-        self._coming.order("start", deck=self.deck, model=str(model.path), **self._begin)
+    def _bring(self, path: Path, fade: float) -> None:
+        host = self._hosts.get(path)
+        self._abandon(self._coming)
+        self._coming, self.error = Coming(host, fade=fade), ""
         if not self._playing:
             self._state(LOADING)
 
-    def _leave(self) -> None:
-        self._gate(0)
-        self._to(Phase.LEAVING)
+    def unload(self, fade: float = UNLOAD_S) -> None:
+        """Fade out and let go."""
+        self._abandon(self._coming)
+        self._coming, self.error = None, ""
+        if self._playing:
+            self._playing.leave(fade)
+        self._playing = None
+        self._state(EMPTY)
 
-    def report(self, child: Child, message: Message) -> bool:
-        """Take a report, if it is from one of this deck's hosts."""
-        if child is not self._coming:
-            return child is self._playing
-        if message["report"] == "ready" and self._next:
-            self._ready = True
-            self._next = self._next._replace(sha256=str(message["sha256"]))
-        elif message["report"] == "failed":
-            self._fail(str(message["error"]))
-        return True
+    # -- the next song
 
-    def died(self, child: Child) -> bool:
-        """Take the news of a death, if it is one of this deck's hosts."""
-        if child is self._coming:
-            self._coming = None
-            reviving = self._playing is None and self._next is not None and self._next == self._model
-            if reviving:
-                self._crashed()
-            else:
-                self._fail(f"its host ended while loading (exit {child.exit_code})")
-        elif child is self._playing:
-            self._playing = None
-            if self._phase not in (Phase.LEAVING, Phase.DRAINING):
-                self._gate(0)
-                self._to(Phase.RESTING)
-                if not self._coming:
-                    self._crashed()
-            if self._coming:
-                self._state(LOADING)
-        else:
-            return False
-        return True
+    def prepare(self, path: Path | None) -> None:
+        """Have a model ready for the next song, at idle priority; None: the deck will be empty then."""
+        if path != self._next_path:
+            self._abandon(self._next)
+            self._next = None
+        self._next_path = path
 
-    def _fail(self, error: str) -> None:
-        """The coming host will not come: stay with what plays, or go back to it."""
-        if self._coming:
-            self._coming.kill()
-        self._coming = self._next = None
-        self._tell(f"deck {self.deck}: {error}")
-        if self._phase is Phase.LEAVING and self._playing:
-            self._gate(1)
-            self._to(Phase.RESTING)
-        elif self._phase is Phase.DRAINING and self._model:
-            self._bring(self._model)
-        if not self._playing and not self._coming:
-            self._state(FAILED)
-        self._error = error
+    @property
+    def keeps(self) -> bool:
+        """What plays goes on in the next song."""
+        return bool(self._playing and self.settled and self.model == self._next_path)
 
-    def _crashed(self) -> None:
-        """What played is gone: bring it back, unless that has happened too often."""
-        now = time.monotonic()
-        self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW_S] + [now]
-        if len(self._crashes) >= CRASHES or self._model is None:
-            self._fail(f"its host crashed {len(self._crashes)} times in a minute; load it again to retry")
+    @property
+    def next_ready(self) -> bool:
+        """Nothing is to be waited for: its model has rendered ahead, or plays already, or there is none."""
+        if self._next_path is None or self.keeps:
+            return True
+        return bool(self._next and ((self._next.lane and self._next.lane.full) or self._next.host.error))
+
+    @property
+    def next_loading(self) -> bool:
+        """The next song's model is not warm yet."""
+        return bool(self._next_path and not self.keeps and not (self._next and self._next.host.ready))
+
+    def go(self, enter: float, leave: float) -> None:
+        """The next song is now: called inside a batch. What is not ready comes as soon as it is."""
+        if self.keeps:
+            self._next_path = None
             return
-        self._tell(f"deck {self.deck}: the host died, bringing it back")
-        self._bring(self._model)
+        self._abandon(self._coming)
+        self._coming, self.error = None, ""
+        if self._playing:
+            self._playing.leave(leave)
+        self._playing = None
+        coming, path, self._next, self._next_path = self._next, self._next_path, None, None
+        if coming and coming.lane and coming.lane.full:
+            self._enter(coming.lane, enter)
+        elif coming:
+            coming.fade = enter
+            self._abandon(coming)  # its lane, if it had one, was filling by the next song's numbers
+            self._coming = Coming(coming.host, fade=enter)
+            self._state(LOADING)
+        elif path:
+            self._bring(path, enter)
+        else:
+            self._state(EMPTY)
+
+    # -- by itself
 
     def tick(self) -> None:
         """A few times each 100 ms: move on, look for a host that hangs."""
-        now = time.monotonic()
-        if self._phase is Phase.LEAVING and now - self._since >= FADE_S:
-            if self._playing:
-                self._playing.kill()
-            self._to(Phase.DRAINING)
-        elif self._phase is Phase.DRAINING and self._playing is None:
-            if self._ring.fill == 0 or now - self._since > DRAIN_S:
-                self._to(Phase.RESTING)
-                if not self._coming:
-                    self._model = None
-                    self._state(EMPTY)
-        elif self._phase is Phase.ENTERING and self._ring.fill >= self._arena.meter("block"):
-            self._enter()
-        if self._coming and self._phase is Phase.RESTING and self._ready:
-            if self._playing:
-                self._leave()
+        for lane in self._lanes:
+            lane.tick()
+        if self._playing and self._playing.host:
+            if self._playing.host.gone:
+                self._crashed(self._playing.host)
             else:
-                self._promote(self._coming)
-        elif self._coming and not self._ready and now - self._asked > LOAD_S:
-            self._coming.kill()
-            self._asked = now
-        if self._playing and self._phase in (Phase.RESTING, Phase.ENTERING):
-            self._watch(self._playing, now)
+                self._watch(self._playing, self._playing.host)
+        if self._coming:
+            self._advance(self._coming)
+        elif self._next_path:
+            self._warm(self._next_path)
 
-    def _promote(self, child: Child) -> None:
-        """The ring is this host's alone: let it begin."""
-        assert self._next
-        self._model, self._playing, self._coming, self._next = self._next, child, None, None
-        self._meters[DECK_METER["trim"]] = trim_db(self._model.card)
-        self._progress = (-1.0, time.monotonic())
-        child.order("go")
-        self._to(Phase.ENTERING)
+    def _advance(self, coming: Coming) -> None:
+        if coming.host.error:
+            self._fail(coming)
+        elif coming.lane is None:
+            if coming.host.ready and (lane := self._free()):
+                coming.lane = lane
+                lane.fill(coming.host, NOW)
+        elif coming.lane.full:
+            with self._arena.batch():
+                if self._playing:
+                    self._playing.leave(coming.fade)
+                self._enter(coming.lane, coming.fade)
+            self._coming = None
+        elif coming.lane.phase is not Phase.FILLING:
+            coming.lane = None
 
-    def _enter(self) -> None:
+    def _warm(self, path: Path) -> None:
+        """The next song's model: load it, give it a lane when one is free, let it render ahead."""
+        if self.keeps:
+            self._abandon(self._next)
+            self._next = None
+        elif self._next is None:
+            self._next = Coming(self._hosts.get(path, idle=True))
+        elif self._next.host.gone and not self._hosts.crashed_too_often(path):
+            self._next = None
+        elif self._next.host.ready and self._next.lane is None:
+            self._next.lane = next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
+            if self._next.lane:
+                self._next.lane.fill(self._next.host, NEXT)
+
+    def _free(self) -> Lane | None:
+        """A lane for what comes; the next song gives up the one it has."""
+        if self._next and self._next.lane:
+            self._abandon(self._next)
+            self._next.lane = None
+        return next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
+
+    def _abandon(self, coming: Coming | None) -> None:
+        if coming and coming.lane:
+            coming.lane.leave(0.0)
+
+    def _enter(self, lane: Lane, fade: float) -> None:
         """Its first frames are there: open the gate."""
-        assert self._model
-        self._to(Phase.RESTING)
-        self._gate(1)
+        assert lane.host
+        lane.enter(fade)
+        self._playing = lane
+        self._progress = (-1.0, time.monotonic())
+        self._meters[DECK_METER["pid"]] = lane.host.child.pid
         self._state(LIVE)
-        self._tell(f"deck {self.deck}: {self._model.card.name} plays")
+        self._tell(f"deck {self.deck}: {lane.host.model.card.name} plays")
 
-    def _watch(self, child: Child, now: float) -> None:
+    def _fail(self, coming: Coming) -> None:
+        """What comes will not come: stay with what plays, or try again where that was what played."""
+        path, error = coming.host.model.path, coming.host.error
+        self._abandon(coming)
+        self._coming = None
+        crashed = coming.host.gone and not self._playing
+        if crashed and error.startswith("its host ended") and not self._hosts.crashed_too_often(path):
+            self._bring_back(path)
+        else:
+            self._refuse(error)
+
+    def _refuse(self, error: str) -> None:
+        self.error = error
+        self._tell(f"deck {self.deck}: {error}")
+        if not self._playing:
+            self._state(FAILED)
+
+    def _bring_back(self, path: Path) -> None:
+        try:
+            self._bring(path, HAND_FADE_S)
+        except PerformError as error:  # its file is gone
+            self._refuse(str(error))
+
+    def _crashed(self, host: Host) -> None:
+        """What played is gone: bring it back, unless that has happened too often."""
+        path = host.model.path
+        assert self._playing
+        self._playing.leave(0.0)
+        self._playing = None
+        if self._coming:
+            self._state(LOADING)
+        elif self._hosts.crashed_too_often(path):
+            self._refuse("its host crashed three times in a minute; load it again to retry")
+        else:
+            self._tell(f"deck {self.deck}: the host died, bringing it back")
+            self._bring_back(path)
+
+    def _watch(self, lane: Lane, host: Host) -> None:
         """End a host that hangs, or whose output is no sound; its death is dealt with when it comes."""
-        frames = float(self._meters[DECK_METER["frames"]])
-        if frames != self._progress[0] or self._ring.fill >= self._arena.meter("block"):
-            self._progress = (frames, now)
+        now = time.monotonic()
+        if lane.frames != self._progress[0] or not lane.dry:
+            self._progress = (lane.frames, now)
         hung = now - self._progress[1] > HUNG_S
-        if hung or self._meters[DECK_METER["resets"]] > RESETS:
+        if hung or lane.resets > RESETS:
             why = "it hangs" if hung else "its output is not finite"
             self._tell(f"deck {self.deck}: host ended ({why})")
-            child.kill()
-            self._progress = (frames, now)
-            self._meters[DECK_METER["resets"]] = 0
-
-    def _to(self, phase: Phase) -> None:
-        self._phase, self._since = phase, time.monotonic()
-
-    def _gate(self, value: int) -> None:
-        self._meters[DECK_METER["gate"]] = value
+            host.child.kill()
+            self._progress = (lane.frames, now + HUNG_S)
 
     def _state(self, state: int) -> None:
         self._meters[DECK_METER["state"]] = state
 
     def words(self) -> commands.Deck:
         """What stands here, for a status."""
-        model = self._model or self._next
-        if model is None:
-            return commands.Deck(error=self._error)
-        card = model.card
+        host = self._host
+        if host is None:
+            return commands.Deck(error=self.error)
+        card = host.model.card
         return commands.Deck(
             model=card.name,
-            path=str(model.path),
-            sha256=model.sha256,
+            path=str(host.model.path),
+            sha256=host.sha256,
             latents=card.latents,
             ratio=card.ratio,
             sample_rate=card.sample_rate,
             delay=card.delay / card.sample_rate,
             latent_low=tuple(card.latent_p05),
             latent_high=tuple(card.latent_p95),
-            error=self._error,
+            error=self.error,
         )
-
-    def end(self) -> None:
-        """Kill its hosts."""
-        for child in (self._playing, self._coming):
-            if child:
-                child.kill()

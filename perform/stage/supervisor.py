@@ -30,7 +30,8 @@ from perform.stage.child import Child, Kept, Owner
 from perform.stage.client import STAGE_FILE, Door
 from perform.stage.commands import Answer, AnyCommand, Reply
 from perform.stage.controllers import Controllers
-from perform.stage.deck import FADE_S, DeckSlot
+from perform.stage.deck import UNLOAD_S, DeckSlot
+from perform.stage.hosts import Hosts
 from perform.stage.lock import Lock
 from perform.stage.narrator import Narrator
 from perform.stage.recording import Recording
@@ -92,7 +93,13 @@ class Stage:
             "rate": arena.meter("rate"),
             "patient": options.patient,
         }
-        self._decks = {d: DeckSlot(d, arena, self._take_host, self._tell, begin) for d in range(1, DECKS + 1)}
+        self._hosts = Hosts(
+            self._take_host,
+            self._tell,
+            begin,
+            lambda path: any(path in d.wanted for d in self._decks.values()),
+        )
+        self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
         self._recording = Recording(arena, self._recorder, self._tell, self._set.name)
         mapping = options.mapping or self._set.mapping
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
@@ -194,13 +201,15 @@ class Stage:
                 self._survive(lambda: self._hear(who, what))
             else:
                 self._obey(who, what)
-        for part in self._parts():
-            self._survive(part.tick)
+        for owner in self._owners():
+            self._survive(owner.tick)
+        for deck in self._decks.values():
+            self._survive(deck.tick)
         if all(deck.settled for deck in self._decks.values()):
             self._survive(lambda: self._spare.tick(SPARE_STALL_S))
 
-    def _parts(self) -> list[Owner]:
-        return [self._sound, self._recording, self._controllers, *self._decks.values()]
+    def _owners(self) -> list[Owner]:
+        return [self._sound, self._recording, self._controllers, self._hosts]
 
     def _quit(self, *_: object) -> None:
         """[main] A signal, taken between two lines of the loop."""
@@ -219,7 +228,7 @@ class Stage:
 
     def _hear(self, child: Child, message: Message | None) -> None:
         """A report goes to whoever the child belongs to; None is its death."""
-        owners = self._parts()
+        owners = self._owners()
         if message is not None:
             any(owner.report(child, message) for owner in owners)
         elif not self._spare.died(child):
@@ -316,7 +325,7 @@ class Stage:
         """Fade, close the take, end every process."""
         self._arena.table[SLOTS["master/mute"]] = 1
         block_s = self._arena.meter("block") / self._arena.meter("rate")
-        fade, close = time.monotonic() + FADE_S + 2 * block_s, time.monotonic() + TAKE_CLOSE_S
+        fade, close = time.monotonic() + UNLOAD_S + 2 * block_s, time.monotonic() + TAKE_CLOSE_S
         while time.monotonic() < fade:
             self._step()
         self._recording.stop(lambda answer: None)
@@ -326,8 +335,7 @@ class Stage:
         self._recording.end()
         self._controllers.end()
         self._sound.end()
-        for deck in self._decks.values():
-            deck.end()
+        self._hosts.end()
         if self._spare.child:
             self._spare.child.kill()
         for path in (self._runtime / STAGE_FILE, self._arena.path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perform import params
 from perform.audio.mixer import Mixer
-from perform.shared import DECK_METER, EMPTY, LIVE, Arena
+from perform.shared import DECK_METER, HELD, LANE, Arena, lanes_of
 
 RATE, BLOCK = 48000, 256
 CEILING = 10 ** (-1 / 20)
@@ -17,8 +17,12 @@ CEILING = 10 ** (-1 / 20)
 
 def live(arena: Arena, *decks: int) -> None:
     for deck in decks:
-        meters = arena.deck_meters(deck)
-        meters[DECK_METER["state"]], meters[DECK_METER["gate"]] = LIVE, 1
+        lane(arena, lanes_of(deck)[0], live=1, gate=1)
+
+
+def lane(arena: Arena, index: int, **numbers: float) -> None:
+    for name, value in numbers.items():
+        arena.lanes[index, LANE[name]] = value
 
 
 class Player:
@@ -33,7 +37,9 @@ class Player:
     def feed(self, deck: int, n: int) -> None:
         t = np.arange(self.fed[deck], self.fed[deck] + n) / RATE
         x = self.level * np.sin(2 * np.pi * 220 * deck * t)
-        self.fed[deck] += self.arena.rings[deck].write(np.repeat(x[:, None], 2, 1).astype(np.float32))
+        self.fed[deck] += self.arena.rings[lanes_of(deck)[0]].write(
+            np.repeat(x[:, None], 2, 1).astype(np.float32)
+        )
 
     def play(self, n: int = 40, silent: tuple[int, ...] = ()) -> np.ndarray:
         out = np.zeros((n * BLOCK, 2), np.float32)
@@ -114,7 +120,7 @@ def test_a_late_deck_fades_out_and_back_while_the_other_plays(arena: Arena) -> N
 def test_a_closed_gate_fades(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play()
-    arena.deck_meters(1)[DECK_METER["gate"]] = 0
+    lane(arena, 0, gate=0)
     closing = player.play(40)
     assert rms(closing[10 * BLOCK :]).max() < 1e-3
     assert steepest(closing) < SMOOTH + RAMP
@@ -141,14 +147,14 @@ def test_hostile_blocks_never_pass(tmp_path_factory: pytest.TempPathFactory, hos
     for value, at, n in hostile:
         x = np.full((BLOCK, 2), 0.1, np.float32)
         x[at : at + n] = value
-        arena.rings[1].write(x)
+        arena.rings[0].write(x)
         arena.rings[2].write(np.full((BLOCK, 2), 0.1, np.float32))
         mixer.fill(out)
         assert np.isfinite(out).all()
         assert np.abs(out).max() <= CEILING
     for _ in range(200):  # and it is over when it is over: no NaN lives on in a filter
-        for deck in (1, 2):
-            arena.rings[deck].write(np.zeros((BLOCK, 2), np.float32))
+        for index in (0, 2):
+            arena.rings[index].write(np.zeros((BLOCK, 2), np.float32))
         mixer.fill(out)
     assert np.abs(out).max() < 1e-3
 
@@ -207,6 +213,49 @@ def test_the_meter_of_a_deck_that_left_falls_to_nothing(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play()
     assert arena.meter("deck/1/peak/l") > 0.2
-    arena.deck_meters(1)[DECK_METER["state"]] = EMPTY
+    lane(arena, 0, gate=0)
+    player.play(10)
+    lane(arena, 0, live=0)
     player.play(10, silent=(1,))
     assert arena.meter("deck/1/peak/l") == 0
+
+
+@pytest.mark.parametrize("fade", [0.0, 0.1, 1.0])
+def test_one_lane_fades_while_the_other_enters(arena: Arena, fade: float) -> None:
+    """The old voice keeps its level though the table has moved on; the sum never dips, nothing clicks."""
+    player = Player(arena, 1)
+    before = player.play()[20 * BLOCK :]
+    other = arena.rings[1]
+
+    def both(blocks: int) -> np.ndarray:
+        y = []
+        for _ in range(blocks):
+            t = np.arange(player.fed[1], player.fed[1] + BLOCK) / RATE  # in quadrature: powers add
+            x = 0.25 * np.cos(2 * np.pi * 220 * t)
+            other.write(np.repeat(x[:, None], 2, 1).astype(np.float32))
+            y.append(player.play(1))
+        return np.concatenate(y)
+
+    with arena.batch():
+        params.put(arena.table, "deck/1/gain", -12)
+        lane(arena, 0, mode=HELD, gate=0, fade=fade)
+        lane(arena, 1, live=1, gate=1, fade=fade)
+    y = both(2)
+    params.put(arena.table, "deck/1/gain", 0)  # the new voice's
+    y = np.concatenate([y, both(round(fade * RATE / BLOCK) + 30)])
+    middle = y[: round(fade * RATE) + BLOCK]
+    loud = [rms(middle[at : at + 1024])[0] for at in range(0, len(middle) - 1024, 512)]
+    if fade > 0.5:
+        assert min(loud) > 0.9 * rms(before)[0]
+    assert rms(y[-10 * BLOCK :])[0] == pytest.approx(0.25 / 2**0.5, rel=0.02)
+    assert steepest(y) < 2 * SMOOTH + 2 * RAMP
+
+
+def test_half_a_batch_is_never_heard(arena: Arena) -> None:
+    player = Player(arena, 1)
+    before = player.play()
+    with arena.batch():
+        params.put(arena.table, "deck/1/mute", 1)
+        during = player.play(20)
+    assert rms(during)[0] == pytest.approx(rms(before[20 * BLOCK :])[0], rel=0.02)
+    assert rms(player.play(20)[10 * BLOCK :]).max() < 2e-3

@@ -11,8 +11,10 @@ from tiny import tiny_model
 
 from perform import params
 from perform.hosts.compiled import CompiledHost, CompiledStream
+from perform.hosts.host import Host
 from perform.hosts.sources import Loop, Walk
 from perform.hosts.voice import Voice
+from perform.hosts.voice import render as render_together
 from perform.library.cards import read_card
 
 
@@ -21,12 +23,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("models") / "tiny.safetensors")
 
 
-def voice(model: Path, table: np.ndarray, rate: float = 48000) -> Voice:
-    return Voice(CompiledHost(model), 1, rate, table)
+class Player(Voice):
+    """A voice that has its host to itself."""
+
+    def __init__(self, host: Host, table: np.ndarray, rate: float = 48000) -> None:
+        super().__init__(host, 1, rate, table)
+        self.host = host
+
+    def render(self, table: np.ndarray) -> np.ndarray:
+        return render_together(self.host, [self], [table])[0]
 
 
-def render(voice: Voice, table: np.ndarray, frames: int = 30) -> np.ndarray:
-    return np.concatenate([voice.render(table) for _ in range(frames)])
+def voice(model: Path, table: np.ndarray, rate: float = 48000) -> Player:
+    return Player(CompiledHost(model), table, rate)
+
+
+def render(player: Player, table: np.ndarray, frames: int = 30) -> np.ndarray:
+    return np.concatenate([player.render(table) for _ in range(frames)])
 
 
 @pytest.mark.parametrize("source", params.SOURCES)
@@ -124,7 +137,7 @@ def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
             return np.full_like(y, np.nan) if self.fail else y
 
     host = Broken(model)
-    player = Voice(host, 1, 48000, table)
+    player = Player(host, table)
     first = render(player, table, 3)
     host.fail = True
     assert not player.render(table).any()
@@ -132,3 +145,28 @@ def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
     host.fail = False
     assert np.isfinite(render(player, table, 3)).all()
     assert np.isfinite(first).all()
+
+
+def test_voices_of_one_model_keep_to_themselves(model: Path) -> None:
+    """Decoded together, each sounds as it does alone."""
+    host = CompiledHost(model)
+    tables = [params.defaults() for _ in range(3)]
+    for seed, table in enumerate(tables):
+        params.put(table, "deck/1/source", params.SOURCES.index("walk"))
+        params.put(table, "deck/1/seed", seed)
+    voices = [Voice(host, 1, 48000, table) for table in tables]
+    together = [render_together(host, voices, tables) for _ in range(30)]
+    for n, table in enumerate(tables):
+        alone = render(voice(model, table), table)
+        assert np.abs(np.concatenate([y[n] for y in together]) - alone).max() < 1e-6
+
+
+def test_an_adopted_table_starts_nothing_over(model: Path) -> None:
+    table = params.defaults()
+    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    straight = render(voice(model, table), table, 10)
+    player = voice(model, table)
+    first = render(player, table, 5)
+    params.fire(table, "panic")
+    player.adopt(table)
+    assert np.array_equal(np.concatenate([first, render(player, table, 5)]), straight)

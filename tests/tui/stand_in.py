@@ -113,7 +113,7 @@ def play(stage: FakeStage) -> None:
         arena.show(f"deck/{number}/state", state)
         if state == LIVE:
             for name, value in {
-                "gate": 1,
+                "frames": 1000,
                 "load": 0.14,
                 "latency": 0.032,
                 "peak/l": 0.35,

@@ -1,0 +1,165 @@
+"""The host processes, one a model: started, kept warm for whoever plays the model next, watched, let go.
+
+A process that nobody plays stays as long as the memory budget allows; the one that was played longest ago
+goes first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from perform.library.cards import Card, read_card
+from perform.lifeline import Message
+from perform.stage.child import Child
+
+LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
+CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long, and a model is not tried again by itself
+HOST_MB = 130.0  #: what a process costs besides its weights
+BUDGET_MB = 2000.0  #: processes that nobody plays are let go when all of them together take more
+
+
+class Model(NamedTuple):
+    """What a host plays, or is to play."""
+
+    path: Path
+    card: Card
+
+
+class Host:
+    """One host process and the lanes it plays on. `Hosts` alone writes what is public; everybody reads it.
+
+    ready : its model is warm ; error : why it never will be ; gone : the process has ended
+    """
+
+    def __init__(self, model: Model, child: Child, *, idle: bool) -> None:
+        self.model, self.child, self.idle = model, child, idle
+        self.stamp = _stamp(model.path)
+        self.sha256 = ""
+        self.ready = self.gone = False
+        self.error = ""
+        self.lanes: set[int] = set()  # it may write to these
+        self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
+        self.took = 0.0  # seconds from order to ready
+
+    def play(self, lane: int, deck: int) -> None:
+        """A new voice on a lane that nobody else writes to."""
+        self.lanes.add(lane)
+        self.child.order("voice", lane=lane, deck=deck)
+
+    def drop(self, lane: int) -> None:
+        """End a voice; the lane is free once it is no longer among `lanes`."""
+        self.child.order("drop", lane=lane)
+
+    def plays(self, lane: int) -> bool:
+        """Whether it may still write to the lane."""
+        return lane in self.lanes and not self.gone
+
+    @property
+    def megabytes(self) -> float:
+        """About what it takes: the process, and its weights as they lie on disk."""
+        return HOST_MB + self.stamp[1] / 2**20
+
+
+class Hosts:
+    """Gives the host of a model: the one that runs, else a new one.
+
+    spawn : gives a process, warm if there is one
+    begin : the fields of the order that starts a host, less the model
+    wanted: whether some deck plays a model, or is about to
+    """
+
+    def __init__(
+        self,
+        spawn: Callable[[], Child],
+        tell: Callable[[str], None],
+        begin: dict[str, object],
+        wanted: Callable[[Path], bool],
+    ) -> None:
+        self._spawn, self._tell, self._begin, self._wanted = spawn, tell, begin, wanted
+        self._hosts: list[Host] = []
+        self._crashes: dict[Path, list[float]] = {}
+        self.load_s = 1.5  #: how long a model takes to load, by the last one
+
+    def get(self, path: Path, *, idle: bool = False) -> Host:
+        """The host of a model, which may still have to load; WrongUse where the file is no model."""
+        stamp = _stamp(path)
+        for host in self._hosts:
+            if (host.model.path, host.stamp) == (path, stamp) and not host.error:
+                return host
+        host = Host(Model(path, read_card(path)), self._spawn(), idle=idle)
+        host.child.order("start", model=str(path), idle=idle, **self._begin)
+        self._hosts.append(host)
+        return host
+
+    def forgive(self, path: Path) -> None:
+        """The player asks for it: past crashes no longer count."""
+        self._crashes.pop(path, None)
+
+    def crashed_too_often(self, path: Path) -> bool:
+        """Whether a model has ended its host so often that it is not tried again by itself."""
+        now = time.monotonic()
+        return len([t for t in self._crashes.get(path, []) if now - t < CRASH_WINDOW_S]) >= CRASHES
+
+    def report(self, child: Child, message: Message) -> bool:
+        """Take a report, if it is from one of the hosts."""
+        for host in self._hosts:
+            if host.child is child:
+                self._hear(host, message)
+                return True
+        return False
+
+    def _hear(self, host: Host, message: Message) -> None:
+        kind = message["report"]
+        if kind == "ready":
+            host.ready, host.sha256 = True, str(message["sha256"])
+            host.took = self.load_s = time.monotonic() - host.asked
+        elif kind == "failed":
+            host.error = str(message["error"])
+            host.child.kill()
+        elif kind == "dropped":
+            host.lanes.discard(int(message["lane"]))
+            host.left = time.monotonic()
+
+    def died(self, child: Child) -> bool:
+        """Take the news of a death, if it is one of the hosts."""
+        for host in self._hosts:
+            if host.child is child:
+                host.gone, host.ready = True, False
+                self._hosts.remove(host)
+                if not host.error:
+                    host.error = f"its host ended (exit {child.exit_code})"
+                    self._crashes.setdefault(host.model.path, []).append(time.monotonic())
+                return True
+        return False
+
+    def tick(self) -> None:
+        """A few times each 100 ms: end what hangs while loading; for memory, let go of what nobody plays."""
+        now = time.monotonic()
+        for host in self._hosts:
+            slow = not host.ready and not host.idle and now - host.asked > LOAD_S
+            if slow and not host.error:
+                host.error = f"it did not load in {LOAD_S:.0f} s"
+                host.child.kill()
+        unused = [h for h in self._hosts if h.ready and not h.lanes and not self._wanted(h.model.path)]
+        if unused and sum(h.megabytes for h in self._hosts) > BUDGET_MB:
+            oldest = min(unused, key=lambda host: host.left)
+            oldest.error = "let go to save memory"
+            oldest.child.kill()
+            self._tell(f"{oldest.model.card.name} is let go: over {BUDGET_MB / 1000:.0f} GB of models")
+
+    def end(self) -> None:
+        """Kill them all."""
+        for host in self._hosts:
+            host.child.kill()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Tells a file from what was written in its place since; (0, 0) where it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
