@@ -116,9 +116,12 @@ class NoiseSynth(Streaming):
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The amplitudes: (B, channels, n) -> (B, bands, n / frame, taps)."""
-        y, state = self.net(x, state)  # (B, bands * taps, n / frame)
-        y = y.reshape(len(y), self.bands, self.taps, y.shape[-1]).transpose(2, 3)
-        return mod_sigmoid(y - 5), state
+        y, state = self.net(x, state)
+        return self.amplitudes(y), state
+
+    def amplitudes(self, y: Tensor) -> Tensor:
+        """What the net made, (B, bands x taps, n / frame), to (B, bands, n / frame, taps)."""
+        return mod_sigmoid(y.reshape(len(y), self.bands, self.taps, y.shape[-1]).transpose(2, 3) - 5)
 
     def render(self, amplitudes: Tensor, noise: Tensor) -> Tensor:
         """Amplitudes and uniform noise in -1..1, (B, bands, n), to sound in bands (B, bands, n)."""

@@ -41,7 +41,7 @@ class Config:
     """Where a convolution's window ends: at the `newest` sample of a stride, or as upstream, at the first of
     it (`causal`), or half a window later (`centred`), which makes a stream late."""
     activation: str = "leaky"
-    """`leaky` or, for v3, `snake`."""
+    """Between stages: `leaky` or, for v3, `snake`. Residual units are leaky in either."""
     adain: bool = False
     """Style transfer by adaptive instance normalisation, before every residual unit."""
     capacity: int = 32

@@ -11,12 +11,44 @@ from perform.rave.encoder import residual_units
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State, Streaming, padding
 
 
-class Decoder(Streaming):
+class Generator(Streaming):
+    """A net, the branches that hear its output (none: it is the sound already), and their mix."""
+
+    net: Chain
+    noise: NoiseSynth | None
+
+    def branches(self) -> list[Streaming]:
+        """What hears the net, in the order of `mix`; a noise synthesiser comes last."""
+        raise NotImplementedError
+
+    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
+        """The branches' outputs and noise in bands, in -1..1 (none is silence), to bands."""
+        raise NotImplementedError
+
+    def _count(self) -> None:
+        self.states = self.net.states + sum(branch.states for branch in self.branches())
+
+    def init_state(self, batch: int) -> State:
+        """The state before the first frame: of the net, then of its branches."""
+        return [tensor for part in (self.net, *self.branches()) for tensor in part.init_state(batch)]
+
+    def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
+        """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        x, after = self.net(x, state[: self.net.states])
+        heard = []
+        for branch in self.branches():
+            y, new = branch(x, state[len(after) : len(after) + branch.states])
+            heard.append(y)
+            after = after + new
+        return self.mix(heard or [x], noise), after
+
+
+class Decoder(Generator):
     """v2's: (B, latents, n) -> (B, channels x bands, n * stride), each band within -1..1.
 
     The encoder mirrored: each stage is a transposed convolution that halves the channels and a
     stack of dilated residual units. The last convolution gives every band a wave and an amplitude. With a
-    noise synthesiser it stands apart, as `wave`, and both hear what `net` makes.
+    noise synthesiser it stands apart, as `wave`, and both hear what the net makes.
     """
 
     def __init__(self, config: Config) -> None:
@@ -33,34 +65,26 @@ class Decoder(Streaming):
         self.noise = _noise_v2(config, channels, bands) if config.noise_ratios else None
         self.wave = wave if self.noise else None
         self.net = Chain(*layers, activation(channels), *([] if self.noise else [wave]))
-        self.states = sum(part.states for part in self._parts())
+        self._count()
 
-    def _parts(self) -> list[Streaming]:
-        return [part for part in (self.net, self.wave, self.noise) if part is not None]
+    def branches(self) -> list[Streaming]:
+        """Wave and noise, or none."""
+        return [self.wave, self.noise] if self.wave and self.noise else []
 
-    def init_state(self, batch: int) -> State:
-        """The state before the first frame: of net, wave and noise synthesiser."""
-        return [tensor for part in self._parts() for tensor in part.init_state(batch)]
-
-    def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
-        """As the class says; noise (B, channels x bands, n * stride) in -1..1, none is silence."""
-        y, after = self.net(x, state[: self.net.states])
-        heard: Tensor | float = 0.0
-        if self.noise is not None and self.wave is not None:
-            at = len(after)
-            amplitudes, later = self.noise(y, state[at + self.wave.states :])
-            y, waves = self.wave(y, state[at : at + self.wave.states])
-            after = after + waves + later
-            heard = 0.0 if noise is None else self.noise.render(amplitudes, noise)
-        wave, amplitude = y.chunk(2, 1)  # (B, 2 x bands, n * stride)
-        return torch.tanh(wave * torch.sigmoid(amplitude) + heard), after
+    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
+        """Waves, each with its amplitude; the noise; within -1..1."""
+        wave, amplitude = heard[0].chunk(2, 1)  # (B, 2 x bands, n * stride)
+        y = wave * torch.sigmoid(amplitude)
+        if self.noise is not None and noise is not None:
+            y = y + self.noise.render(heard[1], noise)
+        return torch.tanh(y)
 
 
-class FirstDecoder(Streaming):
+class FirstDecoder(Generator):
     """v1's: (B, latents, n) -> (B, channels x bands, n * stride).
 
-    Each stage is a transposed convolution and a stack of residuals. Three branches end it, kept in step by
-    delays: waves, one loudness for all bands, and filtered noise, which is added last.
+    Each stage is a transposed convolution and a stack of residuals. Three branches hear the net, kept in
+    step by delays: waves, one loudness for all bands, and filtered noise, which is added last.
     """
 
     def __init__(self, config: Config) -> None:
@@ -80,32 +104,18 @@ class FirstDecoder(Streaming):
         self.wave = Chain(Delay(channels, latest - wave.late), wave)
         self.loudness = Chain(Delay(channels, latest - loudness.late), loudness)
         self.noise = NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None
-        self.states = sum(part.states for part in self._parts())
+        self._count()
 
-    def _parts(self) -> list[Streaming]:
-        return [part for part in (self.net, self.wave, self.loudness, self.noise) if part is not None]
+    def branches(self) -> list[Streaming]:
+        """Wave, loudness and perhaps noise."""
+        return [self.wave, self.loudness, *([self.noise] if self.noise else [])]
 
-    def init_state(self, batch: int) -> State:
-        """The state before the first frame: of net, wave, loudness and noise synthesiser."""
-        return [tensor for part in self._parts() for tensor in part.init_state(batch)]
-
-    def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
-        """As the class says; noise (B, channels x bands, n * stride) in -1..1, none is silence."""
-        after: State = []
-
-        def run(part: Streaming, x: Tensor) -> Tensor:
-            y: Tensor
-            y, new = part(x, state[len(after) : len(after) + part.states])
-            after.extend(new)
-            return y
-
-        x = run(self.net, x)
-        wave, loudness = run(self.wave, x), run(self.loudness, x)
-        y = torch.tanh(wave) * mod_sigmoid(loudness)
-        if self.noise is not None:
-            amplitudes = run(self.noise, x)
-            y = y if noise is None else y + self.noise.render(amplitudes, noise)
-        return y, after
+    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
+        """Waves within the loudness, and the noise."""
+        y = torch.tanh(heard[0]) * mod_sigmoid(heard[1])
+        if self.noise is not None and noise is not None:
+            y = y + self.noise.render(heard[2], noise)
+        return y
 
 
 def _latents(config: Config) -> int:

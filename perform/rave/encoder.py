@@ -65,7 +65,7 @@ def residual_units(config: Config, channels: int, dilations: tuple[int, ...]) ->
     layers: list[Streaming] = []
     for dilation in dilations:
         pad = padding(config.padding, config.kernel, dilation=dilation)
-        unit = ResidualUnit(channels, config.kernel, dilation, pad, ACTIVATIONS[config.activation])
+        unit = ResidualUnit(channels, config.kernel, dilation, pad)
         layers += [AdaIN(channels), unit] if config.adain else [unit]
     return layers
 

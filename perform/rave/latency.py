@@ -24,9 +24,8 @@ def latency(model: RAVE) -> int:
     late = 0.0  # in samples at the rate of the layer in hand
     if config.padding != "newest":
         late = _late(model.encoder.net, late)
-        late = _late(model.decoder.net, late)
-        if model.decoder.wave is not None:
-            late = _late(model.decoder.wave, late)
+        for part in (model.decoder.net, *model.decoder.branches()[:1]):  # branches are in step
+            late = _late(part, late)
     samples = late * config.bands + model.pqmf.delay
     if resampler:
         samples = (samples + resampler.up_late) * resampler.ratio + resampler.late

@@ -125,7 +125,7 @@ class RAVE(nn.Module):
         """
         x = self.restore(z, noise[:, : self.missing])
         cut = self.decoder.states
-        bands, decoder = self.decoder(x, state[:cut], self._uniform(noise[:, self.missing :]))
+        bands, decoder = self.decoder(x, state[:cut], self.uniform(noise[:, self.missing :]))
         y, synthesis = self.synthesise(bands, state[cut:])
         return y, decoder + synthesis
 
@@ -156,7 +156,7 @@ class RAVE(nn.Module):
                 z = self.codebooks.decode(z)
         return torch.cat([z, noise], 1)
 
-    def _uniform(self, noise: Tensor) -> Tensor | None:
+    def uniform(self, noise: Tensor) -> Tensor | None:
         """Normal noise (B, a frame's samples band by band, n) to the synthesiser's, in bands and in -1..1."""
         if not self.config.noise_ratios:
             return None

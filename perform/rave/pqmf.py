@@ -131,16 +131,16 @@ class PQMF(nn.Module):
         """Samples (B, 1, n) to bands (B, bands, n / bands); n a multiple of `block`."""
         x = torch.cat([state[0], x], -1)
         y = conv1d(x, self.analysis_kernel, stride=self.bands)  # (B, 1, n) -> (B, bands, n / bands)
-        return self._turned(y), [x[..., x.shape[-1] - state[0].shape[-1] :]]
+        return self.turned(y), [x[..., x.shape[-1] - state[0].shape[-1] :]]
 
     def synthesise(self, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Bands (B, bands, n / bands) to samples (B, 1, n); n a multiple of `block`."""
-        y = torch.cat([state[0], self._turned(y)], -1)
+        y = torch.cat([state[0], self.turned(y)], -1)
         x = conv1d(y, self.synthesis_kernel)  # (B, phase, n / bands)
         x = x.transpose(1, 2).reshape(x.shape[0], 1, -1)  # interleave: (B, n / bands, phase) -> (B, 1, n)
         return x, [y[..., y.shape[-1] - state[0].shape[-1] :]]
 
-    def _turned(self, y: Tensor) -> Tensor:
+    def turned(self, y: Tensor) -> Tensor:
         """Odd bands of (B, bands, n) reversed: every other sample, from the first, changes sign."""
         pairs = y.reshape(len(y), self.bands, -1, 2) * self.turn[:, None]
         return pairs.flatten(2)

@@ -9,7 +9,7 @@ what is played.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -148,7 +148,7 @@ class LeakyReLU(Streaming):
 
 
 class ResidualUnit(Streaming):
-    """x + pointwise(act(dilated(act(x)))): the dilated unit of RAVE v2, (B, channels, n) kept.
+    """x + pointwise(leaky(dilated(leaky(x)))): the dilated unit of RAVE v2, (B, channels, n) kept.
 
     Where the convolution is centred it comes `delay` samples late, and x with it: one memory serves both.
     """
@@ -161,10 +161,8 @@ class ResidualUnit(Streaming):
         kernel: int,
         dilation: int,
         padding: tuple[int, int] | None = None,
-        activation: Callable[[int], Streaming] = LeakyReLU,
     ) -> None:
         super().__init__()
-        self.before, self.between = activation(channels), activation(channels)
         self.dilated = Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
         self.pointwise = Conv1d(channels, channels, 1)
         self.memory, self.delay = self.dilated.memory, self.dilated.late
@@ -176,8 +174,8 @@ class ResidualUnit(Streaming):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, channels, n) -> (B, channels, n)."""
         past = torch.cat([state[0], x], -1)
-        y = self.dilated.valid(self.before(past, [])[0])
-        y, _ = self.pointwise(self.between(y, [])[0], [])
+        y = self.dilated.valid(leaky_relu(past, 0.2))
+        y, _ = self.pointwise(leaky_relu(y, 0.2), [])
         straight = past[..., self.memory - self.delay : past.shape[-1] - self.delay]
         return straight + y, [past[..., past.shape[-1] - self.memory :]]
 
