@@ -1,9 +1,10 @@
 """The contract of an nn~ module, read from a loaded one: its methods, its attributes, its sample rate.
 
-Facts of the contract, as nn_tilde 1.5 and 1.6 have it. A method M registers a buffer `M_params`, its input
-channels, input ratio, output channels, output ratio: (batch, in, n / in ratio) -> (batch, out, n / out ratio),
-for n samples. An attribute A registers `A_params`, a kind for each of its values, and `get_A`, `set_A`, the
-latter giving 0 where all is well. `get_methods`, `get_attributes` list them; hand-made modules lack both.
+Facts of the contract, as nn_tilde 1.5 and 1.6 have it. A method M registers a buffer `M_params`: channels and
+ratio of its input, channels and ratio of its output. For n samples it is called with one tensor, (batch,
+channels, n / ratio), and gives one. An attribute A registers `A_params`, a kind for each of its values, and
+`get_A`, `set_A`, the latter giving 0 where all is well. `get_methods`, `get_attributes` list them; hand-made
+modules lack both.
 """
 
 from __future__ import annotations

@@ -92,13 +92,13 @@ def enter(memory: int = MEMORY) -> Walls:
 
 
 class Allowance:
-    """[render] Processor time: a frame that takes more than CPU_S seconds of it ends the process (SIGXCPU).
+    """[render] Processor time: a frame that takes more than so many seconds of it ends the process (SIGXCPU).
 
     It needs no watcher, and no handler that a busy loop would never let run.
     """
 
-    def __init__(self) -> None:
-        self._due = 0.0
+    def __init__(self, seconds: int = CPU_S) -> None:
+        self._seconds, self._due = seconds, 0.0
 
     def renew(self) -> None:
         """Call between frames; cheap where little time has passed."""
@@ -108,7 +108,7 @@ class Allowance:
         self._due = now + 1.0
         used = resource.getrusage(resource.RUSAGE_SELF)
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        wanted = int(used.ru_utime + used.ru_stime) + CPU_S
+        wanted = int(used.ru_utime + used.ru_stime) + self._seconds
         resource.setrlimit(resource.RLIMIT_CPU, (wanted, hard))
 
 

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.fft
+import numpy.ma
+import numpy.random  # parts that numpy imports when they are first used: behind the walls they could not be
 import torch
 
 from perform.errors import PerformError, WrongUse
@@ -78,7 +81,7 @@ class TorchscriptHost:
         return self._original.prior is not None
 
     def prior(self, stream: TorchscriptStream, temperature: float) -> Vector:
-        """[render] The next frame's latents (latents,) as the module's own prior goes on; temperature 0.. 2."""
+        """[render] The next frame's latents (latents,) as the module's own prior goes on."""
         if self._original.prior is None:
             raise PerformError("this model has no prior")
         return stream.prior(self._original.prior, temperature)[: self.card.latents]
@@ -114,7 +117,7 @@ class TorchscriptHost:
     def set_attribute(self, name: str, value: bool | int | float | str | Vector) -> None:
         """[render] Set one of `attributes`, in every stream; WrongUse where there is none, or it refuses.
 
-        A tensor takes an array; a buffer takes mono sound (n,) at the model's rate, and an empty one clears it.
+        A tensor takes an array; a buffer takes mono sound (n,) at the model's rate, or none to be cleared.
         """
         whole, _, number = name.rpartition("/")
         whole, index = (whole, int(number)) if whole in self._kinds and number.isdigit() else (name, 0)
@@ -143,11 +146,12 @@ class Original:
         torch.conv1d(torch.zeros(1, 1, 8), torch.zeros(1, 1, 3))  # looks at the processor while it can
         self.walls = enter()
         try:
-            self.module: Module = torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
+            load: Any = torch.jit.load  # untyped in torch
+            self.module: Module = load(io.BytesIO(data), map_location="cpu").eval()
         except (RuntimeError, ValueError, MemoryError) as error:
             words = next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
             raise PerformError(f"torch cannot load it ({words})", where=self._where) from None
-        self._archive = archive
+        self.archive = archive
         self.methods = nntilde.methods(self.module, archive)
         self.frame = nntilde.frame(self.methods, self._where) if self.methods else 0
         self.attributes = nntilde.attributes(self.module, archive)
@@ -163,9 +167,10 @@ class Original:
     def instance(self) -> TorchscriptStream:
         """A copy with a past of its own; parameters are shared."""
         made = copy.deepcopy(self.module)
+        parts = dict(made.named_modules())
         for path, part in self.module.named_modules():
             for name, tensor in part.named_parameters(recurse=False):
-                made.get_submodule(path)._c.setattr(name, tensor)
+                parts[path]._c.setattr(name, tensor)
         self._instances += 1
         return TorchscriptStream(made, self._kept, self._instances)
 
@@ -178,7 +183,8 @@ class TorchscriptStream:
 
     def __init__(self, module: Module, kept: list[_Kept], number: int) -> None:
         self.module, self._number = module, number
-        self._kept = [(module.get_submodule(path)._c, name, value) for path, name, value in kept]
+        parts = dict(module.named_modules())
+        self._kept = [(parts[path]._c, name, value) for path, name, value in kept]
         self.settings: dict[str, list[Any]] = {}  # attributes that stay as they were set
         self._last: Vector | None = None  # the last frame's inputs
         self._frames = 0
@@ -204,7 +210,11 @@ class TorchscriptStream:
         last = z if self._last is None else self._last
         line = last[:, None] + (z - last)[:, None] * (np.arange(1, steps + 1, dtype=np.float32) / steps)
         self._last = z.copy()
-        y = self._call(method, torch.from_numpy(line[None].astype(np.float32)), frame).numpy()[0]
+        return self.run(method, frame, line.astype(np.float32))
+
+    def run(self, method: Method, frame: int, x: Vector) -> Vector:
+        """One frame: (inputs, frame / in_ratio) -> (1 or 2, frame)."""
+        y = self._call(method, torch.from_numpy(x[None]), frame).numpy()[0]
         y = np.repeat(y, method.out_ratio, axis=1)  # (outputs, frame / out_ratio) -> (outputs, frame)
         folded: Vector = np.stack([y[i::2].mean(axis=0) for i in range(min(len(y), 2))])
         return folded.astype(np.float32)
@@ -216,7 +226,7 @@ class TorchscriptStream:
         return y
 
     def _call(self, method: Method, x: torch.Tensor, samples: int) -> torch.Tensor:
-        """A method of the module, checked for the shape that it promises; its chance is seeded by the frame."""
+        """A method of the module, checked for the shape it promises; its chance is seeded by the frame."""
         torch.default_generator.manual_seed((self._number << 40) + self._frames)
         self._frames += 1
         y = nntilde.call(self.module, method.name, x)
