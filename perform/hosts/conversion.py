@@ -17,13 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from perform.hosts import nntilde, original
+from perform.errors import WrongUse
+from perform.hosts import nntilde, original, sandbox
 from perform.hosts.scan import repack, scan
-from perform.library.cards import Card
-from perform.library.importing import keep, wrap
+from perform.library.cards import Card, is_module
+from perform.library.importing import confirm, confirmed, keep, unwrap, wrap
 from perform.rave import latency, offline, upstream
-from perform.rave.archive import Archive
-from perform.rave.files import save
+from perform.rave.archive import Archive, parse
+from perform.rave.files import load, save
 from perform.rave.model import RAVE
 
 FRAMES, WARM = 64, 24  #: compared, and played before that
@@ -59,18 +60,20 @@ def convert(
     method: str | None = None,
     rate: int | None = None,
     verify: bool = True,
+    agree: Callable[[str], bool] = lambda question: False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Made:
     """Write the model file of an archive to `out`. [disk, slow]
 
     words  : the card's name, description and licence
     method : of a module, what to play; rate : its sample rate in Hz, where it does not say
-    WrongUse where the scan refuses the archive, PerformError where its module does not play.
+    agree  : asks the player whether code of the archive may run, where walls alone do not decide that
+    WrongUse where the scan refuses the archive, or the player; PerformError where it does not play.
     """
     scan(archive)
     if method is None:
         try:
-            return _rebuild(archive, out, words, verify, tell)
+            return _rebuild(archive, out, words, verify and _may_compare(agree), tell)
         except upstream.Unrecognised as error:
             why = error.what
         except _Different as error:
@@ -78,7 +81,36 @@ def convert(
         tell(f"not rebuilt ({why}): it is played as it is, behind walls")
     else:
         why = f"its method {method!r} was asked for"
-    return _keep_module(archive, out, words, method, rate, why)
+    return _keep_module(archive, out, words, method, rate, why, agree)
+
+
+def validate(path: Path, agree: Callable[[str], bool]) -> None:
+    """See that a model file of ours is whole; WrongUse where it is not. [disk]"""
+    if is_module(path):
+        data, _ = unwrap(path)
+        scan(parse(data, path))
+        _confirm(data, path, agree)
+    else:
+        load(path)
+
+
+def _may_compare(agree: Callable[[str], bool]) -> bool:
+    """Whether the original may run for a moment: where the walls are whole, nobody has to be asked."""
+    walls = sandbox.possible()
+    return walls.whole or agree(f"comparing it with the original runs its code, and {walls}")
+
+
+def _confirm(data: bytes, path: Path, agree: Callable[[str], bool]) -> None:
+    """Ask once for a module whose code is to run."""
+    if confirmed(data):
+        return
+    question = (
+        f"it runs code of its own; the scan found nothing in it but arithmetic, and {sandbox.possible()}"
+    )
+    if not agree(question):
+        hint = f"`perform models import {path}` asks once"
+        raise WrongUse("runs code of its own, which was not agreed to", where=str(path), hint=hint)
+    confirm(data, path.stem)
 
 
 class _Different(Exception):
@@ -206,9 +238,17 @@ def _words(words: dict[str, str], archive: Archive) -> dict[str, Any]:
 
 
 def _keep_module(
-    archive: Archive, out: Path, words: dict[str, str], method: str | None, rate: int | None, why: str
+    archive: Archive,
+    out: Path,
+    words: dict[str, str],
+    method: str | None,
+    rate: int | None,
+    why: str,
+    agree: Callable[[str], bool],
 ) -> Made:
     """Wrap a module with a card that was measured behind walls."""
+    data = repack(archive)
+    _confirm(data, archive.path, agree)
     hertz = nntilde.sample_rate(archive, rate)
     facts = original.probe(archive.path, method)
     count = len(facts.inputs)
@@ -228,5 +268,5 @@ def _keep_module(
         parameters=sum(int(tensor.size) for tensor in archive.tensors.values()),
     )
     options = {key: getattr(facts, key) for key in ("method", "methods", "inputs", "outputs", "attributes")}
-    keep(wrap(repack(archive), card, options | {"prior": facts.prior, "why": why}), out)
+    keep(wrap(data, card, options | {"prior": facts.prior, "why": why}), out)
     return Made(card, False, why)
