@@ -19,6 +19,8 @@ import numpy.typing as npt
 from perform.errors import WrongUse
 
 DECKS = 8  #: decks are numbered 1..DECKS
+SCENES = 8  #: scenes of a song are numbered 1..SCENES
+SONGS = 128  #: songs of a set that a number can call, as many as MIDI has programs
 LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
@@ -94,6 +96,11 @@ SILENCE_DB = -60.0  #: a fader at or below this is silence
 SOURCES = ("hand", "loop", "walk")  #: what feeds a deck's latents
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 
+
+def _numbers(last: int) -> tuple[str, ...]:
+    return ("-", *(str(n) for n in range(1, last + 1)))
+
+
 _switch = Spec(0, 1, 0, choices=("off", "on"))
 _counter = Spec(0, math.inf, 0, action=True)
 
@@ -119,9 +126,25 @@ _global: dict[str, Spec] = {
     "master/mute": _switch,
     "master/ceiling": Spec(-24, -1, -1, "dBFS"),
     "stage/margin": Spec(1, 100, 10, "ms", "exp"),  # how early a host renders beyond its own p99.9
+    "tempo": Spec(20, 300, 120, "bpm"),  # of glides that are given in beats
+    "scene/morph": Spec(0, 1, 0),  # between the scenes a and b; moving it moves all they hold
+    "scene/a": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
+    "scene/b": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
+    "scene/recall": Spec(0, SCENES, 0, choices=_numbers(SCENES)),  # back at 0 once it is done
+    "song/arm": Spec(0, SONGS, 0, choices=_numbers(SONGS)),  # makes it NEXT; back at 0 once it is done
+    "song/jump": Spec(0, SONGS, 0, choices=_numbers(SONGS)),  # the same, and goes
+    "song/next": _counter,  # the song after NEXT is NEXT
+    "song/previous": _counter,
+    "song/go": _counter,  # NEXT is NOW as soon as it is warm; a second time: at once
+    "take/record": _counter,  # begins a take, or ends it
+    "take/mark": _counter,
+    "take/keep": _counter,
     "panic": _counter,
     "focus": Spec(1, DECKS, 1),  # the deck that `focus/...` of a mapping means
 }
+
+#: what no scene, undo or song holds: it says what to do, not how it sounds
+DOING = ("scene/", "song/", "take/", "panic", "focus", "stage/")
 
 SPECS: Mapping[str, Spec] = {
     f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()

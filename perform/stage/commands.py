@@ -60,6 +60,106 @@ class SaveMapping(Command, frozen=True):
     name: str
 
 
+class Arm(Command, frozen=True):
+    """Make a song of the set NEXT (1 the first); answers with how long it will take to be ready, in words."""
+
+    song: int
+
+
+class Go(Command, frozen=True):
+    """NEXT is NOW: once its models are warm, or at once and its decks as they come."""
+
+    now: bool = False
+
+
+class Open(Command, frozen=True):
+    """Exchange the set for another, by name or path; what plays plays on until a song of it is gone to."""
+
+    set: str
+
+
+class Save(Command, frozen=True):
+    """Write the set with all that was changed in it; answers with the path.
+
+    A bundled set is written among the player's own; with a name it is saved under that, and is called so.
+    """
+
+    name: str = ""
+
+
+class KeepSong(Command, frozen=True):
+    """The models and numbers as they stand become those of the song that plays; `Save` writes it."""
+
+
+class AddSong(Command, frozen=True):
+    """A new song after the one that plays: a copy of it as it stands, under another name."""
+
+    name: str
+
+
+class RenameSong(Command, frozen=True):
+    """Call a song something else."""
+
+    song: int
+    name: str
+
+
+class MoveSong(Command, frozen=True):
+    """Put a song at another place of the set, `to` counted after it was taken out; both from 1."""
+
+    song: int
+    to: int
+
+
+class RemoveSong(Command, frozen=True):
+    """Take a song that does not play out of the set."""
+
+    song: int
+
+
+class StoreScene(Command, frozen=True):
+    """The numbers as they stand become a scene (1..SCENES) of the song; an empty name keeps its name."""
+
+    scene: int
+    name: str = ""
+
+
+class RecallScene(Command, frozen=True):
+    """Glide to a scene, in its own time."""
+
+    scene: int
+
+
+class ForgetScene(Command, frozen=True):
+    """Take a scene out of the song."""
+
+    scene: int
+
+
+class Loop(Command, frozen=True):
+    """Of one address: record its gesture; the second time, loop it; the third, stop; then play it on."""
+
+    address: str
+
+
+class ForgetLoop(Command, frozen=True):
+    """Take the loop of an address out of the song."""
+
+    address: str
+
+
+class Exclude(Command, frozen=True):
+    """An address scenes leave alone in this song, or (the second time) no longer."""
+
+    address: str
+
+
+class Undo(Command, frozen=True):
+    """Take the last change back, or with `redo` make it again; answers with what it was."""
+
+    redo: bool = False
+
+
 class GetStatus(Command, frozen=True):
     """Ask for a `Status`."""
 
@@ -69,7 +169,32 @@ class Quit(Command, frozen=True):
 
 
 AnyCommand = (
-    Load | Unload | Record | StopRecording | Learn | Unlearn | UseMapping | SaveMapping | GetStatus | Quit
+    Load
+    | Unload
+    | Record
+    | StopRecording
+    | Learn
+    | Unlearn
+    | UseMapping
+    | SaveMapping
+    | Arm
+    | Go
+    | Open
+    | Save
+    | KeepSong
+    | AddSong
+    | RenameSong
+    | MoveSong
+    | RemoveSong
+    | StoreScene
+    | RecallScene
+    | ForgetScene
+    | Loop
+    | ForgetLoop
+    | Exclude
+    | Undo
+    | GetStatus
+    | Quit
 )
 
 
@@ -95,6 +220,46 @@ class Bind(Struct, frozen=True):
     control: str  #: "nanoKONTROL2 1:CC16"
 
 
+class SongLine(Struct, frozen=True):
+    """A song of the set, as a list shows it."""
+
+    name: str
+    models: tuple[str, ...] = ()  #: "1 bells"
+    notes: str = ""
+    missing: tuple[str, ...] = ()  #: models that are not here, a line each: what, and where to get it
+
+
+class Songs(Struct, frozen=True):
+    """Where the set is."""
+
+    lines: tuple[SongLine, ...] = ()
+    now: int = 1  #: number of the song that plays
+    since: float = 0.0  #: monotonic seconds at which it began
+    next: int = 0  #: number of the one that is armed; 0: none
+    ready: int = 0  #: models of it that are warm
+    wanted: int = 0  #: models of it
+    wait: float = 0.0  #: seconds until all of them are, about
+    going: bool = False  #: it will be NOW as soon as it is ready
+    changed: bool = False  #: something is not saved
+    path: str = ""  #: the file `Save` writes, or ""
+
+
+class Scene(Struct, frozen=True):
+    """A scene of the song that plays."""
+
+    number: int
+    name: str
+    glide: str = ""  #: "2 s", "4 beats"
+
+
+class LoopLine(Struct, frozen=True):
+    """A recorded gesture of one address."""
+
+    address: str
+    state: str  #: "recording", "looping", "stopped"
+    seconds: float
+
+
 class Status(Struct, frozen=True):
     """All that is words about a stage."""
 
@@ -112,6 +277,13 @@ class Status(Struct, frozen=True):
     take: str  #: path of the running take, or ""
     last_take: str  #: path of the last finished take, or ""
     log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last
+    songs: Songs = Songs()
+    scenes: tuple[Scene, ...] = ()
+    scene: int = 0  #: the one recalled last, 0: none
+    loops: tuple[LoopLine, ...] = ()
+    excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
+    undo: str = ""  #: what `Undo` would take back
+    redo: str = ""
 
 
 class Answer(Struct, frozen=True):
