@@ -128,7 +128,7 @@ def _decode(path: Path, z: Vector, seed: int) -> tuple[dict[str, Any], bytes]:
     import torch
 
     from perform.hosts import nntilde, sandbox
-    from perform.hosts.torchscript import Original
+    from perform.hosts.module import Original
 
     original = Original(_archive(path))
     sandbox.Allowance(int(SECONDS)).renew()
@@ -142,7 +142,7 @@ def _decode(path: Path, z: Vector, seed: int) -> tuple[dict[str, Any], bytes]:
 
 def _probe(path: Path, wanted: str | None) -> dict[str, Any]:
     from perform.hosts import sandbox
-    from perform.hosts.torchscript import Original
+    from perform.hosts.module import Original
 
     random = np.random.default_rng(0)  # before the walls: it reads a library
     original = Original(_archive(path))
