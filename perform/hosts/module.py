@@ -63,6 +63,7 @@ class Original:
         return Instance(made, self._kept)
 
 
+_STEP = 2654435761  # between the seeds of two frames: torch takes 32 bits of them
 _Kept = tuple[str, str, Any]  # path of a part, name of an attribute, value in the file
 
 
@@ -105,7 +106,7 @@ class Instance:
 
     def run(self, method: Method, frame: int, x: Vector, chance: int = 0) -> Vector:
         """One frame: (inputs, frame / in_ratio) -> (1 or 2, frame)."""
-        torch.default_generator.manual_seed((chance << 31) + self._frames)
+        torch.default_generator.manual_seed((chance + _STEP * self._frames) % (1 << 32))
         self._frames += 1
         y = self._call(method, torch.from_numpy(x[None]), frame).numpy()[0]
         y = np.repeat(y, method.out_ratio, axis=1)  # (outputs, frame / out_ratio) -> (outputs, frame)

@@ -39,10 +39,16 @@ _FILE_RIGHTS = {
 }  # by Landlock's version: how many rights over files it knows
 _NO_NEW_PRIVILEGES, _SECCOMP_FILTER, _ALL_THREADS = 38, 1, 1
 # socket, connect, bind, socketpair, execve, execveat, kill, ptrace, process_vm_readv, process_vm_writev,
-# io_uring_setup, bpf, mount, unshare, setns; and the call that installs the filter
-_CALLS = {
-    "x86_64": (0xC000003E, 317, (41, 42, 49, 53, 59, 322, 62, 101, 310, 311, 425, 321, 165, 272, 308)),
-    "aarch64": (0xC00000B7, 277, (198, 203, 200, 199, 221, 281, 129, 117, 270, 271, 425, 280, 40, 97, 268)),
+# io_uring_setup, bpf, mount, unshare, setns, fchmodat, fchownat, utimensat, and x86's chmod, chown, lchown
+_CALLS = {  # machine -> its name for the kernel, the call that installs the filter, the calls refused
+    "x86_64": (
+        *(0xC000003E, 317),
+        (41, 42, 49, 53, 59, 322, 62, 101, 310, 311, 425, 321, 165, 272, 308, 268, 260, 280, 90, 92, 94),
+    ),
+    "aarch64": (
+        *(0xC00000B7, 277),
+        (198, 203, 200, 199, 221, 281, 129, 117, 270, 271, 425, 280, 40, 97, 268, 53, 54, 88),
+    ),
 }
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # of classic BPF
 _X32 = 0x40000000  # calls of this number and up are x86's second set: nobody here needs them

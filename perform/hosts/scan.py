@@ -85,6 +85,8 @@ class _Scan:
     def _check_text(self, text: str) -> None:
         """Only what torch prints: one kind of quotes, no comments, no other letters."""
         rest = _STRING.sub("", text)
+        if '"""' in text:
+            self._refuse("three quotes, which torch never prints")
         if not _CHARACTERS.fullmatch(rest) or not _PRINTABLE.fullmatch(text):
             odd = next((c for c in rest if not _CHARACTERS.fullmatch(c)), "in a string")
             self._refuse(f"the character {odd!r}, which torch never prints")
