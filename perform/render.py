@@ -43,7 +43,8 @@ def render(
         arena = Arena.create(Path(folder) / "arena")
         session.apply(song, arena.table)
         voices = {
-            int(deck): _voice(arena, int(deck), model, seed, rate) for deck, model in song.decks.items()
+            deck: _voice(arena, deck, find_model(model.name), seed, rate)
+            for deck, model in song.models.items()
         }
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         _pull(arena, voices, mixer, mixer.delay)  # what the limiter holds back: the file begins with the song
@@ -54,9 +55,9 @@ def render(
                 on_progress(min(at + BLOCK, frames) / rate)
 
 
-def _voice(arena: Arena, deck: int, model: str, seed: int | None, rate: int) -> tuple[Host, Voice]:
+def _voice(arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> tuple[Host, Voice]:
     """A deck's voice, its lane opened as the stage opens it."""
-    host = CompiledHost(find_model(model))
+    host = CompiledHost(model)
     lane = arena.lanes[lanes_of(deck)[0]]
     lane[LANE["live"]] = lane[LANE["gate"]] = 1
     lane[LANE["trim"]] = trim_db(host.card)

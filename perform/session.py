@@ -1,44 +1,105 @@
-"""Sets and songs: which models stand on which decks, and how every number begins. TOML <-> frozen values."""
+"""Sets and songs: models on decks, how every number begins, scenes, loops. TOML <-> frozen values."""
 
 from __future__ import annotations
 
 import difflib
+import tomllib
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
+import tomlkit
 
 from perform import params
 from perform.errors import WrongUse
 from perform.library import places, toml
-from perform.params import DECKS, Table
+from perform.params import DECKS, SCENES, Table
 
 
-class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Models on decks and the numbers they begin with.
+class ModelName(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A model as a song names it: found by its hash, called by its name.
 
-    decks  : deck number, as text, -> model name or path
-    values : address -> value in plain units, or the name of a choice ("loop", "A")
+    sha256 : of its file; "": whatever has the name
+    source : where to get it, for whoever has it not
     """
 
     name: str
-    decks: dict[str, str] = {}
+    sha256: str = ""
+    source: str = ""
+
+
+class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Some of the numbers, to come back to.
+
+    glide : how long the way there takes, seconds, or beats of the tempo where `beats` is true
+    """
+
+    name: str = ""
     values: dict[str, float | str] = {}
+    glide: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
+    beats: bool = False
 
 
-class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Gesture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a hand did with one number, to be played round and round.
+
+    seconds : its length; points : [second, value] in order of time
+    """
+
+    address: str
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
+    points: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1)]
+
+
+class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Models on decks, the numbers they begin with, and what a player keeps with a song.
+
+    decks  : deck number, as text, -> model: its name, a path, or a `ModelName`
+    values : address -> value in plain units, or the name of a choice ("loop", "A")
+    switch : how it follows the song before. tail: it is there at once, what played fades; crossfade; cut
+    fade   : seconds of that
+    scenes : scene number, as text, -> scene; exclude: addresses that scenes leave alone
+    """
+
+    name: str
+    notes: str = ""
+    mapping: str = ""
+    tempo: Annotated[float, msgspec.Meta(ge=20, le=300)] | None = None
+    switch: Literal["tail", "crossfade", "cut"] = "tail"
+    fade: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
+    decks: dict[str, str | ModelName] = {}
+    values: dict[str, float | str] = {}
+    scenes: dict[str, Scene] = {}
+    exclude: list[str] = []
+    loops: list[Gesture] = []
+
+    @property
+    def models(self) -> dict[int, ModelName]:
+        """Deck -> model."""
+        return {
+            int(deck): ModelName(model) if isinstance(model, str) else model
+            for deck, model in self.decks.items()
+        }
+
+
+class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An ordered list of songs, and the controller mapping they are played with.
 
     mapping : name or path; "" for the one made for the controller that is connected, else `generic`
     """
 
     name: str
-    songs: list[Song]
     mapping: str = ""
+    songs: list[Song] = []
 
 
 def load_set(name: str) -> Set:
     """A set by path, or by the name of a bundled one or one of the player's; WrongUse where it is wrong."""
-    path = find_set(name)
+    return read_set(find_set(name))
+
+
+def read_set(path: Path) -> Set:
+    """The set in a file; WrongUse where it is wrong."""
     loaded = toml.read(path, Set)
     if not loaded.songs:
         raise WrongUse("a set without songs", where=str(path), hint="add a [[songs]] with a name and decks")
@@ -50,17 +111,31 @@ def load_set(name: str) -> Set:
     return loaded
 
 
+def save_set(made: Set, path: Path, *, like: Path | None = None) -> None:
+    """[disk] Write a set, atomically; comments and order of the file at `path` stay, else those of `like`."""
+    source = path if path.exists() else like
+    document = tomlkit.document() if source is None else tomlkit.parse(source.read_bytes().decode())
+    values = msgspec.to_builtins(made)
+    toml.update(document, values)
+    if tomllib.loads(tomlkit.dumps(document)) != values:  # rather without its comments than wrong
+        document = tomlkit.document()
+        toml.update(document, values)
+    toml.write(path, document)
+
+
+def available() -> dict[str, Path]:
+    """[disk] Every set by name; the player's own hide bundled ones."""
+    folders = (places.bundled("presets") / "sets", places.user("sets"))
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
 def find_set(name: str) -> Path:
     """The file of a set."""
     if places.is_path(name):
         if path := places.existing(name):
             return path
         raise WrongUse("no such set", where=name[:200], hint="name a .toml file, or `demo`")
-    there = {
-        p.stem: p
-        for base in (places.bundled("presets") / "sets", places.user("sets"))
-        for p in base.glob("*.toml")
-    }
+    there = available()
     if name not in there:
         near = difflib.get_close_matches(name, there, n=3)
         hint = (
@@ -71,21 +146,47 @@ def find_set(name: str) -> Path:
 
 
 def check(song: Song) -> None:
-    """WrongUse where a song names a deck, an address or a choice that does not exist."""
+    """WrongUse where a song names a deck, an address, a scene or a choice that does not exist."""
     for deck in song.decks:
         if deck not in {str(d) for d in range(1, DECKS + 1)}:
             raise WrongUse(f"there is no deck {deck!r}", hint=f"decks are 1 to {DECKS}")
-    apply(song, params.defaults())
+    for number in song.scenes:
+        if number not in {str(n) for n in range(1, SCENES + 1)}:
+            raise WrongUse(f"there is no scene {number!r}", hint=f"scenes are 1 to {SCENES}")
+    for address in (*song.exclude, *(loop.address for loop in song.loops)):
+        params.slot(address)
+    for values in (song.values, *(scene.values for scene in song.scenes.values())):
+        numbers(values)
+    for loop in song.loops:
+        times = [at for at, _ in loop.points]
+        if times != sorted(times) or not 0 <= times[0] <= times[-1] <= loop.seconds:
+            hint = f"[second, value], from 0 to {loop.seconds:g} s"
+            raise WrongUse(f"the points of the loop of {loop.address} are not in order", hint=hint)
+
+
+def numbers(values: dict[str, float | str]) -> dict[int, float]:
+    """Addresses and values as slots and numbers; WrongUse where there is no such address or choice."""
+    return {params.slot(address): _number(address, value) for address, value in values.items()}
+
+
+def words(slot: int, value: float) -> float | str:
+    """A number as a song writes it: the name of a choice, else the number itself, to a millionth."""
+    spec = params.SPEC_AT[slot]
+    return spec.choices[int(value)] if spec.choices else round(float(value), 6)
 
 
 def apply(song: Song, table: Table) -> None:
     """[control] Put a song's numbers into a table; what it does not name is left as it is."""
-    for address, value in song.values.items():
-        params.put(table, address, _number(address, value))
+    for slot, value in numbers(song.values).items():
+        table[slot] = value
+    if song.tempo is not None:
+        table[params.slot("tempo")] = song.tempo
 
 
 def _number(address: str, value: float | str) -> float:
     spec = params.SPEC_AT[params.slot(address)]
+    if spec.action:
+        raise WrongUse(f"{address} is something to do, no number", hint="take it out of the song")
     if isinstance(value, str):
         if value not in spec.choices:
             hint = (

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform import params, session
 from perform.errors import WrongUse
 from perform.library import places
 from perform.params import SLOTS
+from perform.session import Gesture, ModelName, Scene, Set, Song
 
 GOOD = """
 name = "s"
@@ -101,3 +103,92 @@ def test_a_set_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(WrongUse):
         session.load_set(str(tmp_path / "folder.toml"))
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+slots = st.sampled_from([i for i, spec in enumerate(params.SPEC_AT) if not spec.action])
+
+
+@st.composite
+def values(draw: st.DrawFn) -> dict[str, float | str]:
+    chosen = draw(st.lists(slots, max_size=5, unique=True))
+    return {
+        params.ADDRESSES[i]: session.words(i, params.SPEC_AT[i].value(draw(st.floats(0, 1)))) for i in chosen
+    }
+
+
+@st.composite
+def loops(draw: st.DrawFn) -> Gesture:
+    times = sorted(draw(st.lists(st.floats(0, 5), min_size=1, max_size=4)))
+    return Gesture(params.ADDRESSES[draw(slots)], 5.0, [(at, draw(st.floats(-1e6, 1e6))) for at in times])
+
+
+songs = st.builds(
+    Song,
+    name=names,
+    notes=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=30),
+    tempo=st.none() | st.floats(20, 300),
+    switch=st.sampled_from(["tail", "crossfade", "cut"]),
+    fade=st.floats(0, 60),
+    decks=st.dictionaries(
+        st.sampled_from("12345678"), names | st.builds(ModelName, name=names, sha256=st.just("ab" * 32))
+    ),
+    values=values(),
+    scenes=st.dictionaries(
+        st.sampled_from("12345678"), st.builds(Scene, name=names, values=values(), glide=st.floats(0, 600))
+    ),
+    exclude=st.lists(st.sampled_from(params.ADDRESSES), max_size=3),
+    loops=st.lists(loops(), max_size=2),
+)
+sets = st.builds(Set, name=names, mapping=names, songs=st.lists(songs, min_size=1, max_size=4))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(sets, min_size=1, max_size=3))
+def test_what_is_written_is_read_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Set]
+) -> None:
+    path = tmp_path_factory.mktemp("sets") / "a.toml"
+    for one in written:  # the second time into the file that is there
+        session.save_set(one, path)
+        assert session.read_set(path) == one
+
+
+def test_comments_stay_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "tour.toml"
+    path.write_text(
+        "# my tour\nname = 'tour'\n\n# the quiet one\n[[songs]]\nname = 'one' # first\n"
+        "values.'deck/1/gain' = -3 # soft\n\n# the loud one\n[[songs]]\nname = 'two'\n"
+    )
+    made = session.read_set(path)
+    one, two = made.songs
+    louder = msgspec.structs.replace(one, values={"deck/1/gain": -1.0, "xfade": 0.25})
+    session.save_set(msgspec.structs.replace(made, songs=[two, louder]), path)
+    text = path.read_text()
+    for comment in ("# my tour", "# first"):
+        assert comment in text
+    assert [song.name for song in session.read_set(path).songs] == ["two", "one"]
+    assert session.read_set(path).songs[1].values == {"deck/1/gain": -1.0, "xfade": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("values.panic = 1", "something to do"),
+        ("scenes.9.name = 'x'", "no scene '9'"),
+        ("scenes.1.values.'deck/1/gian' = 1", "deck/1/gain"),
+        ("exclude = ['deck/9/gain']", "no parameter"),
+        ("loops = [{address = 'xfade', seconds = 1.0, points = [[2.0, 0.5]]}]", "not in order"),
+        ("loops = [{address = 'xfade', seconds = 1.0, points = []}]", "points"),
+        ("switch = 'jump'", "switch"),
+        ("tempo = 0", "tempo"),
+        ("decks.1 = {name = 'bells', sha = '12'}", "sha"),
+    ],
+)
+def test_what_a_song_cannot_mean_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(f"name = 'a'\n[[songs]]\nname = 'b'\n{text}\n")
+    with pytest.raises(WrongUse, match=words) as error:
+        session.read_set(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)

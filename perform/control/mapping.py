@@ -15,9 +15,7 @@ it refuses anything else when it is made. This module knows files and addresses;
 from __future__ import annotations
 
 import math
-import os
 import re
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -26,8 +24,8 @@ import msgspec
 import tomlkit
 
 from perform import params
-from perform.errors import PerformError, WrongUse
-from perform.library import places
+from perform.errors import WrongUse
+from perform.library import places, toml
 from perform.params import Curve, Spec
 
 Kind = Literal["cc", "note", "bend"]
@@ -218,23 +216,7 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
         load(source)
         document = tomlkit.parse(source.read_bytes().decode())
     _write_into(document, mapping)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".tmp")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                # tables taken over keep the blank lines after them: not one more each time
-                file.write(re.sub(r"\n{3,}", "\n\n", tomlkit.dumps(document)).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise PerformError(
-            "the mapping cannot be written", where=str(path), hint=error.strerror or str(error)
-        ) from error
+    toml.write(path, document)
 
 
 def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:

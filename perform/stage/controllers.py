@@ -62,6 +62,11 @@ class Controllers:
         self._using.append(reply)
         self._chosen = True
 
+    def follow(self, name: str) -> None:
+        """A song wants its own mapping, if that is not the one in use already."""
+        if self._process.child and name != self.mapping:
+            self._order("use", path=name)
+
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
         self._order("save", name=name)

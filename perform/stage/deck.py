@@ -44,7 +44,9 @@ class DeckSlot:
         self._playing: Lane | None = None
         self._coming: Coming | None = None
         self._next: Coming | None = None
-        self._next_path: Path | None = None  # the model of the armed song; None: the deck will be empty
+        self.next_path: Path | None = None  #: the armed song's model; None: the deck will be empty
+        self.next_asked = 0.0  #: when that was asked for, monotonic seconds
+        self._next_error = ""  # why the armed song has none, though it wants one
         self.error = ""
         self._progress = (0.0, 0.0)  # frames rendered, and when they last grew
 
@@ -100,52 +102,49 @@ class DeckSlot:
 
     # -- the next song
 
-    def prepare(self, path: Path | None) -> None:
-        """Have a model ready for the next song, at idle priority; None: the deck will be empty then."""
-        if path != self._next_path:
-            self._abandon(self._next)
-            self._next = None
-        self._next_path = path
+    def prepare(self, path: Path | None, error: str = "") -> None:
+        """Have a model render ahead for the next song, loaded at idle priority; None: the deck empties.
+
+        error : why it will be, where the song wants a model. It begins with the numbers of `Arena.next`
+        """
+        self._abandon(self._next)
+        self._next = None
+        self.next_path, self._next_error, self.next_asked = path, error, time.monotonic()
 
     @property
     def keeps(self) -> bool:
         """What plays goes on in the next song."""
-        return bool(self._playing and self.settled and self.model == self._next_path)
+        return bool(self._playing and self.settled and self.model == self.next_path)
 
     @property
     def next_ready(self) -> bool:
         """Nothing is to be waited for: its model has rendered ahead, or plays already, or there is none."""
-        if self._next_path is None or self.keeps:
+        if self.next_path is None or self.keeps:
             return True
         return bool(self._next and ((self._next.lane and self._next.lane.full) or self._next.host.error))
 
     @property
     def next_loading(self) -> bool:
         """The next song's model is not warm yet."""
-        return bool(self._next_path and not self.keeps and not (self._next and self._next.host.ready))
+        return bool(self.next_path and not self.keeps and not (self._next and self._next.host.ready))
 
     def go(self, enter: float, leave: float) -> None:
         """The next song is now: called inside a batch. What is not ready comes as soon as it is."""
         if self.keeps:
-            self._next_path = None
+            self.prepare(None)
             return
-        self._abandon(self._coming)
-        self._coming, self.error = None, ""
-        if self._playing:
-            self._playing.leave(leave)
-        self._playing = None
-        coming, path, self._next, self._next_path = self._next, self._next_path, None, None
+        coming, path, error, self._next = self._next, self.next_path, self._next_error, None
+        self.unload(leave)
         if coming and coming.lane and coming.lane.full:
             self._enter(coming.lane, enter)
-        elif coming:
-            coming.fade = enter
-            self._abandon(coming)  # its lane, if it had one, was filling by the next song's numbers
-            self._coming = Coming(coming.host, fade=enter)
-            self._state(LOADING)
         elif path:
-            self._bring(path, enter)
-        else:
-            self._state(EMPTY)
+            self._abandon(
+                coming
+            )  # its lane, if it had one, was filling by the coming numbers: it starts anew
+            self._bring_back(path, enter)
+        elif error:
+            self.refuse(error)
+        self.next_path = None
 
     # -- by itself
 
@@ -160,8 +159,8 @@ class DeckSlot:
                 self._watch(self._playing, self._playing.host)
         if self._coming:
             self._advance(self._coming)
-        elif self._next_path:
-            self._warm(self._next_path)
+        elif self.next_path:
+            self._warm(self.next_path)
 
     def _advance(self, coming: Coming) -> None:
         if coming.host.error:
@@ -221,21 +220,22 @@ class DeckSlot:
         self._coming = None
         crashed = coming.host.gone and not self._playing
         if crashed and error.startswith("its host ended") and not self._hosts.crashed_too_often(path):
-            self._bring_back(path)
+            self._bring_back(path, HAND_FADE_S)
         else:
-            self._refuse(error)
+            self.refuse(error)
 
-    def _refuse(self, error: str) -> None:
+    def refuse(self, error: str) -> None:
+        """What was wanted here cannot be had: what plays stays."""
         self.error = error
         self._tell(f"deck {self.deck}: {error}")
         if not self._playing:
             self._state(FAILED)
 
-    def _bring_back(self, path: Path) -> None:
+    def _bring_back(self, path: Path, fade: float) -> None:
         try:
-            self._bring(path, HAND_FADE_S)
+            self._bring(path, fade)
         except PerformError as error:  # its file is gone
-            self._refuse(str(error))
+            self.refuse(str(error))
 
     def _crashed(self, host: Host) -> None:
         """What played is gone: bring it back, unless that has happened too often."""
@@ -246,10 +246,10 @@ class DeckSlot:
         if self._coming:
             self._state(LOADING)
         elif self._hosts.crashed_too_often(path):
-            self._refuse("its host crashed three times in a minute; load it again to retry")
+            self.refuse("its host crashed three times in a minute; load it again to retry")
         else:
             self._tell(f"deck {self.deck}: the host died, bringing it back")
-            self._bring_back(path)
+            self._bring_back(path, HAND_FADE_S)
 
     def _watch(self, lane: Lane, host: Host) -> None:
         """End a host that hangs, or whose output is no sound; its death is dealt with when it comes."""

@@ -68,6 +68,9 @@ class Recording:
         self._ending.append(reply)
         self._order("stop")
 
+    def mark(self, name: str) -> None:
+        """A song or a scene begins."""
+
     def _order(self, kind: str, **fields: object) -> None:
         if self._recorder.child:  # else the next one is told, when it starts
             self._recorder.child.order(kind, **fields)

@@ -25,7 +25,7 @@ from perform.lifeline import Message
 from perform.params import DECKS, SLOTS, slot
 from perform.realtime import STAGE_PRIORITY, real_time
 from perform.shared import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
-from perform.stage import commands
+from perform.stage import autosave, commands
 from perform.stage.child import Child, Kept, Owner
 from perform.stage.client import STAGE_FILE, Door
 from perform.stage.commands import Answer, AnyCommand, Reply
@@ -36,6 +36,7 @@ from perform.stage.lock import Lock
 from perform.stage.narrator import Narrator
 from perform.stage.recording import Recording
 from perform.stage.server import Server
+from perform.stage.show import Show
 from perform.stage.sound import Sound
 
 TICK_S = 0.015
@@ -51,7 +52,8 @@ Tell = Callable[[str], None]
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to play. None and empty mean: choose."""
 
-    set: str
+    set: str = ""  #: "": what was playing when the last stage died, else the set `demo`
+    fresh: bool = False  #: do not go on where a stage that died left off
     device: str | None = None  #: "null" for none
     rate: int | None = None
     block: int | None = None
@@ -70,7 +72,12 @@ class Stage:
 
     def __init__(self, options: Options, runtime: Path, tell: Tell) -> None:
         self._options, self._runtime, self._narrate = options, runtime, Narrator(tell)
-        self._set = session.load_set(options.set)
+        resumed = None if options.fresh else autosave.read()
+        if resumed and (resumed.clean or options.set not in ("", resumed.asked)):
+            resumed = None
+        asked = options.set or (resumed.asked if resumed else "demo")
+        path = session.find_set(asked)
+        made = session.read_set(path)
         self._lock = Lock(runtime)
         if not self._lock.take(LOOK_S):
             hint = "`perform attach` goes there, `perform stop` ends it"
@@ -82,7 +89,6 @@ class Stage:
         self._log: deque[str] = deque(maxlen=50)
         self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
-        session.apply(self._set.songs[0], arena.table)
         self._spare = Kept(self._host, time.monotonic)  # the next one; it has no beat but the clock's
         self._sound = Sound(
             arena, self._mixer, self._tell, wanted=options.device != NO_DEVICE, patient=options.patient
@@ -100,9 +106,13 @@ class Stage:
             lambda path: any(path in d.wanted for d in self._decks.values()),
         )
         self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
-        self._recording = Recording(arena, self._recorder, self._tell, self._set.name)
-        mapping = options.mapping or self._set.mapping
+        self._recording = Recording(arena, self._recorder, self._tell, made.name)
+        mapping = options.mapping or made.mapping
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
+        self._show = Show(
+            arena, self._decks, self._hosts, self._tell, self._recording.mark, self._controllers.follow
+        )
+        self._asked, self._resumed, self._file = asked, resumed, (made, path)
         self._ending = False
 
     # -- its processes
@@ -172,14 +182,23 @@ class Stage:
         server = Server(self._runtime, lambda command, reply: self._events.put((command, reply)))
         try:
             self._open_door(server)
-            for deck, model in self._set.songs[0].decks.items():
-                self._begin(int(deck), model)
+            self._open()
             self._play()
         finally:
             server.close()
             self._end()
             self._lock.release()
         return self._recording.last
+
+    def _open(self) -> None:
+        """The set from its beginning, or from where a stage that died left off."""
+        if self._resumed:
+            try:
+                self._show.resume(self._resumed)
+                return
+            except Exception as error:  # whatever was saved: the set as it is written plays
+                self._tell(f"what was left by a crash cannot be resumed: {error!r}")
+        self._show.open(self._asked, *self._file)
 
     def _play(self) -> None:
         opened, begun, end = time.monotonic(), False, float("inf")
@@ -205,7 +224,9 @@ class Stage:
             self._survive(owner.tick)
         for deck in self._decks.values():
             self._survive(deck.tick)
-        if all(deck.settled for deck in self._decks.values()):
+        settled = all(deck.settled for deck in self._decks.values())
+        self._survive(lambda: self._show.tick(settled=settled))
+        if settled:
             self._survive(lambda: self._spare.tick(SPARE_STALL_S))
 
     def _owners(self) -> list[Owner]:
@@ -263,10 +284,6 @@ class Stage:
             case commands.SaveMapping(name):
                 self._controllers.save(name, reply)
                 return None
-            case commands.Load():
-                self._deck(command.deck).load(command.model)
-            case commands.Unload():
-                self._deck(command.deck).unload()
             case commands.Learn(address):
                 if address:
                     slot(address)
@@ -276,19 +293,9 @@ class Stage:
                 self._controllers.unlearn(address)
             case commands.Quit():
                 self._ending = True
+            case _:
+                return self._show.do(command) or Answer(error="not a command", exit_code=2)
         return Answer()
-
-    def _deck(self, deck: int) -> DeckSlot:
-        if deck not in self._decks:
-            raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {DECKS}")
-        return self._decks[deck]
-
-    def _begin(self, deck: int, model: str) -> None:
-        """A model that is missing leaves its deck empty; the rest of the song plays."""
-        try:
-            self._decks[deck].load(model)
-        except PerformError as error:
-            self._tell(f"deck {deck}: {error}")
 
     # -- words
 
@@ -298,8 +305,8 @@ class Stage:
 
     def _status(self) -> commands.Status:
         control, recording = self._controllers, self._recording
-        return commands.Status(
-            set=self._set.name,
+        status = commands.Status(
+            set="",
             decks=tuple(deck.words() for deck in self._decks.values()),
             device=self._sound.words,
             midi=control.ports,
@@ -312,6 +319,7 @@ class Stage:
             last_take=recording.last,
             log=tuple(self._log),
         )
+        return self._show.words(status)
 
     def _open_door(self, server: Server) -> None:
         """Written last and at once: who finds the file finds a stage that answers."""
@@ -328,6 +336,7 @@ class Stage:
         fade, close = time.monotonic() + UNLOAD_S + 2 * block_s, time.monotonic() + TAKE_CLOSE_S
         while time.monotonic() < fade:
             self._step()
+        self._survive(self._show.end)
         self._recording.stop(lambda answer: None)
         while self._recording.busy and time.monotonic() < close:
             self._step()

@@ -1,0 +1,151 @@
+"""The set that is played, as it is edited: every edit gives another whole set, and undo the one before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from perform import params, session
+from perform.errors import PerformError, WrongUse
+from perform.library import hashes, places
+from perform.library.cards import find_model
+from perform.params import DECKS, SPEC_AT, Table
+from perform.session import ModelName, Set, Song
+
+
+class SetList:
+    """A set, the file it came from, and what was last saved of it.
+
+    song : the one that plays; now: its index, or -1 where it is of the set before
+    """
+
+    def __init__(
+        self, made: Set, path: Path | None, *, now: int = 0, song: Song | None = None, saved: bool = True
+    ) -> None:
+        self.set, self.path = made, path
+        self._saved = made if saved else None
+        self.now, self.song = now, song or made.songs[now]
+
+    @property
+    def songs(self) -> list[Song]:
+        """In their order."""
+        return self.set.songs
+
+    @property
+    def changed(self) -> bool:
+        """Something is not saved."""
+        return self.set != self._saved
+
+    def at(self, number: int) -> int:
+        """Index of song `number`; WrongUse where there is none."""
+        if not 1 <= number <= len(self.songs):
+            raise WrongUse(f"there is no song {number}", hint=f"the set has 1 to {len(self.songs)}")
+        return number - 1
+
+    def put(self, song: Song) -> None:
+        """Another version of the song that plays."""
+        if self.now < 0:
+            raise WrongUse("the song that plays is of another set", hint="go to a song of this one first")
+        self.song = song
+        self._songs([*self.songs[: self.now], song, *self.songs[self.now + 1 :]], self.now)
+
+    def add(self, song: Song) -> None:
+        """A song after the one that plays."""
+        self._songs([*self.songs[: self.now + 1], song, *self.songs[self.now + 1 :]], self.now)
+
+    def rename(self, number: int, name: str) -> None:
+        """Call a song something else."""
+        i = self.at(number)
+        songs = list(self.songs)
+        songs[i] = msgspec.structs.replace(songs[i], name=_named(name))
+        self._songs(songs, self.now)
+        self.song = songs[self.now] if i == self.now else self.song
+
+    def move(self, number: int, to: int) -> None:
+        """Put a song at another place; what plays is the same song as before."""
+        source, target = self.at(number), self.at(to)
+        order = list(range(len(self.songs)))
+        order.insert(target, order.pop(source))
+        self._songs([self.songs[i] for i in order], order.index(self.now) if self.now >= 0 else -1)
+
+    def remove(self, number: int) -> None:
+        """Take a song out."""
+        i = self.at(number)
+        if i == self.now:
+            raise WrongUse("this song plays", hint="go to another one first")
+        self._songs([*self.songs[:i], *self.songs[i + 1 :]], self.now - (i < self.now))
+
+    def _songs(self, songs: list[Song], now: int) -> None:
+        self.set, self.now = msgspec.structs.replace(self.set, songs=songs), now
+
+    def as_it_stands(self, name: str, table: Table, decks: dict[int, ModelName]) -> Song:
+        """The song that plays, with the models and numbers as they are; settings and scenes stay."""
+        opening = params.defaults()
+        in_use = np.zeros(len(table), dtype=bool)
+        for deck in decks:
+            in_use[params.slots(deck)] = True
+        shared = params.slots(DECKS).stop
+        in_use[shared:] = [not a.startswith(params.DOING) for a in params.ADDRESSES[shared:]]
+        kept = set(session.numbers(self.song.values))  # what the song names it goes on naming
+        values = {
+            params.ADDRESSES[i]: session.words(i, float(table[i]))
+            for i in range(len(table))
+            if in_use[i] and not SPEC_AT[i].action and (table[i] != opening[i] or i in kept)
+        }
+        values.pop("tempo", None)
+        return msgspec.structs.replace(
+            self.song,
+            name=_named(name),
+            decks={str(deck): model for deck, model in sorted(decks.items())},
+            values=values,
+            tempo=float(table[params.slot("tempo")]),
+        )
+
+    def save(self, name: str = "") -> Path:
+        """[disk] Write it; a bundled set, or one with a new name, goes among the player's own."""
+        source = self.path
+        path = source
+        if name:
+            path = Path(name).expanduser().resolve() if places.is_path(name) else _own(name)
+            if path != source and path.exists():
+                raise WrongUse("is there already", where=str(path), hint="choose another name")
+            stem = path.stem
+            self.set = msgspec.structs.replace(self.set, name=stem)
+        elif path is None or path.is_relative_to(places.bundled("presets")):
+            path = _own(path.stem if path else self.set.name)
+        session.save_set(self.set, path, like=source if source and source.exists() else None)
+        self.path, self._saved = path, self.set
+        return path
+
+
+def resolve(model: ModelName) -> Path:
+    """[disk] The file of a model a song names, by hash, else by name; WrongUse says where to get it."""
+    if model.sha256:
+        try:
+            path = find_model(model.name)
+            if hashes.known(path) in (model.sha256, ""):
+                return path
+        except PerformError:
+            path = None
+        if found := hashes.find(model.sha256):
+            return found
+        if path:  # another file of that name: the deck says so once it has read it
+            return path
+    try:
+        return find_model(model.name)
+    except WrongUse as error:
+        hint = f"get it from {model.source}" if model.source else error.hint
+        raise WrongUse(f"the model {model.name!r} is not here", hint=hint) from error
+
+
+def _own(name: str) -> Path:
+    return places.user("sets") / f"{_named(name)}.toml"
+
+
+def _named(name: str) -> str:
+    name = name.strip()
+    if not name or "/" in name or "\\" in name or not name.isprintable():
+        raise WrongUse(f"{name!r} is no name", hint="letters, digits, spaces")
+    return name

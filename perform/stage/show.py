@@ -1,0 +1,306 @@
+"""What a player does to a set while it plays: songs, scenes, loops, undo; kept all the while.
+
+It moves numbers in the table and models on the decks; it makes no sound and knows no process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from perform import params, session
+from perform.errors import PerformError, WrongUse
+from perform.library import hashes, places
+from perform.library.cards import models
+from perform.params import SPEC_AT, Table
+from perform.session import ModelName, Set, Song
+from perform.shared import Arena
+from perform.stage import commands
+from perform.stage.autosave import Autosave, Saved
+from perform.stage.commands import Answer, AnyCommand
+from perform.stage.deck import DeckSlot
+from perform.stage.glides import Glides
+from perform.stage.history import History
+from perform.stage.hosts import Hosts
+from perform.stage.loops import Loops
+from perform.stage.scenes import Scenes
+from perform.stage.songs import Songs
+
+KEEP_S = 2.0  #: between two autosaves
+CLOSE_S = 5.0  #: the last autosave may take so long
+
+
+class Show:
+    """One set as it is played.
+
+    began : is told the name of each song and scene as it begins, for markers
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        decks: Mapping[int, DeckSlot],
+        hosts: Hosts,
+        tell: Callable[[str], None],
+        began: Callable[[str], None],
+        use_mapping: Callable[[str], None],
+    ) -> None:
+        self._arena, self._decks, self._tell = arena, decks, tell
+        self._mark, self._use_mapping = began, use_mapping
+        self._glides, self._loops = Glides(arena.table), Loops(arena.table)
+        self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
+        self._songs = Songs(arena, decks, hosts, self._glides, tell, self._song_began)
+        self._autosave, self._asked = Autosave(), ""
+        self._kept_at = 0.0
+
+    # -- from beginning to end
+
+    def open(self, asked: str, made: Set, path: Path) -> None:
+        """Begin a set, as the player named it."""
+        self._asked = asked
+        self._songs.open(made, path)
+        self._history.rebase()
+
+    def resume(self, saved: Saved) -> None:
+        """Go on where a crash broke off: the same song, models and numbers."""
+        self._asked = saved.asked
+        path = Path(saved.path) if saved.path else None
+        self._songs.open(saved.set, path, now=max(saved.now, 0), table=saved.table(), saved=not saved.changed)
+        for number, deck in self._decks.items():
+            model = saved.decks.get(str(number))
+            try:
+                if model and Path(model) != deck.model:
+                    deck.bring(Path(model))
+                elif not model:
+                    deck.unload()
+            except PerformError as error:
+                deck.refuse(str(error))
+        self._songs.resume(saved.played)
+        self._history.rebase()
+        minutes, seconds = divmod(int(saved.played), 60)
+        self._tell(f"resumed after a crash: {self._songs.list.song.name}, {minutes}:{seconds:02} in")
+
+    def end(self) -> None:
+        """Keep what was changed and not saved under a name of its own."""
+        setlist = self._songs.list
+        if setlist.changed:
+            kept = places.user("sets") / f"{setlist.set.name}-unsaved.toml"
+            try:
+                session.save_set(setlist.set, kept)
+                self._tell(f"changes that were not saved are in {kept}")
+            except (PerformError, ValueError) as error:
+                self._tell(f"what was not saved could not be kept: {error}")
+        self._autosave.keep(self._saved(clean=True))
+        self._autosave.end(CLOSE_S)
+
+    def tick(self, *, settled: bool) -> None:
+        """A few times each 100 ms."""
+        now = time.monotonic()
+        song = self._songs.list.song
+        if asked := self._scenes.tick(song, self._songs.opening):
+            self._recall(asked)
+        self._glides.tick(now)
+        self._loops.tick(now)
+        before = self._arena.table.copy()
+        if self._songs.tick(settled=settled):
+            self._song_done(song, before, self._songs.list.song)
+        moved = {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
+        self._history.tick(now, moved)
+        if now - self._kept_at > KEEP_S:
+            self._kept_at = now
+            self._autosave.keep(self._saved())
+
+    def _song_began(self, song: Song) -> None:
+        self._history.rebase()
+        self._loops.use(song.loops, time.monotonic())
+        self._scenes.current = 0
+        if mapping := song.mapping or self._songs.list.set.mapping:
+            self._use_mapping(mapping)
+        self._mark(song.name)
+
+    def _song_done(self, before: Song, table: Table, after: Song) -> None:
+        """A song was gone to: undo goes back to the one before, as it stood."""
+        began = self._songs.opening
+        self._history.did(
+            f"song {after.name}",
+            lambda: self._songs.return_to(before, table),
+            lambda: self._songs.return_to(after, began),
+        )
+
+    # -- commands
+
+    def do(self, command: AnyCommand) -> Answer | None:
+        """Carry out a command about the set; None where it is not one of these."""
+        match command:
+            case commands.Load(deck, model):
+                self._exchange(self._deck(deck), lambda slot: slot.load(model))
+            case commands.Unload(deck):
+                self._exchange(self._deck(deck), lambda slot: slot.unload())
+            case commands.Arm(song):
+                return Answer(self._songs.arm(song))
+            case commands.Go(now):
+                self._songs.go(now=now)
+            case commands.Open(name):
+                path = session.find_set(name)
+                self._songs.exchange(session.read_set(path), path)
+                self._asked = name
+            case commands.Save(name):
+                self._put_loops()
+                return Answer(str(self._songs.list.save(name)))
+            case commands.Undo(redo):
+                return Answer(self._history.redo() if redo else self._history.undo())
+            case commands.RecallScene(scene):
+                self._recall(scene)
+            case commands.Loop(address):
+                return Answer(self._loops.toggle(address, time.monotonic()))
+            case commands.ForgetLoop(address):
+                self._loops.forget(address)
+            case _:
+                return self._edit(command)
+        return Answer()
+
+    def _edit(self, command: AnyCommand) -> Answer | None:
+        """What changes the set itself: undo is the set before."""
+        setlist, song = self._songs.list, self._songs.list.song
+        before = setlist.set, setlist.now, song
+        match command:
+            case commands.KeepSong():
+                self._put_loops()
+                setlist.put(setlist.as_it_stands(song.name, self._arena.table, self._models()))
+                words = f"song {song.name} kept as it stands"
+            case commands.AddSong(name):
+                setlist.add(setlist.as_it_stands(name, self._arena.table, self._models()))
+                words = f"song {name} added"
+            case commands.RenameSong(number, name):
+                setlist.rename(number, name)
+                words = f"song {number} called {name}"
+            case commands.MoveSong(number, to):
+                setlist.move(number, to)
+                words = f"song {number} moved to {to}"
+            case commands.RemoveSong(number):
+                words = f"song {setlist.songs[setlist.at(number)].name} removed"
+                setlist.remove(number)
+            case commands.StoreScene(number, name):
+                setlist.put(self._scenes.store(song, number, name, self._songs.opening))
+                words = f"scene {number} stored"
+            case commands.ForgetScene(number):
+                setlist.put(self._scenes.forget(song, number))
+                words = f"scene {number} forgotten"
+            case commands.Exclude(address):
+                params.slot(address)
+                out = [a for a in song.exclude if a != address]
+                out += [address] if address not in song.exclude else []
+                setlist.put(msgspec.structs.replace(song, exclude=out))
+                words = f"{address} {'left out of' if address in out else 'back in'} scenes"
+            case _:
+                return None
+        after = setlist.set, setlist.now, setlist.song
+        self._songs.edited()
+        self._tell(words)
+        self._history.did(words, lambda: self._restore(*before), lambda: self._restore(*after))
+        return Answer(words)
+
+    def _restore(self, made: Set, now: int, song: Song) -> None:
+        setlist = self._songs.list
+        setlist.set, setlist.now, setlist.song = made, now, song
+        self._songs.edited()
+
+    def _deck(self, deck: int) -> DeckSlot:
+        if deck not in self._decks:
+            raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {params.DECKS}")
+        return self._decks[deck]
+
+    def _exchange(self, deck: DeckSlot, change: Callable[[DeckSlot], None]) -> None:
+        """Put another model on a deck, or none; undo brings what was there."""
+        before = deck.model
+        change(deck)
+        after = deck.model
+
+        def bring(path: Path | None) -> None:
+            deck.bring(path) if path else deck.unload()
+
+        if before != after:
+            words = f"deck {deck.deck}: {after.stem if after else 'unloaded'}"
+            self._history.did(words, lambda: bring(before), lambda: bring(after))
+
+    def _recall(self, number: int) -> None:
+        table = self._arena.table
+        before = table.copy()
+        scene = self._scenes.recall(self._songs.list.song, number, time.monotonic())
+        self._history.rebase()
+        slots = list(session.numbers(scene.values))
+
+        def back() -> None:
+            self._glides.stop(slots)
+            table[slots] = before[slots]
+
+        words = f"scene {number} {scene.name}".rstrip()
+        self._tell(words)
+        self._mark(words)
+        self._history.did(words, back, lambda: self._recall_again(number))
+
+    def _recall_again(self, number: int) -> None:
+        self._scenes.recall(self._songs.list.song, number, time.monotonic())
+
+    def _put_loops(self) -> None:
+        """The loops as they are become the song's."""
+        setlist = self._songs.list
+        gestures = self._loops.gestures()
+        if setlist.now >= 0 and gestures != setlist.song.loops:
+            setlist.put(msgspec.structs.replace(setlist.song, loops=gestures))
+            self._songs.edited()
+
+    def _models(self) -> dict[int, ModelName]:
+        """Deck -> the model on it, by name and hash."""
+        found = {}
+        for number, deck in self._decks.items():
+            if deck.model:
+                words = deck.words()
+                listed = self._songs.list.song.models.get(number)
+                source = listed.source if listed and listed.sha256 == words.sha256 else ""
+                found[number] = ModelName(_name(deck.model), words.sha256 or hashes.known(deck.model), source)
+        return found
+
+    # -- words
+
+    def _saved(self, *, clean: bool = False) -> Saved:
+        setlist, table = self._songs.list, self._arena.table
+        return Saved(
+            set=setlist.set,
+            path=str(setlist.path or ""),
+            changed=setlist.changed,
+            now=setlist.now,
+            played=round(self._songs.position, 1),
+            numbers={a: v for a, v in params.changed(table) if not SPEC_AT[params.SLOTS[a]].action},
+            decks={str(n): str(deck.model) for n, deck in self._decks.items() if deck.model},
+            asked=self._asked,
+            clean=clean,
+        )
+
+    @property
+    def song(self) -> Song:
+        """The one that plays."""
+        return self._songs.list.song
+
+    def words(self, status: commands.Status) -> commands.Status:
+        """A status, with what is known here."""
+        song = self._songs.list.song
+        return msgspec.structs.replace(
+            status,
+            set=self._songs.list.set.name,
+            songs=self._songs.status(),
+            scenes=self._scenes.lines(song),
+            scene=self._scenes.current,
+            loops=tuple(commands.LoopLine(*line) for line in self._loops.lines()),
+            excluded=tuple(song.exclude),
+            undo=self._history.undo_words,
+            redo=self._history.redo_words,
+        )
+
+
+def _name(path: Path) -> str:
+    """A model's name in the library, else its path."""
+    return path.stem if models().get(path.stem) == path else str(path)

@@ -1,0 +1,291 @@
+"""NOW and NEXT: while a song plays, the next one's models load and render ahead; all change at one block.
+
+What both songs have on a deck plays on, and its numbers glide. What leaves keeps the numbers it had and fades
+in the time the coming song gives it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from perform import params, session
+from perform.errors import PerformError, WrongUse
+from perform.params import DECKS, SLOTS, SPEC_AT, Table
+from perform.session import Set, Song
+from perform.shared import Arena
+from perform.stage import commands
+from perform.stage.deck import DeckSlot
+from perform.stage.glides import Glides
+from perform.stage.hosts import Hosts
+from perform.stage.setlist import SetList, resolve
+
+CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
+GLIDE_S = 0.5  #: shortest way of the numbers of a deck that plays on
+
+_ARM, _JUMP = (SLOTS[f"song/{name}"] for name in ("arm", "jump"))
+_NEXT, _PREVIOUS, _GO = (SLOTS[f"song/{name}"] for name in ("next", "previous", "go"))
+
+
+class Songs:
+    """The set, the song that plays, and the one that will.
+
+    began : is told of each song as it begins
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        decks: Mapping[int, DeckSlot],
+        hosts: Hosts,
+        glides: Glides,
+        tell: Callable[[str], None],
+        began: Callable[[Song], None],
+    ) -> None:
+        self._arena, self._decks, self._hosts, self._glides = arena, decks, hosts, glides
+        self._tell, self._began = tell, began
+        self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
+        self.opening: Table = params.defaults()  #: the numbers the song that plays began with
+        self._since = time.monotonic()
+        self._next: int | None = None  # index of the armed song
+        self._armed: Song | None = None  # itself
+        self._prepared: Song | None = None  # the version of it whose models are being brought
+        self._missing: dict[str, list[str]] = {}  # song's name -> models that are not here
+        self._going = self._now = False  # asked to go; without waiting
+        self._back: Table | None = None  # the numbers of a song that is gone back to
+        self._counts = self._read_counts()
+
+    # -- opening a set
+
+    def open(
+        self,
+        made: Set,
+        path: Path | None,
+        *,
+        now: int = 0,
+        table: Table | None = None,
+        saved: bool = True,
+    ) -> None:
+        """Begin a set: its first song, or another, with the numbers it had when it was left."""
+        self.list = SetList(made, path, now=now, saved=saved)
+        song = self.list.song
+        self.opening = self._opening(song)
+        self._arena.table[:] = self.opening if table is None else table
+        for deck, (model, error) in self._resolve(song).items():
+            if model:
+                self._decks[deck].bring(model)
+            else:
+                self._decks[deck].refuse(error)
+        for other in made.songs:
+            self._resolve(other)
+        self._begin(song)
+        self._arm(now + 1)
+
+    def exchange(self, made: Set, path: Path) -> None:
+        """Another set instead: what plays plays on; its first song is NEXT."""
+        self.list = SetList(made, path, now=-1, song=self.list.song)
+        for song in made.songs:
+            self._resolve(song)
+        self._arm(0)
+
+    def edited(self) -> None:
+        """The list is another: NEXT is the same song where it is still there, else the one that follows."""
+        songs = self.list.songs
+        armed = self._armed
+        self._arm(next((i for i, song in enumerate(songs) if song is armed), self.list.now + 1))
+
+    def _resolve(self, song: Song) -> dict[int, tuple[Path | None, str]]:
+        """Deck -> the file of its model, or why there is none."""
+        found: dict[int, tuple[Path | None, str]] = {}
+        for deck, model in song.models.items():
+            try:
+                found[deck] = resolve(model), ""
+            except PerformError as error:
+                found[deck] = None, str(error)
+        self._missing[song.name] = [error for path, error in found.values() if error]
+        return found
+
+    def _opening(self, song: Song) -> Table:
+        """How the table begins with a song: decks as it says, the rest stays where it is silent."""
+        table = self._arena.table.copy()
+        for deck in range(1, DECKS + 1):
+            counters = table[SLOTS[f"deck/{deck}/reset"]]
+            table[params.slots(deck)] = _DEFAULTS[params.slots(deck)]
+            table[SLOTS[f"deck/{deck}/reset"]] = counters
+        session.apply(song, table)
+        return table
+
+    # -- arming
+
+    def arm(self, number: int) -> str:
+        """Make song `number` NEXT; how long it will take, in words."""
+        self._arm(self.list.at(number))
+        self._prepare()
+        wait = self.wait
+        return "ready" if wait <= 0 else f"ready in about {wait:.0f} s"
+
+    def step(self, by: int) -> None:
+        """The song after NEXT, or before it."""
+        at = self.list.now if self._next is None else self._next
+        self._arm(min(max(at + by, 0), len(self.list.songs) - 1))
+
+    def _arm(self, index: int) -> None:
+        self._next = index if 0 <= index < len(self.list.songs) else None
+        self._armed = None if self._next is None else self.list.songs[self._next]
+        self._going = self._now = False
+        self._back = None
+
+    def go(self, *, now: bool = False) -> None:
+        """NEXT is NOW: as soon as it is warm; at once where that is asked, or asked a second time."""
+        if self._next is None:
+            self._tell("there is no next song")
+            return
+        self._now = now or self._going
+        self._going = True
+
+    def return_to(self, song: Song, table: Table) -> None:
+        """Back to a song that has played, with the numbers it had; as soon as it is warm."""
+        found = [i for i, one in enumerate(self.list.songs) if one.name == song.name]
+        if not found:
+            raise WrongUse(f"the song {song.name!r} is not in the set any more", hint="undo that first")
+        self._arm(found[0])
+        self._back, self._going, self._prepared = table, True, None
+
+    def _prepare(self) -> None:
+        """Bring the armed song's models, in the decks' second lanes, by its own numbers."""
+        song = self._armed
+        if song is self._prepared:
+            return
+        self._prepared = song
+        for deck in self._decks.values():
+            deck.prepare(None)
+        if song is None:
+            return
+        self._arena.next[:] = self._opening(song) if self._back is None else self._back
+        for number, (path, error) in self._resolve(song).items():
+            self._decks[number].prepare(path, error)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until all of NEXT is warm, about."""
+        now = time.monotonic()
+        loading = {deck.next_path: deck.next_asked for deck in self._decks.values() if deck.next_loading}
+        return sum(max(self._hosts.load_s - (now - asked), 0.2) for asked in loading.values())
+
+    # -- going
+
+    def tick(self, *, settled: bool) -> bool:
+        """A few times each 100 ms; settled: all decks are. True where a song was gone to."""
+        self._obey_table()
+        if settled or self._going:
+            self._prepare()
+        if not self._going or self._next is None:
+            return False
+        if not self._now and not all(deck.next_ready for deck in self._decks.values()):
+            return False
+        back, self._back = self._back, None
+        self._switch(self._next, back)
+        return back is None
+
+    def _obey_table(self) -> None:
+        """What MIDI asks: a program that arms or jumps, a foot that goes."""
+        table, counts = self._arena.table, self._read_counts()
+        before, self._counts = self._counts, counts
+        if steps := int(counts[0] - before[0]) - int(counts[1] - before[1]):
+            self.step(steps)
+        for slot in (_ARM, _JUMP):
+            number = int(table[slot])
+            if number:
+                table[slot] = 0
+            if 1 <= number <= len(self.list.songs):
+                self._arm(number - 1)
+                if slot == _JUMP:
+                    self.go()
+        for _ in range(int(counts[2] - before[2])):
+            self.go()
+
+    def _read_counts(self) -> list[float]:
+        return [float(self._arena.table[slot]) for slot in (_NEXT, _PREVIOUS, _GO)]
+
+    def _switch(self, index: int, back: Table | None) -> None:
+        """[stage] Every deck changes at one block; back: the numbers, where the song does not begin."""
+        song, arena = self.list.songs[index], self._arena
+        self._prepare()
+        leave = CUT_S if song.switch == "cut" else max(song.fade, CUT_S)
+        enter = leave if song.switch == "crossfade" else CUT_S
+        opening = self._opening(song)
+        table = opening if back is None else back
+        kept = [n for n, deck in self._decks.items() if deck.keeps]
+        moving = [i for n in kept for i in range(*params.slots(n).indices(len(table))) if _glides(i)]
+        targets = {i: float(table[i]) for i in moving}
+        stay = np.zeros(len(table), dtype=bool)
+        stay[moving] = True
+        for n in kept:
+            stay[SLOTS[f"deck/{n}/seed"]] = True  # another chance would start the voice over
+        stay[_DOING] = True
+        self._glides.stop()
+        with arena.batch():
+            arena.table[~stay] = table[~stay]
+            for deck in self._decks.values():
+                deck.go(enter, leave)
+        self._glides.begin(
+            targets, max(song.fade, GLIDE_S) if song.switch != "cut" else 0.0, time.monotonic()
+        )
+        self.opening, self.list.now, self.list.song, self._prepared = opening, index, song, None
+        self._begin(song)
+        self._arm(index + 1)
+
+    def _begin(self, song: Song) -> None:
+        self._since = time.monotonic()
+        self._tell(f"song {self.list.now + 1}: {song.name}")
+        self._began(song)
+
+    # -- words
+
+    @property
+    def position(self) -> float:
+        """Seconds the song has played."""
+        return time.monotonic() - self._since
+
+    def resume(self, position: float) -> None:
+        """It has played so long already."""
+        self._since = time.monotonic() - position
+
+    def status(self) -> commands.Songs:
+        """For a status."""
+        wanted = [deck for deck in self._decks.values() if deck.next_path]
+        return commands.Songs(
+            lines=tuple(self._line(song) for song in self.list.songs),
+            now=self.list.now + 1,
+            since=self._since,
+            next=0 if self._next is None else self._next + 1,
+            ready=sum(deck.next_ready for deck in wanted),
+            wanted=len(wanted),
+            wait=self.wait,
+            going=self._going,
+            changed=self.list.changed,
+            path=str(self.list.path or ""),
+        )
+
+    def _line(self, song: Song) -> commands.SongLine:
+        return commands.SongLine(
+            name=song.name,
+            models=tuple(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
+            notes=song.notes,
+            missing=tuple(self._missing.get(song.name, ())),
+        )
+
+
+_DEFAULTS = params.defaults()
+_DOING = [i for i, a in enumerate(params.ADDRESSES) if a.startswith(params.DOING) or SPEC_AT[i].action]
+
+
+def _glides(slot: int) -> bool:
+    return (
+        not SPEC_AT[slot].choices
+        and not SPEC_AT[slot].action
+        and not params.ADDRESSES[slot].endswith("/seed")
+    )

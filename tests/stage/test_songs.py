@@ -1,0 +1,245 @@
+"""Songs on a real stage, on its silent clock: NOW and NEXT, switching, editing, resuming."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rig import Instrument, playing, until
+
+from perform import params, session
+from perform.errors import PerformError
+from perform.params import SLOTS
+from perform.shared import EMPTY, FAILED, LIVE
+from perform.stage import commands
+
+SET = """
+# a tour
+name = "tour"
+
+[[songs]]
+name = "one" # the first
+fade = 0.2
+decks.1 = "bells"
+decks.2 = "choir"
+[songs.values]
+"deck/1/source" = "loop"
+"deck/1/z/0/bias" = 1.0
+"deck/2/source" = "walk"
+
+[[songs]]
+name = "two"
+fade = 0.2
+switch = "crossfade"
+decks.1 = "bells"
+decks.3 = "choir"
+[songs.values]
+"deck/1/source" = "loop"
+"deck/1/z/0/bias" = -1.0
+"deck/3/source" = "walk"
+"xfade" = 0.25
+
+[[songs]]
+name = "three"
+switch = "cut"
+decks.1 = "choir"
+decks.2 = {name = "nowhere", source = "https://models.example/nowhere"}
+[songs.values]
+"deck/1/source" = "walk"
+"""
+
+
+@pytest.fixture
+def tour(tmp_path: Path, tiny_models: Path) -> str:
+    path = tmp_path / "tour.toml"
+    path.write_text(SET)
+    return str(path)
+
+
+def song(instrument: Instrument) -> commands.Songs:
+    return instrument.client.status().songs
+
+
+def go(instrument: Instrument, number: int) -> None:
+    instrument.client.ask(commands.Arm(number))
+    instrument.client.ask(commands.Go())
+    until(lambda: song(instrument).now == number, 20, f"song {number}; {instrument.log()}")
+
+
+def value(instrument: Instrument, address: str) -> float:
+    return float(instrument.arena.table[SLOTS[address]])
+
+
+def states(instrument: Instrument) -> list[float]:
+    return [instrument.meter(f"deck/{d}/state") for d in (1, 2, 3)]
+
+
+def test_songs_follow_each_other_without_a_gap(runtime: Path, tour: str, tmp_path: Path) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        until(lambda: song(instrument).ready == song(instrument).wanted == 2, 20, "song two warm")
+        frames = instrument.meter("deck/1/frames")
+        begun = instrument.arena.tape.written
+        go(instrument, 2)
+        assert states(instrument) == [LIVE, EMPTY, LIVE]
+        assert instrument.meter("deck/1/frames") >= frames  # the same voice, going on
+        until(lambda: value(instrument, "deck/1/z/0/bias") == -1.0, 5, "the latent glided there")
+        assert value(instrument, "xfade") == 0.25
+        words = instrument.client.ask(commands.Arm(3)).value
+        assert "ready" in words
+        missing = song(instrument).lines[2].missing
+        assert "nowhere" in missing[0]
+        assert "https://models.example/nowhere" in missing[0]
+        go(instrument, 3)
+        until(lambda: states(instrument) == [LIVE, FAILED, EMPTY], 10, "song three, as far as it is there")
+        assert "nowhere" in instrument.client.status().decks[1].error
+        until(lambda: instrument.arena.tape.written > begun + 2 * 48000, 10, "two seconds")
+        tape, lost = instrument.arena.tape.read(begun, instrument.arena.tape.written - begun)
+        assert not lost
+        level = np.sqrt((tape[: len(tape) // 4800 * 4800, 0].reshape(-1, 4800) ** 2).mean(axis=1))
+        assert level.min() > 1e-4
+        assert "mistake" not in instrument.log()
+        instrument.end()
+
+
+def test_numbers_arm_and_go(runtime: Path, tour: str) -> None:
+    """What a program change and a footswitch do, through the table."""
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        table = instrument.arena.table
+        params.put(table, "song/arm", 3)
+        until(lambda: song(instrument).next == 3, 5, "song three armed")
+        params.fire(table, "song/previous")
+        until(lambda: song(instrument).next == 2, 5, "song two armed")
+        params.fire(table, "song/go")
+        until(lambda: song(instrument).now == 2, 20, "song two")
+        params.put(table, "song/jump", 1)
+        until(lambda: song(instrument).now == 1, 20, "song one")
+        assert value(instrument, "song/jump") == 0
+        instrument.end()
+
+
+def test_what_a_player_does_can_be_taken_back(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        ask, table = instrument.client.ask, instrument.arena.table
+        params.put(table, "deck/1/gain", -6.0)
+        until(lambda: "deck/1/gain" in instrument.client.status().undo, 5, "a step")
+        ask(commands.Unload(2))
+        until(lambda: states(instrument)[1] == EMPTY, 5, "deck 2 empty")
+        go(instrument, 2)
+        assert "two" in ask(commands.Undo()).value
+        until(lambda: song(instrument).now == 1, 20, "song one again")
+        until(lambda: value(instrument, "deck/1/gain") == -6.0, 5, "the fader glided back")
+        assert "deck 2" in ask(commands.Undo()).value
+        until(lambda: states(instrument)[1] == LIVE, 10, "deck 2 back")
+        assert "deck/1/gain" in ask(commands.Undo()).value
+        assert value(instrument, "deck/1/gain") == 0.0
+        assert "deck/1/gain" in ask(commands.Undo(redo=True)).value
+        assert value(instrument, "deck/1/gain") == -6.0
+        instrument.end()
+
+
+def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        ask, table = instrument.client.ask, instrument.arena.table
+        ask(commands.StoreScene(1, "calm"))
+        params.put(table, "deck/1/z/0/bias", 3.0)
+        params.put(table, "deck/1/source", 0)
+        ask(commands.Exclude("deck/2/gain"))
+        params.put(table, "deck/2/gain", -9.0)
+        ask(commands.StoreScene(2, "wild"))
+        ask(commands.RecallScene(1))
+        until(lambda: value(instrument, "deck/1/z/0/bias") == 1.0, 5, "the calm scene")
+        assert value(instrument, "deck/1/source") == params.SOURCES.index("loop")
+        assert value(instrument, "deck/2/gain") == -9.0
+        params.put(table, "scene/a", 1)
+        params.put(table, "scene/b", 2)
+        params.put(table, "scene/morph", 0.75)
+        until(lambda: abs(value(instrument, "deck/1/z/0/bias") - 2.5) < 1e-6, 5, "the morph")
+        assert value(instrument, "deck/1/source") == 0
+        params.put(table, "scene/recall", 2)
+        until(lambda: value(instrument, "deck/1/z/0/bias") == 3.0, 5, "the wild scene, by number")
+        assert [scene.name for scene in instrument.client.status().scenes] == ["calm", "wild"]
+        with pytest.raises(PerformError, match="empty"):
+            ask(commands.RecallScene(7))
+        instrument.end()
+
+
+def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        ask, table, address = instrument.client.ask, instrument.arena.table, "deck/1/z/1/bias"
+        assert ask(commands.Loop(address)).value == "recording"
+        for step in range(20):
+            params.put(table, address, step / 10)
+            frames = instrument.meter("frames")
+            until(lambda f=frames: instrument.meter("frames") > f + 960, 5, "20 ms")
+        assert ask(commands.Loop(address)).value == "looping"
+        seen: set[float] = set()
+
+        def goes_round() -> bool:
+            seen.add(value(instrument, address))
+            return len(seen) > 30 and min(seen) < 0.3 and max(seen) > 1.7
+
+        until(goes_round, 10, "the gesture again")
+        params.put(table, address, -2.0)
+        until(lambda: instrument.client.status().loops[0].state == "stopped", 5, "a hand")
+        assert value(instrument, address) == -2.0
+        instrument.end()
+
+
+def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        ask, table = instrument.client.ask, instrument.arena.table
+        params.put(table, "deck/1/pan", 0.5)
+        ask(commands.KeepSong())
+        ask(commands.AddSong("four"))
+        ask(commands.RenameSong(4, "last"))
+        ask(commands.MoveSong(2, 4))
+        with pytest.raises(PerformError, match="plays"):
+            ask(commands.RemoveSong(1))
+        ask(commands.RemoveSong(2))
+        assert song(instrument).changed
+        assert ask(commands.Save()).value == tour
+        assert not song(instrument).changed
+        written = session.load_set(tour)
+        assert [s.name for s in written.songs] == ["one", "last", "four"]
+        assert written.songs[0].values["deck/1/pan"] == 0.5
+        assert len(written.songs[0].models[1].sha256) == 64
+        assert "# a tour" in Path(tour).read_text()
+        ask(commands.Undo())
+        assert [line.name for line in song(instrument).lines] == ["one", "two", "last", "four"]
+        copy = ask(commands.Save("autumn")).value
+        assert session.load_set("autumn") == session.load_set(copy)
+        with pytest.raises(PerformError, match="there already"):
+            ask(commands.Save(tour))
+        instrument.end()
+
+
+def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> None:
+    instrument = Instrument(runtime, "--device", "null", set_name=tour)
+    instrument.wait_live(1, 2)
+    go(instrument, 2)
+    params.put(instrument.arena.table, "deck/1/z/2/bias", 0.75)
+    instrument.client.ask(commands.RenameSong(1, "uno"))
+    saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
+    until(lambda: "0.75" in saved.read_text() and "uno" in saved.read_text(), 10, "an autosave")
+    instrument.kill()
+    with playing(runtime, "--device", "null", set_name=tour) as again:
+        again.wait_live(1, 3)
+        assert song(again).now == 2
+        assert song(again).changed
+        assert value(again, "deck/1/z/2/bias") == 0.75
+        assert "resumed" in again.log()
+        again.end()
+        assert "unsaved" in again.log()
+    with playing(runtime, "--device", "null", set_name=tour) as fresh:
+        fresh.wait_live(1, 2)
+        assert song(fresh).now == 1
+        assert song(fresh).lines[0].name == "one"
+        fresh.end()
