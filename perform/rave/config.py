@@ -57,7 +57,7 @@ class Config:
     full_latents: int = 32
     """Latents before the projection that keeps the most telling few; of a codebook's entries, if discrete."""
     noise_latents: int = 0
-    """Latents that are always noise (not variational)."""
+    """Latents besides that are always noise."""
     quantizers: int = 0
     """Codebooks, each of which refines the one before (discrete only)."""
     codebook: int = 0
@@ -120,8 +120,6 @@ class Config:
             raise WrongUse(
                 "a discrete bottleneck, and no other, has quantizers and a codebook", where="config"
             )
-        if self.bottleneck == "variational" and self.noise_latents:
-            raise WrongUse("a variational bottleneck has no noise_latents", where="config")
         if self.bottleneck == "spherical" and self.full_latents < 2:
             raise WrongUse("a spherical bottleneck needs full_latents of 2 or more", where="config")
         if self.noise_ratios and (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from perform.rave.blocks import Delay, Residual
+from perform.rave.decoder import Generator
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, Streaming
 
 if TYPE_CHECKING:
@@ -23,21 +24,23 @@ def latency(model: RAVE) -> int:
     config, resampler = model.config, model.resampler
     late = 0.0  # in samples at the rate of the layer in hand
     if config.padding != "newest":
-        late = _late(model.encoder.net, late)
-        for part in (model.decoder.net, *model.decoder.branches()[:1]):  # branches are in step
-            late = _late(part, late)
+        late = late_after(model.decoder, late_after(model.encoder.net, late))
     samples = late * config.bands + model.pqmf.delay
     if resampler:
         samples = (samples + resampler.up_late) * resampler.ratio + resampler.late
     return round(samples)
 
 
-def _late(layer: Streaming, late: float) -> float:
+def late_after(layer: Streaming, late: float) -> float:
     """How late a layer's output is, in its own samples, if its input is `late` in its."""
     match layer:
+        case Generator():
+            for part in (layer.net, *layer.branches()[:1]):  # its branches are in step
+                late = late_after(part, late)
+            return late
         case Chain():
             for part in layer:
-                late = _late(part, late)
+                late = late_after(part, late)
             return late
         case Conv1d():
             return (late + layer.late) / layer.stride
@@ -58,9 +61,9 @@ def measure(model: RAVE) -> int:
 
     Averaged over impulses at several places of a frame, as a model hears time in frames.
     """
-    ratio, trials = model.ratio, 8
-    frames = 2 * -(-model.delay // ratio) + 24
-    start = frames // 4 * ratio
+    ratio, trials = model.ratio, 4
+    frames = 2 * -(-model.delay // ratio) + 20
+    start = 4 * ratio
     x = torch.zeros(trials, model.config.channels, frames * ratio)
     places = start + torch.arange(trials) * ratio // trials
     x[torch.arange(trials), :, places] = 1.0

@@ -148,8 +148,10 @@ class RAVE(nn.Module):
         """Latents (B, latents, n) and what fills the `missing` ones to what the decoder wants."""
         match self.config.bottleneck:
             case "variational":
-                full = torch.cat([z, noise], 1)  # (B, full_latents, n)
-                return conv1d(full, self.latent_pca.T[:, :, None]) + self.latent_mean[:, None]
+                dropped = self.config.full_latents - self.latents
+                full = torch.cat([z, noise[:, :dropped]], 1)  # (B, full_latents, n)
+                z = conv1d(full, self.latent_pca.T[:, :, None]) + self.latent_mean[:, None]
+                noise = noise[:, dropped:]
             case "spherical":
                 z = directions(z)
             case "discrete":

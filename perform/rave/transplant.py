@@ -18,12 +18,9 @@ from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, Streaming
 
-CONV = ("cached_conv.convs.CachedConv1d", "cached_conv.convs.Conv1d", "torch.nn.modules.conv.Conv1d")
-TRANSPOSE = (
-    "cached_conv.convs.CachedConvTranspose1d",
-    "cached_conv.convs.ConvTranspose1d",
-    "torch.nn.modules.conv.ConvTranspose1d",
-)
+CONV = ("CachedConv1d", "Conv1d")
+TRANSPOSE = ("CachedConvTranspose1d", "ConvTranspose1d")
+PACKAGES = ("rave", "cached_conv", "torch")
 
 
 class Unrecognised(PerformError):
@@ -49,15 +46,21 @@ class Source:
         return Unrecognised(path, what, str(self.archive.path))
 
     def kind(self, path: str) -> str:
-        """The class of the module at `path`, "rave.blocks.Residual"; Unrecognised where there is none."""
+        """The class of the module at `path`, "Residual"; with its package if that is none of upstream's."""
         if path not in self.archive.types:
             raise self.refuse(path, "is missing")
-        return self.archive.plain_type(path)
+        whole = self.archive.plain_type(path)
+        return whole.rpartition(".")[2] if whole.startswith(tuple(f"{p}." for p in PACKAGES)) else whole
+
+    def unknown(self, path: str) -> Unrecognised:
+        """The error for a module at `path` that has no place there."""
+        self.kind(path)
+        return self.refuse(path, f"unknown block {self.archive.plain_type(path)}")
 
     def expect(self, path: str, *kinds: str) -> None:
-        """See that the module at `path` is of one of `kinds`, written with their packages."""
-        if (found := self.kind(path)) not in kinds:
-            raise self.refuse(path, f"unknown block {found}")
+        """See that the module at `path` is of one of `kinds`."""
+        if self.kind(path) not in kinds:
+            raise self.unknown(path)
 
     def has(self, path: str) -> bool:
         """Whether there is a module at `path`."""
@@ -105,7 +108,7 @@ class Source:
 @singledispatch
 def graft(layer: Streaming, source: Source, path: str) -> None:
     """Fill `layer` from the module at `path`; Unrecognised where that is another."""
-    raise source.refuse(path, f"unknown block {source.kind(path)}")
+    raise source.unknown(path)
 
 
 @graft.register
@@ -140,20 +143,20 @@ def _(layer: ConvTranspose1d, source: Source, path: str) -> None:
 
 @graft.register
 def _(layer: LeakyReLU, source: Source, path: str) -> None:
-    source.expect(path, "torch.nn.modules.activation.LeakyReLU")
+    source.expect(path, "LeakyReLU")
     slope = source.archive.finals(path).get("negative_slope", source.get(f"{path}.negative_slope"))
     source.same(path, "slope", slope, 0.2)
 
 
 @graft.register
 def _(layer: Snake, source: Source, path: str) -> None:
-    source.expect(path, "rave.blocks.Snake")
+    source.expect(path, "Snake")
     source.copy(layer.alpha, f"{path}.alpha")
 
 
 @graft.register
 def _(layer: AdaIN, source: Source, path: str) -> None:
-    source.expect(path, "rave.blocks.AdaptiveInstanceNormalization")
+    source.expect(path, "AdaptiveInstanceNormalization")
     (means, deviations, counts) = (
         [source.tensor(f"{path}.{name}_{side}") for side in ("x", "y")]
         for name in ("mean", "std", "num_update")
@@ -166,7 +169,7 @@ def _(layer: AdaIN, source: Source, path: str) -> None:
 @graft.register
 def _(layer: ResidualUnit, source: Source, path: str) -> None:
     unit = residual_body(source, path, layer.delay)
-    source.expect(unit, "rave.blocks.DilatedUnit")
+    source.expect(unit, "DilatedUnit")
     parts = source.children(f"{unit}.net")
     source.same(unit, "layers", len(parts), 4)
     for part, place in zip((LeakyReLU(), layer.dilated, LeakyReLU(), layer.pointwise), parts, strict=True):
@@ -185,8 +188,7 @@ def _(layer: Chain, source: Source, path: str) -> None:
     for part, place in zip(layers, places, strict=False):
         graft(part, source, place)
     if len(places) > len(layers):
-        extra = places[len(layers)]
-        raise source.refuse(extra, f"unknown block {source.kind(extra)}")
+        raise source.unknown(places[len(layers)])
     source.same(path, "layers", len(places), len(layers))
 
 
@@ -207,7 +209,7 @@ def check_delay(source: Source, path: str, index: int, samples: int) -> None:
 
 def residual_body(source: Source, path: str, delay: int) -> str:
     """Path of what a residual adds to its input, once its delays are seen to be ours."""
-    source.expect(path, "rave.blocks.Residual")
+    source.expect(path, "Residual")
     aligned = f"{path}.aligned"
     source.same(aligned, "branches", len(source.children(f"{aligned}.branches")), 2)
     check_delay(source, aligned, 0, 0)
@@ -219,13 +221,15 @@ def flat(source: Source, path: str) -> Iterator[str]:
     """Paths of the layers of a sequence, those within v1's containers included."""
     for child in source.children(path):
         match source.kind(child):
-            case "rave.blocks.UpsampleLayer":
+            case "UpsampleLayer":
                 yield from flat(source, f"{child}.net")
-            case "rave.blocks.ResidualStack":
+            case "ResidualStack" if source.has(f"{child}.net.branches"):
                 branches = source.children(f"{child}.net.branches")
                 source.same(child, "branches", len(branches), 1)
                 yield from flat(source, f"{branches[0]}.net")
-            case "rave.blocks.ResidualLayer":
+            case "ResidualStack":
+                yield from flat(source, f"{child}.net")
+            case "ResidualLayer":
                 yield f"{child}.net"
             case _:
                 yield child

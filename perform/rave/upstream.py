@@ -11,6 +11,8 @@ An export that was not made for streaming has the same weights, so ours streams 
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +29,29 @@ from perform.rave.transplant import CONV, TRANSPOSE, Source, Unrecognised, branc
 __all__ = ["Unrecognised", "convert", "read"]
 
 BOTTLENECKS = {
-    "rave.blocks.VariationalEncoder": "variational",
-    "rave.blocks.WasserteinEncoder": "wasserstein",
-    "rave.blocks.SphericalEncoder": "spherical",
-    "rave.blocks.DiscreteEncoder": "discrete",
+    "VariationalEncoder": "variational",
+    "WasserteinEncoder": "wasserstein",
+    "SphericalEncoder": "spherical",
+    "DiscreteEncoder": "discrete",
+    "Encoder": "variational",  # of the first exports, whose encoder is not wrapped
 }
-ENCODERS = {"rave.blocks.EncoderV2": "convolutional", "rave.blocks.Encoder": "v1"}
-DECODERS = {"rave.blocks.GeneratorV2": "v2", "rave.blocks.Generator": "v1"}
+ENCODERS = {"EncoderV2": "convolutional", "Encoder": "v1"}
+DECODERS = {"GeneratorV2": "v2", "Generator": "v1"}
 MUTE = -1e4  # of an amplitude before the sigmoid
 
 
-def read(path: Path) -> tuple[RAVE, dict[str, Any]]:
+def read(path: Path, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
     """The model in the export at `path`, and what is known of it (`convert`). [disk]
 
     WrongUse where the file is no sound archive, Unrecognised where it holds something else than our family.
     """
-    return convert(read_archive(path))
+    return convert(read_archive(path), sample_rate)
 
 
-def convert(archive: Archive) -> tuple[RAVE, dict[str, Any]]:
-    """The model in an archive, ready to play, and these facts of it:
+def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
+    """The model in an archive, ready to play, and what is known of it; `sample_rate` if it knows none itself.
+
+    The facts:
 
     name, sha256, sample_rate, ratio, latents, full_latents, channels, parameters : as in a card
     delay : samples, by arithmetic; latency.measure listens
@@ -54,8 +59,10 @@ def convert(archive: Archive) -> tuple[RAVE, dict[str, Any]]:
     target_channels : channels it was exported to, where more or fewer than the model's own
     prior : whether it has one; fidelity : share of the variance its latents keep, or None
     """
+    if "encoder" not in archive.types and "_rave" in archive.types:
+        archive = _without_prior(archive)
     source = Source(archive)
-    config = _config(source)
+    config = _config(source, sample_rate)
     model = RAVE(config)
     _fill(model, source)
     _check_rest(source)
@@ -79,32 +86,47 @@ def convert(archive: Archive) -> tuple[RAVE, dict[str, Any]]:
         "delay": model.delay,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "streaming": source.get("decoder.net.0._pad") is None,
-        "target_channels": source.get("target_channels", config.channels),
-        "prior": bool(source.get("_has_prior", "prior_params" in archive.tensors)),
+        "target_channels": int(archive.tensors["decode_params"][2]),
+        "prior": "prior_params" in archive.tensors,
         "fidelity": None if kept is None else round(float(kept), 4),
     }
     return model.requires_grad_(False).eval(), facts
 
 
-def _config(source: Source) -> Config:
+def _without_prior(archive: Archive) -> Archive:
+    """The model alone, of the first exports that have a prior beside it."""
+    head = "_rave."
+
+    def below(parts: dict[str, Any]) -> dict[str, Any]:
+        return {path.removeprefix(head): part for path, part in parts.items() if path.startswith(head)}
+
+    tensors = below(archive.tensors) | {k: v for k, v in archive.tensors.items() if k == "prior_params"}
+    types = {"": archive.types["_rave"], **below(archive.types)}
+    return replace(archive, tensors=tensors, attributes=below(archive.attributes), types=types)
+
+
+def _config(source: Source, sample_rate: int | None) -> Config:
     """The architecture of an export."""
-    for path, kinds in (("encoder", BOTTLENECKS), ("encoder.encoder", ENCODERS), ("decoder", DECODERS)):
+    inner = _inner(source)
+    for path, kinds in (("encoder", BOTTLENECKS), (inner, ENCODERS), ("decoder", DECODERS)):
         source.expect(path, *kinds)
+    if source.get("deterministic", False):
+        raise source.refuse("deterministic", "an export that mutes its own noise")
     for side in ("input_mode", "output_mode"):
         if (mode := source.get(side, "pqmf")) != "pqmf":
             raise source.refuse(side, f"is {mode!r}, not 'pqmf'")
-    source.expect("pqmf", "rave.pqmf.CachedPQMF")
+    source.expect("pqmf", "CachedPQMF")
     archive, channels = source.archive, source.get("n_channels", 1)
     bank = source.tensor("pqmf.forward_conv.weight").shape
     bottleneck = BOTTLENECKS[source.kind("encoder")]
     config: dict[str, Any] = {
-        "sample_rate": _sample_rate(source),
+        "sample_rate": _sample_rate(source, sample_rate),
         "channels": channels,
         "bands": bank[0],
         "attenuation": 100,
         "bank_taps": bank[2],
-        "resampling": source.get("resampler.ratio", 1),
-        "encoder": ENCODERS[source.kind("encoder.encoder")],
+        "resampling": source.get(f"{_resampler(source)}.ratio", 1),
+        "encoder": ENCODERS[source.kind(inner)],
         "decoder": DECODERS[source.kind("decoder")],
         "padding": _padding(source),
         "bottleneck": bottleneck,
@@ -113,8 +135,11 @@ def _config(source: Source) -> Config:
         **_stages(source),
         **_noise(source, bank[0] * channels),
     }
+    if source.get("trained_cropped", False):  # its projection is of the latents that are no noise
+        inputs = source.tensor("decoder.net.0.weight").shape[1]
+        config["noise_latents"] = inputs - config["full_latents"]
     if bottleneck in ("wasserstein", "spherical"):
-        last = source.children("encoder.encoder.net")[-1]
+        last = source.children(f"{inner}.net")[-1]
         config["full_latents"] = source.tensor(f"{last}.weight").shape[0]
     if bottleneck == "discrete":
         books = source.children("encoder.rvq.layers")
@@ -123,19 +148,31 @@ def _config(source: Source) -> Config:
     return Config(**config)
 
 
-def _sample_rate(source: Source) -> int:
-    """Hz; 0 makes the config refuse, where the export does not say."""
-    for place in ("sr", "sampling_rate"):
-        if type(rate := source.get(place)) is int:
-            return rate
-    if "sampling_rate" in source.archive.tensors:
-        return int(source.tensor("sampling_rate").reshape(-1)[0])
-    raise source.refuse("sr", "is missing, so the sample rate is not known")
+def _inner(source: Source) -> str:
+    """Path of the encoder itself, within its bottleneck's or not."""
+    return "encoder.encoder" if source.has("encoder.encoder") else "encoder"
+
+
+def _resampler(source: Source) -> str:
+    return "resample" if source.has("resample") else "resampler"
+
+
+def _sample_rate(source: Source, given: int | None) -> int:
+    """Hz: as the export says, or its name ("..._r48000_z16.ts"), or else as `given`."""
+    rate = source.get("sr", source.get("sampling_rate"))
+    if rate is None and "sampling_rate" in source.archive.tensors:
+        rate = int(source.tensor("sampling_rate").reshape(-1)[0])
+    if rate is None and (named := re.search(r"_r(\d{4,6})(_|$)", source.archive.path.stem)):
+        rate = int(named[1])
+    rate = given if rate is None else rate
+    if type(rate) is not int or not 1000 <= rate <= 768_000:
+        raise source.refuse("sr", f"is {rate!r}, so the sample rate is not known")
+    return rate
 
 
 def _padding(source: Source) -> str:
     """Of all convolutions, as the first one of the encoder has it."""
-    first = "encoder.encoder.net.0"
+    first = f"{_inner(source)}.net.0"
     source.expect(first, *CONV)
     pad = source.get(f"{first}._pad")
     right = pad[1] if pad else source.get(f"{first}.cumulative_delay")
@@ -144,13 +181,13 @@ def _padding(source: Source) -> str:
 
 def _stages(source: Source) -> dict[str, Any]:
     """Capacity, ratios, dilations and kernel, from the encoder's and the decoder's convolutions."""
-    net = "encoder.encoder.net"
+    net = f"{_inner(source)}.net"
     ratios, dilations = [], []
     kernel = source.tensor(f"{net}.0.weight").shape[2] // 2
     units: list[int] = []
     found = {"activation": "leaky", "adain": False}
     for path in flat(source, net):
-        match source.kind(path).rpartition(".")[2]:
+        match source.kind(path):
             case "Residual":
                 units.append(source.constant(f"{path}.aligned.branches.0.net.1", "dilation"))
             case "CachedConv1d" | "Conv1d" if (stride := source.constant(path, "stride")) > 1:
@@ -161,7 +198,7 @@ def _stages(source: Source) -> dict[str, Any]:
                 found["activation"] = "snake"
             case "AdaptiveInstanceNormalization":
                 found["adain"] = True
-    if source.kind("decoder") == "rave.blocks.Generator":
+    if source.kind("decoder") == "Generator":
         dilations = _stacks(source)
         kernel = 3
     capacity = source.tensor(f"{net}.0.weight").shape[0]
@@ -180,7 +217,7 @@ def _stacks(source: Source) -> list[tuple[int, ...]]:
     for path in flat(source, "decoder.net"):
         if source.kind(path) in TRANSPOSE:
             stages.append([])
-        elif source.kind(path) == "rave.blocks.Residual" and stages:
+        elif source.kind(path) == "Residual" and stages:
             stages[-1].append(source.constant(f"{path}.aligned.branches.0.1", "dilation"))
     return [tuple(stage) for stage in stages]
 
@@ -210,22 +247,25 @@ def _fill(model: RAVE, source: Source) -> None:
     kernel = source.tensor("pqmf.inverse_conv.weight")
     source.copy(tensors["pqmf.synthesis_kernel"], "pqmf.inverse_conv.weight", kernel.flip(0) * bands)
     if model.resampler:
-        source.copy(model.resampler.down_kernel, "resampler.downsample.weight")
-        source.copy(model.resampler.up_kernel, "resampler.upsample.weight")
+        source.copy(model.resampler.down_kernel, f"{_resampler(source)}.downsample.weight")
+        source.copy(model.resampler.up_kernel, f"{_resampler(source)}.upsample.weight")
     if model.config.encoder == "v1":
         _fill_first_encoder(model.encoder.net, source)
     else:
-        graft(model.encoder.net, source, "encoder.encoder.net")
+        graft(model.encoder.net, source, f"{_inner(source)}.net")
     match model.config.bottleneck:
         case "variational":
             source.copy(model.latent_mean, "latent_mean")
             source.copy(model.latent_pca, "latent_pca")
+            if "signs" in source.archive.tensors:  # of the kept latents, in the IIL's exports
+                signs = source.tensor("signs")
+                model.latent_pca[: len(signs)] *= signs[:, None]
         case "discrete":
             for entries, book in zip(
                 model.codebooks.entries, source.children("encoder.rvq.layers"), strict=True
             ):
                 for projection in ("project_in", "project_out"):
-                    source.expect(f"{book}.{projection}", "torch.nn.modules.linear.Identity")
+                    source.expect(f"{book}.{projection}", "Identity")
                 source.copy(entries, f"{book}._codebook.embed")
     decoder = model.decoder
     graft(decoder.net, source, "decoder.net")
@@ -242,15 +282,16 @@ def _fill(model: RAVE, source: Source) -> None:
 def _fill_first_encoder(net: Chain, source: Source) -> None:
     """v1's encoder, whose batch norms go into the convolutions they follow."""
     layers, last = iter(net), None
-    for path in source.children("encoder.encoder.net"):
-        if source.kind(path) == "torch.nn.modules.batchnorm.BatchNorm1d" and isinstance(last, Conv1d):
+    whole = f"{_inner(source)}.net"
+    for path in source.children(whole):
+        if source.kind(path) == "BatchNorm1d" and isinstance(last, Conv1d):
             fold_norm(last, source, path)
             continue
         last = next(layers, None)
         if last is None:
-            raise source.refuse(path, f"unknown block {source.kind(path)}")
+            raise source.unknown(path)
         graft(last, source, path)
-    source.same("encoder.encoder.net", "layers missing", len(list(layers)), 0)
+    source.same(whole, "layers missing", len(list(layers)), 0)
 
 
 def _silence_cold(net: Chain, source: Source) -> None:

@@ -1,6 +1,6 @@
 """Builds genuine upstream exports. Runs in the peers' environment (environment.py), never in perform's own.
 
-    python build.py FOLDER [NAME ...]
+    python build.py FOLDER [NAME ...]       all but the full-size ones, if none is named
 
 Every model gets seeded weights, scaled so that each layer's output has about unit variance: at their first
 values the nets nearly vanish, and any two outputs would be equal to 1e-4. Their projection is a random
@@ -231,7 +231,8 @@ def main() -> None:
     logging.disable()
     warnings.simplefilter("ignore")
     bridge()
-    folder, names = Path(sys.argv[1]), sys.argv[2:] or list(EXPORTS)
+    folder = Path(sys.argv[1])
+    names = sys.argv[2:] or [name for name in EXPORTS if not name.endswith("_full")]
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         path = folder / f"{name}.ts"

@@ -111,7 +111,6 @@ def test_config_survives_its_dictionary() -> None:
         ({"resampling": 3}, "not 1 or even"),
         ({"quantizers": 4}, "no other, has quantizers"),
         ({"bottleneck": "discrete"}, "has quantizers and a codebook"),
-        ({"noise_latents": 4}, "has no noise_latents"),
         ({"noise_ratios": [8, 8], "noise_taps": 5, "noise_hidden": 8}, "multiple of the noise_ratios"),
         ({"noise_ratios": [2, 2], "noise_taps": 5}, "noise_hidden"),
         ({"bands": 15}, "must be even"),
