@@ -8,72 +8,151 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from perform import params, session
 from perform.audio.mixer import Mixer
-from perform.errors import WrongUse
+from perform.errors import PerformError
 from perform.hosts.compiled import CompiledHost
-from perform.hosts.host import Host
+from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
-from perform.library.cards import find_model, trim_db
+from perform.library.cards import trim_db
+from perform.recorder.export import check_new
+from perform.recorder.gestures import History, mark_record, new_header
+from perform.recorder.names import take_name
+from perform.recorder.take import Plan, Take, read_track
 from perform.recorder.wav import Writer
 from perform.shared import LANE, Arena, lanes_of
 
 BLOCK = 256  #: frames between two looks at the table
+SAFE_S = 2.0  #: seconds of sound between two syncs of a take
+
+
+class Recorded(NamedTuple):
+    """A take instead of a file: the folder it goes to, and what it holds beside the master."""
+
+    folder: Path
+    tracks: tuple[str, ...]
+    samples: str
 
 
 def render(
-    name: str, out: Path, seconds: float, *, seed: int | None, rate: int, on_progress: Callable[[float], None]
-) -> None:
-    """Render the first song of a set to a 24-bit WAV; never overwrites.
+    name: str,
+    out: Path | Recorded,
+    seconds: float,
+    *,
+    seed: int | None,
+    rate: int,
+    on_progress: Callable[[float], None],
+) -> Path:
+    """Render the first song of a set to a 24-bit WAV, or as a take with its gesture log; never overwrites.
 
     seconds : length of the file; seed: added to every deck's own; on_progress: is told seconds done
     """
     song = session.load_set(name).songs[0]
-    if not out.parent.is_dir():
-        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
-    if out.exists():
-        raise WrongUse("is there already", where=str(out), hint="nothing is overwritten: name another file")
+    if isinstance(out, Path):
+        check_new(out, (".wav",))
     with tempfile.TemporaryDirectory(prefix="perform-") as folder:
         arena = Arena.create(Path(folder) / "arena")
+        arena.show("rate", rate)
+        arena.show("block", BLOCK)
         session.apply(song, arena.table)
-        voices = {
-            deck: _voice(arena, deck, find_model(model.name), seed, rate)
-            for deck, model in song.models.items()
-        }
+        voices = [
+            _Voice(arena, deck, session.model_file(model), seed, rate) for deck, model in song.models.items()
+        ]
+        if isinstance(out, Recorded):
+            arena.show("tracks/on", len(out.tracks) > 1)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
-        _pull(arena, voices, mixer, mixer.delay)  # what the limiter holds back: the file begins with the song
-        frames = round(seconds * rate)
-        with closing(Writer(out, rate)) as wav:
-            for at in range(0, frames, BLOCK):
-                wav.write(_pull(arena, voices, mixer, min(BLOCK, frames - at)))
-                on_progress(min(at + BLOCK, frames) / rate)
+        begin = mixer.delay  # what the limiter holds back: the file begins with the song
+        end = begin + round(seconds * rate)
+        sink: _File | _Take
+        sink = _File(out, rate, begin) if isinstance(out, Path) else _Take(out, arena, name, song.name, begin)
+        block = np.zeros((BLOCK, 2), np.float32)
+        with closing(sink):
+            while arena.tape.written < end:
+                for voice in voices:
+                    voice.fill(BLOCK)
+                mixer.fill(block)
+                sink.go_on(arena, min(arena.tape.written, end))
+                on_progress(max(0, min(arena.tape.written, end) - begin) / rate)
+        return sink.path
 
 
-def _voice(arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> tuple[Host, Voice]:
+class _Voice:
     """A deck's voice, its lane opened as the stage opens it."""
-    host = CompiledHost(model)
-    lane = arena.lanes[lanes_of(deck)[0]]
-    lane[LANE["live"]] = lane[LANE["gate"]] = 1
-    lane[LANE["trim"]] = trim_db(host.card)
-    if seed is not None:
-        own = params.slot(f"deck/{deck}/seed")
-        arena.table[own] = (arena.table[own] + seed) % 2**31
-    return host, Voice(host, deck, rate, arena.table)
+
+    def __init__(self, arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> None:
+        lane = lanes_of(deck)[0]
+        self._host = host = CompiledHost(model)
+        row = arena.lanes[lane]
+        row[LANE["live"]] = row[LANE["gate"]] = 1
+        row[LANE["trim"]] = trim_db(host.card)
+        if seed is not None:
+            own = params.slot(f"deck/{deck}/seed")
+            arena.table[own] = (arena.table[own] + seed) % 2**31
+        self._table, self._ring = arena.table, arena.rings[lane]
+        self._voice = Voice(host, deck, rate, arena.table)
+        self._out = Telling(arena, lane, deck, host, self._voice, rate)
+
+    def fill(self, frames: int) -> None:
+        """Have so many frames in the ring."""
+        while self._ring.fill < frames:
+            self._out.write(frame(self._host, [self._voice], [self._table])[0], self._table)
 
 
-def _pull(
-    arena: Arena, voices: dict[int, tuple[Host, Voice]], mixer: Mixer, frames: int
-) -> npt.NDArray[np.float32]:
-    for deck, (host, voice) in voices.items():
-        ring = arena.rings[lanes_of(deck)[0]]
-        while ring.fill < frames:
-            ring.write(frame(host, [voice], [arena.table])[0])
-    out = np.zeros((frames, 2), np.float32)
-    mixer.fill(out)
-    return out
+class _File:
+    """The master in a WAV."""
+
+    def __init__(self, path: Path, rate: int, begin: int) -> None:
+        self.path, self._at, self._file = path, begin, Writer(path, rate)
+
+    def go_on(self, arena: Arena, end: int) -> None:
+        """Write up to a frame of the tape."""
+        if end > self._at:
+            self._file.write(read_track(arena.tape, self._at, end - self._at)[0])
+            self._at = end
+
+    def close(self) -> None:
+        """The file is whole."""
+        self._file.close()
+
+
+class _Take:
+    """All that a recorder would have made of it."""
+
+    def __init__(self, out: Recorded, arena: Arena, set_name: str, song: str, begin: int) -> None:
+        self._end = self._safe = begin
+        self._step = round(SAFE_S * arena.meter("rate"))
+        history = History(arena, 0.0)
+        name = take_name(Path(set_name).stem, datetime.now())
+        tracks = {track: arena.tracks[track] for track in out.tracks}
+        header = new_header(arena, Path(set_name).stem, list(tracks), out.samples)
+        self._take = Take(Plan(tracks, [out.folder], name, header), history, self._report, position=begin)
+        history.mark(mark_record(begin, song, "song"))
+        self._take.mark(begin, song)
+
+    @property
+    def path(self) -> Path:
+        """Its first file."""
+        assert self._take.first
+        return self._take.first
+
+    def _report(self, kind: str, **fields: object) -> None:
+        if kind == "failed":
+            raise PerformError(str(fields["error"]), where=str(fields["path"]))
+
+    def go_on(self, arena: Arena, end: int) -> None:
+        """Write up to a frame of the tape, and the log beside it before a journal is full."""
+        self._end = end
+        if end - self._safe >= self._step:
+            self._take.advance(end, sync=True)
+            self._safe = end
+
+    def close(self) -> None:
+        """The take is whole."""
+        self._take.close(self._end)

@@ -11,8 +11,9 @@ import msgspec
 import tomlkit
 
 from perform import params
-from perform.errors import WrongUse
-from perform.library import places, toml
+from perform.errors import PerformError, WrongUse
+from perform.library import hashes, places, toml
+from perform.library.cards import find_model
 from perform.params import DECKS, SCENES, Table
 
 
@@ -143,6 +144,26 @@ def find_set(name: str) -> Path:
         )
         raise WrongUse(f"no command or set is called {name[:80]!r}", hint=hint)
     return there[name]
+
+
+def model_file(model: ModelName) -> Path:
+    """[disk] The file of a model a song names, by hash, else by name; WrongUse says where to get it."""
+    if model.sha256:
+        try:
+            path = find_model(model.name)
+            if hashes.known(path) in (model.sha256, ""):
+                return path
+        except PerformError:
+            path = None
+        if found := hashes.find(model.sha256):
+            return found
+        if path:  # another file of that name: the deck says so once it has read it
+            return path
+    try:
+        return find_model(model.name)
+    except WrongUse as error:
+        hint = f"get it from {model.source}" if model.source else error.hint
+        raise WrongUse(f"the model {model.name!r} is not here", hint=hint) from error
 
 
 def check(song: Song) -> None:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.errors import PerformError
+from perform.journal import Journal
 from perform.params import DECKS, LATENTS, Table
 
 Audio = npt.NDArray[np.float32]  #: (frames, 2), full scale +-1
@@ -34,6 +35,15 @@ _T = TypeVar("_T", bound=np.generic)
 
 RING_FRAMES = 1 << 15  #: a deck's ring: 0.68 s at 48 kHz
 TAPE_FRAMES = 1 << 21  #: the recorder's ring: 43 s at 48 kHz
+STEM_FRAMES = 1 << 20  #: the other tracks' rings: 22 s at 48 kHz
+JOURNAL_BYTES = (
+    1 << 18
+)  #: what a reader of the numbers heard: ten seconds of eight latents at 400 frames a second
+
+PRE = "pre"  #: the track before the limiter, beside "master"
+STEMS = tuple(
+    f"deck{d}" for d in range(1, DECKS + 1)
+)  #: the decks' tracks: after the fader, before the master
 
 DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256  #: where neither player nor device says another
 NO_DEVICE = "null"  #: the device's name that asks for none
@@ -53,6 +63,7 @@ _lane = [
     "trim",  # dB that brings the model to the common loudness
     "mode",  # which numbers its voice reads: NOW, NEXT, HELD
 ]
+JOURNALS = LANES + 1  #: a lane each, then the mixer
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(_lane)}  #: column in `Arena.lanes`
 
 #: what a lane's voice reads: the table; the coming song's; what it read last, while it fades
@@ -95,6 +106,8 @@ _meters = [
     "heard",  # [audio] 1 once a device has had sound
     "reduction",  # [audio] dB the limiter takes away, falling
     "realtime",  # [audio] 1 where the system granted real-time priority
+    "tracks/on",  # [stage] 1: the mixer writes all tracks, not the master alone
+    "tracks/from",  # [audio] frame of the tape from which on they are whole; 0 where they are not written
     "take/on",  # [recorder] 1 while it records
     "take/frames",  # [recorder] frames of the take that are safe on disk
     "take/missed",  # [recorder] frames the tape lost before they were read
@@ -112,7 +125,8 @@ METER_SLOTS: Mapping[str, int] = {
     )
 }
 
-_LAYOUT = "|".join([*params.ADDRESSES, *_lane, *METER_SLOTS, str(RING_FRAMES), str(TAPE_FRAMES)])
+_SIZES = (RING_FRAMES, TAPE_FRAMES, STEM_FRAMES, JOURNAL_BYTES)
+_LAYOUT = "|".join([*params.ADDRESSES, *_lane, *METER_SLOTS, *map(str, _SIZES)])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
 
 
@@ -125,6 +139,16 @@ class Ring:
     def __init__(self, ends: npt.NDArray[np.int64], data: Audio) -> None:
         self._ends, self._data = ends, data
         self.capacity = len(data)
+
+    @property
+    def written(self) -> int:
+        """Frames ever written: the position at which the next one goes."""
+        return int(self._ends[0])
+
+    @property
+    def position(self) -> int:
+        """Frames ever read, or forgotten: the position of the next one."""
+        return int(self._ends[1])
 
     @property
     def fill(self) -> int:
@@ -157,7 +181,10 @@ class Ring:
 
 
 class Tape:
-    """The last `capacity` frames the mixer made. It never waits; readers keep their own position."""
+    """The last `capacity` frames of one track. It never waits; readers keep their own position.
+
+    Tracks share one `end`, the master's, so that a frame has the same position in all of them.
+    """
 
     def __init__(self, end: npt.NDArray[np.int64], data: Audio) -> None:
         self._end, self._data = end, data
@@ -175,6 +202,13 @@ class Tape:
         self._data[at : at + first] = audio[:first]
         self._data[: n - first] = audio[first:]
         self._end[0] += n
+
+    def lay(self, audio: Audio, ahead: int = 0) -> None:
+        """[audio] (n, 2) of another track, `ahead` of what the master's next `write` publishes."""
+        at, n = (self.written + ahead) % self.capacity, len(audio)
+        first = min(n, self.capacity - at)
+        self._data[at : at + first] = audio[:first]
+        self._data[: n - first] = audio[first:]
 
     def read(self, position: int, limit: int) -> tuple[Audio, int]:
         """[disk] Up to `limit` frames from `position` on -> (a copy, frames lost before it).
@@ -199,6 +233,8 @@ class Arena:
     meters : (len(METER_SLOTS),) float64, what comes back
     rings  : a Ring each lane
     tape   : what the mixer made, for the recorder
+    tracks : all that can be recorded: "master" (the tape), PRE and STEMS, without memory until `reserve`
+    journals : what each reader of the numbers heard: a lane's voice each, then the mixer
     """
 
     def __init__(self, memory: mmap.mmap, path: Path) -> None:
@@ -213,7 +249,15 @@ class Arena:
         self.rings = [
             Ring(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
         ]
-        self.tape = Tape(self._take(np.int64, 1), self._take(np.float32, TAPE_FRAMES, 2))
+        end = self._take(np.int64, 1)
+        self.tape = Tape(end, self._take(np.float32, TAPE_FRAMES, 2))
+        self.journals = [
+            Journal(who, self._take(np.int64, 3), self._take(np.uint8, JOURNAL_BYTES))
+            for who in range(JOURNALS)
+        ]
+        self.tracks = {"master": self.tape} | {
+            name: Tape(end, self._take(np.float32, STEM_FRAMES, 2)) for name in (PRE, *STEMS)
+        }
 
     def _take(self, dtype: type[_T], *shape: int) -> npt.NDArray[_T]:
         array: npt.NDArray[_T] = np.ndarray(shape, dtype, self._memory, self._at)
@@ -232,6 +276,11 @@ class Arena:
         """A live view of one deck's meters, in the order of `DECK_METER`."""
         first = METER_SLOTS[f"deck/{deck}/{_deck_meters[0]}"]
         return self.meters[first : first + len(_deck_meters)]
+
+    def reserve(self) -> None:
+        """[stage] Take the memory of all tracks; PerformError where there is not so much."""
+        with self.path.open("r+b") as file:
+            _reserve(file.fileno(), _BASE, _SIZE, self.path, "or record without stems")
 
     def lane_meters(self, lane: int) -> Meters:
         """A live view of one lane's meters, in the order of `LANE_METER`."""
@@ -254,19 +303,11 @@ class Arena:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
             try:
-                if hasattr(
-                    os, "posix_fallocate"
-                ):  # all of it now: a page that is missing later kills the mixer
-                    os.posix_fallocate(file.fileno(), 0, _SIZE)
-                else:
-                    file.truncate(_SIZE)
-            except OSError as error:
+                _reserve(file.fileno(), 0, _BASE, path, "or name another folder with PERFORM_RUNTIME")
+                file.truncate(_SIZE)
+            except PerformError:
                 path.unlink()
-                raise PerformError(
-                    f"no room for {_SIZE >> 20} MiB of shared memory",
-                    where=str(path.parent),
-                    hint="make room there, or name another folder with PERFORM_RUNTIME",
-                ) from error
+                raise
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
@@ -295,24 +336,24 @@ class Arena:
 class Look:
     """[render], [audio] A reader's own copy of table and lanes: whole, never half of a batch.
 
-    table : (len(ADDRESSES),) ; lanes : (LANES, len(LANE))
+    numbers : all of them, by the slots of NAMES; table : (len(ADDRESSES),); lanes : (LANES, len(LANE))
     """
 
     def __init__(self, arena: Arena) -> None:
         self._numbers, self._meters = arena.numbers, arena.meters
         self._epoch = METER_SLOTS["epoch"]
-        self._copy = self._numbers.copy()
-        self._fresh = np.empty_like(self._copy)
-        self.table: Table = self._copy[: len(params.ADDRESSES)]
-        self.lanes = self._copy[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
+        self.numbers = self._numbers.copy()
+        self._fresh = np.empty_like(self.numbers)
+        self.table: Table = self.numbers[: len(params.ADDRESSES)]
+        self.lanes = self.numbers[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
 
     def update(self) -> bool:
         """Copy what is new; False where nothing is, or where a batch is being written: it comes next time."""
         epoch = self._meters[self._epoch]
         np.copyto(self._fresh, self._numbers)
-        if epoch % 2 or epoch != self._meters[self._epoch] or np.array_equal(self._fresh, self._copy):
+        if epoch % 2 or epoch != self._meters[self._epoch] or np.array_equal(self._fresh, self.numbers):
             return False
-        np.copyto(self._copy, self._fresh)
+        np.copyto(self.numbers, self._fresh)
         return True
 
 
@@ -323,13 +364,34 @@ def lanes_of(deck: int) -> tuple[int, int]:
 
 DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(_deck_meters)}  #: index in `deck_meters`
 LANE_METER: Mapping[str, int] = {name: i for i, name in enumerate(_lane_meters)}  #: index in `lane_meters`
-_NUMBERS = len(params.ADDRESSES) + LANES * len(LANE)
+#: what each slot of `Arena.numbers` is called
+NAMES: tuple[str, ...] = (
+    *params.ADDRESSES,
+    *(f"lane/{n}/{column}" for n in range(LANES) for column in _lane),
+)
+_NUMBERS = len(NAMES)
 
 
-def _size() -> int:
-    sizes = [8 * _NUMBERS, 8 * len(params.ADDRESSES), 8 * len(METER_SLOTS)]
-    sizes += [16, 8 * RING_FRAMES] * LANES + [8, 8 * TAPE_FRAMES]
-    return 64 + sum(-(-n // 64) * 64 for n in sizes)
+def _reserve(fd: int, start: int, end: int, path: Path, hint: str) -> None:
+    """All of it now, where the system can: a page that is missing later kills the mixer."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(fd, start, end - start)
+    except OSError as error:
+        what = f"no room for {(end - start) >> 20} MiB of shared memory"
+        raise PerformError(what, where=str(path.parent), hint=f"make room there, {hint}") from error
 
 
-_SIZE = _size()
+def _size(*sizes: int) -> int:
+    return sum(-(-n // 64) * 64 for n in sizes)
+
+
+_BASE = 64 + _size(
+    8 * _NUMBERS,
+    8 * len(params.ADDRESSES),
+    8 * len(METER_SLOTS),
+    *[16, 8 * RING_FRAMES] * LANES,
+    *(8, 8 * TAPE_FRAMES),
+    *[24, JOURNAL_BYTES] * JOURNALS,
+)
+_SIZE = _BASE + _size(*[8 * STEM_FRAMES] * (1 + DECKS))

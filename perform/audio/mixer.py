@@ -6,6 +6,7 @@ It knows rings and numbers; not who fills them, not which clock calls it. Live a
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import time
 
@@ -14,8 +15,24 @@ import numpy.typing as npt
 
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
+from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
-from perform.shared import DECK_METER, HELD, LANE, METER_SLOTS, Arena, Audio, Look, Meters, Ring, lanes_of
+from perform.shared import (
+    DECK_METER,
+    HELD,
+    LANE,
+    LANES,
+    METER_SLOTS,
+    NAMES,
+    PRE,
+    STEMS,
+    Arena,
+    Audio,
+    Look,
+    Meters,
+    Ring,
+    lanes_of,
+)
 
 RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry
 TAIL_S = 0.005  #: a deck that has nothing to say fades from its last sample
@@ -36,7 +53,13 @@ class Strip:
     def __init__(self, ring: Ring, meters: Meters, rate: float) -> None:
         self.ring, self.meters = ring, meters
         self.live = False  # the stage wants it pulled
+        self.read = (0, 0)  # frame of the ring the last block began at, and how many it got
+        self.steady = (
+            True  # the last block got what was to be expected: as the one before, the frames after it
+        )
+        self._due = -1  # frame of the ring that is to be expected next; -1: none
         self.target = np.zeros(2)  # gain left, right where the fader is going
+        self.held = False  # it keeps the level it had
         self.open = 0.0  # where the gate is going
         self.fade_s = RAMP_S  # from shut to open, or back
         self._gain = np.zeros(2)
@@ -58,8 +81,28 @@ class Strip:
         """A voice takes the lane: nothing of the last one's fader and gate is left."""
         self._gain, self._gate = self.target.copy(), gate
 
+    @property
+    def still(self) -> bool:
+        """Nothing of its past is heard but the numbers it goes by."""
+        return not self.live or (self._gate == self.open and not self.held)
+
+    @property
+    def whole(self) -> bool:
+        """It goes on so: each block gets all of its frames, one after the other."""
+        return self._due >= 0
+
     def pull(self, n: int) -> Signal:
         """[audio] The lane's next n frames, whatever its host does: (n, 2)."""
+        at = self.ring.position
+        x = self._pull(n)
+        got = self.ring.position - at
+        expected = self._due
+        self._due = at + n if got == n else -1
+        self.read = (at, got)
+        self.steady = expected == at if got == n else not got and expected < 0
+        return x
+
+    def _pull(self, n: int) -> Signal:
         x = self._block[:n]
         if not self.live:
             return self._absent(np.zeros((0, 2)), n)
@@ -121,10 +164,17 @@ class Mixer:
     rate    : frames a second
     patient : wait for every deck instead of fading a late one (offline, or a server that runs ahead of time)
     opening : gain it starts at, and how long it takes to reach 1 from there: (factor, seconds)
+    missed  : frames of the tape before it that nobody mixed
     """
 
     def __init__(
-        self, arena: Arena, rate: float, *, patient: bool = False, opening: tuple[float, float] = (0.0, 0.02)
+        self,
+        arena: Arena,
+        rate: float,
+        *,
+        patient: bool = False,
+        opening: tuple[float, float] = (0.0, 0.02),
+        missed: int = 0,
     ) -> None:
         self._arena, self._rate, self._patient = arena, rate, patient
         self._strips = {
@@ -145,16 +195,23 @@ class Mixer:
         self._begun = False  # something has sounded
         self._panics = arena.table[SLOTS["panic"]]
         self._hush = 0  # frames of silence still due to a panic
+        words = json.dumps({"opening": opening, "missed": missed}).encode()
+        self._teller = Teller(arena.journals[LANES], SLOTS_HEARD, rate, words)
+        self._tracks_on = METER_SLOTS["tracks/on"]
+        self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
 
     def fill(self, out: Audio) -> None:
         """[audio] Mix len(out) frames into `out` (n, 2), onto the tape and into the meters."""
         for at in range(0, len(out), MAX_BLOCK):
             part = out[at : at + MAX_BLOCK]
             self._hear()
+            told = self._teller.hear(self._arena.tape.written, self._look.numbers, still=self._still)
             if self._patient:
                 self._wait(len(part))
             part[:] = self._mix(len(part))
+            self._tell_reading(all_of_it=told)
             self._arena.tape.write(part)
+            self._count_tracks()
             self._meter(part)
 
     def _hear(self) -> None:
@@ -185,13 +242,35 @@ class Mixer:
 
     def _set(self, strip: Strip, lane: npt.NDArray[np.float64], level: npt.NDArray[np.float64]) -> None:
         """What the stage says of a lane; one that is held keeps the level it had."""
-        if lane[LANE["mode"]] != HELD:
+        strip.held = lane[LANE["mode"]] == HELD
+        if not strip.held:
             strip.target = level * 10.0 ** (lane[LANE["trim"]] / 20.0)
         strip.open, strip.fade_s = float(lane[LANE["gate"]]), float(lane[LANE["fade"]])
         live = bool(lane[LANE["live"]])
         if live and not strip.live:
             strip.begin(0.0 if self._heard else strip.open)  # a new mixer finds the gates where they are
         strip.live = live
+
+    def _count_tracks(self) -> None:
+        """Say from where on the tracks beside the master are whole."""
+        meters, since = self._arena.meters, METER_SLOTS["tracks/from"]
+        if bool(meters[since]) != bool(meters[self._tracks_on]):
+            meters[since] = self._arena.tape.written if meters[self._tracks_on] else 0.0
+
+    @property
+    def _still(self) -> bool:
+        """Whatever it remembers is over in some seconds: the log of a take may begin here."""
+        risen = self._open == 1.0 and not self._hush
+        return risen and all(strip.still for strip in itertools.chain(*self._strips.values()))
+
+    def _tell_reading(self, *, all_of_it: bool) -> None:
+        """For the log: which frames of the rings these were, where that is not to be expected."""
+        for deck, strips in self._strips.items():
+            for lane, strip in zip(lanes_of(deck), strips, strict=True):
+                if not strip.steady or (all_of_it and strip.whole):
+                    reading = Reading(lane, *strip.read, strip.whole)
+                    self._teller.tell(READ, self._arena.tape.written, reading.pack())
+                    strip.steady = True
 
     def _wait(self, n: int) -> None:
         """Until every live lane has n frames, or WAIT_S have gone by."""
@@ -202,21 +281,28 @@ class Mixer:
 
     def _mix(self, n: int) -> Audio:
         mix: Signal = np.zeros((n, 2))
+        tracks = self._arena.tracks if self._arena.meters[self._tracks_on] else None
         for deck, strips in self._strips.items():
             voices = [strip.fade(strip.pull(n), self._step[:n]) for strip in strips if not strip.idle]
             peaks = self._deck_peaks[deck]
             if not voices:
                 peaks[:] = 0.0
+                if tracks:
+                    tracks[STEMS[deck - 1]].lay(self._silence[:n], self.delay)
                 continue
             voice = sum(voices[1:], voices[0])
+            if tracks:  # as late as the limiter makes the master
+                tracks[STEMS[deck - 1]].lay(voice.astype(np.float32), self.delay)
             mix += voice
             self._peaks(peaks, voice)
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()
         sounding = bool(mix.any())
-        mix = self._limiter(mix * master * self._opening(n, sounding), self._ceiling)
-        return cap(mix, self._ceiling)
+        mix = mix * master * self._opening(n, sounding)
+        if tracks:
+            tracks[PRE].lay(mix.astype(np.float32), self.delay)
+        return cap(self._limiter(mix, self._ceiling), self._ceiling)
 
     def _opening(self, n: int, sounding: bool) -> Signal | float:
         """The gain of a start (a slow rise) and of a panic (down in HUSH_S, silence, a slow rise).
@@ -252,6 +338,12 @@ class Mixer:
         return self._limiter.delay
 
 
+#: the numbers a mixer hears
+SLOTS_HEARD = np.array(
+    [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("gain", "pan", "mute", "solo", "side")]
+    + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
+    + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]
+)
 _DECK_KEYS = [a.removeprefix("deck/1/") for a in params.ADDRESSES[params.slots(1)]]
 
 

@@ -71,11 +71,16 @@ class Pull:
         if not arena.meter("frames"):
             return Mixer(arena, self._rate, patient=self._patient, opening=opening)
         missed = round((now - arena.meter("time")) * self._rate) - round(arena.meter("block"))
-        for _ in range(max(0, min(missed, arena.tape.capacity)) // block):
-            arena.tape.write(np.zeros((block, 2), np.float32))
+        blocks = max(0, min(missed, arena.tape.capacity)) // block
+        silence = np.zeros((block, 2), np.float32)
+        for _ in range(blocks):
+            for track in arena.tracks.values() if arena.meter("tracks/on") else ():
+                if track is not arena.tape:
+                    track.lay(silence)
+            arena.tape.write(silence)
             arena.show("missed", arena.meter("missed") + block)
             arena.show("frames", arena.meter("frames") + block)
-        return Mixer(arena, self._rate, patient=self._patient, opening=opening)
+        return Mixer(arena, self._rate, patient=self._patient, opening=opening, missed=blocks * block)
 
 
 def _settle() -> None:

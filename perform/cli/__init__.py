@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from perform import __version__
-from perform.cli import bench, devices, models, playing, rendering, training
+from perform.cli import bench, devices, models, playing, rendering, takes, training
 from perform.errors import PerformError
 
 
@@ -53,6 +53,7 @@ for _verb in (
     playing.attach,
     playing.stop,
     rendering.render,
+    takes.takes,
     devices.devices,
     models.models,
     training.train,

@@ -27,6 +27,16 @@ def _sound_options(verb: _F) -> _F:
             "--midi", "ports", metavar="PORT", multiple=True, help="Part of a MIDI port's name; all."
         ),
         click.option("--record", is_flag=True, help="Record from the first moment."),
+        click.option("--stems", is_flag=True, help="Takes have a file for each deck, too."),
+        click.option("--pre", is_flag=True, help="Takes have a file from before the limiter, too."),
+        click.option("--float", "float32", is_flag=True, help="Takes are 32-bit float, not 24-bit PCM."),
+        click.option(
+            "--retro",
+            type=click.FloatRange(0, 60),
+            default=5.0,
+            show_default=True,
+            help="Minutes of the past that can be kept as a take; 0 for none.",
+        ),
         click.option(
             "--patient",
             is_flag=True,

@@ -1,32 +1,126 @@
-"""`render`: a set to a file, offline."""
+"""`render`: a set or a take to a file, offline."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
 from perform.cli.words import Seconds, json_option, progress, say, show
+from perform.errors import WrongUse
+
+
+class Swap(click.ParamType):  # type: ignore[type-arg]
+    """`2=bells`: a deck and a model."""
+
+    name = "DECK=MODEL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """-> (deck, model)."""
+        deck, _, model = str(value).partition("=")
+        if not deck.isdecimal() or not model:
+            self.fail(f"{value!r} names no deck and model, as 2=bells does", param, ctx)
+        return int(deck), model
 
 
 @click.command()
-@click.argument("set_name", metavar="SET")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The WAV to write.")
-@click.option("--seconds", type=Seconds(0.01), default=30.0, show_default=True, help="Its length.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another chance for every deck.")
-@click.option("--rate", type=int, default=48000, show_default=True, help="Sample rate.")
+@click.argument("name", metavar="SET|TAKE")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The WAV to write.")
+@click.option("--rate", type=int, help="Sample rate; 48000, or the take's own, if left out.")
+@click.option("--stems", is_flag=True, help="A file for each deck, too.")
+@click.option("--float", "float32", is_flag=True, help="32-bit float, not 24-bit PCM.")
+@click.option("--seconds", type=Seconds(0.01), help="Length of a set's sound; 30 if left out.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another chance for every deck of a set.")
+@click.option(
+    "--take", type=click.Path(path_type=Path), help="Folder: record the set as a take with its gesture log."
+)
+@click.option("--swap", type=Swap(), multiple=True, help="Another model on a deck of a take: 2=bells.")
+@click.option("--from", "begin", type=Seconds(0), help="Begin so many seconds into a take.")
+@click.option("--to", "end", type=Seconds(0), help="End so many seconds into a take.")
 @json_option
-def render(set_name: str, out: Path, seconds: float, seed: int | None, rate: int, as_json: bool) -> None:
-    """Render a set to a WAV, offline: the same engine, the same bits every time."""
-    import time
+def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
+    """Render a set, or a take from its gesture log, offline: the same engine, the same bits every time.
 
+    A take is named by its WAV, or as in `perform takes`; what is no set is looked for among them.
+    """
     from perform.audio.device import check_numbers
-    from perform.render import render as offline
 
-    check_numbers(rate, None)
+    check_numbers(how["rate"], None)
     began = time.monotonic()
-    with progress(f"rendering {set_name}", seconds, "s") as on_progress:
-        offline(set_name, out, seconds, seed=seed, rate=rate, on_progress=on_progress)
+    if _is_take(name):
+        if out is None:
+            raise WrongUse("where to?", hint="name a WAV with -o")
+        _refuse("a take", how, "seconds", "seed", "take")
+        seconds = _take(name, out, how)
+        path = out
+    else:
+        _refuse("a set", how, "begin", "end", "swap", *([] if how["take"] else ["stems", "float32"]))
+        if (out is None) == (how["take"] is None):
+            raise WrongUse("where to?", hint="name a WAV with -o, or a folder with --take")
+        seconds = how["seconds"] or 30.0
+        path = _set(name, out, how, seconds)
     took = time.monotonic() - began
     say(f"{seconds:g} s in {took:.1f} s ({seconds / took:.1f} times real time)")
-    show(out, as_json, path=str(out), seconds=seconds, took_s=round(took, 2))
+    show(path, as_json, path=str(path), seconds=seconds, took_s=round(took, 2))
+
+
+def _is_take(name: str) -> bool:
+    """By its name: a WAV or a log; or what is a take's and no set's."""
+    from perform import session
+    from perform.library import places
+    from perform.recorder import shelf
+
+    if Path(name).suffix in (".wav", ".gestures"):
+        return True
+    try:
+        session.find_set(name)
+    except WrongUse:
+        return name == "last" or any(t.path.stem == name for t in shelf.takes(places.take_folders()))
+    return False
+
+
+def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
+    """WrongUse for options that mean nothing there."""
+    words = {"begin": "from", "end": "to", "float32": "float"}
+    for name in names:
+        if how[name] not in (None, False, ()):
+            raise WrongUse(
+                f"--{words.get(name, name)} does not go with {what}", hint="see perform render --help"
+            )
+
+
+def _set(name: str, out: Path | None, how: dict[str, Any], seconds: float) -> Path:
+    from perform.render import Recorded
+    from perform.render import render as offline
+    from perform.shared import STEMS
+
+    tracks = ("master", *STEMS) if how["stems"] else ("master",)
+    recorded = Recorded(how["take"] or Path(), tracks, "float32" if how["float32"] else "pcm24")
+    with progress(f"rendering {name}", seconds, "s") as on_progress:
+        return offline(
+            name,
+            out or recorded,
+            seconds,
+            seed=how["seed"],
+            rate=how["rate"] or 48000,
+            on_progress=on_progress,
+        )
+
+
+def _take(name: str, out: Path, how: dict[str, Any]) -> float:
+    from perform import replay
+    from perform.library import places
+    from perform.recorder import shelf
+
+    take = shelf.find(name, places.take_folders())
+    wish = replay.Wish(
+        how["rate"], how["float32"] or None, how["stems"], dict(how["swap"]), how["begin"] or 0.0, how["end"]
+    )
+    seconds = min(take.seconds, wish.end or take.seconds) - wish.begin
+    with progress(f"rendering {take.path.stem}", max(seconds, 0.0), "s") as on_progress:
+        played = replay.render(take, out, wish, on_progress)
+    if played.lost:
+        say(f"{played.lost} records of its gesture log are missing: it may sound different there")
+    return seconds

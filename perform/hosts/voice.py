@@ -6,6 +6,7 @@ the same samples. Voices of one model are decoded together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,25 +19,81 @@ from perform.params import SLOTS, SOURCES, Table
 from perform.shared import Audio
 
 
-class Voice:
+class Speech:
+    """[render] A voice without its source: a stream of a host, its chance, its way to the stage's rate.
+
+    seed, age : what its chance began with, and the frames since
+    sent      : frames made at the stage's rate since it began
+    resets    : how often the decoder had to be reset because its output was not finite
+    """
+
+    def __init__(self, host: Host, rate: float) -> None:
+        self._card, self._rate = host.card, rate
+        self.stream = host.stream()
+        self._resample = host.card.sample_rate != rate
+        self.resets = self.sent = self.seed = self.age = 0
+
+    def begin(self, seed: int) -> None:
+        """Decoder and chance at their beginning."""
+        self.seed, self.age, self.sent = seed, 0, 0
+        self._random = np.random.default_rng([seed, 1])
+        self.stream.reset()
+        if self._resample:
+            self._resampler = soxr.ResampleStream(
+                self._card.sample_rate, self._rate, self._card.channels, dtype="float32", quality="HQ"
+            )
+
+    def skip(self, frames: int) -> None:
+        """As if so many frames had been decoded, all of them silent: chance and time go on."""
+        self.age += frames
+        missing = self._card.full_latents - self._card.latents
+        for at in range(0, frames, 4096):
+            self._random.standard_normal((min(4096, frames - at), missing))
+        samples = frames * self._card.ratio
+        if not self._resample:
+            self.sent += samples
+            return
+        # silence is as long as it is: only where in the resampler's pattern it ends is to be heard
+        common = math.gcd(self._card.sample_rate, round(self._rate))
+        period, made = self._card.sample_rate // common, round(self._rate) // common
+        fed = samples if samples < 2 * period else samples % period + period
+        self.sent += (samples - fed) // period * made
+        silence = np.zeros((fed, self._card.channels), np.float32)
+        self.sent += len(self._resampler.resample_chunk(silence))
+
+    def chance(self, temperature: float) -> Vector:
+        """The next frame's noise (noise values,)."""
+        self.age += 1
+        missing = self._random.standard_normal(self._card.full_latents - self._card.latents)
+        return (missing * temperature).astype(np.float32)
+
+    def sound(self, y: Vector) -> Audio:
+        """What the host made of it, (channels, ratio): about ratio x rate / model rate frames, (n, 2)."""
+        if not np.isfinite(y).all():  # it would stay in the decoder's caches for ever
+            self.stream.reset()
+            self.resets += 1
+            y = np.zeros_like(y)
+        frames = self._resampler.resample_chunk(y.T) if self._resample else y.T  # (n, channels)
+        self.sent += len(frames)
+        return np.broadcast_to(frames, (len(frames), 2))  # mono or stereo
+
+
+class Voice(Speech):
     """[render] Frames of one deck, stereo at the stage's rate.
 
-    z : (latents,) the latents of the last frame, sigma
-    resets : how often the decoder had to be reset because its output was not finite
+    z, temperature : (latents,) of the last frame, sigma, and of its noise
     """
 
     def __init__(self, host: Host, deck: int, rate: float, table: Table) -> None:
-        self._card, self._gesture, self._rate = host.card, host.gesture, rate
-        self.stream = host.stream()
+        super().__init__(host, rate)
+        self._gesture = host.gesture
         self._n = min(host.card.latents, params.LATENTS)
         self._bias, self._scale = params.slots(deck, "bias"), params.slots(deck, "scale")
         self._slot = {
             k: SLOTS[f"deck/{deck}/{k}"] for k in ("source", "freeze", "speed", "temperature", "seed")
         }
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
-        self._resample = host.card.sample_rate != rate
-        self.z = np.zeros(host.card.latents, np.float32)
-        self.resets = 0
+        self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
         self.start(table)
 
     def start(self, table: Table) -> None:
@@ -49,12 +106,7 @@ class Voice:
             "loop": loop,
             "walk": Walk(card, seed),
         }
-        self._random = np.random.default_rng([seed, 1])
-        self.stream.reset()
-        if self._resample:
-            self._resampler = soxr.ResampleStream(
-                card.sample_rate, self._rate, card.channels, dtype="float32", quality="HQ"
-            )
+        self.begin(seed)
 
     def adopt(self, table: Table) -> None:
         """Go on with another table: what was reset in it before now is none of this voice's business."""
@@ -73,18 +125,8 @@ class Voice:
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
         z = self._sources[SOURCES[int(table[self._slot["source"]])]].next(speed).copy()
         z[:n] = z[:n] * table[self._scale][:n] + table[self._bias][:n]
-        self.z = z.astype(np.float32)
-        missing = self._random.standard_normal(self._card.full_latents - self._card.latents)
-        return self.z, (missing * table[self._slot["temperature"]]).astype(np.float32)
-
-    def sound(self, y: Vector) -> Audio:
-        """What the host made of them, (channels, ratio): about ratio x rate / model rate frames, (n, 2)."""
-        if not np.isfinite(y).all():  # it would stay in the decoder's caches for ever
-            self.stream.reset()
-            self.resets += 1
-            y = np.zeros_like(y)
-        frames = self._resampler.resample_chunk(y.T) if self._resample else y.T  # (n, channels)
-        return np.broadcast_to(frames, (len(frames), 2))  # mono or stereo
+        self.z, self.temperature = z.astype(np.float32), float(table[self._slot["temperature"]])
+        return self.z, self.chance(self.temperature)
 
 
 def render(host: Host, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:

@@ -25,11 +25,12 @@ import numpy as np
 from perform.errors import PerformError
 from perform.hosts.compiled import CompiledHost
 from perform.hosts.host import Host
+from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice, render
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS, Table
 from perform.realtime import RENDER_PRIORITY, idle, real_time
-from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Look
+from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Audio, Look
 
 WARM_UP = 12  #: frames decoded before anybody listens: the first two cost 20 to 100 times the rest
 HISTORY = 1000  #: render times the lead is reckoned from
@@ -48,6 +49,7 @@ class Lane:
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
         self.voice = Voice(host, deck, rate, self.numbers)
+        self._out = Telling(arena, index, deck, host, self.voice, rate)
 
     def look(self) -> Table:
         """Its numbers now: the table's, the coming song's, or for a voice that fades the last it had."""
@@ -58,6 +60,12 @@ class Lane:
                 self.voice.adopt(self.numbers)
         self._mode = mode
         return self.numbers
+
+    def write(self, audio: Audio) -> None:
+        """The voice's next frame."""
+        self._out.write(audio, self.numbers)
+        self.meters[LANE_METER["frames"]] += 1
+        self.meters[LANE_METER["resets"]] = self.voice.resets
 
     @property
     def shown(self) -> bool:
@@ -130,9 +138,7 @@ class Renderer:
             render(self._host, [lane.voice for lane in lanes], [lane.look() for lane in lanes]),
             strict=True,
         ):
-            lane.ring.write(audio)
-            lane.meters[LANE_METER["frames"]] += 1
-            lane.meters[LANE_METER["resets"]] = lane.voice.resets
+            lane.write(audio)
             if lane.shown:
                 self._show(lane)
         self._times.append(time.perf_counter() - began)

@@ -50,6 +50,11 @@ def takes() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_music_dir()) / "perform"
 
 
+def take_folders() -> list[Path]:
+    """Where takes go, the best first: a recorder goes on in the next where a disk is full or gone."""
+    return [takes(), user("takes"), Path.home()]
+
+
 def runtime() -> Path:
     """Folder of the running stage: its socket, its shared memory, its log; PERFORM_RUNTIME moves it.
 

@@ -1,4 +1,8 @@
-"""What a take's files are called: `2026-11-22_21-03-11_demo.wav`, then `..._demo_part2.wav`."""
+"""What a take's files are called: `2026-11-22_21-03-11_demo.wav`, then `..._demo_part2.wav`.
+
+Beside each of them: `..._demo_deck1.wav` and `..._demo_pre.wav` for other tracks, `..._demo.gestures`, and
+where it has markers `..._demo.cue` and `..._demo.txt`.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +41,16 @@ def paths(folder: Path, stem: str) -> Iterator[Path]:
     while True:
         yield folder / f"{stem}_{number}.wav"
         number += 1
+
+
+def beside(master: Path, track: str) -> Path:
+    """The file of a track of the part whose master this is."""
+    return master if track == "master" else master.with_name(f"{master.stem}_{track}.wav")
+
+
+def parts(master: Path) -> list[Path]:
+    """The masters of a take in one folder, from its first file on."""
+    found = [master]
+    while (after := master.with_name(f"{part_name(master.stem, len(found) + 1)}.wav")).exists():
+        found.append(after)
+    return found

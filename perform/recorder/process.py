@@ -1,22 +1,30 @@
 """The recorder process, `python -m perform.recorder.process`: follows the tape and keeps it on disk.
 
 The stage talks to it through a `Lifeline`. Orders:
-    open   {arena, folders}   the first: maps the arena, repairs unfinished takes in the folders
-    record {set}              begins a take now
-           {set, position, part, take, [began], [path]}
+    open   {arena, folders, [retro]}   the first: maps the arena, keeps the last `retro` seconds in memory,
+                              repairs unfinished takes in the folders
+    record {set, [tracks], [samples], [song]}   begins a take now: which tracks ("master" alone if left out),
+                              as a name of `wav.FORMATS` ("pcm24"), the song it begins in, a marker
+           {..., position, part, take, [began], [path]}
                               goes on with a take whose recorder died: `take` is its first file, `part` the
                               number of the next, `position` the frame of the tape at which that begins. With
                               `path`, the dead recorder's last file, `position` is where that one began, and
                               the take goes on at the frame where it ends. So an `opened` report, its part
                               raised by one, is such an order.
+    mark   {name, what, position}   a marker ("mark", "song" or "scene") at a frame of the tape
+    keep   {set}              writes what was played before as a take of its own: the last `retro` seconds, or
+                              what came before the take that is running
     stop                      ends the take
 Reports:
-    repaired {path, frames}   an unfinished take of an earlier run is whole again
-    opened   {path, position, part, take, began}   a file is open, the first or the next of a take
+    repaired {path, frames}   an unfinished file of an earlier run is whole again
+    opened   {path, position, part, take, began, tracks, samples}   files are open, the first or the next of
+                              a take; path is the master's
     failed   {error, path}    a file could not go on (the next `opened` says where it does), or, with an empty
                               path, no folder takes one: it tries again every second
     space    {seconds_left, bytes_left}   the disk fills: once under 30 minutes, once under 1 GiB
     closed   {path, frames, seconds, missed}   the whole take; path is its first file
+    kept     {path, frames, seconds, error}   the take out of the past; an empty path where there is none
+    retro    {error}          what is not recorded is not kept, and why
 The end of the lifeline and SIGTERM finish the take; ctrl-C is for others.
 """
 
@@ -31,45 +39,82 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from perform.errors import WrongUse
+from perform.errors import PerformError, WrongUse
 from perform.lifeline import Lifeline, Message
-from perform.recorder import wav
+from perform.recorder import part, wav
+from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
-from perform.recorder.take import Report, Take
+from perform.recorder.retro import SUFFIX, Keeping, Retro
+from perform.recorder.take import Plan, Report, Take
 from perform.shared import Arena
 
 TICK = 0.05  #: seconds between two looks at the tape
+TRACKS_S = 1.0  #: longest wait for a mixer to write the tracks of a take
 LOW_SECONDS = 30 * 60.0
 LOW_BYTES = 1 << 30
 
 
 class Recorder:
-    """[disk] Obeys orders, keeps the take/* meters."""
+    """[disk] Obeys orders, keeps the take/* meters.
 
-    def __init__(self, arena: Arena, folders: Sequence[Path], report: Report) -> None:
+    retro : seconds of the past that are kept
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        folders: Sequence[Path],
+        report: Report,
+        retro: float = 0.0,
+    ) -> None:
         self._arena, self._folders, self._report = arena, folders, report
         self._take: Take | None = None
+        self._asked: Message | None = None  # a take whose tracks the mixer has not begun
+        self._asked_at = 0.0
+        self._keeping: Keeping | None = None
+        self._history = History(arena, retro)
+        self._retro: Retro | None = None
         self._space_due = 0.0  # monotonic seconds
         self._warned: set[str] = set()
         self._show()
+        if retro and arena.meter("rate"):
+            try:
+                path = arena.path.with_suffix(SUFFIX)
+                self._retro = Retro(path, arena.tape, int(arena.meter("rate")), retro)
+            except PerformError as error:
+                report("retro", error=str(error))
         for folder in folders:
             for path in wav.unfinished(folder):
                 with suppress(OSError):
-                    report("repaired", path=str(path), frames=wav.repair(path))
+                    report("repaired", path=str(path), frames=part.repair(path))
 
     def obey(self, order: Message) -> None:
         """One order of the stage."""
         match order["order"]:
             case "record" if self._take is None:
-                self._record(order)
+                self._asked, self._asked_at = order, time.monotonic()
+                self._begin()
+            case "mark":
+                self._mark(order["position"], order["name"], order["what"])
+            case "keep" if self._keeping is None:
+                self._keep(order["set"])
             case "stop":
                 self.stop()
 
     def step(self) -> None:
         """Write what is new on the tape; call it every TICK."""
         self._arena.show("beat/recorder", self._arena.meter("beat/recorder") + 1)
+        self._history.drain()
+        if self._retro:
+            self._retro.follow()
+        if self._asked:
+            self._begin()
         if self._take:
             self._take.advance(self._arena.tape.written)
+        else:
+            self._history.let_go()
+        if self._keeping:
+            self._step_keeping(self._keeping)
         self._show()
         if time.monotonic() >= self._space_due:
             self._space_due = time.monotonic() + 1.0
@@ -77,6 +122,9 @@ class Recorder:
 
     def stop(self) -> None:
         """End the take, if one runs, at the tape's position now."""
+        if self._asked:
+            self._asked = None
+            self._report("closed", path="", frames=0, seconds=0.0, missed=0)
         if self._take is None:
             return
         take, self._take = self._take, None
@@ -92,23 +140,40 @@ class Recorder:
             missed=take.missed,
         )
 
+    def end(self) -> None:
+        """Finish all that was begun."""
+        self.stop()
+        while self._keeping:
+            self._step_keeping(self._keeping)
+
+    def _begin(self) -> None:
+        """The take that was asked for, once the mixer writes its tracks."""
+        order = self._asked
+        assert order
+        alone = order.get("tracks", ["master"]) == ["master"] or "take" in order
+        waited = time.monotonic() - self._asked_at > TRACKS_S
+        if alone or waited or self._arena.meter("tracks/from"):
+            self._asked = None
+            self._record(order)
+
     def _record(self, order: Message) -> None:
         arena = self._arena
-        position: int = order.get("position", arena.tape.written)
+        position: int = order.get("position", max(arena.tape.written, int(arena.meter("tracks/from"))))
         began: int = order.get("began", position)
+        tracks: list[str] = order.get("tracks", ["master"])
         if "path" in order:
             try:
-                position += wav.repair(Path(order["path"]))
+                position += part.take_over(Path(order["path"]), tracks)
             except (OSError, WrongUse):  # its disk is gone: what was safe on it is all we know
                 position = began + int(arena.meter("take/frames"))
         first = Path(order["take"]) if "take" in order else None
         self._warned.clear()
         self._space_due = 0.0
+        name = first.stem if first else take_name(order["set"], datetime.now())
+        header = new_header(arena, order["set"], tracks, order.get("samples", "pcm24"))
         self._take = Take(
-            arena.tape,
-            int(arena.meter("rate")),
-            self._folders,
-            first.stem if first else take_name(order["set"], datetime.now()),
+            Plan({track: arena.tracks[track] for track in tracks}, self._folders, name, header),
+            self._history,
             self._report,
             position=position,
             part=order.get("part", 1),
@@ -116,6 +181,35 @@ class Recorder:
             first=first,
             missed=int(arena.meter("take/missed")) if first else 0,
         )
+        if order.get("song") and not first:
+            self._mark(position, order["song"], "song")
+
+    def _mark(self, position: int, name: str, what: str) -> None:
+        self._history.mark(mark_record(position, name, what))
+        if self._take:
+            self._take.mark(position, name)
+
+    def _keep(self, set_name: str) -> None:
+        retro = self._retro
+        if retro:
+            retro.follow()
+        begin, end = (retro.begin, retro.end) if retro else (0, 0)
+        end = min(end, self._take.began) if self._take else end
+        if retro is None or end <= begin:
+            why = "nothing was played before the take" if retro else "nothing is kept: see --retro"
+            self._report("kept", path="", frames=0, seconds=0.0, error=why)
+            return
+        header = new_header(self._arena, set_name, ["master"], "pcm24")
+        name = take_name(f"{set_name} kept", datetime.now())
+        self._keeping = Keeping(retro, self._history, self._folders, name, header, begin, end)
+
+    def _step_keeping(self, keeping: Keeping) -> None:
+        keeping.step()
+        if not keeping.done:
+            return
+        self._keeping = None
+        seconds = keeping.frames / int(self._arena.meter("rate"))
+        self._report("kept", path=keeping.path, frames=keeping.frames, seconds=seconds, error=keeping.error)
 
     def _show(self) -> None:
         take = self._take
@@ -133,7 +227,7 @@ class Recorder:
             return
         with suppress(OSError):
             free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
-            seconds = free / (wav.FRAME * rate)
+            seconds = free / ((self._take.frame if self._take else wav.PCM24.frame) * rate)
             self._arena.show("take/left", seconds)
             low = {"seconds"} if seconds < LOW_SECONDS else set()
             low |= {"bytes"} if free < LOW_BYTES else set()
@@ -150,7 +244,7 @@ def main() -> None:
     if order is None:
         return
     folders = [Path(folder) for folder in order["folders"]]
-    recorder = Recorder(Arena.open(Path(order["arena"])), folders, lifeline.report)
+    recorder = Recorder(Arena.open(Path(order["arena"])), folders, lifeline.report, order.get("retro", 0.0))
     try:
         while True:
             try:
@@ -162,7 +256,7 @@ def main() -> None:
                 pass
             recorder.step()
     finally:
-        recorder.stop()
+        recorder.end()
 
 
 if __name__ == "__main__":

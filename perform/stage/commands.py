@@ -29,7 +29,28 @@ class Unload(Command, frozen=True):
 
 
 class Record(Command, frozen=True):
-    """Begin a take; answers with the take's path. Already recording: the running take's path."""
+    """Begin a take; answers with the take's path. Already recording: the running take's path.
+
+    What is left at None is as the stage's options say: stems, a file each deck; pre, one more from before the
+    limiter; float32, 32-bit float instead of 24-bit PCM.
+    """
+
+    stems: bool | None = None
+    pre: bool | None = None
+    float32: bool | None = None
+
+
+class Mark(Command, frozen=True):
+    """A marker at this moment: in the take that runs, and in what `Keep` would keep."""
+
+    name: str
+
+
+class Keep(Command, frozen=True):
+    """Keep what was played in the last minutes, though nobody recorded it; answers with the take's path.
+
+    While a take runs, it is what came before that.
+    """
 
 
 class StopRecording(Command, frozen=True):
@@ -173,6 +194,8 @@ AnyCommand = (
     | Unload
     | Record
     | StopRecording
+    | Mark
+    | Keep
     | Learn
     | Unlearn
     | UseMapping

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from perform.lifeline import Message
-from perform.shared import Arena
+from perform.shared import PRE, STEMS, Arena
 from perform.stage.child import Child, Kept
-from perform.stage.commands import Answer, Reply, answer_all
+from perform.stage.commands import Answer, Record, Reply, answer_all
 
 STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
 CLOSE_S = 10.0  #: a slow disk may take so long to close a take
 
 
+class Wanted(NamedTuple):
+    """What a take holds beside the master, where the command does not say."""
+
+    stems: bool = False
+    pre: bool = False
+    float32: bool = False
+
+
+MASTER = Wanted()
+
+
 class Recording:
-    """Begins and ends takes.
+    """Begins and ends takes, marks them, keeps the past.
 
     spawn : starts a recorder that has its arena and folders
+    song  : what a take that begins now begins in
     """
 
     def __init__(
-        self, arena: Arena, spawn: Callable[[], Child], tell: Callable[[str], None], set_name: str
+        self,
+        arena: Arena,
+        spawn: Callable[[], Child],
+        tell: Callable[[str], None],
+        set_name: str,
+        wanted: Wanted = MASTER,
     ) -> None:
-        self._tell, self._set = tell, set_name
+        self._arena, self._tell, self._set, self._wanted = arena, tell, set_name, wanted
+        self.song = ""
+        self._what: dict[str, object] = {}  # the fields of the order that began the last take
+        self._reserved = False
+        self._keeping: list[Reply] = []
         self._recorder = Kept(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
@@ -47,18 +69,40 @@ class Recording:
             fields = {k: v for k, v in self._opened.items() if k != "report"}
             self._order("record", set=self._set, **fields | {"part": fields["part"] + 1})
         elif self._beginning:
-            self._order("record", set=self._set)
+            self._order("record", **self._what)
         if self._ending:
             self._order("stop")
+        answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
 
-    def record(self, reply: Reply) -> None:
-        """Begin a take; answers once the file is open."""
+    def record(self, reply: Reply, command: Record) -> None:
+        """Begin a take; answers once it is open. PerformError where there is no memory for its tracks."""
         if self.take:
             reply(Answer(self.take))
             return
         if not self._beginning:
-            self._order("record", set=self._set)
+            asked = (command.stems, command.pre, command.float32)
+            stems, pre, float32 = (w if a is None else a for a, w in zip(asked, self._wanted, strict=True))
+            tracks = ["master", *([PRE] if pre else []), *(STEMS if stems else [])]
+            if len(tracks) > 1 and not self._reserved:
+                self._arena.reserve()
+                self._reserved = True
+                self._arena.show("tracks/on", 1)
+            samples = "float32" if float32 else "pcm24"
+            self._what = {"set": self._set, "tracks": tracks, "samples": samples, "song": self.song}
+            self._order("record", **self._what)
         self._beginning.append(reply)
+
+    def mark(self, name: str, what: str = "mark") -> None:
+        """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
+        if what == "song":
+            self.song = name
+        self._order("mark", name=name, what=what, position=self._arena.tape.written)
+
+    def keep(self, reply: Reply) -> None:
+        """Keep what was played before; answers once it is on the disk."""
+        if not self._keeping:
+            self._order("keep", set=self._set)
+        self._keeping.append(reply)
 
     def stop(self, reply: Reply) -> None:
         """End the take; answers once the file is closed."""
@@ -67,9 +111,6 @@ class Recording:
             return
         self._ending.append(reply)
         self._order("stop")
-
-    def mark(self, name: str) -> None:
-        """A song or a scene begins."""
 
     def _order(self, kind: str, **fields: object) -> None:
         if self._recorder.child:  # else the next one is told, when it starts
@@ -95,6 +136,17 @@ class Recording:
             if self._beginning:  # refused: it would go on trying by itself
                 self._order("stop")
                 answer_all(self._beginning, Answer(error=message["error"], exit_code=1))
+        elif kind == "kept":
+            path, error = message["path"], message["error"]
+            if path:
+                self.last = path
+                self._tell(f"kept: {path} ({message['seconds']:.1f} s)")
+                answer_all(self._keeping, Answer(path))
+            else:
+                self._tell(f"recorder: {error}")
+                answer_all(self._keeping, Answer(error=error, exit_code=1))
+        elif kind == "retro":
+            self._tell(f"recorder: {message['error']}")
         elif kind == "repaired":
             self._tell(f"unfinished take repaired: {message['path']}")
         elif kind == "space":

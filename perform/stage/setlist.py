@@ -8,9 +8,8 @@ import msgspec
 import numpy as np
 
 from perform import params, session
-from perform.errors import PerformError, WrongUse
-from perform.library import hashes, places
-from perform.library.cards import find_model
+from perform.errors import WrongUse
+from perform.library import places
 from perform.params import DECKS, SPEC_AT, Table
 from perform.session import ModelName, Set, Song
 
@@ -118,26 +117,6 @@ class SetList:
         session.save_set(self.set, path, like=source if source and source.exists() else None)
         self.path, self._saved = path, self.set
         return path
-
-
-def resolve(model: ModelName) -> Path:
-    """[disk] The file of a model a song names, by hash, else by name; WrongUse says where to get it."""
-    if model.sha256:
-        try:
-            path = find_model(model.name)
-            if hashes.known(path) in (model.sha256, ""):
-                return path
-        except PerformError:
-            path = None
-        if found := hashes.find(model.sha256):
-            return found
-        if path:  # another file of that name: the deck says so once it has read it
-            return path
-    try:
-        return find_model(model.name)
-    except WrongUse as error:
-        hint = f"get it from {model.source}" if model.source else error.hint
-        raise WrongUse(f"the model {model.name!r} is not here", hint=hint) from error
 
 
 def _own(name: str) -> Path:

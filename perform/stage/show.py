@@ -36,7 +36,7 @@ CLOSE_S = 5.0  #: the last autosave may take so long
 class Show:
     """One set as it is played.
 
-    began : is told the name of each song and scene as it begins, for markers
+    mark : puts a marker: what begins, and whether that is a "song" or a "scene"
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Show:
         decks: Mapping[int, DeckSlot],
         hosts: Hosts,
         tell: Callable[[str], None],
-        began: Callable[[str], None],
+        mark: Callable[[str, str], None],
         use_mapping: Callable[[str], None],
     ) -> None:
         self._arena, self._decks, self._tell = arena, decks, tell
-        self._mark, self._use_mapping = began, use_mapping
+        self._mark, self._use_mapping = mark, use_mapping
         self._glides, self._loops = Glides(arena.table), Loops(arena.table)
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
         self._songs = Songs(arena, decks, hosts, self._glides, tell, self._song_began)
@@ -100,6 +100,7 @@ class Show:
         """A few times each 100 ms."""
         now = time.monotonic()
         song = self._songs.list.song
+        moved = {*self._glides.slots, *self._loops.slots}  # before: what arrives now moves no more after
         if asked := self._scenes.tick(song, self._songs.opening):
             self._recall(asked)
         self._glides.tick(now)
@@ -107,7 +108,7 @@ class Show:
         before = self._arena.table.copy()
         if self._songs.tick(settled=settled):
             self._song_done(song, before, self._songs.list.song)
-        moved = {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
+        moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         self._history.tick(now, moved)
         if now - self._kept_at > KEEP_S:
             self._kept_at = now
@@ -119,7 +120,7 @@ class Show:
         self._scenes.current = 0
         if mapping := song.mapping or self._songs.list.set.mapping:
             self._use_mapping(mapping)
-        self._mark(song.name)
+        self._mark(song.name, "song")
 
     def _song_done(self, before: Song, table: Table, after: Song) -> None:
         """A song was gone to: undo goes back to the one before, as it stood."""
@@ -239,7 +240,7 @@ class Show:
 
         words = f"scene {number} {scene.name}".rstrip()
         self._tell(words)
-        self._mark(words)
+        self._mark(words, "scene")
         self._history.did(words, back, lambda: self._recall_again(number))
 
     def _recall_again(self, number: int) -> None:

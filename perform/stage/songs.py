@@ -21,7 +21,7 @@ from perform.stage import commands
 from perform.stage.deck import DeckSlot
 from perform.stage.glides import Glides
 from perform.stage.hosts import Hosts
-from perform.stage.setlist import SetList, resolve
+from perform.stage.setlist import SetList
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
 GLIDE_S = 0.5  #: shortest way of the numbers of a deck that plays on
@@ -102,7 +102,7 @@ class Songs:
         found: dict[int, tuple[Path | None, str]] = {}
         for deck, model in song.models.items():
             try:
-                found[deck] = resolve(model), ""
+                found[deck] = session.model_file(model), ""
             except PerformError as error:
                 found[deck] = None, str(error)
         self._missing[song.name] = [error for path, error in found.values() if error]

@@ -34,7 +34,7 @@ from perform.stage.deck import UNLOAD_S, DeckSlot
 from perform.stage.hosts import Hosts
 from perform.stage.lock import Lock
 from perform.stage.narrator import Narrator
-from perform.stage.recording import Recording
+from perform.stage.recording import Recording, Wanted
 from perform.stage.server import Server
 from perform.stage.show import Show
 from perform.stage.sound import Sound
@@ -61,6 +61,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mapping: str = ""  #: instead of the set's own
     ports: tuple[str, ...] = ()  #: MIDI port fragments; none: all
     record: bool = False  #: from the first moment
+    stems: bool = False  #: takes have a file each deck
+    pre: bool = False  #: and one from before the limiter
+    float32: bool = False  #: 32-bit float instead of 24-bit PCM
+    retro: float = 5.0  #: minutes of the past that can be kept
     seconds: float | None = None  #: end after so long
 
 
@@ -82,7 +86,7 @@ class Stage:
         if not self._lock.take(LOOK_S):
             hint = "`perform attach` goes there, `perform stop` ends it"
             raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
-        for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena")):
+        for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena"), *runtime.glob("*.retro")):
             with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
                 stale.unlink(missing_ok=True)
         self._errors = (runtime / "stage.log").open("ab")
@@ -106,7 +110,8 @@ class Stage:
             lambda path: any(path in d.wanted for d in self._decks.values()),
         )
         self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
-        self._recording = Recording(arena, self._recorder, self._tell, made.name)
+        wanted = Wanted(options.stems, options.pre, options.float32)
+        self._recording = Recording(arena, self._recorder, self._tell, made.name, wanted)
         mapping = options.mapping or made.mapping
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
         self._show = Show(
@@ -148,8 +153,8 @@ class Stage:
 
     def _recorder(self) -> Child:
         child = self._spawn("perform.recorder.process")
-        folders = [str(places.takes()), str(places.user("takes")), str(Path.home())]
-        child.order("open", arena=str(self._arena.path), folders=folders)
+        folders = [str(folder) for folder in places.take_folders()]
+        child.order("open", arena=str(self._arena.path), folders=folders, retro=60 * self._options.retro)
         return child
 
     def _find_rate(self) -> None:
@@ -208,7 +213,7 @@ class Stage:
             if not begun and (not loading or time.monotonic() - opened > SETTLE_S):
                 begun = True
                 if self._options.record:
-                    self._recording.record(lambda answer: None)
+                    self._recording.record(lambda answer: None, commands.Record())
                 if self._options.seconds is not None:
                     end = time.monotonic() + self._options.seconds
 
@@ -273,8 +278,13 @@ class Stage:
             case commands.GetStatus():
                 return Answer(status=self._status())
             case commands.Record():
-                self._recording.record(reply)
+                self._recording.record(reply, command)
                 return None
+            case commands.Keep():
+                self._recording.keep(reply)
+                return None
+            case commands.Mark(name):
+                self._recording.mark(name)
             case commands.StopRecording():
                 self._recording.stop(reply)
                 return None
@@ -347,7 +357,7 @@ class Stage:
         self._hosts.end()
         if self._spare.child:
             self._spare.child.kill()
-        for path in (self._runtime / STAGE_FILE, self._arena.path):
+        for path in (self._runtime / STAGE_FILE, self._arena.path, self._arena.path.with_suffix(".retro")):
             with contextlib.suppress(OSError):  # a mapped file cannot go on Windows: the next start clears it
                 path.unlink()
         self._narrate.close()

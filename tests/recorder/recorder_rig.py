@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perform.shared import Arena, Audio
+from perform.recorder.gestures import FORMAT, Header
+from perform.shared import NAMES, Arena, Audio
 
 RATE = 48_000
 DEADLINE = 20.0  #: seconds after which a wait has failed
@@ -35,6 +36,24 @@ def source(start: int, frames: int) -> Audio:
     return (steps(start, frames) / np.float32(1 << 23)).astype(np.float32)
 
 
+def header(tracks: list[str], samples: str = "pcm24") -> Header:
+    """What a log says of itself."""
+    return Header(
+        format=FORMAT,
+        perform="test",
+        set="demo",
+        made="2026-11-22T21:03:11",
+        rate=RATE,
+        block=256,
+        position=0,
+        began=0,
+        part=1,
+        tracks=tracks,
+        samples=samples,
+        names=list(NAMES),
+    )
+
+
 def until(done: Callable[[], Any]) -> None:
     """Poll; fails after DEADLINE."""
     end = time.monotonic() + DEADLINE
@@ -43,18 +62,32 @@ def until(done: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
+SHIFT = 7_777  #: frames of the source from one track to the next
+
+
 def feed(arena: Arena, frames: int) -> None:
-    """The source goes on by this much, at once."""
+    """The source goes on by this much, at once; each further track is SHIFT frames ahead of the last."""
     while frames:
         n = min(frames, 4096)
-        arena.tape.write(source(arena.tape.written, n))
+        at = arena.tape.written
+        if arena.meter("tracks/on"):
+            for i, name in enumerate(list(arena.tracks)[1:], 1):
+                arena.tracks[name].lay(source(at + i * SHIFT, n))
+        arena.tape.write(source(at, n))
+        if arena.meter("tracks/on") and not arena.meter("tracks/from"):
+            arena.show("tracks/from", arena.tape.written)
         frames -= n
+
+
+def track_steps(arena: Arena, track: str, start: int, frames: int) -> Steps:
+    """What a track holds from a frame of the tape on."""
+    return steps(start + list(arena.tracks).index(track) * SHIFT, frames)
 
 
 class Process:
     """The real recorder process on the other end of a lifeline."""
 
-    def __init__(self, arena: Arena, folders: list[Path], log: Path, **how: Any) -> None:
+    def __init__(self, arena: Arena, folders: list[Path], log: Path, retro: float = 0.0, **how: Any) -> None:
         with log.open("ab") as stderr:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "perform.recorder.process"],
@@ -67,7 +100,7 @@ class Process:
         self.reports: list[dict[str, Any]] = []
         self._news: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
-        self.order("open", arena=str(arena.path), folders=[str(f) for f in folders])
+        self.order("open", arena=str(arena.path), folders=[str(f) for f in folders], retro=retro)
 
     def _listen(self) -> None:
         assert self.child.stdout

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recorder_rig import DEADLINE, RATE, feed, source, steps, until
-from wav_readers import READERS, with_wave
+from recorder_rig import DEADLINE, RATE, feed, source, steps, track_steps, until
+from wav_readers import FLOAT_READERS, READERS, with_wave
 
-from perform.recorder import wav
+from perform.recorder import cues, gestures, part, wav
+from perform.recorder.names import beside
+from perform.shared import STEMS
 
 KILLS = int(os.environ.get("PERFORM_KILLS", "24"))
 AT_ONCE = 6
@@ -49,16 +51,36 @@ def test_a_take_from_order_to_file(live, start, tmp_path):
     assert recorder.wait("opened")["path"] != str(path)
 
 
+PLANS = (
+    {},
+    {"samples": "float32"},
+    {"tracks": ["master", "pre", *STEMS]},
+    {"tracks": ["master", "deck1", "deck2"], "samples": "float32"},
+)
+
+
+def read_steps(read, path: Path, samples: str) -> np.ndarray:
+    return read(path) if samples == "pcm24" else np.rint(read(path) * 2.0**23).astype(np.int32)
+
+
 def test_sigkill_at_random_moments(live, start, tmp_path):
     """The header alone loses little; after repair next to nothing; what is there is what was played."""
     dice = random.Random(0)
-    lost, lost_after_repair = [], []
+    lost, lost_after_repair, lost_of_log = [], [], []
+    live.reserve()
+    live.show("tracks/on", 1)
+    until(lambda: live.meter("tracks/from"))
     for round_ in range(-(-KILLS // AT_ONCE)):
+        plan = PLANS[round_ % len(PLANS)]
+        samples, tracks = plan.get("samples", "pcm24"), plan.get("tracks", ["master"])
         folders = [tmp_path / f"{round_}-{i}" for i in range(AT_ONCE)]
         recorders = [start(live, [folder]) for folder in folders]
         for recorder in recorders:
-            recorder.order("record", set="kill")
+            recorder.order("record", set="kill", **plan)
         opened = [recorder.wait("opened") for recorder in recorders]
+        marks = [report["position"] for report in opened]
+        for recorder, position in zip(recorders, marks, strict=True):
+            recorder.order("mark", name="here", what="mark", position=position)
         moments = [live.tape.written + dice.randrange(RATE) for _ in recorders]
         ends = []
         for recorder, moment in sorted(zip(recorders, moments, strict=True), key=lambda pair: pair[1]):
@@ -68,19 +90,29 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
         for recorder, end in ends:
             recorder.child.wait(DEADLINE)
             report = opened[recorders.index(recorder)]
-            path, position = Path(report["path"]), report["position"]
-            before = with_wave(path)
-            lost.append((end - position - len(before)) / RATE)
-            assert wav.unfinished(path.parent) in ([path], [])
-            frames = wav.repair(path)
-            lost_after_repair.append((end - position - frames) / RATE)
-            for read in READERS:
-                assert np.array_equal(read(path), steps(position, frames))
-            assert np.array_equal(before, steps(position, len(before)))
-    print(f"{len(lost)} kills, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};", end=" ")
-    print(f"after repair: worst {max(lost_after_repair):.3f}, mean {np.mean(lost_after_repair):.3f}")
+            master, position = Path(report["path"]), report["position"]
+            log = gestures.read(master.with_suffix(gestures.SUFFIX))
+            for track in tracks:
+                path = beside(master, track)
+                before = wav.inspect(path).claimed
+                lost.append((end - position - before) / RATE)
+                frames = part.repair(path)
+                lost_after_repair.append((end - position - frames) / RATE)
+                expected = track_steps(live, track, position, frames)
+                for read in READERS if samples == "pcm24" else FLOAT_READERS:
+                    assert np.array_equal(read_steps(read, path, samples), expected)
+                data = path.read_bytes()[wav.HEADER + wav.FORMATS[samples].frame * frames :]
+                assert cues.read(data) == log.marks()
+            assert wav.unfinished(master.parent) == []
+            lost_of_log.append(not log.marks())
+    print(f"{len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};", end=" ")
+    print(
+        f"after repair: worst {max(lost_after_repair):.3f}, mean {np.mean(lost_after_repair):.3f};", end=" "
+    )
+    print(f"{sum(lost_of_log)} of {len(lost_of_log)} kills came before the marker was safe")
     assert max(lost) <= 1.0
     assert max(lost_after_repair) <= 0.5
+    assert not all(lost_of_log)
 
 
 @pytest.mark.parametrize("say", ["path", "position"])
@@ -204,7 +236,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     recorder.order("stop")
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
-    assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.FRAME
+    assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.PCM24.frame
 
 
 @pytest.fixture
@@ -221,13 +253,85 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_disk):
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_disk, plan):
+    arena.reserve()
+    arena.show("tracks/on", 1)
+    feed(arena, 1)
     recorder = start(arena, [small_disk, tmp_path / "b"])
-    recorder.order("record", set="demo")
+    recorder.order("record", set="demo", position=0, **plan)
     opened = recorder.wait("opened")
     assert recorder.wait("space")["bytes_left"] < 1 << 20
-    _grow(arena, recorder, opened, 300_000)
+    _grow(arena, recorder, opened, 250_000)
     recorder.order("stop")
-    parts = _check_parts(recorder, 2)
-    assert [path.parent for path in parts] == [small_disk, tmp_path / "b"]
-    assert sum(r["report"] == "failed" for r in recorder.reports) == 1
+    closed = recorder.wait("closed")
+    reports = [r for r in recorder.reports if r["report"] in ("opened", "failed")]
+    assert [r["report"] for r in reports] == ["opened", "failed", "opened"] or len(plan.get("tracks", ())) > 2
+    parts = [Path(r["path"]) for r in reports if r["report"] == "opened"]
+    assert parts[-1].parent == tmp_path / "b"
+    assert (closed["missed"], closed["frames"]) == (0, 250_001)
+    samples = plan.get("samples", "pcm24")
+    read = with_wave if samples == "pcm24" else FLOAT_READERS[0]
+    for track in plan.get("tracks", ["master"]):
+        got = np.concatenate([read_steps(read, beside(path, track), samples) for path in parts])
+        assert np.array_equal(got, track_steps(arena, track, 0, 250_001))
+
+
+def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
+    """Also what a recorder kept that has died; and what was there before a take, while that runs."""
+    first = start(live, [tmp_path], retro=20.0)
+    until(lambda: live.tape.written > 2 * RATE)
+    first.child.kill()
+    first.child.wait(DEADLINE)
+    recorder = start(live, [tmp_path], retro=20.0)
+    until(lambda: live.meter("beat/recorder"))
+    recorder.order("mark", name="before", what="mark", position=RATE)
+    now = live.tape.written
+    recorder.order("keep", set="Late Night")
+    kept = recorder.wait("kept")
+    path = Path(kept["path"])
+    assert kept["error"] == ""
+    assert kept["frames"] / RATE == kept["seconds"]
+    assert now - RATE // 5 < kept["frames"] <= live.tape.written
+    assert np.array_equal(with_wave(path), steps(0, kept["frames"]))
+    assert path.with_suffix(".txt").read_text() == "0:00:01.000  before\n"
+    assert gestures.read(path.with_suffix(gestures.SUFFIX)).header.position == 0
+    recorder.order("record", set="Late Night")
+    opened = recorder.wait("opened")
+    recorder.order("keep", set="Late Night")
+    kept = recorder.wait("kept")
+    assert kept["frames"] == opened["position"]
+    assert np.array_equal(with_wave(Path(kept["path"])), steps(0, kept["frames"]))
+    recorder.order("stop")
+    closed = recorder.wait("closed")
+    assert np.array_equal(with_wave(Path(closed["path"])), steps(opened["position"], closed["frames"]))
+
+
+def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
+    recorder = start(arena, [tmp_path], retro=2.0)
+    for _ in range(8):
+        beat = arena.meter("beat/recorder")
+        feed(arena, RATE)
+        until(lambda beat=beat: arena.meter("beat/recorder") > beat + 2)
+    recorder.order("keep", set="demo")
+    kept = recorder.wait("kept")
+    assert np.array_equal(with_wave(Path(kept["path"])), steps(6 * RATE, 2 * RATE))
+
+
+def test_there_may_be_no_past(arena, start, tmp_path):
+    recorder = start(arena, [tmp_path])
+    recorder.order("keep", set="demo")
+    assert "--retro" in recorder.wait("kept")["error"]
+
+
+def test_where_one_folder_fails_the_past_goes_to_the_next(arena, start, tmp_path, small_disk):
+    recorder = start(arena, [small_disk, tmp_path / "b"], retro=20.0)
+    until(lambda: arena.meter("beat/recorder"))
+    feed(arena, 20 * RATE)
+    beat = arena.meter("beat/recorder")
+    until(lambda: arena.meter("beat/recorder") > beat + 2)
+    recorder.order("keep", set="demo")
+    kept = recorder.wait("kept")
+    assert Path(kept["path"]).parent == tmp_path / "b"
+    assert np.array_equal(with_wave(Path(kept["path"])), steps(0, 20 * RATE))
+    assert list(small_disk.iterdir()) == []

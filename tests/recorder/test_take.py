@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recorder_rig import RATE, feed, steps
-from wav_readers import with_soundfile, with_wave
+from recorder_rig import RATE, feed, header, steps, track_steps
+from wav_readers import floats_with_soundfile, with_soundfile, with_wave
 
 from perform.recorder import take as take_module
 from perform.recorder import wav
-from perform.recorder.names import part_name, paths, safe_name, take_name
-from perform.recorder.take import CHUNK, WET, Take
+from perform.recorder.gestures import History
+from perform.recorder.names import beside, part_name, paths, safe_name, take_name
+from perform.recorder.take import CHUNK, WET, Plan, Take
 from perform.shared import Arena
 
 
@@ -39,7 +41,9 @@ def told():
 
 def begin(arena: Arena, told: Reports, *folders: Path, **more) -> Take:
     position = more.pop("position", arena.tape.written)
-    return Take(arena.tape, RATE, folders, "demo", told, position=position, **more)
+    tracks = {name: arena.tracks[name] for name in more.pop("tracks", ["master"])}
+    plan = Plan(tracks, folders, "demo", header(list(tracks), more.pop("samples", "pcm24")))
+    return Take(plan, History(arena, 60), told, position=position, **more)
 
 
 def whole(files: list[Path]) -> np.ndarray:
@@ -110,7 +114,15 @@ def test_the_take_is_the_tape(arena, told, tmp_path):
     assert (take.safe, take.missed) == (end - 5000, 0)
     assert np.array_equal(whole(told.files()), steps(5000, end - 5000))
     assert told.of("opened") == [
-        {"path": str(told.files()[0]), "position": 5000, "part": 1, "take": str(take.first), "began": 5000}
+        {
+            "path": str(told.files()[0]),
+            "position": 5000,
+            "part": 1,
+            "take": str(take.first),
+            "began": 5000,
+            "tracks": ["master"],
+            "samples": "pcm24",
+        }
     ]
 
 
@@ -222,9 +234,126 @@ def test_a_folder_deleted_under_the_take(arena, told, tmp_path):
     take = begin(arena, told, tmp_path / "a")
     feed(arena, 10_000)
     take.advance(10_000, sync=True)
-    told.files()[0].unlink()
-    (tmp_path / "a").rmdir()
+    shutil.rmtree(tmp_path / "a")
     feed(arena, 5000)
     take.close(15_000)
     assert "deleted" in told.of("failed")[0]["error"]
     assert np.array_equal(with_soundfile(told.files()[1]), steps(10_000, 5000))
+
+
+# ---- tracks and markers
+
+TRACKS = ["master", "pre", "deck1", "deck8"]
+
+
+def check_tracks(arena: Arena, files: list[Path], end: int) -> None:
+    for track in TRACKS:
+        whole_track = np.concatenate([with_wave(beside(path, track)) for path in files])
+        assert np.array_equal(whole_track, track_steps(arena, track, 0, end))
+    for path in files:
+        assert len({len(with_wave(beside(path, track))) for track in TRACKS}) == 1
+
+
+def test_all_tracks_lie_frame_by_frame_beside_each_other(arena, told, tmp_path):
+    arena.show("tracks/on", 1)
+    take = begin(arena, told, tmp_path, tracks=TRACKS)
+    for frames in (1, 77, 3 * CHUNK + 5):
+        feed(arena, frames)
+        take.advance(arena.tape.written)
+    take.close(arena.tape.written)
+    assert {path.name for path in tmp_path.glob("demo*")} == {
+        "demo.wav",
+        "demo_pre.wav",
+        "demo_deck1.wav",
+        "demo_deck8.wav",
+        "demo.gestures",
+    }
+    check_tracks(arena, told.files(), arena.tape.written)
+
+
+@pytest.mark.parametrize("full", TRACKS)
+def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeypatch, full):
+    arena.show("tracks/on", 1)
+    take = begin(arena, told, tmp_path / "a", tmp_path / "b", tracks=TRACKS)
+    feed(arena, 20_000)
+    take.advance(10_000, sync=True)
+    real, broken = wav.Writer.append, [True]
+
+    def append(self, data):
+        if broken and self.path == beside(tmp_path / "a" / "demo.wav", full):
+            broken.clear()
+            real(self, data[: 1001 * 6])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, data)
+
+    monkeypatch.setattr(wav.Writer, "append", append)
+    take.close(20_000)
+    assert len(told.files()) == 2
+    assert told.of("opened")[1]["position"] == (11_001 if full == TRACKS[-1] else 10_000)
+    check_tracks(arena, told.files(), 20_000)
+    assert (take.safe, take.missed) == (20_000, 0)
+
+
+def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
+    arena.show("tracks/on", 1)
+    take = begin(arena, told, tmp_path, tracks=TRACKS)
+    capacity = arena.tracks["pre"].capacity
+    feed(arena, capacity + 100_000)
+    take.close(capacity + 100_000)
+    lost = 100_000 + WET
+    assert take.missed == lost
+    assert np.array_equal(with_wave(take.first), steps(0, capacity + 100_000))
+    pre = with_wave(beside(take.first, "pre"))
+    assert not pre[:lost].any()
+    assert np.array_equal(pre[lost:], track_steps(arena, "pre", lost, capacity + 100_000 - lost))
+
+
+def test_a_float_take_clips_nothing(arena, told, tmp_path):
+    take = begin(arena, told, tmp_path, samples="float32")
+    loud = np.linspace(-4, 4, 2000, dtype=np.float32).reshape(-1, 2)
+    arena.tape.write(loud)
+    take.close(1000)
+    assert np.array_equal(floats_with_soundfile(take.first), loud)
+
+
+def test_a_name_whose_track_or_log_is_taken_is_not_used(arena, told, tmp_path):
+    (tmp_path / "demo_pre.wav").write_bytes(b"precious")
+    (tmp_path / "demo_2.gestures").write_bytes(b"precious")
+    take = begin(arena, told, tmp_path, tracks=["master", "pre"])
+    take.close(0)
+    assert take.first.name == "demo_3.wav"
+    assert not (tmp_path / "demo.wav").exists()
+    assert not (tmp_path / "demo_2.wav").exists()
+
+
+def test_each_part_has_its_own_markers_and_lists(arena, told, tmp_path, monkeypatch):
+    take = begin(arena, told, tmp_path / "a", tmp_path / "b")
+    feed(arena, 30_000)
+    take.mark(0, "First light")
+    take.mark(9000, "scene 2")
+    take.mark(20_000, "Größe")
+    take.advance(10_000, sync=True)
+    real, broken = wav._flush, [True]
+
+    def flush(fd):
+        if broken:
+            broken.clear()
+            raise OSError(errno.EIO, "Input/output error")
+        real(fd)
+
+    monkeypatch.setattr(wav, "_flush", flush)
+    take.close(30_000)
+    one, two = told.files()
+    assert one.with_suffix(".txt").read_text() == "0:00:00.000  First light\n0:00:00.188  scene 2\n"
+    assert two.with_suffix(".txt").read_text() == "0:00:00.208  Größe\n"
+    assert one.with_suffix(".cue").read_text().splitlines() == [
+        'TITLE "demo"',
+        'FILE "demo.wav" WAVE',
+        "  TRACK 01 AUDIO",
+        '    TITLE "First light"',
+        "    INDEX 01 00:00:00",
+        "  TRACK 02 AUDIO",
+        '    TITLE "scene 2"',
+        "    INDEX 01 00:00:14",
+    ]
+    assert np.array_equal(whole([one, two]), steps(0, 30_000))

@@ -15,10 +15,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorder_rig import RATE, source, steps
-from wav_readers import READERS, with_soundfile, with_wave
+from wav_readers import FLOAT_READERS, READERS, with_soundfile, with_wave
 
 from perform.errors import WrongUse
-from perform.recorder import wav
+from perform.recorder import cues, wav
+from perform.recorder.cues import Mark
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -28,7 +29,7 @@ def test_every_reader_gets_the_bits(tmp_path, read):
     writer.write(source(0, 10_001))
     writer.close()
     assert np.array_equal(read(path), steps(0, 10_001))
-    assert path.stat().st_size == wav.HEADER + 10_001 * wav.FRAME
+    assert path.stat().st_size == wav.HEADER + 10_001 * wav.PCM24.frame
     assert soundfile.info(path).samplerate == RATE
 
 
@@ -45,6 +46,62 @@ def test_any_block_sizes_and_syncs(blocks):
                 assert writer.safe == writer.frames == soundfile.info(path).frames
         writer.close()
         assert np.array_equal(with_wave(path), steps(0, sum(frames for frames, _ in blocks)))
+
+
+@pytest.mark.parametrize("read", FLOAT_READERS)
+def test_every_reader_gets_the_floats(tmp_path, read):
+    loud = 3.7 * source(0, 10_001)  # a float file clips nothing
+    writer = wav.Writer(tmp_path / "a.wav", RATE, wav.FLOAT32)
+    writer.write(loud)
+    writer.close(marks=[Mark(7, "x")])
+    assert np.array_equal(read(tmp_path / "a.wav"), loud)
+    assert soundfile.info(tmp_path / "a.wav").subtype == "FLOAT"
+
+
+MARKS = [Mark(0, "First light"), Mark(4321, "Größe"), Mark(10_000, 'a "b"'), Mark(10_000, "")]
+
+
+def tail(path: Path) -> list[Mark]:
+    found = wav.inspect(path)
+    return cues.read(path.read_bytes()[wav.HEADER + found.form.frame * found.held :])
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_markers_lie_behind_the_sound(tmp_path, read):
+    path = tmp_path / "a.wav"
+    writer = wav.Writer(path, RATE)
+    writer.write(source(0, 10_000))
+    writer.close(marks=[*MARKS, Mark(10_001, "past the end"), Mark(-1, "before it")])
+    assert np.array_equal(read(path), steps(0, 10_000))
+    assert tail(path) == MARKS
+    data = path.read_bytes()
+    assert int.from_bytes(data[4:8], "little") == len(data) - 8
+    assert wav.unfinished(tmp_path) == []
+    assert wav.repair(path) == 10_000
+    assert path.read_bytes() == data
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.text(max_size=60)), min_size=1, max_size=20))
+def test_any_markers_come_back(marks):
+    marks = [Mark(at, name.rstrip("\0")) for at, name in marks if "\0" not in name and name.isprintable()]
+    assert cues.read(cues.chunks(marks, 2**33)) == marks
+
+
+def test_killed_at_any_byte_of_its_markers(tmp_path):
+    """The sound is whole and nothing of the markers is taken for sound; repair writes them again."""
+    path = tmp_path / "a.wav"
+    writer = wav.Writer(path, RATE)
+    writer.write(source(0, 1000))
+    writer.close(marks=[Mark(0, "First light"), Mark(5, "x")])
+    whole = path.read_bytes()
+    sound = wav.HEADER + 1000 * wav.PCM24.frame
+    for cut in range(sound, len(whole) + 1):
+        path.write_bytes(wav.header(RATE, 1000) + whole[wav.HEADER : cut])
+        assert np.array_equal(with_wave(path), steps(0, 1000))
+        if cut >= sound + 4:  # less is part of a frame like any other
+            assert wav.unfinished(tmp_path) == [path]
+            assert wav.repair(path, [Mark(0, "First light"), Mark(5, "x")]) == 1000
+            assert path.read_bytes() == whole
 
 
 def test_rounding_and_clipping():
@@ -132,9 +189,9 @@ def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
 def test_becomes_rf64_at_4_gib(tmp_path):
     path = tmp_path / "long.wav"
     writer = wav.Writer(path, RATE)
-    last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.FRAME - 1
+    last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.PCM24.frame - 1
     begin = last - 5000
-    os.truncate(path, wav.HEADER + wav.FRAME * begin)  # a hole in the file: 4 GiB that take no room
+    os.truncate(path, wav.HEADER + wav.PCM24.frame * begin)  # a hole in the file: 4 GiB that take no room
     writer.frames = begin
     writer.write(source(begin, last - begin))
     writer.sync()
@@ -148,8 +205,18 @@ def test_becomes_rf64_at_4_gib(tmp_path):
     writer.write(source(last + 9000, 10))  # killed here
     os.close(writer._fd)
     assert wav.unfinished(tmp_path) == [path]
-    assert wav.repair(path) == last + 9010
+    assert wav.repair(path, [Mark(last, "past 4 GiB")]) == last + 9010
     assert np.array_equal(_tail(path, begin), steps(begin, 14_010))
+    with path.open("rb") as file:
+        file.seek(wav.HEADER + wav.PCM24.frame * (last + 9010))
+        assert cues.read(file.read()) == [Mark(last, "past 4 GiB")]
+    found = wav.inspect(path)
+    assert (found.claimed, found.held, found.missing, found.unfinished) == (
+        last + 9010,
+        last + 9010,
+        0,
+        False,
+    )
 
 
 def _magic(path: Path) -> bytes:

@@ -1,0 +1,150 @@
+"""`takes`: what was recorded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perform.cli.words import json_option, say, show
+
+if TYPE_CHECKING:
+    from perform.recorder.shelf import Take
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def takes(ctx: click.Context, as_json: bool) -> None:
+    """The takes: list (if nothing else is asked for), verify, repair, export, plot.
+
+    A take is named by the name of its first file, by a path, or as `last`.
+    """
+    if ctx.invoked_subcommand is None:
+        _list(as_json)
+
+
+@takes.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every take in the folders that takes go to."""
+    _list(as_json)
+
+
+@takes.command()
+@click.argument("names", metavar="[TAKE]...", nargs=-1)
+@json_option
+def verify(names: tuple[str, ...], as_json: bool) -> None:
+    """Look for what is wrong with takes; exit 1 where something is."""
+    from perform.recorder import shelf
+
+    found = {str(take.path): shelf.verify(take) for take in _chosen(names)}
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for path, problems in found.items():
+            click.echo(f"{Path(path).stem}: {'whole' if not problems else ''}".rstrip())
+            for problem in problems:
+                click.echo(f"  {problem}")
+    if any(found.values()):
+        sys.exit(1)
+
+
+@takes.command()
+@click.argument("names", metavar="[TAKE]...", nargs=-1)
+@json_option
+def repair(names: tuple[str, ...], as_json: bool) -> None:
+    """Make unfinished takes whole (a stage does it for its own folders when it starts)."""
+    from perform.recorder import shelf
+
+    mended = [
+        {"path": str(path), "frames": frames}
+        for take in _chosen(names)
+        if names or take.state == "unfinished"
+        for path, frames in shelf.repair(take)
+    ]
+    if as_json:
+        click.echo(json.dumps(mended, indent=2))
+        return
+    for row in mended:
+        click.echo(f"{row['path']}: {row['frames']} frames")
+    if not mended:
+        say("nothing to repair")
+
+
+@takes.command()
+@click.argument("name", metavar="TAKE")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .wav, .flac or .zip to write."
+)
+@json_option
+def export(name: str, out: Path, as_json: bool) -> None:
+    """One WAV or FLAC of all its parts, or a ZIP of all its files, stems too."""
+    from perform.recorder import export as work
+    from perform.recorder import shelf
+
+    take = shelf.find(name, _folders())
+    work.export(take, out)
+    show(out, as_json, path=str(out), seconds=take.seconds)
+
+
+@takes.command()
+@click.argument("name", metavar="TAKE")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .png to write.")
+@json_option
+def plot(name: str, out: Path, as_json: bool) -> None:
+    """A picture: the waveform, its markers, and the latents of each deck."""
+    from perform.recorder import export as work
+    from perform.recorder import shelf
+
+    work.plot(shelf.find(name, _folders()), out)
+    show(out, as_json, path=str(out))
+
+
+def _folders() -> list[Path]:
+    from perform.library import places
+
+    return places.take_folders()
+
+
+def _chosen(names: tuple[str, ...]) -> list[Take]:
+    from perform.recorder import shelf
+
+    return [shelf.find(name, _folders()) for name in names] if names else shelf.takes(_folders())
+
+
+def _list(as_json: bool) -> None:
+    found = _chosen(())
+    if as_json:
+        click.echo(json.dumps([_row(take) for take in found], indent=2))
+        return
+    if not found:
+        say(f"no takes in {', '.join(str(folder) for folder in _folders())}")
+    from perform.recorder.cues import clock
+
+    for take in found:
+        more = [take.samples, *([] if take.state == "whole" else [take.state])]
+        more += [f"{len(take.files)} parts"] if len(take.files) > 1 else []
+        more += [f"{len(take.tracks)} tracks"] if len(take.tracks) > 1 else []
+        more += [f"{len(take.marks)} markers"] if take.marks else []
+        more += [] if take.log else ["no gesture log"]
+        click.echo(f"{take.path.stem:<44} {clock(take.seconds):>12}  {', '.join(more)}")
+
+
+def _row(take: Take) -> dict[str, Any]:
+    return {
+        "name": take.path.stem,
+        "path": str(take.path),
+        "files": [str(path) for path in take.files],
+        "seconds": take.seconds,
+        "frames": take.frames,
+        "rate": take.rate,
+        "samples": take.samples,
+        "tracks": list(take.tracks),
+        "marks": [{"seconds": mark.frame / take.rate, "name": mark.name} for mark in take.marks],
+        "log": take.log,
+        "state": take.state,
+    }

@@ -1,0 +1,161 @@
+"""A lane again, from what its voices told: latents in, the same frames of the ring out.
+
+At another rate, and by another model, the same latents at the same moments. It knows no mixer and no file.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from perform.hosts.host import Host
+from perform.hosts.voice import Speech
+from perform.journal import BEGIN, FRAME, WHOLE, Frame, unpack_values
+from perform.shared import Audio
+
+FLUSH = 1 << 14  #: samples that bring out what a resampler holds back
+WARM_S = 10.0  #: decoders are begun so long before what is wanted of them
+
+
+class Model(NamedTuple):
+    """What a voice told of its model."""
+
+    name: str
+    sha256: str
+    ratio: int
+    sample_rate: int
+
+
+class Run(NamedTuple):
+    """The frames of one stream, from its beginning or from where the log begins, with its model.
+
+    frames : as the journal holds them; ages : the frames of the stream before each
+    """
+
+    model: Model
+    frames: list[bytes]
+    ages: list[int]
+
+    def frame(self, age: int) -> Frame:
+        """The one that was decoded last when so many had been."""
+        return Frame.unpack(self.frames[max(0, bisect.bisect_right(self.ages, age) - 1)])
+
+
+def runs(records: Iterable[tuple[int, bytes]]) -> list[Run]:
+    """What a lane's voices told, (kind, payload) in order -> its streams. ValueError where it is mangled."""
+    found: list[Run] = []
+    model, fresh = None, True
+    for kind, payload in records:
+        if kind in (BEGIN, WHOLE):
+            told = json.loads(unpack_values(payload)[2])
+            new = Model(str(told["model"]), str(told["sha256"]), int(told["ratio"]), int(told["sample_rate"]))
+            if new.ratio < 1 or new.sample_rate < 1:
+                raise ValueError("no such model")
+            fresh = fresh or kind == BEGIN or new != model
+            model = new
+        elif kind == FRAME and model:
+            age = Frame.unpack(payload).age
+            if fresh or age <= found[-1].ages[-1]:
+                found.append(Run(model, [], []))
+                fresh = False
+            found[-1].frames.append(payload)
+            found[-1].ages.append(age)
+    return found
+
+
+class Replay:
+    """[render] One lane. Positions are frames of its ring, scaled to the new rate.
+
+    host : gives a model's host; rate, told_rate: frames a second now, and when it was played
+    """
+
+    def __init__(
+        self, played: Sequence[Run], host: Callable[[Model], Host], rate: int, told_rate: int
+    ) -> None:
+        self._runs, self._host, self._rate, self._told_rate = played, host, rate, told_rate
+        self._starts = [self._position(run, run.ages[0]) for run in played]
+        self._at = -1  # which run sounds
+        self._speech: Speech | None = None
+        self._sound = np.zeros((0, 2), np.float32)  # what was decoded and not yet taken
+        self._end = 0  # position after it
+        self._over = False  # its last frame has been decoded
+
+    def _scaled(self, position: int) -> int:
+        return round(position * self._rate / self._told_rate)
+
+    def _position(self, run: Run, age: int) -> int:
+        """Where the first sample of a frame lies, or for a resampled one a little later."""
+        time = age * run.model.ratio / run.model.sample_rate
+        return self._scaled(run.frame(age).base) + round(time * self._rate)
+
+    def take(self, position: int, frames: int) -> Audio:
+        """(frames, 2) from a scaled position of the ring on; silence where nothing is known."""
+        out = np.zeros((frames, 2), np.float32)
+        done = 0
+        while done < frames:
+            at = position + done
+            index = bisect.bisect_right(self._starts, at) - 1
+            if index < 0:
+                return out
+            if index != self._at:
+                self._begin(index, at)
+            limit = self._starts[index + 1] if index + 1 < len(self._starts) else position + frames
+            n = min(position + frames, limit) - at
+            self._decode(at + n)
+            begin = len(self._sound) - (self._end - at)
+            part = self._sound[max(0, begin) : max(0, begin + n)]
+            out[done + max(0, -begin) : done + max(0, -begin) + len(part)] = part
+            self._sound = self._sound[max(0, begin + n) :]
+            done += n
+        return out
+
+    def _begin(self, index: int, position: int) -> None:
+        """A stream, from its beginning or from WARM_S before what is wanted of it."""
+        self._at, run = index, self._runs[index]
+        host = self._host(run.model)
+        self._card, self._render = host.card, host.render
+        self._speech = speech = Speech(host, self._rate)
+        age = run.ages[0]
+        speech.begin(run.frame(age).seed)
+        late = position - self._starts[index] - round(WARM_S * self._rate)
+        if late > 0:
+            age += late * run.model.sample_rate // (run.model.ratio * self._rate)
+        speech.skip(self._own_age(run, age))
+        self._sound, self._over = np.zeros((0, 2), np.float32), False
+        self._end = self._scaled(run.frame(age).base) + speech.sent
+
+    def _own_age(self, run: Run, age: int) -> int:
+        """Frames of the model that decodes in the time of `age` frames of the one that did."""
+        told, own = run.model, self._card
+        return age * told.ratio * own.sample_rate // (told.sample_rate * own.ratio)
+
+    def _told_age(self, run: Run, age: int) -> int:
+        told, own = run.model, self._card
+        return age * own.ratio * told.sample_rate // (own.sample_rate * told.ratio)
+
+    def _decode(self, until: int) -> None:
+        """Frame by frame, until the sound reaches a position or the stream's last frame."""
+        run, speech = self._runs[self._at], self._speech
+        assert speech
+        while self._end < until:
+            age = self._told_age(run, speech.age)
+            if age > run.ages[-1]:
+                if not self._over:  # what the resampler holds back was heard
+                    self._over = True
+                    self._keep(speech.sound(np.zeros((self._card.channels, FLUSH), np.float32)))
+                return
+            frame = run.frame(age)
+            z = np.zeros(self._card.latents, np.float32)
+            n = min(len(z), len(frame.z))
+            z[:n] = frame.z[:n]
+            noise = speech.chance(frame.temperature)
+            self._keep(speech.sound(self._render([speech.stream], z[None], noise[None])[0]))
+            self._end = self._scaled(frame.base) + speech.sent
+
+    def _keep(self, audio: Audio) -> None:
+        self._sound = np.concatenate([self._sound, audio])
+        self._end += len(audio)

@@ -1,0 +1,54 @@
+"""Frames into a lane's ring, and what they were made of into its journal."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+
+from perform import params
+from perform.hosts.host import Host
+from perform.hosts.voice import Voice
+from perform.journal import FRAME, Frame, Teller
+from perform.params import SLOTS, Table
+from perform.shared import Arena, Audio
+
+
+class Telling:
+    """[render] One voice's way out: where it writes, and what it tells."""
+
+    def __init__(self, arena: Arena, lane: int, deck: int, host: Host, voice: Voice, rate: float) -> None:
+        self._tape, self._ring, self._voice = arena.tape, arena.rings[lane], voice
+        self._teller = Teller(arena.journals[lane], voice_slots(deck), rate, words(host))
+
+    def write(self, audio: Audio, numbers: Table) -> None:
+        """The voice's next frame (n, 2), which was made by these numbers."""
+        at, voice = self._tape.written, self._voice
+        self._teller.hear(at, numbers)
+        base = self._ring.written - (voice.sent - len(audio))
+        frame = Frame(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
+        self._teller.tell(FRAME, at, frame.pack())
+        self._ring.write(audio)
+
+
+def voice_slots(deck: int) -> npt.NDArray[np.intp]:
+    """The numbers a voice hears."""
+    names = ("source", "freeze", "speed", "temperature", "seed", "reset")
+    slots = [SLOTS[f"deck/{deck}/{name}"] for name in names] + [SLOTS["panic"]]
+    latents = [np.r_[params.slots(deck, kind)] for kind in ("bias", "scale")]
+    return np.concatenate([np.array(slots), *latents]).astype(np.intp)
+
+
+def words(host: Host) -> bytes:
+    """What a log has to know of the model a voice plays."""
+    card = host.card
+    known = {
+        "model": card.name,
+        "sha256": host.sha256,
+        "ratio": card.ratio,
+        "sample_rate": card.sample_rate,
+        "onnxruntime": version("onnxruntime"),
+    }
+    return json.dumps(known).encode()

@@ -1,0 +1,118 @@
+"""Takes for others: one WAV or FLAC of all parts, a ZIP of all files, a picture."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from perform.errors import PerformError, WrongUse
+from perform.journal import FRAME, Frame
+from perform.recorder import gestures, shelf
+from perform.recorder.cues import clock
+from perform.recorder.wav import FORMATS, Writer
+
+KINDS = (".wav", ".flac", ".zip")
+WIDTH = 2000  #: points of a waveform
+TRACES = 8  #: latents of a lane in a picture
+
+
+def export(take: shelf.Take, out: Path) -> None:
+    """[disk] `.wav`: all parts in one, with the markers; `.flac`: the same in 24 bits; `.zip`: every file.
+
+    Never overwrites. WrongUse where `out` is there, or has another suffix.
+    """
+    check_new(out, KINDS)
+    if out.suffix == ".wav":
+        file = Writer(out, take.rate, FORMATS[take.samples])
+        try:
+            for block in shelf.sound(take):
+                file.write(block)
+        finally:
+            file.close(marks=take.marks)
+    elif out.suffix == ".flac":
+        with soundfile.SoundFile(out, "x", take.rate, 2, "PCM_24", format="FLAC") as flac:
+            for block in shelf.sound(take):
+                flac.write(block)
+    else:
+        with zipfile.ZipFile(out, "x", zipfile.ZIP_STORED) as archive:  # sound does not deflate
+            for path in take.all_files():
+                archive.write(path, path.name)
+
+
+def check_new(out: Path, kinds: tuple[str, ...]) -> None:
+    """WrongUse where a file is there, has no folder, or another suffix than these."""
+    if out.suffix not in kinds:
+        raise WrongUse(
+            f"cannot write {out.suffix or 'that'!r}", where=str(out), hint=f"name it {', '.join(kinds)}"
+        )
+    if not out.parent.is_dir():
+        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
+    if out.exists():
+        raise WrongUse("is there already", where=str(out), hint="nothing is overwritten: name another file")
+
+
+def plot(take: shelf.Take, out: Path) -> None:
+    """[disk] A PNG: the waveform with the markers, below it the latents each lane decoded."""
+    check_new(out, (".png",))
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        hint = "install it: pip install 'perform[plot]'"
+        raise PerformError("pictures need matplotlib", hint=hint) from error
+    lanes = traces(take)
+    rows = 1 + len(lanes)
+    figure = Figure(figsize=(16, 3 + 2 * len(lanes)), layout="constrained")
+    axes: Any = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    low, high = envelope(take)
+    seconds = np.arange(len(low)) * take.seconds / max(1, len(low))
+    axes[0].fill_between(seconds, low, high, linewidth=0)
+    axes[0].set(ylim=(-1, 1), ylabel="master", title=take.path.stem)
+    for mark in take.marks:
+        at = mark.frame / take.rate
+        axes[0].axvline(at, color="black", linewidth=0.6)
+        axes[0].annotate(mark.name, (at, 0.95), rotation=90, va="top", fontsize=7)
+    for axis, (name, times, z) in zip(axes[1:], lanes, strict=True):
+        axis.plot(times, z, linewidth=0.7)
+        axis.set(ylabel=name)
+    axes[-1].set(xlabel=f"seconds of {clock(take.seconds)}", xlim=(0, take.seconds))
+    figure.savefig(out, dpi=100)
+
+
+def envelope(take: shelf.Take) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Lowest and highest sample of each of at most WIDTH stretches of the master."""
+    step = max(1, -(-take.frames // WIDTH))
+    low, high = np.zeros(-(-take.frames // step), np.float32), np.zeros(-(-take.frames // step), np.float32)
+    at = 0
+    for block in shelf.sound(take):
+        index = (at + np.arange(len(block))) // step
+        np.minimum.at(low, index, block.min(axis=1))
+        np.maximum.at(high, index, block.max(axis=1))
+        at += len(block)
+    return low, high
+
+
+def traces(take: shelf.Take) -> list[tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float32]]]:
+    """Of each lane that was decoded: "deck 2", seconds of the take (n,), its first latents (n, <= TRACES)."""
+    lanes: dict[int, list[tuple[float, npt.NDArray[np.float32]]]] = {}
+    for file in take.files:
+        try:
+            log = gestures.read(file.with_suffix(gestures.SUFFIX))
+        except (OSError, PerformError):
+            continue
+        for record in log.records:
+            if record.kind == FRAME and record.at >= log.header.position:
+                seconds = (record.at - log.header.began) / take.rate
+                lanes.setdefault(record.who, []).append((seconds, Frame.unpack(record.payload).z[:TRACES]))
+    drawn = []
+    for who, frames in sorted(lanes.items()):
+        width = max(len(z) for _, z in frames)
+        z = np.full((len(frames), width), np.nan, np.float32)
+        for i, (_, row) in enumerate(frames):
+            z[i, : len(row)] = row
+        drawn.append((f"deck {who // 2 + 1}", np.array([t for t, _ in frames]), z))
+    return drawn

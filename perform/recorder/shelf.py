@@ -1,0 +1,191 @@
+"""The takes there are: which files belong together, what is in them, whether they are whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import soundfile
+
+from perform.errors import PerformError, WrongUse
+from perform.recorder import cues, gestures, part, wav
+from perform.recorder.names import beside, parts
+from perform.shared import PRE, STEMS, Audio
+
+BLOCK = 1 << 16  #: frames read at once
+
+_TRACK = re.compile(rf"(.+)_({PRE}|{'|'.join(STEMS)})")
+_PART = re.compile(r"(.+)_part\d+")
+
+
+@dataclass(frozen=True)
+class Take:
+    """A take: the masters of its parts, in order, and what they say.
+
+    tracks : "master", then what lies beside it; problems : what `verify` found, a line each
+    """
+
+    files: tuple[Path, ...]
+    rate: int
+    samples: str
+    frames: int
+    tracks: tuple[str, ...]
+    log: bool  #: every part has its gesture log
+    marks: tuple[cues.Mark, ...]  #: from the take's first frame
+    state: str  #: "whole", "unfinished" or "recording"
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def path(self) -> Path:
+        """Its first file."""
+        return self.files[0]
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.frames / self.rate
+
+    def all_files(self) -> list[Path]:
+        """Everything that belongs to it and is there."""
+        there: list[Path] = []
+        for master in self.files:
+            suffixes = (gestures.SUFFIX, ".cue", ".txt")
+            names = [*(beside(master, t) for t in self.tracks), *(master.with_suffix(s) for s in suffixes)]
+            there += [path for path in names if path.exists()]
+        return there
+
+
+def takes(folders: Sequence[Path]) -> list[Take]:
+    """[disk] All takes in these folders, the oldest first."""
+    found = []
+    for folder in dict.fromkeys(folders):
+        with suppress(OSError):
+            for path in sorted(folder.glob("*.wav")):
+                if not _belongs(path):
+                    with suppress(OSError, WrongUse):
+                        found.append(look(path))
+    return sorted(found, key=lambda take: take.path.name)
+
+
+def find(name: str, folders: Sequence[Path]) -> Take:
+    """[disk] A take by path (of any of its files) or by the name of its first; "last" is the youngest."""
+    path = Path(name).expanduser()
+    if path.suffix and path.is_file():
+        path = path.with_suffix(".wav")
+        if not path.exists():
+            raise WrongUse("its sound is not there", where=str(path), hint="a log and its take lie together")
+        return look(_first(path))
+    there = takes(folders)
+    if name == "last" and there:
+        return max(there, key=lambda take: take.path.stat().st_mtime)
+    matches = [take for take in there if take.path.stem == path.stem]
+    if not matches:
+        hint = f"there are: {', '.join(take.path.stem for take in there[-5:])}" if there else "there is none"
+        raise WrongUse(f"no take is called {name[:120]!r}", hint=hint + " (`perform takes`)")
+    return matches[0]
+
+
+def look(path: Path) -> Take:
+    """[disk] The take that begins with this file; OSError, WrongUse where it is none of ours."""
+    files = tuple(parts(path))
+    found = [wav.inspect(file) for file in files]
+    logs = [_log(file) for file in files]
+    marks, start = [], 0
+    for file, log in zip(found, logs, strict=True):
+        marks += [
+            cues.Mark(start + m.frame, m.name) for m in (log.marks() if log else []) if m.frame <= file.held
+        ]
+        start += file.held
+    busy = any(wav.busy(file) for file in files)
+    broken = any(file.unfinished for file in found)
+    return Take(
+        files=files,
+        rate=found[0].rate,
+        samples=next(name for name, form in wav.FORMATS.items() if form == found[0].form),
+        frames=sum(file.held for file in found),
+        tracks=("master", *(t for t in (PRE, *STEMS) if beside(path, t).exists())),
+        log=all(logs),
+        marks=tuple(marks),
+        state="recording" if busy else "unfinished" if broken else "whole",
+    )
+
+
+def verify(take: Take) -> list[str]:
+    """[disk] What is wrong with a take, a line each."""
+    problems = []
+    after = -1
+    for master in take.files:
+        lengths = {}
+        for track in take.tracks:
+            path = beside(master, track)
+            try:
+                found = wav.inspect(path)
+                lengths[path.name] = found.held
+                problems += [f"{path.name}: {found.missing} bytes of markers are missing"] * (
+                    found.missing > 0
+                )
+                if found.held < found.claimed:
+                    problems.append(f"{path.name}: {found.claimed - found.held} frames are missing")
+                if found.unfinished and take.state != "recording":
+                    problems.append(f"{path.name}: unfinished, `perform takes repair` makes it whole")
+            except (OSError, WrongUse) as error:
+                problems.append(f"{path.name}: {error}")
+        if len(set(lengths.values())) > 1 and take.state != "recording":
+            problems.append(f"its tracks are not of one length: {lengths}")
+        try:
+            log = gestures.read(master.with_suffix(gestures.SUFFIX))
+        except (OSError, PerformError) as error:
+            problems.append(f"gesture log: {error}")
+            continue
+        if log.torn:
+            problems.append(f"{master.stem}{gestures.SUFFIX}: {log.torn} bytes of an unfinished end")
+        if after not in (-1, log.header.position):
+            problems.append(f"{master.name}: begins {log.header.position - after} frames after the last part")
+        after = log.header.position + lengths.get(master.name, 0)
+    return problems
+
+
+def repair(take: Take) -> list[tuple[Path, int]]:
+    """[disk] Make an unfinished take whole -> each file that was not, and its frames now."""
+    if take.state == "recording":
+        raise WrongUse("is being recorded", where=str(take.path), hint="end the take first")
+    mended = []
+    for master in take.files:
+        for track in take.tracks:
+            path = beside(master, track)
+            if path.exists() and wav.inspect(path).unfinished:
+                mended.append((path, part.repair(path)))
+        with suppress(OSError, PerformError):
+            gestures.repair(master.with_suffix(gestures.SUFFIX))
+    return mended
+
+
+def sound(take: Take, track: str = "master") -> Iterator[Audio]:
+    """[disk] All parts of a track, a block (n, 2) at a time."""
+    for master in take.files:
+        with soundfile.SoundFile(beside(master, track)) as file:
+            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+                yield block
+
+
+def _log(master: Path) -> gestures.Log | None:
+    with suppress(OSError, PerformError):
+        return gestures.read(master.with_suffix(gestures.SUFFIX))
+    return None
+
+
+def _belongs(path: Path) -> bool:
+    """Whether a file is another's track or a later part."""
+    return _first(path) != path
+
+
+def _first(path: Path) -> Path:
+    """The first master of the take a file belongs to."""
+    for pattern in (_TRACK, _PART):
+        match = pattern.fullmatch(path.stem)
+        if match and (master := path.with_name(f"{match[1]}.wav")).exists():
+            path = master
+    return path

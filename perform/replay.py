@@ -1,0 +1,303 @@
+"""A take to sound again, from its gesture log: the same mixer, the same decoders, what they heard and when.
+
+The same bits as the master for a take that was recorded offline; for a live one what decoders and limiter
+remember of the seconds before the take is made again from the log, and the rest is rounding.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from perform.audio.mixer import Mixer
+from perform.errors import PerformError, WrongUse
+from perform.hosts.compiled import CompiledHost
+from perform.hosts.replay import Model, Replay, Run, runs
+from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
+from perform.library.cards import find_model, models, sha256
+from perform.recorder import gestures, shelf
+from perform.recorder.cues import Mark
+from perform.recorder.names import beside
+from perform.recorder.take import read_track
+from perform.recorder.wav import FORMATS, Writer
+from perform.shared import LANES, NAMES, STEMS, Arena, Audio
+
+MASTER = "master"
+
+
+class Wish(NamedTuple):
+    """How a take is to be rendered; None: as it was recorded. begin, end: seconds of the take."""
+
+    rate: int | None = None
+    float32: bool | None = None
+    stems: bool = False
+    swap: Mapping[int, str] = {}  #: deck -> another model, by library name or path
+    begin: float = 0.0
+    end: float | None = None
+
+
+@dataclass
+class Performance:
+    """What all logs of a take tell.
+
+    begin, end : the take's frames of the tape; mixer : what the mixer told; lanes : what their voices told
+    """
+
+    rate: int
+    block: int
+    samples: str
+    begin: int
+    end: int
+    mixer: list[gestures.Record]
+    lanes: dict[int, list[Run]]
+    slots: np.ndarray  #: from the log's slots to ours, -1 for what is no more
+    lost: int  #: records that found no room
+    marks: list[Mark] = field(default_factory=list)
+
+
+def load(take: shelf.Take) -> Performance:
+    """[disk] A take's logs; PerformError where there is none, or it is damaged."""
+    logs = []
+    for master in take.files:
+        path = master.with_suffix(gestures.SUFFIX)
+        if not path.exists():
+            hint = "takes of another version have none; the WAV itself is whole"
+            raise PerformError("this take has no gesture log", where=str(path), hint=hint)
+        logs.append(gestures.read(path))
+    seen: set[gestures.Record] = set()
+    records: list[gestures.Record] = []
+    for log in logs:  # each part's log begins with a piece of the one before
+        records += [record for record in log.records if record not in seen]
+        seen = set(log.records) if len(logs) > 1 else seen
+    first = logs[0].header
+    try:
+        lanes = {
+            lane: found
+            for lane in range(LANES)
+            if (found := runs((r.kind, r.payload) for r in records if r.who == lane))
+        }
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PerformError(f"its gesture log is damaged ({error})", where=str(take.path)) from error
+    ours = {name: i for i, name in enumerate(NAMES)}
+    return Performance(
+        rate=first.rate,
+        block=first.block,
+        samples=first.samples,
+        begin=first.position,
+        end=first.position + take.frames,
+        mixer=sorted((r for r in records if r.who == LANES), key=lambda record: record.at),
+        lanes=lanes,
+        slots=np.array([ours.get(name, -1) for name in first.names], np.intp),
+        lost=sum(int.from_bytes(r.payload[:8], "little") for r in records if r.kind == LOST),
+        marks=list(take.marks),
+    )
+
+
+def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float], None]) -> Performance:
+    """Render a take to a WAV, with `wish.stems` a file each deck beside it; never overwrites.
+
+    on_progress : is told seconds done. PerformError where a model is missing.
+    """
+    played = load(take)
+    rate = wish.rate or played.rate
+    samples = played.samples if wish.float32 is None else ("float32" if wish.float32 else "pcm24")
+    begin = played.begin + round(wish.begin * played.rate)
+    end = played.end if wish.end is None else min(played.end, played.begin + round(wish.end * played.rate))
+    if begin >= end:
+        what = f"nothing lies between {wish.begin:g} s and {wish.end or take.seconds:g} s"
+        raise WrongUse(what, where=str(take.path), hint=f"it is {take.seconds:.1f} s long")
+    tracks = [MASTER, *(stem for i, stem in enumerate(STEMS) if wish.stems and _sounds(played, i))]
+    hosts = _hosts(played, wish.swap)  # what is missing is said before a file is made
+    taken = [path for path in (beside(out, track) for track in tracks) if path.exists()]
+    if not out.parent.is_dir():
+        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
+    if taken:
+        hint = "nothing is overwritten: name another file"
+        raise WrongUse("is there already", where=str(taken[0]), hint=hint)
+    scale = rate / played.rate
+    marks = [
+        Mark(round((mark.frame - begin + played.begin) * scale), mark.name)
+        for mark in played.marks
+        if begin <= mark.frame + played.begin <= end
+    ]
+    with tempfile.TemporaryDirectory(prefix="perform-") as folder:
+        arena = Arena.create(Path(folder) / "arena")
+        arena.show("tracks/on", wish.stems)
+        player = Player(arena, played, hosts, rate)
+        files = {track: Writer(beside(out, track), rate, FORMATS[samples]) for track in tracks}
+        done = False
+        try:
+            for at, blocks in player.play(begin, end, tracks):
+                for track, file in files.items():
+                    file.write(blocks[track])
+                on_progress((at - begin) / played.rate)
+            done = True
+        finally:
+            for file in files.values():
+                file.close(marks=marks)
+                if not done:
+                    with suppress(OSError):
+                        file.path.unlink()
+    return played
+
+
+class Player:
+    """[render] The mixer of a take again, and its lanes.
+
+    host : of the models by what the log says of them, a function a deck
+    """
+
+    def __init__(
+        self, arena: Arena, played: Performance, host: Callable[[int, Model], CompiledHost], rate: int
+    ) -> None:
+        self._arena, self._played, self._rate = arena, played, rate
+        self._lanes = {
+            lane: Replay(found, lambda model, deck=lane // 2 + 1: host(deck, model), rate, played.rate)  # type: ignore[misc]
+            for lane, found in played.lanes.items()
+        }
+        self._reading: dict[int, int] = {}  # lane -> scaled position of the ring that comes next
+        self._once: dict[int, tuple[int, int]] = {}  # lane -> position and frames, for one block
+        self._mixer: Mixer | None = None
+
+    def play(self, begin: int, end: int, tracks: list[str]) -> Iterator[tuple[int, dict[str, Audio]]]:
+        """Frames of the tape -> after each block: frame reached, (n, 2) of each track within begin..end."""
+        events = self._events(begin)
+        at = max(0, min(begin, events[0].at)) if events else begin
+        start, index, silent_until = at, 0, at
+        while at < end:
+            while index < len(events) and events[index].at <= at:
+                try:
+                    self._apply(events[index])
+                except (ValueError, LookupError, TypeError, RecursionError) as error:
+                    raise PerformError(f"the gesture log is damaged at frame {at} ({error})") from error
+                index += 1
+            stop = min(end, at + self._block(at, start))
+            if index < len(events):
+                missed = self._missed(events[index])
+                silent_from = events[index].at - missed
+                stop = min(stop, events[index].at if silent_from <= at else silent_from)
+                silent_until = events[index].at if missed and silent_from <= at else silent_until
+            n = self._frames(stop) - self._frames(at)
+            blocks = self._mix(n, tracks, silent=at < silent_until)
+            if stop > begin:
+                cut = max(0, self._frames(begin) - self._frames(at))
+                yield stop, {track: audio[cut:] for track, audio in blocks.items()}
+            at = stop
+
+    def _block(self, at: int, start: int) -> int:
+        """Frames to the end of the block that `at` lies in: rounding falls as it fell."""
+        return self._played.block - (at - start) % self._played.block
+
+    def _frames(self, at: int) -> int:
+        return round(at * self._rate / self._played.rate)
+
+    def _events(self, begin: int) -> list[gestures.Record]:
+        """What the mixer told, from the last time it told everything long enough before."""
+        early = begin - round(gestures.PREROLL_S * self._played.rate)
+        found = self._played.mixer
+        whole = [i for i, record in enumerate(found) if record.kind in (WHOLE, BEGIN)]
+        first = max((i for i in whole if found[i].at <= early), default=whole[0] if whole else 0)
+        return found[first:]
+
+    def _missed(self, event: gestures.Record) -> int:
+        if event.kind != BEGIN or self._mixer is None:
+            return 0
+        return int(_words(event).get("missed", 0))
+
+    def _apply(self, event: gestures.Record) -> None:
+        if event.kind in (VALUES, WHOLE, BEGIN):
+            told, values, _ = unpack_values(event.payload)
+            slots = self._played.slots[told]
+            self._arena.numbers[slots[slots >= 0]] = values[slots >= 0]
+            if event.kind == BEGIN or self._mixer is None:
+                factor, rise = _words(event)["opening"] if event.kind == BEGIN else (1.0, 1.0)
+                self._mixer = Mixer(self._arena, self._rate, opening=(float(factor), float(rise)))
+        elif event.kind == READ:
+            reading = Reading.unpack(event.payload)
+            position = self._frames(reading.ring)
+            self._reading.pop(reading.lane, None)
+            if reading.whole:
+                self._reading[reading.lane] = position
+            elif reading.frames:
+                self._once[reading.lane] = position, self._frames(reading.frames)
+
+    def _mix(self, n: int, tracks: list[str], *, silent: bool) -> dict[str, Audio]:
+        if silent or self._mixer is None:
+            return {track: np.zeros((n, 2), np.float32) for track in tracks}
+        for lane, position in self._reading.items():
+            self._fill(lane, position, n)
+            self._reading[lane] = position + n
+        for lane, (position, frames) in self._once.items():
+            self._fill(lane, position, min(frames, n))
+        out = np.zeros((n, 2), np.float32)
+        at = self._arena.tape.written
+        self._mixer.fill(out)
+        for lane in (*self._reading, *self._once):
+            self._arena.rings[lane].clear()
+        self._once.clear()
+        return {
+            track: out if track == MASTER else read_track(self._arena.tracks[track], at, n)[0]
+            for track in tracks
+        }
+
+    def _fill(self, lane: int, position: int, frames: int) -> None:
+        if lane in self._lanes:
+            self._arena.rings[lane].write(self._lanes[lane].take(position, frames))
+
+
+def _words(event: gestures.Record) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(unpack_values(event.payload)[2])
+    return found
+
+
+def _sounds(played: Performance, deck: int) -> bool:
+    """Whether a deck, 0 the first, played anything."""
+    return any(lane // 2 == deck for lane in played.lanes)
+
+
+def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model], CompiledHost]:
+    """Deck and model -> its host. PerformError names every model that is missing, WrongUse a wrong swap."""
+    wanted = {deck: find_model(name) for deck, name in swap.items()}
+    for deck in wanted:
+        if not _sounds(played, deck - 1):
+            there = ", ".join(str(lane // 2 + 1) for lane in sorted(played.lanes))
+            raise WrongUse(f"deck {deck} is silent in this take", hint=f"there are decks {there}")
+    files: dict[str, Path] = {}
+    missing = []
+    for lane, found in played.lanes.items():
+        for model in {run.model for run in found} if lane // 2 + 1 not in wanted else ():
+            path = _find(model)
+            if path:
+                files[model.sha256] = path
+            else:
+                missing.append(f"{model.name} (SHA-256 {model.sha256[:12]}) of deck {lane // 2 + 1}")
+    if missing:
+        hint = "put the file among your models, or render with another: --swap DECK=MODEL"
+        raise PerformError(f"a model of this take is not here: {'; '.join(sorted(set(missing)))}", hint=hint)
+    made: dict[Path, CompiledHost] = {}
+
+    def host(deck: int, model: Model) -> CompiledHost:
+        path = wanted.get(deck) or files[model.sha256]
+        if path not in made:
+            made[path] = CompiledHost(path)
+        return made[path]
+
+    return host
+
+
+def _find(model: Model) -> Path | None:
+    """The file of a model, by its hash; the one of its name is tried first."""
+    known = models()
+    names = sorted(known, key=lambda name: name != model.name)
+    for name in names:
+        with suppress(OSError):
+            if sha256(known[name]) == model.sha256:
+                return known[name]
+    return None
