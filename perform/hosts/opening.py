@@ -6,6 +6,7 @@ file's hash, so the second load of an export costs what a model of ours costs, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from perform.errors import WrongUse
@@ -26,8 +27,11 @@ def is_archive(path: Path) -> bool:
         raise WrongUse(f"cannot be read ({error.strerror})", where=str(path)) from None
 
 
-def prepare(path: Path) -> Path:
-    """A model file that a host can load: `path` itself, or what was made of an export. [disk, slow]"""
+def prepare(path: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
+    """A model file that a host can load: `path` itself, or what was made of an export. [disk, slow]
+
+    tell : hears of each part of the work as it begins; none takes longer than a first compilation
+    """
     if not is_archive(path):
         return path
     made = places.cache() / f"{sha256(path)}-{MADE}.safetensors"
@@ -36,7 +40,9 @@ def prepare(path: Path) -> Path:
         from perform.rave.archive import read
 
         words = {"name": path.stem[:80], "description": "", "licence": "unknown"}
-        convert(read(path), made, words)
+        tell(f"{path.name} is read")
+        convert(read(path), made, words, tell=tell)
+        tell(f"{path.name} is a model now")
     return made
 
 

@@ -15,6 +15,7 @@ from perform.errors import WrongUse
 from perform.library import places
 
 FORMAT = "perform-rave-1"  #: a RAVE's weights
+EXPORT = "torchscript"  #: a file as `rave export` and others leave it, not yet a model of ours
 MODULE_FORMAT = "perform-module-1"  #: a stranger's nn~ module, see `perform.library.importing`
 LOUDNESS_DB = -23.0  #: every model is trimmed to this RMS, dBFS
 TRIM_LIMIT_DB = 18.0  #: but by no more than this, either way
@@ -48,8 +49,14 @@ class Card(msgspec.Struct, frozen=True):
 
 
 def read_card(path: Path) -> Card:
-    """The card in a model's header; WrongUse where the file is none of ours."""
+    """The card in a model's header; WrongUse where the file is none of ours.
+
+    An export (a zip) has no card before a host has made a model of it: till then it gets an empty one.
+    """
     metadata = _metadata(path)
+    if metadata.get("format") == EXPORT:
+        one = [0.0]
+        return Card(path.stem[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB)
     broken = "train, import or fetch it again"
     try:
         card = msgspec.json.decode(str(metadata.get("card")), type=Card)
@@ -72,7 +79,10 @@ def _metadata(path: Path) -> dict[str, str]:
     hint = "a model is made by `perform train` or `perform models import`; see `perform models list`"
     try:
         with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
+            head = file.read(8)
+            if head.startswith(b"PK\x03\x04"):
+                return {"format": EXPORT}
+            size = int.from_bytes(head, "little")
             if not 2 <= size <= _HEADER_LIMIT:
                 raise WrongUse("not a perform model", where=str(path), hint=hint)
             header = json.loads(file.read(size))
