@@ -38,6 +38,7 @@ class TorchscriptHost:
 
     def __init__(self, path: Path, enter: Callable[[], object] = sandbox.enter) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
+        self.noise = self.card.full_latents - self.card.latents
         data, options = unwrap(path)
         self._original = Original(parse(data, path), enter)
         self._method = self._original.choose(str(options.get("method") or "") or None)
