@@ -25,6 +25,7 @@ class Host(Protocol):
 
     card: Card
     sha256: str  #: of the model's file
+    noise: int  #: values of standard normal noise that a frame takes
     gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
 
     def stream(self) -> Stream:

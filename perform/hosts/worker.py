@@ -7,7 +7,7 @@ that play one model are voices of one process; those whose frames fall together 
     order  start {arena, model, rate, patient, idle}    the first; `idle`: take only what nobody else wants
            voice {lane, deck}                           a new voice on a lane that is this process's alone now
            drop  {lane}                                 end it; nothing is written to the lane from then on
-    report ready {render_ms, sha256} | failed {error} | dropped {lane}
+    report loading {words} | ready {render_ms, sha256, made} | failed {error} | dropped {lane}
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from perform.errors import PerformError
-from perform.hosts.compiled import CompiledHost
 from perform.hosts.host import Host
+from perform.hosts.opening import open_host, prepare
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice, render
 from perform.lifeline import Lifeline, Message
@@ -182,21 +182,25 @@ def start(line: Lifeline, order: Message, orders: queue.SimpleQueue[Message]) ->
     if order["idle"]:
         idle()
     try:
-        host = CompiledHost(Path(order["model"]))
+        made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
+        host = open_host(made)
+        renderer = Renderer(arena, host, order["rate"], order["patient"])
+        render_s = renderer.warm_up()
     except PerformError as error:
         line.report("failed", error=str(error))
         return
     except Exception as error:  # whatever a library raises, the stage is told what it was
         line.report("failed", error=f"{order['model']}: {error!r}")
         raise
-    renderer = Renderer(arena, host, order["rate"], order["patient"])
-    render_s = renderer.warm_up()
     gc.collect()
     gc.freeze()
     gc.disable()
     real_time(RENDER_PRIORITY)
-    line.report("ready", render_ms=render_s * 1000.0, sha256=host.sha256)
-    renderer.run(line, orders)
+    line.report("ready", render_ms=render_s * 1000.0, sha256=host.sha256, made=str(made))
+    try:
+        renderer.run(line, orders)
+    except PerformError as error:  # a stranger's module that no longer does what it promised
+        line.report("failed", error=str(error))
 
 
 def main() -> None:

@@ -14,7 +14,9 @@ from msgspec import Meta
 from perform.errors import WrongUse
 from perform.library import places
 
-FORMAT = "perform-rave-1"
+FORMAT = "perform-rave-1"  #: a RAVE's weights
+EXPORT = "torchscript"  #: a file as `rave export` and others leave it, not yet a model of ours
+MODULE_FORMAT = "perform-module-1"  #: a stranger's nn~ module, see `perform.library.importing`
 LOUDNESS_DB = -23.0  #: every model is trimmed to this RMS, dBFS
 TRIM_LIMIT_DB = 18.0  #: but by no more than this, either way
 _HEADER_LIMIT = 1 << 24  # a header is a few kB; anything near this is no model of ours
@@ -47,22 +49,15 @@ class Card(msgspec.Struct, frozen=True):
 
 
 def read_card(path: Path) -> Card:
-    """The card in a model's header; WrongUse where the file is none of ours."""
-    hint = "a model is a .safetensors file made by `perform train`; see `perform models list`"
-    try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if not 2 <= size <= _HEADER_LIMIT:
-                raise WrongUse("not a perform model", where=str(path), hint=hint)
-            header = json.loads(file.read(size))
-    except OSError as error:
-        raise WrongUse(f"cannot be read ({error.strerror})", where=str(path), hint=hint) from error
-    except (ValueError, RecursionError) as error:
-        raise WrongUse("not a perform model", where=str(path), hint=hint) from error
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise WrongUse("not a perform model", where=str(path), hint=hint)
-    broken = "train or fetch it again"
+    """The card in a model's header; WrongUse where the file is none of ours.
+
+    An export (a zip) has no card before a host has made a model of it: till then it gets an empty one.
+    """
+    metadata = _metadata(path)
+    if metadata.get("format") == EXPORT:
+        one = [0.0]
+        return Card(path.stem[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB)
+    broken = "train, import or fetch it again"
     try:
         card = msgspec.json.decode(str(metadata.get("card")), type=Card)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -72,6 +67,33 @@ def read_card(path: Path) -> Card:
             what = f"its card is broken ({name} has not {card.latents} values)"
             raise WrongUse(what, where=str(path), hint=broken)
     return card
+
+
+def is_module(path: Path) -> bool:
+    """Whether a model is a stranger's module, to be run behind walls; WrongUse where it is no model."""
+    return bool(_metadata(path)["format"] == MODULE_FORMAT)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What a model's header says besides its tensors."""
+    hint = "a model is made by `perform train` or `perform models import`; see `perform models list`"
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            if head.startswith(b"PK\x03\x04"):
+                return {"format": EXPORT}
+            size = int.from_bytes(head, "little")
+            if not 2 <= size <= _HEADER_LIMIT:
+                raise WrongUse("not a perform model", where=str(path), hint=hint)
+            header = json.loads(file.read(size))
+    except OSError as error:
+        raise WrongUse(f"cannot be read ({error.strerror})", where=str(path), hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise WrongUse("not a perform model", where=str(path), hint=hint) from error
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") not in (FORMAT, MODULE_FORMAT):
+        raise WrongUse("not a perform model", where=str(path), hint=hint)
+    return metadata
 
 
 def trim_db(card: Card) -> float:

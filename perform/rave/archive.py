@@ -68,6 +68,7 @@ class Archive:
     tensors    : path -> array (read-only), parameters and buffers; bfloat16 comes as float32
     attributes : path -> int, float, bool, str, None, list, tuple or dict
     types      : path -> the full name of a module's class, in the order of the file
+    records    : path -> the module as an object
     """
 
     path: Path
@@ -78,6 +79,7 @@ class Archive:
     tensors: dict[str, Array]
     attributes: dict[str, Any]
     types: dict[str, str]
+    records: dict[str, Record]
 
     def module_type(self, path: str = "") -> str:
         """Full name of the class of the module at `path`; KeyError where there is none."""
@@ -95,6 +97,10 @@ class Archive:
         """Names of the modules directly in the one at `path`, in their order."""
         head = f"{path}." if path else ""
         return [p[len(head) :] for p in self.types if p.startswith(head) and p and "." not in p[len(head) :]]
+
+    def fields(self, path: str = "") -> list[str]:
+        """Names of what the module at `path` holds, its parts left out."""
+        return [name for name, value in self.records[path].fields.items() if not isinstance(value, Record)]
 
     @cached_property
     def code(self) -> dict[str, str]:
@@ -178,9 +184,10 @@ def parse(data: bytes, path: Path) -> Archive:
         raise WrongUse("holds no module", where=where, hint="a state dict or a checkpoint is no export")
     if not isinstance(constants, tuple):
         raise WrongUse("its constants are no tuple", where=where)
-    tensors, attributes, types = _flatten(root, where)
+    tensors, attributes, records = _flatten(root, where)
+    types = {name: record.type for name, record in records.items()}
     digest = hashlib.sha256(data).hexdigest()
-    return Archive(path, digest, entries, root, constants, tensors, attributes, types)
+    return Archive(path, digest, entries, root, constants, tensors, attributes, types, records)
 
 
 def _entries(data: bytes, where: str) -> dict[str, bytes]:
@@ -259,15 +266,15 @@ def _storages(entries: dict[str, bytes], folder: str) -> Storage:
     return storage
 
 
-def _flatten(root: Record, where: str) -> tuple[dict[str, Array], dict[str, Any], dict[str, str]]:
-    """The tree of modules as three flat ones: tensors, attributes, types."""
+def _flatten(root: Record, where: str) -> tuple[dict[str, Array], dict[str, Any], dict[str, Record]]:
+    """The tree of modules as three flat ones: tensors, attributes, modules."""
     tensors: dict[str, Array] = {}
     attributes: dict[str, Any] = {}
-    types: dict[str, str] = {}
+    records: dict[str, Record] = {}
 
     def walk(record: Record, path: str) -> None:  # no deeper than unpickle.DEPTH
-        types[path] = record.type
-        if len(types) + len(tensors) + len(attributes) > PATHS:
+        records[path] = record
+        if len(records) + len(tensors) + len(attributes) > PATHS:
             raise WrongUse("has more parts than any model", where=where)
         for name, value in record.fields.items():
             here = f"{path}.{name}" if path else name
@@ -279,4 +286,4 @@ def _flatten(root: Record, where: str) -> tuple[dict[str, Array], dict[str, Any]
                 attributes[here] = value
 
     walk(root, "")
-    return tensors, attributes, types
+    return tensors, attributes, records

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickletools
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -106,7 +107,10 @@ class _Reader:
 
     def read(self, data: bytes) -> Any:
         """The value of a whole pickle."""
-        for opcode, argument, at in pickletools.genops(data):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pickletools' own, of escapes in text opcodes that are refused
+            operations = list(pickletools.genops(data))
+        for opcode, argument, at in operations:
             if opcode.name == "STOP":
                 if at is not None and at + 1 != len(data):
                     raise WrongUse("bytes after the pickle's end")

@@ -246,9 +246,9 @@ class DeckSlot:
         if self._coming:
             self._state(LOADING)
         elif self._hosts.crashed_too_often(path):
-            self.refuse("its host crashed three times in a minute; load it again to retry")
+            self.refuse(f"{host.error}, three times in a minute; load it again to retry")
         else:
-            self._tell(f"deck {self.deck}: the host died, bringing it back")
+            self._tell(f"deck {self.deck}: {host.error}, bringing it back")
             self._bring_back(path, HAND_FADE_S)
 
     def _watch(self, lane: Lane, host: Host) -> None:

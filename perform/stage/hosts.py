@@ -115,9 +115,17 @@ class Hosts:
         kind = message["report"]
         if kind == "ready":
             host.ready, host.sha256 = True, str(message["sha256"])
+            made = Path(str(message.get("made", host.model.path)))
+            if made != host.model.path:  # an export's card is known once a host has made a model of it
+                host.model = host.model._replace(card=read_card(made))
             host.took = self.load_s = time.monotonic() - host.asked
+        elif kind == "loading":  # an export becomes a model: each part of that has its own time
+            host.asked = time.monotonic()
+            self._tell(str(message["words"]))
         elif kind == "failed":
             host.error = str(message["error"])
+            if host.ready:
+                self._crashes.setdefault(host.model.path, []).append(time.monotonic())
             host.child.kill()
         elif kind == "dropped":
             host.lanes.discard(int(message["lane"]))

@@ -1,0 +1,157 @@
+"""A stranger's module, loaded behind walls, and copies of it that run apart from one another.
+
+A module keeps its past inside itself, and nobody knows how: caches of 64 batch rows, counters, lists. So who
+plays it gets a copy of the whole that shares its parameters, and begins again by putting back everything
+else that was in the file. nn~ has no reset; it loads the file again.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.fft
+import numpy.ma
+import numpy.random  # parts that numpy imports when they are first used: behind the walls they could not be
+import torch
+
+from perform.errors import PerformError, WrongUse
+from perform.hosts import nntilde, sandbox
+from perform.hosts.host import Vector
+from perform.hosts.nntilde import Method, Module
+from perform.hosts.scan import repack
+from perform.rave.archive import Archive
+
+
+class Original:
+    """A module as its file has it, loaded behind walls; it is never played itself, its instances are."""
+
+    def __init__(self, archive: Archive, enter: Callable[[], object] = sandbox.enter) -> None:
+        self._where, data = str(archive.path), repack(archive)
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+        torch.conv1d(torch.zeros(1, 1, 8), torch.zeros(1, 1, 3))  # looks at the processor while it can
+        self.walls = enter()
+        try:
+            load: Any = torch.jit.load  # untyped in torch
+            self.module: Module = load(io.BytesIO(data), map_location="cpu").eval()
+        except (RuntimeError, ValueError, MemoryError) as error:
+            words = next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+            raise PerformError(f"torch cannot load it ({words})", where=self._where) from None
+        self.archive = archive
+        self.methods = nntilde.methods(self.module, archive)
+        self.frame = nntilde.frame(self.methods, self._where) if self.methods else 0
+        self.attributes = nntilde.attributes(self.module, archive)
+        has = archive.attributes.get("_has_prior", "prior" in self.methods)
+        self.prior: Method | None = self.methods.get("prior") if has else None
+        self._kept = list(_kept(self.module, archive))
+
+    def choose(self, wanted: str | None) -> Method:
+        """The method to play."""
+        return nntilde.choose(self.methods, wanted, self._where)
+
+    def instance(self) -> Instance:
+        """A copy with a past of its own; parameters are shared."""
+        made = copy.deepcopy(self.module)
+        parts = dict(made.named_modules())
+        for path, part in self.module.named_modules():
+            for name, tensor in part.named_parameters(recurse=False):
+                parts[path]._c.setattr(name, tensor)
+        return Instance(made, self._kept)
+
+
+_STEP = 2654435761  # between the seeds of two frames: torch takes 32 bits of them
+_Kept = tuple[str, str, Any]  # path of a part, name of an attribute, value in the file
+
+
+class Instance:
+    """[render] A copy of the module with a past of its own, and how to put that back."""
+
+    def __init__(self, module: Module, kept: list[_Kept]) -> None:
+        self.module = module
+        parts = dict(module.named_modules())
+        self._kept = [(parts[path]._c, name, value) for path, name, value in kept]
+        self.settings: dict[str, list[Any]] = {}  # attributes that stay as they were set
+        self.sounds: dict[str, tuple[Vector, int]] = {}  # and what is in its buffers
+        self._last: Vector | None = None  # the last frame's inputs
+        self._frames = 0
+
+    @torch.inference_mode()
+    def reset(self) -> None:
+        """Back to the beginning: everything as it was in the file, but for the attributes that were set."""
+        self._last, self._frames = None, 0
+        for part, name, value in self._kept:
+            now = part.getattr(name)
+            if not isinstance(value, torch.Tensor):
+                part.setattr(name, copy.deepcopy(value))
+            elif isinstance(now, torch.Tensor) and (now.shape, now.dtype) == (value.shape, value.dtype):
+                now.copy_(value)
+            else:
+                part.setattr(name, value.clone())
+        for name, settings in self.settings.items():
+            self.set(name, settings)
+        for name, (sound, rate) in self.sounds.items():
+            self.set_buffer(name, sound, rate)
+
+    def render(self, method: Method, frame: int, z: Vector, chance: int = 0) -> Vector:
+        """One frame: (inputs,) -> (1 or 2, frame); the same `chance` at the same frame is the same noise."""
+        steps = frame // method.in_ratio
+        last = z if self._last is None else self._last
+        line = last[:, None] + (z - last)[:, None] * (np.arange(1, steps + 1, dtype=np.float32) / steps)
+        self._last = z.copy()
+        return self.run(method, frame, line.astype(np.float32), chance)
+
+    def run(self, method: Method, frame: int, x: Vector, chance: int = 0) -> Vector:
+        """One frame: (inputs, frame / in_ratio) -> (1 or 2, frame)."""
+        torch.default_generator.manual_seed((chance + _STEP * self._frames) % (1 << 32))
+        self._frames += 1
+        y = self._call(method, torch.from_numpy(x[None]), frame).numpy()[0]
+        y = np.repeat(y, method.out_ratio, axis=1)  # (outputs, frame / out_ratio) -> (outputs, frame)
+        folded: Vector = np.stack([y[i::2].mean(axis=0) for i in range(min(len(y), 2))])
+        return folded.astype(np.float32)
+
+    def prior(self, method: Method, temperature: float) -> Vector:
+        """One frame of the prior: (latents,)."""
+        x = torch.full((1, len(method.inputs), 1), float(temperature))
+        y: Vector = self._call(method, x, method.out_ratio).numpy()[0, :, 0]
+        return y
+
+    def _call(self, method: Method, x: torch.Tensor, samples: int) -> torch.Tensor:
+        """A method of the module, checked for the shape that it promises."""
+        y = nntilde.call(self.module, method.name, x)
+        wanted = (1, len(method.outputs), samples // method.out_ratio)
+        if not isinstance(y, torch.Tensor) or y.shape != wanted:
+            shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+            raise PerformError(f"the model's method {method.name!r} gave {shape}, not {wanted}")
+        return y.float()
+
+    def set(self, name: str, settings: list[Any]) -> None:
+        """Set an attribute; WrongUse where the module refuses."""
+        if nntilde.call(self.module, f"set_{name}", *settings) not in (0, None):
+            raise WrongUse(f"the model refuses {settings} for its attribute {name!r}")
+
+    def set_buffer(self, name: str, sound: Vector, rate: int) -> None:
+        """Give the module a piece of sound to keep, (n,); an empty one takes it away."""
+        if sound.size == 0:
+            nntilde.call(self.module, "clear_buffer_attribute", name)
+        elif nntilde.call(self.module, "set_buffer_attribute", name, torch.from_numpy(sound), rate) != 0:
+            raise WrongUse(f"the model refuses sound for its buffer {name!r}")
+
+
+def _kept(module: Module, archive: Archive) -> Iterator[_Kept]:
+    """All that may change as a module runs: everything but its parameters and its parts."""
+    for path, part in module.named_modules():
+        parameters = {name for name, _ in part.named_parameters(recurse=False)}
+        for name in archive.fields(path):
+            if name not in parameters:
+                value = part._c.getattr(name)
+                if isinstance(value, torch.Tensor):
+                    value = (
+                        value.clone()
+                        if value.any()
+                        else torch.zeros((), dtype=value.dtype).expand(value.shape)
+                    )
+                yield path, name, copy.deepcopy(value)

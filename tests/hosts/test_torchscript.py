@@ -1,0 +1,284 @@
+"""Any nn~ module is a host: methods, attributes, voices, and what happens when it misbehaves."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from modules import RATIO, Bare, Synth, export
+from peers.environment import export as genuine
+
+from perform import params
+from perform.errors import PerformError, WrongUse
+from perform.hosts import nntilde
+from perform.hosts.module import Original
+from perform.hosts.scan import repack
+from perform.hosts.torchscript import TorchscriptHost
+from perform.hosts.voice import Voice, render
+from perform.library.cards import Card
+from perform.library.importing import keep, wrap
+from perform.rave.archive import Archive, read
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def no_walls() -> None:
+    """These modules are ours, and pytest still needs its files."""
+
+
+def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:
+    """A model file of a module, its card made from what it says."""
+    original = Original(archive, no_walls)
+    chosen = original.choose(method)
+    count = len(chosen.inputs)
+    card = Card(
+        name=archive.path.stem,
+        sample_rate=nntilde.sample_rate(archive),
+        ratio=original.frame,
+        latents=count,
+        full_latents=count + 1,
+        delay=0,
+        latent_mean=[0.0] * count,
+        latent_std=[1.0] * count,
+        latent_p05=[-1.6] * count,
+        latent_p95=[1.6] * count,
+        loudness_db=-20.0,
+        channels=min(len(chosen.outputs), 2),
+    )
+    keep(wrap(repack(archive), card, {"method": chosen.name}), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return wrapped(read(export(Synth(), folder / "synth.ts")), folder / "synth.safetensors")
+
+
+@pytest.fixture
+def host(synth: Path) -> TorchscriptHost:
+    return TorchscriptHost(synth, no_walls)
+
+
+def play(host: TorchscriptHost, stream: object, z: list[float], frames: int = 4) -> np.ndarray:
+    """(channels, frames * ratio)."""
+    one = np.array([z], np.float32)
+    return np.concatenate(
+        [host.render([stream], one, np.zeros((1, 1), np.float32))[0] for _ in range(frames)], 1
+    )
+
+
+def test_inputs_are_latents_and_outputs_are_channels(host: TorchscriptHost) -> None:
+    assert (host.card.latents, host.card.ratio, host.card.channels) == (2, RATIO, 2)
+    y = play(host, host.stream(), [0.0, 0.4], frames=100)
+    assert y.shape == (2, 100 * RATIO)
+    assert np.abs(y).max() == pytest.approx(0.5, abs=0.01)
+    spectrum = np.abs(np.fft.rfft(y[0, :44100]))
+    assert np.argmax(spectrum) == 220
+    higher = play(host, host.stream(), [1.0, 0.4], frames=100)
+    assert np.argmax(np.abs(np.fft.rfft(higher[0, :44100]))) == 440
+
+
+def test_each_stream_has_a_past_of_its_own(host: TorchscriptHost) -> None:
+    alone = play(host, host.stream(), [0.3, 0.5], frames=8)
+    one, other = host.stream(), host.stream()
+    together = []
+    for i in range(8):
+        rows = np.array([[0.3, 0.5], [0.3 + i, 0.1]], np.float32)
+        together.append(host.render([one, other], rows, np.zeros((2, 1), np.float32))[0])
+        play(host, other, [2.0, 0.1], frames=1)  # and not always in step
+    assert np.array_equal(np.concatenate(together, 1), alone)
+
+
+def test_reset_begins_again(host: TorchscriptHost) -> None:
+    stream = host.stream()
+    first = play(host, stream, [0.3, 0.5])
+    assert not np.array_equal(play(host, stream, [0.3, 0.5]), first)
+    stream.reset()
+    assert np.array_equal(play(host, stream, [0.3, 0.5]), first)
+
+
+def test_a_voice_that_ended_leaves_its_place_to_the_next(host: TorchscriptHost) -> None:
+    stream = host.stream()
+    instance = stream.instance
+    first = play(host, stream, [0.3, 0.5])
+    del stream
+    gc.collect()
+    again = host.stream()
+    assert again.instance is instance
+    assert np.array_equal(play(host, again, [0.3, 0.5]), first)
+
+
+def test_attributes_of_every_kind(host: TorchscriptHost) -> None:
+    found = {a.name: (a.kind, a.value) for a in host.attributes}
+    assert found == {
+        "gain/0": ("float", 1.0),
+        "gain/1": ("float", 1.0),
+        "mute": ("bool", False),
+        "partials": ("int", 1),
+        "shape": ("str", "sine"),
+        "tilt": ("tensor", None),
+        "sample": ("buffer", None),
+    }
+    stream = host.stream()
+    plain = play(host, stream, [0.0, 0.4])
+    host.set_attribute("gain/1", 0.25)
+    stream.reset()
+    assert np.allclose(play(host, stream, [0.0, 0.4]), plain * [[1.0], [0.25]])
+    host.set_attribute("mute", 1)
+    assert not play(host, stream, [0.0, 0.4]).any()
+    assert not play(host, host.stream(), [0.0, 0.4]).any(), "a new voice has it too"
+    host.set_attribute("mute", False)
+    host.set_attribute("partials", 3)
+    stream.reset()
+    assert not np.allclose(play(host, stream, [0.0, 0.4])[0], plain[0])
+    host.set_attribute("shape", "noise")
+    host.set_attribute("tilt", np.ones(4))
+    host.set_attribute("sample", np.ones(100))
+    assert float(stream.instance.module.sample.sum()) == 100
+    stream.reset()
+    assert float(stream.instance.module.sample.sum()) == 100, "a reset keeps what the player gave"
+    host.set_attribute("sample", np.zeros(0))
+    assert float(stream.instance.module.sample.sum()) == 0
+    values = {a.name: a.value for a in host.attributes}
+    assert (values["gain/1"], values["partials"], values["shape"]) == (0.25, 3, "noise")
+
+
+def test_what_an_attribute_does_not_take_is_refused(host: TorchscriptHost) -> None:
+    with pytest.raises(WrongUse, match=r"no attribute 'gian'.*gain/0"):
+        host.set_attribute("gian", 1.0)
+    with pytest.raises(WrongUse, match="no attribute 'gain/2'"):
+        host.set_attribute("gain/2", 1.0)
+    with pytest.raises(WrongUse, match="refuses"):
+        host.set_attribute("gain/0", -1.0)
+    with pytest.raises(WrongUse, match="no number"):
+        host.set_attribute("gain/0", float("nan"))
+    assert {a.value for a in host.attributes if a.name.startswith("gain")} == {1.0}
+    with pytest.raises(WrongUse, match="no action"):
+        host.act("explode")
+
+
+def test_chance_is_the_voices_own(host: TorchscriptHost) -> None:
+    host.set_attribute("shape", "noise")
+    z, seeds = np.zeros((1, 2), np.float32), np.array([[[0.5]], [[0.7]]], np.float32)
+
+    def played(seed: np.ndarray) -> list[np.ndarray]:
+        stream = host.stream()
+        return [host.render([stream], z, seed) for _ in range(2)]
+
+    one, same, other = played(seeds[0]), played(seeds[0]), played(seeds[1])
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_a_deck_plays_it(host: TorchscriptHost) -> None:
+    table = params.defaults()
+    params.put(table, "deck/1/z/1/bias", 0.4)
+    voice = Voice(host, 1, 48000, table)
+    sound = np.concatenate([render(host, [voice], [table])[0] for _ in range(200)])
+    assert sound.shape[1] == 2
+    tail = sound[8192:56192, 0]
+    assert np.argmax(np.abs(np.fft.rfft(tail))) == 220  # of 44.1 kHz, heard at 48
+    params.fire(table, "panic")
+    render(host, [voice], [table])
+    assert voice.resets == 0
+
+
+def test_an_input_at_audio_rate_gets_a_line(tmp_path: Path) -> None:
+    path = wrapped(read(export(Bare(), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
+    host = TorchscriptHost(path, no_walls)
+    assert (host.card.latents, host.card.ratio, host.card.sample_rate) == (1, nntilde.FRAME, 48000)
+    stream = host.stream()
+    assert np.allclose(play(host, stream, [1.0], frames=1), 0.5)
+    down = play(host, stream, [0.0], frames=1)[0]
+    assert np.allclose(np.diff(down), -0.5 / nntilde.FRAME, atol=1e-6)
+    assert down[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "says"), [("shape", r"gave \(1, 1, 255\), not \(1, 1, 256\)"), ("raise", "failed .*not today")]
+)
+def test_a_module_that_gives_no_sound_is_named_at_once(tmp_path: Path, body: str, says: str) -> None:
+    path = wrapped(read(export(Bare(body), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
+    with pytest.raises(PerformError, match=says) as caught:
+        TorchscriptHost(path, no_walls)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_that_gives_no_numbers_is_reset_by_its_voice(tmp_path: Path) -> None:
+    path = wrapped(read(export(Bare("nan"), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
+    table = params.defaults()
+    host = TorchscriptHost(path, no_walls)
+    voice = Voice(host, 1, 48000, table)
+    assert not render(host, [voice], [table])[0].any()
+    assert voice.resets == 1
+
+
+def test_another_card_than_the_modules_is_refused(tmp_path: Path) -> None:
+    archive = read(export(Bare(), tmp_path / "bare.ts"))
+    path = wrapped(archive, tmp_path / "bare.safetensors")
+    card = Card(**{**_fields(path), "ratio": 999})
+    keep(wrap(repack(archive), card, {"method": "forward"}), path)
+    with pytest.raises(WrongUse, match="card does not fit"):
+        TorchscriptHost(path, no_walls)
+    keep(wrap(repack(archive), card, {"method": "encode"}), path)
+    with pytest.raises(WrongUse, match=r"no method 'encode'.*forward"):
+        TorchscriptHost(path, no_walls)
+
+
+def _fields(path: Path) -> dict[str, object]:
+    from perform.library.cards import read_card
+
+    card = read_card(path)
+    return {name: getattr(card, name) for name in card.__struct_fields__}
+
+
+def test_the_sample_rate_is_looked_for_in_order(tmp_path: Path) -> None:
+    bare = export(Bare(), tmp_path / "thing_r96000.ts")
+    archive = read(bare)
+    assert nntilde.sample_rate(archive) == 48000
+    assert nntilde.sample_rate(archive, 22050) == 22050
+    del archive.tensors["sampling_rate"]
+    assert nntilde.sample_rate(archive) == 96000
+    archive.path = tmp_path / "thing.ts"
+    with pytest.raises(WrongUse, match="--rate"):
+        nntilde.sample_rate(archive)
+
+
+EXPORTS = (
+    *("v2", "causal", "noise", "v1", "v2_small", "v3", "discrete", "wasserstein", "spherical", "raspberry"),
+    *("stereo", "adain", "prior", "resampled", "recurrent"),
+)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_genuine_exports_play_as_they_are(tmp_path: Path, name: str) -> None:
+    host = TorchscriptHost(wrapped(read(genuine(name)), tmp_path / "model.safetensors"), no_walls)
+    one, other = host.stream(), host.stream()
+    z = np.random.default_rng(0).standard_normal((4, 1, host.card.latents)).astype(np.float32)
+    chance = np.zeros((1, 1), np.float32)
+    first = [host.render([one], row, chance) for row in z]
+    assert first[0].shape == (1, 2 if name == "stereo" else 1, host.card.ratio)
+    assert np.isfinite(first).all()
+    assert np.abs(first).max() > 1e-3
+    assert np.array_equal([host.render([other], row, chance) for row in z], first)
+    one.reset()
+    assert np.array_equal([host.render([one], row, chance) for row in z], first)
+    assert host.has_prior == (name == "prior")
+    if host.has_prior:
+        latents = np.array([host.prior(one, 1.0) for _ in range(8)])
+        assert latents.shape == (8, host.card.latents)
+        assert len(np.unique(latents[:, -1])) > 1
+
+
+def test_an_exports_forward_can_be_played(tmp_path: Path) -> None:
+    path = wrapped(read(genuine("v2_small")), tmp_path / "model.safetensors", "forward")
+    host = TorchscriptHost(path, no_walls)
+    assert (host.card.latents, host.card.channels) == (1, 1)
+    assert np.isfinite(play(host, host.stream(), [0.5])).all()

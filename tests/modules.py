@@ -1,0 +1,161 @@
+"""nn~ modules of our own making, scripted on the spot: what a stranger's might be like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+RATIO = 512
+
+
+class Synth(nn.Module):
+    """Two inputs at a 512th of the rate, pitch and level; two outputs; state; an attribute of every kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("play_params", torch.tensor([2, RATIO, 2, 1]))
+        self.play_input_labels = ["pitch", "level"]
+        self.play_output_labels = ["left", "right"]
+        self.sr = 44100
+        self.register_buffer("gain_params", torch.tensor([2, 2]))
+        self.gain = (1.0, 1.0)
+        self.register_buffer("mute_params", torch.tensor([0]))
+        self.mute = (False,)
+        self.register_buffer("partials_params", torch.tensor([1]))
+        self.partials = (1,)
+        self.register_buffer("shape_params", torch.tensor([3]))
+        self.shape = ("sine",)
+        self.register_buffer("tilt_params", torch.tensor([4]))
+        self.tilt = torch.zeros(4)
+        self.register_buffer("phase", torch.zeros(64, 1))
+        self.register_buffer("sample", torch.zeros(1))
+        self.register_buffer("sample_params", torch.tensor([5]))
+        self.frames = 0
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.play(x)
+
+    @torch.jit.export
+    def play(self, x: Tensor) -> Tensor:
+        n, batch = x.shape[-1] * 512, x.shape[0]
+        pitch = x[:, 0].repeat_interleave(512, dim=1)
+        level = x[:, 1].repeat_interleave(512, dim=1)
+        turns = self.phase[:batch] + torch.cumsum(220.0 * 2**pitch / self.sr, 1)
+        self.phase[:batch] = turns[:, -1:] % 1.0
+        self.frames += 1
+        y = torch.zeros_like(turns)
+        for i in range(self.partials[0]):
+            y = y + torch.sin(2 * torch.pi * turns * (i + 1)) / (i + 1)
+        if self.shape[0] == "noise":
+            y = torch.randn_like(y)
+        y = y * (0.1 + level) * self.weight
+        if self.mute[0]:
+            y = y * 0
+        return torch.stack([y * self.gain[0], y * self.gain[1]], 1).reshape(batch, 2, n)
+
+    @torch.jit.export
+    def get_methods(self) -> list[str]:
+        return ["play"]
+
+    @torch.jit.export
+    def get_attributes(self) -> list[str]:
+        return ["none", "gain", "mute", "partials", "shape", "tilt", "sample"]
+
+    @torch.jit.export
+    def get_gain(self) -> tuple[float, float]:
+        return self.gain
+
+    @torch.jit.export
+    def set_gain(self, left: float, right: float) -> int:
+        if left < 0 or right < 0:
+            return -1
+        self.gain = (left, right)
+        return 0
+
+    @torch.jit.export
+    def get_mute(self) -> tuple[bool]:
+        return self.mute
+
+    @torch.jit.export
+    def set_mute(self, mute: bool) -> int:
+        self.mute = (mute,)
+        return 0
+
+    @torch.jit.export
+    def get_partials(self) -> int:
+        return self.partials[0]
+
+    @torch.jit.export
+    def set_partials(self, partials: int) -> int:
+        self.partials = (partials,)
+        return 0
+
+    @torch.jit.export
+    def get_shape(self) -> tuple[str]:
+        return self.shape
+
+    @torch.jit.export
+    def set_shape(self, shape: str) -> int:
+        self.shape = (shape,)
+        return 0
+
+    @torch.jit.export
+    def get_tilt(self) -> Tensor:
+        return self.tilt
+
+    @torch.jit.export
+    def set_tilt(self, tilt: Tensor) -> int:
+        self.tilt = tilt
+        return 0
+
+    @torch.jit.export
+    def get_sample(self) -> Tensor:
+        return self.sample
+
+    @torch.jit.export
+    def set_sample(self, sample: Tensor) -> int:
+        return -1
+
+    @torch.jit.export
+    def get_buffer_attributes(self) -> list[str]:
+        return ["sample#0"]
+
+    @torch.jit.export
+    def set_buffer_attribute(self, name: str, sound: Tensor, sr: int) -> int:
+        self.sample = sound
+        return 0
+
+    @torch.jit.export
+    def clear_buffer_attribute(self, name: str) -> None:
+        self.sample = torch.zeros(1)
+
+
+class Bare(nn.Module):
+    """Hand-made: no get_methods, no labels, an input at audio rate, one output; what it does is `body`."""
+
+    def __init__(self, body: str = "gain") -> None:
+        super().__init__()
+        self.register_buffer("forward_params", torch.tensor([1, 1, 1, 1]))
+        self.sampling_rate = torch.tensor([48000])
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.body == "nan":
+            return x / 0
+        if self.body == "shape":
+            return x[..., 1:]
+        if self.body == "raise":
+            raise RuntimeError("not today")
+        if self.body == "hang":
+            while bool((x * 0 == 0).all()):
+                x = x + 1  # and what it gives is used, or torch would leave the loop out
+        return x * 0.5
+
+
+def export(module: nn.Module, path: Path) -> Path:
+    """Script a module and write it."""
+    torch.jit.script(module.eval()).save(str(path))
+    return path
