@@ -21,6 +21,7 @@ from perform.errors import PerformError, WrongUse
 from perform.hosts.compiled import CompiledHost
 from perform.hosts.replay import Model, Replay, Run, runs
 from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
+from perform.library import places
 from perform.library.cards import find_model, models, sha256
 from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
@@ -127,7 +128,7 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
         for mark in played.marks
         if begin <= mark.frame + played.begin <= end
     ]
-    with tempfile.TemporaryDirectory(prefix="perform-") as folder:
+    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
         arena = Arena.create(Path(folder) / "arena")
         arena.show("tracks/on", wish.stems)
         player = Player(arena, played, hosts, rate)
