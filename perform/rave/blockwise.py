@@ -18,12 +18,12 @@ class EncoderStream:
     def __init__(self, model: RAVE, batch: int = 1) -> None:
         self.model = model
         self.state = model.encoder_state(batch)
-        self.rest = model.latent_mean.new_zeros(batch, 1, 0)
-        """(B, 1, less than a frame) samples that wait for the rest of their frame."""
+        self.rest = torch.zeros(batch, model.config.channels, 0)
+        """(B, channels, less than a frame) samples that wait for the rest of their frame."""
 
     @torch.inference_mode()
     def push(self, x: Tensor) -> Tensor:
-        """Samples (B, 1, n), any n, to latents (B, latents, frames completed), perhaps none."""
+        """Samples (B, channels, n), any n, to latents (B, latents, frames completed), perhaps none."""
         x = torch.cat([self.rest, x], -1)
         whole = x.shape[-1] // self.model.ratio * self.model.ratio
         self.rest = x[..., whole:].clone()
@@ -39,8 +39,8 @@ class DecoderStream:
     def __init__(self, model: RAVE, batch: int = 1) -> None:
         self.model = model
         self.state = model.decoder_state(batch)
-        self.ready = model.latent_mean.new_zeros(batch, 1, 0)
-        """(B, 1, n) samples decoded and not yet taken."""
+        self.ready = torch.zeros(batch, model.config.channels, 0)
+        """(B, channels, n) samples decoded and not yet taken."""
 
     def missing(self, samples: int) -> int:
         """Frames to push before `samples` samples can be pulled."""
@@ -50,12 +50,12 @@ class DecoderStream:
     def push(self, z: Tensor, noise: Tensor | None = None) -> None:
         """Decode latents (B, latents, n); `noise` as in RAVE.decode, zeros if left out."""
         if noise is None:
-            noise = z.new_zeros(len(z), self.model.config.full_latents - self.model.latents, z.shape[-1])
+            noise = z.new_zeros(len(z), self.model.noise, z.shape[-1])
         y, self.state = self.model.decode(z, noise, self.state)
         self.ready = torch.cat([self.ready, y], -1)
 
     def pull(self, samples: int) -> Tensor:
-        """The next `samples` samples, (B, 1, samples)."""
+        """The next `samples` samples, (B, channels, samples)."""
         if frames := self.missing(samples):
             raise WrongUse(f"{samples} samples asked for, but {frames} frames short of them")
         y, self.ready = self.ready[..., :samples], self.ready[..., samples:]

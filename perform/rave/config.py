@@ -10,6 +10,37 @@ from typing import Any
 
 from perform.errors import WrongUse
 
+ENCODERS = ("spectral", "convolutional", "v1")
+DECODERS = ("v2", "v1")
+PADDINGS = ("newest", "causal", "centred")
+ACTIVATIONS = ("leaky", "snake")
+BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete")
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """The shape of a prior over a model's latents (prior.py)."""
+
+    latents: int
+    """Of the model, those it keeps."""
+    resolution: int
+    """Steps that a latent may take."""
+    width: int
+    """Channels from one unit to the next."""
+    skip: int
+    """Channels that the units' results are added up in."""
+    kernel: int
+    layers: int
+    cycle: int
+    """Units after which dilations, which double, begin at 1 again."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if type(value) is not int or value < 1:
+                raise WrongUse(f"{name} is {value!r}, not a whole number of 1 or more", where="config: prior")
+        if self.width % self.latents or self.skip % self.latents:
+            raise WrongUse("width and skip must be multiples of the latents", where="config: prior")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -17,44 +48,127 @@ class Config:
 
     sample_rate: int = 48000
     """Hz."""
+    channels: int = 1
+    """Of the sound: 1 or 2."""
     bands: int = 16
     """Bands of the filter bank, even."""
     attenuation: int = 40
     """The filter bank's stop band in dB: 100 is transparent, 40 is short and cheap."""
+    bank_taps: int = 0
+    """Taps of a filter bank that the model brings along; 0: ours, designed from `attenuation`."""
+    resampling: int = 1
+    """How many times slower than `sample_rate` the model itself runs."""
     encoder: str = "spectral"
-    """`spectral`, quick to train, or `convolutional`, RAVE v2's."""
+    """`spectral`, quick to train, `convolutional`, RAVE v2's, or `v1`."""
+    decoder: str = "v2"
+    """`v2` or `v1`."""
+    padding: str = "newest"
+    """Where a convolution's window ends: at the `newest` sample of a stride, or as upstream, at the first of
+    it (`causal`), or half a window later (`centred`), which makes a stream late."""
+    activation: str = "leaky"
+    """Between stages: `leaky` or, for v3, `snake`. Residual units are leaky in either."""
+    adain: bool = False
+    """Style transfer by adaptive instance normalisation, before every residual unit."""
     capacity: int = 32
     """Channels of the outermost stage; each stage inwards doubles them."""
     ratios: tuple[int, ...] = (4, 2, 2, 2)
-    """Downsampling of each stage, outermost first."""
+    """Downsampling of each stage, outermost first (v1's decoder upsamples in this order too)."""
     dilations: tuple[tuple[int, ...], ...] = ((1, 3, 9), (1, 3, 9), (1, 3, 9), (1, 3))
     """Dilations of each stage's residual units."""
     kernel: int = 3
     """Taps of the residual convolutions; the outermost convolutions have 2 x kernel + 1."""
+    bottleneck: str = "variational"
+    """`variational`, `wasserstein`, `spherical` or `discrete`."""
     full_latents: int = 32
-    """Latents before the projection that keeps the most telling few."""
+    """Latents before the projection that keeps the most telling few; of a codebook's entries, if discrete."""
+    noise_latents: int = 0
+    """Latents besides that are always noise."""
+    quantizers: int = 0
+    """Codebooks, each of which refines the one before (discrete only)."""
+    codebook: int = 0
+    """Entries of each codebook (discrete only)."""
+    noise_ratios: tuple[int, ...] = ()
+    """Downsampling of each stage of the noise synthesiser; without any there is none."""
+    noise_taps: int = 0
+    """Amplitudes of the noise synthesiser, a band and frame."""
+    noise_hidden: int = 0
+    """Channels within v2's noise synthesiser."""
+    prior: PriorConfig | None = None
+    """The prior that comes with it, if one does."""
 
     def __post_init__(self) -> None:
-        for name in ("sample_rate", "bands", "attenuation", "capacity", "kernel", "full_latents"):
+        for name in (
+            "sample_rate",
+            "bands",
+            "attenuation",
+            "resampling",
+            "capacity",
+            "kernel",
+            "full_latents",
+        ):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise WrongUse(f"{name} is {value!r}, not a whole number of 1 or more", where="config")
-        for name, numbers in (("ratios", self.ratios), ("dilations", sum(self.dilations, ()))):
-            if not numbers or any(type(number) is not int or number < 1 for number in numbers):
+        for name in ("bank_taps", "noise_latents", "quantizers", "codebook", "noise_taps", "noise_hidden"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                raise WrongUse(f"{name} is {value!r}, not a whole number", where="config")
+        for name, numbers in (
+            ("ratios", self.ratios or (0,)),
+            ("dilations", sum(self.dilations, ()) or (self.encoder == "v1",)),
+            ("noise_ratios", self.noise_ratios),
+        ):
+            if any(type(number) is not int or number < 1 for number in numbers):
                 raise WrongUse(f"{name} are {getattr(self, name)!r}, not whole numbers", where="config")
-        if self.encoder not in ("spectral", "convolutional"):
-            raise WrongUse(f"encoder is {self.encoder!r}, not spectral or convolutional", where="config")
+        for name, allowed in (
+            ("encoder", ENCODERS),
+            ("decoder", DECODERS),
+            ("padding", PADDINGS),
+            ("activation", ACTIVATIONS),
+            ("bottleneck", BOTTLENECKS),
+        ):
+            if getattr(self, name) not in allowed:
+                choice = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+                raise WrongUse(f"{name} is {getattr(self, name)!r}, not {choice}", where="config")
+        if self.channels not in (1, 2) or type(self.adain) is not bool:
+            raise WrongUse("channels are 1 or 2, adain is true or false", where="config")
         if len(self.ratios) != len(self.dilations):
             raise WrongUse(f"{len(self.ratios)} ratios but {len(self.dilations)} dilations", where="config")
         if self.bands % 2 or math.prod(self.ratios) % 2:
             raise WrongUse("bands and the product of the ratios must be even", where="config")
+        if self.padding != "newest" and any(ratio % 2 for ratio in self.ratios):
+            raise WrongUse(f"with {self.padding} padding every ratio must be even", where="config")
         if not 30 <= self.attenuation <= 120:
             raise WrongUse(f"attenuation is {self.attenuation} dB, not within 30..120", where="config")
+        if self.resampling % 2 and self.resampling > 1:
+            raise WrongUse(f"resampling is {self.resampling}, not 1 or even", where="config")
+        discrete = self.bottleneck == "discrete"
+        if (bool(self.quantizers), bool(self.codebook)) != (discrete, discrete):
+            raise WrongUse(
+                "a discrete bottleneck, and no other, has quantizers and a codebook", where="config"
+            )
+        if self.bottleneck == "spherical" and self.full_latents < 2:
+            raise WrongUse("a spherical bottleneck needs full_latents of 2 or more", where="config")
+        if self.noise_ratios and (
+            self.noise_taps < 2 or math.prod(self.ratios) % math.prod(self.noise_ratios)
+        ):
+            raise WrongUse(
+                "noise_taps must be 2 or more, the ratios a multiple of the noise_ratios", where="config"
+            )
+        if self.decoder == "v2" and len(self.noise_ratios) > 1 and not self.noise_hidden:
+            raise WrongUse("v2's noise synthesiser needs noise_hidden", where="config")
 
     @property
     def ratio(self) -> int:
-        """Samples in a latent frame."""
-        return self.bands * math.prod(self.ratios)
+        """Samples in a latent frame, of each channel."""
+        return self.resampling * self.bands * math.prod(self.ratios)
+
+    @property
+    def most_latents(self) -> int:
+        """Latents of a model whose projection keeps them all."""
+        return {"discrete": self.quantizers, "spherical": self.full_latents - 1}.get(
+            self.bottleneck, self.full_latents
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -63,19 +177,18 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
         """A config from plain values; keys left out keep their defaults, unknown keys are refused."""
-        allowed = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                raise WrongUse(
-                    f"unknown key {key!r}",
-                    where="config",
-                    hint=(f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(allowed)}",
-                )
+        _check_keys(values, [field.name for field in fields(cls)], "config")
+        prior = values.get("prior")
+        if prior is not None:
+            names = [field.name for field in fields(PriorConfig)]
+            if not isinstance(prior, Mapping) or set(names) - set(prior):
+                raise WrongUse(f"a prior has {', '.join(names)}", where="config")
+            _check_keys(prior, names, "config: prior")
+            values = {**values, "prior": PriorConfig(**prior)}
         try:
             plain = {
                 **values,
-                **{key: tuple(values[key]) for key in ("ratios",) if key in values},
+                **{key: tuple(values[key]) for key in ("ratios", "noise_ratios") if key in values},
                 **{key: tuple(map(tuple, values[key])) for key in ("dilations",) if key in values},
             }
         except TypeError:
@@ -83,11 +196,40 @@ class Config:
         return cls(**plain)
 
 
-_V2 = Config(sample_rate=44100, attenuation=100, encoder="convolutional", full_latents=128)
+def _check_keys(values: Mapping[str, Any], allowed: list[str], where: str) -> None:
+    for key in values:
+        if key not in allowed:
+            near = difflib.get_close_matches(key, allowed, 1)
+            hint = (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(allowed)}"
+            raise WrongUse(f"unknown key {key!r}", where=where, hint=hint)
+
+
+_V2 = Config(
+    sample_rate=44100,
+    attenuation=100,
+    encoder="convolutional",
+    padding="centred",
+    capacity=96,
+    ratios=(4, 4, 4, 2),
+    full_latents=128,
+)
+_V1 = replace(_V2, encoder="v1", decoder="v1", capacity=64, dilations=((1, 3, 5),) * 4)
 PRESETS = {
     "live": Config(),
-    "v2": replace(_V2, capacity=96, ratios=(4, 4, 4, 2)),
-    "v2_small": replace(_V2, capacity=48, ratios=(4, 2, 2, 2)),
+    "v1": replace(_V1, noise_ratios=(4, 4, 4), noise_taps=5),
+    "v2": _V2,
+    "v2_small": replace(
+        _V2, capacity=48, ratios=(4, 2, 2, 2), noise_ratios=(2, 2, 2), noise_taps=32, noise_hidden=64
+    ),
+    "v3": replace(_V2, activation="snake", adain=True),
+    "causal": replace(_V2, padding="causal"),
+    "noise": replace(_V2, noise_ratios=(2, 2, 2), noise_taps=5, noise_hidden=128),
+    "discrete": replace(
+        _V2, ratios=(4, 4, 2, 2), bottleneck="discrete", noise_latents=128, quantizers=16, codebook=1024
+    ),
+    "wasserstein": replace(_V2, bottleneck="wasserstein", full_latents=16, noise_latents=128),
+    "spherical": replace(_V2, bottleneck="spherical", full_latents=16),
+    "raspberry": replace(_V1, capacity=16),
 }
 """Architectures by name."""
 

@@ -1,39 +1,165 @@
-"""From latents to bands: RAVE v2's generator (Caillon & Esling, arXiv 2111.05011)."""
+"""From latents to bands: RAVE's two generators (Caillon & Esling, arXiv 2111.05011)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from perform.rave.blocks import ACTIVATIONS, Delay, NoiseSynth, Residual, mod_sigmoid
 from perform.rave.config import Config
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, State, Streaming
+from perform.rave.encoder import residual_units
+from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State, Streaming, padding
 
 
-class Decoder(Streaming):
-    """(B, full_latents, n) -> (B, bands, n * stride), each band within -1..1.
+class Generator(Streaming):
+    """A net, the branches that hear its output (none: it is the sound already), and their mix."""
+
+    net: Chain
+    noise: NoiseSynth | None
+
+    def branches(self) -> list[Streaming]:
+        """What hears the net, in the order of `mix`; a noise synthesiser comes last."""
+        raise NotImplementedError
+
+    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
+        """The branches' outputs and noise in bands, in -1..1 (none is silence), to bands."""
+        raise NotImplementedError
+
+    def _count(self) -> None:
+        self.states = self.net.states + sum(branch.states for branch in self.branches())
+
+    def init_state(self, batch: int) -> State:
+        """The state before the first frame: of the net, then of its branches."""
+        return [tensor for part in (self.net, *self.branches()) for tensor in part.init_state(batch)]
+
+    def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
+        """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        x, after = self.net(x, state[: self.net.states])
+        heard = []
+        for branch in self.branches():
+            y, new = branch(x, state[len(after) : len(after) + branch.states])
+            heard.append(y)
+            after = after + new
+        return self.mix(heard or [x], noise), after
+
+
+class Decoder(Generator):
+    """v2's: (B, latents, n) -> (B, channels x bands, n * stride), each band within -1..1.
 
     The encoder mirrored: each stage is a transposed convolution that halves the channels and a
-    stack of dilated residual units. The last convolution gives every band a wave and an amplitude.
+    stack of dilated residual units. The last convolution gives every band a wave and an amplitude. With a
+    noise synthesiser it stands apart, as `wave`, and both hear what the net makes.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        channels = config.capacity * 2 ** len(config.ratios)
-        layers: list[Streaming] = [Conv1d(config.full_latents, channels, config.kernel)]
+        channels, kernel, mode = config.capacity * 2 ** len(config.ratios), config.kernel, config.padding
+        bands, activation = config.channels * config.bands, ACTIVATIONS[config.activation]
+        layers: list[Streaming] = [Conv1d(_latents(config), channels, kernel, padding=padding(mode, kernel))]
         for ratio, dilations in zip(reversed(config.ratios), reversed(config.dilations), strict=True):
+            layers += [activation(channels), ConvTranspose1d(channels, channels // 2, ratio)]
+            channels //= 2
+            layers += residual_units(config, channels, dilations)
+        taps = 2 * kernel + 1
+        wave = Conv1d(channels, 2 * bands, taps, padding=padding(mode, taps))
+        self.noise = _noise_v2(config, channels, bands) if config.noise_ratios else None
+        self.wave = wave if self.noise else None
+        self.net = Chain(*layers, activation(channels), *([] if self.noise else [wave]))
+        self._count()
+
+    def branches(self) -> list[Streaming]:
+        """Wave and noise, or none."""
+        return [self.wave, self.noise] if self.wave and self.noise else []
+
+    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
+        """Waves, each with its amplitude; the noise; within -1..1."""
+        wave, amplitude = heard[0].chunk(2, 1)  # (B, 2 x bands, n * stride)
+        y = wave * torch.sigmoid(amplitude)
+        if self.noise is not None and noise is not None:
+            y = y + self.noise.render(heard[1], noise)
+        return torch.tanh(y)
+
+
+class FirstDecoder(Generator):
+    """v1's: (B, latents, n) -> (B, channels x bands, n * stride).
+
+    Each stage is a transposed convolution and a stack of residuals. Three branches hear the net, kept in
+    step by delays: waves, one loudness for all bands, and filtered noise, which is added last.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        channels, mode = config.capacity * 2 ** len(config.ratios), config.padding
+        bands = config.channels * config.bands
+        layers: list[Streaming] = [Conv1d(_latents(config), channels, 7, padding=padding(mode, 7))]
+        for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
             layers += [LeakyReLU(), ConvTranspose1d(channels, channels // 2, ratio)]
             channels //= 2
-            layers += [ResidualUnit(channels, config.kernel, dilation) for dilation in dilations]
-        layers += [LeakyReLU(), Conv1d(channels, 2 * config.bands, 2 * config.kernel + 1)]
+            layers += [_residual(config, channels, dilation) for dilation in dilations]
         self.net = Chain(*layers)
-        self.states = self.net.states
+        wave = Conv1d(channels, bands, 7, padding=padding(mode, 7))
+        loudness = Conv1d(channels, 1, 3, padding=padding(mode, 3))
+        net, late = _noise_v1(config, channels, bands)
+        latest = max(wave.late, loudness.late, late)
+        self.wave = Chain(Delay(channels, latest - wave.late), wave)
+        self.loudness = Chain(Delay(channels, latest - loudness.late), loudness)
+        self.noise = NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None
+        self._count()
 
-    def init_state(self, batch: int) -> State:
-        """The state before the first frame."""
-        return self.net.init_state(batch)
+    def branches(self) -> list[Streaming]:
+        """Wave, loudness and perhaps noise."""
+        return [self.wave, self.loudness, *([self.noise] if self.noise else [])]
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, full_latents, n) -> (B, bands, n * stride)."""
-        y, state = self.net(x, state)  # (B, 2 x bands, n * stride)
-        wave, amplitude = y.chunk(2, 1)
-        return torch.tanh(wave * torch.sigmoid(amplitude)), state
+    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
+        """Waves within the loudness, and the noise."""
+        y = torch.tanh(heard[0]) * mod_sigmoid(heard[1])
+        if self.noise is not None and noise is not None:
+            y = y + self.noise.render(heard[2], noise)
+        return y
+
+
+def _latents(config: Config) -> int:
+    return config.full_latents + config.noise_latents
+
+
+def _residual(config: Config, channels: int, dilation: int) -> Residual:
+    """v1's residual: a dilated convolution, then a plain one."""
+    pads = [padding(config.padding, config.kernel, dilation=d) for d in (dilation, 1)]
+    return Residual(
+        channels,
+        Chain(
+            LeakyReLU(),
+            Conv1d(channels, channels, config.kernel, dilation=dilation, padding=pads[0]),
+            LeakyReLU(),
+            Conv1d(channels, channels, config.kernel, padding=pads[1]),
+        ),
+    )
+
+
+def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
+    """v2's noise synthesiser, whose convolutions see the past alone."""
+    layers: list[Streaming] = []
+    for ratio in config.noise_ratios[:-1]:
+        layers += [Conv1d(channels, config.noise_hidden, 2 * ratio, ratio)]
+        channels = config.noise_hidden
+        layers += [ACTIVATIONS[config.activation](channels)]
+    ratio = config.noise_ratios[-1]
+    last = Conv1d(channels, bands * config.noise_taps, 2 * ratio, ratio)
+    return NoiseSynth(Chain(*layers, last), bands, config.noise_taps)
+
+
+def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
+    """v1's noise synthesiser, and by how many band samples it is late."""
+    layers: list[Streaming] = []
+    late = 0
+    for stage, ratio in enumerate(config.noise_ratios):
+        last = stage == len(config.noise_ratios) - 1
+        pad = padding(config.padding, 3, ratio)
+        align = -(pad[1] + late) % ratio if config.padding != "newest" else 0
+        outputs = bands * config.noise_taps if last else channels
+        layers += [Conv1d(channels, outputs, 3, ratio, padding=pad, align=align)]
+        layers += [] if last else [LeakyReLU()]
+        late = (pad[1] + align + late) // ratio
+    for ratio in config.noise_ratios:
+        late *= ratio
+    return Chain(*layers), late

@@ -1,7 +1,8 @@
-"""From bands to the posterior of the latents.
+"""From bands to what the bottleneck is made of.
 
-Two bodies, one contract: (B, bands, n * stride) -> (B, 2 x full_latents, n), the posterior's mean
-and then its raw scale. `convolutional` is RAVE v2's (Caillon & Esling, arXiv 2111.05011).
+Three bodies, one contract: (B, channels x bands, n * stride) -> (B, width, n). A variational bottleneck
+takes 2 x full_latents, the posterior's mean and then its raw scale; the others full_latents.
+`v1` and `convolutional`, v2's, are RAVE's own (Caillon & Esling, arXiv 2111.05011).
 `spectral` starts from log magnitudes instead: which partials sound, and how loud, is then plain to
 see, so a small model finds more than loudness within minutes of training.
 """
@@ -14,16 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d
 
+from perform.rave.blocks import ACTIVATIONS, AdaIN
 from perform.rave.config import Config
-from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, Streaming
+from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, Streaming, padding
 
 
 class Encoder(Streaming):
-    """The posterior of the latents, with the body its config names."""
+    """What the bottleneck is made of, with the body its config names."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.net = spectral(config) if config.encoder == "spectral" else convolutional(config)
+        self.net = {"spectral": spectral, "convolutional": convolutional, "v1": first}[config.encoder](config)
         self.states = self.net.states
 
     def init_state(self, batch: int) -> State:
@@ -31,29 +33,74 @@ class Encoder(Streaming):
         return self.net.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, bands, n * stride) -> (B, 2 x full_latents, n)."""
+        """(B, channels x bands, n * stride) -> (B, width, n); width is 2 x full_latents if variational."""
         y, state = self.net(x, state)
         return y, state
 
 
+def width(config: Config) -> int:
+    """Channels that the encoder makes."""
+    return config.full_latents * (2 if config.bottleneck == "variational" else 1)
+
+
 def convolutional(config: Config) -> Chain:
     """A convolution, then stages: dilated residual units, a strided convolution that doubles the channels."""
-    channels = config.capacity
-    layers: list[Streaming] = [Conv1d(config.bands, channels, 2 * config.kernel + 1)]
+    channels, kernel, mode = config.capacity, config.kernel, config.padding
+    activation = ACTIVATIONS[config.activation]
+    taps = 2 * kernel + 1
+    layers: list[Streaming] = [
+        Conv1d(config.channels * config.bands, channels, taps, padding=padding(mode, taps))
+    ]
     for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
-        layers += [ResidualUnit(channels, config.kernel, dilation) for dilation in dilations]
-        layers += [LeakyReLU(), Conv1d(channels, 2 * channels, 2 * ratio, stride=ratio)]
+        layers += residual_units(config, channels, dilations)
+        pad = padding(mode, 2 * ratio, ratio)
+        layers += [activation(channels), Conv1d(channels, 2 * channels, 2 * ratio, ratio, padding=pad)]
         channels *= 2
-    return Chain(*layers, LeakyReLU(), Conv1d(channels, 2 * config.full_latents, config.kernel))
+    last = Conv1d(channels, width(config), kernel, padding=padding(mode, kernel))
+    return Chain(*layers, activation(channels), last)
+
+
+def residual_units(config: Config, channels: int, dilations: tuple[int, ...]) -> list[Streaming]:
+    """A stage's dilated units, each after its style transfer if there is one."""
+    layers: list[Streaming] = []
+    for dilation in dilations:
+        pad = padding(config.padding, config.kernel, dilation=dilation)
+        unit = ResidualUnit(channels, config.kernel, dilation, pad)
+        layers += [AdaIN(channels), unit] if config.adain else [unit]
+    return layers
+
+
+def first(config: Config) -> Chain:
+    """RAVE v1's: strided convolutions alone, each aligned with what is late already.
+
+    Its batch norms have no layers here: at play they are affine, and part of the convolution before them.
+    """
+    channels, mode = config.capacity, config.padding
+    layers: list[Streaming] = [Conv1d(config.channels * config.bands, channels, 7, padding=padding(mode, 7))]
+    late = padding(mode, 7)[1]
+    for ratio in config.ratios:
+        pad = padding(mode, 2 * ratio + 1, ratio)
+        align = -(pad[1] + late) % ratio if mode != "newest" else 0
+        layers += [
+            LeakyReLU(),
+            Conv1d(channels, 2 * channels, 2 * ratio + 1, ratio, padding=pad, align=align),
+        ]
+        late = (pad[1] + align + late) // ratio
+        channels *= 2
+    groups = 2 if config.bottleneck == "variational" else 1  # mean and scale never meet
+    return Chain(
+        *layers, LeakyReLU(), Conv1d(channels, width(config), 5, padding=padding(mode, 5), groups=groups)
+    )
 
 
 def spectral(config: Config) -> Chain:
     """Log spectra once a frame, then two residual units at frame rate."""
     hop, channels = math.prod(config.ratios), 8 * config.capacity
-    spectrum = Spectrum(config.bands, hop)
-    head = Conv1d(channels, 2 * config.full_latents, config.kernel)
-    with torch.no_grad():
-        head.bias[config.full_latents :] = -1  # a posterior narrow enough for the decoder to hear the latents
+    spectrum = Spectrum(config.channels * config.bands, hop)
+    head = Conv1d(channels, width(config), config.kernel)
+    if config.bottleneck == "variational":
+        with torch.no_grad():
+            head.bias[config.full_latents :] = -1  # narrow enough for the decoder to hear the latents
     return Chain(
         spectrum,
         Conv1d(spectrum.features, channels, 1),

@@ -1,7 +1,7 @@
 """Model files: safetensors, with the config and the card in the header. No code in, none out.
 
 __metadata__  {"format": "perform-rave-1", "config": JSON, "card": JSON}
-tensors       the weights, latent_mean, latent_pca, and gesture (frames, latents); all float32
+tensors       the model's state, and gesture (frames, latents); all float32
 """
 
 from __future__ import annotations
@@ -131,10 +131,14 @@ def _check_tensors(tensors: dict[str, Tensor], model: RAVE, where: str) -> Tenso
         if tensors[name].shape != tensor.shape:
             shapes = f"{tuple(tensors[name].shape)}, not {tuple(tensor.shape)}"
             raise WrongUse(f"tensor {name!r} has shape {shapes}", where=where)
-    full = model.config.full_latents
-    if gesture.dim() != 2 or not len(gesture) or not 1 <= gesture.shape[1] <= full:
-        shape = tuple(gesture.shape)
-        raise WrongUse(f"tensor 'gesture' has shape {shape}, not (frames, 1 to {full})", where=where)
+    most = model.config.most_latents
+    least = 1 if model.config.bottleneck == "variational" else most  # only a posterior is projected
+    if model.prior and gesture.shape[-1] != model.prior.config.latents:
+        what = f"its prior has {model.prior.config.latents} latents, its gesture {gesture.shape[-1]}"
+        raise WrongUse(what, where=where)
+    if gesture.dim() != 2 or not len(gesture) or not least <= gesture.shape[1] <= most:
+        shape, width = tuple(gesture.shape), f"{least} to {most}" if least < most else most
+        raise WrongUse(f"tensor 'gesture' has shape {shape}, not (frames, {width})", where=where)
     _check_finite({**tensors, "gesture": gesture}, where)
     return gesture
 
@@ -155,6 +159,7 @@ def _check_card(card: Mapping[str, Any], config: Config, gesture: Tensor, where:
         raise WrongUse(f"the card has an unknown key {min(extra)!r}", where=where)
     facts = {
         "sample_rate": config.sample_rate,
+        "channels": config.channels,
         "ratio": config.ratio,
         "full_latents": config.full_latents,
         "latents": gesture.shape[1],

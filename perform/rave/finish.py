@@ -102,7 +102,7 @@ def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
 
 
 def _no_noise(model: RAVE, batch: int, frames: int) -> Tensor:
-    return torch.zeros(batch, model.config.full_latents - model.latents, frames)
+    return torch.zeros(batch, model.noise, frames)
 
 
 def _rounded(values: Tensor) -> list[float]:

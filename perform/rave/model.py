@@ -2,7 +2,8 @@
 
     x -> analysis -> Encoder -> mean -> PCA -> z         z, noise -> PCA back -> Decoder -> synthesis -> y
 
-Weights and projection live in the module; the state of a stream is an argument and a result.
+Weights and projection live in the module; the state of a stream is an argument and a result. Where the
+bottleneck is no posterior, it takes the PCA's place: `embed` and `restore`.
 """
 
 from __future__ import annotations
@@ -14,78 +15,162 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, softplus
 
 from perform.errors import WrongUse
+from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config, preset
-from perform.rave.decoder import Decoder
+from perform.rave.decoder import Decoder, FirstDecoder
 from perform.rave.encoder import Encoder
+from perform.rave.latency import latency
 from perform.rave.pqmf import PQMF
+from perform.rave.prior import Prior
+from perform.rave.resampler import Resampler
 from perform.rave.stream import State
 
 __all__ = ["PRESETS", "RAVE", "Config", "preset"]
 
 
 class RAVE(nn.Module):
-    """One model. `encode` and `decode` are deterministic, causal and streaming.
+    """One model. `encode` and `decode` are deterministic and streaming.
 
     latents : latents kept by the projection (all of them until `fit_latents`)
     card    : what is known about a loaded model (see `files.CARD`); empty on a new one
     gesture : (frames, latents) a recorded latent loop; empty on a new one
     """
 
-    latent_mean: Tensor  # (full_latents,)
-    latent_pca: Tensor  # (full_latents, full_latents), a component a row, most variance first
+    latent_mean: Tensor  # (full_latents,), variational only
+    latent_pca: (
+        Tensor  # (full_latents, full_latents), a component a row, most variance first, variational only
+    )
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.latents = config.full_latents
+        self.latents = config.most_latents
         self.card: dict[str, Any] = {}
-        self.gesture = torch.zeros(0, config.full_latents)
-        self.pqmf = PQMF(config.bands, config.attenuation)
+        self.gesture = torch.zeros(0, self.latents)
+        self.resampler = Resampler(config.resampling, config.padding) if config.resampling > 1 else None
+        self.pqmf = PQMF(config.bands, config.attenuation, config.bank_taps)
         self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
-        self.register_buffer("latent_mean", torch.zeros(config.full_latents))
-        self.register_buffer("latent_pca", torch.eye(config.full_latents))
+        self.decoder = Decoder(config) if config.decoder == "v2" else FirstDecoder(config)
+        if config.bottleneck == "variational":
+            self.register_buffer("latent_mean", torch.zeros(config.full_latents))
+            self.register_buffer("latent_pca", torch.eye(config.full_latents))
+        self.prior = Prior(config.prior) if config.prior else None
+        if config.bottleneck == "discrete":
+            self.codebooks = Codebooks(config.quantizers, config.codebook, config.full_latents)
 
     @property
     def ratio(self) -> int:
-        """Samples in a frame."""
+        """Samples in a frame, of each channel."""
         return self.config.ratio
 
     @property
     def delay(self) -> int:
-        """Samples by which `decode(encode(x))` is late: the filter bank's, as the rest is trained in step."""
-        return self.pqmf.delay
+        """Samples by which `decode(encode(x))` is late (latency.py)."""
+        return latency(self)
+
+    @property
+    def missing(self) -> int:
+        """Latents that the projection dropped or that are always noise."""
+        kept = self.latents if self.config.bottleneck == "variational" else self.config.full_latents
+        return self.config.full_latents + self.config.noise_latents - kept
+
+    @property
+    def noise(self) -> int:
+        """Rows of noise that a frame is decoded with: `missing`, and a synthesiser's, a frame's samples."""
+        synthesised = self.config.channels * self.ratio // self.config.resampling
+        return self.missing + (synthesised if self.config.noise_ratios else 0)
 
     def encoder_state(self, batch: int) -> State:
         """The state of `batch` streams before the first sample."""
-        return self.pqmf.analysis_state(batch) + self.encoder.init_state(batch)
+        sounds = batch * self.config.channels
+        resampler = self.resampler.down_state(sounds) if self.resampler else []
+        return resampler + self.pqmf.analysis_state(sounds) + self.encoder.init_state(batch)
 
     def decoder_state(self, batch: int) -> State:
         """The state of `batch` streams before the first frame."""
-        return self.decoder.init_state(batch) + self.pqmf.synthesis_state(batch)
+        sounds = batch * self.config.channels
+        resampler = self.resampler.up_state(sounds) if self.resampler else []
+        return self.decoder.init_state(batch) + self.pqmf.synthesis_state(sounds) + resampler
+
+    def analyse(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Samples (B, channels, n) to bands (B, channels x bands, n / resampling / bands)."""
+        batch = len(x)
+        after: State = []
+        x = x.reshape(-1, 1, x.shape[-1])  # a channel is a sound of its own: (B * channels, 1, n)
+        if self.resampler:
+            x, after = self.resampler.down(x, state[:1])
+        bands, analysis = self.pqmf.analyse(x, state[len(after) :])
+        return bands.reshape(batch, -1, bands.shape[-1]), after + analysis
+
+    def synthesise(self, bands: Tensor, state: State) -> tuple[Tensor, State]:
+        """Bands (B, channels x bands, n / resampling / bands) to samples (B, channels, n)."""
+        batch = len(bands)
+        after: State = []
+        bands = bands.reshape(-1, self.config.bands, bands.shape[-1])
+        y, synthesis = self.pqmf.synthesise(bands, state[:1])
+        if self.resampler:
+            y, after = self.resampler.up(y, state[1:])
+        return y.reshape(batch, self.config.channels, -1), synthesis + after
 
     def encode(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Samples (B, 1, n * ratio) in -1..1 to the posterior's mean, projected: (B, latents, n)."""
-        bands, analysis = self.pqmf.analyse(x, state[:1])
-        mean, _, encoder = self.posterior(bands, state[1:])
-        mean = mean - self.latent_mean[:, None]
-        z = conv1d(mean, self.latent_pca[: self.latents, :, None])  # (B, full, n) -> (B, latents, n)
-        return z, analysis + encoder
+        """Samples (B, channels, n * ratio) in -1..1 to latents (B, latents, n); of a posterior, the mean."""
+        ends = 2 if self.resampler else 1
+        bands, analysis = self.analyse(x, state[:ends])
+        y, encoder = self.encoder(bands, state[ends:])
+        return self.embed(y), analysis + encoder
 
     def decode(self, z: Tensor, noise: Tensor, state: State) -> tuple[Tensor, State]:
-        """Latents (B, latents, n) to samples (B, 1, n * ratio).
+        """Latents (B, latents, n) to samples (B, channels, n * ratio).
 
-        noise : (B, full_latents - latents, n) fills the components the projection dropped; zeros
-            are their mean, a standard normal is what upstream's exports use.
+        noise : (B, noise, n), standard normal in upstream's exports; zeros are the mean of what the
+            projection dropped, and silence for the synthesiser
         """
-        full = torch.cat([z, noise], 1)
-        full = conv1d(full, self.latent_pca.T[:, :, None], self.latent_mean)  # (B, full_latents, n)
-        bands, decoder = self.decoder(full, state[:-1])
-        y, synthesis = self.pqmf.synthesise(bands, state[-1:])
+        x = self.restore(z, noise[:, : self.missing])
+        cut = self.decoder.states
+        bands, decoder = self.decoder(x, state[:cut], self.uniform(noise[:, self.missing :]))
+        y, synthesis = self.synthesise(bands, state[cut:])
         return y, decoder + synthesis
 
+    def embed(self, y: Tensor) -> Tensor:
+        """What the encoder made, (B, width, n), to latents (B, latents, n)."""
+        match self.config.bottleneck:
+            case "variational":
+                mean = y.chunk(2, 1)[0] - self.latent_mean[:, None]
+                return conv1d(
+                    mean, self.latent_pca[: self.latents, :, None]
+                )  # (B, full, n) -> (B, latents, n)
+            case "spherical":
+                return angles(y)
+            case "discrete":
+                return self.codebooks.encode(y)
+            case _:
+                return y
+
+    def restore(self, z: Tensor, noise: Tensor) -> Tensor:
+        """Latents (B, latents, n) and what fills the `missing` ones to what the decoder wants."""
+        match self.config.bottleneck:
+            case "variational":
+                dropped = self.config.full_latents - self.latents
+                full = torch.cat([z, noise[:, :dropped]], 1)  # (B, full_latents, n)
+                z = conv1d(full, self.latent_pca.T[:, :, None]) + self.latent_mean[:, None]
+                noise = noise[:, dropped:]
+            case "spherical":
+                z = directions(z)
+            case "discrete":
+                z = self.codebooks.decode(z)
+        return torch.cat([z, noise], 1)
+
+    def uniform(self, noise: Tensor) -> Tensor | None:
+        """Normal noise (B, a frame's samples band by band, n) to the synthesiser's, in bands and in -1..1."""
+        if not self.config.noise_ratios:
+            return None
+        bands = self.config.channels * self.config.bands
+        uniform = torch.erf(noise / 2**0.5)
+        uniform = uniform.reshape(len(noise), bands, -1, noise.shape[-1])  # (B, bands, samples of a frame, n)
+        return uniform.transpose(2, 3).flatten(2)
+
     def posterior(self, bands: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """Bands (B, bands, n * ratio / bands) to mean and standard deviation, each (B, full_latents, n)."""
+        """Bands to mean and deviation, each (B, full_latents, n), where the bottleneck is variational."""
         y, state = self.encoder(bands, state)
         mean, scale = y.chunk(2, 1)
         return mean, softplus(scale) + 1e-4, state
@@ -97,6 +182,8 @@ class RAVE(nn.Module):
         fidelity : share of the variance to keep, 0..1
         """
         full = self.config.full_latents
+        if self.config.bottleneck != "variational":
+            raise WrongUse(f"the latents of a {self.config.bottleneck} model have no order to fit")
         if latents is not None and not 1 <= latents <= full:
             raise WrongUse(f"{latents} latents asked for", hint=f"this config has 1 to {full}")
         if len(means) < 2:

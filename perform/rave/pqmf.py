@@ -64,8 +64,29 @@ def prototype(bands: int, attenuation: float) -> NDArray[np.float64]:
     return lowpass((low + high) / 2)
 
 
+def design(bands: int, attenuation: float) -> tuple[Tensor, Tensor]:
+    """Kernels of analysis (bands, 1, taps) and synthesis (bands, bands, taps / bands), as in PQMF."""
+    h = prototype(bands, attenuation)
+    taps = len(h)
+    k, time = np.arange(bands)[:, None], np.arange(taps) - (taps - 1) / 2
+    angle, phase = (2 * k + 1) * np.pi / (2 * bands) * time, (-1.0) ** k * np.pi / 4
+    analysis = 2 * h * np.cos(angle + phase)  # (bands, taps)
+    synthesis = 2 * h * np.cos(angle - phase)
+    synthesis *= bands / (analysis * synthesis[:, ::-1]).sum()  # decimation takes `bands` away
+
+    phases = math.ceil(taps / bands)
+    synthesis = np.pad(synthesis, ((0, 0), (0, phases * bands - taps)))
+    polyphase = synthesis.reshape(bands, phases, bands).transpose(2, 0, 1)  # (phase, band, time)
+    kernels = analysis[:, None, ::-1], polyphase[:, :, ::-1]
+    first, second = (torch.tensor(kernel.copy(), dtype=torch.float32) for kernel in kernels)
+    return first, second
+
+
 class PQMF(nn.Module):
     """The filter bank. Streaming and causal; the state is an argument.
+
+    taps : of the analysis of a bank that comes with a model's weights, one more than a multiple of `bands`;
+        0 designs one here
 
     Both ways want whole pairs of band samples: a multiple of `block` = 2 x bands samples a call.
     Synthesis of an analysis is the input, `delay` samples late. Band `k` covers frequencies
@@ -77,35 +98,30 @@ class PQMF(nn.Module):
     synthesis_kernel: Tensor  # (bands, bands, taps / bands): phase, band, time
     turn: Tensor  # (bands, 2): the signs that reverse odd bands
 
-    def __init__(self, bands: int, attenuation: float) -> None:
+    def __init__(self, bands: int, attenuation: float, taps: int = 0) -> None:
         super().__init__()
-        h = prototype(bands, attenuation)
-        taps = len(h)
-        k, time = np.arange(bands)[:, None], np.arange(taps) - (taps - 1) / 2
-        angle, phase = (2 * k + 1) * np.pi / (2 * bands) * time, (-1.0) ** k * np.pi / 4
-        analysis = 2 * h * np.cos(angle + phase)  # (bands, taps)
-        synthesis = 2 * h * np.cos(angle - phase)
-        synthesis *= bands / (analysis * synthesis[:, ::-1]).sum()  # decimation takes `bands` away
-
-        phases = math.ceil(taps / bands)
-        synthesis = np.pad(synthesis, ((0, 0), (0, phases * bands - taps)))
-        polyphase = synthesis.reshape(bands, phases, bands).transpose(2, 0, 1)  # (phase, band, time)
-        turn = np.ones((bands, 2))
+        if taps:
+            analysis = torch.zeros(bands, 1, taps)
+            synthesis = torch.zeros(bands, bands, taps // bands + 1)
+        else:
+            analysis, synthesis = design(bands, attenuation)
+        turn = torch.ones(bands, 2)
         turn[1::2, 0] = -1
         self.bands = bands
         self.block = 2 * bands
-        self.delay = taps - bands  # the newest `bands` samples already reach the first output
-        for name, value in (
-            ("analysis_kernel", analysis[:, None, ::-1]),
-            ("synthesis_kernel", polyphase[:, :, ::-1]),
-            ("turn", turn),
-        ):
-            tensor = torch.tensor(value.copy(), dtype=torch.float32)
-            self.register_buffer(name, tensor, persistent=False)
+        self.memory = (
+            taps or analysis.shape[-1] - bands + 1
+        ) - 1  # a bank of upstream's waits for a sample more
+        self.delay = (
+            taps - 1 if taps else self.memory
+        )  # the newest `bands` samples already reach the first output
+        self.register_buffer("analysis_kernel", analysis, persistent=bool(taps))
+        self.register_buffer("synthesis_kernel", synthesis, persistent=bool(taps))
+        self.register_buffer("turn", turn, persistent=False)
 
     def analysis_state(self, batch: int) -> State:
-        """Silence before the first sample: [(batch, 1, taps - bands)]."""
-        return [self.analysis_kernel.new_zeros(batch, 1, self.analysis_kernel.shape[-1] - self.bands)]
+        """Silence before the first sample: [(batch, 1, memory)]."""
+        return [self.analysis_kernel.new_zeros(batch, 1, self.memory)]
 
     def synthesis_state(self, batch: int) -> State:
         """Silence before the first band sample: [(batch, bands, taps / bands - 1)]."""
@@ -115,16 +131,16 @@ class PQMF(nn.Module):
         """Samples (B, 1, n) to bands (B, bands, n / bands); n a multiple of `block`."""
         x = torch.cat([state[0], x], -1)
         y = conv1d(x, self.analysis_kernel, stride=self.bands)  # (B, 1, n) -> (B, bands, n / bands)
-        return self._turned(y), [x[..., x.shape[-1] - state[0].shape[-1] :]]
+        return self.turned(y), [x[..., x.shape[-1] - state[0].shape[-1] :]]
 
     def synthesise(self, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Bands (B, bands, n / bands) to samples (B, 1, n); n a multiple of `block`."""
-        y = torch.cat([state[0], self._turned(y)], -1)
+        y = torch.cat([state[0], self.turned(y)], -1)
         x = conv1d(y, self.synthesis_kernel)  # (B, phase, n / bands)
         x = x.transpose(1, 2).reshape(x.shape[0], 1, -1)  # interleave: (B, n / bands, phase) -> (B, 1, n)
         return x, [y[..., y.shape[-1] - state[0].shape[-1] :]]
 
-    def _turned(self, y: Tensor) -> Tensor:
+    def turned(self, y: Tensor) -> Tensor:
         """Odd bands of (B, bands, n) reversed: every other sample, from the first, changes sign."""
         pairs = y.reshape(len(y), self.bands, -1, 2) * self.turn[:, None]
         return pairs.flatten(2)

@@ -1,4 +1,4 @@
-"""Causal convolutions that stream: the past is an argument, the weights are shared.
+"""Convolutions that stream: the past is an argument, the weights are shared.
 
 Every layer maps `(x, state) -> (y, state)`; `init_state(batch)` gives the state before the first
 sample. A state is a flat list of tensors, always of the same length and shapes, so it can become
@@ -37,38 +37,63 @@ class Streaming(nn.Module):
 
 
 class Conv1d(Streaming):
-    """Causal convolution, (B, inputs, n) -> (B, outputs, n / stride); n a multiple of `stride`.
+    """Convolution, (B, inputs, n) -> (B, outputs, n / stride); n a multiple of `stride`.
 
-    It remembers the last `(kernel - 1) * dilation + 1 - stride` samples:
+    padding : samples of silence before and after a whole signal, (left, right). Left out, the window of every
+        output ends at the newest sample of its stride. With a right padding a stream comes that much late.
+    align : samples by which a stream is delayed further, so that what is late already falls on a stride
+
+    A stream remembers the last `memory = left + right + align` samples:
 
         | memory |  x0  x1  x2 ...        kernel 3, dilation 2, stride 1: 4 samples of memory,
           <--- kernel --->  |             y0 sees up to x0 and nothing later
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: tuple[int, int] | None = None,
+        align: int = 0,
+        groups: int = 1,
+    ) -> None:
         super().__init__()
-        self.stride, self.dilation = stride, dilation
-        self.memory = (kernel - 1) * dilation + 1 - stride
+        self.stride, self.dilation, self.align, self.groups = stride, dilation, align, groups
+        self.reach = (kernel - 1) * dilation + 1
+        self.padding = (self.reach - stride, 0) if padding is None else padding
+        self.memory = sum(self.padding) + align
         self.states = 1 if self.memory else 0
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel))
+        self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel))
         self.bias = nn.Parameter(torch.empty(outputs))
-        _init(self.weight, self.bias, inputs * kernel)
+        _init(self.weight, self.bias, inputs // groups * kernel)
+
+    @property
+    def late(self) -> int:
+        """Samples of the input by which a stream lags behind the same convolution of a whole signal."""
+        return self.padding[1] + self.align
 
     def init_state(self, batch: int) -> State:
         """[(batch, inputs, memory)], or none for a pointwise convolution."""
-        return [self.bias.new_zeros(batch, self.weight.shape[1], self.memory)] if self.states else []
+        inputs = self.weight.shape[1] * self.groups
+        return [self.bias.new_zeros(batch, inputs, self.memory)] if self.states else []
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, inputs, n) -> (B, outputs, n / stride)."""
         if state:
             x = torch.cat([state[0], x], -1)
             state = [x[..., x.shape[-1] - self.memory :]]
-        reach = (self.weight.shape[-1] - 1) * self.dilation + 1
-        if x.shape[-1] - reach >= FEW * self.stride:
-            return conv1d(x, self.weight, self.bias, self.stride, dilation=self.dilation), state
-        taps = x.unfold(-1, reach, self.stride)[..., :: self.dilation]  # (B, inputs, n / stride, kernel)
+        return self.valid(x[..., : x.shape[-1] - self.align]), state
+
+    def valid(self, x: Tensor) -> Tensor:
+        """Outputs whose window lies in x: (B, inputs, left + n + right) -> (B, outputs, n / stride)."""
+        if self.groups > 1 or x.shape[-1] - self.reach >= FEW * self.stride:
+            return conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        taps = x.unfold(-1, self.reach, self.stride)[..., :: self.dilation]  # (B, inputs, n / stride, kernel)
         columns = taps.transpose(2, 3).flatten(1, 2)  # (B, inputs * kernel, n / stride)
-        return self.weight.flatten(1) @ columns + self.bias[:, None], state
+        return self.weight.flatten(1) @ columns + self.bias[:, None]
 
 
 class ConvTranspose1d(Streaming):
@@ -112,7 +137,10 @@ class ConvTranspose1d(Streaming):
 
 
 class LeakyReLU(Streaming):
-    """max(x, 0.2 x), with no memory."""
+    """max(x, 0.2 x), with no memory. `channels` is there because other activations want it."""
+
+    def __init__(self, channels: int = 0) -> None:
+        super().__init__()
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Any shape to the same shape."""
@@ -120,24 +148,36 @@ class LeakyReLU(Streaming):
 
 
 class ResidualUnit(Streaming):
-    """x + pointwise(leaky(dilated(leaky(x)))): the dilated unit of RAVE v2, (B, channels, n) kept."""
+    """x + pointwise(leaky(dilated(leaky(x)))): the dilated unit of RAVE v2, (B, channels, n) kept.
+
+    Where the convolution is centred it comes `delay` samples late, and x with it: one memory serves both.
+    """
 
     states = 1
 
-    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        dilation: int,
+        padding: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__()
-        self.dilated = Conv1d(channels, channels, kernel, dilation=dilation)
+        self.dilated = Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
         self.pointwise = Conv1d(channels, channels, 1)
+        self.memory, self.delay = self.dilated.memory, self.dilated.late
 
     def init_state(self, batch: int) -> State:
-        """The dilated convolution's."""
+        """[(batch, channels, memory)]: what x was."""
         return self.dilated.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, channels, n) -> (B, channels, n)."""
-        y, state = self.dilated(leaky_relu(x, 0.2), state)
+        past = torch.cat([state[0], x], -1)
+        y = self.dilated.valid(leaky_relu(past, 0.2))
         y, _ = self.pointwise(leaky_relu(y, 0.2), [])
-        return x + y, state
+        straight = past[..., self.memory - self.delay : past.shape[-1] - self.delay]
+        return straight + y, [past[..., past.shape[-1] - self.memory :]]
 
 
 class Chain(Streaming):
@@ -169,6 +209,14 @@ class Chain(Streaming):
             x, new = layer(x, state[start : start + layer.states])
             after += new
         return x, after
+
+
+def padding(mode: str, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """What a convolution of n samples needs before and after them to yield n / stride (Config.padding)."""
+    reach = (kernel - 1) * dilation + 1
+    if mode == "newest":
+        return max(reach - stride, 0), 0
+    return (reach - 1, 0) if mode == "causal" else ((reach - 1) // 2, reach // 2)
 
 
 def _init(weight: Tensor, bias: Tensor, fan_in: int) -> None:

@@ -90,6 +90,12 @@ def snapshot(options: TrainOptions) -> RAVE:
 
 
 def _check(options: TrainOptions) -> None:
+    config = options.config
+    if config.bottleneck != "variational" or config.channels > 1 or config.resampling > 1:
+        raise WrongUse(
+            "only mono models with a variational bottleneck can be trained",
+            hint="live, v1, v2, v2_small, v3, causal, noise or raspberry",
+        )
     if options.crop % options.config.ratio or options.crop < 4096:
         raise WrongUse(
             f"a crop of {options.crop}", hint=f"a multiple of {options.config.ratio}, 4096 at least"

@@ -77,6 +77,9 @@ class Trainer:
     def __init__(self, options: TrainOptions, corpus: Corpus) -> None:
         self.options, self.corpus = options, corpus
         self.live = untrained(options)
+        if options.crop < 2 * (late := self.live.delay):
+            what = f"a crop of {options.crop} samples, but this config's sound comes {late} late"
+            raise WrongUse(what, hint=f"take a crop of {4 * late} or so")
         for layer in convolutions(self.live):
             weight_norm(layer)
         self.average = copy.deepcopy(self.live)
@@ -118,9 +121,14 @@ class Trainer:
         bands, _ = model.pqmf.analyse(x, model.pqmf.analysis_state(batch))
         mean, std, _ = model.posterior(bands, model.encoder.init_state(batch))
         z = mean + std * torch.randn(mean.shape, generator=self.dice)
-        decoded, _ = model.decoder(z, model.decoder.init_state(batch))
+        noise = None
+        if model.config.noise_ratios:
+            noise = 2 * torch.rand(bands.shape, generator=self.dice) - 1
+        decoded, _ = model.decoder(z, model.decoder.init_state(batch), noise)
         y, _ = model.pqmf.synthesise(decoded, model.pqmf.synthesis_state(batch))
         late = model.delay
+        later = (late - model.pqmf.delay) // model.pqmf.bands  # of the bands
+        bands, decoded = bands[..., : bands.shape[-1] - later], decoded[..., later:]
         return distance(x[..., :-late], y[..., late:], bands, decoded) + beta * divergence(mean, std)
 
     @torch.no_grad()
@@ -130,6 +138,10 @@ class Trainer:
         for plain, normed in zip(convolutions(model), convolutions(self.average), strict=True):
             plain.weight.copy_(normed.weight)
             plain.bias.copy_(normed.bias)
+        averages = dict(self.average.named_parameters())
+        for name, parameter in model.named_parameters():
+            if name in averages:  # what has no weight to normalise
+                parameter.copy_(averages[name])
         return model.eval()
 
     def finish(self) -> RAVE:

@@ -19,6 +19,7 @@ def card_of(model: RAVE) -> dict[str, Any]:
     facts = {
         "name": "Tiny é",
         "sample_rate": model.config.sample_rate,
+        "channels": model.config.channels,
         "ratio": model.ratio,
         "latents": model.latents,
         "full_latents": model.config.full_latents,

@@ -1,47 +1,133 @@
-"""The compiled decoder says what the modules say."""
+"""The graphs say what the modules say: for any number of streams, at any number of frames a call."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
 
-from perform.rave.config import Config
-from perform.rave.graph import decoder_graph
+from perform.rave.blocks import AdaIN, Snake
+from perform.rave.config import PRESETS, Config
+from perform.rave.graph import METHODS
 from perform.rave.model import RAVE
 
-CONFIGS = {
-    "small": Config(capacity=4, ratios=(4, 2), dilations=((1, 3), (1,)), full_latents=8),
-    "v2 blocks": Config(
-        capacity=4,
-        ratios=(4, 4, 4, 2),
-        dilations=((1, 3, 9),) * 3 + ((1, 3),),
-        full_latents=8,
-        attenuation=100,
+SMALL = {"capacity": 4, "full_latents": 8}
+CONFIGS = {name: replace(config, **SMALL) for name, config in PRESETS.items()} | {
+    "discrete": replace(PRESETS["discrete"], **SMALL, noise_latents=4, quantizers=3, codebook=20),
+    "wasserstein": replace(PRESETS["wasserstein"], **SMALL, noise_latents=4),
+    "noise": replace(PRESETS["noise"], **SMALL, noise_hidden=6),
+    "few bands": Config(bands=2, capacity=4, ratios=(3, 2), dilations=((1,), (5,)), full_latents=8),
+    "v2, newest": replace(PRESETS["v2"], **SMALL, padding="newest"),
+    "v1, causal": replace(PRESETS["v1"], **SMALL, padding="causal"),
+    "v1, newest": replace(PRESETS["v1"], **SMALL, padding="newest"),
+    "stereo": replace(PRESETS["v2_small"], **SMALL, channels=2),
+    "stereo v1": replace(PRESETS["v1"], **SMALL, channels=2),
+    "upstream's filter bank": replace(PRESETS["v2"], **SMALL, bank_taps=513),
+    "resampled": replace(PRESETS["v2_small"], **SMALL, resampling=2),
+    "resampled stereo, causal": replace(
+        PRESETS["causal"], **SMALL, resampling=2, channels=2, padding="causal", bank_taps=513
     ),
 }
+BATCH = 2
 
 
-@pytest.mark.parametrize("frames", [1, 2, 5])
-@pytest.mark.parametrize("latents", [3, 8])
-@pytest.mark.parametrize("name", CONFIGS)
-def test_a_stream_through_the_graph_equals_one_through_the_modules(
-    name: str, latents: int, frames: int
-) -> None:
+class Streamed:
+    """A graph and the memory of its streams."""
+
+    def __init__(self, model: RAVE, method: str, frames: int) -> None:
+        self._session = ort.InferenceSession(
+            METHODS[method](model, frames), providers=["CPUExecutionProvider"]
+        )
+        self._inputs = {v.name: v.shape[1:] for v in self._session.get_inputs()}
+        self._state: np.ndarray | None = None
+
+    def __call__(self, **inputs: torch.Tensor) -> np.ndarray:
+        """Tensors with time last, as the modules take them; what the graph does not want is left out."""
+        values = {name: value for name, value in inputs.items() if name in self._inputs}
+        rows = {name: x if name == "x" else x.transpose(1, 2).contiguous() for name, x in values.items()}
+        if self._state is None:
+            batch = len(next(iter(values.values())))
+            self._state = np.zeros((batch, *self._inputs["state"]), np.float32)
+        feed = {name: value.numpy() for name, value in rows.items()}
+        y, self._state = self._session.run(None, {**feed, "state": self._state})
+        return y
+
+
+def built(name: str) -> RAVE:
+    """With weights that leave no layer idle, and most latents projected away."""
     torch.manual_seed(1)
-    model = RAVE(CONFIGS[name])
-    model.fit_latents(torch.randn(100, 8), latents=latents)
-    session = ort.InferenceSession(decoder_graph(model, frames), providers=["CPUExecutionProvider"])
-    state = model.decoder_state(1)
-    states = {f"state{i}": s.numpy() for i, s in enumerate(state)}
+    model = RAVE(CONFIGS[name]).eval().requires_grad_(False)
+    for layer in model.modules():
+        if isinstance(layer, Snake):
+            layer.alpha.uniform_(0.5, 2)
+        if isinstance(layer, AdaIN):
+            layer.scale.uniform_(0.8, 1.2)
+            layer.shift.normal_(0, 0.1)
+    if model.config.bank_taps:
+        for kernel in (model.pqmf.analysis_kernel, model.pqmf.synthesis_kernel):
+            kernel.normal_(0, 0.05)
+    if model.config.bottleneck == "variational":
+        model.fit_latents(torch.randn(100, 8) @ torch.randn(8, 8), latents=3)
+    return model
+
+
+def latents(model: RAVE, frames: int) -> torch.Tensor:
+    spread = model.config.codebook or 1
+    return spread * torch.randn(BATCH, model.latents, frames)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_streams_through_the_graphs_equal_streams_through_the_modules(name: str, frames: int) -> None:
+    model = built(name)
+    encode, decode, forward = (Streamed(model, method, frames) for method in METHODS)
+    encoder, decoder = model.encoder_state(BATCH), model.decoder_state(BATCH)
+    through = model.encoder_state(BATCH), model.decoder_state(BATCH)
+    mean = torch.zeros(BATCH, model.config.full_latents, frames)
+    shape = BATCH, model.config.channels, frames * model.ratio
     with torch.inference_mode():
-        for _ in range(20):
-            z, noise = torch.randn(1, latents, frames), torch.randn(1, 8 - latents, frames)
-            y, state = model.decode(z, noise, state)
-            feed = {"z": z.numpy()} | ({"noise": noise.numpy()} if latents < 8 else {})
-            got, *after = session.run(None, feed | states)
-            states = {f"state{i}": s for i, s in enumerate(after)}
-            assert got.shape == (1, 1, frames * model.ratio)
-            assert np.abs(got - y.numpy()).max() < 1e-5
-    assert np.abs(y.numpy()).max() > 1e-4
+        for _ in range(12):
+            x, noise = 0.3 * torch.randn(shape), torch.randn(BATCH, model.noise, frames)
+            heard, encoder = model.encode(x, encoder)
+            close(encode(x=x, noise=mean).transpose(0, 2, 1), heard)
+            z = latents(model, frames)
+            y, decoder = model.decode(z, noise, decoder)
+            close(decode(z=z, noise=noise), y)
+            z, before = model.encode(x, through[0])
+            y, after = model.decode(z, noise, through[1])
+            through = before, after
+            close(forward(x=x, noise=noise), y)
+
+
+@pytest.mark.parametrize("frames", [2, 5, 16])
+def test_it_does_not_matter_how_many_frames_a_call_has(frames: int) -> None:
+    model = built("noise")
+    z, noise = torch.randn(BATCH, model.latents, 80), torch.randn(BATCH, model.noise, 80)
+
+    def played(step: int) -> np.ndarray:
+        decode = Streamed(model, "decode", step)
+        return np.concatenate(
+            [decode(z=z[..., t : t + step], noise=noise[..., t : t + step]) for t in range(0, 80, step)], -1
+        )
+
+    assert played(frames) == pytest.approx(played(1), abs=1e-6)
+
+
+def test_the_encoder_draws_from_the_posterior_with_the_noise_it_is_given() -> None:
+    model = built("live")
+    x, noise = torch.randn(BATCH, 1, model.ratio), torch.randn(BATCH, 8, 1)
+    with torch.inference_mode():
+        bands, _ = model.analyse(x, model.encoder_state(BATCH))
+        mean, deviation, _ = model.posterior(bands, model.encoder.init_state(BATCH))
+        drawn = (mean + deviation * noise)[..., 0]
+        wanted = (drawn - model.latent_mean) @ model.latent_pca[:3].T
+    close(Streamed(model, "encode", 1)(x=x, noise=noise)[:, 0], wanted)
+
+
+def close(got: np.ndarray, wanted: torch.Tensor) -> None:
+    assert got.shape == tuple(wanted.shape)
+    assert np.abs(got - wanted.numpy()).max() < 1e-5 * max(float(wanted.abs().max()), 1e-3)
+    assert wanted.abs().max() > 1e-4

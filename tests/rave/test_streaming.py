@@ -166,7 +166,15 @@ def test_state_goes_in_unchanged(model: RAVE) -> None:
 def test_ratio_of_every_preset() -> None:
     assert {name: config.ratio for name, config in PRESETS.items()} == {
         "live": 512,
+        "v1": 2048,
         "v2": 2048,
         "v2_small": 512,
+        "v3": 2048,
+        "causal": 2048,
+        "noise": 2048,
+        "discrete": 1024,
+        "wasserstein": 2048,
+        "spherical": 2048,
+        "raspberry": 2048,
     }
     assert Config().ratio == LIVE.ratio

@@ -2,6 +2,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,44 @@ def test_training_learns_and_its_file_loads(corpus: Path, tmp_path: Path, tiny: 
     assert model.card["steps"] == 120
     assert model.gesture.shape[1] == model.latents == 3
     assert len(model.card["latent_std"]) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encoder": "v1", "decoder": "v1", "padding": "centred", "noise_ratios": (2, 2), "noise_taps": 3},
+        {"encoder": "convolutional", "padding": "causal", "activation": "snake", "adain": True},
+        {"encoder": "convolutional", "padding": "centred", "noise_ratios": (2,), "noise_taps": 3},
+    ],
+    ids=["v1", "v3 causal", "noise"],
+)
+def test_the_family_learns(corpus: Path, tmp_path: Path, tiny: Config, change: dict[str, Any]) -> None:
+    seen: list[Progress] = []
+    train(options(corpus, tmp_path / "m.safetensors", replace(tiny, **change), steps=100), seen.append)
+    first, last = (np.mean([p.loss for p in part]) for part in (seen[:10], seen[-10:]))
+    assert last < 0.8 * first
+    card = load(tmp_path / "m.safetensors").card
+    assert card["distance"] < 0.8 * card["distance_untrained"], "so what is trained is what is saved"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"bottleneck": "spherical"}, {"channels": 2}, {"resampling": 2}],
+    ids=["sphere", "stereo", "rate"],
+)
+def test_what_cannot_be_trained_says_so(
+    corpus: Path, tmp_path: Path, tiny: Config, change: dict[str, Any]
+) -> None:
+    with pytest.raises(WrongUse, match="mono models with a variational bottleneck"):
+        train(options(corpus, tmp_path / "m.safetensors", replace(tiny, **change)))
+
+
+def test_a_crop_shorter_than_the_delay_is_refused(corpus: Path, tmp_path: Path) -> None:
+    late = Config(
+        sample_rate=16000, bands=4, capacity=2, encoder="convolutional", padding="centred", full_latents=4
+    )
+    with pytest.raises(WrongUse, match="but this config's sound comes"):
+        train(options(corpus, tmp_path / "m.safetensors", late))
 
 
 def test_resumed_equals_unbroken(corpus: Path, tmp_path: Path, tiny: Config) -> None:

@@ -1,0 +1,90 @@
+"""What this machine can do at most, and how long a graph takes at least: a roofline.
+
+A layer waits for its weights or for its arithmetic, whichever takes longer (Williams, Waterman & Patterson,
+"Roofline", CACM 52(4), 2009), and the layers of a frame run one after another on one core.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+TRIALS = 15
+
+
+@dataclass(frozen=True)
+class Roof:
+    """The best that one core was seen to do: bytes and FLOP a second."""
+
+    bytes_s: float
+    flop_s: float
+
+    def seconds(self, graph: bytes) -> float:
+        """The least time of one call of a graph for one stream."""
+        return sum(max(4 * weights / self.bytes_s, 2 * work / self.flop_s) for weights, work in layers(graph))
+
+
+def measure(weights: int) -> Roof:
+    """[main] Measure one thread, reading as many bytes as a model has: where caches help, they count."""
+    values = torch.ones(max(weights // 4, 1 << 16))
+    size = 4 * len(values)
+    reads = [_fastest(values.sum), _fastest(values.max), _fastest(lambda: torch.dot(values, values))]
+    n = 768
+    square = np.ones((n, n), np.float32)
+    session, tensor = _product(square), torch.from_numpy(square)
+    products = [_fastest(lambda: tensor @ tensor), _fastest(lambda: session.run(None, {"x": square}))]
+    return Roof(size / min(reads), 2 * n**3 / min(products))
+
+
+def size(graph: bytes) -> int:
+    """Bytes of a graph's weights."""
+    return sum(4 * weights for weights, _ in layers(graph))
+
+
+def layers(graph: bytes) -> list[tuple[int, int]]:
+    """Weights and multiply-adds of each matrix product of a graph, for one stream."""
+    model = onnx.load_from_string(graph)
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    constants = {constant.name: list(constant.dims) for constant in model.graph.initializer}
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in model.graph.value_info
+    }
+    found = []
+    for node in model.graph.node:
+        if node.op_type in ("Gemm", "MatMul") and node.input[1] in constants:
+            weights = int(np.prod(constants[node.input[1]]))
+            rows = int(np.prod(shapes[node.output[0]][:-1]))
+            found.append((weights, weights * rows))
+    return found
+
+
+def _product(weight: np.ndarray) -> ort.InferenceSession:
+    """A session that multiplies by `weight`."""
+    n = len(weight)
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [n, n]) for name in "xy")
+    node = helper.make_node("Gemm", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "product", [x], [y], [numpy_helper.from_array(weight, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _fastest(call: Callable[[], object]) -> float:
+    """Seconds of the fastest of some calls."""
+    times = []
+    for _ in range(TRIALS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -1,0 +1,131 @@
+"""The same model as plain TorchScript: what it would cost in nn~, or in any program that loads an export.
+
+One of our models is traced, its convolutions plain ones, with the memory of its stream kept outside. An
+export is played as it is, in a process of its own, which takes its turns on request:
+
+    python -m perform.bench.peer EXPORT METHOD SAMPLES      a number a line in, that many seconds as JSON out
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from perform.bench.timing import Timed, timed
+from perform.errors import PerformError
+from perform.rave import stream
+from perform.rave.model import RAVE
+
+START_S = 60  #: longest wait for an export to load
+
+
+class Method(nn.Module):
+    """A method of a model with all that it needs and gives as plain tensors, as a trace wants it."""
+
+    def __init__(self, model: RAVE, method: str) -> None:
+        super().__init__()
+        self.model, self.method = model, method
+        encoder, decoder = model.encoder_state(1), model.decoder_state(1)
+        self.split = len(encoder)
+        self.start = {"encode": encoder, "decode": decoder, "forward": [*encoder, *decoder]}[method]
+
+    def inputs(self, frames: int) -> list[Tensor]:
+        """Something to begin with: all inputs but the state."""
+        x = 0.1 * torch.randn(1, self.model.config.channels, frames * self.model.ratio)
+        z = torch.randn(1, self.model.latents, frames)
+        noise = torch.randn(1, self.model.noise, frames)
+        return {"encode": [x], "decode": [z, noise], "forward": [x, noise]}[self.method]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Inputs and states to the result and the states after it."""
+        if self.method == "encode":
+            z, after = self.model.encode(tensors[0], list(tensors[1:]))
+            return z, *after
+        if self.method == "decode":
+            y, after = self.model.decode(tensors[0], tensors[1], list(tensors[2:]))
+            return y, *after
+        x, noise, *state = tensors
+        z, encoder = self.model.encode(x, state[: self.split])
+        y, decoder = self.model.decode(z, noise, state[self.split :])
+        return y, *encoder, *decoder
+
+
+def traced(model: RAVE, method: str, frames: int) -> Timed:
+    """[main] One of our models as TorchScript, its stream going on from call to call."""
+    plain = Method(model, method)
+    inputs, state = plain.inputs(frames), plain.start
+    with torch.inference_mode(), warnings.catch_warnings(), mock.patch.object(stream, "FEW", 0):
+        warnings.simplefilter("ignore")
+        script = torch.jit.trace(plain, (*inputs, *state), check_trace=False)  # type: ignore[no-untyped-call]
+
+    def call() -> None:
+        nonlocal state
+        with torch.inference_mode():
+            _, *state = script(*inputs, *state)
+
+    return timed(call)
+
+
+class Export:
+    """[main] An export in a process of its own; close it when done."""
+
+    def __init__(self, path: Path, method: str, samples: int) -> None:
+        command = [sys.executable, "-m", "perform.bench.peer", str(path), method, str(samples)]
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            self(1)
+        except (OSError, ValueError):
+            said = self._child.communicate()[1].strip().splitlines()
+            raise PerformError(
+                f"does not run as TorchScript ({said[-1] if said else 'it ended'})", where=str(path)
+            ) from None
+
+    def __call__(self, calls: int) -> Sequence[float]:
+        """So many calls in a row: the seconds of each."""
+        assert self._child.stdin and self._child.stdout
+        self._child.stdin.write(f"{calls}\n")
+        self._child.stdin.flush()
+        seconds: list[float] = json.loads(self._child.stdout.readline())
+        return seconds
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.kill()
+        self._child.communicate()
+
+
+def main(path: Path, method: str, samples: int) -> None:
+    """[main] The process around an export."""
+    archive = io.BytesIO(path.read_bytes())
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = torch.jit.load(archive, map_location="cpu")  # type: ignore[no-untyped-call]
+    channels, ratio = (int(value) for value in getattr(script, f"{method}_params")[:2])
+    x = 0.1 * torch.randn(1, channels, samples // ratio)
+    call = getattr(script, method)
+    for line in sys.stdin:
+        seconds = []
+        with torch.inference_mode():
+            for _ in range(int(line)):
+                began = time.perf_counter()
+                call(x)
+                seconds.append(time.perf_counter() - began)
+        print(json.dumps(seconds), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

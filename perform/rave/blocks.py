@@ -1,0 +1,150 @@
+"""Layers that only some of the family have: Snake, delays, v1's residuals, style transfer, filtered noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from perform.rave.stream import Chain, Conv1d, LeakyReLU, State, Streaming
+
+
+class Snake(Streaming):
+    """x + sin(alpha x)^2 / alpha, an alpha a channel: v3's activation (Ziyin et al., arXiv 2006.08195)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(channels, 1))
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) to the same shape."""
+        return x + (self.alpha * x).sin().square() / (self.alpha + 1e-9), state
+
+
+ACTIVATIONS: dict[str, Callable[[int], Streaming]] = {"leaky": LeakyReLU, "snake": Snake}
+"""By the name a config has for them; each takes the channels."""
+
+
+class Delay(Streaming):
+    """(B, channels, n) as it was `samples` ago. Without samples it is nothing, and remembers nothing."""
+
+    def __init__(self, channels: int, samples: int) -> None:
+        super().__init__()
+        self.samples, self.states = samples, 1 if samples else 0
+        self.register_buffer("silence", torch.zeros(channels, 1), persistent=False)
+        self.silence: Tensor
+
+    def init_state(self, batch: int) -> State:
+        """[(batch, channels, samples)], or none."""
+        return [self.silence.expand(batch, -1, self.samples).clone()] if self.samples else []
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) to the same shape."""
+        if not state:
+            return x, state
+        past = torch.cat([state[0], x], -1)
+        return past[..., : x.shape[-1]], [past[..., x.shape[-1] :]]
+
+
+class Residual(Streaming):
+    """x + body(x), x as late as the body is: v1's residual, whose body has several convolutions."""
+
+    def __init__(self, channels: int, body: Chain) -> None:
+        super().__init__()
+        self.body = body
+        self.straight = Delay(channels, sum(layer.late for layer in body if isinstance(layer, Conv1d)))
+        self.states = body.states + self.straight.states
+
+    def init_state(self, batch: int) -> State:
+        """The body's, then the delay's."""
+        return self.body.init_state(batch) + self.straight.init_state(batch)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) to the same shape."""
+        y, body = self.body(x, state[: self.body.states])
+        x, straight = self.straight(x, state[self.body.states :])
+        return x + y, body + straight
+
+
+class AdaIN(Streaming):
+    """Adaptive instance normalisation (Huang & Belongie, arXiv 1703.06868): one sound's style for another's.
+
+    What a channel's mean and deviation are for a source becomes what they are for a target. Both are learnt
+    by listening (`adopt`), for a stream cannot know its own statistics; until then nothing changes.
+    """
+
+    scale: Tensor  # (channels, 1)
+    shift: Tensor  # (channels, 1)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(channels, 1))
+        self.register_buffer("shift", torch.zeros(channels, 1))
+
+    def adopt(self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> None:
+        """Bring a source's (mean, deviation) to a target's, each (channels, 1)."""
+        self.scale.copy_(target[1] / (source[1] + 1e-5))
+        self.shift.copy_(target[0] - source[0] * self.scale)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) to the same shape."""
+        return x * self.scale + self.shift, state
+
+
+class NoiseSynth(Streaming):
+    """Filtered noise, a filter a frame and band (RAVE, section 3.2).
+
+    `net` turns every `frame` samples into `taps` amplitudes a band: the response of a zero-phase filter
+    at as many frequencies. Windowed and cut to the frame's length it is convolved with the noise of that
+    frame alone. That is linear in the amplitudes, so the noise goes through `taps` fixed filters and
+    their outputs are weighted.
+    """
+
+    filters: Tensor  # (frame, taps * frame): white noise to its parts, in time
+
+    def __init__(self, net: Chain, bands: int, taps: int) -> None:
+        super().__init__()
+        self.net, self.bands, self.taps, self.states = net, bands, taps, net.states
+        self.frame = math.prod(layer.stride for layer in net if isinstance(layer, Conv1d))
+        self.register_buffer("filters", _filters(taps, self.frame), persistent=False)
+
+    def init_state(self, batch: int) -> State:
+        """The net's."""
+        return self.net.init_state(batch)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """The amplitudes: (B, channels, n) -> (B, bands, n / frame, taps)."""
+        y, state = self.net(x, state)
+        return self.amplitudes(y), state
+
+    def amplitudes(self, y: Tensor) -> Tensor:
+        """What the net made, (B, bands x taps, n / frame), to (B, bands, n / frame, taps)."""
+        return mod_sigmoid(y.reshape(len(y), self.bands, self.taps, y.shape[-1]).transpose(2, 3) - 5)
+
+    def render(self, amplitudes: Tensor, noise: Tensor) -> Tensor:
+        """Amplitudes and uniform noise in -1..1, (B, bands, n), to sound in bands (B, bands, n)."""
+        frames = noise.reshape(len(noise), self.bands, -1, self.frame)
+        parts = (frames @ self.filters).reshape(*frames.shape[:3], self.taps, self.frame)
+        return (parts * amplitudes[..., None]).sum(3).flatten(2)
+
+
+def mod_sigmoid(x: Tensor) -> Tensor:
+    """2 sigmoid(x)^2.3: amplitudes of 0 to 2, finely graded near silence."""
+    return 2 * torch.sigmoid(x) ** 2.3 + 1e-7
+
+
+def _filters(taps: int, frame: int) -> Tensor:
+    """For each of `taps` amplitudes, the causal convolution of a frame with its impulse response."""
+    size = 2 * (taps - 1)
+    response = torch.fft.irfft(torch.eye(taps, dtype=torch.complex128))  # (taps, size), zero phase
+    window = torch.hann_window(size, dtype=torch.float64)
+    response = response.roll(size // 2, -1) * window  # centred
+    response = nn.functional.pad(response, (0, frame - size)).roll(
+        -(size // 2), -1
+    )  # and back, (taps, frame)
+    time = torch.arange(frame)
+    lag = time[None, :] - time[:, None]  # (input, output)
+    matrix = response[:, lag.clamp(min=0)] * (lag >= 0)  # (taps, input, output)
+    return matrix.transpose(0, 1).flatten(1).float()

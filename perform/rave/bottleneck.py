@@ -1,0 +1,67 @@
+"""What lies between encoder and decoder where it is no posterior: angles on a sphere, codebooks.
+
+Knows nothing of sound: (B, dimensions, n) to latents (B, latents, n) and back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+TINY = 1e-12
+
+
+def angles(x: Tensor) -> Tensor:
+    """Directions of vectors (B, size, n) as angles (B, size - 1, n) in -1..1.
+
+    Hyperspherical coordinates: all but the last angle span half a turn, the last a whole one. Silence, which
+    has no direction, gets one all the same.
+    """
+    norms = (
+        x.square().flip(1).cumsum(1).flip(1).sqrt()[:, :-1]
+    )  # of the rest of the vector from each component
+    angle = torch.arccos((x[:, :-1] / norms.clamp(min=TINY)).clamp(-1, 1))
+    last = torch.where(x[:, -1:] >= 0, angle[:, -1:], 2 * math.pi - angle[:, -1:])
+    turns = torch.cat([angle[:, :-1] / math.pi, last / (2 * math.pi)], 1)  # 0..1
+    return 2 * turns - 1
+
+
+def directions(z: Tensor) -> Tensor:
+    """Angles (B, size - 1, n), any number of turns, to unit vectors (B, size, n)."""
+    turns = torch.remainder(z / 2 + 0.5, 1)
+    angle = torch.cat([turns[:, :-1] * math.pi, turns[:, -1:] * (2 * math.pi)], 1)
+    one = torch.ones_like(angle[:, :1])
+    return torch.cat([angle.cos(), one], 1) * torch.cat([one, angle.sin().cumprod(1)], 1)
+
+
+class Codebooks(nn.Module):
+    """Residual vector quantisation (SoundStream, arXiv 2107.03312, algorithm 1): each book refines the last.
+
+    A latent is the number of an entry in its book, as a float.
+    """
+
+    entries: Tensor  # (books, size, dimensions)
+
+    def __init__(self, books: int, size: int, dimensions: int) -> None:
+        super().__init__()
+        self.register_buffer("entries", torch.randn(books, size, dimensions) / dimensions**0.5)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, dimensions, n) -> the nearest entries' numbers (B, books, n)."""
+        rest, numbers = x.transpose(1, 2), []  # (B, n, dimensions)
+        for book in self.entries:
+            distance = book.square().sum(1) - 2 * rest @ book.T  # less what is the same for all entries
+            number = distance.argmin(-1)  # (B, n)
+            rest = rest - book[number]
+            numbers.append(number)
+        return torch.stack(numbers, 1).to(x.dtype)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Numbers (B, books, n), any reals, to the sum of their entries (B, dimensions, n)."""
+        numbers = z.clamp(0, self.entries.shape[1] - 1).long()
+        x = torch.zeros((), dtype=z.dtype, device=z.device)
+        for book, number in zip(self.entries, numbers.unbind(1), strict=True):
+            x = x + book[number]  # (B, n, dimensions)
+        return x.transpose(1, 2)

@@ -1,0 +1,108 @@
+"""What lies between encoder and decoder in a graph: as `RAVE.embed` and `RAVE.restore`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from onnx import TensorProto
+
+from perform.rave.bottleneck import TINY, Codebooks
+from perform.rave.graph.builder import Graph, Name, Signal, array
+from perform.rave.model import RAVE
+
+
+def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
+    """What the encoder made to latents.
+
+    noise : (B, frames, full_latents) what is drawn from a posterior, in its deviations; none for its mean
+    """
+    match model.config.bottleneck:
+        case "variational":
+            mean, scale = graph.halves(y)
+            if noise:
+                deviation = graph.map("Add", graph.map("Softplus", scale), graph.constant(1e-4))
+                drawn = graph.map("Mul", deviation, graph.shape(noise, -1, mean.channels))
+                mean = graph.map("Add", mean, drawn.name)
+            mean = graph.map("Sub", mean, graph.constant(model.latent_mean))
+            return graph.dense(mean, array(model.latent_pca[: model.latents].T))
+        case "spherical":
+            return _angles(graph, y)
+        case "discrete":
+            return _numbers(model.codebooks, graph, y)
+        case _:
+            return y
+
+
+def restore(model: RAVE, graph: Graph, z: Signal, noise: Name) -> Signal:
+    """Latents, and what fills the missing ones, (B * frames, missing) or none, to what the decoder wants."""
+    match model.config.bottleneck:
+        case "spherical":
+            z = _directions(graph, z)
+        case "discrete":
+            z = _entries(model.codebooks, graph, z)
+    if noise:
+        joined = graph.op("Concat", z.name, noise, axis=1)
+        z = z._replace(name=joined, channels=z.channels + model.missing)
+    if model.config.bottleneck == "variational":
+        z = graph.dense(z, array(model.latent_pca), array(model.latent_mean))
+    return z
+
+
+def _angles(graph: Graph, x: Signal) -> Signal:
+    """As `bottleneck.angles`."""
+    size = x.channels
+    rest = np.tril(np.ones((size, size - 1), np.float32))  # of the vector, from each component
+    squares = graph.map("Mul", x, x.name)
+    norms = graph.op("Max", graph.op("Sqrt", graph.dense(squares, rest).name), graph.constant(TINY))
+    cosine = graph.op("Div", graph.cut(x.name, 0, -1), norms)
+    angle = graph.op("Acos", graph.op("Clip", cosine, graph.constant(-1.0), graph.constant(1.0)))
+    last = graph.cut(angle, -1)
+    up = graph.op("GreaterOrEqual", graph.cut(x.name, -1), graph.constant(0.0))
+    last = graph.op("Where", up, last, graph.op("Sub", graph.constant(2 * math.pi), last))
+    turns = graph.op("Concat", graph.cut(angle, 0, -1), last, axis=1)
+    scale = np.array([2 / math.pi] * (size - 2) + [1 / math.pi], np.float32)
+    z = graph.op("Sub", graph.op("Mul", turns, graph.constant(scale)), graph.constant(1.0))
+    return x._replace(name=z, channels=size - 1)
+
+
+def _directions(graph: Graph, z: Signal) -> Signal:
+    """As `bottleneck.directions`."""
+    size = z.channels + 1
+    turns = graph.op("Add", graph.op("Mul", z.name, graph.constant(0.5)), graph.constant(0.5))
+    turns = graph.op("Sub", turns, graph.op("Floor", turns))
+    scale = np.array([math.pi] * (size - 2) + [2 * math.pi], np.float32)
+    angle = graph.op("Mul", turns, graph.constant(scale))
+    # component i is the product of the sines before it and its own cosine, of which the last has none
+    before = graph.constant(np.tri(size, size - 1, -1).astype(bool))
+    sines = graph.shape(graph.op("Sin", angle), -1, 1, size - 1)
+    sines = graph.op("Where", before, sines, graph.constant(1.0))  # (B * frames, size, size - 1)
+    heights = graph.op("ReduceProd", sines, axes=[2], keepdims=0)
+    cosines = graph.op("Pad", graph.op("Cos", angle), graph.constant([0, 0, 0, 1]), graph.constant(1.0))
+    return z._replace(name=graph.op("Mul", heights, cosines), channels=size)
+
+
+def _numbers(books: Codebooks, graph: Graph, x: Signal) -> Signal:
+    """As `Codebooks.encode`."""
+    numbers = []
+    rest = x.name
+    for book in books.entries:
+        entries, sizes = graph.constant(book), graph.constant(book.square().sum(1))
+        distance = graph.op("Gemm", rest, entries, sizes, alpha=-2.0, transB=1)
+        number = graph.op("ArgMin", distance, axis=1, keepdims=1)
+        flat = graph.shape(number, -1)
+        rest = graph.op("Sub", rest, graph.op("Gather", entries, flat, axis=0))
+        numbers.append(graph.op("Cast", number, to=TensorProto.FLOAT))
+    return x._replace(name=graph.op("Concat", *numbers, axis=1), channels=len(numbers))
+
+
+def _entries(books: Codebooks, graph: Graph, z: Signal) -> Signal:
+    """As `Codebooks.decode`."""
+    count, size, dimensions = books.entries.shape
+    limits = graph.constant(0.0), graph.constant(float(size - 1))
+    numbers = graph.op("Cast", graph.op("Clip", z.name, *limits), to=TensorProto.INT64)
+    parts = [
+        graph.op("Gather", graph.constant(book), graph.shape(graph.cut(numbers, i, i + 1), -1), axis=0)
+        for i, book in enumerate(books.entries)
+    ]
+    return z._replace(name=graph.op("Sum", *parts) if count > 1 else parts[0], channels=dimensions)

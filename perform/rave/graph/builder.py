@@ -1,0 +1,169 @@
+"""Nodes, constants and memory as a graph is written down, channels last.
+
+A frame at a time, a deep layer is a matrix times a few rows. So a signal is kept as rows, one a moment,
+and every convolution becomes one matrix product: `Gemm` with constant weights, which a runtime lays out
+once as its kernels want them. The streams of a batch are more rows for the same weights, and reading those
+from memory is what most of a frame's time goes to.
+
+The memory of all layers is one tensor, (B, values): who plays a stream keeps a row of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+OPSET = 17
+LAST = np.iinfo(np.int64).max
+
+Array = NDArray[np.float32]
+Name = str  # of a value in the graph
+
+
+class Signal(NamedTuple):
+    """A stretch of time in the graph, (B * sounds * frames, channels): one stream's rows after another's."""
+
+    name: Name
+    frames: int
+    channels: int
+    sounds: int = 1  # of each stream, apart from one another: the channels of what is not in bands yet
+
+
+class Graph:
+    """A graph of any number of streams as it is emitted."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._count = 0
+        self._inputs: dict[Name, list[int]] = {}  # less the batch
+        self._results: dict[Name, tuple[Name, list[int]]] = {}
+        self._before: list[Name] = []  # each (B, size)
+        self._after: list[Name] = []
+        self._sizes: list[int] = []
+
+    def input(self, name: Name, *shape: int) -> Name:
+        """An input (B, *shape)."""
+        self._inputs[name] = list(shape)
+        return name
+
+    def result(self, name: Name, value: Name, *shape: int) -> None:
+        """An output (B, *shape)."""
+        self._results[name] = value, list(shape)
+
+    def constant(self, value: Tensor | NDArray[Any] | list[int] | float) -> Name:
+        """A tensor that is part of the graph."""
+        if isinstance(value, Tensor):
+            value = array(value)
+        values = np.asarray(np.float32(value) if isinstance(value, float) else value)
+        self._constants.append(numpy_helper.from_array(np.array(values, order="C"), self._name()))
+        return str(self._constants[-1].name)
+
+    def op(self, kind: str, *inputs: Name, **attributes: Any) -> Name:
+        """A node with one output."""
+        self._nodes.append(helper.make_node(kind, list(inputs), [self._name()], **attributes))
+        return str(self._nodes[-1].output[0])
+
+    def map(self, kind: str, x: Signal, *others: Name, **attributes: Any) -> Signal:
+        """An operation that keeps a signal's shape."""
+        return x._replace(name=self.op(kind, x.name, *others, **attributes))
+
+    def cut(self, x: Name, start: int, end: int = LAST, axis: int = 1) -> Name:
+        """Part of a value."""
+        return self.op("Slice", x, *(self.constant([i]) for i in (start, end, axis)))
+
+    def shape(self, x: Name, *shape: int) -> Name:
+        """The same values in another shape, -1 for the length that follows from the rest."""
+        return self.op("Reshape", x, self.constant(list(shape)))
+
+    def flat(self, x: Signal) -> Name:
+        """A row a sound: (B * sounds, frames * channels)."""
+        return x.name if x.frames == 1 else self.shape(x.name, -1, x.frames * x.channels)
+
+    def regroup(self, x: Signal, frames: int) -> Signal:
+        """The same samples in fewer or more rows: channels last, that is another name for the same memory."""
+        if frames == x.frames:
+            return x
+        channels = x.frames * x.channels // frames
+        return Signal(self.shape(x.name, -1, channels), frames, channels, x.sounds)
+
+    def halves(self, x: Signal) -> tuple[Signal, Signal]:
+        """The first half of the channels and the second."""
+        half = x.channels // 2
+        first, second = (self.cut(x.name, start, start + half) for start in (0, half))
+        return x._replace(name=first, channels=half), x._replace(name=second, channels=half)
+
+    def dense(self, x: Signal, weight: Array, bias: Array | None = None) -> Signal:
+        """Each row times a matrix: weight (channels, outputs), bias (outputs,)."""
+        constants = [self.constant(value) for value in (weight, bias) if value is not None]
+        return x._replace(name=self.op("Gemm", x.name, *constants), channels=weight.shape[1])
+
+    def past(self, x: Signal, frames: int) -> Name:
+        """The last `frames` rows of the calls before, then x: (B * sounds, their rows * channels)."""
+        if not frames:
+            return self.flat(x)
+        size = frames * x.channels
+        self._sizes.append(x.sounds * size)
+        before = self._name()
+        self._before.append(before)
+        if x.sounds > 1:
+            before = self.shape(before, -1, size)
+        joined = self.op("Concat", before, self.flat(x), axis=1)
+        after = self.cut(joined, -size)
+        self._after.append(after if x.sounds == 1 else self.shape(after, -1, x.sounds * size))
+        return joined
+
+    def windows(self, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1) -> Signal:
+        """Row t is the rows t * stride + i * dilation (i = 0 .. taps - 1) of `memory` old ones and x."""
+        joined, rows = self.past(x, memory), x.frames // stride
+        wide = taps * x.channels
+        at = np.arange(rows)[:, None] * stride + np.arange(taps) * dilation  # (rows, taps)
+        if not np.array_equal(at.ravel(), np.arange(memory + x.frames)):  # else the rows lie there as wanted
+            joined = self.shape(joined, -1, memory + x.frames, x.channels)
+            joined = self.op("Gather", joined, self.constant(at.ravel()), axis=1)
+        return Signal(self.shape(joined, -1, wide), rows, wide, x.sounds)
+
+    def late(self, x: Signal, frames: int) -> Signal:
+        """A signal `frames` rows later."""
+        if not frames:
+            return x
+        joined = self.cut(self.past(x, frames), 0, x.frames * x.channels)
+        return x._replace(name=self.shape(joined, -1, x.channels))
+
+    def serialise(self) -> bytes:
+        """The whole, checked, with the memory (B, values) as its input `state` and its result `after`."""
+        nodes = list(self._nodes)
+        if self._sizes:
+            self.result("after", self.op("Concat", *self._after, axis=1), sum(self._sizes))
+            self.input("state", sum(self._sizes))
+            sizes = self.constant(self._sizes)
+            nodes = [helper.make_node("Split", ["state", sizes], self._before, axis=1), *self._nodes]
+        nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in self._results.items()]
+        outputs = {name: shape for name, (_, shape) in self._results.items()}
+        proto = helper.make_graph(nodes, "method", _infos(self._inputs), _infos(outputs), self._constants)
+        whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        onnx.checker.check_model(whole)
+        serialised: bytes = whole.SerializeToString()
+        return serialised
+
+    def _name(self) -> Name:
+        self._count += 1
+        return f"v{self._count}"
+
+
+def array(value: Tensor) -> Array:
+    """A tensor's values."""
+    values: Array = value.detach().contiguous().numpy()
+    return values
+
+
+def _infos(shapes: dict[Name, list[int]]) -> list[onnx.ValueInfoProto]:
+    return [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", *shape])
+        for name, shape in shapes.items()
+    ]

@@ -1,0 +1,101 @@
+"""Samples to bands and back in a graph: each filter is one matrix product, over blocks of a few outputs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from perform.rave.graph.builder import Array, Graph, Name, Signal, array
+from perform.rave.model import RAVE
+from perform.rave.pqmf import PQMF
+from perform.rave.resampler import Resampler
+
+BANDS_BLOCK = 4  #: band samples a row: fewer, longer rows are gathered faster; more would multiply more zeros
+SAMPLES_BLOCK = 32  #: the same for the resampler, whose rows have one channel
+
+
+def analyse(model: RAVE, graph: Graph, x: Name, frames: int) -> Signal:
+    """Samples (B, channels, frames * ratio) to bands; as `RAVE.analyse`."""
+    channels = model.config.channels
+    samples = Signal(graph.shape(x, -1, 1), frames * model.ratio, 1, channels)
+    if model.resampler:
+        samples = _down(model.resampler, graph, samples)
+    bands = _analyse(model.pqmf, graph, samples)
+    if channels == 1:
+        return bands
+    y = graph.shape(bands.name, -1, channels, bands.frames, bands.channels)
+    y = graph.op(
+        "Transpose", y, perm=[0, 2, 1, 3]
+    )  # (B, channels, time, bands) -> (B, time, channels, bands)
+    return Signal(graph.shape(y, -1, channels * bands.channels), bands.frames, channels * bands.channels)
+
+
+def synthesise(model: RAVE, graph: Graph, bands: Signal) -> Name:
+    """Bands to samples (B, channels, n); as `RAVE.synthesise`."""
+    channels, width = model.config.channels, model.config.bands
+    if channels > 1:
+        y = graph.shape(bands.name, -1, bands.frames, channels, width)
+        y = graph.op(
+            "Transpose", y, perm=[0, 2, 1, 3]
+        )  # (B, time, channels, bands) -> (B, channels, time, bands)
+        bands = Signal(graph.shape(y, -1, width), bands.frames, width, channels)
+    samples = _synthesise(model.pqmf, graph, bands)
+    if model.resampler:
+        samples = _up(model.resampler, graph, samples)
+    return graph.shape(samples.name, -1, channels, samples.frames)
+
+
+def _analyse(bank: PQMF, graph: Graph, x: Signal) -> Signal:
+    steps = x.frames // bank.bands
+    block = math.gcd(BANDS_BLOCK, steps)
+    kernel = array(bank.analysis_kernel).transpose(2, 1, 0)  # (taps, 1, bands)
+    weight = blocked(kernel, block, bank.bands, bank.memory + bank.bands - len(kernel))
+    weight *= np.tile(array(bank.turn).T, (block // 2, 1))
+    return graph.regroup(_filter(graph, graph.regroup(x, steps // block), weight), steps)
+
+
+def _synthesise(bank: PQMF, graph: Graph, x: Signal) -> Signal:
+    block = math.gcd(BANDS_BLOCK, x.frames)
+    kernel = array(bank.synthesis_kernel).transpose(2, 1, 0)  # (taps, bands, phases)
+    weight = blocked(kernel, block, 1)
+    weight *= np.tile(array(bank.turn).T, (len(weight) // 2, 1))[:, :, None, None]
+    return graph.regroup(_filter(graph, graph.regroup(x, x.frames // block), weight), x.frames * bank.bands)
+
+
+def _down(resampler: Resampler, graph: Graph, x: Signal) -> Signal:
+    steps = x.frames // resampler.ratio
+    block = math.gcd(SAMPLES_BLOCK, steps)
+    kernel = array(resampler.down_kernel).transpose(2, 1, 0)  # (taps, 1, 1)
+    weight = blocked(kernel, block, resampler.ratio, resampler.ratio - 1 + resampler.align)
+    return graph.regroup(_filter(graph, graph.regroup(x, steps // block), weight), steps)
+
+
+def _up(resampler: Resampler, graph: Graph, x: Signal) -> Signal:
+    block = math.gcd(SAMPLES_BLOCK, x.frames)
+    kernel = array(resampler.up_kernel).transpose(2, 1, 0)  # (taps, 1, phases)
+    rows = graph.regroup(x, x.frames // block)
+    return graph.regroup(_filter(graph, rows, blocked(kernel, block, 1)), x.frames * resampler.ratio)
+
+
+def blocked(kernel: Array, block: int, stride: int, late: int = 0) -> Array:
+    """A filter's weights for `block` outputs at once: (time, inputs, block, outputs), time in whole blocks.
+
+    kernel : (taps, inputs, outputs), the newest tap last; each output sees `stride` inputs more than the last
+    late : how many inputs before the newest of its stride an output's window ends
+    """
+    taps, inputs, outputs = kernel.shape
+    step = block * stride
+    time = step * (1 + max(math.ceil((taps + late - stride) / step), 0))
+    weight = np.zeros((time, inputs, block, outputs), np.float32)
+    for i in range(block):
+        end = time - step + (i + 1) * stride - late
+        weight[end - taps : end, :, i] = kernel
+    return weight
+
+
+def _filter(graph: Graph, rows: Signal, weight: Array) -> Signal:
+    """Each block from itself and as many before it as the weights reach over."""
+    weight = weight.reshape(weight.shape[0] * weight.shape[1], -1)
+    taps = len(weight) // rows.channels
+    return graph.dense(graph.windows(rows, taps - 1, taps), weight)

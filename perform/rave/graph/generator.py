@@ -1,0 +1,53 @@
+"""The two generators and the noise synthesiser in a graph; as `perform.rave.decoder` and `NoiseSynth`."""
+
+from __future__ import annotations
+
+from perform.rave.blocks import NoiseSynth
+from perform.rave.decoder import Decoder, FirstDecoder
+from perform.rave.graph.builder import Graph, Name, Signal
+from perform.rave.graph.layers import emit
+
+
+def generate(decoder: Decoder | FirstDecoder, graph: Graph, x: Signal, noise: Name) -> Signal:
+    """Latents to bands.
+
+    noise : (B * x.frames, a frame's samples band by band) standard normal, where there is a synthesiser
+    """
+    frames, x = x.frames, emit(decoder.net, graph, x)
+    if isinstance(decoder, FirstDecoder):
+        wave = graph.map("Tanh", emit(decoder.wave, graph, x))
+        loudness = _mod_sigmoid(graph, emit(decoder.loudness, graph, x).name)
+        y = graph.map("Mul", wave, loudness)
+        return (
+            y if decoder.noise is None else graph.map("Add", y, _hiss(decoder.noise, graph, x, noise, frames))
+        )
+    y = x if decoder.wave is None else emit(decoder.wave, graph, x)
+    wave, amplitude = graph.halves(y)
+    y = graph.map("Mul", wave, graph.op("Sigmoid", amplitude.name))
+    if decoder.noise is not None:
+        y = graph.map("Add", y, _hiss(decoder.noise, graph, x, noise, frames))
+    return graph.map("Tanh", y)
+
+
+def _hiss(synth: NoiseSynth, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
+    """Normal noise of so many latent frames, made uniform, filtered: (B * x.frames, bands)."""
+    bands, taps, frame = synth.bands, synth.taps, synth.frame
+    each = x.frames // frames // frame  # filter frames in a latent frame
+    amplitudes = emit(synth.net, graph, x)
+    weights = _mod_sigmoid(graph, graph.op("Sub", amplitudes.name, graph.constant(5.0)))
+    weights = graph.shape(weights, -1, 1, taps)  # (B * filter frames * bands, 1, taps)
+    uniform = graph.op("Erf", graph.op("Mul", noise, graph.constant(0.5**0.5)))
+    uniform = graph.shape(uniform, -1, bands, each, frame)
+    uniform = graph.op("Transpose", uniform, perm=[0, 2, 1, 3])  # (B * frames, filter frames, bands, time)
+    parts = graph.op("MatMul", uniform, graph.constant(synth.filters))
+    parts = graph.shape(parts, -1, taps, frame)
+    y = graph.shape(graph.op("MatMul", weights, parts), -1, bands, frame)
+    y = graph.op("Transpose", y, perm=[0, 2, 1])  # (B * filter frames, bands, time) -> (.., time, bands)
+    return graph.shape(y, -1, bands)
+
+
+def _mod_sigmoid(graph: Graph, x: Name) -> Name:
+    """2 sigmoid(x)^2.3 + 1e-7, the power as logarithm and exponential, which are fast."""
+    y = graph.op("Mul", graph.op("Log", graph.op("Sigmoid", x)), graph.constant(2.3))
+    y = graph.op("Mul", graph.op("Exp", y), graph.constant(2.0))
+    return graph.op("Add", y, graph.constant(1e-7))

@@ -1,0 +1,77 @@
+"""How late a model's sound comes: from the arithmetic of its layers, and by listening to an impulse.
+
+With centred padding, upstream's default, a stream waits at every convolution for half its window, and the
+waits add up. The arithmetic gives what streaming adds to the model as it was trained. A causal model may
+well answer later than that (it learns when to answer), so what a player is told is what an impulse shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from perform.rave.blocks import Delay, Residual
+from perform.rave.decoder import Generator
+from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, Streaming
+
+if TYPE_CHECKING:
+    from perform.rave.model import RAVE
+
+
+def latency(model: RAVE) -> int:
+    """Samples by which decoding an encoding is late, by arithmetic."""
+    config, resampler = model.config, model.resampler
+    late = 0.0  # in samples at the rate of the layer in hand
+    if config.padding != "newest":
+        late = late_after(model.decoder, late_after(model.encoder.net, late))
+    samples = late * config.bands + model.pqmf.delay
+    if resampler:
+        samples = (samples + resampler.up_late) * resampler.ratio + resampler.late
+    return round(samples)
+
+
+def late_after(layer: Streaming, late: float) -> float:
+    """How late a layer's output is, in its own samples, if its input is `late` in its."""
+    match layer:
+        case Generator():
+            for part in (layer.net, *layer.branches()[:1]):  # its branches are in step
+                late = late_after(part, late)
+            return late
+        case Chain():
+            for part in layer:
+                late = late_after(part, late)
+            return late
+        case Conv1d():
+            return (late + layer.late) / layer.stride
+        case ConvTranspose1d():
+            return late * layer.ratio + layer.ratio // 2
+        case ResidualUnit():
+            return late + layer.delay
+        case Residual():
+            return late + layer.straight.samples
+        case Delay():
+            return late + layer.samples
+    return late
+
+
+@torch.inference_mode()
+def measure(model: RAVE) -> int:
+    """Samples from an impulse to the middle of what it changes in the output; silence besides.
+
+    Averaged over impulses at several places of a frame, as a model hears time in frames.
+    """
+    ratio, trials = model.ratio, 4
+    frames = 2 * -(-model.delay // ratio) + 20
+    start = 4 * ratio
+    x = torch.zeros(trials, model.config.channels, frames * ratio)
+    places = start + torch.arange(trials) * ratio // trials
+    x[torch.arange(trials), :, places] = 1.0
+    sounds = torch.cat([x, torch.zeros_like(x[:1])])
+    z, _ = model.encode(sounds, model.encoder_state(len(sounds)))
+    noise = z.new_zeros(len(z), model.noise, z.shape[-1])
+    y, _ = model.decode(z, noise, model.decoder_state(len(z)))
+    energy = (y[:-1] - y[-1:]).square().sum(1)  # (trials, samples)
+    reached = energy.cumsum(-1) >= energy.sum(-1, keepdim=True) / 2
+    middle = reached.float().argmax(-1)
+    return round(float((middle - places).float().mean()))

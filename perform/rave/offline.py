@@ -1,0 +1,96 @@
+"""The family as upstream trains it: a whole signal at once, silence around it, and nothing late.
+
+An export that was not made for streaming computes this. Where padding is centred it differs from a stream:
+there every convolution waits for what it would see on its right.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from torch import Tensor
+from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu, pad
+
+from perform.rave.blocks import Delay, NoiseSynth, Residual
+from perform.rave.model import RAVE
+from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, Streaming, padding
+
+
+def encode(model: RAVE, x: Tensor) -> Tensor:
+    """Samples (B, channels, n * ratio) to what the encoder makes, (B, width, n), for RAVE.embed."""
+    batch, mode, x = len(x), model.config.padding, x.reshape(-1, 1, x.shape[-1])
+    if model.resampler:
+        kernel = model.resampler.down_kernel
+        x = conv1d(pad(x, padding(mode, kernel.shape[-1])), kernel, stride=model.resampler.ratio)
+    kernel = model.pqmf.analysis_kernel
+    bands = model.pqmf.turned(
+        conv1d(pad(x, padding(mode, kernel.shape[-1])), kernel, stride=model.pqmf.bands)
+    )
+    return whole(model.encoder.net, bands.reshape(batch, -1, bands.shape[-1]))
+
+
+def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
+    """Latents (B, latents, n) and noise (B, noise, n) to samples (B, channels, n * ratio)."""
+    mode, decoder = model.config.padding, model.decoder
+    x = whole(decoder.net, model.restore(z, noise[:, : model.missing]))
+    heard = [whole(branch, x) for branch in decoder.branches()]
+    bands = decoder.mix(heard or [x], model.uniform(noise[:, model.missing :]))
+    bands = model.pqmf.turned(bands.reshape(-1, model.config.bands, bands.shape[-1]))
+    y = _interleaved(
+        conv1d(pad(bands, padding(mode, model.pqmf.synthesis_kernel.shape[-1])), model.pqmf.synthesis_kernel)
+    )
+    if model.resampler:
+        kernel = model.resampler.up_kernel
+        y = _interleaved(conv1d(pad(y, padding(mode, kernel.shape[-1])), kernel))
+    return y.reshape(len(z), model.config.channels, -1)
+
+
+@singledispatch
+def whole(layer: Streaming, x: Tensor) -> Tensor:
+    """The layer's output for a whole signal; of one that remembers nothing, what it always is."""
+    assert not layer.states, f"{type(layer).__name__} has a state"
+    y: Tensor = layer(x, [])[0]
+    return y
+
+
+@whole.register
+def _(layer: Chain, x: Tensor) -> Tensor:
+    for part in layer:
+        x = whole(part, x)
+    return x
+
+
+@whole.register
+def _(layer: Conv1d, x: Tensor) -> Tensor:
+    return layer.valid(pad(x, layer.padding))
+
+
+@whole.register
+def _(layer: ConvTranspose1d, x: Tensor) -> Tensor:
+    return conv_transpose1d(x, layer.weight, layer.bias, layer.ratio, padding=layer.ratio // 2)
+
+
+@whole.register
+def _(layer: Delay, x: Tensor) -> Tensor:
+    return x
+
+
+@whole.register
+def _(layer: ResidualUnit, x: Tensor) -> Tensor:
+    y = whole(layer.dilated, leaky_relu(x, 0.2))
+    return x + whole(layer.pointwise, leaky_relu(y, 0.2))
+
+
+@whole.register
+def _(layer: Residual, x: Tensor) -> Tensor:
+    return x + whole(layer.body, x)
+
+
+@whole.register
+def _(layer: NoiseSynth, x: Tensor) -> Tensor:
+    return layer.amplitudes(whole(layer.net, x))
+
+
+def _interleaved(x: Tensor) -> Tensor:
+    """Phases (B, phases, n) to samples (B, 1, n * phases)."""
+    return x.transpose(1, 2).reshape(len(x), 1, -1)

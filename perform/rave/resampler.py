@@ -1,0 +1,61 @@
+"""The resampler that some of upstream's exports carry: a model of half the rate plays at the whole one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d
+
+from perform.rave.pqmf import kaiser_beta, kaiser_taps
+from perform.rave.stream import State, padding
+
+STOP_BAND = 140.0  # dB
+
+
+class Resampler(nn.Module):
+    """Down to a `ratio`-th of the rate and up again. Streaming; the state is an argument.
+
+    Both kernels are a model's weights: as designed here, or as they were in its file.
+    """
+
+    down_kernel: Tensor  # (1, 1, taps)
+    up_kernel: Tensor  # (ratio, 1, taps / ratio, made odd): a phase a row
+
+    def __init__(self, ratio: int, mode: str) -> None:
+        super().__init__()
+        taps = kaiser_taps(STOP_BAND, math.pi / ratio) // 2 * 2 + 1
+        time = np.arange(taps) - (taps - 1) / 2
+        h = np.sinc(time / ratio) / ratio * np.kaiser(taps, kaiser_beta(STOP_BAND))
+        phases = np.pad(h, (-taps % ratio, 0)).reshape(-1, ratio).T  # (ratio, taps / ratio)
+        phases = np.pad(phases, ((0, 0), ((phases.shape[1] + 1) % 2, 0)))
+        self.ratio = ratio
+        right = padding(mode, taps, ratio)[1]
+        align = -right % ratio
+        self.late = right + align  # of the way down, in samples at the higher rate
+        self.align, self.down_memory = align, taps - 1 + align
+        self.up_late = padding(mode, phases.shape[1])[1]  # of the way up, in samples at the lower rate
+        self.register_buffer("down_kernel", torch.tensor(h, dtype=torch.float32)[None, None])
+        self.register_buffer("up_kernel", torch.tensor(phases, dtype=torch.float32)[:, None])
+
+    def down_state(self, batch: int) -> State:
+        """Silence before the first sample: [(batch, 1, memory)]."""
+        return [self.down_kernel.new_zeros(batch, 1, self.down_memory)]
+
+    def up_state(self, batch: int) -> State:
+        """Silence before the first sample: [(batch, 1, memory)]."""
+        return [self.up_kernel.new_zeros(batch, 1, self.up_kernel.shape[-1] - 1)]
+
+    def down(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, 1, n * ratio) -> (B, 1, n)."""
+        x = torch.cat([state[0], x], -1)
+        after = [x[..., x.shape[-1] - self.down_memory :]]
+        return conv1d(x[..., : x.shape[-1] - self.align], self.down_kernel, stride=self.ratio), after
+
+    def up(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, 1, n) -> (B, 1, n * ratio)."""
+        x = torch.cat([state[0], x], -1)
+        y = conv1d(x, self.up_kernel)  # (B, ratio, n)
+        return y.transpose(1, 2).reshape(len(y), 1, -1), [x[..., x.shape[-1] - state[0].shape[-1] :]]

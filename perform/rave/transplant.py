@@ -1,0 +1,258 @@
+"""Weights of an upstream export into our modules, layer by layer, with everything that must agree checked.
+
+Each of our layers knows what it looks like in an archive: `graft(layer, source, path)` fills it from the
+module at `path`, and says what it found instead if that is something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from perform.errors import PerformError
+from perform.rave.archive import Archive
+from perform.rave.blocks import AdaIN, Delay, Residual, Snake
+from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, Streaming
+
+CONV = ("CachedConv1d", "Conv1d")
+TRANSPOSE = ("CachedConvTranspose1d", "ConvTranspose1d")
+PACKAGES = ("rave", "cached_conv", "torch")
+
+
+class Unrecognised(PerformError):
+    """A part of an export that no module of ours is the same as; `what` begins with its path."""
+
+    exit_code = 2
+
+    def __init__(self, path: str, what: str, where: str) -> None:
+        hint = "such a model can still be played as it is, in the sandbox"
+        super().__init__(f"{path}: {what}" if path else what, where=where, hint=hint)
+        self.path = path
+
+
+class Source:
+    """An archive being read. It remembers which tensors were used, so that none is forgotten."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.used: set[str] = set()
+
+    def refuse(self, path: str, what: str) -> Unrecognised:
+        """The error for what is at `path`."""
+        return Unrecognised(path, what, str(self.archive.path))
+
+    def kind(self, path: str) -> str:
+        """The class of the module at `path`, "Residual"; with its package if that is none of upstream's."""
+        if path not in self.archive.types:
+            raise self.refuse(path, "is missing")
+        whole = self.archive.plain_type(path)
+        return whole.rpartition(".")[2] if whole.startswith(tuple(f"{p}." for p in PACKAGES)) else whole
+
+    def unknown(self, path: str) -> Unrecognised:
+        """The error for a module at `path` that has no place there."""
+        self.kind(path)
+        return self.refuse(path, f"unknown block {self.archive.plain_type(path)}")
+
+    def expect(self, path: str, *kinds: str) -> None:
+        """See that the module at `path` is of one of `kinds`."""
+        if self.kind(path) not in kinds:
+            raise self.unknown(path)
+
+    def has(self, path: str) -> bool:
+        """Whether there is a module at `path`."""
+        return path in self.archive.types
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """An attribute."""
+        return self.archive.attributes.get(path, default)
+
+    def constant(self, path: str, name: str) -> int:
+        """A whole number that the class of the module at `path` declares: its stride, its groups."""
+        value = self.archive.finals(path).get(name, self.get(f"{path}.{name}"))
+        value = value[0] if isinstance(value, (tuple, list)) and value else value
+        if type(value) is not int:
+            raise self.refuse(path, f"says no {name}")
+        return value
+
+    def tensor(self, path: str) -> Tensor:
+        """A tensor of numbers, as float32, and used from now on."""
+        if path not in self.archive.tensors:
+            raise self.refuse(path, "is missing")
+        self.used.add(path)
+        array = self.archive.tensors[path]
+        if array.dtype.kind not in "fiub":
+            raise self.refuse(path, f"holds {array.dtype}")
+        return torch.tensor(array.astype("float32"))
+
+    def children(self, path: str) -> list[str]:
+        """Paths of the modules in the one at `path`."""
+        return [f"{path}.{name}" for name in self.archive.children(path)]
+
+    def same(self, path: str, what: str, found: object, wanted: object) -> None:
+        """Unrecognised unless what was found is what our module has."""
+        if found != wanted:
+            raise self.refuse(path, f"{what} {found}, not {wanted}")
+
+    def copy(self, target: Tensor, path: str, value: Tensor | None = None) -> None:
+        """Fill `target` with the tensor at `path` (or `value`, made of it)."""
+        value = self.tensor(path) if value is None else value
+        self.same(path, "has shape", tuple(value.shape), tuple(target.shape))
+        with torch.no_grad():
+            target.copy_(value)
+
+
+@singledispatch
+def graft(layer: Streaming, source: Source, path: str) -> None:
+    """Fill `layer` from the module at `path`; Unrecognised where that is another."""
+    raise source.unknown(path)
+
+
+@graft.register
+def _(layer: Conv1d, source: Source, path: str) -> None:
+    source.expect(path, *CONV)
+    for name, wanted in (("stride", layer.stride), ("dilation", layer.dilation), ("groups", layer.groups)):
+        source.same(path, name, source.constant(path, name), wanted)
+    if (pad := source.get(f"{path}._pad")) is not None:  # not streaming
+        source.same(path, "padding", tuple(pad), layer.padding)
+    elif (memory := source.get(f"{path}.cache.padding")) is not None:
+        found = memory, source.get(f"{path}.downsampling_delay.padding")
+        source.same(path, "padding and delay", found, (sum(layer.padding), layer.align))
+    else:
+        source.same(path, "padding", 0, layer.memory)
+    source.copy(layer.weight, f"{path}.weight")
+    _bias(layer.bias, source, path)
+
+
+@graft.register
+def _(layer: ConvTranspose1d, source: Source, path: str) -> None:
+    source.expect(path, *TRANSPOSE)
+    for name, wanted in (
+        ("stride", layer.ratio),
+        ("padding", layer.ratio // 2),
+        ("dilation", 1),
+        ("groups", 1),
+    ):
+        source.same(path, name, source.constant(path, name), wanted)
+    source.copy(layer.weight, f"{path}.weight")
+    _bias(layer.bias, source, path)
+
+
+@graft.register
+def _(layer: LeakyReLU, source: Source, path: str) -> None:
+    source.expect(path, "LeakyReLU")
+    slope = source.archive.finals(path).get("negative_slope", source.get(f"{path}.negative_slope"))
+    source.same(path, "slope", slope, 0.2)
+
+
+@graft.register
+def _(layer: Snake, source: Source, path: str) -> None:
+    source.expect(path, "Snake")
+    source.copy(layer.alpha, f"{path}.alpha")
+
+
+@graft.register
+def _(layer: AdaIN, source: Source, path: str) -> None:
+    source.expect(path, "AdaptiveInstanceNormalization")
+    (means, deviations, counts) = (
+        [source.tensor(f"{path}.{name}_{side}") for side in ("x", "y")]
+        for name in ("mean", "std", "num_update")
+    )
+    if all(bool(count.any()) for count in counts):  # learnt before it was exported: of many rows, the first
+        source.same(path, "has channels", means[0].shape[1], layer.scale.shape[0])
+        layer.adopt(*((mean[0], deviation[0]) for mean, deviation in zip(means, deviations, strict=True)))
+
+
+@graft.register
+def _(layer: ResidualUnit, source: Source, path: str) -> None:
+    unit = residual_body(source, path, layer.delay)
+    source.expect(unit, "DilatedUnit")
+    parts = source.children(f"{unit}.net")
+    source.same(unit, "layers", len(parts), 4)
+    for part, place in zip((LeakyReLU(), layer.dilated, LeakyReLU(), layer.pointwise), parts, strict=True):
+        graft(part, source, place)
+
+
+@graft.register
+def _(layer: Residual, source: Source, path: str) -> None:
+    graft(layer.body, source, residual_body(source, path, layer.straight.samples))
+
+
+@graft.register
+def _(layer: Chain, source: Source, path: str) -> None:
+    places = list(flat(source, path))
+    layers = list(layer)
+    for part, place in zip(layers, places, strict=False):
+        graft(part, source, place)
+    if len(places) > len(layers):
+        raise source.unknown(places[len(layers)])
+    source.same(path, "layers", len(places), len(layers))
+
+
+def branch(layer: Chain, source: Source, path: str, index: int) -> None:
+    """Fill a delay and a convolution from branch `index` of the branches at `path`."""
+    delay, conv = layer
+    assert isinstance(delay, Delay)
+    check_delay(source, path, index, delay.samples)
+    graft(conv, source, f"{path}.branches.{index}")
+
+
+def check_delay(source: Source, path: str, index: int, samples: int) -> None:
+    """See that a branch is delayed by `samples`, where the export streams."""
+    found = source.get(f"{path}.paddings.{index}.padding")
+    if found is not None:
+        source.same(f"{path}.paddings.{index}", "delay", found, samples)
+
+
+def residual_body(source: Source, path: str, delay: int) -> str:
+    """Path of what a residual adds to its input, once its delays are seen to be ours."""
+    source.expect(path, "Residual")
+    aligned = f"{path}.aligned"
+    source.same(aligned, "branches", len(source.children(f"{aligned}.branches")), 2)
+    check_delay(source, aligned, 0, 0)
+    check_delay(source, aligned, 1, delay)
+    return f"{aligned}.branches.0"
+
+
+def flat(source: Source, path: str) -> Iterator[str]:
+    """Paths of the layers of a sequence, those within v1's containers included."""
+    for child in source.children(path):
+        match source.kind(child):
+            case "UpsampleLayer":
+                yield from flat(source, f"{child}.net")
+            case "ResidualStack" if source.has(f"{child}.net.branches"):
+                branches = source.children(f"{child}.net.branches")
+                source.same(child, "branches", len(branches), 1)
+                yield from flat(source, f"{branches[0]}.net")
+            case "ResidualStack":
+                yield from flat(source, f"{child}.net")
+            case "ResidualLayer":
+                yield f"{child}.net"
+            case _:
+                yield child
+
+
+def fold_norm(layer: Conv1d, source: Source, path: str) -> None:
+    """Put the batch norm at `path`, which follows `layer`, into its weights."""
+    mean, variance, weight, bias = (
+        source.tensor(f"{path}.{name}") for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    epsilon = source.archive.finals(path).get("eps", source.get(f"{path}.eps"))
+    if not isinstance(epsilon, float):
+        raise source.refuse(path, "says no eps")
+    source.same(path, "has channels", len(mean), len(layer.bias))
+    scale = weight / torch.sqrt(variance + epsilon)
+    with torch.no_grad():
+        layer.weight.mul_(scale[:, None, None])
+        layer.bias.copy_((layer.bias - mean) * scale + bias)
+
+
+def _bias(bias: Tensor, source: Source, path: str) -> None:
+    if f"{path}.bias" in source.archive.tensors:
+        source.copy(bias, f"{path}.bias")
+    else:
+        with torch.no_grad():
+            bias.zero_()
