@@ -21,6 +21,7 @@ from perform.hosts.compiled import CompiledHost
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
+from perform.library import places
 from perform.library.cards import trim_db
 from perform.recorder.export import check_new
 from perform.recorder.gestures import History, mark_record, new_header
@@ -57,7 +58,7 @@ def render(
     song = session.load_set(name).songs[0]
     if isinstance(out, Path):
         check_new(out, (".wav",))
-    with tempfile.TemporaryDirectory(prefix="perform-") as folder:
+    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
         arena = Arena.create(Path(folder) / "arena")
         arena.show("rate", rate)
         arena.show("block", BLOCK)

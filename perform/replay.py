@@ -21,6 +21,7 @@ from perform.errors import PerformError, WrongUse
 from perform.hosts.compiled import CompiledHost
 from perform.hosts.replay import Model, Replay, Run, runs
 from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
+from perform.library import hashes, places
 from perform.library.cards import find_model, models, sha256
 from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
@@ -127,7 +128,7 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
         for mark in played.marks
         if begin <= mark.frame + played.begin <= end
     ]
-    with tempfile.TemporaryDirectory(prefix="perform-") as folder:
+    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
         arena = Arena.create(Path(folder) / "arena")
         arena.show("tracks/on", wish.stems)
         player = Player(arena, played, hosts, rate)
@@ -293,7 +294,9 @@ def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model
 
 
 def _find(model: Model) -> Path | None:
-    """The file of a model, by its hash; the one of its name is tried first."""
+    """The file of a model, by its hash: where it was played, else in the library, its own name first."""
+    if played := hashes.find(model.sha256):
+        return played
     known = models()
     names = sorted(known, key=lambda name: name != model.name)
     for name in names:

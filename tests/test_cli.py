@@ -72,7 +72,17 @@ def test_wrong_options_exit_with_2(args: list[str]) -> None:
 
 def test_help_and_version() -> None:
     assert perform("--version").stdout.strip().endswith(package.__version__)
-    for words in ([], ["play"], ["render"], ["devices"], ["models", "list"], ["attach"], ["stop"], ["train"]):
+    for words in (
+        [],
+        ["play"],
+        ["render"],
+        ["takes"],
+        ["devices"],
+        ["models", "list"],
+        ["attach"],
+        ["stop"],
+        ["train"],
+    ):
         done = perform(*words, "--help")
         assert done.returncode == 0
         assert "Usage" in done.stdout

@@ -63,7 +63,11 @@ def runtime() -> Path:
     chosen = os.environ.get("PERFORM_RUNTIME")
     if chosen:
         return Path(chosen)
-    memory = Path("/dev/shm")
-    base = memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     owner = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "player")
-    return base / f"perform-{owner}"
+    return memory() / f"perform-{owner}"
+
+
+def memory() -> Path:
+    """Folder for files that are only mapped: /dev/shm where there is one, else the temporary folder."""
+    shared = Path("/dev/shm")
+    return shared if shared.is_dir() and os.access(shared, os.W_OK) else Path(tempfile.gettempdir())

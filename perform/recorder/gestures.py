@@ -290,15 +290,26 @@ class History:
 
     def opening(self, position: int) -> tuple[bytes, int]:
         """All that a log needs that begins at a frame of the tape, until now -> (records, cursor)."""
-        begin = position - round(PREROLL_S * self._arena.meter("rate"))
+        rate = self._arena.meter("rate")
+        begin = position - round(PREROLL_S * rate)
+        recent = begin - round(
+            3 * WHOLE_S * rate
+        )  # where each teller that is at rest has told everything since
+        kept = self._needed(begin, position, recent)
+        if any(records[0].kind not in (WHOLE, BEGIN, MARK) for records in kept.values()):
+            kept = self._needed(begin, position, 0)
+        return b"".join(record.pack() for records in kept.values() for record in records), self._count
+
+    def _needed(self, begin: int, position: int, since: int) -> dict[int, list[Record]]:
+        """By teller, from the last record before `begin` that holds all; markers from `position` on."""
         kept: dict[int, list[Record]] = {}
-        for _, piece in self._pieces:
-            for record in _records(piece):
+        for read, piece in self._pieces:
+            for record in _records(piece) if read >= since else ():
                 if record.kind in (WHOLE, BEGIN) and record.at <= begin:
                     kept[record.who] = []  # what was before it is in it
                 if record.kind != MARK or record.at >= position:
                     kept.setdefault(record.who, []).append(record)
-        return b"".join(record.pack() for records in kept.values() for record in records), self._count
+        return kept
 
     def since(self, cursor: int) -> tuple[bytes, int]:
         """What came after a cursor -> (records, cursor)."""

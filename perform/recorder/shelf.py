@@ -92,13 +92,11 @@ def look(path: Path) -> Take:
     """[disk] The take that begins with this file; OSError, WrongUse where it is none of ours."""
     files = tuple(parts(path))
     found = [wav.inspect(file) for file in files]
-    logs = [_log(file) for file in files]
     marks, start = [], 0
-    for file, log in zip(found, logs, strict=True):
-        marks += [
-            cues.Mark(start + m.frame, m.name) for m in (log.marks() if log else []) if m.frame <= file.held
-        ]
-        start += file.held
+    for file, what in zip(files, found, strict=True):
+        there = _marks(file) if what.unfinished else wav.marks(file)
+        marks += [cues.Mark(start + m.frame, m.name) for m in there if m.frame <= what.held]
+        start += what.held
     busy = any(wav.busy(file) for file in files)
     broken = any(file.unfinished for file in found)
     return Take(
@@ -107,7 +105,7 @@ def look(path: Path) -> Take:
         samples=next(name for name, form in wav.FORMATS.items() if form == found[0].form),
         frames=sum(file.held for file in found),
         tracks=("master", *(t for t in (PRE, *STEMS) if beside(path, t).exists())),
-        log=all(logs),
+        log=all(file.with_suffix(gestures.SUFFIX).exists() for file in files),
         marks=tuple(marks),
         state="recording" if busy else "unfinished" if broken else "whole",
     )
@@ -171,10 +169,11 @@ def sound(take: Take, track: str = "master") -> Iterator[Audio]:
                 yield block
 
 
-def _log(master: Path) -> gestures.Log | None:
+def _marks(master: Path) -> list[cues.Mark]:
+    """The markers of a file that was not closed, from its log."""
     with suppress(OSError, PerformError):
-        return gestures.read(master.with_suffix(gestures.SUFFIX))
-    return None
+        return gestures.read(master.with_suffix(gestures.SUFFIX)).marks()
+    return []
 
 
 def _belongs(path: Path) -> bool:

@@ -79,10 +79,7 @@ class Recording:
         if counts == before:
             return
         if (counts[0] - before[0]) % 2:
-            try:
-                self.stop(_nobody) if self.busy else self.record(_nobody, Record())
-            except PerformError as error:
-                self._tell(str(error))
+            self.stop(_nobody) if self.busy else self.record(_nobody, Record())
         if counts[1] != before[1]:
             self.mark("mark")
         if counts[2] != before[2]:
@@ -103,7 +100,7 @@ class Recording:
         answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
 
     def record(self, reply: Reply, command: Record) -> None:
-        """Begin a take; answers once it is open. PerformError where there is no memory for its tracks."""
+        """Begin a take; answers once it is open."""
         if self.take:
             reply(Answer(self.take))
             return
@@ -111,14 +108,24 @@ class Recording:
             asked = (command.stems, command.pre, command.float32)
             stems, pre, float32 = (w if a is None else a for a, w in zip(asked, self._wanted, strict=True))
             tracks = ["master", *([PRE] if pre else []), *(STEMS if stems else [])]
-            if len(tracks) > 1 and not self._reserved:
-                self._arena.reserve()
-                self._reserved = True
-                self._arena.show("tracks/on", 1)
+            if len(tracks) > 1:
+                try:
+                    self._write_tracks()
+                except PerformError as error:
+                    self._tell(f"recorder: {error}")
+                    reply(Answer(error=str(error), exit_code=error.exit_code))
+                    return
             samples = "float32" if float32 else "pcm24"
             self._what = {"set": self._set, "tracks": tracks, "samples": samples, "song": self.song}
             self._order("record", **self._what)
         self._beginning.append(reply)
+
+    def _write_tracks(self) -> None:
+        """Let the mixer write all tracks; the first time, take the memory for them."""
+        if not self._reserved:
+            self._arena.reserve()
+            self._reserved = True
+        self._arena.show("tracks/on", 1)
 
     def mark(self, name: str, what: str = "mark") -> None:
         """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
@@ -155,6 +162,8 @@ class Recording:
             answer_all(self._beginning, Answer(self.take))
         elif kind == "closed":
             self._opened, self.last = {}, message["path"] or self.last
+            if not self._beginning:
+                self._arena.show("tracks/on", 0)
             if message["path"]:
                 seconds, missed = message["seconds"], message["missed"]
                 self._tell(f"take closed: {self.last} ({seconds:.1f} s, {missed} frames missed)")

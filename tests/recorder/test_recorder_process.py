@@ -18,8 +18,8 @@ from perform.recorder import cues, gestures, part, wav
 from perform.recorder.names import beside
 from perform.shared import STEMS
 
-KILLS = int(os.environ.get("PERFORM_KILLS", "24"))
-AT_ONCE = 6
+KILLS = int(os.environ.get("PERFORM_KILLS", "24"))  # of the recorder, at random moments: 200 for a long test
+AT_ONCE = 6  #: files, and so recorders or tracks
 
 
 def test_a_take_from_order_to_file(live, start, tmp_path):
@@ -70,10 +70,12 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
     live.reserve()
     live.show("tracks/on", 1)
     until(lambda: live.meter("tracks/from"))
-    for round_ in range(-(-KILLS // AT_ONCE)):
+    round_ = 0
+    while len(lost_of_log) < KILLS:
+        round_ += 1
         plan = PLANS[round_ % len(PLANS)]
         samples, tracks = plan.get("samples", "pcm24"), plan.get("tracks", ["master"])
-        folders = [tmp_path / f"{round_}-{i}" for i in range(AT_ONCE)]
+        folders = [tmp_path / f"{round_}-{i}" for i in range(max(1, AT_ONCE // len(tracks)))]
         recorders = [start(live, [folder]) for folder in folders]
         for recorder in recorders:
             recorder.order("record", set="kill", **plan)

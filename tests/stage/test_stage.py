@@ -14,9 +14,10 @@ from tiny import tiny_model
 
 from perform import params
 from perform.errors import PerformError
+from perform.recorder import gestures, shelf
 from perform.shared import CLOCK, EMPTY, FAILED, LIVE
 from perform.stage.client import Client
-from perform.stage.commands import Learn, Load, Record, StopRecording, Unload
+from perform.stage.commands import Keep, Learn, Load, Mark, Record, StopRecording, Unload
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -172,3 +173,37 @@ def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
         assert (runtime / "stage.json").stat().st_mode & 0o077 == 0
         assert instrument.client.status().set == "demo"
         instrument.end()
+
+
+def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime: Path) -> None:
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        instrument.client.ask(Mark("here"))
+        at = instrument.arena.tape.written
+        until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
+        kept = Path(instrument.client.ask(Keep()).value)
+        take = shelf.look(kept)
+        assert shelf.verify(take) == []
+        marks = {mark.name: mark.frame for mark in take.marks}
+        assert abs(marks["here"] - at) < 4800
+        assert take.frames > at + 24000
+        assert np.abs(np.concatenate(list(shelf.sound(take)))).max() > 1e-3
+        path = Path(instrument.client.ask(Record(stems=True, float32=True)).value)
+        at = instrument.arena.tape.written
+        until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
+        before = Path(instrument.client.ask(Keep()).value)
+        instrument.client.ask(StopRecording())
+        take = shelf.look(path)
+        assert (take.tracks, take.samples) == (("master", "deck1", "deck2"), "float32")
+        assert [mark.frame for mark in take.marks] == [0]
+        header = gestures.read(path.with_suffix(gestures.SUFFIX)).header
+        assert shelf.look(before).frames == header.position  # up to the take, and no further
+        instrument.end()
+    assert not list(runtime.glob("*.retro"))
+
+
+def test_with_no_past_to_keep_it_says_so(runtime: Path) -> None:
+    with playing(runtime, "--device", "null", "--retro", "0") as instrument:
+        until(lambda: instrument.meter("beat/recorder"), 20, "a recorder")
+        with pytest.raises(PerformError, match="--retro"):
+            instrument.client.ask(Keep())
