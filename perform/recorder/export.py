@@ -18,6 +18,7 @@ from perform.recorder.wav import FORMATS, Writer
 
 KINDS = (".wav", ".flac", ".zip")
 WIDTH = 2000  #: points of a waveform
+GAP_S = 0.5  #: a lane that decoded nothing for so long was silent
 TRACES = 8  #: latents of a lane in a picture
 
 
@@ -114,5 +115,8 @@ def traces(take: shelf.Take) -> list[tuple[str, npt.NDArray[np.float64], npt.NDA
         z = np.full((len(frames), width), np.nan, np.float32)
         for i, (_, row) in enumerate(frames):
             z[i, : len(row)] = row
-        drawn.append((f"deck {who // 2 + 1}", np.array([t for t, _ in frames]), z))
+        times = np.array([t for t, _ in frames])
+        gaps = np.flatnonzero(np.diff(times) > GAP_S) + 1  # nothing is drawn where nothing was decoded
+        times, z = np.insert(times, gaps, times[gaps]), np.insert(z, gaps, np.nan, axis=0)
+        drawn.append((f"deck {who // 2 + 1}", times, z))
     return drawn
