@@ -19,10 +19,11 @@ import numpy as np
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError, WrongUse
 from perform.hosts.compiled import CompiledHost
+from perform.hosts.opening import prepare
 from perform.hosts.replay import Model, Replay, Run, runs
 from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
 from perform.library import hashes, places
-from perform.library.cards import find_model, models, sha256
+from perform.library.cards import find_model, is_module, models, sha256
 from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
 from perform.recorder.names import beside
@@ -287,17 +288,26 @@ def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model
     def host(deck: int, model: Model) -> CompiledHost:
         path = wanted.get(deck) or files[model.sha256]
         if path not in made:
-            made[path] = CompiledHost(path)
+            made[path] = CompiledHost(_ours(path))
         return made[path]
 
     return host
+
+
+def _ours(path: Path) -> Path:
+    """What a model's file is as one of ours; PerformError for a stranger's module, which needs a process."""
+    ready = prepare(path)
+    if is_module(ready):
+        what = "a module that runs code of its own cannot be rendered again"
+        raise PerformError(what, where=str(path), hint="swap it for another model: --swap DECK=MODEL")
+    return ready
 
 
 def _find(model: Model) -> Path | None:
     """The file of a model, by its hash: where it was played, else in the library, its own name first."""
     if played := hashes.find(model.sha256):
         return played
-    known = models()
+    known = models() | {path.stem: path for path in places.cache().glob("*.safetensors")}
     names = sorted(known, key=lambda name: name != model.name)
     for name in names:
         with suppress(OSError):
