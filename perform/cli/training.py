@@ -19,9 +19,7 @@ from perform.cli.words import json_option, progress, say, show
 @click.option("--description", default="", help="One line for its card.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
 @click.option("--recipe", default="", help="Where its recipe is written down, for its card.")
-@click.option(
-    "--config", "config_name", default="live", show_default=True, help="live, v2_small, causal, v2 ..."
-)
+@click.option("--config", "config_name", default="live", show_default=True, help="live, v1, v2, causal ...")
 @click.option("--steps", type=click.IntRange(1), default=10000, show_default=True, help="Training steps.")
 @click.option("--latents", type=click.IntRange(1), help="Latents to keep; enough for 95 % if left out.")
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step.")

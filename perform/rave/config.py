@@ -18,6 +18,31 @@ BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete")
 
 
 @dataclass(frozen=True)
+class PriorConfig:
+    """The shape of a prior over a model's latents (prior.py)."""
+
+    latents: int
+    """Of the model, those it keeps."""
+    resolution: int
+    """Steps that a latent may take."""
+    width: int
+    """Channels from one unit to the next."""
+    skip: int
+    """Channels that the units' results are added up in."""
+    kernel: int
+    layers: int
+    cycle: int
+    """Units after which dilations, which double, begin at 1 again."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if type(value) is not int or value < 1:
+                raise WrongUse(f"{name} is {value!r}, not a whole number of 1 or more", where="config: prior")
+        if self.width % self.latents or self.skip % self.latents:
+            raise WrongUse("width and skip must be multiples of the latents", where="config: prior")
+
+
+@dataclass(frozen=True)
 class Config:
     """A RAVE's architecture. The defaults are `live`: light enough for eight decks on a laptop."""
 
@@ -68,6 +93,8 @@ class Config:
     """Amplitudes of the noise synthesiser, a band and frame."""
     noise_hidden: int = 0
     """Channels within v2's noise synthesiser."""
+    prior: PriorConfig | None = None
+    """The prior that comes with it, if one does."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -150,15 +177,14 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
         """A config from plain values; keys left out keep their defaults, unknown keys are refused."""
-        allowed = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                raise WrongUse(
-                    f"unknown key {key!r}",
-                    where="config",
-                    hint=(f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(allowed)}",
-                )
+        _check_keys(values, [field.name for field in fields(cls)], "config")
+        prior = values.get("prior")
+        if prior is not None:
+            names = [field.name for field in fields(PriorConfig)]
+            if not isinstance(prior, Mapping) or set(names) - set(prior):
+                raise WrongUse(f"a prior has {', '.join(names)}", where="config")
+            _check_keys(prior, names, "config: prior")
+            values = {**values, "prior": PriorConfig(**prior)}
         try:
             plain = {
                 **values,
@@ -168,6 +194,14 @@ class Config:
         except TypeError:
             raise WrongUse("ratios and dilations must be lists of whole numbers", where="config") from None
         return cls(**plain)
+
+
+def _check_keys(values: Mapping[str, Any], allowed: list[str], where: str) -> None:
+    for key in values:
+        if key not in allowed:
+            near = difflib.get_close_matches(key, allowed, 1)
+            hint = (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(allowed)}"
+            raise WrongUse(f"unknown key {key!r}", where=where, hint=hint)
 
 
 _V2 = Config(

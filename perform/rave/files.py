@@ -133,6 +133,9 @@ def _check_tensors(tensors: dict[str, Tensor], model: RAVE, where: str) -> Tenso
             raise WrongUse(f"tensor {name!r} has shape {shapes}", where=where)
     most = model.config.most_latents
     least = 1 if model.config.bottleneck == "variational" else most  # only a posterior is projected
+    if model.prior and gesture.shape[-1] != model.prior.config.latents:
+        what = f"its prior has {model.prior.config.latents} latents, its gesture {gesture.shape[-1]}"
+        raise WrongUse(what, where=where)
     if gesture.dim() != 2 or not len(gesture) or not least <= gesture.shape[1] <= most:
         shape, width = tuple(gesture.shape), f"{least} to {most}" if least < most else most
         raise WrongUse(f"tensor 'gesture' has shape {shape}, not (frames, {width})", where=where)

@@ -21,6 +21,7 @@ from perform.rave.decoder import Decoder, FirstDecoder
 from perform.rave.encoder import Encoder
 from perform.rave.latency import latency
 from perform.rave.pqmf import PQMF
+from perform.rave.prior import Prior
 from perform.rave.resampler import Resampler
 from perform.rave.stream import State
 
@@ -53,6 +54,7 @@ class RAVE(nn.Module):
         if config.bottleneck == "variational":
             self.register_buffer("latent_mean", torch.zeros(config.full_latents))
             self.register_buffer("latent_pca", torch.eye(config.full_latents))
+        self.prior = Prior(config.prior) if config.prior else None
         if config.bottleneck == "discrete":
             self.codebooks = Codebooks(config.quantizers, config.codebook, config.full_latents)
 

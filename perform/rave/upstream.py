@@ -20,9 +20,10 @@ import torch
 
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
-from perform.rave.config import Config
+from perform.rave.config import Config, PriorConfig
 from perform.rave.decoder import FirstDecoder
 from perform.rave.model import RAVE
+from perform.rave.prior import GatedUnit, Prior
 from perform.rave.stream import Chain, Conv1d
 from perform.rave.transplant import CONV, TRANSPOSE, Source, Unrecognised, branch, flat, fold_norm, graft
 
@@ -134,6 +135,7 @@ def _config(source: Source, sample_rate: int | None) -> Config:
         "noise_latents": source.get("encoder.noise_augmentation", 0),
         **_stages(source),
         **_noise(source, bank[0] * channels),
+        "prior": _prior(source),
     }
     if source.get("trained_cropped", False):  # its projection is of the latents that are no noise
         inputs = source.tensor("decoder.net.0.weight").shape[1]
@@ -236,6 +238,25 @@ def _noise(source: Source, bands: int) -> dict[str, Any]:
     }
 
 
+def _prior(source: Source) -> PriorConfig | None:
+    """The shape of the prior, if there is one of a kind that is known."""
+    net = "prior_module.pretrained"
+    if not source.has(net):
+        return None
+    units = source.children(f"{net}.residuals")
+    dilations = [source.constant(f"{unit}.dconv", "dilation") for unit in units]
+    head = source.tensor(f"{net}.pre_net.0.weight").shape
+    return PriorConfig(
+        latents=source.constant(f"{net}.pre_net.0", "groups"),
+        resolution=head[1],
+        width=head[0],
+        skip=source.tensor(f"{net}.post_net.0.weight").shape[0],
+        kernel=head[2],
+        layers=len(units),
+        cycle=dilations.index(1, 1) if 1 in dilations[1:] else len(units),
+    )
+
+
 def _noise_path(source: Source) -> str:
     return "decoder.noise_module" if source.has("decoder.noise_module") else "decoder.synth.branches.2"
 
@@ -267,6 +288,8 @@ def _fill(model: RAVE, source: Source) -> None:
                 for projection in ("project_in", "project_out"):
                     source.expect(f"{book}.{projection}", "Identity")
                 source.copy(entries, f"{book}._codebook.embed")
+    if model.prior:
+        _fill_prior(model.prior, source)
     decoder = model.decoder
     graft(decoder.net, source, "decoder.net")
     if isinstance(decoder, FirstDecoder):
@@ -277,6 +300,18 @@ def _fill(model: RAVE, source: Source) -> None:
     if decoder.noise is not None:
         graft(decoder.noise.net, source, f"{_noise_path(source)}.net")
         _silence_cold(decoder.noise.net, source)
+
+
+def _fill_prior(prior: Prior, source: Source) -> None:
+    """Every weight of a prior from its place."""
+    net = "prior_module.pretrained"
+    graft(prior.head, source, f"{net}.pre_net.0")
+    for unit, path in zip(prior.units, source.children(f"{net}.residuals"), strict=True):
+        assert isinstance(unit, GatedUnit)
+        for layer, name in ((unit.dilated, "dconv"), (unit.onward, "rconv"), (unit.aside, "sconv")):
+            graft(layer, source, f"{path}.{name}")
+    graft(prior.middle, source, f"{net}.post_net.0")
+    graft(prior.tail, source, f"{net}.post_net.2")
 
 
 def _fill_first_encoder(net: Chain, source: Source) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perform.errors import WrongUse
-from perform.rave.config import PRESETS, Config, preset
+from perform.rave.config import PRESETS, Config, PriorConfig, preset
 from perform.rave.encoder import Spectrum
 from perform.rave.model import RAVE
 from perform.rave.stream import Conv1d, ConvTranspose1d, ResidualUnit
@@ -89,8 +89,11 @@ def test_projection_with_all_latents_changes_nothing_but_coordinates(model: RAVE
     torch.testing.assert_close(projected, plain, atol=1e-5, rtol=0)
 
 
+PRIOR = {"latents": 4, "resolution": 8, "width": 8, "skip": 8, "kernel": 3, "layers": 2, "cycle": 2}
+
+
 def test_config_survives_its_dictionary() -> None:
-    for config in PRESETS.values():
+    for config in (*PRESETS.values(), Config(prior=PriorConfig(**PRIOR))):
         assert Config.from_dict(config.to_dict()) == config
 
 
@@ -113,6 +116,10 @@ def test_config_survives_its_dictionary() -> None:
         ({"bottleneck": "discrete"}, "has quantizers and a codebook"),
         ({"noise_ratios": [8, 8], "noise_taps": 5, "noise_hidden": 8}, "multiple of the noise_ratios"),
         ({"noise_ratios": [2, 2], "noise_taps": 5}, "noise_hidden"),
+        ({"prior": {"latents": 4}}, "a prior has latents, resolution"),
+        ({"prior": {**PRIOR, "colour": 1}}, "config: prior: unknown key 'colour'"),
+        ({"prior": {**PRIOR, "width": 6}}, "multiples of the latents"),
+        ({"prior": {**PRIOR, "layers": 0}}, "layers is 0"),
         ({"bands": 15}, "must be even"),
         ({"attenuation": 10}, "not within"),
     ],

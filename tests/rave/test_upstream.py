@@ -38,6 +38,7 @@ STREAMING = (
     "v1_cold",
     "v3",
     "adain",
+    "adain_learnt",
     "snake",
     "discrete",
     "wasserstein",
@@ -198,6 +199,64 @@ def test_facts(name: str, facts: dict[str, Any]) -> None:
 def test_an_impulse_is_as_late_as_arithmetic_says(name: str) -> None:
     model, facts = read(export(name))
     assert measure(model) == pytest.approx(facts["delay"], rel=0.1)
+
+
+def test_a_priors_odds_are_upstreams() -> None:
+    path = export("prior")
+    model, _ = read(path)
+    prior = model.prior
+    assert prior is not None
+    theirs = torch.jit.load(path).prior_module
+    state = prior.init_state(1)
+    hidden, unheard = state[2:], state[1]
+    for frames in (1, 3, 1, 6):
+        choices = torch.randint(0, prior.config.resolution, (1, 4, frames))
+        hot = (
+            torch.nn.functional.one_hot(choices, prior.config.resolution)
+            .float()
+            .transpose(2, 3)
+            .flatten(1, 2)
+        )
+        odds, hidden = prior.odds(choices, hidden)
+        torch.testing.assert_close(odds.flatten(1, 2), theirs.pretrained.forward(hot), atol=1e-5, rtol=0)
+        for frame in range(frames):
+            one = hot[..., frame : frame + 1]
+            chosen = seeded(frame, theirs.pretrained.quantized_normal.decode, one)
+            torch.manual_seed(frame)
+            ours = prior.values(choices[..., frame] + torch.rand(1, 1, 4)[:, 0])
+            torch.testing.assert_close(ours, chosen[..., 0], atol=1e-5, rtol=1e-5)
+            heard, unheard = prior.unfold(ours, unheard)
+            wanted = theirs.pretrained.diagonal_shift.inverse(theirs.pre_diag_cache(chosen))
+            torch.testing.assert_close(heard, wanted[..., 0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_prior_plays() -> None:
+    """Seeded and resettable; cold it repeats itself; warm it follows the odds."""
+    prior = read(export("prior"))[0].prior
+    assert prior is not None
+
+    def play(noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        state, out, choices = prior.init_state(len(noise[0])), [], []
+        for row in noise:
+            z, state = prior.step(row, state, temperature)
+            out.append(z)
+            choices.append(state[0])
+        return torch.stack(out), torch.stack(choices)
+
+    noise = torch.rand(60, 2, 8)
+    z, _ = play(noise, 1.0)
+    assert z.shape == (60, 2, 4)
+    assert z.isfinite().all()
+    assert z.abs().max() <= 4
+    assert torch.equal(z, play(noise, 1.0)[0])
+    assert not torch.equal(z[:, 0], z[:, 1]), "a row is a stream of its own"
+    _, cold = play(noise, 1e-6)
+    assert torch.equal(cold[:, 0], cold[:, 1]), "whatever the chance"
+    first, state = torch.rand(4000, 8), prior.init_state(1)
+    odds = torch.softmax(prior.odds(state[0][..., None], state[2:])[0][0, :, :, 0], -1)
+    _, after = prior.step(first, [tensor.expand(4000, *tensor.shape[1:]) for tensor in state])
+    found = torch.stack([(after[0] == step).float().mean(0) for step in range(8)], 1)
+    torch.testing.assert_close(found, odds, atol=0.04, rtol=0)
 
 
 def test_a_stranger_is_named() -> None:

@@ -1,0 +1,108 @@
+"""A prior: what latents tend to come next, drawn a frame at a time (RAVE's, after WaveNet, arXiv 1609.03499).
+
+Each latent is one of `resolution` steps of a normal distribution. A stack of dilated gated convolutions, fed
+with the last choice, gives the odds of the next. Latents of one frame depend on one another, so latent `i` is
+chosen `latents - 1 - i` frames before it is heard: the most telling first, the others in its knowledge.
+
+Chance is an argument, like the state: the same noise gives the same music.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, one_hot
+
+from perform.rave.config import PriorConfig
+from perform.rave.stream import Conv1d, State, Streaming
+
+LIMIT = 4.0
+"""Sigma beyond which no latent goes."""
+
+
+class GatedUnit(Streaming):
+    """A dilated convolution whose halves gate one another: what goes on, and what is added to the result."""
+
+    states = 1
+
+    def __init__(self, width: int, skip: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.dilated = Conv1d(width, 2 * width, kernel, dilation=dilation)
+        self.onward = Conv1d(width, width, 1)
+        self.aside = Conv1d(width, skip, 1)
+
+    def init_state(self, batch: int) -> State:
+        """The dilated convolution's."""
+        return self.dilated.init_state(batch)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, width, n) to what goes on and what is added, one below the other: (B, width + skip, n)."""
+        y, state = self.dilated(x, state)
+        gate, signal = y.chunk(2, 1)
+        y = torch.sigmoid(gate) * torch.tanh(signal)
+        return torch.cat([x + self.onward.valid(y), self.aside.valid(y)], 1), state
+
+
+class Prior(nn.Module):
+    """Frames of latents out of nothing but their own past, and chance."""
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = config.latents * config.resolution
+        self.head = Conv1d(size, config.width, config.kernel, groups=config.latents)
+        self.units = nn.ModuleList(
+            GatedUnit(config.width, config.skip, config.kernel, 2 ** (i % config.cycle))
+            for i in range(config.layers)
+        )
+        self.middle = Conv1d(config.skip, config.skip, 1)
+        self.tail = Conv1d(config.skip, size, 1, groups=config.latents)
+
+    def init_state(self, batch: int) -> State:
+        """Before the first frame: the last choice (batch, latents), what is chosen and unheard, the net's."""
+        latents = self.config.latents
+        middle = self.head.bias.new_full((batch, latents), self.config.resolution // 2)
+        unheard = self.head.bias.new_zeros(batch, latents, latents - 1)
+        net = [state for unit in (self.head, *self.units) for state in unit.init_state(batch)]
+        return [middle, unheard, *net]
+
+    def odds(self, choices: Tensor, state: State) -> tuple[Tensor, State]:
+        """Choices so far (B, latents, n) to logits of what follows each, (B, latents, resolution, n)."""
+        hot = one_hot(choices.long(), self.config.resolution).to(
+            self.head.bias
+        )  # (B, latents, n, resolution)
+        x, after = self.head(hot.transpose(2, 3).flatten(1, 2), state[:1])
+        x, skip = leaky_relu(x, 0.2), torch.zeros((), device=x.device)
+        for unit, before in zip(self.units, state[1:], strict=True):
+            y, new = unit(x, [before])
+            x, aside = y.split([self.config.width, self.config.skip], 1)
+            skip = skip + aside
+            after = after + new
+        y = self.tail.valid(leaky_relu(self.middle.valid(skip), 0.2))
+        return y.reshape(len(y), self.config.latents, self.config.resolution, -1), after
+
+    def step(self, noise: Tensor, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
+        """The next frame of latents, (B, latents).
+
+        noise : (B, 2 x latents), uniform in 0..1: a choice and a place within its step for each latent
+        temperature : above 0; 1 follows the odds as learnt, less is more certain
+        """
+        choice, unheard, *net = state
+        logits, net = self.odds(choice[..., None], net)
+        share = torch.softmax(logits[..., 0] / temperature, -1).cumsum(-1)  # (B, latents, resolution)
+        pick, place = noise.chunk(2, 1)
+        choice = (share < pick[..., None]).sum(-1).clamp(max=self.config.resolution - 1).to(noise.dtype)
+        z, unheard = self.unfold(self.values(choice + place), unheard)
+        return z, [choice, unheard, *net]
+
+    def values(self, position: Tensor) -> Tensor:
+        """Places among the steps, 0 to `resolution`, to latents: equally many of a normal in each step."""
+        share = position / self.config.resolution
+        return (torch.erfinv(2 * share - 1) * math.sqrt(2)).clamp(-LIMIT, LIMIT)
+
+    def unfold(self, chosen: Tensor, unheard: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents as chosen (B, latents) to those that are heard together, and what waits."""
+        line = torch.cat([unheard, chosen[..., None]], -1)  # (B, latents, latents)
+        return line.diagonal(dim1=1, dim2=2), line[..., 1:]
