@@ -23,6 +23,7 @@ CONFIGS = {name: replace(config, **SMALL) for name, config in PRESETS.items()} |
     "v2, newest": replace(PRESETS["v2"], **SMALL, padding="newest"),
     "v1, causal": replace(PRESETS["v1"], **SMALL, padding="causal"),
     "v1, newest": replace(PRESETS["v1"], **SMALL, padding="newest"),
+    "latents that are always noise": replace(PRESETS["v2"], **SMALL, noise_latents=3),
     "stereo": replace(PRESETS["v2_small"], **SMALL, channels=2),
     "stereo v1": replace(PRESETS["v1"], **SMALL, channels=2),
     "upstream's filter bank": replace(PRESETS["v2"], **SMALL, bank_taps=513),

@@ -36,17 +36,25 @@ def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
 
 def restore(model: RAVE, graph: Graph, z: Signal, noise: Name) -> Signal:
     """Latents, and what fills the missing ones, (B * frames, missing) or none, to what the decoder wants."""
+    dropped = 0
     match model.config.bottleneck:
+        case "variational":
+            dropped = model.config.full_latents - model.latents
+            z = _join(graph, z, graph.cut(noise, 0, dropped) if dropped else "", dropped)
+            z = graph.dense(z, array(model.latent_pca), array(model.latent_mean))
         case "spherical":
             z = _directions(graph, z)
         case "discrete":
             z = _entries(model.codebooks, graph, z)
-    if noise:
-        joined = graph.op("Concat", z.name, noise, axis=1)
-        z = z._replace(name=joined, channels=z.channels + model.missing)
-    if model.config.bottleneck == "variational":
-        z = graph.dense(z, array(model.latent_pca), array(model.latent_mean))
-    return z
+    rest = model.missing - dropped
+    return _join(graph, z, graph.cut(noise, dropped) if rest else "", rest)
+
+
+def _join(graph: Graph, z: Signal, noise: Name, width: int) -> Signal:
+    """More channels, if there are any."""
+    if not width:
+        return z
+    return z._replace(name=graph.op("Concat", z.name, noise, axis=1), channels=z.channels + width)
 
 
 def _angles(graph: Graph, x: Signal) -> Signal:

@@ -13,9 +13,6 @@ from perform.rave.encoder import Spectrum
 from perform.rave.graph.builder import Graph, Signal, array
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit
 
-SINE = (3.14159263, -5.16770949, 2.55007163, -0.59827501, 0.07765561)
-"""sin(pi r) / r for r in -1/2..1/2 as a polynomial in r^2, lowest power first; its error is 3e-8."""
-
 
 @singledispatch
 def emit(layer: nn.Module, graph: Graph, x: Signal) -> Signal:
@@ -37,18 +34,9 @@ def _(layer: LeakyReLU, graph: Graph, x: Signal) -> Signal:
 
 @emit.register
 def _(layer: Snake, graph: Graph, x: Signal) -> Signal:
-    """The squared sine as a polynomial: a runtime's own sine takes as long as all else in a frame."""
-    alpha = layer.alpha[:, 0]
-    turns = graph.op(
-        "Mul", x.name, graph.constant(alpha / math.pi)
-    )  # of which the squared sine makes one each
-    part = graph.op("Sub", turns, graph.op("Round", turns))  # -1/2..1/2
-    square = graph.op("Mul", part, part)
-    y = graph.constant(SINE[-1])
-    for factor in SINE[-2::-1]:
-        y = graph.op("Add", graph.op("Mul", y, square), graph.constant(factor))
-    y = graph.op("Mul", graph.op("Mul", y, y), square)
-    return graph.map("Add", x, graph.op("Mul", y, graph.constant(1 / (alpha + 1e-9))))
+    wave = graph.op("Sin", graph.op("Mul", x.name, graph.constant(layer.alpha[:, 0])))
+    height = graph.constant(1 / (layer.alpha[:, 0] + 1e-9))
+    return graph.map("Add", x, graph.op("Mul", graph.op("Mul", wave, wave), height))
 
 
 @emit.register
