@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import msgspec
@@ -192,3 +193,30 @@ def test_what_a_song_cannot_mean_is_refused(tmp_path: Path, text: str, words: st
         session.read_set(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_ten_thousand_mangled_sets_are_refused_in_one_line_or_read(tmp_path: Path) -> None:
+    good = (places.bundled("presets") / "sets" / "demo.toml").read_bytes()
+    chance = random.Random(7)
+    path = tmp_path / "mangled.toml"
+    refused = 0
+    for _ in range(10_000):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(data))
+            match chance.randrange(4):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at : at + chance.randint(1, 40)]
+                case 2:
+                    data[at:at] = data[at // 2 : at // 2 + chance.randint(1, 40)]
+                case _:
+                    data[at:at] = chance.choice([b"nan", b"1e999", b"[[", b"'''", b"\0", b"= {", b"-0x7f"])
+        path.write_bytes(data)
+        try:
+            session.read_set(path)
+        except WrongUse as error:
+            refused += 1
+            assert "\n" not in str(error) and str(path) in str(error)
+    assert refused > 3000

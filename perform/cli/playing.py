@@ -37,6 +37,7 @@ def _sound_options(verb: _F) -> _F:
             show_default=True,
             help="Minutes of the past that can be kept as a take; 0 for none.",
         ),
+        click.option("--fresh", is_flag=True, help="Do not go on where a crash broke off."),
         click.option(
             "--patient",
             is_flag=True,
@@ -115,7 +116,8 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
     from perform.stage.start import start
 
     runtime = places.runtime()
-    session.load_set(set_name or "demo")  # what is wrong with it is said here, not in a log
+    if set_name:
+        session.load_set(set_name)  # what is wrong with it is said here, not in a log
     if running(runtime):
         if set_name:
             hint = "`perform attach` goes there, `perform stop` ends it"
@@ -123,7 +125,7 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
         _attach()
         return
     _need_terminal()
-    _screen(start(_options(set_name or "demo", sound), runtime))
+    _screen(start(_options(set_name, sound), runtime))
 
 
 def _attach() -> None:

@@ -4,7 +4,7 @@
     ports = ["nanoKONTROL2"]      # fragments of port names it listens to; none: every port
 
     [[bind]]
-    control = "cc 16"             # "cc 0".."cc 119", "note 0".."note 127", "bend"
+    control = "cc 16"             # "cc 0".."cc 119", "note 0".."note 127", "bend", "program"
     to = "focus/z/0/bias"         # an address; focus/... is the deck that has the focus
     range = [-3.0, 3.0]           # plain units; left out: the address's own
 
@@ -28,12 +28,12 @@ from perform.errors import WrongUse
 from perform.library import places, toml
 from perform.params import Curve, Spec
 
-Kind = Literal["cc", "note", "bend"]
+Kind = Literal["cc", "note", "bend", "program"]
 Mode = Literal["absolute", "momentary", "toggle", "trigger"]
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
-_CONTROL = re.compile(r"(cc|note) (0|[1-9]\d{0,2})|bend")
+_CONTROL = re.compile(r"(cc|note) (0|[1-9]\d{0,2})|bend|program")
 _BIND_HEADER = re.compile(r"^\s*\[\[\s*bind\s*\]\]", re.MULTILINE)
 _UNKNOWN_KEY = re.compile(r"unknown field `(.*)`", re.DOTALL)
 FOCUS = "focus/"  #: what an address of the focused deck begins with
@@ -42,7 +42,8 @@ FOCUS = "focus/"  #: what an address of the focused deck begins with
 class Bind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One control that moves one address.
 
-    mode: `absolute`  the control's position is the value (a note's velocity; its release changes nothing)
+    mode: `absolute`  the control's position is the value (a note's velocity; its release changes nothing);
+                      of a program change its number, the first being 1
           `momentary` the same, and a released note goes back to the low end of the range
           `toggle`    each press jumps to the other end of the range; choices step to the next one
           `trigger`   each press fires an action
@@ -64,12 +65,12 @@ class Bind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     @property
     def kind(self) -> Kind:
         """Kind of the control."""
-        kind = self.control.partition(" ")[0]
-        return "cc" if kind == "cc" else "note" if kind == "note" else "bend"
+        kinds: tuple[Kind, ...] = ("cc", "note", "bend", "program")
+        return next(kind for kind in kinds if kind == self.control.partition(" ")[0])
 
     @property
     def number(self) -> int:
-        """Number of the control or note; 0 for pitch bend."""
+        """Number of the control or note; 0 for pitch bend and program change."""
         return int(self.control.partition(" ")[2] or 0)
 
     @property
@@ -123,15 +124,15 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
 
 def control_label(kind: Kind, number: int) -> str:
-    """`CC16`, `note36`, `bend`."""
-    return "bend" if kind == "bend" else f"{'CC' if kind == 'cc' else kind}{number}"
+    """`CC16`, `note36`, `bend`, `program`."""
+    return kind if kind in ("bend", "program") else f"{'CC' if kind == 'cc' else kind}{number}"
 
 
 def _check(bind: Bind) -> None:
     """WrongUse for anything a bind cannot mean."""
     match = _CONTROL.fullmatch(bind.control)
     if not match:
-        raise WrongUse(f"no control {bind.control!r}", hint='write "cc 16", "note 36" or "bend"')
+        raise WrongUse(f"no control {bind.control!r}", hint='write "cc 16", "note 36", "bend" or "program"')
     if bind.kind == "cc" and bind.number >= 120:
         raise WrongUse(f"{bind.control!r} is no control but a channel mode", hint="use cc 0 to cc 119")
     if bind.number > 127:
@@ -148,8 +149,11 @@ def _check(bind: Bind) -> None:
         does = "can only be triggered" if spec.action else "has nothing to trigger"
         hint = 'mode = "trigger", or leave mode out' if spec.action else "use another mode"
         raise WrongUse(f"{bind.to} {does}", hint=hint)
-    if bind.kind == "bend" and mode != "absolute":
-        raise WrongUse(f"pitch bend cannot {mode}", hint="bind a note or a cc")
+    if bind.kind in ("bend", "program") and mode != "absolute":
+        what = "pitch bend" if bind.kind == "bend" else "a program change"
+        raise WrongUse(f"{what} cannot {mode}", hint="bind a note or a cc")
+    if bind.kind == "program" and (bind.range or bind.curve or bind.invert):
+        raise WrongUse("a program change says a number", hint="it has no range, curve or invert")
     if spec.action:
         if bind.range or bind.curve or bind.invert:
             raise WrongUse(f"{bind.to} is an action", hint="it has no range, curve or invert")

@@ -70,6 +70,8 @@ def decode(data: Sequence[int]) -> Event | None:
             velocity = message.velocity if message.type == "note_on" else 0
             source = Source("note", message.note, message.channel + 1)
             return Event(source, velocity, velocity / 127, velocity > 0, velocity == 0)
+        case "program_change":
+            return Event(Source("program", 0, message.channel + 1), message.program, 0.0, True)
     return None
 
 
@@ -104,6 +106,8 @@ class Route:
                 table[slot] = self._value(1.0 if event.down else 0.0)
             case "absolute" if event.release:
                 return -1
+            case "absolute" if event.source.kind == "program":
+                table[slot] = self._spec.clamp(event.value + 1.0)
             case _:
                 table[slot] = self._value(event.position)
         return slot
@@ -161,8 +165,8 @@ class Router:
 
 
 def learnable(event: Event) -> bool:
-    """Never cc 0, which many devices send as bank select before anything else; never a release."""
-    return not event.release and event.source[:2] != ("cc", 0)
+    """Never cc 0, which many devices send as bank select before anything else; no release, no program."""
+    return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
 def _routes(mapping: Mapping, port: str) -> dict[Source, list[Route]]:

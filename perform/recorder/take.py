@@ -17,7 +17,7 @@ import numpy as np
 
 from perform.recorder import gestures
 from perform.recorder.cues import Mark
-from perform.recorder.names import part_name, paths
+from perform.recorder.names import beside, part_name, paths
 from perform.recorder.part import Part
 from perform.recorder.wav import FORMATS
 from perform.shared import Audio, Tape
@@ -72,9 +72,11 @@ class Take:
         self.frame = FORMATS[plan.header.samples].frame * len(plan.tracks)  #: bytes of a frame in all files
         self._name, self._part, self.first = plan.name, part, first
         self.began = position if began is None else began
-        self._missed = missed
+        self._own, self._missed = position, missed
         self._holes: list[tuple[int, int]] = []  # position, frames of the silence written here
         self._marks: list[Mark] = []  # by the tape's frame
+        self._silent = set(plan.tracks) - {"master"}  # tracks in which nothing has sounded
+        self._masters: list[Path] = []  # of its parts, as far as they were opened here
         self._files: Part | None = None
         self._start = position  # of the open part, or of the next one
         self._told = 0  # cursor in the history: what the open log has
@@ -118,13 +120,20 @@ class Take:
                 self._give_up(error)
 
     def close(self, end: int) -> None:
-        """Write the tracks up to `end`, make it safe, close. What no folder would take counts as missed."""
+        """Write the tracks up to `end`, make it safe, close. What no folder would take counts as missed.
+
+        A track that was silent all the time leaves no file.
+        """
         self._retry = 0.0
         self.advance(end, sync=True)
         self._missed += max(0, end - self.position)
         if self._files:
             self._close(self._files)
             self._files = None
+        if self.began == self._own:  # else there are parts that nobody here has heard
+            for path in (beside(master, track) for master in self._masters for track in self._silent):
+                with suppress(OSError):
+                    path.unlink()
 
     def _copy(self, end: int) -> None:
         assert self._files
@@ -136,6 +145,8 @@ class Take:
         for track, tape in self._tracks.items():
             blocks[track], silenced = read_track(tape, at, wanted)
             lost = max(lost, silenced)
+            if track in self._silent and blocks[track].any():
+                self._silent.remove(track)
         if lost:
             self._holes.append((at, lost))
         self._files.write(blocks)
@@ -169,6 +180,7 @@ class Take:
                 why = str(error)
                 continue
             self._files, self._stuck = files, False
+            self._masters.append(files.path)
             self._history.drain()
             records, self._told = self._history.opening(self._start)
             files.log(records)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from perform.errors import PerformError
 from perform.lifeline import Message
+from perform.params import SLOTS
 from perform.shared import PRE, STEMS, Arena
 from perform.stage.child import Child, Kept
 from perform.stage.commands import Answer, Record, Reply, answer_all
@@ -23,6 +25,11 @@ class Wanted(NamedTuple):
 
 
 MASTER = Wanted()
+_ACTIONS = [SLOTS[f"take/{name}"] for name in ("record", "mark", "keep")]
+
+
+def _nobody(answer: Answer) -> None:
+    """The log says what came of it."""
 
 
 class Recording:
@@ -50,6 +57,7 @@ class Recording:
         self._ending: list[Reply] = []
         self._opened: Message = {}  # the report of the file that is written, as long as one is
         self.last = ""  # path of the last finished take
+        self._counts = self._read_counts()
 
     @property
     def take(self) -> str:
@@ -61,8 +69,28 @@ class Recording:
         """A take runs, or is about to."""
         return bool(self._opened or self._beginning)
 
+    def _read_counts(self) -> list[float]:
+        return [float(self._arena.table[slot]) for slot in _ACTIONS]
+
+    def _obey_table(self) -> None:
+        """What MIDI and the keys ask through the table: record or end, mark, keep."""
+        counts, before = self._read_counts(), self._counts
+        self._counts = counts
+        if counts == before:
+            return
+        if (counts[0] - before[0]) % 2:
+            try:
+                self.stop(_nobody) if self.busy else self.record(_nobody, Record())
+            except PerformError as error:
+                self._tell(str(error))
+        if counts[1] != before[1]:
+            self.mark("mark")
+        if counts[2] != before[2]:
+            self.keep(_nobody)
+
     def tick(self) -> None:
         """A few times each 100 ms. A new recorder takes up what the last one left: take and orders."""
+        self._obey_table()
         if not self._recorder.tick(STALL_S):
             return
         if self._opened:  # its last report, one part on, is the order to go on

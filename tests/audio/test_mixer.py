@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform import params
+from perform.audio.guard import DcBlocker
 from perform.audio.mixer import Mixer
-from perform.shared import DECK_METER, HELD, LANE, Arena, lanes_of
+from perform.journal import BEGIN, READ, RECORD, VALUES, WHOLE, Reading, unpack_values
+from perform.shared import DECK_METER, HELD, LANE, LANES, Arena, lanes_of
 
 RATE, BLOCK = 48000, 256
 CEILING = 10 ** (-1 / 20)
@@ -259,3 +263,93 @@ def test_half_a_batch_is_never_heard(arena: Arena) -> None:
         during = player.play(20)
     assert rms(during)[0] == pytest.approx(rms(before[20 * BLOCK :])[0], rel=0.02)
     assert rms(player.play(20)[10 * BLOCK :]).max() < 2e-3
+
+
+def read(arena: Arena, track: str, start: int, frames: int) -> np.ndarray:
+    audio, lost = arena.tracks[track].read(start, frames)
+    assert lost == 0
+    return audio.astype(np.float64)
+
+
+def test_the_tracks_lie_beside_the_master_frame_by_frame(arena: Arena) -> None:
+    """The stems' sum is what came before the limiter, and that, well below the ceiling, the master."""
+    arena.show("tracks/on", 1)
+    player = Player(arena, 1, 3, level=0.1)
+    player.put(deck_1_gain=-3, deck_3_pan=0.5)
+    master = player.play(60)
+    start, frames = 30 * BLOCK, 20 * BLOCK
+    assert arena.meter("tracks/from") == BLOCK
+    pre = read(arena, "pre", start, frames)
+    assert np.abs(pre - master[start : start + frames]).max() < 1e-6
+    stems = {deck: read(arena, f"deck{deck}", start, frames) for deck in range(1, 9)}
+    assert not any(stems[deck].any() for deck in (2, 4, 5, 6, 7, 8))
+    blocked = DcBlocker(RATE)
+    whole = np.zeros((0, 2))
+    for at in range(0, start + frames, BLOCK):
+        parts = [read(arena, f"deck{deck}", at, BLOCK) for deck in (1, 3)]
+        whole = np.concatenate([whole, blocked(parts[0] + parts[1])])
+    assert np.abs(whole[start:] - pre).max() < 1e-6
+    t = np.arange(start, start + frames) - player.mixer.delay
+    expected = 0.1 * 10 ** (-3 / 20) * np.sin(2 * np.pi * 220 * t / RATE)
+    assert np.abs(stems[1][:, 0] - expected).max() < 1e-6
+
+
+def test_pre_is_not_limited_and_the_master_is(arena: Arena) -> None:
+    arena.show("tracks/on", 1)
+    player = Player(arena, 1, level=2.0)
+    master = player.play(60)[30 * BLOCK :]
+    assert np.abs(master).max() <= CEILING
+    assert np.abs(read(arena, "pre", 30 * BLOCK, 20 * BLOCK)).max() > 1.9
+
+
+def test_tracks_that_nobody_wants_are_not_written(arena: Arena) -> None:
+    player = Player(arena, 1)
+    player.play(20)
+    assert arena.meter("tracks/from") == 0
+    assert not read(arena, "deck1", 0, 10 * BLOCK).any()
+
+
+def told(arena: Arena) -> list[tuple[int, int, bytes]]:
+    """Kind, frame and payload of all that the mixer told since the last call."""
+    journal = arena.journals[LANES]
+    data, found, at = journal.read(journal.kept), [], 0
+    journal.let_go(journal.kept + len(data))
+    while at < len(data):
+        length, kind, _, stamp = RECORD.unpack_from(data, at)
+        at += RECORD.size + length
+        found.append((kind, stamp, data[at - length : at]))
+    return found
+
+
+def test_it_tells_what_it_heard_and_read_and_when(arena: Arena) -> None:
+    player = Player(arena, 1)
+    player.play(10)
+    begin, reading = told(arena)
+    assert (begin[0], begin[1]) == (BEGIN, 0)
+    assert json.loads(unpack_values(begin[2])[2]) == {"opening": [1.0, 1.0], "missed": 0}
+    assert (reading[0], reading[1]) == (READ, 0)
+    assert Reading.unpack(reading[2]) == Reading(0, 0, BLOCK, whole=True)
+    player.put(deck_1_gain=-6, deck_1_z_0_bias=1.0)  # the second is the voice's to tell
+    player.play(5)
+    ((kind, at, payload),) = told(arena)
+    assert (kind, at) == (VALUES, 10 * BLOCK)
+    slots, values, _ = unpack_values(payload)
+    assert {params.ADDRESSES[i]: v for i, v in zip(slots, values, strict=True)} == {"deck/1/gain": -6.0}
+    arena.rings[0].write(np.zeros((100, 2), np.float32))
+    player.play(3, silent=(1,))
+    player.play(2)
+    late, back = (Reading.unpack(payload) for kind, _, payload in told(arena) if kind == READ)
+    assert late == Reading(0, 15 * BLOCK, 100, whole=False)
+    assert back == Reading(0, 15 * BLOCK + 100, BLOCK, whole=True)
+
+
+def test_it_tells_everything_only_at_rest(arena: Arena) -> None:
+    """A log that begins there knows all that is heard: no gate moves, no start rises, nothing is hushed."""
+    player = Player(arena, 1)
+    player.play(1)
+    seconds = round(RATE / BLOCK)
+    lane(arena, 0, gate=0, fade=8.0)
+    player.play(7 * seconds)
+    assert WHOLE not in [kind for kind, *_ in told(arena)]
+    player.play(2 * seconds)
+    assert [kind for kind, *_ in told(arena)].count(WHOLE) == 1

@@ -198,3 +198,14 @@ def test_a_million_bytes_of_garbage() -> None:
 )
 def test_what_is_no_control(data: tuple[int, ...]) -> None:
     assert decode(data) is None
+
+
+def test_a_program_change_says_a_number() -> None:
+    rig = Rig(Bind("program", "song/jump"), Bind("program", "focus", channel=3))
+    rig(0xC0, 0)
+    assert rig.get("song/jump") == 1
+    rig(0xC0, 127)
+    assert rig.get("song/jump") == 128
+    rig(0xC2, 4)
+    assert rig.get("focus") == 5
+    assert not math.isnan(rig.get("song/jump")) and rig.meter("unmapped") == 0

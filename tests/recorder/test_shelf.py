@@ -1,0 +1,197 @@
+"""The shelf: what belongs together is found together; what is wrong is said, repaired; export, pictures."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from recorder_rig import RATE, feed, header, source, steps, track_steps
+from wav_readers import with_soundfile, with_wave
+
+from perform.errors import PerformError, WrongUse
+from perform.journal import FRAME, Frame
+from perform.recorder import export, gestures, shelf, wav
+from perform.recorder.cues import Mark
+from perform.recorder.gestures import History
+from perform.recorder.names import beside
+from perform.recorder.take import Plan, Take
+from perform.shared import Arena
+
+TRACKS = ["master", "deck1"]
+
+
+def record(arena: Arena, *folders: Path, name: str = "demo", **more) -> Take:
+    """Half a second of all tracks, a marker in the middle, a voice's frames; not closed."""
+    arena.show("tracks/on", 1)
+    start = arena.tape.written
+    plan = Plan({t: arena.tracks[t] for t in TRACKS}, folders, name, header(TRACKS, **more))
+    take = Take(plan, History(arena, 60), lambda *a, **b: None, position=start)
+    for i in range(10):
+        z = np.full(3, i, np.float32)
+        arena.journals[2].tell(FRAME, start + i * 2000, Frame(0, i, 0, 1.0, z).pack())
+    feed(arena, RATE // 2)
+    take.mark(start + RATE // 4, "half")
+    take._history.mark(gestures.mark_record(start + RATE // 4, "half", "mark"))
+    take.advance(arena.tape.written, sync=True)
+    return take
+
+
+def crash(take: Take) -> None:
+    """As a killed process leaves it: no lock, nothing closed."""
+    for file in take._files._files.values():
+        os.close(file._fd)
+    take._files._log._file.close()
+
+
+@pytest.fixture
+def whole(arena, tmp_path) -> shelf.Take:
+    take = record(arena, tmp_path)
+    take.close(arena.tape.written)
+    return shelf.look(tmp_path / "demo.wav")
+
+
+def test_files_of_one_take_are_one_take(arena, whole, tmp_path):
+    other = record(arena, tmp_path, name="other")
+    soundfile.write(tmp_path / "foreign.wav", source(0, 100), RATE)
+    soundfile.write(tmp_path / "odd_deck3.wav", source(0, 100), RATE)
+    first, second = shelf.takes([tmp_path, tmp_path, tmp_path / "nowhere"])
+    assert first == whole
+    assert (first.tracks, first.frames, first.state, first.log) == (
+        ("master", "deck1"),
+        RATE // 2,
+        "whole",
+        True,
+    )
+    assert first.marks == (Mark(RATE // 4, "half"),)
+    assert {p.name for p in first.all_files()} == {
+        "demo.wav",
+        "demo_deck1.wav",
+        "demo.gestures",
+        "demo.cue",
+        "demo.txt",
+    }
+    assert second.state == "recording"
+    with pytest.raises(WrongUse, match="is being recorded"):
+        shelf.repair(second)
+    other.close(arena.tape.written)
+
+
+@pytest.mark.parametrize("name", ["demo", "last", "{}/demo.wav", "{}/demo_deck1.wav", "{}/demo.gestures"])
+def test_a_take_is_found_by(whole, tmp_path, name):
+    assert shelf.find(name.format(tmp_path), [tmp_path]) == whole
+
+
+def test_what_is_not_there_is_said_with_what_is(whole, tmp_path):
+    with pytest.raises(WrongUse, match="no take is called 'x'; there are: demo"):
+        shelf.find("x", [tmp_path])
+    with pytest.raises(WrongUse, match="there is none"):
+        shelf.find("x", [])
+    soundfile.write(tmp_path / "foreign.wav", source(0, 100), RATE)
+    with pytest.raises(WrongUse, match="not a take of perform"):
+        shelf.find(str(tmp_path / "foreign.wav"), [])
+
+
+def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
+    take = record(arena, tmp_path)
+    feed(arena, 4000)
+    take._copy(arena.tape.written)
+    crash(take)
+    found = shelf.look(tmp_path / "demo.wav")
+    assert found.state == "unfinished"
+    assert sum("repair" in problem for problem in shelf.verify(found)) == 2
+    mended = shelf.repair(found)
+    assert mended == [(tmp_path / name, RATE // 2 + 4000) for name in ("demo.wav", "demo_deck1.wav")]
+    again = shelf.look(tmp_path / "demo.wav")
+    assert (again.state, again.marks, shelf.verify(again)) == ("whole", (Mark(RATE // 4, "half"),), [])
+    assert wav.inspect(tmp_path / "demo_deck1.wav").tail > 0
+    assert (tmp_path / "demo.txt").read_text() == "0:00:00.250  half\n"
+    for track in TRACKS:
+        assert np.array_equal(
+            with_wave(beside(tmp_path / "demo.wav", track)), track_steps(arena, track, 0, again.frames)
+        )
+
+
+def test_what_is_wrong_is_said(whole, tmp_path):
+    assert shelf.verify(whole) == []
+    stem = tmp_path / "demo_deck1.wav"
+    os.truncate(stem, wav.HEADER + 600)
+    log = tmp_path / "demo.gestures"
+    os.truncate(log, log.stat().st_size - 3)
+    problems = "\n".join(shelf.verify(whole))
+    assert f"demo_deck1.wav: {RATE // 2 - 100} frames are missing" in problems
+    assert "not of one length" in problems
+    assert "bytes of an unfinished end" in problems
+    log.unlink()
+    stem.write_bytes(b"RIFF")
+    problems = "\n".join(shelf.verify(whole))
+    assert "gesture log" in problems
+    assert "not a take of perform" in problems
+
+
+def test_parts_are_one_take(arena, tmp_path):
+    take = record(arena, tmp_path)
+    crash(take)
+    shelf.repair(shelf.look(tmp_path / "demo.wav"))
+    plan = Plan({t: arena.tracks[t] for t in TRACKS}, [tmp_path], "demo", header(TRACKS))
+    second = Take(plan, History(arena, 60), lambda *a, **b: None, position=RATE // 2, part=2, began=0)
+    feed(arena, 5000)
+    second.close(arena.tape.written)
+    (found,) = shelf.takes([tmp_path])
+    assert [path.name for path in found.files] == ["demo.wav", "demo_part2.wav"]
+    assert shelf.verify(found) == []
+    export.export(found, tmp_path / "all.wav")
+    assert np.array_equal(with_wave(tmp_path / "all.wav"), steps(0, RATE // 2 + 5000))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_an_export_has_the_same_samples(whole, tmp_path, suffix):
+    out = tmp_path / f"x{suffix}"
+    export.export(whole, out)
+    assert np.array_equal(with_soundfile(out), steps(0, RATE // 2))
+    with pytest.raises(WrongUse, match="is there already"):
+        export.export(whole, out)
+
+
+def test_a_zip_holds_every_file(whole, tmp_path):
+    export.export(whole, tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.testzip() is None
+        for path in whole.all_files():
+            assert archive.read(path.name) == path.read_bytes()
+        assert len(archive.namelist()) == 5
+
+
+@pytest.mark.parametrize(
+    ("out", "says"), [("x.mp3", "'.mp3'"), ("x", "that"), ("nowhere/x.wav", "no such folder")]
+)
+def test_what_cannot_be_exported_is_said(whole, tmp_path, out, says):
+    with pytest.raises(WrongUse, match=says):
+        export.export(whole, tmp_path / out)
+
+
+def test_envelope_and_traces_are_the_takes(whole):
+    low, high = export.envelope(whole)
+    assert len(low) <= export.WIDTH
+    step = -(-whole.frames // export.WIDTH)
+    first = source(0, step)
+    assert (low[0], high[0]) == (first.min(), first.max())
+    ((name, seconds, z),) = export.traces(whole)
+    assert name == "deck 2"
+    assert np.allclose(seconds, np.arange(10) * 2000 / RATE)
+    assert np.array_equal(z, np.repeat(np.arange(10, dtype=np.float32)[:, None], 3, axis=1))
+
+
+def test_a_picture_of_it(whole, tmp_path):
+    pytest.importorskip("matplotlib")
+    export.plot(whole, tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_it_says_how_to_get_it(whole, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(PerformError, match=r"perform\[plot\]"):
+        export.plot(whole, tmp_path / "x.png")

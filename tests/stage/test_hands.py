@@ -1,0 +1,171 @@
+"""What moves numbers by itself, and how it yields to a hand: glides, loops, undo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perform import params
+from perform.params import SLOTS, SPEC_AT
+from perform.session import Gesture, Set, Song
+from perform.stage import autosave
+from perform.stage.glides import Glides
+from perform.stage.history import QUIET_S, History
+from perform.stage.loops import Loops
+
+slots = st.sampled_from(
+    [i for i, a in enumerate(params.ADDRESSES) if not SPEC_AT[i].action and not a.startswith(params.DOING)]
+)
+moves = st.tuples(slots, st.floats(0, 1))
+GAIN, SIDE = SLOTS["deck/1/gain"], SLOTS["deck/1/side"]
+
+
+@given(st.lists(moves, min_size=1, max_size=8), st.floats(0.01, 5), st.integers(1, 40))
+def test_a_glide_arrives_exactly_and_never_leaves_its_range(
+    targets: list[tuple[int, float]], seconds: float, ticks: int
+) -> None:
+    table = params.defaults()
+    glides = Glides(table)
+    wanted = {slot: SPEC_AT[slot].value(position) for slot, position in targets}
+    glides.begin(wanted, seconds, 100.0)
+    for tick in range(1, ticks + 1):
+        glides.tick(100.0 + seconds * tick / ticks * 0.999)
+        for slot in wanted:
+            assert SPEC_AT[slot].clamp(table[slot]) == table[slot]
+    glides.tick(100.0 + seconds)
+    glides.tick(101.0 + seconds)
+    assert all(table[slot] == value for slot, value in wanted.items())
+    assert not list(glides.slots)
+
+
+def test_a_hand_takes_a_glide_over() -> None:
+    table = params.defaults()
+    glides = Glides(table)
+    glides.begin({GAIN: -30.0, SIDE: 2.0}, 1.0, 0.0)
+    glides.tick(0.25)
+    assert -20 < table[GAIN] < -3 and table[SIDE] == 1.0
+    table[GAIN] = 3.0
+    glides.tick(0.6)
+    assert (table[GAIN], table[SIDE]) == (3.0, 2.0)
+    glides.tick(1.0)
+    assert table[GAIN] == 3.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(moves, min_size=1, max_size=4), min_size=1, max_size=12), st.data())
+def test_undo_goes_all_the_way_back_and_redo_forth(
+    gestures: list[list[tuple[int, float]]], data: st.DataObject
+) -> None:
+    table = params.defaults()
+    history, now = History(table), 0.0
+    states = [table.copy()]
+    for gesture in gestures:
+        for slot, position in gesture:
+            table[slot] = SPEC_AT[slot].value(position)
+            now += 0.05
+            history.tick(now, ())
+        now += QUIET_S + 0.1
+        history.tick(now, ())
+        if not np.array_equal(table, states[-1]):
+            states.append(table.copy())
+    at = len(states) - 1
+    for _ in range(data.draw(st.integers(1, 30))):
+        redo = data.draw(st.booleans())
+        words = history.redo() if redo else history.undo()
+        at += (1 if redo else -1) if words else 0
+        assert np.array_equal(table, states[at])
+    while history.undo():
+        pass
+    assert np.array_equal(table, states[0])
+
+
+def test_what_moves_by_itself_is_no_step() -> None:
+    table = params.defaults()
+    history = History(table)
+    table[GAIN] = -5.0
+    history.tick(1.0, {GAIN})
+    history.tick(9.0, ())
+    assert history.undo_words == ""
+    table[SLOTS["deck/1/pan"]] = 0.5
+    history.tick(10.0, ())
+    assert history.undo() == "deck/1/pan +0.00 to +0.50"
+    assert table[GAIN] == -5.0
+
+
+def test_a_loop_plays_what_was_recorded() -> None:
+    table = params.defaults()
+    loops = Loops(table)
+    assert loops.toggle("deck/1/gain", 0.0) == "recording"
+    for step in range(50):
+        table[GAIN] = -step / 2
+        loops.tick(step * 0.02)
+    assert loops.toggle("deck/1/gain", 1.0) == "looping"
+    for turn in range(3):
+        for step in range(1, 49):
+            loops.tick(1.0 + turn + step * 0.02)
+            assert table[GAIN] == pytest.approx(-step / 2, abs=0.3)
+    gesture = loops.gestures()[0]
+    other = Loops(params.defaults())
+    other.use([gesture], 0.0)
+    assert other.gestures() == [gesture]
+    table[GAIN] = 6.0
+    loops.tick(4.5)
+    assert loops.lines() == [("deck/1/gain", "stopped", 1.0)]
+    with pytest.raises(Exception, match="cannot be looped"):
+        loops.toggle("panic", 0.0)
+
+
+_SAVER = """
+import sys, itertools
+from perform import params
+from perform.session import Set, Song
+from perform.stage import autosave
+keep = autosave.Autosave()
+for n in itertools.count():
+    keep._write(autosave.msgspec.json.encode(autosave.Saved(
+        Set("s", songs=[Song("x" * 5000)]), "", False, 0, float(n), {"xfade": 0.5}, {}, "s")))
+    if not n:
+        print("saving", flush=True)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_save_leaves_a_whole_one() -> None:
+    """PERFORM_KILLS=1000 for a thousand of them."""
+    chance = np.random.default_rng(1)
+    for _ in range(int(os.environ.get("PERFORM_KILLS", "5"))):
+        saver = subprocess.Popen([sys.executable, "-c", _SAVER], stdout=subprocess.PIPE, text=True)
+        assert saver.stdout
+        assert saver.stdout.readline() == "saving\n"
+        time.sleep(chance.uniform(0, 0.05))
+        os.kill(saver.pid, signal.SIGKILL)
+        saver.wait()
+        saved = autosave.read()
+        assert saved is not None
+        assert saved.set == Set("s", songs=[Song("x" * 5000)])
+        assert saved.table()[SLOTS["xfade"]] == 0.5
+
+
+def test_what_cannot_be_read_is_no_autosave(own_places: Path) -> None:
+    path = own_places / "home" / "state" / "autosave.json"
+    path.parent.mkdir(parents=True)
+    for content in (b"", b"{", b"[]", b'{"set": 1}', b"\xff" * 100):
+        path.write_bytes(content)
+        assert autosave.read() is None
+
+
+def test_gestures_that_a_file_holds_are_played(tmp_path: Path) -> None:
+    table = params.defaults()
+    loops = Loops(table)
+    loops.use([Gesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
+    for at, side in ((0.2, 0.0), (0.6, 2.0), (1.3, 0.0), (1.7, 2.0)):
+        loops.tick(at)
+        assert table[SIDE] == side
