@@ -25,6 +25,7 @@ class Host(Protocol):
 
     card: Card
     sha256: str  #: of the model's file
+    noise: int  #: values of noise that a frame takes
     gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
 
     def stream(self) -> Stream:
@@ -33,5 +34,5 @@ class Host(Protocol):
 
     # Any: a host takes its own streams and no other's
     def render(self, streams: Sequence[Any], z: Vector, noise: Vector) -> Vector:
-        """One frame of each: (B, latents), (B, noise values) -> (B, channels, ratio) at the model's rate."""
+        """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio) at the model's rate."""
         ...

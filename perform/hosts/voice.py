@@ -28,7 +28,7 @@ class Speech:
     """
 
     def __init__(self, host: Host, rate: float) -> None:
-        self._card, self._rate = host.card, rate
+        self._card, self._rate, self._noise = host.card, rate, host.noise
         self.stream = host.stream()
         self._resample = host.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
@@ -46,9 +46,8 @@ class Speech:
     def skip(self, frames: int) -> None:
         """As if so many frames had been decoded, all of them silent: chance and time go on."""
         self.age += frames
-        missing = self._card.full_latents - self._card.latents
         for at in range(0, frames, 4096):
-            self._random.standard_normal((min(4096, frames - at), missing))
+            self._random.standard_normal((min(4096, frames - at), self._noise))
         samples = frames * self._card.ratio
         if not self._resample:
             self.sent += samples
@@ -64,8 +63,7 @@ class Speech:
     def chance(self, temperature: float) -> Vector:
         """The next frame's noise (noise values,)."""
         self.age += 1
-        missing = self._random.standard_normal(self._card.full_latents - self._card.latents)
-        return (missing * temperature).astype(np.float32)
+        return (self._random.standard_normal(self._noise) * temperature).astype(np.float32)
 
     def sound(self, y: Vector) -> Audio:
         """What the host made of it, (channels, ratio): about ratio x rate / model rate frames, (n, 2)."""
