@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from modules import Bare, Synth, export
 
+from perform.errors import PerformError
 from perform.hosts import sandbox
+from perform.hosts.apart import HostApart
 from perform.hosts.conversion import convert
+from perform.hosts.torchscript import TorchscriptHost
 from perform.rave.archive import read
 from perform.shared import LANE_METER, Arena
 
@@ -118,3 +121,32 @@ def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_pa
     assert failed["report"] == "failed"
     assert "gave (1, 1, 255), not (1, 1, 256)" in failed["error"]
     assert worker.process.wait(30) == 0
+
+
+def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> None:
+    here, there = TorchscriptHost(agreed, lambda: None), HostApart(agreed)
+    assert (there.card, there.sha256) == (here.card, here.sha256)
+    random = np.random.default_rng(0)
+    ours, theirs = [here.stream() for _ in range(2)], [there.stream() for _ in range(2)]
+    for i in range(20):
+        count = 1 + i % 2
+        z, noise = (random.standard_normal((count, n)).astype(np.float32) for n in (2, 1))
+        assert np.array_equal(there.render(theirs[:count], z, noise), here.render(ours[:count], z, noise))
+    for stream in (ours[0], theirs[0]):
+        stream.reset()
+    z, noise = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
+    assert np.array_equal(there.render(theirs[:1], z, noise), here.render(ours[:1], z, noise))
+    (tmp_path / "still.wav").write_text("this process has its files")
+
+
+def test_a_host_apart_says_what_went_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    archive = read(export(Bare("late"), tmp_path / "bare.ts"))
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    host = HostApart(path)
+    stream, one = host.stream(), np.zeros((1, 1), np.float32)
+    with pytest.raises(PerformError, match="gave"):
+        for _ in range(700):
+            host.render([stream], one, one)
+    with pytest.raises(PerformError, match="process ended"):
+        host.render([stream], one, one)
