@@ -140,8 +140,8 @@ class Config:
             raise WrongUse(f"with {self.padding} padding every ratio must be even", where="config")
         if not 30 <= self.attenuation <= 120:
             raise WrongUse(f"attenuation is {self.attenuation} dB, not within 30..120", where="config")
-        if self.resampling % 2 and self.resampling > 1:
-            raise WrongUse(f"resampling is {self.resampling}, not 1 or even", where="config")
+        if self.resampling not in (1, 2, 4, 8, 16):
+            raise WrongUse(f"resampling is {self.resampling}, not 1, 2, 4, 8 or 16", where="config")
         discrete = self.bottleneck == "discrete"
         if (bool(self.quantizers), bool(self.codebook)) != (discrete, discrete):
             raise WrongUse(

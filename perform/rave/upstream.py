@@ -63,19 +63,17 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
     if "encoder" not in archive.types and "_rave" in archive.types:
         archive = _without_prior(archive)
     source = Source(archive)
-    config = _config(source, sample_rate)
-    model = RAVE(config)
-    _fill(model, source)
+    try:
+        config = _config(source, sample_rate)
+        _check_size(config, source)
+        model = RAVE(config)
+        _fill(model, source)
+        channels = _fit(model, source)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise source.refuse("", f"not laid out as any export that is known ({error!r})"[:200]) from error
     _check_rest(source)
-    size = archive.tensors["decode_params"]
-    model.latents = int(size[0]) if config.bottleneck == "variational" else config.most_latents
-    if size.shape != (4,) or [int(n) for n in size[:2]] != [model.latents, model.ratio]:
-        raise source.refuse("decode_params", f"are {size.tolist()}, not {model.latents}, {model.ratio}")
-    if model.latents > config.most_latents:
-        raise source.refuse("decode_params", f"keep {model.latents} of {config.full_latents} latents")
-    model.gesture = torch.zeros(0, model.latents)
-    fidelity = archive.tensors.get("fidelity")
-    kept = None if fidelity is None or config.bottleneck != "variational" else fidelity[model.latents - 1]
+    fidelity, last = archive.tensors.get("fidelity"), model.latents - 1
+    known = fidelity is not None and config.bottleneck == "variational" and fidelity.shape[:1] > (last,)
     facts = {
         "name": archive.path.stem,
         "sha256": archive.sha256,
@@ -87,11 +85,34 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
         "delay": model.delay,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "streaming": source.get("decoder.net.0._pad") is None,
-        "target_channels": int(archive.tensors["decode_params"][2]),
+        "target_channels": channels,
         "prior": "prior_params" in archive.tensors,
-        "fidelity": None if kept is None else round(float(kept), 4),
+        "fidelity": round(float(fidelity.reshape(-1)[last]), 4) if fidelity is not None and known else None,
     }
     return model.requires_grad_(False).eval(), facts
+
+
+def _check_size(config: Config, source: Source) -> None:
+    """See that the model is about as large as its export, before any memory is taken for it."""
+    with torch.device("meta"):
+        plan = RAVE(config)
+    wanted = sum(tensor.numel() for tensor in (*plan.parameters(), *plan.buffers()))
+    there = sum(array.size for array in source.archive.tensors.values())
+    if wanted > 4 * there + (1 << 22):
+        raise source.refuse("", f"describes a model of {wanted} numbers, but holds {there}")
+
+
+def _fit(model: RAVE, source: Source) -> int:
+    """Keep as many latents as the export does; the channels it was exported to."""
+    size = [int(n) for n in source.tensor("decode_params")]
+    most = model.config.most_latents
+    model.latents = size[0] if model.config.bottleneck == "variational" else most
+    if len(size) != 4 or size[:2] != [model.latents, model.ratio] or not 1 <= model.latents <= most:
+        raise source.refuse("decode_params", f"are {size}, not 1 to {most}, {model.ratio} ...")
+    if model.prior and model.prior.config.latents != model.latents:
+        raise source.refuse("prior_module", f"has {model.prior.config.latents} latents, not {model.latents}")
+    model.gesture = torch.zeros(0, model.latents)
+    return size[2]
 
 
 def _without_prior(archive: Archive) -> Archive:

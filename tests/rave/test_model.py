@@ -111,7 +111,7 @@ def test_config_survives_its_dictionary() -> None:
         ({"padding": "centred", "ratios": [4, 3, 2, 2]}, "every ratio must be even"),
         ({"channels": 3}, "1 or 2"),
         ({"adain": 1}, "true or false"),
-        ({"resampling": 3}, "not 1 or even"),
+        ({"resampling": 3}, "not 1, 2, 4, 8 or 16"),
         ({"quantizers": 4}, "no other, has quantizers"),
         ({"bottleneck": "discrete"}, "has quantizers and a codebook"),
         ({"noise_ratios": [8, 8], "noise_taps": 5, "noise_hidden": 8}, "multiple of the noise_ratios"),

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from peers.environment import export
 from torch import Tensor
 from torch.nn.functional import conv1d, softplus
 
-from perform.errors import WrongUse
+from perform.errors import PerformError, WrongUse
 from perform.rave import offline
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
@@ -378,6 +380,47 @@ def test_where_the_sample_rate_comes_from(archive: Archive) -> None:
     assert convert(archive, 32000)[1]["sample_rate"] == 48000
     archive.tensors["sampling_rate"] = torch.tensor([22050]).numpy()
     assert convert(archive)[1]["sample_rate"] == 22050
+
+
+ODD = st.sampled_from([0, -1, 3, 10**9, 2**62, 0.5, True, None, "x", (), (1, 2), [7], {"a": 1}])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(["v1", "v2", "discrete", "prior", "resampled", "v2_offline"]))
+def test_whatever_is_changed_it_is_ours_or_refused_in_one_line(data: st.DataObject, name: str) -> None:
+    whole = read_archive(export(name))
+    archive = replace(
+        whole,
+        tensors=dict(whole.tensors),
+        attributes=dict(whole.attributes),
+        types=dict(whole.types),
+    )
+    for _ in range(data.draw(st.integers(1, 3))):
+        part = data.draw(st.sampled_from(["tensors", "attributes", "types"]))
+        places = getattr(archive, part)
+        place = data.draw(st.sampled_from(sorted(places)))
+        if data.draw(st.booleans()):
+            del places[place]
+        elif part == "tensors":
+            shape = tuple(data.draw(st.lists(st.integers(0, 9), max_size=4)))
+            places[place] = np.full(shape, data.draw(st.sampled_from([0.0, -1.0, np.nan, 1e30])), np.float32)
+        elif part == "attributes":
+            places[place] = data.draw(ODD)
+        else:
+            places[place] = data.draw(st.sampled_from(sorted(set(whole.types.values()))))
+    try:
+        model, _ = convert(archive)
+    except PerformError as refusal:
+        assert "\n" not in str(refusal)
+        assert len(str(refusal)) < 500
+    else:
+        model.decode(torch.zeros(1, model.latents, 1), torch.zeros(1, model.noise, 1), model.decoder_state(1))
+
+
+def test_a_model_larger_than_its_file_is_refused_before_it_is_built(archive: Archive) -> None:
+    archive.tensors["encoder.encoder.net.0.weight"] = np.broadcast_to(np.float32(0), (1 << 12, 16, 7))
+    with pytest.raises(Unrecognised, match=r"describes a model of \d+ numbers"):
+        convert(archive)
 
 
 @pytest.mark.parametrize("broken", [0, "44100", -3, 10**12, True])
