@@ -1,14 +1,13 @@
 """The same model as plain TorchScript: what it would cost in nn~, or in any program that loads an export.
 
 One of our models is traced, its convolutions plain ones, with the memory of its stream kept outside. An
-export is played as it is, in a process of its own, which takes its turns on request:
+export is played as it is, in a process of its own, scanned and behind walls, which takes turns on request:
 
     python -m perform.bench.peer EXPORT METHOD SAMPLES      a number a line in, that many seconds as JSON out
 """
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -23,7 +22,10 @@ from torch import Tensor, nn
 
 from perform.bench.timing import Timed, timed
 from perform.errors import PerformError
+from perform.hosts import sandbox
+from perform.hosts.module import Original
 from perform.rave import stream
+from perform.rave.archive import read
 from perform.rave.model import RAVE
 
 START_S = 60  #: longest wait for an export to load
@@ -108,16 +110,14 @@ class Export:
 
 def main(path: Path, method: str, samples: int) -> None:
     """[main] The process around an export."""
-    archive = io.BytesIO(path.read_bytes())
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        script = torch.jit.load(archive, map_location="cpu")  # type: ignore[no-untyped-call]
+        script = Original(read(path)).module
     channels, ratio = (int(value) for value in getattr(script, f"{method}_params")[:2])
     x = 0.1 * torch.randn(1, channels, samples // ratio)
-    call = getattr(script, method)
+    call, allowance = getattr(script, method), sandbox.Allowance()
     for line in sys.stdin:
+        allowance.renew()
         seconds = []
         with torch.inference_mode():
             for _ in range(int(line)):
