@@ -119,33 +119,36 @@ class Listener:
 
 
 class Machine:
-    """Watches each core with an idle process above everything of ours: when was the machine itself away?
+    """When was the machine itself away, or the audio server late?
 
-    A virtual machine loses its cores to neighbours for milliseconds: what is lost then says nothing of us.
+    Watched by an idle process on each core, above everything of ours, and by an idle JACK client that is
+    connected to nothing. A virtual machine loses its cores to neighbours for milliseconds: what is lost then
+    says nothing of us.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._cores = sorted(os.sched_getaffinity(0))
-        self._saved = [folder / f"core{core}.npy" for core in self._cores]
-        self._sleepers: list[subprocess.Popen[str]] = []
+        cores = sorted(os.sched_getaffinity(0))
+        self._watchers = {folder / f"core{core}.npy": ("sleeper.py", str(core)) for core in cores}
+        self._watchers[folder / "server.npy"] = ("idle_client.py",)
+        self._running: list[subprocess.Popen[str]] = []
         self.stalls = np.zeros((0, 2))
 
     def __enter__(self) -> Machine:
-        for core, saved in zip(self._cores, self._saved, strict=True):
-            command = [sys.executable, str(LIVE_FOLDER / "sleeper.py"), str(core), str(saved)]
-            sleeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            assert sleeper.stdout
-            assert sleeper.stdout.readline() == "watching\n"
-            self._sleepers.append(sleeper)
+        for saved, (script, *words) in self._watchers.items():
+            command = [sys.executable, str(LIVE_FOLDER / script), *words, str(saved)]
+            watcher = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert watcher.stdout
+            assert watcher.stdout.readline() == "watching\n"
+            self._running.append(watcher)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for sleeper in self._sleepers:
-            sleeper.communicate(timeout=10)
-        self.stalls = np.concatenate([np.load(saved) for saved in self._saved])
+        for watcher in self._running:
+            watcher.communicate(timeout=10)
+        self.stalls = np.concatenate([np.load(saved) for saved in self._watchers])
 
     def was_away(self, at: float, around: float = 0.012) -> bool:
-        """Whether a core was taken away within `around` seconds (two blocks of 256, and a little) of `at`."""
+        """Whether it was within `around` seconds (two blocks of 256, and a little) of `at`."""
         began, ended = self.stalls.T
         return bool(np.any((began - around < at) & (at < ended + around)))
 

@@ -34,6 +34,7 @@ from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT
 
 WARM_UP = 12  #: frames decoded before anybody listens: the first two cost 20 to 100 times the rest
 HISTORY = 1000  #: render times the lead is reckoned from
+RECENT = 100  #: render times the load is reckoned from
 NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep between two looks at the rings
 TOGETHER = 0.25  #: a voice due within so much of a frame is decoded with the one that is due now
 
@@ -45,6 +46,7 @@ class Lane:
         self._look, self._index = look, index
         self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
         self.deck_meters = arena.deck_meters(deck)
+        self.fresh = True  # nothing of it has been shown
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
@@ -68,16 +70,21 @@ class Lane:
         self.meters[LANE_METER["resets"]] = self.voice.resets
 
     @property
+    def pulled(self) -> bool:
+        """The mixer pulls it, as far as this process has looked."""
+        return bool(self._look.lanes[self._index, LANE["live"]])
+
+    @property
     def shown(self) -> bool:
         """It is what its deck plays, so it writes the deck's meters."""
-        return self._mode != HELD and bool(self._look.lanes[self._index, LANE["live"]])
+        return self._mode != HELD and self.pulled
 
 
 class Renderer:
-    """[render] Keeps each ring filled to `lead`: the device's block, the slowest frames, and the margin."""
+    """[render] Begins each frame as late as it may: when the device has left no more than `lead` of sound."""
 
     def __init__(self, arena: Arena, host: Host, rate: float, patient: bool) -> None:
-        self._arena, self._host, self._rate = arena, host, rate
+        self._arena, self._host, self._rate, self._patient = arena, host, rate, patient
         self._look = Look(arena)
         self._nap = PATIENT_NAP_S if patient else NAP_S
         self._lanes: dict[int, Lane] = {}
@@ -103,12 +110,7 @@ class Renderer:
         while True:
             while not self._lanes or not orders.empty():
                 self._obey(line, orders.get())
-            lead = self._lead()
-            spare = {
-                lane: part.ring.fill / self._rate
-                - min(lead, part.ring.capacity / self._rate - 2 * self._frame_s)
-                for lane, part in self._lanes.items()
-            }
+            spare = {n: self._spare(lane) for n, lane in self._lanes.items()}
             least = min(spare.values())
             if least >= 0:
                 time.sleep(min(max(least, 0.0003), self._nap))
@@ -125,10 +127,26 @@ class Renderer:
             self._lanes.pop(lane, None)
             line.report("dropped", lane=lane)
 
-    def _lead(self) -> float:
-        """Seconds of sound to have in a ring before its next frame is rendered."""
-        block = self._arena.meters[METER_SLOTS["block"]] / self._rate
-        return float(block + self._slowest + self._arena.table[SLOTS["stage/margin"]] / 1000.0)
+    def _lead(self, lane: Lane) -> float:
+        """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""
+        longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
+        return min(self._slowest + float(self._arena.table[SLOTS["stage/margin"]]) / 1000.0, longest)
+
+    def _period(self) -> float:
+        """Seconds of a device's block."""
+        return float(self._arena.meters[METER_SLOTS["block"]] / self._rate)
+
+    def _spare(self, lane: Lane) -> float:
+        """Seconds until a lane's next frame has to be begun.
+
+        A device takes whole blocks: since it took the last one, that much of the next is as good as gone; all
+        of it where nobody keeps time (`patient`), or nobody pulls yet.
+        """
+        gone = self._period()
+        if lane.pulled and not self._patient:
+            since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
+            gone = min(max(since, 0.0), gone)
+        return lane.ring.fill / self._rate - gone - self._lead(lane)
 
     def _render(self, lanes: list[Lane]) -> None:
         began = time.perf_counter()
@@ -151,9 +169,11 @@ class Renderer:
         meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
         first = DECK_METER["z/0"]
         meters[first : first + len(z)] = z[: len(meters) - first]
-        if self._frames % 50 == 0:
-            meters[DECK_METER["load"]] = float(np.percentile(self._times, 95)) / self._frame_s
-            meters[DECK_METER["latency"]] = self._frame_s / 2 + self._lead()
+        if self._frames % 50 == 0 or lane.fresh:
+            lane.fresh = False
+            recent = list(self._times)[-RECENT:]
+            meters[DECK_METER["load"]] = float(np.percentile(recent, 95)) / self._frame_s
+            meters[DECK_METER["latency"]] = self._frame_s / 2 + self._lead(lane) + self._period()
 
 
 def start(line: Lifeline, order: Message, orders: queue.SimpleQueue[Message]) -> None:

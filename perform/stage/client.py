@@ -18,7 +18,7 @@ from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
 from perform.stage.lock import held
 
 STAGE_FILE = "stage.json"
-DOOR_S = 2.0  #: a door that leads nowhere may be replaced within this
+DOOR_S = 6.0  #: a stage hangs its door, or replaces one that leads nowhere, within this
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -43,8 +43,11 @@ class Client:
     def __init__(self, runtime: Path) -> None:
         deadline = time.monotonic() + DOOR_S
         while True:
-            door = read_door(runtime) if running(runtime) else None
-            if door is None:
+            door, lives = read_door(runtime), held(runtime)
+            if lives and door is None and time.monotonic() < deadline:
+                time.sleep(0.02)  # a stage that starts now has not hung its door yet
+                continue
+            if not lives or door is None:
                 raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
             try:
                 self._line: Connection = connect(door.address, authkey=door.key.encode())

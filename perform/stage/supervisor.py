@@ -34,6 +34,7 @@ from perform.stage.deck import UNLOAD_S, DeckSlot
 from perform.stage.hosts import Hosts
 from perform.stage.lock import Lock
 from perform.stage.narrator import Narrator
+from perform.stage.overload import Overload
 from perform.stage.recording import Recording, Wanted
 from perform.stage.server import Server
 from perform.stage.show import Show
@@ -114,6 +115,7 @@ class Stage:
         self._recording = Recording(arena, self._recorder, self._tell, made.name, wanted)
         mapping = options.mapping or made.mapping
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
+        self._overload = Overload(arena, self._decks, self._tell)
         self._show = Show(
             arena, self._decks, self._hosts, self._tell, self._recording.mark, self._controllers.follow
         )
@@ -229,6 +231,7 @@ class Stage:
             self._survive(owner.tick)
         for deck in self._decks.values():
             self._survive(deck.tick)
+        self._survive(self._overload.tick)
         settled = all(deck.settled for deck in self._decks.values())
         self._survive(lambda: self._show.tick(settled=settled))
         if settled:

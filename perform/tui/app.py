@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -21,7 +21,6 @@ from perform import params
 from perform.errors import PerformError
 from perform.shared import LIVE, LOADING
 from perform.stage.commands import (
-    Answer,
     Learn,
     Load,
     Record,
@@ -32,23 +31,25 @@ from perform.stage.commands import (
     UseMapping,
 )
 from perform.tui import themes
-from perform.tui.frame import Camera, Frame, View
-from perform.tui.keys import ALWAYS, KEYS
-from perform.tui.line import Line, Stage
+from perform.tui.keys import ALWAYS, KEYS, SET_LIST
+from perform.tui.line import Stage
+from perform.tui.paint import time as time_text
 from perform.tui.rows import name
+from perform.tui.scenes import SceneKeys
 from perform.tui.screens.browser import UNLOAD, Browser
 from perform.tui.screens.help import Help
 from perform.tui.screens.leave import Leave
-from perform.tui.screens.mapping import MappingChooser, MappingName, mappings
+from perform.tui.screens.mapping import MappingChooser, mappings
+from perform.tui.screens.naming import FILE, Name
 from perform.tui.screens.play import Play
+from perform.tui.screens.setlist import SetList
 from perform.tui.screens.value import ValueEntry
+from perform.tui.songs import SongKeys
 
 FRAMES = 25  #: frames a second
-TWICE = 2.0  #: seconds within which a second press confirms
-_NOTICE = 5.0  #: seconds a notice stands
 
 
-class Instrument(App[str]):
+class Instrument(SongKeys, SceneKeys):
     """The instrument on a terminal. Exits with "stop" or "leave"."""
 
     TITLE = "perform"
@@ -59,15 +60,8 @@ class Instrument(App[str]):
     ]
 
     def __init__(self, client: Stage, clock: Callable[[], float] = time.monotonic) -> None:
-        self.view = View()
-        super().__init__()
-        self.table = client.arena.table
-        self.line = Line(client)
-        self._clock = clock
-        self._camera = Camera(client.arena.table, client.arena.meters, self.view)
-        self.frame = self.look()
+        super().__init__(client, clock)
         self._play = Play()
-        self._pressed: dict[str, float] = {}
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = themes.THEMES[0].name
@@ -93,43 +87,28 @@ class Instrument(App[str]):
 
     # -- frames
 
-    def look(self) -> Frame:
-        """[ui] The table and meters as they are now."""
-        self.frame = self._camera.take(self.line.status, self._clock())
-        return self.frame
-
     def tick(self) -> None:
         """[ui] One frame: hear what the stage answered, look, draw."""
         while self.line.outcomes:
             outcome = self.line.outcomes.popleft()
             if isinstance(outcome, PerformError):
+                self.view.arming = 0
                 self.notice(f"▲ {outcome}")
             else:
                 done, answer = outcome
                 done(answer)
         self.view.gone = self.line.gone is not None
         self.view.silence = self.line.silence()
-        self._play.show(self.look())
-
-    def notice(self, text: str) -> None:
-        """Say something in one line, for a while."""
-        self.view.notice, self.view.notice_until = text, self._clock() + _NOTICE
-
-    def _twice(self, what: str) -> bool:
-        """Whether this is the second press within TWICE."""
-        now = self._clock()
-        before = self._pressed.get(what)
-        if before is not None and now - before <= TWICE:
-            del self._pressed[what]
-            return True
-        self._pressed[what] = now
-        return False
+        frame = self.look()
+        for screen in self.screen_stack:
+            if isinstance(screen, Play | SetList):
+                screen.show(frame)
 
     # -- the stage
 
     def action_panic(self) -> None:
         """Let everything go; twice: silence."""
-        if self._twice("panic"):
+        if self.twice("panic"):
             params.put(self.table, "master/mute", 1)
             self.notice("master muted; M lets it sound again")
             return
@@ -146,15 +125,32 @@ class Instrument(App[str]):
 
     def action_record(self) -> None:
         """Record; stopping takes two presses."""
+        if self.instead("take/record"):
+            return
         if not self.look().recording:
-            self.line.ask(Record(), self._said("recording to"))
-        elif self._twice("record"):
-            self.line.ask(StopRecording(), self._said("take closed:"))
+            self.line.ask(Record(), self.said("recording to"))
+        elif self.twice("record"):
+            self.line.ask(StopRecording(), self.said("take closed:"))
         else:
             self.notice("recording goes on; r again within 2 s stops it")
 
-    def _said(self, words: str) -> Callable[[Answer], None]:
-        return lambda answer: self.notice(f"{words} {answer.value}".rstrip())
+    def action_mark(self) -> None:
+        """A marker in the take."""
+        if self.instead("take/mark"):
+            return
+        params.fire(self.table, "take/mark")
+        frame = self.look()
+        if frame.recording:
+            seconds = frame.master("take/frames") / max(1.0, frame.master("rate"))
+            self.notice(f"marker at {time_text(seconds)}")
+        else:
+            self.notice("marker; no take runs: R keeps it with the last minutes")
+
+    def action_keep(self) -> None:
+        """What was played a moment ago becomes a take, though nothing was recording."""
+        if not self.instead("take/keep"):
+            params.fire(self.table, "take/keep")
+            self.notice("keeping the last minutes as a take; the log says where")
 
     # -- control
 
@@ -162,17 +158,11 @@ class Instrument(App[str]):
         """Learn the selected parameter, and whatever is selected next, until esc."""
         self.learn(self.look().selected.address)
 
-    def learn(self, address: str) -> None:
-        """The next control that moves is mapped to this."""
-        self.view.learning, self.view.learn_asked = address, False
-
-        def asked(_: Answer) -> None:
-            self.view.learn_asked = True
-
-        self.line.ask(Learn(address), asked)
-
     def action_stop_learning(self) -> None:
-        """Enough."""
+        """Enough; a prefix that waits is let go too."""
+        if self.look().prefix:
+            self.prefix("")
+            self.notice("")
         if self.view.learning:
             self.view.learning = ""
             self.line.ask(Learn(""))
@@ -189,20 +179,18 @@ class Instrument(App[str]):
             self.notice("there are no mappings yet; l learns one, S saves it")
             return
 
-        def use(chosen: str | None) -> None:
-            if chosen is not None:
-                self.line.ask(UseMapping(chosen), lambda _: self.notice(f"mapping {chosen}"))
-
-        self.push_screen(MappingChooser(names, self.frame.status.mapping), use)
+        self.question(
+            MappingChooser(names, self.frame.status.mapping),
+            lambda chosen: self.line.ask(UseMapping(chosen), lambda _: self.notice(f"mapping {chosen}")),
+        )
 
     def action_save_mapping(self) -> None:
         """Save the mapping in use."""
-
-        def save(chosen: str | None) -> None:
-            if chosen is not None:
-                self.line.ask(SaveMapping(chosen), self._said("mapping saved:"))
-
-        self.push_screen(MappingName(self.frame.status.mapping), save)
+        current, hint = self.frame.status.mapping, "enter saves it among your own mappings"
+        self.question(
+            Name("Save the mapping in use as", current, hint, FILE),
+            lambda chosen: self.line.ask(SaveMapping(chosen), self.said("mapping saved:")),
+        )
 
     # -- dialogs
 
@@ -211,21 +199,18 @@ class Instrument(App[str]):
         deck = deck or self.look().focus
         loaded = self.frame.deck(deck).model or ("the model" if self.frame.in_use(deck) else "")
 
-        def load(chosen: str | None) -> None:
-            if chosen is not None:
-                self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen))
-
-        self.push_screen(Browser(deck, loaded), load)
+        self.question(
+            Browser(deck, loaded),
+            lambda chosen: self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
+        )
 
     def action_value(self) -> None:
         """Type a value for the selected parameter."""
         selected = self.look().selected
-
-        def put(value: float | None) -> None:
-            if value is not None:
-                params.put(self.table, selected.address, value)
-
-        self.push_screen(ValueEntry(selected, self.frame.table[selected.slot]), put)
+        self.question(
+            ValueEntry(selected, self.frame.table[selected.slot]),
+            lambda value: params.put(self.table, selected.address, value),
+        )
 
     def action_help(self) -> None:
         """All keys."""
@@ -242,21 +227,27 @@ class Instrument(App[str]):
             self.exit("leave")
             return
         live = any(frame.meter(d, "state") in (LOADING, LIVE) for d in range(1, params.DECKS + 1))
-        if not live and not frame.recording:
+        changed = frame.songs.changed
+        if not live and not frame.recording and not changed:
             self.exit("stop")
         elif not isinstance(self.screen, Leave):
-            self.push_screen(Leave(frame.recording), lambda choice: self.exit(choice) if choice else None)
+            self.question(Leave(live, frame.recording, changed), self.exit)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action, and the theme."""
         for key in (*ALWAYS, *KEYS):
             if key.action not in ("app.command_palette", "app.stop_learning"):
-                yield SystemCommand(key.words, key.shown, self._later(key.action))
+                yield SystemCommand(key.words, key.shown, self._later(key.action, self._play))
+        for key in SET_LIST:
+            if isinstance(screen, SetList) or key.action.startswith("app."):
+                yield SystemCommand(
+                    key.words, f"{key.shown} in the set list", self._later(key.action, screen)
+                )
         yield SystemCommand("theme", "colours of the screen", self.action_change_theme)
 
-    def _later(self, action: str) -> Callable[[], object]:
-        """Run an action once the palette is gone."""
-        return lambda: self.call_next(self.run_action, action, self._play)
+    def _later(self, action: str, owner: Screen[Any]) -> Callable[[], object]:
+        """Run a screen's action once the palette is gone."""
+        return lambda: self.call_next(self.run_action, action, owner)
 
 
 def run(client: Stage, log: Path | None = None) -> str:

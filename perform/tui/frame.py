@@ -10,10 +10,12 @@ import numpy as np
 from perform import params
 from perform.params import DECKS
 from perform.shared import DECK_METER, METER_SLOTS, Meters
-from perform.stage.commands import Deck, Status
+from perform.stage.commands import Deck, Scene, Songs, Status
 from perform.tui.rows import STAGE_ROWS, Row, Side, deck_rows
 
 EMPTY_STATUS = Status("", (Deck(),) * DECKS, "", (), "", "", (), "", "", "", "", ())
+LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
+EXCLUDED = "⊘"
 _CALM = 5  #: frames a printed number stands still for, so that it can be read
 _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
@@ -29,6 +31,9 @@ class View:
     selected: dict[int, str] = field(default_factory=dict)  #: deck -> address under its cursor
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
     side: Side = "bias"
+    arming: int = 0  #: song that the stage was asked to arm and has not yet answered for
+    prefix: str = ""  #: what the next of F2 to F9 does to its scene
+    prefix_until: float = 0.0
     learning: str = ""  #: address that the next control is mapped to, or ""
     learn_asked: bool = False  #: the stage waits for that control, or has had it
     notice: str = ""
@@ -52,6 +57,8 @@ class Frame:
     view: View
     now: float
     controls: dict[str, str]  #: address -> "nanoKONTROL2 1:CC16"
+    scenes: dict[int, Scene]  #: those that are stored, by number
+    marks: dict[str, str]  #: address -> glyphs: "↻" its gesture loops, "⊘" scenes leave it alone
 
     @property
     def focus(self) -> int:
@@ -108,6 +115,31 @@ class Frame:
         return self.controls.get(address, "")
 
     @property
+    def songs(self) -> Songs:
+        """Where the set is."""
+        return self.status.songs
+
+    @property
+    def armed(self) -> int:
+        """Number of the song that is NEXT, or was asked to be; 0 for none."""
+        return self.view.arming or self.songs.next
+
+    def song(self, number: int) -> str:
+        """Name of a song, "song 7" where there is none."""
+        lines = self.songs.lines
+        return lines[number - 1].name if 1 <= number <= len(lines) else f"song {number}"
+
+    def scene(self, number: int) -> str:
+        """Key and name of a scene: "F3 fog"."""
+        name = self.scenes[number].name if number in self.scenes else ""
+        return f"F{number + 1} {name}".rstrip()
+
+    @property
+    def prefix(self) -> str:
+        """What the next of F2 to F9 does to its scene, "" where it recalls it."""
+        return self.view.prefix if self.now < self.view.prefix_until else ""
+
+    @property
     def recording(self) -> bool:
         """Whether a take runs."""
         return self.master("take/on") > 0 or bool(self.status.take)
@@ -127,6 +159,8 @@ class Camera:
         self._calm: list[float] = []
         self._count = 0
         self._status = EMPTY_STATUS
+        self._scenes: dict[int, Scene] = {}
+        self._marks: dict[str, str] = {}
         self._controls: dict[str, str] = {}
         self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
 
@@ -142,9 +176,19 @@ class Camera:
         self._count += 1
         if status is not None and status != self._status:
             self._status = status
+            self._scenes = {scene.number: scene for scene in status.scenes}
+            self._marks = _marks(status)
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
         frame = Frame(
-            table, meters.tolist(), self._calm, self._status, self.view, now, self._mapped(table[_FOCUS])
+            table,
+            meters.tolist(),
+            self._calm,
+            self._status,
+            self.view,
+            now,
+            self._mapped(table[_FOCUS]),
+            self._scenes,
+            self._marks,
         )
         view, count = self.view, frame.dropouts
         if view.xruns >= 0 and count > view.xruns:
@@ -168,6 +212,20 @@ class Camera:
             self._controls = focused | {b.address: b.control for b in binds}
             self._controls_of = (self._status, focus)
         return self._controls
+
+
+def _marks(status: Status) -> dict[str, str]:
+    marks = {loop.address: LOOP_GLYPHS.get(loop.state, "■") for loop in status.loops}
+    return marks | {address: marks.get(address, "") + EXCLUDED for address in status.excluded}
+
+
+def loop_words(frame: Frame, address: str) -> str:
+    """`↻ looping 4.0 s`, "" where there is no loop."""
+    for loop in frame.status.loops:
+        if loop.address == address:
+            length = f" {loop.seconds:.1f} s" if loop.seconds else ""  # none yet while it is recorded
+            return f"{LOOP_GLYPHS.get(loop.state, '■')} {loop.state}{length}"
+    return ""
 
 
 def level(amplitude: float) -> float:

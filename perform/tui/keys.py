@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from perform.params import DECKS, SCENES
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -28,7 +30,22 @@ class Key:
 
 def _decks() -> tuple[Key, ...]:
     return tuple(
-        Key("Decks", f"{d}", f"{d}", f"deck({d})", f"deck.focus{d}", f"focus deck {d}") for d in range(1, 9)
+        Key("Decks", f"{d}", f"{d}", f"deck({d})", f"deck.focus{d}", f"focus deck {d}")
+        for d in range(1, DECKS + 1)
+    )
+
+
+def _scenes() -> tuple[Key, ...]:
+    return tuple(
+        Key(
+            "Scenes",
+            f"f{n + 1}",
+            f"F{n + 1}",
+            f"app.scene({n})",
+            f"scene.recall{n}",
+            f"recall scene F{n + 1}",
+        )
+        for n in range(1, SCENES + 1)
     )
 
 
@@ -56,6 +73,26 @@ KEYS: tuple[Key, ...] = (
     Key("Parameters", "left_square_bracket", "[", "page(-1)", "row.page_up", "one bank of rows up"),
     Key("Parameters", "right_square_bracket", "]", "page(1)", "row.page_down", "one bank of rows down"),
     Key("Parameters", "b", "b", "bias_scale", "row.bias_scale", "latent rows show bias or scale (×)"),
+    Key("Parameters", "g", "g", "app.loop", "row.loop", "gesture: record it, loop it, stop, play on"),
+    Key("Parameters", "G", "G", "app.forget_loop", "row.forget_loop", "forget its loop"),
+    Key("Parameters", "E", "E", "app.exclude", "row.exclude", "scenes leave it alone, or no longer"),
+    Key("Songs", "n", "n", "app.arm(1)", "song.next", "arm the next song: it becomes NEXT"),
+    Key("Songs", "p", "p", "app.arm(-1)", "song.previous", "arm the song before"),
+    Key("Songs", "enter", "⏎", "app.go", "song.go", "go to NEXT as soon as its models are warm"),
+    Key("Songs", "N", "N", "app.go(True)", "song.go_now", "go now: decks enter as they come"),
+    Key("Songs", "j", "j", "app.set_list", "song.list", "set list: jump, reorder, rename, open another set"),
+    Key("Songs", "K", "K", "app.keep_song", "song.keep", "keep: the song begins like this from now on"),
+    *_scenes(),
+    Key("Scenes", "w", "w F2 … F9", "app.prefix('store')", "scene.store", "store what stands as a scene"),
+    Key("Scenes", "W", "W F2 … F9", "app.prefix('forget')", "scene.forget", "forget a scene"),
+    Key("Scenes", "A", "A F2 … F9", "app.prefix('a')", "scene.a", "choose the scene at the morph's left end"),
+    Key(
+        "Scenes", "B", "B F2 … F9", "app.prefix('b')", "scene.b", "choose the scene at the morph's right end"
+    ),
+    Key("Scenes", "semicolon", ";", "morph(-0.01)", "morph.less", "morph 1 % towards a"),
+    Key("Scenes", "apostrophe", "'", "morph(0.01)", "morph.more", "morph 1 % towards b"),
+    Key("Scenes", "colon", ":", "morph(-1)", "morph.a", "morph: all a"),
+    Key("Scenes", "quotation_mark", '"', "morph(1)", "morph.b", "morph: all b"),
     Key("Crossfader", "comma", ",", "fade(-0.01)", "xfade.less", "1 % towards A"),
     Key("Crossfader", "full_stop", ".", "fade(0.01)", "xfade.more", "1 % towards B"),
     Key("Crossfader", "less_than_sign", "<", "fade(-1)", "xfade.a", "all A"),
@@ -63,13 +100,37 @@ KEYS: tuple[Key, ...] = (
     Key("Crossfader", "backslash", "\\", "fade(0)", "xfade.centre", "the middle"),
     Key("Stage", "r", "r, r r", "app.record", "stage.record", "record; twice within 2 s: stop"),
     Key("Stage", "M", "M", "app.master_mute", "stage.mute", "mute the master, or let it sound again"),
+    Key("Stage", "k", "k", "app.mark", "take.mark", "marker in the take"),
+    Key("Stage", "R", "R", "app.keep", "take.keep", "keep the last minutes as a take"),
+    Key("Stage", "u", "u", "app.undo", "stage.undo", "undo"),
+    Key("Stage", "U", "U", "app.undo(True)", "stage.redo", "redo"),
     Key("Control", "l", "l", "app.learn", "control.learn", "learn: the next control moves this; esc stops"),
-    Key("Control", "escape", "esc", "app.stop_learning", "control.stop", "stop learning"),
+    Key(
+        "Control", "escape", "esc", "app.stop_learning", "control.stop", "stop learning, or choosing a scene"
+    ),
     Key("Control", "L", "L", "app.unlearn", "control.unlearn", "forget every control of this"),
     Key("Control", "C", "C", "app.mapping", "control.mapping", "choose a controller mapping"),
     Key("Control", "S", "S", "app.save_mapping", "control.save", "save the mapping in use under a name"),
     Key("Screen", "question_mark,f1", "? F1", "app.help", "screen.help", "all keys"),
     Key("Screen", "ctrl+p", "ctrl+p", "app.command_palette", "screen.palette", "every action by name"),
+)
+
+#: in the set list, which hears all of "Songs" and "Stage" as well
+SET_LIST: tuple[Key, ...] = (
+    Key("Set list", "up", "↑", "mark(-1)", "list.up", "mark the song above"),
+    Key("Set list", "down", "↓", "mark(1)", "list.down", "mark the song below"),
+    Key("Set list", "home", "home", "mark(-1000)", "list.first", "mark the first song"),
+    Key("Set list", "end", "end", "mark(1000)", "list.last", "mark the last song"),
+    Key("Set list", "enter", "⏎", "arm", "list.arm", "arm the marked song; go where it is armed"),
+    Key("Set list", "N", "N", "go_now", "list.go_now", "arm the marked song; go now where it is armed"),
+    Key("Set list", "K,ctrl+up,shift+up", "K ctrl+↑", "shift(-1)", "list.earlier", "play the song earlier"),
+    Key("Set list", "J,ctrl+down,shift+down", "J ctrl+↓", "shift(1)", "list.later", "play the song later"),
+    Key("Set list", "d", "d", "app.add_song", "list.add", "duplicate: a new song, a copy of what plays"),
+    Key("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
+    Key("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),
+    Key("Set list", "o", "o", "app.open_set", "list.open", "open another set"),
+    Key("Set list", "S", "S", "app.save_as", "list.save_as", "save the set under a name"),
+    Key("Set list", "j", "j esc", "back", "list.back", "close the set list"),
 )
 
 #: heard in dialogs too
@@ -82,5 +143,6 @@ ALWAYS: tuple[Key, ...] = (
         "stage.panic",
         "panic; twice within 2 s: mute the master",
     ),
+    Key("Stage", "ctrl+s", "ctrl+s", "app.save", "stage.save", "save the set"),
     Key("Screen", "ctrl+q", "ctrl+q", "app.quit", "screen.leave", "leave: keep playing, or stop"),
 )

@@ -169,6 +169,12 @@ def time(seconds: float) -> str:
     return f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}"
 
 
+def clock(seconds: float) -> str:
+    """`06:12`, of something that rarely takes an hour."""
+    s = max(0, int(seconds))
+    return f"{s // 60:02d}:{s % 60:02d}"
+
+
 def span(seconds: float) -> str:
     """A rough duration: `9 h`, `42 min`, `12 s`."""
     if seconds >= 7200:

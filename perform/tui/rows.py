@@ -55,6 +55,10 @@ def deck_rows(deck: int, latents: int, side: Side) -> tuple[Row, ...]:
 #: rows that belong to no deck; the cursor walks on into them
 STAGE_ROWS = (
     row("xfade", "X-FADE"),
+    row("scene/morph", "MORPH"),
+    row("scene/a", "a"),
+    row("scene/b", "b"),
+    row("tempo", "tempo"),
     row("master/gain", "gain"),
     row("master/ceiling", "ceiling"),
     row("stage/margin", "margin"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 
 from stand_in import FakeStage
+from textual.containers import Vertical
 
 from perform import params
 from perform.tui.app import Instrument
@@ -48,15 +49,21 @@ class Hands:
                 return
             self.app.tick()
             await self.pilot.pause(0.02)
-        raise AssertionError("it never came true")
+        raise AssertionError(f"it never came true on\n{self.text()}")
 
     def text(self) -> str:
         """All that is on the screen."""
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
 
+    def words(self) -> str:
+        """What the dialog on top says, as running text: what it wrapped is whole again."""
+        box = self.app.screen.query_one(Vertical).region
+        lines = self.text().split("\n")[box.y + 1 : box.bottom - 1]
+        return " ".join(" ".join(line[box.x + 1 : box.right - 1] for line in lines).split())
+
     def spot(self, widget: str, address: str = "", action: str = ""):  # type: ignore[no-untyped-def]
-        """The first thing on a widget that can be clicked for an address or an action."""
-        lines = self.app._play.query_one(f"#{widget}")
+        """The first thing on a drawn widget that can be clicked for an address or an action."""
+        lines = next(s for s in self.app.screen_stack if s.query(f"#{widget}")).query_one(f"#{widget}")
         return next(
             h
             for h in lines.hits()  # type: ignore[attr-defined]

@@ -10,10 +10,58 @@ import msgspec
 from perform.params import DECKS, slot
 from perform.shared import CLOCK, FAILED, LIVE, LOADING, Arena
 from perform.stage.client import StageGone
-from perform.stage.commands import Answer, AnyCommand, Bind, Deck, Learn, Load, Record, Status
+from perform.stage.commands import (
+    Answer,
+    AnyCommand,
+    Arm,
+    Bind,
+    Deck,
+    Exclude,
+    Go,
+    Learn,
+    Load,
+    Loop,
+    LoopLine,
+    MoveSong,
+    Record,
+    Save,
+    Scene,
+    SongLine,
+    Songs,
+    Status,
+    StoreScene,
+    Undo,
+)
 
 LOW = (-1.5, -0.9, -2.0, -1.1, -0.6, -1.8, -1.2, -1.0)
 HIGH = (1.2, 1.4, 0.8, 1.9, 0.7, 1.1, 1.6, 0.9)
+
+
+SONGS = Songs(
+    lines=(
+        SongLine("Init", ("1 vintage",)),
+        SongLine("[b]Tide[/]", ("1 vintage", "2 [red]night[/] bus"), "slow; wait for the drums"),
+        SongLine("Glass Harbour", ("1 vintage", "2 [red]night[/] bus", "3 choir")),
+        SongLine(
+            "Choir of Rust",
+            ("1 vintage", "2 rust", "4 wheel"),
+            "in D, and never louder than the bells",
+            (
+                "rust (sha256 4f1c…): not in the library; `perform models import rust.ts` or https://example.org/rust",
+            ),
+        ),
+        SongLine("SAFE"),
+    ),
+    now=3,
+    since=100.0 - 372.0,
+    next=4,
+    ready=1,
+    wanted=2,
+    wait=3.0,
+    changed=True,
+    path="/music/sets/demo.toml",
+)
+SCENES = (Scene(1, "init"), Scene(2, "fog", "2 s"), Scene(5, "shatter", "4 beats"), Scene(8, "SAFE"))
 
 
 def deck(model: str, latents: int = 8, error: str = "") -> Deck:
@@ -51,6 +99,11 @@ def status(*decks: Deck, **words: object) -> Status:
             "21:02:58 controller 'nanoKONTROL2' lost, values held",
             "21:03:11 controller 'nanoKONTROL2' back",
         ),
+        "songs": SONGS,
+        "scenes": SCENES,
+        "scene": 2,
+        "loops": (LoopLine("deck/1/z/2/bias", "looping", 4.0),),
+        "excluded": ("deck/1/gain", "deck/1/z/2/bias"),
     }
     spare = (Deck(),) * (DECKS - len(decks))
     return Status(decks=(*decks, *spare), **(fields | words))  # type: ignore[arg-type]
@@ -82,13 +135,47 @@ class FakeStage:
             return Answer(value="take07.wav")
         if isinstance(command, Load):
             self.arena.show(f"deck/{command.deck}/state", LOADING)
-        return Answer()
+        value, words = told(command, self.words)
+        self.words = msgspec.structs.replace(self.words, **words)
+        return Answer(value=value)
 
     def status(self) -> Status:
         self.free.wait(20)
         if self.dead:
             raise StageGone("the stage has ended", where=f"process {self.pid}")
         return self.words
+
+
+def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
+    """What a stage answers to songs, scenes and loops, and the fields of its status that change."""
+    songs, change = words.songs, msgspec.structs.replace
+    match command:
+        case Arm(song):
+            return "about 9 s", {"songs": change(songs, next=song, ready=0, wanted=2, wait=9.0, going=False)}
+        case Go(now=True):
+            return "", {"songs": change(songs, now=songs.next or songs.now, next=0, going=False)}
+        case Go():
+            return "in 9 s", {"songs": change(songs, going=True)}
+        case Save(name):
+            path = f"/music/sets/{name or words.set}.toml"
+            return path, {"songs": change(songs, changed=False, path=path)}
+        case MoveSong(song, to):
+            lines = list(songs.lines)
+            lines.insert(to - 1, lines.pop(song - 1))
+            return "", {"songs": change(songs, lines=tuple(lines))}
+        case StoreScene(number, name):
+            kept = tuple(s for s in words.scenes if s.number != number)
+            return "", {"scenes": (*kept, Scene(number, name))}
+        case Loop(address):
+            states = {line.address: line.state for line in words.loops}
+            after = {"recording": "looping", "looping": "stopped", "stopped": "looping"}
+            states[address] = after[states[address]] if address in states else "recording"
+            return "", {"loops": tuple(LoopLine(a, state, 2.5) for a, state in states.items())}
+        case Exclude(address):
+            return "", {"excluded": tuple(set(words.excluded) ^ {address})}
+        case Undo(redo):
+            return ("" if redo else "scene 3 stored"), {}
+    return "", {}
 
 
 def play(stage: FakeStage) -> None:
@@ -108,6 +195,8 @@ def play(stage: FakeStage) -> None:
         "control/count": 7,
     }.items():
         arena.show(name, value)
+    for name, value in {"scene/a": 2, "scene/b": 5, "scene/morph": 0.4, "tempo": 124}.items():
+        arena.table[slot(name)] = value
     for number, words in enumerate(stage.words.decks, 1):
         state = 0 if not words.model else FAILED if words.error else LIVE
         arena.show(f"deck/{number}/state", state)

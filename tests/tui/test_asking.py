@@ -6,6 +6,7 @@ import re
 
 import pytest
 from hands import playing
+from msgspec.structs import replace
 from stand_in import status
 
 from perform import params
@@ -16,6 +17,7 @@ from perform.stage.commands import (
     Learn,
     Load,
     Record,
+    Save,
     SaveMapping,
     StopRecording,
     Unlearn,
@@ -65,7 +67,7 @@ async def test_slow_presses_panic_twice(stage, clock):
         assert (hands.value("panic"), hands.value("master/mute")) == (2, 0)
 
 
-@pytest.mark.parametrize("dialog", ["o", "=", "?", "C", "S", "ctrl+q", "ctrl+p"])
+@pytest.mark.parametrize("dialog", ["o", "=", "?", "C", "S", "j", "ctrl+q", "ctrl+p"])
 async def test_panic_works_under_every_dialog(stage, clock, dialog):
     async with playing(stage, clock) as hands:
         await hands.press(dialog)
@@ -177,7 +179,7 @@ async def test_a_file_that_is_no_model_keeps_the_browser_open(stage, clock, tmp_
         hands.app.screen.query_one(Field).value = str(tmp_path / "bad.safetensors")
         await hands.until(lambda: "load the file" in hands.text())
         await hands.press("enter")
-        await hands.until(lambda: "not a perform model" in hands.text())
+        await hands.until(lambda: "not a perform model" in hands.words())
         assert isinstance(hands.app.screen, Browser)
         await hands.press("escape")
         assert stage.asked == []
@@ -263,11 +265,28 @@ async def test_leaving_while_sound_is_live_asks(stage, clock, keys, result):
     assert hands.app.return_value == result
 
 
-async def test_leaving_in_silence_stops_without_a_question(stage, clock):
+def quiet(stage, changed: bool) -> None:
+    """Nothing sounds."""
     for d in (1, 2, 3):
         stage.arena.show(f"deck/{d}/state", 0)
+    stage.words = replace(stage.words, songs=replace(stage.words.songs, changed=changed))
+
+
+async def test_leaving_in_silence_stops_without_a_question(stage, clock):
+    quiet(stage, changed=False)
     async with playing(stage, clock) as hands:
         await hands.pilot.press("ctrl+q")
+    assert hands.app.return_value == "stop"
+
+
+async def test_leaving_with_changes_that_are_not_saved_asks_and_they_can_be_saved(stage, clock):
+    quiet(stage, changed=True)
+    async with playing(stage, clock) as hands:
+        await hands.press("ctrl+q")
+        assert "▲ the set has changes that are not saved" in hands.text()
+        await hands.press("ctrl+s")
+        await hands.until(lambda: stage.asked == [Save()])
+        await hands.press("s")
     assert hands.app.return_value == "stop"
 
 
@@ -297,11 +316,18 @@ async def test_a_mixer_that_stands_still_is_said(stage, clock):
 async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
     async with playing(stage, clock) as hands:
         app = hands.app
-        for key in (*app_module.ALWAYS, *app_module.KEYS):
-            owner = app if key.action.startswith("app.") else app._play
+        await hands.press("j")
+        for key in (*app_module.ALWAYS, *app_module.KEYS, *app_module.SET_LIST):
+            owner = app.screen if key in app_module.SET_LIST else app._play
+            owner = app if key.action.startswith("app.") else owner
             assert hasattr(owner, f"action_{key.action.removeprefix('app.').partition('(')[0]}"), key
         named = {c.title for c in app.get_system_commands(app.screen)}
-        assert {"mute", "record; twice within 2 s: stop", "focus deck 8"} <= named
+        assert {"mute", "record; twice within 2 s: stop", "focus deck 8", "undo", "recall scene F9"} <= named
+        assert {key.words for key in app_module.SET_LIST} <= named, "on the set list, its own keys as well"
+        await hands.press("escape")
+        named = {c.title for c in app.get_system_commands(app.screen)}
+        assert "save the set under a name" in named
+        assert "remove the marked song" not in named, "there is no mark"
 
 
 async def test_the_palette_acts(stage, clock):
@@ -319,8 +345,9 @@ async def test_keys_can_be_remapped_by_id(stage, clock):
         assert hands.value("deck/1/mute") == 1
 
 
-def test_ids_and_keys_are_unique():
-    table = (*app_module.ALWAYS, *app_module.KEYS)
+@pytest.mark.parametrize("more", [app_module.KEYS, app_module.SET_LIST])
+def test_ids_and_keys_are_unique(more):
+    table = (*app_module.ALWAYS, *more)
     assert len({k.id for k in table}) == len(table)
     keys = [key for k in table for key in k.keys.split(",")]
     assert len(set(keys)) == len(keys)

@@ -11,6 +11,8 @@ import pytest
 from hands import Hands, playing
 from stand_in import FakeStage, deck, play, status
 
+from perform import params
+from perform.stage.commands import Songs
 from perform.tui.app import Instrument
 from perform.tui.widgets.lines import Lines, Pen
 from perform.tui.widgets.panel import draw_panel
@@ -48,6 +50,12 @@ def keys(*presses: str):
         ("value", ("=",)),
         ("leave", ("ctrl+q",)),
         ("help", ("?",)),
+        ("songs", ("j",)),
+        ("broken_song", ("j", "home", "down", "down", "down", "n")),
+        ("remove", ("j", "home", "delete")),
+        ("sets", ("j", "o")),
+        ("prefix", ("w",)),
+        ("store", ("w", "f3")),
     ],
 )
 def test_picture(snap_compare, stage, clock, size, presses, name):
@@ -60,10 +68,12 @@ def test_picture_of_eight_decks(snap_compare, tmp_path, clock, size):
 
 
 def test_picture_of_an_empty_stage(snap_compare, tmp_path, clock):
-    stage = FakeStage(
-        tmp_path, status(midi=(), midi_error="no MIDI: libasound is missing", binds=(), touched="", log=())
-    )
+    nothing = {"binds": (), "touched": "", "log": (), "loops": (), "excluded": (), "scenes": (), "scene": 0}
+    words = status(midi=(), midi_error="no MIDI: libasound is missing", songs=Songs(), **nothing)
+    stage = FakeStage(tmp_path, words)
     play(stage)
+    for end in ("a", "b"):
+        params.put(stage.arena.table, f"scene/{end}", 0)
     assert snap_compare(Instrument(stage, clock), terminal_size=(120, 40), run_before=keys())
 
 

@@ -67,9 +67,12 @@ async def test_every_row_can_be_reached_and_changed(stage, clock):
             "deck/1/speed",
             Z0,
             "xfade",
+            "scene/morph",
+            "scene/a",
+            "tempo",
             "master/gain",
         } <= set(seen)
-        assert len(seen) == 18
+        assert len(seen) == 22
 
 
 async def test_banks_reach_latents_below_the_panel(stage, clock):
@@ -131,7 +134,13 @@ async def test_bias_and_scale_share_the_rows(stage, clock):
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 @pytest.mark.parametrize(
     ("widget", "address"),
-    [("decks", Z0), ("decks", "deck/1/gain"), ("foot", "xfade"), ("foot", "master/gain")],
+    [
+        ("decks", Z0),
+        ("decks", "deck/1/gain"),
+        ("foot", "xfade"),
+        ("foot", "scene/morph"),
+        ("foot", "master/gain"),
+    ],
 )
 async def test_the_mouse_sets_and_drags_a_bar(stage, clock, size, widget, address):
     async with playing(stage, clock, size) as hands:

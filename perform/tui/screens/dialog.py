@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -27,6 +28,10 @@ class Dialog(ModalScreen[T]):
     """A question; None means that the player went back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", id="dialog.back")]
+
+    def render(self) -> BackgroundScreen:
+        """What plays stands below, however many dialogs are open: Textual would show the one before alone."""
+        return BackgroundScreen(self.app.screen_stack[0], self.styles.background)
 
     def action_back(self) -> None:
         """Close without an answer."""

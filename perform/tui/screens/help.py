@@ -9,10 +9,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from perform.tui.keys import ALWAYS, KEYS, Key
+from perform.tui.keys import ALWAYS, KEYS, SET_LIST, Key
 from perform.tui.screens.dialog import Dialog
 
-_ORDER = ("Stage", "Decks", "Parameters", "Crossfader", "Control", "Screen")
+_ORDER = ("Stage", "Songs", "Set list", "Scenes", "Decks", "Parameters", "Crossfader", "Control", "Screen")
+#: what many keys do, each to one of a row: told once, by the head of their ids
+_ROWS = {"deck.focus": ("1 … 8", "focus a deck"), "scene.recall": ("F2 … F9", "recall a scene")}
 
 
 class Help(Dialog[None]):
@@ -32,7 +34,7 @@ class Help(Dialog[None]):
 
 def _page() -> Content:
     lines: list[Content] = []
-    keys = sorted((*ALWAYS, *KEYS), key=lambda k: _ORDER.index(k.group))
+    keys = sorted((*ALWAYS, *KEYS, *SET_LIST), key=lambda k: _ORDER.index(k.group))
     for group, members in groupby(keys, key=lambda k: k.group):
         lines.append(Content.styled(group, "bold $primary"))
         lines += [
@@ -43,11 +45,10 @@ def _page() -> Content:
 
 
 def _told(keys: list[Key]) -> list[tuple[str, str]]:
-    """Eight keys that focus a deck each are told once, and keys of one meaning together."""
+    """Keys of a row are told once, and keys of one meaning together."""
     told: dict[str, str] = {}
     for key in keys:
-        shown, words = (
-            ("1 … 8", "focus a deck") if key.id.startswith("deck.focus") else (key.shown, key.words)
-        )
+        row = next((r for head, r in _ROWS.items() if key.id.startswith(head)), None)
+        shown, words = row or (key.shown, key.words)
         told[words] = f"{told[words]}  {shown}" if words in told and shown not in told[words] else shown
     return [(shown, words) for words, shown in told.items()]

@@ -1,4 +1,4 @@
-"""Leaving while sound is live: what shall become of it?"""
+"""Leaving while sound is live, or something is not saved: what shall become of it?"""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class Leave(Dialog[Choice]):
         Binding("b", "back", "Back", id="leave.back"),
     ]
 
-    def __init__(self, recording: bool) -> None:
+    def __init__(self, live: bool, recording: bool, changed: bool) -> None:
         super().__init__()
-        self._recording = recording
+        self._title = "Leave while sound is live?" if live or recording else "Leave?"
+        self._recording, self._changed = recording, changed
 
     def compose(self) -> ComposeResult:
         """Three choices."""
         with Vertical():
-            yield Static("Leave while sound is live?", classes="title")
+            yield Static(self._title, classes="title")
             yield OptionList(
                 Option("k  keep playing: the stage goes on, `perform attach` comes back", id="leave"),
                 Option(
@@ -41,6 +42,8 @@ class Leave(Dialog[Choice]):
                 Option("b  back to the screen", id="back"),
                 markup=False,
             )
+            if self._changed:
+                yield Static("▲ the set has changes that are not saved: ctrl+s saves them", classes="note")
 
     def action_choose(self, choice: Choice) -> None:
         """Answer."""

@@ -16,7 +16,7 @@ from perform.tui.rows import STAGE_ROWS, Row, row
 from perform.tui.widgets.decks import Decks
 from perform.tui.widgets.foot import Foot, foot_height
 from perform.tui.widgets.lines import Lines
-from perform.tui.widgets.status import StatusBar
+from perform.tui.widgets.status import StatusBar, status_height
 
 if TYPE_CHECKING:
     from perform.tui.app import Instrument
@@ -32,7 +32,7 @@ class Play(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._status, self._decks, self._foot = StatusBar("status"), Decks("decks"), Foot("foot")
-        self._foot_height = -1
+        self._heights = (-1, -1)
 
     def compose(self) -> ComposeResult:
         """Three drawn widgets."""
@@ -44,11 +44,11 @@ class Play(Screen[None]):
         return cast("Instrument", self.app)
 
     def show(self, frame: Frame) -> None:
-        """Draw a frame; only the foot's height is ever laid out anew."""
-        height = foot_height(*self.size, frame)
-        if height != self._foot_height:
-            self._foot_height = height
-            self._foot.styles.height = height
+        """Draw a frame; only the heights of status and foot are ever laid out anew."""
+        heights = status_height(self.size.height), foot_height(*self.size, frame)
+        if heights != self._heights:
+            self._heights = heights
+            self._status.styles.height, self._foot.styles.height = heights
         for widget in (self._status, self._decks, self._foot):
             widget.show(frame)
 
@@ -74,13 +74,6 @@ class Play(Screen[None]):
             value = spec.value(round(spec.position(value) + by, 6))
         self._put(row.address, value)
 
-    def _instead(self, address: str) -> bool:
-        """While learning, a key that would change a number chooses it instead."""
-        if self.instrument.view.learning:
-            self.instrument.learn(address)
-            return True
-        return False
-
     # -- decks
 
     def action_deck(self, deck: int) -> None:
@@ -95,19 +88,19 @@ class Play(Screen[None]):
     def action_flag(self, name: str) -> None:
         """Turn a switch of the focused deck."""
         address = self._own(name)
-        if not self._instead(address):
+        if not self.instrument.instead(address):
             self._put(address, 0.0 if self._value(address) else 1.0)
 
     def action_side(self) -> None:
         """Next side of the crossfader."""
         address = self._own("side")
-        if not self._instead(address):
+        if not self.instrument.instead(address):
             self._put(address, (self._value(address) + 1) % 3)
 
     def action_source(self) -> None:
         """Next source."""
         address = self._own("source")
-        if not self._instead(address):
+        if not self.instrument.instead(address):
             self._put(address, (self._value(address) + 1) % len(SOURCES))
 
     # -- parameters
@@ -155,8 +148,13 @@ class Play(Screen[None]):
 
     def action_fade(self, by: float) -> None:
         """Move the crossfader; a whole step goes to its end, none to its middle."""
-        if not self._instead("xfade"):
+        if not self.instrument.instead("xfade"):
             self._put("xfade", round(self._value("xfade") + by, 6) if by else 0.5)
+
+    def action_morph(self, by: float) -> None:
+        """Move the morph between two scenes."""
+        if not self.instrument.instead("scene/morph"):
+            self._put("scene/morph", round(self._value("scene/morph") + by, 6))
 
     # -- mouse
 
@@ -166,7 +164,7 @@ class Play(Screen[None]):
         if hit.deck and not message.drag:
             self.action_deck(hit.deck)
         if hit.address and hit.value is not None:
-            if not self._instead(hit.address):
+            if not self.instrument.instead(hit.address):
                 self._put(hit.address, hit.value)
         elif hit.address:
             if not message.drag:

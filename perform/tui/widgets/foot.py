@@ -1,17 +1,24 @@
-"""The foot: crossfader, master, what is selected, what was touched, the last events, the keys."""
+"""The foot: crossfader, scenes, master, what is selected, what was touched, the last events, the keys."""
 
 from __future__ import annotations
 
 from perform import params
+from perform.params import DECKS
 from perform.shared import METER_SLOTS
-from perform.tui.frame import Frame, level
+from perform.tui.frame import EXCLUDED, Frame, level, loop_words
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, long, meter, short
 from perform.tui.rows import STAGE_ROWS, Row, name
 from perform.tui.widgets.decks import SPARE, panelled, row_heights
 from perform.tui.widgets.lines import Hit, Lines, Pen
-from perform.tui.widgets.rowbar import brief
+from perform.tui.widgets.rowbar import brief, draw_marks
+from perform.tui.widgets.scenes import draw_morph, draw_scenes
 
-_XFADE, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
+_XFADE, *_, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
+_MASTER = STAGE_ROWS[-3:]
+_SIX, _FULL = (
+    18,
+    48,
+)  #: lines a small screen needs beyond its decks, and one of two rows of panels, for MORPH's own
 _TOUCHED = METER_SLOTS["control/slot"]
 _MOVED = METER_SLOTS["control/count"]
 
@@ -19,58 +26,83 @@ _MOVED = METER_SLOTS["control/count"]
 HINTS = (
     ("!", "panic", "app.panic"),
     ("r", "rec", "app.record"),
+    ("n", "next", "app.arm(1)"),
+    ("⏎", "go", "app.go"),
+    ("j", "songs", "app.set_list"),
     ("o", "load", "app.browse"),
     ("l", "learn", "app.learn"),
-    ("a", "source", "source"),
-    ("^q", "leave", "app.quit"),
     ("?", "help", "app.help"),
-    ("=", "value", "app.value"),
+    ("^q", "leave", "app.quit"),
+    ("u", "undo", "app.undo"),
+    ("w", "scene", "app.prefix('store')"),
+    ("k", "mark", "app.mark"),
+    ("^s", "save", "app.save"),
+    ("a", "source", "source"),
     ("^p", "palette", "app.command_palette"),
-    ("m", "mute", "flag('mute')"),
-    ("s", "solo", "flag('solo')"),
-    ("f", "freeze", "flag('freeze')"),
-    ("x", "side", "side"),
+    ("=", "value", "app.value"),
     ("C", "mapping", "app.mapping"),
 )
 
 
 def foot_height(width: int, height: int, frame: Frame) -> int:
     """Lines of the foot: all but the log are fixed, and the log is long where the decks are few."""
+    fixed = 6 if shared(width, height, frame) else 7
     if not panelled(width, height):
-        return 6 if width >= 80 and height >= 24 else 0
-    full = len([tall for tall in row_heights(frame, height) if tall > SPARE]) > 1
-    return min(6 + max(0, (height - (40 if full else 37))), 6 if full and height < 48 else 10)
+        return fixed + 1 if width >= 80 and height >= 24 else 0
+    if _two_rows(frame, height):
+        return fixed + (1 if height < _FULL else 5)
+    return fixed + min(max(1, height - 37), 5)
+
+
+def shared(width: int, height: int, frame: Frame) -> bool:
+    """Whether SCENES and MORPH share a line: the decks need the other one."""
+    if panelled(width, height):
+        return height < (_FULL if _two_rows(frame, height) else 37)
+    return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _SIX
+
+
+def _two_rows(frame: Frame, height: int) -> bool:
+    return len([tall for tall in row_heights(frame, height) if tall > SPARE]) > 1
 
 
 class Foot(Lines):
     """The lines below the decks."""
 
     def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
-        """Crossfader, master, selected, touched, log, keys."""
+        """Crossfader, scenes, morph, master, selected, touched, log, keys."""
         width, height = self.size
         pens = [Pen(ink, y, 0, hits) for y in range(height)]
-        if height < 6:
+        if height < 7:
             return pens
-        _xfade(pens[0], frame, width)
-        _master(pens[1], frame, width)
-        _selected(pens[2], frame, width)
-        _touched(pens[3], frame, width)
-        _log(pens[4:-1], frame, width)
+        lines = iter(pens[:-1])
+        _xfade(next(lines), frame, width)
+        pen = next(lines)
+        if shared(*self.app.size, frame):
+            draw_scenes(pen, frame, width * 5 // 8)
+            draw_morph(pen, frame, width - pen.x, tempo=False)
+        else:
+            draw_scenes(pen, frame, width)
+            draw_morph(next(lines), frame, width, tempo=True)
+        _master(next(lines), frame, width)
+        _selected(next(lines), frame, width)
+        _touched(next(lines), frame, width)
+        _log(list(lines), frame, width)
         _keys(pens[-1], frame, width)
         for pen in pens:
             pen.to(width)
         return pens
 
 
-def _head(pen: Pen, word: str, here: bool = False) -> None:
+def _head(pen: Pen, word: str, here: bool = False, marks: str = "", address: str = "") -> None:
     pen.text("▸" if here else " ", pen.ink.focus)
-    pen.text(word, pen.ink.focus if here else pen.ink.dim, 8)
+    pen.text(word, pen.ink.focus if here else pen.ink.dim, 8 - len(marks))
+    draw_marks(pen, address, marks)
 
 
 def _xfade(pen: Pen, frame: Frame, width: int) -> None:
     ink, value, here = pen.ink, frame.table[_XFADE.slot], frame.selected is _XFADE
     pen.spot(9, action="select('xfade')")
-    _head(pen, "X-FADE", here)
+    _head(pen, "X-FADE", here, frame.marks.get("xfade", ""), "xfade")
     control = frame.control("xfade")
     room = width - 9 - 4 - 8 - (len(brief(control)) + 2 if control else 0)
     pen.button("A ", ink.bright, "xfade", 0.0)
@@ -84,7 +116,7 @@ def _xfade(pen: Pen, frame: Frame, width: int) -> None:
 
 def _master(pen: Pen, frame: Frame, width: int) -> None:
     ink = pen.ink
-    _head(pen, "MASTER", frame.selected in STAGE_ROWS[1:])
+    _head(pen, "MASTER", frame.selected in _MASTER)
     room = max(8, (width - 76) // 3 if width >= 112 else 8)
     for side in ("l", "r"):
         pen.text(f"{side.upper()} ", ink.dim)
@@ -92,14 +124,15 @@ def _master(pen: Pen, frame: Frame, width: int) -> None:
         peak = level(frame.steady_master(f"peak/{side}"))
         pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 6, right=True)
         pen.text("  ", ink.text)
-    for row in STAGE_ROWS[1:]:
+    for row in _MASTER:
         here, value = frame.selected is row, frame.table[row.slot]
-        text = short(row.spec, value)
+        text, marks = short(row.spec, value), frame.marks.get(row.address, "")
         bar_room = room if row is _GAIN else 0
-        if pen.x + len(row.label) + bar_room + len(text) + 4 > width:
+        if pen.x + len(row.label) + len(marks) + bar_room + len(text) + 4 > width:
             return
         pen.spot(len(row.label) + len(text) + bar_room + 2, action=f"select('{row.address}')")
         pen.text(f"{'▸' if here else ' '}{row.label} ", ink.focus if here else ink.dim)
+        draw_marks(pen, row.address, marks)
         if bar_room:
             pen.spot(bar_room, address=row.address)
             pen.put(fader(bar_room, cell(row.spec.position(value), bar_room), ink), bar_room)
@@ -121,11 +154,21 @@ def _selected(pen: Pen, frame: Frame, width: int) -> None:
     pen.text(row.name, ink.bright)
     pen.spot(20, action="app.value")
     pen.text(f"  {long(row.spec, frame.table[row.slot])}", ink.bright)
+    for word in (
+        loop_words(frame, row.address),
+        f"{EXCLUDED} excluded" if EXCLUDED in frame.marks.get(row.address, "") else "",
+    ):
+        if word:
+            pen.text(f"   {word}", ink.mark)
     parts = _latent(row, frame)
     control = frame.control(row.address)
     parts.append(control or "unmapped")
     text = "   ".join(parts)
-    pen.text(f"   {text}", ink.dim, min(len(text) + 3, width - pen.x))
+    loop, alone = ("g ↻ loop  ", "E ⊘ exclude ") if width >= 112 else ("g↻ ", "E⊘ ")
+    pen.text(f"   {text}", ink.dim, max(0, min(len(text) + 3, width - len(loop) - len(alone) - 1 - pen.x)))
+    pen.to(width - len(loop) - len(alone))
+    pen.button(loop, ink.dim, action="app.loop")
+    pen.button(alone, ink.dim, action="app.exclude")
 
 
 def _latent(row: Row, frame: Frame) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from rich.cells import cell_len
 from rich.style import Style
 
 from perform.params import SIDES, SOURCES
@@ -16,6 +17,7 @@ from perform.tui.widgets.rowbar import control_width, draw_row
 GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
 _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
 FEWEST = 5  #: lines between the borders in which a deck in use has room for anything
+ROOMY = 16  #: lines between the borders in which nothing need share a line
 FLAGS = ("mute", "solo", "freeze")
 
 
@@ -65,12 +67,18 @@ def draw_panel(pens: list[Pen], frame: Frame, deck: int, width: int) -> None:
     for pen in pens:
         pen.deck = deck
         pen.spot(width, action=f"deck({deck})")
+    ends = pens[0].x + width
     title = f" {deck} ▸ FOCUS " if focused else f" {deck} "
     pens[0].text(corners[0] + corners[1], edge)
     pens[0].text(title, ink.focus if focused else ink.dim)
-    pens[0].text(corners[1] * (inner - 1 - len(title)) + corners[2], edge)
-
     body = pens[1:-1]
+    if len(body) < ROOMY and (model := frame.deck(deck).model):
+        room = inner - 3 - len(title)
+        cells = min(cell_len(model), room)
+        pens[0].spot(cells, action=f"app.browse({deck})")
+        pens[0].text(model, ink.bright, cells)
+        pens[0].text(" ", edge)
+    pens[0].text(corners[1] * (ends - 1 - pens[0].x) + corners[2], edge)
     for pen in body:
         pen.text(corners[3], edge)
     below = _body(body, frame, deck, inner)
@@ -102,11 +110,12 @@ def _body(pens: list[Pen], frame: Frame, deck: int, inner: int) -> str:
             pen.to(ends)
         return ""
     else:
-        roomy = len(pens) >= 16
-        pen = next(lines)
-        pen.text(" ", ink.text)
-        pen.spot(inner - 2, action=f"app.browse({deck})")
-        pen.text(words.model or "…", ink.bright, inner - 2)
+        roomy = len(pens) >= ROOMY
+        if roomy:  # else it stands in the border
+            pen = next(lines)
+            pen.text(" ", ink.text)
+            pen.spot(inner - 2, action=f"app.browse({deck})")
+            pen.text(words.model or "…", ink.bright, inner - 2)
         _state(next(lines), frame, deck, inner, state)
         _flags(next(lines), frame, deck, roomy)
         if roomy:

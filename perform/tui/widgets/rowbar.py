@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perform.tui.frame import Frame
+from perform.tui.frame import EXCLUDED, Frame
 from perform.tui.paint import bar, cell, fader, short
 from perform.tui.rows import Row
 from perform.tui.widgets.lines import Pen
@@ -27,9 +27,11 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
     ink, end = pen.ink, pen.x + width
     value = frame.table[row.slot]
     pen.spot(width, action=f"select('{row.address}')")
-    label = max(_LABEL, len(row.label) + 1)
+    marks = frame.marks.get(row.address, "")
+    label = max(_LABEL, len(row.label) + max(1, len(marks)))
     pen.text("▸" if here else " ", ink.focus)
-    pen.text(row.label, ink.focus if here else ink.dim, label)
+    pen.text(row.label, ink.focus if here else ink.dim, label - len(marks))
+    draw_marks(pen, row.address, marks)
     room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
     if row.spec.choices:
         _choices(pen, row, int(row.spec.clamp(value)))
@@ -43,6 +45,13 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
         pen.to(end - controls - 1)
         pen.text(brief(control), ink.dim, controls)
     pen.to(end)
+
+
+def draw_marks(pen: Pen, address: str, marks: str) -> None:
+    """The glyphs of a loop and of an exclusion; a click on one does what its key does."""
+    for glyph in marks:
+        action = "app.exclude" if glyph == EXCLUDED else "app.loop"
+        pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
 
 
 def _choices(pen: Pen, row: Row, chosen: int) -> None:

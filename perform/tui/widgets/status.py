@@ -11,6 +11,7 @@ from perform.shared import METER_SLOTS, NOBODY
 from perform.tui.frame import Frame
 from perform.tui.paint import Ink, span, time
 from perform.tui.widgets.lines import Hit, Lines, Pen
+from perform.tui.widgets.songline import draw_songs
 
 _MUTE = slot("master/mute")
 _LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, DECKS + 1)]
@@ -19,20 +20,28 @@ _SILENT = 2.0  #: seconds without an answer after which the stage is said to be 
 
 
 class StatusBar(Lines):
-    """Two lines: the figures; then the device, or the one thing that is wrong."""
+    """The figures; NOW and NEXT; then the device, or the one thing that is wrong."""
 
     def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
-        """The two lines."""
-        width, _ = self.size
-        first, second = Pen(ink, 0, 0, hits), Pen(ink, 1, 0, hits)
-        _figures(first, frame, wide=width >= 112)
+        """Three lines, or two without NOW and NEXT."""
+        width, height = self.size
+        pens = [Pen(ink, y, 0, hits) for y in range(max(2, height))]
+        _figures(pens[0], frame, wide=width >= 112)
+        if height > 2:
+            draw_songs(pens[1], frame, width)
+        last = pens[-1]
         alarm, action = _alarm(frame)
         if alarm:
-            second.spot(width, action=action)
-            second.text(alarm.center(width), ink.alert, width)
+            last.spot(width, action=action)
+            last.text(alarm.center(width), ink.alert, width)
         else:
-            _places(second, frame, width)
-        return [first, second]
+            _places(last, frame, width)
+        return pens
+
+
+def status_height(height: int) -> int:
+    """Lines of the status bar on a screen of this height."""
+    return 3 if height >= 8 else 2
 
 
 def _alarm(frame: Frame) -> tuple[str, str]:

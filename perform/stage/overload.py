@@ -1,0 +1,56 @@
+"""Too much for this machine: said at 80 % of the time there is; at 95 % one deck goes so that the rest plays.
+
+A deck's load is what its host needs for a frame (95th percentile of its last hundred) over how long the frame
+lasts. The deck that goes is the last one that is neither focused nor soloed; it fades, and stays loaded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from perform.params import SLOTS
+from perform.shared import DECK_METER, LIVE, Arena
+from perform.stage.deck import DeckSlot
+
+WARN, TOO_MUCH = 0.80, 0.95
+PATIENCE_S = 1.0  #: too much for so long, and a deck goes; a new one is looked at after as long
+AGAIN_S = 30.0  #: between two warnings of one deck
+FADE_S = 0.3
+
+
+class Overload:
+    """Looks at all decks. tell: takes a line for the log."""
+
+    def __init__(self, arena: Arena, decks: Mapping[int, DeckSlot], tell: Callable[[str], None]) -> None:
+        self._arena, self._decks, self._tell = arena, decks, tell
+        self._warned: dict[int, float] = {}
+        self._since: float | None = None  # when it became too much
+
+    def tick(self) -> None:
+        """A few times each 100 ms."""
+        now = time.monotonic()
+        meters = {d: self._arena.deck_meters(d) for d in self._decks}
+        loads = {d: float(m[DECK_METER["load"]]) for d, m in meters.items() if m[DECK_METER["state"]] == LIVE}
+        for deck, load in loads.items():
+            if load >= WARN and now - self._warned.get(deck, -AGAIN_S) >= AGAIN_S:
+                self._warned[deck] = now
+                self._tell(f"deck {deck} takes {100 * load:.0f} % of its time")
+        if max(loads.values(), default=0.0) < TOO_MUCH:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+        elif now - self._since >= PATIENCE_S:
+            self._since = now + PATIENCE_S
+            self._shed(loads)
+
+    def _shed(self, loads: dict[int, float]) -> None:
+        """The last deck that is neither focused nor soloed, else the one that takes most."""
+        table = self._arena.table
+        spared = {int(table[SLOTS["focus"]])} | {d for d in loads if table[SLOTS[f"deck/{d}/solo"]]}
+        least = max(set(loads) - spared, default=max(loads, key=lambda d: loads[d]))
+        worst = 100 * max(loads.values())
+        self._decks[least].unload(FADE_S)
+        self._decks[least].refuse(
+            f"faded out: {worst:.0f} % of the time there is was used; load it again when less plays"
+        )

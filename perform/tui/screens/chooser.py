@@ -1,0 +1,114 @@
+"""A list with a filter above it: type to narrow it, or a path; enter takes what is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from perform.errors import PerformError
+from perform.library import places
+from perform.tui.screens.dialog import Dialog, Field
+
+
+class Chooser(Dialog[str]):
+    """Answers with a name of the list, or the path of a file."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", "Next", id="chooser.next", priority=True),
+        Binding("up", "move(-1)", "Previous", id="chooser.previous", priority=True),
+    ]
+
+    verb: ClassVar[str] = "open"  #: what enter does
+    kind: ClassVar[str] = "file"  #: what one of them is called
+    none: ClassVar[str] = "there are none"  #: what an empty list says
+
+    def __init__(self, title: str, note: str = "") -> None:
+        super().__init__()
+        self._title, self._note = title, note
+        self._lines: Mapping[str, Content] | None = None
+
+    def lines(self) -> Mapping[str, Content]:
+        """[disk] Names, and the line of each."""
+        raise NotImplementedError
+
+    def check(self, chosen: str) -> None:
+        """PerformError where this cannot be taken; it is said here, where another can be chosen."""
+        raise NotImplementedError
+
+    def others(self) -> Iterable[tuple[str, str]]:
+        """Answers below the list that are no names of it: words and answer."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        """A filter above the list."""
+        with Vertical():
+            yield Static(self._title, classes="title", markup=False)
+            yield Field(placeholder="type to filter, or a path")
+            yield OptionList(Option("reading…", disabled=True), markup=False)
+            if self._note:
+                yield Static(self._note, classes="note", markup=False)
+            hint = f"enter {self.verb}s · up down choose · esc goes back"
+            yield Static(hint, classes="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Read beside the screen: a slow disk must not hold it up."""
+        self.query_one(OptionList).can_focus = False
+        self._read()
+
+    @work(thread=True, exclusive=True)
+    def _read(self) -> None:
+        self.app.call_from_thread(self._show, self.lines())
+
+    def _show(self, lines: Mapping[str, Content]) -> None:
+        self._lines = lines
+        self._fill(lines, self.query_one(Input).value)
+
+    def _fill(self, lines: Mapping[str, Content], wanted: str) -> None:
+        options = self.query_one(OptionList)
+        options.clear_options()
+        words = wanted.casefold().split()
+        found = [n for n, line in lines.items() if all(w in line.plain.casefold() for w in words)]
+        options.add_options(Option(lines[name], id=f"={name}") for name in found)
+        if not lines:
+            options.add_option(Option(self.none, disabled=True))
+        elif places.is_path(wanted) and (path := places.existing(wanted)):
+            options.add_option(Option(Content(f"{self.verb} the file {path}"), id=f"={path}"))
+        elif not found:
+            options.add_option(Option(Content(f"no {self.kind} matches {wanted!r}"), disabled=True))
+        for text, answer in self.others():
+            if all(w in text.casefold() for w in words):
+                options.add_option(Option(Content(text), id=f"!{answer}"))
+        options.action_first()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter, or find the file that was named."""
+        if self._lines is not None:
+            self._fill(self._lines, event.value)
+
+    def on_input_submitted(self) -> None:
+        """Take what is marked."""
+        self.query_one(OptionList).action_select()
+
+    def action_move(self, steps: int) -> None:
+        """Move the mark; the filter keeps the keyboard."""
+        options = self.query_one(OptionList)
+        (options.action_cursor_down if steps > 0 else options.action_cursor_up)()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answer, or say why that cannot be."""
+        chosen = event.option.id or ""
+        try:
+            if chosen.startswith("="):
+                self.check(chosen[1:])
+        except PerformError as error:
+            self.query_one(".hint", Static).update(Content.assemble((f"▲ {error}", "$error")))
+            return
+        self.dismiss(chosen[1:])

@@ -1,0 +1,27 @@
+"""A deck too much: it is said, and the last deck goes so that the others play."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rig import playing, until
+from tiny import tiny_model
+
+from perform.params import SLOTS
+from perform.shared import EMPTY, FAILED, LIVE
+from perform.stage.commands import Load
+
+
+def test_the_last_deck_goes(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
+    heavy = tiny_model(tmp_path / "heavy.safetensors", sample_rate=768_000)  # 0.17 ms a frame: nobody can
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        instrument.arena.table[SLOTS["focus"]] = 2
+        instrument.client.ask(Load(3, str(heavy)))
+        until(lambda: instrument.meter("deck/3/state") == FAILED, 30, f"deck 3 gone; {instrument.log()}")
+        assert "of the time there is" in instrument.client.status().decks[2].error
+        assert "deck 3 takes" in instrument.log()
+        assert [instrument.meter(f"deck/{d}/state") for d in (1, 2, 4)] == [LIVE, LIVE, EMPTY]
+        frames = instrument.meter("deck/1/frames")
+        until(lambda: instrument.meter("deck/1/frames") > frames + 200, 10, "deck 1 plays on")
+        instrument.end()

@@ -1,0 +1,356 @@
+"""NOW and NEXT, the set list, the set as a file, undo, markers."""
+
+from __future__ import annotations
+
+import pytest
+from hands import playing
+from msgspec.structs import replace
+from stand_in import SONGS, status
+from textual.events import MouseScrollDown
+
+from perform.errors import WrongUse
+from perform.stage.commands import (
+    AddSong,
+    Arm,
+    Go,
+    KeepSong,
+    Learn,
+    MoveSong,
+    Open,
+    RemoveSong,
+    RenameSong,
+    Save,
+    SongLine,
+    Songs,
+    Undo,
+)
+from perform.tui.screens.setlist import SetList
+
+SIZES = [(120, 40), (80, 24)]
+
+
+def songs(stage, **fields) -> None:
+    stage.words = replace(stage.words, songs=replace(stage.words.songs, **fields))
+
+
+async def asked(hands, *commands) -> None:
+    await hands.until(lambda: hands.stage.asked == list(commands))
+    await hands.settle()
+
+
+def line(hands, word: str) -> str:
+    return next(line for line in hands.text().split("\n") if word in line)
+
+
+# -- NOW and NEXT
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_now_and_next_are_always_in_sight(stage, clock, size):
+    async with playing(stage, clock, size) as hands:
+        for keys in ((), ("o",), ("escape", "j"), ("e",)):
+            await hands.press(*keys)
+            assert "NOW 3/5 Glass Harbour *  06:12" in hands.text(), keys
+            assert "NEXT 4 Choir" in hands.text()
+        clock.now += 61
+        await hands.settle()
+        assert "Glass Harbour *  07:13" in hands.text(), "it goes on under two dialogs"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("fields", "wide", "narrow"),
+    [
+        ({}, "↻ 1/2 models warm, 3 s ▲ 1 missing", "↻ 1/2 warm, 3 s ▲ 1 missing"),
+        ({"next": 2, "ready": 2}, "● ready", "● ready"),
+        ({"next": 2, "going": True, "wait": 0.0}, "▶ going… ↻ 1/2 models warm", "▶ 1/2 warm"),
+        ({"next": 2, "going": True, "ready": 2}, "▶ going…", "▶ going…"),
+        ({"next": 0}, "NEXT – n arms 4 Choir of Rust", "NEXT – n arms 4 Choir of Rust"),
+        ({"next": 0, "now": 5}, "NEXT – last song", "NEXT – last song"),
+    ],
+)
+async def test_next_says_how_ready_it_is(stage, clock, size, fields, wide, narrow):
+    songs(stage, **fields)
+    async with playing(stage, clock, size) as hands:
+        assert (wide if size[0] == 120 else narrow) in line(hands, "NEXT")
+
+
+async def test_a_set_that_is_saved_has_no_star_and_none_at_all_is_borne(stage, clock):
+    songs(stage, changed=False)
+    async with playing(stage, clock) as hands:
+        assert "Glass Harbour  06:12" in hands.text()
+        stage.words = status(*stage.words.decks[:3], songs=Songs())
+        await hands.until(lambda: "NOW –" in hands.text())
+        await hands.press("n", "p", "j", "J", "enter", "N", "delete", "down", "end", "escape")
+        assert stage.asked == []
+
+
+async def test_n_and_p_arm_the_neighbour_of_what_is_armed(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("n", "n", "p", "p", "p")
+        await asked(hands, Arm(5), Arm(4), Arm(3), Arm(2))
+        assert "NEXT 2 [b]Tide[/]" in hands.text()
+        songs(stage, next=0, now=5)
+        await hands.until(lambda: "last song" in hands.text())
+        await hands.press("n")
+        assert "there is no song behind this one" in hands.text()
+
+
+async def test_presses_count_on_although_the_stage_has_not_answered_yet(stage, clock):
+    songs(stage, now=1, next=0)
+    async with playing(stage, clock) as hands:
+        stage.free.clear()
+        await hands.until(lambda: hands.app.line.silence() > 0.1)
+        await hands.press("n", "n", "n", "enter")
+        assert "NEXT 4 Choir of Rust  ↻ arming…" in hands.text()
+        stage.free.set()
+        await asked(hands, Arm(2), Arm(3), Arm(4), Go())
+
+
+async def test_a_refused_arm_is_forgotten(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.refusal = WrongUse("that song cannot be armed")
+        await hands.press("n")
+        await hands.until(lambda: "▲ that song cannot be armed" in hands.text())
+        await hands.until(lambda: "NEXT 4 Choir of Rust" in hands.text())
+
+
+async def test_enter_goes_and_n_goes_now_and_both_say_what_the_stage_says(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("enter")
+        await asked(hands, Go())
+        assert "go: in 9 s" in hands.text()
+        assert "▶ going…" in hands.text()
+        await hands.press("N")
+        await asked(hands, Go(), Go(now=True))
+        assert "NOW 4/5 Choir of Rust" in hands.text()
+
+
+async def test_enter_in_a_dialog_is_the_dialogs_own(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("=", *"-3", "enter", "C", "enter", "ctrl+p", *"freeze")
+        await hands.press("enter")
+        await hands.until(lambda: hands.value("deck/1/freeze") == 1)
+        assert not [command for command in stage.asked if isinstance(command, Go)]
+
+
+async def test_the_line_can_be_clicked(stage, clock):
+    async with playing(stage, clock) as hands:
+        hit = hands.spot("status", action="app.go")
+        await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
+        await asked(hands, Go())
+        hit = hands.spot("status", action="app.save")
+        await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
+        await asked(hands, Go(), Save())
+        hit = hands.spot("status", action="app.set_list")
+        await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
+        assert isinstance(hands.app.screen, SetList)
+
+
+async def test_while_learning_the_keys_of_songs_choose_what_a_footswitch_will_do(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("l", "n", "p", "enter", "k", "R", "r", "f3", "A", "escape")
+        wanted = (
+            "deck/1/gain",
+            *("song/next", "song/previous", "song/go", "take/mark", "take/keep", "take/record"),
+            *("scene/recall", "scene/a", ""),
+        )
+        await asked(hands, *(Learn(address) for address in wanted))
+        assert hands.value("take/mark") == 0
+
+
+# -- the set list
+
+
+async def test_the_set_list_arms_then_goes_and_closes(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "home", "down", "enter")
+        await asked(hands, Arm(2))
+        assert "○ NEXT  ↻ 0/2 warm, 9 s" in hands.text()
+        await hands.press("enter")
+        await asked(hands, Arm(2), Go())
+        assert not isinstance(hands.app.screen, SetList)
+
+
+async def test_a_far_jump_says_how_long_it_takes_before_it_is_made(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "end", "N")
+        await asked(hands, Arm(5))
+        assert "NEXT 5 SAFE: about 9 s" in hands.text()
+        assert isinstance(hands.app.screen, SetList)
+        await hands.press("N")
+        await asked(hands, Arm(5), Go(now=True))
+        assert "NOW 5/5 SAFE" in hands.text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_set_list_tells_models_notes_and_what_is_missing(stage, clock, size):
+    async with playing(stage, clock, size) as hands:
+        await hands.press("j")
+        words = hands.words()
+        assert "models 1 vintage, 2 rust, 4 wheel" in words
+        assert "`perform models import rust.ts` or https://example.org/rust" in words
+        assert "notes in D, and never louder than the bells" in words
+        assert "▲ 1 missing" in line(hands, "○ NEXT")
+        assert "● NOW   06:12" in line(hands, "Glass Harbour   ")
+        await hands.press("up", "up")
+        assert "slow; wait for the drums" in hands.text()
+        await hands.press("j")
+        assert not isinstance(hands.app.screen, SetList)
+
+
+async def test_songs_are_moved_and_the_mark_goes_with_them(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "home", "J", "ctrl+down", "K", "ctrl+up", "K")
+        await asked(hands, MoveSong(1, 2), MoveSong(2, 3), MoveSong(3, 2), MoveSong(2, 1))
+        assert hands.app.screen._list.marked == 1
+
+
+async def test_a_song_is_duplicated_renamed_and_removed(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "d", "enter")
+        assert "a name has at least one letter" in hands.text()
+        await hands.press(*"Tide", "space", "2", "enter")
+        await asked(hands, AddSong("Tide 2"))
+        await hands.press("home", "e", *(["backspace"] * 9), *"Intro", "enter")
+        await asked(hands, AddSong("Tide 2"), RenameSong(1, "Intro"))
+        await hands.press("delete", "enter", "delete", "b", "delete", "escape")
+        assert len(stage.asked) == 2, "it goes back unless it is meant"
+        await hands.press("delete", "y")
+        await asked(hands, AddSong("Tide 2"), RenameSong(1, "Intro"), RemoveSong(1))
+        await hands.press("backspace", "down", "enter")
+        await asked(hands, AddSong("Tide 2"), RenameSong(1, "Intro"), RemoveSong(1), RemoveSong(1))
+
+
+async def test_the_song_that_plays_is_not_removed(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "up", "delete")
+        assert "Glass Harbour plays: go to another song before it is removed" in hands.text()
+        assert isinstance(hands.app.screen, SetList)
+
+
+async def test_the_set_list_hears_the_keys_of_the_stage_too(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "k", "R", "u", "n", "M", "!")
+        await asked(hands, Undo(), Arm(5))
+        assert [hands.value(a) for a in ("take/mark", "take/keep", "master/mute", "panic")] == [1, 1, 1, 1]
+        assert isinstance(hands.app.screen, SetList)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_set_list_by_mouse(stage, clock, size):
+    async with playing(stage, clock, size) as hands:
+        await hands.press("j")
+        hit = hands.spot("songs", action="mark_song(2)")
+        await hands.pilot.click("#songs", offset=(hit.x0 + 6, hit.y))
+        assert hands.app.screen._list.marked == 2
+        await hands.pilot._post_mouse_events([MouseScrollDown], "#songs", offset=(5, 1))
+        await hands.settle()
+        assert hands.app.screen._list.marked == 3
+        hit = hands.spot("songs", action="shift(-1)")
+        await hands.pilot.click("#songs", offset=(hit.x0, hit.y))
+        await asked(hands, MoveSong(3, 2))
+        hit = hands.spot("songs", action="arm")
+        await hands.pilot.click("#songs", offset=(hit.x0, hit.y))
+        await asked(hands, MoveSong(3, 2), Arm(2))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_long_set_scrolls(stage, clock, size):
+    songs(stage, lines=tuple(SongLine(f"song no {n}") for n in range(1, 100)), now=1, next=0)
+    async with playing(stage, clock, size) as hands:
+        await hands.press("j", "end")
+        assert "song no 99" in hands.text()
+        assert "song no 3 " not in hands.text()
+        await hands.press("home")
+        assert "song no 3 " in hands.text()
+        stage.words = replace(stage.words, songs=SONGS)
+        await hands.press("end")
+        await hands.until(lambda: "SAFE" in hands.text())
+
+
+# -- the set as a file
+
+
+async def test_ctrl_s_saves_anywhere_and_says_where(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("o", "ctrl+s")
+        await asked(hands, Save())
+        assert "set saved: /music/sets/demo.toml" in hands.text()
+        assert "Glass Harbour  06:12" in hands.text(), "the star is gone"
+
+
+async def test_save_as_asks_for_a_name(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "S", *(["backspace"] * 9), "/", "enter")
+        assert "a name has letters" in hands.text()
+        await hands.press("backspace", *"tonight", "enter")
+        await asked(hands, Save("tonight"))
+        assert "set saved: /music/sets/tonight.toml" in hands.text()
+
+
+async def test_another_set_is_opened_by_name_or_path(stage, clock, home, tmp_path):
+    (home / "sets").mkdir()
+    for name in ("late", "early"):
+        (home / "sets" / f"{name}.toml").write_text(f'name = "{name}"\n[[songs]]\nname = "{name} one"\n')
+    (home / "sets" / "broken.toml").write_text("songs = 3")
+    elsewhere = tmp_path / "else where.toml"
+    elsewhere.write_text('name = "far"\n[[songs]]\nname = "a"\n')
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "o")
+        await hands.until(lambda: "late one" in hands.text())
+        assert "this set has changes that are not saved" in hands.text()
+        await hands.press(*"brok", "enter")
+        await hands.until(lambda: "broken.toml" in hands.words())
+        assert stage.asked == []
+        await hands.press(*["backspace"] * 4, "down", "down", "up", "enter")
+        await asked(hands, Open("early"))
+        assert "set early: what plays goes on until you go to a song of it" in hands.text()
+        await hands.press("o")
+        await hands.until(lambda: "late one" in hands.text())
+        hands.app.screen.query_one("Field").value = str(elsewhere)
+        await hands.until(lambda: "open the file" in hands.text())
+        await hands.press("enter")
+        await asked(hands, Open("early"), Open(str(elsewhere)))
+
+
+async def test_the_songs_begin_is_kept(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("K")
+        await asked(hands, KeepSong())
+        assert "Glass Harbour begins like this from now on; ctrl+s saves" in hands.text()
+
+
+async def test_the_palette_knows_the_set_list(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("ctrl+p", *"duplicate", "enter")
+        await hands.until(lambda: "A copy of what plays now (Glass Harbour) is called" in hands.text())
+        await hands.press(*"x", "enter")
+        await asked(hands, AddSong("x"))
+
+
+# -- what was done
+
+
+async def test_undo_and_redo_say_what(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("u")
+        await asked(hands, Undo())
+        assert "undone: scene 3 stored" in hands.text()
+        await hands.press("U")
+        await asked(hands, Undo(), Undo(redo=True))
+        assert "nothing to redo" in hands.text()
+
+
+async def test_markers_and_the_last_minutes(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("k")
+        assert "marker; no take runs" in hands.text()
+        stage.arena.show("take/on", 1)
+        stage.arena.show("take/frames", 48000 * 61)
+        await hands.press("k")
+        assert "marker at 00:01:01" in hands.text()
+        await hands.press("R")
+        assert "keeping the last minutes as a take" in hands.text()
+        assert (hands.value("take/mark"), hands.value("take/keep")) == (2, 1)
+        assert stage.asked == []
