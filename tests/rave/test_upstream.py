@@ -385,7 +385,7 @@ def test_where_the_sample_rate_comes_from(archive: Archive) -> None:
 ODD = st.sampled_from([0, -1, 3, 10**9, 2**62, 0.5, True, None, "x", (), (1, 2), [7], {"a": 1}])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(["v1", "v2", "discrete", "prior", "resampled", "v2_offline"]))
 def test_whatever_is_changed_it_is_ours_or_refused_in_one_line(data: st.DataObject, name: str) -> None:
     whole = read_archive(export(name))
@@ -430,8 +430,8 @@ def test_numbers_that_make_no_sense_are_refused(archive: Archive, broken: object
         convert(archive)
 
 
-@pytest.mark.parametrize("name", STREAMING)
-def test_files_keep_the_whole_family(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["v1", "stereo", "discrete", "resampled", "prior", "adain_learnt"])
+def test_files_keep_what_was_read(name: str, tmp_path: Path) -> None:
     model, facts = read(export(name))
     card = {key: facts.get(key, 0) for key in CARD}
     path = tmp_path / "model.safetensors"
