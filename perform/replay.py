@@ -18,7 +18,8 @@ import numpy as np
 
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError, WrongUse
-from perform.hosts.compiled import CompiledHost
+from perform.hosts.host import Host
+from perform.hosts.opening import open_host
 from perform.hosts.replay import Model, Replay, Run, runs
 from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
 from perform.library import hashes, places
@@ -156,7 +157,7 @@ class Player:
     """
 
     def __init__(
-        self, arena: Arena, played: Performance, host: Callable[[int, Model], CompiledHost], rate: int
+        self, arena: Arena, played: Performance, host: Callable[[int, Model], Host], rate: int
     ) -> None:
         self._arena, self._played, self._rate = arena, played, rate
         self._lanes = {
@@ -263,7 +264,7 @@ def _sounds(played: Performance, deck: int) -> bool:
     return any(lane // 2 == deck for lane in played.lanes)
 
 
-def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model], CompiledHost]:
+def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model], Host]:
     """Deck and model -> its host. PerformError names every model that is missing, WrongUse a wrong swap."""
     wanted = {deck: find_model(name) for deck, name in swap.items()}
     for deck in wanted:
@@ -282,12 +283,12 @@ def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model
     if missing:
         hint = "put the file among your models, or render with another: --swap DECK=MODEL"
         raise PerformError(f"a model of this take is not here: {'; '.join(sorted(set(missing)))}", hint=hint)
-    made: dict[Path, CompiledHost] = {}
+    made: dict[Path, Host] = {}
 
-    def host(deck: int, model: Model) -> CompiledHost:
+    def host(deck: int, model: Model) -> Host:
         path = wanted.get(deck) or files[model.sha256]
         if path not in made:
-            made[path] = CompiledHost(path)
+            made[path] = open_host(path, apart=True)
         return made[path]
 
     return host

@@ -29,9 +29,8 @@ class Speech:
     """
 
     def __init__(self, host: Host, rate: float) -> None:
-        self._card, self._rate = host.card, rate
+        self._card, self._rate, self._noise = host.card, rate, host.noise
         self.stream = host.stream()
-        self._noise = host.noise
         self._resample = host.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
 
