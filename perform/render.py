@@ -17,7 +17,7 @@ import numpy as np
 from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError
-from perform.hosts.compiled import CompiledHost
+from perform.hosts.opening import open_host
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
@@ -89,7 +89,7 @@ class _Voice:
 
     def __init__(self, arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
-        self._host = host = CompiledHost(model)
+        self._host = host = open_host(model, apart=True)
         row = arena.lanes[lane]
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(host.card)

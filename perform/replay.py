@@ -18,12 +18,12 @@ import numpy as np
 
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError, WrongUse
-from perform.hosts.compiled import CompiledHost
-from perform.hosts.opening import prepare
+from perform.hosts.host import Host
+from perform.hosts.opening import open_host
 from perform.hosts.replay import Model, Replay, Run, runs
 from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
 from perform.library import hashes, places
-from perform.library.cards import find_model, is_module, models, sha256
+from perform.library.cards import find_model, models, sha256
 from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
 from perform.recorder.names import beside
@@ -157,7 +157,7 @@ class Player:
     """
 
     def __init__(
-        self, arena: Arena, played: Performance, host: Callable[[int, Model], CompiledHost], rate: int
+        self, arena: Arena, played: Performance, host: Callable[[int, Model], Host], rate: int
     ) -> None:
         self._arena, self._played, self._rate = arena, played, rate
         self._lanes = {
@@ -264,7 +264,7 @@ def _sounds(played: Performance, deck: int) -> bool:
     return any(lane // 2 == deck for lane in played.lanes)
 
 
-def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model], CompiledHost]:
+def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model], Host]:
     """Deck and model -> its host. PerformError names every model that is missing, WrongUse a wrong swap."""
     wanted = {deck: find_model(name) for deck, name in swap.items()}
     for deck in wanted:
@@ -283,24 +283,15 @@ def _hosts(played: Performance, swap: Mapping[int, str]) -> Callable[[int, Model
     if missing:
         hint = "put the file among your models, or render with another: --swap DECK=MODEL"
         raise PerformError(f"a model of this take is not here: {'; '.join(sorted(set(missing)))}", hint=hint)
-    made: dict[Path, CompiledHost] = {}
+    made: dict[Path, Host] = {}
 
-    def host(deck: int, model: Model) -> CompiledHost:
+    def host(deck: int, model: Model) -> Host:
         path = wanted.get(deck) or files[model.sha256]
         if path not in made:
-            made[path] = CompiledHost(_ours(path))
+            made[path] = open_host(path, apart=True)
         return made[path]
 
     return host
-
-
-def _ours(path: Path) -> Path:
-    """What a model's file is as one of ours; PerformError for a stranger's module, which needs a process."""
-    ready = prepare(path)
-    if is_module(ready):
-        what = "a module that runs code of its own cannot be rendered again"
-        raise PerformError(what, where=str(path), hint="swap it for another model: --swap DECK=MODEL")
-    return ready
 
 
 def _find(model: Model) -> Path | None:

@@ -140,12 +140,13 @@ class Bare(nn.Module):
         super().__init__()
         self.register_buffer("forward_params", torch.tensor([1, 1, 1, 1]))
         self.sampling_rate = torch.tensor([48000])
-        self.body = body
+        self.body, self.frames = body, 0
 
     def forward(self, x: Tensor) -> Tensor:
         if self.body == "nan":
             return x / 0
-        if self.body == "shape":
+        self.frames += 1
+        if self.body == "shape" or (self.body == "late" and self.frames > 600):
             return x[..., 1:]
         if self.body == "raise":
             raise RuntimeError("not today")

@@ -61,7 +61,7 @@ def _rave(path: Path, against: Path | None) -> dict[str, Any]:
     sounds, times = [], []
     for i in range(WARM + FRAMES):
         z = host.gesture[i % len(host.gesture)][None]
-        noise = random.standard_normal((1, model.noise)).astype(np.float32)
+        noise = random.standard_normal((1, host.noise)).astype(np.float32)
         began = time.perf_counter()
         sounds.append(host.render([stream], z, noise))
         times.append(time.perf_counter() - began)

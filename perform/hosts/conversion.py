@@ -257,7 +257,7 @@ def _keep_module(
         sample_rate=hertz,
         ratio=facts.frame,
         latents=count,
-        full_latents=count + 1,  # the odd one is its chance, see torchscript.py
+        full_latents=count,
         channels=facts.channels,
         delay=facts.delay,
         latent_mean=[0.0] * count,

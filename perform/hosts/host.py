@@ -34,5 +34,5 @@ class Host(Protocol):
 
     # Any: a host takes its own streams and no other's
     def render(self, streams: Sequence[Any], z: Vector, noise: Vector) -> Vector:
-        """One frame of each: (B, latents), (B, noise values) -> (B, channels, ratio) at the model's rate."""
+        """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio) at the model's rate."""
         ...

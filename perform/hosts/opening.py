@@ -46,9 +46,10 @@ def prepare(path: Path, tell: Callable[[str], None] = lambda line: None) -> Path
     return made
 
 
-def open_host(path: Path) -> Host:
+def open_host(path: Path, apart: bool = False) -> Host:
     """[render] A host for a model file or an export; behind walls, for good, where it is a stranger's code.
 
+    apart : the walls are another process's, as this one has to keep its files
     WrongUse where the file is no model, or runs code that the player has not agreed to.
     """
     model = prepare(path)
@@ -57,6 +58,10 @@ def open_host(path: Path) -> Host:
         if not confirmed(data):
             hint = f"`perform models import {path}` asks once"
             raise WrongUse("runs code of its own, which was not agreed to", where=str(path), hint=hint)
+        if apart:
+            from perform.hosts.apart import HostApart
+
+            return HostApart(model)
         from perform.hosts.torchscript import TorchscriptHost
 
         return TorchscriptHost(model)

@@ -15,6 +15,8 @@ from perform.journal import FRAME, Frame, Teller
 from perform.params import SLOTS, Table
 from perform.shared import Arena, Audio
 
+ENGINE = version("onnxruntime")  # looked up here: a stranger's model has its files closed when it plays
+
 
 class Telling:
     """[render] One voice's way out: where it writes, and what it tells."""
@@ -49,6 +51,6 @@ def words(host: Host) -> bytes:
         "sha256": host.sha256,
         "ratio": card.ratio,
         "sample_rate": card.sample_rate,
-        "onnxruntime": version("onnxruntime"),
+        "onnxruntime": ENGINE,
     }
     return json.dumps(known).encode()

@@ -36,6 +36,8 @@ class TorchscriptHost:
     Raises PerformError where the module cannot be loaded or its first frame is no sound.
     """
 
+    noise = 1  #: see `render`
+
     def __init__(self, path: Path, enter: Callable[[], object] = sandbox.enter) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
         self.noise = self.card.full_latents - self.card.latents
@@ -71,7 +73,7 @@ class TorchscriptHost:
             yield stream.instance
 
     def render(self, streams: Sequence[TorchscriptStream], z: Vector, noise: Vector) -> Vector:
-        """One frame of each: (B, latents), (B, any) -> (B, channels, ratio).
+        """One frame of each: (B, latents), (B, 1) -> (B, channels, ratio).
 
         A module draws its noise itself; a voice's own numbers seed it, so that a take sounds the same again.
         """

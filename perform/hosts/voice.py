@@ -6,17 +6,18 @@ the same samples. Voices of one model are decoded together.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
-import soxr
 
 from perform import params
 from perform.hosts.host import Host, Vector
+from perform.hosts.rates import resampler, resampling_delay
 from perform.hosts.sources import Hand, Loop, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
 from perform.shared import Audio
+
+SKIPPED = 256  #: frames passed over at once
 
 
 class Speech:
@@ -28,7 +29,7 @@ class Speech:
     """
 
     def __init__(self, host: Host, rate: float) -> None:
-        self._card, self._rate = host.card, rate
+        self._card, self._rate, self._noise = host.card, rate, host.noise
         self.stream = host.stream()
         self._resample = host.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
@@ -39,33 +40,21 @@ class Speech:
         self._random = np.random.default_rng([seed, 1])
         self.stream.reset()
         if self._resample:
-            self._resampler = soxr.ResampleStream(
-                self._card.sample_rate, self._rate, self._card.channels, dtype="float32", quality="HQ"
-            )
+            self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
 
     def skip(self, frames: int) -> None:
         """As if so many frames had been decoded, all of them silent: chance and time go on."""
         self.age += frames
-        missing = self._card.full_latents - self._card.latents
-        for at in range(0, frames, 4096):
-            self._random.standard_normal((min(4096, frames - at), missing))
-        samples = frames * self._card.ratio
-        if not self._resample:
-            self.sent += samples
-            return
-        # silence is as long as it is: only where in the resampler's pattern it ends is to be heard
-        common = math.gcd(self._card.sample_rate, round(self._rate))
-        period, made = self._card.sample_rate // common, round(self._rate) // common
-        fed = samples if samples < 2 * period else samples % period + period
-        self.sent += (samples - fed) // period * made
-        silence = np.zeros((fed, self._card.channels), np.float32)
-        self.sent += len(self._resampler.resample_chunk(silence))
+        for at in range(0, frames, SKIPPED):
+            count = min(SKIPPED, frames - at)
+            self._random.standard_normal((count, self._noise))
+            silence = np.zeros((count * self._card.ratio, self._card.channels), np.float32)
+            self.sent += len(self._resampler.resample_chunk(silence) if self._resample else silence)
 
     def chance(self, temperature: float) -> Vector:
         """The next frame's noise (noise values,)."""
         self.age += 1
-        missing = self._random.standard_normal(self._card.full_latents - self._card.latents)
-        return (missing * temperature).astype(np.float32)
+        return (self._random.standard_normal(self._noise) * temperature).astype(np.float32)
 
     def sound(self, y: Vector) -> Audio:
         """What the host made of it, (channels, ratio): about ratio x rate / model rate frames, (n, 2)."""
@@ -111,6 +100,11 @@ class Voice(Speech):
     def adopt(self, table: Table) -> None:
         """Go on with another table: what was reset in it before now is none of this voice's business."""
         self._started = table[self._restarts]
+
+    @property
+    def held_s(self) -> float:
+        """Seconds of sound that its resampler holds back."""
+        return resampling_delay(self._card.sample_rate, self._rate)
 
     @property
     def frame_s(self) -> float:

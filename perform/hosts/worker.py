@@ -173,7 +173,9 @@ class Renderer:
             lane.fresh = False
             recent = list(self._times)[-RECENT:]
             meters[DECK_METER["load"]] = float(np.percentile(recent, 95)) / self._frame_s
-            meters[DECK_METER["latency"]] = self._frame_s / 2 + self._lead(lane) + self._period()
+            meters[DECK_METER["latency"]] = (
+                self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.held_s
+            )
 
 
 def start(line: Lifeline, order: Message, orders: queue.SimpleQueue[Message]) -> None:

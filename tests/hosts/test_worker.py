@@ -1,0 +1,152 @@
+"""The process around a stranger's module: it reports, plays behind its walls, and says why it stops."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from modules import Bare, Synth, export
+
+from perform.errors import PerformError
+from perform.hosts import sandbox
+from perform.hosts.apart import HostApart
+from perform.hosts.conversion import convert
+from perform.hosts.torchscript import TorchscriptHost
+from perform.rave.archive import read
+from perform.shared import LANE_METER, Arena
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+class Worker:
+    """A host's process with one lane, and somebody who hears it."""
+
+    def __init__(self, arena: Arena, folder: Path, model: Path) -> None:
+        self.arena, self.log = arena, folder / "worker.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "perform.hosts.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.order(
+            "start", arena=str(folder / "test.arena"), model=str(model), rate=48000, patient=True, idle=False
+        )
+
+    def order(self, kind: str, **fields: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({"order": kind} | fields) + "\n")
+        self.process.stdin.flush()
+
+    def report(self) -> dict[str, Any]:
+        """The next report that is no news of loading."""
+        assert self.process.stdout
+        while True:
+            line = self.process.stdout.readline()
+            assert line, self.log.read_text()
+            message = json.loads(line)
+            if message["report"] != "loading":
+                return message
+
+    def hear(self, frames: int, seconds: float = 60.0) -> np.ndarray:
+        """So many frames of lane 0, (frames, 2)."""
+        parts, heard, end = [], 0, time.monotonic() + seconds
+        while heard < frames:
+            assert time.monotonic() < end, self.log.read_text()
+            if self.process.poll() is not None:
+                break
+            block = np.zeros((256, 2), np.float32)
+            taken = self.arena.rings[0].read(block)
+            parts.append(block[:taken])
+            heard += taken
+            if not taken:
+                time.sleep(0.001)
+        return np.concatenate(parts)
+
+
+@pytest.fixture
+def agreed(tmp_path: Path) -> Path:
+    path = tmp_path / "synth.safetensors"
+    convert(
+        read(export(Synth(), tmp_path / "synth.ts")),
+        path,
+        {"name": "synth", "description": "", "licence": ""},
+        agree=lambda question: True,
+    )
+    return path
+
+
+def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agreed: Path) -> None:
+    """So nothing that the process needs later is behind the walls."""
+    worker = Worker(arena, tmp_path, agreed)
+    ready = worker.report()
+    assert ready["report"] == "ready", ready
+    worker.order("voice", lane=0, deck=1)
+    sound = worker.hear(48000 * 4)  # 370 frames
+    assert np.isfinite(sound).all()
+    assert np.abs(sound).max() > 0.05
+    assert arena.lane_meters(0)[LANE_METER["resets"]] == 0
+    limits = Path(f"/proc/{worker.process.pid}/limits")
+    if sandbox.possible().whole:
+        opened = next(line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
+        assert opened.split()[3:5] == ["0", "0"]
+    worker.order("drop", lane=0)
+    assert worker.report() == {"report": "dropped", "lane": 0}
+    worker.order("voice", lane=0, deck=2)
+    assert worker.process.stdin
+    worker.process.stdin.close()
+    assert worker.process.wait(30) == 0
+
+
+def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    archive = read(export(Bare("late"), tmp_path / "bare.ts"))
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    worker = Worker(arena, tmp_path, path)
+    assert worker.report()["report"] == "ready"
+    worker.order("voice", lane=0, deck=1)
+    worker.hear(256 * 500)
+    hearing = threading.Thread(target=worker.hear, args=(256 * 200,), daemon=True)
+    hearing.start()
+    failed = worker.report()
+    assert failed["report"] == "failed"
+    assert "gave (1, 1, 255), not (1, 1, 256)" in failed["error"]
+    assert worker.process.wait(30) == 0
+
+
+def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> None:
+    here, there = TorchscriptHost(agreed, lambda: None), HostApart(agreed)
+    assert (there.card, there.sha256) == (here.card, here.sha256)
+    random = np.random.default_rng(0)
+    ours, theirs = [here.stream() for _ in range(2)], [there.stream() for _ in range(2)]
+    for i in range(20):
+        count = 1 + i % 2
+        z, noise = (random.standard_normal((count, n)).astype(np.float32) for n in (2, 1))
+        assert np.array_equal(there.render(theirs[:count], z, noise), here.render(ours[:count], z, noise))
+    for stream in (ours[0], theirs[0]):
+        stream.reset()
+    z, noise = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
+    assert np.array_equal(there.render(theirs[:1], z, noise), here.render(ours[:1], z, noise))
+    (tmp_path / "still.wav").write_text("this process has its files")
+
+
+def test_a_host_apart_says_what_went_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    archive = read(export(Bare("late"), tmp_path / "bare.ts"))
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    host = HostApart(path)
+    stream, one = host.stream(), np.zeros((1, 1), np.float32)
+    with pytest.raises(PerformError, match="gave"):
+        for _ in range(700):
+            host.render([stream], one, one)
+    with pytest.raises(PerformError, match="process ended"):
+        host.render([stream], one, one)
