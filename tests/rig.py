@@ -165,9 +165,13 @@ class Instrument:
                 stderr=log,
                 text=True,
             )
-        until(lambda: running(runtime) or self.process.poll() is not None, 30, f"a stage; {self._log}")
-        assert self.process.poll() is None, self._log.read_text()
-        self.client = Client(runtime)
+        try:
+            until(lambda: running(runtime) or self.process.poll() is not None, 30, f"a stage; {self._log}")
+            assert self.process.poll() is None, self._log.read_text()
+            self.client = Client(runtime)
+        except BaseException:
+            self.process.kill()
+            raise
         self.arena = self.client.arena
 
     def meter(self, name: str) -> float:

@@ -109,7 +109,7 @@ def test_at_another_rate_it_is_the_same_music(tmp_path: Path) -> None:
         took, made = sound(beside(take.path, track))[:, 0], sound(beside(tmp_path / "x.wav", track))[:, 0]
         below = round(16_000 * take.seconds)  # Hz: what both rates hold
         low = [np.fft.rfft(np.hanning(len(x)) * x)[:below] / len(x) for x in (took, made)]
-        assert np.linalg.norm(low[0] - low[1]) < 1e-4 * np.linalg.norm(low[0])
+        assert np.linalg.norm(low[0] - low[1]) < 1e-3 * np.linalg.norm(low[0])
 
 
 def test_another_model_on_a_deck_leaves_the_others_as_they_were(two: Path, tmp_path: Path) -> None:
