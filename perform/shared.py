@@ -40,6 +40,7 @@ JOURNAL_BYTES = (
     1 << 18
 )  #: what a reader of the numbers heard: ten seconds of eight latents at 400 frames a second
 
+INPUT = "input"  #: the track of the live input: what came in while the master's frame went out
 PRE = "pre"  #: the track before the limiter, beside "master"
 STEMS = tuple(
     f"deck{d}" for d in range(1, DECKS + 1)
@@ -233,7 +234,7 @@ class Arena:
     meters : (len(METER_SLOTS),) float64, what comes back
     rings  : a Ring each lane
     tape   : what the mixer made, for the recorder
-    tracks : all that can be recorded: "master" (the tape), PRE and STEMS, without memory until `reserve`
+    tracks : all that can be recorded: "master" (the tape); PRE, INPUT, STEMS, without memory until `reserve`
     journals : what each reader of the numbers heard: a lane's voice each, then the mixer
     """
 
@@ -256,7 +257,7 @@ class Arena:
             for who in range(JOURNALS)
         ]
         self.tracks = {"master": self.tape} | {
-            name: Tape(end, self._take(np.float32, STEM_FRAMES, 2)) for name in (PRE, *STEMS)
+            name: Tape(end, self._take(np.float32, STEM_FRAMES, 2)) for name in (PRE, INPUT, *STEMS)
         }
 
     def _take(self, dtype: type[_T], *shape: int) -> npt.NDArray[_T]:
@@ -394,4 +395,4 @@ _BASE = 64 + _size(
     *(8, 8 * TAPE_FRAMES),
     *[24, JOURNAL_BYTES] * JOURNALS,
 )
-_SIZE = _BASE + _size(*[8 * STEM_FRAMES] * (1 + DECKS))
+_SIZE = _BASE + _size(*[8 * STEM_FRAMES] * (2 + DECKS))

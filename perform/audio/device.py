@@ -22,12 +22,12 @@ class NoDevice(PerformError):
 
 @dataclass(frozen=True)
 class Device:
-    """One output device, as PortAudio sees it."""
+    """One device, as PortAudio sees it: `channels` are the outputs, or of one to listen to its inputs."""
 
     index: int
     name: str
     api: str
-    outputs: int
+    channels: int
     rate: float
 
     def __str__(self) -> str:
@@ -101,27 +101,66 @@ def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
     raise NoDevice("no audio device")
 
 
+def choose_input(sd: ModuleType, device: Device, wanted: str | None) -> tuple[Device | None, str]:
+    """The device to listen to, or why there is none; (None, "") where none is wanted.
+
+    wanted : an index, a part of "api: name", or "default": the output's own inputs, else its system's default
+    """
+    if wanted is None:
+        return None, ""
+    with _quiet():
+        apis = [api["name"] for api in sd.query_hostapis()]
+        default = next(a["default_input_device"] for a in sd.query_hostapis() if a["name"] == device.api)
+        there = [
+            Device(i, d["name"], apis[d["hostapi"]], d["max_input_channels"], d["default_samplerate"])
+            for i, d in enumerate(sd.query_devices())
+            if d["max_input_channels"] > 0 and apis[d["hostapi"]] == device.api
+        ]
+    if wanted == "default":
+        found = [d for d in there if d.index == device.index] or [d for d in there if d.index == default]
+    else:
+        found = [d for d in there if str(d.index) == wanted or wanted.lower() in str(d).lower()]
+    if found:
+        return found[0], ""
+    return None, f"no audio input matches {wanted!r}; there are: {'; '.join(map(str, there)) or 'none'}"
+
+
 def open_stream(
-    sd: ModuleType, device: Device, rate: float, block: int, callback: Callable[[Any, int, Any, Any], None]
+    sd: ModuleType,
+    device: Device,
+    ear: Device | None,
+    rate: float,
+    block: int,
+    callback: Callable[[Any, Any, Any], None],
 ) -> Any:
-    """A started stereo float32 output stream that calls `callback(out, frames, time, status)`. [audio]"""
+    """A started stereo float32 stream that calls `callback(heard, out, status)`. [audio]
+
+    heard : (n, 1 or 2) from `ear`, or None without one
+    """
+    common = {"samplerate": rate, "blocksize": block, "dtype": "float32", "latency": "low"}
     try:
         with _quiet():
-            stream = sd.OutputStream(
-                device=device.index,
-                samplerate=rate,
-                blocksize=block,
-                channels=2,
-                dtype="float32",
-                latency="low",
-                callback=callback,
-            )
+            if ear is None:
+                stream = sd.OutputStream(
+                    device=device.index,
+                    channels=2,
+                    callback=lambda out, _frames, _time, status: callback(None, out, status),
+                    **common,
+                )
+            else:
+                stream = sd.Stream(
+                    device=(ear.index, device.index),
+                    channels=(min(2, ear.channels), 2),
+                    callback=lambda heard, out, _frames, _time, status: callback(heard, out, status),
+                    **common,
+                )
             stream.start()
     except sd.PortAudioError as error:
+        hint = f"it prefers {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device"
         raise NoDevice(
             f"cannot be opened at {rate:.0f} Hz, {block} frames ({error.args[0]})",
-            where=str(device),
-            hint=f"it prefers {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device",
+            where=f"{device}, input {ear}" if ear else str(device),
+            hint=hint + (", or play without --input" if ear else ""),
         ) from error
     return stream
 

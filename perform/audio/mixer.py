@@ -20,6 +20,7 @@ from perform.params import DECKS, SLOTS
 from perform.shared import (
     DECK_METER,
     HELD,
+    INPUT,
     LANE,
     LANES,
     METER_SLOTS,
@@ -200,8 +201,11 @@ class Mixer:
         self._tracks_on = METER_SLOTS["tracks/on"]
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
 
-    def fill(self, out: Audio) -> None:
-        """[audio] Mix len(out) frames into `out` (n, 2), onto the tape and into the meters."""
+    def fill(self, out: Audio, heard: Audio | None = None) -> None:
+        """[audio] Mix len(out) frames into `out` (n, 2), onto the tape and into the meters.
+
+        heard : (n, 1 or 2) what came in meanwhile, for its track
+        """
         for at in range(0, len(out), MAX_BLOCK):
             part = out[at : at + MAX_BLOCK]
             self._hear()
@@ -209,6 +213,9 @@ class Mixer:
             if self._patient:
                 self._wait(len(part))
             part[:] = self._mix(len(part))
+            if self._arena.meters[self._tracks_on]:
+                came = self._silence[: len(part)] if heard is None else heard[at : at + MAX_BLOCK]
+                self._arena.tracks[INPUT].lay(np.broadcast_to(came, part.shape))
             self._tell_reading(all_of_it=told)
             self._arena.tape.write(part)
             self._count_tracks()

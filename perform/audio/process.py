@@ -45,8 +45,8 @@ class Pull:
         """Whether the stage has named this process."""
         return bool(self._arena.meters[METER_SLOTS["owner"]] == self._me)
 
-    def fill(self, out: Audio) -> None:
-        """[audio] One block into `out` (n, 2)."""
+    def fill(self, out: Audio, heard: Audio | None = None) -> None:
+        """[audio] One block into `out` (n, 2); heard (n, 1 or 2): what came in meanwhile."""
         began = time.monotonic()
         meters = self._arena.meters
         if not self.owns:
@@ -56,7 +56,7 @@ class Pull:
             if self._mixer is None:
                 self._mixer = self._take_over(began, len(out))
             meters[METER_SLOTS["time"]] = began
-            self._mixer.fill(out)
+            self._mixer.fill(out, heard)
             load = (time.monotonic() - began) * self._rate / len(out)
             meters[METER_SLOTS["load"]] = max(load, meters[METER_SLOTS["load"]] * 0.995)
             meters[METER_SLOTS["block"]] = len(out)
@@ -127,17 +127,18 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
             rate: float = order["rate"] or arena.meter("rate") or chosen.rate
             pull = Pull(arena, DEVICE, rate, order["patient"])
 
-            def callback(out: Audio, frames: int, _time: Any, status: Any, pull: Pull = pull) -> None:
+            def callback(heard: Audio | None, out: Audio, status: Any, pull: Pull = pull) -> None:
                 nonlocal first
                 if first:
                     arena.show("realtime", real_time(AUDIO_PRIORITY))
                     first = False
                 if status and pull.owns:
                     arena.show("xruns", arena.meter("xruns") + 1)
-                pull.fill(out)
+                pull.fill(out, heard)
 
             _settle()
-            stream = devices.open_stream(sd, chosen, rate, block, callback)
+            ear, deaf = devices.choose_input(sd, chosen, order["input"])
+            stream = devices.open_stream(sd, chosen, ear, rate, block, callback)
             break
         except devices.NoDevice as error:
             if str(error) != told:
@@ -148,7 +149,7 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
     real_time(
         AUDIO_PRIORITY
     )  # this thread too: preempted with the interpreter's lock, it would stop the callback
-    line.report("playing", device=f"{chosen}, {rate:.0f} Hz, {block} frames", why=why, rate=rate)
+    line.report("playing", device=f"{chosen}, {rate:.0f} Hz, {block} frames", why=why, rate=rate, deaf=deaf)
     stall = max(STALL_S, 4 * block / rate, 5.0 if order["patient"] else 0.0)
     beat, at = -1.0, time.monotonic()
     while stream.active and time.monotonic() - at < stall:

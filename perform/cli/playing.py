@@ -18,6 +18,11 @@ def _sound_options(verb: _F) -> _F:
     """How a stage finds its devices; the same for every verb that starts one."""
     for option in (
         click.option("--device", metavar="D", help="Audio device: part of its name, its number, or null."),
+        click.option(
+            "--input",
+            metavar="D",
+            help="Listen to an audio input too, for the takes: part of its name, its number, or default.",
+        ),
         click.option("--rate", type=int, metavar="HZ", help="Sample rate; the device's own if left out."),
         click.option("--block", type=int, metavar="N", help="Frames a block; 256 if left out."),
         click.option(

@@ -13,11 +13,11 @@ import soundfile
 from perform.errors import PerformError, WrongUse
 from perform.recorder import cues, gestures, part, wav
 from perform.recorder.names import beside, parts
-from perform.shared import PRE, STEMS, Audio
+from perform.shared import INPUT, PRE, STEMS, Audio
 
 BLOCK = 1 << 16  #: frames read at once
 
-_TRACK = re.compile(rf"(.+)_({PRE}|{'|'.join(STEMS)})")
+_TRACK = re.compile(rf"(.+)_({PRE}|{INPUT}|{'|'.join(STEMS)})")
 _PART = re.compile(r"(.+)_part\d+")
 
 
@@ -104,7 +104,7 @@ def look(path: Path) -> Take:
         rate=found[0].rate,
         samples=next(name for name, form in wav.FORMATS.items() if form == found[0].form),
         frames=sum(file.held for file in found),
-        tracks=("master", *(t for t in (PRE, *STEMS) if beside(path, t).exists())),
+        tracks=("master", *(t for t in (PRE, INPUT, *STEMS) if beside(path, t).exists())),
         log=all(file.with_suffix(gestures.SUFFIX).exists() for file in files),
         marks=tuple(marks),
         state="recording" if busy else "unfinished" if broken else "whole",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from perform.errors import PerformError
 from perform.lifeline import Message
 from perform.params import SLOTS
-from perform.shared import PRE, STEMS, Arena
+from perform.shared import INPUT, PRE, STEMS, Arena
 from perform.stage.child import Child, Kept
 from perform.stage.commands import Answer, Record, Reply, answer_all
 
@@ -22,6 +22,7 @@ class Wanted(NamedTuple):
     stems: bool = False
     pre: bool = False
     float32: bool = False
+    heard: bool = False  #: the live input, where one was asked for
 
 
 MASTER = Wanted()
@@ -106,8 +107,10 @@ class Recording:
             return
         if not self._beginning:
             asked = (command.stems, command.pre, command.float32)
-            stems, pre, float32 = (w if a is None else a for a, w in zip(asked, self._wanted, strict=True))
-            tracks = ["master", *([PRE] if pre else []), *(STEMS if stems else [])]
+            wanted = self._wanted
+            stems, pre, float32 = (w if a is None else a for a, w in zip(asked, wanted[:3], strict=True))
+            tracks = ["master", *([PRE] if pre else []), *([INPUT] if wanted.heard else [])]
+            tracks += STEMS if stems else ()
             if len(tracks) > 1:
                 try:
                     self._write_tracks()

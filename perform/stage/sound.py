@@ -72,6 +72,8 @@ class Sound:
         self._playing = True
         self.words = str(message["device"])
         self._tell(f"sound through {self.words} ({message['why']})")
+        if message["deaf"]:
+            self._tell(message["deaf"])
         self._own(DEVICE)
 
     def died(self, child: Child) -> bool:

@@ -56,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     set: str = ""  #: "": what was playing when the last stage died, else the set `demo`
     fresh: bool = False  #: do not go on where a stage that died left off
     device: str | None = None  #: "null" for none
+    input: str | None = None  #: what to listen to; None: nothing
     rate: int | None = None
     block: int | None = None
     patient: bool = False  #: wait for every deck: for a server that runs ahead of time
@@ -111,7 +112,7 @@ class Stage:
             lambda path: any(path in d.wanted for d in self._decks.values()),
         )
         self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
-        wanted = Wanted(options.stems, options.pre, options.float32)
+        wanted = Wanted(options.stems, options.pre, options.float32, options.input is not None)
         self._recording = Recording(arena, self._recorder, self._tell, made.name, wanted)
         mapping = options.mapping or made.mapping
         self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
@@ -147,6 +148,7 @@ class Stage:
             "start",
             arena=str(arena.path),
             device=options.device,
+            input=options.input,
             rate=rate,
             block=block,
             patient=options.patient,
