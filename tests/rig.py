@@ -118,6 +118,39 @@ class Listener:
         return dict(np.load(self._out))
 
 
+class Controller:
+    """A MIDI port on JACK, in a process of its own: what a hand sends."""
+
+    _SENDER = """
+import sys, rtmidi
+out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="Test Controller")
+out.open_virtual_port("out")
+print("ready", flush=True)
+for line in sys.stdin:
+    out.send_message(list(bytes.fromhex(line)))
+"""
+
+    def __enter__(self) -> Controller:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", self._SENDER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "ready\n"
+        return self
+
+    def __call__(self, *data: int) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(bytes(data).hex() + "\n")
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 class Machine:
     """When was the machine itself away, or the audio server late?
 

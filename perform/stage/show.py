@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from perform.errors import PerformError, WrongUse
 from perform.library import hashes, places
 from perform.library.cards import models
 from perform.params import SPEC_AT, Table
+from perform.recorder.names import safe_name
 from perform.session import ModelName, Set, Song
 from perform.shared import Arena
 from perform.stage import commands
@@ -87,7 +89,8 @@ class Show:
         """Keep what was changed and not saved under a name of its own."""
         setlist = self._songs.list
         if setlist.changed:
-            kept = places.user("sets") / f"{setlist.set.name}-unsaved.toml"
+            name = f"{safe_name(setlist.set.name)}-unsaved-{datetime.now():%Y-%m-%d_%H-%M-%S}"
+            kept = places.user("sets") / f"{name}.toml"
             try:
                 session.save_set(setlist.set, kept)
                 self._tell(f"changes that were not saved are in {kept}")

@@ -82,8 +82,13 @@ class Stage:
         if resumed and (resumed.clean or options.set not in ("", resumed.asked)):
             resumed = None
         asked = options.set or (resumed.asked if resumed else "demo")
-        path = session.find_set(asked)
-        made = session.read_set(path)
+        try:
+            path = session.find_set(asked)
+            made = session.read_set(path)
+        except PerformError:
+            if resumed is None:
+                raise
+            path, made = Path(resumed.path), resumed.set  # its file is gone since, or broken
         self._lock = Lock(runtime)
         if not self._lock.take(LOOK_S):
             hint = "`perform attach` goes there, `perform stop` ends it"

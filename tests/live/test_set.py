@@ -4,50 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from rig import Instrument, Jack, Listener, Machine, playing, until
+from rig import Controller, Instrument, Jack, Listener, Machine, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
 from perform.params import SLOTS
 from perform.recorder import gestures
 
 SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "60"))
-
-_PLAYER = """
-import sys, rtmidi
-out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="Foot Controller")
-out.open_virtual_port("foot")
-print("ready", flush=True)
-for line in sys.stdin:
-    out.send_message(list(bytes.fromhex(line)))
-"""
-
-
-class Foot:
-    """A MIDI port of its own process."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PLAYER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        assert self._process.stdout
-        assert self._process.stdout.readline() == "ready\n"
-
-    def __call__(self, *data: int) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(bytes(data).hex() + "\n")
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 def now(instrument: Instrument) -> int:
@@ -60,28 +27,27 @@ def warm(instrument: Instrument) -> bool:
 
 
 def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path) -> None:
-    foot = Foot()
-    try:
-        with playing(runtime, "--record", "--block", str(BLOCK), "--mapping", "generic") as instrument:
-            instrument.wait_live(1, 2)
-            until(lambda: instrument.client.status().midi, 10, "the foot controller")
-            until(lambda: instrument.meter("take/on"), 10, "a take")
-            with Machine(tmp_path) as machine:
-                listener, went = Listener(tmp_path, 22), []
-                for message, song in (((0xB0, 67, 127), 2), ((0xC0, 2), 3), ((0xC0, 0), 1)):
-                    until(lambda: warm(instrument), 30, "the next song warm")
-                    frames = instrument.meter("frames")
-                    until(lambda f=frames: instrument.meter("frames") > f + 3 * RATE, 10, "three seconds")
-                    sent = instrument.arena.tape.written
-                    foot(*message)
-                    foot(0xB0, 67, 0)
-                    until(lambda s=song: now(instrument) == s, 30, f"song {song}; {instrument.log()}")
-                    went.append((sent, instrument.arena.tape.written))
-                heard = listener.heard()
-            late = sum(instrument.meter(f"deck/{d}/late") for d in range(1, 9))
-            path = Path(instrument.end().strip().splitlines()[-1])
-    finally:
-        foot.close()
+    with (
+        Controller() as foot,
+        playing(runtime, "--record", "--block", str(BLOCK), "--mapping", "generic") as instrument,
+    ):
+        instrument.wait_live(1, 2)
+        until(lambda: instrument.client.status().midi, 10, "the foot controller")
+        until(lambda: instrument.meter("take/on"), 10, "a take")
+        with Machine(tmp_path) as machine:
+            listener, went = Listener(tmp_path, 22), []
+            for message, song in (((0xB0, 67, 127), 2), ((0xC0, 2), 3), ((0xC0, 0), 1)):
+                until(lambda: warm(instrument), 30, "the next song warm")
+                frames = instrument.meter("frames")
+                until(lambda f=frames: instrument.meter("frames") > f + 3 * RATE, 10, "three seconds")
+                sent = instrument.arena.tape.written
+                foot(*message)
+                foot(0xB0, 67, 0)
+                until(lambda s=song: now(instrument) == s, 30, f"song {song}; {instrument.log()}")
+                went.append((sent, instrument.arena.tape.written))
+            heard = listener.heard()
+        late = sum(instrument.meter(f"deck/{d}/late") for d in range(1, 9))
+        path = Path(instrument.end().strip().splitlines()[-1])
     take = read_take(str(path))
     audio = steps(heard["audio"])
     lost = heard["times"][lost_blocks(audio, heard["mine"], take)]

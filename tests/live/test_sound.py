@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import wave
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from rig import Jack, Listener, Machine, playing, until
+from rig import Controller, Jack, Listener, Machine, playing, until
 
 from perform.params import SLOTS
 
@@ -109,16 +107,6 @@ def test_in_freewheel_every_sample_is_the_take(jack: Jack, runtime: Path, tmp_pa
     assert late == 0
 
 
-_KNOB = """
-import sys, rtmidi
-out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="Test Controller")
-out.open_virtual_port("knobs")
-print("ready", flush=True)
-for line in sys.stdin:
-    out.send_message(list(bytes.fromhex(line)))
-"""
-
-
 def spectrum(audio: np.ndarray) -> np.ndarray:
     """Median spectrum in dB, a value each of 40 bands, level apart; a lost block does not move a median."""
     frames = audio[: len(audio) // 4096 * 4096, 0].reshape(-1, 4096) * np.hanning(4096)
@@ -137,33 +125,21 @@ def test_a_midi_knob_bends_the_sound(jack: Jack, runtime: Path, tmp_path: Path) 
     (tmp_path / "knob.toml").write_text(
         'name = "knob"\n[[bind]]\ncontrol = "cc 21"\nto = "deck/1/z/0/bias"\nrange = [-3.0, 3.0]\n'
     )
-    knobs = subprocess.Popen(
-        [sys.executable, "-c", _KNOB], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
-    assert knobs.stdin and knobs.stdout
-    assert knobs.stdout.readline() == "ready\n"
     slot = SLOTS["deck/1/z/0/bias"]
-    try:
-        with playing(
-            runtime, "--mapping", str(tmp_path / "knob.toml"), set_name=str(tmp_path / "still.toml")
-        ) as instrument:
-            instrument.wait_live(1)
-            until(lambda: instrument.client.status().midi, 10, "the controller's port")
-            heard = {}
-            for name, value in (("low", 0), ("low again", 0), ("high", 127)):
-                wanted = -3 + 6 * value / 127
-                knobs.stdin.write(f"b015{value:02x}\n")
-                until(
-                    lambda w=wanted: abs(instrument.arena.table[slot] - w) < 1e-9, 5, f"{value} in the table"
-                )
-                frames = instrument.meter("deck/1/frames")
-                until(lambda f=frames: instrument.meter("deck/1/frames") > f + 40, 10, "frames with it")
-                heard[name] = spectrum(Listener(tmp_path, 2).heard()["audio"])
-            assert "21" in instrument.client.status().touched
-            instrument.end()
-    finally:
-        knobs.kill()
-        knobs.wait()
+    mapping, still = str(tmp_path / "knob.toml"), str(tmp_path / "still.toml")
+    with Controller() as knobs, playing(runtime, "--mapping", mapping, set_name=still) as instrument:
+        instrument.wait_live(1)
+        until(lambda: instrument.client.status().midi, 10, "the controller's port")
+        heard = {}
+        for name, value in (("low", 0), ("low again", 0), ("high", 127)):
+            wanted = -3 + 6 * value / 127
+            knobs(0xB0, 21, value)
+            until(lambda w=wanted: abs(instrument.arena.table[slot] - w) < 1e-9, 5, f"{value} in the table")
+            frames = instrument.meter("deck/1/frames")
+            until(lambda f=frames: instrument.meter("deck/1/frames") > f + 40, 10, "frames with it")
+            heard[name] = spectrum(Listener(tmp_path, 2).heard()["audio"])
+        assert "21" in instrument.client.status().touched
+        instrument.end()
     same = np.abs(heard["low"] - heard["low again"]).mean()
     bent = np.abs(heard["low"] - heard["high"]).mean()
     print(f"mean band difference: untouched {same:.2f} dB, turned {bent:.2f} dB")

@@ -230,6 +230,7 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
     saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
     until(lambda: "0.75" in saved.read_text() and "uno" in saved.read_text(), 10, "an autosave")
     instrument.kill()
+    Path(tour).rename(f"{tour}.away")  # not even the file is needed
     with playing(runtime, "--device", "null", set_name=tour) as again:
         again.wait_live(1, 3)
         assert song(again).now == 2
@@ -238,6 +239,7 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
         assert "resumed" in again.log()
         again.end()
         assert "unsaved" in again.log()
+    Path(f"{tour}.away").rename(tour)
     with playing(runtime, "--device", "null", set_name=tour) as fresh:
         fresh.wait_live(1, 2)
         assert song(fresh).now == 1
