@@ -306,9 +306,12 @@ class Arena:
             try:
                 _reserve(file.fileno(), 0, _BASE, path, "or name another folder with PERFORM_RUNTIME")
                 file.truncate(_SIZE)
-            except PerformError:
+            except (PerformError, OSError) as error:
                 path.unlink()
-                raise
+                if isinstance(error, PerformError):
+                    raise
+                what = f"no room for a file of {_SIZE >> 20} MiB ({error.strerror})"
+                raise PerformError(what, where=str(path.parent)) from error
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()

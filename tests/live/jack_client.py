@@ -8,12 +8,16 @@ Connects the ports again whenever they reappear. Saves `audio` (frames, 2) float
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 
 import jack
 import numpy as np
+
+#: exit code where the server never calls, as one that was killed and started again once in a while does not
+STUCK, STUCK_S = 75, 5.0
 
 
 def main() -> None:
@@ -25,16 +29,18 @@ def main() -> None:
     audio = np.full((total, 2), 0.0, np.float32)
     mine, connected = np.full(total, False), np.full(total, False)
     times = np.full(total, 0.0)
+    called = time.monotonic()
     ears = [client.inports.register(f"in_{i}") for i in range(2)]
     done, gone = threading.Event(), threading.Event()
     start, last = -1, -1
 
     @client.set_process_callback
     def _(frames: int) -> None:
-        nonlocal start, last
+        nonlocal start, last, called
+        called = time.monotonic()
         now = client.last_frame_time
-        if start < 0:
-            start = now
+        if start < 0 or now < start:  # the clock of a server that has just begun may still jump back
+            start, last = now, -1
         at = now - start
         if last >= 0 and at != last:
             mine[last : min(at, total)] = True
@@ -67,6 +73,8 @@ def main() -> None:
         while not done.wait(0.02) and not gone.is_set():
             if not freewheel:
                 connect()
+            if time.monotonic() - called > STUCK_S:
+                os._exit(STUCK)
         if freewheel:
             client.set_freewheel(False)  # before any client leaves: PortAudio loops on a stale connection
             time.sleep(0.3)
