@@ -30,3 +30,10 @@ def idle() -> None:
     if hasattr(os, "SCHED_IDLE"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def hurry() -> None:
+    """The end of `idle` for the process's main thread, from another one."""
+    if hasattr(os, "SCHED_IDLE") and os.sched_getscheduler(os.getpid()) == os.SCHED_IDLE:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(os.getpid(), os.SCHED_OTHER, os.sched_param(0))

@@ -29,7 +29,8 @@ from perform.recorder.cues import Mark
 from perform.recorder.names import beside
 from perform.recorder.take import read_track
 from perform.recorder.wav import FORMATS, Writer
-from perform.shared import LANES, NAMES, STEMS, Arena, Audio
+from perform.rings import Audio
+from perform.shared import LANES, NAMES, STEMS, Arena
 
 MASTER = "master"
 

@@ -28,8 +28,8 @@ from perform import params
 from perform.errors import PerformError
 from perform.journal import Journal
 from perform.params import DECKS, LATENTS, Table
+from perform.rings import Ring, Tape
 
-Audio = npt.NDArray[np.float32]  #: (frames, 2), full scale +-1
 Meters = npt.NDArray[np.float64]  #: (len(METER_SLOTS),)
 _T = TypeVar("_T", bound=np.generic)
 
@@ -129,100 +129,6 @@ METER_SLOTS: Mapping[str, int] = {
 _SIZES = (RING_FRAMES, TAPE_FRAMES, STEM_FRAMES, JOURNAL_BYTES)
 _LAYOUT = "|".join([*params.ADDRESSES, *_lane, *METER_SLOTS, *map(str, _SIZES)])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
-
-
-class Ring:
-    """Frames from one writer to one reader, (capacity, 2) float32; nobody waits, nobody locks.
-
-    `ends` holds the frames ever written and ever read.
-    """
-
-    def __init__(self, ends: npt.NDArray[np.int64], data: Audio) -> None:
-        self._ends, self._data = ends, data
-        self.capacity = len(data)
-
-    @property
-    def written(self) -> int:
-        """Frames ever written: the position at which the next one goes."""
-        return int(self._ends[0])
-
-    @property
-    def position(self) -> int:
-        """Frames ever read, or forgotten: the position of the next one."""
-        return int(self._ends[1])
-
-    @property
-    def fill(self) -> int:
-        """Frames written and not yet read."""
-        return max(0, int(self._ends[0]) - int(self._ends[1]))
-
-    def write(self, audio: Audio) -> int:
-        """[render] Append what fits of (n, 2); returns the frames taken."""
-        n = min(len(audio), self.capacity - self.fill)
-        at = int(self._ends[0]) % self.capacity
-        first = min(n, self.capacity - at)
-        self._data[at : at + first] = audio[:first]
-        self._data[: n - first] = audio[first:n]
-        self._ends[0] += n
-        return n
-
-    def clear(self) -> None:
-        """[stage] Forget what was not read; only while nobody writes and nobody reads."""
-        self._ends[1] = self._ends[0]
-
-    def read(self, out: Audio) -> int:
-        """[audio] Fill the head of `out` (n, 2) with what is there; returns the frames given."""
-        n = min(len(out), self.fill)
-        at = int(self._ends[1]) % self.capacity
-        first = min(n, self.capacity - at)
-        out[:first] = self._data[at : at + first]
-        out[first:n] = self._data[: n - first]
-        self._ends[1] += n
-        return n
-
-
-class Tape:
-    """The last `capacity` frames of one track. It never waits; readers keep their own position.
-
-    Tracks share one `end`, the master's, so that a frame has the same position in all of them.
-    """
-
-    def __init__(self, end: npt.NDArray[np.int64], data: Audio) -> None:
-        self._end, self._data = end, data
-        self.capacity = len(data)
-
-    @property
-    def written(self) -> int:
-        """Frames ever written: the position at which the next one goes."""
-        return int(self._end[0])
-
-    def write(self, audio: Audio) -> None:
-        """[audio] Append (n, 2), n <= capacity."""
-        at, n = self.written % self.capacity, len(audio)
-        first = min(n, self.capacity - at)
-        self._data[at : at + first] = audio[:first]
-        self._data[: n - first] = audio[first:]
-        self._end[0] += n
-
-    def lay(self, audio: Audio, ahead: int = 0) -> None:
-        """[audio] (n, 2) of another track, `ahead` of what the master's next `write` publishes."""
-        at, n = (self.written + ahead) % self.capacity, len(audio)
-        first = min(n, self.capacity - at)
-        self._data[at : at + first] = audio[:first]
-        self._data[: n - first] = audio[first:]
-
-    def read(self, position: int, limit: int) -> tuple[Audio, int]:
-        """[disk] Up to `limit` frames from `position` on -> (a copy, frames lost before it).
-
-        Frames are lost where the writer has lapped the reader; the copy then starts that much later.
-        """
-        lost = max(0, self.written - self.capacity - position)
-        n = min(limit, self.written - position - lost)
-        at = (position + lost) % self.capacity
-        audio = np.concatenate([self._data[at : at + n], self._data[: max(0, at + n - self.capacity)]])
-        torn = max(0, self.written - self.capacity - position - lost)  # overwritten while we copied
-        torn = min(torn, len(audio))
-        return audio[torn:], lost + torn
 
 
 class Arena:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform.errors import PerformError
-from perform.shared import LANE, RING_FRAMES, Arena, Look, Ring, Tape
+from perform.rings import Ring, Tape
+from perform.shared import LANE, RING_FRAMES, Arena, Look
 
 
 def ramp(start: int, n: int) -> np.ndarray:

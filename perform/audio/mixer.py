@@ -17,6 +17,7 @@ from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
 from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
+from perform.rings import Audio, Ring
 from perform.shared import (
     DECK_METER,
     HELD,
@@ -28,10 +29,8 @@ from perform.shared import (
     PRE,
     STEMS,
     Arena,
-    Audio,
     Look,
     Meters,
-    Ring,
     lanes_of,
 )
 

@@ -23,7 +23,8 @@ from perform.audio import device as devices
 from perform.audio.mixer import Mixer
 from perform.lifeline import Lifeline, Message
 from perform.realtime import AUDIO_PRIORITY, real_time
-from perform.shared import CLOCK, DEFAULT_BLOCK, DEVICE, METER_SLOTS, Arena, Audio
+from perform.rings import Audio
+from perform.shared import CLOCK, DEFAULT_BLOCK, DEVICE, METER_SLOTS, Arena
 
 STALL_S = 0.25  #: a device that has not called for this long is dead
 IDLE_S = 0.01  #: between two looks at the owner

@@ -15,7 +15,7 @@ import numpy as np
 from perform.hosts.host import Host
 from perform.hosts.voice import Speech
 from perform.journal import BEGIN, FRAME, WHOLE, Frame, unpack_values
-from perform.shared import Audio
+from perform.rings import Audio
 
 FLUSH = 1 << 14  #: samples that bring out what a resampler holds back
 WARM_S = 10.0  #: decoders are begun so long before what is wanted of them

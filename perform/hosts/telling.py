@@ -13,7 +13,8 @@ from perform.hosts.host import Host
 from perform.hosts.voice import Voice
 from perform.journal import FRAME, Frame, Teller
 from perform.params import SLOTS, Table
-from perform.shared import Arena, Audio
+from perform.rings import Audio
+from perform.shared import Arena
 
 ENGINE = version("onnxruntime")  # looked up here: a stranger's model has its files closed when it plays
 

@@ -15,7 +15,7 @@ from perform.hosts.host import Host, Vector
 from perform.hosts.rates import resampler, resampling_delay
 from perform.hosts.sources import Hand, Loop, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
-from perform.shared import Audio
+from perform.rings import Audio
 
 SKIPPED = 256  #: frames passed over at once
 

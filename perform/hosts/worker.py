@@ -5,6 +5,7 @@ that play one model are voices of one process; those whose frames fall together 
 
     python -m perform.hosts.worker       (orders and reports: perform/lifeline.py)
     order  start {arena, model, rate, patient, idle}    the first; `idle`: take only what nobody else wants
+           hurry {}                                     idle no more: somebody waits for the model
            voice {lane, deck}                           a new voice on a lane that is this process's alone now
            drop  {lane}                                 end it; nothing is written to the lane from then on
     report loading {words} | ready {render_ms, sha256, made} | failed {error} | dropped {lane}
@@ -29,8 +30,9 @@ from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice, render
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS, Table
-from perform.realtime import RENDER_PRIORITY, idle, real_time
-from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Audio, Look
+from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
+from perform.rings import Audio
+from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Look
 
 WARM_UP = 12  #: frames decoded before anybody listens: the first two cost 20 to 100 times the rest
 HISTORY = 1000  #: render times the lead is reckoned from
@@ -215,7 +217,10 @@ def main() -> None:
 
     def listen() -> None:
         while (message := line.next()) is not None:
-            orders.put(message)
+            if message["order"] == "hurry":
+                hurry()
+            else:
+                orders.put(message)
         os._exit(0)
 
     threading.Thread(target=listen, name="orders", daemon=True).start()

@@ -10,7 +10,7 @@ from perform.errors import PerformError
 from perform.recorder import cues, gestures, wav
 from perform.recorder.names import beside
 from perform.recorder.wav import Format, Writer
-from perform.shared import Audio
+from perform.rings import Audio
 
 
 class Part:

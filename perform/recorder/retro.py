@@ -22,7 +22,7 @@ from perform.recorder.names import paths
 from perform.recorder.part import Part
 from perform.recorder.take import CHUNK, WET, read_track
 from perform.recorder.wav import PCM24
-from perform.shared import Tape
+from perform.rings import Tape
 
 SUFFIX = ".retro"
 STEP_S = 10.0  #: seconds of sound written at once

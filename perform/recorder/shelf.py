@@ -13,7 +13,8 @@ import soundfile
 from perform.errors import PerformError, WrongUse
 from perform.recorder import cues, gestures, part, wav
 from perform.recorder.names import beside, parts
-from perform.shared import INPUT, PRE, STEMS, Audio
+from perform.rings import Audio
+from perform.shared import INPUT, PRE, STEMS
 
 BLOCK = 1 << 16  #: frames read at once
 

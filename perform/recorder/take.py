@@ -20,7 +20,7 @@ from perform.recorder.cues import Mark
 from perform.recorder.names import beside, part_name, paths
 from perform.recorder.part import Part
 from perform.recorder.wav import FORMATS
-from perform.shared import Audio, Tape
+from perform.rings import Audio, Tape
 
 Report = Callable[..., None]  #: kind, then fields, as `Lifeline.report`
 

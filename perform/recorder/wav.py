@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from perform.errors import WrongUse
 from perform.recorder import cues
-from perform.shared import Audio
+from perform.rings import Audio
 
 CHANNELS = 2
 HEADER = 80  #: bytes before the first frame

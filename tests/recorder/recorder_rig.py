@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.recorder.gestures import FORMAT, Header
-from perform.shared import NAMES, Arena, Audio
+from perform.rings import Audio
+from perform.shared import NAMES, Arena
 
 RATE = 48_000
 DEADLINE = 20.0  #: seconds after which a wait has failed
