@@ -60,20 +60,15 @@ def random_model(name: str) -> RAVE:
 
 def _written(model: RAVE, name: str, folder: Path) -> Path:
     """A file of a model that has none, its card without what takes listening."""
-    config, zeros = model.config, [0.0] * model.latents
+    zeros = [0.0] * model.latents
     words = dict.fromkeys(("description", "licence", "corpus", "recipe", "created"), "")
     latents = dict.fromkeys(("latent_mean", "latent_std", "latent_p05", "latent_p95"), zeros)
     numbers = dict.fromkeys(("steps", "loudness_db", "distance", "distance_untrained"), 0)
-    facts = {
-        "name": name,
-        "sample_rate": config.sample_rate,
-        "ratio": model.ratio,
-        "latents": model.latents,
-        "full_latents": config.full_latents,
-        "channels": config.channels,
-        "delay": model.delay,
-        "parameters": sum(weight.numel() for weight in model.parameters()),
-    }
     path = folder / f"{name}.safetensors"
-    save(path, model, words | latents | numbers | facts, torch.zeros(1, model.latents))
+    save(
+        path,
+        model,
+        {"name": name, **words, **latents, **numbers, **model.shape},
+        torch.zeros(1, model.latents),
+    )
     return path

@@ -28,7 +28,7 @@ def finish(model: RAVE, untrained: RAVE, corpus: Corpus, output: Path, words: Ma
     untrained : the model the training started from, for comparison
     words : the card's name, description, licence, recipe and steps
     """
-    config, ratio = model.config, model.ratio
+    ratio = model.ratio
     gesture = choose_gesture(model, corpus)
     y, _ = model.decode(gesture.T[None], _no_noise(model, 1, len(gesture)), model.decoder_state(1))
     held_out = corpus.spread(corpus.held_out, 16, 128 * ratio)
@@ -37,12 +37,7 @@ def finish(model: RAVE, untrained: RAVE, corpus: Corpus, output: Path, words: Ma
     minutes = len(corpus.signal) / corpus.sample_rate / 60
     card = {
         **words,
-        "sample_rate": config.sample_rate,
-        "ratio": ratio,
-        "latents": model.latents,
-        "full_latents": config.full_latents,
-        "channels": 1,
-        "delay": model.delay,
+        **model.shape,
         "corpus": f"{corpus.name}, {minutes:.1f} minutes, a tenth held out",
         "latent_mean": _rounded(z.mean(0)),
         "latent_std": _rounded(z.std(0)),
@@ -52,7 +47,6 @@ def finish(model: RAVE, untrained: RAVE, corpus: Corpus, output: Path, words: Ma
         "distance": round(reconstruction_distance(model, held_out), 3),
         "distance_untrained": round(reconstruction_distance(untrained, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "parameters": sum(weight.numel() for weight in model.parameters()),
     }
     save(output, model, card, gesture)
     model.card, model.gesture = card, gesture

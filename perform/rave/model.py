@@ -69,6 +69,19 @@ class RAVE(nn.Module):
         return latency(self)
 
     @property
+    def shape(self) -> dict[str, int]:
+        """What a card says of any model of this shape."""
+        return {
+            "sample_rate": self.config.sample_rate,
+            "ratio": self.ratio,
+            "latents": self.latents,
+            "full_latents": self.config.full_latents,
+            "channels": self.config.channels,
+            "delay": self.delay,
+            "parameters": sum(weight.numel() for weight in self.parameters()),
+        }
+
+    @property
     def missing(self) -> int:
         """Latents that the projection dropped or that are always noise."""
         kept = self.latents if self.config.bottleneck == "variational" else self.config.full_latents

@@ -128,7 +128,7 @@ def test_a_model_is_compared_with_the_export_it_was_made_from(tmp_path: Path, ex
 def test_without_matplotlib_the_picture_is_refused_and_the_way_out_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     with pytest.raises(PerformError, match="perform\\[plot\\]"):
         check_picture(Path("cost.png"))
 
