@@ -62,7 +62,6 @@ class Autosave:
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[Saved | None] = queue.Queue()
-        self._last: bytes = b""
         self._thread = threading.Thread(target=self._run, name="autosave", daemon=True)
         self._thread.start()
 

@@ -34,6 +34,7 @@ class Controllers:
         self.ports: tuple[str, ...] = ()
         self.error = ""
         self.mapping = ""
+        self._given, self._followed = bool(mapping), ""  # at the start, for good; by the last song that did
         self._path = mapping  # what a new process begins with; "": the mapping made for whatever is connected
         self._chosen = False  # by the player, since: then a new process begins with that
         self.binds: tuple[Bind, ...] = ()
@@ -63,9 +64,14 @@ class Controllers:
         self._chosen = True
 
     def follow(self, name: str) -> None:
-        """A song wants its own mapping, if that is not the one in use already."""
-        if self._process.child and name != self.mapping:
-            self._order("use", path=name)
+        """The mapping a song goes by, where it names one and it is another than the song before had.
+
+        What the player chose since stays until then; what was given at the start stays for good.
+        """
+        if name and name != self._followed and not self._given:
+            self._followed = self._path = name
+            if self._process.child:
+                self._order("use", path=name)
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""

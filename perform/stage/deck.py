@@ -138,9 +138,7 @@ class DeckSlot:
         if coming and coming.lane and coming.lane.full:
             self._enter(coming.lane, enter)
         elif path:
-            self._abandon(
-                coming
-            )  # its lane, if it had one, was filling by the coming numbers: it starts anew
+            self._abandon(coming)  # what it has rendered so far is not enough: it starts anew
             self._bring_back(path, enter)
         elif error:
             self.refuse(error)
@@ -185,8 +183,8 @@ class DeckSlot:
             self._next = None
         elif self._next is None:
             self._next = Coming(self._hosts.get(path, idle=True))
-        elif self._next.host.gone and not self._hosts.crashed_too_often(path):
-            self._next = None
+        elif self._next.host.crashed and not self._hosts.crashed_too_often(path):
+            self._next = None  # a model that was refused is not tried again
         elif self._next.host.ready and self._next.lane is None:
             self._next.lane = next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
             if self._next.lane:
@@ -218,8 +216,8 @@ class DeckSlot:
         path, error = coming.host.model.path, coming.host.error
         self._abandon(coming)
         self._coming = None
-        crashed = coming.host.gone and not self._playing
-        if crashed and error.startswith("its host ended") and not self._hosts.crashed_too_often(path):
+        crashed = coming.host.crashed and not self._playing
+        if crashed and not self._hosts.crashed_too_often(path):
             self._bring_back(path, HAND_FADE_S)
         else:
             self.refuse(error)

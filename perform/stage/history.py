@@ -90,9 +90,9 @@ class History:
     def _step(self, source: list[Step], other: list[Step], do: Callable[[Step], object]) -> str:
         if not source:
             return ""
-        step = source.pop()
-        do(step)
-        other.append(step)
+        step = source[-1]
+        do(step)  # one that is refused stays where it is
+        other.append(source.pop())
         self._seen[:] = self._table
         return step.words
 

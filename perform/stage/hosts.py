@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from perform.library import hashes
 from perform.library.cards import Card, read_card
 from perform.lifeline import Message
 from perform.stage.child import Child
@@ -32,17 +33,17 @@ class Host:
     """One host process and the lanes it plays on. `Hosts` alone writes what is public; everybody reads it.
 
     ready : its model is warm ; error : why it never will be ; gone : the process has ended
+    crashed : by itself, or it gave up while it played ; idle : it loads with what nobody else wants
     """
 
     def __init__(self, model: Model, child: Child, *, idle: bool) -> None:
         self.model, self.child, self.idle = model, child, idle
         self.stamp = _stamp(model.path)
         self.sha256 = ""
-        self.ready = self.gone = False
+        self.ready = self.gone = self.crashed = False
         self.error = ""
         self.lanes: set[int] = set()  # it may write to these
         self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
-        self.took = 0.0  # seconds from order to ready
 
     def play(self, lane: int, deck: int) -> None:
         """A new voice on a lane that nobody else writes to."""
@@ -88,6 +89,9 @@ class Hosts:
         stamp = _stamp(path)
         for host in self._hosts:
             if (host.model.path, host.stamp) == (path, stamp) and not host.error:
+                if host.idle and not idle and not host.ready:
+                    host.idle, host.asked = False, time.monotonic()
+                    host.child.order("hurry")
                 return host
         host = Host(Model(path, read_card(path)), self._spawn(), idle=idle)
         host.child.order("start", model=str(path), idle=idle, **self._begin)
@@ -115,17 +119,18 @@ class Hosts:
         kind = message["report"]
         if kind == "ready":
             host.ready, host.sha256 = True, str(message["sha256"])
+            hashes.remember(host.model.path, host.sha256)
             made = Path(str(message.get("made", host.model.path)))
             if made != host.model.path:  # an export's card is known once a host has made a model of it
                 host.model = host.model._replace(card=read_card(made))
-            host.took = self.load_s = time.monotonic() - host.asked
+            self.load_s = time.monotonic() - host.asked
         elif kind == "loading":  # an export becomes a model: each part of that has its own time
             host.asked = time.monotonic()
             self._tell(str(message["words"]))
         elif kind == "failed":
             host.error = str(message["error"])
             if host.ready:
-                self._crashes.setdefault(host.model.path, []).append(time.monotonic())
+                self._crash(host)
             host.child.kill()
         elif kind == "dropped":
             host.lanes.discard(int(message["lane"]))
@@ -139,9 +144,13 @@ class Hosts:
                 self._hosts.remove(host)
                 if not host.error:
                     host.error = f"its host ended (exit {child.exit_code})"
-                    self._crashes.setdefault(host.model.path, []).append(time.monotonic())
+                    self._crash(host)
                 return True
         return False
+
+    def _crash(self, host: Host) -> None:
+        host.crashed = True
+        self._crashes.setdefault(host.model.path, []).append(time.monotonic())
 
     def tick(self) -> None:
         """A few times each 100 ms: end what hangs while loading; for memory, let go of what nobody plays."""

@@ -104,18 +104,17 @@ class SetList:
 
     def save(self, name: str = "") -> Path:
         """[disk] Write it; a bundled set, or one with a new name, goes among the player's own."""
-        source = self.path
+        source, made = self.path, self.set
         path = source
         if name:
             path = Path(name).expanduser().resolve() if places.is_path(name) else _own(name)
             if path != source and path.exists():
                 raise WrongUse("is there already", where=str(path), hint="choose another name")
-            stem = path.stem
-            self.set = msgspec.structs.replace(self.set, name=stem)
+            made = msgspec.structs.replace(made, name=path.stem)
         elif path is None or path.is_relative_to(places.bundled("presets")):
             path = _own(path.stem if path else self.set.name)
-        session.save_set(self.set, path, like=source if source and source.exists() else None)
-        self.path, self._saved = path, self.set
+        session.save_set(made, path, like=source if source and source.exists() else None)
+        self.path, self.set, self._saved = path, made, made
         return path
 
 

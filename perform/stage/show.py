@@ -121,8 +121,7 @@ class Show:
         self._history.rebase()
         self._loops.use(song.loops, time.monotonic())
         self._scenes.current = 0
-        if mapping := song.mapping or self._songs.list.set.mapping:
-            self._use_mapping(mapping)
+        self._use_mapping(song.mapping or self._songs.list.set.mapping)
         self._mark(song.name, "song")
 
     def _song_done(self, before: Song, table: Table, after: Song) -> None:
@@ -283,11 +282,6 @@ class Show:
             asked=self._asked,
             clean=clean,
         )
-
-    @property
-    def song(self) -> Song:
-        """The one that plays."""
-        return self._songs.list.song
 
     def words(self, status: commands.Status) -> commands.Status:
         """A status, with what is known here."""

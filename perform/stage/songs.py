@@ -14,6 +14,7 @@ import numpy as np
 
 from perform import params, session
 from perform.errors import PerformError, WrongUse
+from perform.library import hashes
 from perform.params import DECKS, SLOTS, SPEC_AT, Table
 from perform.session import Set, Song
 from perform.shared import Arena
@@ -50,8 +51,7 @@ class Songs:
         self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
         self.opening: Table = params.defaults()  #: the numbers the song that plays began with
         self._since = time.monotonic()
-        self._next: int | None = None  # index of the armed song
-        self._armed: Song | None = None  # itself
+        self._armed: Song | None = None  # the song that is NEXT
         self._prepared: Song | None = None  # the version of it whose models are being brought
         self._missing: dict[str, list[str]] = {}  # song's name -> models that are not here
         self._going = self._now = False  # asked to go; without waiting
@@ -93,9 +93,13 @@ class Songs:
 
     def edited(self) -> None:
         """The list is another: NEXT is the same song where it is still there, else the one that follows."""
-        songs = self.list.songs
-        armed = self._armed
-        self._arm(next((i for i, song in enumerate(songs) if song is armed), self.list.now + 1))
+        if self._next is None:
+            self._arm(self.list.now + 1)
+
+    @property
+    def _next(self) -> int | None:
+        """Index of the song that is NEXT; None where there is none, or it was taken out of the list."""
+        return next((i for i, song in enumerate(self.list.songs) if song is self._armed), None)
 
     def _resolve(self, song: Song) -> dict[int, tuple[Path | None, str]]:
         """Deck -> the file of its model, or why there is none."""
@@ -105,7 +109,12 @@ class Songs:
                 found[deck] = session.model_file(model), ""
             except PerformError as error:
                 found[deck] = None, str(error)
-        self._missing[song.name] = [error for path, error in found.values() if error]
+        self._missing[song.name] = [f"deck {deck}: {error}" for deck, (_, error) in found.items() if error]
+        self._missing[song.name] += [
+            f"deck {deck}: {song.models[deck].name!r} is another file here than the song was made with"
+            for deck, (path, _) in found.items()
+            if path and song.models[deck].sha256 and hashes.known(path) not in ("", song.models[deck].sha256)
+        ]
         return found
 
     def _opening(self, song: Song) -> Table:
@@ -129,18 +138,18 @@ class Songs:
 
     def step(self, by: int) -> None:
         """The song after NEXT, or before it."""
-        at = self.list.now if self._next is None else self._next
+        armed = self._next
+        at = self.list.now if armed is None else armed
         self._arm(min(max(at + by, 0), len(self.list.songs) - 1))
 
     def _arm(self, index: int) -> None:
-        self._next = index if 0 <= index < len(self.list.songs) else None
-        self._armed = None if self._next is None else self.list.songs[self._next]
+        self._armed = self.list.songs[index] if 0 <= index < len(self.list.songs) else None
         self._going = self._now = False
         self._back = None
 
     def go(self, *, now: bool = False) -> None:
         """NEXT is NOW: as soon as it is warm; at once where that is asked, or asked a second time."""
-        if self._next is None:
+        if self._armed is None:
             self._tell("there is no next song")
             return
         self._now = now or self._going
@@ -182,12 +191,13 @@ class Songs:
         self._obey_table()
         if settled or self._going:
             self._prepare()
-        if not self._going or self._next is None:
+        index = self._next
+        if not self._going or index is None:
             return False
         if not self._now and not all(deck.next_ready for deck in self._decks.values()):
             return False
         back, self._back = self._back, None
-        self._switch(self._next, back)
+        self._switch(index, back)
         return back is None
 
     def _obey_table(self) -> None:
@@ -257,11 +267,12 @@ class Songs:
     def status(self) -> commands.Songs:
         """For a status."""
         wanted = [deck for deck in self._decks.values() if deck.next_path]
+        index = self._next
         return commands.Songs(
             lines=tuple(self._line(song) for song in self.list.songs),
             now=self.list.now + 1,
             since=self._since,
-            next=0 if self._next is None else self._next + 1,
+            next=0 if index is None else index + 1,
             ready=sum(deck.next_ready for deck in wanted),
             wanted=len(wanted),
             wait=self.wait,

@@ -119,8 +119,7 @@ class Stage:
         self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
         wanted = Wanted(options.stems, options.pre, options.float32, options.input is not None)
         self._recording = Recording(arena, self._recorder, self._tell, made.name, wanted)
-        mapping = options.mapping or made.mapping
-        self._controllers = Controllers(arena, self._spawn, self._tell, mapping, options.ports)
+        self._controllers = Controllers(arena, self._spawn, self._tell, options.mapping, options.ports)
         self._overload = Overload(arena, self._decks, self._tell)
         self._show = Show(
             arena, self._decks, self._hosts, self._tell, self._recording.mark, self._controllers.follow
