@@ -52,11 +52,16 @@ class Codebooks(nn.Module):
         """(B, dimensions, n) -> the nearest entries' numbers (B, books, n)."""
         rest, numbers = x.transpose(1, 2), []  # (B, n, dimensions)
         for book in self.entries:
-            distance = book.square().sum(1) - 2 * rest @ book.T  # less what is the same for all entries
-            number = distance.argmin(-1)  # (B, n)
+            number = self.nearest(rest, book)  # (B, n)
             rest = rest - book[number]
             numbers.append(number)
         return torch.stack(numbers, 1).to(x.dtype)
+
+    @staticmethod
+    def nearest(x: Tensor, book: Tensor) -> Tensor:
+        """Numbers of the entries of a book (size, dimensions) that are nearest to (..., dimensions)."""
+        distance = book.square().sum(1) - 2 * x @ book.T  # less what is the same for all entries
+        return distance.argmin(-1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Numbers (B, books, n), any reals, to the sum of their entries (B, dimensions, n)."""

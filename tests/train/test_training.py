@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from perform.rave.data import Corpus, find, read, split
+from perform.rave.losses import FULL_SCALES, audio_distance, divergence, spectral_distance
+from perform.rave.train import Progress, Stopped, snapshot, train
+from perform.rave.trainer import TrainOptions
 
 from perform.errors import PerformError, WrongUse
 from perform.rave.config import Config
-from perform.rave.data import Corpus, find, read, split
 from perform.rave.files import load
-from perform.rave.losses import FULL_SCALES, audio_distance, divergence, spectral_distance
 from perform.rave.pqmf import PQMF
-from perform.rave.train import Progress, Stopped, snapshot, train
-from perform.rave.trainer import TrainOptions
 
 
 def options(corpus: Path, output: Path, config: Config, steps: int = 12) -> TrainOptions:
