@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from perform.hosts.graphs import CompiledStream, compiled
 from perform.hosts.host import Vector
+from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
 
 __all__ = ["CompiledEncoder", "CompiledHost", "CompiledStream"]
@@ -23,6 +24,10 @@ class CompiledHost:
 
     noise : how many values of noise a frame takes
     """
+
+    attributes: Sequence[Attribute] = ()
+    actions: Sequence[str] = ()
+    has_prior = False
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)

@@ -76,6 +76,7 @@ class Songs:
         self.opening = self._opening(song)
         self._arena.table[:] = self.opening if table is None else table
         for deck, (model, error) in self._resolve(song).items():
+            self._decks[deck].say(song.words_of(deck))
             if model:
                 self._decks[deck].bring(model)
             else:
@@ -94,6 +95,8 @@ class Songs:
 
     def edited(self) -> None:
         """The list is another: NEXT is the same song where it is still there, else the one that follows."""
+        for number, deck in self._decks.items():
+            deck.say(self.list.song.words_of(number))
         if self._next is None:
             self._arm(self.list.now + 1)
 
@@ -176,7 +179,7 @@ class Songs:
             return
         self._arena.next[:] = self._opening(song) if self._back is None else self._back
         for number, (path, error) in self._resolve(song).items():
-            self._decks[number].prepare(path, error)
+            self._decks[number].prepare(path, error, song.words_of(number))
 
     @property
     def wait(self) -> float:
