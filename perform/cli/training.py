@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from perform.cli.prior import learn_prior
 from perform.cli.words import json_option, progress, say, show
+from perform.errors import WrongUse
 from perform.train.listener import Listener, Progress
 from perform.train.plan import OPTIONS, Option
 
@@ -63,9 +65,8 @@ class _Bar(Listener):
 
 @click.command()
 @click.argument("corpus", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .safetensors to write."
-)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The .safetensors to write.")
+@click.option("--prior", metavar="MODEL", help="Train a prior for this model; into its file, without -o.")
 @click.option("--name", help="The model's name; the file's if left out.")
 @click.option("--config", help="live (the default), v1, v2, causal ...")
 @click.option(
@@ -80,7 +81,13 @@ class _Bar(Listener):
 @click.option("--snapshot", "only_snapshot", is_flag=True, help="Write the model as it stands, and stop.")
 @json_option
 def train(
-    corpus: Path, out: Path, only_prepare: bool, only_snapshot: bool, as_json: bool, **values: Any
+    corpus: Path,
+    out: Path | None,
+    prior: str | None,
+    only_prepare: bool,
+    only_snapshot: bool,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Train a RAVE on a folder of sound files, or on a prepared corpus.
 
@@ -88,6 +95,11 @@ def train(
     prepared corpus and a report lie in OUT.training. On several GPUs or machines: torchrun --nproc-per-node N
     --no-python perform train ...
     """
+    if prior:
+        learn_prior(corpus, prior, out, as_json)
+        return
+    if out is None:
+        raise WrongUse("where to?", hint="name a .safetensors with -o")
     from perform.library.cards import find_model
     from perform.train import loop
     from perform.train.plan import planned

@@ -134,7 +134,7 @@ def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
     saved, started, first = time.monotonic(), time.monotonic(), trainer.step
     pending: list[torch.Tensor] = []
     told_flat = False
-    with _interruption() as interrupted, ExitStack() as stack:
+    with interruption() as interrupted, ExitStack() as stack:
         batches = stack.enter_context(_closing(trainer))
         while trainer.step < trainer.total:
             pending.append(trainer.advance(next(batches)))
@@ -245,7 +245,7 @@ def _check_beginning(plan: Plan) -> None:
 
 
 @contextmanager
-def _interruption() -> Iterator[threading.Event]:
+def interruption() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, instead of raising in the middle of a step."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

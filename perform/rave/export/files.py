@@ -15,7 +15,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 
 from perform.errors import WrongUse
@@ -23,6 +22,7 @@ from perform.rave.archive import Archive
 from perform.rave.config import Config
 from perform.rave.export.nntilde import Module, ModuleWithPrior
 from perform.rave.graph import GRAPHS
+from perform.rave.graph.labels import labelled
 from perform.rave.model import RAVE
 
 ROWS = 64  #: streams that an export remembers, as upstream's do
@@ -54,8 +54,7 @@ def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
     Its inputs and outputs are those of `perform.rave.graph.methods`; `state` is zeros before the first call,
     and after it what `after` was.
     """
-    made = onnx.load_from_string(GRAPHS[method](model, frames))
-    config = model.config
+    graph, config = GRAPHS[method](model, frames), model.config
     facts = {
         "format": FORMAT,
         "method": method,
@@ -65,11 +64,8 @@ def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
         "channels": config.channels,
         "latents": model.latents,
     }
-    said = {name.partition(".")[0]: words for name, words in _words(model).items()}
-    onnx.helper.set_model_props(made, {**said, **{key: str(value) for key, value in facts.items()}})
-    made.producer_name, made.doc_string = "perform", str(model.card.get("name", ""))
-    data: bytes = made.SerializeToString()
-    return data
+    said = {name.removesuffix(".json"): words for name, words in _words(model).items()}
+    return labelled(graph, str(model.card.get("name", "")), {**said, **facts})
 
 
 def write(data: bytes, path: Path) -> None:
