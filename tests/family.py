@@ -48,10 +48,15 @@ def built(name: str) -> RAVE:
     return model
 
 
-def with_prior() -> RAVE:
+def with_prior(pairs: bool = False) -> RAVE:
     """A live model of 4 latents and a frame of 128 samples, and a prior that was told nothing."""
     torch.manual_seed(3)
-    prior = PriorConfig(latents=4, resolution=8, width=16, skip=16, kernel=3, layers=3, cycle=2)
+    prior = PriorConfig(latents=4, resolution=8, width=16, skip=16, kernel=3, layers=3, cycle=2, pairs=pairs)
     model = RAVE(Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8, prior=prior))
     model.fit_latents(torch.randn(400, 8), latents=4)
+    assert model.prior
+    with torch.no_grad():
+        model.prior.edges.copy_(torch.randn(4, 9).sort(1)[0])
+        if model.prior.pairs is not None:
+            model.prior.pairs.normal_()
     return model.eval().requires_grad_(False)

@@ -50,6 +50,7 @@ class Prior(nn.Module):
     """Frames of latents out of nothing but their own past, and chance."""
 
     edges: Tensor  # (latents, resolution + 1): where each step begins, and the last one ends
+    pairs: Tensor | None  # (latents, resolution, resolution): logits of what follows each choice
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -59,6 +60,8 @@ class Prior(nn.Module):
         self.register_buffer("normal", normal_quantile(share), persistent=False)
         self.register_buffer("edges", self.normal.repeat(config.latents, 1))
         self.normal: Tensor  # (resolution + 1,): the same of a normal distribution
+        square = torch.zeros(config.latents, config.resolution, config.resolution)
+        self.register_buffer("pairs", square if config.pairs else None)
         self.head = Conv1d(size, config.width, config.kernel, groups=config.latents)
         self.units = nn.ModuleList(
             GatedUnit(config.width, config.skip, config.kernel, 2 ** (i % config.cycle))
@@ -89,7 +92,11 @@ class Prior(nn.Module):
             skip = skip + aside
             after = after + new
         y = self.tail.valid(leaky_relu(self.middle.valid(skip), 0.2))
-        return y.reshape(len(y), self.config.latents, self.config.resolution, -1), after
+        y = y.reshape(len(y), self.config.latents, self.config.resolution, -1)
+        if self.pairs is not None:
+            latent = torch.arange(self.config.latents, device=y.device)[:, None]
+            y = y + self.pairs[latent, choices.long()].transpose(2, 3)
+        return y, after
 
     def step(self, noise: Tensor, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
         """The next frame of latents, (B, latents).

@@ -129,7 +129,12 @@ class PriorTrainer:
             seconds = (LEAST + model.latents) * model.ratio / model.config.sample_rate
             hint = f"stretches of {seconds:.0f} s at least, some of them held out"
             raise WrongUse("the corpus is too short for a prior", where=str(plan.corpus), hint=hint)
-        self.frame, self.still = guesses(self.prior.config, self.training, self.held_out)
+        often, following = counted(self.prior.config, self.training)
+        self.frame, self.still = guesses(often, following, self.held_out)
+        if self.prior.pairs is not None:  # so it begins where the better guess ends
+            self.prior.pairs.copy_(following.log())
+            nn.init.zeros_(self.prior.tail.weight)
+            nn.init.zeros_(self.prior.tail.bias)
         self.optimiser = torch.optim.Adam(self.prior.parameters(), plan.rate, betas=(0.9, 0.99))
         self.step, self.surprise, self.best = 0, math.nan, math.inf
         self.kept = {name: tensor.clone() for name, tensor in self.prior.state_dict().items()}
@@ -239,7 +244,8 @@ def shape(model: RAVE, plan: PriorPlan) -> PriorConfig:
     count = model.latents
     width = count * max(1, round(plan.width / count))
     resolution = model.config.codebook or STEPS
-    return PriorConfig(count, resolution, width, width, 3, plan.layers, plan.cycle)
+    pairs = resolution <= STEPS  # of a codebook's they would be more than all other weights
+    return PriorConfig(count, resolution, width, 2 * width, 3, plan.layers, plan.cycle, pairs)
 
 
 def fit(prior: Prior, z: Tensor, codebook: int = 0) -> None:
@@ -270,27 +276,29 @@ def nats(prior: Prior, inputs: Tensor, targets: Tensor, state: list[Tensor]) -> 
     return loss * prior.config.latents, net
 
 
-def guesses(config: PriorConfig, training: list[Tensor], held_out: list[Tensor]) -> tuple[float, float]:
-    """Nats a frame on held-out choices of two guesses: by the choice before, and by how often each is made.
+def counted(config: PriorConfig, training: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """How likely each choice of a latent is, (latents, resolution), and after each other, (.., resolution).
 
-    Both are counted on the training's choices, each latent for itself; what never followed a choice is as
-    likely there as everywhere.
+    What never followed a choice is as likely there as anywhere.
     """
-    size, by_last, by_count, frames = config.resolution, 0.0, 0.0, 0
-    for i in range(config.latents):
-        counts, pairs = np.ones(size), np.zeros((size, size))
-        for turns in training:
-            row = turns[i].numpy()
-            counts += np.bincount(row, minlength=size)
-            np.add.at(pairs, (row[:-1], row[1:]), 1)
-        often = counts / counts.sum()
-        following = (pairs + 4 * often) / (pairs.sum(1, keepdims=True) + 4)
-        for turns in held_out:
-            row = turns[i].numpy()
-            by_count -= np.log(often[row[1:]]).sum()
-            by_last -= np.log(following[row[:-1], row[1:]]).sum()
-            frames += len(row) - 1 if i == 0 else 0
-    return float(by_last / frames), float(by_count / frames)
+    size, pairs = config.resolution, torch.zeros(config.latents, config.resolution**2)
+    for turns in training:
+        after = turns[:, :-1] * size + turns[:, 1:]
+        pairs += torch.stack([torch.bincount(row, minlength=size**2) for row in after])
+    pairs = pairs.reshape(-1, size, size)
+    often = pairs.sum(1) + 1
+    often = often / often.sum(1, keepdim=True)
+    return often, (pairs + 4 * often[:, None]) / (pairs.sum(2, keepdim=True) + 4)
+
+
+def guesses(often: Tensor, following: Tensor, held_out: list[Tensor]) -> tuple[float, float]:
+    """Nats a held-out frame of two guesses: by the choice before, and by how often each choice is made."""
+    latent, by_last, by_count, frames = torch.arange(len(often))[:, None], 0.0, 0.0, 0
+    for turns in held_out:
+        by_last -= float(following[latent, turns[:, :-1], turns[:, 1:]].log().sum())
+        by_count -= float(often[latent, turns[:, 1:]].log().sum())
+        frames += turns.shape[1] - 1
+    return by_last / frames, by_count / frames
 
 
 def _middle(config: PriorConfig) -> Tensor:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from click.testing import CliRunner, Result
 from family import built, with_prior
 from test_torchscript import no_walls, wrapped
+from tiny import tiny_model
 
 from perform.cli import main
 from perform.hosts.opening import open_host
@@ -99,3 +101,26 @@ def test_the_verb_overwrites_nothing_and_says_what_to_try(tiny: Path, tmp_path: 
         assert [p.name for p in tmp_path.iterdir() if p.suffix != ".onnx" and p.is_file()] == []
     assert perform("export", source, "-o", str(out), "--replace").exit_code == 0
     assert out.read_bytes() != before
+
+
+def test_a_prior_is_trained_exported_and_taken_back(tmp_path: Path) -> None:
+    source = tiny_model(tmp_path / "m.safetensors")
+    time = np.arange(16 * 48000) / 48000
+    sound = 0.3 * np.sin(2 * np.pi * (200 + 50 * np.sin(3 * time)) * time) * (time % 0.7)
+    soundfile.write(tmp_path / "sound.wav", sound, 48000)
+    train = ["train", str(tmp_path / "sound.wav"), "--prior", str(source)]
+    done = perform(*train, "--latents", "3")
+    assert (done.exit_code, "--latents does not go with --prior; it takes --steps" in done.stderr) == (
+        2,
+        True,
+    )
+    done = perform(*train, "--steps", "3", "--threads", "1")
+    assert done.exit_code == 0, done.stderr
+    assert "nats a held-out frame" in done.stderr
+    assert "3 steps" in perform("models", "info", str(source)).stdout
+    assert perform("export", str(source), "-o", str(tmp_path / "x.ts"), "--rows", "1").exit_code == 0
+    assert perform("models", "import", str(tmp_path / "x.ts"), "--name", "again").exit_code == 0
+    stream, again = (
+        open_host(path).stream() for path in (source, tmp_path / "home" / "models" / "again.safetensors")
+    )
+    assert np.array_equal(stream.prior(1.0, 5), again.prior(1.0, 5))

@@ -158,6 +158,28 @@ def test_a_prior_is_a_method_when_there_is_one(tmp_path: Path) -> None:
     assert "prior" not in NnTilde(saved(built("live"), tmp_path / "y.ts")).methods
 
 
+@pytest.mark.parametrize("pairs", [False, True])
+def test_a_prior_draws_the_same_as_module_script_and_graph(pairs: bool, tmp_path: Path) -> None:
+    model = with_prior(pairs)
+    prior = model.prior
+    assert prior is not None
+    chance, temperature = torch.rand(2, 8, 50), torch.full((2, 50), 0.9)
+    session = ort.InferenceSession(onnx_model(model, "prior"), providers=["CPUExecutionProvider"])
+    sampler = NnTilde(saved(model, tmp_path / "x.ts"), "prior").model.prior_module
+    memory = np.zeros((2, session.get_inputs()[-1].shape[1]), np.float32)
+    state, wanted, drawn = prior.init_state(2), [], []
+    with torch.inference_mode():
+        for row in chance.unbind(2):
+            z, state = prior.step(row, state, 0.9)
+            wanted.append(z)
+            feed = {"uniform": row.contiguous().numpy(), "temperature": temperature[:, :1].numpy()}
+            z, memory = session.run(["z", "after"], {**feed, "state": memory})
+            drawn.append(z[:, 0])
+        scripted = sampler(chance, temperature)
+    close(np.stack(drawn), torch.stack(wanted))
+    close(scripted.permute(2, 0, 1).numpy(), torch.stack(wanted))
+
+
 def test_nothing_of_perform_is_needed_to_load_it(tmp_path: Path) -> None:
     path = saved(with_prior(), tmp_path / "x.ts")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -35,6 +35,8 @@ class Sampler(nn.Module):
 
     edges: Tensor
     normal: Tensor
+    pairs: Tensor | None
+    latent: Tensor
     choice: Tensor  # (rows, latents): the last one
     unheard: Tensor  # (rows, latents, latents - 1): what is chosen and waits
     first: Tensor  # as that is before the first frame
@@ -50,6 +52,8 @@ class Sampler(nn.Module):
         choice, unheard, *_ = prior.init_state(rows)
         self.register_buffer("edges", prior.edges)
         self.register_buffer("normal", prior.normal)
+        self.register_buffer("pairs", prior.pairs)
+        self.register_buffer("latent", torch.arange(self.latents))
         self.register_buffer("choice", choice.long())
         self.register_buffer("unheard", unheard.clone())
         self.register_buffer("first", unheard[:1].clone())
@@ -82,7 +86,11 @@ class Sampler(nn.Module):
             x, aside = unit(x)
             skip = skip + aside
         y = self.tail(leaky_relu(self.middle(skip), 0.2))
-        return y.reshape(y.shape[0], self.latents, self.resolution)
+        y = y.reshape(y.shape[0], self.latents, self.resolution)
+        pairs = self.pairs
+        if pairs is not None:
+            y = y + pairs[self.latent, choice]
+        return y
 
     def values(self, step: Tensor, place: Tensor) -> Tensor:
         """As `Prior.values`."""

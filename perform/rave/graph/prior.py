@@ -55,7 +55,12 @@ def _odds(prior: Prior, graph: Graph, choice: Name) -> Name:
         skip = graph.op("Add", skip, aside) if skip else aside
     y = _convolution(prior.middle, graph, Signal(skip, 1, prior.config.skip))
     y = _convolution(prior.tail, graph, graph.map("LeakyRelu", y, alpha=0.2))
-    return graph.shape(y.name, -1, latents, resolution)
+    odds = graph.shape(y.name, -1, latents, resolution)
+    if prior.pairs is None:
+        return odds
+    index = graph.op("Cast", choice, to=TensorProto.INT64)
+    index = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))
+    return graph.op("Add", odds, graph.op("Gather", graph.constant(prior.pairs.flatten(0, 1)), index, axis=0))
 
 
 def _convolution(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
