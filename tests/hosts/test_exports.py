@@ -42,11 +42,11 @@ def test_the_torchscript_host_plays_one(tmp_path: Path) -> None:
     write(torchscript(model, 2), tmp_path / "x.ts")
     host = TorchscriptHost(wrapped(read(tmp_path / "x.ts"), tmp_path / "x.safetensors", "decode"), no_walls)
     assert (host.card.latents, host.card.channels, host.card.sample_rate) == (4, 1, 48000)
-    assert {a.name: a.value for a in host.attributes} == {"temperature": 1.0, "seed": 0, "reset": False}
+    assert {a.name: a.own for a in host.attributes} == {"temperature": 1.0, "seed": 0}
     assert host.actions == ["reset"]
     assert host.has_prior
-    host.set_attribute("temperature", 0.0)
     stream, ours = host.stream(), model.decoder_state(1)
+    stream.set("temperature", 0.0)
     for _ in range(5):
         z = np.random.default_rng(0).standard_normal((1, 4)).astype(np.float32)
         z = np.repeat(z, 2, 0)[:1]
@@ -56,8 +56,10 @@ def test_the_torchscript_host_plays_one(tmp_path: Path) -> None:
             many = torch.from_numpy(z)[:, :, None].expand(-1, -1, frames)
             wanted, ours = model.decode(many, torch.zeros(1, model.noise, frames), ours)
         assert np.abs(y - wanted[0].numpy()).max() < 1e-4
-    first = [host.prior(stream, 1.0) for _ in range(3)]
-    assert all(z.shape == (4,) and np.isfinite(z).all() for z in first)
+    first = [stream.prior(1.0, seed) for seed in range(20)]
+    assert np.ptp(first, axis=0).min() > 0.1
+    stream.act("reset")
+    assert np.array_equal([stream.prior(1.0, seed) for seed in range(20)], first)
 
 
 def test_import_takes_the_very_model_back(tiny: Path, tmp_path: Path) -> None:
