@@ -18,17 +18,6 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, St
 
 def encode(model: RAVE, x: Tensor) -> Tensor:
     """Samples (B, channels, n * ratio) to what the encoder makes, (B, width, n), for RAVE.embed."""
-    return whole(model.encoder.net, analyse(model, x))
-
-
-def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
-    """Latents (B, latents, n) and noise (B, noise, n) to samples (B, channels, n * ratio)."""
-    x = model.restore(z, noise[:, : model.missing])
-    return synthesise(model, generate(model, x, model.uniform(noise[:, model.missing :])))
-
-
-def analyse(model: RAVE, x: Tensor) -> Tensor:
-    """Samples (B, channels, n) to bands (B, channels x bands, n / resampling / bands)."""
     batch, mode, x = len(x), model.config.padding, x.reshape(-1, 1, x.shape[-1])
     if model.resampler:
         kernel = model.resampler.down_kernel
@@ -37,19 +26,15 @@ def analyse(model: RAVE, x: Tensor) -> Tensor:
     bands = model.pqmf.turned(
         conv1d(pad(x, padding(mode, kernel.shape[-1])), kernel, stride=model.pqmf.bands)
     )
-    return bands.reshape(batch, -1, bands.shape[-1])
+    return whole(model.encoder.net, bands.reshape(batch, -1, bands.shape[-1]))
 
 
-def generate(model: RAVE, x: Tensor, noise: Tensor | None) -> Tensor:
-    """What the bottleneck gives (B, full_latents + noise_latents, n) and noise as in `mix` to bands."""
-    x = whole(model.decoder.net, x)
-    heard = [whole(branch, x) for branch in model.decoder.branches()]
-    return model.decoder.mix(heard or [x], noise)
-
-
-def synthesise(model: RAVE, bands: Tensor) -> Tensor:
-    """Bands (B, channels x bands, n / resampling / bands) to samples (B, channels, n)."""
-    batch, mode = len(bands), model.config.padding
+def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
+    """Latents (B, latents, n) and noise (B, noise, n) to samples (B, channels, n * ratio)."""
+    mode, decoder = model.config.padding, model.decoder
+    x = whole(decoder.net, model.restore(z, noise[:, : model.missing]))
+    heard = [whole(branch, x) for branch in decoder.branches()]
+    bands = decoder.mix(heard or [x], model.uniform(noise[:, model.missing :]))
     bands = model.pqmf.turned(bands.reshape(-1, model.config.bands, bands.shape[-1]))
     y = _interleaved(
         conv1d(pad(bands, padding(mode, model.pqmf.synthesis_kernel.shape[-1])), model.pqmf.synthesis_kernel)
@@ -57,7 +42,7 @@ def synthesise(model: RAVE, bands: Tensor) -> Tensor:
     if model.resampler:
         kernel = model.resampler.up_kernel
         y = _interleaved(conv1d(pad(y, padding(mode, kernel.shape[-1])), kernel))
-    return y.reshape(batch, model.config.channels, -1)
+    return y.reshape(len(z), model.config.channels, -1)
 
 
 @singledispatch

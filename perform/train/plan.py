@@ -181,8 +181,8 @@ def check(plan: Plan, least: int) -> None:
         )
     if not 0 < plan.fidelity <= 1:
         raise WrongUse(f"a fidelity of {plan.fidelity}", hint="more than 0, at most 1")
-    if plan.crop is not None and (plan.crop % (2 * config.ratio) or plan.crop < least):
-        hint = f"a multiple of {2 * config.ratio}, {least} at least"
+    if plan.crop is not None and (plan.crop % config.ratio or plan.crop < least):
+        hint = f"a multiple of {config.ratio}, {least} at least"
         raise WrongUse(f"a crop of {plan.crop} samples", hint=hint)
     if min(plan.steps, plan.batch, plan.threads, plan.evaluate_every) < 1 or plan.adversarial < 0:
         raise WrongUse("steps, batch, threads and evaluate-every must be 1 or more")

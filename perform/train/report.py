@@ -74,7 +74,7 @@ def _table(card: dict[str, Any], finished: Finished) -> str:
 
 
 def _curves(figure_of: type[Figure], history: Sequence[Measurement], card: dict[str, Any]) -> Figure:
-    figure = figure_of(figsize=(9, 3), layout="constrained")
+    figure = figure_of(figsize=(9, 3), layout="tight")
     left, right = figure.subplots(1, 2)
     for phase in (1, 2):
         of = [measured for measured in history if measured.phase == phase]
@@ -88,22 +88,24 @@ def _curves(figure_of: type[Figure], history: Sequence[Measurement], card: dict[
 
 
 def _spectrograms(figure_of: type[Figure], given: Tensor, made: Tensor, rate: int) -> Figure:
-    figure = figure_of(figsize=(9, 3), layout="constrained")
+    figure = figure_of(figsize=(9, 3), layout="tight")
     extent = (0, given.shape[-1] / rate, 0, rate / 2000)
     for axes, title, x in zip(
         figure.subplots(1, 2, sharey=True), ("given", "made"), (given, made), strict=True
     ):
         level = 20 * torch.log10(spectra(x.mean(0, keepdim=True), SIZE)[0].abs() + 1e-5).T
-        axes.imshow(level, origin="lower", aspect="auto", vmin=-90, vmax=0, extent=extent, cmap="magma")
+        axes.imshow(
+            level.numpy(), origin="lower", aspect="auto", vmin=-90, vmax=0, extent=extent, cmap="magma"
+        )
         axes.set(title=title, xlabel="s", ylabel="kHz" if title == "given" else "")
     return figure
 
 
 def _traces(figure_of: type[Figure], z: Tensor, frames_per_s: float) -> Figure:
-    figure = figure_of(figsize=(9, 2.5), layout="constrained")
+    figure = figure_of(figsize=(9, 2.5), layout="tight")
     axes = figure.add_subplot()
     time = np.arange(z.shape[-1]) / frames_per_s
-    for index, trace in enumerate(z[:8]):
+    for index, trace in enumerate(z[:8].numpy()):
         axes.plot(time, trace, label=f"z{index}", lw=1)
     axes.set(xlabel="s", title="latents of the first", xlim=(0, None))
     axes.legend(ncols=8, fontsize="small")

@@ -123,7 +123,7 @@ class Trainer:
         passed = self._pass(batch)
         beta = BETA[self.config.bottleneck] if plan.beta is None else plan.beta
         loss = passed.distance() + beta * min(1.0, 4 * done) * passed.penalty
-        self._descend(loss, self.optimiser, self.learner)
+        self._descend(loss, self.optimiser)
         if self.learner.quantizers:
             self.learner.quantizers.learn(
                 self.learner.model.codebooks, passed.embedding, self.step, self.world
@@ -137,7 +137,7 @@ class Trainer:
             passed = self._pass(batch, self.learner)
         with self._autocast("mixed"):
             loss = judgement(self._critics(torch.cat([passed.x, passed.y])))
-        self._descend(loss, self.hearing, self.critics)
+        self._descend(loss, self.hearing)
         return loss.detach()
 
     def _learn_to_persuade(self, batch: Batch) -> Tensor:
@@ -150,7 +150,7 @@ class Trainer:
             fake = self.critics(passed.y)
         distance = passed.distance()
         loss = distance + FEATURES_WEIGHT * feature_distance(real, fake) + persuasion(fake)
-        self._descend(loss, self.optimiser, self.learner)
+        self._descend(loss, self.optimiser)
         self.critics.requires_grad_(True)
         self._average()
         return distance.detach()
@@ -168,10 +168,12 @@ class Trainer:
         enabled = asked in ("bfloat16", least)
         return torch.autocast(kind, torch.bfloat16, enabled=enabled)
 
-    def _descend(self, loss: Tensor, optimiser: torch.optim.Optimizer, net: nn.Module) -> None:
+    def _descend(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
         optimiser.zero_grad()
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_([weight for weight in net.parameters() if weight.grad is not None], CLIP)
+        nn.utils.clip_grad_norm_(
+            [weight for group in optimiser.param_groups for weight in group["params"]], CLIP
+        )
         optimiser.step()
 
     @torch.no_grad()
