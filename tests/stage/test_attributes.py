@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from modules import Synth, export
-from rig import Instrument, playing, until
+from rig import Instrument, perform, playing, until
 
 from perform import params, replay, session
 from perform.errors import PerformError
@@ -143,8 +143,26 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
     assert 10 * np.log10(((took - made) ** 2).mean() / (took**2).mean() + 1e-30) < -90
 
 
+def test_rendered_offline_it_comes_back_bit_by_bit(strange: Path, tmp_path: Path) -> None:
+    strange.write_text(strange.read_text().replace('"own"', '"noise"'))
+    done = perform("render", str(strange), "--take", str(tmp_path / "takes"), "--seconds", "2")
+    assert done.returncode == 0, done.stderr
+    take = Path(done.stdout.strip())
+    replay.render(shelf.look(take), tmp_path / "again.wav", replay.Wish(), lambda seconds: None)
+    took, made = (soundfile.read(path)[0] for path in (take, tmp_path / "again.wav"))
+    assert not took[:, 0].any(), "the song's gain"
+    spectrum = np.abs(np.fft.rfft(took[48000:, 1]))
+    assert spectrum.max() < 0.1 * spectrum.sum(), "the song's noise"
+    assert np.array_equal(took, made)
+    strange.write_text(strange.read_text().replace('/1" = 0.0', '/1" = -1.0'))
+    done = perform("render", str(strange), "-o", str(tmp_path / "x.wav"), "--seconds", "2")
+    assert done.returncode != 0
+    assert "refuses [-1.0, 1.0] for its attribute 'gain'" in done.stderr
+
+
 def test_another_model_begins_with_its_own(strange: Path, runtime: Path) -> None:
-    with playing(runtime, "--device", "null", set_name=str(strange)) as instrument:
+    with playing(runtime, "--device", "null", "--margin", "tight", set_name=str(strange)) as instrument:
+        assert params.margin(instrument.arena.table) == 0.003, "the player's word comes before the set's"
         table, bank = instrument.arena.table, params.bank(1)
         instrument.wait_live(1)
         instrument.client.ask(Load(deck=1, model="bells"))
