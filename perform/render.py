@@ -104,9 +104,12 @@ class _Voice:
         self._out = Telling(arena, lane, deck, host, self._voice, rate)
 
     def fill(self, frames: int) -> None:
-        """Have so many frames in the ring."""
+        """Have so many frames in the ring; PerformError where the module refuses an attribute of the song."""
         while self._ring.fill < frames:
-            self._out.write(frame(self._host, [self._voice], [self._table])[0], self._table)
+            audio = frame(self._host, [self._voice], [self._table])[0]
+            for refused in self._voice.settings.refused:
+                raise PerformError(refused.error, where=self._host.card.name, hint="change it in the song")
+            self._out.write(audio, self._table)
 
 
 class _File:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from perform.rave.config import Config
+from perform.rave.config import Config, PriorConfig
 from perform.rave.files import CARD, save
 from perform.rave.model import RAVE
 
 TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
 
 
-def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0) -> Path:
+def tiny_model(
+    path: Path,
+    sample_rate: int = 48000,
+    seed: int = 0,
+    capacity: int = 4,
+    prior: PriorConfig | None = None,
+) -> Path:
     """Write one: 4 of 8 latents, a frame of 128 samples, a gesture of 50 frames."""
     torch.manual_seed(seed)
-    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate})
+    config = replace(TINY, sample_rate=sample_rate, capacity=capacity, prior=prior)
     model = RAVE(config)
     model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=4)
     words = {

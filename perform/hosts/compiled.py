@@ -66,7 +66,7 @@ class PriorStream(CompiledStream):
 
         temperature : above 0; 1 follows the odds as learnt
         """
-        uniform = np.random.default_rng(seed).random((1, *self._prior.shapes["uniform"]), np.float32)
+        uniform = np.random.default_rng(seed).random((1, *self._prior.shapes["uniform"])).astype(np.float32)
         warmth = np.full((1, 1), temperature, np.float32)
         z: Vector = self._prior.run([self._past], uniform=uniform, temperature=warmth)[0, 0]
         return z

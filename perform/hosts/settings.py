@@ -56,7 +56,7 @@ class Settings:
         for i in np.flatnonzero(bank != self._seen).tolist():
             if i < min(ATTRIBUTES, len(self._attributes)):
                 self._set(i, self._attributes[i], float(bank[i]))
-            elif 0 <= i - ATTRIBUTES < len(self._actions):
+            elif 0 <= i - ATTRIBUTES < len(self._actions) and bank[i] > self._seen[i]:
                 self._act(i, self._actions[i - ATTRIBUTES])
         self._seen = bank.copy()
 

@@ -125,9 +125,9 @@ class Songs:
         """How the table begins with a song: decks as it says, the rest stays where it is silent."""
         table = self._arena.table.copy()
         for deck in range(1, DECKS + 1):
-            counters = table[SLOTS[f"deck/{deck}/reset"]]
-            table[params.slots(deck)] = _DEFAULTS[params.slots(deck)]
-            table[SLOTS[f"deck/{deck}/reset"]] = counters
+            own = np.r_[params.slots(deck)]
+            own = own[~_COUNTERS[own]]
+            table[own] = _DEFAULTS[own]
         session.apply(song, table)
         return table
 
@@ -300,6 +300,7 @@ class Songs:
 
 
 _DEFAULTS = params.defaults()
+_COUNTERS = np.array([spec.action for spec in SPEC_AT])
 _DOING = [i for i, a in enumerate(params.ADDRESSES) if a.startswith(params.DOING) or SPEC_AT[i].action]
 
 

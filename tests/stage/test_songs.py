@@ -286,3 +286,22 @@ def test_a_mapping_given_at_the_start_holds_against_the_songs(runtime: Path, tou
             go(instrument, 2)
             until(lambda m=mapping, wanted=wanted: m() == wanted, 10, f"the mapping {wanted}")
             instrument.end()
+
+
+def test_a_model_that_is_not_here_stays_in_the_song(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        go(instrument, 3)
+        until(lambda: instrument.meter("deck/2/state") == FAILED, 10, "deck 2 without its model")
+        instrument.client.ask(commands.KeepSong())
+        instrument.client.ask(commands.Save())
+        kept = session.load_set(tour).songs[2].models[2]
+        assert (kept.name, kept.source) == ("nowhere", "https://models.example/nowhere")
+        library = Path(os.environ["PERFORM_HOME"]) / "models"
+        (library / "odd.safetensors").write_bytes(b"PK\x03\x04, and no archive")
+        instrument.client.ask(commands.Load(2, "odd"))
+        until(lambda: "odd" in instrument.client.status().decks[1].error, 20, "it is refused")
+        instrument.client.ask(commands.KeepSong())
+        instrument.client.ask(commands.Save())
+        assert session.load_set(tour).songs[2].models[2].name == "odd"
+        instrument.end()

@@ -119,7 +119,7 @@ def test_a_player_draws_what_the_module_does_without_torch(trained: PriorTrainer
     assert "nats a held-out frame" in read_card(path).prior
     stream, other = host.stream(), host.stream()
     drawn = [stream.prior(0.8, seed) for seed in range(60)]
-    noise = np.stack([np.random.default_rng(seed).random((1, 8), np.float32) for seed in range(60)])
+    noise = np.stack([np.random.default_rng(seed).random((1, 8)).astype(np.float32) for seed in range(60)])
     wanted = streamed(prior, torch.from_numpy(noise), 0.8)[:, 0]
     assert np.allclose(drawn, wanted.numpy(), atol=1e-4)
     host.render([stream], drawn[-1][None], np.zeros((1, host.noise), np.float32))

@@ -28,7 +28,7 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
     value = frame.table[row.slot]
     pen.spot(width, action=f"select('{row.address}')")
     marks = frame.marks.get(row.address, "")
-    label = max(_LABEL, len(row.label) + max(1, len(marks)))
+    label = max(_LABEL, min(len(row.label), width // 2) + max(1, len(marks)))
     pen.text("▸" if here else " ", ink.focus)
     pen.text(row.label, ink.focus if here else ink.dim, label - len(marks))
     draw_marks(pen, row.address, marks)
@@ -40,7 +40,7 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
     elif row.spec.choices:
         deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
         missing = "prior" if deck and not frame.deck(deck).has_prior else ""
-        _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing)
+        _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x)
     elif (row.spec.whole and not row.attribute) or room < 3:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     else:
@@ -60,12 +60,16 @@ def draw_marks(pen: Pen, address: str, marks: str) -> None:
         pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
 
 
-def _choices(pen: Pen, row: Row, chosen: int, missing: str) -> None:
-    """All of them, the chosen one in capitals; not what the model has not."""
+def _choices(pen: Pen, row: Row, chosen: int, missing: str, width: int) -> None:
+    """The chosen one in capitals; and the others where there is room, but for what the model has not."""
+    words = [word for word in row.spec.choices if word != missing]
+    wide = sum(len(word) + 1 for word in words) <= width + 1
     for i, word in enumerate(row.spec.choices):
         if i == chosen:
-            pen.button(word.upper(), pen.ink.bright, row.address, i)
-        elif word == missing:
+            pen.button(
+                word.upper(), pen.ink.bright, row.address, i if wide else (i + 1) % len(row.spec.choices)
+            )
+        elif not wide or word == missing:
             continue
         else:
             pen.button(word, pen.ink.dim, row.address, i)
