@@ -1,8 +1,8 @@
 """Training of a prior: what latents of a corpus follow one another, into the model's own file.
 
-The net of `perform.rave.prior` learns by maximum likelihood the steps that latents take. The steps are the
-corpus's own: equally many of a latent's values in each; of a codebook, its entries. What is saved is what did
-best on held-out latents; how well two simpler guesses do there stands beside it (`guesses`).
+The net of `perform.rave.prior` learns by maximum likelihood the steps that latents take, and hears some of
+them a little wrong as it learns: else it never comes back from what it does wrong itself. What is saved is
+what did best on held-out latents; how well two simpler guesses do there stands beside it (`guesses`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from perform.train.trainer import learning_rate
 
 STEPS = 32
 """Steps of a latent that is no codebook's."""
+JITTER = 0.2
+"""Share of the choices that are heard a little wrong in training."""
 LEAST = 64
 """Frames that a stretch has at least to be learnt from."""
 
@@ -236,6 +238,9 @@ class PriorTrainer:
             part = turns[:, start : start + crop]
             targets[row, :, : part.shape[1]] = part
             inputs[row, :, 1 : part.shape[1]] = part[:, :-1]
+        reach = self.rave.config.codebook or 2  # entries of a codebook have no neighbours
+        wrong = (random.random(inputs.shape) < JITTER) * random.integers(-reach, reach + 1, inputs.shape)
+        inputs = (inputs + torch.from_numpy(wrong)).clamp(0, self.prior.config.resolution - 1)
         return inputs, targets
 
 
@@ -249,12 +254,17 @@ def shape(model: RAVE, plan: PriorPlan) -> PriorConfig:
 
 
 def fit(prior: Prior, z: Tensor, codebook: int = 0) -> None:
-    """Give a prior the steps of latents (latents, frames): equally many in each; or a codebook's entries."""
-    if codebook:
-        edges = np.tile(np.arange(codebook + 1.0), (len(z), 1))
-    else:
-        edges = np.quantile(z.numpy(), np.linspace(0, 1, prior.config.resolution + 1), axis=1).T
-    prior.edges.copy_(torch.from_numpy(np.ascontiguousarray(edges)))
+    """Give a prior the steps of latents (latents, frames), or a codebook's entries.
+
+    They are half way between steps that hold equally many, which would be coarse where it is loud and rare,
+    and steps that are equally wide.
+    """
+    share = np.linspace(0, 1, prior.config.resolution + 1)
+    for edges, values in zip(prior.edges, np.sort(z.double().numpy(), 1), strict=True):
+        rank = np.linspace(0, 1, len(values))
+        place = (values - values[0]) / max(values[-1] - values[0], 1e-9)
+        found = share * codebook if codebook else np.interp(share, (rank + place) / 2, values)
+        edges.copy_(torch.from_numpy(found))
 
 
 def chosen(prior: Prior, z: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def trained() -> PriorTrainer:
 
 def test_it_beats_both_guesses_on_what_it_never_heard(trained: PriorTrainer) -> None:
     assert trained.best < 0.9 * min(trained.frame, trained.still)
-    assert trained.still == pytest.approx(4 * np.log(32), rel=0.05), "every step holds as much as any other"
+    assert trained.frame < trained.still < 4 * np.log(32)
     card = {"parameters": 0}
     trained.rave.card = card
     words = trained.model().card["prior"]
