@@ -118,11 +118,13 @@ class HighPass:
     Direct form I. What comes back, y[n] = v[n] - a1 y[n-1] - a2 y[n-2], has two complex poles, p and its
     conjugate q: w[n] = y[n] - q y[n-1] obeys w[n] = p w[n-1] + v[n], which is solved for a whole block as
     w[n] = p^n (p w[-1] + sum_k p^-k v[k]), and y[n] = Re w[n] + Im w[n] Re p / Im p. As the past is kept
-    as plain samples, the corner may move between two blocks.
+    as plain samples, the corner may move between two blocks; the way past the filter is a cross-fade.
     """
 
     def __init__(self, rate: float, channels: int) -> None:
         self._rate, self._corner = rate, 0.0
+        self._dry = 1.0  # 1 past the filter .. 0 through it
+        self._steps: Signal = np.arange(1, MAX_BLOCK + 1)[:, None] / (RAMP_S * rate)
         self._x, self._y = np.zeros((2, channels)), np.zeros((2, channels))  # the two samples before
         self._padded = np.zeros((MAX_BLOCK + 2, channels))
         self._powers = np.zeros((MAX_BLOCK, 1), np.complex128)
@@ -142,14 +144,20 @@ class HighPass:
         n = len(x)
         padded = self._padded[: n + 2]
         padded[:2], padded[2:] = self._x, x
-        if corner_hz > 0:
-            if corner_hz != self._corner:
-                self._tune(corner_hz)
-            y = self._filter(np.diff(padded, 2, axis=0))
-        else:
-            y = x
+        filtered = x
+        if corner_hz > 0 and corner_hz != self._corner:
+            self._tune(corner_hz)
+        if corner_hz > 0 or self._dry < 1.0:
+            filtered = self._filter(np.diff(padded, 2, axis=0))
+        y = filtered
+        aim = float(corner_hz <= 0)
+        if self._dry != aim:
+            way = self._steps[:n]
+            dry = self._dry + np.clip(aim - self._dry, -way, way)  # (n, 1)
+            self._dry = float(dry[-1, 0])
+            y = filtered + dry * (x - filtered)
         self._x[:] = padded[n:]
-        self._y[:] = y[-2:] if n > 1 else np.stack([self._y[1], y[0]])
+        self._y[:] = filtered[-2:] if n > 1 else np.stack([self._y[1], filtered[0]])
         return y
 
     def _filter(self, difference: Signal) -> Signal:

@@ -20,8 +20,10 @@ LONELY_DB = 28.0  #: above the highest other tone
 GROWTH_DB = 6.0  #: by which it has grown, at least
 FALL_DB = 1.0  #: less than it has fallen, at most
 QUIET_DB = -60.0  #: dBFS below which nothing howls
+HIGHEST = 0.9  #: share of half the rate up to which it looks
 LOWEST = 4  #: the first bin that is looked at, 94 Hz
-LOBE, NEAR = 4, 12  #: bins from a peak to its neighbours, and to the last of them
+LOBE, WIDTH = 3, 0.06  #: half the width of a tone: in bins, or of its frequency where that is more
+NEAR = 9  #: bins beside it that are its neighbours
 OVER_DB = 6.0  #: a howl that has fallen so far is over
 SLOPE_DB_S = 30.0  #: by which the input is lowered as long as it howls
 SHUT_DB = -24.0  #: ... to where it is shut
@@ -40,6 +42,7 @@ class Howl:
         self._stands, self._grows = (round(s * rate / self._hop) for s in (STANDS_S, GROWS_S))
         window = np.hanning(size + 1)[:-1]
         self._window = window * (2 / window.sum())  # a full-scale sine is 1
+        self._highest = round(size / 2 * HIGHEST)  # what is beside it has to be in the spectrum
         self._past = np.zeros(size)
         self._spectra = np.zeros((self._grows, size // 2 + 1))  # power, the newest last
         self._fill = 0  # frames since the last spectrum
@@ -71,7 +74,7 @@ class Howl:
         self._spectra[:-1] = self._spectra[1:]
         newest = np.add(np.square(spectrum.real), np.square(spectrum.imag), out=self._spectra[-1])
         if not self.now:
-            peak = LOWEST + int(np.argmax(newest[LOWEST:-NEAR]))
+            peak = LOWEST + int(np.argmax(newest[LOWEST : self._highest]))
             self.now = self._howls(peak)
             if self.now:
                 self.count, self.hz = self.count + 1, peak * self._rate / self._size
@@ -84,23 +87,23 @@ class Howl:
 
     def _howls(self, peak: int) -> bool:
         """Whether the strongest bin is a howl's."""
-        newest = self._spectra[-1]
-        if _db(newest[peak]) < QUIET_DB:
+        spectra, newest = self._spectra, self._spectra[-1]
+        top = newest[peak]
+        if _db(top) < QUIET_DB:
             return False
-        others = max(newest[LOWEST : max(peak - 6, LOWEST + 1)].max(), newest[peak + 7 :].max())
-        if newest[peak] < others * 10 ** (LONELY_DB / 10):
+        half = max(LOBE, round(WIDTH * peak))
+        low, high = max(peak - half, 0), peak + half + 1
+        others = max(newest[LOWEST : max(low - 3, LOWEST + 1)].max(), newest[high + 3 :].max())
+        if top < others * 10 ** (LONELY_DB / 10):
             return False
-        line = self._spectra[:, peak]
-        stood = line[-self._stands :]
-        low, high = max(peak - NEAR, 0), peak + NEAR + 1
-        around = self._spectra[-self._stands :, low:high].sum(axis=1)
-        lobe = self._spectra[-self._stands :, max(peak - LOBE + 1, 0) : peak + LOBE].sum(axis=1)
-        bins = (high - low) - (peak + LOBE - max(peak - LOBE + 1, 0))
-        neighbours = (around - lobe) / bins
+        tone = spectra[:, low:high].sum(axis=1)
+        stood, outer = spectra[-self._stands :], max(low - NEAR, 0)
+        neighbours = stood[:, outer : high + NEAR].sum(axis=1) - tone[-self._stands :]
+        neighbours /= high + NEAR - outer - (high - low)
         return bool(
-            (stood > neighbours * 10 ** (PEAK_DB / 10)).all()
-            and newest[peak] >= stood.max() * 10 ** (-FALL_DB / 10)
-            and newest[peak] >= line.min() * 10 ** (GROWTH_DB / 10)
+            (stood[:, low:high].max(axis=1) > neighbours * 10 ** (PEAK_DB / 10)).all()
+            and tone[-1] >= tone[-self._stands :].max() * 10 ** (-FALL_DB / 10)
+            and tone[-1] >= tone.min() * 10 ** (GROWTH_DB / 10)
         )
 
 

@@ -67,7 +67,8 @@ class Pitch:
         alike = np.fft.irfft(here.conj() * np.fft.rfft(past, self._size), self._size)[: self._longest + 1]
         lagged = energy[window : window + self._longest + 1] - energy[: self._longest + 1]
         d = np.maximum(lagged[0] + lagged - 2 * alike, 0.0)[1:]  # d(1) ... d(longest)
-        d *= self._periods / np.maximum(np.cumsum(d), 1e-30)  # its cumulative mean is 1
+        total = np.cumsum(d)  # where nothing has differed yet there was silence, and no period
+        d = np.where(total > 1e-9 * energy[-1], d * self._periods / np.maximum(total, 1e-30), 1.0)
         period, rest = self._choose(d)
         self.confidence = float(min(max(1.0 - rest, 0.0), 1.0))
         if rest < THRESHOLD:
