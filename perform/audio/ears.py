@@ -216,9 +216,9 @@ class Gate:
 
 
 class Level:
-    """How loud it is: the mean square, quick to rise and slow to fall.
+    """How loud it is: the mean square, quick to rise and slow to fall, so a low tone reads up to 1 dB more.
 
-    db : RMS, dBFS (a full-scale sine is -3), FLOOR_DB at least
+    db : RMS, dBFS (a full-scale square is 0), FLOOR_DB at least
     """
 
     def __init__(self, rate: float) -> None:
