@@ -1,4 +1,4 @@
-"""The whole way: a synthesised corpus, a training that is killed and goes on, a model that plays in a deck."""
+"""The whole way: a synthesised corpus, a training that is killed and goes on, its model in a deck."""
 
 import json
 import os
