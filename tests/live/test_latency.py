@@ -1,6 +1,6 @@
 """From a knob to the sound: a MIDI message on a JACK port, and the first frame that is another for it.
 
-PERFORM_TRIALS=200 PERFORM_LATENCY=v2,live,live_128 PERFORM_MARGIN=tight python -m pytest -s tests/live/test_latency.py
+PERFORM_TRIALS=200 PERFORM_LATENCY=v2,live PERFORM_MARGIN=tight python -m pytest -s tests/live/test_latency.py
 """
 
 from __future__ import annotations
