@@ -132,31 +132,6 @@ def test_models_list_names_what_there_is(tmp_path: Path, monkeypatch: pytest.Mon
     assert "mine" in perform("models", "list").stdout
 
 
-def test_a_folder_becomes_a_model_that_renders(tmp_path: Path) -> None:
-    import soundfile
-
-    t = np.arange(48000 * 12) / 48000
-    for i in range(4):
-        soundfile.write(
-            tmp_path / f"{i}.flac", 0.4 * np.sin(2 * np.pi * 110 * (i + 1) * t) * np.exp(-(t % 1)), 48000
-        )
-    model = tmp_path / "mine.safetensors"
-    command = ["train", str(tmp_path), "-o", str(model), "--batch", "1", "--json"]
-    first = perform(*command, "--steps", "2")
-    assert first.returncode == 0, first.stderr
-    assert "2/2 steps" in first.stderr
-    on = perform(*command, "--steps", "3", "--resume")
-    assert on.returncode == 0, on.stderr
-    told = json.loads(on.stdout)
-    assert told["path"] == str(model)
-    assert told["distance"] > 0
-    (tmp_path / "mine.toml").write_text(
-        f'name = "m"\n[[songs]]\nname = "a"\ndecks.1 = "{model.as_posix()}"\n'
-    )
-    done = perform("render", str(tmp_path / "mine.toml"), "-o", str(tmp_path / "mine.wav"), "--seconds", "1")
-    assert done.returncode == 0, done.stderr
-
-
 def test_train_says_what_is_wrong_with_a_corpus(tmp_path: Path) -> None:
     done = perform("train", str(tmp_path / "nothing"), "-o", str(tmp_path / "m.safetensors"))
     assert done.returncode == 2

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from perform import __version__
-from perform.cli import bench, devices, models, playing, rendering, takes, training, transferring
+from perform.cli import bench, devices, exporting, models, playing, rendering, takes, training, transferring
 from perform.errors import PerformError
 
 
@@ -59,6 +59,7 @@ for _verb in (
     devices.devices,
     models.models,
     training.train,
+    exporting.export,
     bench.bench,
 ):
     main.add_command(_verb)

@@ -107,7 +107,9 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
         agree=lambda question: _agree(question, yes, path),
         tell=say,
     )
-    if made.rebuilt and made.difference is not None:
+    if made.own:
+        say("exported by perform: the model itself is in it, and was read")
+    elif made.rebuilt and made.difference is not None:
         said = f"{made.difference:.1e} of full scale over {FRAMES} frames (at most {TOLERANCE:g})"
         say(f"rebuilt; it differs from the original by {said}")
     elif made.rebuilt:

@@ -2,47 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from perform.cli.prior import learn_prior
 from perform.cli.words import json_option, progress, say, show
+from perform.errors import WrongUse
+from perform.train.listener import Listener, Progress
+from perform.train.plan import OPTIONS, Option
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _plan_options(verb: _F) -> _F:
+    """The choices of a plan, which a training on a bare machine has too."""
+    for option in reversed(OPTIONS):
+        flag = option.kind is bool
+        verb = click.option(
+            f"--{option.name}",
+            is_flag=flag,
+            type=None if flag else _type(option),
+            default=",".join(option.default) if option.many else option.default,
+            show_default=not flag and option.default not in (None, ""),
+            help=f"{option.help} {', '.join(option.kind)}." if option.many else option.help,  # type: ignore[arg-type]
+            metavar="A,B" if option.many else None,
+        )(verb)
+    return verb
+
+
+def _type(option: Option) -> Any:
+    if option.many:
+        return str
+    if isinstance(option.kind, tuple):
+        return click.Choice(option.kind)
+    return click.IntRange(min=option.least) if option.kind is int else option.kind
+
+
+class _Bar(Listener):
+    """A training as a bar on stderr, with lines above it."""
+
+    def __init__(self, move: Callable[..., None]) -> None:
+        self._move = move
+
+    def progress(self, progress: Progress) -> None:
+        """Move it."""
+        words = f"phase {progress.phase}  loss {progress.loss:.2f}  held out {progress.distance:.2f}"
+        words += f"  heard {progress.heard:.0f} %  {progress.steps_per_s:.1f}/s"
+        self._move(progress.step, words, progress.steps)
+
+    def say(self, line: str) -> None:
+        """A line above it."""
+        say(line)
+
+    def preparing(self, done: int, files: int) -> None:
+        """Tell every so many files."""
+        if done % 100 == 0:
+            say(f"read {done} of {files} files")
 
 
 @click.command()
 @click.argument("corpus", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .safetensors to write."
-)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The .safetensors to write.")
+@click.option("--prior", metavar="MODEL", help="Train a prior for this model; into its file, without -o.")
 @click.option("--name", help="The model's name; the file's if left out.")
-@click.option("--description", default="", help="One line for its card.")
-@click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
-@click.option("--recipe", default="", help="Where its recipe is written down, for its card.")
-@click.option("--config", "config_name", default="live", show_default=True, help="live, v1, v2, causal ...")
-@click.option("--steps", type=click.IntRange(1), default=10000, show_default=True, help="Training steps.")
-@click.option("--latents", type=click.IntRange(1), help="Latents to keep; enough for 95 % if left out.")
-@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, crops and chance.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option("--config", help="live (the default), v1, v2, causal ...")
+@click.option(
+    "--set", multiple=True, metavar="KEY=VALUE", help="Another value in the config; may be given again."
+)
+@click.option("--from", metavar="MODEL", help="A model to go on from, by name or path.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads; all there are if left out.")
+@_plan_options
+@click.option(
+    "--prepare", "only_prepare", is_flag=True, help="Prepare the corpus, say what it holds, and stop."
+)
+@click.option("--snapshot", "only_snapshot", is_flag=True, help="Write the model as it stands, and stop.")
 @json_option
-def train(corpus: Path, out: Path, name: str | None, config_name: str, as_json: bool, **options: Any) -> None:
-    """Train a RAVE on a folder of sound files; ctrl-c saves, --resume goes on."""
-    from perform.rave.config import preset
-    from perform.rave.train import Progress, TrainOptions
-    from perform.rave.train import train as learn
+def train(
+    corpus: Path,
+    out: Path | None,
+    prior: str | None,
+    only_prepare: bool,
+    only_snapshot: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Train a RAVE on a folder of sound files, or on a prepared corpus.
 
-    plan = TrainOptions(
-        corpus=corpus, output=out, name=name or out.stem, config=preset(config_name), **options
-    )
-    with progress(f"training {plan.name}", plan.steps, "steps") as on_progress:
+    Phase 1 learns spectra, phase 2 plays against critics. Ctrl-C saves, --resume goes on. Checkpoints, the
+    prepared corpus and a report lie in OUT.training. On several GPUs or machines: torchrun --nproc-per-node N
+    --no-python perform train ...
+    """
+    if prior:
+        learn_prior(corpus, prior, out, as_json)
+        return
+    if out is None:
+        raise WrongUse("where to?", hint="name a .safetensors with -o")
+    from perform.library.cards import find_model
+    from perform.train import loop
+    from perform.train.plan import planned
+    from perform.train.world import cores
 
-        def moved(step: Progress) -> None:
-            on_progress(step.step, f"loss {step.loss:.2f}  held-out distance {step.distance:.2f}")
-
-        model = learn(plan, moved, lambda path, why: say(f"skipped {path}: {why}"))
-    card = model.card
-    distances = {key: card[key] for key in ("distance", "distance_untrained")}
-    say("held-out distance {distance:.2f} (untrained {distance_untrained:.2f})".format(**distances))
-    show(out, as_json, path=str(out), **distances)
+    values["name"] = values["name"] or out.stem
+    values["threads"] = values["threads"] or cores()
+    values["from"] = find_model(values["from"]) if values["from"] else None
+    plan = planned({**values, "corpus": corpus, "output": out})
+    if only_prepare:
+        loop.prepare(plan, _Bar(lambda *_: None))
+        show(plan.folder / "corpus", as_json, corpus=str(plan.folder / "corpus"))
+        return
+    learn = loop.snapshot if only_snapshot else loop.train
+    with progress(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
+        card = learn(plan, _Bar(on_progress)).card
+    if not card:  # another process of this training writes the file
+        return
+    figures = {key: card[key] for key in ("distance", "distance_untrained", "latents", "steps")}
+    say("held-out distance {distance:.2f} (untrained {distance_untrained:.2f})".format(**figures))
+    show(out, as_json, path=str(out), **figures)

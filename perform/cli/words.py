@@ -62,9 +62,9 @@ class progress:  # noqa: N801  a context manager, used as a function
     def __enter__(self) -> Callable[..., None]:
         return self._move
 
-    def _move(self, done: float, words: str = "") -> None:
+    def _move(self, done: float, words: str = "", total: float | None = None) -> None:
         self._bar.start()  # with the first step, so that what fails before it says one line alone
-        self._bar.update(self._task, completed=done, words=words)
+        self._bar.update(self._task, completed=done, words=words, total=total)
 
     def __exit__(self, *_: object) -> None:
         if self._bar.live.is_started:

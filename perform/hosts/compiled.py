@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from perform.hosts.graphs import CompiledStream, compiled
+from perform.hosts.graphs import Compiled, CompiledStream, compiled
 from perform.hosts.host import Vector
-from perform.hosts.priors import RaveStream
 from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
 
-__all__ = ["CompiledEncoder", "CompiledHost", "CompiledStream"]
+__all__ = ["CompiledEncoder", "CompiledHost", "CompiledStream", "PriorStream"]
 
 
 class CompiledHost:
@@ -36,20 +35,41 @@ class CompiledHost:
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
-            config = json.loads(file.metadata()["config"])
-        self.has_prior = bool(config.get("prior"))
-        self._odds = compiled(path, self.sha256, "prior") if self.has_prior else None
+            self.has_prior = bool(json.loads(file.metadata()["config"]).get("prior"))
+        self._prior = compiled(path, self.sha256, "prior") if self.has_prior else None
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""
-        return (
-            RaveStream(self._decoder.shapes["state"][0], self._odds) if self._odds else self._decoder.stream()
-        )
+        stream = self._decoder.stream()
+        return PriorStream(len(stream.state), self._prior) if self._prior else stream
 
     def render(self, streams: Sequence[CompiledStream], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio)."""
         inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}
         return self._decoder.run(streams, z=z, **inputs)
+
+
+class PriorStream(CompiledStream):
+    """[render] A stream of a host that has a prior, and what that remembers of it."""
+
+    def __init__(self, values: int, prior: Compiled) -> None:
+        super().__init__(values)
+        self._prior, self._past = prior, prior.stream()
+
+    def reset(self) -> None:
+        """Back to the beginning, the prior too."""
+        super().reset()
+        self._past.reset()
+
+    def prior(self, temperature: float, seed: int) -> Vector:
+        """The next frame's latents (latents,); the same seeds from the beginning give the same.
+
+        temperature : above 0; 1 follows the odds as learnt
+        """
+        uniform = np.random.default_rng(seed).random((1, *self._prior.shapes["uniform"])).astype(np.float32)
+        warmth = np.full((1, 1), temperature, np.float32)
+        z: Vector = self._prior.run([self._past], uniform=uniform, temperature=warmth)[0, 0]
+        return z
 
 
 class CompiledEncoder:

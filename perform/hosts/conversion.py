@@ -20,10 +20,11 @@ from torch import Tensor
 from perform.errors import WrongUse
 from perform.hosts import nntilde, original, sandbox
 from perform.hosts.scan import repack, scan
-from perform.library.cards import Card, is_module
+from perform.library.cards import Card, is_module, read_card
 from perform.library.importing import confirm, confirmed, keep, unwrap, wrap
 from perform.rave import latency, offline, upstream
 from perform.rave.archive import Archive, parse
+from perform.rave.export import own
 from perform.rave.files import load, save
 from perform.rave.model import RAVE
 
@@ -40,6 +41,7 @@ class Made:
     """What became of a file.
 
     rebuilt    : it is a RAVE of ours; else the module itself
+    own        : it is one that perform exported: nothing had to be rebuilt or compared
     why        : why it could not be rebuilt
     difference : the largest from the original, where that was asked for and can be told
     delay      : samples, by the arithmetic of its layers; the card has what an impulse showed
@@ -50,6 +52,7 @@ class Made:
     why: str = ""
     difference: float | None = None
     delay: int | None = None
+    own: bool = False
 
 
 def convert(
@@ -72,6 +75,8 @@ def convert(
     """
     scan(archive)
     if method is None:
+        if (model := own(archive)) is not None:
+            return _take_back(model, archive.path, out, words)
         try:
             return _rebuild(archive, out, words, verify and _may_compare(agree), tell)
         except upstream.Unrecognised as error:
@@ -115,6 +120,15 @@ def _confirm(data: bytes, path: Path, agree: Callable[[str], bool]) -> None:
 
 class _Different(Exception):
     """Ours does not sound like the original."""
+
+
+def _take_back(model: RAVE, path: Path, out: Path, words: dict[str, str]) -> Made:
+    """Write the model that an export of ours carries, with its own words where no others are given."""
+    given = {key: value for key, value in words.items() if value not in ("", "unknown", path.stem[:80])}
+    card = {**model.card, **given}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save(out, model, card, model.gesture)
+    return Made(read_card(out), True, own=True)
 
 
 def _rebuild(

@@ -15,7 +15,7 @@ from perform.library import places
 from perform.library.cards import is_module, sha256
 from perform.library.importing import confirmed, unwrap
 
-MADE = 1  #: grows whenever the same export would become another model file
+MADE = 2  #: grows whenever the same export would become another model file
 
 
 def is_archive(path: Path) -> bool:

@@ -46,6 +46,7 @@ class Card(msgspec.Struct, frozen=True):
     distance_untrained: float = 0.0
     created: str = ""
     parameters: int = 0
+    prior: str = ""  #: how good its prior is, where it was trained here
 
 
 def read_card(path: Path) -> Card:

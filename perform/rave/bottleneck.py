@@ -13,16 +13,16 @@ from torch import Tensor, nn
 TINY = 1e-12
 
 
-def angles(x: Tensor) -> Tensor:
+def angles(x: Tensor, tiny: float = TINY) -> Tensor:
     """Directions of vectors (B, size, n) as angles (B, size - 1, n) in -1..1.
 
     Hyperspherical coordinates: all but the last angle span half a turn, the last a whole one. Silence, which
     has no direction, gets one all the same.
     """
     norms = (
-        x.square().flip(1).cumsum(1).flip(1).sqrt()[:, :-1]
+        x.square().flip([1]).cumsum(1).flip([1]).sqrt()[:, :-1]
     )  # of the rest of the vector from each component
-    angle = torch.arccos((x[:, :-1] / norms.clamp(min=TINY)).clamp(-1, 1))
+    angle = torch.arccos((x[:, :-1] / norms.clamp(min=tiny)).clamp(-1, 1))
     last = torch.where(x[:, -1:] >= 0, angle[:, -1:], 2 * math.pi - angle[:, -1:])
     turns = torch.cat([angle[:, :-1] / math.pi, last / (2 * math.pi)], 1)  # 0..1
     return 2 * turns - 1
@@ -52,11 +52,16 @@ class Codebooks(nn.Module):
         """(B, dimensions, n) -> the nearest entries' numbers (B, books, n)."""
         rest, numbers = x.transpose(1, 2), []  # (B, n, dimensions)
         for book in self.entries:
-            distance = book.square().sum(1) - 2 * rest @ book.T  # less what is the same for all entries
-            number = distance.argmin(-1)  # (B, n)
+            number = self.nearest(rest, book)  # (B, n)
             rest = rest - book[number]
             numbers.append(number)
         return torch.stack(numbers, 1).to(x.dtype)
+
+    @staticmethod
+    def nearest(x: Tensor, book: Tensor) -> Tensor:
+        """Numbers of the entries of a book (size, dimensions) that are nearest to (..., dimensions)."""
+        distance = book.square().sum(1) - 2 * x @ book.T  # less what is the same for all entries
+        return distance.argmin(-1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Numbers (B, books, n), any reals, to the sum of their entries (B, dimensions, n)."""

@@ -33,10 +33,14 @@ class PriorConfig:
     layers: int
     cycle: int
     """Units after which dilations, which double, begin at 1 again."""
+    pairs: bool = False
+    """Whether the odds of a latent begin with what its last choice alone says."""
 
     def __post_init__(self) -> None:
+        if type(self.pairs) is not bool:
+            raise WrongUse(f"pairs is {self.pairs!r}, not true or false", where="config: prior")
         for name, value in asdict(self).items():
-            if type(value) is not int or value < 1:
+            if name != "pairs" and (type(value) is not int or value < 1):
                 raise WrongUse(f"{name} is {value!r}, not a whole number of 1 or more", where="config: prior")
         if self.width % self.latents or self.skip % self.latents:
             raise WrongUse("width and skip must be multiples of the latents", where="config: prior")
@@ -181,7 +185,7 @@ class Config:
         prior = values.get("prior")
         if prior is not None:
             names = [field.name for field in fields(PriorConfig)]
-            if not isinstance(prior, Mapping) or set(names) - set(prior):
+            if not isinstance(prior, Mapping) or set(names) - {"pairs"} - set(prior):
                 raise WrongUse(f"a prior has {', '.join(names)}", where="config")
             _check_keys(prior, names, "config: prior")
             values = {**values, "prior": PriorConfig(**prior)}

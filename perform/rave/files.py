@@ -45,7 +45,10 @@ CARD = (
     "created",
     "parameters",
 )
-"""Every card has these keys, and no others."""
+"""Every card has these keys."""
+TRAINED = ("hours", "hardware", "distance_spectral", "prior")
+"""One of ours may have these too, and no others: training time, on what, the distance after phase 1; how good
+its prior is, in words."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:
@@ -155,7 +158,7 @@ def _check_card(card: Mapping[str, Any], config: Config, gesture: Tensor, where:
     """See that a card has every key and agrees with the model."""
     if missing := set(CARD) - card.keys():
         raise WrongUse(f"the card lacks {min(missing)!r}", where=where)
-    if extra := card.keys() - set(CARD):
+    if extra := card.keys() - {*CARD, *TRAINED}:
         raise WrongUse(f"the card has an unknown key {min(extra)!r}", where=where)
     facts = {
         "sample_rate": config.sample_rate,

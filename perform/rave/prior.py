@@ -1,8 +1,9 @@
 """A prior: what latents tend to come next, drawn a frame at a time (RAVE's, after WaveNet, arXiv 1609.03499).
 
-Each latent is one of `resolution` steps of a normal distribution. A stack of dilated gated convolutions, fed
-with the last choice, gives the odds of the next. Latents of one frame depend on one another, so latent `i` is
-chosen `latents - 1 - i` frames before it is heard: the most telling first, the others in its knowledge.
+Each latent is one of `resolution` steps: of a normal distribution, as upstream has it, or of its own, once
+they are fitted to a corpus. A stack of dilated gated convolutions, fed with the last choice, gives the odds
+of the next. Latents of one frame depend on one another, so latent `i` is chosen `latents - 1 - i` frames
+before it is heard: the most telling first, the others in its knowledge.
 
 Chance is an argument, like the state: the same noise gives the same music.
 """
@@ -19,7 +20,7 @@ from perform.rave.config import PriorConfig
 from perform.rave.stream import Conv1d, State, Streaming
 
 LIMIT = 4.0
-"""Sigma beyond which no latent goes."""
+"""Sigma beyond which no latent of a normal distribution goes."""
 
 
 class GatedUnit(Streaming):
@@ -48,10 +49,19 @@ class GatedUnit(Streaming):
 class Prior(nn.Module):
     """Frames of latents out of nothing but their own past, and chance."""
 
+    edges: Tensor  # (latents, resolution + 1): where each step begins, and the last one ends
+    pairs: Tensor | None  # (latents, resolution, resolution): logits of what follows each choice
+
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
         self.config = config
         size = config.latents * config.resolution
+        share = torch.arange(config.resolution + 1) / config.resolution
+        self.register_buffer("normal", normal_quantile(share), persistent=False)
+        self.register_buffer("edges", self.normal.repeat(config.latents, 1))
+        self.normal: Tensor  # (resolution + 1,): the same of a normal distribution
+        square = torch.zeros(config.latents, config.resolution, config.resolution)
+        self.register_buffer("pairs", square if config.pairs else None)
         self.head = Conv1d(size, config.width, config.kernel, groups=config.latents)
         self.units = nn.ModuleList(
             GatedUnit(config.width, config.skip, config.kernel, 2 ** (i % config.cycle))
@@ -63,8 +73,9 @@ class Prior(nn.Module):
     def init_state(self, batch: int) -> State:
         """Before the first frame: the last choice (batch, latents), what is chosen and unheard, the net's."""
         latents = self.config.latents
-        middle = self.head.bias.new_full((batch, latents), self.config.resolution // 2)
-        unheard = self.head.bias.new_zeros(batch, latents, latents - 1)
+        half = self.config.resolution // 2
+        middle = self.head.bias.new_full((batch, latents), half)
+        unheard = self.edges[:, half, None].expand(batch, -1, latents - 1)
         net = [state for unit in (self.head, *self.units) for state in unit.init_state(batch)]
         return [middle, unheard, *net]
 
@@ -81,7 +92,11 @@ class Prior(nn.Module):
             skip = skip + aside
             after = after + new
         y = self.tail.valid(leaky_relu(self.middle.valid(skip), 0.2))
-        return y.reshape(len(y), self.config.latents, self.config.resolution, -1), after
+        y = y.reshape(len(y), self.config.latents, self.config.resolution, -1)
+        if self.pairs is not None:
+            latent = torch.arange(self.config.latents, device=y.device)[:, None]
+            y = y + self.pairs[latent, choices.long()].transpose(2, 3)
+        return y, after
 
     def step(self, noise: Tensor, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
         """The next frame of latents, (B, latents).
@@ -98,11 +113,28 @@ class Prior(nn.Module):
         return z, [choice, unheard, *net]
 
     def values(self, position: Tensor) -> Tensor:
-        """Places among the steps, 0 to `resolution`, to latents: equally many of a normal in each step."""
-        share = position / self.config.resolution
-        return (torch.erfinv(2 * share - 1) * math.sqrt(2)).clamp(-LIMIT, LIMIT)
+        """Places among the steps (B, latents), 0 to `resolution`, to latents.
+
+        Within a step they lie as a normal distribution's do within the same step of it.
+        """
+        step = position.long().clamp(max=self.config.resolution - 1)
+        low, high = self.normal[step], self.normal[step + 1]
+        part = (normal_quantile(position / self.config.resolution) - low) / (high - low)
+        low, high = (
+            self.edges.expand(len(step), -1, -1).gather(2, i[..., None])[..., 0] for i in (step, step + 1)
+        )
+        return low + (high - low) * part
+
+    def choices(self, z: Tensor) -> Tensor:
+        """Latents (latents, n) to the steps they lie in, (latents, n)."""
+        return torch.searchsorted(self.edges[:, 1:-1].contiguous(), z.contiguous(), right=True)
 
     def unfold(self, chosen: Tensor, unheard: Tensor) -> tuple[Tensor, Tensor]:
         """Latents as chosen (B, latents) to those that are heard together, and what waits."""
         line = torch.cat([unheard, chosen[..., None]], -1)  # (B, latents, latents)
         return line.diagonal(dim1=1, dim2=2), line[..., 1:]
+
+
+def normal_quantile(share: Tensor, limit: float = LIMIT) -> Tensor:
+    """Below which value a share 0..1 of a normal distribution lies, within the limit."""
+    return (torch.erfinv(2 * share - 1) * math.sqrt(2)).clamp(-limit, limit)

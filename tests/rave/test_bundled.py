@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from perform.rave.config import PRESETS
 from perform.rave.files import load
-from perform.rave.losses import FULL_SCALES, spectral_distance
 from perform.rave.model import RAVE
+from perform.train.losses import FULL_SCALES, spectral_distance
 
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = ("bells", "choir")

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from family import CONFIGS, built
 
-from perform.rave.blocks import AdaIN, Snake
-from perform.rave.config import PRESETS, Config
 from perform.rave.graph import METHODS
 from perform.rave.model import RAVE
 
-SMALL = {"capacity": 4, "full_latents": 8}
-CONFIGS = {name: replace(config, **SMALL) for name, config in PRESETS.items()} | {
-    "discrete": replace(PRESETS["discrete"], **SMALL, noise_latents=4, quantizers=3, codebook=20),
-    "wasserstein": replace(PRESETS["wasserstein"], **SMALL, noise_latents=4),
-    "noise": replace(PRESETS["noise"], **SMALL, noise_hidden=6),
-    "few bands": Config(bands=2, capacity=4, ratios=(3, 2), dilations=((1,), (5,)), full_latents=8),
-    "v2, newest": replace(PRESETS["v2"], **SMALL, padding="newest"),
-    "v1, causal": replace(PRESETS["v1"], **SMALL, padding="causal"),
-    "v1, newest": replace(PRESETS["v1"], **SMALL, padding="newest"),
-    "latents that are always noise": replace(PRESETS["v2"], **SMALL, noise_latents=3),
-    "stereo": replace(PRESETS["v2_small"], **SMALL, channels=2),
-    "stereo v1": replace(PRESETS["v1"], **SMALL, channels=2),
-    "upstream's filter bank": replace(PRESETS["v2"], **SMALL, bank_taps=513),
-    "resampled": replace(PRESETS["v2_small"], **SMALL, resampling=2),
-    "resampled stereo, causal": replace(
-        PRESETS["causal"], **SMALL, resampling=2, channels=2, padding="causal", bank_taps=513
-    ),
-}
 BATCH = 2
 
 
@@ -55,24 +34,6 @@ class Streamed:
         feed = {name: value.numpy() for name, value in rows.items()}
         y, self._state = self._session.run(None, {**feed, "state": self._state})
         return y
-
-
-def built(name: str) -> RAVE:
-    """With weights that leave no layer idle, and most latents projected away."""
-    torch.manual_seed(1)
-    model = RAVE(CONFIGS[name]).eval().requires_grad_(False)
-    for layer in model.modules():
-        if isinstance(layer, Snake):
-            layer.alpha.uniform_(0.5, 2)
-        if isinstance(layer, AdaIN):
-            layer.scale.uniform_(0.8, 1.2)
-            layer.shift.normal_(0, 0.1)
-    if model.config.bank_taps:
-        for kernel in (model.pqmf.analysis_kernel, model.pqmf.synthesis_kernel):
-            kernel.normal_(0, 0.05)
-    if model.config.bottleneck == "variational":
-        model.fit_latents(torch.randn(100, 8) @ torch.randn(8, 8), latents=3)
-    return model
 
 
 def latents(model: RAVE, frames: int) -> torch.Tensor:

@@ -43,9 +43,7 @@ class Graph:
         self._count = 0
         self._inputs: dict[Name, list[int]] = {}  # less the batch
         self._results: dict[Name, tuple[Name, list[int]]] = {}
-        self._before: list[Name] = []  # each (B, size)
-        self._after: list[Name] = []
-        self._sizes: list[int] = []
+        self._memory: dict[Name, tuple[Name, int]] = {}  # before -> after, and the values of each
 
     def input(self, name: Name, *shape: int) -> Name:
         """An input (B, *shape)."""
@@ -108,15 +106,22 @@ class Graph:
         if not frames:
             return self.flat(x)
         size = frames * x.channels
-        self._sizes.append(x.sounds * size)
-        before = self._name()
-        self._before.append(before)
-        if x.sounds > 1:
-            before = self.shape(before, -1, size)
+        kept = self.memory(x.sounds * size)
+        before = kept if x.sounds == 1 else self.shape(kept, -1, size)
         joined = self.op("Concat", before, self.flat(x), axis=1)
         after = self.cut(joined, -size)
-        self._after.append(after if x.sounds == 1 else self.shape(after, -1, x.sounds * size))
+        self.keep(kept, after if x.sounds == 1 else self.shape(after, -1, x.sounds * size))
         return joined
+
+    def memory(self, size: int) -> Name:
+        """What `keep` was given in the call before, (B, size); zeros in the first."""
+        before = self._name()
+        self._memory[before] = before, size
+        return before
+
+    def keep(self, memory: Name, value: Name) -> None:
+        """A value (B, its size) that `memory` has in the next call."""
+        self._memory[memory] = value, self._memory[memory][1]
 
     def windows(self, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1) -> Signal:
         """Row t is the rows t * stride + i * dilation (i = 0 .. taps - 1) of `memory` old ones and x."""
@@ -138,11 +143,12 @@ class Graph:
     def serialise(self) -> bytes:
         """The whole, checked, with the memory (B, values) as its input `state` and its result `after`."""
         nodes = list(self._nodes)
-        if self._sizes:
-            self.result("after", self.op("Concat", *self._after, axis=1), sum(self._sizes))
-            self.input("state", sum(self._sizes))
-            sizes = self.constant(self._sizes)
-            nodes = [helper.make_node("Split", ["state", sizes], self._before, axis=1), *self._nodes]
+        if self._memory:
+            after, each = zip(*self._memory.values(), strict=True)
+            self.result("after", self.op("Concat", *after, axis=1), sum(each))
+            self.input("state", sum(each))
+            sizes = self.constant(list(each))
+            nodes = [helper.make_node("Split", ["state", sizes], list(self._memory), axis=1), *self._nodes]
         nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in self._results.items()]
         outputs = {name: shape for name, (_, shape) in self._results.items()}
         proto = helper.make_graph(nodes, "method", _infos(self._inputs), _infos(outputs), self._constants)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from perform.errors import WrongUse
 from perform.rave.graph.bottleneck import embed, restore
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.filterbank import analyse, synthesise
 from perform.rave.graph.generator import generate
 from perform.rave.graph.layers import emit
+from perform.rave.graph.prior import draw
 from perform.rave.model import RAVE
 
 
@@ -48,12 +50,29 @@ def forward_graph(model: RAVE, frames: int = 1) -> bytes:
     return graph.serialise()
 
 
-#: what turns sound or latents into the other; besides them a model may have a prior (prior.py)
+def prior_graph(model: RAVE, frames: int = 1) -> bytes:
+    """`Prior.step`: the next frame's latents, z (B, 1, latents) out.
+
+    uniform (B, 2 * latents) : chance in 0..1, as `Prior.step` takes it; temperature (B, 1) : above 0
+    """
+    if model.prior is None:
+        raise WrongUse("this model has no prior", hint="`perform train CORPUS --prior MODEL` makes one")
+    if frames != 1:
+        raise WrongUse(f"a prior makes one frame a call, not {frames}")
+    graph, latents = Graph(), model.latents
+    uniform, temperature = graph.input("uniform", 2 * latents), graph.input("temperature", 1)
+    graph.result("z", graph.shape(draw(model.prior, graph, uniform, temperature), -1, 1, latents), 1, latents)
+    return graph.serialise()
+
+
 METHODS: dict[str, Callable[[RAVE, int], bytes]] = {
     "encode": encoder_graph,
     "decode": decoder_graph,
     "forward": forward_graph,
 }
+"""What every model has."""
+
+GRAPHS = {**METHODS, "prior": prior_graph}
 
 
 def _listen(model: RAVE, graph: Graph, frames: int) -> Signal:

@@ -1,50 +1,127 @@
-"""A prior as a graph: what was chosen last in, the odds of what follows out. Choosing is not its business."""
+"""A prior in a graph, a frame a call; as `perform.rave.prior`.
+
+Memory is zeros before the first frame, so what is remembered of the last choice and of what waits unheard is
+how far they are from there.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+from onnx import TensorProto
 
-import torch
-
-from perform.rave.graph.builder import Graph, Signal, array
-from perform.rave.model import RAVE
-from perform.rave.prior import GatedUnit
+from perform.rave.graph.builder import Array, Graph, Name, Signal, array
+from perform.rave.prior import LIMIT, GatedUnit, Prior
 from perform.rave.stream import Conv1d
 
+#: Giles, "Approximating the erfinv function", GPU Computing Gems (2010), single precision: near the middle,
+#: and beyond; both over w = -log(1 - x^2), highest power first
+_MIDDLE = [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087]
+_MIDDLE += [-0.00125372503, -0.00417768164, 0.246640727, 1.50140941]
+_BEYOND = [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773]
+_BEYOND += [-0.0076224613, 0.00943887047, 1.00167406, 2.83297682]
+_EDGE = 1 - 1e-6  # of x, where LIMIT is passed by far
 
-def prior_graph(model: RAVE) -> bytes:
-    """`Prior.odds` of a frame: choices (B, latents * resolution), 1 where one is and 0 elsewhere, in.
 
-    logits (B, latents, resolution) of what follows out. ValueError where the model has no prior.
-    """
-    prior = model.prior
-    if prior is None:
-        raise ValueError("no prior")
-    config, graph = prior.config, Graph()
-    size = config.latents * config.resolution
-    x = _convolve(prior.head, graph, Signal(graph.input("choices", size), 1, size))
-    x, skip = graph.map("LeakyRelu", x, alpha=0.2), None
+def draw(prior: Prior, graph: Graph, uniform: Name, temperature: Name) -> Name:
+    """The next frame of latents (B, latents)."""
+    latents, resolution = prior.config.latents, prior.config.resolution
+    half = resolution // 2
+    kept = graph.memory(latents)
+    odds = _odds(prior, graph, graph.op("Add", kept, graph.constant(float(half))))  # (B, latents, resolution)
+    odds = graph.op("Softmax", graph.op("Div", odds, graph.shape(temperature, -1, 1, 1)), axis=2)
+    share = graph.op("CumSum", odds, graph.constant(2))
+    pick = graph.shape(graph.cut(uniform, 0, latents), -1, latents, 1)
+    below = graph.op("Cast", graph.op("Less", share, pick), to=TensorProto.FLOAT)
+    step = graph.op("ReduceSum", below, graph.constant([2]), keepdims=0)
+    step = graph.op("Min", step, graph.constant(float(resolution - 1)))
+    graph.keep(kept, graph.op("Sub", step, graph.constant(float(half))))
+    return _unfolded(prior, graph, _values(prior, graph, step, graph.cut(uniform, latents)))
+
+
+def _odds(prior: Prior, graph: Graph, choice: Name) -> Name:
+    """The last choice (B, latents) to what comes next."""
+    latents, resolution = prior.config.latents, prior.config.resolution
+    steps = graph.constant(np.arange(resolution, dtype=np.float32))
+    hot = graph.op("Equal", graph.shape(choice, -1, latents, 1), steps)
+    hot = graph.shape(graph.op("Cast", hot, to=TensorProto.FLOAT), -1, latents * resolution)
+    x = _convolution(prior.head, graph, Signal(hot, 1, latents * resolution))
+    x, skip = graph.map("LeakyRelu", x, alpha=0.2), ""
     for unit in prior.units:
         assert isinstance(unit, GatedUnit)
-        first, second = graph.halves(_convolve(unit.dilated, graph, x))
-        gate = graph.op("Sigmoid", first.name)
-        y = second._replace(name=graph.op("Mul", gate, graph.op("Tanh", second.name)))
-        x = graph.map("Add", x, _convolve(unit.onward, graph, y).name)
-        aside = _convolve(unit.aside, graph, y)
-        skip = graph.map("Add", skip, aside.name) if skip else aside
-    assert skip
-    y = _convolve(prior.middle, graph, skip)
-    y = _convolve(prior.tail, graph, graph.map("LeakyRelu", y, alpha=0.2))
-    logits = graph.shape(y.name, -1, config.latents, config.resolution)
-    graph.result("logits", logits, config.latents, config.resolution)
-    return graph.serialise()
+        gate, signal = graph.halves(_convolution(unit.dilated, graph, x))
+        y = graph.map("Mul", graph.map("Sigmoid", gate), graph.op("Tanh", signal.name))
+        x = graph.map("Add", x, _convolution(unit.onward, graph, y).name)
+        aside = _convolution(unit.aside, graph, y).name
+        skip = graph.op("Add", skip, aside) if skip else aside
+    y = _convolution(prior.middle, graph, Signal(skip, 1, prior.config.skip))
+    y = _convolution(prior.tail, graph, graph.map("LeakyRelu", y, alpha=0.2))
+    odds = graph.shape(y.name, -1, latents, resolution)
+    if prior.pairs is None:
+        return odds
+    index = graph.op("Cast", choice, to=TensorProto.INT64)
+    index = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))
+    return graph.op("Add", odds, graph.op("Gather", graph.constant(prior.pairs.flatten(0, 1)), index, axis=0))
 
 
-def _convolve(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
-    """A convolution of any number of groups, as one matrix with zeros between them."""
-    block_diag: Any = torch.block_diag  # untyped in torch
-    blocks = [block_diag(*tap.chunk(layer.groups)) for tap in layer.weight.unbind(-1)]
-    weight = torch.stack(blocks).transpose(1, 2)  # (taps, inputs, outputs)
-    if len(weight) > 1:
-        x = graph.windows(x, layer.memory, len(weight), layer.stride, layer.dilation)
-    return graph.dense(x, array(weight.flatten(0, 1)), array(layer.bias))
+def _convolution(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
+    """The layer, its groups as blocks of one matrix: in a frame a call, zeros cost nothing."""
+    taps, groups = layer.weight.shape[2], layer.groups
+    weight = np.zeros((taps, groups, x.channels // groups, groups, len(layer.bias) // groups), np.float32)
+    for i, part in enumerate(layer.weight.chunk(groups)):  # (outputs, inputs, taps) of a group
+        weight[:, i, :, i] = array(part.permute(2, 1, 0))
+    if taps > 1:
+        x = graph.windows(x, layer.memory, taps, 1, layer.dilation)
+    return graph.dense(x, weight.reshape(-1, len(layer.bias)), array(layer.bias))
+
+
+def _values(prior: Prior, graph: Graph, step: Name, place: Name) -> Name:
+    """Steps and places within them, (B, latents) both, to latents."""
+    latents, resolution = prior.config.latents, prior.config.resolution
+    index = graph.op("Cast", step, to=TensorProto.INT64)
+    position = graph.op("Mul", graph.op("Add", step, place), graph.constant(1 / resolution))
+    quantile = _normal_quantile(graph, position)
+
+    def ends(table: Array, index: Name) -> tuple[Name, Name]:
+        """Where a step begins, and how wide it is."""
+        parts = table[..., :-1].ravel(), np.diff(table).ravel()
+        low, wide = (graph.op("Gather", graph.constant(part), index, axis=0) for part in parts)
+        return low, wide
+
+    low, wide = ends(array(prior.normal), index)
+    part = graph.op("Div", graph.op("Sub", quantile, low), wide)
+    own = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))
+    low, wide = ends(array(prior.edges), own)
+    return graph.op("Add", low, graph.op("Mul", wide, part))
+
+
+def _normal_quantile(graph: Graph, share: Name) -> Name:
+    """As `perform.rave.prior.normal_quantile`."""
+    x = graph.op("Sub", graph.op("Mul", share, graph.constant(2.0)), graph.constant(1.0))
+    x = graph.op("Clip", x, graph.constant(-_EDGE), graph.constant(_EDGE))
+    one = graph.constant(1.0)
+    w = graph.op("Neg", graph.op("Log", graph.op("Sub", one, graph.op("Mul", x, x))))
+    middle = _polynomial(graph, graph.op("Sub", w, graph.constant(2.5)), _MIDDLE)
+    beyond = _polynomial(graph, graph.op("Sub", graph.op("Sqrt", w), graph.constant(3.0)), _BEYOND)
+    y = graph.op("Where", graph.op("Less", w, graph.constant(5.0)), middle, beyond)
+    y = graph.op("Mul", graph.op("Mul", y, x), graph.constant(2**0.5))
+    return graph.op("Clip", y, graph.constant(-LIMIT), graph.constant(LIMIT))
+
+
+def _polynomial(graph: Graph, x: Name, factors: list[float]) -> Name:
+    y = graph.constant(factors[0])
+    for factor in factors[1:]:
+        y = graph.op("Add", graph.op("Mul", y, x), graph.constant(factor))
+    return y
+
+
+def _unfolded(prior: Prior, graph: Graph, chosen: Name) -> Name:
+    """Latents as chosen to those that are heard together: latent i is as many frames late as follow it."""
+    latents, half = prior.config.latents, prior.config.resolution // 2
+    middles = prior.edges[:, half]
+    heard = []
+    for i in range(latents):
+        late = latents - 1 - i
+        new = graph.op("Sub", graph.cut(chosen, i, i + 1), graph.constant(middles[i : i + 1]))
+        old = graph.late(Signal(new, 1, 1), late).name
+        heard.append(graph.op("Add", old, graph.constant(middles[i : i + 1])))
+    return graph.op("Concat", *heard, axis=1)

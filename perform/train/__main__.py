@@ -1,0 +1,76 @@
+"""A training on a bare machine: torch, numpy and safetensors, no more.
+
+    python -m perform.train CORPUS -o mine.safetensors
+    torchrun --nproc-per-node 8 -m perform.train CORPUS -o mine.safetensors
+
+CORPUS is a prepared one (`perform train FOLDER -o mine.safetensors --prepare` leaves it in
+`mine.safetensors.training/corpus`), or what a recipe wrote with `perform.train.corpus.write`. The choices are
+those of `perform train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from perform.errors import PerformError
+from perform.train.listener import Listener, Progress
+from perform.train.plan import OPTIONS, planned
+from perform.train.world import cores
+
+EVERY = 100
+
+
+class Lines(Listener):
+    """Lines on stderr."""
+
+    def progress(self, progress: Progress) -> None:
+        """One every so many steps."""
+        if progress.step % EVERY == 0 or progress.step == progress.steps:
+            self.say(
+                f"step {progress.step}/{progress.steps}  phase {progress.phase}  loss {progress.loss:.3f}  "
+                f"held out {progress.distance:.3f}  heard {progress.heard:.0f} %  "
+                f"{progress.steps_per_s:.2f} steps/s  {progress.eta_s / 60:.0f} min left"
+            )
+
+    def say(self, line: str) -> None:
+        """A line."""
+        print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """The command line; its exit code."""
+    parser = argparse.ArgumentParser("python -m perform.train", description=__doc__.partition("\n")[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--name")
+    parser.add_argument("--config")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--from", type=Path)
+    parser.add_argument("--threads", type=int, default=cores())
+    for option in OPTIONS:
+        flag = f"--{option.name}"
+        if option.kind is bool:
+            parser.add_argument(flag, action="store_true", help=option.help)
+        elif option.many:
+            parser.add_argument(flag, default=",".join(option.default), help=option.help)
+        elif isinstance(option.kind, tuple):
+            parser.add_argument(flag, choices=option.kind, default=option.default, help=option.help)
+        else:
+            parser.add_argument(flag, type=option.kind, default=option.default, help=option.help)
+    values = vars(parser.parse_args())
+    out: Path = values.pop("out")
+    values["name"] = values["name"] or out.stem
+    from perform.train.loop import train
+
+    try:
+        train(planned({**values, "output": out}), Lines())
+    except PerformError as error:
+        print(f"perform: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

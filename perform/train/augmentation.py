@@ -1,0 +1,91 @@
+"""Other sounds of the same kind: what a corpus does not hold, but might.
+
+gain      -6 to +3 dB, never beyond full scale
+phase     random all-pass filters: nothing a spectrum shows, so that no waveform is learnt by heart
+pitch     up to three semitones up or down, by resampling (off unless asked for: it moves formants too)
+compress  quiet passages up to twice as near to loud ones (off unless asked for)
+mute      silence, now and then, so that silence in is silence out (off unless asked for)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perform.train.corpus import Sound
+
+MARGIN = 2048
+"""Samples beside a crop that are filtered with it: every all-pass has died away within them."""
+SEMITONES = 3.0
+STEP = 256
+"""Lengths that are transformed are multiples of it, so that their transforms are fast."""
+RADIUS = (0.9, 0.99)
+"""Of an all-pass's pole: 0.99 dies away by 178 dB within MARGIN."""
+WINDOW_S, WINDOWS = 0.02, 6
+
+
+def augment(
+    read: Callable[[int], Sound],
+    length: int,
+    kinds: tuple[str, ...],
+    sample_rate: int,
+    random: np.random.Generator,
+) -> Sound:
+    """A crop (channels, length), changed in the ways of `kinds`.
+
+    read : gives so many samples from wherever the crop begins, (channels, n)
+    """
+    wide = length + 2 * MARGIN
+    taken = wide
+    if "pitch" in kinds:
+        taken = round(wide * 2 ** (random.uniform(-SEMITONES, SEMITONES) / 12) / STEP) * STEP
+    turns = _all_passes(wide, sample_rate, random) if "phase" in kinds else None
+    if taken == wide and turns is None:
+        crop = read(length)
+    else:
+        spectrum = np.fft.rfft(read(taken))
+        bins = np.zeros((len(spectrum), wide // 2 + 1), spectrum.dtype)
+        shared = min(bins.shape[1], spectrum.shape[1])
+        bins[:, :shared] = spectrum[:, :shared] * (wide / taken)
+        if turns is not None:
+            bins *= turns
+        crop = np.fft.irfft(bins, wide)[:, MARGIN : MARGIN + length].astype(np.float32)
+    if "compress" in kinds:
+        crop = _compressed(crop, random.uniform(0.5, 1.0), sample_rate)
+    if "gain" in kinds:
+        crop = crop * np.float32(10 ** (random.uniform(-6, 3) / 20))
+    crop = crop / max(1.0, float(np.abs(crop).max()))
+    if "mute" in kinds and random.random() < 0.05:
+        crop = np.zeros_like(crop)
+    return crop.astype(np.float32)
+
+
+def _all_passes(size: int, sample_rate: int, random: np.random.Generator) -> NDArray[np.complex64]:
+    """The response of one to three all-pass filters of second order, at the bins of an rfft of `size`."""
+    delay = np.exp(-2j * math.pi * np.arange(size // 2 + 1) / size)  # z^-1
+    response = np.ones_like(delay)
+    for _ in range(random.integers(1, 4)):
+        top = min(8000.0, 0.4 * sample_rate)
+        angle = 2 * math.pi * 20 * (top / 20) ** random.random() / sample_rate
+        radius = random.uniform(*RADIUS)
+        middle, last = -2 * radius * math.cos(angle), radius**2
+        response *= (last + middle * delay + delay**2) / (1 + middle * delay + last * delay**2)
+    turns: NDArray[np.complex64] = response.astype(np.complex64)
+    return turns
+
+
+def _compressed(crop: Sound, power: float, sample_rate: int) -> Sound:
+    """The crop with its envelope, relative to its loudest moment, raised to `power`."""
+    window = max(round(WINDOW_S * sample_rate), 1)
+    blocks = -(-crop.shape[1] // window)
+    padded = np.pad(crop, ((0, 0), (0, blocks * window - crop.shape[1])))
+    level = np.sqrt(np.square(padded).mean(0).reshape(blocks, window).mean(1)) + 1e-4
+    level = np.convolve(np.pad(level, WINDOWS, "edge"), np.hanning(2 * WINDOWS + 1), "valid")
+    level /= np.hanning(2 * WINDOWS + 1).sum()
+    gain = (level / level.max()) ** (power - 1)
+    at = (np.arange(blocks) + 0.5) * window
+    curve: NDArray[np.float32] = np.interp(np.arange(crop.shape[1]), at, gain).astype(np.float32)
+    return crop * curve

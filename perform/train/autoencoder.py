@@ -1,0 +1,89 @@
+"""A model as it is trained: sound in, the same sound back in step, a penalty on what lies between."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from perform.rave.model import RAVE
+from perform.train.bottlenecks import QuantizerTraining, pass_bottleneck
+from perform.train.losses import distance
+
+
+class Passed:
+    """What a batch became: x and y (B, channels, n), their bands, the penalty, and what the encoder made."""
+
+    def __init__(
+        self, x: Tensor, y: Tensor, x_bands: Tensor, y_bands: Tensor, penalty: Tensor, embedding: Tensor
+    ) -> None:
+        self.x, self.y, self.x_bands, self.y_bands = x, y, x_bands, y_bands
+        self.penalty, self.embedding = penalty, embedding
+
+    def distance(self) -> Tensor:
+        """Of the output from the input, full band and multiband."""
+        return distance(self.x, self.y, self.x_bands, self.y_bands)
+
+
+class Autoencoder(nn.Module):
+    """A model and how it learns.
+
+    Training hears the stream itself, from its first sample on, whatever the padding: where that is centred,
+    the output is compared with the input as late as it comes. So what is trained is what is played.
+    """
+
+    def __init__(self, model: RAVE, seed: int) -> None:
+        super().__init__()
+        self.model = model
+        self.quantizers = QuantizerTraining(model.codebooks, seed) if hasattr(model, "codebooks") else None
+        self.frozen = False
+        """Whether the encoder learns no more (phase 2)."""
+
+    def freeze(self) -> None:
+        """Leave the encoder as it is from now on."""
+        self.frozen = True
+        self.model.encoder.requires_grad_(False)
+
+    def forward(self, x: Tensor, dice: Tensor, noise: Tensor | None) -> tuple[Tensor, ...]:
+        """A batch (B, channels, n * ratio) to what Passed is made of.
+
+        dice : (B, dice_rows, n), normal;  noise : (B, channels x bands, band samples), uniform in -1..1
+        """
+        model, sounds = self.model, len(x) * self.model.config.channels
+        with torch.no_grad():
+            x_bands, _ = model.analyse(x, model.pqmf.analysis_state(sounds))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            embedding, _ = model.encoder(x_bands, model.encoder.init_state(len(x)))
+            z, penalty = self._bottleneck(embedding, dice)
+        y_bands, _ = model.decoder(z, model.decoder.init_state(len(x)), noise)
+        with torch.autocast(x.device.type, enabled=False):
+            y_bands = y_bands.float()
+            y, _ = model.synthesise(y_bands, model.pqmf.synthesis_state(sounds))
+        return x, y, x_bands, y_bands, penalty, embedding.detach()
+
+    def _bottleneck(self, embedding: Tensor, dice: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(embedding.device.type, enabled=False):
+            embedding = embedding.float()
+            if self.quantizers:
+                z, penalty = self.quantizers(self.model.codebooks, embedding)
+                return torch.cat([z, dice], 1), penalty
+            return pass_bottleneck(self.model.config, embedding, dice)
+
+    def compare(self, parts: tuple[Tensor, ...]) -> Passed:
+        """What `forward` gave, brought in step."""
+        x, y, x_bands, y_bands, penalty, embedding = parts
+        late, bank = self.model.delay, self.model.pqmf
+        later = (late - bank.delay) // bank.bands  # of the bands
+        x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - later], y_bands[..., later:]
+        return Passed(x[..., :-late], y[..., late:], x_bands, y_bands, penalty, embedding)
+
+
+def least_crop(model: RAVE) -> int:
+    """Samples that a crop must have at least."""
+    return -(-max(4096, 2 * model.delay) // model.ratio) * model.ratio
+
+
+def usual_crop(model: RAVE) -> int:
+    """Samples of a crop where nobody says: two thirds of a second, and more for what comes late."""
+    usual = 32_768 if model.config.padding == "newest" else 65_536
+    usual = max(usual, -(-4 * model.delay // 16_384) * 16_384)
+    return -(-usual // model.ratio) * model.ratio

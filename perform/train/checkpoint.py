@@ -1,0 +1,63 @@
+"""Checkpoints: a training's whole state in one file, which is there whole or not at all. [disk]"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from perform.errors import WrongUse
+
+FORMAT = "perform-checkpoint-2"
+LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"
+
+
+def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint. `identity` is what must not change until it is read again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as out:
+        torch.save({"format": FORMAT, "identity": dict(identity), "state": dict(state)}, out)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(path)
+
+
+def load(path: Path, identity: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """The state in a checkpoint; WrongUse where it is none, or of another training."""
+    if not path.exists():
+        raise WrongUse("no checkpoint to resume from", where=str(path), hint="train without --resume")
+    try:
+        found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        version = found["format"]
+    except Exception as error:
+        raise WrongUse(f"not a checkpoint ({type(error).__name__})", where=str(path)) from error
+    if version != FORMAT:
+        hint = "begin anew, or finish it with the version that began it"
+        raise WrongUse("a checkpoint of another version of perform", where=str(path), hint=hint)
+    for key, value in identity.items():
+        before = found["identity"].get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            _compare_config(before, value, path)
+        elif before != value:
+            what = f"the checkpoint was made with another {key}: {before}, not {value}"
+            raise WrongUse(what, where=str(path), hint="use that one, or train into another file")
+    state: dict[str, Any] = found["state"]
+    return state
+
+
+def _compare_config(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    """Refuse another config, and say in what it differs."""
+    if missing := sorted(now.keys() - before):
+        what = f"the checkpoint's config lacks {', '.join(missing)}: an older version of perform made it"
+        raise WrongUse(what, where=str(path), hint="begin anew, or finish it with the version that began it")
+    if extra := sorted(before.keys() - now):
+        what = f"the checkpoint's config has {', '.join(extra)}: a newer version of perform made it"
+        raise WrongUse(what, where=str(path), hint="go on with that version")
+    for key, value in now.items():
+        if before[key] != value:
+            what = f"the checkpoint was made with another config: {key} is {before[key]}, not {value}"
+            raise WrongUse(what, where=str(path), hint="use that one, or train into another file")

@@ -1,0 +1,146 @@
+"""Critics that tell a model's sound from its corpus's: several periods, several scales, several spectra.
+
+After HiFi-GAN (arXiv 2010.05646), MelGAN (arXiv 1910.06711) and EnCodec (arXiv 2210.13438, appendix A.2), as
+RAVE's public configurations size them. Each gives what its layers hear, its verdict last.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool1d, leaky_relu, pad
+from torch.nn.utils.parametrizations import weight_norm
+
+PERIODS = (2, 3, 5, 7, 11)
+SCALES = 3
+SPECTRA = (2048, 1024, 512)
+SPECTRUM_CHANNELS = 32
+
+Heard = list[list[Tensor]]
+"""Of each critic, what each layer hears, its verdict last."""
+
+
+class Critic(nn.Module):
+    """Four strided convolutions, each with twice the channels of the last, and a verdict."""
+
+    def __init__(self, channels: int, capacity: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        widths = [channels, *(capacity * 2**layer for layer in range(4))]
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv1d(a, b, kernel, stride, kernel // 2)) for a, b in pairwise(widths)
+        )
+        self.verdict = nn.Conv1d(widths[-1], 1, 1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, channels, n)"""
+        heard = []
+        for layer in self.layers:
+            x = layer(x)
+            heard.append(x)
+            x = leaky_relu(x, 0.2)
+        return [*heard, self.verdict(x)]
+
+
+class PeriodCritic(Critic):
+    """Hears every period-th sample as a signal of its own: the rows of a folded sound."""
+
+    def __init__(self, channels: int, capacity: int, period: int) -> None:
+        super().__init__(channels, capacity, 5, 4)
+        self.period = period
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, channels, n)"""
+        x = pad(x, (0, -x.shape[-1] % self.period))
+        folded = x.reshape(*x.shape[:2], -1, self.period).permute(
+            0, 3, 1, 2
+        )  # (B, period, channels, n / period)
+        return super().forward(folded.flatten(0, 1))
+
+
+class SpectrumCritic(nn.Module):
+    """Hears real and imaginary parts of a spectrum as a picture."""
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.size, wide = size, SPECTRUM_CHANNELS
+        self.register_buffer("window", torch.hann_window(size) / size**0.5, persistent=False)
+        self.window: Tensor
+        shapes = [
+            (2 * channels, (3, 9), 1, 1),
+            *((wide, (3, 9), 2, 2**i) for i in range(3)),
+            (wide, (3, 3), 1, 1),
+        ]
+        self.layers = nn.ModuleList(
+            weight_norm(
+                nn.Conv2d(
+                    inputs,
+                    wide,
+                    kernel,
+                    (1, stride),
+                    ((kernel[0] // 2) * dilation, kernel[1] // 2),
+                    (dilation, 1),
+                )
+            )
+            for inputs, kernel, stride, dilation in shapes
+        )
+        self.verdict = nn.Conv2d(wide, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, channels, n)"""
+        with torch.autocast(x.device.type, enabled=False):
+            frames = x.float().unfold(-1, self.size, self.size // 4)  # (B, channels, frames, size)
+            spectrum = torch.view_as_real(torch.fft.rfft(frames * self.window))
+        x = spectrum.permute(0, 1, 4, 2, 3).flatten(1, 2)  # (B, channels x 2, frames, bins)
+        heard = []
+        for layer in self.layers:
+            x = layer(x)
+            heard.append(x)
+            x = leaky_relu(x, 0.2)
+        return [*heard, self.verdict(x)]
+
+
+class Discriminators(nn.Module):
+    """All critics of some kinds; `capacity` is the first layer's channels."""
+
+    def __init__(self, channels: int, capacity: int, kinds: tuple[str, ...]) -> None:
+        super().__init__()
+        periods = PERIODS if "period" in kinds else ()
+        scales = SCALES if "scale" in kinds else 0
+        spectra = SPECTRA if "spectrum" in kinds else ()
+        self.periods = nn.ModuleList(PeriodCritic(channels, capacity, period) for period in periods)
+        self.scales = nn.ModuleList(Critic(channels, capacity, 15, 4) for _ in range(scales))
+        self.spectra = nn.ModuleList(SpectrumCritic(channels, size) for size in spectra)
+
+    def forward(self, x: Tensor) -> Heard:
+        """(B, channels, n) to what each critic hears."""
+        heard = [critic(x) for critic in (*self.periods, *self.spectra)]
+        for critic in self.scales:
+            heard.append(critic(x))
+            x = avg_pool1d(x, 2)
+        return heard
+
+
+def judgement(both: Heard) -> Tensor:
+    """Hinge loss of the critics, who heard the corpus in half of the batch, and the model in the other."""
+    loss = both[0][-1].new_zeros((), dtype=torch.float32)
+    for heard in both:
+        real, fake = heard[-1].float().chunk(2)
+        loss = loss + torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
+    return loss
+
+
+def persuasion(fake: Heard) -> Tensor:
+    """What the model is to lower: how sure the critics are that it is not real."""
+    return -torch.stack([heard[-1].float().mean() for heard in fake]).sum()
+
+
+def feature_distance(real: Heard, fake: Heard) -> Tensor:
+    """Mean difference of what the critics' layers hear, relative to the real; the first hears too little."""
+    total = fake[0][-1].new_zeros((), dtype=torch.float32)
+    for ours, theirs in zip(fake, real, strict=True):
+        for a, b in zip(ours[1:], theirs[1:], strict=True):
+            off = (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp(min=1e-5)
+            total = total + off / (len(ours) - 1)
+    return total / len(fake)

@@ -1,0 +1,263 @@
+"""A training from its first step to its model file. Resumable to the bit, deterministic by seed.
+
+Knows nothing of terminals: what is to be said goes to a `Listener`.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+
+from perform.errors import PerformError, WrongUse
+from perform.rave.model import RAVE
+from perform.train import checkpoint
+from perform.train.autoencoder import least_crop
+from perform.train.batches import Batch
+from perform.train.board import Board, board
+from perform.train.corpus import Corpus, is_prepared
+from perform.train.finish import Finished, finish, posterior_means
+from perform.train.guide import heard
+from perform.train.listener import Listener, Progress, Stopped
+from perform.train.plan import Plan, check
+from perform.train.report import write_report
+from perform.train.trainer import Trainer, begun
+from perform.train.world import World, world
+
+SETTLE_EVERY = 10
+"""Steps between two looks at the losses, on an accelerator or among many: a look makes everybody wait."""
+
+
+def train(plan: Plan, listener: Listener | None = None) -> RAVE:
+    """Train to the end of both phases, write the model file and the report; the model.
+
+    Under `torchrun` all processes call it. Ctrl-C (or SIGTERM) finishes the step, saves and raises Stopped.
+    """
+    check(plan, least_crop(begun(plan)))
+    torch.set_num_threads(plan.threads)
+    with world(plan.device) as here:
+        tell = (listener or Listener()) if here.first else Listener()
+        _check_beginning(plan)
+        corpus = open_corpus(plan, here, tell)
+        trainer = Trainer(plan, corpus, here)
+        if plan.resume:
+            trainer.load()
+        else:
+            trainer.measure()
+            trainer.save()
+        here.wait()
+        tell.say(_opening(trainer))
+        with board(plan.folder, here.first) as pictures:
+            _run(trainer, tell, pictures)
+        model = trainer.model()
+        if here.first:
+            model = conclude(trainer, tell).model
+        here.wait()
+        return model
+
+
+def snapshot(plan: Plan, listener: Listener | None = None) -> RAVE:
+    """Write the model file from the checkpoint as it stands, leaving the training as it is."""
+    with world(plan.device) as here:
+        tell = listener or Listener()
+        trainer = Trainer(plan, open_corpus(plan, here, tell), here)
+        trainer.load()
+        return conclude(trainer, tell).model
+
+
+def open_corpus(plan: Plan, here: World, tell: Listener) -> Corpus:
+    """The corpus of a plan, prepared first if it is a folder of sounds."""
+    folder, config = plan.corpus, plan.config
+    if not is_prepared(folder):
+        folder = plan.folder / "corpus"
+        if here.first:
+            prepare(plan, tell)
+        here.wait()
+    corpus = Corpus.load(folder)
+    shape = corpus.sample_rate, corpus.signal.shape[1]
+    if shape != (config.sample_rate, config.channels):
+        what = f"a corpus of {shape[0]} Hz and {shape[1]} channels"
+        hint = f"the config wants {config.sample_rate} and {config.channels}: prepare it for that"
+        raise WrongUse(what, where=str(folder), hint=hint)
+    return corpus
+
+
+def prepare(plan: Plan, tell: Listener) -> None:
+    """Make or bring up to date the corpus of a plan, and say what it holds."""
+    try:
+        from perform.train.preparation import prepare as make
+    except ImportError as error:
+        hint = "prepare it where they are (`perform train FOLDER -o FILE --prepare`), and bring that folder"
+        raise PerformError(f"sounds cannot be read without {error.name}", hint=hint) from None
+    config = plan.config
+    survey = make(
+        plan.corpus, plan.folder / "corpus", config.sample_rate, config.channels, plan.threads, tell.preparing
+    )
+    for line in survey.lines():
+        tell.say(line)
+
+
+def conclude(trainer: Trainer, tell: Listener) -> Finished:
+    """Write the model file and the report from the weights as they stand."""
+    plan, model = trainer.plan, trainer.model()
+    if model.config.bottleneck == "variational":
+        model.fit_latents(posterior_means(model, trainer.corpus), plan.latents, plan.fidelity)
+    spectral = [measured.distance for measured in trainer.history if measured.phase == 1]
+    words: dict[str, Any] = {
+        **{key: getattr(plan, key) for key in ("name", "description", "licence", "recipe")},
+        "steps": trainer.step,
+        "distance_untrained": round(trainer.untrained, 3),
+        "hours": round(trainer.seconds / 3600, 2),
+        "hardware": _hardware(trainer.world),
+    }
+    if spectral:
+        words["distance_spectral"] = round(spectral[-1], 3)
+    plan.output.parent.mkdir(parents=True, exist_ok=True)
+    finished = finish(model, trainer.corpus, plan.output, words)
+    tell.say(_delay(finished))
+    tell.say(write_report(plan.folder / "report.html", trainer.history, finished))
+    return finished
+
+
+def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
+    """Steps, until there are no more."""
+    plan, here = trainer.plan, trainer.world
+    settle_every = 1 if here.size == 1 and here.device.type == "cpu" else SETTLE_EVERY
+    saved, started, first = time.monotonic(), time.monotonic(), trainer.step
+    pending: list[torch.Tensor] = []
+    told_flat = False
+    with interruption() as interrupted, ExitStack() as stack:
+        batches = stack.enter_context(_closing(trainer))
+        while trainer.step < trainer.total:
+            pending.append(trainer.advance(next(batches)))
+            due = trainer.step % plan.evaluate_every == 0 or trainer.step in (trainer.turn, trainer.total)
+            if not (due or trainer.step % settle_every == 0):
+                continue
+            losses = here.mean(torch.stack([loss.float() for loss in pending])).tolist()
+            pending.clear()
+            wrong = None if all(map(math.isfinite, losses)) else "the loss is not a number"
+            if not wrong:
+                for loss in losses:
+                    trainer.note(loss)
+                if due:
+                    wrong = trainer.measure()
+            if wrong:
+                tell.say(trainer.fall_back(wrong))
+                batches = stack.enter_context(_closing(trainer))
+                started, first = time.monotonic(), trainer.step
+                continue
+            if due:
+                if trainer.sound():
+                    trainer.save(checkpoint.HEALTHY)
+                if pictures:
+                    pictures.note(trainer)
+            if due and trainer.flat:
+                if plan.auto and plan.adversarial:
+                    trainer.move_on()
+                    tell.say(f"phase 1 has flattened at step {trainer.step}: on to phase 2")
+                elif not told_flat:
+                    tell.say(_flat(trainer))
+                    told_flat = True
+            speed = (trainer.step - first) / (time.monotonic() - started)
+            tell.progress(_progress(trainer, losses[-1], speed))
+            stop = here.any(interrupted.is_set())
+            if stop or time.monotonic() - saved > 60 * plan.checkpoint:
+                trainer.save()
+                saved = time.monotonic()
+            if stop:
+                raise Stopped(
+                    f"stopped after step {trainer.step} of {trainer.total}",
+                    where=str(plan.folder / checkpoint.LATEST),
+                    hint="the same command with --resume goes on from here",
+                )
+    trainer.save()
+
+
+@contextmanager
+def _closing(trainer: Trainer) -> Iterator[Iterator[Batch]]:
+    """The batches from where a trainer stands; their thread ends with the block."""
+    batches = trainer.batches.following(trainer.step)
+    try:
+        yield batches
+    finally:
+        batches.close()
+
+
+def _progress(trainer: Trainer, loss: float, speed: float) -> Progress:
+    last = trainer.history[-1] if trainer.history else None
+    return Progress(
+        step=trainer.step,
+        steps=trainer.total,
+        phase=1 if trainer.step <= trainer.turn else 2,
+        loss=loss,
+        distance=last.distance if last else math.nan,
+        heard=heard(last.distance, trainer.untrained) if last else 0.0,
+        steps_per_s=speed,
+        eta_s=(trainer.total - trainer.step) / speed,
+    )
+
+
+def _opening(trainer: Trainer) -> str:
+    plan, here = trainer.plan, trainer.world
+    who = f"{here.size} processes, " if here.size > 1 else ""
+    phases = f"{trainer.turn} steps of phase 1, {plan.adversarial} of phase 2"
+    size = f"{plan.batch * here.size} crops of {trainer.crop / plan.config.sample_rate:.2f} s a step"
+    safe = f"a checkpoint every {plan.checkpoint:g} minutes: a power cut takes no more"
+    return f"on {who}{here.device}: {phases}, {size}; {safe}"
+
+
+def _flat(trainer: Trainer) -> str:
+    more = "more steps of it bring little"
+    if trainer.plan.adversarial:
+        return f"phase 1 has flattened at step {trainer.step}: {more}; --resume --auto moves on at once"
+    return f"phase 1 has flattened at step {trainer.step}: {more}; Ctrl-C and --snapshot keep what there is"
+
+
+def _delay(finished: Finished) -> str:
+    model = finished.model
+    by_sum, by_ear = (1000 * n / model.config.sample_rate for n in (model.delay, finished.delay_measured))
+    return f"delay {by_sum:.1f} ms by its layers, {by_ear:.1f} ms by an impulse"
+
+
+def _hardware(here: World) -> str:
+    if here.device.type == "cuda":
+        name = torch.cuda.get_device_name(here.device)
+    else:
+        name = f"{platform.machine()} {here.device.type}, {torch.get_num_threads()} threads"
+    return f"{here.size} x {name}" if here.size > 1 else name
+
+
+def _check_beginning(plan: Plan) -> None:
+    if (plan.folder / checkpoint.LATEST).exists() and not plan.resume:
+        raise WrongUse(
+            "a training with this output was begun before",
+            where=str(plan.folder),
+            hint="use --resume to go on, or delete that folder",
+        )
+
+
+@contextmanager
+def interruption() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, instead of raising in the middle of a step."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        event.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,192 @@
+"""What to learn, from what, and for how long; and each choice as a word on a command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from perform.errors import WrongUse
+from perform.rave.config import Config, preset
+
+CHANGES = ("gain", "phase", "pitch", "compress", "mute")
+"""Ways to change a sound (augmentation.py)."""
+CRITICS = ("period", "scale", "spectrum")
+"""Kinds of critics (discriminators.py)."""
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "mixed", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training."""
+
+    corpus: Path
+    """A folder of sounds, or a prepared corpus."""
+    output: Path
+    """The model file; checkpoints, the prepared corpus and the report go to `<output>.training`."""
+    name: str
+    description: str = ""
+    licence: str = "unknown"
+    recipe: str = ""
+    config: Config = field(default_factory=Config)
+    start: Path | None = None
+    """A model file to go on from."""
+    steps: int = 10_000
+    """Of phase 1."""
+    adversarial: int = 5_000
+    """Steps of phase 2, every fourth of which the critics'."""
+    auto: bool = False
+    """Whether phase 2 may begin as soon as phase 1 has flattened."""
+    latents: int | None = None
+    """Latents to keep, exactly; or None for as many as `fidelity` takes."""
+    fidelity: float = 0.95
+    """Share of the latents' variance to keep."""
+    batch: int = 4
+    """Crops a step, in each process."""
+    crop: int | None = None
+    """Samples a crop, a multiple of the config's ratio; None for what suits the config."""
+    rate: float = 1e-3
+    """Peak learning rate: reached after `steps` / 50, then a half cosine down to a hundredth."""
+    adversarial_rate: float = 1e-4
+    """Learning rate of phase 2, the model's and the critics'."""
+    beta: float | None = None
+    """Weight of the bottleneck's penalty, risen to in the first quarter of phase 1; None: the usual one."""
+    critics: tuple[str, ...] = CRITICS[:2]
+    changes: tuple[str, ...] = CHANGES[:2]
+    """How crops are changed (augmentation.py)."""
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    """What is computed in bfloat16: nothing, the critics (`mixed`), or the model too."""
+    compile: bool = False
+    """Whether torch.compile takes the nets."""
+    resume: bool = False
+    checkpoint: float = 5.0
+    """Minutes between checkpoints: what a power cut takes."""
+    evaluate_every: int = 500
+    """Steps between measurements on held-out audio."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoints, the prepared corpus and the report are kept."""
+        return self.output.with_name(self.output.name + ".training")
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice of Plan on a command line: `--name`, of a kind (bool, a number's, or the words allowed)."""
+
+    name: str
+    kind: type[bool] | type[int] | type[float] | type[str] | tuple[str, ...]
+    help: str
+    least: int | None = None
+    many: bool = False
+
+    @property
+    def field(self) -> str:
+        """Its name in Plan."""
+        return self.name.replace("-", "_")
+
+    @property
+    def default(self) -> Any:
+        """What holds if it is left out."""
+        return Plan.__dataclass_fields__[self.field].default
+
+
+OPTIONS = (
+    Option("description", str, "One line for its card."),
+    Option("licence", str, "Licence of the weights."),
+    Option("recipe", str, "Where its recipe is written down, for its card."),
+    Option("steps", int, "Steps of phase 1, which learns spectra.", 1),
+    Option("adversarial", int, "Steps of phase 2, against critics; 0: none.", 0),
+    Option("auto", bool, "Begin phase 2 when phase 1 has flattened; --steps is then the most."),
+    Option("latents", int, "Latents to keep, exactly; as many as --fidelity takes if left out.", 1),
+    Option("fidelity", float, "Share of the latents' variance to keep, 0..1."),
+    Option("batch", int, "Crops a step, in each process.", 1),
+    Option("crop", int, "Samples a crop; what suits the config if left out.", 1),
+    Option("rate", float, "Peak learning rate."),
+    Option("beta", float, "Weight of the bottleneck's penalty; what suits it if left out."),
+    Option("critics", CRITICS, "Critics of phase 2.", many=True),
+    Option("changes", (*CHANGES, "none"), "How sounds are changed to learn more from them.", many=True),
+    Option("seed", int, "Of weights, crops and chance.", 0),
+    Option("device", DEVICES, "Where to compute."),
+    Option("precision", PRECISIONS, "What is computed in bfloat16: nothing, critics (mixed), all."),
+    Option("compile", bool, "Compile the nets first (torch.compile)."),
+    Option("resume", bool, "Go on from the last checkpoint."),
+    Option("checkpoint", float, "Minutes between checkpoints: what a power cut takes."),
+    Option("evaluate-every", int, "Steps between measurements on held-out sound.", 1),
+)
+"""Those that mean the same to every command line."""
+
+
+def words(text: str, option: Option) -> tuple[str, ...]:
+    """A list of words with commas, each of which must be known; `none` is none of them."""
+    found = tuple(word.strip() for word in text.split(",") if word.strip())
+    for word in found:
+        if word not in option.kind:  # type: ignore[operator]
+            hint = f"there are {', '.join(option.kind)}"  # type: ignore[arg-type]
+            raise WrongUse(f"no {word!r}", where=f"--{option.name}", hint=hint)
+    return () if found == ("none",) else found
+
+
+def configured(name: str, changes: tuple[str, ...]) -> Config:
+    """A preset with some keys changed, each as KEY=VALUE with a value in JSON."""
+    values = preset(name).to_dict()
+    for change in changes:
+        key, equals, value = change.partition("=")
+        try:
+            values[key] = json.loads(value) if equals else None
+        except ValueError:
+            values[key] = value
+    return Config.from_dict(values)
+
+
+def planned(values: Mapping[str, Any]) -> Plan:
+    """A plan from a command line's values: Plan's, and `config` (a name), `set` (KEY=VALUE ...), `from`."""
+    values = dict(values)
+    config, changes, start = (values.pop(key) for key in ("config", "set", "from"))
+    for option in OPTIONS:
+        if option.many:
+            values[option.field] = words(values[option.field], option)
+    if not start:
+        return Plan(**values, config=configured(config or "live", changes))
+    if config or changes:
+        raise WrongUse("--from takes the model's own config", hint="leave --config and --set out")
+    return Plan(**values, config=_config_of(start), start=start)
+
+
+def _config_of(path: Path) -> Config:
+    from perform.rave.files import load
+
+    return replace(load(path).config, prior=None)
+
+
+def check(plan: Plan, least: int) -> None:
+    """Raise WrongUse for what cannot be trained; crops have `least` samples at least."""
+    config = plan.config
+    if config.resampling > 1:
+        raise WrongUse(
+            "a model with a resampler of its own is not trained", hint="train at the lower rate: --set"
+        )
+    if plan.latents is not None and config.bottleneck != "variational":
+        hint = "leave --latents out"
+        raise WrongUse(f"a {config.bottleneck} model keeps all {config.most_latents} latents", hint=hint)
+    if plan.latents is not None and not 1 <= plan.latents <= config.full_latents:
+        raise WrongUse(
+            f"{plan.latents} latents asked for", hint=f"this config has 1 to {config.full_latents}"
+        )
+    if not 0 < plan.fidelity <= 1:
+        raise WrongUse(f"a fidelity of {plan.fidelity}", hint="more than 0, at most 1")
+    if plan.crop is not None and (plan.crop % config.ratio or plan.crop < least):
+        hint = f"a multiple of {config.ratio}, {least} at least"
+        raise WrongUse(f"a crop of {plan.crop} samples", hint=hint)
+    if min(plan.steps, plan.batch, plan.threads, plan.evaluate_every) < 1 or plan.adversarial < 0:
+        raise WrongUse("steps, batch, threads and evaluate-every must be 1 or more")
+    if plan.checkpoint < 0 or not plan.rate > 0:
+        raise WrongUse("a learning rate is above 0, checkpoints are minutes apart")
+    if plan.adversarial and not plan.critics:
+        raise WrongUse("phase 2 needs critics", hint="--critics, or --adversarial 0")

@@ -1,0 +1,222 @@
+"""A folder of sound files to a corpus: decoded, resampled, its silence taken out, and a survey of it. [disk]
+
+This module alone needs soundfile and soxr. What training reads is corpus.py's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from perform.errors import WrongUse
+from perform.train import corpus
+from perform.train.corpus import Corpus, Samples
+from perform.train.survey import Survey
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
+QUIET_DB = -65.0
+"""dBFS: a block below it is silence."""
+BLOCK_S, HOLD_S = 0.01, 0.5
+"""Seconds that loudness is taken over, and that silence is kept beside what sounds: it may ring."""
+FADE_S = 0.003
+"""Seconds of the ramps at a piece's ends: where files are put together nothing clicks."""
+READ_S = 10
+CLIPPED = 0.999
+RUN = 3
+"""Neighbouring samples at full scale that count as clipped."""
+Block = NDArray[np.float32]  # (n, channels)
+VERSION = 1
+"""Goes up when the same file would give other samples."""
+
+
+def find(folder: Path) -> list[Path]:
+    """Every sound file in `folder` and below, in order of name; or the one file given."""
+    if not folder.exists():
+        raise WrongUse("no such corpus", where=str(folder))
+    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+    files = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not files:
+        raise WrongUse("no sound files", where=str(folder), hint=f"looked for {', '.join(SUFFIXES)}")
+    return files
+
+
+def prepare(
+    folder: Path,
+    target: Path,
+    sample_rate: int,
+    channels: int,
+    threads: int = 1,
+    on_file: Callable[[int, int], None] | None = None,
+) -> Survey:
+    """Make a corpus in `target` of the sounds in `folder`; what was prepared before is not decoded again.
+
+    on_file : told how many files of how many are done
+    """
+    files = find(folder)
+    root = folder if folder.is_dir() else folder.parent
+    before = _known(target)
+    survey = Survey()
+    titles = {path: path.relative_to(root).as_posix() for path in files}
+    keys = {path: _key(path, titles[path], sample_rate, channels) for path in files}
+    if before and [keys[path] for path in files] == before[1]:
+        return before[0].survey()
+
+    def sounds() -> Iterator[tuple[str, str, Samples, dict[str, Any]]]:
+        seen: dict[str, str] = {}
+        done = 0
+        with ThreadPoolExecutor(threads) as pool:
+            for first in range(0, len(files), 2 * threads):
+                jobs = [(path, pool.submit(one, path)) for path in files[first : first + 2 * threads]]
+                for path, job in jobs:
+                    samples, facts = job.result()
+                    if (same := seen.setdefault(facts.get("sound", ""), titles[path])) != titles[path]:
+                        facts, samples = {**facts, "same_as": same}, None
+                    facts["stamp"] = keys[path]
+                    survey.add(titles[path], facts)
+                    done += 1
+                    if on_file:
+                        on_file(done, len(files))
+                    if samples is not None and len(samples):
+                        yield titles[path], facts["sound"], samples, facts
+
+    def one(path: Path) -> tuple[Samples | None, dict[str, Any]]:
+        if before and (found := before[0].again(keys[path])):
+            return found
+        try:
+            return decode(path, sample_rate, channels)
+        except WrongUse as error:
+            return None, {"why": error.what}
+
+    try:
+        corpus.write(target, folder.name, sample_rate, channels, sounds(), survey.to_dict())
+    except WrongUse:
+        why = next(iter(survey.skipped().values()), "all of it is silence")
+        raise WrongUse("nothing here to learn from", where=str(folder), hint=why) from None
+    return survey
+
+
+def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[str, Any]]:
+    """One file without its silence, (n, channels) at `sample_rate`, and what is to be said of it.
+
+    A mono file feeds every channel; more channels than wanted are averaged into each. WrongUse where the file
+    cannot be read.
+    """
+    parts, clipped = [], 0
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            stream = None
+            if rate != sample_rate:
+                stream = soxr.ResampleStream(rate, sample_rate, channels, "float32", "VHQ")
+            for block in file.blocks(READ_S * rate, dtype="float32", always_2d=True):
+                clipped += _clipped(block)
+                laid = _laid(block, channels)
+                parts.append(stream.resample_chunk(laid) if stream else laid)
+            if stream:
+                parts.append(stream.resample_chunk(np.zeros((0, channels), np.float32), last=True))
+    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        raise WrongUse(f"cannot be read as sound ({error})", where=str(path)) from None
+    sound: Block = np.concatenate([np.zeros((0, channels), np.float32), *parts])
+    if not len(sound):
+        raise WrongUse("holds no samples", where=str(path))
+    if not np.isfinite(sound).all():
+        raise WrongUse("holds samples that are not numbers", where=str(path))
+    peak = float(np.abs(sound).max())
+    sound /= np.float32(max(peak, 1.0))  # resampled, or as floats, it may go beyond full scale
+    kept = trim(sound, sample_rate)
+    samples = corpus.quantise(kept.T)
+    return samples, {
+        "seconds": len(sound) / sample_rate,
+        "kept": len(kept) / sample_rate,
+        "rate": rate,
+        "peak": peak,
+        "power": float(np.square(kept, dtype=np.float64).mean()) if len(kept) else 0.0,
+        "clipped": clipped,
+        "sound": hashlib.sha256(samples.tobytes()).hexdigest()[:16],
+    }
+
+
+def trim(sound: Block, sample_rate: int) -> Block:
+    """Sound (n, channels) without its silences, but for half a second beside what sounds; its ends faded."""
+    block = max(round(BLOCK_S * sample_rate), 1)
+    blocks = -(-len(sound) // block)
+    padded = np.pad(sound, ((0, blocks * block - len(sound)), (0, 0)))
+    power = np.square(padded).reshape(blocks, -1).mean(1)
+    sounding = power > 10 ** (QUIET_DB / 10)
+    hold = round(HOLD_S / BLOCK_S)
+    near = np.convolve(sounding, np.ones(2 * hold + 1), "same" if blocks > 2 * hold else "full")
+    near = near[(len(near) - blocks) // 2 :][:blocks] > 0.5
+    kept = sound[np.repeat(near, block)[: len(sound)]].copy()
+    fade = min(round(FADE_S * sample_rate), len(kept) // 2)
+    if fade:
+        ramp = np.linspace(0, 1, fade, dtype=np.float32)[:, None]
+        kept[:fade] *= ramp
+        kept[-fade:] *= ramp[::-1]
+    return kept
+
+
+def _laid(block: Block, channels: int) -> Block:
+    """A block (n, any) as (n, channels)."""
+    if block.shape[1] != channels:
+        block = np.repeat(block.mean(1, keepdims=True), channels, 1)
+    return np.ascontiguousarray(block, np.float32)
+
+
+def _clipped(block: Block) -> int:
+    """Samples of (n, channels) in runs at full scale."""
+    full = np.abs(block) >= CLIPPED
+    runs = full[: -RUN + 1].copy() if len(full) >= RUN else full[:0]
+    for later in range(1, RUN):
+        runs &= full[later : len(full) - RUN + 1 + later]
+    return int(runs.sum())
+
+
+def _key(path: Path, title: str, sample_rate: int, channels: int) -> str:
+    """Names a file as it is now, and what is made of it."""
+    stat = path.stat()
+    facts = (VERSION, title, stat.st_size, stat.st_mtime_ns, sample_rate, channels)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+class _Known:
+    """What was prepared before."""
+
+    def __init__(self, target: Path) -> None:
+        index, pieces = corpus.read_index(target)
+        self._signal = Corpus.load(target).signal
+        self._facts = {facts["stamp"]: facts for facts in index["survey"]["files"].values()}
+        self._pieces = {piece.facts["stamp"]: piece for piece in pieces}
+        self._files = index["survey"]["files"]
+
+    def survey(self) -> Survey:
+        """Of all of it."""
+        return Survey(dict(self._files))
+
+    def again(self, key: str) -> tuple[Samples | None, dict[str, Any]] | None:
+        """What became of the file with that stamp, if it was there."""
+        facts = dict(self._facts.get(key, {}))
+        if facts.pop("same_as", None) or not facts:
+            return None
+        if key not in self._pieces:
+            return None, facts
+        piece = self._pieces[key]
+        return self._signal[piece.start : piece.start + piece.length], facts
+
+
+def _known(target: Path) -> tuple[_Known, list[str]] | None:
+    """A corpus that was prepared in `target`, and its files' stamps; None where there is no good one."""
+    if not corpus.is_prepared(target):
+        return None
+    try:
+        known = _Known(target)
+    except (WrongUse, KeyError):
+        return None
+    return known, [facts["stamp"] for facts in known.survey().files.values()]

@@ -1,0 +1,387 @@
+"""One step after another: the nets, their optimisers, and the averages that will be the model.
+
+Phase 1 (representation learning, Caillon & Esling, arXiv 2111.05011, section 3.1) lowers the spectral
+distance plus the bottleneck's penalty. Phase 2 (section 3.2) leaves the encoder as it is, and the decoder
+plays against critics: hinge loss, feature matching, and the distance still. What is saved is an exponential
+average of the weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from perform.errors import PerformError
+from perform.rave.files import load as load_model
+from perform.rave.model import RAVE
+from perform.rave.stream import Conv1d, ConvTranspose1d
+from perform.train import checkpoint
+from perform.train.autoencoder import Autoencoder, Passed, usual_crop
+from perform.train.batches import Batch, Batches
+from perform.train.bottlenecks import BETA
+from perform.train.corpus import Corpus
+from perform.train.discriminators import Discriminators, feature_distance, judgement, persuasion
+from perform.train.finish import reconstruct
+from perform.train.guide import Measurement, flattened, heard, trouble
+from perform.train.losses import audio_distance
+from perform.train.plan import Plan
+from perform.train.world import World
+
+CRITICS_EVERY = 4
+"""Of so many steps of phase 2 one is the critics'."""
+FEATURES_WEIGHT = 20.0
+AVERAGE = 0.999
+"""Share of the average that a step keeps, once there have been many."""
+CLIP = 1.0
+"""Gradients longer than this are shortened to it."""
+LISTENED = 8
+"""Held-out crops that a measurement listens to."""
+FALLS = 5
+"""Times that a training may fall before it is given up."""
+
+
+class Trainer:
+    """Everything that changes while a training runs. `step` counts those done, in both phases."""
+
+    def __init__(self, plan: Plan, corpus: Corpus, world: World) -> None:
+        self.plan, self.world, self.corpus = plan, world, corpus
+        self.config = plan.config
+        self.crop = plan.crop or usual_crop(begun(plan))
+        items = range(world.rank * plan.batch, (world.rank + 1) * plan.batch)
+        self.batches = Batches(corpus, plan.config, items, self.crop, plan.changes, plan.seed)
+        asked = plan.precision
+        self.precision = usual_precision(world.device) if asked == "auto" else asked
+        self.held_out = torch.from_numpy(corpus.spread(corpus.held_out, LISTENED, self.crop)).to(world.device)
+        self.begin()
+
+    def begin(self) -> None:
+        """Step 0."""
+        model = begun(self.plan)
+        for layer in convolutions(model):
+            weight_norm(layer)
+        self.learner = Autoencoder(model, self.plan.seed).to(self.world.device)
+        self.average = copy.deepcopy(self.learner.model).requires_grad_(False)
+        self.critics: Discriminators | None = None
+        self.step, self.turn = 0, self.plan.steps
+        self.slower, self.falls = 1.0, 0
+        self.history: list[Measurement] = []
+        self.seconds = 0.0
+        self._losses: list[float] = []
+        self._since = time.monotonic()
+        self._optimise(self.plan.rate)
+        self.untrained = math.inf
+        self.untrained = self._listen()[0]
+
+    @property
+    def phase(self) -> int:
+        """1 or 2: of the next step."""
+        return 1 if self.step < self.turn else 2
+
+    @property
+    def total(self) -> int:
+        """Steps of both phases."""
+        return self.turn + self.plan.adversarial
+
+    def advance(self, batch: Batch) -> Tensor:
+        """One step: its loss."""
+        if self.phase == 2 and self.critics is None:
+            self._begin_phase_2()
+        batch = batch.to(self.world.device)
+        if self.phase == 1:
+            loss = self._learn_spectra(batch)
+        elif self._hearing:
+            loss = self._learn_to_hear(batch)
+        else:
+            loss = self._learn_to_persuade(batch)
+        self.step += 1
+        return loss
+
+    @property
+    def _hearing(self) -> bool:
+        return (self.step - self.turn) % CRITICS_EVERY == 0
+
+    def note(self, loss: float) -> None:
+        """A step's loss, for the curves; of phase 2 the model's alone."""
+        if self.critics is None or (self.step - 1 - self.turn) % CRITICS_EVERY:
+            self._losses.append(loss)
+
+    def move_on(self) -> None:
+        """Phase 2 begins with the next step."""
+        self.turn = self.step
+
+    def _learn_spectra(self, batch: Batch) -> Tensor:
+        plan, done = self.plan, self.step / self.plan.steps
+        self._set_rate(plan.rate * learning_rate(done))
+        passed = self._pass(batch)
+        beta = BETA[self.config.bottleneck] if plan.beta is None else plan.beta
+        loss = passed.distance() + beta * min(1.0, 4 * done) * passed.penalty
+        self._descend(loss, self.optimiser)
+        if self.learner.quantizers:
+            self.learner.quantizers.learn(
+                self.learner.model.codebooks, passed.embedding, self.step, self.world
+            )
+        self._average()
+        return loss.detach()
+
+    def _learn_to_hear(self, batch: Batch) -> Tensor:
+        assert self.critics
+        with torch.no_grad():
+            passed = self._pass(batch, self.learner)
+        with self._autocast("mixed"):
+            loss = judgement(self._critics(torch.cat([passed.x, passed.y])))
+        self._descend(loss, self.hearing)
+        return loss.detach()
+
+    def _learn_to_persuade(self, batch: Batch) -> Tensor:
+        assert self.critics
+        passed = self._pass(batch)
+        self.critics.requires_grad_(False)
+        with self._autocast("mixed"):
+            with torch.no_grad():
+                real = self.critics(passed.x)
+            fake = self.critics(passed.y)
+        distance = passed.distance()
+        loss = distance + FEATURES_WEIGHT * feature_distance(real, fake) + persuasion(fake)
+        self._descend(loss, self.optimiser)
+        self.critics.requires_grad_(True)
+        self._average()
+        return distance.detach()
+
+    def _pass(self, batch: Batch, through: nn.Module | None = None) -> Passed:
+        with self._autocast("bfloat16"):
+            parts = (through or self._learner)(batch.x, batch.dice, batch.noise)
+        return self.learner.compare(parts)
+
+    def _autocast(self, least: str) -> torch.autocast:
+        enabled = self.precision in ("bfloat16", least)
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=enabled)
+
+    def _descend(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(
+            [weight for group in optimiser.param_groups for weight in group["params"]], CLIP
+        )
+        optimiser.step()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """The model that will be saved follows the one that learns: fast at first."""
+        keep = min(AVERAGE, self.step / (self.step + 10))
+        mine, other = self.average, self.learner.model
+        torch._foreach_lerp_(list(mine.parameters()), list(other.parameters()), 1 - keep)
+        if self.learner.quantizers:
+            mine.codebooks.entries.copy_(other.codebooks.entries)
+
+    def _begin_phase_2(self) -> None:
+        """The encoder stays as it is on average; the critics come."""
+        self.learner.model.load_state_dict(self.average.state_dict())
+        self.learner.freeze()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.plan.seed + 1)
+            critics = Discriminators(self.config.channels, self.config.capacity, self.plan.critics)
+        self.critics = critics.to(self.world.device)
+        self._optimise(self.plan.adversarial_rate)
+
+    def _optimise(self, rate: float) -> None:
+        """Optimisers for what is to learn from now on, and the nets as all processes share them."""
+        fused = self.world.device.type in ("cpu", "cuda")
+
+        def adam(net: nn.Module, betas: tuple[float, float]) -> torch.optim.Adam:
+            weights = [weight for weight in net.parameters() if weight.requires_grad]
+            return torch.optim.Adam(weights, rate * self.slower, betas, fused=fused)
+
+        self.optimiser = adam(self.learner, (0.8, 0.99) if self.critics is None else (0.5, 0.9))
+        self._learner = self._shared(self.learner)
+        if self.critics is not None:
+            self.hearing = adam(self.critics, (0.5, 0.9))
+            self._critics = self._shared(self.critics)
+
+    def _shared(self, net: nn.Module) -> nn.Module:
+        net = self.world.wrap(net)
+        return torch.compile(net) if self.plan.compile else net  # type: ignore[return-value]
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * self.slower
+
+    def _listen(self) -> tuple[float, float]:
+        """Distance on held-out sound, and the output's level above the input's in dB, alike everywhere."""
+        found = torch.zeros(2, device=self.world.device)
+        if self.world.first:
+            x, y = reconstruct(self.average, self.held_out)
+            level = 10 * torch.log10((y.square().mean() + 1e-12) / (x.square().mean() + 1e-12))
+            found = torch.stack([audio_distance(x, y, self.average.pqmf), level])
+        distance, level_db = self.world.from_first(found).tolist()
+        return distance, level_db
+
+    def measure(self) -> str | None:
+        """Listen to held-out sound, and remember it; what is wrong, if something is."""
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+        distance, level_db = self._listen()
+        loss = float(np.mean(self._losses)) if self._losses else math.nan
+        phase = 1 if self.step <= self.turn else 2
+        score = heard(distance, self.untrained)
+        measured = Measurement(self.step, phase, distance, score, level_db, loss, self.seconds)
+        if wrong := trouble(measured, self.history):
+            return wrong
+        self.history.append(measured)
+        self._losses.clear()
+        return None
+
+    @property
+    def flat(self) -> bool:
+        """Whether phase 1 gets nowhere any more."""
+        return self.phase == 1 and flattened(self.history)
+
+    def fall_back(self, wrong: str) -> str:
+        """To the last healthy checkpoint, with half the learning rate: what is said of it."""
+        falls, slower, at = self.falls + 1, self.slower / 2, self.step
+        if falls > FALLS:
+            raise PerformError(
+                f"step {at}: {wrong}, for the {falls}th time",
+                where=str(self.plan.folder),
+                hint="listen to what the corpus holds, or begin with a lower --rate",
+            )
+        if (self.plan.folder / checkpoint.HEALTHY).exists():
+            self.load(checkpoint.HEALTHY)
+        else:
+            self.begin()
+        self.falls, self.slower = falls, slower
+        if self.phase == 2:
+            for optimiser in (self.optimiser, self.hearing) if self.critics is not None else ():
+                for group in optimiser.param_groups:
+                    group["lr"] = self.plan.adversarial_rate * slower
+        return f"step {at}: {wrong}; back to step {self.step} with 1/{round(1 / slower)} of the learning rate"
+
+    @torch.no_grad()
+    def model(self) -> RAVE:
+        """The averaged model with plain weights, on the CPU."""
+        model = RAVE(self.config)
+        for plain, normed in zip(convolutions(model), convolutions(self.average), strict=True):
+            plain.weight.copy_(normed.weight)
+            plain.bias.copy_(normed.bias)
+        averages = {**dict(self.average.named_parameters()), **dict(self.average.named_buffers())}
+        for name, tensor in model.state_dict().items():
+            if name in averages:  # what has no weight to normalise
+                tensor.copy_(averages[name])
+        return model.requires_grad_(False).eval()
+
+    def sound(self) -> bool:
+        """Whether every weight is a number."""
+        weights = [*self.learner.parameters(), *(self.critics.parameters() if self.critics else ())]
+        return bool(torch.stack([torch.isfinite(weight).all() for weight in weights]).all())
+
+    def save(self, name: str = checkpoint.LATEST) -> None:
+        """Write a checkpoint: the first process does."""
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+        if not self.world.first:
+            return
+        state: dict[str, Any] = {
+            "step": self.step,
+            "turn": self.turn,
+            "slower": self.slower,
+            "falls": self.falls,
+            "seconds": self.seconds,
+            "untrained": self.untrained,
+            "losses": self._losses,
+            "history": [measured.to_dict() for measured in self.history],
+            "learner": self.learner.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        if self.critics is not None:
+            state |= {"critics": self.critics.state_dict(), "hearing": self.hearing.state_dict()}
+        checkpoint.save(self.plan.folder / name, self._identity(), state)
+
+    def load(self, name: str = checkpoint.LATEST) -> None:
+        """Go on from a checkpoint."""
+        state = checkpoint.load(self.plan.folder / name, self._identity(), self.world.device)
+        self.begin()
+        self.average.load_state_dict(state["average"])
+        self.slower, self.falls = state["slower"], state["falls"]
+        self.step = state["step"]
+        # a longer --steps prolongs phase 1, if it is not over
+        self.turn = state["turn"] if "critics" in state or state["turn"] == state["step"] else self.plan.steps
+        if "critics" in state:
+            self._begin_phase_2()
+            assert self.critics
+            self.critics.load_state_dict(state["critics"])
+            self.hearing.load_state_dict(state["hearing"])
+        self.learner.load_state_dict(state["learner"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.seconds, self.untrained = state["seconds"], state["untrained"]
+        self.history = [Measurement(**measured) for measured in state["history"]]
+        self._losses = list(state["losses"])
+        self._since = time.monotonic()
+
+    def _identity(self) -> dict[str, Any]:
+        """What must not change between a training and its continuation."""
+        plan = self.plan
+        return {
+            "config": json.loads(json.dumps(self.config.to_dict())),
+            "corpus": self.corpus.digest,
+            "batch of all processes": plan.batch * self.world.size,
+            "crop": self.crop,
+            "seed": plan.seed,
+            "changes": list(plan.changes),
+            "critics": list(plan.critics),
+        }
+
+
+def begun(plan: Plan) -> RAVE:
+    """The model that a training starts from: random, or the one to go on from."""
+    if plan.start:
+        model = load_model(plan.start)
+        if model.prior:
+            weights = {name: t for name, t in model.state_dict().items() if not name.startswith("prior.")}
+            model = RAVE(replace(model.config, prior=None))
+            model.load_state_dict(weights)
+        return neutral(model).requires_grad_(True).train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        return RAVE(plan.config)
+
+
+def neutral(model: RAVE) -> RAVE:
+    """The model with all its latents, as the decoder wants them."""
+    model.latents = model.config.most_latents
+    if model.config.bottleneck == "variational":
+        model.latent_mean.zero_()
+        model.latent_pca.copy_(torch.eye(model.config.full_latents))
+    return model
+
+
+def convolutions(model: RAVE) -> Iterator[Conv1d | ConvTranspose1d]:
+    """Every layer with a weight to normalise."""
+    return (layer for layer in model.modules() if isinstance(layer, (Conv1d, ConvTranspose1d)))
+
+
+def usual_precision(device: torch.device) -> str:
+    """`mixed` where bfloat16 is quicker than float32."""
+    if device.type == "cuda":
+        quicker = torch.cuda.is_bf16_supported()
+    elif device.type == "cpu":
+        quicker = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    else:
+        quicker = False  # on MPS nobody has measured it
+    return "mixed" if quicker else "float32"
+
+
+def learning_rate(done: float) -> float:
+    """Share of the peak rate when `done` (0..1) of the steps are: a ramp, then a half cosine."""
+    return min(1.0, done * 50 + 0.01) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))))

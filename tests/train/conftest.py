@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from perform.rave.config import Config
+from perform.train.corpus import Corpus, quantise, write
+
+TINY = Config(
+    sample_rate=16000, bands=4, capacity=4, ratios=(4, 2), dilations=((1, 3), (1, 2)), full_latents=6
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread_and_one_seed() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def tiny() -> Config:
+    return TINY
+
+
+def bursts(seconds: float, channels: int = 1, rate: int = 16000) -> np.ndarray:
+    """Decaying noise bursts over a hum, (channels, n)."""
+    time = np.arange(round(seconds * rate)) / rate
+    noise = np.random.default_rng(1).standard_normal((channels, len(time)))
+    return 0.1 * noise * np.exp(-8 * (time % 0.5)) + 0.1 * np.sin(2760 * time)
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds of bursts, prepared."""
+    folder = tmp_path_factory.mktemp("prepared")
+    write(folder, "bursts", 16000, 1, [("a", "1", quantise(bursts(8)), {})])
+    return folder
+
+
+@pytest.fixture
+def corpus(corpus_folder: Path) -> Corpus:
+    return Corpus.load(corpus_folder)

@@ -1,0 +1,170 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perform.errors import WrongUse
+from perform.train.corpus import Corpus, Piece, quantise, split, write
+from perform.train.preparation import decode, find, prepare, trim
+
+from .conftest import bursts
+
+RATE = 16000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The same two seconds in every format, at several rates, mono and stereo."""
+    made = tmp_path / "sounds"
+    (made / "deep").mkdir(parents=True)
+    for name, rate, channels in (
+        ("a.wav", 22050, 2),
+        ("b.flac", 16000, 1),
+        ("c.mp3", 44100, 1),
+        ("d.ogg", 48000, 2),
+        ("deep/e.aiff", 32000, 1),
+    ):
+        soundfile.write(made / name, bursts(2, channels, rate).T, rate)
+    return made
+
+
+def test_every_format_becomes_the_same_sound_at_one_rate(folder: Path, tmp_path: Path) -> None:
+    survey = prepare(folder, tmp_path / "corpus", RATE, 1, threads=2)
+    corpus = Corpus.load(tmp_path / "corpus")
+    assert list(survey.files) == ["a.wav", "b.flac", "c.mp3", "d.ogg", "deep/e.aiff"]
+    assert corpus.signal.shape == (pytest.approx(10 * RATE, abs=3000), 1)
+    for second in range(0, 10, 2):
+        part = corpus.read(second * RATE + RATE // 4, RATE)[0]
+        spectrum = np.abs(np.fft.rfft(part))
+        assert np.argmax(spectrum) == pytest.approx(2760 / (2 * np.pi), abs=2), "the hum"
+    text = "\n".join(survey.lines())
+    assert "5 files, 10 seconds at 16000, 22050, 32000, 44100, 48000 Hz" in text
+    assert "is little: expect overfitting" in text
+
+
+def test_stereo_is_kept_and_mono_feeds_both_sides(folder: Path, tmp_path: Path) -> None:
+    prepare(folder, tmp_path / "corpus", RATE, 2)
+    corpus = Corpus.load(tmp_path / "corpus")
+    left, right = corpus.read(0, 2 * RATE)
+    assert not np.array_equal(left, right)
+    left, right = corpus.read(2 * RATE + 200, RATE)
+    assert np.array_equal(left, right)
+
+
+def test_what_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
+    made = tmp_path / "mixed"
+    made.mkdir()
+    good = bursts(2)[0]
+    soundfile.write(made / "good.wav", good, RATE)
+    soundfile.write(made / "same.flac", soundfile.read(made / "good.wav", dtype="int16")[0], RATE)
+    soundfile.write(made / "clipped.wav", np.clip(20 * good, -1, 1), RATE)
+    soundfile.write(made / "silent.wav", np.zeros(RATE), RATE)
+    soundfile.write(made / "empty.wav", np.zeros(0), RATE)
+    soundfile.write(made / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    (made / "bad.wav").write_bytes(b"RIFF and then nothing")
+    (made / "notes.txt").write_text("not a sound")
+    survey = prepare(made, tmp_path / "corpus", RATE, 1)
+    skipped = survey.skipped()
+    assert skipped.keys() == {"same.flac", "silent.wav", "empty.wav", "nan.wav", "bad.wav"}
+    assert skipped["same.flac"] == "the same sound as good.wav"
+    assert "no samples" in skipped["empty.wav"]
+    assert "not numbers" in skipped["nan.wav"]
+    assert any(line.startswith("clipped: clipped.wav") for line in survey.lines())
+    for name in ("good.wav", "same.flac", "clipped.wav"):
+        (made / name).unlink()
+    with pytest.raises(WrongUse, match="nothing here to learn from"):
+        prepare(made, tmp_path / "other", RATE, 1)
+    with pytest.raises(WrongUse, match="cannot be read"):
+        decode(made / "bad.wav", RATE, 1)
+    with pytest.raises(WrongUse, match="no sound files"):
+        find(tmp_path / "corpus")
+    with pytest.raises(WrongUse, match="no such corpus"):
+        find(tmp_path / "nowhere")
+
+
+def test_only_files_that_changed_are_read_again(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "corpus"
+    prepare(folder, target, RATE, 1)
+    first, signal = Corpus.load(target), Corpus.load(target).signal.copy()
+    for name in ("a.wav", "d.ogg"):  # unreadable now, but nothing about them tells
+        stat = (folder / name).stat()
+        (folder / name).write_bytes(bytes(stat.st_size))
+        os.utime(folder / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    prepare(folder, target, RATE, 1)
+    assert Corpus.load(target).digest == first.digest
+    soundfile.write(folder / "b.flac", 0.5 * bursts(3)[0], RATE)
+    survey = prepare(folder, target, RATE, 1)
+    assert not survey.skipped()
+    second = Corpus.load(target)
+    assert second.digest != first.digest
+    assert len(second.signal) == len(signal) + RATE
+    assert np.array_equal(second.signal[: 2 * RATE - 9], signal[: 2 * RATE - 9])
+    assert len(list(target.iterdir())) == 2, "what it replaced is gone"
+
+
+def test_a_corpus_that_is_not_whole_is_said_to_be(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "corpus"
+    with pytest.raises(WrongUse, match="no prepared corpus"):
+        Corpus.load(target)
+    prepare(folder, target, RATE, 1)
+    (sound,) = target.glob("*.i16")
+    sound.write_bytes(sound.read_bytes()[:-2])
+    with pytest.raises(WrongUse, match="not whole"):
+        Corpus.load(target)
+    prepare(folder, target, RATE, 1)
+    Corpus.load(target)
+    (target / "corpus.json").write_text('{"format": "another"}')
+    with pytest.raises(WrongUse, match="another version"):
+        Corpus.load(target)
+
+
+def test_silence_goes_and_tails_stay() -> None:
+    tone = 0.3 * np.sin(np.arange(RATE) * 0.2)
+    silence = np.zeros(3 * RATE)
+    sound = np.concatenate([silence, tone, silence, tone]).astype(np.float32)[:, None]
+    kept = trim(sound, RATE)
+    assert len(kept) / RATE == pytest.approx(2 + 3 * 0.5, abs=0.05), "half a second beside each"
+    assert np.array_equal(
+        trim(sound[3 * RATE : 4 * RATE], RATE)[100:-100], sound[3 * RATE + 100 : 4 * RATE - 100]
+    )
+    assert not len(trim(np.zeros((10, 1), np.float32), RATE))
+
+
+@given(st.lists(st.integers(1, 50_000), min_size=2, max_size=40), st.integers(100, 2000))
+@settings(max_examples=100, deadline=None)
+def test_every_sample_is_trained_on_or_held_out(lengths: list[int], rate: int) -> None:
+    starts = np.cumsum([0, *lengths])
+    pieces = [Piece(f"{i}", "k", int(starts[i]), length) for i, length in enumerate(lengths)]
+    training, held_out = split(pieces, rate)
+    marks = np.zeros(sum(lengths), int)
+    for start, end in training + held_out:
+        marks[start:end] += 1
+    assert (marks == 1).all()
+    assert training
+    assert held_out
+    assert split(pieces, rate) == (training, held_out)
+
+
+def test_a_tenth_is_held_out_and_stays_so_when_the_corpus_grows() -> None:
+    pieces = [Piece(f"{i}", "k", i * 1000, 1000) for i in range(300)]
+    _, held_out = split(pieces[:280], 1000)
+    share = sum(end - start for start, end in held_out) / 280_000
+    assert share == pytest.approx(0.1, abs=0.01)
+
+    def names(spans: list[tuple[int, int]]) -> set[int]:
+        return {piece for start, end in spans for piece in range(start // 1000, end // 1000)}
+
+    before, after = names(held_out), names(split(pieces, 1000)[1])
+    assert len(before & after) >= 0.9 * len(before)
+
+
+def test_short_stretches_are_followed_by_silence(tmp_path: Path) -> None:
+    write(tmp_path, "x", RATE, 1, [(str(i), "k", quantise(np.full((1, 500), 0.5)), {}) for i in range(4)])
+    corpus = Corpus.load(tmp_path)
+    (row,) = corpus.spread(corpus.held_out, 3, 2000)[:, 0]
+    assert (row[:500] > 0.4).all()
+    assert not row[500:].any()

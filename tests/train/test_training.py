@@ -1,0 +1,287 @@
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from perform.errors import PerformError, WrongUse
+from perform.rave.config import Config
+from perform.rave.files import load
+from perform.rave.model import RAVE
+from perform.train import checkpoint, loop
+from perform.train.autoencoder import Autoencoder, usual_crop
+from perform.train.batches import Batch
+from perform.train.corpus import quantise, write
+from perform.train.finish import reconstruct
+from perform.train.guide import Measurement, flattened, heard, trouble
+from perform.train.listener import Listener, Progress, Stopped
+from perform.train.loop import snapshot, train
+from perform.train.plan import Plan, configured, planned
+from perform.train.trainer import Trainer, convolutions
+
+from .conftest import bursts
+
+
+class Ear(Listener):
+    """Remembers what it was told, and may do something about a step."""
+
+    def __init__(self, at: dict[int, Callable[[], None]] | None = None) -> None:
+        self.steps: list[Progress] = []
+        self.lines: list[str] = []
+        self._at = at or {}
+
+    def progress(self, progress: Progress) -> None:
+        self.steps.append(progress)
+        self._at.get(progress.step, lambda: None)()
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def plan(corpus: Path, output: Path, config: Config, **changes: Any) -> Plan:
+    usual = {"steps": 12, "adversarial": 0, "latents": 3, "batch": 2, "crop": 4096, "evaluate_every": 4}
+    usual |= {"device": "cpu", "precision": "float32"}
+    return Plan(corpus, output, "Tiny", config=config, **{**usual, **changes})
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_both_phases_learn_and_their_file_loads(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    ear, output = Ear(), tmp_path / "m.safetensors"
+    train(plan(corpus_folder, output, tiny, steps=90, adversarial=20, evaluate_every=30), ear)
+    first, last = (np.mean([p.loss for p in part]) for part in (ear.steps[:10], ear.steps[80:90]))
+    assert last < 0.6 * first
+    assert [p.step for p in ear.steps] == list(range(1, 111))
+    assert [p.phase for p in ear.steps] == 90 * [1] + 20 * [2]
+    assert ear.steps[-1].eta_s == 0
+    assert ear.steps[-1].heard == pytest.approx(100 * (1 - ear.steps[-1].distance / 32), abs=25)
+    card = load(output).card
+    assert card["distance"] < 0.7 * card["distance_untrained"]
+    assert card["steps"] == 110
+    assert card["distance_spectral"] > 0
+    assert load(output).gesture.shape[1] == len(card["latent_std"]) == card["latents"] == 3
+    page = (tmp_path / "m.safetensors.training" / "report.html").read_text()
+    assert page.count("data:image/png") >= 3
+    assert "data:audio/wav" in page
+    assert "http" not in page, "it needs no network"
+    assert any("by an impulse" in line for line in ear.lines)
+
+
+FAMILY: dict[str, dict[str, Any]] = {
+    "v1": {"encoder": "v1", "decoder": "v1", "padding": "centred", "noise_ratios": (2, 2), "noise_taps": 3},
+    "v3 causal": {"encoder": "convolutional", "padding": "causal", "activation": "snake", "adain": True},
+    "noise": {"encoder": "convolutional", "padding": "centred", "noise_ratios": (2,), "noise_taps": 3},
+    "wasserstein": {"bottleneck": "wasserstein", "noise_latents": 2},
+    "spherical": {"bottleneck": "spherical"},
+    "discrete": {"bottleneck": "discrete", "quantizers": 2, "codebook": 16, "noise_latents": 2},
+    "stereo": {"channels": 2},
+}
+
+
+@pytest.mark.parametrize("change", FAMILY.values(), ids=FAMILY)
+def test_the_family_learns(tmp_path: Path, tiny: Config, change: dict[str, Any]) -> None:
+    config, output = replace(tiny, **change), tmp_path / "m.safetensors"
+    sound = quantise(bursts(8, config.channels))
+    write(tmp_path / "corpus", "bursts", 16000, config.channels, [("a", "1", sound, {})])
+    here = plan(tmp_path / "corpus", output, config, steps=60, adversarial=3, latents=None, evaluate_every=60)
+    ear = Ear()
+    train(replace(here, critics=("spectrum",)), ear)
+    first, last = (np.mean([p.loss for p in part]) for part in (ear.steps[:6], ear.steps[50:60]))
+    assert last < 0.85 * first
+    card = load(output).card
+    assert card["distance"] < 0.85 * card["distance_untrained"], "so what is trained is what is saved"
+
+
+@pytest.mark.parametrize("padding", ["newest", "causal", "centred"])
+def test_what_is_trained_is_what_is_played(tiny: Config, padding: str) -> None:
+    model = RAVE(replace(tiny, encoder="convolutional", padding=padding, full_latents=3))
+    for layer in convolutions(model):
+        torch.nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
+    learner, x = Autoencoder(model.requires_grad_(False), 0), 0.3 * torch.randn(1, 1, 8192)
+    given, made = reconstruct(model, x)
+    passed = learner.compare(learner(x, torch.zeros(1, 3, 8192 // model.ratio), None))
+    whole = made.shape[-1]
+    assert made.std() > 1e-3
+    assert torch.equal(passed.x[..., :whole], given)
+    assert torch.allclose(passed.y[..., :whole], made, atol=1e-5)
+    bands = model.pqmf.analyse(passed.y[..., : whole // 128 * 128], model.pqmf.analysis_state(1))[0]
+    late = model.pqmf.delay // 4 + 16
+    assert passed.y_bands.shape == passed.x_bands.shape
+    assert bands[..., late:].square().mean() == pytest.approx(passed.y_bands.square().mean(), rel=0.3)
+    assert usual_crop(model) >= 4 * model.delay
+
+
+def test_resumed_equals_unbroken_in_either_phase(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    def here(name: str) -> Plan:
+        return plan(corpus_folder, tmp_path / name, tiny, steps=8, adversarial=7, changes=("gain", "phase"))
+
+    whole = train(here("whole.safetensors"))
+    broken = here("broken.safetensors")
+    for last in (5, 8, 11):
+        with pytest.raises(Stopped, match=rf"after step {last} of 15.*--resume"):
+            train(replace(broken, resume=last != 5), Ear({last: interrupt}))
+        assert not broken.output.exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ear = Ear()
+    model = train(replace(broken, resume=True), ear)
+    assert ear.steps[0].step == 12
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor), name
+    cards = [load(p.output).card for p in (broken, here("whole.safetensors"))]
+    assert {**cards[0], "hours": 0} == {**cards[1], "hours": 0}
+    assert train(replace(broken, resume=True)).card == model.card, "nothing is left to do"
+
+
+def test_another_seed_is_another_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    a, b = (train(plan(corpus_folder, tmp_path / f"{n}.safetensors", tiny, steps=2, seed=n)) for n in (1, 2))
+    assert not torch.equal(a.latent_mean, b.latent_mean)
+
+
+def test_snapshot_writes_the_model_and_leaves_the_training(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
+    here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=4)
+    train(here)
+    latest = here.folder / checkpoint.LATEST
+    finished, before = load(here.output), latest.read_bytes()
+    here.output.unlink()
+    snapshot(here)
+    assert load(here.output).card["distance"] == finished.card["distance"]
+    assert torch.equal(load(here.output).gesture, finished.gesture)
+    assert latest.read_bytes() == before
+
+
+def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    first = plan(corpus_folder, tmp_path / "first.safetensors", tiny, steps=60, evaluate_every=60)
+    train(first)
+    values = {"config": None, "set": (), "from": first.output, "critics": "scale", "changes": "none"}
+    options = {"corpus": corpus_folder, "output": tmp_path / "next.safetensors", "name": "next"}
+    numbers = {"steps": 2, "adversarial": 0, "batch": 2, "crop": 4096, "latents": 2, "device": "cpu"}
+    onward = planned({**values, **options, **numbers})
+    assert onward.config == tiny
+    assert onward.changes == ()
+    train(onward)
+    before, after = load(first.output).card, load(onward.output).card
+    assert after["distance_untrained"] < 0.75 * before["distance_untrained"], (
+        "it begins where the other ended"
+    )
+    assert after["latents"] == 2
+    with pytest.raises(WrongUse, match="own config"):
+        planned({**values, **options, "config": "v2"})
+
+
+class Faulty(Trainer):
+    """Once, before its seventh step, a weight is no number any more."""
+
+    def advance(self, batch: Batch) -> torch.Tensor:
+        if self.step == 6 and not self.falls:
+            next(self.learner.model.decoder.parameters()).data.fill_(torch.nan)
+        return super().advance(batch)
+
+
+def test_a_loss_that_is_no_number_is_rolled_back_with_a_lower_rate(
+    corpus_folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "Trainer", Faulty)
+    here, ear = plan(corpus_folder, tmp_path / "m.safetensors", tiny), Ear()
+    train(here, ear)
+    told = "step 7: the loss is not a number; back to step 4 with 1/2 of the learning rate"
+    assert ear.lines.count(told) == 1
+    assert [p.step for p in ear.steps] == [*range(1, 7), *range(5, 13)]
+    assert load(here.output).card["steps"] == 12
+
+
+def test_a_training_that_keeps_falling_is_given_up(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    with pytest.raises(PerformError, match=r"for the 6th time.*lower --rate"):
+        train(plan(corpus_folder, tmp_path / "m.safetensors", tiny, rate=1e30))
+
+
+def test_auto_moves_on_when_phase_1_has_flattened(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    ear = Ear()
+    here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=500, adversarial=2, evaluate_every=1)
+    train(replace(here, rate=1e-12, auto=True), ear)
+    told = [line for line in ear.lines if "phase 1 has flattened" in line]
+    assert told == ["phase 1 has flattened at step 11: on to phase 2"]
+    assert (ear.steps[-1].step, ear.steps[-1].steps, ear.steps[-1].phase) == (13, 13, 2)
+
+
+def measurement(distance: float, level_db: float = 0.0, phase: int = 1) -> Measurement:
+    return Measurement(0, phase, distance, 0.0, level_db, 0.0, 0.0)
+
+
+def test_guidance() -> None:
+    falling = [measurement(10 * 0.9**i) for i in range(12)]
+    still = [measurement(10.0 - 0.001 * i) for i in range(12)]
+    assert not flattened(falling)
+    assert not flattened(still[:-1])
+    assert flattened(still)
+    assert not flattened([replace(m, phase=2) for m in still])
+    assert trouble(measurement(5.0), falling) is None
+    assert trouble(measurement(float("nan")), []) == "the output is not a number"
+    assert trouble(measurement(5.0, -50), []) is None, "it may be silent at first"
+    assert "silence" in str(trouble(measurement(5.0, -50), falling))
+    assert (heard(10, 40), heard(50, 40), heard(float("nan"), 40)) == (75, 0, 0)
+
+
+def test_exactly_as_many_latents_as_asked_for(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    for asked, fidelity, kept in ((6, 0.1, 6), (1, 1.0, 1), (None, 0.01, 1), (None, 1.0, 6)):
+        output = tmp_path / f"{asked}{fidelity}.safetensors"
+        train(plan(corpus_folder, output, tiny, steps=1, latents=asked, fidelity=fidelity))
+        assert load(output).latents == kept
+
+
+def test_training_refuses(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=1)
+    for changes, words in (
+        ({"resume": True}, "no checkpoint"),
+        ({"crop": 5000}, "crop of 5000"),
+        ({"corpus": tmp_path / "nowhere"}, "no such corpus"),
+        ({"latents": 7}, "7 latents asked for"),
+        ({"fidelity": 0.0}, "fidelity of 0"),
+        ({"critics": (), "adversarial": 1}, "needs critics"),
+        ({"config": replace(tiny, resampling=2)}, "resampler"),
+        ({"config": replace(tiny, channels=2)}, "16000 Hz and 1 channels"),
+        ({"config": replace(tiny, bottleneck="spherical")}, "keeps all 5 latents"),
+    ):
+        with pytest.raises(WrongUse, match=words):
+            train(replace(here, **changes))
+    train(here)
+    with pytest.raises(WrongUse, match="begun before"):
+        train(here)
+    on = replace(here, resume=True)
+    with pytest.raises(WrongUse, match="another seed: 0, not 9"):
+        train(replace(on, seed=9))
+    with pytest.raises(WrongUse, match="another config: capacity is 4, not 8"):
+        train(replace(on, config=replace(tiny, capacity=8)))
+    latest = here.folder / checkpoint.LATEST
+    for change, words in (
+        (lambda c: c["identity"]["config"].pop("adain"), "lacks adain: an older version"),
+        (lambda c: c["identity"]["config"].update(more=1), "has more: a newer version"),
+        (lambda c: c.update(format="perform-rave-checkpoint-1"), "of another version"),
+    ):
+        train_again = torch.load(latest, weights_only=True)
+        change(train_again)
+        good = latest.read_bytes()
+        torch.save(train_again, latest)
+        with pytest.raises(WrongUse, match=words):
+            train(on)
+        latest.write_bytes(good)
+    latest.write_bytes(b"not a checkpoint")
+    with pytest.raises(WrongUse, match="not a checkpoint"):
+        train(on)
+
+
+def test_a_config_is_changed_by_key() -> None:
+    config = configured("v2", ("capacity=16", "ratios=[4, 4, 2, 2]", "padding=causal"))
+    assert (config.capacity, config.ratios, config.padding) == (16, (4, 4, 2, 2), "causal")
+    with pytest.raises(WrongUse, match="did you mean 'capacity'"):
+        configured("v2", ("capacty=16",))
+    with pytest.raises(WrongUse, match=r"no 'loud'.*gain, phase"):
+        planned({"config": None, "set": (), "from": None, "critics": "scale", "changes": "loud"})

@@ -1,0 +1,129 @@
+"""The whole way: a synthesised corpus, a training that is killed and goes on, its model in a deck."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+RATE = 24000
+CONFIG = ("--set", f"sample_rate={RATE}", "--set", "capacity=8")
+LENGTH = (
+    "--steps",
+    "300",
+    "--adversarial",
+    "24",
+    "--evaluate-every",
+    "60",
+    "--crop",
+    "8192",
+    "--latents",
+    "4",
+)
+
+
+def strokes(path: Path) -> None:
+    """A minute of five bells, struck at random, over a few files."""
+    random = np.random.default_rng(1)
+    for index in range(4):
+        sound = np.zeros(15 * RATE)
+        for start in range(0, len(sound) - RATE, RATE // 4):
+            time = np.arange(RATE) / RATE
+            root = 93.75 * random.integers(2, 7)
+            partials = sum(np.sin(2 * np.pi * root * k * time) * np.exp(-4 * k * time) for k in (1, 2, 3, 5))
+            sound[start : start + RATE] += random.uniform(0.05, 0.15) * partials
+        soundfile.write(path / f"{index}.flac", sound, RATE)
+
+
+def start(folder: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    """`perform train` in the background."""
+    command = [
+        "nice",
+        sys.executable,
+        "-m",
+        "perform",
+        "train",
+        str(folder),
+        "-o",
+        str(out),
+        *CONFIG,
+        *LENGTH,
+    ]
+    command += ["--threads", "1", "--device", "cpu", "--checkpoint", "0.02", "--json", *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> dict[str, object]:
+    """What it printed."""
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err
+    told: dict[str, object] = json.loads(out)
+    return told
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """A model whose training was killed and went on, beside one whose was not."""
+    home = tmp_path_factory.mktemp("verb")
+    (home / "sounds").mkdir()
+    strokes(home / "sounds")
+    unbroken = start(home / "sounds", home / "unbroken.safetensors")
+    killed = start(home / "sounds", home / "killed.safetensors")
+    checkpoint = home / "killed.safetensors.training" / "checkpoint.pt"
+    while not checkpoint.exists() or torch.load(checkpoint, weights_only=True)["state"]["step"] < 30:
+        assert killed.poll() is None, killed.communicate()[1]
+        time.sleep(0.1)
+    killed.kill()
+    killed.communicate()
+    assert not (home / "killed.safetensors").exists()
+    told = finished(start(home / "sounds", home / "killed.safetensors", "--resume"))
+    finished(unbroken)
+    return home, told
+
+
+def test_it_learns(trained: tuple[Path, dict[str, float]]) -> None:
+    home, told = trained
+    assert told["path"] == str(home / "killed.safetensors")
+    assert told["distance"] < 0.5 * told["distance_untrained"]
+    assert (told["latents"], told["steps"]) == (4, 324)
+    assert (home / "killed.safetensors.training" / "report.html").exists()
+
+
+def test_killed_and_resumed_equals_unbroken(trained: tuple[Path, dict[str, object]]) -> None:
+    from perform.rave.files import load
+
+    one, other = (load(trained[0] / f"{name}.safetensors") for name in ("killed", "unbroken"))
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor), name
+    assert torch.equal(one.gesture, other.gesture)
+
+
+def test_it_plays_in_a_deck(trained: tuple[Path, dict[str, object]]) -> None:
+    home, _ = trained
+    model = (home / "killed.safetensors").as_posix()
+    (home / "mine.toml").write_text(f'name = "m"\n[[songs]]\nname = "a"\ndecks.1 = "{model}"\n')
+    command = [
+        sys.executable,
+        "-m",
+        "perform",
+        "render",
+        str(home / "mine.toml"),
+        "-o",
+        str(home / "mine.wav"),
+    ]
+    done = subprocess.run([*command, "--seconds", "2"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with wave.open(str(home / "mine.wav")) as take:
+        data = np.frombuffer(take.readframes(take.getnframes()), np.uint8).reshape(-1, 3)
+    assert take.getnframes() == 2 * 48000
+    assert data[:, 1:].copy().view("<i2").std() > 50, "it sounds"
