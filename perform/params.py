@@ -22,8 +22,12 @@ DECKS = 8  #: decks are numbered 1..DECKS
 SCENES = 8  #: scenes of a song are numbered 1..SCENES
 SONGS = 128  #: songs of a set that a number can call, as many as MIDI has programs
 LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
+ATTRIBUTES = 16  #: attributes of a deck's model that have a number, from 1; so have what it can do, from 1:
+ACTIONS = 4
+OWN = -1e9  #: of an attribute: as the model has it by itself
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
+Bank = npt.NDArray[np.float64]  #: (ATTRIBUTES + ACTIONS,) of a deck, see `bank`
 Curve = Literal["lin", "exp", "s"]
 
 
@@ -31,8 +35,8 @@ Curve = Literal["lin", "exp", "s"]
 class Spec:
     """Range, curve and unit of one number.
 
-    `choices` names the values 0, 1, 2... of a discrete number. `action` marks a counter that only grows:
-    whoever reads it acts when it has grown.
+    `choices` names the values 0, 1, 2... of a discrete number; a `whole` one has no names. `action` marks a
+    counter that only grows: whoever reads it acts when it has grown.
     """
 
     low: float
@@ -42,13 +46,14 @@ class Spec:
     curve: Curve = "lin"
     choices: tuple[str, ...] = ()
     action: bool = False
+    whole: bool = False
 
     def clamp(self, value: float) -> float:
         """Nearest legal value; a non-finite one becomes the default."""
         if self.action or not math.isfinite(value):
             return value if self.action and math.isfinite(value) else self.default
         value = min(max(value, self.low), self.high)
-        return float(round(value)) if self.choices else value
+        return float(round(value)) if self.choices or self.whole else value
 
     def value(self, position: float) -> float:
         """Position 0..1 of a knob -> value in plain units."""
@@ -58,10 +63,16 @@ class Spec:
         """Value in plain units -> position 0..1 of a knob."""
         return unbend(self.clamp(value), self.low, self.high, self.curve)
 
+    def jumps(self, *values: float) -> bool:
+        """Whether there is no way from one of these values to another but to jump."""
+        return bool(self.choices) or min(values) <= OWN
+
     def text(self, value: float) -> str:
         """What a player reads: `-3.0 dB`, `hand`, `on`."""
         if self.choices:
             return self.choices[int(self.clamp(value))]
+        if value <= OWN:
+            return "its own"
         if self.unit == "dB" and value <= SILENCE_DB:
             return "-inf dB"
         sign = "+" if self.low < 0 else ""
@@ -93,7 +104,8 @@ def unbend(value: float, low: float, high: float, curve: Curve) -> float:
 
 
 SILENCE_DB = -60.0  #: a fader at or below this is silence
-SOURCES = ("hand", "loop", "walk")  #: what feeds a deck's latents
+SOURCES = ("hand", "loop", "walk", "prior")  #: what feeds a deck's latents
+MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}  #: seconds a host is early beyond its own p99.9
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 
 
@@ -112,20 +124,24 @@ _deck: dict[str, Spec] = {
     "side": Spec(0, 2, 1, choices=SIDES),
     "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
     "freeze": _switch,  # the source stands still
-    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, and of the walk
-    "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out
-    "seed": Spec(0, 2**31 - 1, 0),
+    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, of the walk and of the prior
+    "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out, and of its prior
+    "seed": Spec(0, 2**31 - 1, 0, whole=True),
     "reset": _counter,  # decoder state and source back to their start
 }
 _deck |= {f"z/{i}/bias": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
 _deck |= {f"z/{i}/scale": Spec(-2, 2, 1, "x") for i in range(LATENTS)}
+
+#: what a stranger's module has besides latents; its host says what each of them is
+_deck |= {f"attribute/{i}": Spec(OWN, -OWN, OWN) for i in range(1, ATTRIBUTES + 1)}
+_deck |= {f"action/{i}": _counter for i in range(1, ACTIONS + 1)}
 
 _global: dict[str, Spec] = {
     "xfade": Spec(0, 1, 0.5),
     "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
     "master/mute": _switch,
     "master/ceiling": Spec(-24, -1, -1, "dBFS"),
-    "stage/margin": Spec(1, 100, 10, "ms", "exp"),  # how early a host renders beyond its own p99.9
+    "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # how early a host renders beyond its own p99.9
     "tempo": Spec(20, 300, 120, "bpm"),  # of glides that are given in beats
     "scene/morph": Spec(0, 1, 0),  # between the scenes a and b; moving it moves all they hold
     "scene/a": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
@@ -173,6 +189,22 @@ def slots(deck: int, suffix: str = "") -> slice:
         return slice(first, first + len(_deck))
     first = SLOTS[f"deck/{deck}/z/0/{suffix}"]
     return slice(first, first + LATENTS)
+
+
+def bank(deck: int) -> slice:
+    """The contiguous slots of a deck's attributes, and of its actions behind them."""
+    first = SLOTS[f"deck/{deck}/attribute/1"]
+    return slice(first, first + ATTRIBUTES + ACTIONS)
+
+
+def blank() -> Bank:
+    """A new bank in which every attribute is as the model has it."""
+    return np.array([OWN] * ATTRIBUTES + [0.0] * ACTIONS)
+
+
+def margin(table: Table) -> float:
+    """Seconds a host is early beyond its own p99.9."""
+    return tuple(MARGINS.values())[int(table[SLOTS["stage/margin"]])]
 
 
 def defaults() -> Table:

@@ -28,6 +28,7 @@ from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
 from perform.recorder.take import Plan, Take, read_track
 from perform.recorder.wav import Writer
+from perform.session import Song
 from perform.shared import LANE, Arena, lanes_of
 
 BLOCK = 256  #: frames between two looks at the table
@@ -64,7 +65,8 @@ def render(
         arena.show("block", BLOCK)
         session.apply(song, arena.table)
         voices = [
-            _Voice(arena, deck, session.model_file(model), seed, rate) for deck, model in song.models.items()
+            _Voice(arena, song, deck, session.model_file(model), seed, rate)
+            for deck, model in song.models.items()
         ]
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
@@ -87,7 +89,7 @@ def render(
 class _Voice:
     """A deck's voice, its lane opened as the stage opens it."""
 
-    def __init__(self, arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> None:
+    def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
         row = arena.lanes[lane]
@@ -98,12 +100,16 @@ class _Voice:
             arena.table[own] = (arena.table[own] + seed) % 2**31
         self._table, self._ring = arena.table, arena.rings[lane]
         self._voice = Voice(host, deck, rate, arena.table)
+        self._voice.settings.hear(song.words_of(deck))
         self._out = Telling(arena, lane, deck, host, self._voice, rate)
 
     def fill(self, frames: int) -> None:
-        """Have so many frames in the ring."""
+        """Have so many frames in the ring; PerformError where the module refuses an attribute of the song."""
         while self._ring.fill < frames:
-            self._out.write(frame(self._host, [self._voice], [self._table])[0], self._table)
+            audio = frame(self._host, [self._voice], [self._table])[0]
+            for refused in self._voice.settings.refused:
+                raise PerformError(refused.error, where=self._host.card.name, hint="change it in the song")
+            self._out.write(audio, self._table)
 
 
 class _File:

@@ -7,22 +7,26 @@ the same samples. Voices of one model are decoded together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from perform import params
 from perform.hosts.host import Host, Vector
 from perform.hosts.rates import resampler, resampling_delay
-from perform.hosts.sources import Hand, Loop, Source, Walk
+from perform.hosts.settings import Settings
+from perform.hosts.sources import Hand, Loop, Prior, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
 from perform.rings import Audio
 
+COLDEST = 0.01  #: temperature of a prior, at least: it is divided by it
 SKIPPED = 256  #: frames passed over at once
 
 
 class Speech:
     """[render] A voice without its source: a stream of a host, its chance, its way to the stage's rate.
 
+    settings  : its attributes
     seed, age : what its chance began with, and the frames since
     sent      : frames made at the stage's rate since it began
     resets    : how often the decoder had to be reset because its output was not finite
@@ -31,6 +35,7 @@ class Speech:
     def __init__(self, host: Host, rate: float) -> None:
         self._card, self._rate, self._noise = host.card, rate, host.noise
         self.stream = host.stream()
+        self.settings = Settings(host, self.stream)
         self._resample = host.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
 
@@ -75,31 +80,41 @@ class Voice(Speech):
 
     def __init__(self, host: Host, deck: int, rate: float, table: Table) -> None:
         super().__init__(host, rate)
-        self._gesture = host.gesture
+        self._gesture, self._has_prior = host.gesture, host.has_prior
         self._n = min(host.card.latents, params.LATENTS)
         self._bias, self._scale = params.slots(deck, "bias"), params.slots(deck, "scale")
         self._slot = {
             k: SLOTS[f"deck/{deck}/{k}"] for k in ("source", "freeze", "speed", "temperature", "seed")
         }
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
+        self._bank = params.bank(deck)
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
+        self.adopt(table)
         self.start(table)
 
     def start(self, table: Table) -> None:
         """Decoder, sources and chance back to their beginning, with the table's seed."""
-        self.adopt(table)
+        self._started = table[self._restarts]
         seed, card = int(table[self._slot["seed"]]), self._card
         loop: Source = Loop(self._gesture) if len(self._gesture) else Hand(card.latents)
         self._sources: dict[str, Source] = {
             "hand": Hand(card.latents),
             "loop": loop,
             "walk": Walk(card, seed),
+            "prior": Prior(self._drawn, seed) if self._has_prior else Hand(card.latents),
         }
         self.begin(seed)
 
     def adopt(self, table: Table) -> None:
         """Go on with another table: what was reset in it before now is none of this voice's business."""
         self._started = table[self._restarts]
+        self.settings.begin(table[self._bank])
+
+    def _drawn(self, seed: int) -> Vector:
+        """The next frame of the model's prior (latents,)."""
+        stream: Any = self.stream  # its host has a prior
+        drawn: Vector = stream.prior(max(self.temperature, COLDEST), seed)
+        return drawn
 
     @property
     def held_s(self) -> float:
@@ -113,13 +128,14 @@ class Voice(Speech):
 
     def latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
+        self.settings.apply(table[self._bank])
         if not np.array_equal(table[self._restarts], self._started):
             self.start(table)
-        n = self._n
+        n, self.temperature = self._n, float(table[self._slot["temperature"]])
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
         z = self._sources[SOURCES[int(table[self._slot["source"]])]].next(speed).copy()
         z[:n] = z[:n] * table[self._scale][:n] + table[self._bias][:n]
-        self.z, self.temperature = z.astype(np.float32), float(table[self._slot["temperature"]])
+        self.z = z.astype(np.float32)
         return self.z, self.chance(self.temperature)
 
 
