@@ -9,10 +9,10 @@ cleanly, and the two models are in tune with each other.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 RATE = 48000
@@ -175,22 +175,39 @@ def choir(seconds: float, rng: Rng) -> Samples:
 
 
 def main() -> None:
-    """Write the corpus as one-minute FLAC files."""
+    """Write the corpus as one-minute FLAC files, or prepared for training."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("corpus", choices=["bells", "choir"])
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--prepared", action="store_true", help="as `perform train` reads it; needs numpy alone"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     make = {"bells": bells, "choir": choir}[options.corpus]
-    for minute in range(options.minutes):
-        rng = np.random.default_rng([options.seed, minute])
-        samples = make(60.0, rng)
-        samples = 0.8 * np.tanh(samples / 0.8)  # where strokes pile up, squeeze rather than clip
-        samples += 10 ** (-90 / 20) * rng.standard_normal(len(samples))
-        soundfile.write(options.out / f"{options.corpus}_{minute:02}.flac", samples, RATE, "PCM_24")
-        print(f"{options.corpus} {minute + 1}/{options.minutes} min", flush=True)
+
+    def minutes() -> Iterator[tuple[str, Samples]]:
+        for minute in range(options.minutes):
+            rng = np.random.default_rng([options.seed, minute])
+            samples = make(60.0, rng)
+            samples = 0.8 * np.tanh(samples / 0.8)  # where strokes pile up, squeeze rather than clip
+            samples += 10 ** (-90 / 20) * rng.standard_normal(len(samples))
+            print(f"{options.corpus} {minute + 1}/{options.minutes} min", flush=True)
+            yield f"{options.corpus}_{minute:02}", samples
+
+    if options.prepared:
+        from perform.train.corpus import quantise, write
+
+        key = f"seed {options.seed}"
+        sounds = ((name, key, quantise(samples[None]), {}) for name, samples in minutes())
+        write(options.out, options.corpus, RATE, 1, sounds)
+        return
+    import soundfile
+
+    for name, samples in minutes():
+        soundfile.write(options.out / f"{name}.flac", samples, RATE, "PCM_24")
 
 
 if __name__ == "__main__":

@@ -89,8 +89,6 @@ class Conv1d(Streaming):
 
     def valid(self, x: Tensor) -> Tensor:
         """Outputs whose window lies in x: (B, inputs, left + n + right) -> (B, outputs, n / stride)."""
-        if self.weight.shape[2] == self.stride == self.groups == 1:
-            return self.weight[:, :, 0] @ x + self.bias[:, None]
         if self.groups > 1 or x.shape[-1] - self.reach >= FEW * self.stride:
             return conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         taps = x.unfold(-1, self.reach, self.stride)[..., :: self.dilation]  # (B, inputs, n / stride, kernel)

@@ -3,7 +3,7 @@
 preparation.py (soundfile, soxr)  sounds of any kind -> corpus.py, a mapped file and what a survey found
 batches.py augmentation.py        step n -> its crops and its dice, whatever came before
 autoencoder.py losses.py          phase 1: the spectral distance
-discriminators.py adversary.py    phase 2: what a critic hears
+discriminators.py                 phase 2: what a critic hears
 trainer.py checkpoint.py guide.py one step; what is saved; when to move on, and when to go back
 loop.py finish.py report.py       from the first step to the model file and its page
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -10,14 +12,16 @@ from perform.train.bottlenecks import QuantizerTraining, pass_bottleneck
 from perform.train.losses import distance
 
 
+@dataclass(frozen=True)
 class Passed:
     """What a batch became: x and y (B, channels, n), their bands, the penalty, and what the encoder made."""
 
-    def __init__(
-        self, x: Tensor, y: Tensor, x_bands: Tensor, y_bands: Tensor, penalty: Tensor, embedding: Tensor
-    ) -> None:
-        self.x, self.y, self.x_bands, self.y_bands = x, y, x_bands, y_bands
-        self.penalty, self.embedding = penalty, embedding
+    x: Tensor
+    y: Tensor
+    x_bands: Tensor
+    y_bands: Tensor
+    penalty: Tensor
+    embedding: Tensor
 
     def distance(self) -> Tensor:
         """Of the output from the input, full band and multiband."""

@@ -25,7 +25,6 @@ from perform.train.batches import Batch
 from perform.train.board import Board, board
 from perform.train.corpus import Corpus, is_prepared
 from perform.train.finish import Finished, finish, posterior_means
-from perform.train.guide import heard
 from perform.train.listener import Listener, Progress, Stopped
 from perform.train.plan import Plan, check
 from perform.train.report import write_report
@@ -199,7 +198,7 @@ def _progress(trainer: Trainer, loss: float, speed: float) -> Progress:
         phase=1 if trainer.step <= trainer.turn else 2,
         loss=loss,
         distance=last.distance if last else math.nan,
-        heard=heard(last.distance, trainer.untrained) if last else 0.0,
+        heard=last.heard if last else 0.0,
         steps_per_s=speed,
         eta_s=(trainer.total - trainer.step) / speed,
     )

@@ -40,7 +40,7 @@ def write_report(path: Path, history: Sequence[Measurement], finished: Finished)
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "no report: matplotlib draws it (pip install 'perform[plot]'); then --resume writes it"
+        return "no report: matplotlib draws it (pip install 'perform[train]'); then --resume writes it"
     model = finished.model
     card, rate = model.card, model.config.sample_rate
     title = html.escape(str(card["name"]))

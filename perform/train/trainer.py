@@ -72,7 +72,7 @@ class Trainer:
         self.learner = Autoencoder(model, self.plan.seed).to(self.world.device)
         self.average = copy.deepcopy(self.learner.model).requires_grad_(False)
         self.critics: Discriminators | None = None
-        self.step, self.turn = 0, self.plan.steps
+        self.step, self.turn, self.moved = 0, self.plan.steps, False
         self.slower, self.falls = 1.0, 0
         self.history: list[Measurement] = []
         self.seconds = 0.0
@@ -116,8 +116,8 @@ class Trainer:
             self._losses.append(loss)
 
     def move_on(self) -> None:
-        """Phase 2 begins with the next step."""
-        self.turn = self.step
+        """Phase 2 begins with the next step, whatever was planned."""
+        self.turn, self.moved = self.step, True
 
     def _learn_spectra(self, batch: Batch) -> Tensor:
         plan, done = self.plan, self.step / self.plan.steps
@@ -294,6 +294,7 @@ class Trainer:
         state: dict[str, Any] = {
             "step": self.step,
             "turn": self.turn,
+            "moved": self.moved,
             "slower": self.slower,
             "falls": self.falls,
             "seconds": self.seconds,
@@ -314,9 +315,9 @@ class Trainer:
         self.begin()
         self.average.load_state_dict(state["average"])
         self.slower, self.falls = state["slower"], state["falls"]
-        self.step = state["step"]
-        # a longer --steps prolongs phase 1, if it is not over
-        self.turn = state["turn"] if "critics" in state or state["turn"] == state["step"] else self.plan.steps
+        self.step, self.moved = state["step"], state["moved"]
+        over = self.moved or "critics" in state  # else a longer --steps prolongs phase 1
+        self.turn = state["turn"] if over else max(self.plan.steps, self.step)
         if "critics" in state:
             self._begin_phase_2()
             assert self.critics

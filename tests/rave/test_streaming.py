@@ -166,6 +166,7 @@ def test_state_goes_in_unchanged(model: RAVE) -> None:
 def test_ratio_of_every_preset() -> None:
     assert {name: config.ratio for name, config in PRESETS.items()} == {
         "live": 512,
+        "live_128": 128,
         "v1": 2048,
         "v2": 2048,
         "v2_small": 512,

@@ -139,6 +139,17 @@ def test_resumed_equals_unbroken_in_either_phase(corpus_folder: Path, tmp_path: 
     assert train(replace(broken, resume=True)).card == model.card, "nothing is left to do"
 
 
+def test_phase_1_may_be_prolonged_until_phase_2_begins(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
+    here, ear = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=2), Ear()
+    train(here)
+    train(replace(here, resume=True, steps=4, adversarial=1), ear)
+    assert [(p.step, p.phase) for p in ear.steps] == [(3, 1), (4, 1), (5, 2)]
+    train(replace(here, resume=True, steps=9, adversarial=2), ear)
+    assert [(p.step, p.phase) for p in ear.steps[3:]] == [(6, 2)]
+
+
 def test_another_seed_is_another_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     a, b = (train(plan(corpus_folder, tmp_path / f"{n}.safetensors", tiny, steps=2, seed=n)) for n in (1, 2))
     assert not torch.equal(a.latent_mean, b.latent_mean)
