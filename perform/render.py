@@ -18,6 +18,7 @@ from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError
 from perform.hosts.opening import open_host
+from perform.hosts.place import Place
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
@@ -97,12 +98,16 @@ class _Voice:
             own = params.slot(f"deck/{deck}/seed")
             arena.table[own] = (arena.table[own] + seed) % 2**31
         self._table, self._ring = arena.table, arena.rings[lane]
-        self._voice = Voice(host, deck, rate, arena.table)
+        self._place = Place(arena, lane)
+        self._voice = Voice(host, deck, rate, arena.table, self._place)
         self._out = Telling(arena, lane, deck, host, self._voice, rate)
 
     def fill(self, frames: int) -> None:
         """Have so many frames in the ring."""
         while self._ring.fill < frames:
+            self._voice.attend(self._table)
+            if ear := self._voice.ear:
+                ear.follow(self._place.sounds(), BLOCK, BLOCK / 2)
             self._out.write(frame(self._host, [self._voice], [self._table])[0], self._table)
 
 

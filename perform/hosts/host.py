@@ -20,6 +20,22 @@ class Stream(Protocol):
         """Back to the beginning: silence before, no memory."""
 
 
+class Encoder(Protocol):
+    """[render] The other half of a model: sound in, latents out, for any number of streams."""
+
+    card: Card
+    silence: Vector  #: (card.latents,), what it makes of silence
+
+    def stream(self) -> Stream:
+        """A new one, at its beginning."""
+        ...
+
+    # Any: an encoder takes its own streams and no other's
+    def encode(self, streams: Sequence[Any], x: Vector) -> Vector:
+        """One frame of each: (B, channels, ratio) at the model's rate -> (B, latents)."""
+        ...
+
+
 class Host(Protocol):
     """[render] One model ready to play, for any number of streams. It knows no deck and no clock."""
 
@@ -27,6 +43,11 @@ class Host(Protocol):
     sha256: str  #: of the model's file
     noise: int  #: values of standard normal noise that a frame takes
     gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What hears for its decks, loaded when it is asked for first; None where the model has none."""
+        ...
 
     def stream(self) -> Stream:
         """A new one, at its beginning."""

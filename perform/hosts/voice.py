@@ -11,9 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from perform import params
+from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host, Vector
+from perform.hosts.place import Place
 from perform.hosts.rates import resampler, resampling_delay
-from perform.hosts.sources import Hand, Loop, Source, Walk
+from perform.hosts.shaping import GLIDE_S, RISE_S, Glide, Shaping
+from perform.hosts.sources import Hand, Latents, Loop, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
 from perform.rings import Audio
 
@@ -70,19 +73,19 @@ class Speech:
 class Voice(Speech):
     """[render] Frames of one deck, stereo at the stage's rate.
 
+    place : its lane in the arena, for the sources that need others; without one they give nothing
     z, temperature : (latents,) of the last frame, sigma, and of its noise
+    ear : what hears the input, while that is its source
     """
 
-    def __init__(self, host: Host, deck: int, rate: float, table: Table) -> None:
+    def __init__(self, host: Host, deck: int, rate: float, table: Table, place: Place | None = None) -> None:
         super().__init__(host, rate)
-        self._gesture = host.gesture
-        self._n = min(host.card.latents, params.LATENTS)
-        self._bias, self._scale = params.slots(deck, "bias"), params.slots(deck, "scale")
-        self._slot = {
-            k: SLOTS[f"deck/{deck}/{k}"] for k in ("source", "freeze", "speed", "temperature", "seed")
-        }
+        self._gesture, self._host, self._place, self._deck = host.gesture, host, place, deck
+        names = ("source", "freeze", "speed", "temperature", "seed", "silence")
+        self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
+        self.ear: Ear | None = None
         self.start(table)
 
     def start(self, table: Table) -> None:
@@ -95,6 +98,10 @@ class Voice(Speech):
             "loop": loop,
             "walk": Walk(card, seed),
         }
+        if self.ear:
+            self.ear.reset()
+        self._came = np.zeros(card.latents)  # from the input, or from another deck
+        self._glide, self._shaping = Glide(self.frame_s), Shaping(self._deck, card.latents, self.frame_s)
         self.begin(seed)
 
     def adopt(self, table: Table) -> None:
@@ -111,20 +118,56 @@ class Voice(Speech):
         """Seconds of sound in a frame."""
         return self._card.ratio / self._card.sample_rate
 
-    def latents(self, table: Table) -> tuple[Vector, Vector]:
-        """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
+    @property
+    def behind(self) -> float:
+        """Frames from the input to what becomes of it here; 0 where that is not the source."""
+        if not self.ear or not self.ear.behind:
+            return 0.0
+        return self.ear.behind + (self._card.delay / self._card.sample_rate + self.held_s) * self._rate
+
+    def attend(self, table: Table) -> None:
+        """Start over where the table says so, and listen where the input is the source; before each frame."""
         if not np.array_equal(table[self._restarts], self._started):
             self.start(table)
-        n = self._n
+        listens = SOURCES[int(table[self._slot["source"]])] == "input"
+        if not listens or not self._place:
+            self.ear = None
+        elif self.ear is None and self._host.encoder:
+            self.ear = Ear(self._host.encoder, self._place.input, self._rate)
+
+    def latents(self, table: Table) -> tuple[Vector, Vector]:
+        """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
-        z = self._sources[SOURCES[int(table[self._slot["source"]])]].next(speed).copy()
-        z[:n] = z[:n] * table[self._scale][:n] + table[self._bias][:n]
-        self.z, self.temperature = z.astype(np.float32), float(table[self._slot["temperature"]])
+        name = SOURCES[int(table[self._slot["source"]])]
+        if self.ear:
+            source = self._heard(self.ear, table, still=not speed)
+        else:
+            source = self._glide(name, self._sources.get(name, self._sources["hand"]).next(speed))
+        level, octaves = self._place.modulation if self._place else (0.0, 0.0)
+        self.z = self._shaping(source, table, level, octaves).astype(np.float32)
+        self.temperature = float(table[self._slot["temperature"]])
         return self.z, self.chance(self.temperature)
+
+    def _heard(self, ear: Ear, table: Table, *, still: bool) -> Latents:
+        """The input's latents, or where its gate is shut those of silence: the model's, or the deck's own."""
+        assert self._place
+        if not still:
+            self._came = ear.z.astype(np.float64)
+        z = self._came.copy()
+        if self._place.gate_open:
+            return self._glide("input", z, RISE_S if self._glide.key == "silence" else GLIDE_S)
+        z = ear.encoder.silence.astype(np.float64)
+        if table[self._slot["silence"]]:
+            own = table[params.slots(self._deck, "silence")][: len(z)]
+            z[: len(own)] = own
+        return self._glide("silence", z)
 
 
 def render(host: Host, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
     """[render] The next frame of each voice of a host, each as its own table stands now."""
+    for voice, table in zip(voices, tables, strict=True):
+        voice.attend(table)
+    listen([voice.ear for voice in voices if voice.ear])
     wanted = [voice.latents(table) for voice, table in zip(voices, tables, strict=True)]
     z, noise = (np.stack(part) for part in zip(*wanted, strict=True))
     y = host.render([voice.stream for voice in voices], z, noise)

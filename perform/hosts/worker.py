@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import math
 import os
 import queue
 import threading
@@ -24,8 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from perform.errors import PerformError
+from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
+from perform.hosts.place import Place
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice, render
 from perform.lifeline import Lifeline, Message
@@ -52,7 +55,8 @@ class Lane:
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
-        self.voice = Voice(host, deck, rate, self.numbers)
+        self._place = Place(arena, index)
+        self.voice = Voice(host, deck, rate, self.numbers, self._place)
         self._out = Telling(arena, index, deck, host, self.voice, rate)
 
     def look(self) -> Table:
@@ -63,13 +67,26 @@ class Lane:
             if self._mode == NEXT:
                 self.voice.adopt(self.numbers)
         self._mode = mode
+        self.voice.attend(self.numbers)
         return self.numbers
+
+    def hears(self, slack: float, tolerance: float) -> bool:
+        """All that the next frame needs has come in; see `Ear.follow`, which these are for."""
+        ear = self.voice.ear
+        if ear is None:
+            return True
+        if not self.pulled:
+            ear.let_go()
+            return True
+        ear.follow(self._place.sounds(), slack, tolerance)
+        return ear.complete()
 
     def write(self, audio: Audio) -> None:
         """The voice's next frame."""
         self._out.write(audio, self.numbers)
         self.meters[LANE_METER["frames"]] += 1
         self.meters[LANE_METER["resets"]] = self.voice.resets
+        self.meters[LANE_METER["behind"]] = self.voice.behind
 
     @property
     def pulled(self) -> bool:
@@ -102,6 +119,8 @@ class Renderer:
             began = time.perf_counter()
             render(self._host, [voice], [self._look.table])
             self._times.append(time.perf_counter() - began)
+        if encoder := self._host.encoder:  # now, not when a deck first listens
+            listen([Ear(encoder, self._arena.input, self._rate)])
         for _ in range(2):
             self._times.popleft()
         self._slowest = max(self._times)
@@ -117,7 +136,12 @@ class Renderer:
             if least >= 0:
                 time.sleep(min(max(least, 0.0003), self._nap))
                 continue
-            self._render([self._lanes[n] for n, s in spare.items() if s < TOGETHER * self._frame_s])
+            self._look.update()
+            due = [self._lanes[n] for n, s in spare.items() if s < TOGETHER * self._frame_s]
+            for lane in due:
+                lane.look()
+            if ready := [lane for lane in due if self._hears(lane)]:
+                self._render(ready)
             if self._frames % 50 == 0:
                 self._slowest = float(np.percentile(self._times, 99.9))
 
@@ -144,20 +168,35 @@ class Renderer:
         A device takes whole blocks: since it took the last one, that much of the next is as good as gone; all
         of it where nobody keeps time (`patient`), or nobody pulls yet.
         """
+        ear = lane.voice.ear
+        if ear and lane.pulled:
+            return -1.0 if self._hears(lane) else max(self._until(ear.end), 0.0003)
         gone = self._period()
         if lane.pulled and not self._patient:
             since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
             gone = min(max(since, 0.0), gone)
         return lane.ring.fill / self._rate - gone - self._lead(lane)
 
+    def _hears(self, lane: Lane) -> bool:
+        """A frame whose input is complete is begun at once, so its slack is the time there is to render it.
+
+        That is the margin, less what the limiter takes of it; or the slowest frame, where that is more.
+        """
+        margin = float(self._arena.table[SLOTS["stage/margin"]]) / 1000.0 * self._rate
+        slack = max(margin - self._arena.meters[METER_SLOTS["delay"]], self._slowest * self._rate)
+        block = float(self._arena.meters[METER_SLOTS["block"]])
+        return lane.hears(slack, block / 2)
+
+    def _until(self, frame: int) -> float:
+        """Seconds until the input has come that far, as the mixer lays it block by block."""
+        blocks = math.ceil((frame - self._arena.input.written) / self._arena.meters[METER_SLOTS["block"]])
+        since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
+        return float(blocks * self._period() - since)
+
     def _render(self, lanes: list[Lane]) -> None:
         began = time.perf_counter()
-        self._look.update()
-        for lane, audio in zip(
-            lanes,
-            render(self._host, [lane.voice for lane in lanes], [lane.look() for lane in lanes]),
-            strict=True,
-        ):
+        voices, tables = [lane.voice for lane in lanes], [lane.numbers for lane in lanes]
+        for lane, audio in zip(lanes, render(self._host, voices, tables), strict=True):
             lane.write(audio)
             if lane.shown:
                 self._show(lane)
