@@ -148,22 +148,18 @@ def find_set(name: str) -> Path:
 
 def model_file(model: ModelName) -> Path:
     """[disk] The file of a model a song names, by hash, else by name; WrongUse says where to get it."""
-    if model.sha256:
-        try:
-            path = find_model(model.name)
-            if hashes.known(path) in (model.sha256, ""):
-                return path
-        except PerformError:
-            path = None
-        if found := hashes.find(model.sha256):
-            return found
-        if path:  # another file of that name: the deck says so once it has read it
-            return path
+    named, refusal = None, None
     try:
-        return find_model(model.name)
-    except WrongUse as error:
-        hint = f"get it from {model.source}" if model.source else error.hint
-        raise WrongUse(f"the model {model.name!r} is not here", hint=hint) from error
+        named = find_model(model.name)
+    except PerformError as error:
+        refusal = error
+    if model.sha256 and not (named and hashes.known(named) == model.sha256):
+        named = hashes.find(model.sha256) or named  # where another has the name, the song says so
+    if refusal and not named:
+        hint = f"get it from {model.source}" if model.source else refusal.hint
+        raise WrongUse(f"the model {model.name!r} is not here", hint=hint) from refusal
+    assert named
+    return named
 
 
 def check(song: Song) -> None:

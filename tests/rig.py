@@ -244,6 +244,12 @@ class Instrument:
         assert pids, f"no {module} {words} in:\n{listing}"
         return pids[0]
 
+    def children(self) -> list[int]:
+        """Pids of all processes of the stage."""
+        listing = ["ps", "--ppid", str(self.process.pid), "-o", "pid="]
+        done = subprocess.run(listing, capture_output=True, text=True, check=True)
+        return [int(pid) for pid in done.stdout.split()]
+
     def end(self) -> str:
         """SIGINT, as ctrl-c: what it printed."""
         if self.process.poll() is None:

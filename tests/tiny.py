@@ -14,10 +14,10 @@ from perform.rave.model import RAVE
 TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
 
 
-def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0) -> Path:
+def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, capacity: int = 4) -> Path:
     """Write one: 4 of 8 latents, a frame of 128 samples, a gesture of 50 frames."""
     torch.manual_seed(seed)
-    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate})
+    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate, "capacity": capacity})
     model = RAVE(config)
     model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=4)
     words = {

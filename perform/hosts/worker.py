@@ -37,9 +37,11 @@ from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
 from perform.rings import Audio
 from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Look
 
-WARM_UP = 12  #: frames decoded before anybody listens: the first two cost 20 to 100 times the rest
+WARM_UP = 2  #: frames decoded before anything else: they cost 20 to 100 times the rest
+REHEARSAL = 10  #: frames timed before anybody listens, at the priority they will have
 HISTORY = 1000  #: render times the lead is reckoned from
-RECENT = 100  #: render times the load is reckoned from
+RECENT = 100  #: render times the load is reckoned from: none of the rehearsal
+ENOUGH = 20  #: render times that say something; so often the load is shown
 NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep between two looks at the rings
 TOGETHER = 0.25  #: a voice due within so much of a frame is decoded with the one that is due now
 
@@ -109,20 +111,26 @@ class Renderer:
         self._lanes: dict[int, Lane] = {}
         self._frame_s = host.card.ratio / host.card.sample_rate
         self._times: collections.deque[float] = collections.deque(maxlen=HISTORY)
+        self._recent: collections.deque[float] = collections.deque(maxlen=RECENT)
         self._frames = 0
         self._slowest = 0.0  # p99.9 of the render times, seconds
 
-    def warm_up(self) -> float:
-        """Decode unheard until the times are steady; returns the median, seconds."""
+    def warm_up(self) -> None:
+        """Decode unheard until the times are steady."""
         voice = Voice(self._host, 1, self._rate, self._look.table)
         for _ in range(WARM_UP):
+            render(self._host, [voice], [self._look.table])
+
+    def rehearse(self) -> float:
+        """Decode unheard, half of the time, to know how long a frame takes; returns the median, seconds."""
+        voice = Voice(self._host, 1, self._rate, self._look.table)
+        for _ in range(REHEARSAL):
             began = time.perf_counter()
             render(self._host, [voice], [self._look.table])
             self._times.append(time.perf_counter() - began)
+            time.sleep(self._times[-1])  # who plays already goes first
         if encoder := self._host.encoder:  # now, not when a deck first listens
             listen([Ear(encoder, self._arena.input, self._rate)])
-        for _ in range(2):
-            self._times.popleft()
         self._slowest = max(self._times)
         return float(np.median(self._times))
 
@@ -200,7 +208,9 @@ class Renderer:
             lane.write(audio)
             if lane.shown:
                 self._show(lane)
-        self._times.append(time.perf_counter() - began)
+        took = time.perf_counter() - began
+        self._times.append(took)
+        self._recent.append(took)
         self._frames += 1
 
     def _show(self, lane: Lane) -> None:
@@ -210,25 +220,29 @@ class Renderer:
         meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
         first = DECK_METER["z/0"]
         meters[first : first + len(z)] = z[: len(meters) - first]
-        if self._frames % 50 == 0 or lane.fresh:
+        if self._frames % ENOUGH == 0 or lane.fresh:
             lane.fresh = False
-            recent = list(self._times)[-RECENT:]
-            meters[DECK_METER["load"]] = float(np.percentile(recent, 95)) / self._frame_s
+            if len(self._recent) >= ENOUGH:
+                meters[DECK_METER["load"]] = float(np.percentile(self._recent, 95)) / self._frame_s
             meters[DECK_METER["latency"]] = (
                 self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.held_s
             )
 
 
-def start(line: Lifeline, order: Message, orders: queue.SimpleQueue[Message]) -> None:
+def start(
+    line: Lifeline, order: Message, orders: queue.SimpleQueue[Message], hurried: threading.Event
+) -> None:
     """[render] Load, warm up, report, then render whatever lanes are given until the process ends."""
     arena = Arena.open(Path(order["arena"]))
     if order["idle"]:
         idle()
+        if hurried.is_set():  # before that
+            hurry()
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
         host = open_host(made)
         renderer = Renderer(arena, host, order["rate"], order["patient"])
-        render_s = renderer.warm_up()
+        renderer.warm_up()
     except PerformError as error:
         line.report("failed", error=str(error))
         return
@@ -239,8 +253,9 @@ def start(line: Lifeline, order: Message, orders: queue.SimpleQueue[Message]) ->
     gc.freeze()
     gc.disable()
     real_time(RENDER_PRIORITY)
-    line.report("ready", render_ms=render_s * 1000.0, sha256=host.sha256, made=str(made))
     try:
+        render_s = renderer.rehearse()
+        line.report("ready", render_ms=render_s * 1000.0, sha256=host.sha256, made=str(made))
         renderer.run(line, orders)
     except PerformError as error:  # a stranger's module that no longer does what it promised
         line.report("failed", error=str(error))
@@ -253,17 +268,19 @@ def main() -> None:
     if order is None:
         return
     orders: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    hurried = threading.Event()
 
     def listen() -> None:
         while (message := line.next()) is not None:
             if message["order"] == "hurry":
+                hurried.set()
                 hurry()
             else:
                 orders.put(message)
         os._exit(0)
 
     threading.Thread(target=listen, name="orders", daemon=True).start()
-    start(line, order, orders)
+    start(line, order, orders, hurried)
 
 
 if __name__ == "__main__":

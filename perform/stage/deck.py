@@ -48,6 +48,7 @@ class DeckSlot:
         self.next_asked = 0.0  #: when that was asked for, monotonic seconds
         self._next_error = ""  # why the armed song has none, though it wants one
         self.error = ""
+        self._lost: Path | None = None  # the file of what was refused, where nothing plays
         self._progress = (0.0, 0.0)  # frames rendered, and when they last grew
 
     @property
@@ -60,6 +61,11 @@ class DeckSlot:
         """The file of what plays or comes by hand."""
         host = self._host
         return host.model.path if host else None
+
+    @property
+    def assigned(self) -> Path | None:
+        """The file of what plays or comes, or should and cannot: what a song keeps, or a crash."""
+        return self.model or self._lost
 
     @property
     def wanted(self) -> set[Path]:
@@ -87,14 +93,14 @@ class DeckSlot:
     def _bring(self, path: Path, fade: float) -> None:
         host = self._hosts.get(path)
         self._abandon(self._coming)
-        self._coming, self.error = Coming(host, fade=fade), ""
+        self._coming, self.error, self._lost = Coming(host, fade=fade), "", None
         if not self._playing:
             self._state(LOADING)
 
     def unload(self, fade: float = UNLOAD_S) -> None:
         """Fade out and let go."""
         self._abandon(self._coming)
-        self._coming, self.error = None, ""
+        self._coming, self.error, self._lost = None, "", None
         if self._playing:
             self._playing.leave(fade)
         self._playing = None
@@ -220,20 +226,21 @@ class DeckSlot:
         if crashed and not self._hosts.crashed_too_often(path):
             self._bring_back(path, HAND_FADE_S)
         else:
-            self.refuse(error)
+            self.refuse(error, path)
 
-    def refuse(self, error: str) -> None:
-        """What was wanted here cannot be had: what plays stays."""
+    def refuse(self, error: str, path: Path | None = None) -> None:
+        """What was wanted here (a file, where it is one) cannot be had: what plays stays."""
         self.error = error
         self._tell(f"deck {self.deck}: {error}")
         if not self._playing:
+            self._lost = path
             self._state(FAILED)
 
     def _bring_back(self, path: Path, fade: float) -> None:
         try:
             self._bring(path, fade)
         except PerformError as error:  # its file is gone
-            self.refuse(str(error))
+            self.refuse(str(error), path)
 
     def _crashed(self, host: Host) -> None:
         """What played is gone: bring it back, unless that has happened too often."""
@@ -244,7 +251,7 @@ class DeckSlot:
         if self._coming:
             self._state(LOADING)
         elif self._hosts.crashed_too_often(path):
-            self.refuse(f"{host.error}, three times in a minute; load it again to retry")
+            self.refuse(f"{host.error}, three times in a minute; load it again to retry", path)
         else:
             self._tell(f"deck {self.deck}: {host.error}, bringing it back")
             self._bring_back(path, HAND_FADE_S)

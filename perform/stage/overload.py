@@ -1,7 +1,8 @@
 """Too much for this machine: said at 80 % of the time there is; at 95 % one deck goes so that the rest plays.
 
 A deck's load is what its host needs for a frame (95th percentile of its last hundred) over how long the frame
-lasts. The deck that goes is the last one that is neither focused nor soloed; it fades, and stays loaded.
+lasts. The deck that goes is the last one that is neither focused nor soloed; it fades, and stays loaded. One
+that plays alone stays: a broken sound is better than none, and it is said.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Overload:
             if load >= WARN and now - self._warned.get(deck, -AGAIN_S) >= AGAIN_S:
                 self._warned[deck] = now
                 self._tell(f"deck {deck} takes {100 * load:.0f} % of its time")
-        if max(loads.values(), default=0.0) < TOO_MUCH:
+        if max(loads.values(), default=0.0) < TOO_MUCH or len(loads) < 2:
             self._since = None
         elif self._since is None:
             self._since = now
@@ -49,8 +50,8 @@ class Overload:
         table = self._arena.table
         spared = {int(table[SLOTS["focus"]])} | {d for d in loads if table[SLOTS[f"deck/{d}/solo"]]}
         least = max(set(loads) - spared, default=max(loads, key=lambda d: loads[d]))
-        worst = 100 * max(loads.values())
+        worst, path = 100 * max(loads.values()), self._decks[least].model
         self._decks[least].unload(FADE_S)
         self._decks[least].refuse(
-            f"faded out: {worst:.0f} % of the time there is was used; load it again when less plays"
+            f"faded out: {worst:.0f} % of the time there is was used; load it again when less plays", path
         )

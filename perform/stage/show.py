@@ -76,10 +76,10 @@ class Show:
             try:
                 if model and Path(model) != deck.model:
                     deck.bring(Path(model))
-                elif not model:
+                elif not model and deck.model:
                     deck.unload()
             except PerformError as error:
-                deck.refuse(str(error))
+                deck.refuse(str(error), Path(model) if model else None)
         self._songs.resume(saved.played)
         self._history.rebase()
         minutes, seconds = divmod(int(saved.played), 60)
@@ -257,14 +257,16 @@ class Show:
             self._songs.edited()
 
     def _models(self) -> dict[int, ModelName]:
-        """Deck -> the model on it, by name and hash."""
+        """Deck -> the model that belongs on it, by name and hash; one that is missing stays the song's."""
         found = {}
         for number, deck in self._decks.items():
-            if deck.model:
-                words = deck.words()
-                listed = self._songs.list.song.models.get(number)
-                source = listed.source if listed and listed.sha256 == words.sha256 else ""
-                found[number] = ModelName(_name(deck.model), words.sha256 or hashes.known(deck.model), source)
+            listed = self._songs.list.song.models.get(number)
+            if path := deck.assigned:
+                sha256 = deck.words().sha256 or hashes.known(path)
+                source = listed.source if listed and listed.sha256 == sha256 else ""
+                found[number] = ModelName(_name(path), sha256, source)
+            elif deck.error and listed:
+                found[number] = listed
         return found
 
     # -- words
@@ -278,7 +280,7 @@ class Show:
             now=setlist.now,
             played=round(self._songs.position, 1),
             numbers={a: v for a, v in params.changed(table) if not SPEC_AT[params.SLOTS[a]].action},
-            decks={str(n): str(deck.model) for n, deck in self._decks.items() if deck.model},
+            decks={str(n): str(deck.assigned) for n, deck in self._decks.items() if deck.assigned},
             asked=self._asked,
             clean=clean,
         )

@@ -55,6 +55,7 @@ class Songs:
         self._prepared: Song | None = None  # the version of it whose models are being brought
         self._missing: dict[str, list[str]] = {}  # song's name -> models that are not here
         self._going = self._now = False  # asked to go; without waiting
+        self._settled = False  # at the last tick
         self._back: Table | None = None  # the numbers of a song that is gone back to
         self._counts = self._read_counts()
 
@@ -189,6 +190,11 @@ class Songs:
     def tick(self, *, settled: bool) -> bool:
         """A few times each 100 ms; settled: all decks are. True where a song was gone to."""
         self._obey_table()
+        if settled and not self._settled:
+            self._resolve(
+                self.list.song
+            )  # its models have been read: they may be others than it was made with
+        self._settled = settled
         if settled or self._going:
             self._prepare()
         index = self._next

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from pathlib import Path
 
 import numpy as np
-from rig import Instrument, Jack, Listener, playing, until
-from test_sound import RATE, level, read_take
+import pytest
+from rig import Instrument, Jack, Listener, perform, playing, until
+from test_sound import RATE, level, read_take, steps
+from wav_readers import READERS
 
+from perform.recorder import gestures, wav
+from perform.recorder.names import beside
 from perform.shared import CLOCK, DEVICE
 from perform.stage.commands import Record, StopRecording
+
+KILLS = int(os.environ.get("PERFORM_STAGE_KILLS", "2"))  # of the stage, each way: 100 for a long test
+PLANS = ((), ("--stems", "--pre"))
 
 
 def kill(pid: int) -> None:
@@ -128,23 +136,40 @@ def _another(instrument: Instrument, module: str, words: list[str], pid: int) ->
         return False
 
 
-def test_the_stage_while_recording(jack: Jack, runtime: Path) -> None:
-    with playing(runtime) as instrument:
-        instrument.wait_live(1, 2)
-        take = instrument.client.ask(Record()).value
-        start = instrument.arena.tape.written
-        until(lambda: instrument.arena.tape.written > start + 3 * RATE, 10, "three seconds")
-        children = [
-            instrument.child("perform.audio.process", "device"),
-            instrument.child("perform.audio.process", "clock"),
-            instrument.child("perform.recorder.process"),
-            instrument.child("perform.control.midi"),
-            host_of(instrument, 1),
-        ]
-        made = instrument.arena.tape.written - start
-        instrument.kill()
-        until(lambda: all(gone(pid) for pid in children), 10, "the end of its processes")
-        heard = read_take(take)
-    print(f"the take lacks {(made - len(heard)) / RATE:.3f} s")
-    assert len(heard) > made - RATE
-    assert level(heard[RATE:] / 2**23) > 1e-3
+@pytest.mark.parametrize("all_at_once", [False, True], ids=["alone", "with all its processes"])
+def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, all_at_once: bool) -> None:
+    """At random moments of all kinds of takes: what every file lacks; its sound is what was mixed."""
+    dice = random.Random(int(all_at_once))
+    lost: list[float] = []
+    for n in range(KILLS):
+        takes = tmp_path / f"takes{n}"
+        os.environ["PERFORM_TAKES"] = str(takes)
+        plan = PLANS[n % len(PLANS)]
+        with playing(runtime, *plan) as instrument:
+            tape = instrument.arena.tape
+            instrument.wait_live(1)
+            path = Path(instrument.client.ask(Record()).value)
+            moment = tape.written + dice.randrange(RATE // 4, 3 * RATE)
+            until(lambda tape=tape, moment=moment: tape.written >= moment, 10, "the moment")
+            stage, children = instrument.process.pid, instrument.children()
+            end = tape.written
+            for pid in (stage, *children) if all_at_once else (stage,):
+                kill(pid)
+            instrument.process.communicate()
+            until(lambda pids=children: all(gone(pid) for pid in pids), 10, "the end of its processes")
+            tracks = instrument.arena.tracks
+            position = gestures.read(path.with_suffix(gestures.SUFFIX)).header.position
+            files = {track: beside(path, track) for track in tracks if beside(path, track).exists()}
+            assert {"master", "pre", "deck1"} <= set(files) if plan else set(files) == {"master"}
+            lost += [(end - position - wav.inspect(file).claimed) / RATE for file in files.values()]
+            for track, file in files.items():
+                for read in READERS:
+                    heard = read(file)
+                    made, missed = tracks[track].read(position, len(heard))
+                    assert not missed
+                    assert np.array_equal(heard, steps(np.clip(made, -1, 1 - 2**-23)))
+            assert perform("takes", "repair").returncode == 0
+            assert wav.unfinished(takes) == []
+            assert level(read_take(str(path)) / 2**23) > 1e-4
+    print(f"{KILLS} kills, {len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f}")
+    assert max(lost) <= 1.0

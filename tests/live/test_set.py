@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rig import Controller, Instrument, Jack, Listener, Machine, playing, until
+from rig import Controller, Instrument, Jack, Listener, Machine, perform, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
 from perform.params import SLOTS
@@ -70,6 +70,13 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
     assert [name for _, name in songs] == ["First light", "Undertow", "Carillon", "First light"]
     for (at, name), (sent, arrived) in zip(songs[1:], went, strict=True):
         assert sent <= at <= arrived + BLOCK, name
+
+    again = tmp_path / "again.wav"
+    assert perform("render", str(path), "-o", str(again)).returncode == 0
+    played, rendered = take / 2**23, read_take(str(again)) / 2**23
+    assert len(rendered) == len(played)
+    print(f"rendered again: {20 * np.log10(level(rendered - played) + 1e-12):.1f} dB of the take is left")
+    assert level(rendered - played) < 10 ** (-90 / 20)
 
 
 def cue_points(path: Path) -> list[tuple[int, str]]:

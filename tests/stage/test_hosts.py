@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,4 +102,26 @@ def test_a_host_that_dies_is_gone_and_another_can_be_had(rig: Rig, tmp_path: Pat
         until(lambda h=host: rig.step() and h.gone, 5, f"death {n}")
     assert rig.hosts.crashed_too_often(path)
     rig.hosts.forgive(path)
+    assert not rig.hosts.crashed_too_often(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no idle class")
+def test_a_host_somebody_waits_for_takes_more_than_what_is_left(rig: Rig, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "a.safetensors")
+    host = rig.hosts.get(path, idle=True)
+    until(lambda: os.sched_getscheduler(host.child.pid) == os.SCHED_IDLE, 20, "the idle class")
+    assert rig.hosts.get(path, idle=True).idle
+    assert rig.hosts.get(path) is host
+    until(lambda: os.sched_getscheduler(host.child.pid) != os.SCHED_IDLE, 20, "the common class")
+    assert not host.ready
+    rig.ready(host)
+
+
+def test_what_is_no_model_is_refused_once(rig: Rig, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"PK\x03\x04, and no archive")
+    host = rig.hosts.get(path)
+    until(lambda: rig.step() and host.gone, 20, "its end")
+    assert host.error
+    assert not host.crashed
     assert not rig.hosts.crashed_too_often(path)

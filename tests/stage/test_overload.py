@@ -13,7 +13,8 @@ from perform.stage.commands import Load
 
 
 def test_the_last_deck_goes(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
-    heavy = tiny_model(tmp_path / "heavy.safetensors", sample_rate=768_000)  # 0.17 ms a frame: nobody can
+    # a frame lasts 0.17 ms
+    heavy = tiny_model(tmp_path / "heavy.safetensors", sample_rate=768_000, capacity=192)
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.arena.table[SLOTS["focus"]] = 2

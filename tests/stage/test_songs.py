@@ -245,3 +245,63 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
         assert song(fresh).now == 1
         assert song(fresh).lines[0].name == "one"
         fresh.end()
+
+
+def test_a_song_finds_its_models_by_what_is_in_them(runtime: Path, tour: str, tmp_path: Path) -> None:
+    library = Path(os.environ["PERFORM_HOME"]) / "models"
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        instrument.client.ask(commands.KeepSong())
+        instrument.client.ask(commands.Save())
+        instrument.end()
+    (library / "bells.safetensors").rename(
+        library / "glocken.safetensors"
+    )  # the bundled bells have its name now
+    (library / "choir.safetensors").unlink()  # so has the bundled choir; the song's own is gone
+    os.utime(library / "glocken.safetensors", ns=(1, 1))  # nobody has read this file as it is
+    with playing(runtime, "--device", "null", "--fresh", set_name="demo") as reader:
+        reader.client.ask(commands.Load(5, str(library / "glocken.safetensors")))
+        reader.wait_live(5)
+        reader.end()
+    with playing(runtime, "--device", "null", "--fresh", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        decks = instrument.client.status().decks
+        assert [Path(deck.path).stem for deck in decks[:2]] == ["glocken", "choir"]
+        until(lambda: song(instrument).lines[0].missing, 10, "a word about the other choir")
+        assert "deck 2: 'choir' is another file here" in " ".join(song(instrument).lines[0].missing)
+        instrument.end()
+
+
+def test_a_mapping_given_at_the_start_holds_against_the_songs(runtime: Path, tour: str) -> None:
+    text = Path(tour).read_text()
+    for song_name, mapping in (("one", "generic"), ("two", "midimix")):
+        text = text.replace(f'name = "{song_name}"', f'name = "{song_name}"\nmapping = "{mapping}"')
+    Path(tour).write_text(text)
+    for options, wanted in (((), "MIDImix"), (("--mapping", "nanokontrol2"), "nanoKONTROL2")):
+        with playing(runtime, "--device", "null", "--fresh", *options, set_name=tour) as instrument:
+            instrument.wait_live(1, 2)
+            first = wanted if options else "generic"
+            mapping = lambda i=instrument: i.client.status().mapping  # noqa: E731
+            until(lambda m=mapping, first=first: m() == first, 10, f"the mapping {first}")
+            go(instrument, 2)
+            until(lambda m=mapping, wanted=wanted: m() == wanted, 10, f"the mapping {wanted}")
+            instrument.end()
+
+
+def test_a_model_that_is_not_here_stays_in_the_song(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        go(instrument, 3)
+        until(lambda: instrument.meter("deck/2/state") == FAILED, 10, "deck 2 without its model")
+        instrument.client.ask(commands.KeepSong())
+        instrument.client.ask(commands.Save())
+        kept = session.load_set(tour).songs[2].models[2]
+        assert (kept.name, kept.source) == ("nowhere", "https://models.example/nowhere")
+        library = Path(os.environ["PERFORM_HOME"]) / "models"
+        (library / "odd.safetensors").write_bytes(b"PK\x03\x04, and no archive")
+        instrument.client.ask(commands.Load(2, "odd"))
+        until(lambda: "odd" in instrument.client.status().decks[1].error, 20, "it is refused")
+        instrument.client.ask(commands.KeepSong())
+        instrument.client.ask(commands.Save())
+        assert session.load_set(tour).songs[2].models[2].name == "odd"
+        instrument.end()
