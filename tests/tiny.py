@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +15,15 @@ from perform.rave.model import RAVE
 TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
 
 
-def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, capacity: int = 4) -> Path:
-    """Write one: 4 of 8 latents, a frame of 128 samples, a gesture of 50 frames."""
+def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int = 4, **shape: Any) -> Path:
+    """Write one: 4 of 8 latents, a frame of 128 samples, a gesture of 50 frames.
+
+    shape : what its config has besides
+    """
     torch.manual_seed(seed)
-    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate, "capacity": capacity})
+    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate, **shape})
     model = RAVE(config)
-    model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=4)
+    model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=latents)
     words = {
         "name": path.stem,
         "description": "a test",
@@ -31,15 +35,15 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, capacity: in
     numbers = {
         "sample_rate": sample_rate,
         "ratio": model.ratio,
-        "latents": 4,
+        "latents": latents,
         "full_latents": 8,
         "channels": 1,
     }
-    latents = {
-        "latent_mean": [0.0] * 4,
-        "latent_std": [1.0] * 4,
-        "latent_p05": [-1.6] * 4,
-        "latent_p95": [1.6] * 4,
+    spread = {
+        "latent_mean": [0.0] * latents,
+        "latent_std": [1.0] * latents,
+        "latent_p05": [-1.6] * latents,
+        "latent_p95": [1.6] * latents,
     }
     rest = {
         "delay": model.delay,
@@ -48,9 +52,9 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, capacity: in
         "distance": 1.0,
         "distance_untrained": 2.0,
     }
-    card = words | numbers | latents | rest | {"parameters": sum(p.numel() for p in model.parameters())}
+    card = words | numbers | spread | rest | {"parameters": sum(p.numel() for p in model.parameters())}
     assert set(card) == set(CARD)
-    gesture = np.random.default_rng(seed).standard_normal((50, 4)).astype(np.float32)
+    gesture = np.random.default_rng(seed).standard_normal((50, latents)).astype(np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, model, card, torch.from_numpy(gesture))
     return path

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from perform import __version__
-from perform.cli import bench, devices, models, playing, rendering, takes, training
+from perform.cli import bench, devices, models, playing, rendering, takes, training, transferring
 from perform.errors import PerformError
 
 
@@ -53,6 +53,8 @@ for _verb in (
     playing.attach,
     playing.stop,
     rendering.render,
+    transferring.transfer,
+    transferring.matrix,
     takes.takes,
     devices.devices,
     models.models,

@@ -1,0 +1,223 @@
+"""`transfer`: a sound, or a folder of them, in a model's voice; `matrix`: how one model hears for another."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from perform.cli.words import json_option, progress, say, show
+from perform.errors import PerformError, WrongUse
+
+if TYPE_CHECKING:
+    from perform.hosts.compiled import CompiledEncoder, CompiledHost
+    from perform.library.matrices import Matrix
+    from perform.transfer import Wish
+
+
+class Numbered(click.ParamType):  # type: ignore[type-arg]
+    """`0=1.5`: a latent and a number."""
+
+    name = "LATENT=NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """-> (latent, number)."""
+        latent, _, number = str(value).partition("=")
+        try:
+            found = int(latent), float(number)
+        except ValueError:
+            found = -1, math.nan
+        if found[0] < 0 or not math.isfinite(found[1]):
+            self.fail(f"{value!r} names no latent and number, as 0=1.5 does", param, ctx)
+        return found
+
+
+class Way(NamedTuple):
+    """From a sound to what becomes of it, the same for every file."""
+
+    encoder: CompiledEncoder
+    host: CompiledHost
+    matrix: Matrix | None
+    wish: Wish
+    rate: int | None
+
+
+@click.command()
+@click.argument("sound", metavar="SOUND|FOLDER", type=click.Path(path_type=Path))
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="WAV, FLAC or folder.")
+@click.option("--model", required=True, help="The model whose voice it gets.")
+@click.option("--from", "ear", help="The model that hears; the same if left out.")
+@click.option("--matrix", type=click.Path(path_type=Path), help="From its latents to the voice's.")
+@click.option("--scale", type=Numbered(), multiple=True, help="Scale a latent: 0=1.5.")
+@click.option("--bias", type=Numbered(), multiple=True, help="Move a latent: 0=0.3.")
+@click.option("--temperature", type=click.FloatRange(0, 2), default=1.0, help="Of unused latents; 1.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Another chance for them.")
+@click.option("--rate", type=click.IntRange(8000, 192_000), help="Sample rate; the sound's if left out.")
+@json_option
+def transfer(sound: Path, out: Path, model: str, ear: str | None, as_json: bool, **how: Any) -> None:
+    """Give a sound a model's voice, offline: as long as it was, and in time with it.
+
+    Of a folder, every sound file in it and below is taken; nothing is overwritten.
+    """
+    from perform.transfer import Wish
+
+    if not sound.exists():
+        raise WrongUse("no such file or folder", where=str(sound))
+    if sound.is_file():
+        from perform.recorder.export import check_new
+        from perform.soundfiles import WRITTEN
+
+        check_new(out, WRITTEN)
+    wish = Wish(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
+    way = _way(model, ear, how["matrix"], wish, how["rate"])
+    if sound.is_dir():
+        _folder(sound, out, way, as_json)
+        return
+    began = time.monotonic()
+    with progress(f"transferring {sound.name}", _seconds(sound), "s") as on_progress:
+        seconds = _file(sound, out, way, on_progress)
+    took = time.monotonic() - began
+    say(f"{seconds:.1f} s in {took:.1f} s ({seconds / max(took, 1e-3):.1f} times real time)")
+    show(out, as_json, path=str(out), seconds=round(seconds, 3), took_s=round(took, 2))
+
+
+@click.command()
+@click.argument(
+    "recordings", nargs=-1, required=True, metavar="RECORDING...", type=click.Path(path_type=Path)
+)
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .matrix to write.")
+@click.option("--from", "ear", required=True, help="The model that hears.")
+@click.option("--model", required=True, help="The model whose voice it drives.")
+@json_option
+def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_json: bool) -> None:
+    """Learn from recordings what one model's latents are in another's terms.
+
+    Half a minute of what will be played does. Both models hear it; where `perform transfer --from` is given
+    no matrix, the latents that move most drive those that move most.
+    """
+    from perform.library import matrices
+    from perform.recorder.export import check_new
+    from perform.soundfiles import Sound
+    from perform.transfer import learn_matrix
+
+    check_new(out, (matrices.SUFFIX,))
+    ears = [_encoder(_model(name)) for name in (ear, model)]
+    total = sum(_seconds(path) for path in recordings)
+    with progress("listening", total, "s") as on_progress:
+        done = 0.0
+
+        def heard(path: Path) -> Any:
+            nonlocal done
+            with Sound(path) as sound:
+                for block in sound.blocks():
+                    yield block
+                    done += len(block) / sound.rate
+                    on_progress(done)
+
+        made = learn_matrix(((heard(path), _rate(path)) for path in recordings), *ears)
+    matrices.save(out, made)
+    share = f"{made.fit:.0%}" if math.isfinite(made.fit) else "an unknown share"
+    say(f"it explains {share} of how {made.mouth.name} would have heard the end of it")
+    show(out, as_json, path=str(out), fit=made.fit if math.isfinite(made.fit) else None)
+
+
+def _model(name: str) -> Path:
+    """A model file that is a RAVE; an export is made one first."""
+    from perform.hosts.opening import prepare
+    from perform.library.cards import find_model, is_module
+
+    path = prepare(find_model(name), say)
+    if is_module(path):
+        hint = "it can be played, but not here: its code runs behind walls"
+        raise WrongUse(f"{name} is no RAVE that could be rebuilt", where=str(path), hint=hint)
+    return path
+
+
+def _encoder(path: Path) -> CompiledEncoder:
+    from perform.hosts.compiled import CompiledEncoder
+
+    return CompiledEncoder(path)
+
+
+def _way(model: str, ear: str | None, matrix: Path | None, wish: Wish, rate: int | None) -> Way:
+    from perform.hosts.compiled import CompiledHost
+    from perform.library import matrices
+    from perform.transfer import Transfer
+
+    path = _model(model)
+    host, encoder = CompiledHost(path), _encoder(_model(ear) if ear else path)
+    found = matrices.load(matrix, encoder.sha256, host.sha256) if matrix else None
+    Transfer(encoder, host, 48000, 48000, wish=wish, matrix=found)  # says now what is wrong for every file
+    return Way(encoder, host, found, wish, rate)
+
+
+def _seconds(path: Path) -> float:
+    """Of a file, as far as it says."""
+    from perform.soundfiles import Sound
+
+    with Sound(path) as sound:
+        return sound.frames / sound.rate
+
+
+def _rate(path: Path) -> int:
+    from perform.soundfiles import Sound
+
+    with Sound(path) as sound:
+        return sound.rate
+
+
+def _file(path: Path, out: Path, way: Way, on_progress: Callable[[float], None]) -> float:
+    """One file to another; its seconds."""
+    from perform.soundfiles import Sound, writing
+    from perform.transfer import Transfer
+
+    with Sound(path) as sound:
+        rate, fed = way.rate or sound.rate, 0
+        through = Transfer(way.encoder, way.host, sound.rate, rate, wish=way.wish, matrix=way.matrix)
+        with writing(out, rate) as write:
+            for block in sound.blocks():
+                write(through.feed(block))
+                fed += len(block)
+                on_progress(fed / sound.rate)
+            write(through.finish())
+        if not fed:
+            say(f"{path}: it holds no samples, and neither does {out.name}")
+        return fed / sound.rate
+
+
+def _folder(folder: Path, out: Path, way: Way, as_json: bool) -> None:
+    """All of a folder; what could not be done is said at the end."""
+    from perform.soundfiles import find
+
+    files = find(folder, out)
+    if not files:
+        raise WrongUse("no sound files", where=str(folder))
+    failed: list[tuple[Path, PerformError]] = []
+    with progress(f"transferring {folder.name}", len(files), "files") as on_progress:
+        for done, (path, wanted) in enumerate(zip(files, _names(files, folder, out), strict=True)):
+            on_progress(done, str(path.relative_to(folder)))
+            try:
+                wanted.parent.mkdir(parents=True, exist_ok=True)
+                _file(path, wanted, way, lambda seconds: None)
+            except PerformError as error:
+                failed.append((path, error))
+            except OSError as error:
+                failed.append((path, PerformError(error.strerror or str(error), where=str(wanted))))
+        on_progress(len(files))
+    for _, problem in failed:
+        say(str(problem))
+    problems = [{"path": str(path), "why": problem.what} for path, problem in failed]
+    show(out, as_json, path=str(out), files=len(files) - len(failed), failed=problems)
+    if failed:
+        raise PerformError(f"{len(failed)} of {len(files)} files could not be transferred", where=str(folder))
+
+
+def _names(files: list[Path], folder: Path, out: Path) -> list[Path]:
+    """Where each goes: its own name as .wav, with its suffix in it where two would have one name."""
+    plain = [out / path.relative_to(folder).with_suffix(".wav") for path in files]
+    full = [out / path.relative_to(folder).with_name(f"{path.name}.wav") for path in files]
+    return [a if plain.count(a) == 1 else b for a, b in zip(plain, full, strict=True)]

@@ -1,0 +1,186 @@
+"""Sound through one model's ears and another's voice, or its own, as a deck does it live, without a clock.
+
+Encoder, matrix, scale and bias, decoder, trim, limiter: blocks in, blocks out, in constant memory. What comes
+out lies where it went in: the delays are known and taken away. The same seed gives the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
+from perform.audio.mixer import OVERLOAD
+from perform.errors import WrongUse
+from perform.hosts.compiled import CompiledEncoder, CompiledHost
+from perform.hosts.host import Host, Vector
+from perform.hosts.rates import Pace, resampler
+from perform.hosts.voice import Speech
+from perform.library.cards import trim_db
+from perform.library.matrices import Matrix, Side, by_variance, learn
+from perform.rings import Audio
+
+CEILING = 10.0 ** (-1.0 / 20.0)  #: dBFS -1, as on stage
+
+
+class Wish(NamedTuple):
+    """What is done to the latents: z = source x scale + bias, by the number of the latent; and chance."""
+
+    scale: Mapping[int, float] = {}
+    bias: Mapping[int, float] = {}
+    temperature: float = 1.0  #: of the latents the model's PCA left out
+    seed: int = 0
+
+
+class Listening:
+    """[render] One model's ears: samples at any rate to latents, a frame whenever there is one.
+
+    rate : frames a second of what comes in
+    """
+
+    def __init__(self, encoder: CompiledEncoder, rate: float) -> None:
+        card = encoder.card
+        self._encoder, self._stream = encoder, encoder.stream()
+        self._channels, self._ratio = card.channels, card.ratio
+        self._resampler = None
+        if card.sample_rate != rate:
+            self._resampler = resampler(rate, card.sample_rate, card.channels)
+        self._rest = np.zeros((0, card.channels), np.float32)  # less than a frame
+
+    def __call__(self, x: Audio) -> list[Vector]:
+        """(n, channels), any number of them, -> the frames that are whole now, (latents,) each."""
+        x = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
+        if self._channels == 1:
+            x = x.mean(axis=1, keepdims=True)
+        elif x.shape[1] < self._channels:
+            x = np.broadcast_to(x[:, :1], (len(x), self._channels))
+        x = np.ascontiguousarray(x[:, : self._channels], np.float32)
+        if self._resampler:
+            x = self._resampler.resample_chunk(x)
+        x, frames = np.concatenate([self._rest, x]), []
+        whole = len(x) - len(x) % self._ratio
+        for at in range(0, whole, self._ratio):
+            frame = x[at : at + self._ratio].T[None]  # (n, channels) -> (1, channels, n)
+            frames.append(self._encoder.encode([self._stream], frame)[0])
+        self._rest = x[whole:]
+        return frames
+
+
+class Transfer:
+    """[render] One sound on its way through; `feed` it, then `finish`.
+
+    coming, going : frames a second of what comes in and of what goes out
+    delay_s       : from the encoder's input to the decoder's output, already taken away
+    """
+
+    def __init__(
+        self,
+        encoder: CompiledEncoder,
+        host: CompiledHost,
+        coming: int,
+        going: int,
+        *,
+        wish: Wish | None = None,
+        matrix: Matrix | None = None,
+    ) -> None:
+        """matrix : from the encoder's latents to the decoder's; left out: by variance."""
+        wish = wish or Wish()
+        self._host: Host = host
+        self._matrix = matrix or _own_matrix(encoder, host)
+        self._coming, self._going, self._temperature = coming, going, wish.temperature
+        self._scale, self._bias = _numbers(host, wish)
+        cards = encoder.card, host.card  # an encoder has half of its model's delay, a decoder the other
+        self.delay_s = sum(card.delay / card.sample_rate for card in cards) / 2
+        self._listening = Listening(encoder, coming)
+        self._pace = Pace(*(card.ratio / card.sample_rate for card in (encoder.card, host.card)))
+        self._speech = Speech(host, going)
+        self._speech.begin(wish.seed)
+        self._trim = 10.0 ** (trim_db(host.card) / 20.0)
+        self._dc, self._limiter = DcBlocker(going), Limiter(going)
+        self._early = round(self.delay_s * going) + self._limiter.delay  # frames that sound before the first
+        self._fed = self._made = 0
+
+    def feed(self, x: Audio) -> Audio:
+        """(n, channels) of the sound -> what is ready, (m, 2)."""
+        self._fed += len(x)
+        return self._run(x)
+
+    def finish(self) -> Audio:
+        """The rest, so that as much time has come out as went in."""
+        parts, due = [], round(self._fed * self._going / self._coming)
+        silence = np.zeros((self._coming // 10, 1), np.float32)
+        while self._made < due:
+            part = self._run(silence)
+            parts.append(part[: len(part) - max(0, self._made - due)])
+        return np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
+
+    def _run(self, x: Audio) -> Audio:
+        parts = [np.zeros((0, 2), np.float32)]
+        for heard in self._listening(x):
+            for source in self._pace(heard):
+                z = source if self._matrix is None else self._matrix.apply(source)
+                parts += self._guard(self._speak((z * self._scale + self._bias).astype(np.float32)))
+        y = np.concatenate(parts)
+        early = min(self._early, len(y))
+        self._early -= early
+        self._made += len(y) - early
+        return y[early:]
+
+    def _speak(self, z: Vector) -> Audio:
+        """A frame of the decoder, (m, 2)."""
+        chance = self._speech.chance(self._temperature)
+        return self._speech.sound(self._host.render([self._speech.stream], z[None], chance[None])[0])
+
+    def _guard(self, y: Audio) -> list[Audio]:
+        """What a deck alone on stage goes through, its fader at 0 dB."""
+        loud: Signal = np.clip(y, -OVERLOAD, OVERLOAD).astype(np.float64) * self._trim
+        blocks = (loud[at : at + MAX_BLOCK] for at in range(0, len(loud), MAX_BLOCK))
+        return [cap(self._limiter(self._dc(block), CEILING), CEILING) for block in blocks]
+
+
+def learn_matrix(
+    sounds: Iterable[tuple[Iterable[Audio], int]], ear: CompiledEncoder, mouth: CompiledEncoder
+) -> Matrix:
+    """What leads from one model's latents to another's where both hear the same; see `matrices.learn`.
+
+    sounds : recordings in blocks (n, channels), and their rates; as many as there are, one after the other
+    """
+    frame_s = [encoder.card.ratio / encoder.card.sample_rate for encoder in (ear, mouth)]
+    heard: list[Vector] = []
+    meant: list[Vector] = []
+    for blocks, rate in sounds:
+        ears, pace = [Listening(encoder, rate) for encoder in (ear, mouth)], Pace(*frame_s)
+        first, second = [], []
+        for block in blocks:
+            first += [z for frame in ears[0](block) for z in pace(frame)]
+            second += ears[1](block)
+        frames = min(len(first), len(second))
+        heard += first[:frames]
+        meant += second[:frames]
+    sides = [Side(encoder.card.name, encoder.sha256, encoder.card.latents) for encoder in (ear, mouth)]
+    return learn(np.array(heard, np.float32), np.array(meant, np.float32), *sides)
+
+
+def _own_matrix(encoder: CompiledEncoder, host: CompiledHost) -> Matrix | None:
+    """None for a model with itself, else by variance."""
+    if encoder.sha256 == host.sha256:
+        return None
+    return by_variance(encoder.card, encoder.sha256, host.card, host.sha256)
+
+
+def _numbers(host: CompiledHost, wish: Wish) -> tuple[Vector, Vector]:
+    """Scale and bias of each latent; WrongUse for a latent the model has not."""
+    latents = host.card.latents
+    both = np.ones(latents, np.float32), np.zeros(latents, np.float32)
+    for word, numbers, wished in zip(("scale", "bias"), both, (wish.scale, wish.bias), strict=True):
+        for latent, value in wished.items():
+            if not 0 <= latent < latents:
+                raise WrongUse(
+                    f"{host.card.name} has no latent {latent}",
+                    where=f"--{word} {latent}={value:g}",
+                    hint=f"its latents are 0 to {latents - 1}",
+                )
+            numbers[latent] = value
+    return both

@@ -1,0 +1,29 @@
+"""What the bundled models sing is no howl, loud or soft: the guard of an input leaves it alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perform.audio.howl import Howl
+from perform.hosts.compiled import CompiledHost
+from perform.hosts.sources import Loop, Source, Walk
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+@pytest.mark.parametrize("model", ["bells", "choir"])
+def test_no_false_alarm_on_the_bundled_models(model: str) -> None:
+    host = CompiledHost(MODELS / f"{model}.safetensors")
+    sources: list[Source] = [Loop(host.gesture), *(Walk(host.card, seed) for seed in range(3))]
+    howls = [[Howl(48000) for _ in range(2)] for _ in sources]
+    streams, random = [host.stream() for _ in sources], np.random.default_rng(0)
+    for _ in range(len(host.gesture)):
+        z = np.stack([source.next(1.0) for source in sources]).astype(np.float32)
+        y = host.render(streams, z, random.standard_normal((len(sources), host.noise)).astype(np.float32))
+        for sound, (loud, soft) in zip(y[:, 0].astype(np.float64), howls, strict=True):
+            loud(2 * sound)
+            soft(0.05 * sound)
+    assert [[howl.count for howl in pair] for pair in howls] == [[0, 0]] * len(sources)

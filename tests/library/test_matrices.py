@@ -1,0 +1,128 @@
+"""A matrix comes back from its file as it was, for its two models alone; learning finds what there is."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from perform.errors import WrongUse
+from perform.library.cards import Card
+from perform.library.matrices import LAG, Matrix, Side, by_variance, learn, load, save
+
+EAR, MOUTH = Side("a", "a" * 64, 3), Side("b", "b" * 64, 2)
+numbers = st.floats(-1e6, 1e6, width=32)
+
+
+def card(latents: int, std: list[float], mean: list[float]) -> Card:
+    return Card("m", 48000, 512, latents, 32, 0, mean, std, mean, mean, -23.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(1, 12), st.integers(1, 12), st.text(max_size=20), st.floats(-9, 1))
+def test_what_is_saved_is_what_is_loaded(
+    data: st.DataObject, heard: int, said: int, name: str, fit: float
+) -> None:
+    weight = data.draw(arrays(np.float32, (said, heard), elements=numbers))
+    offset = data.draw(arrays(np.float32, said, elements=numbers))
+    matrix = Matrix(Side(name, "1" * 64, heard), Side("b", "2" * 64, said), weight, offset, fit)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.matrix"
+        save(path, matrix)
+        found = load(path, "1" * 64, "2" * 64)
+        with pytest.raises(WrongUse, match="already"):
+            save(path, matrix)
+    assert (found.ear, found.mouth, found.fit) == (matrix.ear, matrix.mouth, fit)
+    assert np.array_equal(found.weight, weight)
+    assert np.array_equal(found.offset, offset)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    matrix = Matrix(EAR, MOUTH, np.ones((2, 3), np.float32), np.zeros(2, np.float32))
+    save(tmp_path / "x.matrix", matrix)
+    assert math.isnan(load(tmp_path / "x.matrix", EAR.sha256, MOUTH.sha256).fit)
+    return tmp_path / "x.matrix"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_mangled_file_is_refused_in_one_line(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.matrix"
+        save(path, Matrix(EAR, MOUTH, np.ones((2, 3), np.float32), np.zeros(2, np.float32)))
+        whole = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+        try:
+            found = load(path, EAR.sha256, MOUTH.sha256)
+        except WrongUse as error:
+            assert "\n" not in str(error)
+            assert "x.matrix" in str(error)
+        else:  # it hit the numbers, or a name
+            assert found.apply(np.zeros(3)).shape == (2,)
+
+
+@pytest.mark.parametrize("tensor", ["weight", "offset"])
+def test_what_is_no_number_comes_near_no_decoder(tensor: str) -> None:
+    parts = {"weight": np.ones((2, 3), np.float32), "offset": np.zeros(2, np.float32)}
+    parts[tensor].flat[0] = np.nan
+    with pytest.raises(WrongUse, match="no number"):
+        Matrix(EAR, MOUTH, **parts)
+
+
+def test_a_matrix_is_for_its_two_models(saved: Path) -> None:
+    for sides in ((MOUTH, EAR), (EAR, EAR), (MOUTH, MOUTH)):
+        with pytest.raises(WrongUse, match=r"leads (from|to) '[ab]'"):
+            load(saved, *(side.sha256 for side in sides))
+    with pytest.raises(WrongUse, match="cannot be read"):
+        load(saved.with_name("nothing"), EAR.sha256, MOUTH.sha256)
+
+
+def test_the_most_telling_latent_drives_the_most_telling() -> None:
+    ear, mouth = card(2, [2.0, 1.0], [0.5, 0.0]), card(3, [0.1, 3.0, 0.5], [1.0, 2.0, 3.0])
+    matrix = by_variance(ear, "1", mouth, "2")
+    assert matrix.apply(np.array([0.5, 0.0])) == pytest.approx([1.0, 2.0, 3.0])
+    assert matrix.apply(np.array([2.5, 1.0])) == pytest.approx([1.0, 5.0, 3.5])  # a deviation of each
+    fewer = by_variance(mouth, "2", ear, "1")
+    assert fewer.apply(np.array([1.0, 5.0, 3.5])) == pytest.approx([2.5, 1.0])
+    still = by_variance(card(1, [0.0], [0.0]), "1", mouth, "2")
+    assert still.apply(np.array([9.0])) == pytest.approx([1.0, 2.0, 3.0])
+    same = by_variance(ear, "1", ear, "1")
+    assert same.apply(np.array([7.0, -3.0])) == pytest.approx([7.0, -3.0])
+
+
+@pytest.mark.parametrize("lag", [-5, 0, 7])
+def test_learning_finds_a_linear_way_whatever_comes_late(lag: int) -> None:
+    random = np.random.default_rng(0)
+    meant = random.standard_normal((400, 3))
+    mix, offset = random.standard_normal((5, 3)), random.standard_normal(5)
+    heard = np.roll(meant @ mix.T + offset, lag, axis=0) + 0.01 * random.standard_normal((400, 5))
+    sides = Side("a", "1", 5), Side("b", "2", 3)
+    matrix = learn(heard.astype(np.float32), meant.astype(np.float32), *sides)
+    assert matrix.fit > 0.99
+    said = matrix.apply(np.roll(heard, -lag, axis=0))
+    assert np.abs(said - meant)[LAG:-LAG].max() < 0.2
+
+
+def test_learning_does_not_claim_what_is_not_there() -> None:
+    random = np.random.default_rng(0)
+    heard, meant = random.standard_normal((2, 600, 4)).astype(np.float32)
+    assert learn(heard, meant, Side("a", "1", 4), Side("b", "2", 4)).fit < 0.1
+
+
+@pytest.mark.parametrize("frames", [0, 1, 50])
+def test_too_little_to_learn_from_is_said(frames: int) -> None:
+    z = np.random.default_rng(0).standard_normal((frames, 4)).astype(np.float32)
+    with pytest.raises(WrongUse, match="frames only"):
+        learn(z, z, Side("a", "1", 4), Side("b", "2", 4))
+    still = np.ones((400, 4), np.float32)
+    with pytest.raises(WrongUse, match="nothing moves"):
+        learn(still, still, Side("a", "1", 4), Side("b", "2", 4))

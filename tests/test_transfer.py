@@ -1,0 +1,228 @@
+"""A sound goes through as live: however it is cut, in time, as long as it was, in another's voice."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import tiny_model
+
+from perform.errors import WrongUse
+from perform.hosts.compiled import CompiledEncoder, CompiledHost
+from perform.hosts.rates import Pace
+from perform.library.matrices import by_variance
+from perform.transfer import CEILING, Transfer, Wish, learn_matrix
+
+MODELS = Path(__file__).parents[1] / "models"
+Ends = tuple[CompiledEncoder, CompiledHost]
+CENTRED = {"encoder": "convolutional", "padding": "centred", "dilations": ((1, 3), (1, 3))}
+
+sys.path.insert(0, str(MODELS / "recipes"))
+
+
+@pytest.fixture(autouse=True)
+def denormals_again() -> Iterator[None]:
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ends]:
+    """Encoder and decoder of models that differ in all that models differ in."""
+    folder = tmp_path_factory.mktemp("ends")
+    made = {
+        "plain": tiny_model(folder / "plain.safetensors"),
+        "coarse": tiny_model(folder / "coarse.safetensors", seed=1, latents=6, ratios=(4, 4, 2), **{
+            "dilations": ((1,), (1,), (1,))
+        }),
+        "slow": tiny_model(folder / "slow.safetensors", sample_rate=32000, seed=2, latents=2),
+        "late": tiny_model(folder / "late.safetensors", seed=3, **CENTRED),
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERFORM_HOME", str(folder))
+        found = {name: (CompiledEncoder(path), CompiledHost(path)) for name, path in made.items()}
+        bundled = {name: MODELS / f"{name}.safetensors" for name in ("bells", "choir")}
+        return found | {name: (CompiledEncoder(path), CompiledHost(path)) for name, path in bundled.items()}
+
+
+def sent(through: Transfer, x: np.ndarray, sizes: tuple[int, ...] = (1 << 14,)) -> np.ndarray:
+    """All of a sound, (n, channels) or (n,), in blocks of these sizes."""
+    x, parts, at = (x if x.ndim == 2 else x[:, None]).astype(np.float32), [], 0
+    while at < len(x):
+        n = sizes[len(parts) % len(sizes)]
+        parts.append(through.feed(x[at : at + n]))
+        at += n
+    return np.concatenate([*parts, through.finish()])
+
+
+def noise(frames: int, seed: int = 0) -> np.ndarray:
+    return 0.2 * np.random.default_rng(seed).standard_normal(frames)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.integers(1, 5000), min_size=1, max_size=6),
+    st.sampled_from(["plain", "coarse", "slow"]),
+    st.sampled_from(["plain", "coarse", "slow"]),
+    st.sampled_from([(48000, 48000), (44100, 44100), (22050, 48000)]),
+)
+def test_the_same_comes_out_however_a_sound_is_cut(
+    ends: dict[str, Ends], sizes: list[int], ear: str, mouth: str, rates: tuple[int, int]
+) -> None:
+    x = noise(9000)
+    sizes[0] = max(sizes[0], 500)
+    whole, parts = (Transfer(ends[ear][0], ends[mouth][1], *rates) for _ in range(2))
+    y = sent(whole, x, (len(x),))
+    assert sent(parts, x, tuple(sizes)) == pytest.approx(y, abs=1e-6)
+    assert np.abs(y).max() > 1e-3
+
+
+@pytest.mark.parametrize("frames", [0, 1, 100, 4801, 30011])
+@pytest.mark.parametrize("rates", [(48000, 48000), (44100, 44100), (8000, 96000), (96000, 22050)])
+def test_what_comes_out_is_as_long_as_what_went_in(
+    ends: dict[str, Ends], frames: int, rates: tuple[int, int]
+) -> None:
+    encoder, host = ends["plain"]
+    y = sent(Transfer(encoder, host, *rates), noise(frames))
+    assert y.shape == (round(frames * rates[1] / rates[0]), 2)
+    assert y.dtype == np.float32
+    assert np.abs(y).max(initial=0.0) <= CEILING
+
+
+@pytest.mark.parametrize(("model", "share"), [("plain", 0.001), ("late", 0.5)])
+@pytest.mark.parametrize("rates", [(48000, 48000), (44100, 44100), (44100, 96000)])
+def test_an_impulse_comes_out_where_it_went_in(
+    ends: dict[str, Ends], model: str, share: float, rates: tuple[int, int]
+) -> None:
+    """Where its effect begins, in a model that answers at once; its middle in one that hears around it."""
+    encoder, host = ends[model]
+    frame_s = host.card.ratio / host.card.sample_rate
+    silence, wish = np.zeros(rates[0] // 4), Wish(temperature=0.0)
+    nothing, found = sent(Transfer(encoder, host, *rates, wish=wish), silence), []
+    for part in range(8):
+        x = silence.copy()
+        x[rates[0] // 8 + round(part * frame_s * rates[0] / 8)] = 1.0
+        y = sent(Transfer(encoder, host, *rates, wish=wish), x)
+        energy = np.cumsum(np.square(y - nothing).sum(axis=1))
+        found.append(np.searchsorted(energy, share * energy[-1]) / rates[1] - np.argmax(x) / rates[0])
+    assert abs(np.mean(found)) < frame_s
+    if model == "late":
+        assert host.card.delay / host.card.sample_rate > 4 * frame_s
+
+
+@pytest.mark.parametrize("ear", ["plain", "coarse", "slow", "late", "bells", "choir"])
+@pytest.mark.parametrize("mouth", ["plain", "coarse", "slow", "late", "bells", "choir"])
+def test_any_ears_drive_any_voice(ends: dict[str, Ends], ear: str, mouth: str) -> None:
+    x = noise(12000)
+    y = sent(Transfer(ends[ear][0], ends[mouth][1], 48000, 48000), x)
+    assert y.shape == (12000, 2)
+    assert np.isfinite(y).all()
+    assert np.abs(y).max() > 1e-4
+
+
+def test_a_model_with_itself_needs_no_matrix(ends: dict[str, Ends]) -> None:
+    encoder, host = ends["plain"]
+    same = by_variance(encoder.card, encoder.sha256, host.card, host.sha256)
+    x = noise(5000)
+    y = sent(Transfer(encoder, host, 48000, 48000), x)
+    assert sent(Transfer(encoder, host, 48000, 48000, matrix=same), x) == pytest.approx(y, abs=1e-5)
+
+
+def test_scale_and_bias_reach_their_latent(ends: dict[str, Ends]) -> None:
+    encoder, host = ends["plain"]
+    x, still = noise(5000), Wish(dict.fromkeys(range(4), 0.0))
+    plain = sent(Transfer(encoder, host, 48000, 48000), x)
+    for wish in (Wish({1: 2.0}), Wish({}, {1: 0.5}), Wish(seed=1), Wish(temperature=0.0)):
+        assert np.abs(sent(Transfer(encoder, host, 48000, 48000, wish=wish), x) - plain).max() > 1e-4
+        again = [sent(Transfer(encoder, host, 48000, 48000, wish=wish), x) for _ in range(2)]
+        assert np.array_equal(*again)
+    ways = [Transfer(encoder, host, 48000, 48000, wish=still) for _ in range(2)]
+    assert np.array_equal(sent(ways[0], x), sent(ways[1], noise(5000, 1)))  # nothing of the input is left
+    with pytest.raises(WrongUse, match="no latent 4"):
+        Transfer(encoder, host, 48000, 48000, wish=Wish({4: 1.0}))
+
+
+def test_channels_and_what_is_no_number_are_taken_as_they_come(ends: dict[str, Ends]) -> None:
+    encoder, host = ends["plain"]
+    x = noise(5000)
+    y = sent(Transfer(encoder, host, 48000, 48000), x)
+    for channels in (2, 6):
+        wide = np.repeat(x[:, None], channels, axis=1)
+        assert sent(Transfer(encoder, host, 48000, 48000), wide) == pytest.approx(y, abs=1e-4)
+    x[100], x[200] = np.nan, np.inf
+    assert np.isfinite(sent(Transfer(encoder, host, 48000, 48000), x)).all()
+
+
+@given(st.integers(64, 4096), st.integers(64, 4096), st.integers(1, 200))
+def test_frames_of_another_length_keep_the_time(heard: int, said: int, frames: int) -> None:
+    """A line stays a line: what is said in a moment is what was heard then, averages to a part of a frame."""
+    pace, due = Pace(heard / 48000, said / 48000), []
+    for i in range(frames):
+        due += pace(np.array([(i + 0.5) * heard, 1.0]))
+    wanted = (np.arange(len(due)) + 0.5) * said
+    reach = max(heard, said)
+    inside = (wanted > reach) & (wanted < frames * heard - reach)
+    lines = np.array(due).reshape(-1, 2)
+    assert lines[inside, 0] == pytest.approx(wanted[inside], abs=1e-6 if said <= heard else heard / 4)
+    assert lines[:, 1] == pytest.approx(1.0)
+    assert len(due) * said >= frames * heard - reach - said
+
+
+def test_a_matrix_is_learnt_from_what_both_hear(ends: dict[str, Ends]) -> None:
+    envelope = np.interp(np.arange(96000) / 2000, np.arange(49), np.random.default_rng(0).uniform(0, 1, 49))
+    x = (noise(96000) * envelope).astype(np.float32)[:, None]
+    for ear, mouth in (("coarse", "plain"), ("plain", "slow")):
+        encoders = ends[ear][0], ends[mouth][0]
+        made = learn_matrix([([x], 48000)], *encoders)
+        assert (made.ear.sha256, made.mouth.sha256) == tuple(e.sha256 for e in encoders)
+        assert made.weight.shape == (encoders[1].card.latents, encoders[0].card.latents)
+        y = sent(Transfer(encoders[0], ends[mouth][1], 48000, 48000, matrix=made), x[:5000])
+        assert np.isfinite(y).all()
+
+
+def envelope(x: np.ndarray) -> np.ndarray:
+    """RMS of every tenth of a second at 48 kHz."""
+    return np.sqrt(np.square(x[: len(x) // 4800 * 4800].reshape(-1, 4800)).mean(axis=1))
+
+
+def centroid(x: np.ndarray) -> float:
+    """Of the mean power spectrum, Hz."""
+    frames = np.lib.stride_tricks.sliding_window_view(x, 2048)[::1024] * np.hanning(2048)
+    power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
+    return float((power * np.linspace(0, 24000, 1025)).sum() / power.sum())
+
+
+@pytest.fixture(scope="module")
+def corpora() -> dict[str, np.ndarray]:
+    """Ten seconds that each bundled model was not trained on, of its own kind."""
+    import corpora as recipes
+
+    made = {"bells": recipes.bells, "choir": recipes.choir}
+    return {name: make(12.0, np.random.default_rng([2, 0])) for name, make in made.items()}
+
+
+@pytest.mark.parametrize(("model", "least"), [("bells", 0.95), ("choir", 0.95)])
+def test_a_bundled_model_keeps_loudness_and_timing_of_its_own_kind(
+    ends: dict[str, Ends], corpora: dict[str, np.ndarray], model: str, least: float
+) -> None:
+    x = corpora[model]
+    y = sent(Transfer(*ends[model], 48000, 48000), x)[:, 0]
+    assert np.corrcoef(envelope(x), envelope(y))[0, 1] >= least
+    assert centroid(y) == pytest.approx(centroid(x), rel=0.2)
+
+
+@pytest.mark.parametrize(("ear", "mouth"), [("bells", "choir"), ("choir", "bells")])
+def test_another_voice_moves_the_timbre_towards_its_corpus(
+    ends: dict[str, Ends], corpora: dict[str, np.ndarray], ear: str, mouth: str
+) -> None:
+    x = corpora[ear]
+    for encoder in (ends[ear][0], ends[mouth][0]):
+        y = sent(Transfer(encoder, ends[mouth][1], 48000, 48000), x)[:, 0]
+        before, after = (abs(np.log(centroid(s) / centroid(corpora[mouth]))) for s in (x, y))
+        assert after < before
