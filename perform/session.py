@@ -56,6 +56,8 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Models on decks, the numbers they begin with, and what a player keeps with a song.
 
     decks  : deck number, as text, -> model: its name, a path, or a `ModelName`
+    files  : deck -> sound file of its source "file": a path, or its name in the player's own `sounds`
+    matrices : deck -> `.matrix` file that leads from another deck's latents to its own, likewise
     values : address -> value in plain units, or the name of a choice ("loop", "A")
     switch : how it follows the song before. tail: it is there at once, what played fades; crossfade; cut
     fade   : seconds of that
@@ -69,6 +71,8 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     switch: Literal["tail", "crossfade", "cut"] = "tail"
     fade: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
     decks: dict[str, str | ModelName] = {}
+    files: dict[str, str] = {}
+    matrices: dict[str, str] = {}
     values: dict[str, float | str] = {}
     scenes: dict[str, Scene] = {}
     exclude: list[str] = []
@@ -162,9 +166,23 @@ def model_file(model: ModelName) -> Path:
     return named
 
 
+def material(name: str) -> Path:
+    """[disk] A sound or a matrix that a song names; WrongUse where it is not here."""
+    own = places.user("sounds")
+    if path := places.existing(name) or places.existing(str(own / name)):
+        return path
+    raise WrongUse("no such file", where=name[:200], hint=f"name it by its path, or put it into {own}")
+
+
+def material_name(path: Path) -> str:
+    """What a song calls it."""
+    own = places.user("sounds").resolve()
+    return str(path.relative_to(own)) if path.is_relative_to(own) else str(path)
+
+
 def check(song: Song) -> None:
     """WrongUse where a song names a deck, an address, a scene or a choice that does not exist."""
-    for deck in song.decks:
+    for deck in (*song.decks, *song.files, *song.matrices):
         if deck not in {str(d) for d in range(1, DECKS + 1)}:
             raise WrongUse(f"there is no deck {deck!r}", hint=f"decks are 1 to {DECKS}")
     for number in song.scenes:

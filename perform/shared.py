@@ -65,6 +65,7 @@ _lane = [
     "fade",  # seconds from silent to heard, or back
     "trim",  # dB that brings the model to the common loudness
     "mode",  # which numbers its voice reads: NOW, NEXT, HELD
+    "behind",  # frames from the input to what it becomes here; 0 where it does not listen
 ]
 JOURNALS = LANES + 1  #: a lane each, then the mixer
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(_lane)}  #: column in `Arena.lanes`
@@ -115,6 +116,7 @@ _meters = [
     "input/peak",  # [audio] its peak, falling 20 dB/s
     "input/pitch",  # [audio] Hz, the last one it was sure of; 0 before that
     "input/gate",  # [audio] 1 where it is open
+    "input/howls",  # [audio] times it was lowered because it howled
     "reduction",  # [audio] dB the limiter takes away, falling
     "realtime",  # [audio] 1 where the system granted real-time priority
     "tracks/on",  # [stage] 1: the mixer writes all tracks, not the master alone

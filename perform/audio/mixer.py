@@ -312,6 +312,7 @@ class Mixer:
             self._peaks(peaks, voice)
         meters[_PULLED] = self._arena.tape.written + n
         meters[_PULLS] += 1
+        mix += self._input.monitor(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()

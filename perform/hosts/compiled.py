@@ -61,7 +61,11 @@ class CompiledEncoder:
         self.card, self.sha256 = read_card(path), sha256(path)
         self._encoder = compiled(path, self.sha256, "encode")
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
-        self.silence = self._rest()
+        self._path, self.silence = path, self._rest()
+
+    def twin(self) -> CompiledEncoder:
+        """Another one, for another thread."""
+        return CompiledEncoder(self._path)
 
     def _rest(self) -> Vector:
         stream, before = self.stream(), np.full(self.card.latents, np.inf, np.float32)

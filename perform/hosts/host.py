@@ -30,6 +30,10 @@ class Encoder(Protocol):
         """A new one, at its beginning."""
         ...
 
+    def twin(self) -> Encoder:
+        """Another one, for another thread."""
+        ...
+
     # Any: an encoder takes its own streams and no other's
     def encode(self, streams: Sequence[Any], x: Vector) -> Vector:
         """One frame of each: (B, channels, ratio) at the model's rate -> (B, latents)."""

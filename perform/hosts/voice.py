@@ -13,8 +13,9 @@ import numpy as np
 from perform import params
 from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host, Vector
-from perform.hosts.place import Place
+from perform.hosts.place import Place, leads
 from perform.hosts.rates import resampler, resampling_delay
+from perform.hosts.recording import Playing, Recording
 from perform.hosts.shaping import GLIDE_S, RISE_S, Glide, Shaping
 from perform.hosts.sources import Hand, Latents, Loop, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
@@ -83,6 +84,7 @@ class Voice(Speech):
         self._gesture, self._host, self._place, self._deck = host.gesture, host, place, deck
         names = ("source", "freeze", "speed", "temperature", "seed", "silence")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
+        self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
         self.ear: Ear | None = None
@@ -101,6 +103,7 @@ class Voice(Speech):
         if self.ear:
             self.ear.reset()
         self._came = np.zeros(card.latents)  # from the input, or from another deck
+        self._playing = Playing()
         self._glide, self._shaping = Glide(self.frame_s), Shaping(self._deck, card.latents, self.frame_s)
         self.begin(seed)
 
@@ -137,30 +140,66 @@ class Voice(Speech):
 
     def latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
-        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
-        name = SOURCES[int(table[self._slot["source"]])]
-        if self.ear:
-            source = self._heard(self.ear, table, still=not speed)
-        else:
-            source = self._glide(name, self._sources.get(name, self._sources["hand"]).next(speed))
-        level, octaves = self._place.modulation if self._place else (0.0, 0.0)
+        source = self._source(table)
+        level, octaves = 0.0, 0.0
+        if self._place:
+            self._place.leave(source)
+            level, octaves = self._place.modulation
         self.z = self._shaping(source, table, level, octaves).astype(np.float32)
         self.temperature = float(table[self._slot["temperature"]])
         return self.z, self.chance(self.temperature)
 
-    def _heard(self, ear: Ear, table: Table, *, still: bool) -> Latents:
-        """The input's latents, or where its gate is shut those of silence: the model's, or the deck's own."""
-        assert self._place
+    def _source(self, table: Table) -> Latents:
+        name = SOURCES[int(table[self._slot["source"]])]
+        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
+        if name in self._sources:
+            return self._glide(name, self._sources[name].next(speed))
+        if self._place and name == "deck":
+            leader = leads(table, self._deck)
+            z = self._place.follow(leader, self._deck) if leader else None
+            return self._glide((name, leader), self._held(z, still=not speed))
+        if self._place and name == "file" and (recording := self._place.desk.recordings.get(self._deck)):
+            return self._played(recording, table, speed)
+        if self.ear:
+            return self._listened(self.ear, table, still=not speed)
+        return self._glide("hand", self._sources["hand"].next(speed))
+
+    def _held(self, z: Latents | None, *, still: bool) -> Latents:
+        """What comes from elsewhere, now; the last of it while the source stands still."""
         if not still:
-            self._came = ear.z.astype(np.float64)
-        z = self._came.copy()
-        if self._place.gate_open:
+            self._came = np.zeros(self._card.latents) if z is None else z
+        return self._came
+
+    def _listened(self, ear: Ear, table: Table, *, still: bool) -> Latents:
+        """The input's latents, or where its gate is shut those of silence."""
+        z = self._held(ear.z.astype(np.float64), still=still)
+        if self._place and self._place.gate_open:
             return self._glide("input", z, RISE_S if self._glide.key == "silence" else GLIDE_S)
-        z = ear.encoder.silence.astype(np.float64)
+        return self._glide("silence", self._silence(table))
+
+    def _played(self, recording: Recording, table: Table, speed: float) -> Latents:
+        """The file's latents, there at once wherever it begins; those of silence once it is over."""
+        now = {name: float(table[slot]) for name, slot in self._file.items()}
+        z = self._playing.next(
+            recording,
+            speed,
+            begin=now["start"],
+            end=now["end"],
+            loop=bool(now["loop"]),
+            plays=now["play"],
+        )
+        if z is None:
+            return self._glide("silence", self._silence(table))
+        return self._glide(("file", self._playing.turns), z, RISE_S)
+
+    def _silence(self, table: Table) -> Latents:
+        """The latents of silence: the model's, or the deck's own."""
+        encoder = self._host.encoder
+        z = encoder.silence.astype(np.float64) if encoder else np.zeros(self._card.latents)
         if table[self._slot["silence"]]:
             own = table[params.slots(self._deck, "silence")][: len(z)]
             z[: len(own)] = own
-        return self._glide("silence", z)
+        return z
 
 
 def render(host: Host, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:

@@ -8,7 +8,8 @@ that play one model are voices of one process; those whose frames fall together 
            hurry {}                                     idle no more: somebody waits for the model
            voice {lane, deck}                           a new voice on a lane that is this process's alone now
            drop  {lane}                                 end it; nothing is written to the lane from then on
-    report loading {words} | ready {render_ms, sha256, made} | failed {error} | dropped {lane}
+           seats {seats, mine}                          how all decks are (`desk.Seat`); who plays this
+    report loading {words} | says {words} | ready {render_ms, sha256, made} | failed {error} | dropped {lane}
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from perform.errors import PerformError
+from perform.hosts.desk import Desk, Seat
 from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
@@ -49,7 +52,9 @@ TOGETHER = 0.25  #: a voice due within so much of a frame is decoded with the on
 class Lane:
     """[render] A voice, where it writes, and the numbers it goes by."""
 
-    def __init__(self, arena: Arena, look: Look, index: int, deck: int, host: Host, rate: float) -> None:
+    def __init__(
+        self, arena: Arena, look: Look, index: int, deck: int, host: Host, rate: float, desk: Desk
+    ) -> None:
         self._look, self._index = look, index
         self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
         self.deck_meters = arena.deck_meters(deck)
@@ -57,7 +62,7 @@ class Lane:
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
-        self._place = Place(arena, index)
+        self._place = Place(arena, index, desk)
         self.voice = Voice(host, deck, rate, self.numbers, self._place)
         self._out = Telling(arena, index, deck, host, self.voice, rate)
 
@@ -104,7 +109,8 @@ class Lane:
 class Renderer:
     """[render] Begins each frame as late as it may: when the device has left no more than `lead` of sound."""
 
-    def __init__(self, arena: Arena, host: Host, rate: float, patient: bool) -> None:
+    def __init__(self, arena: Arena, host: Host, rate: float, patient: bool, desk: Desk) -> None:
+        self._desk = desk
         self._arena, self._host, self._rate, self._patient = arena, host, rate, patient
         self._look = Look(arena)
         self._nap = PATIENT_NAP_S if patient else NAP_S
@@ -156,7 +162,9 @@ class Renderer:
     def _obey(self, line: Lifeline, order: Message) -> None:
         lane = int(order["lane"])
         if order["order"] == "voice":
-            self._lanes[lane] = Lane(self._arena, self._look, lane, order["deck"], self._host, self._rate)
+            self._lanes[lane] = Lane(
+                self._arena, self._look, lane, order["deck"], self._host, self._rate, self._desk
+            )
         else:
             self._lanes.pop(lane, None)
             line.report("dropped", lane=lane)
@@ -230,7 +238,11 @@ class Renderer:
 
 
 def start(
-    line: Lifeline, order: Message, orders: queue.SimpleQueue[Message], hurried: threading.Event
+    line: Lifeline,
+    order: Message,
+    orders: queue.SimpleQueue[Message],
+    hurried: threading.Event,
+    desks: queue.SimpleQueue[Desk],
 ) -> None:
     """[render] Load, warm up, report, then render whatever lanes are given until the process ends."""
     arena = Arena.open(Path(order["arena"]))
@@ -241,7 +253,9 @@ def start(
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
         host = open_host(made)
-        renderer = Renderer(arena, host, order["rate"], order["patient"])
+        desk = Desk(host, lambda words: line.report("says", words=words))
+        desks.put(desk)
+        renderer = Renderer(arena, host, order["rate"], order["patient"], desk)
         renderer.warm_up()
     except PerformError as error:
         line.report("failed", error=str(error))
@@ -268,6 +282,8 @@ def main() -> None:
     if order is None:
         return
     orders: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    seats: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    desks: queue.SimpleQueue[Desk] = queue.SimpleQueue()
     hurried = threading.Event()
 
     def listen() -> None:
@@ -275,12 +291,21 @@ def main() -> None:
             if message["order"] == "hurry":
                 hurried.set()
                 hurry()
+            elif message["order"] == "seats":
+                seats.put(message)
             else:
                 orders.put(message)
         os._exit(0)
 
+    def read() -> None:
+        desk = desks.get()
+        while True:
+            told = seats.get()
+            desk.tell(msgspec.convert(told["seats"], dict[int, Seat], strict=False), set(told["mine"]))
+
     threading.Thread(target=listen, name="orders", daemon=True).start()
-    start(line, order, orders, hurried)
+    threading.Thread(target=read, name="seats", daemon=True).start()
+    start(line, order, orders, hurried, desks)
 
 
 if __name__ == "__main__":

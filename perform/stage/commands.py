@@ -22,6 +22,20 @@ class Load(Command, frozen=True):
     model: str
 
 
+class UseFile(Command, frozen=True):
+    """The sound file of a deck's source "file", by path or by name among the player's sounds; "" for none."""
+
+    deck: int
+    name: str
+
+
+class UseMatrix(Command, frozen=True):
+    """What leads from another deck's latents to this deck's: a `.matrix` file; "" for the one by variance."""
+
+    deck: int
+    name: str
+
+
 class Unload(Command, frozen=True):
     """Fade a deck out and free its model."""
 
@@ -191,6 +205,8 @@ class Quit(Command, frozen=True):
 
 AnyCommand = (
     Load
+    | UseFile
+    | UseMatrix
     | Unload
     | Record
     | StopRecording
@@ -234,6 +250,8 @@ class Deck(Struct, frozen=True):
     latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
     latent_high: tuple[float, ...] = ()  #: 95th percentile
     error: str = ""  #: why it failed, one line
+    file: str = ""  #: of its source "file", by name
+    matrix: str = ""  #: by which it follows another deck
 
 
 class Bind(Struct, frozen=True):
