@@ -21,6 +21,7 @@ _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
 _OFFSET = {a.removeprefix("deck/1/"): i for i, a in enumerate(params.ADDRESSES[params.slots(1)])}
 _LATE = [METER_SLOTS[f"deck/{d}/late"] for d in range(1, DECKS + 1)]
+_INPUT_OPEN = params.slot("input/open")
 _FOCUS = params.slot("focus")
 
 
@@ -95,7 +96,8 @@ class Frame:
 
     def rows(self, deck: int) -> tuple[Row, ...]:
         """The rows of a deck."""
-        return deck_rows(deck, self.deck(deck).latents, self.view.side)
+        source = params.SOURCES[int(self.value(deck, "source"))]
+        return deck_rows(deck, self.deck(deck).latents, self.view.side, source)
 
     def cursor(self, deck: int) -> int:
         """Index of a deck's cursor in its rows and STAGE_ROWS behind them."""
@@ -104,6 +106,14 @@ class Frame:
             if row.address == wanted:
                 return i
         return 0
+
+    @property
+    def listening(self) -> bool:
+        """The input is open, or some deck's source."""
+        wanted = params.SOURCES.index("input")
+        return bool(self.table[_INPUT_OPEN]) or any(
+            self.value(deck, "source") == wanted for deck in range(1, DECKS + 1)
+        )
 
     @property
     def selected(self) -> Row:

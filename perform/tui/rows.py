@@ -9,7 +9,18 @@ from typing import Literal
 from perform import params
 from perform.params import Spec
 
-Side = Literal["bias", "scale"]  #: which number of each latent the rows show
+Side = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
+#: which number of each latent the rows show, and what stands before the latent then
+SIDES: dict[Side, str] = {
+    "bias": "",
+    "scale": "×",
+    "mute": "m ",
+    "freeze": "f ",
+    "smooth": "s ",
+    "level": "l ",
+    "pitch": "p ",
+    "silence": "∅ ",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +49,28 @@ def row(address: str, label: str = "", latent: int = -1) -> Row:
 
 
 @lru_cache(256)
-def deck_rows(deck: int, latents: int, side: Side) -> tuple[Row, ...]:
-    """The rows of a deck, top to bottom: what is played most stands highest."""
+def deck_rows(deck: int, latents: int, side: Side, source: str = "hand") -> tuple[Row, ...]:
+    """The rows of a deck, top to bottom: what is played most stands highest, what its source needs below."""
     own = f"deck/{deck}"
     return (
         row(f"{own}/gain", "gain"),
         row(f"{own}/pan", "pan"),
-        *(row(f"{own}/z/{i}/{side}", f"z{i}" if side == "bias" else f"×z{i}", i) for i in range(latents)),
+        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(latents)),
         row(f"{own}/source", "source"),
         row(f"{own}/speed", "speed"),
         row(f"{own}/temperature", "temp"),
         row(f"{own}/seed", "seed"),
+        *(row(f"{own}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
+        *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
     )
+
+
+_OF_SOURCE = {
+    "input": (("wet", "wet"), ("silence", "silent")),
+    "file": (("wet", "wet"), ("file/start", "start"), ("file/end", "end"), ("file/loop", "loop")),
+    "deck": (("wet", "wet"), ("from", "from")),
+}
+_INPUT = (("gain", "in"), ("highpass", "low cut"), ("gate", "gate"), ("monitor", "monitor"))
 
 
 #: rows that belong to no deck; the cursor walks on into them

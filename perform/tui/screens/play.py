@@ -12,7 +12,7 @@ from perform import params
 from perform.params import DECKS, SOURCES
 from perform.tui.frame import Frame
 from perform.tui.keys import KEYS
-from perform.tui.rows import STAGE_ROWS, Row, row
+from perform.tui.rows import SIDES, STAGE_ROWS, Row, row
 from perform.tui.widgets.decks import Decks
 from perform.tui.widgets.foot import Foot, foot_height
 from perform.tui.widgets.lines import Lines
@@ -138,9 +138,10 @@ class Play(Screen[None]):
         self._put(selected.address, selected.spec.default)
 
     def action_bias_scale(self) -> None:
-        """Show the other number of each latent; the cursor stays on its latent."""
-        view = self.instrument.view
-        old, view.side = view.side, "scale" if view.side == "bias" else "bias"
+        """Show the next number of each latent; the cursor stays on its latent."""
+        view, sides = self.instrument.view, list(SIDES)
+        old = view.side
+        view.side = sides[(sides.index(old) + 1) % len(sides)]
         for deck, address in view.selected.items():
             if address.endswith(f"/{old}"):
                 view.selected[deck] = address.removesuffix(old) + view.side

@@ -34,7 +34,7 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
     draw_marks(pen, row.address, marks)
     room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
     if row.spec.choices:
-        _choices(pen, row, int(row.spec.clamp(value)))
+        _choices(pen, row, int(row.spec.clamp(value)), room + 2 + _VALUE)
     elif row.spec.high > 1e6 or room < 3:
         pen.text(short(row.spec, value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     else:
@@ -54,8 +54,14 @@ def draw_marks(pen: Pen, address: str, marks: str) -> None:
         pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
 
 
-def _choices(pen: Pen, row: Row, chosen: int) -> None:
-    for i, word in enumerate(row.spec.choices):
+def _choices(pen: Pen, row: Row, chosen: int, width: int) -> None:
+    """All of them, the chosen one in capitals; it stands first where there is no room for all."""
+    words, end = list(enumerate(row.spec.choices)), pen.x + width
+    if sum(len(word) + 1 for _, word in words) > width:
+        words = words[chosen:] + words[:chosen]
+    for i, word in words:
+        if pen.x + len(word) + 1 > end:
+            return
         if i == chosen:
             pen.button(word.upper(), pen.ink.bright, row.address, i)
         else:
