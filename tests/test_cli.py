@@ -76,6 +76,8 @@ def test_help_and_version() -> None:
         [],
         ["play"],
         ["render"],
+        ["transfer"],
+        ["matrix"],
         ["takes"],
         ["devices"],
         ["models", "list"],

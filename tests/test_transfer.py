@@ -200,7 +200,7 @@ def centroid(x: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def corpora() -> dict[str, np.ndarray]:
-    """Ten seconds that each bundled model was not trained on, of its own kind."""
+    """Twelve seconds that each bundled model was not trained on, of its own kind."""
     import corpora as recipes
 
     made = {"bells": recipes.bells, "choir": recipes.choir}

@@ -3,7 +3,8 @@
 The signs are those of van Waterschoot & Moonen (2011, Fifty Years of Acoustic Feedback Control, Proc. IEEE
 99, 288-327), all of them at once: a peak far above its neighbours (PNPR) for STANDS_S, far above everything
 else there is, harmonics included (PHPR), that has grown and does not fall (IPMP). Music has one or the other:
-a bell falls, a voice has overtones. A howl below what is played is not known for one until it stands alone.
+a bell falls, a voice has overtones. At full scale it need not stand so far above the rest; but below music a
+howl is known only once it stands out of it, and a pure tone that is played and held is taken for one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ STANDS_S = 0.2  #: how long a tone has to stand
 GROWS_S = 0.4  #: ... and within how long it has grown
 PEAK_DB = 15.0  #: above its neighbours, all the while
 LONELY_DB = 28.0  #: above the highest other tone
+LOUD_DB, LOUD_LONELY_DB = -2.0, 15.0  #: dBFS above which a tone need not stand out so far
 GROWTH_DB = 6.0  #: by which it has grown, at least
 FALL_DB = 1.0  #: less than it has fallen, at most
 QUIET_DB = -60.0  #: dBFS below which nothing howls
@@ -94,7 +96,8 @@ class Howl:
         half = max(LOBE, round(WIDTH * peak))
         low, high = max(peak - half, 0), peak + half + 1
         others = max(newest[LOWEST : max(low - 3, LOWEST + 1)].max(), newest[high + 3 :].max())
-        if top < others * 10 ** (LONELY_DB / 10):
+        lonely = LOUD_LONELY_DB if _db(top) > LOUD_DB else LONELY_DB
+        if top < others * 10 ** (lonely / 10):
             return False
         tone = spectra[:, low:high].sum(axis=1)
         stood, outer = spectra[-self._stands :], max(low - NEAR, 0)

@@ -151,6 +151,8 @@ def _way(model: str, ear: str | None, matrix: Path | None, wish: Wish, rate: int
     path = _model(model)
     host, encoder = CompiledHost(path), _encoder(_model(ear) if ear else path)
     found = matrices.load(matrix, encoder.sha256, host.sha256) if matrix else None
+    if encoder.sha256 != host.sha256 and found is None:
+        say(f"{ear}'s latents drive {model}'s by variance; `perform matrix` learns a way that follows more")
     Transfer(encoder, host, 48000, 48000, wish=wish, matrix=found)  # says now what is wrong for every file
     return Way(encoder, host, found, wish, rate)
 

@@ -226,6 +226,9 @@ class Renderer:
         meters[DECK_METER["resets"]] = lane.voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
+        behind = lane.meters[LANE_METER["behind"]]
+        late = self._arena.meters[METER_SLOTS["delay"]]
+        meters[DECK_METER["heard"]] = (behind + late) / self._rate if behind else 0.0
         first = DECK_METER["z/0"]
         meters[first : first + len(z)] = z[: len(meters) - first]
         if self._frames % ENOUGH == 0 or lane.fresh:

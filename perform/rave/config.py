@@ -216,6 +216,7 @@ _V2 = Config(
 _V1 = replace(_V2, encoder="v1", decoder="v1", capacity=64, dilations=((1, 3, 5),) * 4)
 PRESETS = {
     "live": Config(),
+    "live_128": Config(ratios=(4, 2), dilations=((1, 3, 9), (1, 3, 9))),
     "v1": replace(_V1, noise_ratios=(4, 4, 4), noise_taps=5),
     "v2": _V2,
     "v2_small": replace(

@@ -10,8 +10,9 @@ from rig import Jack
 
 
 @pytest.fixture
-def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jack]:
-    server = Jack(tmp_path)
+def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Jack]:
+    """At 48 kHz, or at the rate it is parametrized with."""
+    server = Jack(tmp_path, rate=getattr(request, "param", 48000))
     monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     monkeypatch.setenv("PERFORM_MIDI", "jack")
