@@ -38,7 +38,7 @@ def state_words(frame: Frame, deck: int) -> str:
 
 
 def latency(frame: Frame, deck: int) -> str:
-    """From a knob to the sound, the deck's own wait and the model's delay; or from the input, where it listens."""
+    """From a knob to the sound: the deck's own wait and the model's delay; or from its input."""
     if heard := frame.steady(deck, "heard"):
         return f"in {1000 * heard:.0f} ms"
     seconds = frame.steady(deck, "latency")
