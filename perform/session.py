@@ -17,6 +17,9 @@ from perform.library.cards import find_model
 from perform.params import DECKS, SCENES, Table
 
 
+BY_HAND = "input/open"  #: what no song, scene or loop does
+
+
 class ModelName(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A model as a song names it: found by its hash, called by its name.
 
@@ -190,6 +193,9 @@ def check(song: Song) -> None:
             raise WrongUse(f"there is no scene {number!r}", hint=f"scenes are 1 to {SCENES}")
     for address in (*song.exclude, *(loop.address for loop in song.loops)):
         params.slot(address)
+    for loop in song.loops:
+        if loop.address == BY_HAND:
+            raise WrongUse(f"{BY_HAND} is opened by a hand alone", hint="take the loop out of the song")
     for values in (song.values, *(scene.values for scene in song.scenes.values())):
         numbers(values)
     for loop in song.loops:
@@ -220,6 +226,8 @@ def apply(song: Song, table: Table) -> None:
 
 def _number(address: str, value: float | str) -> float:
     spec = params.SPEC_AT[params.slot(address)]
+    if address == BY_HAND:
+        raise WrongUse(f"{address} is opened by a hand alone", hint="take it out of the song")
     if spec.action:
         raise WrongUse(f"{address} is something to do, no number", hint="take it out of the song")
     if isinstance(value, str):
