@@ -16,7 +16,6 @@ from perform.library import hashes, places, toml
 from perform.library.cards import find_model
 from perform.params import DECKS, SCENES, Table
 
-
 BY_HAND = "input/open"  #: what no song, scene or loop does
 
 
