@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks everything: format, lint, types, who may import whom, and the tests. Arguments go to pytest.
+# Checks everything: format, lint, types, who may import whom, and the tests: those that keep no time on all
+# cores, then those that play. With arguments, pytest runs once, with these.
 set -eu
 cd "$(dirname "$0")"
 ./setup.sh test
@@ -8,4 +9,6 @@ $bin/ruff format --check -q .
 $bin/ruff check -q .
 $bin/mypy
 $bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 1; }
-exec $bin/python -m pytest "$@"
+[ $# -eq 0 ] || exec $bin/python -m pytest "$@"
+$bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage
+exec $bin/python -m pytest tests/stage tests/live

@@ -103,6 +103,10 @@ class Teller:
                 self._due = at
         return False
 
+    def say(self, words: bytes) -> None:
+        """What else must be known is another now: it is told with all numbers."""
+        self._words, self._due = words, -1
+
     def tell(self, kind: int, at: int, payload: bytes) -> None:
         """Something else that happened; where it is lost, all numbers follow."""
         if not self._journal.tell(kind, at, payload):

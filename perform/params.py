@@ -22,8 +22,12 @@ DECKS = 8  #: decks are numbered 1..DECKS
 SCENES = 8  #: scenes of a song are numbered 1..SCENES
 SONGS = 128  #: songs of a set that a number can call, as many as MIDI has programs
 LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
+ATTRIBUTES = 16  #: attributes of a deck's model that have a number, from 1; so have what it can do, from 1:
+ACTIONS = 4
+OWN = -1e9  #: of an attribute: as the model has it by itself
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
+Bank = npt.NDArray[np.float64]  #: (ATTRIBUTES + ACTIONS,) of a deck, see `bank`
 Curve = Literal["lin", "exp", "s"]
 
 
@@ -31,8 +35,8 @@ Curve = Literal["lin", "exp", "s"]
 class Spec:
     """Range, curve and unit of one number.
 
-    `choices` names the values 0, 1, 2... of a discrete number. `action` marks a counter that only grows:
-    whoever reads it acts when it has grown.
+    `choices` names the values 0, 1, 2... of a discrete number; a `whole` one has no names. `action` marks a
+    counter that only grows: whoever reads it acts when it has grown.
     """
 
     low: float
@@ -42,13 +46,14 @@ class Spec:
     curve: Curve = "lin"
     choices: tuple[str, ...] = ()
     action: bool = False
+    whole: bool = False
 
     def clamp(self, value: float) -> float:
         """Nearest legal value; a non-finite one becomes the default."""
         if self.action or not math.isfinite(value):
             return value if self.action and math.isfinite(value) else self.default
         value = min(max(value, self.low), self.high)
-        return float(round(value)) if self.choices else value
+        return float(round(value)) if self.choices or self.whole else value
 
     def value(self, position: float) -> float:
         """Position 0..1 of a knob -> value in plain units."""
@@ -58,10 +63,16 @@ class Spec:
         """Value in plain units -> position 0..1 of a knob."""
         return unbend(self.clamp(value), self.low, self.high, self.curve)
 
+    def jumps(self, *values: float) -> bool:
+        """Whether there is no way from one of these values to another but to jump."""
+        return bool(self.choices) or min(values) <= OWN
+
     def text(self, value: float) -> str:
         """What a player reads: `-3.0 dB`, `hand`, `on`."""
         if self.choices:
             return self.choices[int(self.clamp(value))]
+        if value <= OWN:
+            return "its own"
         if self.unit == "dB" and value <= SILENCE_DB:
             return "-inf dB"
         sign = "+" if self.low < 0 else ""
@@ -94,7 +105,8 @@ def unbend(value: float, low: float, high: float, curve: Curve) -> float:
 
 SILENCE_DB = -60.0  #: a fader at or below this is silence
 SILENT_DB = -90.0  #: nothing quieter is worth a gate
-SOURCES = ("hand", "loop", "walk", "input", "file", "deck")  #: what feeds a deck's latents
+SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: what feeds a deck's latents
+MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}  #: seconds a host is early beyond its own p99.9
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 
 
@@ -115,14 +127,14 @@ _deck: dict[str, Spec] = {
     "from": Spec(0, DECKS - 1, 0, choices=tuple(str(n) for n in range(1, DECKS + 1))),  # of the source "deck"
     "wet": Spec(0, 1, 1),  # how much of the source; 0: the biases alone
     "freeze": _switch,  # the source stands still
-    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, the walk and the file
+    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, the walk, the prior and the file
     "file/play": _counter,  # from its start
     "file/loop": Spec(0, 1, 1, choices=("off", "on")),
     "file/start": Spec(0, 1, 0),  # of the whole file
     "file/end": Spec(0, 1, 1),
     "silence": Spec(0, 1, 0, choices=("model", "own")),  # where a closed gate lets the latents glide
-    "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out
-    "seed": Spec(0, 2**31 - 1, 0),
+    "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out, and of its prior
+    "seed": Spec(0, 2**31 - 1, 0, whole=True),
     "reset": _counter,  # decoder state and source back to their start
 }
 _deck |= {f"z/{i}/bias": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
@@ -134,6 +146,10 @@ _deck |= {f"z/{i}/level": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # what 
 _deck |= {f"z/{i}/pitch": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # what each octave above 220 Hz adds
 _deck |= {f"z/{i}/silence": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # this deck's own silence
 
+#: what a stranger's module has besides latents; its host says what each of them is
+_deck |= {f"attribute/{i}": Spec(OWN, -OWN, OWN) for i in range(1, ATTRIBUTES + 1)}
+_deck |= {f"action/{i}": _counter for i in range(1, ACTIONS + 1)}
+
 _global: dict[str, Spec] = {
     "xfade": Spec(0, 1, 0.5),
     "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
@@ -144,7 +160,7 @@ _global: dict[str, Spec] = {
     "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: none
     "input/gate": Spec(SILENT_DB, 0, -60, "dBFS"),  # opens there; at its foot it is always open
     "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),  # the input itself, as late as what it becomes
-    "stage/margin": Spec(1, 100, 10, "ms", "exp"),  # how early a host renders beyond its own p99.9
+    "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # how early a host renders beyond its own p99.9
     "tempo": Spec(20, 300, 120, "bpm"),  # of glides that are given in beats
     "scene/morph": Spec(0, 1, 0),  # between the scenes a and b; moving it moves all they hold
     "scene/a": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
@@ -192,6 +208,22 @@ def slots(deck: int, suffix: str = "") -> slice:
         return slice(first, first + len(_deck))
     first = SLOTS[f"deck/{deck}/z/0/{suffix}"]
     return slice(first, first + LATENTS)
+
+
+def bank(deck: int) -> slice:
+    """The contiguous slots of a deck's attributes, and of its actions behind them."""
+    first = SLOTS[f"deck/{deck}/attribute/1"]
+    return slice(first, first + ATTRIBUTES + ACTIONS)
+
+
+def blank() -> Bank:
+    """A new bank in which every attribute is as the model has it."""
+    return np.array([OWN] * ATTRIBUTES + [0.0] * ACTIONS)
+
+
+def margin(table: Table) -> float:
+    """Seconds a host is early beyond its own p99.9."""
+    return tuple(MARGINS.values())[int(table[SLOTS["stage/margin"]])]
 
 
 def defaults() -> Table:

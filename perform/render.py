@@ -30,6 +30,7 @@ from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
 from perform.recorder.take import Plan, Take, read_track
 from perform.recorder.wav import Writer
+from perform.session import Song
 from perform.shared import LANE, Arena, lanes_of
 
 BLOCK = 256  #: frames between two looks at the table
@@ -66,7 +67,7 @@ def render(
         arena.show("block", BLOCK)
         session.apply(song, arena.table)
         voices = {
-            deck: _Voice(arena, deck, session.model_file(model), seed, rate)
+            deck: _Voice(arena, song, deck, session.model_file(model), seed, rate)
             for deck, model in song.models.items()
         }
         seats = {deck: voice.seat(song) for deck, voice in voices.items()}
@@ -97,7 +98,7 @@ def _refuse(words: str) -> None:
 class _Voice:
     """A deck's voice, its lane opened as the stage opens it."""
 
-    def __init__(self, arena: Arena, deck: int, model: Path, seed: int | None, rate: int) -> None:
+    def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
         self._deck, self._model = deck, prepare(model)
@@ -111,6 +112,7 @@ class _Voice:
         self._table, self._ring = arena.table, arena.rings[lane]
         self._place = Place(arena, lane, self.desk)
         self._voice = Voice(host, deck, rate, arena.table, self._place)
+        self._voice.settings.hear(song.words_of(deck))
         self._out = Telling(arena, lane, deck, host, self._voice, rate)
 
     def seat(self, song: session.Song) -> Seat:
@@ -120,12 +122,15 @@ class _Voice:
         return Seat(str(self._model), self._host.sha256, *found)
 
     def fill(self, frames: int) -> None:
-        """Have so many frames in the ring."""
+        """Have so many frames in the ring; PerformError where the module refuses an attribute of the song."""
         while self._ring.fill < frames:
             self._voice.attend(self._table)
             if ear := self._voice.ear:
                 ear.follow(self._place.sounds(), BLOCK, BLOCK / 2)
-            self._out.write(frame(self._host, [self._voice], [self._table])[0], self._table)
+            audio = frame(self._host, [self._voice], [self._table])[0]
+            for refused in self._voice.settings.refused:
+                raise PerformError(refused.error, where=self._host.card.name, hint="change it in the song")
+            self._out.write(audio, self._table)
 
 
 class _File:

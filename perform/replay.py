@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from perform import params
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError, WrongUse
 from perform.hosts.host import Host
@@ -24,6 +26,7 @@ from perform.hosts.replay import Model, Replay, Run, runs
 from perform.journal import BEGIN, LOST, READ, VALUES, WHOLE, Reading, unpack_values
 from perform.library import hashes, places
 from perform.library.cards import find_model, models, sha256
+from perform.params import ADDRESSES
 from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
 from perform.recorder.names import beside
@@ -84,9 +87,9 @@ def load(take: shelf.Take) -> Performance:
         lanes = {
             lane: found
             for lane in range(LANES)
-            if (found := runs((r.kind, r.payload) for r in records if r.who == lane))
+            if (found := runs(((r.kind, r.payload) for r in records if r.who == lane), _places(first, lane)))
         }
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise PerformError(f"its gesture log is damaged ({error})", where=str(take.path)) from error
     ours = {name: i for i, name in enumerate(NAMES)}
     return Performance(
@@ -101,6 +104,12 @@ def load(take: shelf.Take) -> Performance:
         lost=sum(int.from_bytes(r.payload[:8], "little") for r in records if r.kind == LOST),
         marks=list(take.marks),
     )
+
+
+def _places(header: gestures.Header, lane: int) -> npt.NDArray[np.intp]:
+    """Of each slot of a log its place in the bank of a lane's deck, or -1."""
+    bank = {name: i for i, name in enumerate(ADDRESSES[params.bank(lane // 2 + 1)])}
+    return np.array([bank.get(name, -1) for name in header.names], np.intp)
 
 
 def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float], None]) -> Performance:

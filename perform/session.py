@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,7 @@ from perform import params
 from perform.errors import PerformError, WrongUse
 from perform.library import hashes, places, toml
 from perform.library.cards import find_model
-from perform.params import DECKS, SCENES, Table
+from perform.params import DECKS, OWN, SCENES, Table
 
 BY_HAND = "input/open"  #: what no song, scene or loop does
 
@@ -60,7 +61,9 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     decks  : deck number, as text, -> model: its name, a path, or a `ModelName`
     files  : deck -> sound file of its source "file": a path, or its name in the player's own `sounds`
     matrices : deck -> `.matrix` file that leads from another deck's latents to its own, likewise
-    values : address -> value in plain units, or the name of a choice ("loop", "A")
+    values : address -> value in plain units, or the name of a choice ("loop", "A"); of an attribute one of
+             its words, or "own"
+    words  : address of an attribute that is text, or several values -> what its numbers 0, 1, 2... mean
     switch : how it follows the song before. tail: it is there at once, what played fades; crossfade; cut
     fade   : seconds of that
     scenes : scene number, as text, -> scene; exclude: addresses that scenes leave alone
@@ -76,6 +79,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     files: dict[str, str] = {}
     matrices: dict[str, str] = {}
     values: dict[str, float | str] = {}
+    words: dict[str, list[str]] = {}
     scenes: dict[str, Scene] = {}
     exclude: list[str] = []
     loops: list[Gesture] = []
@@ -88,15 +92,22 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             for deck, model in self.decks.items()
         }
 
+    def words_of(self, deck: int) -> dict[str, list[str]]:
+        """The words of a deck's attributes, by their numbers."""
+        own = f"deck/{deck}/attribute/"
+        return {a.removeprefix(own): words for a, words in self.words.items() if a.startswith(own)}
+
 
 class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An ordered list of songs, and the controller mapping they are played with.
 
     mapping : name or path; "" for the one made for the controller that is connected, else `generic`
+    margin  : how early its hosts render; "" for as it was
     """
 
     name: str
     mapping: str = ""
+    margin: Literal["", "tight", "normal", "safe"] = ""
     songs: list[Song] = []
 
 
@@ -195,8 +206,13 @@ def check(song: Song) -> None:
     for loop in song.loops:
         if loop.address == BY_HAND:
             raise WrongUse(f"{BY_HAND} is opened by a hand alone", hint="take the loop out of the song")
+    for address, words in song.words.items():
+        params.slot(address)
+        if "/attribute/" not in address or not words or "own" in words:
+            hint = "one word at least, and none is `own`"
+            raise WrongUse(f"{address} cannot have the words {words}", hint=hint)
     for values in (song.values, *(scene.values for scene in song.scenes.values())):
-        numbers(values)
+        numbers(values, song.words)
     for loop in song.loops:
         times = [at for at, _ in loop.points]
         if times != sorted(times) or not 0 <= times[0] <= times[-1] <= loop.seconds:
@@ -204,38 +220,59 @@ def check(song: Song) -> None:
             raise WrongUse(f"the points of the loop of {loop.address} are not in order", hint=hint)
 
 
-def numbers(values: dict[str, float | str]) -> dict[int, float]:
-    """Addresses and values as slots and numbers; WrongUse where there is no such address or choice."""
-    return {params.slot(address): _number(address, value) for address, value in values.items()}
+def numbers(values: dict[str, float | str], words: dict[str, list[str]]) -> dict[int, float]:
+    """Addresses and values as slots and numbers; WrongUse where there is no such address or choice.
+
+    words : those of the song, for its attributes
+    """
+    return {
+        params.slot(address): _number(address, value, words.get(address, ()))
+        for address, value in values.items()
+    }
+
+
+def with_word(song: Song, address: str, word: str) -> Song:
+    """The song with one more word for an attribute; WrongUse where that can be none."""
+    if not word.strip() or not word.isprintable() or len(word) > 1000:
+        raise WrongUse(f"{word[:80]!r} is no word for {address}", hint="one line of text")
+    made = msgspec.structs.replace(song, words=song.words | {address: [*song.words.get(address, []), word]})
+    check(made)
+    return made
 
 
 def words(slot: int, value: float) -> float | str:
-    """A number as a song writes it: the name of a choice, else the number itself, to a millionth."""
+    """A number as a song writes it: the name of a choice, `own`, else the number itself, to a millionth."""
     spec = params.SPEC_AT[slot]
+    if value <= OWN:
+        return "own"
     return spec.choices[int(value)] if spec.choices else round(float(value), 6)
 
 
 def apply(song: Song, table: Table) -> None:
     """[control] Put a song's numbers into a table; what it does not name is left as it is."""
-    for slot, value in numbers(song.values).items():
+    for slot, value in numbers(song.values, song.words).items():
         table[slot] = value
     if song.tempo is not None:
         table[params.slot("tempo")] = song.tempo
 
 
-def _number(address: str, value: float | str) -> float:
+def _number(address: str, value: float | str, words: Sequence[str]) -> float:
     spec = params.SPEC_AT[params.slot(address)]
     if address == BY_HAND:
         raise WrongUse(f"{address} is opened by a hand alone", hint="take it out of the song")
     if spec.action:
         raise WrongUse(f"{address} is something to do, no number", hint="take it out of the song")
     if isinstance(value, str):
+        if value == "own" and spec.low == OWN:
+            return OWN
+        if value in words:
+            return float(words.index(value))
         if value not in spec.choices:
-            hint = (
-                f"it is one of {', '.join(spec.choices)}"
-                if spec.choices
-                else f"it is a number in {spec.unit}"
-            )
+            hint = f"it is a number in {spec.unit}"
+            if spec.choices:
+                hint = f"it is one of {', '.join(spec.choices)}"
+            elif spec.low == OWN:
+                hint = "it is a number, `own`, or one of the words that the song has for it"
             raise WrongUse(f"{address} cannot be {value!r}", hint=hint)
         return float(spec.choices.index(value))
     if spec.clamp(value) != value:

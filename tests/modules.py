@@ -11,7 +11,10 @@ RATIO = 512
 
 
 class Synth(nn.Module):
-    """Two inputs at a 512th of the rate, pitch and level; two outputs; state; an attribute of every kind."""
+    """Two inputs at a 512th of the rate, pitch and level; two outputs; state; an attribute of every kind.
+
+    It can begin its phase anew, and has a prior of its own, which wanders.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +35,10 @@ class Synth(nn.Module):
         self.register_buffer("phase", torch.zeros(64, 1))
         self.register_buffer("sample", torch.zeros(1))
         self.register_buffer("sample_params", torch.tensor([5]))
+        self.register_buffer("reset_phase_params", torch.tensor([0]))
+        self.reset_phase = (False,)
+        self.register_buffer("prior_params", torch.tensor([1, RATIO, 2, RATIO]))
+        self.register_buffer("place", torch.zeros(2))
         self.frames = 0
         self.weight = nn.Parameter(torch.ones(1))
 
@@ -43,6 +50,9 @@ class Synth(nn.Module):
         n, batch = x.shape[-1] * 512, x.shape[0]
         pitch = x[:, 0].repeat_interleave(512, dim=1)
         level = x[:, 1].repeat_interleave(512, dim=1)
+        if self.reset_phase[0]:
+            self.phase[:] = 0.0
+            self.reset_phase = (False,)
         turns = self.phase[:batch] + torch.cumsum(220.0 * 2**pitch / self.sr, 1)
         self.phase[:batch] = turns[:, -1:] % 1.0
         self.frames += 1
@@ -57,12 +67,17 @@ class Synth(nn.Module):
         return torch.stack([y * self.gain[0], y * self.gain[1]], 1).reshape(batch, 2, n)
 
     @torch.jit.export
+    def prior(self, temperature: Tensor) -> Tensor:
+        self.place = 0.5 * self.place + torch.randn_like(self.place) * temperature.mean()
+        return self.place[None, :, None].repeat(temperature.shape[0], 1, temperature.shape[2])
+
+    @torch.jit.export
     def get_methods(self) -> list[str]:
-        return ["play"]
+        return ["play", "prior"]
 
     @torch.jit.export
     def get_attributes(self) -> list[str]:
-        return ["none", "gain", "mute", "partials", "shape", "tilt", "sample"]
+        return ["none", "gain", "mute", "partials", "shape", "tilt", "sample", "reset_phase"]
 
     @torch.jit.export
     def get_gain(self) -> tuple[float, float]:
@@ -90,6 +105,8 @@ class Synth(nn.Module):
 
     @torch.jit.export
     def set_partials(self, partials: int) -> int:
+        if partials > 32:
+            raise ValueError("too many")
         self.partials = (partials,)
         return 0
 
@@ -100,6 +117,15 @@ class Synth(nn.Module):
     @torch.jit.export
     def set_shape(self, shape: str) -> int:
         self.shape = (shape,)
+        return 0
+
+    @torch.jit.export
+    def get_reset_phase(self) -> bool:
+        return self.reset_phase[0]
+
+    @torch.jit.export
+    def set_reset_phase(self, now: bool) -> int:
+        self.reset_phase = (now,)
         return 0
 
     @torch.jit.export

@@ -223,3 +223,34 @@ def test_ten_thousand_mangled_sets_are_refused_in_one_line_or_read(tmp_path: Pat
             refused += 1
             assert "\n" not in str(error) and str(path) in str(error)
     assert refused > 3000
+
+
+def test_words_of_attributes(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "[songs.values]",
+        """[songs.words]
+"deck/3/attribute/5" = ["sine", "noise"]
+[songs.values]
+"deck/3/attribute/1" = -250.5
+"deck/3/attribute/2" = "own"
+"deck/3/attribute/5" = "noise\"""",
+    )
+    song = session.load_set(written(tmp_path, text)).songs[0]
+    table = params.defaults()
+    session.apply(song, table)
+    assert table[params.bank(3)][:5].tolist() == [-250.5, params.OWN, params.OWN, params.OWN, 1.0]
+    assert session.words(SLOTS["deck/3/attribute/2"], params.OWN) == "own"
+    assert (song.words_of(3), song.words_of(1)) == ({"5": ["sine", "noise"]}, {})
+    more = session.with_word(song, "deck/3/attribute/5", "saw")
+    assert more.words_of(3) == {"5": ["sine", "noise", "saw"]}
+    for address, word, says in (
+        ("deck/3/attribute/5", "own", "cannot have the words"),
+        ("deck/3/gain", "loud", "cannot have the words"),
+        ("deck/3/attribute/99", "saw", "no parameter"),
+        ("deck/3/attribute/5", "two\nlines", "is no word"),
+        ("deck/3/attribute/5", " ", "is no word"),
+    ):
+        with pytest.raises(WrongUse, match=says):
+            session.with_word(song, address, word)
+    with pytest.raises(WrongUse, match="one of the words"):
+        session.load_set(written(tmp_path, text.replace('= "noise"', '= "loud"')))

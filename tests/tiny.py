@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int
     shape : what its config has besides
     """
     torch.manual_seed(seed)
-    config = Config(**{**TINY.to_dict(), "sample_rate": sample_rate, **shape})
+    config = replace(TINY, sample_rate=sample_rate, **shape)
     model = RAVE(config)
     model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=latents)
     words = {

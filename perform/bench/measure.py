@@ -67,7 +67,7 @@ def rows(subject: Subject, blocks: Sequence[int], calls: int) -> Iterator[Row]:
             with ExitStack() as stack:
                 mine, theirs = interleave(ours, _peer(subject, model, method, frames, stack), calls)
             period_ms = 1000 * block / card.sample_rate
-            waiting_ms = period_ms / 2 + mine.p999 + params.SPECS["stage/margin"].default + DEVICE_MS
+            waiting_ms = period_ms / 2 + mine.p999 + 1000 * params.MARGINS["normal"] + DEVICE_MS
             yield Row(
                 model=subject.name,
                 method=method,

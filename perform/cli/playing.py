@@ -31,6 +31,11 @@ def _sound_options(verb: _F) -> _F:
         click.option(
             "--midi", "ports", metavar="PORT", multiple=True, help="Part of a MIDI port's name; all."
         ),
+        click.option(
+            "--margin",
+            type=click.Choice(["tight", "normal", "safe"]),
+            help="How early decks render, instead of what the set says: tight is 3 ms, normal 10, safe 25.",
+        ),
         click.option("--record", is_flag=True, help="Record from the first moment."),
         click.option("--stems", is_flag=True, help="Takes have a file for each deck, too."),
         click.option("--pre", is_flag=True, help="Takes have a file from before the limiter, too."),

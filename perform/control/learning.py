@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from perform.control import mapping
-from perform.control.mapping import Bind, Mapping
+from perform.control.mapping import Bind, Mapping, Mode
 from perform.control.ports import chosen
 from perform.control.router import Source
 from perform.errors import PerformError, WrongUse
@@ -35,6 +35,7 @@ class InUse:
         self.path = places.user("controllers") / f"{FALLBACK}.toml"
         self.changed = False
         self.address = ""
+        self._reach: tuple[float, float] | None = None
         self._fresh: set[tuple[str, Source]] = set()
 
     def use(self, name: str) -> None:
@@ -59,13 +60,13 @@ class InUse:
         self.now, self.path = (made + fallback + [(self.now, self.path)])[0]
         return complaints
 
-    def learn(self, address: str) -> None:
-        """Wait for a control to move; "" ends learning."""
+    def learn(self, address: str, reach: tuple[float, float] | None = None) -> None:
+        """Wait for a control to move; "" ends learning. reach: what it moves through, else all there is."""
         if address:
-            Bind(control="cc 1", to=address)  # WrongUse where there is no such address
+            Bind(control="cc 1", to=address, range=reach)  # WrongUse where there is no such address
         else:
             self._fresh.clear()
-        self.address = address
+        self.address, self._reach = address, reach
 
     def moved(self, port: str, source: Source) -> Bind | None:
         """A control moved while learning: bind it; None where it is bound already or cannot move it.
@@ -74,8 +75,16 @@ class InUse:
         began; addresses taught to it since then add up.
         """
         control = source.kind if source.kind == "bend" else f"{source.kind} {source.number}"
+        toggles: Mode | None = "toggle" if self._reach == (0.0, 1.0) and source.kind == "note" else None
         try:
-            learnt = Bind(control=control, to=self.address, channel=source.channel, port=port)
+            learnt = Bind(
+                control=control,
+                to=self.address,
+                channel=source.channel,
+                port=port,
+                range=self._reach,
+                mode=toggles,
+            )
         except WrongUse:  # pitch bend fires no action
             return None
         first = (port, source) not in self._fresh

@@ -4,7 +4,8 @@ Two threads. [control] reads what rtmidi queued for each open port and stores nu
 run no Python, so this interpreter can hold up no audio server. [main] obeys the stage, looks after the
 ports, learns, writes files and reports. Values hold whatever happens to either.
 
-Orders:  start {arena, mapping, ports}   learn {address}   unlearn {address}   use {path}   save {name, path}
+Orders:  start {arena, mapping, ports}   learn {address, range}   unlearn {address}   use {path}
+         save {name, path}
 Reports: ports {open, error}   mapping {name, path, binds, changed}   touched {text, address}
          learnt {address, control}   saved {path}   failed {error}
 """
@@ -96,7 +97,8 @@ class Control:
     def _obey(self, order: Message) -> None:
         match order["order"]:
             case "learn":
-                self._mapping.learn(order["address"])
+                reach = order.get("range")
+                self._mapping.learn(order["address"], (reach[0], reach[1]) if reach else None)
                 while not self._router.moved.empty():  # what moved before does not count
                     self._router.moved.get()
                 self._router.learning = bool(order["address"])

@@ -13,14 +13,17 @@ import os
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 
 from perform.errors import PerformError
 from perform.hosts.host import Vector
+from perform.library.attributes import Attribute
 from perform.library.cards import read_card
 
 
@@ -33,6 +36,19 @@ class StreamApart:
     def reset(self) -> None:
         """Back to the beginning."""
         self._host.ask({"reset": self.number})
+
+    def set(self, name: str, value: float | str | None) -> None:
+        """Set an attribute, None to its own; PerformError where the module refuses."""
+        self._host.ask({"set": self.number, "name": name, "value": value})
+
+    def act(self, name: str) -> None:
+        """Do one of the host's actions; PerformError where the module refuses."""
+        self._host.ask({"act": self.number, "name": name})
+
+    def prior(self, temperature: float, seed: int) -> Vector:
+        """The next frame's latents (latents,) as the module's own prior goes on."""
+        answer = self._host.ask({"prior": self.number, "temperature": temperature, "seed": seed})
+        return np.array(answer["z"], np.float32)
 
 
 class HostApart:
@@ -50,7 +66,10 @@ class HostApart:
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
         weakref.finalize(self, self._process.kill)
-        self.sha256 = str(self._answer()["sha256"])
+        told = self._answer()
+        self.sha256, self.has_prior = str(told["sha256"]), bool(told["prior"])
+        self.attributes: Sequence[Attribute] = msgspec.convert(told["attributes"], list[Attribute])
+        self.actions: Sequence[str] = msgspec.convert(told["actions"], list[str])
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
 
     def stream(self) -> StreamApart:
@@ -97,7 +116,12 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         host = TorchscriptHost(Path(sys.argv[1]))
-        _say(answers, {"sha256": host.sha256})
+        attributes = msgspec.to_builtins(host.attributes)
+        _say(
+            answers,
+            {"sha256": host.sha256, "prior": host.has_prior}
+            | {"attributes": attributes, "actions": host.actions},
+        )
         _serve(host, orders, answers)
     except PerformError as error:
         _say(answers, {"error": error.what})
@@ -114,11 +138,27 @@ def _serve(host: Any, orders: IO[bytes], answers: IO[bytes]) -> None:
         elif "reset" in order:
             streams[order["reset"]].reset()
             _say(answers, {})
+        elif "set" in order:
+            _try(answers, partial(streams[order["set"]].set, order["name"], order["value"]))
+        elif "act" in order:
+            _try(answers, partial(streams[order["act"]].act, order["name"]))
+        elif "prior" in order:
+            z = streams[order["prior"]].prior(order["temperature"], order["seed"])
+            _say(answers, {"z": [float(value) for value in z]})
         else:
             played = [streams[number] for number in order["render"]]
             values = np.frombuffer(orders.read(width * len(played)), np.float32).reshape(len(played), -1)
             sound = host.render(played, values[:, : host.card.latents], values[:, host.card.latents :])
             _say(answers, {}, np.ascontiguousarray(sound, np.float32).tobytes())
+
+
+def _try(answers: IO[bytes], work: Callable[[], None]) -> None:
+    """Something that the module may refuse, and plays on."""
+    try:
+        work()
+        _say(answers, {})
+    except PerformError as error:
+        _say(answers, {"error": error.what})
 
 
 def _say(answers: IO[bytes], answer: dict[str, Any], values: bytes = b"") -> None:

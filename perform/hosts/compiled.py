@@ -6,6 +6,7 @@ Streams of one model that are rendered together are one batch, whose weights are
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from safetensors import safe_open
 
 from perform.hosts.graphs import CompiledStream, compiled
 from perform.hosts.host import Vector
+from perform.hosts.priors import RaveStream
+from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
 
 SETTLED = 64  #: frames of silence after which an encoder says the same for ever
@@ -27,13 +30,19 @@ class CompiledHost:
     noise : how many values of noise a frame takes
     """
 
+    attributes: Sequence[Attribute] = ()
+    actions: Sequence[str] = ()
+
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
         self._decoder = compiled(path, self.sha256, "decode")
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
+            config = json.loads(file.metadata()["config"])
+        self.has_prior = bool(config.get("prior"))
         self._path = path
+        self._odds = compiled(path, self.sha256, "prior") if self.has_prior else None
 
     @functools.cached_property
     def encoder(self) -> CompiledEncoder:
@@ -42,7 +51,9 @@ class CompiledHost:
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""
-        return self._decoder.stream()
+        return (
+            RaveStream(self._decoder.shapes["state"][0], self._odds) if self._odds else self._decoder.stream()
+        )
 
     def render(self, streams: Sequence[CompiledStream], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio)."""

@@ -90,15 +90,16 @@ class Compiled:
 def compiled(path: Path, digest: str, method: str) -> Compiled:
     """[disk] A model's method, a frame a call; from the cache, or made and kept there.
 
-    digest : SHA-256 of the file; method : a key of `perform.rave.graph.METHODS`
+    digest : SHA-256 of the file; method : a key of `perform.rave.graph.METHODS`, or "prior"
     """
     cached = cache_file(digest, method)
     with contextlib.suppress(Exception):  # not there, or cut short by a power failure: it is made again
         return Compiled(cached.read_bytes())
     from perform.rave.files import load
-    from perform.rave.graph import METHODS
+    from perform.rave.graph import METHODS, prior_graph
 
-    graph = METHODS[method](load(path), 1)
+    model = load(path)
+    graph = prior_graph(model) if method == "prior" else METHODS[method](model, 1)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")

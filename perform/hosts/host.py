@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from perform.library.attributes import Attribute
 from perform.library.cards import Card
 
 Vector = npt.NDArray[np.float32]  #: of any shape
@@ -41,12 +42,19 @@ class Encoder(Protocol):
 
 
 class Host(Protocol):
-    """[render] One model ready to play, for any number of streams. It knows no deck and no clock."""
+    """[render] One model ready to play, for any number of streams. It knows no deck and no clock.
+
+    The streams of one with attributes have `set(name, value)`, None being its own, and `act(name)`; WrongUse
+    where the module refuses. Those of one that has a prior have `prior(temperature, seed) -> (latents,)`.
+    """
 
     card: Card
     sha256: str  #: of the model's file
     noise: int  #: values of standard normal noise that a frame takes
     gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
+    attributes: Sequence[Attribute]  #: what can be set, a value each
+    actions: Sequence[str]  #: what can be done once: AdaIN's `reset_target`
+    has_prior: bool  #: it can make latents by itself
 
     @property
     def encoder(self) -> Encoder | None:

@@ -113,8 +113,9 @@ class Instance:
         folded: Vector = np.stack([y[i::2].mean(axis=0) for i in range(min(len(y), 2))])
         return folded.astype(np.float32)
 
-    def prior(self, method: Method, temperature: float) -> Vector:
-        """One frame of the prior: (latents,)."""
+    def prior(self, method: Method, temperature: float, seed: int) -> Vector:
+        """One frame of the prior: (latents,); the same seed after the same past is the same choice."""
+        torch.default_generator.manual_seed(seed)
         x = torch.full((1, len(method.inputs), 1), float(temperature))
         y: Vector = self._call(method, x, method.out_ratio).numpy()[0, :, 0]
         return y
@@ -130,7 +131,8 @@ class Instance:
 
     def set(self, name: str, settings: list[Any]) -> None:
         """Set an attribute; WrongUse where the module refuses."""
-        if nntilde.call(self.module, f"set_{name}", *settings) not in (0, None):
+        given = [value.clone() if isinstance(value, torch.Tensor) else value for value in settings]
+        if nntilde.call(self.module, f"set_{name}", *given) not in (0, None):
             raise WrongUse(f"the model refuses {settings} for its attribute {name!r}")
 
     def set_buffer(self, name: str, sound: Vector, rate: int) -> None:

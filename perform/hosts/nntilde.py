@@ -13,11 +13,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from perform.errors import PerformError, WrongUse
+from perform.library.attributes import Attribute, Kind, knob
+from perform.params import OWN
 from perform.rave.archive import Archive
 
 KINDS = ("bool", "int", "float", "str", "tensor", "buffer")  #: by the number that `A_params` has for them
@@ -38,21 +40,6 @@ class Method:
     in_ratio: int  #: samples to an input value
     outputs: tuple[str, ...]
     out_ratio: int  #: samples to an output value
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One number, switch or word of a module, `gain`; of an attribute with several, `gain/0`, `gain/1`.
-
-    kind : one of KINDS; a tensor and a buffer have no value here
-    low, high : where they are known
-    """
-
-    name: str
-    kind: str
-    value: bool | int | float | str | None
-    low: float | None = None
-    high: float | None = None
 
 
 def call(module: Module, name: str, *values: Any) -> Any:
@@ -142,6 +129,28 @@ def attributes(module: Module, archive: Archive) -> dict[str, tuple[str, ...]]:
 
 
 ADAIN = ("learn_target", "reset_target", "learn_source", "reset_source")
+
+
+def described(name: str, kinds: tuple[str, ...], held: list[Any]) -> list[Attribute]:
+    """An attribute's values as table and screen know them; TypeError, ValueError where they are not."""
+    found = []
+    for i, (kind, value) in enumerate(zip(kinds, held, strict=True)):
+        own = _own(kind, value)
+        low, high = (0.0, 1.0) if isinstance(own, str) else knob(own, kind == "int")
+        shown = f"{name}/{i}" if len(kinds) > 1 else name
+        found.append(Attribute(shown[:80], cast("Kind", kind), own, low, high))
+    return found
+
+
+def _own(kind: str, value: Any) -> float | str:
+    if kind == "buffer":
+        return "sound"
+    if isinstance(value, torch.Tensor) and value.numel() != 1:
+        return f"{' x '.join(map(str, value.shape))} values"
+    if kind == "str":
+        return str(value)[:80]
+    number = float(value)
+    return number if abs(number) < -OWN else 0.0
 
 
 def values(module: Module, name: str, kinds: tuple[str, ...]) -> list[Any]:

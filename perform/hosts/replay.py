@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from perform.hosts.host import Host
 from perform.hosts.voice import Speech
-from perform.journal import BEGIN, FRAME, WHOLE, Frame, unpack_values
+from perform.journal import BEGIN, FRAME, VALUES, WHOLE, Frame, unpack_values
+from perform.library.attributes import Words
+from perform.params import Bank, blank
 from perform.rings import Audio
 
 FLUSH = 1 << 14  #: samples that bring out what a resampler holds back
@@ -30,40 +33,72 @@ class Model(NamedTuple):
     sample_rate: int
 
 
+class Given(NamedTuple):
+    """What the attributes of a stream were, and their words."""
+
+    bank: Bank
+    words: Words
+
+
 class Run(NamedTuple):
     """The frames of one stream, from its beginning or from where the log begins, with its model.
 
     frames : as the journal holds them; ages : the frames of the stream before each
+    given  : the stream's attributes as they were for each
     """
 
     model: Model
     frames: list[bytes]
     ages: list[int]
+    given: list[Given]
 
     def frame(self, age: int) -> Frame:
         """The one that was decoded last when so many had been."""
-        return Frame.unpack(self.frames[max(0, bisect.bisect_right(self.ages, age) - 1)])
+        return Frame.unpack(self.frames[self._at(age)])
+
+    def settings(self, age: int) -> Given:
+        """What its attributes were then."""
+        return self.given[self._at(age)]
+
+    def _at(self, age: int) -> int:
+        return max(0, bisect.bisect_right(self.ages, age) - 1)
 
 
-def runs(records: Iterable[tuple[int, bytes]]) -> list[Run]:
-    """What a lane's voices told, (kind, payload) in order -> its streams. ValueError where it is mangled."""
+def runs(records: Iterable[tuple[int, bytes]], places: npt.NDArray[np.intp]) -> list[Run]:
+    """What a lane's voices told, (kind, payload) in order -> its streams. ValueError where it is mangled.
+
+    places : of each slot of the log its place in the bank of the lane's deck, -1 where it is not of it
+    """
     found: list[Run] = []
-    model, fresh = None, True
+    model, fresh, given = None, True, Given(blank(), {})
     for kind, payload in records:
+        if kind in (BEGIN, WHOLE, VALUES):
+            slots, values, rest = unpack_values(payload)
+            if len(slots) and slots.max() >= len(places):
+                raise ValueError("no such number")
+            at = places[slots]
+            if (at >= 0).any():
+                given = given._replace(bank=given.bank.copy())
+                given.bank[at[at >= 0]] = values[at >= 0]
         if kind in (BEGIN, WHOLE):
-            told = json.loads(unpack_values(payload)[2])
+            told = json.loads(rest)
             new = Model(str(told["model"]), str(told["sha256"]), int(told["ratio"]), int(told["sample_rate"]))
             if new.ratio < 1 or new.sample_rate < 1:
                 raise ValueError("no such model")
             fresh = fresh or kind == BEGIN or new != model
             model = new
+            words = {
+                str(number): [str(word) for word in own] for number, own in told.get("words", {}).items()
+            }
+            given = given if words == given.words else given._replace(words=words)
         elif kind == FRAME and model:
             age = Frame.unpack(payload).age
             if fresh or age <= found[-1].ages[-1]:
-                found.append(Run(model, [], []))
+                found.append(Run(model, [], [], []))
                 fresh = False
             found[-1].frames.append(payload)
             found[-1].ages.append(age)
+            found[-1].given.append(given)
     return found
 
 
@@ -119,11 +154,13 @@ class Replay:
         host = self._host(run.model)
         self._card, self._render = host.card, host.render
         self._speech = speech = Speech(host, self._rate)
+        self._same = host.sha256 == run.model.sha256  # else its attributes mean something else
         age = run.ages[0]
         speech.begin(run.frame(age).seed)
         late = position - self._starts[index] - round(WARM_S * self._rate)
         if late > 0:
             age += late * run.model.sample_rate // (run.model.ratio * self._rate)
+        speech.settings.begin(run.settings(age).bank)  # what was done until then is done
         speech.skip(self._own_age(run, age))
         self._sound, self._over = np.zeros((0, 2), np.float32), False
         self._end = self._scaled(run.frame(age).base) + speech.sent
@@ -152,9 +189,19 @@ class Replay:
             z = np.zeros(self._card.latents, np.float32)
             n = min(len(z), len(frame.z))
             z[:n] = frame.z[:n]
+            self._give(run.settings(age))
             noise = speech.chance(frame.temperature)
             self._keep(speech.sound(self._render([speech.stream], z[None], noise[None])[0]))
             self._end = self._scaled(frame.base) + speech.sent
+
+    def _give(self, given: Given) -> None:
+        """The attributes of a frame, to the model that had them."""
+        assert self._speech
+        settings = self._speech.settings
+        if self._same:
+            if settings.words is not given.words:
+                settings.hear(given.words)
+            settings.apply(given.bank)
 
     def _keep(self, audio: Audio) -> None:
         self._sound = np.concatenate([self._sound, audio])

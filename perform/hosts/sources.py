@@ -1,7 +1,8 @@
-"""What feeds a deck's latents, a vector a frame: the hand alone, the model's gesture, a random walk."""
+"""What feeds a deck's latents, a vector a frame: the hand, the model's gesture, a random walk, its prior."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -72,3 +73,29 @@ class Walk:
         unit = self._slow * (1 + a) / np.sqrt(1 + a * a)
         z: Latents = self._mean + self._std * unit
         return z
+
+
+class Prior:
+    """A model's own prior: latents as they tend to follow one another, linear between its frames.
+
+    draw : the next frame's latents, by a seed of 32 bits
+    """
+
+    def __init__(self, draw: Callable[[int], npt.NDArray[np.float32]], seed: int) -> None:
+        self._draw, self._random = draw, np.random.default_rng([seed, 2])
+        self._from: Latents | None = None  # until it is asked the first time: it costs time
+        self._to, self._at = np.zeros(0), 0.0
+
+    def next(self, speed: float) -> Latents:
+        """The prior `speed` of its frames on."""
+        if self._from is None:
+            self._from, self._to = self._drawn(), self._drawn()
+        z: Latents = self._from + self._at * (self._to - self._from)
+        self._at += speed
+        while self._at >= 1:
+            self._from, self._to, self._at = self._to, self._drawn(), self._at - 1
+        return z
+
+    def _drawn(self) -> Latents:
+        z: Latents = self._draw(int(self._random.integers(1 << 32))).astype(np.float64)
+        return np.nan_to_num(z, posinf=0.0, neginf=0.0)

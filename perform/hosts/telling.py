@@ -12,6 +12,7 @@ from perform import params
 from perform.hosts.host import Host
 from perform.hosts.voice import Voice
 from perform.journal import FRAME, Frame, Teller
+from perform.library.attributes import Words
 from perform.params import SLOTS, Table
 from perform.rings import Audio
 from perform.shared import Arena
@@ -23,12 +24,16 @@ class Telling:
     """[render] One voice's way out: where it writes, and what it tells."""
 
     def __init__(self, arena: Arena, lane: int, deck: int, host: Host, voice: Voice, rate: float) -> None:
-        self._tape, self._ring, self._voice = arena.tape, arena.rings[lane], voice
-        self._teller = Teller(arena.journals[lane], voice_slots(deck), rate, words(host))
+        self._tape, self._ring, self._voice, self._host = arena.tape, arena.rings[lane], voice, host
+        self._words = voice.settings.words
+        self._teller = Teller(arena.journals[lane], voice_slots(deck), rate, words(host, self._words))
 
     def write(self, audio: Audio, numbers: Table) -> None:
         """The voice's next frame (n, 2), which was made by these numbers."""
         at, voice = self._tape.written, self._voice
+        if voice.settings.words is not self._words:
+            self._words = voice.settings.words
+            self._teller.say(words(self._host, self._words))
         self._teller.hear(at, numbers)
         base = self._ring.written - (voice.sent - len(audio))
         frame = Frame(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
@@ -42,11 +47,11 @@ def voice_slots(deck: int) -> npt.NDArray[np.intp]:
     slots = [SLOTS[f"deck/{deck}/{name}"] for name in names] + [SLOTS["panic"]]
     kinds = ("bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence")
     latents = [np.r_[params.slots(deck, kind)] for kind in kinds]
-    return np.concatenate([np.array(slots), *latents]).astype(np.intp)
+    return np.concatenate([np.array(slots), *latents, np.r_[params.bank(deck)]]).astype(np.intp)
 
 
-def words(host: Host) -> bytes:
-    """What a log has to know of the model a voice plays."""
+def words(host: Host, given: Words) -> bytes:
+    """What a log has to know of the model a voice plays, and the words of its attributes."""
     card = host.card
     known = {
         "model": card.name,
@@ -54,5 +59,6 @@ def words(host: Host) -> bytes:
         "ratio": card.ratio,
         "sample_rate": card.sample_rate,
         "onnxruntime": ENGINE,
+        "words": {number: list(words) for number, words in given.items()},
     }
     return json.dumps(known).encode()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,17 @@ from perform.errors import PerformError, WrongUse
 from perform.hosts import nntilde, sandbox
 from perform.hosts.host import Vector
 from perform.hosts.module import Instance, Original
-from perform.hosts.nntilde import Attribute
+from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
 from perform.library.importing import unwrap
 from perform.rave.archive import parse
-
-_CASTS = {"bool": bool, "int": int, "float": float, "str": str}
 
 
 class TorchscriptHost:
     """[render] See `perform.hosts.host.Host`; and what only a stranger's module has, for the table.
 
     enter : gives up files, network and the rest, for good, before the module is loaded
-
+    kinds, own : of each attribute of the module, by its own name: what its values are, and what they were
     Raises PerformError where the module cannot be loaded or its first frame is no sound.
     """
 
@@ -45,33 +44,41 @@ class TorchscriptHost:
         self._original = Original(parse(data, path), enter)
         self._method = self._original.choose(str(options.get("method") or "") or None)
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
-        self._kinds = self._original.attributes
-        self._settings: dict[str, list[Any]] = {}  # attributes as they were set, for streams to come
-        self._sounds: dict[str, tuple[Vector, int]] = {}  # buffers likewise
+        self.prior, self.has_prior = self._original.prior, self._original.prior is not None
         self._walled = enter is sandbox.enter  # else this process's own time is not to be limited
         self._allowance = sandbox.Allowance()
         facts = (len(self._method.inputs), min(len(self._method.outputs), 2), self._original.frame)
         if facts != (self.card.latents, self.card.channels, self.card.ratio):
             raise WrongUse("its card does not fit the module", where=str(path), hint="import it again")
-        self._front = self._original.instance()  # plays nothing: it is asked for attributes
-        self._front.render(self._method, self._original.frame, np.zeros(facts[0], np.float32))
-        self._streams: weakref.WeakSet[TorchscriptStream] = weakref.WeakSet()
-        self._spare: list[Instance] = []  # of voices that ended: a copy takes longer than a reset
+        first = self._original.instance()
+        self.kinds, self.own = self._original.attributes, dict[str, list[Any]]()
+        self.actions: Sequence[str] = [name for name, kinds in self.kinds.items() if _is_action(name, kinds)]
+        self.attributes: Sequence[Attribute] = []
+        for name, kinds in self.kinds.items():
+            with suppress(PerformError, TypeError, ValueError):  # one that cannot be read is none
+                self.own[name] = [_copy(value) for value in nntilde.values(first.module, name, kinds)]
+                described = nntilde.described(name, kinds, self.own[name])
+                self.attributes = [*self.attributes, *(described if name not in self.actions else ())]
+        first.render(self._method, self._original.frame, np.zeros(facts[0], np.float32))
+        self._spare = [first]  # of voices that ended: a copy takes longer than a reset
 
     def stream(self) -> TorchscriptStream:
         """A new one, at its beginning."""
         instance = self._spare.pop() if self._spare else self._original.instance()
-        instance.settings, instance.sounds = self._settings, self._sounds
+        instance.settings, instance.sounds = {}, {}
         instance.reset()
-        made = TorchscriptStream(instance)
+        made = TorchscriptStream(self, instance)
         weakref.finalize(made, self._spare.append, instance)
-        self._streams.add(made)
         return made
 
-    def _instances(self) -> Iterator[Instance]:
-        yield self._front  # first: what it refuses reaches no voice
-        for stream in self._streams:
-            yield stream.instance
+    def find(self, name: str) -> tuple[str, int]:
+        """`gain/1`: the module's own name, and which of its values; WrongUse where there is none."""
+        whole, _, number = name.rpartition("/")
+        whole, index = (whole, int(number)) if whole in self.own and number.isdecimal() else (name, 0)
+        if index >= len(self.own.get(whole, ())):
+            names = ", ".join(attribute.name for attribute in self.attributes)
+            raise WrongUse(f"the model has no attribute {name!r}", hint=f"it has {names or 'none'}")
+        return whole, index
 
     def render(self, streams: Sequence[TorchscriptStream], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, 1) -> (B, channels, ratio).
@@ -86,84 +93,82 @@ class TorchscriptHost:
             sounds.append(stream.instance.render(self._method, frame, row, seed))
         return np.stack(sounds)
 
-    @property
-    def has_prior(self) -> bool:
-        """It can make latents by itself."""
-        return self._original.prior is not None
-
-    def prior(self, stream: TorchscriptStream, temperature: float) -> Vector:
-        """[render] The next frame's latents (latents,) as the module's own prior goes on."""
-        if self._original.prior is None:
-            raise PerformError("this model has no prior")
-        return stream.instance.prior(self._original.prior, temperature)[: self.card.latents]
-
-    @property
-    def attributes(self) -> list[Attribute]:
-        """Every attribute as it stands, a value each; for the table and the screen."""
-        module, found = self._front.module, []
-        for name, kinds in self._kinds.items():
-            for i, (kind, value) in enumerate(zip(kinds, nntilde.values(module, name, kinds), strict=True)):
-                shown = f"{name}/{i}" if len(kinds) > 1 else name
-                low, high = (0.0, 1.0) if kind == "bool" else (None, None)
-                plain = value if kind in _CASTS and isinstance(value, (bool, int, float, str)) else None
-                found.append(Attribute(shown, kind, plain, low, high))
-        return found
-
-    @property
-    def actions(self) -> list[str]:
-        """Switches that do something once and turn themselves off: AdaIN's `reset_target`, `reset_source`."""
-        return [
-            name for name, kinds in self._kinds.items() if name.startswith("reset") and kinds == ("bool",)
-        ]
-
-    def act(self, name: str) -> None:
-        """[render] Do one of `actions`, in every stream."""
-        if name not in self.actions:
-            raise WrongUse(
-                f"the model has no action {name!r}", hint=f"it has {', '.join(self.actions) or 'none'}"
-            )
-        for stream in self._streams:
-            stream.instance.set(name, [True])
-
-    def set_attribute(self, name: str, value: bool | int | float | str | Vector) -> None:
-        """[render] Set one of `attributes`, in every stream; WrongUse where there is none, or it refuses.
-
-        A tensor takes an array; a buffer takes mono sound (n,) at the model's rate, or none to be cleared.
-        """
-        whole, _, number = name.rpartition("/")
-        whole, index = (whole, int(number)) if whole in self._kinds and number.isdigit() else (name, 0)
-        kinds = self._kinds.get(whole, ())
-        if index >= len(kinds):
-            names = ", ".join(a.name for a in self.attributes)
-            raise WrongUse(f"the model has no attribute {name!r}", hint=f"it has {names or 'none'}")
-        if kinds[index] == "buffer":
-            sound = np.ascontiguousarray(value, np.float32)
-            for instance in self._instances():
-                instance.set_buffer(f"{whole}#{index}", sound, self.card.sample_rate)
-            self._sounds[f"{whole}#{index}"] = sound, self.card.sample_rate
-            return
-        settings = nntilde.values(self._front.module, whole, kinds)
-        settings[index] = _cast(kinds[index], value)
-        for instance in self._instances():
-            instance.set(whole, settings)
-        self._settings[whole] = settings
-
 
 class TorchscriptStream:
     """[render] One voice: an instance of the module for as long as somebody holds this."""
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
+    def __init__(self, host: TorchscriptHost, instance: Instance) -> None:
+        self._host, self.instance = host, instance
 
     def reset(self) -> None:
         """Back to the beginning."""
         self.instance.reset()
 
+    def act(self, name: str) -> None:
+        """Do one of the host's `actions`; WrongUse where there is none, or it refuses."""
+        if name not in self._host.actions:
+            hint = f"it has {', '.join(self._host.actions) or 'none'}"
+            raise WrongUse(f"the model has no action {name!r}", hint=hint)
+        self.instance.set(name, [True])
 
-def _cast(kind: str, value: Any) -> Any:
+    def set(self, name: str, value: float | str | Vector | None) -> None:
+        """Set one of the host's `attributes`, None to its own; WrongUse where there is none, or it refuses.
+
+        A tensor takes as many numbers as it has, a buffer any: mono sound (n,) at the model's rate, none
+        clear it. Both take them as an array, or in words: "0 0.5 1".
+        """
+        whole, index = self._host.find(name)
+        kinds, own = self._host.kinds[whole], self._host.own[whole]
+        if kinds[index] == "buffer":
+            sound = np.zeros(0, np.float32) if value is None else _numbers(value)
+            self.instance.set_buffer(f"{whole}#{index}", sound, self._host.card.sample_rate)
+            self.instance.sounds[f"{whole}#{index}"] = sound, self._host.card.sample_rate
+            return
+        settings = list(self.instance.settings.get(whole, own))
+        settings[index] = own[index] if value is None else _cast(kinds[index], value, own[index])
+        self.instance.set(whole, settings)
+        self.instance.settings[whole] = settings
+
+    def prior(self, temperature: float, seed: int) -> Vector:
+        """The next frame's latents (latents,) as the module's own prior goes on."""
+        if self._host.prior is None:
+            raise PerformError("this model has no prior")
+        z = np.zeros(self._host.card.latents, np.float32)
+        drawn = self.instance.prior(self._host.prior, temperature, seed)[: len(z)]
+        z[: len(drawn)] = drawn
+        return z
+
+
+def _is_action(name: str, kinds: tuple[str, ...]) -> bool:
+    """A switch that does something once and turns itself off, like AdaIN's `reset_target`."""
+    return name.startswith("reset") and kinds == ("bool",)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def _cast(kind: str, value: float | str | Vector, own: Any) -> Any:
     """What a player gives, as the module wants it."""
     if kind == "tensor":
-        return torch.from_numpy(np.asarray(value, np.float32))
-    if kind != "str" and not np.isfinite(value):
+        given, shape = _numbers(value), tuple(own.shape)
+        if given.size != own.numel():
+            raise WrongUse(f"{given.size} numbers are not the {own.numel()} it has")
+        return torch.from_numpy(given.reshape(shape)).to(own.dtype)
+    if kind == "str":
+        return str(value)
+    if isinstance(value, str) or not np.isfinite(value):
         raise WrongUse(f"{value} is no number")
-    return _CASTS[kind](value)
+    return {"bool": value >= 0.5, "int": round(float(value))}.get(kind, float(value))
+
+
+def _numbers(value: float | str | Vector) -> Vector:
+    """(n,), all of them finite."""
+    try:
+        words = value.replace(",", " ").split() if isinstance(value, str) else value
+        given = np.array(words, np.float32).reshape(-1)
+    except ValueError:
+        raise WrongUse(f"{str(value)[:80]!r} are no numbers") from None
+    if not np.isfinite(given).all():
+        raise WrongUse(f"{str(value)[:80]!r} are no numbers")
+    return given

@@ -7,6 +7,7 @@ the same samples. Voices of one model are decoded together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,17 +17,20 @@ from perform.hosts.host import Host, Vector
 from perform.hosts.place import Place, leads
 from perform.hosts.rates import resampler, resampling_delay
 from perform.hosts.recording import Playing, Recording
+from perform.hosts.settings import Settings
 from perform.hosts.shaping import GLIDE_S, RISE_S, Glide, Shaping
-from perform.hosts.sources import Hand, Latents, Loop, Source, Walk
+from perform.hosts.sources import Hand, Latents, Loop, Prior, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
 from perform.rings import Audio
 
+COLDEST = 0.01  #: temperature of a prior, at least: it is divided by it
 SKIPPED = 256  #: frames passed over at once
 
 
 class Speech:
     """[render] A voice without its source: a stream of a host, its chance, its way to the stage's rate.
 
+    settings  : its attributes
     seed, age : what its chance began with, and the frames since
     sent      : frames made at the stage's rate since it began
     resets    : how often the decoder had to be reset because its output was not finite
@@ -35,6 +39,7 @@ class Speech:
     def __init__(self, host: Host, rate: float) -> None:
         self._card, self._rate, self._noise = host.card, rate, host.noise
         self.stream = host.stream()
+        self.settings = Settings(host, self.stream)
         self._resample = host.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
 
@@ -82,23 +87,27 @@ class Voice(Speech):
     def __init__(self, host: Host, deck: int, rate: float, table: Table, place: Place | None = None) -> None:
         super().__init__(host, rate)
         self._gesture, self._host, self._place, self._deck = host.gesture, host, place, deck
+        self._has_prior = host.has_prior
         names = ("source", "freeze", "speed", "temperature", "seed", "silence")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
+        self._bank = params.bank(deck)
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
         self.ear: Ear | None = None
+        self.adopt(table)
         self.start(table)
 
     def start(self, table: Table) -> None:
         """Decoder, sources and chance back to their beginning, with the table's seed."""
-        self.adopt(table)
+        self._started = table[self._restarts]
         seed, card = int(table[self._slot["seed"]]), self._card
         loop: Source = Loop(self._gesture) if len(self._gesture) else Hand(card.latents)
         self._sources: dict[str, Source] = {
             "hand": Hand(card.latents),
             "loop": loop,
             "walk": Walk(card, seed),
+            "prior": Prior(self._drawn, seed) if self._has_prior else Hand(card.latents),
         }
         if self.ear:
             self.ear.reset()
@@ -110,6 +119,13 @@ class Voice(Speech):
     def adopt(self, table: Table) -> None:
         """Go on with another table: what was reset in it before now is none of this voice's business."""
         self._started = table[self._restarts]
+        self.settings.begin(table[self._bank])
+
+    def _drawn(self, seed: int) -> Vector:
+        """The next frame of the model's prior (latents,)."""
+        stream: Any = self.stream  # its host has a prior
+        drawn: Vector = stream.prior(max(self.temperature, COLDEST), seed)
+        return drawn
 
     @property
     def held_s(self) -> float:
@@ -130,6 +146,7 @@ class Voice(Speech):
 
     def attend(self, table: Table) -> None:
         """Start over where the table says so, and listen where the input is the source; before each frame."""
+        self.settings.apply(table[self._bank])
         if not np.array_equal(table[self._restarts], self._started):
             self.start(table)
         listens = SOURCES[int(table[self._slot["source"]])] == "input"
@@ -140,13 +157,13 @@ class Voice(Speech):
 
     def latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
+        self.temperature = float(table[self._slot["temperature"]])
         source = self._source(table)
         level, octaves = 0.0, 0.0
         if self._place:
             self._place.leave(source)
             level, octaves = self._place.modulation
         self.z = self._shaping(source, table, level, octaves).astype(np.float32)
-        self.temperature = float(table[self._slot["temperature"]])
         return self.z, self.chance(self.temperature)
 
     def _source(self, table: Table) -> Latents:

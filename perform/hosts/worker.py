@@ -6,10 +6,13 @@ that play one model are voices of one process; those whose frames fall together 
     python -m perform.hosts.worker       (orders and reports: perform/lifeline.py)
     order  start {arena, model, rate, patient, idle}    the first; `idle`: take only what nobody else wants
            hurry {}                                     idle no more: somebody waits for the model
-           voice {lane, deck}                           a new voice on a lane that is this process's alone now
+           voice {lane, deck, words}                    a new voice on a lane that is this process's alone now
+           words {lane, words}                          other words of its attributes
            drop  {lane}                                 end it; nothing is written to the lane from then on
            seats {seats, mine}                          how all decks are (`desk.Seat`); who plays this
-    report loading {words} | says {words} | ready {render_ms, sha256, made} | failed {error} | dropped {lane}
+    report loading {words} | says {words} | ready {render_ms, sha256, made, attributes, actions, prior}
+           failed {error} | dropped {lane}
+           refused {lane, place, number, kept, error}: an attribute, by the module
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from perform import params
 from perform.errors import PerformError
 from perform.hosts.desk import Desk, Seat
 from perform.hosts.ear import Ear, listen
@@ -34,6 +38,7 @@ from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice, render
+from perform.library.attributes import Words
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS, Table
 from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
@@ -53,7 +58,15 @@ class Lane:
     """[render] A voice, where it writes, and the numbers it goes by."""
 
     def __init__(
-        self, arena: Arena, look: Look, index: int, deck: int, host: Host, rate: float, desk: Desk
+        self,
+        arena: Arena,
+        look: Look,
+        index: int,
+        deck: int,
+        host: Host,
+        rate: float,
+        words: Words,
+        desk: Desk,
     ) -> None:
         self._look, self._index = look, index
         self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
@@ -64,6 +77,7 @@ class Lane:
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
         self._place = Place(arena, index, desk)
         self.voice = Voice(host, deck, rate, self.numbers, self._place)
+        self.voice.settings.hear(words)
         self._out = Telling(arena, index, deck, host, self.voice, rate)
 
     def look(self) -> Table:
@@ -123,16 +137,18 @@ class Renderer:
 
     def warm_up(self) -> None:
         """Decode unheard until the times are steady."""
-        voice = Voice(self._host, 1, self._rate, self._look.table)
+        table = params.defaults()  # the stage's is not for this model
+        voice = Voice(self._host, 1, self._rate, table)
         for _ in range(WARM_UP):
-            render(self._host, [voice], [self._look.table])
+            render(self._host, [voice], [table])
 
     def rehearse(self) -> float:
         """Decode unheard, half of the time, to know how long a frame takes; returns the median, seconds."""
-        voice = Voice(self._host, 1, self._rate, self._look.table)
+        table = params.defaults()
+        voice = Voice(self._host, 1, self._rate, table)
         for _ in range(REHEARSAL):
             began = time.perf_counter()
-            render(self._host, [voice], [self._look.table])
+            render(self._host, [voice], [table])
             self._times.append(time.perf_counter() - began)
             time.sleep(self._times[-1])  # who plays already goes first
         if encoder := self._host.encoder:  # now, not when a deck first listens
@@ -156,15 +172,20 @@ class Renderer:
                 lane.look()
             if ready := [lane for lane in due if self._hears(lane)]:
                 self._render(ready)
+            for n, lane in self._lanes.items():
+                while lane.voice.settings.refused:
+                    line.report("refused", lane=n, **lane.voice.settings.refused.pop()._asdict())
             if self._frames % 50 == 0:
                 self._slowest = float(np.percentile(self._times, 99.9))
 
     def _obey(self, line: Lifeline, order: Message) -> None:
         lane = int(order["lane"])
         if order["order"] == "voice":
-            self._lanes[lane] = Lane(
-                self._arena, self._look, lane, order["deck"], self._host, self._rate, self._desk
-            )
+            arena, look, deck, words = self._arena, self._look, order["deck"], order["words"]
+            self._lanes[lane] = Lane(arena, look, lane, deck, self._host, self._rate, words, self._desk)
+        elif order["order"] == "words":
+            if lane in self._lanes:
+                self._lanes[lane].voice.settings.hear(order["words"])
         else:
             self._lanes.pop(lane, None)
             line.report("dropped", lane=lane)
@@ -172,7 +193,7 @@ class Renderer:
     def _lead(self, lane: Lane) -> float:
         """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""
         longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
-        return min(self._slowest + float(self._arena.table[SLOTS["stage/margin"]]) / 1000.0, longest)
+        return min(self._slowest + params.margin(self._arena.table), longest)
 
     def _period(self) -> float:
         """Seconds of a device's block."""
@@ -198,7 +219,7 @@ class Renderer:
 
         That is the margin, less what the limiter takes of it; or the slowest frame, where that is more.
         """
-        margin = float(self._arena.table[SLOTS["stage/margin"]]) / 1000.0 * self._rate
+        margin = params.margin(self._arena.table) * self._rate
         slack = max(margin - self._arena.meters[METER_SLOTS["delay"]], self._slowest * self._rate)
         block = float(self._arena.meters[METER_SLOTS["block"]])
         return lane.hears(slack, block / 2)
@@ -272,7 +293,9 @@ def start(
     real_time(RENDER_PRIORITY)
     try:
         render_s = renderer.rehearse()
-        line.report("ready", render_ms=render_s * 1000.0, sha256=host.sha256, made=str(made))
+        attributes = {"attributes": msgspec.to_builtins(host.attributes), "actions": list(host.actions)}
+        about = {"sha256": host.sha256, "made": str(made), "prior": host.has_prior}
+        line.report("ready", render_ms=render_s * 1000.0, **about, **attributes)
         renderer.run(line, orders)
     except PerformError as error:  # a stranger's module that no longer does what it promised
         line.report("failed", error=str(error))

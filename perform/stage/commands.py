@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from perform.library.attributes import Attribute
+
 
 class Command(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """Base of all commands; the tag is the class's name."""
@@ -69,6 +71,16 @@ class Keep(Command, frozen=True):
 
 class StopRecording(Command, frozen=True):
     """End the take; answers with its path, once the file is closed."""
+
+
+class SetWord(Command, frozen=True):
+    """Set an attribute that is text, or several values: a word of its own, which becomes one of the song's.
+
+    A tensor's or buffer's word is its numbers: "0 0.5 1".
+    """
+
+    address: str
+    word: str
 
 
 class Learn(Command, frozen=True):
@@ -212,6 +224,7 @@ AnyCommand = (
     | StopRecording
     | Mark
     | Keep
+    | SetWord
     | Learn
     | Unlearn
     | UseMapping
@@ -249,6 +262,10 @@ class Deck(Struct, frozen=True):
     delay: float = 0.0  #: the model's own delay, seconds
     latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
     latent_high: tuple[float, ...] = ()  #: 95th percentile
+    attributes: tuple[Attribute, ...] = ()  #: the first is the number `attribute/1`
+    words: dict[str, tuple[str, ...]] = {}  #: of its attributes, by their numbers
+    actions: tuple[str, ...] = ()  #: the first is `action/1`
+    has_prior: bool = False
     error: str = ""  #: why it failed, one line
     file: str = ""  #: of its source "file", by name
     matrix: str = ""  #: by which it follows another deck

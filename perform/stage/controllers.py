@@ -39,6 +39,7 @@ class Controllers:
         self._chosen = False  # by the player, since: then a new process begins with that
         self.binds: tuple[Bind, ...] = ()
         self.learning = ""
+        self._reach: tuple[float, float] | None = None  # of what is learnt
         self.touched = ""
 
     def tick(self) -> None:
@@ -46,12 +47,15 @@ class Controllers:
         if self._process.tick(STALL_S):
             self._order("start", arena=str(self._arena.path), mapping=self._path, ports=list(self._fragments))
             if self.learning:
-                self._order("learn", address=self.learning)
+                self._order("learn", address=self.learning, range=self._reach)
 
-    def learn(self, address: str) -> None:
-        """The next control that moves is mapped to the address; "" ends learning."""
-        self.learning = address
-        self._order("learn", address=address)
+    def learn(self, address: str, reach: tuple[float, float] | None = None) -> None:
+        """The next control that moves is mapped to the address; "" ends learning.
+
+        reach : the range of its knob, where the address has none of its own
+        """
+        self.learning, self._reach = address, reach
+        self._order("learn", address=address, range=reach)
 
     def unlearn(self, address: str) -> None:
         """Forget what is mapped to the address."""

@@ -11,8 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from perform import params
 from perform.errors import PerformError
+from perform.library.attributes import Attribute, Words
 from perform.library.cards import find_model
+from perform.params import ATTRIBUTES, Bank
 from perform.shared import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
 from perform.stage import commands
 from perform.stage.hosts import Host, Hosts
@@ -21,6 +26,7 @@ from perform.stage.lane import Lane, Phase
 HAND_FADE_S = 0.1  #: between two models that a hand exchanges
 UNLOAD_S = 0.03  #: of a model that is let go
 HUNG_S = 1.0  #: a host that has rendered nothing for this long while its ring is dry hangs
+REFUSED_S = 5.0  #: between two lines about one attribute that is refused
 RESETS = 3  #: decoder resets (output not finite) before the host is replaced
 
 
@@ -31,6 +37,7 @@ class Coming:
     host: Host
     lane: Lane | None = None
     fade: float = HAND_FADE_S
+    bank: Bank | None = None  # of its attributes, from its first frame on; None: as the table stands
 
 
 class DeckSlot:
@@ -45,6 +52,10 @@ class DeckSlot:
         self._coming: Coming | None = None
         self._next: Coming | None = None
         self.next_path: Path | None = None  #: the armed song's model; None: the deck will be empty
+        self._words: Words = {}  # of its attributes
+        self._next_words: Words = {}
+        self._refused: dict[int, float] = {}  # attribute -> when the log last heard of its refusal
+        self.moved: set[int] = set()  #: slots it has written itself; whoever looks empties it
         self.next_asked = 0.0  #: when that was asked for, monotonic seconds
         self._next_error = ""  # why the armed song has none, though it wants one
         self.error = ""
@@ -81,19 +92,27 @@ class DeckSlot:
 
     # -- by hand
 
-    def load(self, model: str, fade: float = HAND_FADE_S) -> None:
-        """Bring a model; what plays goes on until the new one is warm. WrongUse where it is no model."""
-        self.bring(find_model(model), fade)
+    def load(self, model: str) -> None:
+        """Bring a model; what plays goes on until the new one is warm. WrongUse where it is no model.
 
-    def bring(self, path: Path, fade: float = HAND_FADE_S) -> None:
-        """Bring the model of a file."""
+        Another one begins with the attributes it has by itself, and so does one that had failed.
+        """
+        path = find_model(model)
+        playing = self._playing and self._playing.host
+        self.bring(path, bank=None if playing and playing.model.path == path else params.blank())
+
+    def bring(self, path: Path, *, bank: Bank | None = None) -> None:
+        """Bring the model of a file; bank: the attributes it begins with, else as the table stands."""
         self._hosts.forgive(path)
-        self._bring(path, fade)
+        self._bring(path, HAND_FADE_S, bank)
 
-    def _bring(self, path: Path, fade: float) -> None:
+    def _bring(self, path: Path, fade: float, bank: Bank | None = None) -> None:
         host = self._hosts.get(path)
         self._abandon(self._coming)
-        self._coming, self.error, self._lost = Coming(host, fade=fade), "", None
+        if self._playing:
+            self._playing.hold(still=False)
+        self._coming = Coming(host, fade=fade, bank=bank)
+        self.error, self._lost = "", None
         if not self._playing:
             self._state(LOADING)
 
@@ -106,15 +125,44 @@ class DeckSlot:
         self._playing = None
         self._state(EMPTY)
 
+    # -- attributes
+
+    def say(self, words: Words) -> None:
+        """The words of the model's attributes, as the song that plays has them."""
+        if words != self._words:
+            self._words = words
+            for lane in self._lanes:
+                if lane.mode == NOW:
+                    lane.say(words)
+
+    def attribute(self, number: int) -> Attribute | None:
+        """An attribute of what plays or comes, the first being 1."""
+        there = self._host.attributes if self._host else ()
+        return there[number - 1] if 1 <= number <= len(there) else None
+
+    def take_back(self, lane: int, place: int, number: float, kept: float, error: str) -> None:
+        """An attribute that its model did not take: the number says again what it has."""
+        mode = next(one.mode for one in self._lanes if one.index == lane)
+        slot = params.bank(self.deck).start + place
+        for table in {NOW: [self._arena.table], NEXT: [self._arena.next]}.get(mode, []):
+            if place < ATTRIBUTES and table[slot] == number:
+                table[slot] = kept
+                self.moved.add(slot)
+        now = time.monotonic()
+        if now - self._refused.get(place, -REFUSED_S) >= REFUSED_S:
+            self._refused[place] = now
+            self._tell(f"deck {self.deck}: {error}")
+
     # -- the next song
 
-    def prepare(self, path: Path | None, error: str = "") -> None:
+    def prepare(self, path: Path | None, error: str = "", words: Words | None = None) -> None:
         """Have a model render ahead for the next song, loaded at idle priority; None: the deck empties.
 
         error : why it will be, where the song wants a model. It begins with the numbers of `Arena.next`
+        words : of its attributes
         """
         self._abandon(self._next)
-        self._next = None
+        self._next, self._next_words = None, words or {}
         self.next_path, self._next_error, self.next_asked = path, error, time.monotonic()
 
     @property
@@ -136,6 +184,7 @@ class DeckSlot:
 
     def go(self, enter: float, leave: float) -> None:
         """The next song is now: called inside a batch. What is not ready comes as soon as it is."""
+        self.say(self._next_words)
         if self.keeps:
             self.prepare(None)
             return
@@ -172,7 +221,8 @@ class DeckSlot:
         elif coming.lane is None:
             if coming.host.ready and (lane := self._free()):
                 coming.lane = lane
-                lane.fill(coming.host, NOW)
+                self._begin(coming)
+                lane.fill(coming.host, NOW, self._words)
         elif coming.lane.full:
             with self._arena.batch():
                 if self._playing:
@@ -181,6 +231,18 @@ class DeckSlot:
             self._coming = None
         elif coming.lane.phase is not Phase.FILLING:
             coming.lane = None
+
+    def _begin(self, coming: Coming) -> None:
+        """The attributes of what comes into the table, and what plays keeps those it has."""
+        slots, table = params.bank(self.deck), self._arena.table
+        if coming.bank is not None and not np.array_equal(
+            table[slots][:ATTRIBUTES], coming.bank[:ATTRIBUTES]
+        ):
+            with self._arena.batch():
+                if self._playing:
+                    self._playing.hold(still=True)
+                table[slots][:ATTRIBUTES] = coming.bank[:ATTRIBUTES]
+            self.moved |= {*range(*slots.indices(len(table)))}
 
     def _warm(self, path: Path) -> None:
         """The next song's model: load it, give it a lane when one is free, let it render ahead."""
@@ -194,7 +256,7 @@ class DeckSlot:
         elif self._next.host.ready and self._next.lane is None:
             self._next.lane = next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
             if self._next.lane:
-                self._next.lane.fill(self._next.host, NEXT)
+                self._next.lane.fill(self._next.host, NEXT, self._next_words)
 
     def _free(self) -> Lane | None:
         """A lane for what comes; the next song gives up the one it has."""
@@ -221,6 +283,8 @@ class DeckSlot:
         """What comes will not come: stay with what plays, or try again where that was what played."""
         path, error = coming.host.model.path, coming.host.error
         self._abandon(coming)
+        if self._playing:
+            self._playing.hold(still=False)
         self._coming = None
         crashed = coming.host.crashed and not self._playing
         if crashed and not self._hosts.crashed_too_often(path):
@@ -293,5 +357,9 @@ class DeckSlot:
             delay=card.delay / card.sample_rate,
             latent_low=tuple(card.latent_p05),
             latent_high=tuple(card.latent_p95),
+            attributes=host.attributes,
+            words={number: tuple(words) for number, words in self._words.items()},
+            actions=host.actions,
+            has_prior=host.has_prior,
             error=self.error,
         )

@@ -70,8 +70,8 @@ class Glides:
 
 
 def between(slot: int, start: float, end: float, way: float) -> float:
-    """The value `way` (0..1) from one position to another; a choice changes half-way."""
+    """The value `way` (0..1) from one position to another; what can only jump does so half-way."""
     spec = SPEC_AT[slot]
-    if spec.choices:
+    if spec.jumps(spec.value(start), spec.value(end)):
         return spec.value(start if way < 0.5 else end)
     return spec.value(start + (end - start) * way)

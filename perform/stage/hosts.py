@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from perform.library import hashes
+from perform.library.attributes import Attribute, Words
 from perform.library.cards import Card, read_card
 from perform.lifeline import Message
 from perform.stage.child import Child
@@ -34,6 +37,7 @@ class Model(NamedTuple):
 class Host:
     """One host process and the lanes it plays on. `Hosts` alone writes what is public; everybody reads it.
 
+    attributes, actions, has_prior : what its model has besides latents
     ready : its model is warm ; error : why it never will be ; gone : the process has ended
     crashed : by itself, or it gave up while it played ; idle : it loads with what nobody else wants
     """
@@ -42,15 +46,22 @@ class Host:
         self.model, self.child, self.idle = model, child, idle
         self.stamp = _stamp(model.path)
         self.sha256, self.made = "", model.path  # what it plays; an export's is made of it
+        self.attributes: tuple[Attribute, ...] = ()
+        self.actions: tuple[str, ...] = ()
+        self.has_prior = False
         self.ready = self.gone = self.crashed = False
         self.error = ""
         self.lanes: set[int] = set()  # it may write to these
         self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
 
-    def play(self, lane: int, deck: int) -> None:
-        """A new voice on a lane that nobody else writes to."""
+    def play(self, lane: int, deck: int, words: Words) -> None:
+        """A new voice on a lane that nobody else writes to; words: of its attributes."""
         self.lanes.add(lane)
-        self.child.order("voice", lane=lane, deck=deck)
+        self.child.order("voice", lane=lane, deck=deck, words=words)
+
+    def say(self, lane: int, words: Words) -> None:
+        """Other words for a voice's attributes."""
+        self.child.order("words", lane=lane, words=words)
 
     def drop(self, lane: int) -> None:
         """End a voice; the lane is free once it is no longer among `lanes`."""
@@ -72,6 +83,7 @@ class Hosts:
     spawn : gives a process, warm if there is one
     begin : the fields of the order that starts a host, less the model
     wanted: whether some deck plays a model, or is about to
+    refused: hears of each attribute that a model did not take, see `perform.hosts.worker`
     """
 
     def __init__(
@@ -80,7 +92,9 @@ class Hosts:
         tell: Callable[[str], None],
         begin: dict[str, object],
         wanted: Callable[[Path], bool],
+        refused: Callable[[Message], None],
     ) -> None:
+        self._refused = refused
         self._spawn, self._tell, self._begin, self._wanted = spawn, tell, begin, wanted
         self._hosts: list[Host] = []
         self._seats: Seats = {}
@@ -133,6 +147,9 @@ class Hosts:
         kind = message["report"]
         if kind == "ready":
             host.ready, host.sha256 = True, str(message["sha256"])
+            host.attributes = msgspec.convert(message["attributes"], tuple[Attribute, ...])
+            host.actions = tuple(map(str, message["actions"]))
+            host.has_prior = bool(message["prior"])
             hashes.remember(host.model.path, host.sha256)
             host.made = made = Path(str(message.get("made", host.model.path)))
             if made != host.model.path:  # an export's card is known once a host has made a model of it
@@ -143,6 +160,8 @@ class Hosts:
             self._tell(str(message["words"]))
         elif kind == "says":
             self._tell(str(message["words"]))
+        elif kind == "refused":
+            self._refused(message)
         elif kind == "failed":
             host.error = str(message["error"])
             if host.ready:

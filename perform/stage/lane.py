@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from enum import Enum, auto
 
+from perform.library.attributes import Words
 from perform.library.cards import trim_db
 from perform.shared import HELD, LANE, LANE_METER, NOW, Arena
 from perform.stage.hosts import Host
@@ -60,14 +61,29 @@ class Lane:
         """Its voice has rendered ahead: the mixer may begin."""
         return self.phase is Phase.FILLING and self.frames > 0 and not self.dry
 
-    def fill(self, host: Host, mode: int) -> None:
-        """[FREE] A new voice renders ahead, by the numbers of `mode` (NOW or NEXT)."""
+    def fill(self, host: Host, mode: int, words: Words) -> None:
+        """[FREE] A new voice renders ahead, by the numbers of `mode` (NOW or NEXT) and these words."""
         self.host = host
         self._row[LANE["mode"]] = mode
         self._row[LANE["trim"]] = trim_db(host.model.card)
         self._meters[:] = 0.0
         self._to(Phase.FILLING)
-        host.play(self.index, self.deck)
+        host.play(self.index, self.deck, words)
+
+    def say(self, words: Words) -> None:
+        """Any phase: other words for its voice's attributes, where it has one."""
+        if self.host and self.host.plays(self.index):
+            self.host.say(self.index, words)
+
+    @property
+    def mode(self) -> int:
+        """Which numbers its voice goes by."""
+        return int(self._row[LANE["mode"]])
+
+    def hold(self, *, still: bool) -> None:
+        """[PLAYING] Its voice keeps the numbers it has; or goes by the table again."""
+        if self.phase is Phase.PLAYING:
+            self._row[LANE["mode"]] = HELD if still else NOW
 
     def enter(self, fade: float) -> None:
         """[FILLING] The gate opens over `fade` seconds."""

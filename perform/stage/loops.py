@@ -125,6 +125,6 @@ class Loops:
     def _at(self, slot: int, loop: Running, now: float) -> float:
         at = (now - loop.began) % loop.seconds
         spec = SPEC_AT[slot]
-        if spec.choices:
+        if spec.jumps(*loop.values):
             return spec.clamp(loop.values[max(0, int(np.searchsorted(loop.times, at, "right")) - 1)])
         return spec.clamp(float(np.interp(at, loop.times, loop.values)))

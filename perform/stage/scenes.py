@@ -39,13 +39,13 @@ class Scenes:
         """The song with the numbers as they stand in a scene; opening: the numbers it begins with."""
         _check(number)
         excluded = {slot(address) for address in song.exclude}
-        held = {i for scene in song.scenes.values() for i in numbers(scene.values)}
+        held = {i for scene in song.scenes.values() for i in numbers(scene.values, song.words)}
         held |= {i for i in range(len(opening)) if self._table[i] != opening[i]}
         held -= _NEVER | excluded
         old = song.scenes.get(str(number), Scene())
         scenes = {
             key: msgspec.structs.replace(
-                scene, values=_values(held | set(numbers(scene.values)), scene, opening)
+                scene, values=_values(held | set(numbers(scene.values, song.words)), scene, opening)
             )
             for key, scene in song.scenes.items()
         }
@@ -96,7 +96,7 @@ class Scenes:
 
     def _targets(self, song: Song, scene: Scene) -> dict[int, float]:
         left_alone = _NEVER | {slot(address) for address in song.exclude}
-        return {i: value for i, value in numbers(scene.values).items() if i not in left_alone}
+        return {i: value for i, value in numbers(scene.values, song.words).items() if i not in left_alone}
 
     def _find(self, song: Song, number: int) -> Scene:
         _check(number)

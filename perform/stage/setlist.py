@@ -87,7 +87,9 @@ class SetList:
             in_use[params.slots(deck)] = True
         shared = params.slots(DECKS).stop
         in_use[shared:] = [not a.startswith(params.DOING) for a in params.ADDRESSES[shared:]]
-        kept = set(session.numbers(self.song.values))  # what the song names it goes on naming
+        kept = set(
+            session.numbers(self.song.values, self.song.words)
+        )  # what the song names it goes on naming
         values = {
             params.ADDRESSES[i]: session.words(i, float(table[i]))
             for i in range(len(table))

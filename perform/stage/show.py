@@ -40,6 +40,7 @@ class Show:
     """One set as it is played.
 
     mark : puts a marker: what begins, and whether that is a "song" or a "scene"
+    margin : how early hosts render, instead of what sets say; None for that
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class Show:
         tell: Callable[[str], None],
         mark: Callable[[str, str], None],
         use_mapping: Callable[[str], None],
+        margin: str | None,
     ) -> None:
         self._arena, self._decks, self._tell = arena, decks, tell
-        self._mark, self._use_mapping = mark, use_mapping
+        self._mark, self._use_mapping, self._margin = mark, use_mapping, margin
         self._glides, self._loops = Glides(arena.table), Loops(arena.table)
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
         self._songs = Songs(arena, decks, hosts, self._glides, tell, self._song_began)
@@ -66,6 +68,7 @@ class Show:
         """Begin a set, as the player named it."""
         self._asked = asked
         self._songs.open(made, path)
+        self._use_margin(made)
         self._history.rebase()
 
     def resume(self, saved: Saved) -> None:
@@ -73,6 +76,7 @@ class Show:
         self._asked = saved.asked
         path = Path(saved.path) if saved.path else None
         self._songs.open(saved.set, path, now=max(saved.now, 0), table=saved.table(), saved=not saved.changed)
+        self._use_margin(None)
         for number, deck in self._decks.items():
             model = saved.decks.get(str(number))
             try:
@@ -86,6 +90,11 @@ class Show:
         self._history.rebase()
         minutes, seconds = divmod(int(saved.played), 60)
         self._tell(f"resumed after a crash: {self._songs.list.song.name}, {minutes}:{seconds:02} in")
+
+    def _use_margin(self, made: Set | None) -> None:
+        """How early hosts render, where the player or the set says it."""
+        if word := self._margin or (made.margin if made else ""):
+            self._arena.table[params.slot("stage/margin")] = list(params.MARGINS).index(word)
 
     def end(self) -> None:
         """Keep what was changed and not saved under a name of its own."""
@@ -115,6 +124,9 @@ class Show:
         if self._songs.tick(settled=settled):
             self._song_done(song, before, self._songs.list.song)
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
+        for deck in self._decks.values():
+            moved |= deck.moved
+            deck.moved.clear()
         self._history.tick(now, moved)
         if now - self._kept_at > KEEP_S:
             self._kept_at = now
@@ -156,7 +168,9 @@ class Show:
                 self._songs.go(now=now)
             case commands.Open(name):
                 path = session.find_set(name)
-                self._songs.exchange(session.read_set(path), path)
+                made = session.read_set(path)
+                self._songs.exchange(made, path)
+                self._use_margin(made)
                 self._asked = name
             case commands.Save(name):
                 self._put_loops()
@@ -169,9 +183,40 @@ class Show:
                 return Answer(self._loops.toggle(address, time.monotonic()))
             case commands.ForgetLoop(address):
                 self._loops.forget(address)
+            case commands.SetWord(address, word):
+                self._check_word(address)
+                if word not in self._songs.list.song.words.get(address, []):
+                    self._edit(command)
+                known = self._songs.list.song.words[address]
+                self._arena.table[params.slot(address)] = known.index(word)
             case _:
                 return self._edit(command)
         return Answer()
+
+    def reach(self, address: str) -> tuple[float, float] | None:
+        """The range of an attribute's knob; None for what has one of its own."""
+        match address.split("/"):
+            case ["deck", deck, "attribute", number] if found := self._decks[int(deck)].attribute(
+                int(number)
+            ):
+                spec = found.spec(self._songs.list.song.words.get(address, ()))
+                return spec.low, spec.high
+        return None
+
+    def _check_word(self, address: str) -> None:
+        """WrongUse where an address is no attribute of a deck's model that goes by words."""
+        params.slot(address)
+        match address.split("/"):
+            case ["deck", deck, "attribute", number]:
+                attribute = self._decks[int(deck)].attribute(int(number))
+            case _:
+                attribute = None
+        if attribute is None:
+            raise WrongUse(
+                f"{address} is no attribute of what plays there", hint="its model says which it has"
+            )
+        if not attribute.worded:
+            raise WrongUse(f"{address} ({attribute.name}) is a number", hint="put it into the table")
 
     def _edit(self, command: AnyCommand) -> Answer | None:
         """What changes the set itself: undo is the set before."""
@@ -200,6 +245,9 @@ class Show:
             case commands.ForgetScene(number):
                 setlist.put(self._scenes.forget(song, number))
                 words = f"scene {number} forgotten"
+            case commands.SetWord(address, word):
+                setlist.put(session.with_word(song, address, word))
+                words = f"{address} can be {word!r}"
             case commands.Exclude(address):
                 params.slot(address)
                 out = [a for a in song.exclude if a != address]
@@ -231,23 +279,24 @@ class Show:
 
     def _exchange(self, deck: DeckSlot, change: Callable[[DeckSlot], None]) -> None:
         """Put another model on a deck, or none; undo brings what was there."""
-        before = deck.model
+        before, bank = deck.model, self._arena.table[params.bank(deck.deck)].copy()
         change(deck)
         after = deck.model
 
-        def bring(path: Path | None) -> None:
-            deck.bring(path) if path else deck.unload()
+        def bring(path: Path | None, bank: params.Bank) -> None:
+            deck.bring(path, bank=bank) if path else deck.unload()
 
         if before != after:
             words = f"deck {deck.deck}: {after.stem if after else 'unloaded'}"
-            self._history.did(words, lambda: bring(before), lambda: bring(after))
+            self._history.did(words, lambda: bring(before, bank), lambda: bring(after, params.blank()))
 
     def _recall(self, number: int) -> None:
         table = self._arena.table
         before = table.copy()
-        scene = self._scenes.recall(self._songs.list.song, number, time.monotonic())
+        song = self._songs.list.song
+        scene = self._scenes.recall(song, number, time.monotonic())
         self._history.rebase()
-        slots = list(session.numbers(scene.values))
+        slots = list(session.numbers(scene.values, song.words))
 
         def back() -> None:
             self._glides.stop(slots)

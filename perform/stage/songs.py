@@ -76,6 +76,7 @@ class Songs:
         self.opening = self._opening(song)
         self._arena.table[:] = self.opening if table is None else table
         for deck, (model, error) in self._resolve(song).items():
+            self._decks[deck].say(song.words_of(deck))
             if model:
                 self._decks[deck].bring(model)
             else:
@@ -94,6 +95,8 @@ class Songs:
 
     def edited(self) -> None:
         """The list is another: NEXT is the same song where it is still there, else the one that follows."""
+        for number, deck in self._decks.items():
+            deck.say(self.list.song.words_of(number))
         if self._next is None:
             self._arm(self.list.now + 1)
 
@@ -122,9 +125,9 @@ class Songs:
         """How the table begins with a song: decks as it says, the rest stays where it is silent."""
         table = self._arena.table.copy()
         for deck in range(1, DECKS + 1):
-            counters = table[SLOTS[f"deck/{deck}/reset"]]
-            table[params.slots(deck)] = _DEFAULTS[params.slots(deck)]
-            table[SLOTS[f"deck/{deck}/reset"]] = counters
+            own = np.r_[params.slots(deck)]
+            own = own[~_COUNTERS[own]]
+            table[own] = _DEFAULTS[own]
         session.apply(song, table)
         return table
 
@@ -176,7 +179,7 @@ class Songs:
             return
         self._arena.next[:] = self._opening(song) if self._back is None else self._back
         for number, (path, error) in self._resolve(song).items():
-            self._decks[number].prepare(path, error)
+            self._decks[number].prepare(path, error, song.words_of(number))
 
     @property
     def wait(self) -> float:
@@ -297,6 +300,7 @@ class Songs:
 
 
 _DEFAULTS = params.defaults()
+_COUNTERS = np.array([spec.action for spec in SPEC_AT])
 _DOING = [i for i, a in enumerate(params.ADDRESSES) if a.startswith(params.DOING) or SPEC_AT[i].action]
 
 

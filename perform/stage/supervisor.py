@@ -14,7 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -61,6 +61,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     block: int | None = None
     patient: bool = False  #: wait for every deck: for a server that runs ahead of time
     mapping: str = ""  #: instead of the set's own
+    margin: Literal["tight", "normal", "safe"] | None = (
+        None  #: how early hosts render, instead of the set's own
+    )
     ports: tuple[str, ...] = ()  #: MIDI port fragments; none: all
     record: bool = False  #: from the first moment
     stems: bool = False  #: takes have a file each deck
@@ -115,6 +118,7 @@ class Stage:
             self._tell,
             begin,
             lambda path: any(path in d.wanted for d in self._decks.values()),
+            self._refused,
         )
         self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
         wanted = Wanted(options.stems, options.pre, options.float32, options.input is not None)
@@ -122,7 +126,13 @@ class Stage:
         self._controllers = Controllers(arena, self._spawn, self._tell, options.mapping, options.ports)
         self._overload = Overload(arena, self._decks, self._tell)
         self._show = Show(
-            arena, self._decks, self._hosts, self._tell, self._recording.mark, self._controllers.follow
+            arena,
+            self._decks,
+            self._hosts,
+            self._tell,
+            self._recording.mark,
+            self._controllers.follow,
+            options.margin,
         )
         self._asked, self._resumed, self._file = asked, resumed, (made, path)
         self._ending = False
@@ -142,6 +152,12 @@ class Stage:
             return self._host()
         self._spare.child = None
         return spare
+
+    def _refused(self, message: Message) -> None:
+        """An attribute that a model did not take."""
+        lane = int(message["lane"])
+        refused = {name: message[name] for name in ("place", "number", "kept", "error")}
+        self._decks[lane // 2 + 1].take_back(lane, **refused)
 
     def _mixer(self, kind: str) -> Child:
         options, arena = self._options, self._arena
@@ -306,7 +322,7 @@ class Stage:
             case commands.Learn(address):
                 if address:
                     slot(address)
-                self._controllers.learn(address)
+                self._controllers.learn(address, self._show.reach(address))
             case commands.Unlearn(address):
                 slot(address)
                 self._controllers.unlearn(address)

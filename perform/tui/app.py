@@ -25,6 +25,7 @@ from perform.stage.commands import (
     Load,
     Record,
     SaveMapping,
+    SetWord,
     StopRecording,
     Unlearn,
     Unload,
@@ -220,10 +221,15 @@ class Instrument(SongKeys, SceneKeys):
     def action_value(self) -> None:
         """Type a value for the selected parameter."""
         selected = self.look().selected
-        self.question(
-            ValueEntry(selected, self.frame.table[selected.slot]),
-            lambda value: params.put(self.table, selected.address, value),
-        )
+
+        def answered(value: float | str) -> None:
+            if isinstance(value, str):
+                self.line.ask(SetWord(selected.address, value))
+            else:
+                params.put(self.table, selected.address, value)
+
+        if not selected.spec.action:
+            self.question(ValueEntry(selected, self.frame.table[selected.slot]), answered)
 
     def action_help(self) -> None:
         """All keys."""

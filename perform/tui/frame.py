@@ -12,6 +12,7 @@ from perform.params import DECKS
 from perform.shared import DECK_METER, METER_SLOTS, Meters
 from perform.stage.commands import Deck, Scene, Songs, Status
 from perform.tui.rows import STAGE_ROWS, Row, Side, deck_rows
+from perform.tui.rows import row as row_of
 
 EMPTY_STATUS = Status("", (Deck(),) * DECKS, "", (), "", "", (), "", "", "", "", ())
 LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
@@ -96,8 +97,14 @@ class Frame:
 
     def rows(self, deck: int) -> tuple[Row, ...]:
         """The rows of a deck."""
-        source = params.SOURCES[int(self.value(deck, "source"))]
-        return deck_rows(deck, self.deck(deck).latents, self.view.side, source)
+        words, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
+        attributes = tuple((a, words.words.get(str(i), ())) for i, a in enumerate(words.attributes, 1))
+        return deck_rows(deck, words.latents, self.view.side, attributes, words.actions, source)
+
+    def row(self, address: str) -> Row:
+        """The row of an address, as its deck has it."""
+        own = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else ()
+        return next((one for one in own if one.address == address), None) or row_of(address)
 
     def cursor(self, deck: int) -> int:
         """Index of a deck's cursor in its rows and STAGE_ROWS behind them."""

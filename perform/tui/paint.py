@@ -140,7 +140,7 @@ def short(spec: Spec, value: float) -> str:
     """A value without its unit, as the panels show it."""
     if spec.choices:
         return spec.text(value)
-    if spec.high > 1e6:
+    if spec.whole:
         return f"{value:.0f}"
     if spec.unit == "dB" and value <= SILENCE_DB:
         return "-inf"
@@ -151,11 +151,7 @@ def short(spec: Spec, value: float) -> str:
 
 def long(spec: Spec, value: float) -> str:
     """A value with its unit."""
-    return (
-        short(spec, value)
-        if spec.choices or spec.high > 1e6
-        else f"{short(spec, value)} {spec.unit}".rstrip()
-    )
+    return short(spec, value) if spec.choices or spec.whole else f"{short(spec, value)} {spec.unit}".rstrip()
 
 
 def decibel(db: float) -> str:

@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import Literal
 
 from perform import params
-from perform.params import Spec
+from perform.library.attributes import Attribute
+from perform.params import OWN, Spec
+from perform.tui.paint import long, short
 
 Side = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
 #: which number of each latent the rows show, and what stands before the latent then
@@ -32,11 +34,32 @@ class Row:
     slot: int
     spec: Spec
     latent: int = -1  #: number of the latent, -1 where it is none
+    attribute: Attribute | None = None  #: where it is one of the model's
+    words: tuple[str, ...] = ()  #: of that
+
+    def shown(self, value: float) -> float:
+        """The number that is in force: an attribute may be as the model has it."""
+        return self.attribute.shown(value) if self.attribute else value
+
+    def short(self, value: float) -> str:
+        """A value without its unit."""
+        return self.attribute.text(value, self.words) if self.attribute else short(self.spec, value)
+
+    def long(self, value: float) -> str:
+        """A value with its unit, and whether an attribute is as the model has it; how often it was done."""
+        if self.spec.action:
+            return f"{value:.0f} times; → does it"
+        if self.attribute is None:
+            return long(self.spec, value)
+        own = " (its own)" if value <= OWN and not self.attribute.worded else ""
+        return self.attribute.text(value, self.words) + own
 
     @property
     def name(self) -> str:
         """The address as words: `deck 1 z0 bias`."""
         words = self.address.split("/")
+        if self.attribute or "action" in words:
+            return f"{words[0]} {words[1]} {self.label or words[-1]}"
         if "z" in words:
             return f"{words[0]} {words[1]} z{words[3]} {words[4]}"
         return " ".join(words)
@@ -48,9 +71,26 @@ def row(address: str, label: str = "", latent: int = -1) -> Row:
     return Row(label, address, at, params.SPEC_AT[at], latent)
 
 
+def attribute_row(deck: int, number: int, attribute: Attribute, words: tuple[str, ...]) -> Row:
+    """The row of an attribute of a deck's model, 1 the first."""
+    address = f"deck/{deck}/attribute/{number}"
+    spec = attribute.spec(words)
+    return Row(attribute.name, address, params.slot(address), spec, attribute=attribute, words=words)
+
+
 @lru_cache(256)
-def deck_rows(deck: int, latents: int, side: Side, source: str = "hand") -> tuple[Row, ...]:
-    """The rows of a deck, top to bottom: what is played most stands highest, what its source needs below."""
+def deck_rows(
+    deck: int,
+    latents: int,
+    side: Side,
+    attributes: tuple[tuple[Attribute, tuple[str, ...]], ...] = (),
+    actions: tuple[str, ...] = (),
+    source: str = "hand",
+) -> tuple[Row, ...]:
+    """The rows of a deck, top to bottom: what is played most stands highest, what its source needs below.
+
+    attributes : of its model, each with its words; actions: what it can do; source: of the deck
+    """
     own = f"deck/{deck}"
     return (
         row(f"{own}/gain", "gain"),
@@ -62,12 +102,20 @@ def deck_rows(deck: int, latents: int, side: Side, source: str = "hand") -> tupl
         row(f"{own}/seed", "seed"),
         *(row(f"{own}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
         *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
+        *(attribute_row(deck, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
+        *(row(f"{own}/action/{i}", word) for i, word in enumerate(actions[: params.ACTIONS], 1)),
     )
 
 
 _OF_SOURCE = {
     "input": (("wet", "wet"), ("silence", "silent")),
-    "file": (("wet", "wet"), ("file/start", "start"), ("file/end", "end"), ("file/loop", "loop")),
+    "file": (
+        ("wet", "wet"),
+        ("file/play", "play"),
+        ("file/start", "start"),
+        ("file/end", "end"),
+        ("file/loop", "loop"),
+    ),
     "deck": (("wet", "wet"), ("from", "from")),
 }
 _INPUT = (("gain", "in"), ("highpass", "low cut"), ("gate", "gate"), ("monitor", "monitor"))

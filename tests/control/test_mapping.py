@@ -34,7 +34,7 @@ def binds(draw: st.DrawFn) -> Bind:
         )
     )
     to = draw(st.sampled_from(ADDRESSES))
-    spec = Bind("cc 1", to).spec
+    spec = params.SPECS[to.replace("focus/", "deck/1/", 1) if to.startswith("focus/") else to]
     fields: dict[str, object] = {}
     if not spec.action:
         value = st.floats(spec.low, spec.high)

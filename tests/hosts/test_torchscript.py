@@ -115,60 +115,71 @@ def test_a_voice_that_ended_leaves_its_place_to_the_next(host: TorchscriptHost) 
 
 
 def test_attributes_of_every_kind(host: TorchscriptHost) -> None:
-    found = {a.name: (a.kind, a.value) for a in host.attributes}
+    found = {a.name: (a.kind, a.own, a.low, a.high) for a in host.attributes}
     assert found == {
-        "gain/0": ("float", 1.0),
-        "gain/1": ("float", 1.0),
-        "mute": ("bool", False),
-        "partials": ("int", 1),
-        "shape": ("str", "sine"),
-        "tilt": ("tensor", None),
-        "sample": ("buffer", None),
+        "gain/0": ("float", 1.0, 0.0, 1.0),
+        "gain/1": ("float", 1.0, 0.0, 1.0),
+        "mute": ("bool", 0.0, 0.0, 1.0),
+        "partials": ("int", 1.0, 0.0, 10.0),
+        "shape": ("str", "sine", 0.0, 1.0),
+        "tilt": ("tensor", "4 values", 0.0, 1.0),
+        "sample": ("buffer", "sound", 0.0, 1.0),
     }
     stream = host.stream()
     plain = play(host, stream, [0.0, 0.4])
-    host.set_attribute("gain/1", 0.25)
+    stream.set("gain/1", 0.25)
     stream.reset()
     assert np.allclose(play(host, stream, [0.0, 0.4]), plain * [[1.0], [0.25]])
-    host.set_attribute("mute", 1)
+    other = host.stream()
+    assert np.array_equal(play(host, other, [0.0, 0.4]), plain), "a voice has its own"
+    stream.set("gain/1", None)
+    stream.set("mute", 1.0)
     assert not play(host, stream, [0.0, 0.4]).any()
-    assert not play(host, host.stream(), [0.0, 0.4]).any(), "a new voice has it too"
-    host.set_attribute("mute", False)
-    host.set_attribute("partials", 3)
+    stream.set("mute", 0.0)
+    stream.set("partials", 3.2)
     stream.reset()
     assert not np.allclose(play(host, stream, [0.0, 0.4])[0], plain[0])
-    host.set_attribute("shape", "noise")
-    host.set_attribute("tilt", np.ones(4))
-    host.set_attribute("sample", np.ones(100))
-    assert float(stream.instance.module.sample.sum()) == 100
+    module = stream.instance.module
+    stream.set("tilt", "0, 1 2 3")
+    assert module.tilt.tolist() == [0, 1, 2, 3]
+    stream.set("sample", np.ones(100))
+    assert float(module.sample.sum()) == 100
     stream.reset()
-    assert float(stream.instance.module.sample.sum()) == 100, "a reset keeps what the player gave"
-    host.set_attribute("sample", np.zeros(0))
-    assert float(stream.instance.module.sample.sum()) == 0
-    values = {a.name: a.value for a in host.attributes}
-    assert (values["gain/1"], values["partials"], values["shape"]) == (0.25, 3, "noise")
+    assert float(module.sample.sum()) == 100, "a reset keeps what the player gave"
+    stream.set("sample", None)
+    assert float(module.sample.sum()) == 0
+    stream.set("shape", "noise")
+    assert (module.shape, module.partials) == (("noise",), (3,))
+    for name in ("tilt", "partials", "shape"):
+        stream.set(name, None)
+    stream.reset()
+    assert np.array_equal(play(host, stream, [0.0, 0.4]), plain)
 
 
 def test_what_an_attribute_does_not_take_is_refused(host: TorchscriptHost) -> None:
-    with pytest.raises(WrongUse, match=r"no attribute 'gian'.*gain/0"):
-        host.set_attribute("gian", 1.0)
-    with pytest.raises(WrongUse, match="no attribute 'gain/2'"):
-        host.set_attribute("gain/2", 1.0)
-    with pytest.raises(WrongUse, match="refuses"):
-        host.set_attribute("gain/0", -1.0)
-    with pytest.raises(WrongUse, match="no number"):
-        host.set_attribute("gain/0", float("nan"))
-    assert {a.value for a in host.attributes if a.name.startswith("gain")} == {1.0}
+    stream = host.stream()
+    for name, value, says in (
+        ("gian", 1.0, r"no attribute 'gian'.*gain/0"),
+        ("gain/2", 1.0, "no attribute 'gain/2'"),
+        ("gain/0", -1.0, "refuses"),
+        ("gain/0", float("nan"), "no number"),
+        ("tilt", "1 2", "2 numbers are not the 4"),
+        ("tilt", "a b c d", "no numbers"),
+        ("sample", "nan", "no numbers"),
+    ):
+        with pytest.raises(WrongUse, match=says):
+            stream.set(name, value)
+    assert stream.instance.module.gain == (1.0, 1.0)
     with pytest.raises(WrongUse, match="no action"):
-        host.act("explode")
+        stream.act("explode")
 
 
 def test_chance_is_the_voices_own(host: TorchscriptHost) -> None:
-    host.set_attribute("shape", "noise")
     z, seeds = np.zeros((1, 2), np.float32), np.array([[[0.5]], [[0.7]]], np.float32)
 
     def played(seed: np.ndarray) -> list[np.ndarray]:
         stream = host.stream()
+        stream.set("shape", "noise")
         return [host.render([stream], z, seed) for _ in range(2)]
 
     one, same, other = played(seeds[0]), played(seeds[0]), played(seeds[1])
@@ -272,9 +283,14 @@ def test_genuine_exports_play_as_they_are(tmp_path: Path, name: str) -> None:
     assert np.array_equal([host.render([one], row, chance) for row in z], first)
     assert host.has_prior == (name == "prior")
     if host.has_prior:
-        latents = np.array([host.prior(one, 1.0) for _ in range(8)])
+        one.reset()
+        latents = np.array([one.prior(1.0, seed) for seed in range(8)])
         assert latents.shape == (8, host.card.latents)
         assert len(np.unique(latents[:, -1])) > 1
+        assert np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents)
+        assert not np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents), "it goes on"
+        one.reset()
+        assert not np.array_equal([one.prior(1.0, seed) for seed in range(8, 16)], latents)
 
 
 def test_an_exports_forward_can_be_played(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     worker = Worker(arena, tmp_path, agreed)
     ready = worker.report()
     assert ready["report"] == "ready", ready
-    worker.order("voice", lane=0, deck=1)
+    worker.order("voice", lane=0, deck=1, words={})
     sound = worker.hear(48000 * 4)  # 370 frames
     assert np.isfinite(sound).all()
     assert np.abs(sound).max() > 0.05
@@ -101,7 +101,7 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
         assert opened.split()[3:5] == ["0", "0"]
     worker.order("drop", lane=0)
     assert worker.report() == {"report": "dropped", "lane": 0}
-    worker.order("voice", lane=0, deck=2)
+    worker.order("voice", lane=0, deck=2, words={})
     assert worker.process.stdin
     worker.process.stdin.close()
     assert worker.process.wait(30) == 0
@@ -113,7 +113,7 @@ def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_pa
     convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
     worker = Worker(arena, tmp_path, path)
     assert worker.report()["report"] == "ready"
-    worker.order("voice", lane=0, deck=1)
+    worker.order("voice", lane=0, deck=1, words={})
     worker.hear(256 * 500)
     hearing = threading.Thread(target=worker.hear, args=(256 * 200,), daemon=True)
     hearing.start()

@@ -141,6 +141,7 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
     """At random moments of all kinds of takes: what every file lacks; its sound is what was mixed."""
     dice = random.Random(int(all_at_once))
     lost: list[float] = []
+    lost_after_repair: list[float] = []
     for n in range(KILLS):
         takes = tmp_path / f"takes{n}"
         os.environ["PERFORM_TAKES"] = str(takes)
@@ -170,6 +171,12 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
                     assert np.array_equal(heard, steps(np.clip(made, -1, 1 - 2**-23)))
             assert perform("takes", "repair").returncode == 0
             assert wav.unfinished(takes) == []
+            lost_after_repair += [(end - position - wav.inspect(f).claimed) / RATE for f in files.values()]
             assert level(read_take(str(path)) / 2**23) > 1e-4
-    print(f"{KILLS} kills, {len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f}")
-    assert max(lost) <= 1.0
+    print(
+        f"{KILLS} kills, {len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};",
+        end=" ",
+    )
+    print(f"more than 0.3 in {sum(s > 0.3 for s in lost)};", end=" ")
+    print(f"after repair: worst {max(lost_after_repair):.3f}, mean {np.mean(lost_after_repair):.3f}")
+    assert max(lost_after_repair) <= 0.5

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from filelock import FileLock
 
 HERE = Path(__file__).parent
 RECIPE = HERE / "build.py"
@@ -60,7 +61,9 @@ def export(name: str) -> Path:
 
 @cache
 def _make_all() -> None:
-    make([])
+    folder().mkdir(parents=True, exist_ok=True)
+    with FileLock(folder() / "lock"):  # tests run in several processes
+        make([])
 
 
 def make(names: list[str]) -> None:

@@ -47,6 +47,25 @@ def test_a_glide_arrives_exactly_and_never_leaves_its_range(
     assert not list(glides.slots)
 
 
+def test_an_attribute_jumps_from_and_to_its_own() -> None:
+    table, slot = params.defaults(), SLOTS["deck/1/attribute/1"]
+    glides = Glides(table)
+    glides.begin({slot: 2.0}, 1.0, 0.0)
+    glides.tick(0.4)
+    assert table[slot] == params.OWN
+    glides.tick(0.6)
+    assert table[slot] == pytest.approx(2.0, abs=1e-5)
+    glides.tick(1.0)
+    glides.begin({slot: 4.0}, 1.0, 1.0)
+    glides.tick(1.5)
+    assert table[slot] == pytest.approx(3.0, abs=1e-5)
+    loops = Loops(table)
+    loops.use([Gesture("deck/1/attribute/1", 4.0, [(0.0, params.OWN), (2.0, 1.0)])], 0.0)
+    for now, value in ((1.0, params.OWN), (2.5, 1.0), (5.0, params.OWN)):
+        loops.tick(now)
+        assert table[slot] == value
+
+
 def test_a_hand_takes_a_glide_over() -> None:
     table = params.defaults()
     glides = Glides(table)

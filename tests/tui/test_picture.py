@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hands import Hands, playing
 from stand_in import FakeStage, deck, play, status
 
 from perform import params
+from perform.library.attributes import Attribute
 from perform.stage.commands import Songs
 from perform.tui.app import Instrument
 from perform.tui.widgets.lines import Lines, Pen
@@ -65,6 +67,34 @@ def test_picture(snap_compare, stage, clock, size, presses, name):
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["wide", "small"])
 def test_picture_of_eight_decks(snap_compare, tmp_path, clock, size):
     assert snap_compare(Instrument(eight(tmp_path), clock), terminal_size=size, run_before=keys())
+
+
+ATTRIBUTES = (
+    Attribute("gain/0", "float", 1.0),
+    Attribute("gain/1", "float", 1.0),
+    Attribute("mute", "bool", 0.0),
+    Attribute("partials", "int", 1.0, 0.0, 10.0),
+    Attribute("shape of the wave", "str", "sine"),
+    Attribute("tilt", "tensor", "4 values"),
+)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["wide", "small"])
+def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size):
+    synth = msgspec.structs.replace(
+        deck("synth", 2),
+        attributes=ATTRIBUTES,
+        words={"5": ("sine", "noise")},
+        actions=("reset_phase",),
+        has_prior=True,
+    )
+    stage = FakeStage(tmp_path, status(synth, deck("choir")))
+    play(stage)
+    for number, value in ((1, 0.25), (3, 1.0), (5, 1.0)):
+        params.put(stage.arena.table, f"deck/1/attribute/{number}", value)
+    params.put(stage.arena.table, "deck/1/source", params.SOURCES.index("prior"))
+    presses = ["]"] + ["down"] * 4  # the cursor stands on one of them
+    assert snap_compare(Instrument(stage, clock), terminal_size=size, run_before=keys(*presses))
 
 
 def test_picture_of_an_empty_stage(snap_compare, tmp_path, clock):

@@ -4,5 +4,6 @@
 """
 
 from perform.rave.graph.methods import METHODS, decoder_graph, encoder_graph, forward_graph
+from perform.rave.graph.prior import prior_graph
 
-__all__ = ["METHODS", "decoder_graph", "encoder_graph", "forward_graph"]
+__all__ = ["METHODS", "decoder_graph", "encoder_graph", "forward_graph", "prior_graph"]

@@ -48,6 +48,7 @@ def forward_graph(model: RAVE, frames: int = 1) -> bytes:
     return graph.serialise()
 
 
+#: what turns sound or latents into the other; besides them a model may have a prior (prior.py)
 METHODS: dict[str, Callable[[RAVE, int], bytes]] = {
     "encode": encoder_graph,
     "decode": decoder_graph,

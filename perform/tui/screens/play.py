@@ -12,7 +12,7 @@ from perform import params
 from perform.params import DECKS, SOURCES
 from perform.tui.frame import Frame
 from perform.tui.keys import KEYS
-from perform.tui.rows import SIDES, STAGE_ROWS, Row, row
+from perform.tui.rows import SIDES, STAGE_ROWS, Row
 from perform.tui.widgets.decks import Decks
 from perform.tui.widgets.foot import Foot, foot_height
 from perform.tui.widgets.lines import Lines
@@ -65,11 +65,19 @@ class Play(Screen[None]):
 
     def _nudge(self, row: Row, by: float) -> None:
         """By a part of the range; choices and whole numbers by one step, or ten."""
-        spec, value = row.spec, self._value(row.address)
-        if spec.choices:
-            value += 1 if by > 0 else -1
-        elif spec.high > 1e6:
-            value += round(by * 100)
+        spec, stored = row.spec, self._value(row.address)
+        value = row.shown(stored)
+        if spec.action:
+            if by > 0:
+                params.fire(self.instrument.table, row.address)
+            return
+        if row.attribute and row.attribute.worded:  # its own, then its words
+            step = (stored if stored > params.OWN else -1.0) + (1 if by > 0 else -1)
+            value = min(step, len(row.words) - 1.0) if step >= 0 else params.OWN
+        elif spec.choices:
+            value = spec.clamp(value + (1 if by > 0 else -1))
+        elif spec.whole:
+            value = spec.clamp(value + (round(by * 100) if not row.attribute else 1 if by > 0 else -1))
         else:
             value = spec.value(round(spec.position(value) + by, 6))
         self._put(row.address, value)
@@ -98,10 +106,14 @@ class Play(Screen[None]):
             self._put(address, (self._value(address) + 1) % 3)
 
     def action_source(self) -> None:
-        """Next source."""
+        """Next source; a prior where the model has one."""
         address = self._own("source")
         if not self.instrument.instead(address):
-            self._put(address, (self._value(address) + 1) % len(SOURCES))
+            frame = self.instrument.look()
+            there = [
+                i for i, name in enumerate(SOURCES) if name != "prior" or frame.deck(frame.focus).has_prior
+            ]
+            self._put(address, next((i for i in there if i > self._value(address)), there[0]))
 
     # -- parameters
 
@@ -135,7 +147,14 @@ class Play(Screen[None]):
     def action_recentre(self) -> None:
         """The selected number back to its default."""
         selected = self.instrument.look().selected
-        self._put(selected.address, selected.spec.default)
+        if not selected.spec.action:
+            self._put(selected.address, params.SPECS[selected.address].default)
+
+    def action_fire(self, address: str) -> None:
+        """Do what the model can do."""
+        self.action_select(address)
+        if not self.instrument.instead(address):
+            params.fire(self.instrument.table, address)
 
     def action_bias_scale(self) -> None:
         """Show the next number of each latent; the cursor stays on its latent."""
@@ -170,11 +189,11 @@ class Play(Screen[None]):
         elif hit.address:
             if not message.drag:
                 self.action_select(hit.address)
-            spec = row(hit.address).spec
+            spec = self.instrument.look().row(hit.address).spec
             self._put(hit.address, spec.value(hit.position(message.x)))
         elif hit.action:
             await self.instrument.run_action(hit.action, self)
 
     def on_lines_wheeled(self, message: Lines.Wheeled) -> None:
         """The wheel nudges what it is above."""
-        self._nudge(row(message.hit.address), 0.01 * message.steps)
+        self._nudge(self.instrument.look().row(message.hit.address), 0.01 * message.steps)

@@ -6,8 +6,8 @@ from perform import params
 from perform.params import DECKS
 from perform.shared import METER_SLOTS
 from perform.tui.frame import EXCLUDED, Frame, level, loop_words
-from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, long, meter, short
-from perform.tui.rows import STAGE_ROWS, Row, name
+from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
+from perform.tui.rows import STAGE_ROWS, Row
 from perform.tui.widgets.decks import SPARE, panelled, row_heights
 from perform.tui.widgets.lines import Hit, Lines, Pen
 from perform.tui.widgets.rowbar import brief, draw_marks
@@ -153,7 +153,7 @@ def _selected(pen: Pen, frame: Frame, width: int) -> None:
     _head(pen, "SELECT")
     pen.text(row.name, ink.bright)
     pen.spot(20, action="app.value")
-    pen.text(f"  {long(row.spec, frame.table[row.slot])}", ink.bright)
+    pen.text(f"  {row.long(frame.table[row.slot])}", ink.bright)
     for word in (
         loop_words(frame, row.address),
         f"{EXCLUDED} excluded" if EXCLUDED in frame.marks.get(row.address, "") else "",
@@ -191,8 +191,8 @@ def _touched(pen: Pen, frame: Frame, width: int) -> None:
     touched = touched or "a control"
     pen.text(touched, ink.text, min(len(touched), 40))
     if frame.meters[_MOVED] and 0 <= at < len(params.ADDRESSES):
-        value = long(params.SPEC_AT[at], frame.table[at])
-        text = f" → {name(params.ADDRESSES[at])}  {value}"
+        moved = frame.row(params.ADDRESSES[at])
+        text = f" → {moved.name}  {moved.long(frame.table[at])}"
         pen.text(text, ink.bright, min(len(text), width - pen.x))
 
 

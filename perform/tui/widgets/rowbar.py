@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perform.tui.frame import EXCLUDED, Frame
-from perform.tui.paint import bar, cell, fader, short
+from perform.tui.paint import bar, cell, fader
 from perform.tui.rows import Row
 from perform.tui.widgets.lines import Pen
 
@@ -28,19 +28,25 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
     value = frame.table[row.slot]
     pen.spot(width, action=f"select('{row.address}')")
     marks = frame.marks.get(row.address, "")
-    label = max(_LABEL, len(row.label) + max(1, len(marks)))
+    label = max(_LABEL, min(len(row.label), width // 2) + max(1, len(marks)))
     pen.text("▸" if here else " ", ink.focus)
     pen.text(row.label, ink.focus if here else ink.dim, label - len(marks))
     draw_marks(pen, row.address, marks)
     room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
-    if row.spec.choices:
-        _choices(pen, row, int(row.spec.clamp(value)), room + 2 + _VALUE)
-    elif row.spec.high > 1e6 or room < 3:
-        pen.text(short(row.spec, value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
+    if row.spec.action:
+        pen.button("do", ink.bright if here else ink.text, action=f"fire('{row.address}')")
+    elif row.attribute and row.attribute.worded:
+        pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
+    elif row.spec.choices:
+        deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
+        missing = "prior" if deck and not frame.deck(deck).has_prior else ""
+        _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x)
+    elif (row.spec.whole and not row.attribute) or room < 3:
+        pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     else:
         pen.spot(room, address=row.address)
         _bar(pen, frame, row, room)
-        pen.text(short(row.spec, value), ink.bright if here else ink.text, 1 + _VALUE, right=True)
+        pen.text(row.short(value), ink.bright if here else ink.text, 1 + _VALUE, right=True)
     if controls and (control := frame.control(row.address)):
         pen.to(end - controls - 1)
         pen.text(brief(control), ink.dim, controls)
@@ -54,16 +60,17 @@ def draw_marks(pen: Pen, address: str, marks: str) -> None:
         pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
 
 
-def _choices(pen: Pen, row: Row, chosen: int, width: int) -> None:
-    """All of them, the chosen one in capitals; it stands first where there is no room for all."""
-    words, end = list(enumerate(row.spec.choices)), pen.x + width
-    if sum(len(word) + 1 for _, word in words) > width:
-        words = words[chosen:] + words[:chosen]
-    for i, word in words:
-        if pen.x + len(word) + 1 > end:
-            return
+def _choices(pen: Pen, row: Row, chosen: int, missing: str, width: int) -> None:
+    """The chosen one in capitals; and the others where there is room, but for what the model has not."""
+    words = [word for word in row.spec.choices if word != missing]
+    wide = sum(len(word) + 1 for word in words) <= width + 1
+    for i, word in enumerate(row.spec.choices):
         if i == chosen:
-            pen.button(word.upper(), pen.ink.bright, row.address, i)
+            pen.button(
+                word.upper(), pen.ink.bright, row.address, i if wide else (i + 1) % len(row.spec.choices)
+            )
+        elif not wide or word == missing:
+            continue
         else:
             pen.button(word, pen.ink.dim, row.address, i)
         pen.text(" ", pen.ink.text)
@@ -72,7 +79,7 @@ def _choices(pen: Pen, row: Row, chosen: int, width: int) -> None:
 def _bar(pen: Pen, frame: Frame, row: Row, width: int) -> None:
     """A fader, or around a centre a rail; a latent has its corpus range and where it really is."""
     spec = row.spec
-    at = cell(spec.position(frame.table[row.slot]), width)
+    at = cell(spec.position(row.shown(frame.table[row.slot])), width)
     if spec.low >= 0 or spec.unit == "dB":
         pen.put(fader(width, at, pen.ink), width)
         return

@@ -1,0 +1,105 @@
+"""A module's attributes under the keys: moved, typed, done, and back to its own."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hands import playing
+from stand_in import FakeStage, deck, status
+
+from perform import params
+from perform.library.attributes import Attribute
+from perform.params import OWN, SOURCES
+from perform.stage.commands import SetWord
+
+ATTRIBUTES = (
+    Attribute("level", "float", 0.5),
+    Attribute("mute", "bool", 0.0),
+    Attribute("partials", "int", 1.0, 0.0, 10.0),
+    Attribute("shape", "str", "sine"),
+)
+
+
+@pytest.fixture
+def synth(tmp_path) -> FakeStage:  # type: ignore[no-untyped-def]
+    words = msgspec.structs.replace(
+        deck("synth", 2),
+        attributes=ATTRIBUTES,
+        words={"4": ("noise", "saw")},
+        actions=("reset_phase",),
+        has_prior=True,
+    )
+    return FakeStage(tmp_path, status(words, deck("bells", 2)))
+
+
+def at(number: int) -> str:
+    return f"deck/1/attribute/{number}"
+
+
+async def select(hands, name: str) -> None:  # type: ignore[no-untyped-def]
+    """Down to the row of this label."""
+    await hands.until(lambda: hands.app.look().deck(1).attributes)
+    labels = [row.label for row in hands.app.look().rows(1)]
+    await hands.press("1", *["down"] * ((labels.index(name) - hands.app.look().cursor(1)) % len(labels)))
+    assert hands.app.look().selected.label == name
+
+
+async def test_arrows_begin_at_what_the_module_has(synth, clock):
+    async with playing(synth, clock) as hands:
+        await select(hands, "level")
+        assert "deck 1 level  0.5 (its own)" in hands.text()
+        await hands.press("shift+right")
+        assert hands.value(at(1)) == pytest.approx(0.6)
+        await hands.press(*["shift+right"] * 9)
+        assert hands.value(at(1)) == 1.0, "its knob ends there"
+        await hands.press("0")
+        assert hands.value(at(1)) == OWN
+        await select(hands, "mute")
+        await hands.press("right")
+        assert hands.value(at(2)) == 1.0
+        await select(hands, "partials")
+        await hands.press("right", "right")
+        assert hands.value(at(3)) == 3.0
+        await select(hands, "shape")
+        for value, key in ((0.0, "right"), (1.0, "right"), (1.0, "right"), (0.0, "left"), (OWN, "left")):
+            await hands.press(key)
+            assert hands.value(at(4)) == value
+
+
+async def test_values_beyond_the_knob_and_words_are_typed(synth, clock):
+    async with playing(synth, clock) as hands:
+        await select(hands, "level")
+        await hands.press("=", *"-7,5", "enter")
+        assert hands.value(at(1)) == -7.5
+        assert "-7.5" in hands.text()
+        await hands.press("=", *"own", "enter")
+        assert hands.value(at(1)) == OWN
+        await hands.press("=", *"loud", "enter")
+        assert "is not" in hands.text()
+        await hands.press("escape")
+        await select(hands, "shape")
+        await hands.press("=", *"saw", "enter")
+        assert hands.value(at(4)) == 1.0, "a word that is known is its number"
+        await hands.press("=", *"pulse", "enter")
+        await hands.until(lambda: SetWord(at(4), "pulse") in synth.asked)
+
+
+async def test_what_it_can_do_is_done(synth, clock):
+    async with playing(synth, clock) as hands:
+        await select(hands, "reset_phase")
+        await hands.press("right", "right", "left", "0")
+        assert hands.value("deck/1/action/1") == 2
+
+
+async def test_a_prior_is_a_source_where_there_is_one(synth, clock):
+    async with playing(synth, clock) as hands:
+        await hands.until(lambda: hands.app.look().deck(1).has_prior)
+        for focused, last in (("1", "prior"), ("2", "walk")):
+            await hands.press(focused)
+            seen = []
+            for _ in range(len(SOURCES)):
+                await hands.press("a")
+                seen.append(SOURCES[int(hands.value(f"deck/{focused}/source"))])
+            assert last in seen
+            assert ("prior" in seen) == (focused == "1")
+        assert params.SPECS["deck/1/source"].choices == SOURCES
