@@ -29,6 +29,7 @@ class Ear:
         self.stream: Any = encoder.stream()
         self._ratio, self._channels, self._own = card.ratio, card.channels, card.sample_rate
         self._resample = card.sample_rate != rate
+        self._late = resampling_delay(rate, card.sample_rate) * rate  # reckoned once a process
         self._position = tape.written  # frame of the tape that is heard next
         self._slack: float | None = None  # frames between a frame's input and its sound, once it is known
         self.z: Vector = np.zeros(card.latents, np.float32)
@@ -56,8 +57,7 @@ class Ear:
         """Frames from the input to where its frame begins in the ring; 0 before `follow`."""
         if self._slack is None:
             return 0.0
-        late = resampling_delay(self._rate, self._own) * self._rate
-        return self._slack + self._ratio * self._rate / self._own + late
+        return self._slack + self._ratio * self._rate / self._own + self._late
 
     def follow(self, sounds: int, slack: float, tolerance: float) -> None:
         """The next frame will sound at this frame of the tape: hear what came `slack` frames before it.

@@ -151,7 +151,7 @@ class Renderer:
             render(self._host, [voice], [table])
             self._times.append(time.perf_counter() - began)
             time.sleep(self._times[-1])  # who plays already goes first
-        if encoder := self._host.encoder:  # now, not when a deck first listens
+        if encoder := self._host.encoder:  # loaded now, not when a deck first listens
             listen([Ear(encoder, self._arena.input, self._rate)])
         self._slowest = max(self._times)
         return float(np.median(self._times))
