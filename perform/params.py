@@ -104,7 +104,8 @@ def unbend(value: float, low: float, high: float, curve: Curve) -> float:
 
 
 SILENCE_DB = -60.0  #: a fader at or below this is silence
-SOURCES = ("hand", "loop", "walk", "prior")  #: what feeds a deck's latents
+SILENT_DB = -90.0  #: nothing quieter is worth a gate
+SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: what feeds a deck's latents
 MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}  #: seconds a host is early beyond its own p99.9
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 
@@ -123,14 +124,27 @@ _deck: dict[str, Spec] = {
     "solo": _switch,
     "side": Spec(0, 2, 1, choices=SIDES),
     "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
+    "from": Spec(0, DECKS - 1, 0, choices=tuple(str(n) for n in range(1, DECKS + 1))),  # of the source "deck"
+    "wet": Spec(0, 1, 1),  # how much of the source; 0: the biases alone
     "freeze": _switch,  # the source stands still
-    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, of the walk and of the prior
+    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, the walk, the prior and the file
+    "file/play": _counter,  # from its start
+    "file/loop": Spec(0, 1, 1, choices=("off", "on")),
+    "file/start": Spec(0, 1, 0),  # of the whole file
+    "file/end": Spec(0, 1, 1),
+    "silence": Spec(0, 1, 0, choices=("model", "own")),  # where a closed gate lets the latents glide
     "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out, and of its prior
     "seed": Spec(0, 2**31 - 1, 0, whole=True),
     "reset": _counter,  # decoder state and source back to their start
 }
 _deck |= {f"z/{i}/bias": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
 _deck |= {f"z/{i}/scale": Spec(-2, 2, 1, "x") for i in range(LATENTS)}
+_deck |= {f"z/{i}/mute": _switch for i in range(LATENTS)}  # the bias alone
+_deck |= {f"z/{i}/freeze": _switch for i in range(LATENTS)}  # of the source, this one stands still
+_deck |= {f"z/{i}/smooth": Spec(0, 5, 0, "s") for i in range(LATENTS)}  # time constant of what sounds
+_deck |= {f"z/{i}/level": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # what a full-scale input adds
+_deck |= {f"z/{i}/pitch": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # what each octave above 220 Hz adds
+_deck |= {f"z/{i}/silence": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # this deck's own silence
 
 #: what a stranger's module has besides latents; its host says what each of them is
 _deck |= {f"attribute/{i}": Spec(OWN, -OWN, OWN) for i in range(1, ATTRIBUTES + 1)}
@@ -141,6 +155,11 @@ _global: dict[str, Spec] = {
     "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
     "master/mute": _switch,
     "master/ceiling": Spec(-24, -1, -1, "dBFS"),
+    "input/open": _switch,  # nothing is let in before a hand opens it
+    "input/gain": Spec(SILENCE_DB, 24, 0, "dB"),
+    "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: none
+    "input/gate": Spec(SILENT_DB, 0, -60, "dBFS"),  # opens there; at its foot it is always open
+    "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),  # the input itself, as late as what it becomes
     "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # how early a host renders beyond its own p99.9
     "tempo": Spec(20, 300, 120, "bpm"),  # of glides that are given in beats
     "scene/morph": Spec(0, 1, 0),  # between the scenes a and b; moving it moves all they hold
@@ -160,7 +179,7 @@ _global: dict[str, Spec] = {
 }
 
 #: what no scene, undo or song holds: it says what to do, not how it sounds
-DOING = ("scene/", "song/", "take/", "panic", "focus", "stage/")
+DOING = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open")
 
 SPECS: Mapping[str, Spec] = {
     f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()
@@ -183,7 +202,7 @@ def slot(address: str) -> int:
 
 
 def slots(deck: int, suffix: str = "") -> slice:
-    """The contiguous slots of a deck, or of its `z/*/bias` ("bias") or `z/*/scale` ("scale")."""
+    """The contiguous slots of a deck, or of one of its latents' numbers: "bias" for `z/*/bias`, "scale"..."""
     if not suffix:
         first = SLOTS[f"deck/{deck}/{next(iter(_deck))}"]
         return slice(first, first + len(_deck))

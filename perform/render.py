@@ -17,7 +17,9 @@ import numpy as np
 from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError
-from perform.hosts.opening import open_host
+from perform.hosts.desk import Desk, Seat
+from perform.hosts.opening import open_host, prepare
+from perform.hosts.place import Place
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
@@ -64,10 +66,13 @@ def render(
         arena.show("rate", rate)
         arena.show("block", BLOCK)
         session.apply(song, arena.table)
-        voices = [
-            _Voice(arena, song, deck, session.model_file(model), seed, rate)
+        voices = {
+            deck: _Voice(arena, song, deck, session.model_file(model), seed, rate)
             for deck, model in song.models.items()
-        ]
+        }
+        seats = {deck: voice.seat(song) for deck, voice in voices.items()}
+        for deck, voice in voices.items():
+            voice.desk.tell(seats, {deck})
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
@@ -78,12 +83,16 @@ def render(
         block = np.zeros((BLOCK, 2), np.float32)
         with closing(sink):
             while arena.tape.written < end:
-                for voice in voices:
+                for voice in voices.values():
                     voice.fill(BLOCK)
                 mixer.fill(block)
                 sink.go_on(arena, min(arena.tape.written, end))
                 on_progress(max(0, min(arena.tape.written, end) - begin) / rate)
         return sink.path
+
+
+def _refuse(words: str) -> None:
+    raise PerformError(words)
 
 
 class _Voice:
@@ -92,6 +101,8 @@ class _Voice:
     def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
+        self._deck, self._model = deck, prepare(model)
+        self.desk = Desk(host, _refuse, wait=True)
         row = arena.lanes[lane]
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(host.card)
@@ -99,13 +110,23 @@ class _Voice:
             own = params.slot(f"deck/{deck}/seed")
             arena.table[own] = (arena.table[own] + seed) % 2**31
         self._table, self._ring = arena.table, arena.rings[lane]
-        self._voice = Voice(host, deck, rate, arena.table)
+        self._place = Place(arena, lane, self.desk)
+        self._voice = Voice(host, deck, rate, arena.table, self._place)
         self._voice.settings.hear(song.words_of(deck))
         self._out = Telling(arena, lane, deck, host, self._voice, rate)
+
+    def seat(self, song: session.Song) -> Seat:
+        """What the others' desks know of it; PerformError where a file of the song is not here."""
+        files = [of.get(str(self._deck), "") for of in (song.files, song.matrices)]
+        found = [str(session.material(name)) if name else "" for name in files]
+        return Seat(str(self._model), self._host.sha256, *found)
 
     def fill(self, frames: int) -> None:
         """Have so many frames in the ring; PerformError where the module refuses an attribute of the song."""
         while self._ring.fill < frames:
+            self._voice.attend(self._table)
+            if ear := self._voice.ear:
+                ear.follow(self._place.sounds(), BLOCK, BLOCK / 2)
             audio = frame(self._host, [self._voice], [self._table])[0]
             for refused in self._voice.settings.refused:
                 raise PerformError(refused.error, where=self._host.card.name, hint="change it in the song")

@@ -33,7 +33,7 @@ from perform.recorder.names import beside
 from perform.recorder.take import read_track
 from perform.recorder.wav import FORMATS, Writer
 from perform.rings import Audio
-from perform.shared import LANES, NAMES, STEMS, Arena
+from perform.shared import INPUT, LANES, NAMES, STEMS, Arena
 
 MASTER = "master"
 
@@ -142,7 +142,7 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
     with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
         arena = Arena.create(Path(folder) / "arena")
         arena.show("tracks/on", wish.stems)
-        player = Player(arena, played, hosts, rate)
+        player = Player(arena, played, hosts, rate, Came(take, played, rate))
         files = {track: Writer(beside(out, track), rate, FORMATS[samples]) for track in tracks}
         done = False
         try:
@@ -160,16 +160,44 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
     return played
 
 
+class Came:
+    """[disk] What came in while a take was recorded, for its monitor; silence where that is not known.
+
+    At another rate than it was played at it is silence too.
+    """
+
+    def __init__(self, take: shelf.Take, played: Performance, rate: int) -> None:
+        known = INPUT in take.tracks and rate == played.rate
+        self._blocks = shelf.sound(take, INPUT) if known else iter(())
+        self._at, self._block = played.begin, np.zeros((0, 2), np.float32)
+
+    def take(self, at: int, frames: int) -> Audio:
+        """(frames, 2) from a frame of the tape on; later each time."""
+        out = np.zeros((frames, 2), np.float32)
+        while self._at + len(self._block) < at + frames:
+            begin = max(at, self._at)
+            part = self._block[begin - self._at :]
+            out[begin - at : begin - at + len(part)] = part
+            self._at += len(self._block)
+            self._block = next(self._blocks, np.zeros((0, 2), np.float32))
+            if not len(self._block):
+                return out
+        begin = max(at, self._at)
+        part = self._block[begin - self._at : at + frames - self._at]
+        out[begin - at : begin - at + len(part)] = part
+        return out
+
+
 class Player:
     """[render] The mixer of a take again, and its lanes.
 
-    host : of the models by what the log says of them, a function a deck
+    host : of the models by what the log says of them, a function a deck; came: its input
     """
 
     def __init__(
-        self, arena: Arena, played: Performance, host: Callable[[int, Model], Host], rate: int
+        self, arena: Arena, played: Performance, host: Callable[[int, Model], Host], rate: int, came: Came
     ) -> None:
-        self._arena, self._played, self._rate = arena, played, rate
+        self._arena, self._played, self._rate, self._came = arena, played, rate, came
         self._lanes = {
             lane: Replay(found, lambda model, deck=lane // 2 + 1: host(deck, model), rate, played.rate)  # type: ignore[misc]
             for lane, found in played.lanes.items()
@@ -197,7 +225,8 @@ class Player:
                 stop = min(stop, events[index].at if silent_from <= at else silent_from)
                 silent_until = events[index].at if missed and silent_from <= at else silent_until
             n = self._frames(stop) - self._frames(at)
-            blocks = self._mix(n, tracks, silent=at < silent_until)
+            heard = self._came.take(at, n)
+            blocks = self._mix(n, tracks, heard, silent=at < silent_until)
             if stop > begin:
                 cut = max(0, self._frames(begin) - self._frames(at))
                 yield stop, {track: audio[cut:] for track, audio in blocks.items()}
@@ -240,7 +269,7 @@ class Player:
             elif reading.frames:
                 self._once[reading.lane] = position, self._frames(reading.frames)
 
-    def _mix(self, n: int, tracks: list[str], *, silent: bool) -> dict[str, Audio]:
+    def _mix(self, n: int, tracks: list[str], heard: Audio, *, silent: bool) -> dict[str, Audio]:
         if silent or self._mixer is None:
             return {track: np.zeros((n, 2), np.float32) for track in tracks}
         for lane, position in self._reading.items():
@@ -250,7 +279,7 @@ class Player:
             self._fill(lane, position, min(frames, n))
         out = np.zeros((n, 2), np.float32)
         at = self._arena.tape.written
-        self._mixer.fill(out)
+        self._mixer.fill(out, heard)
         for lane in (*self._reading, *self._once):
             self._arena.rings[lane].clear()
         self._once.clear()

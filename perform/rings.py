@@ -1,5 +1,7 @@
 """Sound between two processes, in memory both of them map: a ring is emptied, a tape is only followed.
 
+A trail is a tape of latents, whose frames come at moments of their own.
+
 Each end has ONE writer; nobody waits, nobody locks. Positions are published after the data, so a reader sees
 whole blocks. This module knows no layout and no process. numpy alone.
 """
@@ -77,6 +79,11 @@ class Tape:
         """Frames ever written: the position at which the next one goes."""
         return int(self._end[0])
 
+    def begin(self, position: int) -> None:
+        """[audio] The next frame goes there, silence before; only for a track with an end of its own."""
+        self._data[:] = 0.0
+        self._end[0] = position
+
     def write(self, audio: Audio) -> None:
         """[audio] Append (n, 2), n <= capacity."""
         at, n = self.written % self.capacity, len(audio)
@@ -104,3 +111,46 @@ class Tape:
         torn = max(0, self.written - self.capacity - position - lost)  # overwritten while we copied
         torn = min(torn, len(audio))
         return audio[torn:], lost + torn
+
+
+class Trail:
+    """The last vectors of one lane's source, and when each of them sounds; one writer, any number of readers.
+
+    count  : vectors ever written, (1,)
+    frames : of each, the frame of the tape at which it begins to sound, (length,)
+    data   : (length, width) float32, in the order of the latents; zeros where there are no more
+    """
+
+    def __init__(
+        self, count: npt.NDArray[np.int64], frames: npt.NDArray[np.int64], data: npt.NDArray[np.float32]
+    ) -> None:
+        self._count, self._frames, self._data = count, frames, data
+
+    def write(self, frame: int, z: npt.NDArray[np.floating]) -> None:
+        """[render] One more: (latents,), of which the first `width` are kept."""
+        at, n = int(self._count[0]) % len(self._data), min(len(z), self._data.shape[1])
+        self._data[at, :n], self._data[at, n:] = z[:n], 0.0
+        self._frames[at] = frame
+        self._count[0] += 1
+
+    def clear(self) -> None:
+        """[render] Forget them all."""
+        self._count[0] = 0
+
+    def read(self, frame: int) -> npt.NDArray[np.float64] | None:
+        """[render] (width,) as it was at a frame of the tape, linear between two vectors.
+
+        The newest where that is yet to come, the oldest where it is long gone; None where there is none.
+        """
+        count, length = int(self._count[0]), len(self._data)
+        if not count:
+            return None
+        # the writer may be at work on the oldest one
+        order = np.arange(max(0, count - length + 1), count) % length
+        frames, z = self._frames[order], self._data[order].astype(np.float64)
+        after = int(np.searchsorted(frames, frame, side="right"))
+        if after in (0, len(frames)):
+            return np.array(z[0 if after == 0 else -1])
+        begin, end = frames[after - 1], frames[after]
+        part = (frame - begin) / max(end - begin, 1)
+        return np.array((1.0 - part) * z[after - 1] + part * z[after])

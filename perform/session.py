@@ -17,6 +17,8 @@ from perform.library import hashes, places, toml
 from perform.library.cards import find_model
 from perform.params import DECKS, OWN, SCENES, Table
 
+BY_HAND = "input/open"  #: what no song, scene or loop does
+
 
 class ModelName(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A model as a song names it: found by its hash, called by its name.
@@ -57,6 +59,8 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Models on decks, the numbers they begin with, and what a player keeps with a song.
 
     decks  : deck number, as text, -> model: its name, a path, or a `ModelName`
+    files  : deck -> sound file of its source "file": a path, or its name in the player's own `sounds`
+    matrices : deck -> `.matrix` file that leads from another deck's latents to its own, likewise
     values : address -> value in plain units, or the name of a choice ("loop", "A"); of an attribute one of
              its words, or "own"
     words  : address of an attribute that is text, or several values -> what its numbers 0, 1, 2... mean
@@ -72,6 +76,8 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     switch: Literal["tail", "crossfade", "cut"] = "tail"
     fade: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
     decks: dict[str, str | ModelName] = {}
+    files: dict[str, str] = {}
+    matrices: dict[str, str] = {}
     values: dict[str, float | str] = {}
     words: dict[str, list[str]] = {}
     scenes: dict[str, Scene] = {}
@@ -173,9 +179,23 @@ def model_file(model: ModelName) -> Path:
     return named
 
 
+def material(name: str) -> Path:
+    """[disk] A sound or a matrix that a song names; WrongUse where it is not here."""
+    own = places.user("sounds")
+    if path := places.existing(name) or places.existing(str(own / name)):
+        return path
+    raise WrongUse("no such file", where=name[:200], hint=f"name it by its path, or put it into {own}")
+
+
+def material_name(path: Path) -> str:
+    """What a song calls it."""
+    own = places.user("sounds").resolve()
+    return str(path.relative_to(own)) if path.is_relative_to(own) else str(path)
+
+
 def check(song: Song) -> None:
     """WrongUse where a song names a deck, an address, a scene or a choice that does not exist."""
-    for deck in song.decks:
+    for deck in (*song.decks, *song.files, *song.matrices):
         if deck not in {str(d) for d in range(1, DECKS + 1)}:
             raise WrongUse(f"there is no deck {deck!r}", hint=f"decks are 1 to {DECKS}")
     for number in song.scenes:
@@ -183,6 +203,9 @@ def check(song: Song) -> None:
             raise WrongUse(f"there is no scene {number!r}", hint=f"scenes are 1 to {SCENES}")
     for address in (*song.exclude, *(loop.address for loop in song.loops)):
         params.slot(address)
+    for loop in song.loops:
+        if loop.address == BY_HAND:
+            raise WrongUse(f"{BY_HAND} is opened by a hand alone", hint="take the loop out of the song")
     for address, words in song.words.items():
         params.slot(address)
         if "/attribute/" not in address or not words or "own" in words:
@@ -235,6 +258,8 @@ def apply(song: Song, table: Table) -> None:
 
 def _number(address: str, value: float | str, words: Sequence[str]) -> float:
     spec = params.SPEC_AT[params.slot(address)]
+    if address == BY_HAND:
+        raise WrongUse(f"{address} is opened by a hand alone", hint="take it out of the song")
     if spec.action:
         raise WrongUse(f"{address} is something to do, no number", hint="take it out of the song")
     if isinstance(value, str):

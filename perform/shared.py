@@ -28,7 +28,7 @@ from perform import params
 from perform.errors import PerformError
 from perform.journal import Journal
 from perform.params import DECKS, LATENTS, Table
-from perform.rings import Ring, Tape
+from perform.rings import Ring, Tape, Trail
 
 Meters = npt.NDArray[np.float64]  #: (len(METER_SLOTS),)
 _T = TypeVar("_T", bound=np.generic)
@@ -36,6 +36,8 @@ _T = TypeVar("_T", bound=np.generic)
 RING_FRAMES = 1 << 15  #: a deck's ring: 0.68 s at 48 kHz
 TAPE_FRAMES = 1 << 21  #: the recorder's ring: 43 s at 48 kHz
 STEM_FRAMES = 1 << 20  #: the other tracks' rings: 22 s at 48 kHz
+INPUT_FRAMES = 1 << 16  #: what came in: 1.4 s at 48 kHz
+TRAIL_FRAMES = 64  #: latents of a lane's source: 0.3 s where a frame is shortest
 JOURNAL_BYTES = (
     1 << 18
 )  #: what a reader of the numbers heard: ten seconds of eight latents at 400 frames a second
@@ -63,6 +65,7 @@ _lane = [
     "fade",  # seconds from silent to heard, or back
     "trim",  # dB that brings the model to the common loudness
     "mode",  # which numbers its voice reads: NOW, NEXT, HELD
+    "behind",  # frames from the input to what it becomes here; 0 where it does not listen
 ]
 JOURNALS = LANES + 1  #: a lane each, then the mixer
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(_lane)}  #: column in `Arena.lanes`
@@ -76,6 +79,7 @@ _deck_meters = [
     "frames",  # [render] frames rendered for what plays
     "load",  # [render] render time over the frame's duration, 0..1 and beyond
     "latency",  # [render] seconds from a knob to the device's block
+    "heard",  # [render] seconds from the input to the output, less the device's; 0: it does not listen
     "seen/panic",  # [render] panics acted upon
     "resets",  # [render] times its decoder was reset for a non-finite output
     "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
@@ -87,6 +91,7 @@ _deck_meters = [
 _lane_meters = [
     "frames",  # [render] frames rendered so far
     "resets",  # [render] times its decoder was reset for a non-finite output
+    "behind",  # [render] frames from the input to what it becomes in the ring; 0 where it does not listen
 ]
 _meters = [
     "epoch",  # [stage] odd while a batch is being written
@@ -105,6 +110,14 @@ _meters = [
     "peak/l",  # [audio] master peak, falling 20 dB/s
     "peak/r",
     "heard",  # [audio] 1 once a device has had sound
+    "delay",  # [audio] frames from a ring to the output
+    "pulls",  # [audio] odd while the rings are being read
+    "pulled",  # [audio] frame of the tape up to which they were
+    "input/level",  # [audio] of the input as the decks hear it, dBFS
+    "input/peak",  # [audio] its peak, falling 20 dB/s
+    "input/pitch",  # [audio] Hz, the last one it was sure of; 0 before that
+    "input/gate",  # [audio] 1 where it is open
+    "input/howls",  # [audio] times it was lowered because it howled
     "reduction",  # [audio] dB the limiter takes away, falling
     "realtime",  # [audio] 1 where the system granted real-time priority
     "tracks/on",  # [stage] 1: the mixer writes all tracks, not the master alone
@@ -126,7 +139,7 @@ METER_SLOTS: Mapping[str, int] = {
     )
 }
 
-_SIZES = (RING_FRAMES, TAPE_FRAMES, STEM_FRAMES, JOURNAL_BYTES)
+_SIZES = (RING_FRAMES, TAPE_FRAMES, STEM_FRAMES, INPUT_FRAMES, TRAIL_FRAMES, JOURNAL_BYTES)
 _LAYOUT = "|".join([*params.ADDRESSES, *_lane, *METER_SLOTS, *map(str, _SIZES)])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
 
@@ -140,6 +153,8 @@ class Arena:
     meters : (len(METER_SLOTS),) float64, what comes back
     rings  : a Ring each lane
     tape   : what the mixer made, for the recorder
+    input  : what the decks are to hear, the same frames of the tape, there before the rings are read
+    trails : what each lane's source gave, for the decks that follow it
     tracks : all that can be recorded: "master" (the tape); PRE, INPUT, STEMS, without memory until `reserve`
     journals : what each reader of the numbers heard: a lane's voice each, then the mixer
     """
@@ -158,6 +173,15 @@ class Arena:
         ]
         end = self._take(np.int64, 1)
         self.tape = Tape(end, self._take(np.float32, TAPE_FRAMES, 2))
+        self.input = Tape(self._take(np.int64, 1), self._take(np.float32, INPUT_FRAMES, 2))
+        self.trails = [
+            Trail(
+                self._take(np.int64, 1),
+                self._take(np.int64, TRAIL_FRAMES),
+                self._take(np.float32, TRAIL_FRAMES, LATENTS),
+            )
+            for _ in range(LANES)
+        ]
         self.journals = [
             Journal(who, self._take(np.int64, 3), self._take(np.uint8, JOURNAL_BYTES))
             for who in range(JOURNALS)
@@ -302,6 +326,8 @@ _BASE = 64 + _size(
     8 * len(METER_SLOTS),
     *[16, 8 * RING_FRAMES] * LANES,
     *(8, 8 * TAPE_FRAMES),
+    *(8, 8 * INPUT_FRAMES),
+    *[8, 8 * TRAIL_FRAMES, 4 * TRAIL_FRAMES * LATENTS] * LANES,
     *[24, JOURNAL_BYTES] * JOURNALS,
 )
 _SIZE = _BASE + _size(*[8 * STEM_FRAMES] * (2 + DECKS))

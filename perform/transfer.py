@@ -16,7 +16,8 @@ from perform.audio.mixer import OVERLOAD
 from perform.errors import WrongUse
 from perform.hosts.compiled import CompiledEncoder, CompiledHost
 from perform.hosts.host import Host, Vector
-from perform.hosts.rates import Pace, resampler
+from perform.hosts.listening import Listening
+from perform.hosts.rates import Pace
 from perform.hosts.voice import Speech
 from perform.library.cards import trim_db
 from perform.library.matrices import Matrix, Side, by_variance, learn
@@ -32,40 +33,6 @@ class Wish(NamedTuple):
     bias: Mapping[int, float] = {}
     temperature: float = 1.0  #: of the latents the model's PCA left out
     seed: int = 0
-
-
-class Listening:
-    """[render] One model's ears: samples at any rate to latents, a frame whenever there is one.
-
-    rate : frames a second of what comes in
-    """
-
-    def __init__(self, encoder: CompiledEncoder, rate: float) -> None:
-        card = encoder.card
-        self._encoder, self._stream = encoder, encoder.stream()
-        self._channels, self._ratio = card.channels, card.ratio
-        self._resampler = None
-        if card.sample_rate != rate:
-            self._resampler = resampler(rate, card.sample_rate, card.channels)
-        self._rest = np.zeros((0, card.channels), np.float32)  # less than a frame
-
-    def __call__(self, x: Audio) -> list[Vector]:
-        """(n, channels), any number of them, -> the frames that are whole now, (latents,) each."""
-        x = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
-        if self._channels == 1:
-            x = x.mean(axis=1, keepdims=True)
-        elif x.shape[1] < self._channels:
-            x = np.broadcast_to(x[:, :1], (len(x), self._channels))
-        x = np.ascontiguousarray(x[:, : self._channels], np.float32)
-        if self._resampler:
-            x = self._resampler.resample_chunk(x)
-        x, frames = np.concatenate([self._rest, x]), []
-        whole = len(x) - len(x) % self._ratio
-        for at in range(0, whole, self._ratio):
-            frame = x[at : at + self._ratio].T[None]  # (n, channels) -> (1, channels, n)
-            frames.append(self._encoder.encode([self._stream], frame)[0])
-        self._rest = x[whole:]
-        return frames
 
 
 class Transfer:

@@ -100,16 +100,12 @@ class Listener:
     """The JACK client that hears what the audience hears."""
 
     def __init__(self, folder: Path, seconds: float, *options: str) -> None:
+        self._run(folder, ["jack_client.py", *OUTPUTS, str(seconds)], options)
+
+    def _run(self, folder: Path, words: list[str], options: tuple[str, ...]) -> None:
         self._out = folder / "heard.npz"
-        command = [
-            sys.executable,
-            str(LIVE_FOLDER / "jack_client.py"),
-            *OUTPUTS,
-            str(seconds),
-            str(self._out),
-            *options,
-        ]
-        self._command = command
+        script, *rest = words
+        self._command = [sys.executable, str(LIVE_FOLDER / script), *rest, str(self._out), *options]
         self._begin()
 
     def _begin(self) -> None:
@@ -123,6 +119,14 @@ class Listener:
             self._begin()
         assert self._process.wait(300) == 0
         return dict(np.load(self._out))
+
+
+class Echo(Listener):
+    """The JACK client that plays into the instrument and hears what becomes of it, frame for frame."""
+
+    def __init__(self, folder: Path, played: np.ndarray, seconds: float, *options: str) -> None:
+        np.save(folder / "played.npy", played.astype(np.float32))
+        self._run(folder, ["echo_client.py", str(folder / "played.npy"), str(seconds)], options)
 
 
 class Controller:

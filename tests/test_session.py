@@ -62,6 +62,7 @@ def test_every_bundled_set_is_right() -> None:
         (lambda t: t.replace("-6", "true"), "bool"),
         (lambda t: 'name = "s"\nsongs = []\n', "without songs"),
         (lambda t: "\x00" + t, "TOML"),
+        (lambda t: t.replace('"deck/3/source" = "walk"', '"input/open" = "on"'), "by a hand"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, break_it, says: str) -> None:  # type: ignore[no-untyped-def]
@@ -107,7 +108,9 @@ def test_a_set_that_is_not_there(tmp_path: Path) -> None:
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
-slots = st.sampled_from([i for i, spec in enumerate(params.SPEC_AT) if not spec.action])
+slots = st.sampled_from(
+    [i for i, spec in enumerate(params.SPEC_AT) if not spec.action and i != SLOTS[session.BY_HAND]]
+)
 
 
 @st.composite

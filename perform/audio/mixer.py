@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
+from perform.audio.input import Input
 from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
 from perform.rings import Audio, Ring
@@ -41,6 +42,7 @@ HUSHED_S = 0.3  #: silence after a panic, while the decoders start afresh
 WAIT_S = 2.0  #: longest wait for a deck where there is all the time there is
 OVERLOAD = 4.0  #: a deck is clipped here (+12 dBFS), long before arithmetic suffers
 
+_PULLS, _PULLED = METER_SLOTS["pulls"], METER_SLOTS["pulled"]
 _METERS_PER_S = 10.0 ** (-20.0 / 20.0)  # peaks fall 20 dB in a second
 
 
@@ -199,6 +201,9 @@ class Mixer:
         self._teller = Teller(arena.journals[LANES], SLOTS_HEARD, rate, words)
         self._tracks_on = METER_SLOTS["tracks/on"]
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
+        self._input = Input(arena, rate)
+        arena.show("delay", self.delay)
+        arena.show("pulls", 0)
 
     def fill(self, out: Audio, heard: Audio | None = None) -> None:
         """[audio] Mix len(out) frames into `out` (n, 2), onto the tape and into the meters.
@@ -209,12 +214,14 @@ class Mixer:
             part = out[at : at + MAX_BLOCK]
             self._hear()
             told = self._teller.hear(self._arena.tape.written, self._look.numbers, still=self._still)
+            came = self._silence[: len(part)] if heard is None else heard[at : at + MAX_BLOCK]
+            came = np.broadcast_to(came, part.shape)
+            self._input(came, self._look.table)  # first: the decks that hear it have the most time
             if self._patient:
                 self._wait(len(part))
             part[:] = self._mix(len(part))
             if self._arena.meters[self._tracks_on]:
-                came = self._silence[: len(part)] if heard is None else heard[at : at + MAX_BLOCK]
-                self._arena.tracks[INPUT].lay(np.broadcast_to(came, part.shape))
+                self._arena.tracks[INPUT].lay(came)
             self._tell_reading(all_of_it=told)
             self._arena.tape.write(part)
             self._count_tracks()
@@ -287,7 +294,9 @@ class Mixer:
 
     def _mix(self, n: int) -> Audio:
         mix: Signal = np.zeros((n, 2))
-        tracks = self._arena.tracks if self._arena.meters[self._tracks_on] else None
+        meters = self._arena.meters
+        tracks = self._arena.tracks if meters[self._tracks_on] else None
+        meters[_PULLS] += 1
         for deck, strips in self._strips.items():
             voices = [strip.fade(strip.pull(n), self._step[:n]) for strip in strips if not strip.idle]
             peaks = self._deck_peaks[deck]
@@ -301,6 +310,9 @@ class Mixer:
                 tracks[STEMS[deck - 1]].lay(voice.astype(np.float32), self.delay)
             mix += voice
             self._peaks(peaks, voice)
+        meters[_PULLED] = self._arena.tape.written + n
+        meters[_PULLS] += 1
+        mix += self._input.monitor(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()
@@ -348,6 +360,7 @@ class Mixer:
 SLOTS_HEARD = np.array(
     [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("gain", "pan", "mute", "solo", "side")]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
+    + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
     + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]
 )
 _DECK_KEYS = [a.removeprefix("deck/1/") for a in params.ADDRESSES[params.slots(1)]]

@@ -55,6 +55,7 @@ class HostApart:
     """[render] See `perform.hosts.host.Host`. PerformError where the module fails, or its process ends."""
 
     noise = 1
+    encoder = None
 
     def __init__(self, path: Path) -> None:
         self.card, self._where = read_card(path), str(path)

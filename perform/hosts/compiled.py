@@ -5,6 +5,7 @@ Streams of one model that are rendered together are one batch, whose weights are
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from perform.hosts.graphs import Compiled, CompiledStream, compiled
 from perform.hosts.host import Vector
 from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
+
+SETTLED = 64  #: frames of silence after which an encoder says the same for ever
 
 __all__ = ["CompiledEncoder", "CompiledHost", "CompiledStream", "PriorStream"]
 
@@ -36,7 +39,13 @@ class CompiledHost:
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
             self.has_prior = bool(json.loads(file.metadata()["config"]).get("prior"))
+        self._path = path
         self._prior = compiled(path, self.sha256, "prior") if self.has_prior else None
+
+    @functools.cached_property
+    def encoder(self) -> CompiledEncoder:
+        """What hears for its decks."""
+        return CompiledEncoder(self._path)
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""
@@ -75,13 +84,29 @@ class PriorStream(CompiledStream):
 class CompiledEncoder:
     """[render] The encoder of a `.safetensors` model: sound in, latents out, for any number of streams.
 
-    noise : how many values it takes to draw from the posterior; 0 where there is none
+    noise   : how many values it takes to draw from the posterior; 0 where there is none
+    silence : (latents,) what it makes of silence
     """
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
         self._encoder = compiled(path, self.sha256, "encode")
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
+        self._path, self.silence = path, self._rest()
+
+    def twin(self) -> CompiledEncoder:
+        """Another one, for another thread."""
+        return CompiledEncoder(self._path)
+
+    def _rest(self) -> Vector:
+        stream, before = self.stream(), np.full(self.card.latents, np.inf, np.float32)
+        nothing = np.zeros((1, self.card.channels, self.card.ratio), np.float32)
+        for _ in range(SETTLED):
+            z: Vector = self.encode([stream], nothing)[0]
+            if np.abs(z - before).max() < 1e-5:
+                break
+            before = z
+        return z
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""

@@ -21,6 +21,26 @@ class Stream(Protocol):
         """Back to the beginning: silence before, no memory."""
 
 
+class Encoder(Protocol):
+    """[render] The other half of a model: sound in, latents out, for any number of streams."""
+
+    card: Card
+    silence: Vector  #: (card.latents,), what it makes of silence
+
+    def stream(self) -> Stream:
+        """A new one, at its beginning."""
+        ...
+
+    def twin(self) -> Encoder:
+        """Another one, for another thread."""
+        ...
+
+    # Any: an encoder takes its own streams and no other's
+    def encode(self, streams: Sequence[Any], x: Vector) -> Vector:
+        """One frame of each: (B, channels, ratio) at the model's rate -> (B, latents)."""
+        ...
+
+
 class Host(Protocol):
     """[render] One model ready to play, for any number of streams. It knows no deck and no clock.
 
@@ -35,6 +55,11 @@ class Host(Protocol):
     attributes: Sequence[Attribute]  #: what can be set, a value each
     actions: Sequence[str]  #: what can be done once: AdaIN's `reset_target`
     has_prior: bool  #: it can make latents by itself
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What hears for its decks, loaded when it is asked for first; None where the model has none."""
+        ...
 
     def stream(self) -> Stream:
         """A new one, at its beginning."""

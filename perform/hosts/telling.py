@@ -43,9 +43,10 @@ class Telling:
 
 def voice_slots(deck: int) -> npt.NDArray[np.intp]:
     """The numbers a voice hears."""
-    names = ("source", "freeze", "speed", "temperature", "seed", "reset")
+    names = ("source", "from", "wet", "freeze", "speed", "temperature", "seed", "reset", "silence")
     slots = [SLOTS[f"deck/{deck}/{name}"] for name in names] + [SLOTS["panic"]]
-    latents = [np.r_[params.slots(deck, kind)] for kind in ("bias", "scale")]
+    kinds = ("bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence")
+    latents = [np.r_[params.slots(deck, kind)] for kind in kinds]
     return np.concatenate([np.array(slots), *latents, np.r_[params.bank(deck)]]).astype(np.intp)
 
 

@@ -36,6 +36,7 @@ class TorchscriptHost:
     """
 
     noise = 1  #: see `render`
+    encoder = None
 
     def __init__(self, path: Path, enter: Callable[[], object] = sandbox.enter) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)

@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 
 from perform import params
+from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host, Vector
+from perform.hosts.place import Place, leads
 from perform.hosts.rates import resampler, resampling_delay
+from perform.hosts.recording import Playing, Recording
 from perform.hosts.settings import Settings
-from perform.hosts.sources import Hand, Loop, Prior, Source, Walk
+from perform.hosts.shaping import GLIDE_S, RISE_S, Glide, Shaping
+from perform.hosts.sources import Hand, Latents, Loop, Prior, Source, Walk
 from perform.params import SLOTS, SOURCES, Table
 from perform.rings import Audio
 
@@ -75,20 +79,22 @@ class Speech:
 class Voice(Speech):
     """[render] Frames of one deck, stereo at the stage's rate.
 
+    place : its lane in the arena, for the sources that need others; without one they give nothing
     z, temperature : (latents,) of the last frame, sigma, and of its noise
+    ear : what hears the input, while that is its source
     """
 
-    def __init__(self, host: Host, deck: int, rate: float, table: Table) -> None:
+    def __init__(self, host: Host, deck: int, rate: float, table: Table, place: Place | None = None) -> None:
         super().__init__(host, rate)
-        self._gesture, self._has_prior = host.gesture, host.has_prior
-        self._n = min(host.card.latents, params.LATENTS)
-        self._bias, self._scale = params.slots(deck, "bias"), params.slots(deck, "scale")
-        self._slot = {
-            k: SLOTS[f"deck/{deck}/{k}"] for k in ("source", "freeze", "speed", "temperature", "seed")
-        }
+        self._gesture, self._host, self._place, self._deck = host.gesture, host, place, deck
+        self._has_prior = host.has_prior
+        names = ("source", "freeze", "speed", "temperature", "seed", "silence")
+        self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
+        self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         self._bank = params.bank(deck)
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
+        self.ear: Ear | None = None
         self.adopt(table)
         self.start(table)
 
@@ -103,6 +109,11 @@ class Voice(Speech):
             "walk": Walk(card, seed),
             "prior": Prior(self._drawn, seed) if self._has_prior else Hand(card.latents),
         }
+        if self.ear:
+            self.ear.reset()
+        self._came = np.zeros(card.latents)  # from the input, or from another deck
+        self._playing = Playing()
+        self._glide, self._shaping = Glide(self.frame_s), Shaping(self._deck, card.latents, self.frame_s)
         self.begin(seed)
 
     def adopt(self, table: Table) -> None:
@@ -126,21 +137,93 @@ class Voice(Speech):
         """Seconds of sound in a frame."""
         return self._card.ratio / self._card.sample_rate
 
-    def latents(self, table: Table) -> tuple[Vector, Vector]:
-        """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
+    @property
+    def behind(self) -> float:
+        """Frames from the input to what becomes of it here; 0 where that is not the source."""
+        if not self.ear or not self.ear.behind:
+            return 0.0
+        return self.ear.behind + (self._card.delay / self._card.sample_rate + self.held_s) * self._rate
+
+    def attend(self, table: Table) -> None:
+        """Start over where the table says so, and listen where the input is the source; before each frame."""
         self.settings.apply(table[self._bank])
         if not np.array_equal(table[self._restarts], self._started):
             self.start(table)
-        n, self.temperature = self._n, float(table[self._slot["temperature"]])
-        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
-        z = self._sources[SOURCES[int(table[self._slot["source"]])]].next(speed).copy()
-        z[:n] = z[:n] * table[self._scale][:n] + table[self._bias][:n]
-        self.z = z.astype(np.float32)
+        listens = SOURCES[int(table[self._slot["source"]])] == "input"
+        if not listens or not self._place:
+            self.ear = None
+        elif self.ear is None and self._host.encoder:
+            self.ear = Ear(self._host.encoder, self._place.input, self._rate)
+
+    def latents(self, table: Table) -> tuple[Vector, Vector]:
+        """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
+        self.temperature = float(table[self._slot["temperature"]])
+        source = self._source(table)
+        level, octaves = 0.0, 0.0
+        if self._place:
+            self._place.leave(source)
+            level, octaves = self._place.modulation
+        self.z = self._shaping(source, table, level, octaves).astype(np.float32)
         return self.z, self.chance(self.temperature)
+
+    def _source(self, table: Table) -> Latents:
+        name = SOURCES[int(table[self._slot["source"]])]
+        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
+        if name in self._sources:
+            return self._glide(name, self._sources[name].next(speed))
+        if self._place and name == "deck":
+            leader = leads(table, self._deck)
+            z = self._place.follow(leader, self._deck) if leader else None
+            return self._glide((name, leader), self._held(z, still=not speed))
+        if self._place and name == "file" and (recording := self._place.desk.recordings.get(self._deck)):
+            return self._played(recording, table, speed)
+        if self.ear:
+            return self._listened(self.ear, table, still=not speed)
+        return self._glide("hand", self._sources["hand"].next(speed))
+
+    def _held(self, z: Latents | None, *, still: bool) -> Latents:
+        """What comes from elsewhere, now; the last of it while the source stands still."""
+        if not still:
+            self._came = np.zeros(self._card.latents) if z is None else z
+        return self._came
+
+    def _listened(self, ear: Ear, table: Table, *, still: bool) -> Latents:
+        """The input's latents, or where its gate is shut those of silence."""
+        z = self._held(ear.z.astype(np.float64), still=still)
+        if self._place and self._place.gate_open:
+            return self._glide("input", z, RISE_S if self._glide.key == "silence" else GLIDE_S)
+        return self._glide("silence", self._silence(table))
+
+    def _played(self, recording: Recording, table: Table, speed: float) -> Latents:
+        """The file's latents, there at once wherever it begins; those of silence once it is over."""
+        now = {name: float(table[slot]) for name, slot in self._file.items()}
+        z = self._playing.next(
+            recording,
+            speed,
+            begin=now["start"],
+            end=now["end"],
+            loop=bool(now["loop"]),
+            plays=now["play"],
+        )
+        if z is None:
+            return self._glide("silence", self._silence(table))
+        return self._glide(("file", self._playing.turns), z, RISE_S)
+
+    def _silence(self, table: Table) -> Latents:
+        """The latents of silence: the model's, or the deck's own."""
+        encoder = self._host.encoder
+        z = encoder.silence.astype(np.float64) if encoder else np.zeros(self._card.latents)
+        if table[self._slot["silence"]]:
+            own = table[params.slots(self._deck, "silence")][: len(z)]
+            z[: len(own)] = own
+        return z
 
 
 def render(host: Host, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
     """[render] The next frame of each voice of a host, each as its own table stands now."""
+    for voice, table in zip(voices, tables, strict=True):
+        voice.attend(table)
+    listen([voice.ear for voice in voices if voice.ear])
     wanted = [voice.latents(table) for voice, table in zip(voices, tables, strict=True)]
     z, noise = (np.stack(part) for part in zip(*wanted, strict=True))
     y = host.render([voice.stream for voice in voices], z, noise)

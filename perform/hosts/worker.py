@@ -9,14 +9,17 @@ that play one model are voices of one process; those whose frames fall together 
            voice {lane, deck, words}                    a new voice on a lane that is this process's alone now
            words {lane, words}                          other words of its attributes
            drop  {lane}                                 end it; nothing is written to the lane from then on
-    report loading {words} | ready {render_ms, sha256, made, attributes, actions, prior} | failed {error}
-           dropped {lane} | refused {lane, place, number, kept, error}: an attribute, by the module
+           seats {seats, mine}                          how all decks are (`desk.Seat`); who plays this
+    report loading {words} | says {words} | ready {render_ms, sha256, made, attributes, actions, prior}
+           failed {error} | dropped {lane}
+           refused {lane, place, number, kept, error}: an attribute, by the module
 """
 
 from __future__ import annotations
 
 import collections
 import gc
+import math
 import os
 import queue
 import threading
@@ -28,8 +31,11 @@ import numpy as np
 
 from perform import params
 from perform.errors import PerformError
+from perform.hosts.desk import Desk, Seat
+from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
+from perform.hosts.place import Place
 from perform.hosts.telling import Telling
 from perform.hosts.voice import Voice, render
 from perform.library.attributes import Words
@@ -52,7 +58,15 @@ class Lane:
     """[render] A voice, where it writes, and the numbers it goes by."""
 
     def __init__(
-        self, arena: Arena, look: Look, index: int, deck: int, host: Host, rate: float, words: Words
+        self,
+        arena: Arena,
+        look: Look,
+        index: int,
+        deck: int,
+        host: Host,
+        rate: float,
+        words: Words,
+        desk: Desk,
     ) -> None:
         self._look, self._index = look, index
         self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
@@ -61,7 +75,8 @@ class Lane:
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
-        self.voice = Voice(host, deck, rate, self.numbers)
+        self._place = Place(arena, index, desk)
+        self.voice = Voice(host, deck, rate, self.numbers, self._place)
         self.voice.settings.hear(words)
         self._out = Telling(arena, index, deck, host, self.voice, rate)
 
@@ -73,13 +88,26 @@ class Lane:
             if self._mode == NEXT:
                 self.voice.adopt(self.numbers)
         self._mode = mode
+        self.voice.attend(self.numbers)
         return self.numbers
+
+    def hears(self, slack: float, tolerance: float) -> bool:
+        """All that the next frame needs has come in; see `Ear.follow`, which these are for."""
+        ear = self.voice.ear
+        if ear is None:
+            return True
+        if not self.pulled:
+            ear.let_go()
+            return True
+        ear.follow(self._place.sounds(), slack, tolerance)
+        return ear.complete()
 
     def write(self, audio: Audio) -> None:
         """The voice's next frame."""
         self._out.write(audio, self.numbers)
         self.meters[LANE_METER["frames"]] += 1
         self.meters[LANE_METER["resets"]] = self.voice.resets
+        self.meters[LANE_METER["behind"]] = self.voice.behind
 
     @property
     def pulled(self) -> bool:
@@ -95,7 +123,8 @@ class Lane:
 class Renderer:
     """[render] Begins each frame as late as it may: when the device has left no more than `lead` of sound."""
 
-    def __init__(self, arena: Arena, host: Host, rate: float, patient: bool) -> None:
+    def __init__(self, arena: Arena, host: Host, rate: float, patient: bool, desk: Desk) -> None:
+        self._desk = desk
         self._arena, self._host, self._rate, self._patient = arena, host, rate, patient
         self._look = Look(arena)
         self._nap = PATIENT_NAP_S if patient else NAP_S
@@ -122,6 +151,8 @@ class Renderer:
             render(self._host, [voice], [table])
             self._times.append(time.perf_counter() - began)
             time.sleep(self._times[-1])  # who plays already goes first
+        if encoder := self._host.encoder:  # loaded now, not when a deck first listens
+            listen([Ear(encoder, self._arena.input, self._rate)])
         self._slowest = max(self._times)
         return float(np.median(self._times))
 
@@ -135,7 +166,12 @@ class Renderer:
             if least >= 0:
                 time.sleep(min(max(least, 0.0003), self._nap))
                 continue
-            self._render([self._lanes[n] for n, s in spare.items() if s < TOGETHER * self._frame_s])
+            self._look.update()
+            due = [self._lanes[n] for n, s in spare.items() if s < TOGETHER * self._frame_s]
+            for lane in due:
+                lane.look()
+            if ready := [lane for lane in due if self._hears(lane)]:
+                self._render(ready)
             for n, lane in self._lanes.items():
                 while lane.voice.settings.refused:
                     line.report("refused", lane=n, **lane.voice.settings.refused.pop()._asdict())
@@ -146,7 +182,7 @@ class Renderer:
         lane = int(order["lane"])
         if order["order"] == "voice":
             arena, look, deck, words = self._arena, self._look, order["deck"], order["words"]
-            self._lanes[lane] = Lane(arena, look, lane, deck, self._host, self._rate, words)
+            self._lanes[lane] = Lane(arena, look, lane, deck, self._host, self._rate, words, self._desk)
         elif order["order"] == "words":
             if lane in self._lanes:
                 self._lanes[lane].voice.settings.hear(order["words"])
@@ -169,20 +205,35 @@ class Renderer:
         A device takes whole blocks: since it took the last one, that much of the next is as good as gone; all
         of it where nobody keeps time (`patient`), or nobody pulls yet.
         """
+        ear = lane.voice.ear
+        if ear and lane.pulled:
+            return -1.0 if self._hears(lane) else max(self._until(ear.end), 0.0003)
         gone = self._period()
         if lane.pulled and not self._patient:
             since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
             gone = min(max(since, 0.0), gone)
         return lane.ring.fill / self._rate - gone - self._lead(lane)
 
+    def _hears(self, lane: Lane) -> bool:
+        """A frame whose input is complete is begun at once, so its slack is the time there is to render it.
+
+        That is the margin, less what the limiter takes of it; or the slowest frame, where that is more.
+        """
+        margin = params.margin(self._arena.table) * self._rate
+        slack = max(margin - self._arena.meters[METER_SLOTS["delay"]], self._slowest * self._rate)
+        block = float(self._arena.meters[METER_SLOTS["block"]])
+        return lane.hears(slack, block / 2)
+
+    def _until(self, frame: int) -> float:
+        """Seconds until the input has come that far, as the mixer lays it block by block."""
+        blocks = math.ceil((frame - self._arena.input.written) / self._arena.meters[METER_SLOTS["block"]])
+        since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
+        return float(blocks * self._period() - since)
+
     def _render(self, lanes: list[Lane]) -> None:
         began = time.perf_counter()
-        self._look.update()
-        for lane, audio in zip(
-            lanes,
-            render(self._host, [lane.voice for lane in lanes], [lane.look() for lane in lanes]),
-            strict=True,
-        ):
+        voices, tables = [lane.voice for lane in lanes], [lane.numbers for lane in lanes]
+        for lane, audio in zip(lanes, render(self._host, voices, tables), strict=True):
             lane.write(audio)
             if lane.shown:
                 self._show(lane)
@@ -196,6 +247,9 @@ class Renderer:
         meters[DECK_METER["resets"]] = lane.voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
+        behind = lane.meters[LANE_METER["behind"]]
+        late = self._arena.meters[METER_SLOTS["delay"]]
+        meters[DECK_METER["heard"]] = (behind + late) / self._rate if behind else 0.0
         first = DECK_METER["z/0"]
         meters[first : first + len(z)] = z[: len(meters) - first]
         if self._frames % ENOUGH == 0 or lane.fresh:
@@ -208,7 +262,11 @@ class Renderer:
 
 
 def start(
-    line: Lifeline, order: Message, orders: queue.SimpleQueue[Message], hurried: threading.Event
+    line: Lifeline,
+    order: Message,
+    orders: queue.SimpleQueue[Message],
+    hurried: threading.Event,
+    desks: queue.SimpleQueue[Desk],
 ) -> None:
     """[render] Load, warm up, report, then render whatever lanes are given until the process ends."""
     arena = Arena.open(Path(order["arena"]))
@@ -219,7 +277,9 @@ def start(
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
         host = open_host(made)
-        renderer = Renderer(arena, host, order["rate"], order["patient"])
+        desk = Desk(host, lambda words: line.report("says", words=words))
+        desks.put(desk)
+        renderer = Renderer(arena, host, order["rate"], order["patient"], desk)
         renderer.warm_up()
     except PerformError as error:
         line.report("failed", error=str(error))
@@ -248,6 +308,8 @@ def main() -> None:
     if order is None:
         return
     orders: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    seats: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    desks: queue.SimpleQueue[Desk] = queue.SimpleQueue()
     hurried = threading.Event()
 
     def listen() -> None:
@@ -255,12 +317,21 @@ def main() -> None:
             if message["order"] == "hurry":
                 hurried.set()
                 hurry()
+            elif message["order"] == "seats":
+                seats.put(message)
             else:
                 orders.put(message)
         os._exit(0)
 
+    def read() -> None:
+        desk = desks.get()
+        while True:
+            told = seats.get()
+            desk.tell(msgspec.convert(told["seats"], dict[int, Seat], strict=False), set(told["mine"]))
+
     threading.Thread(target=listen, name="orders", daemon=True).start()
-    start(line, order, orders, hurried)
+    threading.Thread(target=read, name="seats", daemon=True).start()
+    start(line, order, orders, hurried, desks)
 
 
 if __name__ == "__main__":

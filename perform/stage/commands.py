@@ -24,6 +24,20 @@ class Load(Command, frozen=True):
     model: str
 
 
+class UseFile(Command, frozen=True):
+    """The sound file of a deck's source "file", by path or by name among the player's sounds; "" for none."""
+
+    deck: int
+    name: str
+
+
+class UseMatrix(Command, frozen=True):
+    """What leads from another deck's latents to this deck's: a `.matrix` file; "" for the one by variance."""
+
+    deck: int
+    name: str
+
+
 class Unload(Command, frozen=True):
     """Fade a deck out and free its model."""
 
@@ -203,6 +217,8 @@ class Quit(Command, frozen=True):
 
 AnyCommand = (
     Load
+    | UseFile
+    | UseMatrix
     | Unload
     | Record
     | StopRecording
@@ -251,6 +267,8 @@ class Deck(Struct, frozen=True):
     actions: tuple[str, ...] = ()  #: the first is `action/1`
     has_prior: bool = False
     error: str = ""  #: why it failed, one line
+    file: str = ""  #: of its source "file", by name
+    matrix: str = ""  #: by which it follows another deck
 
 
 class Bind(Struct, frozen=True):

@@ -335,6 +335,12 @@ class DeckSlot:
     def _state(self, state: int) -> None:
         self._meters[DECK_METER["state"]] = state
 
+    def seat(self, file: str, matrix: str) -> dict[str, str]:
+        """What the hosts are told of it."""
+        host = self._host
+        model = str(host.made) if host else ""
+        return {"model": model, "sha256": host.sha256 if host else "", "file": file, "matrix": matrix}
+
     def words(self) -> commands.Deck:
         """What stands here, for a status."""
         host = self._host

@@ -19,6 +19,8 @@ from perform.library.cards import Card, read_card
 from perform.lifeline import Message
 from perform.stage.child import Child
 
+Seats = dict[int, dict[str, str]]  #: deck -> `perform.hosts.desk.Seat` as a message has it
+
 LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
 CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long, and a model is not tried again by itself
 HOST_MB = 130.0  #: what a process costs besides its weights
@@ -43,7 +45,7 @@ class Host:
     def __init__(self, model: Model, child: Child, *, idle: bool) -> None:
         self.model, self.child, self.idle = model, child, idle
         self.stamp = _stamp(model.path)
-        self.sha256 = ""
+        self.sha256, self.made = "", model.path  # what it plays; an export's is made of it
         self.attributes: tuple[Attribute, ...] = ()
         self.actions: tuple[str, ...] = ()
         self.has_prior = False
@@ -95,6 +97,7 @@ class Hosts:
         self._refused = refused
         self._spawn, self._tell, self._begin, self._wanted = spawn, tell, begin, wanted
         self._hosts: list[Host] = []
+        self._seats: Seats = {}
         self._crashes: dict[Path, list[float]] = {}
         self.load_s = 1.5  #: how long a model takes to load, by the last one
 
@@ -110,7 +113,18 @@ class Hosts:
         host = Host(Model(path, read_card(path)), self._spawn(), idle=idle)
         host.child.order("start", model=str(path), idle=idle, **self._begin)
         self._hosts.append(host)
+        self._seat(host)
         return host
+
+    def seat(self, seats: Seats) -> None:
+        """How all decks are now: each host is told, and which of them play its model."""
+        self._seats = seats
+        for host in self._hosts:
+            self._seat(host)
+
+    def _seat(self, host: Host) -> None:
+        mine = [deck for deck, seat in self._seats.items() if seat["model"] == str(host.made)]
+        host.child.order("seats", seats={str(deck): seat for deck, seat in self._seats.items()}, mine=mine)
 
     def forgive(self, path: Path) -> None:
         """The player asks for it: past crashes no longer count."""
@@ -137,12 +151,14 @@ class Hosts:
             host.actions = tuple(map(str, message["actions"]))
             host.has_prior = bool(message["prior"])
             hashes.remember(host.model.path, host.sha256)
-            made = Path(str(message.get("made", host.model.path)))
+            host.made = made = Path(str(message.get("made", host.model.path)))
             if made != host.model.path:  # an export's card is known once a host has made a model of it
                 host.model = host.model._replace(card=read_card(made))
             self.load_s = time.monotonic() - host.asked
         elif kind == "loading":  # an export becomes a model: each part of that has its own time
             host.asked = time.monotonic()
+            self._tell(str(message["words"]))
+        elif kind == "says":
             self._tell(str(message["words"]))
         elif kind == "refused":
             self._refused(message)

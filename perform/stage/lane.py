@@ -104,6 +104,7 @@ class Lane:
     def tick(self) -> None:
         """A few times each 100 ms."""
         now = time.monotonic()
+        self._row[LANE["behind"]] = round(self._meters[LANE_METER["behind"]])
         if self.phase is Phase.LEAVING and now >= self._until:
             self._row[LANE["live"]] = 0
             self._drop()

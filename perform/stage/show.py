@@ -28,6 +28,7 @@ from perform.stage.glides import Glides
 from perform.stage.history import History
 from perform.stage.hosts import Hosts
 from perform.stage.loops import Loops
+from perform.stage.materials import Materials
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
 
@@ -57,6 +58,7 @@ class Show:
         self._glides, self._loops = Glides(arena.table), Loops(arena.table)
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
         self._songs = Songs(arena, decks, hosts, self._glides, tell, self._song_began)
+        self._materials = Materials(decks, hosts, tell)
         self._autosave, self._asked = Autosave(), ""
         self._kept_at = 0.0
 
@@ -115,6 +117,7 @@ class Show:
         moved = {*self._glides.slots, *self._loops.slots}  # before: what arrives now moves no more after
         if asked := self._scenes.tick(song, self._songs.opening):
             self._recall(asked)
+        self._materials.tick()
         self._glides.tick(now)
         self._loops.tick(now)
         before = self._arena.table.copy()
@@ -131,6 +134,7 @@ class Show:
 
     def _song_began(self, song: Song) -> None:
         self._history.rebase()
+        self._materials.use(song)
         self._loops.use(song.loops, time.monotonic())
         self._scenes.current = 0
         self._use_mapping(song.mapping or self._songs.list.set.mapping)
@@ -154,6 +158,10 @@ class Show:
                 self._exchange(self._deck(deck), lambda slot: slot.load(model))
             case commands.Unload(deck):
                 self._exchange(self._deck(deck), lambda slot: slot.unload())
+            case commands.UseFile(deck, name):
+                self._materials.put(self._deck(deck).deck, "file", name)
+            case commands.UseMatrix(deck, name):
+                self._materials.put(self._deck(deck).deck, "matrix", name)
             case commands.Arm(song):
                 return Answer(self._songs.arm(song))
             case commands.Go(now):
@@ -217,10 +225,10 @@ class Show:
         match command:
             case commands.KeepSong():
                 self._put_loops()
-                setlist.put(setlist.as_it_stands(song.name, self._arena.table, self._models()))
+                setlist.put(self._as_it_stands(song.name))
                 words = f"song {song.name} kept as it stands"
             case commands.AddSong(name):
-                setlist.add(setlist.as_it_stands(name, self._arena.table, self._models()))
+                setlist.add(self._as_it_stands(name))
                 words = f"song {name} added"
             case commands.RenameSong(number, name):
                 setlist.rename(number, name)
@@ -253,6 +261,11 @@ class Show:
         self._tell(words)
         self._history.did(words, lambda: self._restore(*before), lambda: self._restore(*after))
         return Answer(words)
+
+    def _as_it_stands(self, name: str) -> Song:
+        song = self._songs.list.as_it_stands(name, self._arena.table, self._models())
+        files, matrices = self._materials.names("file"), self._materials.names("matrix")
+        return msgspec.structs.replace(song, files=files, matrices=matrices)
 
     def _restore(self, made: Set, now: int, song: Song) -> None:
         setlist = self._songs.list
@@ -337,8 +350,14 @@ class Show:
     def words(self, status: commands.Status) -> commands.Status:
         """A status, with what is known here."""
         song = self._songs.list.song
+        files, matrices = self._materials.names("file"), self._materials.names("matrix")
+        decks = tuple(
+            msgspec.structs.replace(deck, file=files.get(str(n), ""), matrix=matrices.get(str(n), ""))
+            for n, deck in enumerate(status.decks, 1)
+        )
         return msgspec.structs.replace(
             status,
+            decks=decks,
             set=self._songs.list.set.name,
             songs=self._songs.status(),
             scenes=self._scenes.lines(song),

@@ -124,6 +124,19 @@ class Instrument(SongKeys, SceneKeys):
         muted = params.put(self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1)
         self.notice("master muted; M lets it sound again" if muted else "master sounds again")
 
+    def action_input(self) -> None:
+        """Let the input in, which takes two presses, or shut it out."""
+        if self.instead("input/open"):
+            return
+        if self.table[params.slot("input/open")]:
+            params.put(self.table, "input/open", 0)
+            self.notice("input closed")
+        elif self.twice("input"):
+            params.put(self.table, "input/open", 1)
+            self.notice("input open; I closes it")
+        else:
+            self.notice("a microphone near its loudspeakers howls: I again within 2 s opens the input")
+
     def action_record(self) -> None:
         """Record; stopping takes two presses."""
         if self.instead("take/record"):

@@ -22,6 +22,7 @@ _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
 _OFFSET = {a.removeprefix("deck/1/"): i for i, a in enumerate(params.ADDRESSES[params.slots(1)])}
 _LATE = [METER_SLOTS[f"deck/{d}/late"] for d in range(1, DECKS + 1)]
+_INPUT_OPEN = params.slot("input/open")
 _FOCUS = params.slot("focus")
 
 
@@ -96,9 +97,9 @@ class Frame:
 
     def rows(self, deck: int) -> tuple[Row, ...]:
         """The rows of a deck."""
-        words = self.deck(deck)
+        words, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
         attributes = tuple((a, words.words.get(str(i), ())) for i, a in enumerate(words.attributes, 1))
-        return deck_rows(deck, words.latents, self.view.side, attributes, words.actions)
+        return deck_rows(deck, words.latents, self.view.side, attributes, words.actions, source)
 
     def row(self, address: str) -> Row:
         """The row of an address, as its deck has it."""
@@ -112,6 +113,14 @@ class Frame:
             if row.address == wanted:
                 return i
         return 0
+
+    @property
+    def listening(self) -> bool:
+        """The input is open, or some deck's source."""
+        wanted = params.SOURCES.index("input")
+        return bool(self.table[_INPUT_OPEN]) or any(
+            self.value(deck, "source") == wanted for deck in range(1, DECKS + 1)
+        )
 
     @property
     def selected(self) -> Row:

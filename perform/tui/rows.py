@@ -11,7 +11,18 @@ from perform.library.attributes import Attribute
 from perform.params import OWN, Spec
 from perform.tui.paint import long, short
 
-Side = Literal["bias", "scale"]  #: which number of each latent the rows show
+Side = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
+#: which number of each latent the rows show, and what stands before the latent then
+SIDES: dict[Side, str] = {
+    "bias": "",
+    "scale": "×",
+    "mute": "m ",
+    "freeze": "f ",
+    "smooth": "s ",
+    "level": "l ",
+    "pitch": "p ",
+    "silence": "∅ ",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +85,40 @@ def deck_rows(
     side: Side,
     attributes: tuple[tuple[Attribute, tuple[str, ...]], ...] = (),
     actions: tuple[str, ...] = (),
+    source: str = "hand",
 ) -> tuple[Row, ...]:
-    """The rows of a deck, top to bottom: what is played most stands highest.
+    """The rows of a deck, top to bottom: what is played most stands highest, what its source needs below.
 
-    attributes : of its model, each with its words; actions: what it can do
+    attributes : of its model, each with its words; actions: what it can do; source: of the deck
     """
     own = f"deck/{deck}"
     return (
         row(f"{own}/gain", "gain"),
         row(f"{own}/pan", "pan"),
-        *(row(f"{own}/z/{i}/{side}", f"z{i}" if side == "bias" else f"×z{i}", i) for i in range(latents)),
+        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(latents)),
         row(f"{own}/source", "source"),
         row(f"{own}/speed", "speed"),
         row(f"{own}/temperature", "temp"),
         row(f"{own}/seed", "seed"),
+        *(row(f"{own}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
+        *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
         *(attribute_row(deck, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
         *(row(f"{own}/action/{i}", word) for i, word in enumerate(actions[: params.ACTIONS], 1)),
     )
+
+
+_OF_SOURCE = {
+    "input": (("wet", "wet"), ("silence", "silent")),
+    "file": (
+        ("wet", "wet"),
+        ("file/play", "play"),
+        ("file/start", "start"),
+        ("file/end", "end"),
+        ("file/loop", "loop"),
+    ),
+    "deck": (("wet", "wet"), ("from", "from")),
+}
+_INPUT = (("gain", "in"), ("highpass", "low cut"), ("gate", "gate"), ("monitor", "monitor"))
 
 
 #: rows that belong to no deck; the cursor walks on into them

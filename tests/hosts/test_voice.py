@@ -72,8 +72,8 @@ def test_latents_are_source_times_scale_plus_bias(model: Path) -> None:
     gesture = CompiledHost(model).gesture
     params.put(table, "deck/1/source", params.SOURCES.index("loop"))
     params.put(table, "deck/1/z/0/scale", -0.5)
-    player.render(table)
-    assert player.z == pytest.approx(gesture[0] * [-0.5, 1, 1, 1] + [0, 0, 1.5, 0])
+    render(player, table, 20)  # the glide from one source to the other is over
+    assert player.z == pytest.approx(gesture[19] * [-0.5, 1, 1, 1] + [0, 0, 1.5, 0])
 
 
 def test_freeze_holds_the_source(model: Path) -> None:

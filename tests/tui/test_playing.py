@@ -127,8 +127,29 @@ async def test_bias_and_scale_share_the_rows(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("down", "down", "b", "left")
         assert hands.value("deck/1/z/0/scale") == pytest.approx(0.96)
+        for side in ("mute", "freeze", "smooth", "level", "pitch", "silence"):
+            await hands.press("b")
+            assert hands.app.frame.selected.address == f"deck/1/z/0/{side}"
         await hands.press("b")
         assert hands.app.frame.selected.address == Z0
+
+
+async def test_each_source_has_its_own_rows(stage, clock):
+    async with playing(stage, clock) as hands:
+        for source, own in (("input", "input/gate"), ("file", "deck/1/file/loop"), ("deck", "deck/1/from")):
+            params.put(stage.arena.table, "deck/1/source", params.SOURCES.index(source))
+            assert own in [row.address for row in hands.app.look().rows(1)]
+
+
+async def test_opening_the_input_takes_two_presses(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("I")
+        assert hands.value("input/open") == 0
+        assert "howls" in hands.text()
+        await hands.press("I")
+        assert hands.value("input/open") == 1
+        await hands.press("I")
+        assert hands.value("input/open") == 0
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

@@ -12,7 +12,7 @@ from perform import params
 from perform.params import DECKS, SOURCES
 from perform.tui.frame import Frame
 from perform.tui.keys import KEYS
-from perform.tui.rows import STAGE_ROWS, Row
+from perform.tui.rows import SIDES, STAGE_ROWS, Row
 from perform.tui.widgets.decks import Decks
 from perform.tui.widgets.foot import Foot, foot_height
 from perform.tui.widgets.lines import Lines
@@ -157,9 +157,10 @@ class Play(Screen[None]):
             params.fire(self.instrument.table, address)
 
     def action_bias_scale(self) -> None:
-        """Show the other number of each latent; the cursor stays on its latent."""
-        view = self.instrument.view
-        old, view.side = view.side, "scale" if view.side == "bias" else "bias"
+        """Show the next number of each latent; the cursor stays on its latent."""
+        view, sides = self.instrument.view, list(SIDES)
+        old = view.side
+        view.side = sides[(sides.index(old) + 1) % len(sides)]
         for deck, address in view.selected.items():
             if address.endswith(f"/{old}"):
                 view.selected[deck] = address.removesuffix(old) + view.side

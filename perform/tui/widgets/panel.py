@@ -38,7 +38,9 @@ def state_words(frame: Frame, deck: int) -> str:
 
 
 def latency(frame: Frame, deck: int) -> str:
-    """From a knob to the sound: the deck's own wait and the model's delay."""
+    """From a knob to the sound: the deck's own wait and the model's delay; or from its input."""
+    if heard := frame.steady(deck, "heard"):
+        return f"in {1000 * heard:.0f} ms"
     seconds = frame.steady(deck, "latency")
     return f"{1000 * (seconds + frame.deck(deck).delay):.0f} ms" if seconds > 0 else "– ms"
 

@@ -8,12 +8,12 @@ from rich.style import Style
 
 from perform.params import DECKS, slot
 from perform.shared import METER_SLOTS, NOBODY
-from perform.tui.frame import Frame
-from perform.tui.paint import Ink, span, time
+from perform.tui.frame import Frame, level
+from perform.tui.paint import Ink, decibel, eighths, meter, span, time
 from perform.tui.widgets.lines import Hit, Lines, Pen
 from perform.tui.widgets.songline import draw_songs
 
-_MUTE = slot("master/mute")
+_MUTE, _INPUT_OPEN = slot("master/mute"), slot("input/open")
 _LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, DECKS + 1)]
 _STALLED = 1.0  #: seconds without a block after which the mixer is said to stand still
 _SILENT = 2.0  #: seconds without an answer after which the stage is said to be silent
@@ -97,8 +97,25 @@ def _figures(pen: Pen, frame: Frame, wide: bool) -> None:
         f"{-reduction:4.1f}" if reduction >= 0.05 else " 0.0",
         ink.hot if reduction >= 0.05 else ink.text,
     )
+    if frame.listening:
+        _input(pen, frame)
     granted = frame.master("realtime") > 0
     _field(pen, "realtime" if wide else "RT", "yes" if granted else "no", ink.text if granted else ink.dim)
+
+
+def _input(pen: Pen, frame: Frame) -> None:
+    """How loud it is, and whether anybody hears it."""
+    ink, is_open = pen.ink, frame.table[_INPUT_OPEN] > 0
+    peak = level(10 ** (frame.master("input/peak") / 20))
+    howls = frame.master("input/howls")
+    pen.text(" │ ", ink.frame)
+    pen.text("IN ", ink.dim)
+    pen.put(meter(6, eighths(peak, 6), ink), 6)
+    pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 6, right=True)
+    gate = "" if frame.master("input/gate") or not is_open else " shut"
+    pen.button(f" open{gate}" if is_open else " closed", ink.on if is_open else ink.dim, action="app.input")
+    if howls:
+        pen.text(f" ▲ howled {howls:.0f}", ink.hot)
 
 
 def _field(pen: Pen, name: str, text: str, style: Style) -> None:

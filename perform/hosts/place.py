@@ -1,0 +1,87 @@
+"""A lane as its voice sees it: when its next frame sounds, what comes in, what other decks' sources give."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.hosts.desk import Desk
+from perform.params import DECKS, SLOTS, SOURCES, Table
+from perform.rings import Tape
+from perform.shared import LANE, METER_SLOTS, Arena, lanes_of
+
+A3 = 220.0  #: Hz; the pitch that modulates nothing
+LOUD_DB = 60.0  #: dB below full scale at which the level modulates nothing
+
+_PULLS, _PULLED, _GATE = (METER_SLOTS[name] for name in ("pulls", "pulled", "input/gate"))
+_LEVEL, _PITCH = METER_SLOTS["input/level"], METER_SLOTS["input/pitch"]
+
+
+class Place:
+    """[render] One lane (0..LANES-1) of an arena; desk: what is known of the decks."""
+
+    def __init__(self, arena: Arena, lane: int, desk: Desk) -> None:
+        self.input: Tape = arena.input
+        self.desk = desk
+        self._lanes, self._trails, self._trail = arena.lanes, arena.trails, arena.trails[lane]
+        self._rate = METER_SLOTS["rate"]
+        self._trail.clear()
+        self._meters, self._ring = arena.meters, arena.rings[lane]
+        self._offset = 0  # from a frame of the ring to one of the tape
+
+    def sounds(self) -> int:
+        """Frame of the tape at which the ring's next frame will sound, if nothing is late until then."""
+        pulls = self._meters[_PULLS]
+        offset = int(self._meters[_PULLED]) - self._ring.position
+        if not pulls % 2 and pulls == self._meters[_PULLS]:  # else the mixer is just reading it
+            self._offset = offset
+        return self._offset + self._ring.written
+
+    def leave(self, z: npt.NDArray[np.floating]) -> None:
+        """What this lane's source gives for its next frame, for the decks that follow it."""
+        self._trail.write(self.sounds(), z)
+
+    def follow(self, leader: int, deck: int) -> npt.NDArray[np.float64] | None:
+        """What the source of a deck gives, as latents of another; None where nothing plays there.
+
+        It lies one frame of the leader behind, so that there is one on either side of it.
+        """
+        matrix = self.desk.matrix(leader, deck)
+        playing = [
+            n for n in lanes_of(leader) if self._lanes[n, LANE["live"]] and self._lanes[n, LANE["gate"]]
+        ]
+        if matrix is None or not playing:
+            return None
+        late = round(self.desk.frame_s(leader) * self._meters[self._rate])
+        z = self._trails[playing[0]].read(self.sounds() - late)
+        if z is None:
+            return None
+        latents = matrix.ear.latents
+        return np.asarray(matrix.apply(np.pad(z, (0, max(0, latents - len(z))))[:latents]), np.float64)
+
+    @property
+    def gate_open(self) -> bool:
+        """There is something to hear in the input."""
+        return bool(self._meters[_GATE])
+
+    @property
+    def modulation(self) -> tuple[float, float]:
+        """Of the input: its level, 0 at -60 dBFS and 1 at full scale, and its octaves above 220 Hz."""
+        level = min(max(1.0 + self._meters[_LEVEL] / LOUD_DB, 0.0), 1.0)
+        pitch = self._meters[_PITCH]
+        return level, math.log2(pitch / A3) if pitch > 0 else 0.0
+
+
+def leads(table: Table, deck: int) -> int:
+    """The deck that a deck of the source "deck" follows; 0 where it would end up following itself."""
+    leader, seen = deck, {deck}
+    for _ in range(DECKS):
+        leader = int(table[SLOTS[f"deck/{leader}/from"]]) + 1
+        if leader in seen:
+            return 0
+        seen.add(leader)
+        if SOURCES[int(table[SLOTS[f"deck/{leader}/source"]])] != "deck":
+            break
+    return int(table[SLOTS[f"deck/{deck}/from"]]) + 1

@@ -1,0 +1,129 @@
+"""The input as a source on a real JACK server: what a client plays in comes out as its model makes it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rig import Echo, Instrument, Jack, Machine, playing, until
+
+from perform import params
+from perform.audio.guard import DcBlocker
+from perform.hosts.compiled import CompiledHost
+from perform.library.cards import find_model, read_card, trim_db
+
+RATE, BLOCK = 48000, 256
+SECONDS = float(os.environ.get("PERFORM_INPUT_SECONDS", "10"))
+
+SET = """
+name = "ears"
+[[songs]]
+name = "one"
+decks.1 = "choir"
+[songs.values]
+"deck/1/source" = "input"
+"deck/1/temperature" = 0
+"input/gate" = -90
+"""
+
+
+@pytest.fixture
+def ears(tmp_path: Path) -> str:
+    path = tmp_path / "ears.toml"
+    path.write_text(SET)
+    return str(path)
+
+
+def sung(seconds: float) -> np.ndarray:
+    """Something to hear: the bells' own gesture, mono at 48 kHz, as loud as a stage has it."""
+    host = CompiledHost(find_model("bells"))
+    stream, frames = host.stream(), round(seconds * RATE) // host.card.ratio
+    z = host.gesture[np.arange(frames) % len(host.gesture)]
+    noise = np.zeros((1, host.noise), np.float32)
+    sound = np.concatenate([host.render([stream], row[None], noise)[0, 0] for row in z])
+    return 0.1 * sound / np.sqrt((sound**2).mean())
+
+
+def became(heard: np.ndarray, grids: np.ndarray) -> np.ndarray:
+    """What the choir makes of a sound (frames,), encoded and decoded at once: (grids, frames).
+
+    A row each for a sound that begins so many frames after one of the model's own. The last one is missing.
+    """
+    host = CompiledHost(find_model("choir"))
+    ratio, encoder = host.card.ratio, host.encoder
+    frames = len(heard) // ratio * ratio
+    x = np.stack([np.concatenate([np.zeros(k), heard])[:frames] for k in grids]).astype(np.float32)
+    listening, speaking = [encoder.stream() for _ in grids], [host.stream() for _ in grids]
+    noise = np.zeros((len(grids), host.noise), np.float32)
+    parts = []
+    for at in range(0, frames, ratio):
+        z = encoder.encode(listening, x[:, None, at : at + ratio])
+        parts.append(host.render(speaking, z, noise)[:, 0])
+    y = np.concatenate(parts, axis=1) * 10 ** (trim_db(host.card) / 20)
+    return np.stack([row[k : k + frames - ratio] for row, k in zip(y, grids, strict=True)])
+
+
+def settled(instrument: Instrument) -> None:
+    """The input is open, and the first sound has risen."""
+    instrument.wait_live(1)
+    params.put(instrument.arena.table, "input/open", 1)
+    until(lambda: instrument.meter("lane/0/behind"), 10, "the deck hears")
+    frames = instrument.meter("frames")
+    until(lambda: instrument.meter("frames") > frames + 3 * RATE, 10, "three seconds")
+
+
+def behind(instrument: Instrument) -> int:
+    """Frames from the input to the output, as the instrument shows it."""
+    return round(instrument.meter("lane/0/behind") + instrument.meter("delay"))
+
+
+def test_what_is_played_in_comes_out_as_offline(jack: Jack, runtime: Path, tmp_path: Path, ears: str) -> None:
+    """To the sample, as late as it says; the server itself adds its period."""
+    with playing(runtime, "--input", "default", "--patient", set_name=ears) as instrument:
+        settled(instrument)
+        heard = Echo(tmp_path, sung(5), SECONDS + 2, "--freewheel").heard()
+        late, delay = instrument.meter("deck/1/late"), behind(instrument)
+        instrument.end()
+    assert late == 0
+    delay += BLOCK - read_card(find_model("choir")).delay  # `became` is as late as the model
+    sent, audio = heard["sent"][RATE:], heard["audio"][RATE + delay :, 0]  # without the way into freewheel
+    tries = became(sent[:RATE], np.arange(512))
+    there = audio[RATE // 2 : tries.shape[1]]
+    grid = int(np.abs(tries[:, RATE // 2 :] - there).max(axis=1).argmin())  # where the encoder's frames begin
+    offline = without_dc(became(sent[:-RATE], np.array([grid]))[0])
+    print(f"{len(offline) / RATE:.1f} s, {delay} frames behind, in a grid of its own at {grid}")
+    error = np.abs(offline - audio[: len(offline)])[RATE:]
+    assert np.abs(offline).max() > 0.05
+    assert error.max() < 1e-3
+
+
+def without_dc(sound: np.ndarray) -> np.ndarray:
+    blocker = DcBlocker(RATE)
+    stereo = np.stack([sound, sound], axis=1)
+    return np.concatenate([blocker(stereo[at : at + 1024]) for at in range(0, len(stereo), 1024)])[:, 0]
+
+
+def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_path: Path, ears: str) -> None:
+    """Model's delay + at most its frame + the device's buffers + 10 ms; more where the machine is slower."""
+    card = read_card(find_model("choir"))
+    clicks = np.zeros(RATE)
+    clicks[[5000, 29000]] = 0.9
+    with playing(runtime, "--input", "default", set_name=ears) as instrument:
+        settled(instrument)
+        with Machine(tmp_path) as machine:
+            heard = Echo(tmp_path, clicks, 6).heard()
+        shown = behind(instrument)
+        rise = []
+        sent, audio = heard["sent"], np.abs(heard["audio"][:, 0])
+        instrument.end()
+    for click in np.flatnonzero(sent > 0.5)[2:-2]:
+        quiet = audio[click - 4800 : click].max()
+        rise.append(int(np.argmax(audio[click : click + 9600] > 2 * quiet + 0.01)))
+    print(f"an impulse is heard {sorted(rise)} frames later, shown {shown} + {BLOCK}")
+    limit = card.delay + card.ratio + 0.010 * RATE
+    assert shown <= limit or len(machine.stalls)  # a host that was held up takes its time
+    found = [late for late in rise if late]  # some fall where the model does not mind them
+    assert len(found) > len(rise) // 2
+    assert np.median(found) <= shown + BLOCK
