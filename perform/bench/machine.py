@@ -6,8 +6,7 @@ A layer waits for its weights or for its arithmetic, whichever takes longer (Wil
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +15,14 @@ import onnxruntime as ort
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-TRIALS = 15
+from perform.bench.timing import Timed, Times, timed
+
+SQUARE = 768  #: size of the matrices whose product is timed
 
 
 @dataclass(frozen=True)
 class Roof:
-    """The best that one core was seen to do: bytes and FLOP a second."""
+    """What one core was seen to do, by medians: bytes and FLOP a second."""
 
     bytes_s: float
     flop_s: float
@@ -31,16 +32,26 @@ class Roof:
         return sum(max(4 * weights / self.bytes_s, 2 * work / self.flop_s) for weights, work in layers(graph))
 
 
-def measure(weights: int) -> Roof:
-    """[main] Measure one thread, reading as many bytes as a model has: where caches help, they count."""
-    values = torch.ones(max(weights // 4, 1 << 16))
-    size = 4 * len(values)
-    reads = [_fastest(values.sum), _fastest(values.max), _fastest(lambda: torch.dot(values, values))]
-    n = 768
-    square = np.ones((n, n), np.float32)
-    session, tensor = _product(square), torch.from_numpy(square)
-    products = [_fastest(lambda: tensor @ tensor), _fastest(lambda: session.run(None, {"x": square}))]
-    return Roof(size / min(reads), 2 * n**3 / min(products))
+class Machine:
+    """One thread of this machine, to be timed beside a model with so many bytes of weights.
+
+    things : ways to read as many bytes (where caches help, they count), then ways to multiply two matrices
+    """
+
+    def __init__(self, weights: int) -> None:
+        values = torch.ones(max(weights // 4, 1 << 16))
+        self._bytes = 4 * len(values)
+        square = np.ones((SQUARE, SQUARE), np.float32)
+        session, tensor = _product(square), torch.from_numpy(square)
+        reads = [values.sum, values.max, lambda: torch.dot(values, values)]
+        products = [lambda: tensor @ tensor, lambda: session.run(None, {"x": square})]
+        self._reads = len(reads)
+        self.things: list[Timed] = [timed(call) for call in (*reads, *products)]
+
+    def roof(self, times: Sequence[Times]) -> Roof:
+        """Its limits, from the times of `things`: those of the best way to do either."""
+        best = [min(t.median for t in part) / 1000 for part in (times[: self._reads], times[self._reads :])]
+        return Roof(self._bytes / best[0], 2 * SQUARE**3 / best[1])
 
 
 def size(graph: bytes) -> int:
@@ -79,12 +90,3 @@ def _product(weight: np.ndarray) -> ort.InferenceSession:
     options.intra_op_num_threads = 1
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
-
-def _fastest(call: Callable[[], object]) -> float:
-    """Seconds of the fastest of some calls."""
-    times = []
-    for _ in range(TRIALS):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return min(times)

@@ -62,10 +62,11 @@ def rows(subject: Subject, blocks: Sequence[int], calls: int) -> Iterator[Row]:
     for method in METHODS:
         for frames in dict.fromkeys(-(-block // card.ratio) for block in blocks or [card.ratio]):
             graph, block = METHODS[method](model, frames), frames * card.ratio
-            floor_ms = 1000 * machine.measure(machine.size(graph)).seconds(graph)
-            ours = timed(_call(Compiled(graph), 1))
+            ours, limits = timed(_call(Compiled(graph), 1)), machine.Machine(machine.size(graph))
             with ExitStack() as stack:
-                mine, theirs = interleave(ours, _peer(subject, model, method, frames, stack), calls)
+                peer = _peer(subject, model, method, frames, stack)
+                mine, theirs, *rest = interleave([ours, peer, *limits.things], calls)
+            floor_ms = 1000 * limits.roof(rest).seconds(graph)
             period_ms = 1000 * block / card.sample_rate
             waiting_ms = period_ms / 2 + mine.p999 + 1000 * params.MARGINS["normal"] + DEVICE_MS
             yield Row(
@@ -95,11 +96,9 @@ def _crowd(subject: Subject, graph: bytes, calls: int) -> Crowd:
     for run in together:
         run(2)
     mb_per_deck = (_memory_mb() - before) / sum(everyone)
-    own_ms, shared_ms = [], []
-    for decks, batch in zip(everyone, together, strict=True):
-        own, shared = interleave(timed(_each(single[:decks])), batch, calls, peer_turns=1)
-        own_ms.append(own.median)
-        shared_ms.append(shared.median)
+    apart = [timed(_each(single[:decks])) for decks in everyone]
+    medians = [times.median for times in interleave([*apart, *together], calls, rest=1)]
+    own_ms, shared_ms = medians[: len(apart)], medians[len(apart) :]
     half = len(own_ms) // 2
     first, second = (np.polyfit(range(half), own_ms[start : start + half], 1)[0] for start in (1, half))
     return Crowd(

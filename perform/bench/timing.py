@@ -45,22 +45,20 @@ def timed(call: Callable[[], object]) -> Timed:
     return run
 
 
-def interleave(ours: Timed, peer: Timed, calls: int, peer_turns: int = 5) -> tuple[Times, Times]:
-    """[main] Times of ours over so many calls, and of a peer, in the same seconds.
+def interleave(things: Sequence[Timed], calls: int, rest: int = 5) -> list[Times]:
+    """[main] Times of the first thing over so many calls, and of the others in the same seconds.
 
-    peer_turns : the peer has a turn for so many of ours; a median needs fewer calls than the slowest of them
+    rest : the others have a turn for so many of the first; a median needs fewer calls than the slowest of them
     """
-    seconds: list[float] = []
-    others: list[float] = []
-    for thing in (ours, peer):
+    seconds: list[list[float]] = [[] for _ in things]
+    for thing in things:
         thing(WARM_UP)
     gc.collect()
     gc.disable()
     try:
         for turn in range(-(-calls // TURN)):
-            if turn % peer_turns == 0:
-                others += peer(TURN)
-            seconds += ours(TURN)
+            for times, thing in zip(seconds, things if turn % rest == 0 else things[:1], strict=False):
+                times += thing(TURN)
     finally:
         gc.enable()
-    return Times.of(seconds), Times.of(others)
+    return [Times.of(times) for times in seconds]
