@@ -48,7 +48,7 @@ def timed(call: Callable[[], object]) -> Timed:
 def interleave(things: Sequence[Timed], calls: int, rest: int = 5) -> list[Times]:
     """[main] Times of the first thing over so many calls, and of the others in the same seconds.
 
-    rest : the others have a turn for so many of the first; a median needs fewer calls than the slowest of them
+    rest : the others have a turn for so many of the first; a median needs fewer calls than the slowest
     """
     seconds: list[list[float]] = [[] for _ in things]
     for thing in things:
@@ -58,7 +58,7 @@ def interleave(things: Sequence[Timed], calls: int, rest: int = 5) -> list[Times
     try:
         for turn in range(-(-calls // TURN)):
             for times, thing in zip(seconds, things if turn % rest == 0 else things[:1], strict=False):
-                times += thing(TURN)
+                times.extend(thing(TURN))
     finally:
         gc.enable()
     return [Times.of(times) for times in seconds]
