@@ -6,7 +6,7 @@ A layer waits for its weights or for its arithmetic, whichever takes longer (Wil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,11 @@ class Machine:
         self._bytes = 4 * len(values)
         square = np.ones((SQUARE, SQUARE), np.float32)
         session, tensor = _product(square), torch.from_numpy(square)
-        reads = [values.sum, values.max, lambda: torch.dot(values, values)]
-        products = [lambda: tensor @ tensor, lambda: session.run(None, {"x": square})]
+        reads: list[Callable[[], object]] = [values.sum, values.max, lambda: torch.dot(values, values)]
+        products: list[Callable[[], object]] = [
+            lambda: tensor @ tensor,
+            lambda: session.run(None, {"x": square}),
+        ]
         self._reads = len(reads)
         self.things: list[Timed] = [timed(call) for call in (*reads, *products)]
 

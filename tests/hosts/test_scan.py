@@ -31,7 +31,7 @@ def test_a_harmless_module_passes_and_loads_from_what_was_scanned(harmless: byte
     packed = tmp_path / "packed.ts"
     packed.write_bytes(repack(parse(harmless, Path("synth.ts"))))
     loaded = torch.jit.load(str(packed))  # type: ignore[no-untyped-call]
-    assert loaded.get_methods() == ["play"]
+    assert loaded.get_methods() == ["play", "prior"]
     assert "model/data.pkl" in repr(packed.read_bytes())
     assert b"debug_pkl" not in packed.read_bytes(), "only what was scanned"
 

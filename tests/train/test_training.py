@@ -122,13 +122,14 @@ def test_resumed_equals_unbroken_in_either_phase(corpus_folder: Path, tmp_path: 
     def here(name: str) -> Plan:
         return plan(corpus_folder, tmp_path / name, tiny, steps=8, adversarial=7, changes=("gain", "phase"))
 
+    handler = signal.getsignal(signal.SIGINT)
     whole = train(here("whole.safetensors"))
     broken = here("broken.safetensors")
     for last in (5, 8, 11):
         with pytest.raises(Stopped, match=rf"after step {last} of 15.*--resume"):
             train(replace(broken, resume=last != 5), Ear({last: interrupt}))
         assert not broken.output.exists()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     ear = Ear()
     model = train(replace(broken, resume=True), ear)
     assert ear.steps[0].step == 12
