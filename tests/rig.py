@@ -168,12 +168,15 @@ class Machine:
     Watched by an idle process on each core, above everything of ours, and by an idle JACK client that is
     connected to nothing. A virtual machine loses its cores to neighbours for milliseconds: what is lost then
     says nothing of us.
+
+    server : there is a JACK server to be watched
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, server: bool = True) -> None:
         cores = sorted(os.sched_getaffinity(0))
         self._watchers = {folder / f"core{core}.npy": ("sleeper.py", str(core)) for core in cores}
-        self._watchers[folder / "server.npy"] = ("idle_client.py",)
+        if server:
+            self._watchers[folder / "server.npy"] = ("idle_client.py",)
         self._running: list[subprocess.Popen[str]] = []
         self.stalls = np.zeros((0, 2))
 
@@ -190,6 +193,10 @@ class Machine:
         for watcher in self._running:
             watcher.communicate(timeout=10)
         self.stalls = np.concatenate([np.load(saved) for saved in self._watchers])
+
+    def away(self, block: float) -> int:
+        """Blocks of so many seconds that it spoilt at most."""
+        return int(sum(np.ceil((self.stalls[:, 1] - self.stalls[:, 0]) / block) + 1))
 
     def was_away(self, at: float, around: float = 0.012) -> bool:
         """Whether it was within `around` seconds (two blocks of 256, and a little) of `at`."""

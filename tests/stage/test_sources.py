@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from rig import Instrument, playing, until
+from rig import Instrument, Machine, playing, until
 
 from perform import params, replay
 from perform.errors import PerformError
@@ -16,6 +16,7 @@ from perform.session import load_set
 from perform.stage.commands import KeepSong, Record, Save, StopRecording, UseFile, UseMatrix
 
 RATE, SWITCHES = 48000, 200
+BLOCK_S = 256 / RATE
 
 SET = """
 name = "listeners"
@@ -107,17 +108,19 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
             steady = max(steady, listen(begin))
         late = [instrument.meter(f"deck/{d}/late") for d in (1, 2)]
         begin = arena.tape.written
-        for n in range(SWITCHES):
-            switch(params.SOURCES[n * 5 % len(params.SOURCES)])
-            played(0.06)
+        with Machine(tmp_path, server=False) as machine:
+            for n in range(SWITCHES):
+                switch(params.SOURCES[n * 5 % len(params.SOURCES)])
+                played(0.06)
         steepest = listen(begin)
         missed = sum(instrument.meter(f"deck/{d}/late") for d in (1, 2)) - sum(late)
         instrument.client.ask(StopRecording())
         instrument.end()
     print(f"steepest step {steepest:.4f}, without switches {steady:.4f}; {missed:g} blocks late")
-    assert missed == 0
+    print(f"the machine was away for {machine.away(BLOCK_S)} blocks")
+    assert missed <= 2 * machine.away(BLOCK_S)
     assert steepest <= 2 * steady
     take = shelf.look(path)
     replay.render(take, tmp_path / "again.wav", replay.Wish(), lambda seconds: None)
     took, made = (soundfile.read(file)[0] for file in (path, tmp_path / "again.wav"))
-    assert 10 * np.log10(((took - made) ** 2).mean() / (took**2).mean()) < -90
+    assert ((took - made) ** 2).mean() < 1e-9 * (took**2).mean()
