@@ -298,3 +298,34 @@ def test_an_exports_forward_can_be_played(tmp_path: Path) -> None:
     host = TorchscriptHost(path, no_walls)
     assert (host.card.latents, host.card.channels) == (1, 1)
     assert np.isfinite(play(host, host.stream(), [0.5])).all()
+
+
+def test_a_genuine_adain_learns_while_it_is_told_to_and_forgets(tmp_path: Path) -> None:
+    path = wrapped(read(genuine("adain_learnt")), tmp_path / "model.safetensors", "decode")
+    host = TorchscriptHost(path, no_walls)
+    assert {attribute.name for attribute in host.attributes} == {"learn_source", "learn_target"}
+    assert set(host.actions) == {"reset_source", "reset_target"}
+    stream = host.stream()
+
+    def learnt() -> set[tuple[int, int]]:
+        """Of each layer of the decoder: frames of the source it knows, and of the target."""
+        play(host, stream, [0.5] * host.card.latents, 3)
+        counts = {
+            name: int(value)
+            for name, value in stream.instance.module.named_buffers()
+            if name.startswith("decoder.net.") and "num_update" in name
+        }
+        return {(n, counts[f"{name[:-1]}y"]) for name, n in counts.items() if name.endswith("x")}
+
+    assert learnt() == {(1, 1)}, "as it was exported"
+    for action in host.actions:
+        stream.act(action)
+    assert learnt() == {(0, 0)}
+    stream.set("learn_target", 1.0)
+    assert learnt() == {(0, 3)}
+    stream.set("learn_target", 0.0)
+    stream.set("learn_source", 1.0)
+    assert learnt() == {(3, 3)}
+    stream.set("learn_source", 0.0)
+    stream.act("reset_target")
+    assert learnt() == {(3, 0)}
