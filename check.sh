@@ -10,5 +10,5 @@ $bin/ruff check -q .
 $bin/mypy
 $bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 1; }
 [ $# -eq 0 ] || exec $bin/python -m pytest "$@"
-$bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage
+OMP_NUM_THREADS=1 $bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage
 exec $bin/python -m pytest tests/stage tests/live

@@ -19,7 +19,7 @@ from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 from perform.bench.subjects import subject
 from perform.params import DECKS, SLOTS
 
-MODEL = os.environ.get("PERFORM_EIGHT", "v2_small")
+MODEL = os.environ.get("PERFORM_EIGHT", "live")
 SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "10"))
 KNOBS_S = 0.02  #: between two messages
 
