@@ -12,6 +12,7 @@ Reports: ports {open, error}   mapping {name, path, binds, changed}   touched {t
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import queue
 import sys
@@ -30,6 +31,7 @@ from perform.shared import Arena
 
 NAP_BUSY, NAP_IDLE = 0.001, 0.003  #: seconds [control] sleeps: within a second of a message, otherwise
 TICK = 0.05  #: seconds between two looks of [main]
+CLOSE_S = 2.0  #: seconds that leaving the MIDI system may take
 TOUCHES, POLLS, BEATS, RETRIES = 0.1, 0.25, 0.5, 2.0  #: seconds between two of each
 _BURST = 256  #: messages of one port before the next has its turn
 
@@ -78,6 +80,8 @@ class Control:
         self._inputs = ()
         time.sleep(10 * NAP_IDLE)  # [control] has seen that
         if self._ports is not None:
+            # a JACK server that dies just now would let this hang for ever
+            faulthandler.dump_traceback_later(CLOSE_S, exit=True)
             self._ports.close()
 
     def _read(self) -> None:
