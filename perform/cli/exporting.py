@@ -35,6 +35,7 @@ def export(
 ) -> None:
     """Write a model for other players: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for the rest."""
     from perform.library.cards import find_model, is_module
+    from perform.library.importing import keep
 
     kind = out.suffix.lower()
     if kind not in (".ts", ".onnx"):
@@ -62,7 +63,7 @@ def export(
     else:
         data = exports.onnx_model(loaded, method or "forward", frames or 1)
         methods = [method or "forward"]
-    exports.write(data, out)
+    keep(data, out)
     card = loaded.card
     say(f"{card['name']}: {', '.join(methods)}; {card['sample_rate']} Hz, licence {card['licence']}")
     show(out, as_json, path=str(out), bytes=len(data), methods=methods)

@@ -20,7 +20,7 @@ from nn_tilde import NnTilde, RaveVst
 from perform.errors import WrongUse
 from perform.rave.archive import read
 from perform.rave.config import Config
-from perform.rave.export import onnx_model, own, torchscript, write
+from perform.rave.export import onnx_model, own, torchscript
 from perform.rave.model import RAVE
 
 BATCH, ROWS = 4, 4
@@ -31,7 +31,7 @@ FAMILY += ["resampled"]
 
 def saved(model: RAVE, path: Path, rows: int = ROWS) -> Path:
     model.gesture, model.card = torch.zeros(3, model.latents), {"name": "Tiny", "licence": "CC0-1.0"}
-    write(torchscript(model, rows), path)
+    path.write_bytes(torchscript(model, rows))
     return path
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -66,19 +64,6 @@ def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
     }
     said = {name.removesuffix(".json"): words for name, words in _words(model).items()}
     return labelled(graph, str(model.card.get("name", "")), {**said, **facts})
-
-
-def write(data: bytes, path: Path) -> None:
-    """Write an export, whole or not at all. [disk]"""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def own(archive: Archive) -> RAVE | None:
