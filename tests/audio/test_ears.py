@@ -7,26 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
+from test_guard import CEILING, RATE, blocks
 
 from perform.audio.ears import FLOOR_DB, Ears, Hearing, HighPass
 from perform.audio.guard import MAX_BLOCK, Limiter
 from perform.audio.howl import Howl
 from perform.audio.pitch import Pitch
 
-RATE = 48000
-CEILING = 10 ** (-1 / 20)
 OPEN = Hearing(gain_db=0.0, highpass_hz=0.0, open_db=-np.inf)
 
 sizes = st.lists(st.integers(1, 2 * MAX_BLOCK), min_size=1, max_size=8)
-
-
-def cut(x: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
-    parts, at = [], 0
-    while at < len(x):
-        n = sizes[len(parts) % len(sizes)]
-        parts.append(x[at : at + n])
-        at += n
-    return parts
 
 
 def phrases(seed: int) -> np.ndarray:
@@ -45,7 +35,7 @@ def test_the_same_comes_out_however_the_input_is_cut(sizes: list[int], seed: int
     x, hearing = phrases(seed), Hearing(gain_db=6.0, open_db=-30.0, close_db=-40.0)
     whole, parts = Ears(rate, 2, hearing), Ears(rate, 2, hearing)
     y = whole(x)
-    z = np.concatenate([parts(part) for part in cut(x, sizes)])
+    z = np.concatenate([parts(part) for part in blocks(x, sizes)])
     assert np.abs(y - z).max() < 1e-8
     assert whole.level_db == pytest.approx(parts.level_db, abs=1e-6)
     assert whole.pitch.hz == pytest.approx(parts.pitch.hz, abs=1e-6)
@@ -62,7 +52,7 @@ def test_the_high_pass_is_the_cookbooks(sizes: list[int], seed: int, corner: flo
     wanted = lfilter(b / (1 + alpha), [1, -2 * cosine / (1 + alpha), (1 - alpha) / (1 + alpha)], x, axis=0)
     highpass = HighPass(RATE, 2)
     highpass(np.zeros((MAX_BLOCK, 2)), corner)  # past its cross-fade
-    parts = cut(x, [min(size, MAX_BLOCK) for size in sizes])
+    parts = blocks(x, [min(size, MAX_BLOCK) for size in sizes])
     assert np.concatenate([highpass(part, corner) for part in parts]) == pytest.approx(wanted, abs=1e-8)
 
 
@@ -70,7 +60,7 @@ def test_a_corner_that_moves_makes_no_click() -> None:
     x = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)[:, None] + 0.2
     highpass = HighPass(RATE, 1)
     corners = [0, 40, 60, 200, 30, 0, 100]
-    y = np.concatenate([highpass(part, corners[i // 20 % 7]) for i, part in enumerate(cut(x, [256]))])
+    y = np.concatenate([highpass(part, corners[i // 20 % 7]) for i, part in enumerate(blocks(x, [256]))])
     assert np.abs(np.diff(y[:, 0])).max() < 1.6 * np.abs(np.diff(x[:, 0])).max()
 
 
@@ -152,7 +142,7 @@ def test_the_pitch_is_as_late_as_is_said() -> None:
     pitch, time = Pitch(RATE), np.arange(RATE) / RATE
     x = np.where(time < 0.5, np.sin(2 * np.pi * 220 * time), np.sin(2 * np.pi * 330 * time))
     told = []
-    for part in cut(x, [64]):
+    for part in blocks(x, [64]):
         pitch(part)
         told.append(pitch.hz)
     first = 64 * int(np.argmax(np.abs(np.array(told) - 330) < 5)) / RATE - 0.5

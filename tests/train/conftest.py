@@ -2,25 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from small import one_thread_and_one_seed, tiny
 
-from perform.rave.config import Config
 from perform.train.corpus import Corpus, quantise, write
 
-TINY = Config(
-    sample_rate=16000, bands=4, capacity=4, ratios=(4, 2), dilations=((1, 3), (1, 2)), full_latents=6
-)
-
-
-@pytest.fixture(autouse=True)
-def one_thread_and_one_seed() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
-@pytest.fixture
-def tiny() -> Config:
-    return TINY
+__all__ = ["one_thread_and_one_seed", "tiny"]
 
 
 def bursts(seconds: float, channels: int = 1, rate: int = 16000) -> np.ndarray:
