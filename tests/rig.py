@@ -198,6 +198,13 @@ class Machine:
         """Blocks of so many seconds that it spoilt at most."""
         return int(sum(np.ceil((self.stalls[:, 1] - self.stalls[:, 0]) / block) + 1))
 
+    @property
+    def unseen(self) -> int:
+        """Blocks that may be lost besides: it goes away for less than the watchers note, too, the more the
+        oftener they note it (on a disturbed machine, one for ten).
+        """
+        return 1 + len(self.stalls) // 10
+
     def was_away(self, at: float, around: float = 0.012) -> bool:
         """Whether it was within `around` seconds (two blocks of 256, and a little) of `at`."""
         began, ended = self.stalls.T

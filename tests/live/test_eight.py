@@ -88,5 +88,5 @@ def test_eight_models_play_while_eight_knobs_move(jack: Jack, runtime: Path, tmp
     assert moved > SECONDS / KNOBS_S / 2
     assert len(set(bias)) > 1
     assert level(audio / 2**23) > 1e-3
-    assert len(unexplained) <= 1 + SECONDS // 60
+    assert len(unexplained) <= machine.unseen + SECONDS // 60
     assert late <= DECKS * (1 + SECONDS // 60 + machine.away(BLOCK / RATE))

@@ -55,7 +55,7 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
     print(
         f"{len(lost)} blocks lost, the machine was away {len(machine.stalls)} times; {late:g} late on a deck"
     )
-    assert len(unexplained) <= 1
+    assert len(unexplained) <= machine.unseen
     assert late <= 1 + 2 * len(machine.stalls)
     step = RATE // 20
     silent = [
