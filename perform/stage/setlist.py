@@ -110,11 +110,11 @@ class SetList:
         path = source
         if name:
             path = Path(name).expanduser().resolve() if places.is_path(name) else _own(name)
-            if path != source and path.exists():
-                raise WrongUse("is there already", where=str(path), hint="choose another name")
             made = msgspec.structs.replace(made, name=path.stem)
         elif path is None or path.is_relative_to(places.bundled("presets")):
             path = _own(path.stem if path else self.set.name)
+        if path != source and path.exists():
+            raise WrongUse("is there already", where=str(path), hint="save it under another name")
         session.save_set(made, path, like=source if source and source.exists() else None)
         self.path, self.set, self._saved = path, made, made
         return path

@@ -11,9 +11,11 @@ from rig import Instrument, playing, until
 
 from perform import params, session
 from perform.errors import PerformError
+from perform.library import places
 from perform.params import SLOTS
 from perform.shared import EMPTY, FAILED, LIVE
 from perform.stage import commands
+from perform.stage.setlist import SetList
 
 SET = """
 # a tour
@@ -219,6 +221,17 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         with pytest.raises(PerformError, match="there already"):
             ask(commands.Save(tour))
         instrument.end()
+
+
+def test_a_bundled_set_never_takes_the_place_of_ones_own() -> None:
+    bundled = places.bundled("presets") / "sets" / "demo.toml"
+    copy = SetList(session.read_set(bundled), bundled).save()
+    kept = copy.read_bytes()
+    again = SetList(session.read_set(bundled), bundled)  # named by its path, else one's own would be found
+    with pytest.raises(PerformError, match="there already"):
+        again.save()
+    assert copy.read_bytes() == kept
+    assert again.save("other").stem == "other"
 
 
 def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> None:
