@@ -28,7 +28,7 @@ from perform.stage.glides import Glides
 from perform.stage.history import History
 from perform.stage.hosts import Hosts
 from perform.stage.loops import Loops
-from perform.stage.materials import Materials
+from perform.stage.materials import KINDS, Materials
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
 
@@ -57,8 +57,8 @@ class Show:
         self._mark, self._use_mapping, self._margin = mark, use_mapping, margin
         self._glides, self._loops = Glides(arena.table), Loops(arena.table)
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
-        self._songs = Songs(arena, decks, hosts, self._glides, tell, self._song_began)
         self._materials = Materials(decks, hosts, tell)
+        self._songs = Songs(arena, decks, hosts, self._glides, self._materials, tell, self._song_began)
         self._autosave, self._asked = Autosave(), ""
         self._kept_at = 0.0
 
@@ -350,7 +350,7 @@ class Show:
     def words(self, status: commands.Status) -> commands.Status:
         """A status, with what is known here."""
         song = self._songs.list.song
-        files, matrices = self._materials.names("file"), self._materials.names("matrix")
+        files, matrices = (self._materials.names(kind, here=True) for kind in KINDS)
         decks = tuple(
             msgspec.structs.replace(deck, file=files.get(str(n), ""), matrix=matrices.get(str(n), ""))
             for n, deck in enumerate(status.decks, 1)

@@ -21,7 +21,8 @@ from perform.shared import Arena
 from perform.stage import commands
 from perform.stage.deck import DeckSlot
 from perform.stage.glides import Glides
-from perform.stage.hosts import Hosts
+from perform.stage.hosts import SOON_S, Hosts
+from perform.stage.materials import Materials, missing
 from perform.stage.setlist import SetList
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
@@ -43,17 +44,18 @@ class Songs:
         decks: Mapping[int, DeckSlot],
         hosts: Hosts,
         glides: Glides,
+        materials: Materials,
         tell: Callable[[str], None],
         began: Callable[[Song], None],
     ) -> None:
         self._arena, self._decks, self._hosts, self._glides = arena, decks, hosts, glides
-        self._tell, self._began = tell, began
+        self._materials, self._tell, self._began = materials, tell, began
         self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
         self.opening: Table = params.defaults()  #: the numbers the song that plays began with
         self._since = time.monotonic()
         self._armed: Song | None = None  # the song that is NEXT
         self._prepared: Song | None = None  # the version of it whose models are being brought
-        self._missing: dict[str, list[str]] = {}  # song's name -> models that are not here
+        self._missing: dict[str, list[str]] = {}  # song's name -> models and files that are not here
         self._going = self._now = False  # asked to go; without waiting
         self._settled = False  # at the last tick
         self._back: Table | None = None  # the numbers of a song that is gone back to
@@ -119,6 +121,7 @@ class Songs:
             for deck, (path, _) in found.items()
             if path and song.models[deck].sha256 and hashes.known(path) not in ("", song.models[deck].sha256)
         ]
+        self._missing[song.name] += missing(song)
         return found
 
     def _opening(self, song: Song) -> Table:
@@ -179,14 +182,16 @@ class Songs:
             return
         self._arena.next[:] = self._opening(song) if self._back is None else self._back
         for number, (path, error) in self._resolve(song).items():
-            self._decks[number].prepare(path, error, song.words_of(number))
+            file = self._materials.file(song, number)
+            self._decks[number].prepare(path, error, song.words_of(number), file)
 
     @property
     def wait(self) -> float:
-        """Seconds until all of NEXT is warm, about."""
-        now = time.monotonic()
-        loading = {deck.next_path: deck.next_asked for deck in self._decks.values() if deck.next_loading}
-        return sum(max(self._hosts.load_s - (now - asked), 0.2) for asked in loading.values())
+        """Seconds until all of NEXT is warm, about: its models, and what they play of files."""
+        now, decks = time.monotonic(), self._decks.values()
+        loading = {deck.next_path: deck.next_asked for deck in decks if deck.next_loading}
+        models = sum(max(self._hosts.load_s - (now - asked), SOON_S) for asked in loading.values())
+        return models + max(deck.next_hears_in for deck in decks)
 
     # -- going
 
