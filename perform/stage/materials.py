@@ -6,7 +6,7 @@ that is another than before, and which files it shall encode: the next song's to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -45,18 +45,29 @@ class Materials:
         self._of = _all(song)
         for line in missing(song):
             self._tell(line)
-        for number, deck in self._decks.items():
-            deck.use(self._number(self._of["file"].get(number)))
+        for deck in self._decks:
+            self._hand(deck)
 
     def put(self, deck: int, kind: Kind, name: str) -> None:
         """Another for a deck, "" for none; WrongUse where it is not there."""
         if name:
-            path = session.material(name)
-            self._of[kind][deck] = Material(session.material_name(path), path)
-        else:
-            self._of[kind].pop(deck, None)
-        if kind == "file":
-            self._decks[deck].use(self._number(self._of[kind].get(deck)))
+            session.material(name)
+        self.restore(deck, kind, name)
+
+    def restore(self, deck: int, kind: Kind, name: str) -> None:
+        """What a deck had, "" for nothing; where it is gone since, say so."""
+        if name == self.name(deck, kind):
+            return
+        self._of[kind].pop(deck, None)
+        if name:
+            self._of[kind][deck] = found = _look(name)
+            if found.error:
+                self._tell(f"deck {deck}: no {kind}: {found.error}")
+        self._hand(deck)
+
+    def _hand(self, deck: int) -> None:
+        """Tell a deck which file it has."""
+        self._decks[deck].use(self._number(self._of["file"].get(deck)))
 
     def name(self, deck: int, kind: Kind) -> str:
         """What a deck has, as a song writes it; "" for nothing."""
@@ -113,14 +124,16 @@ def missing(song: Song) -> list[str]:
 
 def _all(song: Song) -> Of:
     """[disk]"""
-    return {"file": dict(_found(song.files)), "matrix": dict(_found(song.matrices))}
+    return {
+        "file": {int(deck): _look(name) for deck, name in song.files.items()},
+        "matrix": {int(deck): _look(name) for deck, name in song.matrices.items()},
+    }
 
 
-def _found(wanted: Mapping[str, str]) -> Iterator[tuple[int, Material]]:
-    for deck, name in wanted.items():
-        try:
-            path = session.material(name)
-        except PerformError as error:
-            yield int(deck), Material(name, None, str(error))
-        else:
-            yield int(deck), Material(session.material_name(path), path)
+def _look(name: str) -> Material:
+    """[disk]"""
+    try:
+        path = session.material(name)
+    except PerformError as error:
+        return Material(name, None, str(error))
+    return Material(session.material_name(path), path)
