@@ -140,6 +140,7 @@ class Show:
         self._history.rebase()
         self._materials.use(song)
         self._loops.use(song.loops, time.monotonic())
+        self._glides.stop(self._loops.slots)  # what loops does not glide there from the song before
         self._scenes.current = 0
         self._use_mapping(song.mapping or self._songs.list.set.mapping)
         self._mark(song.name, "song")
@@ -184,7 +185,9 @@ class Show:
             case commands.RecallScene(scene):
                 self._recall(scene)
             case commands.Loop(address):
-                return Answer(self._loops.toggle(address, time.monotonic()))
+                state = self._loops.toggle(address, time.monotonic())
+                self._glides.stop(self._loops.slots)
+                return Answer(state)
             case commands.ForgetLoop(address):
                 self._loops.forget(address)
             case commands.SetWord(address, word):

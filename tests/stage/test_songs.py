@@ -194,6 +194,20 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
         instrument.end()
 
 
+def test_a_loop_plays_where_its_deck_plays_on(runtime: Path, tour: str) -> None:
+    address = "deck/1/z/0/bias"  # the song before has another number there: all else glides to it
+    points = "[[0.0, 2.0], [0.25, 3.0], [0.5, 2.0]]"
+    loop = f'[[songs.loops]]\naddress = "{address}"\nseconds = 0.5\npoints = {points}\n'
+    Path(tour).write_text(SET.replace('[[songs]]\nname = "three"', f'{loop}[[songs]]\nname = "three"'))
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        go(instrument, 2)
+        until(lambda: 2.7 < value(instrument, address) <= 3.0, 5, "its way up")
+        until(lambda: 2.0 <= value(instrument, address) < 2.3, 5, "and down again")
+        assert [loop.state for loop in instrument.client.status().loops] == ["looping"]
+        instrument.end()
+
+
 def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
