@@ -30,6 +30,7 @@ from perform.stage.hosts import Hosts
 from perform.stage.loops import Loops
 from perform.stage.materials import KINDS, Kind, Materials
 from perform.stage.scenes import Scenes
+from perform.stage.setlist import SetList
 from perform.stage.songs import Songs
 
 KEEP_S = 2.0  #: between two autosaves
@@ -226,9 +227,9 @@ class Show:
             raise WrongUse(f"{address} ({attribute.name}) is a number", hint="put it into the table")
 
     def _edit(self, command: AnyCommand) -> Answer | None:
-        """What changes the set itself: undo is the set before."""
+        """What changes the set itself: undo is the songs before."""
         setlist, song = self._songs.list, self._songs.list.song
-        before = setlist.set, setlist.now, song
+        before = setlist.songs
         match command:
             case commands.KeepSong():
                 self._put_loops()
@@ -263,11 +264,18 @@ class Show:
                 words = f"{address} {'left out of' if address in out else 'back in'} scenes"
             case _:
                 return None
-        after = setlist.set, setlist.now, setlist.song
-        self._songs.edited()
-        self._tell(words)
-        self._history.did(words, lambda: self._restore(*before), lambda: self._restore(*after))
+        self._edited(before, words)
         return Answer(words)
+
+    def _edited(self, before: list[Song], words: str) -> None:
+        """The set has other songs than before: say so; undo brings those."""
+        setlist = self._songs.list
+        after = setlist.songs
+        self._songs.edited(before)
+        self._tell(words)
+        self._history.did(
+            words, lambda: self._restore(setlist, before), lambda: self._restore(setlist, after)
+        )
 
     def _as_it_stands(self, name: str) -> Song:
         return self._with_materials(self._songs.list.as_it_stands(name, self._arena.table, self._models()))
@@ -277,10 +285,14 @@ class Show:
         files, matrices = (self._materials.names(kind) for kind in KINDS)
         return msgspec.structs.replace(song, files=files, matrices=matrices)
 
-    def _restore(self, made: Set, now: int, song: Song) -> None:
-        setlist = self._songs.list
-        setlist.set, setlist.now, setlist.song = made, now, song
-        self._songs.edited()
+    def _restore(self, edited: SetList, songs: list[Song]) -> None:
+        before = edited.songs
+        if edited is not self._songs.list:
+            raise WrongUse(
+                f"that was done in the set {edited.set.name}", hint="undo ends where another set was opened"
+            )
+        edited.restore(songs)
+        self._songs.edited(before)
 
     def _deck(self, deck: int) -> DeckSlot:
         if deck not in self._decks:
@@ -336,8 +348,9 @@ class Show:
         setlist = self._songs.list
         gestures = self._loops.gestures()
         if setlist.now >= 0 and gestures != setlist.song.loops:
+            before = setlist.songs
             setlist.put(msgspec.structs.replace(setlist.song, loops=gestures))
-            self._songs.edited()
+            self._songs.edited(before)
 
     def _models(self) -> dict[int, ModelName]:
         """Deck -> the model that belongs on it, by name and hash; one that is missing stays the song's."""

@@ -237,6 +237,36 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         instrument.end()
 
 
+def test_what_is_edited_stays_next(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        ask = instrument.client.ask
+        ask(commands.Arm(3))
+        ask(commands.RenameSong(3, "last"))
+        assert song(instrument).next == 3
+        ask(commands.MoveSong(3, 2))
+        assert song(instrument).next == 2
+        for redo in (False, False, True, True, False, False):
+            ask(commands.Undo(redo))
+            status = song(instrument)
+            assert status.lines[status.next - 1].name in ("three", "last")
+        ask(commands.RemoveSong(3))
+        assert song(instrument).next == 2
+        ask(commands.Arm(2))
+        ask(commands.Go())
+        until(lambda: song(instrument).now == 2, 20, "song two")
+        assert ask(commands.Undo()).value == "song two"
+        ask(commands.Undo())  # at once: the way back to song one goes on
+        until(lambda: song(instrument).now == 1, 20, "song one again")
+        assert [line.name for line in song(instrument).lines] == ["one", "two", "three"]
+        ask(commands.RenameSong(2, "due"))
+        ask(commands.Open(tour))
+        with pytest.raises(PerformError, match="undo ends where another set was opened"):
+            ask(commands.Undo())
+        assert song(instrument).lines[1].name == "two"
+        instrument.end()
+
+
 def test_a_bundled_set_never_takes_the_place_of_ones_own() -> None:
     bundled = places.bundled("presets") / "sets" / "demo.toml"
     copy = SetList(session.read_set(bundled), bundled).save()
