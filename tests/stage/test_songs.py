@@ -191,7 +191,22 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
         params.put(table, address, -2.0)
         until(lambda: instrument.client.status().loops[0].state == "stopped", 5, "a hand")
         assert value(instrument, address) == -2.0
+        assert ask(commands.Undo()).value == f"loop of {address} recorded"
+        assert instrument.client.status().loops == ()
+        ask(commands.Undo(redo=True))
+        go(instrument, 2)
+        assert instrument.client.status().loops == ()
+        go(instrument, 1)
+        assert [loop.state for loop in instrument.client.status().loops] == ["looping"]
+        ask(commands.ForgetLoop(address))
+        assert ask(commands.Undo()).value == f"loop of {address} forgotten"
+        assert [loop.address for loop in instrument.client.status().loops] == [address]
         instrument.end()
+    kept = session.available()
+    (unsaved,) = (path for name, path in kept.items() if name.startswith("tour-unsaved"))
+    (gesture,) = session.read_set(unsaved).songs[0].loops
+    assert gesture.points[0] == (0.0, 0.0)
+    assert gesture.points[-1][1] == 1.9
 
 
 def test_a_loop_plays_where_its_deck_plays_on(runtime: Path, tour: str) -> None:
@@ -284,8 +299,11 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
     go(instrument, 2)
     params.put(instrument.arena.table, "deck/1/z/2/bias", 0.75)
     instrument.client.ask(commands.RenameSong(1, "uno"))
+    for _ in range(2):
+        instrument.client.ask(commands.Loop("deck/3/pan"))
     saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
-    until(lambda: "0.75" in saved.read_text() and "uno" in saved.read_text(), 10, "an autosave")
+    last = ("0.75", "uno", '"loops":[{"address":"deck/3/pan"')
+    until(lambda: all(words in saved.read_text() for words in last), 10, "an autosave")
     instrument.kill()
     Path(tour).rename(f"{tour}.away")  # not even the file is needed
     with playing(runtime, "--device", "null", set_name=tour) as again:
@@ -293,6 +311,7 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
         assert song(again).now == 2
         assert song(again).changed
         assert value(again, "deck/1/z/2/bias") == 0.75
+        assert [loop.address for loop in again.client.status().loops] == ["deck/3/pan"]
         assert "resumed" in again.log()
         again.end()
         assert "unsaved" in again.log()
