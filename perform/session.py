@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
 from perform import params
 from perform.errors import PerformError, WrongUse
@@ -130,15 +129,22 @@ def read_set(path: Path) -> Set:
 
 
 def save_set(made: Set, path: Path, *, like: Path | None = None) -> None:
-    """[disk] Write a set, atomically; comments and order of the file at `path` stay, else those of `like`."""
-    source = path if path.exists() else like
-    document = tomlkit.document() if source is None else tomlkit.parse(source.read_bytes().decode())
+    """[disk] Write a set, atomically; comments and order of the file at `path` stay, else those of `like`.
+
+    A file that is there and is no TOML any more is left alone: WrongUse. PerformError where it cannot be
+    written, or would be too large to be read again.
+    """
     values = msgspec.to_builtins(made)
-    toml.update(document, values)
-    if tomllib.loads(tomlkit.dumps(document)) != values:  # rather without its comments than wrong
-        document = tomlkit.document()
-        toml.update(document, values)
-    toml.write(path, document)
+    there = path.exists()
+    try:
+        text = (path if there else like or path).read_bytes().decode()
+        text = toml.rewritten(text, values, long="points")
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        if there:
+            hint = "mend it, or save under another name"
+            raise WrongUse(f"no longer a set: {error}", where=str(path), hint=hint) from error
+        text = toml.rewritten("", values, long="points")
+    toml.write(path, text)
 
 
 def available() -> dict[str, Path]:

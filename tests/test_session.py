@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform import params, session
-from perform.errors import WrongUse
-from perform.library import places
+from perform.errors import PerformError, WrongUse
+from perform.library import places, toml
 from perform.params import SLOTS
 from perform.session import Gesture, ModelName, Scene, Set, Song
 
@@ -173,6 +173,43 @@ def test_comments_stay_where_they_are(tmp_path: Path) -> None:
         assert comment in text
     assert [song.name for song in session.read_set(path).songs] == ["two", "one"]
     assert session.read_set(path).songs[1].values == {"deck/1/gain": -1.0, "xfade": 0.25}
+
+
+def test_a_gesture_is_written_back_as_a_hand_wrote_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    text = (
+        'name = \'a\'\n[[songs]]\nname = \'b\'\nnotes = """\npoints = [[0, 9]]\n"""\n'
+        "[[songs.loops]]\naddress = 'xfade'\nseconds = 1 # slow\npoints = [\n  [0, 0.5],\n  [0.5, 1],\n]\n"
+        "[[songs]]\nname = 'c'\nloops = [{address = 'xfade', seconds = 1, points = [[0, 1]]}]\n"
+    )
+    path.write_text(text)
+    made = session.read_set(path)
+    session.save_set(made, path)
+    assert path.read_text().startswith(text[: text.index("loops = [")])
+    assert session.read_set(path) == made
+    other = Gesture("xfade", 1.0, [(0.0, 0.25), (0.5, 1e-7)])
+    songs = [msgspec.structs.replace(song, loops=[other]) for song in made.songs]
+    session.save_set(msgspec.structs.replace(made, songs=songs), path)
+    assert session.read_set(path).songs == songs
+    assert "# slow" in path.read_text()
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.toml"
+    session.save_set(Set("a", songs=[Song("b")]), path)
+    there = path.read_text()
+    monkeypatch.setattr(toml, "LIMIT", 1000)
+    with pytest.raises(PerformError, match=r"too large to be read again .* forget some of its loops"):
+        session.save_set(Set("a", songs=[Song("b" * 1000)]), path)
+    assert path.read_text() == there
+    path.write_text("name = [")
+    with pytest.raises(WrongUse, match="no longer a set"):
+        session.save_set(Set("a", songs=[Song("b")]), path)
+    assert path.read_text() == "name = ["
+    session.save_set(Set("a", songs=[Song("b")]), tmp_path / "b.toml", like=path)
+    path.write_text("name = " + "[" * 900)
+    with pytest.raises(WrongUse, match="broken TOML"):
+        session.read_set(path)
 
 
 @pytest.mark.parametrize(

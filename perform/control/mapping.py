@@ -222,7 +222,7 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
         load(source)
         document = tomlkit.parse(source.read_bytes().decode())
     _write_into(document, mapping)
-    toml.write(path, document)
+    toml.write(path, tomlkit.dumps(document))
 
 
 def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:

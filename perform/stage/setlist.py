@@ -112,8 +112,11 @@ class SetList:
             tempo=float(table[params.slot("tempo")]),
         )
 
-    def save(self, name: str = "") -> Path:
-        """[disk] Write it; a bundled set, or one with a new name, goes among the player's own."""
+    def to_write(self, name: str = "") -> tuple[Set, Path]:
+        """What shall be written, and where; WrongUse where another set lies there.
+
+        A bundled set, or one with a new name, goes among the player's own.
+        """
         source, made = self.path, self.set
         path = source
         if name:
@@ -123,9 +126,12 @@ class SetList:
             path = _own(path.stem if path else self.set.name)
         if path != source and path.exists():
             raise WrongUse("is there already", where=str(path), hint="save it under another name")
-        session.save_set(made, path, like=source if source and source.exists() else None)
-        self.path, self.set, self._saved = path, made, made
-        return path
+        return made, path
+
+    def written(self, made: Set, path: Path) -> None:
+        """What `to_write` gave is on the disk; edits since are still to be saved."""
+        self.path, self._saved = path, made
+        self.set = msgspec.structs.replace(self.set, name=made.name)
 
 
 def place(index: int, before: list[Song], after: list[Song]) -> int | None:

@@ -21,7 +21,7 @@ from perform.session import Set, Song
 from perform.shared import Arena
 from perform.stage import commands
 from perform.stage.autosave import Autosave, Saved
-from perform.stage.commands import Answer, AnyCommand
+from perform.stage.commands import Answer, AnyCommand, Reply
 from perform.stage.deck import DeckSlot
 from perform.stage.editing import Editing
 from perform.stage.glides import Glides
@@ -29,6 +29,7 @@ from perform.stage.history import History
 from perform.stage.hosts import Hosts
 from perform.stage.loops import Loops
 from perform.stage.materials import KINDS, Kind, Materials
+from perform.stage.saving import Saving
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
 
@@ -69,7 +70,7 @@ class Show:
             self._history,
             tell,
         )
-        self._autosave, self._asked = Autosave(), ""
+        self._autosave, self._saving, self._asked = Autosave(), Saving(), ""
         self._kept_at = 0.0
 
     # -- from beginning to end
@@ -111,17 +112,19 @@ class Show:
             self._arena.table[params.slot("stage/margin")] = list(params.MARGINS).index(word)
 
     def end(self) -> None:
-        """Keep what was changed and not saved under a name of its own."""
-        setlist = self._songs.list
+        """Keep what was changed and not saved under a name of its own; where that fails, it is resumed."""
+        self._saving.end(CLOSE_S)
+        setlist, clean = self._songs.list, True
         if setlist.changed:
             name = f"{safe_name(setlist.set.name)}-unsaved-{datetime.now():%Y-%m-%d_%H-%M-%S}"
             kept = places.user("sets") / f"{name}.toml"
             try:
-                session.save_set(setlist.set, kept)
+                session.save_set(setlist.set, kept, like=setlist.path)
                 self._tell(f"changes that were not saved are in {kept}")
             except (PerformError, ValueError) as error:
-                self._tell(f"what was not saved could not be kept: {error}")
-        self._autosave.keep(self._saved(clean=True))
+                clean = False
+                self._tell(f"what was not saved could not be kept: {error}; the next start goes on with it")
+        self._autosave.keep(self._saved(clean=clean))
         self._autosave.end(CLOSE_S)
 
     def tick(self, *, settled: bool) -> None:
@@ -131,6 +134,7 @@ class Show:
         if asked := self._scenes.tick(self._songs.list.song, self._songs.opening):
             self._recall(asked)
         self._materials.tick()
+        self._saving.tick()
         self._glides.tick(now)
         if self._loops.tick(now):
             self._editing.put_loops("loop recorded")
@@ -187,8 +191,6 @@ class Show:
                 self._songs.exchange(made, path)
                 self._use_margin(made)
                 self._asked = name
-            case commands.Save(name):
-                return Answer(str(self._songs.list.save(name)))
             case commands.Undo(redo):
                 return Answer(self._history.redo() if redo else self._history.undo())
             case commands.RecallScene(scene):
@@ -210,6 +212,10 @@ class Show:
             case _:
                 return self._editing.do(command)
         return Answer()
+
+    def save(self, name: str, reply: Reply) -> None:
+        """Write the set; answers once it is on the disk."""
+        self._saving.save(self._songs.list, name, reply)
 
     def reach(self, address: str) -> tuple[float, float] | None:
         """The range of an attribute's knob; None for what has one of its own."""

@@ -329,6 +329,9 @@ class Stage:
             case commands.Unlearn(address):
                 slot(address)
                 self._controllers.unlearn(address)
+            case commands.Save(name):
+                self._show.save(name, reply)
+                return None
             case commands.Quit():
                 self._ending = True
             case _:

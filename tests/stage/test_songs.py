@@ -15,6 +15,7 @@ from perform.library import places
 from perform.params import SLOTS
 from perform.shared import EMPTY, FAILED, LIVE
 from perform.stage import commands
+from perform.stage.saving import Saving
 from perform.stage.setlist import SetList
 
 SET = """
@@ -252,6 +253,24 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         instrument.end()
 
 
+def test_a_set_is_edited_on_while_it_is_written(tmp_path: Path) -> None:
+    setlist, saving = SetList(session.Set("a", songs=[session.Song("b")]), tmp_path / "a.toml"), Saving()
+    answers: list[commands.Answer] = []
+    saving.save(setlist, "", answers.append)
+    saving.save(setlist, str(tmp_path / "c.toml"), answers.append)
+    saving.save(setlist, "", answers.append)  # under the name that it will have by then
+    saving.save(setlist, "\n", answers.append)
+    setlist.rename(1, "later")
+    assert not answers
+    saving.end(10)
+    assert [Path(answer.value).stem for answer in answers] == ["a", "c", "c", ""]
+    assert "is no name" in answers[3].error
+    assert [session.read_set(tmp_path / f"{name}.toml").songs[0].name for name in "ac"] == ["b", "later"]
+    assert not setlist.changed
+    setlist.rename(1, "last")
+    assert setlist.changed
+
+
 def test_what_is_edited_stays_next(runtime: Path, tour: str) -> None:
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
@@ -284,13 +303,12 @@ def test_what_is_edited_stays_next(runtime: Path, tour: str) -> None:
 
 def test_a_bundled_set_never_takes_the_place_of_ones_own() -> None:
     bundled = places.bundled("presets") / "sets" / "demo.toml"
-    copy = SetList(session.read_set(bundled), bundled).save()
-    kept = copy.read_bytes()
+    made, copy = SetList(session.read_set(bundled), bundled).to_write()
+    session.save_set(made, copy)
     again = SetList(session.read_set(bundled), bundled)  # named by its path, else one's own would be found
     with pytest.raises(PerformError, match="there already"):
-        again.save()
-    assert copy.read_bytes() == kept
-    assert again.save("other").stem == "other"
+        again.to_write()
+    assert again.to_write("other")[1].stem == "other"
 
 
 def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> None:
