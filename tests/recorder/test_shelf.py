@@ -147,6 +147,47 @@ def test_parts_are_one_take(arena, tmp_path):
     assert np.array_equal(with_wave(tmp_path / "all.wav"), steps(0, RATE // 2 + 5000))
 
 
+def in_parts(arena: Arena, *folders: Path, frames: int = 5000) -> np.ndarray:
+    """A take that went on from folder to folder, a part each; returns its samples."""
+    for number, folder in enumerate(folders, 1):
+        plan = Plan({"master": arena.tape}, [folder], "demo", header(["master"]))
+        position = arena.tape.written
+        take = Take(plan, History(arena, 60), lambda *a, **b: None, position=position, part=number, began=0)
+        feed(arena, frames)
+        take.close(arena.tape.written)
+    return steps(0, len(folders) * frames)
+
+
+def test_a_take_that_went_from_disk_to_disk_and_back_is_one_take(arena, tmp_path):
+    a, b = folders = [tmp_path / "a", tmp_path / "b"]
+    played = in_parts(arena, a, b, a)
+    (found,) = shelf.takes(folders)
+    assert found.files == (a / "demo.wav", b / "demo_part2.wav", a / "demo_part3.wav")
+    assert shelf.takes(folders[::-1]) == [found]
+    assert {shelf.find(str(name), folders) for name in ("demo", "last", *found.files)} == {found}
+    assert shelf.verify(found) == []
+    export.export(found, tmp_path / "all.wav")
+    assert np.array_equal(with_wave(tmp_path / "all.wav"), played)
+
+
+def test_a_part_whose_take_is_not_here_is_listed_and_says_so(arena, tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    in_parts(arena, a, b, a)
+    first, last = shelf.takes([a])
+    assert [first.files, last.files] == [(a / "demo.wav",), (a / "demo_part3.wav",)]
+    assert "what came before" in shelf.verify(last)[0]
+    assert shelf.find(str(a / "demo_part3.wav"), [a]) == last
+
+
+def test_a_part_that_was_only_opened_is_not_the_one(arena, tmp_path):
+    """A recorder that dies while it opens a part leaves its name taken."""
+    wav.Writer(tmp_path / "demo_part2.wav", RATE).close()
+    played = in_parts(arena, tmp_path, tmp_path)
+    found = shelf.find("demo", [tmp_path])
+    assert [path.name for path in found.files] == ["demo.wav", "demo_part2_2.wav"]
+    assert found.frames == len(played)
+
+
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
 def test_an_export_has_the_same_samples(whole, tmp_path, suffix):
     out = tmp_path / f"x{suffix}"
