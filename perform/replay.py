@@ -33,7 +33,7 @@ from perform.recorder.names import beside
 from perform.recorder.take import read_track
 from perform.recorder.wav import FORMATS, Writer
 from perform.rings import Audio
-from perform.shared import INPUT, LANES, NAMES, STEMS, Arena
+from perform.shared import INPUT, LANES, NAMES, RING_FRAMES, STEMS, Arena
 
 MASTER = "master"
 
@@ -54,6 +54,7 @@ class Performance:
     """What all logs of a take tell.
 
     begin, end : the take's frames of the tape; mixer : what the mixer told; lanes : what their voices told
+    damaged : the frame of the tape from which on a damaged log may lack something
     """
 
     rate: int
@@ -65,11 +66,12 @@ class Performance:
     lanes: dict[int, list[Run]]
     slots: np.ndarray  #: from the log's slots to ours, -1 for what is no more
     lost: int  #: records that found no room
+    damaged: int | None = None
     marks: list[Mark] = field(default_factory=list)
 
 
 def load(take: shelf.Take) -> Performance:
-    """[disk] A take's logs; PerformError where there is none, or it is damaged."""
+    """[disk] A take's logs, up to where they are damaged; PerformError where one is missing."""
     logs = []
     for master in take.files:
         path = master.with_suffix(gestures.SUFFIX)
@@ -83,6 +85,8 @@ def load(take: shelf.Take) -> Performance:
         records += [record for record in log.records if record not in seen]
         seen = set(log.records) if len(logs) > 1 else seen
     first = logs[0].header
+    # a voice tells of frames that its ring holds for later
+    known = [max((r.at for r in log.records), default=0) - RING_FRAMES for log in logs if log.damaged]
     try:
         lanes = {
             lane: found
@@ -102,6 +106,7 @@ def load(take: shelf.Take) -> Performance:
         lanes=lanes,
         slots=np.array([ours.get(name, -1) for name in first.names], np.intp),
         lost=sum(int.from_bytes(r.payload[:8], "little") for r in records if r.kind == LOST),
+        damaged=min(known, default=None),
         marks=list(take.marks),
     )
 
@@ -115,7 +120,8 @@ def _places(header: gestures.Header, lane: int) -> npt.NDArray[np.intp]:
 def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float], None]) -> Performance:
     """Render a take to a WAV, with `wish.stems` a file each deck beside it; never overwrites.
 
-    on_progress : is told seconds done. PerformError where a model is missing.
+    on_progress : is told seconds done. PerformError where a model is missing, or the log is damaged before
+    what is wished for ends.
     """
     played = load(take)
     rate = wish.rate or played.rate
@@ -125,6 +131,12 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
     if begin >= end:
         what = f"nothing lies between {wish.begin:g} s and {wish.end or take.seconds:g} s"
         raise WrongUse(what, where=str(take.path), hint=f"it is {take.seconds:.1f} s long")
+    if played.damaged is not None and played.damaged < end:
+        known = max(0, (played.damaged - played.begin) // played.rate)
+        hint = (
+            f"--to {known} renders what comes before" if known else "the sound of the take does not need it"
+        )
+        raise PerformError(f"its gesture log is damaged {known} s in", where=str(take.path), hint=hint)
     tracks = [MASTER, *(stem for i, stem in enumerate(STEMS) if wish.stems and _sounds(played, i))]
     hosts = _hosts(played, wish.swap)  # what is missing is said before a file is made
     taken = [path for path in (beside(out, track) for track in tracks) if path.exists()]

@@ -145,6 +145,8 @@ def verify(take: Take) -> list[str]:
             continue
         if log.torn:
             problems.append(f"{master.stem}{gestures.SUFFIX}: {log.torn} bytes of an unfinished end")
+        if log.damaged:
+            problems.append(f"{master.stem}{gestures.SUFFIX}: damaged, its last {log.damaged} bytes are lost")
         if after == -1 and log.header.part > 1:
             problems.append(f"{master.name}: what came before this part is in no folder of takes")
         if after not in (-1, log.header.position):
