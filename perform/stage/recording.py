@@ -165,6 +165,9 @@ class Recording:
             answer_all(self._beginning, Answer(self.take))
         elif kind == "closed":
             self._opened, self.last = {}, message["path"] or self.last
+            if self._beginning and self._ending:  # while it waited for its tracks
+                self._tell("recorder: the take was ended before it began")
+                answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
             if not self._beginning:
                 self._arena.show("tracks/on", 0)
             if message["path"]:
