@@ -11,7 +11,8 @@ The stage talks to it through a `Lifeline`. Orders:
                               `path`, the dead recorder's last file, `position` is where that one began, and
                               the take goes on at the frame where it ends. So an `opened` report, its part
                               raised by one, is such an order.
-    mark   {name, what, position}   a marker ("mark", "song" or "scene") at a frame of the tape
+    mark   {name, what, position}   a marker ("mark", "song" or "scene") at a frame of the tape. Those that
+                              are told before it goes on with a take are in that, from `position` on.
     keep   {set}              writes what was played before as a take of its own: the last `retro` seconds, or
                               what came before the take that is running
     stop                      ends the take
@@ -181,7 +182,10 @@ class Recorder:
             first=first,
             missed=int(arena.meter("take/missed")) if first else 0,
         )
-        if order.get("song") and not first:
+        if first:  # set while nobody recorded
+            for mark in self._history.marks(position, arena.tape.written):
+                self._take.mark(position + mark.frame, mark.name)
+        elif order.get("song"):
             self._mark(position, order["song"], "song")
 
     def _mark(self, position: int, name: str, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from perform.stage.child import Child, Kept
 from perform.stage.commands import Answer, Record, Reply, answer_all
 
 STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
+MARKS = 100  #: that are remembered for a recorder that takes over; a pipe holds so many at once
 CLOSE_S = 10.0  #: a slow disk may take so long to close a take
 
 
@@ -52,6 +54,7 @@ class Recording:
         self.song = ""
         self._what: dict[str, object] = {}  # the fields of the order that began the last take
         self._reserved = False
+        self._marks: deque[dict[str, object]] = deque(maxlen=MARKS)
         self._keeping: list[Reply] = []
         self._recorder = Kept(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
@@ -91,6 +94,8 @@ class Recording:
         self._obey_table()
         if not self._recorder.tick(STALL_S):
             return
+        for mark in self._marks:  # first: the take that goes on has those from its frame on
+            self._order("mark", **mark)
         if self._opened:  # its last report, one part on, is the order to go on
             fields = {k: v for k, v in self._opened.items() if k != "report"}
             self._order("record", set=self._set, **fields | {"part": fields["part"] + 1})
@@ -98,7 +103,8 @@ class Recording:
             self._order("record", **self._what)
         if self._ending:
             self._order("stop")
-        answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
+        if self._keeping:
+            self._order("keep", set=self._set)
 
     def record(self, reply: Reply, command: Record) -> None:
         """Begin a take; answers once it is open."""
@@ -134,7 +140,8 @@ class Recording:
         """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
         if what == "song":
             self.song = name
-        self._order("mark", name=name, what=what, position=self._arena.tape.written)
+        self._marks.append({"name": name, "what": what, "position": self._arena.tape.written})
+        self._order("mark", **self._marks[-1])
 
     def keep(self, reply: Reply) -> None:
         """Keep what was played before; answers once it is on the disk."""
@@ -151,7 +158,7 @@ class Recording:
         self._order("stop")
 
     def _order(self, kind: str, **fields: object) -> None:
-        if self._recorder.child:  # else the next one is told, when it starts
+        if self._recorder.child:  # else `tick` tells the next one
             self._recorder.child.order(kind, **fields)
 
     def report(self, child: Child, message: Message) -> bool:
@@ -201,6 +208,7 @@ class Recording:
         if not self._recorder.died(child):
             return False
         self._tell("the recorder died: starting it again")
+        answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
         return True
 
     def end(self) -> None:

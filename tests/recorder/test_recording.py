@@ -1,14 +1,18 @@
-"""The stage's end of the recorder, with the real one: takes begun and ended at any moment, a recorder that dies."""
+"""The stage's end of the recorder, with the real one: ended before it began, hanging, dead, kept."""
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from recorder_rig import feed, until
 
+from perform.recorder import gestures, shelf
+from perform.recorder.cues import Mark
 from perform.shared import Arena
 from perform.stage.child import Child
 from perform.stage.commands import Answer, Record
@@ -87,3 +91,35 @@ def test_a_take_that_is_ended_before_it_began_is_not_the_last(stage: Stage, aren
     feed(arena, 5000)
     path = began().value
     assert stage.ask(recording.stop)().value == path != ""
+
+
+def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: Stage, arena: Arena) -> None:
+    recording, marked = stage.recording, {}
+    feed(arena, 9000)
+    recording.mark("before the take")
+    feed(arena, 1000)
+    path = Path(stage.ask(recording.record, Record())().value)
+
+    def go_on(name: str) -> None:
+        feed(arena, 5000)
+        recording.mark(name)
+        marked[name] = arena.tape.written - 10_000
+
+    go_on("well")
+    stage.until(lambda: len(gestures.read(path.with_suffix(gestures.SUFFIX)).marks()) == 1)
+    os.kill(stage.children[0].pid, signal.SIGSTOP)
+    go_on("hung")
+    stage.children[0].kill()
+    until(lambda: stage.children[0].exit_code is not None)
+    go_on("dead")
+    until(lambda: stage.hear() or "died" in stage.lines[-1])
+    go_on("gone")
+    kept = stage.ask(recording.keep)
+    stage.until(lambda: len(stage.children) == 2)
+    feed(arena, 5000)
+    assert stage.ask(recording.stop)().value == str(path)
+    take = shelf.look(path)
+    assert (len(take.files), take.frames) == (2, 25_000)
+    assert shelf.verify(take) == []
+    assert {mark.name: mark.frame for mark in take.marks} == marked
+    assert shelf.look(Path(kept().value)).marks == (Mark(9000, "before the take"),)
