@@ -24,6 +24,7 @@ Reports:
                               path, no folder takes one: it tries again every second
     space    {seconds_left, bytes_left}   the disk fills: once under 30 minutes, once under 1 GiB
     closed   {path, frames, seconds, missed}   the whole take; path is its first file
+    keeping  {path}           the take out of the past is begun, there; again where it goes to another folder
     kept     {path, frames, seconds, error}   the take out of the past; an empty path where there is none
     retro    {error}          what is not recorded is not kept, and why
 The end of the lifeline and SIGTERM finish the take; ctrl-C is for others.
@@ -208,7 +209,10 @@ class Recorder:
         self._keeping = Keeping(retro, self._history, self._folders, name, header, begin, end)
 
     def _step_keeping(self, keeping: Keeping) -> None:
+        before = keeping.path
         keeping.step()
+        if keeping.path not in ("", before):
+            self._report("keeping", path=keeping.path)
         if not keeping.done:
             return
         self._keeping = None

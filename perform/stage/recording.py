@@ -56,6 +56,7 @@ class Recording:
         self._reserved = False
         self._marks: deque[dict[str, object]] = deque(maxlen=MARKS)
         self._keeping: list[Reply] = []
+        self._past = ""  # path of the take out of the past that is written
         self._recorder = Kept(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
@@ -144,7 +145,10 @@ class Recording:
         self._order("mark", **self._marks[-1])
 
     def keep(self, reply: Reply) -> None:
-        """Keep what was played before; answers once it is on the disk."""
+        """Keep what was played before; answers once it is begun, and the log says when it is whole."""
+        if self._past:
+            reply(Answer(self._past))
+            return
         if not self._keeping:
             self._order("keep", set=self._set)
         self._keeping.append(reply)
@@ -186,15 +190,14 @@ class Recording:
             if self._beginning:  # refused: it would go on trying by itself
                 self._order("stop")
                 answer_all(self._beginning, Answer(error=message["error"], exit_code=1))
+        elif kind == "keeping":
+            self._past = message["path"]
+            answer_all(self._keeping, Answer(self._past))
         elif kind == "kept":
             path, error = message["path"], message["error"]
-            if path:
-                self.last = path
-                self._tell(f"kept: {path} ({message['seconds']:.1f} s)")
-                answer_all(self._keeping, Answer(path))
-            else:
-                self._tell(f"recorder: {error}")
-                answer_all(self._keeping, Answer(error=error, exit_code=1))
+            self._past, self.last = "", path or self.last
+            self._tell(f"kept: {path} ({message['seconds']:.1f} s)" if path else f"recorder: {error}")
+            answer_all(self._keeping, Answer(error=error, exit_code=1))  # where it was not begun
         elif kind == "retro":
             self._tell(f"recorder: {message['error']}")
         elif kind == "repaired":
@@ -208,6 +211,9 @@ class Recording:
         if not self._recorder.died(child):
             return False
         self._tell("the recorder died: starting it again")
+        if self._past:
+            self._tell(f"only a part of the past is in {self._past}: keep it again")
+            self._past = ""
         answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
         return True
 

@@ -122,4 +122,17 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
     assert (len(take.files), take.frames) == (2, 25_000)
     assert shelf.verify(take) == []
     assert {mark.name: mark.frame for mark in take.marks} == marked
-    assert shelf.look(Path(kept().value)).marks == (Mark(9000, "before the take"),)
+    path = kept().value
+    stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
+    assert shelf.look(Path(path)).marks == (Mark(9000, "before the take"),)
+
+
+def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, arena: Arena) -> None:
+    feed(arena, 5000)
+    stage.follow()
+    path = stage.ask(stage.recording.keep)().value
+    stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
+    assert stage.recording.last == path
+    assert shelf.look(Path(path)).state == "whole"
+    stage.recording.report(stage.children[-1], {"report": "keeping", "path": "a long one"})
+    assert stage.ask(stage.recording.keep)() == Answer("a long one")
