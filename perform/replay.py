@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +31,8 @@ from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
 from perform.recorder.names import beside
 from perform.recorder.take import read_track
-from perform.recorder.wav import FORMATS, Writer
+from perform.recorder.wav import FORMATS
+from perform.recorder.whole import check_new, writing
 from perform.rings import Audio
 from perform.shared import INPUT, LANES, NAMES, RING_FRAMES, STEMS, Arena
 
@@ -139,36 +140,24 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
         raise PerformError(f"its gesture log is damaged {known} s in", where=str(take.path), hint=hint)
     tracks = [MASTER, *(stem for i, stem in enumerate(STEMS) if wish.stems and _sounds(played, i))]
     hosts = _hosts(played, wish.swap)  # what is missing is said before a file is made
-    taken = [path for path in (beside(out, track) for track in tracks) if path.exists()]
-    if not out.parent.is_dir():
-        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
-    if taken:
-        hint = "nothing is overwritten: name another file"
-        raise WrongUse("is there already", where=str(taken[0]), hint=hint)
+    check_new(out, (".wav",))
     scale = rate / played.rate
     marks = [
         Mark(round((mark.frame - begin + played.begin) * scale), mark.name)
         for mark in played.marks
         if begin <= mark.frame + played.begin <= end
     ]
-    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder, ExitStack() as files:
         arena = Arena.create(Path(folder) / "arena")
         arena.show("tracks/on", wish.stems)
         player = Player(arena, played, hosts, rate, Came(take, played, rate))
-        files = {track: Writer(beside(out, track), rate, FORMATS[samples]) for track in tracks}
-        done = False
-        try:
-            for at, blocks in player.play(begin, end, tracks):
-                for track, file in files.items():
-                    file.write(blocks[track])
-                on_progress((at - begin) / played.rate)
-            done = True
-        finally:
-            for file in files.values():
-                file.close(marks=marks)
-                if not done:
-                    with suppress(OSError):
-                        file.path.unlink()
+        form, write = FORMATS[samples], {}
+        for track in tracks:
+            write[track] = files.enter_context(writing(beside(out, track), rate, form, marks))
+        for at, blocks in player.play(begin, end, tracks):
+            for track in tracks:
+                write[track](blocks[track])
+            on_progress((at - begin) / played.rate)
     return played
 
 

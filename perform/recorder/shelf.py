@@ -171,11 +171,16 @@ def repair(take: Take) -> list[tuple[Path, int]]:
 
 
 def sound(take: Take, track: str = "master") -> Iterator[Audio]:
-    """[disk] All parts of a track, a block (n, 2) at a time."""
+    """[disk] All parts of a track, a block (n, 2) at a time; PerformError where one cannot be read."""
     for master in take.files:
-        with soundfile.SoundFile(beside(master, track)) as file:
-            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                yield block
+        path = beside(master, track)
+        try:
+            with soundfile.SoundFile(path) as file:
+                while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+                    yield block
+        except soundfile.LibsndfileError as error:
+            hint = "`perform takes verify` says what is wrong with a take"
+            raise PerformError("cannot be read", where=str(path), hint=hint) from error
 
 
 def _marks(master: Path) -> list[cues.Mark]:

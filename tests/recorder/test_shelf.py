@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from recorder_rig import RATE, feed, header, source, steps, track_steps
+from recorder_rig import RATE, feed, full_at, header, source, steps, track_steps
 from wav_readers import with_soundfile, with_wave
 
 from perform.errors import PerformError, WrongUse
@@ -195,6 +196,20 @@ def test_an_export_has_the_same_samples(whole, tmp_path, suffix):
     assert np.array_equal(with_soundfile(out), steps(0, RATE // 2))
     with pytest.raises(WrongUse, match="is there already"):
         export.export(whole, out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.zip"])
+def test_a_full_disk_leaves_nothing_of_an_export(whole, tmp_path, name):
+    before = set(tmp_path.iterdir())
+    everything = sum(path.stat().st_size for path in whole.all_files())
+    room = [100_000, everything + 100] if name == "x.zip" else [100_000]  # nothing fits, or all but the end
+    room += [wav.HEADER + wav.PCM24.frame * whole.frames + 10] if name == "x.wav" else []
+    for size in room:
+        with full_at(size), pytest.raises(PerformError, match=rf"{name}: cannot be written .*make room"):
+            export.export(whole, tmp_path / name)
+        assert set(tmp_path.iterdir()) == before
+    export.export(whole, tmp_path / name)
 
 
 def test_a_zip_holds_every_file(whole, tmp_path):
