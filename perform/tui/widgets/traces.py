@@ -18,7 +18,8 @@ from perform.tui.widgets.lines import Pen
 
 SECONDS = 10  #: at least, however wide the trace is
 _HEAD = 14  #: cells before a trace
-_TALL = 3  #: lines of a trace; the two of the pad have at least so many
+_TALL = 3  #: lines of a trace, where there is room
+_PAIR = 5  #: lines of the two that the pad spans, together, at least
 _ENDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma at the upper edge of a trace
 
 Edges = npt.NDArray[np.float32]  #: (dots,)
@@ -57,9 +58,9 @@ def split(lines: int, count: int) -> list[int]:
     if count < 2:
         return [lines]
     each = min(_TALL, max(1, lines // count))
-    if lines < (count - 2) * each + 2 * _TALL:
+    if lines < (count - 2) * each + _PAIR:
         lines -= 1
-    others = max(0, min(count - 2, (lines - 2 * _TALL) // each))
+    others = max(0, min(count - 2, (lines - _PAIR) // each))
     rest = lines - others * each
     return [h for h in (rest - rest // 2, rest // 2, *[each] * others) if h > 0]
 
