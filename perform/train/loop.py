@@ -171,6 +171,8 @@ def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
             if stop or time.monotonic() - saved > 60 * plan.checkpoint:
                 trainer.save()
                 saved = time.monotonic()
+            if stop and not here.first:
+                raise SystemExit(Stopped.exit_code)  # the first process says it
             if stop:
                 raise Stopped(
                     f"stopped after step {trainer.step} of {trainer.total}",
