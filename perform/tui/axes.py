@@ -63,11 +63,11 @@ def corpus_range(frame: Frame, deck: int, latent: int) -> tuple[float, float] | 
 
 
 def _axis(frame: Frame, deck: int, latent: int) -> Axis:
-    """All of a bias's range; near, twice what the corpus fills, around its middle."""
+    """All of a bias's range; near, what the corpus fills and a quarter of it on either side."""
     near = corpus_range(frame, deck, latent)
     if not frame.view.near or near is None:
         return Axis(latent, _WHOLE.low, _WHOLE.high)
     low, high = near
-    half = (high - low) / 2
-    low, high = max(low - half, _WHOLE.low), min(high + half, _WHOLE.high)
+    beside = (high - low) / 4
+    low, high = max(low - beside, _WHOLE.low), min(high + beside, _WHOLE.high)
     return Axis(latent, low, high) if low < high else Axis(latent, _WHOLE.low, _WHOLE.high)

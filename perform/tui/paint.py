@@ -77,7 +77,7 @@ def bar(
     high: int = -1,
     centre: int = -1,
 ) -> Piece:
-    """A rail with a handle `●`, marks `◆` (what sounds) and `◇` (what came in), the range low..high heavier.
+    """A rail with a handle `●`, marks `◆` (what sounds), `◇` (what came in), `◈` (both), low..high heavier.
 
     All are cells; -1 draws none.
     """
@@ -90,7 +90,7 @@ def bar(
     if 0 <= given < width:
         glyphs[given], styles[given] = "◇", ink.text
     if 0 <= mark < width:
-        glyphs[mark], styles[mark] = "◆", ink.mark
+        glyphs[mark], styles[mark] = "◈" if mark == given else "◆", ink.mark
     if 0 <= handle < width:
         glyphs[handle], styles[handle] = "●", ink.handle
     return runs(glyphs, styles)

@@ -131,7 +131,7 @@ async def test_near_the_same_keys_move_it_less(ring, clock):
     async with playing(ring, clock) as hands:
         params.put(ring.arena.table, X, 0)
         await hands.press("z", "v", "right")
-        assert hands.value(X) == pytest.approx(0.01 * 2 * (1.2 + 1.5), abs=1e-6)
+        assert hands.value(X) == pytest.approx(0.01 * 1.5 * (1.2 + 1.5), abs=1e-6)
 
 
 @SIZES

@@ -71,7 +71,7 @@ def _edge(
         bias = frame.value(frame.focus, f"z/{axis.latent}/bias")
         pen.spot(5, action=f"axis({name!r}, 1)")
         pen.text(f" {arrow} z{axis.latent} ", ink.focus)
-        pen.text(f"● {bias:+.2f}  ", ink.text)
+        pen.text(f"● {bias:+z.2f}  ", ink.text)
         pen.text(f"{axis.low:+.3g}…{axis.high:+.3g} ", ink.dim)
     words = f" {words} " if words and pen.x + len(words) + 3 <= end else ""
     pen.text("─" * (end - pen.x - len(words)), ink.frame)
@@ -89,11 +89,12 @@ def _marks(
 
     marks = {}
     up = y.latent if y else x.latent
-    given = frame.given(deck, x.latent), frame.given(deck, up)
-    if given[0] is not None and given[1] is not None:
-        marks[at(given[0], given[1])] = ("◇", ink.bright)
+    right_in, up_in = frame.given(deck, x.latent), frame.given(deck, up)
+    if right_in is not None and up_in is not None:
+        marks[at(right_in, up_in)] = ("◇", ink.bright)
     if frame.meter(deck, "state") == LIVE:
-        marks[at(frame.meter(deck, f"z/{x.latent}"), frame.meter(deck, f"z/{up}"))] = ("◆", ink.mark)
+        result = at(frame.meter(deck, f"z/{x.latent}"), frame.meter(deck, f"z/{up}"))
+        marks[result] = ("◈" if result in marks else "◆", ink.mark)
     handle = at(frame.value(deck, f"z/{x.latent}/bias"), frame.value(deck, f"z/{up}/bias"))
     return marks | {handle: ("●", ink.handle)}
 

@@ -97,16 +97,16 @@ def _head(pen: Pen, frame: Frame, deck: int, latent: int, row: int, end: float) 
         pen.text(f" z{latent}", ink.focus if frame.selected.address == address else ink.text, 5)
         if frame.meter(deck, "state") == LIVE:
             pen.text("◆", ink.mark)
-            pen.text(f"{frame.steady(deck, f'z/{latent}'):+.2f}", ink.text, 5)
+            pen.text(f"{frame.steady(deck, f'z/{latent}'):+z.2f}", ink.text, 5)
     elif row == 1:
         pen.text(f" ±{end:g}", ink.dim, 7)
         if frame.given(deck, latent) is not None:
             pen.text("◇", ink.text)
-            pen.text(f"{frame.steady(deck, f'in/{latent}'):+.2f}", ink.dim, 5)
+            pen.text(f"{frame.steady(deck, f'in/{latent}'):+z.2f}", ink.dim, 5)
     elif row == 2:
         pen.to(after - 7)
         pen.text("●", ink.handle)
-        pen.text(f"{frame.value(deck, f'z/{latent}/bias'):+.2f}", ink.dim, 5)
+        pen.text(f"{frame.value(deck, f'z/{latent}/bias'):+z.2f}", ink.dim, 5)
     pen.to(after)
 
 
