@@ -57,9 +57,9 @@ class LatentPad(Play):
             self._read(key)
         return self._corpora.get(key, NO_CORPUS)
 
-    @work(thread=True)
+    @work(thread=True, exit_on_error=False)
     def _read(self, key: tuple[str, str]) -> None:
-        """[disk] Read beside the screen; the next frame has it."""
+        """[disk] Read beside the screen; the next frame has it. Whatever a file is like, the screen lives."""
         self._corpora[key] = Corpus(read_corpus(Path(key[0])))
 
     # -- the pad
