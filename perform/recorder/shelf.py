@@ -221,9 +221,10 @@ def _part(stem: str, folders: Sequence[Path]) -> Path | None:
     """The longest file of this name: one that a recorder left as it opened it may lie there too, empty."""
     there: list[tuple[int, Path]] = []
     for folder in folders:
-        for path in takewhile(Path.exists, paths(folder, stem)):
-            with suppress(OSError, WrongUse):
-                there.append((wav.inspect(path).held, path))
+        with suppress(OSError):  # a disk that is gone
+            for path in takewhile(Path.exists, paths(folder, stem)):
+                with suppress(WrongUse):
+                    there.append((wav.inspect(path).held, path))
     return max(there, key=lambda one: one[0])[1] if there else None
 
 

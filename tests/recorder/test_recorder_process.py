@@ -14,7 +14,7 @@ import pytest
 from recorder_rig import DEADLINE, RATE, feed, header, source, steps, track_steps, until
 from wav_readers import FLOAT_READERS, READERS, with_wave
 
-from perform.recorder import cues, gestures, part, wav
+from perform.recorder import cues, gestures, part, shelf, wav
 from perform.recorder.names import beside
 from perform.recorder.retro import Keeping, Retro
 from perform.shared import STEMS
@@ -239,6 +239,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     recorder.order("stop")
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
+    assert [list(take.files) for take in shelf.takes(folders)] == [parts]
     assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.PCM24.frame
 
 
