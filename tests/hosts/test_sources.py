@@ -95,7 +95,7 @@ def test_it_hears_what_the_encoder_hears(arena: Arena, model: Path, slack: int) 
             z = encoder.encode([stream], sound[None, None, begin : begin + ratio])[0]
             wrong.append(np.abs(z - heard).max())
     assert max(wrong[60:]) < 1e-4
-    assert voice.behind == slack + ratio + host.card.delay
+    assert voice.behind == pytest.approx(slack + ratio + host.card.delay)
 
 
 def test_at_another_rate_nothing_is_lost_and_it_says_how_late(arena: Arena, tmp_path: Path) -> None:
@@ -287,6 +287,33 @@ def test_a_deck_follows_another_whatever_their_frames_and_latents(
     for sounds, z in desk.frames[2][20:]:
         then = [np.interp(sounds - 128, moments, source[:, i]) for i in range(4)]
         assert z == pytest.approx(matrix.apply(np.array(then)), abs=1e-4)
+
+
+def test_a_deck_says_how_late_it_follows_one_that_listens(tmp_path: Path) -> None:
+    """One's encoder and another's decoder, each with its part of the delay; an impulse shows it."""
+    shape = {"encoder": "convolutional", "padding": "centred", "dilations": ((1, 3), (1, 3))}
+    one = tiny_model(tmp_path / "one.safetensors", seed=3, **shape)
+    other = tiny_model(tmp_path / "other.safetensors", seed=4, decoder="v1", **shape)
+    x, heard = np.zeros((2, RATE // 4), np.float32), []
+    x[0, RATE // 8] = 1.0
+    for sound in x:
+        arena = Arena.create(tmp_path / f"{len(heard)}.arena")
+        arena.show("rate", RATE)
+        arena.show("block", BLOCK)
+        desk = following(arena, one, other)
+        desk.source(1, "input")
+        desk.put(input_open=1, input_gate=params.SILENT_DB, deck_1_gain=params.SILENT_DB)
+        desk.play(np.zeros(BLOCK * 4, np.float32))
+        arena.lanes[lanes_of(1)[0], LANE["behind"]] = round(desk.voices[1][2].behind)  # as the stage does
+        heard.append(desk.play(sound))
+    energy = np.square(heard[0] - heard[1]).sum(axis=1).cumsum()
+    late = int(np.searchsorted(energy, energy[-1] / 2)) - RATE // 8 - desk.mixer.delay
+    behind = desk.voices[2][2].behind
+    assert abs(late - behind) < 128
+    assert behind > desk.voices[1][0].card.delay
+    desk.source(2, "walk")
+    desk.play(np.zeros(BLOCK * 4, np.float32))
+    assert desk.voices[2][2].behind == 0
 
 
 def test_a_learnt_matrix_is_taken_where_it_fits(
