@@ -85,7 +85,7 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
     take = Stage(_options(set_name, sound, seconds), places.runtime(), say).run()
     if sound["record"] and not take:
         raise PerformError("nothing was recorded", hint="the lines above say why")
-    _tell(take, as_json)
+    tell_take(take, as_json)
 
 
 @click.command()
@@ -104,10 +104,10 @@ def stop(as_json: bool) -> None:
 
     take = end(Client(places.runtime()))
     say("the stage has ended")
-    _tell(take, as_json)
+    tell_take(take, as_json)
 
 
-def _tell(take: str, as_json: bool) -> None:
+def tell_take(take: str, as_json: bool) -> None:
     """All parts of a take, by its first file, which comes last: by that the other verbs know it."""
     from pathlib import Path
 
@@ -170,6 +170,6 @@ def _screen(client: Any) -> None:
 
     chosen = run(client, log=places.runtime() / "screen.log")
     if chosen == "stop":
-        _tell(end(client), as_json=False)
+        tell_take(end(client), as_json=False)
     else:
         say("the stage plays on: `perform attach` comes back, `perform stop` ends it")
