@@ -46,9 +46,10 @@ CARD = (
     "parameters",
 )
 """Every card has these keys."""
-MORE = ("delay_encode", "hours", "hardware", "distance_spectral", "prior")
+MORE = ("delay_encode", "hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior")
 """It may have these too, and no others: the encoder's part of the delay; of one of ours training time, on
-what, the distance after phase 1; how good its prior is, in words."""
+what; the distance after phase 1, and at the end through the kept latents alone; the delay that an impulse
+shows; how good its prior is, in words."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:
