@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -25,11 +25,11 @@ from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
 from perform.library import places
 from perform.library.cards import trim_db
-from perform.recorder.export import check_new
 from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
 from perform.recorder.take import Plan, Take, read_track
-from perform.recorder.wav import Writer
+from perform.recorder.whole import check_new, writing
+from perform.rings import Audio
 from perform.session import Song
 from perform.shared import LANE, Arena, lanes_of
 
@@ -78,10 +78,13 @@ def render(
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # what the limiter holds back: the file begins with the song
         end = begin + round(seconds * rate)
-        sink: _File | _Take
-        sink = _File(out, rate, begin) if isinstance(out, Path) else _Take(out, arena, name, song.name, begin)
         block = np.zeros((BLOCK, 2), np.float32)
-        with closing(sink):
+        with ExitStack() as files:
+            sink: _File | _Take
+            if isinstance(out, Path):
+                sink = _File(out, files.enter_context(writing(out, rate)), begin)
+            else:
+                sink = files.enter_context(closing(_Take(out, arena, name, song.name, begin)))
             while arena.tape.written < end:
                 for voice in voices.values():
                     voice.fill(BLOCK)
@@ -142,20 +145,16 @@ class _Voice:
 
 
 class _File:
-    """The master in a WAV."""
+    """The master in a file."""
 
-    def __init__(self, path: Path, rate: int, begin: int) -> None:
-        self.path, self._at, self._file = path, begin, Writer(path, rate)
+    def __init__(self, path: Path, write: Callable[[Audio], None], begin: int) -> None:
+        self.path, self._write, self._at = path, write, begin
 
     def go_on(self, arena: Arena, end: int) -> None:
         """Write up to a frame of the tape."""
         if end > self._at:
-            self._file.write(read_track(arena.tape, self._at, end - self._at)[0])
+            self._write(read_track(arena.tape, self._at, end - self._at)[0])
             self._at = end
-
-    def close(self) -> None:
-        """The file is whole."""
-        self._file.close()
 
 
 class _Take:
