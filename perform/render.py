@@ -32,6 +32,7 @@ from perform.recorder.whole import check_new, writing
 from perform.rings import Audio
 from perform.session import Song
 from perform.shared import LANE, Arena, lanes_of
+from perform.stage.loops import Loops
 
 BLOCK = 256  #: frames between two looks at the table
 SAFE_S = 2.0  #: seconds of sound between two syncs of a take
@@ -56,6 +57,8 @@ def render(
 ) -> Path:
     """Render the first song of a set to a 24-bit WAV, or as a take with its gesture log; never overwrites.
 
+    Its loops play as they do on stage.
+
     seconds : length of the file; seed: added to every deck's own; on_progress: is told seconds done
     """
     song = session.load_set(name).songs[0]
@@ -75,6 +78,8 @@ def render(
             voice.desk.tell(seats, {deck}, voice.files(song))
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
+        loops = Loops(arena.table)
+        loops.use(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # what the limiter holds back: the file begins with the song
         end = begin + round(seconds * rate)
@@ -86,6 +91,7 @@ def render(
             else:
                 sink = files.enter_context(closing(_Take(out, arena, name, song.name, begin)))
             while arena.tape.written < end:
+                loops.tick(arena.tape.written / rate)
                 for voice in voices.values():
                     voice.fill(BLOCK)
                 mixer.fill(block)
