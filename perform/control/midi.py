@@ -48,6 +48,7 @@ class Control:
         self._wanted: list[str] = list(start["ports"])
         self._ports: Ports | None = None
         self._inputs: Inputs = ()  # what [control] reads
+        self._known: list[str] = []  # ports that are or were there: what is unplugged is no other's to play
         self._touched: Touch | None = None
         self._shown: tuple[list[str], str] | None = None
         self._due = dict.fromkeys((TOUCHES, POLLS, BEATS, RETRIES), 0.0)
@@ -167,7 +168,8 @@ class Control:
         if other:
             if inputs and self._follow:
                 self._suit(names)
-            self._router.use(self._mapping.now, names)
+            self._known += [name for name in names if name not in self._known]
+            self._route()
             self._inputs = inputs
         self._shown = names, error
         self._line.report("ports", open=names, error=error)
@@ -183,7 +185,7 @@ class Control:
         self._show_mapping()
 
     def _route(self) -> None:
-        self._router.use(self._mapping.now, [name for name, _ in self._inputs])
+        self._router.use(self._mapping.now, self._known)
 
     def _show_mapping(self) -> None:
         mapping = self._mapping.now
@@ -199,7 +201,7 @@ class Control:
         learnt: list[Bind] = []
         while not self._router.moved.empty():
             port, source = self._router.moved.get()
-            if self._mapping.address and (bind := self._mapping.moved(port, source)):
+            if self._mapping.address and (bind := self._mapping.moved(port, source, self._known)):
                 learnt.append(bind)
         if learnt:
             self._route()  # before the disk takes its time
