@@ -162,9 +162,9 @@ class Control:
     def _show_ports(self, inputs: Inputs, error: str) -> None:
         """Routes first, then the messages that wait in the inputs, then the stage."""
         names = [name for name, _ in inputs]
-        if self._shown == (names, error):
+        other = inputs != self._inputs  # of the same names, where one left and came back between two looks
+        if self._shown == (names, error) and not other:
             return
-        other = inputs != self._inputs
         if other:
             if inputs and self._follow:
                 self._suit(names)
