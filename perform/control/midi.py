@@ -6,7 +6,7 @@ ports, learns, writes files and reports. Values hold whatever happens to either.
 
 Orders:  start {arena, mapping, ports}   learn {address, range}   unlearn {address}   use {path}
          save {name, path}
-Reports: ports {open, error}   mapping {name, path, binds, changed}   touched {text, address}
+Reports: ports {open, error}   mapping {name, path, binds, changed, follows}   touched {text, address}
          learnt {address, control}   saved {path}   failed {error}
 """
 
@@ -195,6 +195,7 @@ class Control:
             path=str(self._mapping.path),
             binds=[(bind.to, bind.label(mapping.ports)) for bind in mapping.binds],
             changed=self._mapping.changed,
+            follows=self._follow,
         )
 
     def _learn(self) -> None:
