@@ -20,7 +20,7 @@ from perform.errors import PerformError
 from perform.hosts.desk import Desk, File, Seat
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
-from perform.hosts.telling import Telling
+from perform.hosts.telling import Telling, check_room
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
 from perform.library import places
@@ -110,6 +110,7 @@ class _Voice:
     def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
+        check_room(arena, host.card, rate)
         self._deck, self._model, self._row = deck, prepare(model), arena.lanes[lane]
         self.desk = Desk(host, _refuse, wait=True)
         row = self._row
