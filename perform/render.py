@@ -17,10 +17,10 @@ import numpy as np
 from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError
-from perform.hosts.desk import Desk, Seat
+from perform.hosts.desk import Desk, File, Seat
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
-from perform.hosts.telling import Telling
+from perform.hosts.telling import Telling, check_room
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
 from perform.library import places
@@ -32,6 +32,7 @@ from perform.recorder.whole import check_new, writing
 from perform.rings import Audio
 from perform.session import Song
 from perform.shared import LANE, Arena, lanes_of
+from perform.stage.loops import Loops
 
 BLOCK = 256  #: frames between two looks at the table
 SAFE_S = 2.0  #: seconds of sound between two syncs of a take
@@ -56,6 +57,8 @@ def render(
 ) -> Path:
     """Render the first song of a set to a 24-bit WAV, or as a take with its gesture log; never overwrites.
 
+    Its loops play as they do on stage.
+
     seconds : length of the file; seed: added to every deck's own; on_progress: is told seconds done
     """
     song = session.load_set(name).songs[0]
@@ -72,9 +75,11 @@ def render(
         }
         seats = {deck: voice.seat(song) for deck, voice in voices.items()}
         for deck, voice in voices.items():
-            voice.desk.tell(seats, {deck})
+            voice.desk.tell(seats, {deck}, voice.files(song))
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
+        loops = Loops(arena.table)
+        loops.use(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # what the limiter holds back: the file begins with the song
         end = begin + round(seconds * rate)
@@ -86,6 +91,7 @@ def render(
             else:
                 sink = files.enter_context(closing(_Take(out, arena, name, song.name, begin)))
             while arena.tape.written < end:
+                loops.tick(arena.tape.written / rate)
                 for voice in voices.values():
                     voice.fill(BLOCK)
                 mixer.fill(block)
@@ -104,9 +110,10 @@ class _Voice:
     def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
-        self._deck, self._model = deck, prepare(model)
+        check_room(arena, host.card, rate)
+        self._deck, self._model, self._row = deck, prepare(model), arena.lanes[lane]
         self.desk = Desk(host, _refuse, wait=True)
-        row = arena.lanes[lane]
+        row = self._row
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(host.card)
         if seed is not None:
@@ -120,9 +127,17 @@ class _Voice:
 
     def seat(self, song: session.Song) -> Seat:
         """What the others' desks know of it; PerformError where a file of the song is not here."""
-        files = [of.get(str(self._deck), "") for of in (song.files, song.matrices)]
-        found = [str(session.material(name)) if name else "" for name in files]
-        return Seat(str(self._model), self._host.sha256, *found)
+        matrix = song.matrices.get(str(self._deck))
+        found = str(session.material(matrix)) if matrix else ""
+        return Seat(str(self._model), self._host.sha256, found)
+
+    def files(self, song: session.Song) -> dict[int, File]:
+        """The sound file it plays, if there is one; PerformError where it is not here."""
+        name = song.files.get(str(self._deck))
+        if not name:
+            return {}
+        self._row[LANE["file"]] = self._deck
+        return {self._deck: File(str(session.material(name)), self._deck)}
 
     def fill(self, frames: int) -> None:
         """Have so many frames in the ring; PerformError where the module refuses an attribute of the song."""

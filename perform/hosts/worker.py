@@ -9,10 +9,12 @@ that play one model are voices of one process; those whose frames fall together 
            voice {lane, deck, words}                    a new voice on a lane that is this process's alone now
            words {lane, words}                          other words of its attributes
            drop  {lane}                                 end it; nothing is written to the lane from then on
-           seats {seats, mine}                          how all decks are (`desk.Seat`); who plays this
+           seats {seats, mine, files}                   how all decks are (`desk.Seat`); who plays this; what
+                                                        they play or will (`desk.File`)
     report loading {words} | says {words} | ready {render_ms, sha256, made, attributes, actions, prior}
            failed {error} | dropped {lane}
            refused {lane, place, number, kept, error}: an attribute, by the module
+           heard {file, part, seconds}: so much of a file, 0..1, has been encoded in so long
 """
 
 from __future__ import annotations
@@ -31,14 +33,15 @@ import numpy as np
 
 from perform import params
 from perform.errors import PerformError
-from perform.hosts.desk import Desk, Seat
+from perform.hosts.desk import Desk, File, Seat
 from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
-from perform.hosts.telling import Telling
+from perform.hosts.telling import Telling, check_room
 from perform.hosts.voice import Voice, render
 from perform.library.attributes import Words
+from perform.library.cards import read_card
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS, Table
 from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
@@ -193,7 +196,7 @@ class Renderer:
     def _lead(self, lane: Lane) -> float:
         """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""
         longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
-        return min(self._slowest + params.margin(self._arena.table), longest)
+        return min(self._slowest + params.margin(self._arena.table), max(longest, 0.0))  # a block may grow
 
     def _period(self) -> float:
         """Seconds of a device's block."""
@@ -255,8 +258,9 @@ class Renderer:
             meters[first : first + shown] = latents[:shown]
         if self._frames % ENOUGH == 0 or lane.fresh:
             lane.fresh = False
-            if len(self._recent) >= ENOUGH:
-                meters[DECK_METER["load"]] = float(np.percentile(self._recent, 95)) / self._frame_s
+            # 0 while nothing can be said: what stands there is of the host before
+            load = float(np.percentile(self._recent, 95)) if len(self._recent) >= ENOUGH else 0.0
+            meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
                 self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.held_s
             )
@@ -277,8 +281,13 @@ def start(
             hurry()
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
+        check_room(arena, read_card(made), order["rate"])
         host = open_host(made)
-        desk = Desk(host, lambda words: line.report("says", words=words))
+        desk = Desk(
+            host,
+            lambda words: line.report("says", words=words),
+            heard=lambda file, part, seconds: line.report("heard", file=file, part=part, seconds=seconds),
+        )
         desks.put(desk)
         renderer = Renderer(arena, host, order["rate"], order["patient"], desk)
         renderer.warm_up()
@@ -328,7 +337,9 @@ def main() -> None:
         desk = desks.get()
         while True:
             told = seats.get()
-            desk.tell(msgspec.convert(told["seats"], dict[int, Seat], strict=False), set(told["mine"]))
+            seats_now = msgspec.convert(told["seats"], dict[int, Seat], strict=False)
+            files = msgspec.convert(told["files"], dict[int, File], strict=False)
+            desk.tell(seats_now, set(told["mine"]), files)
 
     threading.Thread(target=listen, name="orders", daemon=True).start()
     threading.Thread(target=read, name="seats", daemon=True).start()

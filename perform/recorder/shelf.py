@@ -95,7 +95,7 @@ def look(path: Path, folders: Sequence[Path] = ()) -> Take:
 
     OSError, WrongUse where it is none of ours.
     """
-    files = tuple(_parts(path, folders))
+    files = tuple(parts(path, folders))
     found = [wav.inspect(file) for file in files]
     marks, start = [], 0
     for file, what in zip(files, found, strict=True):
@@ -209,8 +209,8 @@ def _number(path: Path) -> int:
     return int(match[2]) if match else 1
 
 
-def _parts(first: Path, folders: Sequence[Path]) -> list[Path]:
-    """The masters of a take: it goes on in another folder where a disk is full, and may come back."""
+def parts(first: Path, folders: Sequence[Path]) -> list[Path]:
+    """[disk] The masters of a take: it goes on in another folder where a disk is full, and may come back."""
     found = [first]
     while after := _part(part_name(first.stem, len(found) + 1), [first.parent, *folders]):
         found.append(after)

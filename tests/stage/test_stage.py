@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import wave
+from multiprocessing.connection import Client as connect
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from rig import Instrument, perform, playing, until
@@ -17,7 +20,18 @@ from perform.errors import PerformError
 from perform.recorder import gestures, shelf
 from perform.shared import CLOCK, EMPTY, FAILED, LIVE
 from perform.stage.client import Client
-from perform.stage.commands import Keep, Learn, Load, Mark, Record, StopRecording, Unload
+from perform.stage.commands import (
+    Answer,
+    GetStatus,
+    Keep,
+    Learn,
+    Load,
+    Mark,
+    Record,
+    StopRecording,
+    Unload,
+)
+from perform.stage.server import Server
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -149,6 +163,21 @@ def test_what_a_killed_stage_left_is_cleared(runtime: Path) -> None:
         instrument.wait_live(1)
         assert len(list(runtime.glob("*.arena"))) == 1
         instrument.end()
+
+
+def test_a_socket_that_lies_elsewhere_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does where the runtime folder's path is too long for a socket."""
+    with tempfile.TemporaryDirectory() as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        server = Server(tmp_path / ("long" * 30), lambda command, reply: reply(Answer("heard")))
+        assert list(Path(short).iterdir())
+        with connect(server.address, authkey=server.key.encode()) as line:
+            line.send_bytes(msgspec.json.encode(GetStatus()))
+            assert b"heard" in line.recv_bytes()
+        server.close()
+        assert not list(Path(short).iterdir())
 
 
 def test_two_clients_see_the_same_numbers(runtime: Path) -> None:
