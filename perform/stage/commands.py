@@ -139,9 +139,13 @@ class KeepSong(Command, frozen=True):
 
 
 class AddSong(Command, frozen=True):
-    """A new song after the one that plays: a copy of it as it stands, under another name."""
+    """A new song, a copy of another and right after it, under another name.
+
+    song : its number; 0: of the one that plays, as it stands
+    """
 
     name: str
+    song: int = 0
 
 
 class RenameSong(Command, frozen=True):
