@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import wave
 from pathlib import Path
@@ -13,6 +14,7 @@ from tiny import tiny_model
 
 import perform as package
 from perform.cli.playing import tell_take
+from perform.recorder.wav import Writer
 
 
 @pytest.fixture
@@ -158,7 +160,8 @@ def test_every_part_of_a_take_is_told_and_its_first_file_last(
 ) -> None:
     files = [tmp_path / f"x_demo{part}.wav" for part in ("", "_part2", "_part3", "_part5")]
     for file in files:
-        file.touch()
+        with contextlib.closing(Writer(file, 48000)) as wav:
+            wav.write(np.zeros((10, 2), np.float32))
     first, second, third, _ = map(str, files)
     tell_take(first, as_json=False)
     assert capsys.readouterr().out.splitlines() == [second, third, first]

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from perform.cli import main
 from perform.errors import PerformError
-from perform.soundfiles import BLOCK, Sound, writing
+from perform.recorder.whole import writing
+from perform.soundfiles import BLOCK, Sound
 
 RATE = 48000
 

@@ -111,9 +111,10 @@ def tell_take(take: str, as_json: bool) -> None:
     """All parts of a take, by its first file, which comes last: by that the other verbs know it."""
     from pathlib import Path
 
-    from perform.recorder.names import parts
+    from perform.library import places
+    from perform.recorder.shelf import parts
 
-    files = [str(path) for path in parts(Path(take))] if take else []
+    files = [str(path) for path in parts(Path(take), places.take_folders())] if take else []
     show("\n".join([*files[1:], *files[:1]]), as_json, take=take, parts=files)
 
 

@@ -257,8 +257,9 @@ class Renderer:
             meters[first : first + shown] = latents[:shown]
         if self._frames % ENOUGH == 0 or lane.fresh:
             lane.fresh = False
-            if len(self._recent) >= ENOUGH:
-                meters[DECK_METER["load"]] = float(np.percentile(self._recent, 95)) / self._frame_s
+            # 0 while nothing can be said: what stands there is of the host before
+            load = float(np.percentile(self._recent, 95)) if len(self._recent) >= ENOUGH else 0.0
+            meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
                 self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.held_s
             )

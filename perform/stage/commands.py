@@ -63,8 +63,9 @@ class Mark(Command, frozen=True):
 
 
 class Keep(Command, frozen=True):
-    """Keep what was played in the last minutes, though nobody recorded it; answers with the take's path.
+    """Keep what was played in the last minutes, though nobody recorded it.
 
+    Answers with the take's path once it is begun; the log says when it is whole (`kept:`), or what failed.
     While a take runs, it is what came before that.
     """
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 from modules import Bare, Synth, export
+from rig import until
 from tiny import tiny_model
 
 from perform.errors import PerformError
@@ -24,7 +25,7 @@ from perform.hosts.telling import check_room
 from perform.hosts.torchscript import TorchscriptHost
 from perform.library.cards import read_card
 from perform.rave.archive import read
-from perform.shared import LANE_METER, Arena
+from perform.shared import DECK_METER, LANE, LANE_METER, Arena
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -109,6 +110,21 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     assert worker.process.stdin
     worker.process.stdin.close()
     assert worker.process.wait(30) == 0
+
+
+def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
+    worker = Worker(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
+    load = DECK_METER["load"]
+    try:
+        assert worker.report()["report"] == "ready"
+        arena.deck_meters(1)[load] = 1000.0
+        arena.lanes[0, LANE["live"]] = 1
+        worker.order("voice", lane=0, deck=1, words={})
+        until(lambda: arena.deck_meters(1)[DECK_METER["frames"]] > 1, 10, "a frame was shown")
+        assert arena.deck_meters(1)[load] < 1000.0
+    finally:
+        worker.process.kill()
+        worker.process.communicate()
 
 
 def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: Path) -> None:
