@@ -81,7 +81,6 @@ _deck_meters = [
     "load",  # [render] render time over the frame's duration, 0..1 and beyond
     "latency",  # [render] seconds from a knob to the device's block
     "heard",  # [render] seconds from the input to the output, less the device's; 0: it does not listen
-    "seen/panic",  # [render] panics acted upon
     "resets",  # [render] times its decoder was reset for a non-finite output
     "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
     "peak/r",

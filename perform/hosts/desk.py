@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from perform.errors import PerformError
-from perform.hosts.host import Host
+from perform.hosts.host import Encoder, Host
 from perform.hosts.recording import Recording
 from perform.library import matrices
 from perform.library.cards import Card, read_card
@@ -128,9 +128,10 @@ class Desk:
 
     def _read(self, number: int, file: File, recording: Recording, *, patient: bool) -> None:
         """[disk] All of a file, with an encoder of this thread's own."""
-        encoder = self._host.encoder
-        if encoder is None:
-            self._say(f"deck {file.deck}: {self._host.card.name} has no encoder, so it plays no files")
+        try:
+            encoder = self._own_encoder()
+        except (PerformError, OSError) as error:  # the model's file may be gone since it was loaded
+            self._say(f"deck {file.deck}: {error}")
             self._heard(number, 1.0, 0.0)
             return
         began = time.monotonic()
@@ -138,9 +139,14 @@ class Desk:
         def tell(part: float) -> None:
             self._heard(number, part, time.monotonic() - began)
 
-        recording.read(encoder.twin(), patient=patient, on_part=tell)
+        recording.read(encoder, patient=patient, on_part=tell)
         if recording.error:
             self._say(f"deck {file.deck}: {recording.error}")
+
+    def _own_encoder(self) -> Encoder:
+        if self._host.encoder is None:
+            raise PerformError(f"{self._host.card.name} has no encoder, so it plays no files")
+        return self._host.encoder.twin()
 
     def matrix(self, leader: int, follower: int) -> Matrix | None:
         """[render] What makes the latents of one deck those of another; None where nothing plays there."""

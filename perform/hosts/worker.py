@@ -43,7 +43,7 @@ from perform.hosts.voice import Voice, render
 from perform.library.attributes import Words
 from perform.library.cards import read_card
 from perform.lifeline import Lifeline, Message
-from perform.params import SLOTS, Table
+from perform.params import Table
 from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
 from perform.rings import Audio
 from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Look
@@ -249,7 +249,6 @@ class Renderer:
         meters, voice = lane.deck_meters, lane.voice
         meters[DECK_METER["resets"]] = voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
-        meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
         behind = lane.meters[LANE_METER["behind"]]
         late = self._arena.meters[METER_SLOTS["delay"]]
         meters[DECK_METER["heard"]] = (behind + late) / self._rate if behind else 0.0

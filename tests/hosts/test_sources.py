@@ -250,6 +250,29 @@ def test_a_file_is_kept_as_long_as_somebody_wants_it(arena: Arena, model: Path, 
     assert desk.recordings == {4: kept}
 
 
+def test_a_model_whose_file_was_moved_says_so_and_hears_the_next_file(tmp_path: Path) -> None:
+    model, sound = tiny_model(tmp_path / "tiny.safetensors"), sound_file(tmp_path / "rain.wav")
+    said: list[str] = []
+    heard: dict[int, float] = {}
+    desk = HostsDesk(
+        CompiledHost(model), said.append, wait=True, heard=lambda file, part, _: heard.update({file: part})
+    )
+    away = model.rename(tmp_path / "moved.safetensors")
+    desk.tell({}, set(), {3: File(str(sound), 1)})
+    assert [line.startswith(f"deck 1: {model}: cannot be read") for line in said] == [True]
+    assert heard == {3: 1.0}, "nobody waits for it"
+    away.rename(model)
+    desk.tell({}, set(), {4: File(str(sound), 1)})
+    assert desk.recordings[4].ready and len(said) == 1
+
+
+def test_nothing_more_is_read_of_a_file_that_was_replaced(model: Path, tmp_path: Path) -> None:
+    recording = Recording(sound_file(tmp_path / "rain.wav", seconds=20.0))
+    recording.drop()
+    recording.read(CompiledHost(model).encoder)
+    assert recording.ready < recording.length / 2
+
+
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0])
 def test_a_file_goes_round_between_its_ends(arena: Arena, model: Path, tmp_path: Path, speed: float) -> None:
     path = sound_file(tmp_path / "rain.wav")
