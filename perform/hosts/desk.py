@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from perform.errors import PerformError
-from perform.hosts.host import Encoder, Host
+from perform.hosts.host import Host
+from perform.hosts.reading import Here, Reader
 from perform.hosts.recording import Recording
 from perform.library import matrices
-from perform.library.cards import Card, read_card
+from perform.library.cards import Card
 from perform.library.matrices import Matrix
 
 
@@ -38,6 +39,7 @@ class Desk:
 
     def __init__(self, host: Host, say: Callable[[str], None], *, wait: bool = False) -> None:
         self._host, self._say, self._wait = host, say, wait
+        self._reader: Reader = host.reader or Here()
         self._wrong, self._said = "", set[str]()
         self._cards: dict[int, Card] = {}
         self._matrices: dict[tuple[int, int], Matrix] = {}  # (who is followed, who follows)
@@ -52,7 +54,7 @@ class Desk:
         for deck, seat in seats.items():
             if seat.model:
                 try:
-                    cards[deck] = read_card(Path(seat.model))
+                    cards[deck] = self._reader.card(Path(seat.model))
                 except PerformError:  # gone since it was loaded: nobody can follow it
                     continue
         found: dict[tuple[int, int], Matrix] = {}
@@ -66,7 +68,7 @@ class Desk:
     def _matrix(self, card: Card, leader: Seat, follower: Seat) -> Matrix:
         if follower.matrix:
             try:
-                return matrices.load(Path(follower.matrix), leader.sha256, self._host.sha256)
+                return self._reader.matrix(Path(follower.matrix), leader.sha256, self._host.sha256)
             except PerformError as error:  # for another leader, perhaps
                 self._wrong = str(error)
         return matrices.by_variance(card, leader.sha256, self._host.card, self._host.sha256)
@@ -84,8 +86,8 @@ class Desk:
         playing = self.recordings.get(deck)
         if not file:
             self.recordings.pop(deck, None)
-        elif (playing is None or str(playing.path) != file) and (encoder := self._encoder()):
-            recording = Recording(Path(file), encoder)
+        elif (playing is None or str(playing.path) != file) and (encoder := self._host.encoder):
+            recording = self._reader.recording(Path(file), encoder)
             self.recordings[deck] = recording
             if self._wait:
                 self._read(deck, recording)
@@ -97,9 +99,6 @@ class Desk:
         recording.read()
         if recording.error:
             self._say(f"deck {deck}: {recording.error}")
-
-    def _encoder(self) -> Encoder | None:
-        return self._host.encoder.twin() if self._host.encoder else None
 
     def matrix(self, leader: int, follower: int) -> Matrix | None:
         """[render] What makes the latents of one deck those of another; None where nothing plays there."""
