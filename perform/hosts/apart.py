@@ -7,6 +7,7 @@ What renders to a file (`perform render`) plays modules through this. Live, the 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import json
@@ -49,6 +50,15 @@ class StreamApart:
     def act(self, name: str) -> None:
         """Do one of the host's actions; PerformError where the module refuses."""
         self._host.ask({"act": self.number, "name": name})
+
+    @property
+    def learnt(self) -> bytes:
+        """What it has learnt, for `adopt`."""
+        return base64.b64decode(self._host.ask({"learnt": self.number})["learnt"])
+
+    def adopt(self, learnt: bytes) -> None:
+        """Take what another stream has learnt; PerformError where it is of another model."""
+        self._host.ask({"adopt": self.number, "style": base64.b64encode(learnt).decode()})
 
     def prior(self, temperature: float, seed: int) -> Vector:
         """The next frame's latents (latents,) as the module's own prior goes on."""
@@ -186,6 +196,10 @@ def _serve(host: Any, orders: IO[bytes], answers: IO[bytes]) -> None:
             _try(answers, partial(streams[order["set"]].set, order["name"], order["value"]))
         elif "act" in order:
             _try(answers, partial(streams[order["act"]].act, order["name"]))
+        elif "learnt" in order:
+            _say(answers, {"learnt": base64.b64encode(streams[order["learnt"]].learnt).decode()})
+        elif "adopt" in order:
+            _try(answers, partial(streams[order["adopt"]].adopt, base64.b64decode(order["style"])))
         elif "prior" in order:
             z = streams[order["prior"]].prior(order["temperature"], order["seed"])
             _say(answers, {"z": [float(value) for value in z]})

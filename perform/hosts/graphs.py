@@ -45,6 +45,16 @@ class CompiledStream:
         if self.style:
             self.style.act(name)
 
+    @property
+    def learnt(self) -> bytes:
+        """Its style, for `adopt`; empty where it is its model's own."""
+        return self.style.learnt if self.style else b""
+
+    def adopt(self, learnt: bytes) -> None:
+        """Take another stream's style."""
+        if self.style:
+            self.style.adopt(learnt)
+
 
 class Batch(NamedTuple):
     """Buffers for a number of streams, and the binding that lets the graph read and write them in place."""

@@ -24,7 +24,15 @@ class Stream(Protocol):
     """[render] One voice's state in a host: all that is remembered between two frames."""
 
     def reset(self) -> None:
-        """Back to the beginning: silence before, no memory."""
+        """Back to the beginning: silence before, no memory; what it was set to and has learnt stays."""
+
+    @property
+    def learnt(self) -> bytes:
+        """The style it has learnt, for `adopt`; empty where that is its model's own."""
+        ...
+
+    def adopt(self, learnt: bytes) -> None:
+        """Know what another stream of the model has learnt; PerformError where that cannot be."""
 
 
 class Encoder(Protocol):

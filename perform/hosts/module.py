@@ -165,6 +165,29 @@ class Instance:
             raise PerformError(f"the model's method {method.name!r} gave {shape}, not {wanted}")
         return y.float()
 
+    @property
+    def learnt(self) -> bytes:
+        """What AdaIN has learnt for the one row that is used; empty where that is as in the file."""
+        held = [(part.getattr(one.name), one.value) for part, one in self._kept if one.learnt]
+        parts = [(_row(now), _row(own)) for now, own in held if isinstance(own, torch.Tensor)]
+        if all(torch.equal(now, own) for now, own in parts):
+            return b""
+        return torch.cat([now.reshape(-1) for now, _ in parts]).numpy().astype("<f4").tobytes()
+
+    @torch.inference_mode()
+    def adopt(self, learnt: bytes) -> None:
+        """Have AdaIN know what another instance's has learnt; PerformError where it is of another model."""
+        self._restore([one for one in self._kept if one[1].learnt])
+        tensors = [part.getattr(one.name) for part, one in self._kept if one.learnt]
+        rows = [_row(tensor) for tensor in tensors if isinstance(tensor, torch.Tensor)]
+        values = torch.from_numpy(np.frombuffer(learnt, "<f4").astype(np.float32))
+        if learnt and len(values) != sum(row.numel() for row in rows):
+            raise PerformError("a style that is another model's")
+        at = 0
+        for row in rows if learnt else ():
+            row.copy_(values[at : at + row.numel()].reshape(row.shape))
+            at += row.numel()
+
     def set(self, name: str, settings: list[Any]) -> None:
         """Set an attribute; WrongUse where the module refuses."""
         given = [value.clone() if isinstance(value, torch.Tensor) else value for value in settings]
@@ -193,6 +216,11 @@ def _kept(module: Module, archive: Archive) -> Iterator[_Kept]:
                         else torch.zeros((), dtype=value.dtype).expand(value.shape)
                     )
                 yield _Kept(path, name, copy.deepcopy(value), archive.short_type(path) == _STYLE)
+
+
+def _row(tensor: torch.Tensor) -> torch.Tensor:
+    """Of AdaIN's buffers, a row for each of a batch or a single number, what a single stream uses."""
+    return tensor[:1]
 
 
 def _finite(value: Any) -> bool:

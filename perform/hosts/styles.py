@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from perform.errors import WrongUse
+from perform.errors import PerformError, WrongUse
 from perform.hosts.host import Vector
 from perform.library.attributes import Attribute
 
@@ -60,6 +60,19 @@ class Style:
         if not np.isfinite(self.known).all():
             self.known[:] = self._own
             self._settle()
+
+    @property
+    def learnt(self) -> bytes:
+        """What it knows, for `adopt`; empty where that is what its model does."""
+        return b"" if np.array_equal(self.known, self._own) else self.known.astype("<f4").tobytes()
+
+    def adopt(self, learnt: bytes) -> None:
+        """Know what another one of this model did; PerformError where it is of another."""
+        if learnt and len(learnt) != 4 * len(self.known):
+            raise PerformError("a style that is another model's")
+        self.known[:] = np.frombuffer(learnt, "<f4") if learnt else self._own
+        self.mend()
+        self._settle()
 
     def _settle(self) -> None:
         same = np.array_equal(self.known, self._own)

@@ -146,6 +146,15 @@ class TorchscriptStream:
         self.instance.set(whole, settings)
         self.instance.settings[whole] = settings
 
+    @property
+    def learnt(self) -> bytes:
+        """What its AdaIN has learnt, for `adopt`; empty where that is as in the file."""
+        return self.instance.learnt
+
+    def adopt(self, learnt: bytes) -> None:
+        """Take what another stream's AdaIN has learnt."""
+        self.instance.adopt(learnt)
+
     def prior(self, temperature: float, seed: int) -> Vector:
         """The next frame's latents (latents,) as the module's own prior goes on."""
         if self._host.prior is None:

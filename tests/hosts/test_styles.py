@@ -16,13 +16,18 @@ from perform import params
 from perform.hosts.compiled import CompiledEncoder, CompiledHost
 from perform.hosts.module import _STEP
 from perform.hosts.opening import prepare
+from perform.hosts.replay import Replay, runs
+from perform.hosts.telling import Telling
 from perform.hosts.torchscript import TorchscriptHost
 from perform.hosts.voice import Voice, render
+from perform.journal import RECORD, WHOLE
 from perform.rave import style
 from perform.rave.archive import read
 from perform.rave.blocks import SOURCE, TARGET
 from perform.rave.files import load
 from perform.rave.model import RAVE
+from perform.rings import Ring
+from perform.shared import Arena
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -115,6 +120,53 @@ def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     voice.stream.style.known[:] = np.nan
     voice.stream.reset()
     assert np.array_equal(played(voice.stream), first), "what is no number is forgotten"
+
+
+def test_a_log_makes_again_what_was_learnt_while_it_was_told(styled: Path, arena: Arena) -> None:
+    """From its beginning the same bits, a deck's reset or not; later on, what had been learnt by then."""
+    host, table = CompiledHost(styled), arena.table
+    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    voice = Voice(host, 1, 48000, table)
+    telling, ring, journal = Telling(arena, 0, 1, host, voice, 48000), arena.rings[0], arena.journals[0]
+    slots, told, sound, at = np.full(len(table), -1), [], [], 0
+    slots[params.bank(1)] = np.arange(len(table[params.bank(1)]))
+    doing = {
+        20: ("learn_target", 1),
+        90: ("learn_target", 0),
+        100: ("learn_source", 1),
+        3000: ("learn_source", 0),
+    }
+    for i in range(5500):  # 14.7 s
+        if what := doing.get(i):
+            params.put(table, f"deck/1/attribute/{1 + (what[0] == 'learn_source')}", what[1])
+        if i in (95, 2000):
+            params.fire(table, "deck/1/reset")
+        (audio,) = render(host, [voice], [table])
+        telling.write(audio, table)
+        arena.tape.write(audio)
+        sound.append(ring_read(ring, len(audio)))
+        records = journal.read(at)
+        at += len(records)
+        journal.let_go(at)
+        while records:
+            length, kind, *_ = RECORD.unpack_from(records)
+            told.append((kind, records[RECORD.size : RECORD.size + length]))
+            records = records[RECORD.size + length :]
+    wanted = np.concatenate(sound)
+    assert voice.stream.learnt
+    whole = Replay(runs(told, slots), lambda model: host, 48000, 48000)
+    assert np.array_equal(whole.take(0, len(wanted)), wanted)
+    later = Replay(runs(told, slots), lambda model: host, 48000, 48000)
+    assert np.abs(later.take(640_000, 20_000) - wanted[640_000:660_000]).max() < 1e-5
+    cut = next(i for i, (kind, _) in enumerate(told) if kind == WHOLE)
+    rest = Replay(runs(told[cut:], slots), lambda model: host, 48000, 48000)
+    assert np.abs(rest.take(640_000, 20_000) - wanted[640_000:660_000]).max() < 1e-5, "learnt before the log"
+
+
+def ring_read(ring: Ring, frames: int) -> np.ndarray:
+    block = np.zeros((frames, 2), np.float32)
+    assert ring.read(block) == frames
+    return block
 
 
 def test_an_older_file_has_its_style_still(styled: Path, tmp_path: Path) -> None:
