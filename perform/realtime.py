@@ -32,8 +32,10 @@ def idle() -> None:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def hurry() -> None:
-    """The end of `idle` for the process's main thread, from another one."""
-    if hasattr(os, "SCHED_IDLE") and os.sched_getscheduler(os.getpid()) == os.SCHED_IDLE:
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(os.getpid(), os.SCHED_OTHER, os.sched_param(0))
+def hurry(thread: int | None = None) -> None:
+    """The end of `idle` for a thread of this process, by its native id, from another; for its main one."""
+    thread = os.getpid() if thread is None else thread
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):  # where the thread has ended, too
+            if os.sched_getscheduler(thread) == os.SCHED_IDLE:
+                os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))

@@ -17,7 +17,7 @@ import numpy as np
 from perform import params, session
 from perform.audio.mixer import Mixer
 from perform.errors import PerformError
-from perform.hosts.desk import Desk, Seat
+from perform.hosts.desk import Desk, File, Seat
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
 from perform.hosts.telling import Telling
@@ -72,7 +72,7 @@ def render(
         }
         seats = {deck: voice.seat(song) for deck, voice in voices.items()}
         for deck, voice in voices.items():
-            voice.desk.tell(seats, {deck})
+            voice.desk.tell(seats, {deck}, voice.files(song))
         if isinstance(out, Recorded):
             arena.show("tracks/on", len(out.tracks) > 1)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
@@ -101,9 +101,9 @@ class _Voice:
     def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
-        self._deck, self._model = deck, prepare(model)
+        self._deck, self._model, self._row = deck, prepare(model), arena.lanes[lane]
         self.desk = Desk(host, _refuse, wait=True)
-        row = arena.lanes[lane]
+        row = self._row
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(host.card)
         if seed is not None:
@@ -117,9 +117,17 @@ class _Voice:
 
     def seat(self, song: session.Song) -> Seat:
         """What the others' desks know of it; PerformError where a file of the song is not here."""
-        files = [of.get(str(self._deck), "") for of in (song.files, song.matrices)]
-        found = [str(session.material(name)) if name else "" for name in files]
-        return Seat(str(self._model), self._host.sha256, *found)
+        matrix = song.matrices.get(str(self._deck))
+        found = str(session.material(matrix)) if matrix else ""
+        return Seat(str(self._model), self._host.sha256, found)
+
+    def files(self, song: session.Song) -> dict[int, File]:
+        """The sound file it plays, if there is one; PerformError where it is not here."""
+        name = song.files.get(str(self._deck))
+        if not name:
+            return {}
+        self._row[LANE["file"]] = self._deck
+        return {self._deck: File(str(session.material(name)), self._deck)}
 
     def fill(self, frames: int) -> None:
         """Have so many frames in the ring; PerformError where the module refuses an attribute of the song."""

@@ -66,6 +66,7 @@ _lane = [
     "trim",  # dB that brings the model to the common loudness
     "mode",  # which numbers its voice reads: NOW, NEXT, HELD
     "behind",  # frames from the input to what it becomes here; 0 where it does not listen
+    "file",  # what its source of that name plays, by the stage's number for it; 0: nothing
 ]
 JOURNALS = LANES + 1  #: a lane each, then the mixer
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(_lane)}  #: column in `Arena.lanes`

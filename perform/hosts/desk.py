@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,34 +23,57 @@ from perform.library.matrices import Matrix
 class Seat(msgspec.Struct, frozen=True):
     """One deck, as the stage tells it: files by their paths, "" for none.
 
-    model, sha256 : what plays there;  file : for its source of that name
+    model, sha256 : what plays there
     matrix : from whom it follows to its own model; "" for the one by variance
     """
 
     model: str = ""
     sha256: str = ""
-    file: str = ""
     matrix: str = ""
+
+
+class File(msgspec.Struct, frozen=True):
+    """A sound file that a voice of this host plays, or will.
+
+    deck : one that wants it;  coming : nobody plays it before the next song
+    """
+
+    path: str
+    deck: int
+    coming: bool = False
+
+
+def _nobody(file: int, part: float, seconds: float) -> None:
+    """Nobody waits for a file."""
 
 
 class Desk:
     """What `tell` was told last; read by the voices.
 
     say : takes what is wrong, a line;  wait : files are read at once, not meanwhile
+    heard : is told, now and then, which file has been encoded up to what part (0..1), and in how many seconds
     """
 
-    def __init__(self, host: Host, say: Callable[[str], None], *, wait: bool = False) -> None:
-        self._host, self._say, self._wait = host, say, wait
+    def __init__(
+        self,
+        host: Host,
+        say: Callable[[str], None],
+        *,
+        wait: bool = False,
+        heard: Callable[[int, float, float], None] = _nobody,
+    ) -> None:
+        self._host, self._say, self._wait, self._heard = host, say, wait, heard
         self._reader: Reader = host.reader or Here()
         self._wrong, self._said = "", set[str]()
         self._cards: dict[int, Card] = {}
         self._matrices: dict[tuple[int, int], Matrix] = {}  # (who is followed, who follows)
-        self.recordings: dict[int, Recording] = {}  #: deck -> what its file is, as it is encoded
+        self.recordings: dict[int, Recording] = {}  #: by the stage's numbers: files as they are encoded
 
-    def tell(self, seats: dict[int, Seat], mine: set[int]) -> None:
-        """[disk] How the decks are now, and which of them this host plays: read what is new.
+    def tell(self, seats: dict[int, Seat], mine: set[int], files: dict[int, File]) -> None:
+        """[disk] How the decks are now, which of them this host plays: read what is new, drop the rest.
 
-        A file is encoded by a thread of its own, from an encoder of its own.
+        files : all that its voices play or will, by the number that a lane calls them by. Each is encoded by
+                a thread of its own, from an encoder of its own
         """
         cards: dict[int, Card] = {}
         for deck, seat in seats.items():
@@ -62,8 +87,8 @@ class Desk:
             for other, card in cards.items():
                 found[other, deck] = self._matrix(card, seats[other], seats[deck])
             self._check(deck, seats, [found[other, deck] for other in cards if other != deck])
-            self._play(deck, seats[deck].file)
         self._cards, self._matrices = cards, found
+        self._keep(files, busy=bool(mine))
 
     def _matrix(self, card: Card, leader: Seat, follower: Seat) -> Matrix:
         if follower.matrix:
@@ -82,23 +107,42 @@ class Desk:
                 self._say(f"deck {deck}: {self._wrong}; going by variance")
             self._said.add(wanted)
 
-    def _play(self, deck: int, file: str) -> None:
-        playing = self.recordings.get(deck)
-        if not file:
-            self.recordings.pop(deck, None)
-        elif (playing is None or str(playing.path) != file) and (encoder := self._host.encoder):
-            recording = self._reader.recording(Path(file), encoder)
-            self.recordings[deck] = recording
-            if self._wait:
-                self._read(deck, recording)
-            else:
-                work = threading.Thread(target=self._read, args=(deck, recording), daemon=True)
-                work.start()
+    def _keep(self, files: dict[int, File], *, busy: bool) -> None:
+        """Read files, and let go of what is not among them.
 
-    def _read(self, deck: int, recording: Recording) -> None:
-        recording.read()
+        busy : it plays. A thread that takes only what nobody else wants would hold up the one that renders,
+               as both take turns at the interpreter: it is patient only where nothing is heard yet
+        """
+        for number in self.recordings.keys() - files:
+            self.recordings.pop(number).drop()
+        for number, file in files.items():
+            if known := self.recordings.get(number):
+                if busy or not file.coming:
+                    known.hurry()
+            else:
+                recording = self.recordings[number] = self._reader.recording(Path(file.path))
+                read = functools.partial(self._read, number, file, recording)
+                if self._wait:
+                    read(patient=False)
+                else:
+                    patient = file.coming and not busy
+                    threading.Thread(target=read, kwargs={"patient": patient}, daemon=True).start()
+
+    def _read(self, number: int, file: File, recording: Recording, *, patient: bool) -> None:
+        """[disk] All of a file, with an encoder of this thread's own."""
+        encoder = self._host.encoder
+        if encoder is None:
+            self._say(f"deck {file.deck}: {self._host.card.name} has no encoder, so it plays no files")
+            self._heard(number, 1.0, 0.0)
+            return
+        began = time.monotonic()
+
+        def tell(part: float) -> None:
+            self._heard(number, part, time.monotonic() - began)
+
+        recording.read(encoder.twin(), patient=patient, on_part=tell)
         if recording.error:
-            self._say(f"deck {deck}: {recording.error}")
+            self._say(f"deck {file.deck}: {recording.error}")
 
     def matrix(self, leader: int, follower: int) -> Matrix | None:
         """[render] What makes the latents of one deck those of another; None where nothing plays there."""

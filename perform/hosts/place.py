@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.hosts.desk import Desk
+from perform.hosts.recording import Recording
 from perform.params import DECKS, SLOTS, SOURCES, Table
 from perform.rings import Tape
 from perform.shared import LANE, METER_SLOTS, Arena, lanes_of
@@ -26,6 +27,7 @@ class Place:
         self.input: Tape = arena.input
         self.desk = desk
         self._lanes, self._trails, self._trail = arena.lanes, arena.trails, arena.trails[lane]
+        self._row = arena.lanes[lane]
         self._rate = METER_SLOTS["rate"]
         self._trail.clear()
         self._meters, self._ring = arena.meters, arena.rings[lane]
@@ -60,6 +62,16 @@ class Place:
             return None
         latents = matrix.ear.latents
         return np.asarray(matrix.apply(np.pad(z, (0, max(0, latents - len(z))))[:latents]), np.float64)
+
+    @property
+    def has_file(self) -> bool:
+        """There is something that its source "file" plays."""
+        return bool(self._row[LANE["file"]])
+
+    @property
+    def recording(self) -> Recording | None:
+        """That, as far as it has been read."""
+        return self.desk.recordings.get(int(self._row[LANE["file"]]))
 
     @property
     def gate_open(self) -> bool:

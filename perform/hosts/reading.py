@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -45,7 +46,7 @@ class Reader(Protocol):
         """One that is for these two models."""
         ...
 
-    def recording(self, path: Path, encoder: Encoder) -> Recording:
+    def recording(self, path: Path) -> Recording:
         """A sound file, its `read` not yet called."""
         ...
 
@@ -61,9 +62,9 @@ class Here:
         """See `Reader`."""
         return matrices.load(path, ear_sha256, mouth_sha256)
 
-    def recording(self, path: Path, encoder: Encoder) -> Recording:
+    def recording(self, path: Path) -> Recording:
         """See `Reader`."""
-        return Recording(path, encoder.twin())
+        return Recording(path)
 
 
 class Outside:
@@ -90,10 +91,10 @@ class Outside:
         fit = float("nan") if told["fit"] is None else float(told["fit"])
         return Matrix(ear, mouth, weight.reshape(mouth.latents, ear.latents), offset, fit)
 
-    def recording(self, path: Path, encoder: Encoder) -> Recording:
+    def recording(self, path: Path) -> Recording:
         """See `Reader`."""
         self._count += 1
-        return RecordingOutside(path, encoder, self, self._count)
+        return RecordingOutside(path, self, self._count)
 
     def ask(self, order: dict[str, Any]) -> tuple[dict[str, Any], Vector]:
         """One order, and the line and the values that answer it."""
@@ -115,28 +116,30 @@ class Outside:
 class RecordingOutside(Recording):
     """A file as the companion hears it."""
 
-    def __init__(self, path: Path, encoder: Encoder, outside: Outside, number: int) -> None:
-        super().__init__(path, encoder)
-        self._outside, self._number, self._width = outside, number, encoder.card.latents
+    def __init__(self, path: Path, outside: Outside, number: int) -> None:
+        super().__init__(path)
+        self._outside, self._number = outside, number
 
-    def read(self) -> None:
-        """[disk] Take what is there until all of it is; `error` says why not."""
+    def _frames(self, encoder: Encoder) -> Iterator[None]:
+        """[disk] Take what is there until all of it is."""
+        width, over = encoder.card.latents, False
         try:
             self._outside.ask({"hear": self._number, "path": str(self.path)})
-            while not self._take():
-                time.sleep(LOOK_S)
+            while not over:
+                told, values = self._outside.ask({"more": self._number, "from": self.ready})
+                if not self.length and told["length"]:
+                    self._latents = np.zeros((told["length"], width), np.float32)
+                    self.length = told["length"]
+                self._keep(list(values.reshape(-1, width)))
+                self.error, over = told["failed"], told["over"]
+                yield
+                time.sleep(0.0 if over else LOOK_S)
         except (PerformError, MemoryError) as error:
             self.error = str(error)
+        finally:
+            with contextlib.suppress(PerformError):
+                self._outside.ask({"drop": self._number})
         self.length = self.ready
-
-    def _take(self) -> bool:
-        told, values = self._outside.ask({"more": self._number, "from": self.ready})
-        if not self.length and told["length"]:
-            self._latents = np.zeros((told["length"], self._width), np.float32)
-            self.length = told["length"]
-        self._keep(list(values.reshape(-1, self._width)))
-        self.error = told["failed"]
-        return bool(told["over"])
 
 
 class _Companion:
@@ -159,6 +162,10 @@ class _Companion:
         if "hear" in order:
             self._hear(order["hear"], Path(order["path"]))
             return {}, nothing
+        if "drop" in order:
+            if order["drop"] in self._heard:
+                self._heard.pop(order["drop"])[0].drop()
+            return {}, nothing
         return self._more(order["more"], order["from"])
 
     @functools.cached_property
@@ -171,18 +178,16 @@ class _Companion:
     def _hear(self, number: int, path: Path) -> None:
         if self._encoder is None:
             raise PerformError("this model hears nothing", where=str(path))
-        recording = Recording(path, self._encoder.twin())
-        work = threading.Thread(target=recording.read, daemon=True)
+        recording = Recording(path)
+        work = threading.Thread(target=recording.read, args=(self._encoder.twin(),), daemon=True)
         self._heard[number] = recording, work
         work.start()
 
     def _more(self, number: int, start: int) -> tuple[dict[str, Any], Vector]:
         recording, work = self._heard[number]
         over = not work.is_alive()  # before what it left is looked at
-        frames = recording.frames(start)
-        if over:
-            del self._heard[number]
-        return {"length": recording.length, "failed": recording.error, "over": over}, frames.ravel()
+        told = {"length": recording.length, "failed": recording.error, "over": over}
+        return told, recording.frames(start).ravel()
 
 
 def main() -> None:

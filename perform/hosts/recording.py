@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,37 +14,80 @@ from perform.errors import PerformError
 from perform.hosts.host import Encoder, Vector
 from perform.hosts.listening import Listening
 from perform.hosts.sources import Latents
+from perform.realtime import hurry, idle
 from perform.soundfiles import Sound
 
 LONGEST_S = 3600.0  #: of a file; what comes after is not heard
+TELL_S = 0.1  #: between two words of how much is there
 
 
 class Recording:
     """A file as one model hears it. The thread writes, the renderer reads what is there.
 
     path  : of the file;  error: why there is no more of it, or ""
-    encoder : its own, nobody else uses it
     """
 
-    def __init__(self, path: Path, encoder: Encoder) -> None:
+    def __init__(self, path: Path) -> None:
         self.path, self.error = path, ""
-        self._encoder = encoder
-        self._latents = np.zeros((0, encoder.card.latents), np.float32)
+        self._latents = np.zeros((0, 0), np.float32)
         self.ready = 0  #: frames that are there
         self.length = 0  #: frames it has, about until all of them are there
+        self._over = False  # all of it is there, or nobody wants more
+        self._hurried = False
+        self._reader = 0  # the thread that reads, by its native id
 
-    def read(self) -> None:
-        """[disk] Read and encode all of it; `error` says why not."""
-        card = self._encoder.card
+    @property
+    def part(self) -> float:
+        """How much of it is there, 0..1."""
+        return 1.0 if self._over else self.ready / self.length if self.length else 0.0
+
+    def drop(self) -> None:
+        """Nobody wants it any more: `read` ends."""
+        self._over = True
+
+    def hurry(self) -> None:
+        """Somebody plays it: `read` is patient no more."""
+        self._hurried = True
+        if self._reader:
+            hurry(self._reader)
+
+    def read(
+        self, encoder: Encoder, *, patient: bool = False, on_part: Callable[[float], None] | None = None
+    ) -> None:
+        """[disk] Read and encode all of it; `error` says why not.
+
+        encoder : nobody else uses it;  patient : take only what nobody else wants
+        on_part : is told now and then how much is there, 0..1
+        """
+        self._reader = threading.get_native_id()
+        if patient:
+            idle()
+        if self._hurried:  # before that
+            hurry(self._reader)
+        told = time.monotonic()
+        for _ in self._frames(encoder):
+            if self._over:
+                return
+            if on_part and time.monotonic() - told >= TELL_S:
+                told = time.monotonic()
+                on_part(self.part)
+        self._over = True
+        if on_part:
+            on_part(1.0)
+
+    def _frames(self, encoder: Encoder) -> Iterator[None]:
+        """[disk] Encode it, block by block."""
+        card = encoder.card
         try:
             with Sound(self.path) as sound:
                 seconds = min(sound.frames / sound.rate, LONGEST_S)
                 limit = math.ceil(seconds * card.sample_rate / card.ratio) + 1
                 self._latents = np.zeros((limit, card.latents), np.float32)
                 self.length = limit
-                listening = Listening(self._encoder, sound.rate)
+                listening = Listening(encoder, sound.rate)
                 for block in sound.blocks():
                     self._keep(listening(block))
+                    yield
                 silence = np.zeros((sound.rate // 10, sound.channels), np.float32)
                 self._keep(listening(silence)[: self.length - self.ready])  # what a resampler held back
         except (PerformError, MemoryError) as error:
@@ -68,27 +114,28 @@ class Recording:
 
 
 class Playing:
-    """[render] Where a recording plays: round and round between two points, or once."""
+    """[render] Where a recording plays: round and round between two points, or once; another anew."""
 
     def __init__(self) -> None:
-        self._at: float | None = None
+        self._at = 0.0
+        self._of: Recording | None = None
         self.turns = 0  #: how often it has begun
         self._plays = 0.0
 
     def next(
         self, recording: Recording, speed: float, *, begin: float, end: float, loop: bool, plays: float
     ) -> Latents | None:
-        """The next frame's latents; None where it is over, or nothing of it is there.
+        """The next frame's latents; None where it is over, or its beginning is not there yet.
 
         speed : frames a frame;  begin, end : of the whole, 0..1;  plays : grows where it shall begin again
         """
         first = begin * recording.length
         last = max(end * recording.length, first + 1.0)
-        if self._at is None or plays != self._plays:
-            self._at, self._plays = first, plays
-            self.turns += 1
-        if not recording.ready:
+        if recording.ready <= max(min(first, recording.length - 1.0), 0.0):
             return None
+        if recording is not self._of or plays != self._plays:
+            self._at, self._of, self._plays = first, recording, plays
+            self.turns += 1
         if not first <= self._at < last:
             if not loop:
                 return None

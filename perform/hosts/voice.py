@@ -183,8 +183,8 @@ class Voice(Speech):
             leader = leads(table, self._deck)
             z = self._place.follow(leader, self._deck) if leader else None
             return self._glide((name, leader), self._held(z, still=not speed))
-        if self._place and name == "file" and (recording := self._place.desk.recordings.get(self._deck)):
-            return self._played(recording, table, speed)
+        if self._place and name == "file" and self._place.has_file:
+            return self._played(self._place.recording, table, speed)
         if self.ear:
             return self._listened(self.ear, table, still=not speed)
         return self._glide("hand", self._sources["hand"].next(speed))
@@ -202,17 +202,19 @@ class Voice(Speech):
             return self._glide("input", z, RISE_S if self._glide.key == "silence" else GLIDE_S)
         return self._glide("silence", self._silence(table))
 
-    def _played(self, recording: Recording, table: Table, speed: float) -> Latents:
-        """The file's latents, there at once wherever it begins; those of silence once it is over."""
+    def _played(self, recording: Recording | None, table: Table, speed: float) -> Latents:
+        """The file's latents, there at once wherever it begins; silence before it is read, and after it."""
         now = {name: float(table[slot]) for name, slot in self._file.items()}
-        z = self._playing.next(
-            recording,
-            speed,
-            begin=now["start"],
-            end=now["end"],
-            loop=bool(now["loop"]),
-            plays=now["play"],
-        )
+        z = None
+        if recording:
+            z = self._playing.next(
+                recording,
+                speed,
+                begin=now["start"],
+                end=now["end"],
+                loop=bool(now["loop"]),
+                plays=now["play"],
+            )
         if z is None:
             return self._glide("silence", self._silence(table))
         return self._glide(("file", self._playing.turns), z, RISE_S)

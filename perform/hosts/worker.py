@@ -9,10 +9,12 @@ that play one model are voices of one process; those whose frames fall together 
            voice {lane, deck, words}                    a new voice on a lane that is this process's alone now
            words {lane, words}                          other words of its attributes
            drop  {lane}                                 end it; nothing is written to the lane from then on
-           seats {seats, mine}                          how all decks are (`desk.Seat`); who plays this
+           seats {seats, mine, files}                   how all decks are (`desk.Seat`); who plays this; what
+                                                        they play or will (`desk.File`)
     report loading {words} | says {words} | ready {render_ms, sha256, made, attributes, actions, prior}
            failed {error} | dropped {lane}
            refused {lane, place, number, kept, error}: an attribute, by the module
+           heard {file, part, seconds}: so much of a file, 0..1, has been encoded in so long
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import numpy as np
 
 from perform import params
 from perform.errors import PerformError
-from perform.hosts.desk import Desk, Seat
+from perform.hosts.desk import Desk, File, Seat
 from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
@@ -277,7 +279,11 @@ def start(
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
         host = open_host(made)
-        desk = Desk(host, lambda words: line.report("says", words=words))
+        desk = Desk(
+            host,
+            lambda words: line.report("says", words=words),
+            heard=lambda file, part, seconds: line.report("heard", file=file, part=part, seconds=seconds),
+        )
         desks.put(desk)
         renderer = Renderer(arena, host, order["rate"], order["patient"], desk)
         renderer.warm_up()
@@ -330,7 +336,9 @@ def main() -> None:
         desk = desks.get()
         while True:
             told = seats.get()
-            desk.tell(msgspec.convert(told["seats"], dict[int, Seat], strict=False), set(told["mine"]))
+            seats_now = msgspec.convert(told["seats"], dict[int, Seat], strict=False)
+            files = msgspec.convert(told["files"], dict[int, File], strict=False)
+            desk.tell(seats_now, set(told["mine"]), files)
 
     threading.Thread(target=listen, name="orders", daemon=True).start()
     threading.Thread(target=read, name="seats", daemon=True).start()

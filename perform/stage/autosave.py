@@ -24,6 +24,7 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path   : the file of the set, or ""; changed: it holds what that file does not
     decks  : deck -> path of its model, as it stood; numbers: address -> value, where it is no default
+    files, matrices : deck -> what its sources have, as a song writes it
     played : seconds of the song; clean: the player ended it
     """
 
@@ -35,6 +36,8 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numbers: dict[str, float]
     decks: dict[str, str]
     asked: str  #: the set as the player named it
+    files: dict[str, str] | None = None  #: None: as the song has them
+    matrices: dict[str, str] | None = None
     clean: bool = False
 
     def table(self) -> Table:

@@ -7,7 +7,7 @@ mixer: the one fades, the other enters.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from perform import params
 from perform.errors import PerformError
 from perform.library.attributes import Attribute, Words
 from perform.library.cards import find_model
-from perform.params import ATTRIBUTES, Bank
+from perform.params import ATTRIBUTES, SLOTS, Bank
 from perform.shared import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
 from perform.stage import commands
 from perform.stage.hosts import Host, Hosts
@@ -47,6 +47,7 @@ class DeckSlot:
         self.deck = deck
         self._arena, self._hosts, self._tell = arena, hosts, tell
         self._meters = arena.deck_meters(deck)
+        self._start = SLOTS[f"deck/{deck}/file/start"]
         self._lanes = [Lane(arena, index, deck) for index in lanes_of(deck)]
         self._playing: Lane | None = None
         self._coming: Coming | None = None
@@ -54,6 +55,7 @@ class DeckSlot:
         self.next_path: Path | None = None  #: the armed song's model; None: the deck will be empty
         self._words: Words = {}  # of its attributes
         self._next_words: Words = {}
+        self._file = self._next_file = 0  # of its source of that name
         self._refused: dict[int, float] = {}  # attribute -> when the log last heard of its refusal
         self.moved: set[int] = set()  #: slots it has written itself; whoever looks empties it
         self.next_asked = 0.0  #: when that was asked for, monotonic seconds
@@ -135,6 +137,23 @@ class DeckSlot:
                 if lane.mode == NOW:
                     lane.say(words)
 
+    def use(self, file: int) -> None:
+        """What its source "file" plays, by its number among the stage's; 0 for nothing."""
+        self._file = file
+        for lane in self._lanes:
+            if lane.mode == NOW:
+                lane.use(file)
+
+    def files(self) -> Iterator[tuple[Path, int, bool]]:
+        """Which models here want which files, and whether only for the next song."""
+        for lane in self._lanes:
+            if lane.host:
+                yield lane.host.model.path, lane.file, lane.mode == NEXT
+        if self._coming:
+            yield self._coming.host.model.path, self._file, False
+        if self.next_path:
+            yield self.next_path, self._next_file, True
+
     def attribute(self, number: int) -> Attribute | None:
         """An attribute of what plays or comes, the first being 1."""
         there = self._host.attributes if self._host else ()
@@ -155,14 +174,14 @@ class DeckSlot:
 
     # -- the next song
 
-    def prepare(self, path: Path | None, error: str = "", words: Words | None = None) -> None:
+    def prepare(self, path: Path | None, error: str = "", words: Words | None = None, file: int = 0) -> None:
         """Have a model render ahead for the next song, loaded at idle priority; None: the deck empties.
 
         error : why it will be, where the song wants a model. It begins with the numbers of `Arena.next`
-        words : of its attributes
+        words : of its attributes;  file : of its source of that name
         """
         self._abandon(self._next)
-        self._next, self._next_words = None, words or {}
+        self._next, self._next_words, self._next_file = None, words or {}, file
         self.next_path, self._next_error, self.next_asked = path, error, time.monotonic()
 
     @property
@@ -172,9 +191,11 @@ class DeckSlot:
 
     @property
     def next_ready(self) -> bool:
-        """Nothing is to be waited for: its model has rendered ahead, or plays already, or there is none."""
-        if self.next_path is None or self.keeps:
+        """Nothing is to be waited for: model and file are there, it has rendered ahead or plays already."""
+        if self.next_path is None:
             return True
+        if self.keeps:
+            return not self.next_hears_in
         return bool(self._next and ((self._next.lane and self._next.lane.full) or self._next.host.error))
 
     @property
@@ -182,14 +203,25 @@ class DeckSlot:
         """The next song's model is not warm yet."""
         return bool(self.next_path and not self.keeps and not (self._next and self._next.host.ready))
 
+    @property
+    def next_hears_in(self) -> float:
+        """Seconds, about, until its file is encoded up to where it begins; 0 before its model is there."""
+        coming = self._playing if self.keeps else self._next
+        if not self.next_path or not coming or not coming.host or not coming.host.ready:
+            return 0.0
+        return coming.host.hears_in(self._next_file, float(self._arena.next[self._start]))
+
     def go(self, enter: float, leave: float) -> None:
         """The next song is now: called inside a batch. What is not ready comes as soon as it is."""
         self.say(self._next_words)
+        file = self._next_file
         if self.keeps:
+            self.use(file)
             self.prepare(None)
             return
         coming, path, error, self._next = self._next, self.next_path, self._next_error, None
         self.unload(leave)
+        self.use(file)  # what leaves keeps its own
         if coming and coming.lane and coming.lane.full:
             self._enter(coming.lane, enter)
         elif path:
@@ -222,7 +254,7 @@ class DeckSlot:
             if coming.host.ready and (lane := self._free()):
                 coming.lane = lane
                 self._begin(coming)
-                lane.fill(coming.host, NOW, self._words)
+                lane.fill(coming.host, NOW, self._words, self._file)
         elif coming.lane.full:
             with self._arena.batch():
                 if self._playing:
@@ -253,10 +285,10 @@ class DeckSlot:
             self._next = Coming(self._hosts.get(path, idle=True))
         elif self._next.host.crashed and not self._hosts.crashed_too_often(path):
             self._next = None  # a model that was refused is not tried again
-        elif self._next.host.ready and self._next.lane is None:
+        elif self._next.host.ready and self._next.lane is None and not self.next_hears_in:
             self._next.lane = next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
             if self._next.lane:
-                self._next.lane.fill(self._next.host, NEXT, self._next_words)
+                self._next.lane.fill(self._next.host, NEXT, self._next_words, self._next_file)
 
     def _free(self) -> Lane | None:
         """A lane for what comes; the next song gives up the one it has."""
@@ -335,11 +367,11 @@ class DeckSlot:
     def _state(self, state: int) -> None:
         self._meters[DECK_METER["state"]] = state
 
-    def seat(self, file: str, matrix: str) -> dict[str, str]:
+    def seat(self, matrix: str) -> dict[str, str]:
         """What the hosts are told of it."""
         host = self._host
         model = str(host.made) if host else ""
-        return {"model": model, "sha256": host.sha256 if host else "", "file": file, "matrix": matrix}
+        return {"model": model, "sha256": host.sha256 if host else "", "matrix": matrix}
 
     def words(self) -> commands.Deck:
         """What stands here, for a status."""

@@ -20,10 +20,12 @@ from perform.lifeline import Message
 from perform.stage.child import Child
 
 Seats = dict[int, dict[str, str]]  #: deck -> `perform.hosts.desk.Seat` as a message has it
+Files = dict[Path, dict[int, dict[str, object]]]  #: model -> number -> `perform.hosts.desk.File`, likewise
 
 LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
 CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long, and a model is not tried again by itself
 HOST_MB = 130.0  #: what a process costs besides its weights
+SOON_S = 0.2  #: what is under way is said to take so long at least
 BUDGET_MB = 2000.0  #: processes that nobody plays are let go when all of them together take more
 
 
@@ -40,6 +42,7 @@ class Host:
     attributes, actions, has_prior : what its model has besides latents
     ready : its model is warm ; error : why it never will be ; gone : the process has ended
     crashed : by itself, or it gave up while it played ; idle : it loads with what nobody else wants
+    heard : file -> how much of it is encoded, 0..1, and how many seconds that took
     """
 
     def __init__(self, model: Model, child: Child, *, idle: bool) -> None:
@@ -51,6 +54,7 @@ class Host:
         self.has_prior = False
         self.ready = self.gone = self.crashed = False
         self.error = ""
+        self.heard: dict[int, tuple[float, float]] = {}
         self.lanes: set[int] = set()  # it may write to these
         self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
 
@@ -70,6 +74,13 @@ class Host:
     def plays(self, lane: int) -> bool:
         """Whether it may still write to the lane."""
         return lane in self.lanes and not self.gone
+
+    def hears_in(self, file: int, start: float) -> float:
+        """Seconds, about, until a file is encoded up to where it shall begin (0..1); 0 for none."""
+        part, seconds = self.heard.get(file, (0.0, 0.0))
+        if not file or part > start or part >= 1:
+            return 0.0
+        return max(seconds * (start - part) / part if part else 0.0, SOON_S)
 
     @property
     def megabytes(self) -> float:
@@ -98,6 +109,7 @@ class Hosts:
         self._spawn, self._tell, self._begin, self._wanted = spawn, tell, begin, wanted
         self._hosts: list[Host] = []
         self._seats: Seats = {}
+        self._files: Files = {}
         self._crashes: dict[Path, list[float]] = {}
         self.load_s = 1.5  #: how long a model takes to load, by the last one
 
@@ -116,15 +128,17 @@ class Hosts:
         self._seat(host)
         return host
 
-    def seat(self, seats: Seats) -> None:
-        """How all decks are now: each host is told, and which of them play its model."""
-        self._seats = seats
+    def seat(self, seats: Seats, files: Files) -> None:
+        """How all decks are now: each host is told, which play its model, and what files they want."""
+        self._seats, self._files = seats, files
         for host in self._hosts:
             self._seat(host)
 
     def _seat(self, host: Host) -> None:
         mine = [deck for deck, seat in self._seats.items() if seat["model"] == str(host.made)]
-        host.child.order("seats", seats={str(deck): seat for deck, seat in self._seats.items()}, mine=mine)
+        files = self._files.get(host.model.path, {})
+        host.heard = {number: heard for number, heard in host.heard.items() if number in files}
+        host.child.order("seats", seats=self._seats, mine=mine, files=files)
 
     def forgive(self, path: Path) -> None:
         """The player asks for it: past crashes no longer count."""
@@ -160,6 +174,8 @@ class Hosts:
             self._tell(str(message["words"]))
         elif kind == "says":
             self._tell(str(message["words"]))
+        elif kind == "heard":
+            host.heard[int(message["file"])] = float(message["part"]), float(message["seconds"])
         elif kind == "refused":
             self._refused(message)
         elif kind == "failed":

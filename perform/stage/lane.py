@@ -61,10 +61,10 @@ class Lane:
         """Its voice has rendered ahead: the mixer may begin."""
         return self.phase is Phase.FILLING and self.frames > 0 and not self.dry
 
-    def fill(self, host: Host, mode: int, words: Words) -> None:
-        """[FREE] A new voice renders ahead, by the numbers of `mode` (NOW or NEXT) and these words."""
+    def fill(self, host: Host, mode: int, words: Words, file: int) -> None:
+        """[FREE] A new voice renders ahead: the numbers of `mode` (NOW or NEXT), these words, this file."""
         self.host = host
-        self._row[LANE["mode"]] = mode
+        self._row[LANE["mode"]], self._row[LANE["file"]] = mode, file
         self._row[LANE["trim"]] = trim_db(host.model.card)
         self._meters[:] = 0.0
         self._to(Phase.FILLING)
@@ -74,6 +74,15 @@ class Lane:
         """Any phase: other words for its voice's attributes, where it has one."""
         if self.host and self.host.plays(self.index):
             self.host.say(self.index, words)
+
+    def use(self, file: int) -> None:
+        """Any phase: another file for its voice's source of that name."""
+        self._row[LANE["file"]] = file
+
+    @property
+    def file(self) -> int:
+        """What its voice's source of that name plays; 0 for nothing."""
+        return int(self._row[LANE["file"]])
 
     @property
     def mode(self) -> int:

@@ -28,7 +28,7 @@ from perform.stage.glides import Glides
 from perform.stage.history import History
 from perform.stage.hosts import Hosts
 from perform.stage.loops import Loops
-from perform.stage.materials import Materials
+from perform.stage.materials import KINDS, Kind, Materials
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
 
@@ -57,8 +57,8 @@ class Show:
         self._mark, self._use_mapping, self._margin = mark, use_mapping, margin
         self._glides, self._loops = Glides(arena.table), Loops(arena.table)
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
-        self._songs = Songs(arena, decks, hosts, self._glides, tell, self._song_began)
         self._materials = Materials(decks, hosts, tell)
+        self._songs = Songs(arena, decks, hosts, self._glides, self._materials, tell, self._song_began)
         self._autosave, self._asked = Autosave(), ""
         self._kept_at = 0.0
 
@@ -86,6 +86,10 @@ class Show:
                     deck.unload()
             except PerformError as error:
                 deck.refuse(str(error), Path(model) if model else None)
+        for kind, names in zip(KINDS, (saved.files, saved.matrices), strict=True):
+            if names is not None:  # else it is of an earlier version
+                for number in self._decks:
+                    self._materials.restore(number, kind, names.get(str(number), ""))
         self._songs.resume(saved.played)
         self._history.rebase()
         minutes, seconds = divmod(int(saved.played), 60)
@@ -120,9 +124,9 @@ class Show:
         self._materials.tick()
         self._glides.tick(now)
         self._loops.tick(now)
-        before = self._arena.table.copy()
+        before, stood = self._arena.table.copy(), self._with_materials(song)
         if self._songs.tick(settled=settled):
-            self._song_done(song, before, self._songs.list.song)
+            self._song_done(stood, before, self._songs.list.song)
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         for deck in self._decks.values():
             moved |= deck.moved
@@ -159,9 +163,9 @@ class Show:
             case commands.Unload(deck):
                 self._exchange(self._deck(deck), lambda slot: slot.unload())
             case commands.UseFile(deck, name):
-                self._materials.put(self._deck(deck).deck, "file", name)
+                self._use(self._deck(deck).deck, "file", name)
             case commands.UseMatrix(deck, name):
-                self._materials.put(self._deck(deck).deck, "matrix", name)
+                self._use(self._deck(deck).deck, "matrix", name)
             case commands.Arm(song):
                 return Answer(self._songs.arm(song))
             case commands.Go(now):
@@ -263,8 +267,11 @@ class Show:
         return Answer(words)
 
     def _as_it_stands(self, name: str) -> Song:
-        song = self._songs.list.as_it_stands(name, self._arena.table, self._models())
-        files, matrices = self._materials.names("file"), self._materials.names("matrix")
+        return self._with_materials(self._songs.list.as_it_stands(name, self._arena.table, self._models()))
+
+    def _with_materials(self, song: Song) -> Song:
+        """A song with the files and matrices that the decks have."""
+        files, matrices = (self._materials.names(kind) for kind in KINDS)
         return msgspec.structs.replace(song, files=files, matrices=matrices)
 
     def _restore(self, made: Set, now: int, song: Song) -> None:
@@ -289,6 +296,17 @@ class Show:
         if before != after:
             words = f"deck {deck.deck}: {after.stem if after else 'unloaded'}"
             self._history.did(words, lambda: bring(before, bank), lambda: bring(after, params.blank()))
+
+    def _use(self, deck: int, kind: Kind, name: str) -> None:
+        """Another file or matrix for a deck, or none; undo brings what was there."""
+        use, before = self._materials, self._materials.name(deck, kind)
+        use.put(deck, kind, name)
+        after = use.name(deck, kind)
+        if before != after:
+            words = f"deck {deck}: {kind} {Path(after).name or 'none'}"
+            self._history.did(
+                words, lambda: use.restore(deck, kind, before), lambda: use.restore(deck, kind, after)
+            )
 
     def _recall(self, number: int) -> None:
         table = self._arena.table
@@ -344,13 +362,15 @@ class Show:
             numbers={a: v for a, v in params.changed(table) if not SPEC_AT[params.SLOTS[a]].action},
             decks={str(n): str(deck.assigned) for n, deck in self._decks.items() if deck.assigned},
             asked=self._asked,
+            files=self._materials.names("file"),
+            matrices=self._materials.names("matrix"),
             clean=clean,
         )
 
     def words(self, status: commands.Status) -> commands.Status:
         """A status, with what is known here."""
         song = self._songs.list.song
-        files, matrices = self._materials.names("file"), self._materials.names("matrix")
+        files, matrices = (self._materials.names(kind, here=True) for kind in KINDS)
         decks = tuple(
             msgspec.structs.replace(deck, file=files.get(str(n), ""), matrix=matrices.get(str(n), ""))
             for n, deck in enumerate(status.decks, 1)

@@ -21,7 +21,8 @@ from perform.shared import Arena
 from perform.stage import commands
 from perform.stage.deck import DeckSlot
 from perform.stage.glides import Glides
-from perform.stage.hosts import Hosts
+from perform.stage.hosts import SOON_S, Hosts
+from perform.stage.materials import Materials, missing
 from perform.stage.setlist import SetList
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
@@ -43,20 +44,21 @@ class Songs:
         decks: Mapping[int, DeckSlot],
         hosts: Hosts,
         glides: Glides,
+        materials: Materials,
         tell: Callable[[str], None],
         began: Callable[[Song], None],
     ) -> None:
         self._arena, self._decks, self._hosts, self._glides = arena, decks, hosts, glides
-        self._tell, self._began = tell, began
+        self._materials, self._tell, self._began = materials, tell, began
         self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
         self.opening: Table = params.defaults()  #: the numbers the song that plays began with
         self._since = time.monotonic()
         self._armed: Song | None = None  # the song that is NEXT
         self._prepared: Song | None = None  # the version of it whose models are being brought
-        self._missing: dict[str, list[str]] = {}  # song's name -> models that are not here
+        self._missing: dict[str, list[str]] = {}  # song's name -> models and files that are not here
         self._going = self._now = False  # asked to go; without waiting
         self._settled = False  # at the last tick
-        self._back: Table | None = None  # the numbers of a song that is gone back to
+        self._back: tuple[Song, Table] | None = None  # what is gone back to, and its numbers
         self._counts = self._read_counts()
 
     # -- opening a set
@@ -119,6 +121,7 @@ class Songs:
             for deck, (path, _) in found.items()
             if path and song.models[deck].sha256 and hashes.known(path) not in ("", song.models[deck].sha256)
         ]
+        self._missing[song.name] += missing(song)
         return found
 
     def _opening(self, song: Song) -> Table:
@@ -160,12 +163,12 @@ class Songs:
         self._going = True
 
     def return_to(self, song: Song, table: Table) -> None:
-        """Back to a song that has played, with the numbers it had; as soon as it is warm."""
+        """Back to a song that has played, with the files and numbers it had; as soon as it is warm."""
         found = [i for i, one in enumerate(self.list.songs) if one.name == song.name]
         if not found:
             raise WrongUse(f"the song {song.name!r} is not in the set any more", hint="undo that first")
         self._arm(found[0])
-        self._back, self._going, self._prepared = table, True, None
+        self._back, self._going, self._prepared = (song, table), True, None
 
     def _prepare(self) -> None:
         """Bring the armed song's models, in the decks' second lanes, by its own numbers."""
@@ -177,16 +180,19 @@ class Songs:
             deck.prepare(None)
         if song is None:
             return
-        self._arena.next[:] = self._opening(song) if self._back is None else self._back
+        stood, numbers = self._back or (song, self._opening(song))
+        self._arena.next[:] = numbers
         for number, (path, error) in self._resolve(song).items():
-            self._decks[number].prepare(path, error, song.words_of(number))
+            file = self._materials.file(stood, number)
+            self._decks[number].prepare(path, error, song.words_of(number), file)
 
     @property
     def wait(self) -> float:
-        """Seconds until all of NEXT is warm, about."""
-        now = time.monotonic()
-        loading = {deck.next_path: deck.next_asked for deck in self._decks.values() if deck.next_loading}
-        return sum(max(self._hosts.load_s - (now - asked), 0.2) for asked in loading.values())
+        """Seconds until all of NEXT is warm, about: its models, and what they play of files."""
+        now, decks = time.monotonic(), self._decks.values()
+        loading = {deck.next_path: deck.next_asked for deck in decks if deck.next_loading}
+        models = sum(max(self._hosts.load_s - (now - asked), SOON_S) for asked in loading.values())
+        return models + max(deck.next_hears_in for deck in decks)
 
     # -- going
 
@@ -229,14 +235,14 @@ class Songs:
     def _read_counts(self) -> list[float]:
         return [float(self._arena.table[slot]) for slot in (_NEXT, _PREVIOUS, _GO)]
 
-    def _switch(self, index: int, back: Table | None) -> None:
-        """[stage] Every deck changes at one block; back: the numbers, where the song does not begin."""
+    def _switch(self, index: int, back: tuple[Song, Table] | None) -> None:
+        """[stage] Every deck changes at one block; back: as it stood, where the song does not begin."""
         song, arena = self.list.songs[index], self._arena
         self._prepare()
         leave = CUT_S if song.switch == "cut" else max(song.fade, CUT_S)
         enter = leave if song.switch == "crossfade" else CUT_S
         opening = self._opening(song)
-        table = opening if back is None else back
+        stood, table = back or (song, opening)
         kept = [n for n, deck in self._decks.items() if deck.keeps]
         moving = [i for n in kept for i in range(*params.slots(n).indices(len(table))) if _glides(i)]
         targets = {i: float(table[i]) for i in moving}
@@ -254,7 +260,7 @@ class Songs:
             targets, max(song.fade, GLIDE_S) if song.switch != "cut" else 0.0, time.monotonic()
         )
         self.opening, self.list.now, self.list.song, self._prepared = opening, index, song, None
-        self._begin(song)
+        self._begin(stood)
         self._arm(index + 1)
 
     def _begin(self, song: Song) -> None:

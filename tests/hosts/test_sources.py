@@ -13,10 +13,10 @@ from perform import params
 from perform.audio.mixer import Mixer
 from perform.hosts.compiled import CompiledHost
 from perform.hosts.desk import Desk as HostsDesk
-from perform.hosts.desk import Seat
+from perform.hosts.desk import File, Seat
 from perform.hosts.host import Host
 from perform.hosts.place import Place, leads
-from perform.hosts.recording import Recording
+from perform.hosts.recording import Playing, Recording
 from perform.hosts.shaping import Shaping
 from perform.hosts.voice import Voice, render
 from perform.library.cards import read_card
@@ -167,15 +167,16 @@ def sound_file(path: Path, seconds: float = 0.5, rate: int = 44100) -> Path:
 def playing_a_file(arena: Arena, model: Path, path: Path, **values: float) -> Desk:
     host = CompiledHost(model)
     desk = Desk(arena, host)
-    desk.desks[1].tell({1: Seat(str(model), host.sha256, str(path))}, {1})
+    arena.lanes[lanes_of(1)[0], LANE["file"]] = 7
+    desk.desks[1].tell({1: Seat(str(model), host.sha256)}, {1}, {7: File(str(path), 1)})
     desk.source(1, "file")
     desk.put(**values)
     return desk
 
 
 def latents_of(model: Path, path: Path) -> np.ndarray:
-    recording = Recording(path, CompiledHost(model).encoder)
-    recording.read()
+    recording = Recording(path)
+    recording.read(CompiledHost(model).encoder)
     assert recording.error == ""
     return np.stack([recording.at(i) for i in range(recording.length)])
 
@@ -190,6 +191,26 @@ def test_a_file_plays_as_the_encoder_hears_it(arena: Arena, model: Path, tmp_pat
     assert np.abs(z - wanted[: len(z)]).max() < 1e-6
     again = latents_of(model, path)
     assert np.array_equal(wanted, again)
+
+
+def test_a_file_is_kept_as_long_as_somebody_wants_it(arena: Arena, model: Path, tmp_path: Path) -> None:
+    """One that begins late rests until that is there; one that another follows begins at its start."""
+    paths = [sound_file(tmp_path / name) for name in ("rain.wav", "hail.wav")]
+    host = CompiledHost(model)
+    heard: dict[int, float] = {}
+    desk = HostsDesk(host, print, wait=True, heard=lambda file, part, seconds: heard.update({file: part}))
+    playing, silent = Playing(), Recording(paths[0])
+    ways = {"begin": 0.5, "end": 1.0, "loop": False, "plays": 0.0}
+    assert playing.next(silent, 1.0, **ways) is None
+    desk.tell({}, set(), {3: File(str(paths[0]), 1, coming=True), 4: File(str(paths[1]), 1)})
+    assert heard == {3: 1.0, 4: 1.0}
+    wanted = latents_of(model, paths[0])
+    for number in (3, 4):
+        z = playing.next(desk.recordings[number], 1.0, **ways)
+        assert z == pytest.approx(desk.recordings[number].at(len(wanted) / 2))
+    kept = desk.recordings[4]
+    desk.tell({}, set(), {4: File(str(paths[1]), 1)})
+    assert desk.recordings == {4: kept}
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0])
@@ -247,7 +268,7 @@ def following(arena: Arena, model: Path, other: Path) -> Desk:
     desk = Desk(arena, one, two)
     seats = {1: Seat(str(model), one.sha256), 2: Seat(str(other), two.sha256)}
     for deck in seats:
-        desk.desks[deck].tell(seats, {deck})
+        desk.desks[deck].tell(seats, {deck}, {})
     desk.source(2, "deck")
     return desk
 
@@ -279,9 +300,9 @@ def test_a_learnt_matrix_is_taken_where_it_fits(
     save(tmp_path / "learnt.matrix", Matrix(*sides, weight, np.full(3, 0.25, np.float32), fit=0.5))
     seats = {
         1: Seat(str(model), hosts[0].sha256),
-        2: Seat(str(other), hosts[1].sha256, "", str(tmp_path / "learnt.matrix")),
+        2: Seat(str(other), hosts[1].sha256, str(tmp_path / "learnt.matrix")),
     }
-    desk.desks[2].tell(seats, {2})
+    desk.desks[2].tell(seats, {2}, {})
     desk.put(deck_1_z_3_bias=0)
     desk.source(1, "loop")
     desk.play(noise(RATE // 2))

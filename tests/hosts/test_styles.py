@@ -31,6 +31,7 @@ from perform.shared import Arena
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
+RATE = 8000
 #: what is done before so many frames: a switch, an action, or nothing
 STEPS = [
     (("", 0), 3),
@@ -49,6 +50,13 @@ STEPS = [
 def styled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shape = {"adain": True, "activation": "snake", "encoder": "convolutional"}
     return tiny_model(tmp_path_factory.mktemp("styled") / "styled.safetensors", **shape)
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With few frames a second."""
+    shape = {"adain": True, "activation": "snake", "sample_rate": RATE}
+    return tiny_model(tmp_path_factory.mktemp("slow") / "slow.safetensors", **shape)
 
 
 def told(stream: object, model: RAVE, now: set[str], what: str, value: int | None) -> None:
@@ -122,24 +130,25 @@ def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     assert np.array_equal(played(voice.stream), first), "what is no number is forgotten"
 
 
-def test_a_log_makes_again_what_was_learnt_while_it_was_told(styled: Path, arena: Arena) -> None:
+def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: Arena) -> None:
     """From its beginning the same bits, a deck's reset or not; later on, what had been learnt by then."""
-    host, table = CompiledHost(styled), arena.table
+    arena.show("rate", RATE)
+    host, table = CompiledHost(slow), arena.table
     params.put(table, "deck/1/source", params.SOURCES.index("loop"))
-    voice = Voice(host, 1, 48000, table)
-    telling, ring, journal = Telling(arena, 0, 1, host, voice, 48000), arena.rings[0], arena.journals[0]
+    voice = Voice(host, 1, RATE, table)
+    telling, ring, journal = Telling(arena, 0, 1, host, voice, RATE), arena.rings[0], arena.journals[0]
     slots, told, sound, at = np.full(len(table), -1), [], [], 0
     slots[params.bank(1)] = np.arange(len(table[params.bank(1)]))
     doing = {
         20: ("learn_target", 1),
-        90: ("learn_target", 0),
-        100: ("learn_source", 1),
-        3000: ("learn_source", 0),
+        60: ("learn_target", 0),
+        70: ("learn_source", 1),
+        500: ("learn_source", 0),
     }
-    for i in range(5500):  # 14.7 s
+    for i in range(920):  # 14.7 s
         if what := doing.get(i):
             params.put(table, f"deck/1/attribute/{1 + (what[0] == 'learn_source')}", what[1])
-        if i in (95, 2000):
+        if i in (65, 330):
             params.fire(table, "deck/1/reset")
         (audio,) = render(host, [voice], [table])
         telling.write(audio, table)
@@ -154,13 +163,13 @@ def test_a_log_makes_again_what_was_learnt_while_it_was_told(styled: Path, arena
             records = records[RECORD.size + length :]
     wanted = np.concatenate(sound)
     assert voice.stream.learnt
-    whole = Replay(runs(told, slots), lambda model: host, 48000, 48000)
+    whole = Replay(runs(told, slots), lambda model: host, RATE, RATE)
     assert np.array_equal(whole.take(0, len(wanted)), wanted)
-    later = Replay(runs(told, slots), lambda model: host, 48000, 48000)
-    assert np.abs(later.take(640_000, 20_000) - wanted[640_000:660_000]).max() < 1e-5
+    later = Replay(runs(told, slots), lambda model: host, RATE, RATE)
+    assert np.abs(later.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
     cut = next(i for i, (kind, _) in enumerate(told) if kind == WHOLE)
-    rest = Replay(runs(told[cut:], slots), lambda model: host, 48000, 48000)
-    assert np.abs(rest.take(640_000, 20_000) - wanted[640_000:660_000]).max() < 1e-5, "learnt before the log"
+    rest = Replay(runs(told[cut:], slots), lambda model: host, RATE, RATE)
+    assert np.abs(rest.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
 
 
 def ring_read(ring: Ring, frames: int) -> np.ndarray:

@@ -119,8 +119,10 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
     worker = Worker(arena, tmp_path, model)
     sha256 = worker.report()["sha256"]
-    seat = {"model": str(model), "sha256": sha256, "file": "", "matrix": ""}
-    worker.order("seats", seats={"1": seat | {"file": str(sound)}, "2": seat}, mine=[1])
+    seat = {"model": str(model), "sha256": sha256, "matrix": ""}
+    files = {"7": {"path": str(sound), "deck": 1}}
+    worker.order("seats", seats={"1": seat, "2": seat}, mine=[1], files=files)
+    arena.lanes[0, LANE["file"]] = 7
     params.put(arena.table, "deck/1/source", params.SOURCES.index("file"))
     worker.order("voice", lane=0, deck=1, words={})
 

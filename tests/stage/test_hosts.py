@@ -62,7 +62,7 @@ def test_one_process_plays_a_model_on_all_its_decks(rig: Rig, arena: Arena, tmp_
     assert rig.hosts.get(path) is host
     lanes = [Lane(arena, index, deck) for index, deck in ((0, 1), (4, 3), (5, 3))]
     for lane in lanes:
-        lane.fill(host, NOW, {})
+        lane.fill(host, NOW, {}, 0)
     until(lambda: all(lane.full for lane in lanes), 10, "three lanes full")
     lanes[1].leave(0.0)
     until(lambda: rig.step() and not host.plays(4), 5, "one let go")

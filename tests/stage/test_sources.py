@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from rig import Instrument, Machine, playing, until
 
 from perform import params, replay
 from perform.errors import PerformError
+from perform.hosts.compiled import CompiledHost
+from perform.hosts.recording import Recording
 from perform.recorder import shelf
 from perform.session import load_set
-from perform.stage.commands import KeepSong, Record, Save, StopRecording, UseFile, UseMatrix
+from perform.shared import lanes_of
+from perform.stage.commands import Go, KeepSong, Record, Save, StopRecording, Undo, UseFile, UseMatrix
 
 RATE, SWITCHES = 48000, 200
 BLOCK_S = 256 / RATE
@@ -76,6 +80,103 @@ def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: st
     (song,) = load_set("kept").songs
     assert song.files == {"2": str(tmp_path / "hum.flac")}
     assert song.matrices == {}
+
+
+TWO = """
+name = "two"
+[[songs]]
+name = "walks"
+decks.1 = "bells"
+values = {{ "deck/1/source" = "walk" }}
+[[songs]]
+name = "files"
+switch = "cut"
+decks = {{ 1 = "bells", 2 = "choir" }}
+files = {{ 1 = "{first}", 2 = "{second}", 3 = "gone.wav" }}
+values = {{ "deck/1/source" = "file", "deck/2/source" = "file", "deck/2/file/start" = 0.5 }}
+"""
+
+
+def test_the_next_songs_files_are_there_when_it_begins(
+    runtime: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    """From their first frames: where the model plays on, and where another renders ahead."""
+    files = [tmp_path / "first.wav", tmp_path / "second.wav"]
+    for seed, file in enumerate(files):
+        soundfile.write(file, 0.1 * np.random.default_rng(seed).normal(size=RATE), RATE)
+    path = tmp_path / "two.toml"
+    path.write_text(TWO.format(first=files[0], second=files[1]))
+    with playing(runtime, "--device", "null", set_name=str(path)) as instrument:
+        instrument.wait_live(1)
+        ask, songs = instrument.client.ask, lambda: instrument.client.status().songs
+        until(lambda: songs().ready == songs().wanted == 2, 20, "song two, with its files")
+        assert "gone.wav" in songs().lines[1].missing[0]
+        take = Path(ask(Record()).value)
+        ask(Go())
+        until(lambda: songs().now == 2, 5, "song two")
+        frames = instrument.arena.tape.written + RATE // 2
+        until(lambda: instrument.arena.tape.written > frames, 10, "half a second")
+        ask(StopRecording())
+        instrument.end()
+    told = replay.load(shelf.look(take)).lanes
+    z = []
+    for deck in (1, 2):
+        (run,) = (told[lane][-1] for lane in lanes_of(deck) if lane in told)
+        z.append(np.stack([run.frame(age).z for age in run.ages]))
+    wanted = []
+    for model, file in zip(("bells", "choir"), files, strict=True):
+        recording = Recording(file)
+        recording.read(CompiledHost(tiny_models / f"{model}.safetensors").encoder)
+        wanted.append(np.stack([recording.at(i) for i in range(recording.length)]))
+    begin = len(wanted[1]) // 2
+    assert z[1][:100] == pytest.approx(wanted[1][begin : begin + 100], abs=1e-5)
+    (at,) = np.flatnonzero(np.abs(z[0] - wanted[0][10]).max(axis=1) < 1e-5)
+    assert z[0][at : at + 50] == pytest.approx(wanted[0][10:60], abs=1e-5)
+    assert np.abs(z[0][at - 5] - wanted[0][5]).max() < 0.5 * np.abs(z[0][at - 11] - wanted[0][5]).max()
+
+
+def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
+    runtime: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    sound = np.zeros(RATE)
+    names = [tmp_path / f"{name}.wav" for name in ("song", "hand", "lost")]
+    for name in names:
+        soundfile.write(name, sound, RATE)
+    path = tmp_path / "two.toml"
+    path.write_text(TWO.format(first=names[0], second=names[0]))
+    instrument = Instrument(runtime, "--device", "null", set_name=str(path))
+    instrument.wait_live(1)
+    ask = instrument.client.ask
+
+    def files(of: Instrument) -> list[str]:
+        return [Path(deck.file).name for deck in of.client.status().decks[:3]]
+
+    ask(UseFile(1, str(names[1])))
+    ask(UseFile(3, str(names[2])))
+    assert files(instrument) == ["hand.wav", "", "lost.wav"]
+    assert ask(Undo()).value == "deck 3: file lost.wav"
+    assert ask(Undo()).value == "deck 1: file hand.wav"
+    assert files(instrument) == ["", "", ""]
+    ask(Undo(redo=True))
+    ask(Undo(redo=True))
+    ask(Go())
+    until(lambda: instrument.client.status().songs.now == 2, 20, "song two")
+    assert files(instrument) == ["song.wav", "song.wav", ""]
+    assert ask(Undo()).value == "song files"
+    until(lambda: instrument.client.status().songs.now == 1, 20, "song one, as it stood")
+    assert files(instrument) == ["hand.wav", "", "lost.wav"]
+    saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
+    until(lambda: '"now":0' in saved.read_text() and "hand.wav" in saved.read_text(), 10, "an autosave")
+    instrument.kill()
+    names[2].unlink()
+    with playing(runtime, "--device", "null", set_name=str(path)) as again:
+        again.wait_live(1)
+        assert files(again) == ["hand.wav", "", ""]
+        assert "lost.wav: no such file; name it by its path, or put it into" in again.log()
+        again.client.ask(KeepSong())
+        again.client.ask(Save())
+        again.end()
+    assert load_set(str(path)).songs[0].files == {"1": str(names[1]), "3": str(names[2])}
 
 
 def test_switching_sources_makes_no_click_and_is_in_the_take(
