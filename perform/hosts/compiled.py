@@ -14,8 +14,8 @@ import numpy as np
 from safetensors import safe_open
 
 from perform.hosts.graphs import Compiled, CompiledStream, compiled
+from perform.hosts.halves import Half
 from perform.hosts.host import Vector, rest
-from perform.hosts.methods import Method
 from perform.hosts.reading import Reader
 from perform.hosts.styles import ACTIONS, SWITCHES, Style
 from perform.library.attributes import Attribute
@@ -34,7 +34,7 @@ class CompiledHost:
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._decoder = Method(path, self.sha256, "decode")
+        self._decoder = Half(path, self.sha256, "decode")
         self.attributes: Sequence[Attribute] = SWITCHES if self._decoder.learns else ()
         self.actions: Sequence[str] = ACTIONS if self._decoder.learns else ()
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
@@ -92,7 +92,7 @@ class CompiledEncoder:
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._encoder = Method(path, self.sha256, "encode")
+        self._encoder = Half(path, self.sha256, "encode")
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
         self._path, self.silence = path, rest(self)
 

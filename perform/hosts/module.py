@@ -224,4 +224,4 @@ def _row(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _finite(value: Any) -> bool:
-    return not isinstance(value, torch.Tensor) or bool(torch.isfinite(value).all())
+    return not isinstance(value, torch.Tensor) or bool(torch.isfinite(_row(value)).all())

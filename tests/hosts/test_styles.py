@@ -14,8 +14,10 @@ from tiny import tiny_model
 
 from perform import params
 from perform.hosts.compiled import CompiledEncoder, CompiledHost
+from perform.hosts.desk import Desk
 from perform.hosts.module import _STEP
 from perform.hosts.opening import prepare
+from perform.hosts.place import Place
 from perform.hosts.replay import Replay, runs
 from perform.hosts.telling import Telling
 from perform.hosts.torchscript import TorchscriptHost
@@ -128,6 +130,31 @@ def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     voice.stream.style.known[:] = np.nan
     voice.stream.reset()
     assert np.array_equal(played(voice.stream), first), "what is no number is forgotten"
+
+
+def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled: Path, arena: Arena) -> None:
+    host, table = CompiledHost(styled), arena.table
+    voice = Voice(host, 1, 48000, table, Place(arena, 0, Desk(host, print)))
+    source, learn = "deck/1/source", "deck/1/attribute/1"
+    params.put(table, learn, 1)
+    render(host, [voice], [table])
+    params.put(table, source, params.SOURCES.index("input"))
+    arena.input.write(np.ones((512, 2), np.float32))
+    render(host, [voice], [table])
+    assert voice.ear
+    style = voice.ear.stream.style
+    assert style.learning.tolist() == [0, 1]
+    assert style.known[1] == 1
+    params.put(table, source, params.SOURCES.index("hand"))
+    params.put(table, learn, 0)
+    render(host, [voice], [table])
+    assert voice.ear is None
+    params.put(table, source, params.SOURCES.index("input"))
+    render(host, [voice], [table])
+    assert voice.ear
+    assert voice.ear.stream.style is style
+    assert style.learning.tolist() == [0, 0]
+    assert style.known[1] == 1, "and no more"
 
 
 def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: Arena) -> None:

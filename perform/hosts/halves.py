@@ -1,4 +1,4 @@
-"""A method of a model of ours: its graph, and of a model that learns styles a second one that learns.
+"""A half of a model of ours, encoder or decoder: its graph, and where it has AdaIN a second one, that learns.
 
 What has learnt nothing is played by the first, which knows no statistics: learning costs those who do not
 learn nothing but the memory of a second graph.
@@ -17,8 +17,8 @@ from perform.hosts.host import Vector
 from perform.hosts.styles import Style
 
 
-class Method:
-    """[render] One of "encode" and "decode", ready to run for any number of streams. [disk] to make it.
+class Half:
+    """[render] One of "encode" and "decode", ready to run for any number of streams; [disk] to make it.
 
     digest : SHA-256 of the model's file;  learns : it has a style of its own
     """
