@@ -101,7 +101,8 @@ def runs(records: Iterable[tuple[int, bytes]], places: npt.NDArray[np.intp]) -> 
                 str(number): [str(word) for word in own] for number, own in told.get("words", {}).items()
             }
             given = given if words == given.words else given._replace(words=words)
-            given = given._replace(learnt=base64.b64decode(str(told.get("learnt", "")), validate=True))
+            if "learnt" in told:
+                given = given._replace(learnt=base64.b64decode(str(told["learnt"]), validate=True))
         elif kind == FRAME and model:
             age = Frame.unpack(payload).age
             if fresh or age <= found[-1].ages[-1]:

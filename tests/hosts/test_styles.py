@@ -14,9 +14,9 @@ from tiny import tiny_model
 
 from perform import params
 from perform.hosts.compiled import CompiledEncoder, CompiledHost
+from perform.hosts.conversion import convert
 from perform.hosts.desk import Desk
 from perform.hosts.module import _STEP
-from perform.hosts.opening import prepare
 from perform.hosts.place import Place
 from perform.hosts.replay import Replay, runs
 from perform.hosts.telling import Telling
@@ -228,7 +228,9 @@ def test_an_older_file_has_its_style_still(styled: Path, tmp_path: Path) -> None
 def test_the_genuine_module_learns_the_same(tmp_path: Path) -> None:
     path = genuine("adain_learnt")
     module = TorchscriptHost(wrapped(read(path), tmp_path / "module.safetensors", "decode"), no_walls)
-    ours = CompiledHost(prepare(path))
+    words = {"name": "ours", "description": "", "licence": ""}
+    convert(read(path), tmp_path / "ours.safetensors", words, verify=False)
+    ours = CompiledHost(tmp_path / "ours.safetensors")
     assert [a.name for a in ours.attributes] == [a.name for a in module.attributes]
     assert ours.actions == list(module.actions)
     random, theirs, stream = np.random.default_rng(0), module.stream(), ours.stream()
