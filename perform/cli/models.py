@@ -84,7 +84,7 @@ def models_import(
         _take(path, out, yes)
     card = read_card(out)
     delay_ms = _delay_ms(card)
-    late = "unknown: no impulse comes out of it" if delay_ms is None else f"{delay_ms:.0f} ms measured"
+    late = "unknown: no impulse comes out of it" if delay_ms is None else f"{delay_ms:.0f} ms"
     say(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {late}")
     say(f"loudness {card.loudness_db:+.1f} dBFS, trimmed by {trim_db(card):+.1f} dB")
     fields = {"rebuilt": made.rebuilt, "difference": made.difference, "why": made.why} if made else {}

@@ -215,7 +215,9 @@ def _kept(module: Module, archive: Archive) -> Iterator[_Kept]:
                         if value.any()
                         else torch.zeros((), dtype=value.dtype).expand(value.shape)
                     )
-                yield _Kept(path, name, copy.deepcopy(value), archive.short_type(path) == _STYLE)
+                yield _Kept(
+                    path, name, copy.deepcopy(value), archive.plain_type(path).rpartition(".")[2] == _STYLE
+                )
 
 
 def _row(tensor: torch.Tensor) -> torch.Tensor:
