@@ -10,7 +10,6 @@ own behind walls of its own. What comes back through the pipe is numbers, never 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -31,6 +30,9 @@ from perform.library import matrices
 from perform.library.cards import Card, read_card
 from perform.library.matrices import Matrix, Side
 from perform.realtime import hurry
+
+if TYPE_CHECKING:
+    from perform.hosts.apart import HostApart
 
 LOOK_S = 0.05  #: between two looks at how far a file has been heard
 
@@ -146,7 +148,8 @@ class _Companion:
     """[main] Answers for one model."""
 
     def __init__(self, model: Path) -> None:
-        self._model = model
+        self._model, self._loading = model, threading.Lock()
+        self._host: HostApart | None = None
         self._heard: dict[int, tuple[Recording, threading.Thread]] = {}
 
     def answer(self, order: dict[str, Any]) -> tuple[dict[str, Any], Vector]:
@@ -168,20 +171,25 @@ class _Companion:
             return {}, nothing
         return self._more(order["more"], order["from"])
 
-    @functools.cached_property
-    def _encoder(self) -> Encoder | None:
-        from perform.hosts.apart import HostApart
-
-        hurry()  # somebody waits for a file
-        return HostApart(self._model).encoder
-
     def _hear(self, number: int, path: Path) -> None:
-        if self._encoder is None:
-            raise PerformError("this model hears nothing", where=str(path))
+        hurry()  # somebody waits: for this thread, and so for those it starts
         recording = Recording(path)
-        work = threading.Thread(target=recording.read, args=(self._encoder.twin(),), daemon=True)
+        work = threading.Thread(target=self._read, args=(recording,), daemon=True)
         self._heard[number] = recording, work
         work.start()
+
+    def _read(self, recording: Recording) -> None:
+        """[disk] The module is loaded for the first file, and kept."""
+        from perform.hosts.apart import HostApart
+
+        try:
+            with self._loading:
+                self._host = self._host or HostApart(self._model)
+            if self._host.encoder is None:
+                raise PerformError("this model hears nothing", where=str(recording.path))
+            recording.read(self._host.encoder)
+        except PerformError as error:
+            recording.error = str(error)
 
     def _more(self, number: int, start: int) -> tuple[dict[str, Any], Vector]:
         recording, work = self._heard[number]
