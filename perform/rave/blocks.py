@@ -86,7 +86,7 @@ class AdaIN(Streaming):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("known", torch.tensor([0.0, 1.0])[None, :, None].repeat(2, 1, channels))
+        self.register_buffer("known", _nothing(channels))
         self.register_buffer("heard", torch.zeros(2))
 
     def adopt(self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> None:
@@ -129,12 +129,17 @@ class AdaIN(Streaming):
             learnt = bool((scale != 1).any() or shift.any())
             own = torch.zeros_like(scale), torch.ones_like(scale) - 1e-5
             known = [torch.cat(side, 1).T for side in (own, (shift, scale))]
-            tensors[f"{prefix}known"] = torch.stack(known) if learnt else self.known.clone()
+            tensors[f"{prefix}known"] = torch.stack(known) if learnt else _nothing(len(scale))
             tensors[f"{prefix}heard"] = torch.full((2,), float(learnt))
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         self.renew(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _nothing(channels: int) -> Tensor:
+    """What is known of both sides before anything was heard."""
+    return torch.tensor([0.0, 1.0])[None, :, None].repeat(2, 1, channels)
 
 
 class NoiseSynth(Streaming):

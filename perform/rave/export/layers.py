@@ -149,6 +149,8 @@ class Style(Layer):
 
     def __init__(self, layer: AdaIN) -> None:
         super().__init__()
+        self.register_buffer("known", layer.known)  # for who takes the model back
+        self.register_buffer("heard", layer.heard)
         scale, shift = layer.style
         self.register_buffer("scale", scale)
         self.register_buffer("shift", shift)
