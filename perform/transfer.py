@@ -57,8 +57,7 @@ class Transfer:
         self._matrix = matrix or _own_matrix(encoder, host)
         self._coming, self._going, self._temperature = coming, going, wish.temperature
         self._scale, self._bias = _numbers(host, wish)
-        cards = encoder.card, host.card  # an encoder has half of its model's delay, a decoder the other
-        self.delay_s = sum(card.delay / card.sample_rate for card in cards) / 2
+        self.delay_s = max(0.0, encoder.card.encoder_s + host.card.decoder_s)
         self._listening = Listening(encoder, coming)
         self._pace = Pace(*(card.ratio / card.sample_rate for card in (encoder.card, host.card)))
         self._speech = Speech(host, going)

@@ -143,10 +143,12 @@ def test_what_cannot_be_rendered_says_why(two: Path, tmp_path: Path) -> None:
         again(take, take.path)
     log = take.path.with_suffix(gestures.SUFFIX)
     data = bytearray(log.read_bytes())
-    data[len(data) // 2] ^= 1
-    log.write_bytes(data)
-    with pytest.raises(PerformError, match="damaged at byte"):
+    data[-10] ^= 1
+    log.write_bytes(data + b"more")
+    with pytest.raises(PerformError, match=r"damaged 1 s in.*--to 1 "):
         again(take, tmp_path / "x.wav")
+    again(take, tmp_path / "begin.wav", end=1.0)
+    assert np.array_equal(sound(tmp_path / "begin.wav"), sound(take.path)[:RATE])
     log.unlink()
     with pytest.raises(PerformError, match="no gesture log"):
         again(take, tmp_path / "x.wav")

@@ -21,7 +21,8 @@ from modules import Pair, export
 
 from perform.cli import main
 from perform.errors import PerformError
-from perform.soundfiles import BLOCK, Sound, writing
+from perform.recorder.whole import writing
+from perform.soundfiles import BLOCK, Sound
 
 RATE = 48000
 

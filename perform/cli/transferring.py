@@ -68,10 +68,9 @@ def transfer(sound: Path, out: Path, model: str, ear: str | None, as_json: bool,
     if not sound.exists():
         raise WrongUse("no such file or folder", where=str(sound))
     if sound.is_file():
-        from perform.recorder.export import check_new
-        from perform.soundfiles import WRITTEN
+        from perform.recorder.whole import SOUND, check_new
 
-        check_new(out, WRITTEN)
+        check_new(out, SOUND)
     wish = Wish(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
     way = _way(model, ear, how["matrix"], wish, how["rate"])
     if sound.is_dir():
@@ -100,7 +99,7 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
     no matrix, the latents that move most drive those that move most.
     """
     from perform.library import matrices
-    from perform.recorder.export import check_new
+    from perform.recorder.whole import check_new
     from perform.soundfiles import Sound
     from perform.transfer import learn_matrix
 
@@ -173,7 +172,8 @@ def _rate(path: Path) -> int:
 
 def _file(path: Path, out: Path, way: Way, on_progress: Callable[[float], None]) -> float:
     """One file to another; its seconds."""
-    from perform.soundfiles import Sound, writing
+    from perform.recorder.whole import writing
+    from perform.soundfiles import Sound
     from perform.transfer import Transfer
 
     with Sound(path) as sound:

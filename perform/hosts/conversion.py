@@ -230,6 +230,7 @@ def _card(
         **{key: facts[key] for key in keys},
         **_words(words, archive),
         "delay": latency.measure(model),
+        "delay_encode": latency.measure_encoder(model),
         "latent_mean": [middle] * model.latents,
         "latent_std": [width] * model.latents,
         "latent_p05": [round(middle - 1.645 * width, 4)] * model.latents,

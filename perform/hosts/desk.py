@@ -148,6 +148,10 @@ class Desk:
         """[render] What makes the latents of one deck those of another; None where nothing plays there."""
         return self._matrices.get((leader, follower))
 
+    def card(self, deck: int) -> Card | None:
+        """[render] Of what plays on a deck."""
+        return self._cards.get(deck)
+
     def frame_s(self, deck: int) -> float:
         """[render] Seconds of a frame of what plays on a deck."""
         card = self._cards[deck]

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from perform import params
+from perform.errors import PerformError
 from perform.hosts.host import Host
 from perform.hosts.voice import Voice
 from perform.journal import FRAME, Frame, Teller
 from perform.library.attributes import Words
+from perform.library.cards import Card
 from perform.params import SLOTS, Table
 from perform.rings import Audio
 from perform.shared import Arena
@@ -40,6 +42,21 @@ class Telling:
         frame = Frame(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
         self._teller.tell(FRAME, at, frame.pack())
         self._ring.write(audio)
+
+
+def check_room(arena: Arena, card: Card, rate: float) -> None:
+    """PerformError where a ring has no room for a block and two of a model's frames.
+
+    A host begins one while the one before is heard (`Renderer` in worker.py).
+    """
+    frame_s = card.ratio / card.sample_rate
+    room_s = (arena.rings[0].capacity - arena.meter("block")) / rate
+    if 2 * frame_s >= room_s:
+        raise PerformError(
+            f"its frames of {frame_s:.2f} s are too long: a deck has {room_s:.2f} s of room for two",
+            where=card.name,
+            hint="play it at a lower rate, or export it with fewer samples a frame",
+        )
 
 
 def voice_slots(deck: int) -> npt.NDArray[np.intp]:

@@ -98,6 +98,7 @@ class Voice(Speech):
         self.given: Latents = np.zeros(host.card.latents)
         self.ear: Ear | None = None
         self._listening: Any = None
+        self._leader = 0  # the deck it follows
         self.adopt(table)
         self.start(table)
 
@@ -142,10 +143,13 @@ class Voice(Speech):
 
     @property
     def behind(self) -> float:
-        """Frames from the input to what becomes of it here; 0 where that is not the source."""
-        if not self.ear or not self.ear.behind:
-            return 0.0
-        return self.ear.behind + (self._card.delay / self._card.sample_rate + self.held_s) * self._rate
+        """Frames from the input to what becomes of it here; 0 where it is nothing of the source."""
+        said = (self._card.decoder_s + self.held_s) * self._rate
+        if self.ear and self.ear.behind:
+            return self.ear.behind + self._card.encoder_s * self._rate + said
+        if self._place and self._leader and (heard := self._place.heard(self._leader, self.frame_s)):
+            return heard + said
+        return 0.0
 
     def attend(self, table: Table) -> None:
         """Start over where the table says so, and listen where the input is the source; before each frame."""
@@ -179,10 +183,11 @@ class Voice(Speech):
     def _source(self, table: Table) -> Latents:
         name = SOURCES[int(table[self._slot["source"]])]
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
+        self._leader = leads(table, self._deck) if name == "deck" else 0
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
         if self._place and name == "deck":
-            leader = leads(table, self._deck)
+            leader = self._leader
             z = self._place.follow(leader, self._deck) if leader else None
             return self._glide((name, leader), self._held(z, still=not speed))
         if self._place and name == "file" and self._place.has_file:

@@ -38,9 +38,10 @@ from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
-from perform.hosts.telling import Telling
+from perform.hosts.telling import Telling, check_room
 from perform.hosts.voice import Voice, render
 from perform.library.attributes import Words
+from perform.library.cards import read_card
 from perform.lifeline import Lifeline, Message
 from perform.params import SLOTS, Table
 from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
@@ -195,7 +196,7 @@ class Renderer:
     def _lead(self, lane: Lane) -> float:
         """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""
         longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
-        return min(self._slowest + params.margin(self._arena.table), longest)
+        return min(self._slowest + params.margin(self._arena.table), max(longest, 0.0))  # a block may grow
 
     def _period(self) -> float:
         """Seconds of a device's block."""
@@ -257,8 +258,9 @@ class Renderer:
             meters[first : first + shown] = latents[:shown]
         if self._frames % ENOUGH == 0 or lane.fresh:
             lane.fresh = False
-            if len(self._recent) >= ENOUGH:
-                meters[DECK_METER["load"]] = float(np.percentile(self._recent, 95)) / self._frame_s
+            # 0 while nothing can be said: what stands there is of the host before
+            load = float(np.percentile(self._recent, 95)) if len(self._recent) >= ENOUGH else 0.0
+            meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
                 self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.held_s
             )
@@ -279,6 +281,7 @@ def start(
             hurry()
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
+        check_room(arena, read_card(made), order["rate"])
         host = open_host(made)
         desk = Desk(
             host,

@@ -47,9 +47,10 @@ CARD = (
     "parameters",
 )
 """Every card has these keys."""
-TRAINED = ("hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior")
-"""One of ours may have these too, and no others: training time, on what; the distance after phase 1, and at
-the end through the kept latents alone; the delay that an impulse shows; how good its prior is, in words."""
+MORE = ("delay_encode", "hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior")
+"""It may have these too, and no others: the encoder's part of the delay; of one of ours training time, on
+what; the distance after phase 1, and at the end through the kept latents alone; the delay that an impulse
+shows; how good its prior is, in words."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:
@@ -162,7 +163,7 @@ def _check_card(card: Mapping[str, Any], config: Config, gesture: Tensor, where:
     """See that a card has every key and agrees with the model."""
     if missing := set(CARD) - card.keys():
         raise WrongUse(f"the card lacks {min(missing)!r}", where=where)
-    if extra := card.keys() - {*CARD, *TRAINED}:
+    if extra := card.keys() - {*CARD, *MORE}:
         raise WrongUse(f"the card has an unknown key {min(extra)!r}", where=where)
     facts = {
         "sample_rate": config.sample_rate,

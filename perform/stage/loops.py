@@ -5,8 +5,9 @@ A hand wins: whoever moves a number while it loops stops its loop.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from perform.session import Gesture
 State = Literal["recording", "looping", "stopped"]
 SHORTEST_S = 0.05
 LONGEST_S = 600.0  #: a gesture that is recorded for so long loops by itself
+STEPS = 128  #: a gesture is kept to one of so many steps of its way, as most controllers send it
 
 
 @dataclass(slots=True)
@@ -27,10 +29,10 @@ class Running:
 
     state: State
     began: float
-    seconds: float = 0.0
-    times: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    last: float = 0.0  # what the table held last
+    times: list[float]
+    values: list[float]
+    last: float  # what the table held last
+    gesture: Gesture | None = None  # as a song keeps it; None while it is being recorded
 
 
 class Loops:
@@ -53,9 +55,9 @@ class Loops:
         loop = self._loops.get(slot)
         if loop is None:
             value = float(self._table[slot])
-            loop = self._loops[slot] = Running("recording", now, 0.0, [0.0], [value], value)
+            loop = self._loops[slot] = Running("recording", now, [0.0], [value], value)
         elif loop.state == "recording":
-            self._close(loop, now)
+            self._close(slot, loop, now)
         elif loop.state == "looping":
             loop.state = "stopped"
         else:
@@ -67,9 +69,16 @@ class Loops:
         if self._loops.pop(params.slot(address), None) is None:
             raise WrongUse(f"{address} has no loop", hint="record one first")
 
-    def _close(self, loop: Running, now: float) -> None:
-        loop.seconds = max(now - loop.began, SHORTEST_S)
-        loop.state, loop.began = "looping", loop.began + loop.seconds
+    def _close(self, slot: int, loop: Running, now: float) -> None:
+        """It is recorded: what plays from now on is what a song keeps of it."""
+        seconds = max(now - loop.began, SHORTEST_S)
+        points = list(zip(loop.times, loop.values, strict=True))
+        if not SPEC_AT[slot].jumps(*loop.values):
+            points = thinned(points)
+        points = [(round(min(t, seconds), 4), round(v, 6)) for t, v in points]
+        loop.gesture = Gesture(params.ADDRESSES[slot], round(seconds, 4), points)
+        loop.times, loop.values = [t for t, _ in points], [v for _, v in points]
+        loop.state, loop.began = "looping", loop.began + seconds
 
     def _start(self, slot: int, loop: Running, now: float) -> None:
         loop.state, loop.began, loop.last = "looping", now, float(self._table[slot])
@@ -77,54 +86,82 @@ class Loops:
     def use(self, gestures: Sequence[Gesture], now: float) -> None:
         """Another song's loops instead; they all play."""
         self._loops = {}
+        self.follow(gestures, now)
+
+    def follow(self, gestures: Sequence[Gesture], now: float) -> None:
+        """The song has these: what is another begins to play, the rest goes on; so does what is recorded."""
+        there = self._loops
+        self._loops = {}
         for gesture in gestures:
             slot = params.slot(gesture.address)
-            times, values = (list(part) for part in zip(*gesture.points, strict=True))
-            loop = Running("looping", now, gesture.seconds, times, values, float(self._table[slot]))
+            loop = there.pop(slot, None)
+            if loop is None or loop.gesture != gesture:
+                times, values = (list(part) for part in zip(*gesture.points, strict=True))
+                loop = Running("looping", now, times, values, float(self._table[slot]), gesture)
             self._loops[slot] = loop
+        self._loops |= {slot: loop for slot, loop in there.items() if loop.state == "recording"}
 
     def gestures(self) -> list[Gesture]:
         """As a song keeps them; what is being recorded is not among them yet."""
-        return [
-            Gesture(
-                params.ADDRESSES[slot],
-                round(loop.seconds, 4),
-                [
-                    (round(min(t, loop.seconds), 4), round(v, 6))
-                    for t, v in zip(loop.times, loop.values, strict=True)
-                ],
-            )
-            for slot, loop in self._loops.items()
-            if loop.state != "recording"
-        ]
+        return [loop.gesture for loop in self._loops.values() if loop.gesture]
 
     def lines(self) -> list[tuple[str, State, float]]:
         """Address, state and seconds of each, for a status."""
-        return [(params.ADDRESSES[slot], loop.state, loop.seconds) for slot, loop in self._loops.items()]
+        return [
+            (params.ADDRESSES[slot], loop.state, loop.gesture.seconds if loop.gesture else 0.0)
+            for slot, loop in self._loops.items()
+        ]
 
-    def tick(self, now: float) -> None:
-        """A few times each 100 ms: listen to what is recorded, move what loops."""
+    def tick(self, now: float) -> bool:
+        """A few times each 100 ms: listen to what is recorded, move what loops.
+
+        True where one has been recorded for so long that it loops by itself.
+        """
+        closed = False
         for slot, loop in self._loops.items():
             value = float(self._table[slot])
             if loop.state == "recording":
-                if value != loop.values[-1]:
+                if value != loop.values[-1] and now - loop.began > loop.times[-1]:
                     if now - loop.began - loop.times[-1] > 0.1:  # it stood still until just now
                         loop.times.append(now - loop.began - 0.02)
                         loop.values.append(loop.values[-1])
                     loop.times.append(now - loop.began)
                     loop.values.append(value)
-                if now - loop.began > LONGEST_S:
-                    self._close(loop, now)
                 loop.last = value
+                if now - loop.began > LONGEST_S:
+                    self._close(slot, loop, now)
+                    closed = True
             elif loop.state == "looping":
                 if value != loop.last:
                     loop.state = "stopped"
                     continue
                 loop.last = self._table[slot] = self._at(slot, loop, now)
+        return closed
 
     def _at(self, slot: int, loop: Running, now: float) -> float:
-        at = (now - loop.began) % loop.seconds
+        assert loop.gesture
+        at = (now - loop.began) % loop.gesture.seconds
         spec = SPEC_AT[slot]
         if spec.jumps(*loop.values):
             return spec.clamp(loop.values[max(0, int(np.searchsorted(loop.times, at, "right")) - 1)])
         return spec.clamp(float(np.interp(at, loop.times, loop.values)))
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those of a gesture's points between which a straight line misses no other by more than a step.
+
+    From a point that stays, a line goes as far as there is a slope that passes all since within a step: the
+    swinging door of E. H. Bristol (US patent 4,669,097, 1987), here between recorded points alone.
+    points : (second, value), the seconds growing
+    """
+    values = [value for _, value in points]
+    step = (max(values) - min(values)) / STEPS
+    kept, low, high = [points[0]], -np.inf, np.inf
+    for before, (t, v) in itertools.pairwise(points):
+        t0, v0 = kept[-1]
+        if not low <= (v - v0) / (t - t0) <= high:
+            kept.append(before)
+            t0, v0 = before
+            low, high = -np.inf, np.inf
+        low, high = max(low, (v - step - v0) / (t - t0)), min(high, (v + step - v0) / (t - t0))
+    return [*kept, points[-1]] if len(points) > 1 else kept

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from perform import session
 from perform.errors import PerformError
 from perform.session import Song
@@ -68,6 +70,10 @@ class Materials:
     def _hand(self, deck: int) -> None:
         """Tell a deck which file it has."""
         self._decks[deck].use(self._number(self._of["file"].get(deck)))
+
+    def put_into(self, song: Song) -> Song:
+        """The song with the files and matrices that the decks have."""
+        return msgspec.structs.replace(song, files=self.names("file"), matrices=self.names("matrix"))
 
     def name(self, deck: int, kind: Kind) -> str:
         """What a deck has, as a song writes it; "" for nothing."""

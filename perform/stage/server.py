@@ -34,12 +34,14 @@ class Server:
     def __init__(self, runtime: Path, take: Callable[[AnyCommand, Callable[[Answer], None]], None]) -> None:
         self._take = take
         self.key = secrets.token_hex(16)
+        self._folder: Path | None = None  # of the socket, where the runtime folder's path is too long for one
         if sys.platform == "win32":
             address = rf"\\.\pipe\perform-{secrets.token_hex(8)}"
         else:
             address = str(runtime / "socket")
             if len(address) > SOCKET_PATH:
-                address = str(Path(tempfile.mkdtemp(prefix="perform-")) / "socket")
+                self._folder = Path(tempfile.mkdtemp(prefix="perform-"))
+                address = str(self._folder / "socket")
             Path(address).unlink(missing_ok=True)
         self._listener, self._closed = Listener(address), False
         self.address = address
@@ -81,3 +83,5 @@ class Server:
         self._closed = True
         with contextlib.suppress(OSError):
             self._listener.close()
+            if self._folder:
+                self._folder.rmdir()

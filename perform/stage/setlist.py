@@ -54,6 +54,12 @@ class SetList:
         """A song after the one that plays."""
         self._songs([*self.songs[: self.now + 1], song, *self.songs[self.now + 1 :]], self.now)
 
+    def copy(self, number: int, name: str) -> None:
+        """A copy of a song, as it is written, right after it."""
+        i = self.at(number)
+        song = msgspec.structs.replace(self.songs[i], name=_named(name))
+        self._songs([*self.songs[: i + 1], song, *self.songs[i + 1 :]], self.now + (i < self.now))
+
     def rename(self, number: int, name: str) -> None:
         """Call a song something else."""
         i = self.at(number)
@@ -78,6 +84,14 @@ class SetList:
 
     def _songs(self, songs: list[Song], now: int) -> None:
         self.set, self.now = msgspec.structs.replace(self.set, songs=songs), now
+
+    def restore(self, songs: list[Song]) -> None:
+        """The songs as they were before an edit, or after it; what plays is the same one, as it was there."""
+        now = -1 if self.now < 0 else place(self.now, self.songs, songs)
+        if now is None:
+            raise WrongUse("this song plays", where=self.song.name, hint="go to another one first")
+        self._songs(songs, now)
+        self.song = self.song if now < 0 else songs[now]
 
     def as_it_stands(self, name: str, table: Table, decks: dict[int, ModelName]) -> Song:
         """The song that plays, with the models and numbers as they are; settings and scenes stay."""
@@ -110,14 +124,20 @@ class SetList:
         path = source
         if name:
             path = Path(name).expanduser().resolve() if places.is_path(name) else _own(name)
-            if path != source and path.exists():
-                raise WrongUse("is there already", where=str(path), hint="choose another name")
             made = msgspec.structs.replace(made, name=path.stem)
         elif path is None or path.is_relative_to(places.bundled("presets")):
             path = _own(path.stem if path else self.set.name)
+        if path != source and path.exists():
+            raise WrongUse("is there already", where=str(path), hint="save it under another name")
         session.save_set(made, path, like=source if source and source.exists() else None)
         self.path, self.set, self._saved = path, made, made
         return path
+
+
+def place(index: int, before: list[Song], after: list[Song]) -> int | None:
+    """Where a song is after one edit of the list: moved, or as another version of it; None: taken out."""
+    found = next((i for i, song in enumerate(after) if song is before[index]), None)
+    return index if found is None and len(after) == len(before) else found
 
 
 def _own(name: str) -> Path:

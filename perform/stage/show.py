@@ -14,16 +14,16 @@ import msgspec
 
 from perform import params, session
 from perform.errors import PerformError, WrongUse
-from perform.library import hashes, places
-from perform.library.cards import models
+from perform.library import places
 from perform.params import SPEC_AT, Table
 from perform.recorder.names import safe_name
-from perform.session import ModelName, Set, Song
+from perform.session import Set, Song
 from perform.shared import Arena
 from perform.stage import commands
 from perform.stage.autosave import Autosave, Saved
 from perform.stage.commands import Answer, AnyCommand
 from perform.stage.deck import DeckSlot
+from perform.stage.editing import Editing
 from perform.stage.glides import Glides
 from perform.stage.history import History
 from perform.stage.hosts import Hosts
@@ -59,6 +59,16 @@ class Show:
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
         self._materials = Materials(decks, hosts, tell)
         self._songs = Songs(arena, decks, hosts, self._glides, self._materials, tell, self._song_began)
+        self._editing = Editing(
+            arena.table,
+            decks,
+            self._songs,
+            self._scenes,
+            self._loops,
+            self._materials,
+            self._history,
+            tell,
+        )
         self._autosave, self._asked = Autosave(), ""
         self._kept_at = 0.0
 
@@ -117,14 +127,14 @@ class Show:
     def tick(self, *, settled: bool) -> None:
         """A few times each 100 ms."""
         now = time.monotonic()
-        song = self._songs.list.song
         moved = {*self._glides.slots, *self._loops.slots}  # before: what arrives now moves no more after
-        if asked := self._scenes.tick(song, self._songs.opening):
+        if asked := self._scenes.tick(self._songs.list.song, self._songs.opening):
             self._recall(asked)
         self._materials.tick()
         self._glides.tick(now)
-        self._loops.tick(now)
-        before, stood = self._arena.table.copy(), self._with_materials(song)
+        if self._loops.tick(now):
+            self._editing.put_loops("loop recorded")
+        before, stood = self._arena.table.copy(), self._materials.put_into(self._songs.list.song)
         if self._songs.tick(settled=settled):
             self._song_done(stood, before, self._songs.list.song)
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
@@ -140,6 +150,7 @@ class Show:
         self._history.rebase()
         self._materials.use(song)
         self._loops.use(song.loops, time.monotonic())
+        self._glides.stop(self._loops.slots)  # what loops does not glide there from the song before
         self._scenes.current = 0
         self._use_mapping(song.mapping or self._songs.list.set.mapping)
         self._mark(song.name, "song")
@@ -177,24 +188,27 @@ class Show:
                 self._use_margin(made)
                 self._asked = name
             case commands.Save(name):
-                self._put_loops()
                 return Answer(str(self._songs.list.save(name)))
             case commands.Undo(redo):
                 return Answer(self._history.redo() if redo else self._history.undo())
             case commands.RecallScene(scene):
                 self._recall(scene)
             case commands.Loop(address):
-                return Answer(self._loops.toggle(address, time.monotonic()))
+                state = self._loops.toggle(address, time.monotonic())
+                self._glides.stop(self._loops.slots)
+                self._editing.put_loops(f"loop of {address} recorded")
+                return Answer(state)
             case commands.ForgetLoop(address):
                 self._loops.forget(address)
+                self._editing.put_loops(f"loop of {address} forgotten")
             case commands.SetWord(address, word):
                 self._check_word(address)
                 if word not in self._songs.list.song.words.get(address, []):
-                    self._edit(command)
+                    self._editing.do(command)
                 known = self._songs.list.song.words[address]
                 self._arena.table[params.slot(address)] = known.index(word)
             case _:
-                return self._edit(command)
+                return self._editing.do(command)
         return Answer()
 
     def reach(self, address: str) -> tuple[float, float] | None:
@@ -221,63 +235,6 @@ class Show:
             )
         if not attribute.worded:
             raise WrongUse(f"{address} ({attribute.name}) is a number", hint="put it into the table")
-
-    def _edit(self, command: AnyCommand) -> Answer | None:
-        """What changes the set itself: undo is the set before."""
-        setlist, song = self._songs.list, self._songs.list.song
-        before = setlist.set, setlist.now, song
-        match command:
-            case commands.KeepSong():
-                self._put_loops()
-                setlist.put(self._as_it_stands(song.name))
-                words = f"song {song.name} kept as it stands"
-            case commands.AddSong(name):
-                setlist.add(self._as_it_stands(name))
-                words = f"song {name} added"
-            case commands.RenameSong(number, name):
-                setlist.rename(number, name)
-                words = f"song {number} called {name}"
-            case commands.MoveSong(number, to):
-                setlist.move(number, to)
-                words = f"song {number} moved to {to}"
-            case commands.RemoveSong(number):
-                words = f"song {setlist.songs[setlist.at(number)].name} removed"
-                setlist.remove(number)
-            case commands.StoreScene(number, name):
-                setlist.put(self._scenes.store(song, number, name, self._songs.opening))
-                words = f"scene {number} stored"
-            case commands.ForgetScene(number):
-                setlist.put(self._scenes.forget(song, number))
-                words = f"scene {number} forgotten"
-            case commands.SetWord(address, word):
-                setlist.put(session.with_word(song, address, word))
-                words = f"{address} can be {word!r}"
-            case commands.Exclude(address):
-                params.slot(address)
-                out = [a for a in song.exclude if a != address]
-                out += [address] if address not in song.exclude else []
-                setlist.put(msgspec.structs.replace(song, exclude=out))
-                words = f"{address} {'left out of' if address in out else 'back in'} scenes"
-            case _:
-                return None
-        after = setlist.set, setlist.now, setlist.song
-        self._songs.edited()
-        self._tell(words)
-        self._history.did(words, lambda: self._restore(*before), lambda: self._restore(*after))
-        return Answer(words)
-
-    def _as_it_stands(self, name: str) -> Song:
-        return self._with_materials(self._songs.list.as_it_stands(name, self._arena.table, self._models()))
-
-    def _with_materials(self, song: Song) -> Song:
-        """A song with the files and matrices that the decks have."""
-        files, matrices = (self._materials.names(kind) for kind in KINDS)
-        return msgspec.structs.replace(song, files=files, matrices=matrices)
-
-    def _restore(self, made: Set, now: int, song: Song) -> None:
-        setlist = self._songs.list
-        setlist.set, setlist.now, setlist.song = made, now, song
-        self._songs.edited()
 
     def _deck(self, deck: int) -> DeckSlot:
         if deck not in self._decks:
@@ -328,27 +285,6 @@ class Show:
     def _recall_again(self, number: int) -> None:
         self._scenes.recall(self._songs.list.song, number, time.monotonic())
 
-    def _put_loops(self) -> None:
-        """The loops as they are become the song's."""
-        setlist = self._songs.list
-        gestures = self._loops.gestures()
-        if setlist.now >= 0 and gestures != setlist.song.loops:
-            setlist.put(msgspec.structs.replace(setlist.song, loops=gestures))
-            self._songs.edited()
-
-    def _models(self) -> dict[int, ModelName]:
-        """Deck -> the model that belongs on it, by name and hash; one that is missing stays the song's."""
-        found = {}
-        for number, deck in self._decks.items():
-            listed = self._songs.list.song.models.get(number)
-            if path := deck.assigned:
-                sha256 = deck.words().sha256 or hashes.known(path)
-                source = listed.source if listed and listed.sha256 == sha256 else ""
-                found[number] = ModelName(_name(path), sha256, source)
-            elif deck.error and listed:
-                found[number] = listed
-        return found
-
     # -- words
 
     def _saved(self, *, clean: bool = False) -> Saved:
@@ -387,8 +323,3 @@ class Show:
             undo=self._history.undo_words,
             redo=self._history.redo_words,
         )
-
-
-def _name(path: Path) -> str:
-    """A model's name in the library, else its path."""
-    return path.stem if models().get(path.stem) == path else str(path)

@@ -23,7 +23,7 @@ from perform.stage.deck import DeckSlot
 from perform.stage.glides import Glides
 from perform.stage.hosts import SOON_S, Hosts
 from perform.stage.materials import Materials, missing
-from perform.stage.setlist import SetList
+from perform.stage.setlist import SetList, place
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
 GLIDE_S = 0.5  #: shortest way of the numbers of a deck that plays on
@@ -95,12 +95,16 @@ class Songs:
             self._resolve(song)
         self._arm(0)
 
-    def edited(self) -> None:
-        """The list is another: NEXT is the same song where it is still there, else the one that follows."""
+    def edited(self, before: list[Song]) -> None:
+        """The list was edited: NEXT is the same song where it is still there, else the one that follows."""
         for number, deck in self._decks.items():
             deck.say(self.list.song.words_of(number))
-        if self._next is None:
+        armed = next((i for i, song in enumerate(before) if song is self._armed), None)
+        index = None if armed is None else place(armed, before, self.list.songs)
+        if index is None:
             self._arm(self.list.now + 1)
+        else:
+            self._armed = self.list.songs[index]
 
     @property
     def _next(self) -> int | None:

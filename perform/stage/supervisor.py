@@ -99,7 +99,7 @@ class Stage:
         for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena"), *runtime.glob("*.retro")):
             with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
                 stale.unlink(missing_ok=True)
-        self._errors = (runtime / "stage.log").open("ab")
+        self._errors = (runtime / "stage.log").open("ab", buffering=0)
         self._log: deque[str] = deque(maxlen=50)
         self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
@@ -274,8 +274,12 @@ class Stage:
             line = f"a mistake in the stage: {error!r}"
             if not any(line in said for said in self._log):
                 self._tell(line)
-                self._errors.write(traceback.format_exc().encode())
-                self._errors.flush()
+                self._note()
+
+    def _note(self) -> None:
+        """All there is to know of a mistake, for whoever mends it; where there is no room, what was said."""
+        with contextlib.suppress(OSError):
+            self._errors.write(traceback.format_exc().encode())
 
     def _hear(self, child: Child, message: Message | None) -> None:
         """A report goes to whoever the child belongs to; None is its death."""
@@ -292,8 +296,7 @@ class Stage:
             answer = Answer(error=str(error), exit_code=error.exit_code)
         except Exception as error:
             answer = Answer(error=f"a mistake in the stage: {error!r}", exit_code=1)
-            self._errors.write(traceback.format_exc().encode())
-            self._errors.flush()
+            self._note()
         if answer is not None:
             reply(answer)
 

@@ -21,6 +21,7 @@ from perform import params
 from perform.errors import PerformError
 from perform.shared import LIVE, LOADING
 from perform.stage.commands import (
+    Keep,
     Learn,
     Load,
     Record,
@@ -170,8 +171,8 @@ class Instrument(SongKeys, SceneKeys):
     def action_keep(self) -> None:
         """What was played a moment ago becomes a take, though nothing was recording."""
         if not self.instead("take/keep"):
-            params.fire(self.table, "take/keep")
-            self.notice("keeping the last minutes as a take; the log says where")
+            self.notice("keeping the last minutes as a take")
+            self.line.ask(Keep(), self.said("kept:"))
 
     # -- control
 

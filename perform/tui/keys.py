@@ -134,7 +134,7 @@ SET_LIST: tuple[Key, ...] = (
     Key("Set list", "N", "N", "go_now", "list.go_now", "arm the marked song; go now where it is armed"),
     Key("Set list", "K,ctrl+up,shift+up", "K ctrl+↑", "shift(-1)", "list.earlier", "play the song earlier"),
     Key("Set list", "J,ctrl+down,shift+down", "J ctrl+↓", "shift(1)", "list.later", "play the song later"),
-    Key("Set list", "d", "d", "app.add_song", "list.add", "duplicate: a new song, a copy of what plays"),
+    Key("Set list", "d", "d", "app.add_song", "list.add", "duplicate: a new song, a copy of the marked one"),
     Key("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
     Key("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),
     Key("Set list", "o", "o", "app.open_set", "list.open", "open another set"),

@@ -10,20 +10,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 from modules import Bare, Pair, Synth, export
+from rig import until
+from tiny import tiny_model
 
 from perform import params
 from perform.errors import PerformError
 from perform.hosts import sandbox
 from perform.hosts.apart import HostApart
 from perform.hosts.conversion import convert
+from perform.hosts.telling import check_room
 from perform.hosts.torchscript import TorchscriptHost
 from perform.library.cards import read_card
 from perform.rave.archive import read
-from perform.shared import LANE, LANE_METER, Arena, lanes_of
+from perform.shared import DECK_METER, LANE, LANE_METER, Arena, lanes_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -144,6 +148,38 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     level(0.25)  # what it makes of silence
     worker.process.stdin.close()  # type: ignore[union-attr]
     assert worker.process.wait(30) == 0
+
+
+def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
+    worker = Worker(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
+    load = DECK_METER["load"]
+    try:
+        assert worker.report()["report"] == "ready"
+        arena.deck_meters(1)[load] = 1000.0
+        arena.lanes[0, LANE["live"]] = 1
+        worker.order("voice", lane=0, deck=1, words={})
+        until(lambda: arena.deck_meters(1)[DECK_METER["frames"]] > 1, 10, "a frame was shown")
+        assert arena.deck_meters(1)[load] < 1000.0
+    finally:
+        worker.process.kill()
+        worker.process.communicate()
+
+
+def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "vast.safetensors", ratios=(32, 32))
+    worker = Worker(arena, tmp_path, path)
+    failed = worker.report()
+    assert failed["report"] == "failed"
+    assert failed["error"].startswith(
+        "vast: its frames of 0.34 s are too long: a deck has 0.68 s of room for two"
+    )
+    assert worker.process.wait(30) == 0
+    card = msgspec.structs.replace(read_card(path), ratio=1 << 16, sample_rate=768_000)
+    check_room(arena, card, 48000)  # at the stage's rate they are short
+    with pytest.raises(PerformError, match="lower rate"):
+        check_room(arena, card, 192_000)
+    arena.show("block", 8192)
+    check_room(arena, msgspec.structs.replace(card, ratio=8192, sample_rate=48000), 48000)
 
 
 def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from perform.session import Gesture, Set, Song
 from perform.stage import autosave
 from perform.stage.glides import Glides
 from perform.stage.history import QUIET_S, History
-from perform.stage.loops import Loops
+from perform.stage.loops import STEPS, Loops, thinned
 
 slots = st.sampled_from(
     [i for i, a in enumerate(params.ADDRESSES) if not SPEC_AT[i].action and not a.startswith(params.DOING)]
@@ -141,6 +141,33 @@ def test_a_loop_plays_what_was_recorded() -> None:
     assert loops.lines() == [("deck/1/gain", "stopped", 1.0)]
     with pytest.raises(Exception, match="cannot be looped"):
         loops.toggle("panic", 0.0)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.001, 5), st.floats(-1e3, 1e3)), min_size=1, max_size=200),
+    st.sampled_from([0, 1, 8]),
+)
+def test_a_thinned_gesture_is_the_same_within_a_step(moves: list[tuple[float, float]], digits: int) -> None:
+    times = np.cumsum([gap for gap, _ in moves]).tolist()
+    points = [(at, round(value, digits)) for at, (_, value) in zip(times, moves, strict=True)]
+    kept = thinned(points)
+    assert kept[0] == points[0] and kept[-1] == points[-1]
+    assert set(kept) <= set(points)
+    values = [value for _, value in points]
+    heard = np.interp(times, *zip(*kept, strict=True))
+    assert np.abs(heard - values).max() <= np.ptp(values) / STEPS * (1 + 1e-6) + 1e-9
+
+
+def test_half_a_minute_of_a_knob_is_a_few_points() -> None:
+    table = params.defaults()
+    loops = Loops(table)
+    loops.toggle("deck/1/gain", 0.0)
+    for tick in range(1, 2000):
+        now = tick * 0.015
+        table[GAIN] = round(127 * np.sin(now) ** 2) / 4 - 40  # as a controller sends it
+        loops.tick(now)
+    loops.toggle("deck/1/gain", 30.0)
+    assert len(loops.gestures()[0].points) < 300
 
 
 _SAVER = """

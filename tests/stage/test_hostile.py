@@ -18,7 +18,8 @@ from rig import Instrument, perform, playing, until
 from perform.errors import PerformError
 from perform.shared import LIVE
 from perform.stage.client import Client, running
-from perform.stage.commands import Load, Record, StopRecording, UseMapping
+from perform.stage.commands import Answer, Arm, Load, Record, StopRecording, UseMapping
+from perform.stage.supervisor import Options, Stage
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -219,6 +220,22 @@ def test_record_and_stop_in_one_breath_leave_no_take_running(runtime: Path) -> N
         assert other.status().take == ""
         assert instrument.meter("take/on") == 0
         instrument.end()
+
+
+def test_a_mistake_there_is_no_room_to_write_down_ends_nothing(runtime: Path) -> None:
+    runtime.mkdir(parents=True)
+    (runtime / "stage.log").symlink_to("/dev/full")
+    said: list[str] = []
+    stage = Stage(Options("demo", device="null", retro=0.0), runtime, said.append)
+    try:
+        answers: list[Answer] = []
+        stage._obey(Arm("no number"), answers.append)  # type: ignore[arg-type]
+        stage._survive(lambda: {}["no key"])
+        assert "a mistake in the stage: TypeError" in answers[0].error
+    finally:
+        stage._end()
+        stage._lock.release()
+    assert any("a mistake in the stage: KeyError('no key')" in line for line in said)
 
 
 def test_memory_there_is_no_room_for_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

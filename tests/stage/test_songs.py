@@ -11,9 +11,11 @@ from rig import Instrument, playing, until
 
 from perform import params, session
 from perform.errors import PerformError
+from perform.library import places
 from perform.params import SLOTS
 from perform.shared import EMPTY, FAILED, LIVE
 from perform.stage import commands
+from perform.stage.setlist import SetList
 
 SET = """
 # a tour
@@ -189,6 +191,35 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
         params.put(table, address, -2.0)
         until(lambda: instrument.client.status().loops[0].state == "stopped", 5, "a hand")
         assert value(instrument, address) == -2.0
+        assert ask(commands.Undo()).value == f"loop of {address} recorded"
+        assert instrument.client.status().loops == ()
+        ask(commands.Undo(redo=True))
+        go(instrument, 2)
+        assert instrument.client.status().loops == ()
+        go(instrument, 1)
+        assert [loop.state for loop in instrument.client.status().loops] == ["looping"]
+        ask(commands.ForgetLoop(address))
+        assert ask(commands.Undo()).value == f"loop of {address} forgotten"
+        assert [loop.address for loop in instrument.client.status().loops] == [address]
+        instrument.end()
+    kept = session.available()
+    (unsaved,) = (path for name, path in kept.items() if name.startswith("tour-unsaved"))
+    (gesture,) = session.read_set(unsaved).songs[0].loops
+    assert gesture.points[0] == (0.0, 0.0)
+    assert gesture.points[-1][1] == 1.9
+
+
+def test_a_loop_plays_where_its_deck_plays_on(runtime: Path, tour: str) -> None:
+    address = "deck/1/z/0/bias"  # the song before has another number there: all else glides to it
+    points = "[[0.0, 2.0], [0.25, 3.0], [0.5, 2.0]]"
+    loop = f'[[songs.loops]]\naddress = "{address}"\nseconds = 0.5\npoints = {points}\n'
+    Path(tour).write_text(SET.replace('[[songs]]\nname = "three"', f'{loop}[[songs]]\nname = "three"'))
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        go(instrument, 2)
+        until(lambda: 2.7 < value(instrument, address) <= 3.0, 5, "its way up")
+        until(lambda: 2.0 <= value(instrument, address) < 2.3, 5, "and down again")
+        assert [loop.state for loop in instrument.client.status().loops] == ["looping"]
         instrument.end()
 
 
@@ -200,6 +231,9 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         ask(commands.KeepSong())
         ask(commands.AddSong("four"))
         ask(commands.RenameSong(4, "last"))
+        ask(commands.AddSong("again", 3))
+        assert [line.name for line in song(instrument).lines] == ["one", "four", "two", "again", "last"]
+        ask(commands.RemoveSong(4))
         ask(commands.MoveSong(2, 4))
         with pytest.raises(PerformError, match="plays"):
             ask(commands.RemoveSong(1))
@@ -221,14 +255,58 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         instrument.end()
 
 
+def test_what_is_edited_stays_next(runtime: Path, tour: str) -> None:
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        instrument.wait_live(1, 2)
+        ask = instrument.client.ask
+        ask(commands.Arm(3))
+        ask(commands.RenameSong(3, "last"))
+        assert song(instrument).next == 3
+        ask(commands.MoveSong(3, 2))
+        assert song(instrument).next == 2
+        for redo in (False, False, True, True, False, False):
+            ask(commands.Undo(redo))
+            status = song(instrument)
+            assert status.lines[status.next - 1].name in ("three", "last")
+        ask(commands.RemoveSong(3))
+        assert song(instrument).next == 2
+        ask(commands.Arm(2))
+        ask(commands.Go())
+        until(lambda: song(instrument).now == 2, 20, "song two")
+        assert ask(commands.Undo()).value == "song two"
+        ask(commands.Undo())  # at once: the way back to song one goes on
+        until(lambda: song(instrument).now == 1, 20, "song one again")
+        assert [line.name for line in song(instrument).lines] == ["one", "two", "three"]
+        ask(commands.RenameSong(2, "due"))
+        ask(commands.Open(tour))
+        with pytest.raises(PerformError, match="undo ends where another set was opened"):
+            ask(commands.Undo())
+        assert song(instrument).lines[1].name == "two"
+        instrument.end()
+
+
+def test_a_bundled_set_never_takes_the_place_of_ones_own() -> None:
+    bundled = places.bundled("presets") / "sets" / "demo.toml"
+    copy = SetList(session.read_set(bundled), bundled).save()
+    kept = copy.read_bytes()
+    again = SetList(session.read_set(bundled), bundled)  # named by its path, else one's own would be found
+    with pytest.raises(PerformError, match="there already"):
+        again.save()
+    assert copy.read_bytes() == kept
+    assert again.save("other").stem == "other"
+
+
 def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> None:
     instrument = Instrument(runtime, "--device", "null", set_name=tour)
     instrument.wait_live(1, 2)
     go(instrument, 2)
     params.put(instrument.arena.table, "deck/1/z/2/bias", 0.75)
     instrument.client.ask(commands.RenameSong(1, "uno"))
+    for _ in range(2):
+        instrument.client.ask(commands.Loop("deck/3/pan"))
     saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
-    until(lambda: "0.75" in saved.read_text() and "uno" in saved.read_text(), 10, "an autosave")
+    last = ("0.75", "uno", '"loops":[{"address":"deck/3/pan"')
+    until(lambda: all(words in saved.read_text() for words in last), 10, "an autosave")
     instrument.kill()
     Path(tour).rename(f"{tour}.away")  # not even the file is needed
     with playing(runtime, "--device", "null", set_name=tour) as again:
@@ -236,6 +314,7 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
         assert song(again).now == 2
         assert song(again).changed
         assert value(again, "deck/1/z/2/bias") == 0.75
+        assert [loop.address for loop in again.client.status().loops] == ["deck/3/pan"]
         assert "resumed" in again.log()
         again.end()
         assert "unsaved" in again.log()

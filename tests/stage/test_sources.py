@@ -18,7 +18,7 @@ from perform.library.cards import find_model
 from perform.library.corpus import read_corpus
 from perform.recorder import shelf
 from perform.session import load_set
-from perform.shared import lanes_of
+from perform.shared import LIVE, lanes_of
 from perform.stage.commands import Go, KeepSong, Record, Save, StopRecording, Undo, UseFile, UseMatrix
 
 RATE, SWITCHES = 48000, 200
@@ -105,6 +105,10 @@ values = {{ "deck/1/source" = "file", "deck/2/source" = "file", "deck/2/file/sta
 """
 
 
+def plays(instrument: Instrument) -> None:
+    until(lambda: instrument.meter("deck/1/state") == LIVE, 30, "deck 1 plays")
+
+
 def test_the_next_songs_files_are_there_when_it_begins(
     runtime: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
@@ -115,7 +119,7 @@ def test_the_next_songs_files_are_there_when_it_begins(
     path = tmp_path / "two.toml"
     path.write_text(TWO.format(first=files[0], second=files[1]))
     with playing(runtime, "--device", "null", set_name=str(path)) as instrument:
-        instrument.wait_live(1)
+        plays(instrument)
         ask, songs = instrument.client.ask, lambda: instrument.client.status().songs
         until(lambda: songs().ready == songs().wanted == 2, 20, "song two, with its files")
         assert "gone.wav" in songs().lines[1].missing[0]
@@ -153,7 +157,7 @@ def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
     path = tmp_path / "two.toml"
     path.write_text(TWO.format(first=names[0], second=names[0]))
     instrument = Instrument(runtime, "--device", "null", set_name=str(path))
-    instrument.wait_live(1)
+    plays(instrument)
     ask = instrument.client.ask
 
     def files(of: Instrument) -> list[str]:
@@ -178,7 +182,7 @@ def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
     instrument.kill()
     names[2].unlink()
     with playing(runtime, "--device", "null", set_name=str(path)) as again:
-        again.wait_live(1)
+        plays(again)
         assert files(again) == ["hand.wav", "", ""]
         assert "lost.wav: no such file; name it by its path, or put it into" in again.log()
         again.client.ask(KeepSong())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import wave
+from multiprocessing.connection import Client as connect
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
-from rig import perform, playing, until
+from rig import Instrument, perform, playing, until
 from tiny import tiny_model
 
 from perform import params
@@ -17,7 +20,18 @@ from perform.errors import PerformError
 from perform.recorder import gestures, shelf
 from perform.shared import CLOCK, EMPTY, FAILED, LIVE
 from perform.stage.client import Client
-from perform.stage.commands import Keep, Learn, Load, Mark, Record, StopRecording, Unload
+from perform.stage.commands import (
+    Answer,
+    GetStatus,
+    Keep,
+    Learn,
+    Load,
+    Mark,
+    Record,
+    StopRecording,
+    Unload,
+)
+from perform.stage.server import Server
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -151,6 +165,21 @@ def test_what_a_killed_stage_left_is_cleared(runtime: Path) -> None:
         instrument.end()
 
 
+def test_a_socket_that_lies_elsewhere_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does where the runtime folder's path is too long for a socket."""
+    with tempfile.TemporaryDirectory() as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        server = Server(tmp_path / ("long" * 30), lambda command, reply: reply(Answer("heard")))
+        assert list(Path(short).iterdir())
+        with connect(server.address, authkey=server.key.encode()) as line:
+            line.send_bytes(msgspec.json.encode(GetStatus()))
+            assert b"heard" in line.recv_bytes()
+        server.close()
+        assert not list(Path(short).iterdir())
+
+
 def test_two_clients_see_the_same_numbers(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1)
@@ -175,13 +204,20 @@ def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
         instrument.end()
 
 
+def keep(instrument: Instrument) -> Path:
+    """Keep the last minutes -> the take, once it is whole."""
+    path = instrument.client.ask(Keep()).value
+    until(lambda: any(f"kept: {path}" in line for line in instrument.client.status().log), 10, "the past")
+    return Path(path)
+
+
 def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(Mark("here"))
         at = instrument.arena.tape.written
         until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
-        kept = Path(instrument.client.ask(Keep()).value)
+        kept = keep(instrument)
         take = shelf.look(kept)
         assert shelf.verify(take) == []
         marks = {mark.name: mark.frame for mark in take.marks}
@@ -191,7 +227,7 @@ def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime
         path = Path(instrument.client.ask(Record(stems=True, float32=True)).value)
         at = instrument.arena.tape.written
         until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
-        before = Path(instrument.client.ask(Keep()).value)
+        before = keep(instrument)
         instrument.client.ask(StopRecording())
         take = shelf.look(path)
         assert (take.tracks, take.samples) == (("master", "deck1", "deck2"), "float32")
