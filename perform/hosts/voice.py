@@ -97,6 +97,7 @@ class Voice(Speech):
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
         self.given: Latents = np.zeros(host.card.latents)
         self.ear: Ear | None = None
+        self._listening: Any = None
         self._leader = 0  # the deck it follows
         self.adopt(table)
         self.start(table)
@@ -159,7 +160,14 @@ class Voice(Speech):
         if not listens or not self._place:
             self.ear = None
         elif self.ear is None and self._host.encoder:
-            self.ear = Ear(self._host.encoder, self._place.input, self._rate)
+            self.ear = Ear(self._host.encoder, self._listener(), self._place.input, self._rate)
+
+    def _listener(self) -> Any:
+        """A stream of the encoder, the same each time: what it has learnt outlives another source."""
+        if self._listening is None and self._host.encoder:
+            self._listening = self._host.encoder.stream()
+            self.settings.share(self._listening)
+        return self._listening
 
     def latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""

@@ -155,7 +155,7 @@ class Renderer:
             self._times.append(time.perf_counter() - began)
             time.sleep(self._times[-1])  # who plays already goes first
         if encoder := self._host.encoder:  # loaded now, not when a deck first listens
-            listen([Ear(encoder, self._arena.input, self._rate)])
+            listen([Ear(encoder, encoder.stream(), self._arena.input, self._rate)])
         self._slowest = max(self._times)
         return float(np.median(self._times))
 
@@ -302,6 +302,9 @@ def start(
     real_time(RENDER_PRIORITY)
     try:
         render_s = renderer.rehearse()
+        if host.encoder and not host.card.delay_known:
+            words = f"{host.card.name}: its own delay is not known, and not in the time shown for its input"
+            line.report("says", words=words)
         attributes = {"attributes": msgspec.to_builtins(host.attributes), "actions": list(host.actions)}
         about = {"sha256": host.sha256, "made": str(made), "prior": host.has_prior}
         line.report("ready", render_ms=render_s * 1000.0, **about, **attributes)

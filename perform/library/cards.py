@@ -47,6 +47,7 @@ class Card(msgspec.Struct, frozen=True):
     created: str = ""
     parameters: int = 0
     prior: str = ""  #: how good its prior is, where it was trained here
+    delay_known: bool = True  #: else no impulse came out of it, and `delay` is 0
     delay_encode: int | None = None  #: samples of `delay` up to the middle of the latents' frame, where known
 
     @property

@@ -18,6 +18,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from perform.errors import WrongUse
+from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
 from perform.rave.model import RAVE
 
@@ -92,6 +93,9 @@ def load(path: Path) -> RAVE:
         raise WrongUse(f"not a safetensors file, or cut short ({error})", where=where, hint=hint) from None
     config, card = _header(metadata, where)
     model = RAVE(config)
+    for name, layer in model.named_modules():
+        if isinstance(layer, AdaIN):
+            layer.renew(tensors, f"{name}.")
     gesture = _check_tensors(tensors, model, where)
     _check_card(card, config, gesture, where)
     model.load_state_dict(tensors)

@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from modules import Bare, Synth, export
+import soundfile
+from modules import Bare, Pair, Synth, export
 from rig import until
 from tiny import tiny_model
 
+from perform import params
 from perform.errors import PerformError
 from perform.hosts import sandbox
 from perform.hosts.apart import HostApart
@@ -25,7 +27,7 @@ from perform.hosts.telling import check_room
 from perform.hosts.torchscript import TorchscriptHost
 from perform.library.cards import read_card
 from perform.rave.archive import read
-from perform.shared import DECK_METER, LANE, LANE_METER, Arena
+from perform.shared import DECK_METER, LANE, LANE_METER, Arena, lanes_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -109,6 +111,42 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     worker.order("voice", lane=0, deck=2, words={})
     assert worker.process.stdin
     worker.process.stdin.close()
+    assert worker.process.wait(30) == 0
+
+
+def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Arena, tmp_path: Path) -> None:
+    model, sound = tmp_path / "pair.safetensors", tmp_path / "half.wav"
+    words = {"name": "pair", "description": "", "licence": ""}
+    convert(read(export(Pair(), tmp_path / "pair.ts")), model, words, agree=lambda question: True)
+    card = read_card(model)
+    assert (card.delay, card.delay_known) == (Pair.LATE, True)
+    soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
+    worker = Worker(arena, tmp_path, model)
+    sha256 = worker.report()["sha256"]
+    seat = {"model": str(model), "sha256": sha256, "matrix": ""}
+    files = {"7": {"path": str(sound), "deck": 1}}
+    worker.order("seats", seats={"1": seat, "2": seat}, mine=[1], files=files)
+    arena.lanes[0, LANE["file"]] = 7
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("file"))
+    worker.order("voice", lane=0, deck=1, words={})
+
+    def level(wanted: float) -> None:
+        """It becomes as loud as that, within a minute."""
+        end = time.monotonic() + 60.0
+        while abs(np.abs(worker.hear(1024)[-256:]).mean() - wanted) > 1e-4:
+            assert time.monotonic() < end, worker.log.read_text()
+
+    level(0.75)  # of the file, and what the module adds
+    leader = lanes_of(2)[0]
+    arena.lanes[leader, [LANE["live"], LANE["gate"]]] = 1
+    arena.trails[leader].write(0, np.array([0.4, 0.0]))
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("deck"))
+    params.put(arena.table, "deck/1/from", 1)
+    level(0.4)
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("input"))
+    arena.show("input/gate", 1)
+    level(0.25)  # what it makes of silence
+    worker.process.stdin.close()  # type: ignore[union-attr]
     assert worker.process.wait(30) == 0
 
 
