@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
-from perform.audio.input import Input
+from perform.audio.input import Input, dry_wet, hears
 from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
 from perform.rings import Audio, Ring
@@ -235,10 +235,12 @@ class Mixer:
         soloed = any(now[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
         angle = now[SLOTS["xfade"]] * math.pi / 2
         sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is always heard
+        wet = dry_wet(now)[1]
         for d, strips in self._strips.items():
             spec = dict(zip(_DECK_KEYS, now[params.slots(d)], strict=True))
             level = params.gain(spec["gain"]) * sides[int(spec["side"])]
             level *= not spec["mute"] and (not soloed or spec["solo"])
+            level *= wet if hears(now, d) else 1.0
             # balance: the middle is untouched, an end silences the other side
             pan = spec["pan"] * math.pi / 2
             balance = np.array([math.cos(max(pan, 0.0)), math.cos(max(-pan, 0.0))])
@@ -312,7 +314,7 @@ class Mixer:
             self._peaks(peaks, voice)
         meters[_PULLED] = self._arena.tape.written + n
         meters[_PULLS] += 1
-        mix += self._input.monitor(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
+        mix += self._input.dry(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()
@@ -356,9 +358,10 @@ class Mixer:
         return self._limiter.delay
 
 
+_HEARD_OF_A_DECK = ("gain", "pan", "mute", "solo", "side", "source", "from")
 #: the numbers a mixer hears
 SLOTS_HEARD = np.array(
-    [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("gain", "pan", "mute", "solo", "side")]
+    [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in _HEARD_OF_A_DECK]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
     + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]

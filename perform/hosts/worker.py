@@ -249,7 +249,8 @@ class Renderer:
         meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
         behind = lane.meters[LANE_METER["behind"]]
         late = self._arena.meters[METER_SLOTS["delay"]]
-        meters[DECK_METER["heard"]] = (behind + late) / self._rate if behind else 0.0
+        device = self._arena.meters[METER_SLOTS["buffered"]]
+        meters[DECK_METER["heard"]] = (behind + late) / self._rate + device if behind else 0.0
         first = DECK_METER["z/0"]
         meters[first : first + len(z)] = z[: len(meters) - first]
         if self._frames % ENOUGH == 0 or lane.fresh:
