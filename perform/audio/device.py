@@ -138,9 +138,9 @@ def open_stream(
     """A started stereo float32 stream that calls `callback(heard, out, buffered, status)`. [audio]
 
     heard    : (n, 1 or 2) from `ear`, or None without one
-    buffered : seconds from one to the other outside of the callback: from when `heard` was at the microphone
-               to when `out` will be at the loudspeaker, as the device tells; where it does not, the latency it
-               was opened with (on JACK that leaves out two periods); 0 without an ear
+    buffered : seconds from one to the other outside of the callback, as the device tells them: from when
+               `heard` was at the microphone to when `out` will be at the loudspeaker; else the latency it was
+               opened with, which on JACK leaves out two periods; 0 without an ear
     """
     common = {"samplerate": rate, "blocksize": block, "dtype": "float32", "latency": "low"}
     try:

@@ -3,9 +3,10 @@
 What is suspected has the signs of van Waterschoot & Moonen (2011, Fifty Years of Acoustic Feedback Control,
 Proc. IEEE 99, 288-327): a peak far above its neighbours (PNPR) for STANDS_S, without harmonics (PHPR), that
 grows (IPMP). A tone that a player swells has all of them too, so a suspect is tried: the input sinks by
-DIP_DB and comes back, TIMES times, and only what sinks and comes back with it at the microphone, which is before
-that gain, comes from the loudspeaker. What does not is a note, and is left alone until it has grown by AGAIN_DB
-more. At full scale there is no time for that, and nothing left to grow: what stands there alone is a howl.
+DIP_DB and comes back, TIMES times, and only what sinks and comes back with it at the microphone, which is
+before that gain, comes from the loudspeaker. What does not is a note, and is left alone until it has grown by
+AGAIN_DB more. At full scale there is no time for that, and nothing left to grow: what stands there alone is a
+howl.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ GROWTH_DB = 1.0  #: by which it has grown in the time it has to stand ...
 HIGH_DB = -10.0  #: ... or so loud it is, dBFS after the gain
 LOUD_DB, LOUD_LONELY_DB = -2.0, 6.0  #: so loud, and above the others, it is not tried
 QUIET_DB = -60.0  #: dBFS below which nothing howls
-SINKS_S, BACK_S = 0.35, 0.7  #: how long a suspect has to sink, and how long to come back
+SINKS_S, BACK_S = 0.35, 1.2  #: how long a suspect has to sink, and how long to come back
 DIP_DB, DIP_DB_S = 8.0, 120.0  #: by how much the input is lowered for that, and how fast
 FELL_DB, ROSE_DB = 5.0, 3.0  #: by how much it has to
-TIMES = 3  #: how often: a melody may do it once, two strings that beat may do it twice
+TIMES = 2  #: how often: a melody may do it once
 AFRESH = 4  #: spectra in which it stands again by then: whoever strikes anew is not so pure at once
 AGAIN_DB = 10.0  #: by which a note may grow until it is tried again
 HIGHEST = 0.9  #: share of half the rate up to which it looks
