@@ -86,6 +86,7 @@ _deck_meters = [
     "peak/r",
     "late",  # [audio] blocks in which the deck had nothing to say in time
     "bad",  # [audio] blocks with a non-finite sample
+    *(f"in/{i}" for i in range(LATENTS)),  # [render] what its source gives, sigma
     *(f"z/{i}" for i in range(LATENTS)),  # [render] resulting latents, sigma
 ]
 _lane_meters = [

@@ -81,9 +81,7 @@ def models_import(
         _take(path, out, yes)
     card = read_card(out)
     delay_ms = 1000 * card.delay / card.sample_rate
-    say(
-        f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay_ms:.0f} ms measured"
-    )
+    say(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay_ms:.0f} ms")
     say(f"loudness {card.loudness_db:+.1f} dBFS, trimmed by {trim_db(card):+.1f} dB")
     fields = {"rebuilt": made.rebuilt, "difference": made.difference, "why": made.why} if made else {}
     show(

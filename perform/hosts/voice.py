@@ -80,7 +80,8 @@ class Voice(Speech):
     """[render] Frames of one deck, stereo at the stage's rate.
 
     place : its lane in the arena, for the sources that need others; without one they give nothing
-    z, temperature : (latents,) of the last frame, sigma, and of its noise
+    given, z : (latents,) of the last frame, sigma: what its source gave, and what sounds
+    temperature : of its noise
     ear : what hears the input, while that is its source
     """
 
@@ -94,6 +95,7 @@ class Voice(Speech):
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         self._bank = params.bank(deck)
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
+        self.given: Latents = np.zeros(host.card.latents)
         self.ear: Ear | None = None
         self.adopt(table)
         self.start(table)
@@ -158,12 +160,12 @@ class Voice(Speech):
     def latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
         self.temperature = float(table[self._slot["temperature"]])
-        source = self._source(table)
+        self.given = self._source(table)
         level, octaves = 0.0, 0.0
         if self._place:
-            self._place.leave(source)
+            self._place.leave(self.given)
             level, octaves = self._place.modulation
-        self.z = self._shaping(source, table, level, octaves).astype(np.float32)
+        self.z = self._shaping(self.given, table, level, octaves).astype(np.float32)
         return self.z, self.chance(self.temperature)
 
     def _source(self, table: Table) -> Latents:

@@ -243,16 +243,17 @@ class Renderer:
         self._frames += 1
 
     def _show(self, lane: Lane) -> None:
-        meters, z = lane.deck_meters, lane.voice.z
-        meters[DECK_METER["resets"]] = lane.voice.resets
+        meters, voice = lane.deck_meters, lane.voice
+        meters[DECK_METER["resets"]] = voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
         behind = lane.meters[LANE_METER["behind"]]
         late = self._arena.meters[METER_SLOTS["delay"]]
         device = self._arena.meters[METER_SLOTS["buffered"]]
         meters[DECK_METER["heard"]] = (behind + late) / self._rate + device if behind else 0.0
-        first = DECK_METER["z/0"]
-        meters[first : first + len(z)] = z[: len(meters) - first]
+        shown = min(len(voice.z), params.LATENTS)
+        for latents, first in ((voice.given, DECK_METER["in/0"]), (voice.z, DECK_METER["z/0"])):
+            meters[first : first + shown] = latents[:shown]
         if self._frames % ENOUGH == 0 or lane.fresh:
             lane.fresh = False
             if len(self._recent) >= ENOUGH:

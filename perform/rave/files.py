@@ -46,9 +46,9 @@ CARD = (
     "parameters",
 )
 """Every card has these keys."""
-TRAINED = ("hours", "hardware", "distance_spectral", "prior")
-"""One of ours may have these too, and no others: training time, on what, the distance after phase 1; how good
-its prior is, in words."""
+TRAINED = ("hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior")
+"""One of ours may have these too, and no others: training time, on what; the distance after phase 1, and at
+the end through the kept latents alone; the delay that an impulse shows; how good its prior is, in words."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:

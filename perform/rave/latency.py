@@ -1,8 +1,9 @@
 """How late a model's sound comes: from the arithmetic of its layers, and by listening to an impulse.
 
 With centred padding, upstream's default, a stream waits at every convolution for half its window, and the
-waits add up. The arithmetic gives what streaming adds to the model as it was trained. A causal model may
-well answer later than that (it learns when to answer), so what a player is told is what an impulse shows.
+waits add up. The arithmetic gives what streaming adds to the model as it was trained. A causal model that
+others trained may well answer later than that (it learnt when to answer), so an import's card has what an
+impulse shows; ours are trained to answer as late as the sum, and their cards have both.
 """
 
 from __future__ import annotations

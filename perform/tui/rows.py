@@ -95,7 +95,7 @@ def deck_rows(
     return (
         row(f"{own}/gain", "gain"),
         row(f"{own}/pan", "pan"),
-        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(latents)),
+        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(min(latents, params.LATENTS))),
         row(f"{own}/source", "source"),
         row(f"{own}/speed", "speed"),
         row(f"{own}/temperature", "temp"),

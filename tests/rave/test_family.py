@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from blockwise import DecoderStream, EncoderStream
 from torch import Tensor
 
 from perform.errors import WrongUse
 from perform.rave import offline, style
 from perform.rave.blocks import AdaIN, NoiseSynth
-from perform.rave.blockwise import DecoderStream, EncoderStream
 from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config
 from perform.rave.files import CARD, load, save

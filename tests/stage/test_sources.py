@@ -11,6 +11,8 @@ from rig import Instrument, Machine, playing, until
 
 from perform import params, replay
 from perform.errors import PerformError
+from perform.library.cards import find_model
+from perform.library.corpus import read_corpus
 from perform.recorder import shelf
 from perform.session import load_set
 from perform.stage.commands import KeepSong, Record, Save, StopRecording, UseFile, UseMatrix
@@ -44,8 +46,8 @@ def listeners(tmp_path: Path) -> str:
     return str(path)
 
 
-def latents(instrument: Instrument, deck: int) -> np.ndarray:
-    return np.array([instrument.meter(f"deck/{deck}/z/{i}") for i in range(8)])
+def latents(instrument: Instrument, deck: int, kind: str = "z") -> np.ndarray:
+    return np.array([instrument.meter(f"deck/{deck}/{kind}/{i}") for i in range(8)])
 
 
 def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: str, tmp_path: Path) -> None:
@@ -62,6 +64,12 @@ def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: st
         params.put(instrument.arena.table, "deck/1/freeze", 1)
         until(lambda: np.ptp([latents(instrument, 2) for _ in range(9)], axis=0).max() == 0, 10, "it stands")
         assert np.abs(latents(instrument, 2)).max() > 0.1
+        for key, value in (("source", params.SOURCES.index("loop")), ("z/0/scale", -0.5), ("z/1/bias", 1.5)):
+            params.put(instrument.arena.table, f"deck/1/{key}", value)
+        first = read_corpus(find_model("choir"))[0]  # of a loop that stands still from its beginning
+        until(lambda: np.array_equal(latents(instrument, 1, "in"), first), 10, "what its source gives")
+        made = first * [-0.5, *[1] * 7] + [0, 1.5, *[0] * 6]
+        until(lambda: np.allclose(latents(instrument, 1), made), 10, "beside what sounds")
         with pytest.raises(PerformError, match="no such file"):
             ask(UseFile(1, "nowhere.wav"))
         (tmp_path / "broken.matrix").write_bytes(b"x" * 64)

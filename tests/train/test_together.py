@@ -30,6 +30,7 @@ BLOCKED = (
     "platformdirs",
     "onnx",
     "tomlkit",
+    "tensorboard",
 )
 
 
