@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
-from perform.audio.input import Input
+from perform.audio.input import Input, dry_wet, hears
 from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
 from perform.rings import Audio, Ring
@@ -240,11 +240,13 @@ class Mixer:
         soloed = any(now[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
         angle = now[SLOTS["xfade"]] * math.pi / 2
         sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is always heard
+        wet = dry_wet(now)[1]
         for (d, strips), (gain, pan, mute, solo, side) in zip(
             self._strips.items(), now[_DECKS_HEARD], strict=True
         ):
             level = params.gain(gain) * sides[int(side)]
             level *= not mute and (not soloed or solo)
+            level *= wet if hears(now, d) else 1.0
             # balance: the middle is untouched, an end silences the other side
             turn = pan * math.pi / 2
             balance = np.array([math.cos(max(turn, 0.0)), math.cos(max(-turn, 0.0))])
@@ -318,7 +320,7 @@ class Mixer:
             self._peaks(peaks, voice)
         meters[_PULLED] = self._arena.tape.written + n
         meters[_PULLS] += 1
-        mix += self._input.monitor(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
+        mix += self._input.dry(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()
@@ -368,6 +370,7 @@ _DECKS_HEARD = np.array(  # (DECKS, 5)
 #: the numbers a mixer hears
 SLOTS_HEARD = np.array(
     [*_DECKS_HEARD.flat]
+    + [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("source", "from")]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
     + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]

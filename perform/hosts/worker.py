@@ -251,7 +251,8 @@ class Renderer:
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         behind = lane.meters[LANE_METER["behind"]]
         late = self._arena.meters[METER_SLOTS["delay"]]
-        meters[DECK_METER["heard"]] = (behind + late) / self._rate if behind else 0.0
+        device = self._arena.meters[METER_SLOTS["buffered"]]
+        meters[DECK_METER["heard"]] = (behind + late) / self._rate + device if behind else 0.0
         shown = min(len(voice.z), params.LATENTS)
         for latents, first in ((voice.given, DECK_METER["in/0"]), (voice.z, DECK_METER["z/0"])):
             meters[first : first + shown] = latents[:shown]

@@ -118,7 +118,13 @@ _OF_SOURCE = {
     ),
     "deck": (("wet", "wet"), ("from", "from")),
 }
-_INPUT = (("gain", "in"), ("highpass", "low cut"), ("gate", "gate"), ("monitor", "monitor"))
+_INPUT = (
+    ("wet", "dry/wet"),
+    ("gain", "in"),
+    ("highpass", "low cut"),
+    ("gate", "gate"),
+    ("monitor", "monitor"),
+)
 
 
 #: rows that belong to no deck; the cursor walks on into them
