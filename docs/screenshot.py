@@ -1,4 +1,4 @@
-"""Draws docs/screen.svg: the screen at 120x40 on a stage that plays. `python docs/screenshot.py`"""
+"""Draws docs/screen.svg and docs/latents.svg at 120x40 on a stage that plays. `python docs/screenshot.py`"""
 
 import asyncio
 import os
@@ -15,18 +15,21 @@ from perform.stage.client import Client, running
 from perform.stage.commands import Quit, Record
 from perform.tui.app import Instrument
 
-OUT = Path(__file__).resolve().with_name("screen.svg")
+OUT = Path(__file__).resolve().parent
 folder = tempfile.mkdtemp(prefix="perform-")
 os.chdir(folder)
 os.environ["PERFORM_RUNTIME"], os.environ["PERFORM_TAKES"] = folder, "takes"
 
 
 async def draw(client: Client) -> None:
-    """Wait until both decks sing, then save what the screen shows."""
+    """Wait until both decks sing, then save what the screens show."""
     app = Instrument(client)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause(4)
-        OUT.write_text(app.export_screenshot(title="perform"))
+        (OUT / "screen.svg").write_text(app.export_screenshot(title="perform"))
+        await pilot.press("2", "z", "shift+right", "shift+right", "shift+up")
+        await pilot.pause(12)  # until the traces are full
+        (OUT / "latents.svg").write_text(app.export_screenshot(title="perform"))
 
 
 subprocess.Popen([sys.executable, "-m", "perform", "play", "demo", "--headless"])

@@ -103,6 +103,10 @@ class Teller:
                 self._due = at
         return False
 
+    def due(self, at: int) -> bool:
+        """All numbers are to be told again at frame `at` of the tape."""
+        return at >= self._due
+
     def say(self, words: bytes) -> None:
         """What else must be known is another now: it is told with all numbers."""
         self._words, self._due = words, -1

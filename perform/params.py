@@ -160,6 +160,7 @@ _global: dict[str, Spec] = {
     "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: none
     "input/gate": Spec(SILENT_DB, 0, -60, "dBFS"),  # opens there; at its foot it is always open
     "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),  # the input itself, as late as what it becomes
+    "input/wet": Spec(0, 1, 1),  # from the input itself, at 0, to what the decks that hear it make of it
     "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # how early a host renders beyond its own p99.9
     "tempo": Spec(20, 300, 120, "bpm"),  # of glides that are given in beats
     "scene/morph": Spec(0, 1, 0),  # between the scenes a and b; moving it moves all they hold

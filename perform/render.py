@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -20,16 +20,16 @@ from perform.errors import PerformError
 from perform.hosts.desk import Desk, File, Seat
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
-from perform.hosts.telling import Telling
+from perform.hosts.telling import Telling, check_room
 from perform.hosts.voice import Voice
 from perform.hosts.voice import render as frame
 from perform.library import places
 from perform.library.cards import trim_db
-from perform.recorder.export import check_new
 from perform.recorder.gestures import History, mark_record, new_header
 from perform.recorder.names import take_name
 from perform.recorder.take import Plan, Take, read_track
-from perform.recorder.wav import Writer
+from perform.recorder.whole import check_new, writing
+from perform.rings import Audio
 from perform.session import Song
 from perform.shared import LANE, Arena, lanes_of
 from perform.stage.loops import Loops
@@ -83,10 +83,13 @@ def render(
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # what the limiter holds back: the file begins with the song
         end = begin + round(seconds * rate)
-        sink: _File | _Take
-        sink = _File(out, rate, begin) if isinstance(out, Path) else _Take(out, arena, name, song.name, begin)
         block = np.zeros((BLOCK, 2), np.float32)
-        with closing(sink):
+        with ExitStack() as files:
+            sink: _File | _Take
+            if isinstance(out, Path):
+                sink = _File(out, files.enter_context(writing(out, rate)), begin)
+            else:
+                sink = files.enter_context(closing(_Take(out, arena, name, song.name, begin)))
             while arena.tape.written < end:
                 loops.tick(arena.tape.written / rate)
                 for voice in voices.values():
@@ -107,6 +110,7 @@ class _Voice:
     def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
         self._host = host = open_host(model, apart=True)
+        check_room(arena, host.card, rate)
         self._deck, self._model, self._row = deck, prepare(model), arena.lanes[lane]
         self.desk = Desk(host, _refuse, wait=True)
         row = self._row
@@ -148,20 +152,16 @@ class _Voice:
 
 
 class _File:
-    """The master in a WAV."""
+    """The master in a file."""
 
-    def __init__(self, path: Path, rate: int, begin: int) -> None:
-        self.path, self._at, self._file = path, begin, Writer(path, rate)
+    def __init__(self, path: Path, write: Callable[[Audio], None], begin: int) -> None:
+        self.path, self._write, self._at = path, write, begin
 
     def go_on(self, arena: Arena, end: int) -> None:
         """Write up to a frame of the tape."""
         if end > self._at:
-            self._file.write(read_track(arena.tape, self._at, end - self._at)[0])
+            self._write(read_track(arena.tape, self._at, end - self._at)[0])
             self._at = end
-
-    def close(self) -> None:
-        """The file is whole."""
-        self._file.close()
 
 
 class _Take:

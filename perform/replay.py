@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,9 +31,10 @@ from perform.recorder import gestures, shelf
 from perform.recorder.cues import Mark
 from perform.recorder.names import beside
 from perform.recorder.take import read_track
-from perform.recorder.wav import FORMATS, Writer
+from perform.recorder.wav import FORMATS
+from perform.recorder.whole import check_new, writing
 from perform.rings import Audio
-from perform.shared import INPUT, LANES, NAMES, STEMS, Arena
+from perform.shared import INPUT, LANES, NAMES, RING_FRAMES, STEMS, Arena
 
 MASTER = "master"
 
@@ -54,6 +55,7 @@ class Performance:
     """What all logs of a take tell.
 
     begin, end : the take's frames of the tape; mixer : what the mixer told; lanes : what their voices told
+    damaged : the frame of the tape from which on a damaged log may lack something
     """
 
     rate: int
@@ -65,11 +67,12 @@ class Performance:
     lanes: dict[int, list[Run]]
     slots: np.ndarray  #: from the log's slots to ours, -1 for what is no more
     lost: int  #: records that found no room
+    damaged: int | None = None
     marks: list[Mark] = field(default_factory=list)
 
 
 def load(take: shelf.Take) -> Performance:
-    """[disk] A take's logs; PerformError where there is none, or it is damaged."""
+    """[disk] A take's logs, up to where they are damaged; PerformError where one is missing."""
     logs = []
     for master in take.files:
         path = master.with_suffix(gestures.SUFFIX)
@@ -83,6 +86,8 @@ def load(take: shelf.Take) -> Performance:
         records += [record for record in log.records if record not in seen]
         seen = set(log.records) if len(logs) > 1 else seen
     first = logs[0].header
+    # a voice tells of frames that its ring holds for later
+    known = [max((r.at for r in log.records), default=0) - RING_FRAMES for log in logs if log.damaged]
     try:
         lanes = {
             lane: found
@@ -102,6 +107,7 @@ def load(take: shelf.Take) -> Performance:
         lanes=lanes,
         slots=np.array([ours.get(name, -1) for name in first.names], np.intp),
         lost=sum(int.from_bytes(r.payload[:8], "little") for r in records if r.kind == LOST),
+        damaged=min(known, default=None),
         marks=list(take.marks),
     )
 
@@ -115,7 +121,8 @@ def _places(header: gestures.Header, lane: int) -> npt.NDArray[np.intp]:
 def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float], None]) -> Performance:
     """Render a take to a WAV, with `wish.stems` a file each deck beside it; never overwrites.
 
-    on_progress : is told seconds done. PerformError where a model is missing.
+    on_progress : is told seconds done. PerformError where a model is missing, or the log is damaged before
+    what is wished for ends.
     """
     played = load(take)
     rate = wish.rate or played.rate
@@ -125,38 +132,32 @@ def render(take: shelf.Take, out: Path, wish: Wish, on_progress: Callable[[float
     if begin >= end:
         what = f"nothing lies between {wish.begin:g} s and {wish.end or take.seconds:g} s"
         raise WrongUse(what, where=str(take.path), hint=f"it is {take.seconds:.1f} s long")
+    if played.damaged is not None and played.damaged < end:
+        known = max(0, (played.damaged - played.begin) // played.rate)
+        hint = (
+            f"--to {known} renders what comes before" if known else "the sound of the take does not need it"
+        )
+        raise PerformError(f"its gesture log is damaged {known} s in", where=str(take.path), hint=hint)
     tracks = [MASTER, *(stem for i, stem in enumerate(STEMS) if wish.stems and _sounds(played, i))]
     hosts = _hosts(played, wish.swap)  # what is missing is said before a file is made
-    taken = [path for path in (beside(out, track) for track in tracks) if path.exists()]
-    if not out.parent.is_dir():
-        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
-    if taken:
-        hint = "nothing is overwritten: name another file"
-        raise WrongUse("is there already", where=str(taken[0]), hint=hint)
+    check_new(out, (".wav",))
     scale = rate / played.rate
     marks = [
         Mark(round((mark.frame - begin + played.begin) * scale), mark.name)
         for mark in played.marks
         if begin <= mark.frame + played.begin <= end
     ]
-    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder, ExitStack() as files:
         arena = Arena.create(Path(folder) / "arena")
         arena.show("tracks/on", wish.stems)
         player = Player(arena, played, hosts, rate, Came(take, played, rate))
-        files = {track: Writer(beside(out, track), rate, FORMATS[samples]) for track in tracks}
-        done = False
-        try:
-            for at, blocks in player.play(begin, end, tracks):
-                for track, file in files.items():
-                    file.write(blocks[track])
-                on_progress((at - begin) / played.rate)
-            done = True
-        finally:
-            for file in files.values():
-                file.close(marks=marks)
-                if not done:
-                    with suppress(OSError):
-                        file.path.unlink()
+        form, write = FORMATS[samples], {}
+        for track in tracks:
+            write[track] = files.enter_context(writing(beside(out, track), rate, form, marks))
+        for at, blocks in player.play(begin, end, tracks):
+            for track in tracks:
+                write[track](blocks[track])
+            on_progress((at - begin) / played.rate)
     return played
 
 

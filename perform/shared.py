@@ -80,13 +80,13 @@ _deck_meters = [
     "frames",  # [render] frames rendered for what plays
     "load",  # [render] render time over the frame's duration, 0..1 and beyond
     "latency",  # [render] seconds from a knob to the device's block
-    "heard",  # [render] seconds from the input to the output, less the device's; 0: it does not listen
-    "seen/panic",  # [render] panics acted upon
+    "heard",  # [render] seconds from the input to the output, the device's with it; 0: it does not listen
     "resets",  # [render] times its decoder was reset for a non-finite output
     "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
     "peak/r",
     "late",  # [audio] blocks in which the deck had nothing to say in time
     "bad",  # [audio] blocks with a non-finite sample
+    *(f"in/{i}" for i in range(LATENTS)),  # [render] what its source gives, sigma
     *(f"z/{i}" for i in range(LATENTS)),  # [render] resulting latents, sigma
 ]
 _lane_meters = [
@@ -99,6 +99,7 @@ _meters = [
     "rate",  # [stage] frames a second
     "owner",  # [stage] NOBODY, CLOCK, DEVICE
     "block",  # [audio] frames a block
+    "buffered",  # [audio] seconds from input to output in the device's buffers; 0 where it does not listen
     "frames",  # [audio] frames since the stage began
     "time",  # [audio] monotonic seconds at which the last block began
     "beat/clock",  # [audio] blocks of the clock mixer

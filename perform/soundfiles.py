@@ -1,16 +1,13 @@
-"""Sound files of any kind, read block by block and written whole or not at all. [disk]"""
+"""Sound files of any kind, read block by block. [disk]"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import soundfile
 
 from perform.errors import PerformError, WrongUse
-from perform.recorder.export import check_new
-from perform.recorder.wav import Writer
 from perform.rings import Audio
 
 #: what is taken for sound in a folder; a file that is named may be anything libsndfile reads
@@ -18,7 +15,6 @@ SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"),
     *(".w64", ".rf64", ".bwf", ".oga", ".voc"),
 )
-WRITTEN = (".wav", ".flac")
 BLOCK = 1 << 14  #: frames that are read at once
 
 
@@ -59,30 +55,6 @@ class Sound:
             if not len(block):
                 return
             yield block
-
-
-@contextlib.contextmanager
-def writing(out: Path, rate: int) -> Iterator[Callable[[Audio], None]]:
-    """A new stereo file in 24 bits, .wav or .flac, as a function that appends (n, 2).
-
-    It has its name only once it is whole. WrongUse where one of that name is there.
-    """
-    check_new(out, WRITTEN)
-    part = out.with_name(f".{out.name}.part")
-    part.unlink(missing_ok=True)  # of one that was killed
-    try:
-        if out.suffix == ".wav":
-            with contextlib.closing(Writer(part, rate)) as wav:
-                yield wav.write
-        else:
-            with soundfile.SoundFile(part, "x", rate, 2, "PCM_24", format="FLAC") as flac:
-                yield flac.write
-        check_new(out, WRITTEN)
-        part.replace(out)
-    except soundfile.LibsndfileError as error:
-        raise PerformError(f"cannot be written ({_words(error)})", where=str(out)) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def find(folder: Path, besides: Path) -> list[Path]:

@@ -14,8 +14,7 @@ import numpy as np
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
 from perform.audio.mixer import OVERLOAD
 from perform.errors import WrongUse
-from perform.hosts.compiled import CompiledEncoder, CompiledHost
-from perform.hosts.host import Host, Vector
+from perform.hosts.host import Encoder, Host, Vector
 from perform.hosts.listening import Listening
 from perform.hosts.rates import Pace
 from perform.hosts.voice import Speech
@@ -44,8 +43,8 @@ class Transfer:
 
     def __init__(
         self,
-        encoder: CompiledEncoder,
-        host: CompiledHost,
+        encoder: Encoder,
+        host: Host,
         coming: int,
         going: int,
         *,
@@ -54,12 +53,11 @@ class Transfer:
     ) -> None:
         """matrix : from the encoder's latents to the decoder's; left out: by variance."""
         wish = wish or Wish()
-        self._host: Host = host
+        self._host = host
         self._matrix = matrix or _own_matrix(encoder, host)
         self._coming, self._going, self._temperature = coming, going, wish.temperature
         self._scale, self._bias = _numbers(host, wish)
-        cards = encoder.card, host.card  # an encoder has half of its model's delay, a decoder the other
-        self.delay_s = sum(card.delay / card.sample_rate for card in cards) / 2
+        self.delay_s = max(0.0, encoder.card.encoder_s + host.card.decoder_s)
         self._listening = Listening(encoder, coming)
         self._pace = Pace(*(card.ratio / card.sample_rate for card in (encoder.card, host.card)))
         self._speech = Speech(host, going)
@@ -107,9 +105,7 @@ class Transfer:
         return [cap(self._limiter(self._dc(block), CEILING), CEILING) for block in blocks]
 
 
-def learn_matrix(
-    sounds: Iterable[tuple[Iterable[Audio], int]], ear: CompiledEncoder, mouth: CompiledEncoder
-) -> Matrix:
+def learn_matrix(sounds: Iterable[tuple[Iterable[Audio], int]], ear: Encoder, mouth: Encoder) -> Matrix:
     """What leads from one model's latents to another's where both hear the same; see `matrices.learn`.
 
     sounds : recordings in blocks (n, channels), and their rates; as many as there are, one after the other
@@ -130,14 +126,14 @@ def learn_matrix(
     return learn(np.array(heard, np.float32), np.array(meant, np.float32), *sides)
 
 
-def _own_matrix(encoder: CompiledEncoder, host: CompiledHost) -> Matrix | None:
+def _own_matrix(encoder: Encoder, host: Host) -> Matrix | None:
     """None for a model with itself, else by variance."""
     if encoder.sha256 == host.sha256:
         return None
     return by_variance(encoder.card, encoder.sha256, host.card, host.sha256)
 
 
-def _numbers(host: CompiledHost, wish: Wish) -> tuple[Vector, Vector]:
+def _numbers(host: Host, wish: Wish) -> tuple[Vector, Vector]:
     """Scale and bias of each latent; WrongUse for a latent the model has not."""
     latents = host.card.latents
     both = np.ones(latents, np.float32), np.zeros(latents, np.float32)

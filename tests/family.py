@@ -38,8 +38,9 @@ def built(name: str) -> RAVE:
         if isinstance(layer, Snake):
             layer.alpha.uniform_(0.5, 2)
         if isinstance(layer, AdaIN):
-            layer.scale.uniform_(0.8, 1.2)
-            layer.shift.normal_(0, 0.1)
+            channels = layer.known.shape[2]
+            target = 0.1 * torch.randn(channels, 1), torch.empty(channels, 1).uniform_(0.8, 1.2)
+            layer.adopt((torch.zeros(channels, 1), torch.ones(channels, 1)), target)
     if model.config.bank_taps:
         for kernel in (model.pqmf.analysis_kernel, model.pqmf.synthesis_kernel):
             kernel.normal_(0, 0.05)

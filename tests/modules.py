@@ -159,6 +159,43 @@ class Synth(nn.Module):
         self.sample = torch.zeros(1)
 
 
+class Pair(nn.Module):
+    """Ears and a voice: level and swing of a 256th of the rate, with a memory; a square wave as loud as that.
+
+    The voice is LATE samples late, or where it is `deaf`, always the same.
+    """
+
+    LATE = 300
+
+    def __init__(self, deaf: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("encode_params", torch.tensor([1, 1, 2, 256]))
+        self.register_buffer("decode_params", torch.tensor([2, 256, 1, 1]))
+        self.register_buffer("before", torch.zeros(64, 1))
+        self.register_buffer("late", torch.zeros(64, 300))
+        self.sr, self.deaf = 48000, deaf
+
+    @torch.jit.export
+    def encode(self, x: Tensor) -> Tensor:
+        frames = x.reshape(x.shape[0], -1, 256)
+        level = frames.abs().mean(2)
+        past = torch.cat([self.before[: x.shape[0]], level], 1)
+        self.before[: x.shape[0]] = level[:, -1:]
+        return torch.stack([level + 0.25, level - past[:, :-1]], 1)
+
+    @torch.jit.export
+    def decode(self, z: Tensor) -> Tensor:
+        level = torch.full_like(z[:, 0], 0.1) if self.deaf else z[:, 0]
+        wave = (torch.arange(256) % 64 < 32).float() * 2 - 1
+        sound = (level[:, :, None] * wave).reshape(z.shape[0], -1)
+        sound = torch.cat([self.late[: z.shape[0]], sound], 1)
+        self.late[: z.shape[0]] = sound[:, -300:]
+        return sound[:, None, :-300]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+
 class Bare(nn.Module):
     """Hand-made: no get_methods, no labels, an input at audio rate, one output; what it does is `body`."""
 

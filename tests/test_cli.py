@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import wave
 from pathlib import Path
@@ -12,6 +13,8 @@ from rig import perform
 from tiny import tiny_model
 
 import perform as package
+from perform.cli.playing import tell_take
+from perform.recorder.wav import Writer
 
 
 @pytest.fixture
@@ -150,3 +153,19 @@ def test_the_player_path_imports_no_torch() -> None:
     code = f"import sys, {rooms}; print([m for m in ('torch', 'onnxruntime', 'scipy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_part_of_a_take_is_told_and_its_first_file_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"x_demo{part}.wav" for part in ("", "_part2", "_part3", "_part5")]
+    for file in files:
+        with contextlib.closing(Writer(file, 48000)) as wav:
+            wav.write(np.zeros((10, 2), np.float32))
+    first, second, third, _ = map(str, files)
+    tell_take(first, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [second, third, first]
+    tell_take(first, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"take": first, "parts": [first, second, third]}
+    tell_take("", as_json=False)
+    assert capsys.readouterr().out == ""

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Never
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from rig import Instrument, perform, playing, until
 from tiny import tiny_model
 
 from perform import params, replay
+from perform.audio.mixer import Mixer
 from perform.errors import PerformError, WrongUse
+from perform.journal import RECORD
 from perform.recorder import gestures, shelf
 from perform.recorder.names import beside
-from perform.shared import LIVE
+from perform.shared import LANES, LIVE, NAMES, Arena
 from perform.stage.commands import Load, Mark, Record, StopRecording, Unload
 
 RATE = 48000
@@ -143,10 +146,12 @@ def test_what_cannot_be_rendered_says_why(two: Path, tmp_path: Path) -> None:
         again(take, take.path)
     log = take.path.with_suffix(gestures.SUFFIX)
     data = bytearray(log.read_bytes())
-    data[len(data) // 2] ^= 1
-    log.write_bytes(data)
-    with pytest.raises(PerformError, match="damaged at byte"):
+    data[-10] ^= 1
+    log.write_bytes(data + b"more")
+    with pytest.raises(PerformError, match=r"damaged 1 s in.*--to 1 "):
         again(take, tmp_path / "x.wav")
+    again(take, tmp_path / "begin.wav", end=1.0)
+    assert np.array_equal(sound(tmp_path / "begin.wav"), sound(take.path)[:RATE])
     log.unlink()
     with pytest.raises(PerformError, match="no gesture log"):
         again(take, tmp_path / "x.wav")
@@ -161,6 +166,46 @@ def test_what_cannot_be_rendered_says_why(two: Path, tmp_path: Path) -> None:
         assert says in done.stderr
 
 
+def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
+    """Dry against wet and the monitor, moved; and closed, and opened again."""
+    arena = Arena.create(tmp_path / "played.arena")
+    mixer, dice, block = Mixer(arena, RATE, opening=(1.0, 1.0)), np.random.default_rng(0), 256
+    came = dice.uniform(-0.3, 0.3, (300 * block, 2)).astype(np.float32)
+    out = np.zeros_like(came)
+    for at in range(0, len(came), block):
+        if at % (20 * block) == 0:
+            for name, value in (
+                ("open", dice.random() < 0.7),
+                ("wet", dice.random()),
+                ("gate", dice.choice([-90, -20])),
+            ):
+                params.put(arena.table, f"input/{name}", value)
+        mixer.fill(out[at : at + block], came[at : at + block])
+    journal, told, at = arena.journals[LANES].read(0), [], 0
+    while at < len(journal):
+        length, *head = RECORD.unpack_from(journal, at)
+        at += RECORD.size + length
+        told.append(gestures.Record(*head, journal[at - length : at]))
+    played = replay.Performance(
+        RATE, block, "float32", 0, len(came), told, {}, np.arange(len(NAMES), dtype=np.intp), 0
+    )
+
+    class Came(replay.Came):
+        def __init__(self) -> None:
+            """What came in is at hand."""
+
+        def take(self, at: int, frames: int) -> np.ndarray:
+            return came[at : at + frames]
+
+    def none(deck: int, model: object) -> Never:
+        raise AssertionError(f"deck {deck} plays {model}")
+
+    player = replay.Player(Arena.create(tmp_path / "again.arena"), played, none, RATE, Came())
+    made = np.concatenate([tracks["master"] for _, tracks in player.play(0, len(came), ["master"])])
+    assert np.array_equal(made, out)
+    assert np.abs(out).max() > 0.2
+
+
 def play(instrument: Instrument, seconds: float, also: Callable[[float], None]) -> None:
     """Hands on everything, twenty times a second."""
     table, dice = instrument.arena.table, np.random.default_rng(0)
@@ -172,6 +217,7 @@ def play(instrument: Instrument, seconds: float, also: Callable[[float], None]) 
             params.put(table, f"deck/{deck}/gain", dice.uniform(-20, 6))
             params.put(table, f"deck/{deck}/pan", dice.uniform(-1, 1))
             params.put(table, "xfade", dice.uniform(0, 1))
+            params.put(table, "input/wet", dice.uniform(0, 1))
         also(at)
         time.sleep(0.05)
 
@@ -196,6 +242,7 @@ def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_
             (0.4, lambda: params.fire(instrument.arena.table, "deck/1/reset")),
             (0.8, lambda: instrument.client.ask(Load(2, "choir"))),
             (1.6, lambda: instrument.client.ask(Mark("here"))),
+            (2.0, lambda: params.put(instrument.arena.table, "deck/3/source", params.SOURCES.index("input"))),
             (2.0, lambda: instrument.client.ask(Load(3, "slow"))),
             (2.4, lambda: params.fire(instrument.arena.table, "panic")),
             (3.6, lambda: instrument.client.ask(Unload(1))),

@@ -43,6 +43,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ends]:
         }),
         "slow": tiny_model(folder / "slow.safetensors", sample_rate=32000, seed=2, latents=2),
         "late": tiny_model(folder / "late.safetensors", seed=3, **CENTRED),
+        "old": tiny_model(folder / "old.safetensors", seed=4, decoder="v1", **CENTRED),
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERFORM_HOME", str(folder))
@@ -114,6 +115,23 @@ def test_an_impulse_comes_out_where_it_went_in(
     assert abs(np.mean(found)) < frame_s
     if model == "late":
         assert host.card.delay / host.card.sample_rate > 4 * frame_s
+
+
+@pytest.mark.parametrize(("ear", "mouth"), [("late", "old"), ("old", "late")])
+def test_an_impulse_through_anothers_ears_comes_out_where_it_went_in(
+    ends: dict[str, Ends], ear: str, mouth: str
+) -> None:
+    """Though the one's decoder has less than half of its delay, and the other's more."""
+    encoder, host = ends[ear][0], ends[mouth][1]
+    silence, wish, found = np.zeros(9600), Wish(temperature=0.0), []
+    nothing = sent(Transfer(encoder, host, 48000, 48000, wish=wish), silence)
+    for part in range(4):
+        x = silence.copy()
+        x[4800 + part * 32] = 1.0
+        y = sent(Transfer(encoder, host, 48000, 48000, wish=wish), x)
+        energy = np.cumsum(np.square(y - nothing).sum(axis=1))
+        found.append(np.searchsorted(energy, 0.5 * energy[-1]) - np.argmax(x))
+    assert abs(np.mean(found)) < encoder.card.ratio / 2
 
 
 @pytest.mark.parametrize("ear", ["plain", "coarse", "slow", "late", "bells", "choir"])

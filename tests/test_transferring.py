@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ import torch
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from modules import Pair, export
 
 from perform.cli import main
 from perform.errors import PerformError
-from perform.soundfiles import BLOCK, Sound, writing
+from perform.recorder.whole import writing
+from perform.soundfiles import BLOCK, Sound
 
 RATE = 48000
 
@@ -98,6 +101,31 @@ def test_a_folder_is_done_to_its_end_and_what_failed_is_said_at_the_end(tmp_path
     assert again.exit_code == 1  # all of them are there already
     assert {path: path.read_bytes() for path in written.values()} == before
     assert not list(out.rglob("*.part"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_module_hears_and_speaks_behind_its_walls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "home"))
+    deaf = run("models", "import", export(Pair(deaf=True), tmp_path / "deaf.ts"), "--yes")
+    assert "delay unknown" in deaf.stderr
+    assert re.search(r"delay_ms +unknown", run("models", "info", "deaf").stdout)
+    imported = run("models", "import", export(Pair(), tmp_path / "pair.ts"), "--yes", "--json")
+    assert json.loads(imported.stdout)["delay_ms"] == 6.2  # 300 samples
+    x = np.zeros((RATE, 1))
+    x[24064:28160] = 0.2  # 16 of its frames
+    soundfile.write(tmp_path / "burst.wav", x, RATE, subtype="FLOAT")
+    said = run(
+        "transfer", tmp_path / "burst.wav", "-o", tmp_path / "out.wav", "--model", "pair", "--bias", "0=-0.25"
+    )
+    assert said.exit_code == 0, said.stderr
+    y, _ = soundfile.read(tmp_path / "out.wav")
+    assert y.shape == (RATE, 2)
+    loud = np.abs(y[:, 0]) > 0.5 * np.abs(y).max()
+    assert (np.flatnonzero(loud)[0], np.flatnonzero(loud)[-1]) == (24064, 28159), "in time"
+    refused = run(
+        "transfer", tmp_path / "burst.wav", "-o", tmp_path / "x.wav", "--model", "pair", "--from", "deaf"
+    )
+    assert "delay of deaf is not known" in refused.stderr
 
 
 @pytest.mark.parametrize(

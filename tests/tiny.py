@@ -11,6 +11,7 @@ import torch
 
 from perform.rave.config import Config
 from perform.rave.files import CARD, save
+from perform.rave.latency import encoder_latency
 from perform.rave.model import RAVE
 
 TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
@@ -48,13 +49,14 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int
     }
     rest = {
         "delay": model.delay,
+        "delay_encode": encoder_latency(model),
         "steps": 0,
         "loudness_db": -20.0,
         "distance": 1.0,
         "distance_untrained": 2.0,
     }
     card = words | numbers | spread | rest | {"parameters": sum(p.numel() for p in model.parameters())}
-    assert set(card) == set(CARD)
+    assert set(card) == {*CARD, "delay_encode"}
     gesture = np.random.default_rng(seed).standard_normal((50, latents)).astype(np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, model, card, torch.from_numpy(gesture))

@@ -15,6 +15,8 @@ from typing import Any
 
 from perform.errors import PerformError, WrongUse
 
+LONGEST_S = 2.0  #: of a device's buffers; one that says more says nothing
+
 
 class NoDevice(PerformError):
     """There is nothing to play through now; there may be later."""
@@ -131,11 +133,14 @@ def open_stream(
     ear: Device | None,
     rate: float,
     block: int,
-    callback: Callable[[Any, Any, Any], None],
+    callback: Callable[[Any, Any, float, Any], None],
 ) -> Any:
-    """A started stereo float32 stream that calls `callback(heard, out, status)`. [audio]
+    """A started stereo float32 stream that calls `callback(heard, out, buffered, status)`. [audio]
 
-    heard : (n, 1 or 2) from `ear`, or None without one
+    heard    : (n, 1 or 2) from `ear`, or None without one
+    buffered : seconds from one to the other outside of the callback, as the device tells them: from when
+               `heard` was at the microphone to when `out` will be at the loudspeaker; else the latency it was
+               opened with, which on JACK leaves out two periods; 0 without an ear
     """
     common = {"samplerate": rate, "blocksize": block, "dtype": "float32", "latency": "low"}
     try:
@@ -144,16 +149,23 @@ def open_stream(
                 stream = sd.OutputStream(
                     device=device.index,
                     channels=2,
-                    callback=lambda out, _frames, _time, status: callback(None, out, status),
+                    callback=lambda out, _frames, _time, status: callback(None, out, 0.0, status),
                     **common,
                 )
             else:
+                opened_with = 0.0
+
+                def through(heard: Any, out: Any, _frames: int, time: Any, status: Any) -> None:
+                    told = time.outputBufferDacTime - time.inputBufferAdcTime
+                    callback(heard, out, told if 0 < told < LONGEST_S else opened_with, status)
+
                 stream = sd.Stream(
                     device=(ear.index, device.index),
                     channels=(min(2, ear.channels), 2),
-                    callback=lambda heard, out, _frames, _time, status: callback(heard, out, status),
+                    callback=through,
                     **common,
                 )
+                opened_with = sum(stream.latency)
             stream.start()
     except sd.PortAudioError as error:
         hint = f"it prefers {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device"

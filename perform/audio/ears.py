@@ -2,7 +2,8 @@
 
 High-pass, gain, howl guard, gate: `Ears` is the path, the parts stand below it. Everything decides on a grid
 of HOP frames that runs through the stream, so the same samples come out however the stream is cut into blocks
-(to rounding); a gain moves along straight lines between the grid's points. Nothing is delayed.
+(to rounding); a gain moves along straight lines between the grid's points. Nothing is delayed. As long as the
+gain lets nothing in, only the high-pass goes on: what listens behind it begins anew when something is let in.
 [audio] throughout. It knows blocks and numbers: no device, no table.
 """
 
@@ -64,6 +65,7 @@ class Ears:
         self._highpass = HighPass(rate, channels)
         self._hops = Hops(channels)
         self._gain = [0.0, 0.0]  # at the beginning and at the end of the present hop
+        self._deaf = True  # nothing is let in
         self.gate, self._level = Gate(rate), Level(rate)
         self.pitch, self.howl = Pitch(rate), Howl(rate)
         self._mono = np.zeros(MAX_BLOCK)
@@ -84,13 +86,31 @@ class Ears:
     def _hear(self, x: Audio | Signal) -> Signal:
         y = np.clip(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), -OVERLOAD, OVERLOAD)
         y = self._highpass(y.astype(np.float64), self.hearing.highpass_hz)
+        if self._shut():
+            if not self._deaf:
+                self._forget()
+            self._hops.skip(len(y))
+            return np.zeros_like(y)
+        self._deaf = False
         mono = np.mean(y, axis=1, out=self._mono[: len(y)])
         self.pitch(mono)
-        self.howl(mono)
+        self.howl(mono, params.gain(self.hearing.gain_db))
         gain = self._gains(y)
         if gain is None:
             return np.zeros_like(y)
         return y * gain[:, None]
+
+    def _shut(self) -> bool:
+        """Nothing is let in, and gain and gate stand where silence leaves them."""
+        always = self.hearing.open_db == -math.inf
+        gate_rests = self.gate.open == always and self.gate.gain == [float(always)] * 2
+        return gate_rests and not params.gain(self.hearing.gain_db) and not any(self._gain)
+
+    def _forget(self) -> None:
+        """What listens has no past when something is let in again."""
+        self._deaf, self.peak, self._level = True, 0.0, Level(self._rate)
+        self.pitch.forget()
+        self.howl.forget()
 
     def _gains(self, y: Signal) -> Signal | None:
         """What to multiply a block with, (n,): the gain, the howl's and the gate's; None: silence."""
@@ -180,6 +200,10 @@ class Hops:
     def __init__(self, channels: int) -> None:
         self.at, self._channels = 0, channels
         self._peak = self._power = 0.0  # of the present hop, so far
+
+    def skip(self, frames: int) -> None:
+        """So many frames of silence, of which nobody wants to know."""
+        self.at, self._peak, self._power = (self.at + frames) % HOP, 0.0, 0.0
 
     def __call__(self, x: Signal) -> tuple[list[float], list[float]]:
         """(n, channels) -> highest peak and mean square of each hop that is over."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from perform import params
 from perform.audio.ears import FLOOR_DB, Ears, Hearing
-from perform.params import SLOTS, Table
+from perform.params import DECKS, SLOTS, SOURCES, Table
 from perform.rings import Audio
 from perform.shared import METER_SLOTS, Arena
 
@@ -19,8 +19,8 @@ RAMP_S = 0.010  #: full scale to silence, of the monitor
 HYSTERESIS_DB = 6.0  #: so far below the level at which it opens the gate closes
 FALL_DB_S = 20.0  #: of the peak that is shown
 
-_OPEN, _GAIN, _HIGHPASS, _THRESHOLD, _MONITOR = (
-    SLOTS[f"input/{name}"] for name in ("open", "gain", "highpass", "gate", "monitor")
+_OPEN, _GAIN, _HIGHPASS, _THRESHOLD, _MONITOR, _WET = (
+    SLOTS[f"input/{name}"] for name in ("open", "gain", "highpass", "gate", "monitor", "wet")
 )
 _LEVEL, _PEAK, _PITCH, _GATE, _HOWLS = (
     METER_SLOTS[f"input/{name}"] for name in ("level", "peak", "pitch", "gate", "howls")
@@ -38,7 +38,7 @@ class Input:
         self._tape.begin(arena.tape.written)
         self._ears = Ears(rate, 2)
         self._open = False
-        self._gain, self._delay = 0.0, 0  # of the monitor
+        self._gain, self._delay = 0.0, 0  # of `dry`
         for slot in (_LEVEL, _PEAK):
             self._meters[slot] = FLOOR_DB
 
@@ -58,9 +58,11 @@ class Input:
         self._meters[_GATE] = opened and ears.gate.open
         self._meters[_HOWLS] = ears.howl.count
 
-    def monitor(self, n: int, table: Table, delay: int) -> Audio:
-        """What the decks heard `delay` frames ago, (n, 2); it is silent while the delay changes."""
-        aim = params.gain(table[_MONITOR])
+    def dry(self, n: int, table: Table, delay: int) -> Audio:
+        """What the decks heard `delay` frames ago, (n, 2), as loud as the monitor and the dry side of
+        `input/wet` have it together; it is silent while the delay changes.
+        """
+        aim = params.gain(table[_MONITOR]) + dry_wet(table)[0]
         if delay != self._delay and not self._gain:
             self._delay = delay
         if delay != self._delay:
@@ -74,6 +76,22 @@ class Input:
         self._gain = float(gain[-1])
         out: Audio = audio * gain[:, None].astype(np.float32)
         return out
+
+
+def dry_wet(table: Table) -> tuple[float, float]:
+    """Factors of the input itself and of the decks that hear it: (0, 1) at `input/wet` 1, equal power."""
+    angle = float(table[_WET]) * math.pi / 2
+    return (math.cos(angle), math.sin(angle)) if angle < math.pi / 2 else (0.0, 1.0)
+
+
+def hears(table: Table, deck: int) -> bool:
+    """Whether a deck's source is the input, or a deck, that follows a deck, ... whose source it is."""
+    for _ in range(DECKS):
+        source = SOURCES[int(table[SLOTS[f"deck/{deck}/source"]])]
+        if source != "deck":
+            return source == "input"
+        deck = int(table[SLOTS[f"deck/{deck}/from"]]) + 1
+    return False  # they follow each other in a circle
 
 
 def _hearing(table: Table) -> Hearing:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
-from perform.audio.input import Input
+from perform.audio.input import Input, dry_wet, hears
 from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
 from perform.rings import Audio, Ring
@@ -188,7 +188,8 @@ class Mixer:
         }
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
-        self._look, self._heard = Look(arena), False  # the numbers the gains below were made of
+        self._look, self._heard = Look(arena), False
+        self._gains_of = np.zeros(0)  # the numbers heard that the gains below were made of
         self._master = np.zeros(1)
         self._master_target = np.zeros(1)
         self._ceiling = 0.0
@@ -228,20 +229,27 @@ class Mixer:
             self._meter(part)
 
     def _hear(self) -> None:
-        """Read the numbers once a block; work out gains only where something has changed."""
+        """Read the numbers once a block; work out gains only where one of those it hears has changed."""
         if not self._look.update() and self._heard:
             return
+        heard = self._look.numbers[SLOTS_HEARD]
+        if np.array_equal(heard, self._gains_of):
+            return
+        self._gains_of = heard
         now = self._look.table
         soloed = any(now[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
         angle = now[SLOTS["xfade"]] * math.pi / 2
         sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is always heard
-        for d, strips in self._strips.items():
-            spec = dict(zip(_DECK_KEYS, now[params.slots(d)], strict=True))
-            level = params.gain(spec["gain"]) * sides[int(spec["side"])]
-            level *= not spec["mute"] and (not soloed or spec["solo"])
+        wet = dry_wet(now)[1]
+        for (d, strips), (gain, pan, mute, solo, side) in zip(
+            self._strips.items(), now[_DECKS_HEARD], strict=True
+        ):
+            level = params.gain(gain) * sides[int(side)]
+            level *= not mute and (not soloed or solo)
+            level *= wet if hears(now, d) else 1.0
             # balance: the middle is untouched, an end silences the other side
-            pan = spec["pan"] * math.pi / 2
-            balance = np.array([math.cos(max(pan, 0.0)), math.cos(max(-pan, 0.0))])
+            turn = pan * math.pi / 2
+            balance = np.array([math.cos(max(turn, 0.0)), math.cos(max(-turn, 0.0))])
             for strip, lane in zip(strips, lanes_of(d), strict=True):
                 self._set(strip, self._look.lanes[lane], level * balance)
         self._master_target = np.array(
@@ -312,7 +320,7 @@ class Mixer:
             self._peaks(peaks, voice)
         meters[_PULLED] = self._arena.tape.written + n
         meters[_PULLS] += 1
-        mix += self._input.monitor(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
+        mix += self._input.dry(n, self._look.table, int(self._look.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
         master = _ramp(self._master, self._master_target, self._step[:n])
         self._master = master[-1].copy()
@@ -356,14 +364,17 @@ class Mixer:
         return self._limiter.delay
 
 
+_DECKS_HEARD = np.array(  # (DECKS, 5)
+    [[SLOTS[f"deck/{d}/{k}"] for k in ("gain", "pan", "mute", "solo", "side")] for d in range(1, DECKS + 1)]
+)
 #: the numbers a mixer hears
 SLOTS_HEARD = np.array(
-    [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("gain", "pan", "mute", "solo", "side")]
+    [*_DECKS_HEARD.flat]
+    + [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("source", "from")]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
     + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]
 )
-_DECK_KEYS = [a.removeprefix("deck/1/") for a in params.ADDRESSES[params.slots(1)]]
 
 
 def _ramp(start: npt.NDArray[np.float64], target: npt.NDArray[np.float64], step: Signal) -> Signal:

@@ -44,6 +44,11 @@ class Pitch:
         self.hz = self.confidence = 0.0
         self.delay_s = (size / 2 + self._hop / 2) / self._rate
 
+    def forget(self) -> None:
+        """What comes next comes after silence, and there was no pitch yet."""
+        self._past[:], self._fill = 0.0, 0
+        self.hz = self.confidence = 0.0
+
     def __call__(self, x: Signal) -> None:
         """Some more frames, (n,)."""
         at = 0

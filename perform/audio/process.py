@@ -46,8 +46,11 @@ class Pull:
         """Whether the stage has named this process."""
         return bool(self._arena.meters[METER_SLOTS["owner"]] == self._me)
 
-    def fill(self, out: Audio, heard: Audio | None = None) -> None:
-        """[audio] One block into `out` (n, 2); heard (n, 1 or 2): what came in meanwhile."""
+    def fill(self, out: Audio, heard: Audio | None = None, buffered: float = 0.0) -> None:
+        """[audio] One block into `out` (n, 2); heard (n, 1 or 2): what came in meanwhile.
+
+        buffered : seconds from one to the other that the device adds
+        """
         began = time.monotonic()
         meters = self._arena.meters
         if not self.owns:
@@ -61,6 +64,7 @@ class Pull:
             load = (time.monotonic() - began) * self._rate / len(out)
             meters[METER_SLOTS["load"]] = max(load, meters[METER_SLOTS["load"]] * 0.995)
             meters[METER_SLOTS["block"]] = len(out)
+            meters[METER_SLOTS["buffered"]] = buffered
         meters[self._beat] += 1
 
     def _take_over(self, now: float, block: int) -> Mixer:
@@ -128,14 +132,16 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
             rate: float = order["rate"] or arena.meter("rate") or chosen.rate
             pull = Pull(arena, DEVICE, rate, order["patient"])
 
-            def callback(heard: Audio | None, out: Audio, status: Any, pull: Pull = pull) -> None:
+            def callback(
+                heard: Audio | None, out: Audio, buffered: float, status: Any, pull: Pull = pull
+            ) -> None:
                 nonlocal first
                 if first:
                     arena.show("realtime", real_time(AUDIO_PRIORITY))
                     first = False
                 if status and pull.owns:
                     arena.show("xruns", arena.meter("xruns") + 1)
-                pull.fill(out, heard)
+                pull.fill(out, heard, buffered)
 
             _settle()
             ear, deaf = devices.choose_input(sd, chosen, order["input"])

@@ -18,7 +18,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from perform.bench.recipe import Recipe
-from perform.errors import PerformError
+from perform.errors import PerformError, WrongUse
 from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.train.autoencoder import usual_crop
@@ -50,7 +50,7 @@ class Row(msgspec.Struct, frozen=True):
     other_ms: float | None
     """Of another implementation, if one was named."""
     parts: dict[str, float]
-    """Shares of the time by what it is spent on; of the CPU's alone."""
+    """Shares of the time by what it is spent on: CUDA's own time, else the CPU's."""
 
 
 def rows(name: str, config: Config, steps: int, plan: dict[str, Any], against: str | None) -> list[Row]:
@@ -59,6 +59,9 @@ def rows(name: str, config: Config, steps: int, plan: dict[str, Any], against: s
     plan : batch, crop, precision, compile, device, threads
     against : a command that does one step for each line with its kind, and answers in seconds
     """
+    if config.bottleneck != "variational":
+        what = f"the plain recipe knows nothing of a {config.bottleneck} bottleneck"
+        raise WrongUse(what, hint="measure another config: live, v1, v2, v2_small, v3 ...")
     crop = plan["crop"] or usual_crop(RAVE(config))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perform-bench-")))
@@ -86,7 +89,7 @@ def rows(name: str, config: Config, steps: int, plan: dict[str, Any], against: s
             if other:
                 calls.append(lambda kind=kind: other.step(kind))  # type: ignore[misc]
             times = _in_turn(calls, steps, here.device)
-            parts = _parts(ours)
+            parts = _parts(ours, here.device)
             found.append(
                 Row(
                     config=name,
@@ -161,22 +164,28 @@ def _in_turn(calls: list[Callable[[], object]], steps: int, device: torch.device
             said = call()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
+            elif device.type == "mps":
+                torch.mps.synchronize()
             took = said if isinstance(said, float) else time.perf_counter() - began
             if turn >= WARM_UP:
                 found.append(took)
     return [float(1000 * np.median(found)) for found in seconds]
 
 
-def _parts(call: Callable[[], None]) -> dict[str, float]:
-    """What a call's time is spent on."""
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+def _parts(call: Callable[[], None], device: torch.device) -> dict[str, float]:
+    """What a call's time is spent on: the device's, where it can be asked for it."""
+    cuda = device.type == "cuda"
+    with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as profiled:
         call()
+        if cuda:
+            torch.cuda.synchronize(device)
     shares: dict[str, float] = defaultdict(float)
     for event in profiled.key_averages():
-        if event.self_cpu_time_total > 0:
+        spent = event.self_device_time_total if cuda else event.self_cpu_time_total
+        if spent > 0:
             name = event.key.lower()
             part = next((part for word, part in PARTS.items() if word in name), "arithmetic")
-            shares[part] += event.self_cpu_time_total
+            shares[part] += spent
     total = sum(shares.values()) or 1.0
     return {part: share / total for part, share in sorted(shares.items(), key=lambda item: -item[1])}
 

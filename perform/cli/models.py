@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from perform.cli.words import json_option, say, show
 from perform.errors import PerformError, WrongUse
+
+if TYPE_CHECKING:
+    from perform.library.cards import Card
 
 
 @click.group()
@@ -37,7 +40,7 @@ def models_list(as_json: bool) -> None:
                 "latents": card.latents,
                 "ratio": card.ratio,
                 "sample_rate": card.sample_rate,
-                "delay_ms": round(1000 * card.delay / card.sample_rate, 1),
+                "delay_ms": _delay_ms(card),
                 "licence": card.licence,
                 "description": card.description,
                 "path": str(path),
@@ -80,15 +83,12 @@ def models_import(
     if made is None:
         _take(path, out, yes)
     card = read_card(out)
-    delay_ms = 1000 * card.delay / card.sample_rate
-    say(
-        f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay_ms:.0f} ms measured"
-    )
+    delay_ms = _delay_ms(card)
+    late = "unknown: no impulse comes out of it" if delay_ms is None else f"{delay_ms:.0f} ms"
+    say(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {late}")
     say(f"loudness {card.loudness_db:+.1f} dBFS, trimmed by {trim_db(card):+.1f} dB")
     fields = {"rebuilt": made.rebuilt, "difference": made.difference, "why": made.why} if made else {}
-    show(
-        out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=round(delay_ms, 1), **fields
-    )
+    show(out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=delay_ms, **fields)
 
 
 def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> Any:
@@ -154,7 +154,7 @@ def models_info(name: str, as_json: bool) -> None:
         "kind": "nn~ module, run behind walls" if module else "RAVE",
         "path": str(path),
         "sha256": cards.sha256(path),
-        "delay_ms": round(1000 * card.delay / card.sample_rate, 1),
+        "delay_ms": _delay_ms(card),
         "trim_db": round(cards.trim_db(card), 1),
         **(unwrap(path)[1] if module else {}),
     }
@@ -162,13 +162,20 @@ def models_info(name: str, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        if value not in ("", 0, 0.0) and not key.startswith("latent_"):
+        if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known")):
             click.echo(f"{key:<12} {_plain(value)}")
+
+
+def _delay_ms(card: Card) -> float | None:
+    """From sound in to sound out; None where it is not known."""
+    return round(1000 * card.delay / card.sample_rate, 1) if card.delay_known else None
 
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} ({', '.join(kinds)})" for key, kinds in value.items()) or "none"
+    if value is None:
+        return "unknown"
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 

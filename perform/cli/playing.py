@@ -85,7 +85,7 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
     take = Stage(_options(set_name, sound, seconds), places.runtime(), say).run()
     if sound["record"] and not take:
         raise PerformError("nothing was recorded", hint="the lines above say why")
-    show(take, as_json, take=take)
+    tell_take(take, as_json)
 
 
 @click.command()
@@ -102,9 +102,20 @@ def stop(as_json: bool) -> None:
     from perform.stage.client import Client
     from perform.stage.start import end
 
-    last = end(Client(places.runtime()))
+    take = end(Client(places.runtime()))
     say("the stage has ended")
-    show(last, as_json, take=last)
+    tell_take(take, as_json)
+
+
+def tell_take(take: str, as_json: bool) -> None:
+    """All parts of a take, by its first file, which comes last: by that the other verbs know it."""
+    from pathlib import Path
+
+    from perform.library import places
+    from perform.recorder.shelf import parts
+
+    files = [str(path) for path in parts(Path(take), places.take_folders())] if take else []
+    show("\n".join([*files[1:], *files[:1]]), as_json, take=take, parts=files)
 
 
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
@@ -160,8 +171,6 @@ def _screen(client: Any) -> None:
 
     chosen = run(client, log=places.runtime() / "screen.log")
     if chosen == "stop":
-        last = end(client)
-        if last:
-            click.echo(last)
+        tell_take(end(client), as_json=False)
     else:
         say("the stage plays on: `perform attach` comes back, `perform stop` ends it")

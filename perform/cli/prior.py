@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from perform.cli.bar import Bar
 from perform.cli.words import progress, say, show
 from perform.errors import WrongUse
-from perform.train.listener import Listener, Progress
+from perform.train.listener import Progress
 
 OPTIONS = ("steps", "batch", "rate", "seed", "threads", "resume", "checkpoint", "evaluate_every")
 """Those of `train` that mean something here; each has a default of its own."""
-
-
-class _Bar(Listener):
-    """A training as a bar on stderr, with lines above it."""
-
-    def __init__(self, move: Callable[..., None]) -> None:
-        self._move = move
-
-    def progress(self, progress: Progress) -> None:
-        """Move it."""
-        words = f"loss {progress.loss:.2f}  held out {progress.distance:.2f} nats a frame"
-        self._move(progress.step, f"{words}  {progress.steps_per_s:.1f}/s")
-
-    def say(self, line: str) -> None:
-        """A line above it."""
-        say(line)
 
 
 def learn_prior(corpus: Path, name: str, out: Path | None, as_json: bool) -> None:
@@ -57,6 +41,10 @@ def learn_prior(corpus: Path, name: str, out: Path | None, as_json: bool) -> Non
     values = {"threads": cores()} | {option: given[option] for option in OPTIONS if option in given}
     plan = PriorPlan(corpus, model, out or model, **values)
     with progress(f"a prior for {model.stem}", plan.steps, "steps") as on_progress:
-        card = train_prior(plan, _Bar(on_progress)).card
+        card = train_prior(plan, Bar(_words, on_progress)).card
     say(card["prior"])
     show(plan.output, as_json, path=str(plan.output), prior=card["prior"])
+
+
+def _words(progress: Progress) -> str:
+    return f"loss {progress.loss:.2f}  held out {progress.distance:.2f} nats a frame"

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from perform.cli.bar import Bar
 from perform.cli.prior import learn_prior
 from perform.cli.words import json_option, progress, say, show
 from perform.errors import WrongUse
-from perform.train.listener import Listener, Progress
+from perform.train.listener import Progress
 from perform.train.plan import OPTIONS, Option
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -39,28 +40,6 @@ def _type(option: Option) -> Any:
     if isinstance(option.kind, tuple):
         return click.Choice(option.kind)
     return click.IntRange(min=option.least) if option.kind is int else option.kind
-
-
-class _Bar(Listener):
-    """A training as a bar on stderr, with lines above it."""
-
-    def __init__(self, move: Callable[..., None]) -> None:
-        self._move = move
-
-    def progress(self, progress: Progress) -> None:
-        """Move it."""
-        words = f"phase {progress.phase}  loss {progress.loss:.2f}  held out {progress.distance:.2f}"
-        words += f"  heard {progress.heard:.0f} %  {progress.steps_per_s:.1f}/s"
-        self._move(progress.step, words, progress.steps)
-
-    def say(self, line: str) -> None:
-        """A line above it."""
-        say(line)
-
-    def preparing(self, done: int, files: int) -> None:
-        """Tell every so many files."""
-        if done % 100 == 0:
-            say(f"read {done} of {files} files")
 
 
 @click.command()
@@ -110,14 +89,23 @@ def train(
     values["from"] = find_model(values["from"]) if values["from"] else None
     plan = planned({**values, "corpus": corpus, "output": out})
     if only_prepare:
-        loop.prepare(plan, _Bar(lambda *_: None))
+        loop.prepare(plan.corpus, plan.folder / "corpus", plan.config, plan.threads, Bar())
         show(plan.folder / "corpus", as_json, corpus=str(plan.folder / "corpus"))
         return
     learn = loop.snapshot if only_snapshot else loop.train
     with progress(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
-        card = learn(plan, _Bar(on_progress)).card
+        card = learn(plan, Bar(_words, on_progress)).card
     if not card:  # another process of this training writes the file
         return
-    figures = {key: card[key] for key in ("distance", "distance_untrained", "latents", "steps")}
-    say("held-out distance {distance:.2f} (untrained {distance_untrained:.2f})".format(**figures))
+    keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps")
+    figures = {key: card[key] for key in keys}
+    say(
+        "held-out distance {distance:.2f} (untrained {distance_untrained:.2f}); with the {latents} latents "
+        "that are kept {distance_kept:.2f}".format(**figures)
+    )
     show(out, as_json, path=str(out), **figures)
+
+
+def _words(progress: Progress) -> str:
+    told = f"phase {progress.phase}  loss {progress.loss:.2f}  held out {progress.distance:.2f}"
+    return f"{told}  heard {progress.heard:.0f} %"

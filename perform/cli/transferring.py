@@ -14,7 +14,7 @@ from perform.cli.words import json_option, progress, say, show
 from perform.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
-    from perform.hosts.compiled import CompiledEncoder, CompiledHost
+    from perform.hosts.host import Encoder, Host
     from perform.library.matrices import Matrix
     from perform.transfer import Wish
 
@@ -39,8 +39,8 @@ class Numbered(click.ParamType):  # type: ignore[type-arg]
 class Way(NamedTuple):
     """From a sound to what becomes of it, the same for every file."""
 
-    encoder: CompiledEncoder
-    host: CompiledHost
+    encoder: Encoder
+    host: Host
     matrix: Matrix | None
     wish: Wish
     rate: int | None
@@ -68,10 +68,9 @@ def transfer(sound: Path, out: Path, model: str, ear: str | None, as_json: bool,
     if not sound.exists():
         raise WrongUse("no such file or folder", where=str(sound))
     if sound.is_file():
-        from perform.recorder.export import check_new
-        from perform.soundfiles import WRITTEN
+        from perform.recorder.whole import SOUND, check_new
 
-        check_new(out, WRITTEN)
+        check_new(out, SOUND)
     wish = Wish(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
     way = _way(model, ear, how["matrix"], wish, how["rate"])
     if sound.is_dir():
@@ -100,12 +99,12 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
     no matrix, the latents that move most drive those that move most.
     """
     from perform.library import matrices
-    from perform.recorder.export import check_new
+    from perform.recorder.whole import check_new
     from perform.soundfiles import Sound
     from perform.transfer import learn_matrix
 
     check_new(out, (matrices.SUFFIX,))
-    ears = [_encoder(_model(name)) for name in (ear, model)]
+    ears = [_encoder(_host(name)) for name in (ear, model)]
     total = sum(_seconds(path) for path in recordings)
     with progress("listening", total, "s") as on_progress:
         done = 0.0
@@ -125,31 +124,30 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
     show(out, as_json, path=str(out), fit=made.fit if math.isfinite(made.fit) else None)
 
 
-def _model(name: str) -> Path:
-    """A model file that is a RAVE; an export is made one first."""
-    from perform.hosts.opening import prepare
-    from perform.library.cards import find_model, is_module
+def _host(name: str) -> Host:
+    """A model's host; an export is made a model first, a module runs in a process apart."""
+    from perform.hosts.opening import open_host, prepare
+    from perform.library.cards import find_model
 
-    path = prepare(find_model(name), say)
-    if is_module(path):
-        hint = "it can be played, but not here: its code runs behind walls"
-        raise WrongUse(f"{name} is no RAVE that could be rebuilt", where=str(path), hint=hint)
-    return path
+    return open_host(prepare(find_model(name), say), apart=True)
 
 
-def _encoder(path: Path) -> CompiledEncoder:
-    from perform.hosts.compiled import CompiledEncoder
-
-    return CompiledEncoder(path)
+def _encoder(host: Host) -> Encoder:
+    """Its ears; WrongUse where it has none."""
+    if host.encoder is None:
+        hint = "a module hears where it has an `encode` for the `decode` that is played"
+        raise WrongUse(f"{host.card.name} hears nothing", hint=hint)
+    if not host.card.delay_known:
+        say(f"the delay of {host.card.name} is not known, and not taken away: what comes of it may lie late")
+    return host.encoder
 
 
 def _way(model: str, ear: str | None, matrix: Path | None, wish: Wish, rate: int | None) -> Way:
-    from perform.hosts.compiled import CompiledHost
     from perform.library import matrices
     from perform.transfer import Transfer
 
-    path = _model(model)
-    host, encoder = CompiledHost(path), _encoder(_model(ear) if ear else path)
+    host = _host(model)
+    encoder = _encoder(_host(ear) if ear else host)
     found = matrices.load(matrix, encoder.sha256, host.sha256) if matrix else None
     if encoder.sha256 != host.sha256 and found is None:
         say(f"{ear}'s latents drive {model}'s by variance; `perform matrix` learns a way that follows more")
@@ -174,7 +172,8 @@ def _rate(path: Path) -> int:
 
 def _file(path: Path, out: Path, way: Way, on_progress: Callable[[float], None]) -> float:
     """One file to another; its seconds."""
-    from perform.soundfiles import Sound, writing
+    from perform.recorder.whole import writing
+    from perform.soundfiles import Sound
     from perform.transfer import Transfer
 
     with Sound(path) as sound:

@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from perform.control import mapping
-from perform.control.mapping import Bind, Mapping, Mode
-from perform.control.ports import chosen
+from perform.control.mapping import Bind, Mapping, Mode, chosen
 from perform.control.router import Source
 from perform.errors import PerformError, WrongUse
 from perform.library import places
@@ -68,9 +67,10 @@ class InUse:
             self._fresh.clear()
         self.address, self._reach = address, reach
 
-    def moved(self, port: str, source: Source) -> Bind | None:
+    def moved(self, port: str, source: Source, known: Sequence[str]) -> Bind | None:
         """A control moved while learning: bind it; None where it is bound already or cannot move it.
 
+        known : all ports there are or were, of which it is one
         The address forgets its other controls. The control forgets what it moved before this learning
         began; addresses taught to it since then add up.
         """
@@ -91,7 +91,7 @@ class InUse:
         kept = []
         for bind in self.now.binds:
             same = bind.control == control and bind.channel in (None, source.channel)
-            same = same and self.now.listens(bind, port)
+            same = same and self.now.listens(bind, port, known)
             if same and bind.to == self.address:
                 return None
             if bind.to != self.address and not (same and first):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -53,7 +54,7 @@ class Bind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     control: str
     to: str
     channel: int | None = None  #: 1..16; None: any
-    port: str = ""  #: fragment of the port's name; "": the mapping's ports
+    port: str = ""  #: the port's name or a fragment of it, see `chosen`; "": the mapping's ports
     range: tuple[float, float] | None = None  #: plain units; None: the address's own. [high, low] inverts
     curve: Curve | None = None  #: None: the address's own
     invert: bool = False
@@ -117,10 +118,25 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     ports: tuple[str, ...] = ()  #: fragments of port names; none: every port
     binds: tuple[Bind, ...] = ()
 
-    def listens(self, bind: Bind, port: str) -> bool:
-        """Whether this bind hears that port."""
-        fragments = (bind.port,) if bind.port else self.ports
-        return not fragments or any(f.casefold() in port.casefold() for f in fragments)
+    def listens(self, bind: Bind, port: str, known: Sequence[str]) -> bool:
+        """Whether this bind hears that port, which is one of those that are known."""
+        return port in chosen(known, (bind.port,) if bind.port else self.ports)
+
+
+def chosen(names: Sequence[str], fragments: Sequence[str]) -> list[str]:
+    """The ports that fragments mean, upper or lower case; all of them where there are none.
+
+    A fragment that is the whole name of one means that device alone, else every port that holds it: so
+    "Launch Control" is not "Launch Control XL" where both are known.
+    """
+    whole = {name.casefold() for name in names}
+
+    def meant(name: str, fragment: str) -> bool:
+        if fragment in whole:  # or of a device that has become one with several ports
+            return name == fragment or name.startswith(f"{fragment}:")
+        return fragment in name
+
+    return [n for n in names if not fragments or any(meant(n.casefold(), f.casefold()) for f in fragments)]
 
 
 def control_label(kind: Kind, number: int) -> str:

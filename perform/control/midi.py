@@ -6,7 +6,7 @@ ports, learns, writes files and reports. Values hold whatever happens to either.
 
 Orders:  start {arena, mapping, ports}   learn {address, range}   unlearn {address}   use {path}
          save {name, path}
-Reports: ports {open, error}   mapping {name, path, binds, changed}   touched {text, address}
+Reports: ports {open, error}   mapping {name, path, binds, changed, follows}   touched {text, address}
          learnt {address, control}   saved {path}   failed {error}
 """
 
@@ -48,6 +48,7 @@ class Control:
         self._wanted: list[str] = list(start["ports"])
         self._ports: Ports | None = None
         self._inputs: Inputs = ()  # what [control] reads
+        self._known: list[str] = []  # ports that are or were there: what is unplugged is no other's to play
         self._touched: Touch | None = None
         self._shown: tuple[list[str], str] | None = None
         self._due = dict.fromkeys((TOUCHES, POLLS, BEATS, RETRIES), 0.0)
@@ -161,13 +162,14 @@ class Control:
     def _show_ports(self, inputs: Inputs, error: str) -> None:
         """Routes first, then the messages that wait in the inputs, then the stage."""
         names = [name for name, _ in inputs]
-        if self._shown == (names, error):
+        other = inputs != self._inputs  # of the same names, where one left and came back between two looks
+        if self._shown == (names, error) and not other:
             return
-        other = inputs != self._inputs
         if other:
             if inputs and self._follow:
                 self._suit(names)
-            self._router.use(self._mapping.now, names)
+            self._known += [name for name in names if name not in self._known]
+            self._route()
             self._inputs = inputs
         self._shown = names, error
         self._line.report("ports", open=names, error=error)
@@ -183,7 +185,7 @@ class Control:
         self._show_mapping()
 
     def _route(self) -> None:
-        self._router.use(self._mapping.now, [name for name, _ in self._inputs])
+        self._router.use(self._mapping.now, self._known)
 
     def _show_mapping(self) -> None:
         mapping = self._mapping.now
@@ -193,13 +195,14 @@ class Control:
             path=str(self._mapping.path),
             binds=[(bind.to, bind.label(mapping.ports)) for bind in mapping.binds],
             changed=self._mapping.changed,
+            follows=self._follow,
         )
 
     def _learn(self) -> None:
         learnt: list[Bind] = []
         while not self._router.moved.empty():
             port, source = self._router.moved.get()
-            if self._mapping.address and (bind := self._mapping.moved(port, source)):
+            if self._mapping.address and (bind := self._mapping.moved(port, source, self._known)):
                 learnt.append(bind)
         if learnt:
             self._route()  # before the disk takes its time

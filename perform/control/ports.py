@@ -19,6 +19,7 @@ from pathlib import Path
 
 import rtmidi
 
+from perform.control.mapping import chosen
 from perform.errors import PerformError, WrongUse
 
 PATIENCE = 2.0  #: seconds a JACK server may stay silent before it counts as gone
@@ -65,11 +66,6 @@ def stable_names(raw: Sequence[str]) -> dict[str, str]:
         seen[label] += 1
         names[name] = label if seen[label] == 1 else f"{label} #{seen[label]}"
     return names
-
-
-def chosen(names: Sequence[str], fragments: Sequence[str]) -> list[str]:
-    """Those of `names` that hold one of the fragments, upper or lower case; all where there are none."""
-    return [n for n in names if not fragments or any(f.casefold() in n.casefold() for f in fragments)]
 
 
 class Ports:

@@ -144,7 +144,7 @@ class Router:
 
     def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
         """[main] Take a mapping for these ports; the message at hand still goes by the old one."""
-        self._routes = {port: _routes(mapping, port) for port in ports}
+        self._routes = {port: _routes(mapping, port, ports) for port in ports}
 
     def hear(self, port: str, data: Sequence[int]) -> None:
         """[control] One message of one port: the number moves."""
@@ -169,10 +169,10 @@ def learnable(event: Event) -> bool:
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
-def _routes(mapping: Mapping, port: str) -> dict[Source, list[Route]]:
+def _routes(mapping: Mapping, port: str, known: Sequence[str]) -> dict[Source, list[Route]]:
     routes: dict[Source, list[Route]] = {}
     for bind in mapping.binds:
-        if mapping.listens(bind, port):
+        if mapping.listens(bind, port, known):
             for channel in (bind.channel,) if bind.channel else range(1, 17):
                 routes.setdefault(Source(bind.kind, bind.number, channel), []).append(Route(bind))
     return routes

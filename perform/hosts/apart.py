@@ -7,16 +7,19 @@ What renders to a file (`perform render`) plays modules through this. Live, the 
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import functools
 import json
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -25,6 +28,9 @@ from perform.errors import PerformError
 from perform.hosts.host import Vector
 from perform.library.attributes import Attribute
 from perform.library.cards import read_card
+
+if TYPE_CHECKING:
+    from perform.hosts.reading import Reader
 
 
 class StreamApart:
@@ -45,6 +51,15 @@ class StreamApart:
         """Do one of the host's actions; PerformError where the module refuses."""
         self._host.ask({"act": self.number, "name": name})
 
+    @property
+    def learnt(self) -> bytes:
+        """What it has learnt, for `adopt`."""
+        return base64.b64decode(self._host.ask({"learnt": self.number})["learnt"])
+
+    def adopt(self, learnt: bytes) -> None:
+        """Take what another stream has learnt; PerformError where it is of another model."""
+        self._host.ask({"adopt": self.number, "style": base64.b64encode(learnt).decode()})
+
     def prior(self, temperature: float, seed: int) -> Vector:
         """The next frame's latents (latents,) as the module's own prior goes on."""
         answer = self._host.ask({"prior": self.number, "temperature": temperature, "seed": seed})
@@ -55,10 +70,11 @@ class HostApart:
     """[render] See `perform.hosts.host.Host`. PerformError where the module fails, or its process ends."""
 
     noise = 1
-    encoder = None
+    reader: Reader | None = None
 
     def __init__(self, path: Path) -> None:
         self.card, self._where = read_card(path), str(path)
+        self._turn = threading.Lock()  # its encoder may be another thread's
         self._process = subprocess.Popen(
             [sys.executable, "-m", "perform.hosts.apart", str(path)],
             stdin=subprocess.PIPE,
@@ -72,6 +88,12 @@ class HostApart:
         self.actions: Sequence[str] = msgspec.convert(told["actions"], list[str])
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
 
+    @functools.cached_property
+    def encoder(self) -> EncoderApart | None:
+        """What hears for its decks; None where the module has nothing that does."""
+        told = self.ask({"ears": True})
+        return EncoderApart(self, told["channels"], told["silence"]) if told else None
+
     def stream(self) -> StreamApart:
         """A new one, at its beginning."""
         return StreamApart(self, int(self.ask({"stream": True})["stream"]))
@@ -79,22 +101,32 @@ class HostApart:
     def render(self, streams: Sequence[StreamApart], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, 1) -> (B, channels, ratio)."""
         values = np.concatenate([z, noise], 1, dtype=np.float32)  # (B, latents + 1)
-        self.ask({"render": [stream.number for stream in streams]}, values.tobytes())
         shape = (len(streams), self.card.channels, self.card.ratio)
-        assert self._process.stdout
-        sound = self._process.stdout.read(4 * int(np.prod(shape)))
+        return self.call({"render": [stream.number for stream in streams]}, values, shape)
+
+    def call(self, order: dict[str, Any], values: Vector, shape: tuple[int, ...]) -> Vector:
+        """One order with its values, and the values that answer it."""
+        with self._turn:
+            self._say(order, values.tobytes())
+            self._answer()
+            assert self._process.stdout
+            answer = self._process.stdout.read(4 * int(np.prod(shape)))
         try:
-            return np.frombuffer(sound, np.float32).reshape(shape)
+            return np.frombuffer(answer, np.float32).reshape(shape)
         except ValueError:
             raise PerformError("the model's process ended", where=self._where) from None
 
-    def ask(self, order: dict[str, Any], values: bytes = b"") -> dict[str, Any]:
+    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """One order, and the line that answers it."""
+        with self._turn:
+            self._say(order)
+            return self._answer()
+
+    def _say(self, order: dict[str, Any], values: bytes = b"") -> None:
         assert self._process.stdin
         with contextlib.suppress(OSError):  # a process that ended: there is no answer either
             self._process.stdin.write(json.dumps(order).encode() + b"\n" + values)
             self._process.stdin.flush()
-        return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
@@ -106,6 +138,28 @@ class HostApart:
         if "error" in answer:
             raise PerformError(str(answer["error"])[:500], where=self._where)
         return answer
+
+
+class EncoderApart:
+    """[render] See `perform.hosts.host.Encoder`: a host apart, its ears in one process with its voice."""
+
+    def __init__(self, host: HostApart, channels: int, silence: list[float]) -> None:
+        self._host, self.sha256 = host, host.sha256
+        self.card = msgspec.structs.replace(host.card, channels=channels)
+        self.silence: Vector = np.array(silence, np.float32)
+
+    def twin(self) -> EncoderApart:
+        """Itself: there is one process, and whoever asks waits for their turn."""
+        return self
+
+    def stream(self) -> StreamApart:
+        """A new one, at its beginning."""
+        return self._host.stream()
+
+    def encode(self, streams: Sequence[StreamApart], x: Vector) -> Vector:
+        """One frame of each: (B, channels, ratio) -> (B, latents)."""
+        order = {"encode": [stream.number for stream in streams]}
+        return self._host.call(order, x.astype(np.float32), (len(streams), self.card.latents))
 
 
 def main() -> None:
@@ -129,7 +183,7 @@ def main() -> None:
 
 def _serve(host: Any, orders: IO[bytes], answers: IO[bytes]) -> None:
     streams: list[Any] = []
-    width = 4 * (host.card.latents + host.noise)
+    width = host.card.latents + host.noise
     for line in iter(orders.readline, b""):
         order = json.loads(line)
         if "stream" in order:
@@ -142,14 +196,31 @@ def _serve(host: Any, orders: IO[bytes], answers: IO[bytes]) -> None:
             _try(answers, partial(streams[order["set"]].set, order["name"], order["value"]))
         elif "act" in order:
             _try(answers, partial(streams[order["act"]].act, order["name"]))
+        elif "learnt" in order:
+            _say(answers, {"learnt": base64.b64encode(streams[order["learnt"]].learnt).decode()})
+        elif "adopt" in order:
+            _try(answers, partial(streams[order["adopt"]].adopt, base64.b64decode(order["style"])))
         elif "prior" in order:
             z = streams[order["prior"]].prior(order["temperature"], order["seed"])
             _say(answers, {"z": [float(value) for value in z]})
+        elif "ears" in order:
+            ears = host.encoder
+            silence = [float(value) for value in ears.silence] if ears else []
+            _say(answers, {"channels": ears.card.channels, "silence": silence} if ears else {})
+        elif "encode" in order:
+            heard = [streams[number] for number in order["encode"]]
+            x = _values(orders, len(heard), host.encoder.card.channels, host.card.ratio)
+            _say(answers, {}, np.ascontiguousarray(host.encoder.encode(heard, x), np.float32).tobytes())
         else:
             played = [streams[number] for number in order["render"]]
-            values = np.frombuffer(orders.read(width * len(played)), np.float32).reshape(len(played), -1)
+            values = _values(orders, len(played), width)
             sound = host.render(played, values[:, : host.card.latents], values[:, host.card.latents :])
             _say(answers, {}, np.ascontiguousarray(sound, np.float32).tobytes())
+
+
+def _values(orders: IO[bytes], *shape: int) -> Vector:
+    """What follows an order."""
+    return np.frombuffer(orders.read(4 * int(np.prod(shape))), np.float32).reshape(shape)
 
 
 def _try(answers: IO[bytes], work: Callable[[], None]) -> None:

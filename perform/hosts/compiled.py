@@ -14,11 +14,12 @@ import numpy as np
 from safetensors import safe_open
 
 from perform.hosts.graphs import Compiled, CompiledStream, compiled
-from perform.hosts.host import Vector
+from perform.hosts.halves import Half
+from perform.hosts.host import Vector, rest
+from perform.hosts.reading import Reader
+from perform.hosts.styles import ACTIONS, SWITCHES, Style
 from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
-
-SETTLED = 64  #: frames of silence after which an encoder says the same for ever
 
 __all__ = ["CompiledEncoder", "CompiledHost", "CompiledStream", "PriorStream"]
 
@@ -29,12 +30,13 @@ class CompiledHost:
     noise : how many values of noise a frame takes
     """
 
-    attributes: Sequence[Attribute] = ()
-    actions: Sequence[str] = ()
+    reader: Reader | None = None
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._decoder = compiled(path, self.sha256, "decode")
+        self._decoder = Half(path, self.sha256, "decode")
+        self.attributes: Sequence[Attribute] = SWITCHES if self._decoder.learns else ()
+        self.actions: Sequence[str] = ACTIONS if self._decoder.learns else ()
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
@@ -50,7 +52,7 @@ class CompiledHost:
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""
         stream = self._decoder.stream()
-        return PriorStream(len(stream.state), self._prior) if self._prior else stream
+        return PriorStream(len(stream.state), stream.style, self._prior) if self._prior else stream
 
     def render(self, streams: Sequence[CompiledStream], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio)."""
@@ -61,8 +63,8 @@ class CompiledHost:
 class PriorStream(CompiledStream):
     """[render] A stream of a host that has a prior, and what that remembers of it."""
 
-    def __init__(self, values: int, prior: Compiled) -> None:
-        super().__init__(values)
+    def __init__(self, values: int, style: Style | None, prior: Compiled) -> None:
+        super().__init__(values, style)
         self._prior, self._past = prior, prior.stream()
 
     def reset(self) -> None:
@@ -90,23 +92,13 @@ class CompiledEncoder:
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._encoder = compiled(path, self.sha256, "encode")
+        self._encoder = Half(path, self.sha256, "encode")
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
-        self._path, self.silence = path, self._rest()
+        self._path, self.silence = path, rest(self)
 
     def twin(self) -> CompiledEncoder:
         """Another one, for another thread."""
         return CompiledEncoder(self._path)
-
-    def _rest(self) -> Vector:
-        stream, before = self.stream(), np.full(self.card.latents, np.inf, np.float32)
-        nothing = np.zeros((1, self.card.channels, self.card.ratio), np.float32)
-        for _ in range(SETTLED):
-            z: Vector = self.encode([stream], nothing)[0]
-            if np.abs(z - before).max() < 1e-5:
-                break
-            before = z
-        return z
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning."""

@@ -230,6 +230,7 @@ def _card(
         **{key: facts[key] for key in keys},
         **_words(words, archive),
         "delay": latency.measure(model),
+        "delay_encode": latency.measure_encoder(model),
         "latent_mean": [middle] * model.latents,
         "latent_std": [width] * model.latents,
         "latent_p05": [round(middle - 1.645 * width, 4)] * model.latents,
@@ -273,7 +274,8 @@ def _keep_module(
         latents=count,
         full_latents=count,
         channels=facts.channels,
-        delay=facts.delay,
+        delay=facts.delay or 0,
+        delay_known=facts.delay is not None,
         latent_mean=[0.0] * count,
         latent_std=[1.0] * count,
         latent_p05=[-1.645] * count,
@@ -282,5 +284,5 @@ def _keep_module(
         parameters=sum(int(tensor.size) for tensor in archive.tensors.values()),
     )
     options = {key: getattr(facts, key) for key in ("method", "methods", "inputs", "outputs", "attributes")}
-    keep(wrap(data, card, options | {"prior": facts.prior, "why": why}), out)
+    keep(wrap(data, card, options | {"prior": facts.prior, "hears": facts.hears, "why": why}), out)
     return Made(card, False, why)

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from perform.errors import PerformError
-from perform.hosts.host import Host
+from perform.hosts.host import Encoder, Host
+from perform.hosts.reading import Here, Reader
 from perform.hosts.recording import Recording
 from perform.library import matrices
-from perform.library.cards import Card, read_card
+from perform.library.cards import Card
 from perform.library.matrices import Matrix
 
 
@@ -62,6 +63,7 @@ class Desk:
         heard: Callable[[int, float, float], None] = _nobody,
     ) -> None:
         self._host, self._say, self._wait, self._heard = host, say, wait, heard
+        self._reader: Reader = host.reader or Here()
         self._wrong, self._said = "", set[str]()
         self._cards: dict[int, Card] = {}
         self._matrices: dict[tuple[int, int], Matrix] = {}  # (who is followed, who follows)
@@ -77,7 +79,7 @@ class Desk:
         for deck, seat in seats.items():
             if seat.model:
                 try:
-                    cards[deck] = read_card(Path(seat.model))
+                    cards[deck] = self._reader.card(Path(seat.model))
                 except PerformError:  # gone since it was loaded: nobody can follow it
                     continue
         found: dict[tuple[int, int], Matrix] = {}
@@ -91,7 +93,7 @@ class Desk:
     def _matrix(self, card: Card, leader: Seat, follower: Seat) -> Matrix:
         if follower.matrix:
             try:
-                return matrices.load(Path(follower.matrix), leader.sha256, self._host.sha256)
+                return self._reader.matrix(Path(follower.matrix), leader.sha256, self._host.sha256)
             except PerformError as error:  # for another leader, perhaps
                 self._wrong = str(error)
         return matrices.by_variance(card, leader.sha256, self._host.card, self._host.sha256)
@@ -118,7 +120,7 @@ class Desk:
                 if busy or not file.coming:
                     known.hurry()
             else:
-                recording = self.recordings[number] = Recording(Path(file.path))
+                recording = self.recordings[number] = self._reader.recording(Path(file.path))
                 read = functools.partial(self._read, number, file, recording)
                 if self._wait:
                     read(patient=False)
@@ -128,9 +130,10 @@ class Desk:
 
     def _read(self, number: int, file: File, recording: Recording, *, patient: bool) -> None:
         """[disk] All of a file, with an encoder of this thread's own."""
-        encoder = self._host.encoder
-        if encoder is None:
-            self._say(f"deck {file.deck}: {self._host.card.name} has no encoder, so it plays no files")
+        try:
+            encoder = self._own_encoder()
+        except (PerformError, OSError) as error:  # the model's file may be gone since it was loaded
+            self._say(f"deck {file.deck}: {error}")
             self._heard(number, 1.0, 0.0)
             return
         began = time.monotonic()
@@ -138,13 +141,22 @@ class Desk:
         def tell(part: float) -> None:
             self._heard(number, part, time.monotonic() - began)
 
-        recording.read(encoder.twin(), patient=patient, on_part=tell)
+        recording.read(encoder, patient=patient, on_part=tell)
         if recording.error:
             self._say(f"deck {file.deck}: {recording.error}")
+
+    def _own_encoder(self) -> Encoder:
+        if self._host.encoder is None:
+            raise PerformError(f"{self._host.card.name} has no encoder, so it plays no files")
+        return self._host.encoder.twin()
 
     def matrix(self, leader: int, follower: int) -> Matrix | None:
         """[render] What makes the latents of one deck those of another; None where nothing plays there."""
         return self._matrices.get((leader, follower))
+
+    def card(self, deck: int) -> Card | None:
+        """[render] Of what plays on a deck."""
+        return self._cards.get(deck)
 
     def frame_s(self, deck: int) -> float:
         """[render] Seconds of a frame of what plays on a deck."""

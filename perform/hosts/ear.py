@@ -18,15 +18,16 @@ from perform.rings import Tape
 
 
 class Ear:
-    """[render] One voice's; the encoder's stream belongs to it.
+    """[render] One voice's.
 
+    stream : of the encoder, nobody else's meanwhile
     z : (latents,) of the last frame, zeros before there was one
     """
 
-    def __init__(self, encoder: Encoder, tape: Tape, rate: float) -> None:
+    def __init__(self, encoder: Encoder, stream: Any, tape: Tape, rate: float) -> None:
         card = encoder.card
         self.encoder, self._tape, self._rate = encoder, tape, rate
-        self.stream: Any = encoder.stream()
+        self.stream = stream
         self._ratio, self._channels, self._own = card.ratio, card.channels, card.sample_rate
         self._resample = card.sample_rate != rate
         self._late = resampling_delay(rate, card.sample_rate) * rate  # reckoned once a process

@@ -15,21 +15,45 @@ import numpy as np
 import onnxruntime as ort
 
 from perform.hosts.host import Vector
+from perform.hosts.styles import Style
 from perform.library import places
 
 PROVIDERS = ["CPUExecutionProvider"]
 GRAPH = 2  #: grows whenever the same model would give another graph
+AFTER = {"state": "after", "style": "learnt"}  #: what a stream keeps: a graph's input -> its result
 
 
 class CompiledStream:
-    """[render] All that one stream remembers between two frames: a row of its graph's `state`."""
+    """[render] All that one stream remembers between two frames: a row of its graph's `state`; its style."""
 
-    def __init__(self, values: int) -> None:
-        self.state = np.zeros(values, np.float32)
+    def __init__(self, values: int, style: Style | None = None) -> None:
+        self.state, self.style = np.zeros(values, np.float32), style
 
     def reset(self) -> None:
-        """Back to the beginning: silence before, no memory."""
+        """Back to the beginning: silence before, no memory. What it has learnt stays."""
         self.state[:] = 0
+        if self.style:
+            self.style.mend()
+
+    def set(self, name: str, value: float | None) -> None:
+        """Switch one of `styles.SWITCHES`, None to off; where nothing learns, nothing happens."""
+        if self.style:
+            self.style.set(name, value)
+
+    def act(self, name: str) -> None:
+        """Do one of `styles.ACTIONS`."""
+        if self.style:
+            self.style.act(name)
+
+    @property
+    def learnt(self) -> bytes:
+        """Its style, for `adopt`; empty where it is its model's own."""
+        return self.style.learnt if self.style else b""
+
+    def adopt(self, learnt: bytes) -> None:
+        """Take another stream's style."""
+        if self.style:
+            self.style.adopt(learnt)
 
 
 class Batch(NamedTuple):
@@ -42,7 +66,7 @@ class Batch(NamedTuple):
 class Compiled:
     """[render] A graph of `perform.rave.graph`, ready to run.
 
-    shapes : of its inputs and its result, less the batch
+    shapes : of its inputs and its result, less the batch;  words : what its maker says besides
     """
 
     def __init__(self, graph: bytes) -> None:
@@ -53,6 +77,7 @@ class Compiled:
         self.shapes = {v.name: tuple(v.shape[1:]) for v in self._session.get_inputs()}
         self._result = self._session.get_outputs()[0]
         self.shapes[self._result.name] = tuple(self._result.shape[1:])
+        self.words: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._batches: dict[int, Batch] = {}
 
     def stream(self) -> CompiledStream:
@@ -64,12 +89,16 @@ class Compiled:
         values, binding = self._batches.get(len(streams)) or self._batch(len(streams))
         for name, value in inputs.items():
             values[name].reshape(value.shape)[:] = value
-        state = values["state"]
-        for row, stream in zip(state, streams, strict=True):
-            row[:] = stream.state
+        kept = [(values["state"], [stream.state for stream in streams])]
+        if "style" in values:
+            kept.append((values["style"], [stream.style.known for stream in streams if stream.style]))
+        for rows, own in kept:
+            for row, known in zip(rows, own, strict=True):
+                row[:] = known
         self._session.run_with_iobinding(binding)
-        for row, stream in zip(state, streams, strict=True):
-            stream.state[:] = row
+        for rows, own in kept:
+            for row, known in zip(rows, own, strict=True):
+                known[:] = row
         return values[self._result.name].copy()
 
     def _batch(self, streams: int) -> Batch:
@@ -81,8 +110,10 @@ class Compiled:
                 binding.bind_output(name, *where)
             else:
                 binding.bind_input(name, *where)
-        state = values["state"]  # read by the graph's first node and written by its last: one buffer will do
-        binding.bind_output("after", "cpu", 0, np.float32, state.shape, state.ctypes.data)
+        for name, after in AFTER.items():  # read by a first node and written by a last: one buffer will do
+            if name in values:
+                kept = values[name]
+                binding.bind_output(after, "cpu", 0, np.float32, kept.shape, kept.ctypes.data)
         self._batches[streams] = Batch(values, binding)
         return self._batches[streams]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +11,36 @@ import numpy.typing as npt
 from perform.library.attributes import Attribute
 from perform.library.cards import Card
 
+if TYPE_CHECKING:
+    from perform.hosts.reading import Reader
+
 Vector = npt.NDArray[np.float32]  #: of any shape
+
+SETTLED = 64  #: frames of silence after which an encoder says the same for ever
+DRAWN = 16  #: the last of them, of whose latents the mean is taken where it never does
 
 
 class Stream(Protocol):
     """[render] One voice's state in a host: all that is remembered between two frames."""
 
     def reset(self) -> None:
-        """Back to the beginning: silence before, no memory."""
+        """Back to the beginning: silence before, no memory; what it was set to and has learnt stays."""
+
+    @property
+    def learnt(self) -> bytes:
+        """The style it has learnt, for `adopt`; empty where that is its model's own."""
+        ...
+
+    def adopt(self, learnt: bytes) -> None:
+        """Know what another stream of the model has learnt; PerformError where that cannot be."""
 
 
 class Encoder(Protocol):
     """[render] The other half of a model: sound in, latents out, for any number of streams."""
 
-    card: Card
-    silence: Vector  #: (card.latents,), what it makes of silence
+    card: Card  #: its model's, but for the channels that it hears
+    sha256: str  #: of the model's file
+    silence: Vector  #: (card.latents,), what it makes of silence: `rest`
 
     def stream(self) -> Stream:
         """A new one, at its beginning."""
@@ -55,6 +70,7 @@ class Host(Protocol):
     attributes: Sequence[Attribute]  #: what can be set, a value each
     actions: Sequence[str]  #: what can be done once: AdaIN's `reset_target`
     has_prior: bool  #: it can make latents by itself
+    reader: Reader | None  #: who reads its desk's files, where its own process can read none
 
     @property
     def encoder(self) -> Encoder | None:
@@ -69,3 +85,15 @@ class Host(Protocol):
     def render(self, streams: Sequence[Any], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio) at the model's rate."""
         ...
+
+
+def rest(encoder: Encoder) -> Vector:
+    """(latents,) what an encoder makes of silence; of one that draws them by chance, their middle."""
+    stream, found = encoder.stream(), np.zeros((SETTLED, encoder.card.latents), np.float32)
+    nothing = np.zeros((1, encoder.card.channels, encoder.card.ratio), np.float32)
+    for i in range(SETTLED):
+        found[i] = encoder.encode([stream], nothing)[0]
+        if i and np.abs(found[i] - found[i - 1]).max() < 1e-5:
+            found[-DRAWN:] = found[i]
+            break
+    return np.asarray(found[-DRAWN:].mean(axis=0, dtype=np.float64), np.float32)

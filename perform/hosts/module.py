@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.fft
@@ -53,6 +53,13 @@ class Original:
         """The method to play."""
         return nntilde.choose(self.methods, wanted, self._where)
 
+    def hears(self, played: Method) -> Method | None:
+        """The method that makes latents of sound for the one that is played; None where there is none."""
+        encode = self.methods.get("encode")
+        if played.name != "decode" or encode is None or len(encode.outputs) != len(played.inputs):
+            return None
+        return encode
+
     def instance(self) -> Instance:
         """A copy with a past of its own; parameters are shared."""
         made = copy.deepcopy(self.module)
@@ -64,7 +71,14 @@ class Original:
 
 
 _STEP = 2654435761  # between the seeds of two frames: torch takes 32 bits of them
-_Kept = tuple[str, str, Any]  # path of a part, name of an attribute, value in the file
+_STYLE = "AdaptiveInstanceNormalization"  # upstream's AdaIN: what it has learnt is not of a stream's past
+
+
+class _Kept(NamedTuple):
+    path: str  # of a part
+    name: str  # of an attribute
+    value: Any  # in the file
+    learnt: bool  # it is a player's style, that outlives a reset
 
 
 class Instance:
@@ -73,17 +87,31 @@ class Instance:
     def __init__(self, module: Module, kept: list[_Kept]) -> None:
         self.module = module
         parts = dict(module.named_modules())
-        self._kept = [(parts[path]._c, name, value) for path, name, value in kept]
+        self._kept = [(parts[one.path]._c, one) for one in kept]
         self.settings: dict[str, list[Any]] = {}  # attributes that stay as they were set
         self.sounds: dict[str, tuple[Vector, int]] = {}  # and what is in its buffers
         self._last: Vector | None = None  # the last frame's inputs
         self._frames = 0
 
-    @torch.inference_mode()
+    def begin(self) -> None:
+        """As it was in the file, nothing set and nothing learnt."""
+        self.settings, self.sounds = {}, {}
+        self._restore([one for one in self._kept if one[1].learnt])
+        self.reset()
+
     def reset(self) -> None:
-        """Back to the beginning: everything as it was in the file, but for the attributes that were set."""
+        """Back to the beginning: as it was in the file, but for what was set, and what AdaIN has learnt."""
         self._last, self._frames = None, 0
-        for part, name, value in self._kept:
+        broken = any(one.learnt and not _finite(part.getattr(one.name)) for part, one in self._kept)
+        self._restore([one for one in self._kept if broken or not one[1].learnt])
+        for name, settings in self.settings.items():
+            self.set(name, settings)
+        for name, (sound, rate) in self.sounds.items():
+            self.set_buffer(name, sound, rate)
+
+    @torch.inference_mode()
+    def _restore(self, wanted: list[tuple[Any, _Kept]]) -> None:
+        for part, (_, name, value, _) in wanted:
             now = part.getattr(name)
             if not isinstance(value, torch.Tensor):
                 part.setattr(name, copy.deepcopy(value))
@@ -91,10 +119,6 @@ class Instance:
                 now.copy_(value)
             else:
                 part.setattr(name, value.clone())
-        for name, settings in self.settings.items():
-            self.set(name, settings)
-        for name, (sound, rate) in self.sounds.items():
-            self.set_buffer(name, sound, rate)
 
     def render(self, method: Method, frame: int, z: Vector, chance: int = 0) -> Vector:
         """One frame: (inputs,) -> (1 or 2, frame); the same `chance` at the same frame is the same noise."""
@@ -113,6 +137,18 @@ class Instance:
         folded: Vector = np.stack([y[i::2].mean(axis=0) for i in range(min(len(y), 2))])
         return folded.astype(np.float32)
 
+    def encode(self, method: Method, x: Vector) -> Vector:
+        """One frame of sound: (1 or 2, frame) -> (latents,), the last that the method makes of it.
+
+        Of more channels than two each odd one is the left, each even one the right, as `run` folds them.
+        """
+        torch.default_generator.manual_seed(_STEP * self._frames % (1 << 32))
+        self._frames += 1
+        x, frame = x[np.arange(len(method.inputs)) % len(x)], x.shape[1]
+        given = np.ascontiguousarray(x[None, :, method.in_ratio - 1 :: method.in_ratio])
+        z: Vector = self._call(method, torch.from_numpy(given), frame).numpy()[0, :, -1]
+        return z.copy()
+
     def prior(self, method: Method, temperature: float, seed: int) -> Vector:
         """One frame of the prior: (latents,); the same seed after the same past is the same choice."""
         torch.default_generator.manual_seed(seed)
@@ -128,6 +164,29 @@ class Instance:
             shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
             raise PerformError(f"the model's method {method.name!r} gave {shape}, not {wanted}")
         return y.float()
+
+    @property
+    def learnt(self) -> bytes:
+        """What AdaIN has learnt for the one row that is used; empty where that is as in the file."""
+        held = [(part.getattr(one.name), one.value) for part, one in self._kept if one.learnt]
+        parts = [(_row(now), _row(own)) for now, own in held if isinstance(own, torch.Tensor)]
+        if all(torch.equal(now, own) for now, own in parts):
+            return b""
+        return torch.cat([now.reshape(-1) for now, _ in parts]).numpy().astype("<f4").tobytes()
+
+    @torch.inference_mode()
+    def adopt(self, learnt: bytes) -> None:
+        """Have AdaIN know what another instance's has learnt; PerformError where it is of another model."""
+        self._restore([one for one in self._kept if one[1].learnt])
+        tensors = [part.getattr(one.name) for part, one in self._kept if one.learnt]
+        rows = [_row(tensor) for tensor in tensors if isinstance(tensor, torch.Tensor)]
+        values = torch.from_numpy(np.frombuffer(learnt, "<f4").astype(np.float32))
+        if learnt and len(values) != sum(row.numel() for row in rows):
+            raise PerformError("a style that is another model's")
+        at = 0
+        for row in rows if learnt else ():
+            row.copy_(values[at : at + row.numel()].reshape(row.shape))
+            at += row.numel()
 
     def set(self, name: str, settings: list[Any]) -> None:
         """Set an attribute; WrongUse where the module refuses."""
@@ -156,4 +215,15 @@ def _kept(module: Module, archive: Archive) -> Iterator[_Kept]:
                         if value.any()
                         else torch.zeros((), dtype=value.dtype).expand(value.shape)
                     )
-                yield path, name, copy.deepcopy(value)
+                yield _Kept(
+                    path, name, copy.deepcopy(value), archive.plain_type(path).rpartition(".")[2] == _STYLE
+                )
+
+
+def _row(tensor: torch.Tensor) -> torch.Tensor:
+    """Of AdaIN's buffers, a row for each of a batch or a single number, what a single stream uses."""
+    return tensor[:1]
+
+
+def _finite(value: Any) -> bool:
+    return not isinstance(value, torch.Tensor) or bool(torch.isfinite(_row(value)).all())

@@ -15,7 +15,7 @@ from perform.library import places
 from perform.library.cards import is_module, sha256
 from perform.library.importing import confirmed, unwrap
 
-MADE = 2  #: grows whenever the same export would become another model file
+MADE = 3  #: grows whenever the same export would become another model file
 
 
 def is_archive(path: Path) -> bool:
@@ -62,9 +62,10 @@ def open_host(path: Path, apart: bool = False) -> Host:
             from perform.hosts.apart import HostApart
 
             return HostApart(model)
+        from perform.hosts.reading import Outside
         from perform.hosts.torchscript import TorchscriptHost
 
-        return TorchscriptHost(model)
+        return TorchscriptHost(model, reader=Outside(model))
     from perform.hosts.compiled import CompiledHost
 
     return CompiledHost(model)

@@ -46,7 +46,8 @@ class Facts(msgspec.Struct, frozen=True):
     attributes: dict[str, list[str]]  #: name -> kinds of its values
     prior: bool
     loudness_db: _Number  #: RMS, dBFS
-    delay: Annotated[int, Meta(ge=0, le=1 << 24)]  #: samples
+    hears: bool  #: it has an encoder for what is played
+    delay: Annotated[int, Meta(ge=0, le=1 << 24)] | None  #: samples; None where no impulse came out
     render_ms: _Number  #: a frame's, median
     walls: str  #: what kept it in
 
@@ -170,35 +171,49 @@ def _probe(path: Path, wanted: str | None) -> dict[str, Any]:
         "attributes": original.attributes,
         "prior": original.prior is not None,
         "loudness_db": round(20 * np.log10(level), 2),
-        "delay": _delay(original, wanted),
+        "hears": original.hears(method) is not None,
+        "delay": _delay(original, method),
         "render_ms": round(1000 * float(np.median(times[_WARM:])), 3),
         "walls": str(original.walls),
     }
 
 
-def _delay(original: Any, wanted: str | None) -> int:
-    """Samples from an impulse to the first clear answer; through `forward` where that takes sound."""
+def _delay(original: Any, played: Any) -> int | None:
+    """Samples from an impulse to the first clear answer: of sound, where the module hears, else of latents.
+
+    None where nothing answers, or what does is no number.
+    """
     from perform.hosts import sandbox
     from perform.hosts.nntilde import sample_rate
 
-    forward = original.methods.get("forward")
-    method = forward if forward and forward.in_ratio == 1 else original.choose(wanted)
     rate, frame = sample_rate(original.archive, 48000), original.frame
+    forward, encode = original.methods.get("forward"), original.hears(played)
+    sounding = forward is not None and forward.in_ratio == 1
     frames = max(int(_DELAY_S * rate / frame), 4)
-    stream, allowance = original.instance(), sandbox.Allowance()
+    stream, ear, allowance = original.instance(), original.instance(), sandbox.Allowance()
+
+    def answer(impulse: float) -> Vector:
+        allowance.renew()
+        if sounding or encode is None:
+            method = forward if sounding else played
+            x = np.zeros((len(method.inputs), frame // method.in_ratio), np.float32)
+            x[:, 0] = impulse
+            return np.asarray(stream.run(method, frame, x))
+        x = np.zeros((2, frame), np.float32)
+        x[:, 0] = impulse
+        return np.asarray(stream.render(played, frame, ear.encode(encode, x)))
+
     sounds = []
     for impulse in (0.0, 1.0):
-        stream.reset()
-        parts = []
-        for i in range(frames):
-            allowance.renew()
-            x = np.zeros((len(method.inputs), frame // method.in_ratio), np.float32)
-            x[:, 0] = impulse if i == 1 else 0.0
-            parts.append(stream.run(method, frame, x))
-        sounds.append(np.concatenate(parts, axis=1))
+        for one in (stream, ear):
+            one.reset()
+        try:
+            sounds.append(np.concatenate([answer(impulse * (i == 1)) for i in range(frames)], axis=1))
+        except PerformError:
+            return None
     energy = np.square(sounds[1].astype(np.float64) - sounds[0]).sum(0)[frame:]
     if not np.isfinite(energy).all() or energy.sum() == 0:
-        return 0
+        return None
     return int(np.argmax(energy >= _ANSWER * energy.max()))
 
 

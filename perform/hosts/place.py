@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.hosts.desk import Desk
+from perform.hosts.rates import resampling_delay
 from perform.hosts.recording import Recording
 from perform.params import DECKS, SLOTS, SOURCES, Table
 from perform.rings import Tape
@@ -62,6 +63,20 @@ class Place:
             return None
         latents = matrix.ear.latents
         return np.asarray(matrix.apply(np.pad(z, (0, max(0, latents - len(z))))[:latents]), np.float64)
+
+    def heard(self, leader: int, frame_s: float) -> float:
+        """Frames from the input to the middle of a frame that follows a deck; 0 where that does not listen.
+
+        frame_s : of whoever follows
+        """
+        behind = max(self._lanes[n, LANE["behind"]] * self._lanes[n, LANE["gate"]] for n in lanes_of(leader))
+        card = self.desk.card(leader)
+        if not behind or card is None:
+            return 0.0
+        rate = float(self._meters[self._rate])
+        said_s = card.decoder_s + resampling_delay(card.sample_rate, rate)
+        late_s = (card.ratio / card.sample_rate + frame_s) / 2  # `follow`: one frame, from begin to begin
+        return float(behind) + (late_s - said_s) * rate
 
     @property
     def has_file(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from perform.errors import PerformError
-from perform.hosts.host import Encoder
+from perform.hosts.host import Encoder, Vector
 from perform.hosts.listening import Listening
 from perform.hosts.sources import Latents
 from perform.realtime import hurry, idle
@@ -98,6 +98,10 @@ class Recording:
         for z in frames[: len(self._latents) - self.ready]:
             self._latents[self.ready] = z
             self.ready += 1
+
+    def frames(self, start: int) -> Vector:
+        """(n, latents) of those that are there, from one of them on."""
+        return self._latents[start : self.ready]
 
     def at(self, position: float) -> Latents:
         """[render] (latents,) at a frame, linear between two; the last one that is there, beyond."""

@@ -5,6 +5,7 @@ At another rate, and by another model, the same latents at the same moments. It 
 
 from __future__ import annotations
 
+import base64
 import bisect
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -34,23 +35,27 @@ class Model(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What the attributes of a stream were, and their words."""
+    """What the attributes of a stream were, their words, and what it was last told to have learnt."""
 
     bank: Bank
     words: Words
+    learnt: bytes | None = None
 
 
 class Run(NamedTuple):
     """The frames of one stream, from its beginning or from where the log begins, with its model.
 
     frames : as the journal holds them; ages : the frames of the stream before each
-    given  : the stream's attributes as they were for each
+    given  : the stream's attributes as they were for each, and what it was told last to have learnt after it
+    goes_on : its voice began anew, as by a deck's reset, and knows what it had learnt: before
     """
 
     model: Model
     frames: list[bytes]
     ages: list[int]
     given: list[Given]
+    goes_on: bool = False
+    before: bytes | None = None
 
     def frame(self, age: int) -> Frame:
         """The one that was decoded last when so many had been."""
@@ -59,6 +64,11 @@ class Run(NamedTuple):
     def settings(self, age: int) -> Given:
         """What its attributes were then."""
         return self.given[self._at(age)]
+
+    def learnt(self, age: int) -> bytes | None:
+        """What it was last told to have learnt before then."""
+        at = self._at(age)
+        return self.given[at - 1].learnt if at else self.before
 
     def _at(self, age: int) -> int:
         return max(0, bisect.bisect_right(self.ages, age) - 1)
@@ -91,10 +101,13 @@ def runs(records: Iterable[tuple[int, bytes]], places: npt.NDArray[np.intp]) -> 
                 str(number): [str(word) for word in own] for number, own in told.get("words", {}).items()
             }
             given = given if words == given.words else given._replace(words=words)
+            if "learnt" in told:
+                given = given._replace(learnt=base64.b64decode(str(told["learnt"]), validate=True))
         elif kind == FRAME and model:
             age = Frame.unpack(payload).age
             if fresh or age <= found[-1].ages[-1]:
-                found.append(Run(model, [], [], []))
+                before = None if fresh else found[-1].given[-1].learnt
+                found.append(Run(model, [], [], [], goes_on=not fresh, before=before))
                 fresh = False
             found[-1].frames.append(payload)
             found[-1].ages.append(age)
@@ -150,20 +163,35 @@ class Replay:
 
     def _begin(self, index: int, position: int) -> None:
         """A stream, from its beginning or from WARM_S before what is wanted of it."""
+        late = position - self._starts[index] - round(WARM_S * self._rate)
+        if index == self._at + 1 and self._runs[index].goes_on and late <= 0 and self._speech:
+            self._go_on(index)
+            return
         self._at, run = index, self._runs[index]
         host = self._host(run.model)
         self._card, self._render = host.card, host.render
         self._speech = speech = Speech(host, self._rate)
         self._same = host.sha256 == run.model.sha256  # else its attributes mean something else
+        self._recalled: bytes | None = None
         age = run.ages[0]
         speech.begin(run.frame(age).seed)
-        late = position - self._starts[index] - round(WARM_S * self._rate)
         if late > 0:
             age += late * run.model.sample_rate // (run.model.ratio * self._rate)
         speech.settings.begin(run.settings(age).bank)  # what was done until then is done
         speech.skip(self._own_age(run, age))
         self._sound, self._over = np.zeros((0, 2), np.float32), False
         self._end = self._scaled(run.frame(age).base) + speech.sent
+
+    def _go_on(self, index: int) -> None:
+        """The stream that was played, at its beginning again: what it could learn from has been decoded."""
+        assert self._speech
+        while not self._over:
+            self._decode(self._end + 1)
+        self._at, run = index, self._runs[index]
+        self._speech.begin(run.frame(run.ages[0]).seed)
+        self._speech.skip(self._own_age(run, run.ages[0]))
+        self._sound, self._over = np.zeros((0, 2), np.float32), False
+        self._end = self._scaled(run.frame(run.ages[0]).base) + self._speech.sent
 
     def _own_age(self, run: Run, age: int) -> int:
         """Frames of the model that decodes in the time of `age` frames of the one that did."""
@@ -189,10 +217,18 @@ class Replay:
             z = np.zeros(self._card.latents, np.float32)
             n = min(len(z), len(frame.z))
             z[:n] = frame.z[:n]
+            self._recall(run.learnt(age))
             self._give(run.settings(age))
             noise = speech.chance(frame.temperature)
             self._keep(speech.sound(self._render([speech.stream], z[None], noise[None])[0]))
             self._end = self._scaled(frame.base) + speech.sent
+
+    def _recall(self, learnt: bytes | None) -> None:
+        """What the stream knew; where it was played from its beginning it does."""
+        if self._same and learnt is not None and learnt is not self._recalled:
+            assert self._speech
+            self._speech.stream.adopt(learnt)
+        self._recalled = learnt
 
     def _give(self, given: Given) -> None:
         """The attributes of a frame, to the model that had them."""

@@ -5,6 +5,7 @@ A module may refuse, or fail at it: it keeps what it had, somebody is told, and 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,18 +26,26 @@ class Refused(NamedTuple):
 
 
 class Settings:
-    """[render] What a stream has been given.
+    """[render] What a voice's streams have been given: its decoder's, and its encoder's once it has heard.
 
     words   : of its attributes, as the song has them
     refused : since somebody emptied it
     """
 
     def __init__(self, host: Host, stream: Any) -> None:  # Any: a host's own
-        self._attributes, self._actions, self._stream = host.attributes, host.actions, stream
+        self._attributes, self._actions, self._streams = host.attributes, host.actions, [stream]
         self.words: Words = {}
         self.refused: list[Refused] = []
         self._seen = blank()
         self._kept = self._seen[:ATTRIBUTES].copy()
+
+    def share(self, stream: Any) -> None:
+        """Another stream of the voice: it is given what the first has, and from now on the same."""
+        self._streams.append(stream)
+        for i in np.flatnonzero(self._kept != OWN).tolist():
+            attribute = self._attributes[i]
+            with suppress(PerformError):  # the first one has taken it
+                stream.set(attribute.name, self._value(i, attribute, float(self._kept[i])))
 
     def begin(self, bank: Bank) -> None:
         """What was done before now is none of this stream's business."""
@@ -64,14 +73,16 @@ class Settings:
         if number == self._kept[i] == OWN:
             return
         try:
-            self._stream.set(attribute.name, self._value(i, attribute, number))
+            for stream in self._streams:
+                stream.set(attribute.name, self._value(i, attribute, number))
             self._kept[i] = number
         except PerformError as error:
             self.refused.append(Refused(i, number, float(self._kept[i]), error.what))
 
     def _act(self, i: int, name: str) -> None:
         try:
-            self._stream.act(name)
+            for stream in self._streams:
+                stream.act(name)
         except PerformError as error:
             self.refused.append(Refused(i, 0.0, 0.0, error.what))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from importlib.metadata import version
 
@@ -9,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from perform import params
+from perform.errors import PerformError
 from perform.hosts.host import Host
 from perform.hosts.voice import Voice
 from perform.journal import FRAME, Frame, Teller
 from perform.library.attributes import Words
+from perform.library.cards import Card
 from perform.params import SLOTS, Table
 from perform.rings import Audio
 from perform.shared import Arena
@@ -26,19 +29,34 @@ class Telling:
     def __init__(self, arena: Arena, lane: int, deck: int, host: Host, voice: Voice, rate: float) -> None:
         self._tape, self._ring, self._voice, self._host = arena.tape, arena.rings[lane], voice, host
         self._words = voice.settings.words
-        self._teller = Teller(arena.journals[lane], voice_slots(deck), rate, words(host, self._words))
+        self._teller = Teller(arena.journals[lane], voice_slots(deck), rate, b"")
 
     def write(self, audio: Audio, numbers: Table) -> None:
         """The voice's next frame (n, 2), which was made by these numbers."""
         at, voice = self._tape.written, self._voice
-        if voice.settings.words is not self._words:
+        if voice.settings.words is not self._words or self._teller.due(at):
             self._words = voice.settings.words
-            self._teller.say(words(self._host, self._words))
+            self._teller.say(words(self._host, self._words, voice.stream.learnt))
         self._teller.hear(at, numbers)
         base = self._ring.written - (voice.sent - len(audio))
         frame = Frame(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
         self._teller.tell(FRAME, at, frame.pack())
         self._ring.write(audio)
+
+
+def check_room(arena: Arena, card: Card, rate: float) -> None:
+    """PerformError where a ring has no room for a block and two of a model's frames.
+
+    A host begins one while the one before is heard (`Renderer` in worker.py).
+    """
+    frame_s = card.ratio / card.sample_rate
+    room_s = (arena.rings[0].capacity - arena.meter("block")) / rate
+    if 2 * frame_s >= room_s:
+        raise PerformError(
+            f"its frames of {frame_s:.2f} s are too long: a deck has {room_s:.2f} s of room for two",
+            where=card.name,
+            hint="play it at a lower rate, or export it with fewer samples a frame",
+        )
 
 
 def voice_slots(deck: int) -> npt.NDArray[np.intp]:
@@ -50,8 +68,8 @@ def voice_slots(deck: int) -> npt.NDArray[np.intp]:
     return np.concatenate([np.array(slots), *latents, np.r_[params.bank(deck)]]).astype(np.intp)
 
 
-def words(host: Host, given: Words) -> bytes:
-    """What a log has to know of the model a voice plays, and the words of its attributes."""
+def words(host: Host, given: Words, learnt: bytes) -> bytes:
+    """What a log has to know of a voice: its model, its attributes' words, what its stream has learnt."""
     card = host.card
     known = {
         "model": card.name,
@@ -60,5 +78,6 @@ def words(host: Host, given: Words) -> bytes:
         "sample_rate": card.sample_rate,
         "onnxruntime": ENGINE,
         "words": {number: list(words) for number, words in given.items()},
+        "learnt": base64.b64encode(learnt).decode(),
     }
     return json.dumps(known).encode()

@@ -7,6 +7,7 @@ frame's to this one's. Outputs beyond two are folded: odd ones left, even ones r
 
 from __future__ import annotations
 
+import functools
 import weakref
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,13 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
 from perform.errors import PerformError, WrongUse
 from perform.hosts import nntilde, sandbox
-from perform.hosts.host import Vector
+from perform.hosts.host import Vector, rest
 from perform.hosts.module import Instance, Original
+from perform.hosts.reading import Reader
 from perform.library.attributes import Attribute
 from perform.library.cards import read_card, sha256
 from perform.library.importing import unwrap
@@ -31,14 +34,17 @@ class TorchscriptHost:
     """[render] See `perform.hosts.host.Host`; and what only a stranger's module has, for the table.
 
     enter : gives up files, network and the rest, for good, before the module is loaded
+    reader : reads files in its stead, from then on
     kinds, own : of each attribute of the module, by its own name: what its values are, and what they were
     Raises PerformError where the module cannot be loaded or its first frame is no sound.
     """
 
     noise = 1  #: see `render`
-    encoder = None
 
-    def __init__(self, path: Path, enter: Callable[[], object] = sandbox.enter) -> None:
+    def __init__(
+        self, path: Path, enter: Callable[[], object] = sandbox.enter, reader: Reader | None = None
+    ) -> None:
+        self.reader = reader
         self.card, self.sha256 = read_card(path), sha256(path)
         data, options = unwrap(path)
         self._original = Original(parse(data, path), enter)
@@ -62,11 +68,18 @@ class TorchscriptHost:
         first.render(self._method, self._original.frame, np.zeros(facts[0], np.float32))
         self._spare = [first]  # of voices that ended: a copy takes longer than a reset
 
+    @functools.cached_property
+    def encoder(self) -> TorchscriptEncoder | None:
+        """What hears for its decks: the module's `encode`, where that does what it promises."""
+        method = self._original.hears(self._method)
+        with suppress(PerformError):
+            return TorchscriptEncoder(self, method) if method else None
+        return None
+
     def stream(self) -> TorchscriptStream:
         """A new one, at its beginning."""
         instance = self._spare.pop() if self._spare else self._original.instance()
-        instance.settings, instance.sounds = {}, {}
-        instance.reset()
+        instance.begin()
         made = TorchscriptStream(self, instance)
         weakref.finalize(made, self._spare.append, instance)
         return made
@@ -85,13 +98,17 @@ class TorchscriptHost:
 
         A module draws its noise itself; a voice's own numbers seed it, so that a take sounds the same again.
         """
-        if self._walled:
-            self._allowance.renew()
+        self.renew()
         frame, sounds = self._original.frame, []
         for stream, row, chance in zip(streams, z, noise, strict=True):
             seed = zlib.crc32(chance.astype(np.float32).tobytes())
             sounds.append(stream.instance.render(self._method, frame, row, seed))
         return np.stack(sounds)
+
+    def renew(self) -> None:
+        """A frame begins: the module has its time for it."""
+        if self._walled:
+            self._allowance.renew()
 
 
 class TorchscriptStream:
@@ -129,6 +146,15 @@ class TorchscriptStream:
         self.instance.set(whole, settings)
         self.instance.settings[whole] = settings
 
+    @property
+    def learnt(self) -> bytes:
+        """What its AdaIN has learnt, for `adopt`; empty where that is as in the file."""
+        return self.instance.learnt
+
+    def adopt(self, learnt: bytes) -> None:
+        """Take what another stream's AdaIN has learnt."""
+        self.instance.adopt(learnt)
+
     def prior(self, temperature: float, seed: int) -> Vector:
         """The next frame's latents (latents,) as the module's own prior goes on."""
         if self._host.prior is None:
@@ -137,6 +163,34 @@ class TorchscriptStream:
         drawn = self.instance.prior(self._host.prior, temperature, seed)[: len(z)]
         z[: len(drawn)] = drawn
         return z
+
+
+class TorchscriptEncoder:
+    """[render] See `perform.hosts.host.Encoder`: a module's `encode`, by instances of their own.
+
+    A module that draws from its posterior does so by a chance that is the same for every stream.
+    """
+
+    def __init__(self, host: TorchscriptHost, method: nntilde.Method) -> None:
+        self._host, self._method, self.sha256 = host, method, host.sha256
+        self.card = msgspec.structs.replace(host.card, channels=min(len(method.inputs), 2))
+        self.silence = rest(self)
+        if not np.isfinite(self.silence).all():
+            raise PerformError("the model makes no numbers of silence")
+
+    def twin(self) -> TorchscriptEncoder:
+        """Itself: its streams share nothing but the parameters, and torch's one chance."""
+        return self
+
+    def stream(self) -> TorchscriptStream:
+        """A new one, at its beginning."""
+        return self._host.stream()
+
+    def encode(self, streams: Sequence[TorchscriptStream], x: Vector) -> Vector:
+        """One frame of each: (B, channels, ratio) -> (B, latents)."""
+        self._host.renew()
+        pairs = zip(streams, x, strict=True)
+        return np.stack([stream.instance.encode(self._method, frame) for stream, frame in pairs])
 
 
 def _is_action(name: str, kinds: tuple[str, ...]) -> bool:

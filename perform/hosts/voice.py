@@ -80,7 +80,8 @@ class Voice(Speech):
     """[render] Frames of one deck, stereo at the stage's rate.
 
     place : its lane in the arena, for the sources that need others; without one they give nothing
-    z, temperature : (latents,) of the last frame, sigma, and of its noise
+    given, z : (latents,) of the last frame, sigma: what its source gave, and what sounds
+    temperature : of its noise
     ear : what hears the input, while that is its source
     """
 
@@ -94,7 +95,10 @@ class Voice(Speech):
         self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         self._bank = params.bank(deck)
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
+        self.given: Latents = np.zeros(host.card.latents)
         self.ear: Ear | None = None
+        self._listening: Any = None
+        self._leader = 0  # the deck it follows
         self.adopt(table)
         self.start(table)
 
@@ -139,10 +143,13 @@ class Voice(Speech):
 
     @property
     def behind(self) -> float:
-        """Frames from the input to what becomes of it here; 0 where that is not the source."""
-        if not self.ear or not self.ear.behind:
-            return 0.0
-        return self.ear.behind + (self._card.delay / self._card.sample_rate + self.held_s) * self._rate
+        """Frames from the input to what becomes of it here; 0 where it is nothing of the source."""
+        said = (self._card.decoder_s + self.held_s) * self._rate
+        if self.ear and self.ear.behind:
+            return self.ear.behind + self._card.encoder_s * self._rate + said
+        if self._place and self._leader and (heard := self._place.heard(self._leader, self.frame_s)):
+            return heard + said
+        return 0.0
 
     def attend(self, table: Table) -> None:
         """Start over where the table says so, and listen where the input is the source; before each frame."""
@@ -153,26 +160,34 @@ class Voice(Speech):
         if not listens or not self._place:
             self.ear = None
         elif self.ear is None and self._host.encoder:
-            self.ear = Ear(self._host.encoder, self._place.input, self._rate)
+            self.ear = Ear(self._host.encoder, self._listener(), self._place.input, self._rate)
+
+    def _listener(self) -> Any:
+        """A stream of the encoder, the same each time: what it has learnt outlives another source."""
+        if self._listening is None and self._host.encoder:
+            self._listening = self._host.encoder.stream()
+            self.settings.share(self._listening)
+        return self._listening
 
     def latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
         self.temperature = float(table[self._slot["temperature"]])
-        source = self._source(table)
+        self.given = self._source(table)
         level, octaves = 0.0, 0.0
         if self._place:
-            self._place.leave(source)
+            self._place.leave(self.given)
             level, octaves = self._place.modulation
-        self.z = self._shaping(source, table, level, octaves).astype(np.float32)
+        self.z = self._shaping(self.given, table, level, octaves).astype(np.float32)
         return self.z, self.chance(self.temperature)
 
     def _source(self, table: Table) -> Latents:
         name = SOURCES[int(table[self._slot["source"]])]
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
+        self._leader = leads(table, self._deck) if name == "deck" else 0
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
         if self._place and name == "deck":
-            leader = leads(table, self._deck)
+            leader = self._leader
             z = self._place.follow(leader, self._deck) if leader else None
             return self._glide((name, leader), self._held(z, still=not speed))
         if self._place and name == "file" and self._place.has_file:

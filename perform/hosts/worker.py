@@ -38,11 +38,12 @@ from perform.hosts.ear import Ear, listen
 from perform.hosts.host import Host
 from perform.hosts.opening import open_host, prepare
 from perform.hosts.place import Place
-from perform.hosts.telling import Telling
+from perform.hosts.telling import Telling, check_room
 from perform.hosts.voice import Voice, render
 from perform.library.attributes import Words
+from perform.library.cards import read_card
 from perform.lifeline import Lifeline, Message
-from perform.params import SLOTS, Table
+from perform.params import Table
 from perform.realtime import RENDER_PRIORITY, hurry, idle, real_time
 from perform.rings import Audio
 from perform.shared import DECK_METER, HELD, LANE, LANE_METER, METER_SLOTS, NEXT, NOW, Arena, Look
@@ -154,7 +155,7 @@ class Renderer:
             self._times.append(time.perf_counter() - began)
             time.sleep(self._times[-1])  # who plays already goes first
         if encoder := self._host.encoder:  # loaded now, not when a deck first listens
-            listen([Ear(encoder, self._arena.input, self._rate)])
+            listen([Ear(encoder, encoder.stream(), self._arena.input, self._rate)])
         self._slowest = max(self._times)
         return float(np.median(self._times))
 
@@ -195,7 +196,7 @@ class Renderer:
     def _lead(self, lane: Lane) -> float:
         """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""
         longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
-        return min(self._slowest + params.margin(self._arena.table), longest)
+        return min(self._slowest + params.margin(self._arena.table), max(longest, 0.0))  # a block may grow
 
     def _period(self) -> float:
         """Seconds of a device's block."""
@@ -245,15 +246,16 @@ class Renderer:
         self._frames += 1
 
     def _show(self, lane: Lane) -> None:
-        meters, z = lane.deck_meters, lane.voice.z
-        meters[DECK_METER["resets"]] = lane.voice.resets
+        meters, voice = lane.deck_meters, lane.voice
+        meters[DECK_METER["resets"]] = voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
-        meters[DECK_METER["seen/panic"]] = lane.numbers[SLOTS["panic"]]
         behind = lane.meters[LANE_METER["behind"]]
         late = self._arena.meters[METER_SLOTS["delay"]]
-        meters[DECK_METER["heard"]] = (behind + late) / self._rate if behind else 0.0
-        first = DECK_METER["z/0"]
-        meters[first : first + len(z)] = z[: len(meters) - first]
+        device = self._arena.meters[METER_SLOTS["buffered"]]
+        meters[DECK_METER["heard"]] = (behind + late) / self._rate + device if behind else 0.0
+        shown = min(len(voice.z), params.LATENTS)
+        for latents, first in ((voice.given, DECK_METER["in/0"]), (voice.z, DECK_METER["z/0"])):
+            meters[first : first + shown] = latents[:shown]
         if self._frames % ENOUGH == 0 or lane.fresh:
             lane.fresh = False
             # 0 while nothing can be said: what stands there is of the host before
@@ -279,6 +281,7 @@ def start(
             hurry()
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
+        check_room(arena, read_card(made), order["rate"])
         host = open_host(made)
         desk = Desk(
             host,
@@ -300,6 +303,9 @@ def start(
     real_time(RENDER_PRIORITY)
     try:
         render_s = renderer.rehearse()
+        if host.encoder and not host.card.delay_known:
+            words = f"{host.card.name}: its own delay is not known, and not in the time shown for its input"
+            line.report("says", words=words)
         attributes = {"attributes": msgspec.to_builtins(host.attributes), "actions": list(host.actions)}
         about = {"sha256": host.sha256, "made": str(made), "prior": host.has_prior}
         line.report("ready", render_ms=render_s * 1000.0, **about, **attributes)

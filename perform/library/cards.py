@@ -47,6 +47,19 @@ class Card(msgspec.Struct, frozen=True):
     created: str = ""
     parameters: int = 0
     prior: str = ""  #: how good its prior is, where it was trained here
+    delay_known: bool = True  #: else no impulse came out of it, and `delay` is 0
+    delay_encode: int | None = None  #: samples of `delay` up to the middle of the latents' frame, where known
+
+    @property
+    def encoder_s(self) -> float:
+        """Seconds from a sound to the middle of its frame of latents; half of the delay, if nobody knows."""
+        samples = self.delay / 2 if self.delay_encode is None else self.delay_encode
+        return samples / self.sample_rate
+
+    @property
+    def decoder_s(self) -> float:
+        """Seconds from there to what becomes of it, the rest; less than none where it is there before."""
+        return self.delay / self.sample_rate - self.encoder_s
 
 
 def read_card(path: Path) -> Card:

@@ -85,10 +85,6 @@ class Archive:
         """Full name of the class of the module at `path`; KeyError where there is none."""
         return self.types[path]
 
-    def short_type(self, path: str = "") -> str:
-        """The class's own name, "Conv1d"."""
-        return self.types[path].rpartition(".")[2]
-
     def plain_type(self, path: str = "") -> str:
         """The class's name as it was in Python, "cached_conv.convs.Conv1d"."""
         return _MANGLE.sub("", self.types[path]).removeprefix("__torch__.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from perform.rave.stream import Chain, Conv1d, LeakyReLU, State, Streaming
+
+SOURCE, TARGET = 0, 1  #: sides of a style: what is heard, and what it is to sound like
 
 
 class Snake(Streaming):
@@ -72,25 +75,71 @@ class AdaIN(Streaming):
     """Adaptive instance normalisation (Huang & Belongie, arXiv 1703.06868): one sound's style for another's.
 
     What a channel's mean and deviation are for a source becomes what they are for a target. Both are learnt
-    by listening (`adopt`), for a stream cannot know its own statistics; until then nothing changes.
+    by listening, for a stream cannot know its own statistics; until both are, nothing changes.
+
+    learning : the side that listens now, SOURCE or TARGET; a target is heard as it is
     """
 
-    scale: Tensor  # (channels, 1)
-    shift: Tensor  # (channels, 1)
+    known: Tensor  # (side, mean and deviation, channels)
+    heard: Tensor  # (side,): windows that each was learnt from
+    learning: int | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("scale", torch.ones(channels, 1))
-        self.register_buffer("shift", torch.zeros(channels, 1))
+        self.register_buffer("known", _nothing(channels))
+        self.register_buffer("heard", torch.zeros(2))
 
     def adopt(self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> None:
         """Bring a source's (mean, deviation) to a target's, each (channels, 1)."""
-        self.scale.copy_(target[1] / (source[1] + 1e-5))
-        self.shift.copy_(target[0] - source[0] * self.scale)
+        for side, parts in enumerate((source, target)):
+            self.known[side].copy_(torch.cat(parts, 1).T)
+        self.heard.fill_(1)
+
+    def forget(self, *sides: int) -> None:
+        """What was learnt of one side, or of both."""
+        for side in sides or (SOURCE, TARGET):
+            self.known[side] = torch.tensor([[0.0], [1.0]])
+            self.heard[side] = 0
+
+    @property
+    def style(self) -> tuple[Tensor, Tensor]:
+        """What it multiplies by, then adds, each (channels, 1)."""
+        (mean, deviation), (wanted_mean, wanted) = self.known[..., None]
+        both = self.heard.all()
+        scale = torch.where(both, wanted / (deviation + 1e-5), 1.0)
+        return scale, torch.where(both, wanted_mean - mean * scale, 0.0)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, channels, n) to the same shape."""
-        return x * self.scale + self.shift, state
+        if self.training:
+            return x, state
+        if self.learning is not None:  # the running mean of what each window is
+            now = torch.stack([x[0].mean(-1), x[0].std(-1)])
+            self.heard[self.learning] += 1
+            self.known[self.learning] += (now - self.known[self.learning]) / self.heard[self.learning]
+        if self.learning == TARGET:
+            return x, state
+        scale, shift = self.style
+        return x * scale + shift, state
+
+    def renew(self, tensors: dict[str, Tensor], prefix: str) -> None:
+        """What an older file has for it, as it is now: it knew what it does, and not of which sides."""
+        scale, shift = (tensors.pop(f"{prefix}{name}", None) for name in ("scale", "shift"))
+        if scale is not None and shift is not None and f"{prefix}known" not in tensors:
+            learnt = bool((scale != 1).any() or shift.any())
+            own = torch.zeros_like(scale), torch.ones_like(scale) - 1e-5
+            known = [torch.cat(side, 1).T for side in (own, (shift, scale))]
+            tensors[f"{prefix}known"] = torch.stack(known) if learnt else _nothing(len(scale))
+            tensors[f"{prefix}heard"] = torch.full((2,), float(learnt))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        self.renew(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _nothing(channels: int) -> Tensor:
+    """What is known of both sides before anything was heard."""
+    return torch.tensor([0.0, 1.0])[None, :, None].repeat(2, 1, channels)
 
 
 class NoiseSynth(Streaming):

@@ -18,6 +18,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from perform.errors import WrongUse
+from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
 from perform.rave.model import RAVE
 
@@ -46,9 +47,10 @@ CARD = (
     "parameters",
 )
 """Every card has these keys."""
-TRAINED = ("hours", "hardware", "distance_spectral", "prior")
-"""One of ours may have these too, and no others: training time, on what, the distance after phase 1; how good
-its prior is, in words."""
+MORE = ("delay_encode", "hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior")
+"""It may have these too, and no others: the encoder's part of the delay; of one of ours training time, on
+what; the distance after phase 1, and at the end through the kept latents alone; the delay that an impulse
+shows; how good its prior is, in words."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:
@@ -91,6 +93,9 @@ def load(path: Path) -> RAVE:
         raise WrongUse(f"not a safetensors file, or cut short ({error})", where=where, hint=hint) from None
     config, card = _header(metadata, where)
     model = RAVE(config)
+    for name, layer in model.named_modules():
+        if isinstance(layer, AdaIN):
+            layer.renew(tensors, f"{name}.")
     gesture = _check_tensors(tensors, model, where)
     _check_card(card, config, gesture, where)
     model.load_state_dict(tensors)
@@ -158,7 +163,7 @@ def _check_card(card: Mapping[str, Any], config: Config, gesture: Tensor, where:
     """See that a card has every key and agrees with the model."""
     if missing := set(CARD) - card.keys():
         raise WrongUse(f"the card lacks {min(missing)!r}", where=where)
-    if extra := card.keys() - {*CARD, *TRAINED}:
+    if extra := card.keys() - {*CARD, *MORE}:
         raise WrongUse(f"the card has an unknown key {min(extra)!r}", where=where)
     facts = {
         "sample_rate": config.sample_rate,

@@ -19,7 +19,7 @@ from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config, preset
 from perform.rave.decoder import Decoder, FirstDecoder
 from perform.rave.encoder import Encoder
-from perform.rave.latency import latency
+from perform.rave.latency import encoder_latency, latency
 from perform.rave.pqmf import PQMF
 from perform.rave.prior import Prior
 from perform.rave.resampler import Resampler
@@ -78,6 +78,7 @@ class RAVE(nn.Module):
             "full_latents": self.config.full_latents,
             "channels": self.config.channels,
             "delay": self.delay,
+            "delay_encode": encoder_latency(self),
             "parameters": sum(weight.numel() for weight in self.parameters()),
         }
 

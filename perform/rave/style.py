@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from perform.errors import WrongUse
-from perform.rave.blocks import AdaIN
+from perform.rave.blocks import SOURCE, TARGET, AdaIN
 from perform.rave.model import RAVE
 
 Statistics = tuple[Tensor, Tensor]  # of each channel, mean and deviation, (channels, 1) both
@@ -18,32 +18,31 @@ def learn(model: RAVE, source: Tensor, target: Tensor) -> None:
 
     Layer by layer: what a layer hears of the source is already changed by those before it.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, AdaIN)]
-    if not layers:
+    if not layers(model):
         raise WrongUse("this model learns no styles", hint="only those with AdaIN do: v3")
     forget(model)
-    wanted: dict[AdaIN, Statistics] = {}
-
-    def note(layer: AdaIN, inputs: tuple[Tensor, object]) -> None:
-        wanted[layer] = statistics(inputs[0])
-
-    def adopt(layer: AdaIN, inputs: tuple[Tensor, object]) -> None:
-        layer.adopt(statistics(inputs[0]), wanted[layer])
-
-    for sound, listen in ((target, note), (source, adopt)):
-        hooks = [layer.register_forward_pre_hook(listen) for layer in layers]
+    for sound, side in ((target, TARGET), (source, SOURCE)):
+        listen(model, side)
         z, _ = model.encode(sound, model.encoder_state(1))
         model.decode(z, z.new_zeros(1, model.noise, z.shape[-1]), model.decoder_state(1))
-        for hook in hooks:
-            hook.remove()
+    listen(model, None)
 
 
-def forget(model: RAVE) -> None:
-    """No style: every sound as it is."""
-    for layer in model.modules():
-        if isinstance(layer, AdaIN):
-            layer.scale.fill_(1)
-            layer.shift.zero_()
+def layers(model: torch.nn.Module) -> list[AdaIN]:
+    """All that have a style, in the order they are heard in."""
+    return [layer for layer in model.modules() if isinstance(layer, AdaIN)]
+
+
+def listen(model: torch.nn.Module, side: int | None) -> None:
+    """From now on every window that passes is learnt from, as SOURCE or TARGET, until it is None."""
+    for layer in layers(model):
+        layer.learning = side
+
+
+def forget(model: torch.nn.Module, *sides: int) -> None:
+    """No style, or nothing more of one side: every sound as it is."""
+    for layer in layers(model):
+        layer.forget(*sides)
 
 
 def statistics(x: Tensor) -> Statistics:

@@ -157,13 +157,13 @@ def _(layer: Snake, source: Source, path: str) -> None:
 @graft.register
 def _(layer: AdaIN, source: Source, path: str) -> None:
     source.expect(path, "AdaptiveInstanceNormalization")
-    (means, deviations, counts) = (
-        [source.tensor(f"{path}.{name}_{side}") for side in ("x", "y")]
-        for name in ("mean", "std", "num_update")
-    )
-    if all(bool(count.any()) for count in counts):  # learnt before it was exported: of many rows, the first
-        source.same(path, "has channels", means[0].shape[1], layer.scale.shape[0])
-        layer.adopt(*((mean[0], deviation[0]) for mean, deviation in zip(means, deviations, strict=True)))
+    for side, name in enumerate("xy"):
+        mean, deviation, count = (
+            source.tensor(f"{path}.{of}_{name}") for of in ("mean", "std", "num_update")
+        )
+        source.same(path, "has channels", mean.shape[1], layer.known.shape[2])
+        layer.known[side].copy_(torch.cat([mean[0], deviation[0]], 1).T)  # of many rows, the first
+        layer.heard[side] = float(count)
 
 
 @graft.register

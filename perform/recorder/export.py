@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
-from perform.errors import PerformError, WrongUse
+from perform.errors import PerformError
 from perform.journal import FRAME, Frame
 from perform.recorder import gestures, shelf
 from perform.recorder.cues import clock
-from perform.recorder.wav import FORMATS, Writer
+from perform.recorder.wav import FORMATS
+from perform.recorder.whole import check_new, whole, writing
 
 KINDS = (".wav", ".flac", ".zip")
 WIDTH = 2000  #: points of a waveform
@@ -25,36 +25,17 @@ TRACES = 8  #: latents of a lane in a picture
 def export(take: shelf.Take, out: Path) -> None:
     """[disk] `.wav`: all parts in one, with the markers; `.flac`: the same in 24 bits; `.zip`: every file.
 
-    Never overwrites. WrongUse where `out` is there, or has another suffix.
+    It is there once it is whole. WrongUse and PerformError as `whole`.
     """
-    check_new(out, KINDS)
-    if out.suffix == ".wav":
-        file = Writer(out, take.rate, FORMATS[take.samples])
-        try:
-            for block in shelf.sound(take):
-                file.write(block)
-        finally:
-            file.close(marks=take.marks)
-    elif out.suffix == ".flac":
-        with soundfile.SoundFile(out, "x", take.rate, 2, "PCM_24", format="FLAC") as flac:
-            for block in shelf.sound(take):
-                flac.write(block)
-    else:
-        with zipfile.ZipFile(out, "x", zipfile.ZIP_STORED) as archive:  # sound does not deflate
-            for path in take.all_files():
+    if out.suffix == ".zip":
+        with whole(out, KINDS) as part, zipfile.ZipFile(part, "x", zipfile.ZIP_STORED) as archive:
+            for path in take.all_files():  # sound does not deflate
                 archive.write(path, path.name)
-
-
-def check_new(out: Path, kinds: tuple[str, ...]) -> None:
-    """WrongUse where a file is there, has no folder, or another suffix than these."""
-    if out.suffix not in kinds:
-        raise WrongUse(
-            f"cannot write {out.suffix or 'that'!r}", where=str(out), hint=f"name it {', '.join(kinds)}"
-        )
-    if not out.parent.is_dir():
-        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
-    if out.exists():
-        raise WrongUse("is there already", where=str(out), hint="nothing is overwritten: name another file")
+        return
+    check_new(out, KINDS)
+    with writing(out, take.rate, FORMATS[take.samples], take.marks) as write:
+        for block in shelf.sound(take):
+            write(block)
 
 
 def plot(take: shelf.Take, out: Path) -> None:
@@ -81,7 +62,8 @@ def plot(take: shelf.Take, out: Path) -> None:
         axis.plot(times, z, linewidth=0.7)
         axis.set(ylabel=name)
     axes[-1].set(xlabel=f"seconds of {clock(take.seconds)}", xlim=(0, take.seconds))
-    figure.savefig(out, dpi=100)
+    with whole(out, (".png",)) as part:
+        figure.savefig(part, dpi=100, format="png")
 
 
 def envelope(take: shelf.Take) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -92,11 +92,15 @@ class Record(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A whole log: `torn` counts bytes of an unfinished end, which is left out."""
+    """A log: `torn` counts bytes of an unfinished end, which is left out.
+
+    damaged : bytes from a damaged chunk on, which are left out too; nobody can say what is in them
+    """
 
     header: Header
     records: list[Record]
     torn: int
+    damaged: int
 
     def marks(self) -> list[Mark]:
         """The markers, from the take's part's first frame on."""
@@ -122,6 +126,7 @@ class LogWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self._waiting = bytearray()
+        self._end = 0  # bytes of whole chunks
         self._file = path.open("xb", buffering=0)
         try:
             self._append(_MAGIC + _chunk(msgspec.json.encode(header)))
@@ -140,9 +145,9 @@ class LogWriter:
     def sync(self) -> None:
         """Everything to the disk."""
         if self._waiting:
-            for at in range(0, len(self._waiting), _LONGEST):
-                self._append(_chunk(bytes(self._waiting[at : at + _LONGEST])))
-            self._waiting.clear()
+            while self._waiting:
+                self._append(_chunk(bytes(self._waiting[:_LONGEST])))
+                del self._waiting[:_LONGEST]
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -153,9 +158,17 @@ class LogWriter:
             self._file.close()
 
     def _append(self, data: bytes) -> None:
+        """A chunk, or nothing of it: behind a piece of one the next could not be read."""
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        self._file.seek(self._end)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self._end)
+            raise
+        self._end += len(data)
 
 
 def _chunk(body: bytes) -> bytes:
@@ -164,39 +177,37 @@ def _chunk(body: bytes) -> bytes:
 
 
 def read(path: Path) -> Log:
-    """[disk] A log; WrongUse where it is none, PerformError where it is damaged before its end."""
+    """[disk] A log up to where it is damaged; WrongUse where it is none, PerformError if nothing is left."""
     data = path.read_bytes()
-    header, pieces, whole = None, [], len(data)
+    header, pieces, end = None, [], len(data)
     if not data.startswith(_MAGIC):
         raise WrongUse(
             "not a gesture log of perform", where=str(path), hint="it lies beside its take, *.gestures"
         )
     for at, body in _bodies(data, path):
         if body is None:
-            whole = at
+            end = at
         elif header is None:
             header = _header(body, path)
         else:
             pieces.append(body)
     if header is None:
         raise PerformError("a gesture log without a beginning", where=str(path), hint=_LOST)
-    return Log(header, list(_records(b"".join(pieces))), len(data) - whole)
+    lost, torn = len(data) - end, _torn(data[end:])
+    return Log(header, list(_records(b"".join(pieces))), lost * torn, lost * (not torn))
 
 
 _LOST = "the sound of the take does not need it; it cannot be rendered again"
 
 
 def _bodies(data: bytes, path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Chunk by chunk: where it begins, what is in it; None for an unfinished one at the end."""
+    """Chunk by chunk: where it begins, what is in it; None for the first that is not whole, and no more."""
     at = len(_MAGIC)
     while at < len(data):
         end = at + _CHUNK.size
         length, crc = _CHUNK.unpack_from(data.ljust(end, b"\0"), at)
         packed = data[end : end + length]
         if len(packed) < length or zlib.crc32(packed) != crc or not length:
-            # zeros: a file that grew before its data reached the disk
-            if any(data[end + length :]) or len(data) - at > 2 * _LONGEST:
-                raise PerformError(f"damaged at byte {at}", where=str(path), hint=_LOST)
             yield at, None
             return
         unpacker = zlib.decompressobj()
@@ -208,6 +219,12 @@ def _bodies(data: bytes, path: Path) -> Iterator[tuple[int, bytes | None]]:
             raise PerformError(f"damaged at byte {at} (a chunk too large)", where=str(path), hint=_LOST)
         yield at, body
         at = end + length
+
+
+def _torn(rest: bytes) -> bool:
+    """Whether this is a chunk cut short, and zeros: a file may grow before its data reaches the disk."""
+    length = _CHUNK.unpack_from(rest.ljust(_CHUNK.size, b"\0"))[0]
+    return len(rest) <= 2 * _LONGEST and not any(rest[_CHUNK.size + length :])
 
 
 def _header(body: bytes, path: Path) -> Header:

@@ -46,11 +46,3 @@ def paths(folder: Path, stem: str) -> Iterator[Path]:
 def beside(master: Path, track: str) -> Path:
     """The file of a track of the part whose master this is."""
     return master if track == "master" else master.with_name(f"{master.stem}_{track}.wav")
-
-
-def parts(master: Path) -> list[Path]:
-    """The masters of a take in one folder, from its first file on."""
-    found = [master]
-    while (after := master.with_name(f"{part_name(master.stem, len(found) + 1)}.wav")).exists():
-        found.append(after)
-    return found

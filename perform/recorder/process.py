@@ -11,7 +11,8 @@ The stage talks to it through a `Lifeline`. Orders:
                               `path`, the dead recorder's last file, `position` is where that one began, and
                               the take goes on at the frame where it ends. So an `opened` report, its part
                               raised by one, is such an order.
-    mark   {name, what, position}   a marker ("mark", "song" or "scene") at a frame of the tape
+    mark   {name, what, position}   a marker ("mark", "song" or "scene") at a frame of the tape. Those that
+                              are told before it goes on with a take are in that, from `position` on.
     keep   {set}              writes what was played before as a take of its own: the last `retro` seconds, or
                               what came before the take that is running
     stop                      ends the take
@@ -23,6 +24,7 @@ Reports:
                               path, no folder takes one: it tries again every second
     space    {seconds_left, bytes_left}   the disk fills: once under 30 minutes, once under 1 GiB
     closed   {path, frames, seconds, missed}   the whole take; path is its first file
+    keeping  {path}           the take out of the past is begun, there; again where it goes to another folder
     kept     {path, frames, seconds, error}   the take out of the past; an empty path where there is none
     retro    {error}          what is not recorded is not kept, and why
 The end of the lifeline and SIGTERM finish the take; ctrl-C is for others.
@@ -181,7 +183,10 @@ class Recorder:
             first=first,
             missed=int(arena.meter("take/missed")) if first else 0,
         )
-        if order.get("song") and not first:
+        if first:  # set while nobody recorded
+            for mark in self._history.marks(position, arena.tape.written):
+                self._take.mark(position + mark.frame, mark.name)
+        elif order.get("song"):
             self._mark(position, order["song"], "song")
 
     def _mark(self, position: int, name: str, what: str) -> None:
@@ -204,7 +209,10 @@ class Recorder:
         self._keeping = Keeping(retro, self._history, self._folders, name, header, begin, end)
 
     def _step_keeping(self, keeping: Keeping) -> None:
+        before = keeping.path
         keeping.step()
+        if keeping.path not in ("", before):
+            self._report("keeping", path=keeping.path)
         if not keeping.done:
             return
         self._keeping = None

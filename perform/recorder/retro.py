@@ -96,7 +96,7 @@ class Keeping:
     """[disk] A take out of the past, written piece by piece: call `step` until it is `done`.
 
     begin, end : frames of the tape
-    path       : its file, once it is done and has any frames; else "" and `error`
+    path       : its file, as soon as there is one; "" and `error` where no folder takes it
     """
 
     def __init__(
@@ -118,11 +118,14 @@ class Keeping:
 
     @property
     def path(self) -> str:
-        """Where it is, or was to be."""
+        """Where it is."""
         return str(self._part.path) if self._part else ""
 
     def step(self) -> None:
-        """The next ten seconds; on another folder from the beginning where one fails."""
+        """The next ten seconds, and on the disk: all at once would take a slow one too long.
+
+        In another folder from the beginning where one fails.
+        """
         try:
             if self._part is None:
                 self._part = self._open()
@@ -132,6 +135,7 @@ class Keeping:
                 n = min(CHUNK, self.end - at)
                 part.append(self._retro.read(at, n))
                 at += n
+            part.sync()
             if at < self.end:
                 return
             part.close(self._marks, self._header.set)

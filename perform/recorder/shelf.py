@@ -6,20 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import soundfile
 
 from perform.errors import PerformError, WrongUse
 from perform.recorder import cues, gestures, part, wav
-from perform.recorder.names import beside, parts
+from perform.recorder.names import beside, part_name, paths
 from perform.rings import Audio
 from perform.shared import INPUT, PRE, STEMS
 
 BLOCK = 1 << 16  #: frames read at once
 
 _TRACK = re.compile(rf"(.+)_({PRE}|{INPUT}|{'|'.join(STEMS)})")
-_PART = re.compile(r"(.+)_part\d+")
+_PART = re.compile(r"(.+)_part(\d+)(?:_\d+)?")
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,14 @@ class Take:
 
 
 def takes(folders: Sequence[Path]) -> list[Take]:
-    """[disk] All takes in these folders, the oldest first."""
-    found = []
-    for folder in dict.fromkeys(folders):
-        with suppress(OSError):
-            for path in sorted(folder.glob("*.wav")):
-                if not _belongs(path):
-                    with suppress(OSError, WrongUse):
-                        found.append(look(path))
+    """[disk] All takes in these folders, the oldest first; a later part that none lists is one of its own."""
+    found: list[Take] = []
+    listed: set[Path] = set()
+    for path in sorted((path for folder in dict.fromkeys(folders) for path in _masters(folder)), key=_number):
+        if path not in listed:
+            with suppress(OSError, WrongUse):
+                found.append(look(path, folders))
+                listed.update(found[-1].files)
     return sorted(found, key=lambda take: take.path.name)
 
 
@@ -78,7 +79,7 @@ def find(name: str, folders: Sequence[Path]) -> Take:
         path = path.with_suffix(".wav")
         if not path.exists():
             raise WrongUse("its sound is not there", where=str(path), hint="a log and its take lie together")
-        return look(_first(path))
+        return _around(_master(path), folders)
     there = takes(folders)
     if name == "last" and there:
         return max(there, key=lambda take: take.path.stat().st_mtime)
@@ -89,9 +90,12 @@ def find(name: str, folders: Sequence[Path]) -> Take:
     return matches[0]
 
 
-def look(path: Path) -> Take:
-    """[disk] The take that begins with this file; OSError, WrongUse where it is none of ours."""
-    files = tuple(parts(path))
+def look(path: Path, folders: Sequence[Path] = ()) -> Take:
+    """[disk] The take that begins with this file, its later parts beside it or in one of the folders.
+
+    OSError, WrongUse where it is none of ours.
+    """
+    files = tuple(parts(path, folders))
     found = [wav.inspect(file) for file in files]
     marks, start = [], 0
     for file, what in zip(files, found, strict=True):
@@ -141,6 +145,10 @@ def verify(take: Take) -> list[str]:
             continue
         if log.torn:
             problems.append(f"{master.stem}{gestures.SUFFIX}: {log.torn} bytes of an unfinished end")
+        if log.damaged:
+            problems.append(f"{master.stem}{gestures.SUFFIX}: damaged, its last {log.damaged} bytes are lost")
+        if after == -1 and log.header.part > 1:
+            problems.append(f"{master.name}: what came before this part is in no folder of takes")
         if after not in (-1, log.header.position):
             problems.append(f"{master.name}: begins {log.header.position - after} frames after the last part")
         after = log.header.position + lengths.get(master.name, 0)
@@ -163,11 +171,16 @@ def repair(take: Take) -> list[tuple[Path, int]]:
 
 
 def sound(take: Take, track: str = "master") -> Iterator[Audio]:
-    """[disk] All parts of a track, a block (n, 2) at a time."""
+    """[disk] All parts of a track, a block (n, 2) at a time; PerformError where one cannot be read."""
     for master in take.files:
-        with soundfile.SoundFile(beside(master, track)) as file:
-            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                yield block
+        path = beside(master, track)
+        try:
+            with soundfile.SoundFile(path) as file:
+                while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+                    yield block
+        except soundfile.LibsndfileError as error:
+            hint = "`perform takes verify` says what is wrong with a take"
+            raise PerformError("cannot be read", where=str(path), hint=hint) from error
 
 
 def _marks(master: Path) -> list[cues.Mark]:
@@ -177,15 +190,51 @@ def _marks(master: Path) -> list[cues.Mark]:
     return []
 
 
-def _belongs(path: Path) -> bool:
-    """Whether a file is another's track or a later part."""
-    return _first(path) != path
+def _masters(folder: Path) -> list[Path]:
+    """The files of a folder that are no other's track."""
+    with suppress(OSError):
+        return [path for path in sorted(folder.glob("*.wav")) if _master(path) == path]
+    return []
 
 
-def _first(path: Path) -> Path:
-    """The first master of the take a file belongs to."""
-    for pattern in (_TRACK, _PART):
-        match = pattern.fullmatch(path.stem)
-        if match and (master := path.with_name(f"{match[1]}.wav")).exists():
-            path = master
-    return path
+def _master(path: Path) -> Path:
+    """The master that a file is a track of, or itself."""
+    match = _TRACK.fullmatch(path.stem)
+    return master if match and (master := path.with_name(f"{match[1]}.wav")).exists() else path
+
+
+def _number(path: Path) -> int:
+    """Which part of a take a master is, by its name."""
+    match = _PART.fullmatch(path.stem)
+    return int(match[2]) if match else 1
+
+
+def parts(first: Path, folders: Sequence[Path]) -> list[Path]:
+    """[disk] The masters of a take: it goes on in another folder where a disk is full, and may come back."""
+    found = [first]
+    while after := _part(part_name(first.stem, len(found) + 1), [first.parent, *folders]):
+        found.append(after)
+    return found
+
+
+def _part(stem: str, folders: Sequence[Path]) -> Path | None:
+    """The longest file of this name: one that a recorder left as it opened it may lie there too, empty."""
+    there: list[tuple[int, Path]] = []
+    for folder in folders:
+        with suppress(OSError):  # a disk that is gone
+            for path in takewhile(Path.exists, paths(folder, stem)):
+                with suppress(WrongUse):
+                    there.append((wav.inspect(path).held, path))
+    return max(there, key=lambda one: one[0])[1] if there else None
+
+
+def _around(master: Path, folders: Sequence[Path]) -> Take:
+    """The take that a master belongs to: it begins in the same folder or in another, or with this file."""
+    if match := _PART.fullmatch(master.stem):
+        for folder in (master.parent, *folders):
+            first = folder / f"{match[1]}.wav"
+            with suppress(OSError, WrongUse):
+                take = look(first, [master.parent, *folders])
+                if any(file.samefile(master) for file in take.files):
+                    return take
+    return look(master, folders)

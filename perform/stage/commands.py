@@ -63,8 +63,9 @@ class Mark(Command, frozen=True):
 
 
 class Keep(Command, frozen=True):
-    """Keep what was played in the last minutes, though nobody recorded it; answers with the take's path.
+    """Keep what was played in the last minutes, though nobody recorded it.
 
+    Answers with the take's path once it is begun; the log says when it is whole (`kept:`), or what failed.
     While a take runs, it is what came before that.
     """
 
@@ -139,9 +140,13 @@ class KeepSong(Command, frozen=True):
 
 
 class AddSong(Command, frozen=True):
-    """A new song after the one that plays: a copy of it as it stands, under another name."""
+    """A new song, a copy of another and right after it, under another name.
+
+    song : its number; 0: of the one that plays, as it stands
+    """
 
     name: str
+    song: int = 0
 
 
 class RenameSong(Command, frozen=True):

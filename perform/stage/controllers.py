@@ -36,7 +36,6 @@ class Controllers:
         self.mapping = ""
         self._given, self._followed = bool(mapping), ""  # at the start, for good; by the last song that did
         self._path = mapping  # what a new process begins with; "": the mapping made for whatever is connected
-        self._chosen = False  # by the player, since: then a new process begins with that
         self.binds: tuple[Bind, ...] = ()
         self.learning = ""
         self._reach: tuple[float, float] | None = None  # of what is learnt
@@ -65,7 +64,6 @@ class Controllers:
         """Load another mapping."""
         self._order("use", path=path)
         self._using.append(reply)
-        self._chosen = True
 
     def follow(self, name: str) -> None:
         """The mapping a song goes by, where it names one and it is another than the song before had.
@@ -81,7 +79,6 @@ class Controllers:
         """Write the mapping in use; answers with its path."""
         self._order("save", name=name)
         self._saving.append(reply)
-        self._chosen = True
 
     def _order(self, kind: str, **fields: object) -> None:
         if self._process.child is None:
@@ -101,14 +98,14 @@ class Controllers:
             self.ports, self.error = tuple(message["open"]), message["error"]
         elif kind == "mapping":
             self.mapping = message["name"]
-            if self._chosen:
+            if not message["follows"]:  # the controllers that are connected
                 self._path = message["path"]
             self.binds = tuple(Bind(address, control) for address, control in message["binds"])
             answer_all(self._using, Answer(self._path))
         elif kind == "touched":
             self.touched = message["text"]
         elif kind == "learnt":
-            self._chosen, self.learning = True, ""
+            self.learning = ""
             self._tell(f"{message['control']} is mapped to {message['address']}")
         elif kind == "saved":
             answer_all(self._saving, Answer(message["path"]))

@@ -51,8 +51,8 @@ class Editing:
             case commands.KeepSong():
                 setlist.put(self._as_it_stands(song.name))
                 words = f"song {song.name} kept as it stands"
-            case commands.AddSong(name):
-                setlist.add(self._as_it_stands(name))
+            case commands.AddSong(name, number):
+                setlist.copy(number, name) if number else setlist.add(self._as_it_stands(name))
                 words = f"song {name} added"
             case commands.RenameSong(number, name):
                 setlist.rename(number, name)

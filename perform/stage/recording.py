@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from perform.stage.child import Child, Kept
 from perform.stage.commands import Answer, Record, Reply, answer_all
 
 STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
+MARKS = 100  #: that are remembered for a recorder that takes over; a pipe holds so many at once
 CLOSE_S = 10.0  #: a slow disk may take so long to close a take
 
 
@@ -52,7 +54,9 @@ class Recording:
         self.song = ""
         self._what: dict[str, object] = {}  # the fields of the order that began the last take
         self._reserved = False
+        self._marks: deque[dict[str, object]] = deque(maxlen=MARKS)
         self._keeping: list[Reply] = []
+        self._past = ""  # path of the take out of the past that is written
         self._recorder = Kept(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
@@ -91,6 +95,8 @@ class Recording:
         self._obey_table()
         if not self._recorder.tick(STALL_S):
             return
+        for mark in self._marks:  # first: the take that goes on has those from its frame on
+            self._order("mark", **mark)
         if self._opened:  # its last report, one part on, is the order to go on
             fields = {k: v for k, v in self._opened.items() if k != "report"}
             self._order("record", set=self._set, **fields | {"part": fields["part"] + 1})
@@ -98,7 +104,8 @@ class Recording:
             self._order("record", **self._what)
         if self._ending:
             self._order("stop")
-        answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
+        if self._keeping:
+            self._order("keep", set=self._set)
 
     def record(self, reply: Reply, command: Record) -> None:
         """Begin a take; answers once it is open."""
@@ -134,10 +141,14 @@ class Recording:
         """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
         if what == "song":
             self.song = name
-        self._order("mark", name=name, what=what, position=self._arena.tape.written)
+        self._marks.append({"name": name, "what": what, "position": self._arena.tape.written})
+        self._order("mark", **self._marks[-1])
 
     def keep(self, reply: Reply) -> None:
-        """Keep what was played before; answers once it is on the disk."""
+        """Keep what was played before; answers once it is begun, and the log says when it is whole."""
+        if self._past:
+            reply(Answer(self._past))
+            return
         if not self._keeping:
             self._order("keep", set=self._set)
         self._keeping.append(reply)
@@ -151,7 +162,7 @@ class Recording:
         self._order("stop")
 
     def _order(self, kind: str, **fields: object) -> None:
-        if self._recorder.child:  # else the next one is told, when it starts
+        if self._recorder.child:  # else `tick` tells the next one
             self._recorder.child.order(kind, **fields)
 
     def report(self, child: Child, message: Message) -> bool:
@@ -165,6 +176,9 @@ class Recording:
             answer_all(self._beginning, Answer(self.take))
         elif kind == "closed":
             self._opened, self.last = {}, message["path"] or self.last
+            if self._beginning and self._ending:  # while it waited for its tracks
+                self._tell("recorder: the take was ended before it began")
+                answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
             if not self._beginning:
                 self._arena.show("tracks/on", 0)
             if message["path"]:
@@ -176,15 +190,14 @@ class Recording:
             if self._beginning:  # refused: it would go on trying by itself
                 self._order("stop")
                 answer_all(self._beginning, Answer(error=message["error"], exit_code=1))
+        elif kind == "keeping":
+            self._past = message["path"]
+            answer_all(self._keeping, Answer(self._past))
         elif kind == "kept":
             path, error = message["path"], message["error"]
-            if path:
-                self.last = path
-                self._tell(f"kept: {path} ({message['seconds']:.1f} s)")
-                answer_all(self._keeping, Answer(path))
-            else:
-                self._tell(f"recorder: {error}")
-                answer_all(self._keeping, Answer(error=error, exit_code=1))
+            self._past, self.last = "", path or self.last
+            self._tell(f"kept: {path} ({message['seconds']:.1f} s)" if path else f"recorder: {error}")
+            answer_all(self._keeping, Answer(error=error, exit_code=1))  # where it was not begun
         elif kind == "retro":
             self._tell(f"recorder: {message['error']}")
         elif kind == "repaired":
@@ -198,6 +211,10 @@ class Recording:
         if not self._recorder.died(child):
             return False
         self._tell("the recorder died: starting it again")
+        if self._past:
+            self._tell(f"only a part of the past is in {self._past}: keep it again")
+            self._past = ""
+        answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
         return True
 
     def end(self) -> None:

@@ -54,6 +54,12 @@ class SetList:
         """A song after the one that plays."""
         self._songs([*self.songs[: self.now + 1], song, *self.songs[self.now + 1 :]], self.now)
 
+    def copy(self, number: int, name: str) -> None:
+        """A copy of a song, as it is written, right after it."""
+        i = self.at(number)
+        song = msgspec.structs.replace(self.songs[i], name=_named(name))
+        self._songs([*self.songs[: i + 1], song, *self.songs[i + 1 :]], self.now + (i < self.now))
+
     def rename(self, number: int, name: str) -> None:
         """Call a song something else."""
         i = self.at(number)

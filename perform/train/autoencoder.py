@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -53,16 +55,16 @@ class Autoencoder(nn.Module):
         dice : (B, dice_rows, n), normal;  noise : (B, channels x bands, band samples), uniform in -1..1
         """
         model, sounds = self.model, len(x) * self.model.config.channels
-        with torch.no_grad():
+        with torch.no_grad(), exactly(x.device):
             x_bands, _ = model.analyse(x, model.pqmf.analysis_state(sounds))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             embedding, _ = model.encoder(x_bands, model.encoder.init_state(len(x)))
             z, penalty = self._bottleneck(embedding, dice)
         y_bands, _ = model.decoder(z, model.decoder.init_state(len(x)), noise)
-        with torch.autocast(x.device.type, enabled=False):
+        with exactly(x.device):
             y_bands = y_bands.float()
             y, _ = model.synthesise(y_bands, model.pqmf.synthesis_state(sounds))
-        return x, y, x_bands, y_bands, penalty, embedding.detach()
+        return x, y, x_bands, y_bands, penalty, embedding.detach().float()
 
     def _bottleneck(self, embedding: Tensor, dice: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(embedding.device.type, enabled=False):
@@ -79,6 +81,19 @@ class Autoencoder(nn.Module):
         later = (late - bank.delay) // bank.bands  # of the bands
         x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - later], y_bands[..., later:]
         return Passed(x[..., :-late], y[..., late:], x_bands, y_bands, penalty, embedding)
+
+
+@contextmanager
+def exactly(device: torch.device) -> Iterator[None]:
+    """Float32 for the filter bank, whatever the nets compute in: TF32 and bfloat16 leave hiss at -60 dB."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        if device.type == "cuda":
+            flags = torch.backends.cudnn
+            stack.enter_context(
+                flags.flags(enabled=flags.enabled, benchmark=flags.benchmark, allow_tf32=False)
+            )
+        yield
 
 
 def least_crop(model: RAVE) -> int:

@@ -26,12 +26,12 @@ def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> N
     part.replace(path)
 
 
-def load(path: Path, identity: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """The state in a checkpoint; WrongUse where it is none, or of another training."""
+def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The state in a checkpoint, on the CPU; WrongUse where it is none, or of another training."""
     if not path.exists():
         raise WrongUse("no checkpoint to resume from", where=str(path), hint="train without --resume")
     try:
-        found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         version = found["format"]
     except Exception as error:
         raise WrongUse(f"not a checkpoint ({type(error).__name__})", where=str(path)) from error

@@ -23,8 +23,8 @@ LONGEST_S = 120.0
 """Seconds of a held-out stretch that a gesture is looked for in."""
 QUIET = -60.0
 """dBFS below which nothing counts as happening."""
-SETTLE = 32
-"""Frames at a crop's beginning that still hear the silence before it."""
+STRETCH, SETTLE = 384, 32
+"""Frames of a stretch that latents are measured on; of them, those that still hear the silence before it."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,23 @@ class Finished:
     model: RAVE
     heard: list[tuple[Tensor, Tensor]]
     """Of some held-out stretches, input and output in step: (channels, n) each."""
-    delay_measured: int
-    """Samples from an impulse to the middle of what comes of it; the card has what the layers add up to."""
 
 
 @torch.no_grad()
-def finish(model: RAVE, corpus: Corpus, output: Path, words: Mapping[str, Any]) -> Finished:
+def finish(model: RAVE, corpus: Corpus, output: Path, held_out: Tensor, words: Mapping[str, Any]) -> Finished:
     """Measure a trained `model` whose latents are fitted, write it to `output`, and give it its card.
 
-    words : the card's name, description, licence, recipe, steps, distance_untrained, and what else is known
+    held_out : (B, channels, n), what `distance_kept` listens to, as the distances in `words` did
+    words : the card's name, description, licence, recipe, steps, distances, and what else is known
     """
     config = model.config
     gesture = choose_gesture(model, corpus)
-    y, _ = model.decode(gesture.T[None], no_noise(model, 1, len(gesture)), model.decoder_state(1))
+    y, _ = model.decode(gesture.T[None], chance(model, 1, len(gesture)), model.decoder_state(1))
     length = min(512 * model.ratio, -(-8 * config.sample_rate // model.ratio) * model.ratio)
     length = max(length, -(-2 * model.delay // model.ratio) * model.ratio)
     x, heard = reconstruct(model, torch.from_numpy(corpus.spread(corpus.held_out, 16, length)))
     z = torch.cat(encoded(model, corpus))
-    minutes = corpus.seconds / 60
+    minutes, by_ear = corpus.seconds / 60, latency.measure(model)
     card = {
         **words,
         **model.shape,
@@ -61,26 +60,32 @@ def finish(model: RAVE, corpus: Corpus, output: Path, words: Mapping[str, Any]) 
         "latent_p05": _rounded(torch.quantile(z, 0.05, 0)),
         "latent_p95": _rounded(torch.quantile(z, 0.95, 0)),
         "loudness_db": round(20 * math.log10(max(float(y.square().mean().sqrt()), 1e-5)), 2),
-        "distance": round(float(audio_distance(x, heard, model.pqmf)), 3),
+        "delay_measured": by_ear,
+        "distance_kept": round(distance(model, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
     save(output, model, card, gesture)
     model.card, model.gesture = card, gesture
-    return Finished(model, list(zip(x[:4], heard[:4], strict=True)), latency.measure(model))
+    return Finished(model, list(zip(x[:4], heard[:4], strict=True)))
 
 
 @torch.no_grad()
 def reconstruct(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """x (B, channels, n * ratio) and what a stream through the kept latents makes of it, brought in step."""
+    """x (B, channels, n * ratio) and what a stream through the kept latents makes of it, brought in step.
+
+    The latents that are not kept stand at their means; a noise synthesiser hisses as it always does.
+    """
     z, _ = model.encode(x, model.encoder_state(len(x)))
-    y, _ = model.decode(z, no_noise(model, len(x), z.shape[-1]), model.decoder_state(len(x)))
+    noise = chance(model, len(x), z.shape[-1])
+    noise[:, : model.missing] = 0
+    y, _ = model.decode(z, noise, model.decoder_state(len(x)))
     whole = (x.shape[-1] - model.delay) // model.pqmf.block * model.pqmf.block
     return x[..., :whole], y[..., model.delay :][..., :whole]
 
 
 @torch.no_grad()
 def posterior_means(model: RAVE, corpus: Corpus) -> Tensor:
-    """Means of some two minutes of training audio, (frames, full_latents)."""
+    """Means of 32 stretches of training audio, (frames, full_latents)."""
     means = []
     for bands in _bands(model, corpus):
         mean, _, _ = model.posterior(bands, model.encoder.init_state(1))
@@ -98,8 +103,7 @@ def encoded(model: RAVE, corpus: Corpus) -> list[Tensor]:
 
 def _bands(model: RAVE, corpus: Corpus) -> list[Tensor]:
     """Stretches of training audio in bands, each (1, channels x bands, n)."""
-    frames = max(384, 4 * SETTLE)
-    crops = torch.from_numpy(corpus.spread(corpus.training, 32, frames * model.ratio))
+    crops = torch.from_numpy(corpus.spread(corpus.training, 32, STRETCH * model.ratio))
     return [model.analyse(crop[None], model.pqmf.analysis_state(len(crop)))[0] for crop in crops]
 
 
@@ -130,9 +134,16 @@ def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
     return chosen.contiguous()
 
 
-def no_noise(model: RAVE, batch: int, frames: int) -> Tensor:
-    """What a stream is decoded with where nothing is left to chance: (batch, noise, frames)."""
-    return torch.zeros(batch, model.noise, frames, device=model.pqmf.turn.device)
+def chance(model: RAVE, batch: int, frames: int) -> Tensor:
+    """Noise that a stream is decoded with, the same each time: (batch, noise, frames), normal."""
+    noise = torch.randn(batch, model.noise, frames, generator=torch.Generator().manual_seed(0))
+    return noise.to(model.pqmf.turn.device)
+
+
+def distance(model: RAVE, x: Tensor) -> float:
+    """From sounds (B, channels, n * ratio) to what a model makes of them."""
+    given, made = reconstruct(model, x)
+    return float(audio_distance(given, made, model.pqmf))
 
 
 def _rounded(values: Tensor) -> list[float]:

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from perform.rave.model import RAVE
 from perform.train.corpus import Corpus, Span
+from perform.train.finish import SETTLE
 
-SETTLE = 32
-"""Frames heard before a stretch begins: else its first would still hear silence."""
 CHUNK = 256
 """Frames encoded at once."""
 

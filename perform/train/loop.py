@@ -12,19 +12,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 
 from perform.errors import PerformError, WrongUse
+from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.train import checkpoint
 from perform.train.autoencoder import least_crop
 from perform.train.batches import Batch
 from perform.train.board import Board, board
 from perform.train.corpus import Corpus, is_prepared
-from perform.train.finish import Finished, finish, posterior_means
+from perform.train.finish import Finished, distance, finish, posterior_means
 from perform.train.listener import Listener, Progress, Stopped
 from perform.train.plan import Plan, check
 from perform.train.report import write_report
@@ -45,7 +48,7 @@ def train(plan: Plan, listener: Listener | None = None) -> RAVE:
     with world(plan.device) as here:
         tell = (listener or Listener()) if here.first else Listener()
         _check_beginning(plan)
-        corpus = open_corpus(plan, here, tell)
+        corpus = _corpus(plan, here, tell)
         trainer = Trainer(plan, corpus, here)
         if plan.resume:
             trainer.load()
@@ -65,43 +68,56 @@ def train(plan: Plan, listener: Listener | None = None) -> RAVE:
 
 def snapshot(plan: Plan, listener: Listener | None = None) -> RAVE:
     """Write the model file from the checkpoint as it stands, leaving the training as it is."""
+    plan = replace(plan, resume=True)
     with world(plan.device) as here:
-        tell = listener or Listener()
-        trainer = Trainer(plan, open_corpus(plan, here, tell), here)
-        trainer.load()
-        return conclude(trainer, tell).model
-
-
-def open_corpus(plan: Plan, here: World, tell: Listener) -> Corpus:
-    """The corpus of a plan, prepared first if it is a folder of sounds."""
-    folder, config = plan.corpus, plan.config
-    if not is_prepared(folder):
-        folder = plan.folder / "corpus"
-        if here.first:
-            prepare(plan, tell)
+        tell = (listener or Listener()) if here.first else Listener()
+        trainer = Trainer(plan, _corpus(plan, here, tell), here)
+        trainer.load(only_to_listen=True)
+        model = conclude(trainer, tell).model if here.first else trainer.model()
         here.wait()
-    corpus = Corpus.load(folder)
+        return model
+
+
+def open_corpus(
+    sounds: Path, target: Path, config: Config, threads: int, here: World, tell: Listener, *, again: bool
+) -> Corpus:
+    """The corpus to learn from: prepared from `sounds` into `target` first, if it is none yet.
+
+    again : what was begun goes on, with what was prepared for it
+    """
+    if not is_prepared(sounds):
+        if again and is_prepared(target):
+            tell.say("what is learnt from stays as it was prepared, whatever has changed in the folder since")
+        elif here.first:
+            prepare(sounds, target, config, threads, tell)
+        here.wait()
+        sounds = target
+    corpus = Corpus.load(sounds)
     shape = corpus.sample_rate, corpus.signal.shape[1]
     if shape != (config.sample_rate, config.channels):
         what = f"a corpus of {shape[0]} Hz and {shape[1]} channels"
-        hint = f"the config wants {config.sample_rate} and {config.channels}: prepare it for that"
-        raise WrongUse(what, where=str(folder), hint=hint)
+        hint = f"{config.sample_rate} and {config.channels} are wanted: prepare it for that"
+        raise WrongUse(what, where=str(sounds), hint=hint)
     return corpus
 
 
-def prepare(plan: Plan, tell: Listener) -> None:
-    """Make or bring up to date the corpus of a plan, and say what it holds."""
+def prepare(sounds: Path, target: Path, config: Config, threads: int, tell: Listener) -> None:
+    """Make a corpus of a folder of sounds or bring it up to date, and say what it holds."""
+    if not sounds.exists():
+        raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sounds")
     try:
         from perform.train.preparation import prepare as make
     except ImportError as error:
         hint = "prepare it where they are (`perform train FOLDER -o FILE --prepare`), and bring that folder"
         raise PerformError(f"sounds cannot be read without {error.name}", hint=hint) from None
-    config = plan.config
-    survey = make(
-        plan.corpus, plan.folder / "corpus", config.sample_rate, config.channels, plan.threads, tell.preparing
-    )
+    survey = make(sounds, target, config.sample_rate, config.channels, threads, tell.preparing)
     for line in survey.lines():
         tell.say(line)
+
+
+def _corpus(plan: Plan, here: World, tell: Listener) -> Corpus:
+    target = plan.folder / "corpus"
+    return open_corpus(plan.corpus, target, plan.config, plan.threads, here, tell, again=plan.resume)
 
 
 def conclude(trainer: Trainer, tell: Listener) -> Finished:
@@ -113,6 +129,7 @@ def conclude(trainer: Trainer, tell: Listener) -> Finished:
     words: dict[str, Any] = {
         **{key: getattr(plan, key) for key in ("name", "description", "licence", "recipe")},
         "steps": trainer.step,
+        "distance": round(distance(trainer.average, trainer.held_out), 3),
         "distance_untrained": round(trainer.untrained, 3),
         "hours": round(trainer.seconds / 3600, 2),
         "hardware": _hardware(trainer.world),
@@ -120,7 +137,7 @@ def conclude(trainer: Trainer, tell: Listener) -> Finished:
     if spectral:
         words["distance_spectral"] = round(spectral[-1], 3)
     plan.output.parent.mkdir(parents=True, exist_ok=True)
-    finished = finish(model, trainer.corpus, plan.output, words)
+    finished = finish(model, trainer.corpus, plan.output, trainer.held_out.cpu(), words)
     tell.say(_delay(finished))
     tell.say(write_report(plan.folder / "report.html", trainer.history, finished))
     return finished
@@ -144,8 +161,8 @@ def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
             pending.clear()
             wrong = None if all(map(math.isfinite, losses)) else "the loss is not a number"
             if not wrong:
-                for loss in losses:
-                    trainer.note(loss)
+                for back, loss in enumerate(reversed(losses)):
+                    trainer.note(loss, trainer.step - back)
                 if due:
                     wrong = trainer.measure()
             if wrong:
@@ -153,11 +170,6 @@ def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
                 batches = stack.enter_context(_closing(trainer))
                 started, first = time.monotonic(), trainer.step
                 continue
-            if due:
-                if trainer.sound():
-                    trainer.save(checkpoint.HEALTHY)
-                if pictures:
-                    pictures.note(trainer)
             if due and trainer.flat:
                 if plan.auto and plan.adversarial:
                     trainer.move_on()
@@ -165,6 +177,11 @@ def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
                 elif not told_flat:
                     tell.say(_flat(trainer))
                     told_flat = True
+            if due:
+                if trainer.sound():
+                    trainer.save(checkpoint.HEALTHY)
+                if pictures:
+                    pictures.note(trainer)
             speed = (trainer.step - first) / (time.monotonic() - started)
             tell.progress(_progress(trainer, losses[-1], speed))
             stop = here.any(interrupted.is_set())
@@ -224,7 +241,8 @@ def _flat(trainer: Trainer) -> str:
 
 def _delay(finished: Finished) -> str:
     model = finished.model
-    by_sum, by_ear = (1000 * n / model.config.sample_rate for n in (model.delay, finished.delay_measured))
+    delays = model.delay, model.card["delay_measured"]
+    by_sum, by_ear = (1000 * n / model.config.sample_rate for n in delays)
     return f"delay {by_sum:.1f} ms by its layers, {by_ear:.1f} ms by an impulse"
 
 

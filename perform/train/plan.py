@@ -169,9 +169,10 @@ def check(plan: Plan, least: int) -> None:
     """Raise WrongUse for what cannot be trained; crops have `least` samples at least."""
     config = plan.config
     if config.resampling > 1:
-        raise WrongUse(
-            "a model with a resampler of its own is not trained", hint="train at the lower rate: --set"
+        hint = (
+            f"train another at {config.sample_rate // config.resampling} Hz: --config, --set sample_rate=..."
         )
+        raise WrongUse("a model with a resampler of its own is not trained", hint=hint)
     if plan.latents is not None and config.bottleneck != "variational":
         hint = "leave --latents out"
         raise WrongUse(f"a {config.bottleneck} model keeps all {config.most_latents} latents", hint=hint)
@@ -184,9 +185,15 @@ def check(plan: Plan, least: int) -> None:
     if plan.crop is not None and (plan.crop % config.ratio or plan.crop < least):
         hint = f"a multiple of {config.ratio}, {least} at least"
         raise WrongUse(f"a crop of {plan.crop} samples", hint=hint)
-    if min(plan.steps, plan.batch, plan.threads, plan.evaluate_every) < 1 or plan.adversarial < 0:
-        raise WrongUse("steps, batch, threads and evaluate-every must be 1 or more")
-    if plan.checkpoint < 0 or not plan.rate > 0:
-        raise WrongUse("a learning rate is above 0, checkpoints are minutes apart")
+    for option in OPTIONS:
+        value = getattr(plan, option.field)
+        if option.least is not None and value is not None and value < option.least:
+            raise WrongUse(f"{value} is too few", where=f"--{option.name}", hint=f"{option.least} or more")
+    if plan.threads < 1:
+        raise WrongUse(f"{plan.threads} is too few", where="--threads", hint="1 or more")
+    if plan.checkpoint < 0:
+        raise WrongUse(f"{plan.checkpoint:g} minutes", where="--checkpoint", hint="0 or more")
+    if not plan.rate > 0:
+        raise WrongUse(f"a learning rate of {plan.rate:g}", where="--rate", hint="more than 0, usually 0.001")
     if plan.adversarial and not plan.critics:
         raise WrongUse("phase 2 needs critics", hint="--critics, or --adversarial 0")

@@ -70,14 +70,15 @@ def prepare(
         return before[0].survey()
 
     def sounds() -> Iterator[tuple[str, str, Samples, dict[str, Any]]]:
-        seen: dict[str, str] = {}
+        seen: dict[str | Path, str] = {}  # what is heard, or a path where nothing is -> who had it first
         done = 0
         with ThreadPoolExecutor(threads) as pool:
             for first in range(0, len(files), 2 * threads):
                 jobs = [(path, pool.submit(one, path)) for path in files[first : first + 2 * threads]]
                 for path, job in jobs:
                     samples, facts = job.result()
-                    if (same := seen.setdefault(facts.get("sound", ""), titles[path])) != titles[path]:
+                    own = facts.get("sound", "") if samples is not None and len(samples) else path
+                    if (same := seen.setdefault(own, titles[path])) != titles[path]:
                         facts, samples = {**facts, "same_as": same}, None
                     facts["stamp"] = keys[path]
                     survey.add(titles[path], facts)
@@ -125,6 +126,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         raise WrongUse(f"cannot be read as sound ({error})", where=str(path)) from None
     sound: Block = np.concatenate([np.zeros((0, channels), np.float32), *parts])
+    del parts  # an hour is 0.7 GB
     if not len(sound):
         raise WrongUse("holds no samples", where=str(path))
     if not np.isfinite(sound).all():
@@ -148,8 +150,8 @@ def trim(sound: Block, sample_rate: int) -> Block:
     """Sound (n, channels) without its silences, but for half a second beside what sounds; its ends faded."""
     block = max(round(BLOCK_S * sample_rate), 1)
     blocks = -(-len(sound) // block)
-    padded = np.pad(sound, ((0, blocks * block - len(sound)), (0, 0)))
-    power = np.square(padded).reshape(blocks, -1).mean(1)
+    each = (sound[at : at + block] for at in range(0, len(sound), block))
+    power = np.array([np.square(part).sum() / (block * sound.shape[1]) for part in each])
     sounding = power > 10 ** (QUIET_DB / 10)
     hold = round(HOLD_S / BLOCK_S)
     near = np.convolve(sounding, np.ones(2 * hold + 1), "same" if blocks > 2 * hold else "full")

@@ -24,11 +24,11 @@ from perform.rave.files import load, save
 from perform.rave.model import RAVE
 from perform.rave.prior import Prior
 from perform.train import checkpoint
-from perform.train.corpus import Corpus, is_prepared
 from perform.train.latents import latents
 from perform.train.listener import Listener, Progress, Stopped
-from perform.train.loop import interruption
+from perform.train.loop import interruption, open_corpus
 from perform.train.trainer import learning_rate
+from perform.train.world import World
 
 STEPS = 32
 """Steps of a latent that is no codebook's."""
@@ -84,11 +84,12 @@ def train_prior(plan: PriorPlan, listener: Listener | None = None) -> RAVE:
         raise WrongUse("a prior of this model was begun before", where=str(plan.folder), hint=hint)
     torch.set_num_threads(plan.threads)
     model = load(plan.model)
-    corpus = _corpus(plan, model, tell)
+    target, here = plan.folder / "corpus", World(0, 1, torch.device("cpu"))
+    corpus = open_corpus(plan.corpus, target, model.config, plan.threads, here, tell, again=plan.resume)
     tell.say("encoding the corpus, once")
     trainer = PriorTrainer(plan, model, *latents(model, corpus, plan.folder))
     if plan.resume:
-        trainer.restore(checkpoint.load(latest, trainer.identity, torch.device("cpu")))
+        trainer.restore(checkpoint.load(latest, trainer.identity))
     kept, started, first = time.monotonic(), time.monotonic(), trainer.step
     with interruption() as interrupted:
         while trainer.step < plan.steps:
@@ -314,23 +315,3 @@ def guesses(often: Tensor, following: Tensor, held_out: list[Tensor]) -> tuple[f
 def _middle(config: PriorConfig) -> Tensor:
     """The choice before the first, (1, latents, 1)."""
     return torch.full((1, config.latents, 1), config.resolution // 2)
-
-
-def _corpus(plan: PriorPlan, model: RAVE, tell: Listener) -> Corpus:
-    """The plan's, prepared first if it is a folder of sounds."""
-    folder, config = plan.corpus, model.config
-    if not is_prepared(folder):
-        from perform.train.preparation import prepare
-
-        folder = plan.folder / "corpus"
-        survey = prepare(
-            plan.corpus, folder, config.sample_rate, config.channels, plan.threads, tell.preparing
-        )
-        for line in survey.lines():
-            tell.say(line)
-    corpus = Corpus.load(folder)
-    if (corpus.sample_rate, corpus.signal.shape[1]) != (config.sample_rate, config.channels):
-        what = f"a corpus of {corpus.sample_rate} Hz and {corpus.signal.shape[1]} channels"
-        hint = f"the model has {config.sample_rate} and {config.channels}: give the sounds themselves"
-        raise WrongUse(what, where=str(folder), hint=hint)
-    return corpus

@@ -32,7 +32,10 @@ img { max-width: 100% } td { padding-right: 1em }
 """
 SIZE = 1024
 """Samples of a spectrogram's windows."""
-SHOWN = ("name", "corpus", "steps", "hours", "hardware", "latents", "full_latents", "loudness_db", "delay")
+SHOWN = (
+    *("name", "corpus", "steps", "hours", "hardware", "latents", "full_latents", "loudness_db"),
+    *("delay", "delay_measured"),
+)
 
 
 def write_report(path: Path, history: Sequence[Measurement], finished: Finished) -> str:
@@ -44,7 +47,7 @@ def write_report(path: Path, history: Sequence[Measurement], finished: Finished)
     model = finished.model
     card, rate = model.card, model.config.sample_rate
     title = html.escape(str(card["name"]))
-    parts = [f"<h1>{title}</h1>", _table(card, finished)]
+    parts = [f"<h1>{title}</h1>", _table(card)]
     parts += ["<h2>Learning</h2>", _picture(_curves(Figure, history, card))]
     parts.append("<h2>Sounds it never learnt from</h2>")
     for index, (given, made) in enumerate(finished.heard):
@@ -64,11 +67,11 @@ def _whole(x: Tensor, ratio: int) -> int:
     return x.shape[-1] // ratio * ratio
 
 
-def _table(card: dict[str, Any], finished: Finished) -> str:
+def _table(card: dict[str, Any]) -> str:
     best, rest = card["distance"], card["distance_untrained"]
     rows = [(key, card[key]) for key in SHOWN if key in card]
-    rows += [("delay by an impulse", finished.delay_measured)]
     rows += [("held-out distance", f"{best} (untrained {rest}): {100 * max(0, 1 - best / rest):.0f} % heard")]
+    rows += [("... through the latents that are kept", card["distance_kept"])]
     cells = "".join(f"<tr><td>{html.escape(str(a))}<td>{html.escape(str(b))}" for a, b in rows)
     return f"<table>{cells}</table>"
 

@@ -46,6 +46,7 @@ CLIP = 1.0
 """Gradients longer than this are shortened to it."""
 LISTENED = 8
 """Held-out crops that a measurement listens to."""
+_BATCH = "batch of all processes"
 FALLS = 5
 """Times that a training may fall before it is given up."""
 
@@ -76,11 +77,16 @@ class Trainer:
         self.slower, self.falls = 1.0, 0
         self.history: list[Measurement] = []
         self.seconds = 0.0
-        self._losses: list[float] = []
+        self.losses: list[float] = []  # since the last measurement
         self._since = time.monotonic()
         self._optimise(self.plan.rate)
-        self.untrained = math.inf
-        self.untrained = self._listen()[0]
+        self.untrained = self._listen(self._untrained())[0]
+
+    def _untrained(self) -> RAVE:
+        """What nothing has been learnt by, with weights of chance."""
+        if not self.plan.start:
+            return self.average
+        return begun(replace(self.plan, start=None)).to(self.world.device)
 
     @property
     def phase(self) -> int:
@@ -110,10 +116,10 @@ class Trainer:
     def _hearing(self) -> bool:
         return (self.step - self.turn) % CRITICS_EVERY == 0
 
-    def note(self, loss: float) -> None:
-        """A step's loss, for the curves; of phase 2 the model's alone."""
-        if self.critics is None or (self.step - 1 - self.turn) % CRITICS_EVERY:
-            self._losses.append(loss)
+    def note(self, loss: float, step: int) -> None:
+        """The loss of the step that was the `step`-th, for the curves; of phase 2 the model's alone."""
+        if step <= self.turn or (step - 1 - self.turn) % CRITICS_EVERY:
+            self.losses.append(loss)
 
     def move_on(self) -> None:
         """Phase 2 begins with the next step, whatever was planned."""
@@ -215,13 +221,13 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * self.slower
 
-    def _listen(self) -> tuple[float, float]:
+    def _listen(self, model: RAVE) -> tuple[float, float]:
         """Distance on held-out sound, and the output's level above the input's in dB, alike everywhere."""
         found = torch.zeros(2, device=self.world.device)
         if self.world.first:
-            x, y = reconstruct(self.average, self.held_out)
+            x, y = reconstruct(model, self.held_out)
             level = 10 * torch.log10((y.square().mean() + 1e-12) / (x.square().mean() + 1e-12))
-            found = torch.stack([audio_distance(x, y, self.average.pqmf), level])
+            found = torch.stack([audio_distance(x, y, model.pqmf), level])
         distance, level_db = self.world.from_first(found).tolist()
         return distance, level_db
 
@@ -230,15 +236,15 @@ class Trainer:
         now = time.monotonic()
         self.seconds += now - self._since
         self._since = now
-        distance, level_db = self._listen()
-        loss = float(np.mean(self._losses)) if self._losses else math.nan
+        distance, level_db = self._listen(self.average)
+        loss = float(np.mean(self.losses)) if self.losses else math.nan
         phase = 1 if self.step <= self.turn else 2
         score = heard(distance, self.untrained)
         measured = Measurement(self.step, phase, distance, score, level_db, loss, self.seconds)
         if wrong := trouble(measured, self.history):
             return wrong
         self.history.append(measured)
-        self._losses.clear()
+        self.losses.clear()
         return None
 
     @property
@@ -299,7 +305,7 @@ class Trainer:
             "falls": self.falls,
             "seconds": self.seconds,
             "untrained": self.untrained,
-            "losses": self._losses,
+            "losses": self.losses,
             "history": [measured.to_dict() for measured in self.history],
             "learner": self.learner.state_dict(),
             "average": self.average.state_dict(),
@@ -309,9 +315,12 @@ class Trainer:
             state |= {"critics": self.critics.state_dict(), "hearing": self.hearing.state_dict()}
         checkpoint.save(self.plan.folder / name, self._identity(), state)
 
-    def load(self, name: str = checkpoint.LATEST) -> None:
-        """Go on from a checkpoint."""
-        state = checkpoint.load(self.plan.folder / name, self._identity(), self.world.device)
+    def load(self, name: str = checkpoint.LATEST, *, only_to_listen: bool = False) -> None:
+        """Go on from a checkpoint; only to listen, a batch need not be as large as it was."""
+        identity = self._identity()
+        if only_to_listen:
+            del identity[_BATCH]
+        state = checkpoint.load(self.plan.folder / name, identity)
         self.begin()
         self.average.load_state_dict(state["average"])
         self.slower, self.falls = state["slower"], state["falls"]
@@ -327,7 +336,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.seconds, self.untrained = state["seconds"], state["untrained"]
         self.history = [Measurement(**measured) for measured in state["history"]]
-        self._losses = list(state["losses"])
+        self.losses = list(state["losses"])
         self._since = time.monotonic()
 
     def _identity(self) -> dict[str, Any]:
@@ -336,7 +345,7 @@ class Trainer:
         return {
             "config": json.loads(json.dumps(self.config.to_dict())),
             "corpus": self.corpus.digest,
-            "batch of all processes": plan.batch * self.world.size,
+            _BATCH: plan.batch * self.world.size,
             "crop": self.crop,
             "seed": plan.seed,
             "changes": list(plan.changes),
@@ -375,7 +384,7 @@ def convolutions(model: RAVE) -> Iterator[Conv1d | ConvTranspose1d]:
 def usual_precision(device: torch.device) -> str:
     """`mixed` where bfloat16 is quicker than float32."""
     if device.type == "cuda":
-        quicker = torch.cuda.is_bf16_supported()
+        quicker = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
         quicker = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
     else:

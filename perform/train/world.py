@@ -68,7 +68,7 @@ class World:
 def world(device: str) -> Iterator[World]:
     """Join the processes that `torchrun` started, if it did, on a device: `auto`, `cpu`, `cuda` or `mps`."""
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
-    place = _device(device, local)
+    place = _device(device, local, size)
     if size == 1:
         yield World(0, 1, place)
         return
@@ -87,13 +87,17 @@ def cores() -> int:
     return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def _device(name: str, local: int) -> torch.device:
+def _device(name: str, local: int, size: int) -> torch.device:
     there = [
         *(["cuda"] if torch.cuda.is_available() else []),
-        *(["mps"] if torch.backends.mps.is_available() else []),
+        *(["mps"] if torch.backends.mps.is_available() and size == 1 else []),  # processes cannot share it
         "cpu",
     ]
     name = there[0] if name == "auto" else name
     if name not in there:
-        raise WrongUse(f"no {name} device here", hint=f"there is {', '.join(there)}")
+        many = f" for {size} processes" if size > 1 else ""
+        raise WrongUse(f"no {name} device here{many}", hint=f"there is {', '.join(there)}")
+    if name == "cuda" and local >= torch.cuda.device_count():
+        what = f"process {local + 1} of this machine has no GPU"
+        raise WrongUse(what, hint=f"there are {torch.cuda.device_count()}: --nproc-per-node says how many")
     return torch.device(name, local) if name == "cuda" else torch.device(name)

@@ -21,6 +21,7 @@ from perform import params
 from perform.errors import PerformError
 from perform.shared import LIVE, LOADING
 from perform.stage.commands import (
+    Keep,
     Learn,
     Load,
     Record,
@@ -32,13 +33,14 @@ from perform.stage.commands import (
     UseMapping,
 )
 from perform.tui import themes
-from perform.tui.keys import ALWAYS, KEYS, SET_LIST
+from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
 from perform.tui.line import Stage
 from perform.tui.paint import time as time_text
 from perform.tui.rows import name
 from perform.tui.scenes import SceneKeys
 from perform.tui.screens.browser import UNLOAD, Browser
 from perform.tui.screens.help import Help
+from perform.tui.screens.latents import LatentPad
 from perform.tui.screens.leave import Leave
 from perform.tui.screens.mapping import MappingChooser, mappings
 from perform.tui.screens.naming import FILE, Name
@@ -101,9 +103,15 @@ class Instrument(SongKeys, SceneKeys):
         self.view.gone = self.line.gone is not None
         self.view.silence = self.line.silence()
         frame = self.look()
+        played = self.played
         for screen in self.screen_stack:
-            if isinstance(screen, Play | SetList):
+            if screen is played or isinstance(screen, SetList):
                 screen.show(frame)
+
+    @property
+    def played(self) -> Play:
+        """The screen that lies under every dialog: the decks, or the latents of one; the other is hidden."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Play))
 
     # -- the stage
 
@@ -163,8 +171,8 @@ class Instrument(SongKeys, SceneKeys):
     def action_keep(self) -> None:
         """What was played a moment ago becomes a take, though nothing was recording."""
         if not self.instead("take/keep"):
-            params.fire(self.table, "take/keep")
-            self.notice("keeping the last minutes as a take; the log says where")
+            self.notice("keeping the last minutes as a take")
+            self.line.ask(Keep(), self.said("kept:"))
 
     # -- control
 
@@ -218,6 +226,11 @@ class Instrument(SongKeys, SceneKeys):
             lambda chosen: self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
         )
 
+    def action_latents(self) -> None:
+        """The latents of the deck in focus, as long as they are wanted."""
+        if not isinstance(self.played, LatentPad):
+            self.push_screen(LatentPad())
+
     def action_value(self) -> None:
         """Type a value for the selected parameter."""
         selected = self.look().selected
@@ -262,6 +275,10 @@ class Instrument(SongKeys, SceneKeys):
                 yield SystemCommand(
                     key.words, f"{key.shown} in the set list", self._later(key.action, screen)
                 )
+        if isinstance(self.played, LatentPad):
+            for key in LATENTS:
+                shown = f"{key.shown} in the latents"
+                yield SystemCommand(key.words, shown, self._later(key.action, self.played))
         yield SystemCommand("theme", "colours of the screen", self.action_change_theme)
 
     def _later(self, action: str, owner: Screen[Any]) -> Callable[[], object]:

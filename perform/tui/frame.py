@@ -9,8 +9,9 @@ import numpy as np
 
 from perform import params
 from perform.params import DECKS
-from perform.shared import DECK_METER, METER_SLOTS, Meters
+from perform.shared import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.stage.commands import Deck, Scene, Songs, Status
+from perform.tui.past import Past
 from perform.tui.rows import STAGE_ROWS, Row, Side, deck_rows
 from perform.tui.rows import row as row_of
 
@@ -33,6 +34,8 @@ class View:
     selected: dict[int, str] = field(default_factory=dict)  #: deck -> address under its cursor
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
     side: Side = "bias"
+    axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
+    near: bool = False  #: pads span where the corpus lives, not the whole range
     arming: int = 0  #: song that the stage was asked to arm and has not yet answered for
     prefix: str = ""  #: what the next of F2 to F9 does to its scene
     prefix_until: float = 0.0
@@ -61,6 +64,7 @@ class Frame:
     controls: dict[str, str]  #: address -> "nanoKONTROL2 1:CC16"
     scenes: dict[int, Scene]  #: those that are stored, by number
     marks: dict[str, str]  #: address -> glyphs: "↻" its gesture loops, "⊘" scenes leave it alone
+    past: Past
 
     @property
     def focus(self) -> int:
@@ -94,6 +98,12 @@ class Frame:
     def in_use(self, deck: int) -> bool:
         """Whether a deck holds something, or tries to, or failed to."""
         return bool(self.meter(deck, "state") or self.deck(deck).model or self.deck(deck).error)
+
+    def given(self, deck: int, latent: int) -> float | None:
+        """What a deck's source gives a latent; None where it does not play, or the hand alone does."""
+        if self.meter(deck, "state") != LIVE or not self.value(deck, "source"):
+            return None
+        return self.meter(deck, f"in/{latent}")
 
     def rows(self, deck: int) -> tuple[Row, ...]:
         """The rows of a deck."""
@@ -178,6 +188,7 @@ class Camera:
         self._status = EMPTY_STATUS
         self._scenes: dict[int, Scene] = {}
         self._marks: dict[str, str] = {}
+        self._past = Past()
         self._controls: dict[str, str] = {}
         self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
 
@@ -195,6 +206,7 @@ class Camera:
             self._status = status
             self._scenes = {scene.number: scene for scene in status.scenes}
             self._marks = _marks(status)
+        self._past.note(now, self._table, meters)
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
         frame = Frame(
             table,
@@ -206,6 +218,7 @@ class Camera:
             self._mapped(table[_FOCUS]),
             self._scenes,
             self._marks,
+            self._past,
         )
         view, count = self.view, frame.dropouts
         if view.xruns >= 0 and count > view.xruns:

@@ -76,6 +76,14 @@ KEYS: tuple[Key, ...] = (
     Key("Parameters", "g", "g", "app.loop", "row.loop", "gesture: record it, loop it, stop, play on"),
     Key("Parameters", "G", "G", "app.forget_loop", "row.forget_loop", "forget its loop"),
     Key("Parameters", "E", "E", "app.exclude", "row.exclude", "scenes leave it alone, or no longer"),
+    Key(
+        "Parameters",
+        "z",
+        "z",
+        "app.latents",
+        "latents.open",
+        "latents of the deck: a pad for two, traces of all",
+    ),
     Key("Songs", "n", "n", "app.arm(1)", "song.next", "arm the next song: it becomes NEXT"),
     Key("Songs", "p", "p", "app.arm(-1)", "song.previous", "arm the song before"),
     Key("Songs", "enter", "⏎", "app.go", "song.go", "go to NEXT as soon as its models are warm"),
@@ -126,12 +134,43 @@ SET_LIST: tuple[Key, ...] = (
     Key("Set list", "N", "N", "go_now", "list.go_now", "arm the marked song; go now where it is armed"),
     Key("Set list", "K,ctrl+up,shift+up", "K ctrl+↑", "shift(-1)", "list.earlier", "play the song earlier"),
     Key("Set list", "J,ctrl+down,shift+down", "J ctrl+↓", "shift(1)", "list.later", "play the song later"),
-    Key("Set list", "d", "d", "app.add_song", "list.add", "duplicate: a new song, a copy of what plays"),
+    Key("Set list", "d", "d", "app.add_song", "list.add", "duplicate: a new song, a copy of the marked one"),
     Key("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
     Key("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),
     Key("Set list", "o", "o", "app.open_set", "list.open", "open another set"),
     Key("Set list", "S", "S", "app.save_as", "list.save_as", "save the set under a name"),
     Key("Set list", "j", "j esc", "back", "list.back", "close the set list"),
+)
+
+#: on the screen of latents, which hears all of KEYS but these as well
+LATENTS: tuple[Key, ...] = (
+    *(
+        Key(
+            "Latents",
+            f"{shift}{key}",
+            f"{shift}{shown}",
+            f"push({axis!r}, {by * part:g})",
+            f"pad.{word}{key}",
+            words,
+        )
+        for shift, part, word, words in (
+            ("", 0.01, "", "move the pad's point by 1 %"),
+            ("shift+", 0.1, "far_", "by 10 %"),
+        )
+        for key, shown, axis, by in (
+            ("left", "←", "x", -1),
+            ("right", "→", "x", 1),
+            ("up", "↑", "y", 1),
+            ("down", "↓", "y", -1),
+        )
+    ),
+    Key("Latents", "0", "0", "recentre", "pad.recentre", "both biases of the pad back to 0"),
+    Key("Latents", "left_square_bracket", "[", "axis('x', -1)", "pad.x_less", "another latent across"),
+    Key("Latents", "right_square_bracket", "]", "axis('x', 1)", "pad.x_more", "another latent across"),
+    Key("Latents", "left_curly_bracket", "{", "axis('y', -1)", "pad.y_less", "another latent up"),
+    Key("Latents", "right_curly_bracket", "}", "axis('y', 1)", "pad.y_more", "another latent up"),
+    Key("Latents", "v", "v", "near", "pad.near", "the whole range, or where the corpus lives"),
+    Key("Latents", "z,escape", "z esc", "back", "pad.back", "close the latents"),
 )
 
 #: heard in dialogs too

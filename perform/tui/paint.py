@@ -67,9 +67,17 @@ def label(text: str, width: int, style: Style, right: bool = False) -> Piece:
 
 @lru_cache(16384)
 def bar(
-    width: int, handle: int, ink: Ink, *, mark: int = -1, low: int = -1, high: int = -1, centre: int = -1
+    width: int,
+    handle: int,
+    ink: Ink,
+    *,
+    mark: int = -1,
+    given: int = -1,
+    low: int = -1,
+    high: int = -1,
+    centre: int = -1,
 ) -> Piece:
-    """A rail with a handle `●`, a second mark `◆` beside it, and the range low..high drawn heavier.
+    """A rail with a handle `●`, marks `◆` (what sounds), `◇` (what came in), `◈` (both), low..high heavier.
 
     All are cells; -1 draws none.
     """
@@ -79,18 +87,20 @@ def bar(
         glyphs[x], styles[x] = "━", ink.range
     if 0 <= centre < width:
         glyphs[centre] = "┿" if glyphs[centre] == "━" else "┼"
+    if 0 <= given < width:
+        glyphs[given], styles[given] = "◇", ink.text
     if 0 <= mark < width:
-        glyphs[mark], styles[mark] = "◆", ink.mark
+        glyphs[mark], styles[mark] = "◈" if mark == given else "◆", ink.mark
     if 0 <= handle < width:
         glyphs[handle], styles[handle] = "●", ink.handle
-    return _runs(glyphs, styles)
+    return runs(glyphs, styles)
 
 
 @lru_cache(4096)
 def fader(width: int, handle: int, ink: Ink) -> Piece:
     """A rail filled up to its handle."""
     glyphs = ["━"] * handle + ["●"] + ["─"] * (width - handle - 1)
-    return _runs(glyphs, [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1))
+    return runs(glyphs, [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1))
 
 
 @lru_cache(8192)
@@ -101,7 +111,7 @@ def meter(width: int, eighths: int, ink: Ink) -> Piece:
     glyphs = ["█"] * full + ([_EIGHTHS[rest]] if rest else [])
     glyphs += ["·"] * (width - len(glyphs))
     styles = [(ink.hot if x >= hot else ink.level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
-    return _runs(glyphs, styles)
+    return runs(glyphs, styles)
 
 
 @lru_cache(8192)
@@ -112,11 +122,11 @@ def twin(width: int, left: int, right: int, ink: Ink) -> Piece:
         "█" if x < min(left, right) else "▀" if x < left else "▄" if x < right else "·" for x in range(width)
     ]
     styles = [(ink.hot if x >= hot else ink.level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
-    return _runs(glyphs, styles)
+    return runs(glyphs, styles)
 
 
-def _runs(glyphs: list[str], styles: list[Style]) -> Piece:
-    """Neighbours of one style become one segment."""
+def runs(glyphs: list[str], styles: list[Style]) -> Piece:
+    """Cells as a piece: neighbours of one style become one segment."""
     out: list[Segment] = []
     start = 0
     for x in range(1, len(glyphs) + 1):

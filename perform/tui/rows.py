@@ -95,7 +95,7 @@ def deck_rows(
     return (
         row(f"{own}/gain", "gain"),
         row(f"{own}/pan", "pan"),
-        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(latents)),
+        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(min(latents, params.LATENTS))),
         row(f"{own}/source", "source"),
         row(f"{own}/speed", "speed"),
         row(f"{own}/temperature", "temp"),
@@ -118,7 +118,13 @@ _OF_SOURCE = {
     ),
     "deck": (("wet", "wet"), ("from", "from")),
 }
-_INPUT = (("gain", "in"), ("highpass", "low cut"), ("gate", "gate"), ("monitor", "monitor"))
+_INPUT = (
+    ("wet", "dry/wet"),
+    ("gain", "in"),
+    ("highpass", "low cut"),
+    ("gate", "gate"),
+    ("monitor", "monitor"),
+)
 
 
 #: rows that belong to no deck; the cursor walks on into them

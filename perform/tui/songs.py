@@ -59,16 +59,14 @@ class SongKeys(Desk):
     # -- the songs of the set
 
     def action_add_song(self) -> None:
-        """A copy of what plays, as it stands."""
+        """A copy of what plays, as it stands; in the set list of the marked song, where that is another."""
         frame = self.look()
+        song = self.screen.marked if isinstance(self.screen, SetList) else frame.songs.now
+        source = "what plays now" if song == frame.songs.now else f"song {song}"
+        wanted = 0 if song == frame.songs.now else song
         self.question(
-            Name(
-                f"A copy of what plays now ({frame.song(frame.songs.now)}) is called",
-                "",
-                "enter puts it after the song that plays",
-                TITLE,
-            ),
-            lambda name: self.line.ask(AddSong(name), lambda _: self.notice(f"new song: {name}")),
+            Name(f"A copy of {source} ({frame.song(song)}) is called", "", "enter puts it after that", TITLE),
+            lambda name: self.line.ask(AddSong(name, wanted), lambda _: self.notice(f"new song: {name}")),
         )
 
     def action_rename_song(self, song: int = 0) -> None:

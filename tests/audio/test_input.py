@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 
 from perform import params
 from perform.audio.mixer import Mixer
-from perform.shared import LANE, Arena
+from perform.shared import LANE, Arena, lanes_of
 
 RATE, BLOCK = 48000, 256
 
@@ -79,6 +79,34 @@ def test_a_change_of_its_delay_makes_no_click(arena: Arena) -> None:
     heard = np.concatenate(parts)[RATE // 4 :]
     assert np.abs(heard).max() > 0.45
     assert np.abs(np.diff(heard)).max() < 1.3 * 0.5 * 2 * np.pi * 220 / RATE
+
+
+def test_dry_and_wet_cross_over_with_equal_power(arena: Arena) -> None:
+    """The input, a deck that hears it, one that follows that deck, and one that does neither."""
+    put(arena, open=1, gate=params.SILENT_DB)
+    for deck, source in ((1, "input"), (2, "deck"), (3, "hand")):
+        params.put(arena.table, f"deck/{deck}/source", params.SOURCES.index(source))
+        lane = lanes_of(deck)[0]
+        arena.lanes[lane, LANE["live"]] = arena.lanes[lane, LANE["gate"]] = 1
+    time = np.arange(2 * RATE) / RATE
+    tones = [np.repeat(0.1 * np.sin(2 * np.pi * hz * time)[:, None], 2, 1) for hz in (2000, 500, 1000, 1500)]
+    mixer, parts = Mixer(arena, RATE, opening=(1.0, 1.0)), []
+    for at in range(0, len(time) - BLOCK, BLOCK):
+        put(arena, wet=(1, 0.5, 0, 1)[at * 4 // len(time)])
+        came, *decks = (tone[at : at + BLOCK].astype(np.float32) for tone in tones)
+        for deck, block in enumerate(decks, 1):
+            arena.rings[lanes_of(deck)[0]].write(block)
+        parts.append(np.zeros((BLOCK, 2), np.float32))
+        mixer.fill(parts[-1], came)
+    heard, quarter = np.concatenate(parts)[:, 0], RATE // 4
+    for n, wet in enumerate((1, 0.5, 0, 1)):
+        part = heard[(2 * n + 1) * quarter :][: quarter - BLOCK] * np.hanning(quarter - BLOCK)
+        wave = np.exp(-2j * np.pi * np.array([[2000], [500], [1000], [1500]]) * time[: len(part)])
+        levels = 2 * np.abs(wave @ part) / (0.05 * len(part))
+        dry, wet_gain = np.cos(wet * np.pi / 2), np.sin(wet * np.pi / 2)
+        assert levels == pytest.approx([dry, wet_gain, wet_gain, 1], abs=0.01)
+    slope = 2 * np.pi * sum((2000, 500, 1000, 1500)) / RATE * 0.1
+    assert np.abs(np.diff(heard)).max() < slope + 3 * 0.1 / (0.010 * RATE)
 
 
 @pytest.mark.parametrize("loop_db", [1, 3, 6])

@@ -153,7 +153,9 @@ def test_hostile_blocks_never_pass(tmp_path_factory: pytest.TempPathFactory, hos
         x[at : at + n] = value
         arena.rings[0].write(x)
         arena.rings[2].write(np.full((BLOCK, 2), 0.1, np.float32))
+        bad = arena.meter("deck/1/bad")
         mixer.fill(out)
+        assert arena.meter("deck/1/bad") - bad == (not np.isfinite(value))
         assert np.isfinite(out).all()
         assert np.abs(out).max() <= CEILING
     for _ in range(200):  # and it is over when it is over: no NaN lives on in a filter

@@ -23,10 +23,15 @@ DEADLINE = 15.0
 _CONTROLLER = """
 import os, sys, time, rtmidi
 out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])
-out.open_virtual_port("MIDI 1")
+out.open_virtual_port(sys.argv[2])
 print("ready", flush=True)
 for line in sys.stdin:
     started = time.monotonic()
+    if line.startswith("port "):
+        out.delete()
+        out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])
+        out.open_virtual_port(line[5:-1])
+        line = ""
     for message in line.split():
         out.send_message(list(bytes.fromhex(message)))
         if len(line) > 1000: time.sleep(0.00005)  # a JACK port holds some 4000 bytes a period
@@ -80,8 +85,8 @@ class Jack:
         self.process.wait()
 
     @contextmanager
-    def controller(self, name: str) -> Iterator[Controller]:
-        controller = Controller(name, self.env)
+    def controller(self, name: str, port: str = "MIDI 1") -> Iterator[Controller]:
+        controller = Controller(name, port, self.env)
         try:
             yield controller
         finally:
@@ -91,9 +96,9 @@ class Jack:
 class Controller:
     """A MIDI device with one port, in a process of its own."""
 
-    def __init__(self, name: str, env: dict[str, str]) -> None:
+    def __init__(self, name: str, port: str, env: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _CONTROLLER, name],
+            [sys.executable, "-c", _CONTROLLER, name, port],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -104,8 +109,15 @@ class Controller:
 
     def send(self, *messages: tuple[int, ...]) -> float:
         """When the first was sent, monotonic seconds; returns once all are sent."""
+        return self._do(" ".join(bytes(m).hex() for m in messages))
+
+    def replug(self, port: str) -> None:
+        """Its port leaves, and is there again under another name at once."""
+        self._do(f"port {port}")
+
+    def _do(self, line: str) -> float:
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(" ".join(bytes(m).hex() for m in messages) + "\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return float(self._process.stdout.readline())
 

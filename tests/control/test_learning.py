@@ -1,13 +1,16 @@
-"""Learning an attribute of a module, which has no range but that of its knob."""
+"""What learning binds: the device that was moved, and of an attribute the range of its knob."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from perform import params
 from perform.control.learning import InUse
 from perform.control.mapping import Bind
-from perform.control.router import Source
+from perform.control.router import Router, Source
 from perform.errors import WrongUse
+from perform.shared import METER_SLOTS
 
 ADDRESS = "deck/1/attribute/2"
 
@@ -15,10 +18,10 @@ ADDRESS = "deck/1/attribute/2"
 def test_what_is_learnt_of_an_attribute_has_its_knobs_range() -> None:
     use = InUse()
     use.learn(ADDRESS, (0.0, 10.0))
-    learnt = use.moved("box", Source("cc", 16, 1))
+    learnt = use.moved("box", Source("cc", 16, 1), ["box"])
     assert learnt == Bind("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
     use.learn(ADDRESS, (0.0, 1.0))
-    learnt = use.moved("box", Source("note", 36, 1))
+    learnt = use.moved("box", Source("note", 36, 1), ["box"])
     assert learnt is not None
     assert (learnt.plays, learnt.ends) == ("toggle", (0.0, 1.0))
     assert [bind.to for bind in use.now.binds] == [ADDRESS], "it obeys the last control alone"
@@ -31,3 +34,18 @@ def test_a_file_has_to_say_a_range() -> None:
         InUse().learn(ADDRESS)
     assert Bind("cc 16", ADDRESS, range=(-2.0, 20.0)).ends == (-2.0, 20.0)
     assert Bind("note 1", "focus/action/1").plays == "trigger"
+
+
+@pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad:MIDI", "Pad:MIDI #2")])
+def test_a_device_is_not_the_one_whose_name_holds_its_own(names: tuple[str, str]) -> None:
+    use, table = InUse(), params.defaults()
+    router = Router(table, np.zeros(len(METER_SLOTS)))
+    for name, address in zip(names, ("deck/1/pan", "deck/2/pan"), strict=True):
+        use.learn(address)
+        use.moved(name, Source("cc", 16, 1), names)
+        use.learn("")
+    assert [bind.port for bind in use.now.binds] == list(names), "neither took the other's place"
+    router.use(use.now, names)
+    router.hear(names[0], (0xB0, 16, 0))
+    router.hear(names[1], (0xB0, 16, 127))
+    assert (table[params.slot("deck/1/pan")], table[params.slot("deck/2/pan")]) == (-1.0, 1.0)

@@ -70,6 +70,16 @@ def test_a_controller_leaves_its_values_hold_and_it_comes_back(jack: Jack, contr
         assert process.table("deck/1/gain") == (6.0 if value else -60.0)
 
 
+def test_a_controller_that_is_back_before_anybody_looked_plays_on(jack: Jack, control: Start) -> None:
+    process = control(mapping="nanokontrol2")
+    ports = [f"{NANO} [{client}] (capture): MIDI 1" for client in (20, 24)]  # as a2j names ALSA's
+    with jack.controller("a2j", ports[0]) as nano:
+        process.report("ports", open=[NANO])
+        for gain, port in ((6.0, ports[1]), (-60.0, ports[0]), (6.0, ports[1])):
+            nano.replug(port)
+            process.plays(nano, "deck/1/gain", gain, (0xB0, 0, 127 if gain > 0 else 0))
+
+
 def test_two_controllers_with_the_same_numbers(jack: Jack, control: Start, tmp_path: Path) -> None:
     path = tmp_path / "two.toml"
     binds = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from perform.control.ports import chosen, stable_names
+from perform.control.mapping import chosen
+from perform.control.ports import stable_names
 
 
 def test_numbers_of_a_connection_do_not_count() -> None:
@@ -31,3 +32,9 @@ def test_our_own_ports_are_left_out() -> None:
 def test_choosing_by_fragment() -> None:
     assert chosen(["nanoKONTROL2", "MIDI Mix"], ["mix", "zz"]) == ["MIDI Mix"]
     assert chosen(["a", "b"], []) == ["a", "b"]
+
+
+def test_a_whole_name_means_that_device_alone() -> None:
+    assert chosen(["Launch Control XL"], ["launch"]) == ["Launch Control XL"]
+    assert chosen(["Launch Control", "Launch Control XL"], ["launch control"]) == ["Launch Control"]
+    assert chosen(["Keys", "Keys:DAW", "Keys:MIDI"], ["Keys"]) == ["Keys", "Keys:DAW", "Keys:MIDI"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from modules import RATIO, Bare, Synth, export
+import torch
+from modules import RATIO, Bare, Pair, Synth, export
 from peers.environment import export as genuine
 
 from perform import params
@@ -188,6 +189,48 @@ def test_chance_is_the_voices_own(host: TorchscriptHost) -> None:
     assert not np.array_equal(one[0], one[1])
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(Pair(), tmp_path_factory.mktemp("pair") / "pair.ts")
+
+
+def test_its_encoder_hears_what_the_module_itself_does(pair: Path, tmp_path: Path) -> None:
+    host = TorchscriptHost(wrapped(read(pair), tmp_path / "pair.safetensors"), no_walls)
+    encoder, plain = host.encoder, [torch.jit.load(str(pair)) for _ in range(2)]
+    assert encoder is not None
+    assert encoder.silence.tolist() == [0.25, 0.0]
+    streams = [encoder.stream() for _ in range(2)]
+    random = np.random.default_rng(0)
+    for _ in range(6):
+        x = random.standard_normal((2, 1, host.card.ratio)).astype(np.float32)
+        z = encoder.encode(streams, x)
+        for row, frame, module in zip(z, x, plain, strict=True):
+            assert np.array_equal(row, module.encode(torch.from_numpy(frame[None]))[0, :, 0].numpy())
+    streams[0].reset()
+    x = np.ones((1, 1, host.card.ratio), np.float32)
+    assert encoder.encode(streams[:1], x)[0].tolist() == [1.25, 1.0], "nothing before"
+
+
+def test_a_module_without_encode_and_decode_has_no_ears(host: TorchscriptHost) -> None:
+    assert host.encoder is None
+
+
+def test_a_genuine_encoder_draws_by_the_same_chance(tmp_path: Path) -> None:
+    path = genuine("v2_small")
+    host = TorchscriptHost(wrapped(read(path), tmp_path / "model.safetensors", "decode"), no_walls)
+    encoder, plain = host.encoder, torch.jit.load(str(path))
+    assert encoder is not None
+    random, streams = np.random.default_rng(0), [encoder.stream() for _ in range(2)]
+    for i in range(8):
+        x = 0.3 * random.standard_normal((1, 1, host.card.ratio)).astype(np.float32)
+        torch.manual_seed(2654435761 * i % (1 << 32))
+        wanted = plain.encode(torch.from_numpy(x))[0, :, 0].numpy()
+        assert np.array_equal(encoder.encode(streams[:1], x)[0], wanted)
+    again = encoder.encode(streams[1:], x)
+    streams[0].reset()
+    assert np.array_equal(encoder.encode(streams[:1], x), again)
+
+
 def test_a_deck_plays_it(host: TorchscriptHost) -> None:
     table = params.defaults()
     params.put(table, "deck/1/z/1/bias", 0.4)
@@ -327,5 +370,11 @@ def test_a_genuine_adain_learns_while_it_is_told_to_and_forgets(tmp_path: Path) 
     stream.set("learn_source", 1.0)
     assert learnt() == {(3, 3)}
     stream.set("learn_source", 0.0)
+    stream.reset()
+    assert learnt() == {(3, 3)}, "a style outlives a reset"
     stream.act("reset_target")
     assert learnt() == {(3, 0)}
+    del stream
+    gc.collect()
+    stream = host.stream()
+    assert learnt() == {(1, 1)}, "but it is one voice's"

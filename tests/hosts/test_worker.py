@@ -10,19 +10,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
-from modules import Bare, Synth, export
+import soundfile
+from modules import Bare, Pair, Synth, export
 from rig import until
 from tiny import tiny_model
 
+from perform import params
 from perform.errors import PerformError
 from perform.hosts import sandbox
 from perform.hosts.apart import HostApart
 from perform.hosts.conversion import convert
+from perform.hosts.telling import check_room
 from perform.hosts.torchscript import TorchscriptHost
+from perform.library.cards import read_card
 from perform.rave.archive import read
-from perform.shared import DECK_METER, LANE, LANE_METER, Arena
+from perform.shared import DECK_METER, LANE, LANE_METER, Arena, lanes_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -109,6 +114,42 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     assert worker.process.wait(30) == 0
 
 
+def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Arena, tmp_path: Path) -> None:
+    model, sound = tmp_path / "pair.safetensors", tmp_path / "half.wav"
+    words = {"name": "pair", "description": "", "licence": ""}
+    convert(read(export(Pair(), tmp_path / "pair.ts")), model, words, agree=lambda question: True)
+    card = read_card(model)
+    assert (card.delay, card.delay_known) == (Pair.LATE, True)
+    soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
+    worker = Worker(arena, tmp_path, model)
+    sha256 = worker.report()["sha256"]
+    seat = {"model": str(model), "sha256": sha256, "matrix": ""}
+    files = {"7": {"path": str(sound), "deck": 1}}
+    worker.order("seats", seats={"1": seat, "2": seat}, mine=[1], files=files)
+    arena.lanes[0, LANE["file"]] = 7
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("file"))
+    worker.order("voice", lane=0, deck=1, words={})
+
+    def level(wanted: float) -> None:
+        """It becomes as loud as that, within a minute."""
+        end = time.monotonic() + 60.0
+        while abs(np.abs(worker.hear(1024)[-256:]).mean() - wanted) > 1e-4:
+            assert time.monotonic() < end, worker.log.read_text()
+
+    level(0.75)  # of the file, and what the module adds
+    leader = lanes_of(2)[0]
+    arena.lanes[leader, [LANE["live"], LANE["gate"]]] = 1
+    arena.trails[leader].write(0, np.array([0.4, 0.0]))
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("deck"))
+    params.put(arena.table, "deck/1/from", 1)
+    level(0.4)
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("input"))
+    arena.show("input/gate", 1)
+    level(0.25)  # what it makes of silence
+    worker.process.stdin.close()  # type: ignore[union-attr]
+    assert worker.process.wait(30) == 0
+
+
 def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
     worker = Worker(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
     load = DECK_METER["load"]
@@ -122,6 +163,23 @@ def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Pat
     finally:
         worker.process.kill()
         worker.process.communicate()
+
+
+def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "vast.safetensors", ratios=(32, 32))
+    worker = Worker(arena, tmp_path, path)
+    failed = worker.report()
+    assert failed["report"] == "failed"
+    assert failed["error"].startswith(
+        "vast: its frames of 0.34 s are too long: a deck has 0.68 s of room for two"
+    )
+    assert worker.process.wait(30) == 0
+    card = msgspec.structs.replace(read_card(path), ratio=1 << 16, sample_rate=768_000)
+    check_room(arena, card, 48000)  # at the stage's rate they are short
+    with pytest.raises(PerformError, match="lower rate"):
+        check_room(arena, card, 192_000)
+    arena.show("block", 8192)
+    check_room(arena, msgspec.structs.replace(card, ratio=8192, sample_rate=48000), 48000)
 
 
 def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_path: Path) -> None:

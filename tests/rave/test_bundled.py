@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from perform.rave.config import PRESETS
 from perform.rave.files import load
 from perform.rave.model import RAVE
+from perform.train.finish import chance
 from perform.train.losses import FULL_SCALES, spectral_distance
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -18,8 +19,7 @@ NAMES = ("bells", "choir")
 
 def render(model: RAVE, z: torch.Tensor) -> torch.Tensor:
     """Frames (frames, latents) to samples (n,)."""
-    noise = torch.zeros(1, model.config.full_latents - model.latents, len(z))
-    return model.decode(z.T[None], noise, model.decoder_state(1))[0][0, 0]
+    return model.decode(z.T[None], chance(model, 1, len(z)), model.decoder_state(1))[0][0, 0]
 
 
 def centroid(y: torch.Tensor) -> float:
@@ -49,7 +49,7 @@ def test_is_as_its_card_says(bundled: RAVE) -> None:
     assert len(card["latent_std"]) == bundled.latents
     assert (MODELS.parent / card["recipe"]).is_file()
     y = render(bundled, bundled.gesture)
-    assert 10 * torch.log10(y.square().mean()) == pytest.approx(card["loudness_db"], abs=0.1)
+    assert 10 * torch.log10(y.square().mean()) == pytest.approx(card["loudness_db"], abs=1.0)
 
 
 def test_gesture_sings_without_dc_or_clipping(bundled: RAVE) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from blockwise import DecoderStream, EncoderStream
 from torch import Tensor
 
 from perform.errors import WrongUse
 from perform.rave import offline, style
 from perform.rave.blocks import AdaIN, NoiseSynth
-from perform.rave.blockwise import DecoderStream, EncoderStream
 from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config
 from perform.rave.files import CARD, load, save
@@ -53,8 +53,9 @@ def member(request: pytest.FixtureRequest) -> RAVE:
         model.fit_latents(torch.randn(50, 6) @ torch.randn(6, 6), latents=3)
     for layer in model.modules():
         if isinstance(layer, AdaIN):
-            layer.scale.uniform_(0.5, 1.5)
-            layer.shift.normal_(0, 0.1)
+            channels = layer.known.shape[2]
+            target = 0.1 * torch.randn(channels, 1), torch.empty(channels, 1).uniform_(0.5, 1.5)
+            layer.adopt((torch.zeros(channels, 1), torch.ones(channels, 1)), target)
     return model
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from blockwise import DecoderStream, EncoderStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from perform.errors import WrongUse
-from perform.rave.blockwise import DecoderStream, EncoderStream
 from perform.rave.config import PRESETS, Config
 from perform.rave.encoder import Spectrum
 from perform.rave.model import RAVE

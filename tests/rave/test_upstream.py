@@ -26,7 +26,7 @@ from perform.rave import offline
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
 from perform.rave.files import CARD, load, save
-from perform.rave.latency import measure
+from perform.rave.latency import encoder_latency, measure, measure_encoder
 from perform.rave.model import RAVE
 from perform.rave.upstream import Unrecognised, convert, read
 
@@ -201,6 +201,24 @@ def test_facts(name: str, facts: dict[str, Any]) -> None:
 def test_an_impulse_is_as_late_as_arithmetic_says(name: str) -> None:
     model, facts = read(export(name))
     assert measure(model) == pytest.approx(facts["delay"], rel=0.1)
+    assert measure_encoder(model) == pytest.approx(encoder_latency(model), rel=0.1)
+
+
+@pytest.mark.parametrize(("ear", "mouth"), [("v2", "v1"), ("v1", "v2"), ("v1", "causal"), ("causal", "v2")])
+def test_ones_encoder_and_anothers_decoder_are_as_late_as_they_say(ear: str, mouth: str) -> None:
+    """Within a frame, which all of these have in common."""
+    one, other = read(export(ear))[0], read(export(mouth))[0]
+    at, frames, ratio = 8, 40, one.ratio
+    x = torch.zeros(3, 1, frames * ratio)
+    x[0, 0, at * ratio] = x[1, 0, at * ratio + ratio // 2] = 1.0
+    with torch.inference_mode():
+        z, _ = one.encode(x, one.encoder_state(3))
+        z = torch.cat([z, z.new_zeros(3, max(0, other.latents - one.latents), frames)], 1)[:, : other.latents]
+        y, _ = other.decode(z, z.new_zeros(3, other.noise, frames), other.decoder_state(3))
+    energy = (y[:-1] - y[-1:]).square().sum(1).cumsum(-1)
+    middle = (energy >= energy[:, -1:] / 2).float().argmax(-1).float().mean()
+    late = float(middle) - (at + 0.25) * ratio
+    assert late == pytest.approx(measure_encoder(one) + measure(other) - measure_encoder(other), abs=ratio)
 
 
 def test_a_priors_odds_are_upstreams() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,19 @@ def until(done: Callable[[], Any]) -> None:
     while not done():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def full_at(size: int) -> Iterator[None]:
+    """No file grows past so many bytes here: what does not fit fails as on a full disk. Not on Windows."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 SHIFT = 7_777  #: frames of the source from one track to the next

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import sys
 import tempfile
 import zlib
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorder_rig import RATE, feed, header
+from recorder_rig import RATE, feed, full_at, header
 
 from perform.errors import PerformError, WrongUse
 from perform.journal import LOST, MARK, VALUES, WHOLE, WHOLE_S, Teller, unpack_values
@@ -45,7 +46,7 @@ def test_what_is_written_is_read_back(chunks: list[list[Record]]) -> None:
         log = read(write(Path(folder) / "a.gestures", *chunks))
     assert log.header == header(["master"])
     assert log.records == [record for chunk in chunks for record in chunk]
-    assert log.torn == 0
+    assert (log.torn, log.damaged) == (0, 0)
 
 
 def some(n: int) -> list[list[Record]]:
@@ -69,7 +70,34 @@ def test_an_end_torn_anywhere_is_recognised_and_cut_off(tmp_path: Path) -> None:
             assert log.records == [record for chunk in chunks for record in chunk][:n]
             assert n % 5 == 0
             assert gestures.repair(path) == log.torn
-            assert read(path) == (*log[:2], 0)
+            assert read(path) == (*log[:2], 0, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_full_disk_leaves_nothing_of_a_chunk(tmp_path: Path) -> None:
+    path, records = tmp_path / "a.gestures", some(2)
+    writer = LogWriter(path, header(["master"]))
+    writer.write(b"".join(record.pack() for record in records[0]))
+    with full_at(path.stat().st_size + 10), pytest.raises(OSError, match="too large"):
+        writer.sync()
+    assert read(path) == (header(["master"]), [], 0, 0)
+    writer.write(b"".join(record.pack() for record in records[1]))
+    writer.close()  # there is room again: its take has been cut to what is safe
+    assert read(path) == (header(["master"]), [*records[0], *records[1]], 0, 0)
+
+
+def test_a_log_is_read_up_to_its_damage_and_left_as_it_is(tmp_path: Path) -> None:
+    chunks = some(4)
+    sizes = [write(tmp_path / f"{n}.gestures", *chunks[:n]).stat().st_size for n in range(5)]
+    path = tmp_path / "4.gestures"
+    data = bytearray(path.read_bytes())
+    data[sizes[2] + 20] ^= 1  # in the third chunk
+    path.write_bytes(data)
+    log = read(path)
+    assert log.records == [*chunks[0], *chunks[1]]
+    assert (log.torn, log.damaged) == (0, sizes[4] - sizes[2])
+    assert gestures.repair(path) == 0
+    assert path.read_bytes() == data
 
 
 def test_ten_thousand_mangled_logs_are_read_or_refused_in_words(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recorder_rig import DEADLINE, RATE, feed, source, steps, track_steps, until
+from recorder_rig import DEADLINE, RATE, feed, header, source, steps, track_steps, until
 from wav_readers import FLOAT_READERS, READERS, with_wave
 
-from perform.recorder import cues, gestures, part, wav
+from perform.recorder import cues, gestures, part, shelf, wav
 from perform.recorder.names import beside
+from perform.recorder.retro import Keeping, Retro
 from perform.shared import STEMS
 
 KILLS = int(os.environ.get("PERFORM_KILLS", "24"))  # of the recorder, at random moments: 200 for a long test
@@ -238,6 +239,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     recorder.order("stop")
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
+    assert [list(take.files) for take in shelf.takes(folders)] == [parts]
     assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.PCM24.frame
 
 
@@ -318,6 +320,24 @@ def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
     recorder.order("keep", set="demo")
     kept = recorder.wait("kept")
     assert np.array_equal(with_wave(Path(kept["path"])), steps(6 * RATE, 2 * RATE))
+
+
+def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
+    """All of it in one sync would be more than a slow stick takes before the stage gives the recorder up."""
+    feed(arena, 25 * RATE)
+    retro = Retro(tmp_path / "past.retro", arena.tape, RATE, 25.0)
+    retro.follow()
+    keeping = Keeping(
+        retro, gestures.History(arena, 25.0), [tmp_path], "kept", header(["master"]), 0, retro.end
+    )
+    claimed = []
+    while not keeping.done:
+        keeping.step()
+        claimed.append(wav.inspect(Path(keeping.path)).claimed)
+    pieces = np.diff([0, *claimed])
+    assert len(pieces) == 3
+    assert pieces.max() < 11 * RATE
+    assert claimed[-1] == 25 * RATE
 
 
 def test_there_may_be_no_past(arena, start, tmp_path):

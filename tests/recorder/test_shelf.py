@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from recorder_rig import RATE, feed, header, source, steps, track_steps
+from recorder_rig import RATE, feed, full_at, header, source, steps, track_steps
 from wav_readers import with_soundfile, with_wave
 
 from perform.errors import PerformError, WrongUse
@@ -147,6 +148,47 @@ def test_parts_are_one_take(arena, tmp_path):
     assert np.array_equal(with_wave(tmp_path / "all.wav"), steps(0, RATE // 2 + 5000))
 
 
+def in_parts(arena: Arena, *folders: Path, frames: int = 5000) -> np.ndarray:
+    """A take that went on from folder to folder, a part each; returns its samples."""
+    for number, folder in enumerate(folders, 1):
+        plan = Plan({"master": arena.tape}, [folder], "demo", header(["master"]))
+        position = arena.tape.written
+        take = Take(plan, History(arena, 60), lambda *a, **b: None, position=position, part=number, began=0)
+        feed(arena, frames)
+        take.close(arena.tape.written)
+    return steps(0, len(folders) * frames)
+
+
+def test_a_take_that_went_from_disk_to_disk_and_back_is_one_take(arena, tmp_path):
+    a, b = folders = [tmp_path / "a", tmp_path / "b"]
+    played = in_parts(arena, a, b, a)
+    (found,) = shelf.takes(folders)
+    assert found.files == (a / "demo.wav", b / "demo_part2.wav", a / "demo_part3.wav")
+    assert shelf.takes(folders[::-1]) == [found]
+    assert {shelf.find(str(name), folders) for name in ("demo", "last", *found.files)} == {found}
+    assert shelf.verify(found) == []
+    export.export(found, tmp_path / "all.wav")
+    assert np.array_equal(with_wave(tmp_path / "all.wav"), played)
+
+
+def test_a_part_whose_take_is_not_here_is_listed_and_says_so(arena, tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    in_parts(arena, a, b, a)
+    first, last = shelf.takes([a])
+    assert [first.files, last.files] == [(a / "demo.wav",), (a / "demo_part3.wav",)]
+    assert "what came before" in shelf.verify(last)[0]
+    assert shelf.find(str(a / "demo_part3.wav"), [a]) == last
+
+
+def test_a_part_that_was_only_opened_is_not_the_one(arena, tmp_path):
+    """A recorder that dies while it opens a part leaves its name taken."""
+    wav.Writer(tmp_path / "demo_part2.wav", RATE).close()
+    played = in_parts(arena, tmp_path, tmp_path)
+    found = shelf.find("demo", [tmp_path])
+    assert [path.name for path in found.files] == ["demo.wav", "demo_part2_2.wav"]
+    assert found.frames == len(played)
+
+
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
 def test_an_export_has_the_same_samples(whole, tmp_path, suffix):
     out = tmp_path / f"x{suffix}"
@@ -154,6 +196,20 @@ def test_an_export_has_the_same_samples(whole, tmp_path, suffix):
     assert np.array_equal(with_soundfile(out), steps(0, RATE // 2))
     with pytest.raises(WrongUse, match="is there already"):
         export.export(whole, out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.zip"])
+def test_a_full_disk_leaves_nothing_of_an_export(whole, tmp_path, name):
+    before = set(tmp_path.iterdir())
+    everything = sum(path.stat().st_size for path in whole.all_files())
+    room = [100_000, everything + 100] if name == "x.zip" else [100_000]  # nothing fits, or all but the end
+    room += [wav.HEADER + wav.PCM24.frame * whole.frames + 10] if name == "x.wav" else []
+    for size in room:
+        with full_at(size), pytest.raises(PerformError, match=rf"{name}: cannot be written .*make room"):
+            export.export(whole, tmp_path / name)
+        assert set(tmp_path.iterdir()) == before
+    export.export(whole, tmp_path / name)
 
 
 def test_a_zip_holds_every_file(whole, tmp_path):

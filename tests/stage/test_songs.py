@@ -232,6 +232,9 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         ask(commands.KeepSong())
         ask(commands.AddSong("four"))
         ask(commands.RenameSong(4, "last"))
+        ask(commands.AddSong("again", 3))
+        assert [line.name for line in song(instrument).lines] == ["one", "four", "two", "again", "last"]
+        ask(commands.RemoveSong(4))
         ask(commands.MoveSong(2, 4))
         with pytest.raises(PerformError, match="plays"):
             ask(commands.RemoveSong(1))

@@ -14,9 +14,11 @@ from perform import params, replay
 from perform.errors import PerformError
 from perform.hosts.compiled import CompiledHost
 from perform.hosts.recording import Recording
+from perform.library.cards import find_model
+from perform.library.corpus import read_corpus
 from perform.recorder import shelf
 from perform.session import load_set
-from perform.shared import lanes_of
+from perform.shared import LIVE, lanes_of
 from perform.stage.commands import Go, KeepSong, Record, Save, StopRecording, Undo, UseFile, UseMatrix
 
 RATE, SWITCHES = 48000, 200
@@ -48,8 +50,8 @@ def listeners(tmp_path: Path) -> str:
     return str(path)
 
 
-def latents(instrument: Instrument, deck: int) -> np.ndarray:
-    return np.array([instrument.meter(f"deck/{deck}/z/{i}") for i in range(8)])
+def latents(instrument: Instrument, deck: int, kind: str = "z") -> np.ndarray:
+    return np.array([instrument.meter(f"deck/{deck}/{kind}/{i}") for i in range(8)])
 
 
 def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: str, tmp_path: Path) -> None:
@@ -66,6 +68,12 @@ def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: st
         params.put(instrument.arena.table, "deck/1/freeze", 1)
         until(lambda: np.ptp([latents(instrument, 2) for _ in range(9)], axis=0).max() == 0, 10, "it stands")
         assert np.abs(latents(instrument, 2)).max() > 0.1
+        for key, value in (("source", params.SOURCES.index("loop")), ("z/0/scale", -0.5), ("z/1/bias", 1.5)):
+            params.put(instrument.arena.table, f"deck/1/{key}", value)
+        first = read_corpus(find_model("choir"))[0]  # of a loop that stands still from its beginning
+        until(lambda: np.array_equal(latents(instrument, 1, "in"), first), 10, "what its source gives")
+        made = first * [-0.5, *[1] * 7] + [0, 1.5, *[0] * 6]
+        until(lambda: np.allclose(latents(instrument, 1), made), 10, "beside what sounds")
         with pytest.raises(PerformError, match="no such file"):
             ask(UseFile(1, "nowhere.wav"))
         (tmp_path / "broken.matrix").write_bytes(b"x" * 64)
@@ -97,6 +105,10 @@ values = {{ "deck/1/source" = "file", "deck/2/source" = "file", "deck/2/file/sta
 """
 
 
+def plays(instrument: Instrument) -> None:
+    until(lambda: instrument.meter("deck/1/state") == LIVE, 30, "deck 1 plays")
+
+
 def test_the_next_songs_files_are_there_when_it_begins(
     runtime: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
@@ -107,7 +119,7 @@ def test_the_next_songs_files_are_there_when_it_begins(
     path = tmp_path / "two.toml"
     path.write_text(TWO.format(first=files[0], second=files[1]))
     with playing(runtime, "--device", "null", set_name=str(path)) as instrument:
-        instrument.wait_live(1)
+        plays(instrument)
         ask, songs = instrument.client.ask, lambda: instrument.client.status().songs
         until(lambda: songs().ready == songs().wanted == 2, 20, "song two, with its files")
         assert "gone.wav" in songs().lines[1].missing[0]
@@ -145,7 +157,7 @@ def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
     path = tmp_path / "two.toml"
     path.write_text(TWO.format(first=names[0], second=names[0]))
     instrument = Instrument(runtime, "--device", "null", set_name=str(path))
-    instrument.wait_live(1)
+    plays(instrument)
     ask = instrument.client.ask
 
     def files(of: Instrument) -> list[str]:
@@ -170,7 +182,7 @@ def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
     instrument.kill()
     names[2].unlink()
     with playing(runtime, "--device", "null", set_name=str(path)) as again:
-        again.wait_live(1)
+        plays(again)
         assert files(again) == ["hand.wav", "", ""]
         assert "lost.wav: no such file; name it by its path, or put it into" in again.log()
         again.client.ask(KeepSong())

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from rig import perform, playing, until
+from rig import Instrument, perform, playing, until
 from tiny import tiny_model
 
 from perform import params
@@ -204,13 +204,20 @@ def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
         instrument.end()
 
 
+def keep(instrument: Instrument) -> Path:
+    """Keep the last minutes -> the take, once it is whole."""
+    path = instrument.client.ask(Keep()).value
+    until(lambda: any(f"kept: {path}" in line for line in instrument.client.status().log), 10, "the past")
+    return Path(path)
+
+
 def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(Mark("here"))
         at = instrument.arena.tape.written
         until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
-        kept = Path(instrument.client.ask(Keep()).value)
+        kept = keep(instrument)
         take = shelf.look(kept)
         assert shelf.verify(take) == []
         marks = {mark.name: mark.frame for mark in take.marks}
@@ -220,7 +227,7 @@ def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime
         path = Path(instrument.client.ask(Record(stems=True, float32=True)).value)
         at = instrument.arena.tape.written
         until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
-        before = Path(instrument.client.ask(Keep()).value)
+        before = keep(instrument)
         instrument.client.ask(StopRecording())
         take = shelf.look(path)
         assert (take.tracks, take.samples) == (("master", "deck1", "deck2"), "float32")

@@ -122,6 +122,14 @@ def test_a_corpus_that_is_not_whole_is_said_to_be(folder: Path, tmp_path: Path) 
         Corpus.load(target)
 
 
+def test_two_silences_are_not_the_same_sound(tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    for name, sound in (("a", np.zeros(RATE)), ("b", np.zeros(2 * RATE)), ("c", 0.5 * bursts(2)[0])):
+        soundfile.write(tmp_path / "sounds" / f"{name}.wav", sound, RATE)
+    files = prepare(tmp_path / "sounds", tmp_path / "corpus", RATE, 1).files
+    assert not any("same_as" in facts for facts in files.values())
+
+
 def test_silence_goes_and_tails_stay() -> None:
     tone = 0.3 * np.sin(np.arange(RATE) * 0.2)
     silence = np.zeros(3 * RATE)

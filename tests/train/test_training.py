@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from perform.errors import PerformError, WrongUse
@@ -16,13 +17,14 @@ from perform.rave.model import RAVE
 from perform.train import checkpoint, loop
 from perform.train.autoencoder import Autoencoder, usual_crop
 from perform.train.batches import Batch
-from perform.train.corpus import quantise, write
-from perform.train.finish import reconstruct
+from perform.train.corpus import Corpus, quantise, write
+from perform.train.finish import chance, reconstruct
 from perform.train.guide import Measurement, flattened, heard, trouble
 from perform.train.listener import Listener, Progress, Stopped
 from perform.train.loop import snapshot, train
 from perform.train.plan import Plan, configured, planned
 from perform.train.trainer import Trainer, convolutions
+from perform.train.world import world
 
 from .conftest import bursts
 
@@ -99,6 +101,39 @@ def test_the_family_learns(tmp_path: Path, tiny: Config, change: dict[str, Any])
     assert card["distance"] < 0.85 * card["distance_untrained"], "so what is trained is what is saved"
 
 
+@pytest.mark.parametrize("change", FAMILY.values(), ids=FAMILY)
+def test_the_family_takes_a_step_in_bfloat16(tmp_path: Path, tiny: Config, change: dict[str, Any]) -> None:
+    config = replace(tiny, **change)
+    sound = quantise(bursts(4, config.channels))
+    write(tmp_path / "corpus", "bursts", 16000, config.channels, [("a", "1", sound, {})])
+    here = plan(tmp_path / "corpus", tmp_path / "m.safetensors", config, steps=1, latents=None)
+    ear = Ear()
+    train(replace(here, precision="bfloat16", adversarial=2, critics=("scale",)), ear)
+    assert [np.isfinite(p.loss) for p in ear.steps] == 3 * [True]
+
+
+def test_what_is_measured_hisses_as_what_is_played(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+    config = replace(tiny, noise_ratios=(2,), noise_taps=3, noise_hidden=4)
+    model = train(plan(corpus_folder, tmp_path / "m.safetensors", config, steps=1))
+    noise = chance(model, 1, len(model.gesture))
+    sounds = []
+    for share in (0.0, 1.0):
+        noise[:, model.missing :] *= share
+        y, _ = model.decode(model.gesture.T[None], noise, model.decoder_state(1))
+        sounds.append(y)
+        noise = chance(model, 1, len(model.gesture))
+    assert not torch.equal(*sounds), "it has a hiss"
+    level = 20 * torch.log10(sounds[1].square().mean().sqrt())
+    assert model.card["loudness_db"] == pytest.approx(float(level), abs=0.01)
+    x = torch.from_numpy(np.float32(bursts(1)))[None]
+    z, _ = model.encode(x, model.encoder_state(1))
+    noise = chance(model, 1, z.shape[-1])
+    noise[:, : model.missing] = 0
+    y, _ = model.decode(z, noise, model.decoder_state(1))
+    given, made = reconstruct(model, x)
+    assert torch.equal(made, y[..., model.delay :][..., : given.shape[-1]])
+
+
 @pytest.mark.parametrize("padding", ["newest", "causal", "centred"])
 def test_what_is_trained_is_what_is_played(tiny: Config, padding: str) -> None:
     model = RAVE(replace(tiny, encoder="convolutional", padding=padding, full_latents=3))
@@ -164,7 +199,7 @@ def test_snapshot_writes_the_model_and_leaves_the_training(
     latest = here.folder / checkpoint.LATEST
     finished, before = load(here.output), latest.read_bytes()
     here.output.unlink()
-    snapshot(here)
+    snapshot(replace(here, batch=1))  # as one process, of a training of several
     assert load(here.output).card["distance"] == finished.card["distance"]
     assert torch.equal(load(here.output).gesture, finished.gesture)
     assert latest.read_bytes() == before
@@ -181,9 +216,8 @@ def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Pa
     assert onward.changes == ()
     train(onward)
     before, after = load(first.output).card, load(onward.output).card
-    assert after["distance_untrained"] < 0.75 * before["distance_untrained"], (
-        "it begins where the other ended"
-    )
+    assert after["distance_untrained"] == before["distance_untrained"], "nobody's, not the first training's"
+    assert after["distance_spectral"] < 0.75 * before["distance_untrained"], "it begins where the other ended"
     assert after["latents"] == 2
     with pytest.raises(WrongUse, match="own config"):
         planned({**values, **options, "config": "v2"})
@@ -215,6 +249,26 @@ def test_a_training_that_keeps_falling_is_given_up(corpus_folder: Path, tmp_path
         train(plan(corpus_folder, tmp_path / "m.safetensors", tiny, rate=1e30))
 
 
+def test_a_resumed_training_keeps_the_corpus_it_began_with(tmp_path: Path, tiny: Config) -> None:
+    (tmp_path / "sounds").mkdir()
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / "sounds" / f"{name}.wav", bursts(4)[0], 16000)
+    here, ear = plan(tmp_path / "sounds", tmp_path / "m.safetensors", tiny, steps=2), Ear()
+    train(here)
+    (tmp_path / "sounds" / "a.wav").unlink()
+    train(replace(here, steps=3, resume=True), ear)
+    assert [p.step for p in ear.steps] == [3]
+    assert any("stays as it was prepared" in line for line in ear.lines)
+
+
+def test_the_curve_of_phase_2_is_the_models(corpus: Corpus, tmp_path: Path, tiny: Config) -> None:
+    with world("cpu") as here:
+        trainer = Trainer(plan(tmp_path, tmp_path / "m.safetensors", tiny, steps=4), corpus, here)
+    for step in range(1, 13):  # of phase 2 the 5th and the 9th are the critics'
+        trainer.note(float(step), step)
+    assert trainer.losses == [1, 2, 3, 4, 6, 7, 8, 10, 11, 12]
+
+
 def test_auto_moves_on_when_phase_1_has_flattened(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     ear = Ear()
     here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=500, adversarial=2, evaluate_every=1)
@@ -222,6 +276,8 @@ def test_auto_moves_on_when_phase_1_has_flattened(corpus_folder: Path, tmp_path:
     told = [line for line in ear.lines if "phase 1 has flattened" in line]
     assert told == ["phase 1 has flattened at step 11: on to phase 2"]
     assert (ear.steps[-1].step, ear.steps[-1].steps, ear.steps[-1].phase) == (13, 13, 2)
+    healthy = torch.load(here.folder / checkpoint.HEALTHY, weights_only=True)["state"]
+    assert (healthy["turn"], healthy["moved"]) == (11, True), "who falls in phase 2 falls back to phase 2"
 
 
 def measurement(distance: float, level_db: float = 0.0, phase: int = 1) -> Measurement:
@@ -254,6 +310,9 @@ def test_training_refuses(corpus_folder: Path, tmp_path: Path, tiny: Config) -> 
     for changes, words in (
         ({"resume": True}, "no checkpoint"),
         ({"crop": 5000}, "crop of 5000"),
+        ({"adversarial": -1}, "--adversarial: -1 is too few; 0 or more"),
+        ({"seed": -1}, "--seed"),
+        ({"rate": 0.0}, "--rate"),
         ({"corpus": tmp_path / "nowhere"}, "no such corpus"),
         ({"latents": 7}, "7 latents asked for"),
         ({"fidelity": 0.0}, "fidelity of 0"),

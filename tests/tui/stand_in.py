@@ -18,6 +18,7 @@ from perform.stage.commands import (
     Deck,
     Exclude,
     Go,
+    Keep,
     Learn,
     Load,
     Loop,
@@ -133,6 +134,8 @@ class FakeStage:
             self.words = msgspec.structs.replace(self.words, learning=command.address)
         if isinstance(command, Record):
             return Answer(value="take07.wav")
+        if isinstance(command, Keep):
+            return Answer(value="take08.wav")
         if isinstance(command, Load):
             self.arena.show(f"deck/{command.deck}/state", LOADING)
         value, words = told(command, self.words)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from stand_in import FakeStage, deck, play, status
 
 from perform.params import SPEC_AT
-from perform.tui.keys import ALWAYS, KEYS, SET_LIST
+from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
 
 PRESSES = sorted(
-    {key for k in (*ALWAYS, *KEYS, *SET_LIST) for key in k.keys.split(",") if key != "ctrl+q"}
+    {key for k in (*ALWAYS, *KEYS, *LATENTS, *SET_LIST) for key in k.keys.split(",") if key != "ctrl+q"}
     | {"enter", "backspace", "space", "z", "9", "minus", "k"}
 )
 

@@ -301,6 +301,16 @@ async def test_dropouts_have_an_age(stage, clock):
         assert "XRUN 3 12 s ago" in hands.text()
 
 
+async def test_a_deck_whose_sound_is_no_number_says_so(stage, clock):
+    async with playing(stage, clock, (240, 40)) as hands:
+        stage.arena.show("deck/2/late", 2)
+        await hands.settle()
+        assert "late 2" in hands.text()
+        stage.arena.show("deck/2/bad", 3)
+        await hands.settle()
+        assert "broken 3" in hands.text()
+
+
 async def test_a_mixer_that_stands_still_is_said(stage, clock):
     stage.arena.show("frames", 4800)
     async with playing(stage, clock) as hands:

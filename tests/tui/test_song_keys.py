@@ -13,6 +13,7 @@ from perform.stage.commands import (
     AddSong,
     Arm,
     Go,
+    Keep,
     KeepSong,
     Learn,
     MoveSong,
@@ -208,7 +209,9 @@ async def test_songs_are_moved_and_the_mark_goes_with_them(stage, clock):
 
 async def test_a_song_is_duplicated_renamed_and_removed(stage, clock):
     async with playing(stage, clock) as hands:
-        await hands.press("j", "d", "enter")
+        frame = hands.app.look()
+        steps = ["home", *["down"] * (frame.songs.now - 1)]
+        await hands.press("j", *steps, "d", "enter")
         assert "a name has at least one letter" in hands.text()
         await hands.press(*"Tide", "space", "2", "enter")
         await asked(hands, AddSong("Tide 2"))
@@ -222,6 +225,13 @@ async def test_a_song_is_duplicated_renamed_and_removed(stage, clock):
         await asked(hands, AddSong("Tide 2"), RenameSong(1, "Intro"), RemoveSong(1), RemoveSong(1))
 
 
+async def test_the_marked_song_is_duplicated(stage, clock):
+    async with playing(stage, clock) as hands:
+        assert hands.app.look().songs.now != 1
+        await hands.press("j", "home", "d", *"Tide", "enter")
+        await asked(hands, AddSong("Tide", 1))
+
+
 async def test_the_song_that_plays_is_not_removed(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "up", "delete")
@@ -232,8 +242,8 @@ async def test_the_song_that_plays_is_not_removed(stage, clock):
 async def test_the_set_list_hears_the_keys_of_the_stage_too(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "k", "R", "u", "n", "M", "!")
-        await asked(hands, Undo(), Arm(5))
-        assert [hands.value(a) for a in ("take/mark", "take/keep", "master/mute", "panic")] == [1, 1, 1, 1]
+        await asked(hands, Keep(), Undo(), Arm(5))
+        assert [hands.value(a) for a in ("take/mark", "master/mute", "panic")] == [1, 1, 1]
         assert isinstance(hands.app.screen, SetList)
 
 
@@ -350,7 +360,8 @@ async def test_markers_and_the_last_minutes(stage, clock):
         stage.arena.show("take/frames", 48000 * 61)
         await hands.press("k")
         assert "marker at 00:01:01" in hands.text()
-        await hands.press("R")
-        assert "keeping the last minutes as a take" in hands.text()
-        assert (hands.value("take/mark"), hands.value("take/keep")) == (2, 1)
+        assert hands.value("take/mark") == 2
         assert stage.asked == []
+        await hands.press("R")
+        await asked(hands, Keep())
+        await hands.until(lambda: "kept: take08.wav" in hands.text())

@@ -17,6 +17,7 @@ import torch
 
 from perform.errors import WrongUse
 from perform.rave.archive import Archive
+from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
 from perform.rave.export.nntilde import Module, ModuleWithPrior
 from perform.rave.graph import GRAPHS
@@ -79,17 +80,23 @@ def own(archive: Archive) -> RAVE | None:
         return None
     config = Config.from_dict(values)
     with torch.device("meta"):  # takes no memory, however much it asks for
-        wanted = RAVE(config).state_dict()
-    found = {name: archive.tensors.get(_place(name)) for name in wanted}
+        plan = RAVE(config)
+    wanted = plan.state_dict()
+    styles = {f"{name}.": layer for name, layer in plan.named_modules() if isinstance(layer, AdaIN)}
+    older = [f"{prefix}{name}" for prefix in styles for name in ("scale", "shift")]
+    places = {name: archive.tensors.get(_place(name)) for name in (*wanted, *older)}
+    found = {name: torch.tensor(value) for name, value in places.items() if value is not None}
+    for prefix, layer in styles.items():
+        layer.renew(found, prefix)
     gesture = archive.tensors.get("gesture")
     for name, tensor in wanted.items():
-        value = found[name]
+        value = found.get(name)
         if value is None or value.shape != tensor.shape:
             raise WrongUse(f"its {_place(name)} does not fit its configuration", where=str(archive.path))
     if gesture is None or gesture.ndim != 2:
         raise WrongUse("its gesture is none", where=str(archive.path))
     model = RAVE(config)
-    model.load_state_dict({name: torch.tensor(value) for name, value in found.items()})
+    model.load_state_dict(found)
     model.gesture = torch.tensor(gesture)
     model.latents, model.card = model.gesture.shape[1], card
     return model.requires_grad_(False).eval()

@@ -149,8 +149,11 @@ class Style(Layer):
 
     def __init__(self, layer: AdaIN) -> None:
         super().__init__()
-        self.register_buffer("scale", layer.scale)
-        self.register_buffer("shift", layer.shift)
+        self.register_buffer("known", layer.known)  # for who takes the model back
+        self.register_buffer("heard", layer.heard)
+        scale, shift = layer.style
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, n) to the same shape."""

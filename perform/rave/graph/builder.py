@@ -5,7 +5,8 @@ and every convolution becomes one matrix product: `Gemm` with constant weights, 
 once as its kernels want them. The streams of a batch are more rows for the same weights, and reading those
 from memory is what most of a frame's time goes to.
 
-The memory of all layers is one tensor, (B, values): who plays a stream keeps a row of it.
+The memory of all layers is one tensor, (B, values): who plays a stream keeps a row of it. What lasts longer
+than a stream's past, a learnt style, is one of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 
 OPSET = 17
 LAST = np.iinfo(np.int64).max
+AFTER = {"state": "after", "style": "learnt"}  #: kinds of memory: a graph's input -> its result
 
 Array = NDArray[np.float32]
 Name = str  # of a value in the graph
@@ -34,6 +36,18 @@ class Signal(NamedTuple):
     sounds: int = 1  # of each stream, apart from one another: the channels of what is not in bands yet
 
 
+class Learning(NamedTuple):
+    """What the layers of a graph that learns a style have in common, each (B, ...).
+
+    due, calls : of each side, whether it is learnt from this call, and from how many with it, (B, 2, 1, 1)
+    changes    : whether both are known, and the sound is to change, (B, 1, 1)
+    """
+
+    due: Name
+    calls: Name
+    changes: Name
+
+
 class Graph:
     """A graph of any number of streams as it is emitted."""
 
@@ -43,7 +57,9 @@ class Graph:
         self._count = 0
         self._inputs: dict[Name, list[int]] = {}  # less the batch
         self._results: dict[Name, tuple[Name, list[int]]] = {}
-        self._memory: dict[Name, tuple[Name, int]] = {}  # before -> after, and the values of each
+        self._memory: dict[Name, tuple[Name, int, str]] = {}  # before -> after, values and kind of each
+        self.learns: Learning | None = None
+        self.words: dict[str, str] = {}  #: what is known besides of who runs it
 
     def input(self, name: Name, *shape: int) -> Name:
         """An input (B, *shape)."""
@@ -113,15 +129,15 @@ class Graph:
         self.keep(kept, after if x.sounds == 1 else self.shape(after, -1, x.sounds * size))
         return joined
 
-    def memory(self, size: int) -> Name:
+    def memory(self, size: int, kind: str = "state") -> Name:
         """What `keep` was given in the call before, (B, size); zeros in the first."""
         before = self._name()
-        self._memory[before] = before, size
+        self._memory[before] = before, size, kind
         return before
 
     def keep(self, memory: Name, value: Name) -> None:
         """A value (B, its size) that `memory` has in the next call."""
-        self._memory[memory] = value, self._memory[memory][1]
+        self._memory[memory] = value, *self._memory[memory][1:]
 
     def windows(self, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1) -> Signal:
         """Row t is the rows t * stride + i * dilation (i = 0 .. taps - 1) of `memory` old ones and x."""
@@ -141,18 +157,24 @@ class Graph:
         return x._replace(name=self.shape(joined, -1, x.channels))
 
     def serialise(self) -> bytes:
-        """The whole, checked, with the memory (B, values) as its input `state` and its result `after`."""
+        """The whole, checked; each kind of memory (B, values) is an input of that name, and a result."""
         nodes = list(self._nodes)
-        if self._memory:
-            after, each = zip(*self._memory.values(), strict=True)
-            self.result("after", self.op("Concat", *after, axis=1), sum(each))
-            self.input("state", sum(each))
-            sizes = self.constant(list(each))
-            nodes = [helper.make_node("Split", ["state", sizes], list(self._memory), axis=1), *self._nodes]
+        for kind, result in AFTER.items():
+            kept = {before: what[:2] for before, what in self._memory.items() if what[2] == kind}
+            if kept:
+                after, each = zip(*kept.values(), strict=True)
+                self.result(result, self.op("Concat", *after, axis=1), sum(each))
+                self.input(kind, sum(each))
+                nodes = [
+                    helper.make_node("Split", [kind, self.constant(list(each))], list(kept), axis=1),
+                    *nodes,
+                ]
+                nodes.append(self._nodes[-1])
         nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in self._results.items()]
         outputs = {name: shape for name, (_, shape) in self._results.items()}
         proto = helper.make_graph(nodes, "method", _infos(self._inputs), _infos(outputs), self._constants)
         whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        helper.set_model_props(whole, self.words)
         onnx.checker.check_model(whole)
         serialised: bytes = whole.SerializeToString()
         return serialised

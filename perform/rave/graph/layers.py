@@ -11,6 +11,7 @@ from torch import nn
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.encoder import Spectrum
 from perform.rave.graph.builder import Graph, Signal, array
+from perform.rave.graph.style import restyle
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit
 
 
@@ -41,10 +42,13 @@ def _(layer: Snake, graph: Graph, x: Signal) -> Signal:
 
 @emit.register
 def _(layer: AdaIN, graph: Graph, x: Signal) -> Signal:
-    if bool((layer.scale == 1).all()) and not layer.shift.any():  # nothing was adopted: it does nothing
+    if graph.learns:
+        return restyle(layer, graph.learns, graph, x)
+    if not layer.heard.all():  # it does nothing
         return x
-    x = graph.map("Mul", x, graph.constant(layer.scale[:, 0]))
-    return graph.map("Add", x, graph.constant(layer.shift[:, 0]))
+    scale, shift = layer.style
+    x = graph.map("Mul", x, graph.constant(scale[:, 0]))
+    return graph.map("Add", x, graph.constant(shift[:, 0]))
 
 
 @emit.register

@@ -1,14 +1,17 @@
 """A model's methods as graphs, for any number of streams and a fixed number of frames a call.
 
 Each is bytes of ONNX. The memory of the streams is the input `state` (B, values), all zeros before the first
-frame, and the result `after`, what the next call is given. What a graph has no use for is no input of it.
+frame, and the result `after`, what the next call is given; of a graph that learns, `style` and `learnt` too.
+What a graph has no use for is no input of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from perform.errors import WrongUse
+from perform.rave.graph import style
 from perform.rave.graph.bottleneck import embed, restore
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.filterbank import analyse, synthesise
@@ -18,13 +21,16 @@ from perform.rave.graph.prior import draw
 from perform.rave.model import RAVE
 
 
-def encoder_graph(model: RAVE, frames: int = 1) -> bytes:
+def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.encode`: x (B, channels, frames * ratio) in, z (B, frames, latents) out.
 
     noise (B, frames, full_latents) : what is drawn from the posterior, in its deviations; zeros for its mean.
         An input of variational models
+    learns : its style is no constant but memory, of a graph that learns (style.py)
     """
     graph, full = Graph(), model.config.full_latents
+    if learns:
+        style.begin(model.encoder, graph)
     y = _listen(model, graph, frames)
     noise = graph.input("noise", frames, full) if model.config.bottleneck == "variational" else ""
     z = embed(model, graph, y, noise)
@@ -32,12 +38,15 @@ def encoder_graph(model: RAVE, frames: int = 1) -> bytes:
     return graph.serialise()
 
 
-def decoder_graph(model: RAVE, frames: int = 1) -> bytes:
+def decoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.decode`: z (B, frames, latents) in, y (B, channels, frames * ratio) out.
 
     noise (B, frames, model.noise) : standard normal, or of less width; an input of models that want any
+    learns : as of the encoder
     """
     graph = Graph()
+    if learns:
+        style.begin(model.decoder, graph)
     z = graph.shape(graph.input("z", frames, model.latents), -1, model.latents)
     _speak(model, graph, Signal(z, frames, model.latents))
     return graph.serialise()
@@ -72,7 +81,12 @@ METHODS: dict[str, Callable[[RAVE, int], bytes]] = {
 }
 """What every model has."""
 
-GRAPHS = {**METHODS, "prior": prior_graph}
+GRAPHS: dict[str, Callable[[RAVE, int], bytes]] = {
+    **METHODS,
+    "prior": prior_graph,
+    "encode-learning": partial(encoder_graph, learns=True),
+    "decode-learning": partial(decoder_graph, learns=True),
+}
 
 
 def _listen(model: RAVE, graph: Graph, frames: int) -> Signal:

@@ -31,7 +31,8 @@ class Dialog(ModalScreen[T]):
 
     def render(self) -> BackgroundScreen:
         """What plays stands below, however many dialogs are open: Textual would show the one before alone."""
-        return BackgroundScreen(self.app.screen_stack[0], self.styles.background)
+        below = next(screen for screen in reversed(self.app.screen_stack) if not screen.is_modal)
+        return BackgroundScreen(below, self.styles.background)
 
     def action_back(self) -> None:
         """Close without an answer."""

@@ -9,10 +9,21 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from perform.tui.keys import ALWAYS, KEYS, SET_LIST, Key
+from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST, Key
 from perform.tui.screens.dialog import Dialog
 
-_ORDER = ("Stage", "Songs", "Set list", "Scenes", "Decks", "Parameters", "Crossfader", "Control", "Screen")
+_ORDER = (
+    "Stage",
+    "Songs",
+    "Set list",
+    "Scenes",
+    "Decks",
+    "Parameters",
+    "Latents",
+    "Crossfader",
+    "Control",
+    "Screen",
+)
 #: what many keys do, each to one of a row: told once, by the head of their ids
 _ROWS = {"deck.focus": ("1 … 8", "focus a deck"), "scene.recall": ("F2 … F9", "recall a scene")}
 
@@ -34,7 +45,7 @@ class Help(Dialog[None]):
 
 def _page() -> Content:
     lines: list[Content] = []
-    keys = sorted((*ALWAYS, *KEYS, *SET_LIST), key=lambda k: _ORDER.index(k.group))
+    keys = sorted((*ALWAYS, *KEYS, *LATENTS, *SET_LIST), key=lambda k: _ORDER.index(k.group))
     for group, members in groupby(keys, key=lambda k: k.group):
         lines.append(Content.styled(group, "bold $primary"))
         lines += [

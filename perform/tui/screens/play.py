@@ -14,7 +14,7 @@ from perform.tui.frame import Frame
 from perform.tui.keys import KEYS
 from perform.tui.rows import SIDES, STAGE_ROWS, Row
 from perform.tui.widgets.decks import Decks
-from perform.tui.widgets.foot import Foot, foot_height
+from perform.tui.widgets.foot import HINTS, Foot, foot_height
 from perform.tui.widgets.lines import Lines
 from perform.tui.widgets.status import StatusBar, status_height
 
@@ -31,12 +31,17 @@ class Play(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._status, self._decks, self._foot = StatusBar("status"), Decks("decks"), Foot("foot")
+        self._status = StatusBar("status")
+        self._middle, self._foot = self.widgets()
         self._heights = (-1, -1)
+
+    def widgets(self) -> tuple[Lines, Lines]:
+        """What stands below the status bar, and the foot."""
+        return Decks("decks"), Foot("foot", HINTS)
 
     def compose(self) -> ComposeResult:
         """Three drawn widgets."""
-        yield from (self._status, self._decks, self._foot)
+        yield from (self._status, self._middle, self._foot)
 
     @property
     def instrument(self) -> Instrument:
@@ -49,8 +54,12 @@ class Play(Screen[None]):
         if heights != self._heights:
             self._heights = heights
             self._status.styles.height, self._foot.styles.height = heights
-        for widget in (self._status, self._decks, self._foot):
+        for widget in (self._status, self._middle, self._foot):
             widget.show(frame)
+
+    def on_screen_resume(self) -> None:
+        """What was hidden is drawn at once, not at the next frame."""
+        self.show(self.instrument.look())
 
     # -- numbers
 

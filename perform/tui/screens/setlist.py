@@ -62,6 +62,11 @@ class SetList(Dialog[None]):
         changed = "   * not saved: ctrl+s saves it" if frame.songs.changed else ""
         return f"Set {frame.status.set}{changed}"
 
+    @property
+    def marked(self) -> int:
+        """The number of the song that the keys mean."""
+        return self._list.marked
+
     def action_mark(self, steps: int) -> None:
         """Move the mark."""
         self.action_mark_song(min(max(self._list.marked + steps, 1), len(self._frame.songs.lines)))

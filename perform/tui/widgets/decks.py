@@ -11,6 +11,7 @@ from perform.tui.widgets.strips import draw_strips
 
 COLUMNS = 4  #: deck 3 is always the third from the left
 SPARE = 3  #: lines of a row of panels in which no deck is in use
+SMALLEST = 80, 24  #: columns and lines of a screen on which anything is drawn
 WIDE, TALL = 112, 34  #: the smallest screen that shows panels
 
 
@@ -27,8 +28,9 @@ class Decks(Lines):
         width, height = self.size
         if panelled(*self.app.size):
             return self._panels(frame, ink, hits, width, height)
-        if self.app.size.width < 80 or self.app.size.height < 24:
-            return _too_small(ink, width, height)
+        columns, lines = SMALLEST
+        if self.app.size.width < columns or self.app.size.height < lines:
+            return too_small(ink, width, height)
         return draw_strips(frame, ink, hits, width, height)
 
     def _panels(self, frame: Frame, ink: Ink, hits: list[Hit] | None, width: int, height: int) -> list[Pen]:
@@ -57,7 +59,8 @@ def row_heights(frame: Frame, height: int) -> list[int]:
     return heights
 
 
-def _too_small(ink: Ink, width: int, height: int) -> list[Pen]:
+def too_small(ink: Ink, width: int, height: int) -> list[Pen]:
+    """What stands where there is no room for anything."""
     pens = [Pen(ink, y) for y in range(height)]
     for pen, text in zip(
         pens[height // 2 :], ("enlarge the terminal to 80x24", "the sound goes on"), strict=False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from perform import params
 from perform.params import DECKS
 from perform.shared import METER_SLOTS
@@ -37,6 +39,7 @@ HINTS = (
     ("w", "scene", "app.prefix('store')"),
     ("k", "mark", "app.mark"),
     ("^s", "save", "app.save"),
+    ("z", "latents", "app.latents"),
     ("a", "source", "source"),
     ("^p", "palette", "app.command_palette"),
     ("=", "value", "app.value"),
@@ -66,7 +69,11 @@ def _two_rows(frame: Frame, height: int) -> bool:
 
 
 class Foot(Lines):
-    """The lines below the decks."""
+    """The lines below the decks. hints : keys of its last line, see HINTS."""
+
+    def __init__(self, name: str, hints: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__(name)
+        self._hints = hints
 
     def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
         """Crossfader, scenes, morph, master, selected, touched, log, keys."""
@@ -87,7 +94,7 @@ class Foot(Lines):
         _selected(next(lines), frame, width)
         _touched(next(lines), frame, width)
         _log(list(lines), frame, width)
-        _keys(pens[-1], frame, width)
+        _keys(pens[-1], frame, width, self._hints)
         for pen in pens:
             pen.to(width)
         return pens
@@ -177,6 +184,8 @@ def _latent(row: Row, frame: Frame) -> list[str]:
         return []
     words = frame.deck(frame.focus)
     parts = [f"sounds {frame.steady(frame.focus, f'z/{row.latent}'):+.2f}"]
+    if frame.given(frame.focus, row.latent) is not None:
+        parts.append(f"source {frame.steady(frame.focus, f'in/{row.latent}'):+.2f}")
     if len(words.latent_low) > row.latent < len(words.latent_high):
         parts.append(f"corpus {words.latent_low[row.latent]:+.2f}..{words.latent_high[row.latent]:+.2f}")
     return parts
@@ -206,12 +215,12 @@ def _log(pens: list[Pen], frame: Frame, width: int) -> None:
             pen.text(events[i], pen.ink.dim if i else pen.ink.text, width - 10)
 
 
-def _keys(pen: Pen, frame: Frame, width: int) -> None:
+def _keys(pen: Pen, frame: Frame, width: int, hints: Sequence[tuple[str, str, str]]) -> None:
     ink, view = pen.ink, frame.view
     if view.notice and frame.now < view.notice_until:
         pen.text(f" {view.notice}", ink.mark, width)
         return
-    for key, word, action in HINTS:
+    for key, word, action in hints:
         if pen.x + len(key) + len(word) + 4 > width:
             return
         pen.spot(len(key) + len(word) + 3, action=action)

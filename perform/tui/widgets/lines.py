@@ -22,7 +22,8 @@ class Hit:
     """What lies at x0 <= x < x1 of a line.
 
     A number (`address`) is dragged along the bar, which begins at x0, or set to `value` where that is given;
-    `action` is one of the app's; `deck` is the deck it belongs to, 0 for none.
+    `action` is one of the app's; `deck` is the deck it belongs to, 0 for none. A pad is some `lines` high: a
+    second number, `rise`, grows along them, up.
     """
 
     y: int
@@ -32,10 +33,16 @@ class Hit:
     address: str = ""
     value: float | None = None
     action: str = ""
+    rise: str = ""
+    lines: int = 1
 
     def position(self, x: int) -> float:
         """Position 0..1 of a bar at a column."""
         return min(max((x - self.x0) / max(1, self.x1 - self.x0 - 1), 0.0), 1.0)
+
+    def height(self, y: int) -> float:
+        """Position 0..1 of a pad at a line."""
+        return min(max(1 - (y - self.y) / max(1, self.lines - 1), 0.0), 1.0)
 
 
 class Pen:
@@ -87,9 +94,9 @@ class Lines(Widget):
     class Grabbed(Message):
         """A mouse button went down on something, or is dragged along it."""
 
-        def __init__(self, hit: Hit, x: int, drag: bool) -> None:
+        def __init__(self, hit: Hit, x: int, y: int, drag: bool) -> None:
             super().__init__()
-            self.hit, self.x, self.drag = hit, x, drag
+            self.hit, self.x, self.y, self.drag = hit, x, y, drag
 
     class Wheeled(Message):
         """The wheel was turned above a number."""
@@ -157,7 +164,7 @@ class Lines(Widget):
         return hits[::-1]
 
     def _hit(self, x: int, y: int) -> Hit | None:
-        return next((h for h in self.hits() if h.y == y and h.x0 <= x < h.x1), None)
+        return next((h for h in self.hits() if h.y <= y < h.y + h.lines and h.x0 <= x < h.x1), None)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Take hold of what lies there."""
@@ -167,12 +174,12 @@ class Lines(Widget):
         if hit.address and hit.value is None:
             self._held = hit
             self.capture_mouse()
-        self.post_message(self.Grabbed(hit, event.x, drag=False))
+        self.post_message(self.Grabbed(hit, event.x, event.y, drag=False))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag what is held."""
         if self._held is not None:
-            self.post_message(self.Grabbed(self._held, event.x, drag=True))
+            self.post_message(self.Grabbed(self._held, event.x, event.y, drag=True))
 
     def on_mouse_up(self) -> None:
         """Let go."""

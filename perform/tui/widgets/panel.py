@@ -155,8 +155,9 @@ def _state(pen: Pen, frame: Frame, deck: int, inner: int, state: int) -> None:
     pen.text(" ", ink.text)
     pen.text(state_words(frame, deck), state_style(pen, state), 10)
     if state == LIVE:
-        late, resets = frame.steady(deck, "late"), frame.steady(deck, "resets")
-        trouble = f"late {late:.0f}" if late else f"reset {resets:.0f}" if resets else ""
+        counts = {"broken": "bad", "late": "late", "reset": "resets"}  # the worst first
+        said = (f"{word} {n:.0f}" for word, name in counts.items() if (n := frame.steady(deck, name)))
+        trouble = next(said, "")
         room = inner - 12
         pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
         pen.text(latency(frame, deck), ink.dim, 8, right=True)

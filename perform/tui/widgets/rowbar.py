@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perform.shared import LIVE
 from perform.tui.frame import EXCLUDED, Frame
 from perform.tui.paint import bar, cell, fader
 from perform.tui.rows import Row
@@ -77,21 +78,22 @@ def _choices(pen: Pen, row: Row, chosen: int, missing: str, width: int) -> None:
 
 
 def _bar(pen: Pen, frame: Frame, row: Row, width: int) -> None:
-    """A fader, or around a centre a rail; a latent has its corpus range and where it really is."""
+    """A fader, or around a centre a rail; a latent has its corpus range, what came in and what sounds."""
     spec = row.spec
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
     if spec.low >= 0 or spec.unit == "dB":
         pen.put(fader(width, at, pen.ink), width)
         return
-    mark = low = high = -1
+    mark = given = low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
         deck = int(row.address.split("/")[1])
         words = frame.deck(deck)
         if len(words.latent_low) > row.latent < len(words.latent_high):
             low = cell(spec.position(words.latent_low[row.latent]), width)
             high = cell(spec.position(words.latent_high[row.latent]), width)
-        if frame.meter(deck, "state") == 2:
+        if (came := frame.given(deck, row.latent)) is not None:
+            given = cell(spec.position(came), width)
+        if frame.meter(deck, "state") == LIVE:
             mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
-    pen.put(
-        bar(width, at, pen.ink, mark=mark, low=low, high=high, centre=cell(spec.position(0.0), width)), width
-    )
+    centre = cell(spec.position(0.0), width)
+    pen.put(bar(width, at, pen.ink, mark=mark, given=given, low=low, high=high, centre=centre), width)

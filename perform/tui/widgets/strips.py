@@ -18,7 +18,7 @@ def draw_strips(frame: Frame, ink: Ink, hits: list[Hit] | None, width: int, heig
     lines = iter(pens)
     used = [d for d in range(1, DECKS + 1) if frame.in_use(d) or d == frame.focus]
     for deck in used:
-        _strip(next(lines), frame, deck, width)
+        draw_strip(next(lines), frame, deck, width)
     spare = [d for d in range(1, DECKS + 1) if d not in used]
     if spare:
         pen = next(lines)
@@ -34,7 +34,8 @@ def draw_strips(frame: Frame, ink: Ink, hits: list[Hit] | None, width: int, heig
     return pens
 
 
-def _strip(pen: Pen, frame: Frame, deck: int, width: int) -> None:
+def draw_strip(pen: Pen, frame: Frame, deck: int, width: int) -> None:
+    """A deck as one line."""
     ink, state, focused = pen.ink, state_of(frame, deck), deck == frame.focus
     pen.deck = deck
     pen.spot(width, action=f"deck({deck})")

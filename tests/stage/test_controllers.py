@@ -1,0 +1,107 @@
+"""The MIDI process as the stage keeps it: what was chosen, learnt and forgotten outlives it."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig import until
+
+from perform.control import mapping
+from perform.shared import Arena
+from perform.stage.child import Child
+from perform.stage.commands import Answer
+from perform.stage.controllers import Controllers
+
+
+class Stage:
+    """As much of one as its controllers need; there is no MIDI system."""
+
+    def __init__(self, arena: Arena, folder: Path, wanted: str) -> None:
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.told: list[str] = []
+        self.mappings = 0
+        self.children: list[Child] = []
+        self._log = (folder / "log").open("ab")
+        self.controllers = Controllers(arena, self._spawn, self.told.append, wanted, ())
+
+    def _spawn(self, module: str) -> Child:
+        self.children.append(Child(self.events, self._log, module))
+        return self.children[-1]
+
+    def until(self, true: Callable[[], Any], why: str) -> None:
+        until(lambda: self._look() or true(), 20, why)
+
+    @property
+    def mapped(self) -> set[str]:
+        return {bind.address for bind in self.controllers.binds}
+
+    def _look(self) -> None:
+        self.controllers.tick()
+        while not self.events.empty():
+            child, message = self.events.get()
+            if message is None:
+                self.controllers.died(child)
+                continue
+            self.controllers.report(child, message)
+            self.mappings += message["report"] == "mapping"
+
+    def restart(self) -> None:
+        """The process dies, and another one has taken a mapping."""
+        before = len(self.children)
+        self.children[-1].kill()
+        self.until(lambda: len(self.children) > before, "the news of its death")
+        seen = self.mappings
+        self.until(lambda: self.mappings > seen, "a new process")
+
+    def end(self) -> None:
+        for child in self.children:
+            child.kill()
+            child.wait(10)
+        self._log.close()
+
+
+@pytest.fixture
+def stage(arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stage]]:
+    monkeypatch.setenv("PERFORM_MIDI", "jack")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody-runs-this")
+    stages: list[Stage] = []
+
+    def start(wanted: str) -> Stage:
+        stages.append(Stage(arena, tmp_path, wanted))
+        stages[-1].until(lambda: stages[-1].mappings, "a mapping")
+        return stages[-1]
+
+    yield start
+    for one in stages:
+        one.end()
+
+
+def test_what_was_unlearnt_stays_so_when_the_process_is_replaced(stage: Callable[[str], Stage]) -> None:
+    bundled = mapping.find("nanokontrol2")
+    playing = stage(str(bundled))
+    assert {"deck/1/gain", "deck/2/gain"} <= playing.mapped
+    playing.controllers.unlearn("deck/1/gain")
+    playing.until(lambda: "deck/1/gain" not in playing.mapped, "unlearnt")
+    assert mapping.find("nanokontrol2") != bundled, "the player has a copy"
+    playing.restart()
+    assert playing.mapped & {"deck/1/gain", "deck/2/gain"} == {"deck/2/gain"}
+
+
+def test_a_mapping_that_could_not_be_loaded_chooses_nothing(
+    stage: Callable[[str], Stage], own_places: Path
+) -> None:
+    playing = stage("")
+    answers: list[Answer] = []
+    playing.controllers.use("nothing", answers.append)
+    playing.until(lambda: answers, "an answer")
+    assert "nothing" in answers[0].error
+    playing.restart()
+    own = own_places / "home" / "controllers" / "generic.toml"  # what is connected may still bring its own
+    own.parent.mkdir(parents=True)
+    own.write_text('name = "mine"\n')
+    playing.restart()
+    assert playing.controllers.mapping == "mine"
