@@ -178,9 +178,9 @@ def test_comments_stay_where_they_are(tmp_path: Path) -> None:
 def test_a_gesture_is_written_back_as_a_hand_wrote_it(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     text = (
-        'name = \'a\'\n[[songs]]\nname = \'b\'\nnotes = """\npoints = [[0, 9]]\n"""\n'
+        'name = \'a\'\n[[songs]]\nname = \'b\'\nnotes = """\nslow\n"""\n'
         "[[songs.loops]]\naddress = 'xfade'\nseconds = 1 # slow\npoints = [\n  [0, 0.5],\n  [0.5, 1],\n]\n"
-        "[[songs]]\nname = 'c'\nloops = [{address = 'xfade', seconds = 1, points = [[0, 1]]}]\n"
+        "\n[[songs]]\nname = 'c'\nloops = [{address = 'xfade', seconds = 1, points = [[0, 1]]}]\n"
     )
     path.write_text(text)
     made = session.read_set(path)
@@ -192,6 +192,15 @@ def test_a_gesture_is_written_back_as_a_hand_wrote_it(tmp_path: Path) -> None:
     session.save_set(msgspec.structs.replace(made, songs=songs), path)
     assert session.read_set(path).songs == songs
     assert "# slow" in path.read_text()
+
+
+def test_notes_that_look_like_a_gesture_stay_notes(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('name = "a"\n[[songs]]\nname = "b"\nnotes = """\npoints = [[0, 9]]\n"""\n')
+    made = session.read_set(path)
+    session.save_set(made, path)
+    assert session.read_set(path) == made
+    assert made.songs[0].notes == "points = [[0, 9]]\n"
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
