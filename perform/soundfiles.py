@@ -57,9 +57,9 @@ class Sound:
             yield block
 
 
-def find(folder: Path, besides: Path) -> list[Path]:
+def find(folder: Path, besides: Path | None = None) -> list[Path]:
     """Every sound file in a folder and below, by name, but none in the folder `besides`."""
-    besides = besides.resolve()
+    besides = besides and besides.resolve()
     found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     return sorted(p for p in found if p.is_file() and besides not in p.resolve().parents)
 

@@ -146,13 +146,18 @@ def save(path: Path, matrix: Matrix) -> None:
         raise PerformError(f"cannot be written ({error.strerror})", where=str(path)) from error
 
 
-def load(path: Path, ear_sha256: str, mouth_sha256: str) -> Matrix:
-    """[disk] A file that is for these two models; WrongUse where it is none, or is for others."""
+def read(path: Path) -> Matrix:
+    """[disk] A file, for whatever models; WrongUse where it is none."""
     try:
-        matrix = _parse(_read(path))
+        return _parse(_read(path))
     except WrongUse as error:
         hint = "`perform matrix` makes one"
         raise WrongUse(f"not a matrix: {error.what}", where=str(path), hint=hint) from error
+
+
+def load(path: Path, ear_sha256: str, mouth_sha256: str) -> Matrix:
+    """[disk] A file that is for these two models; WrongUse where it is none, or is for others."""
+    matrix = read(path)
     for word, side, sha256 in (("from", matrix.ear, ear_sha256), ("to", matrix.mouth, mouth_sha256)):
         if side.sha256 != sha256:
             what = f"leads {word} {side.name!r} ({side.sha256[:12]}), not {word} this model ({sha256[:12]})"

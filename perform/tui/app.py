@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from perform import params
 from perform.errors import PerformError
+from perform.params import SOURCES
 from perform.shared import LIVE, LOADING
 from perform.stage.commands import (
     Keep,
@@ -30,7 +31,9 @@ from perform.stage.commands import (
     StopRecording,
     Unlearn,
     Unload,
+    UseFile,
     UseMapping,
+    UseMatrix,
 )
 from perform.tui import themes
 from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
@@ -43,6 +46,7 @@ from perform.tui.screens.help import Help
 from perform.tui.screens.latents import LatentPad
 from perform.tui.screens.leave import Leave
 from perform.tui.screens.mapping import MappingChooser, mappings
+from perform.tui.screens.materials import MatrixChooser, SoundChooser
 from perform.tui.screens.naming import FILE, Name
 from perform.tui.screens.play import Play
 from perform.tui.screens.setlist import SetList
@@ -225,6 +229,20 @@ class Instrument(SongKeys, SceneKeys):
             Browser(deck, loaded),
             lambda chosen: self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
         )
+
+    def action_material(self, deck: int = 0) -> None:
+        """Choose what a deck's source needs: where it follows another deck a matrix, else a sound file."""
+        deck = deck or self.look().focus
+        words, source = self.frame.deck(deck), SOURCES[int(self.frame.value(deck, "source"))]
+        if source == "deck":
+            self.question(
+                MatrixChooser(deck, words.matrix), lambda chosen: self.line.ask(UseMatrix(deck, chosen))
+            )
+        else:
+            self.question(
+                SoundChooser(deck, words.file, plays=source == "file"),
+                lambda chosen: self.line.ask(UseFile(deck, chosen)),
+            )
 
     def action_latents(self) -> None:
         """The latents of the deck in focus, as long as they are wanted."""

@@ -99,6 +99,12 @@ class Frame:
         """Whether a deck holds something, or tries to, or failed to."""
         return bool(self.meter(deck, "state") or self.deck(deck).model or self.deck(deck).error)
 
+    def material(self, deck: int) -> str:
+        """What a deck's source plays or goes by; "" where it needs nothing."""
+        words = self.deck(deck)
+        by = {"file": words.file or "no file", "deck": words.matrix or "by variance"}
+        return by.get(params.SOURCES[int(self.value(deck, "source"))], "")
+
     def given(self, deck: int, latent: int) -> float | None:
         """What a deck's source gives a latent; None where it does not play, or the hand alone does."""
         if self.meter(deck, "state") != LIVE or not self.value(deck, "source"):

@@ -60,6 +60,7 @@ KEYS: tuple[Key, ...] = (
     Key("Decks", "f", "f", "flag('freeze')", "deck.freeze", "freeze: the source stands still"),
     Key("Decks", "x", "x", "side", "deck.side", "side of the crossfader: A, –, B"),
     Key("Decks", "a", "a", "source", "deck.source", "source of the latents: hand, loop, walk, input..."),
+    Key("Decks", "O", "O", "app.material", "deck.material", "sound file of the deck, or its matrix"),
     Key("Parameters", "up", "↑", "move(-1)", "row.up", "select the parameter above"),
     Key("Parameters", "down", "↓", "move(1)", "row.down", "select the parameter below"),
     Key("Parameters", "left", "←", "nudge(-0.01)", "row.less", "1 % less"),

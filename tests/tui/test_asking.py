@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hands import playing
 from msgspec.structs import replace
 from stand_in import status
 
 from perform import params
 from perform.errors import WrongUse
+from perform.library import matrices
+from perform.library.matrices import Matrix, Side
 from perform.stage.client import StageGone
 from perform.stage.commands import (
     Bind,
@@ -22,7 +27,9 @@ from perform.stage.commands import (
     StopRecording,
     Unlearn,
     Unload,
+    UseFile,
     UseMapping,
+    UseMatrix,
 )
 from perform.tui import app as app_module
 from perform.tui.screens.browser import Browser
@@ -361,3 +368,57 @@ def test_ids_and_keys_are_unique(more):
     assert len({k.id for k in table}) == len(table)
     keys = [key for k in table for key in k.keys.split(",")]
     assert len(set(keys)) == len(keys)
+
+
+def _sounds(home: Path) -> Path:
+    folder = home / "sounds"
+    (folder / "field").mkdir(parents=True)
+    soundfile.write(folder / "field" / "rain.wav", np.zeros((44100 * 62, 1), np.float32), 44100)
+    (folder / "broken.flac").write_bytes(b"fLaC")
+    return folder
+
+
+async def test_a_deck_is_given_a_sound_file(stage, clock, home):
+    _sounds(home)
+    async with playing(stage, clock) as hands:
+        await hands.press("O")
+        await hands.until(lambda: "field/rain.wav" in hands.text())
+        assert "1:02  44.1 kHz  mono" in hands.text()
+        assert "▲ cannot be read as sound" in hands.text()
+        assert "the source `file`" in hands.text(), "or nobody would hear it"
+        await hands.press(*"bro", "enter")
+        assert len(hands.app.screen_stack) == 2 and not stage.asked
+        assert f"▲ {home}"[:30] in hands.text(), "why it cannot be"
+        await hands.press(*["backspace"] * 3, *"rain", "enter")
+        await hands.until(lambda: stage.asked == [UseFile(1, "field/rain.wav")])
+        assert len(hands.app.screen_stack) == 1
+
+
+async def test_what_a_deck_plays_is_named_and_taken_away(stage, clock, home):
+    _sounds(home)
+    stage.words = status(replace(stage.words.decks[0], file="field/rain.wav"), *stage.words.decks[1:3])
+    stage.arena.table[params.slot("deck/1/source")] = params.SOURCES.index("file")
+    async with playing(stage, clock) as hands:
+        assert re.search(r"source +FILE rain\.wav", hands.text())
+        hands.app.view.selected[1] = "deck/1/source"
+        await hands.until(lambda: "field/rain.wav (O)" in hands.text())
+        await hands.press("O")
+        await hands.until(lambda: "● field/rain.wav" in hands.text())
+        assert "which a chooses" not in hands.text()
+        await hands.press(*"no file", "enter")
+        await hands.until(lambda: stage.asked == [UseFile(1, "")])
+
+
+async def test_a_deck_that_follows_is_given_a_matrix(stage, clock, home):
+    folder = _sounds(home)
+    sides = Side("bells", "b" * 64, 2), Side("vintage", "v" * 64, 8)
+    made = Matrix(*sides, np.zeros((8, 2), np.float32), np.zeros(8, np.float32), 0.71)
+    matrices.save(folder / "bells-vintage.matrix", made)
+    stage.arena.table[params.slot("deck/1/source")] = params.SOURCES.index("deck")
+    async with playing(stage, clock) as hands:
+        assert re.search(r"source +DECK by variance", hands.text())
+        await hands.press("O")
+        await hands.until(lambda: "bells → vintage  explains 71 %" in hands.text())
+        assert "rain.wav" not in hands.text()
+        await hands.press("enter")
+        await hands.until(lambda: stage.asked == [UseMatrix(1, "bells-vintage.matrix")])

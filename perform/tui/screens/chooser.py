@@ -28,7 +28,7 @@ class Chooser(Dialog[str]):
 
     verb: ClassVar[str] = "open"  #: what enter does
     kind: ClassVar[str] = "file"  #: what one of them is called
-    none: ClassVar[str] = "there are none"  #: what an empty list says
+    none: str = "there are none"  #: what an empty list says
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()

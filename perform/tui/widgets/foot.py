@@ -168,6 +168,8 @@ def _selected(pen: Pen, frame: Frame, width: int) -> None:
         if word:
             pen.text(f"   {word}", ink.mark)
     parts = _latent(row, frame)
+    if row.address == f"deck/{frame.focus}/source" and (material := frame.material(frame.focus)):
+        parts.append(f"{material} (O)")
     control = frame.control(row.address)
     parts.append(control or "unmapped")
     text = "   ".join(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from perform.shared import LIVE
 from perform.tui.frame import EXCLUDED, Frame
 from perform.tui.paint import bar, cell, fader
@@ -41,7 +43,13 @@ def draw_row(pen: Pen, frame: Frame, row: Row, width: int, *, here: bool, contro
     elif row.spec.choices:
         deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
         missing = "prior" if deck and not frame.deck(deck).has_prior else ""
-        _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x)
+        material = frame.material(deck) if row.address.endswith("/source") else ""
+        need = len(material) + 1 if material else 0
+        _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x - need)
+        if material:
+            room = max(0, end - pen.x - (controls + 1 if frame.control(row.address) else 0))
+            pen.spot(room, action=f"app.material({deck})")
+            pen.text(PurePath(material).name, ink.text, room)
     elif (row.spec.whole and not row.attribute) or room < 3:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     else:
