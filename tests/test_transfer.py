@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,11 +17,8 @@ from perform.hosts.rates import Pace
 from perform.library.matrices import by_variance
 from perform.transfer import CEILING, Transfer, Wish, learn_matrix
 
-MODELS = Path(__file__).parents[1] / "models"
 Ends = tuple[CompiledEncoder, CompiledHost]
 CENTRED = {"encoder": "convolutional", "padding": "centred", "dilations": ((1, 3), (1, 3))}
-
-sys.path.insert(0, str(MODELS / "recipes"))
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +42,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ends]:
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERFORM_HOME", str(folder))
-        found = {name: (CompiledEncoder(path), CompiledHost(path)) for name, path in made.items()}
-        bundled = {name: MODELS / f"{name}.safetensors" for name in ("bells", "choir")}
-        return found | {name: (CompiledEncoder(path), CompiledHost(path)) for name, path in bundled.items()}
+        return {name: (CompiledEncoder(path), CompiledHost(path)) for name, path in made.items()}
 
 
 def sent(through: Transfer, x: np.ndarray, sizes: tuple[int, ...] = (1 << 14,)) -> np.ndarray:
@@ -202,45 +195,3 @@ def test_a_matrix_is_learnt_from_what_both_hear(ends: dict[str, Ends]) -> None:
         assert made.weight.shape == (encoders[1].card.latents, encoders[0].card.latents)
         y = sent(Transfer(encoders[0], ends[mouth][1], 48000, 48000, matrix=made), x[:5000])
         assert np.isfinite(y).all()
-
-
-def envelope(x: np.ndarray) -> np.ndarray:
-    """RMS of every tenth of a second at 48 kHz."""
-    return np.sqrt(np.square(x[: len(x) // 4800 * 4800].reshape(-1, 4800)).mean(axis=1))
-
-
-def centroid(x: np.ndarray) -> float:
-    """Of the mean power spectrum, Hz."""
-    frames = np.lib.stride_tricks.sliding_window_view(x, 2048)[::1024] * np.hanning(2048)
-    power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
-    return float((power * np.linspace(0, 24000, 1025)).sum() / power.sum())
-
-
-@pytest.fixture(scope="module")
-def corpora() -> dict[str, np.ndarray]:
-    """Twelve seconds that each bundled model was not trained on, of its own kind."""
-    import corpora as recipes
-
-    made = {"bells": recipes.bells, "choir": recipes.choir}
-    return {name: make(12.0, np.random.default_rng([2, 0])) for name, make in made.items()}
-
-
-@pytest.mark.parametrize(("model", "least"), [("bells", 0.95), ("choir", 0.95)])
-def test_a_bundled_model_keeps_loudness_and_timing_of_its_own_kind(
-    ends: dict[str, Ends], corpora: dict[str, np.ndarray], model: str, least: float
-) -> None:
-    x = corpora[model]
-    y = sent(Transfer(*ends[model], 48000, 48000), x)[:, 0]
-    assert np.corrcoef(envelope(x), envelope(y))[0, 1] >= least
-    assert centroid(y) == pytest.approx(centroid(x), rel=0.2)
-
-
-@pytest.mark.parametrize(("ear", "mouth"), [("bells", "choir"), ("choir", "bells")])
-def test_another_voice_moves_the_timbre_towards_its_corpus(
-    ends: dict[str, Ends], corpora: dict[str, np.ndarray], ear: str, mouth: str
-) -> None:
-    x = corpora[ear]
-    for encoder in (ends[ear][0], ends[mouth][0]):
-        y = sent(Transfer(encoder, ends[mouth][1], 48000, 48000), x)[:, 0]
-        before, after = (abs(np.log(centroid(s) / centroid(corpora[mouth]))) for s in (x, y))
-        assert after < before

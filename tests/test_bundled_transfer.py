@@ -1,0 +1,116 @@
+"""The bundled models do what their cards say: each with its own kind of sound, and each pair together."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from perform.hosts.compiled import CompiledEncoder, CompiledHost
+from perform.library.cards import read_card
+from perform.transfer import CEILING, Transfer
+
+MODELS = Path(__file__).parents[1] / "models"
+NAMES = ("bells", "choir", "drums", "strings", "weather")
+MEGABYTE = 1_000_000
+
+sys.path.insert(0, str(MODELS / "recipes"))
+
+
+@pytest.fixture(autouse=True)
+def denormals_again() -> Iterator[None]:
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[CompiledEncoder, CompiledHost]]:
+    """Encoder and decoder of each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERFORM_HOME", str(tmp_path_factory.mktemp("home")))
+        files = {name: MODELS / f"{name}.safetensors" for name in NAMES}
+        return {name: (CompiledEncoder(path), CompiledHost(path)) for name, path in files.items()}
+
+
+@pytest.fixture(scope="module")
+def corpora() -> dict[str, np.ndarray]:
+    """Twelve seconds that each model was not trained on, of its own kind."""
+    from corpora import CORPORA
+
+    return {name: CORPORA[name](12.0, np.random.default_rng([2, 0])) for name in NAMES}
+
+
+def sent(through: Transfer, x: np.ndarray) -> np.ndarray:
+    """What becomes of a sound (n,): (n,)."""
+    return np.concatenate([through.feed(x.astype(np.float32)[:, None]), through.finish()])[:, 0]
+
+
+def envelope(x: np.ndarray) -> np.ndarray:
+    """RMS of every tenth of a second at 48 kHz."""
+    return np.sqrt(np.square(x[: len(x) // 4800 * 4800].reshape(-1, 4800)).mean(axis=1))
+
+
+def centroid(x: np.ndarray) -> float:
+    """Of the mean power spectrum, Hz."""
+    frames = np.lib.stride_tricks.sliding_window_view(x, 2048)[::1024] * np.hanning(2048)
+    power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
+    return float((power * np.linspace(0, 24000, 1025)).sum() / power.sum())
+
+
+def test_they_are_all_there_and_light() -> None:
+    files = sorted(MODELS.glob("*.safetensors"))
+    assert tuple(file.stem for file in files) == NAMES
+    sizes = [file.stat().st_size for file in files]
+    assert max(sizes) < 20 * MEGABYTE
+    assert sum(sizes) < 80 * MEGABYTE
+    cards = [read_card(file) for file in files]
+    assert {card.licence for card in cards} == {"CC0-1.0"}
+    assert len({card.ratio for card in cards}) == 3
+    assert len({card.latents for card in cards}) > 1
+    for file in files:
+        assert f"]({file.stem}.png)" in file.with_suffix(".md").read_text()
+        assert file.with_suffix(".png").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_keeps_loudness_timing_and_colour_of_its_own_kind(
+    ends: dict[str, tuple[CompiledEncoder, CompiledHost]], corpora: dict[str, np.ndarray], name: str
+) -> None:
+    x = corpora[name]
+    y = sent(Transfer(*ends[name], 48000, 48000), x)
+    follows = np.corrcoef(envelope(x), envelope(y))[0, 1]
+    print(f"{name}: loudness {follows:.3f}, middle {centroid(x):.0f} to {centroid(y):.0f} Hz")
+    assert follows >= 0.9
+    assert centroid(y) == pytest.approx(centroid(x), rel=0.35)
+
+
+@pytest.mark.parametrize(("ear", "mouth"), list(itertools.permutations(NAMES, 2)))
+def test_each_ear_goes_with_each_voice(
+    ends: dict[str, tuple[CompiledEncoder, CompiledHost]],
+    corpora: dict[str, np.ndarray],
+    ear: str,
+    mouth: str,
+) -> None:
+    x = corpora[ear][: 4 * 48000]
+    y = sent(Transfer(ends[ear][0], ends[mouth][1], 48000, 48000), x)
+    assert len(y) == len(x)
+    assert np.isfinite(y).all()
+    assert 1e-3 < np.abs(y).max() <= CEILING
+
+
+@pytest.mark.parametrize(("ear", "mouth"), list(itertools.permutations(NAMES, 2)))
+def test_another_voice_moves_the_timbre_towards_its_corpus(
+    ends: dict[str, tuple[CompiledEncoder, CompiledHost]],
+    corpora: dict[str, np.ndarray],
+    ear: str,
+    mouth: str,
+) -> None:
+    x = corpora[ear][: 8 * 48000]
+    y = sent(Transfer(*ends[mouth], 48000, 48000), x)
+    before, after = (abs(np.log(centroid(s) / centroid(corpora[mouth]))) for s in (x, y))
+    assert after < before
