@@ -40,9 +40,9 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[CompiledEn
 @pytest.fixture(scope="module")
 def corpora() -> dict[str, np.ndarray]:
     """Twelve seconds that each model was not trained on, of its own kind."""
-    from corpora import CORPORA
+    from corpora import recorded
 
-    return {name: CORPORA[name](12.0, np.random.default_rng([2, 0])) for name in NAMES}
+    return {name: recorded(name, 12.0, np.random.default_rng([2, 0])) for name in NAMES}
 
 
 def sent(through: Transfer, x: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from corpora import CORPORA
+from corpora import recorded
 from matplotlib.figure import Figure
 from tuning import RATE, Samples
 
@@ -37,7 +37,7 @@ others': it moves slowly, and costs little.""",
 @torch.no_grad()
 def heard(model: RAVE, name: str) -> tuple[Samples, Samples]:
     """A minute of sound of its own kind, and what becomes of it, in step: (n,) each."""
-    x = CORPORA[name](60.0, np.random.default_rng([1000, 0]))
+    x = recorded(name, 60.0, np.random.default_rng([1000, 0]))
     x = torch.from_numpy(x[: len(x) // model.ratio * model.ratio].astype(np.float32))
     given, made = reconstruct(model, x[None, None])
     return given[0, 0].numpy().astype(np.float64), made[0, 0].numpy().astype(np.float64)

@@ -20,6 +20,13 @@ CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
 """Each makes so many seconds of sound, mono, at RATE."""
 
 
+def recorded(name: str, seconds: float, rng: Rng) -> Samples:
+    """So much of a corpus as a recorder would have it: no louder than full scale, above a floor of noise."""
+    samples = CORPORA[name](seconds, rng)
+    samples = 0.8 * np.tanh(samples / 0.8)  # where strokes pile up, squeeze rather than clip
+    return samples + 10 ** (-90 / 20) * rng.standard_normal(len(samples))
+
+
 def main() -> None:
     """Write the corpus as one-minute FLAC files, or prepared for training."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -32,14 +39,11 @@ def main() -> None:
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    make = CORPORA[options.corpus]
 
     def minutes() -> Iterator[tuple[str, Samples]]:
         for minute in range(options.minutes):
             rng = np.random.default_rng([options.seed, minute])
-            samples = make(60.0, rng)
-            samples = 0.8 * np.tanh(samples / 0.8)  # where strokes pile up, squeeze rather than clip
-            samples += 10 ** (-90 / 20) * rng.standard_normal(len(samples))
+            samples = recorded(options.corpus, 60.0, rng)
             print(f"{options.corpus} {minute + 1}/{options.minutes} min", flush=True)
             yield f"{options.corpus}_{minute:02}", samples
 

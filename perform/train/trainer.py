@@ -127,7 +127,7 @@ class Trainer:
 
     def _learn_spectra(self, batch: Batch) -> Tensor:
         plan, done = self.plan, self.step / self.plan.steps
-        self._set_rate(plan.rate * learning_rate(done))
+        self._set_rate(self.optimiser, plan.rate * learning_rate(done))
         passed = self._pass(batch)
         beta = BETA[self.config.bottleneck] if plan.beta is None else plan.beta
         loss = passed.distance() + beta * min(1.0, 4 * done) * passed.penalty
@@ -145,6 +145,7 @@ class Trainer:
             passed = self._pass(batch, self.learner)
         with self._autocast("mixed"):
             loss = judgement(self._critics(torch.cat([passed.x, passed.y])))
+        self._set_rate(self.hearing, self._adversarial_rate)
         self._descend(loss, self.hearing)
         return loss.detach()
 
@@ -157,8 +158,9 @@ class Trainer:
                 real = self.critics(passed.x)
             fake = self.critics(passed.y)
         distance = passed.distance()
-        loss = distance + FEATURES_WEIGHT * feature_distance(real, fake) + persuasion(fake)
-        self._descend(loss, self.optimiser)
+        said = FEATURES_WEIGHT * feature_distance(real, fake) + persuasion(fake)
+        self._set_rate(self.optimiser, self._adversarial_rate)
+        self._descend(distance + self.plan.critics_weight * said, self.optimiser)
         self.critics.requires_grad_(True)
         self._average()
         return distance.detach()
@@ -217,8 +219,14 @@ class Trainer:
         net = self.world.wrap(net)
         return torch.compile(net) if self.plan.compile else net  # type: ignore[return-value]
 
-    def _set_rate(self, rate: float) -> None:
-        for group in self.optimiser.param_groups:
+    @property
+    def _adversarial_rate(self) -> float:
+        """Falls as phase 1's does: what is left of the noise in each step would stay in the model."""
+        done = (self.step - self.turn) / self.plan.adversarial
+        return self.plan.adversarial_rate * learning_rate(done)
+
+    def _set_rate(self, optimiser: torch.optim.Optimizer, rate: float) -> None:
+        for group in optimiser.param_groups:
             group["lr"] = rate * self.slower
 
     def _listen(self, model: RAVE) -> tuple[float, float]:
@@ -266,10 +274,6 @@ class Trainer:
         else:
             self.begin()
         self.falls, self.slower = falls, slower
-        if self.phase == 2:
-            for optimiser in (self.optimiser, self.hearing) if self.critics is not None else ():
-                for group in optimiser.param_groups:
-                    group["lr"] = self.plan.adversarial_rate * slower
         return f"step {at}: {wrong}; back to step {self.step} with 1/{round(1 / slower)} of the learning rate"
 
     @torch.no_grad()

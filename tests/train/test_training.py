@@ -269,6 +269,30 @@ def test_the_curve_of_phase_2_is_the_models(corpus: Corpus, tmp_path: Path, tiny
     assert trainer.losses == [1, 2, 3, 4, 6, 7, 8, 10, 11, 12]
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_critics_weigh_what_the_plan_says(
+    corpus: Corpus, tmp_path: Path, tiny: Config, weight: float
+) -> None:
+    """At no weight only the spectral distance moves the decoder; the rate falls to a hundredth."""
+    here = plan(tmp_path, tmp_path / "m.safetensors", tiny, steps=1, adversarial=8, critics_weight=weight)
+    with world("cpu") as alone:
+        learning, other = Trainer(here, corpus, alone), Trainer(replace(here, seed=1), corpus, alone)
+        for trainer in (learning, other):
+            trainer.advance(trainer.batches.batch(0))
+            trainer.advance(trainer.batches.batch(1))  # of phase 2: the critics' own
+        other.learner.load_state_dict(learning.learner.state_dict())  # what differs is the critics
+        rates = []
+        for step in range(2, 9):
+            for trainer in (learning, other):
+                trainer.advance(learning.batches.batch(step))
+            rates.append(learning.optimiser.param_groups[0]["lr"])
+    weights = [trainer.learner.model.decoder.state_dict().values() for trainer in (learning, other)]
+    same = all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+    assert same == (weight == 0)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1 * rates[0]
+
+
 def test_auto_moves_on_when_phase_1_has_flattened(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     ear = Ear()
     here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=500, adversarial=2, evaluate_every=1)
