@@ -154,6 +154,33 @@ def test_offline_is_upstreams(name: str) -> None:
     assert wanted.std() > 0.1
 
 
+def reach(method: Callable[[Tensor], Tensor], x: Tensor) -> tuple[int, int]:
+    """Where what comes of x is another when its middle is: first and last place."""
+    moved = x.clone()
+    moved[..., x.shape[-1] // 2] += 1
+    changed = (method(moved) - method(x)).abs().amax((0, 1)).nonzero()[:, 0]
+    return int(changed[0]), int(changed[-1])
+
+
+@pytest.mark.parametrize(
+    "name", ["v1_offline", "v2_offline", "v2_small_offline", "v3_offline", "causal_offline"]
+)
+def test_receptive_fields_are_upstreams(name: str) -> None:
+    """In float64: at its edges a field is faint."""
+    path = export(name)
+    model, theirs = read(path)[0].double(), torch.jit.load(path).double()
+    frames = 160
+    x, z = 0.1 * torch.randn(1, 1, frames * model.ratio).double(), latents(model, frames).double()
+    noise = draw(model, frames, 1).double()
+    for ours, upstreams, put_in in (
+        (lambda x: embed(model, offline.encode(model, x), 1), theirs.encode, x),
+        (lambda z: offline.decode(model, z, noise), theirs.decode, z),
+    ):
+        field = reach(ours, put_in)
+        assert field == reach(lambda x, method=upstreams: seeded(1, method, x), put_in)
+        assert 0 < field[0] < field[1] < len(ours(put_in)[0, 0]) - 1, "all of it was seen"
+
+
 @pytest.mark.parametrize("name", ["v1", "noise", "stereo_noise"])
 def test_noise_is_heard(name: str) -> None:
     """Or the comparisons above would say nothing of the synthesiser."""

@@ -108,22 +108,24 @@ def test_killed_and_resumed_equals_unbroken(trained: tuple[Path, dict[str, objec
     assert torch.equal(one.gesture, other.gesture)
 
 
-def test_it_plays_in_a_deck(trained: tuple[Path, dict[str, object]]) -> None:
+@pytest.mark.parametrize("exported", [False, True])
+def test_it_plays_in_a_deck(trained: tuple[Path, dict[str, object]], exported: bool) -> None:
     home, _ = trained
-    model = (home / "killed.safetensors").as_posix()
-    (home / "mine.toml").write_text(f'name = "m"\n[[songs]]\nname = "a"\ndecks.1 = "{model}"\n')
-    command = [
-        sys.executable,
-        "-m",
-        "perform",
-        "render",
-        str(home / "mine.toml"),
-        "-o",
-        str(home / "mine.wav"),
-    ]
-    done = subprocess.run([*command, "--seconds", "2"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    with wave.open(str(home / "mine.wav")) as take:
-        data = np.frombuffer(take.readframes(take.getnframes()), np.uint8).reshape(-1, 3)
-    assert take.getnframes() == 2 * 48000
+    model = home / "killed.safetensors"
+    if exported:  # as nn~ would have it, and back again
+        perform("export", model, "-o", home / "killed.ts")
+        model = home / "killed.ts"
+    take, song = home / f"{exported}.wav", home / f"{exported}.toml"
+    song.write_text(f'name = "m"\n[[songs]]\nname = "a"\ndecks.1 = "{model.as_posix()}"\n')
+    perform("render", song, "-o", take, "--seconds", "2")
+    with wave.open(str(take)) as file:
+        assert file.getnframes() == 2 * 48000
+        data = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 3)
     assert data[:, 1:].copy().view("<i2").std() > 50, "it sounds"
+
+
+def perform(*words: object) -> None:
+    """A verb, to its end."""
+    command = [sys.executable, "-m", "perform", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
