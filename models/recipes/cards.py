@@ -37,8 +37,8 @@ others': it moves slowly, and costs little.""",
 @torch.no_grad()
 def heard(model: RAVE, name: str) -> tuple[Samples, Samples]:
     """A minute of sound of its own kind, and what becomes of it, in step: (n,) each."""
-    x = recorded(name, 60.0, np.random.default_rng([1000, 0]))
-    x = torch.from_numpy(x[: len(x) // model.ratio * model.ratio].astype(np.float32))
+    sound = recorded(name, 60.0, np.random.default_rng([1000, 0]))
+    x = torch.from_numpy(sound[: len(sound) // model.ratio * model.ratio].astype(np.float32))
     given, made = reconstruct(model, x[None, None])
     return given[0, 0].numpy().astype(np.float64), made[0, 0].numpy().astype(np.float64)
 
@@ -76,8 +76,8 @@ def picture(path: Path, model: RAVE, given: Samples, made: Samples) -> None:
         place.imshow(shown, origin="lower", aspect="auto", vmin=-40, vmax=50, extent=extent, cmap="magma")
         place.set(title=title, ylim=(0, 14), ylabel="kHz")
     with torch.no_grad():
-        x = torch.from_numpy(given[None, None, :cut].astype(np.float32))
-        z = model.encode(x, model.encoder_state(1))[0][0].numpy()
+        heard_of = torch.from_numpy(given[None, None, :cut].astype(np.float32))
+        z = model.encode(heard_of, model.encoder_state(1))[0][0].numpy()
     for index, row in enumerate(z):
         axes[1, 0].plot(np.arange(z.shape[1]) * model.ratio / RATE, row, lw=0.7, label=f"z{index}")
     axes[1, 0].set(xlabel="s", ylabel="latents, sigma")
@@ -119,7 +119,7 @@ def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
 | loop | {len(model.gesture)} frames ({seconds:.0f} s) of held-out corpus |
 | corpus | {card["corpus"]}; synthesised by recipes/corpora.py |
 | training | {card["steps"]} steps in both phases; commands in recipes/README.md |
-| hours, hardware | {card["hours"]:.1f} h on {card["hardware"]}, five trainings at once on two cores |
+| hours, hardware | {card["hours"]:.1f} h on {card["hardware"]}, two or three trainings at once on two cores |
 | spectral distance, held-out audio: untrained | {distances[0]:.2f} |
 | ... after phase 1 | {distances[1]:.2f} |
 | ... after phase 2 | {distances[2]:.2f} |

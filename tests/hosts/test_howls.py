@@ -14,7 +14,7 @@ from perform.hosts.sources import Loop, Source, Walk
 MODELS = Path(__file__).parents[2] / "models"
 
 
-@pytest.mark.parametrize("model", ["bells", "choir"])
+@pytest.mark.parametrize("model", ["bells", "choir", "drums", "strings", "weather"])
 def test_no_false_alarm_on_the_bundled_models(model: str) -> None:
     host = CompiledHost(MODELS / f"{model}.safetensors")
     sources: list[Source] = [Loop(host.gesture), *(Walk(host.card, seed) for seed in range(2))]
