@@ -67,11 +67,8 @@ class Howl:
         self._past[:], self._spectra[:], self._fill = 0.0, 0.0, 0  # frames since the last spectrum
         self.now = False
         self._bin, self._level = 0, 0.0  # of the suspect or the howl, and how loud it was, dBFS
-        self._trial_s, self._dips, self._times = (
-            0.0,
-            False,
-            0,
-        )  # left to sink or come back; which; how often it did
+        self._trial_s, self._dips = 0.0, False  # left to sink or to come back; which of them
+        self._times = 0  # that it did
         self._dip, self._lowest = 0.0, 0.0  # dB of the input for the trial; the least level in it
         self._note, self._note_db = 0, 0.0  # what was tried last and is none
         self.gain = 10 ** (self._db / 20)
