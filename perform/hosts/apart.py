@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ class StreamApart:
 
     def __init__(self, host: HostApart, number: int) -> None:
         self._host, self.number = host, number
+        weakref.finalize(self, host.over.append, number)
 
     def reset(self) -> None:
         """Back to the beginning."""
@@ -75,6 +77,7 @@ class HostApart:
     def __init__(self, path: Path) -> None:
         self.card, self._where = read_card(path), str(path)
         self._turn = threading.Lock()  # its encoder may be another thread's
+        self.over = deque[int]()  # numbers of streams that nobody has any more
         self._process = subprocess.Popen(
             [sys.executable, "-m", "perform.hosts.apart", str(path)],
             stdin=subprocess.PIPE,
@@ -87,6 +90,11 @@ class HostApart:
         self.attributes: Sequence[Attribute] = msgspec.convert(told["attributes"], list[Attribute])
         self.actions: Sequence[str] = msgspec.convert(told["actions"], list[str])
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
+
+    @property
+    def ended(self) -> bool:
+        """Its process has; nothing more comes of it."""
+        return self._process.poll() is not None
 
     @functools.cached_property
     def encoder(self) -> EncoderApart | None:
@@ -124,6 +132,8 @@ class HostApart:
 
     def _say(self, order: dict[str, Any], values: bytes = b"") -> None:
         assert self._process.stdin
+        if over := [self.over.popleft() for _ in range(len(self.over))]:
+            order = order | {"over": over}
         with contextlib.suppress(OSError):  # a process that ended: there is no answer either
             self._process.stdin.write(json.dumps(order).encode() + b"\n" + values)
             self._process.stdin.flush()
@@ -182,13 +192,16 @@ def main() -> None:
 
 
 def _serve(host: Any, orders: IO[bytes], answers: IO[bytes]) -> None:
-    streams: list[Any] = []
+    streams: list[Any] = []  # None where nobody has it any more
     width = host.card.latents + host.noise
     for line in iter(orders.readline, b""):
         order = json.loads(line)
+        for number in order.get("over", ()):
+            streams[number] = None
         if "stream" in order:
-            streams.append(host.stream())
-            _say(answers, {"stream": len(streams) - 1})
+            number = streams.index(None) if None in streams else len(streams)
+            streams[number : number + 1] = [host.stream()]
+            _say(answers, {"stream": number})
         elif "reset" in order:
             streams[order["reset"]].reset()
             _say(answers, {})

@@ -101,6 +101,10 @@ class Compiled:
                 known[:] = row
         return values[self._result.name].copy()
 
+    def warm_up(self) -> None:
+        """[disk] The first frame takes many times as long as the next: not when somebody plays."""
+        self._session.run_with_iobinding(self._batch(1)[1])
+
     def _batch(self, streams: int) -> Batch:
         values = {name: np.zeros((streams, *shape), np.float32) for name, shape in self.shapes.items()}
         binding = self._session.io_binding()

@@ -28,6 +28,8 @@ class Half:
         self.shapes = self._plain.shapes
         self.learns = _has_styles(path, f"{name}r.")
         self._learning = compiled(path, digest, f"{name}-learning") if self.learns else None
+        if self._learning:
+            self._learning.warm_up()
 
     def stream(self) -> CompiledStream:
         """A new one, at its beginning, with the style that its model has."""
@@ -41,6 +43,8 @@ class Half:
             return self._plain.run(streams, **inputs)
         learning = np.stack([stream.style.learning for i in styled if (stream := streams[i]).style])
         some = {name: value[styled] for name, value in inputs.items()}
+        if "x" in some:  # a shut gate's silence has no style; learnt, it would drive all that follows up
+            learning *= some["x"].any(axis=(1, 2)).reshape(-1, 1)
         y = self._learning.run([streams[i] for i in styled], learning=learning, **some)
         if len(styled) == len(streams):
             return y

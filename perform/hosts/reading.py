@@ -184,7 +184,8 @@ class _Companion:
 
         try:
             with self._loading:
-                self._host = self._host or HostApart(self._model)
+                if self._host is None or self._host.ended:
+                    self._host = HostApart(self._model)
             if self._host.encoder is None:
                 raise PerformError("this model hears nothing", where=str(recording.path))
             recording.read(self._host.encoder)

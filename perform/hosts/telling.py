@@ -29,6 +29,7 @@ class Telling:
     def __init__(self, arena: Arena, lane: int, deck: int, host: Host, voice: Voice, rate: float) -> None:
         self._tape, self._ring, self._voice, self._host = arena.tape, arena.rings[lane], voice, host
         self._words = voice.settings.words
+        self._room = arena.journals[lane].capacity // 4
         self._teller = Teller(arena.journals[lane], voice_slots(deck), rate, b"")
 
     def write(self, audio: Audio, numbers: Table) -> None:
@@ -36,7 +37,9 @@ class Telling:
         at, voice = self._tape.written, self._voice
         if voice.settings.words is not self._words or self._teller.due(at):
             self._words = voice.settings.words
-            self._teller.say(words(self._host, self._words, voice.stream.learnt))
+            learnt = voice.stream.learnt
+            told = learnt if len(learnt) <= self._room else None  # rather that than nothing at all
+            self._teller.say(words(self._host, self._words, told))
         self._teller.hear(at, numbers)
         base = self._ring.written - (voice.sent - len(audio))
         frame = Frame(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
@@ -68,8 +71,11 @@ def voice_slots(deck: int) -> npt.NDArray[np.intp]:
     return np.concatenate([np.array(slots), *latents, np.r_[params.bank(deck)]]).astype(np.intp)
 
 
-def words(host: Host, given: Words, learnt: bytes) -> bytes:
-    """What a log has to know of a voice: its model, its attributes' words, what its stream has learnt."""
+def words(host: Host, given: Words, learnt: bytes | None) -> bytes:
+    """What a log has to know of a voice: its model, its attributes' words, what its stream has learnt.
+
+    learnt : None where it is too much to tell, so that a replay has what its model has
+    """
     card = host.card
     known = {
         "model": card.name,
@@ -78,6 +84,7 @@ def words(host: Host, given: Words, learnt: bytes) -> bytes:
         "sample_rate": card.sample_rate,
         "onnxruntime": ENGINE,
         "words": {number: list(words) for number, words in given.items()},
-        "learnt": base64.b64encode(learnt).decode(),
     }
+    if learnt is not None:
+        known["learnt"] = base64.b64encode(learnt).decode()
     return json.dumps(known).encode()

@@ -102,6 +102,22 @@ def test_a_stream_learns_what_the_model_would(styled: Path) -> None:
         assert stream.style.plain, "all is forgotten"
 
 
+def test_an_encoder_learns_nothing_of_silence(styled: Path) -> None:
+    """A shut gate is no quiet room: of its zeros the deviation sinks, and what follows would be driven up."""
+    encoder, random = CompiledEncoder(styled), np.random.default_rng(0)
+    paused, plays_on = encoder.stream(), encoder.stream()
+    for stream in (paused, plays_on):
+        stream.set("learn_source", 1.0)
+    silence = np.zeros((1, 1, encoder.card.ratio), np.float32)
+    assert paused.learnt == b""
+    for _ in range(30):
+        encoder.encode([paused], silence)
+    assert np.array_equal(paused.style.known, plays_on.style.known)
+    x = 0.3 * random.standard_normal(silence.shape).astype(np.float32)
+    encoder.encode([paused, plays_on], np.concatenate([silence, x]))
+    assert not np.array_equal(paused.style.known, plays_on.style.known)
+
+
 def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     host, table = CompiledHost(styled), params.defaults()
     one = np.ones((1, 4), np.float32), np.zeros((1, host.noise), np.float32)
@@ -139,7 +155,8 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
     params.put(table, learn, 1)
     render(host, [voice], [table])
     params.put(table, source, params.SOURCES.index("input"))
-    arena.input.write(np.ones((512, 2), np.float32))
+    render(host, [voice], [table])  # it begins to listen
+    arena.input.write(np.ones((4096, 2), np.float32))
     render(host, [voice], [table])
     assert voice.ear
     style = voice.ear.stream.style

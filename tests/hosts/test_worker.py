@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -211,6 +212,9 @@ def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> No
         stream.reset()
     z, noise = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
     assert np.array_equal(there.render(theirs[:1], z, noise), here.render(ours[:1], z, noise))
+    theirs.pop()
+    gc.collect()
+    assert there.stream().number == 1, "what nobody has any more is let go"
     (tmp_path / "still.wav").write_text("this process has its files")
 
 
@@ -225,3 +229,4 @@ def test_a_host_apart_says_what_went_wrong(tmp_path: Path) -> None:
             host.render([stream], one, one)
     with pytest.raises(PerformError, match="process ended"):
         host.render([stream], one, one)
+    until(lambda: host.ended, 10, "it knows")

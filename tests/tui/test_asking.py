@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -392,6 +393,18 @@ async def test_a_deck_is_given_a_sound_file(stage, clock, home):
         await hands.press(*["backspace"] * 3, *"rain", "enter")
         await hands.until(lambda: stage.asked == [UseFile(1, "field/rain.wav")])
         assert len(hands.app.screen_stack) == 1
+
+
+async def test_who_has_no_sounds_yet_types_a_path(stage, clock, home, tmp_path):
+    (tmp_path / "x.wav").write_bytes((_sounds(home) / "field" / "rain.wav").read_bytes())
+    shutil.rmtree(home / "sounds")
+    async with playing(stage, clock) as hands:
+        await hands.press("O")
+        await hands.until(lambda: "no sounds yet: type a path, or put some into" in hands.text())
+        hands.app.screen.query_one(Field).value = str(tmp_path / "x.wav")
+        await hands.until(lambda: "use the file" in hands.text())
+        await hands.press("enter")
+        await hands.until(lambda: stage.asked == [UseFile(1, str(tmp_path / "x.wav"))])
 
 
 async def test_what_a_deck_plays_is_named_and_taken_away(stage, clock, home):

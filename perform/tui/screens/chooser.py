@@ -77,10 +77,10 @@ class Chooser(Dialog[str]):
         words = wanted.casefold().split()
         found = [n for n, line in lines.items() if all(w in line.plain.casefold() for w in words)]
         options.add_options(Option(lines[name], id=f"={name}") for name in found)
-        if not lines:
-            options.add_option(Option(self.none, disabled=True))
-        elif places.is_path(wanted) and (path := places.existing(wanted)):
+        if places.is_path(wanted) and (path := places.existing(wanted)):
             options.add_option(Option(Content(f"{self.verb} the file {path}"), id=f"={path}"))
+        elif not lines:
+            options.add_option(Option(self.none, disabled=True))
         elif not found:
             options.add_option(Option(Content(f"no {self.kind} matches {wanted!r}"), disabled=True))
         for text, answer in self.others():

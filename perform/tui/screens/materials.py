@@ -47,7 +47,7 @@ class SoundChooser(_Material):
 
     def __init__(self, deck: int, current: str, plays: bool) -> None:
         own = places.user("sounds")
-        self.none = f"no sounds in {own} yet: put some there, or type a path"
+        self.none = f"no sounds yet: type a path, or put some into {own}"
         super().__init__(deck, current, "" if plays else "it sounds with the source `file`, which a chooses")
 
     def lines(self) -> Mapping[str, Content]:
@@ -69,7 +69,7 @@ class MatrixChooser(_Material):
 
     def __init__(self, deck: int, current: str) -> None:
         own = places.user("sounds")
-        self.none = f"no matrices in {own} yet: `perform matrix` learns one"
+        self.none = f"no matrices yet: `perform matrix` learns one; put it into {own}"
         super().__init__(deck, current, "without one: the most telling latent moves the most telling one")
 
     def lines(self) -> Mapping[str, Content]:
