@@ -18,7 +18,10 @@ from perform.transfer import CEILING, Transfer
 MODELS = Path(__file__).parents[1] / "models"
 NAMES = ("bells", "choir", "drums", "strings", "weather")
 MEGABYTE = 1_000_000
-COLOUR = {"drums": 0.6, "weather": 0.9}  #: octaves by which the spectrum's middle may be off: too little of their noise or rumble
+COLOUR = {
+    "drums": 0.6,
+    "weather": 0.9,
+}  #: octaves by which the spectrum's middle may be off: too little of their noise or rumble
 
 sys.path.insert(0, str(MODELS / "recipes"))
 
@@ -63,6 +66,22 @@ def centroid(x: np.ndarray) -> float:
     return float((power * np.linspace(0, 24000, 1025)).sum() / power.sum())
 
 
+def apart(x: np.ndarray, y: np.ndarray) -> float:
+    """How much their mean spectra differ in colour: mean over thirds of octaves of 50 Hz to 16 kHz, dB."""
+    edges, frequencies = np.geomspace(50, 16000, 26), np.linspace(0, 24000, 1025)
+    colours = []
+    for sound in (x, y):
+        frames = np.lib.stride_tricks.sliding_window_view(sound, 2048)[::1024] * np.hanning(2048)
+        power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
+        inside = [
+            (frequencies >= low) & (frequencies < max(high, low + 24))
+            for low, high in itertools.pairwise(edges)
+        ]
+        bands = np.array([power[band].sum() for band in inside])
+        colours.append(np.maximum(10 * np.log10(bands / bands.sum() + 1e-12), -60))
+    return float(np.abs(colours[0] - colours[1]).mean())
+
+
 def test_they_are_all_there_and_light() -> None:
     files = sorted(MODELS.glob("*.safetensors"))
     assert tuple(file.stem for file in files) == NAMES
@@ -87,31 +106,29 @@ def test_it_keeps_loudness_timing_and_colour_of_its_own_kind(
     follows = np.corrcoef(envelope(x), envelope(y))[0, 1]
     print(f"{name}: loudness {follows:.3f}, middle {centroid(x):.0f} to {centroid(y):.0f} Hz")
     assert follows >= 0.8
-    assert abs(np.log2(centroid(y) / centroid(x))) < COLOUR.get(name, 0.3)
+    assert abs(np.log2(centroid(y) / centroid(x))) < COLOUR.get(name, 0.4)
 
 
-@pytest.mark.parametrize(("ear", "mouth"), list(itertools.permutations(NAMES, 2)))
-def test_each_ear_goes_with_each_voice(
+@pytest.mark.parametrize("mouth", NAMES)
+def test_another_voice_colours_a_sound_as_its_own(
     ends: dict[str, tuple[CompiledEncoder, CompiledHost]],
     corpora: dict[str, np.ndarray],
-    ear: str,
     mouth: str,
 ) -> None:
-    x = corpora[ear][: 4 * 48000]
-    y = sent(Transfer(ends[ear][0], ends[mouth][1], 48000, 48000), x)
-    assert len(y) == len(x)
-    assert np.isfinite(y).all()
-    assert 1e-3 < np.abs(y).max() <= CEILING
-
-
-@pytest.mark.parametrize(("ear", "mouth"), list(itertools.permutations(NAMES, 2)))
-def test_another_voice_moves_the_timbre_towards_its_corpus(
-    ends: dict[str, tuple[CompiledEncoder, CompiledHost]],
-    corpora: dict[str, np.ndarray],
-    ear: str,
-    mouth: str,
-) -> None:
-    x = corpora[ear][: 8 * 48000]
-    y = sent(Transfer(*ends[mouth], 48000, 48000), x)
-    before, after = (abs(np.log(centroid(s) / centroid(corpora[mouth]))) for s in (x, y))
-    assert after < before
+    """Whoever hears for it, sound comes out, as long, as loud in time, and nearer to the voice's corpus."""
+    before, after = [], []
+    for ear in sorted(set(NAMES) - {mouth}):
+        x = corpora[ear][: 6 * 48000]
+        before.append(apart(x, corpora[mouth]))
+        for hears in (ear, mouth):
+            y = sent(Transfer(ends[hears][0], ends[mouth][1], 48000, 48000), x)
+            assert len(y) == len(x)
+            assert np.isfinite(y).all()
+            assert 1e-3 < np.abs(y).max() <= CEILING
+            after.append(apart(y, corpora[mouth]))
+        follows = np.corrcoef(envelope(x), envelope(y))[0, 1]
+        assert follows > 0.2, "louder is louder"
+        print(
+            f"{ear} as {mouth}: {before[-1]:.1f} dB off, then {after[-2]:.1f}, {after[-1]:.1f}; {follows:.2f}"
+        )
+    assert np.mean(after) < 0.8 * np.mean(before)

@@ -22,15 +22,20 @@ MODELS = Path(__file__).parents[1]
 SHOWN_S = 8
 ABOUT = {
     "bells": """Five bells of fixed inharmonic partials in just intonation on 93.75 Hz. Struck softly or
-hard, tolled, rolled, damped.""",
+hard, tolled, rolled, damped. Falls short: partials flutter at the frame rate (93.75 Hz), 3 dB more than the
+corpus has it.""",
     "choir": """A small choir singing five vowels on chord tones in just intonation on 93.75 Hz: long
-chords, short calls, drawn breaths.""",
+chords, short calls, drawn breaths. Falls short: vibrato and beating are 4 to 6 dB flatter than in the
+corpus.""",
     "strings": """Plucked steel strings on nine tones in just intonation on 93.75 Hz: single notes that ring,
-arpeggios, muted runs, tremolo, a chord now and then.""",
+arpeggios, muted runs, tremolo, a chord now and then. Falls short: what rings above 4 kHz is 5 dB too soft,
+and long tails end early.""",
     "drums": """A drum kit of eight voices (kick, snare, toms, two hats, rim, clap, shaker), in patterns and
-alone. Its frames are half as long as the others', for attacks that come at once.""",
+alone. Its frames are half as long as the others', for attacks that come at once. Falls short: cymbals are
+3 dB too soft, and silence is a hiss of -56 dBFS.""",
     "weather": """Wind that howls round corners, rain, a brook, surf. Its frames are twice as long as the
-others': it moves slowly, and costs little.""",
+others': it moves slowly, and costs little. Falls short: rumble below 500 Hz is 8 to 10 dB too soft, and
+the last two latents hardly move anything.""",
 }
 
 

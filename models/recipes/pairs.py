@@ -2,8 +2,8 @@
 
     python models/recipes/pairs.py
 
-A minute of each kind that no training heard (seed 1000), offline, as `perform transfer` does it. A matrix is
-learnt from another minute (seed 1001).
+Twenty seconds of each kind that no training heard (seed 1000), offline, as `perform transfer` does it. A
+matrix is learnt from a minute (seed 1001).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuning import RATE, Samples
 from perform.hosts.compiled import CompiledEncoder, CompiledHost
 from perform.transfer import Transfer, learn_matrix
 
-SECONDS = 60.0
+SECONDS = 20.0
 
 
 def through(transfer: Transfer, x: Samples) -> Samples:
@@ -38,7 +38,7 @@ def main() -> None:
     ears = {name: CompiledEncoder(path) for name, path in files.items()}
     mouths = {name: CompiledHost(path) for name, path in files.items()}
     given = {name: recorded(name, SECONDS, np.random.default_rng([1000, 0])) for name in ABOUT}
-    more = {name: recorded(name, SECONDS, np.random.default_rng([1001, 0])) for name in ABOUT}
+    more = {name: recorded(name, 60.0, np.random.default_rng([1001, 0])) for name in ABOUT}
 
     def follows(x: Samples, y: Samples) -> str:
         return f"{np.corrcoef(envelope(x), envelope(y))[0, 1]:.2f}"

@@ -27,8 +27,7 @@ QUIET_DB = -60.0  #: dBFS below which nothing howls
 SINKS_S, BACK_S = 0.35, 1.2  #: how long a suspect has to sink, and how long to come back
 DIP_DB, DIP_DB_S = 8.0, 120.0  #: by how much the input is lowered for that, and how fast
 FELL_DB, ROSE_DB = 5.0, 3.0  #: by how much it has to
-TIMES = 2  #: how often: a melody may do it once
-DRUMS_HZ = 250.0  #: below it one time more: drums are tuned there, and a rhythm may do it twice
+TIMES = 3  #: how often: a melody or a rhythm may do it twice
 AFRESH = 4  #: spectra in which it stands again by then: whoever strikes anew is not so pure at once
 AGAIN_DB = 10.0  #: by which a note may grow until it is tried again
 HIGHEST = 0.9  #: share of half the rate up to which it looks
@@ -139,7 +138,7 @@ class Howl:
             self._dips, self._trial_s, self._lowest = False, BACK_S, level
         elif not self._dips and level > self._lowest + ROSE_DB and self._is_back():
             self._times += 1
-            if self._times == (TIMES if self._bin * self._rate / self._size > DRUMS_HZ else TIMES + 1):
+            if self._times == TIMES:
                 self._convict()
             else:
                 self._dips, self._trial_s, self._level = True, SINKS_S, level

@@ -189,11 +189,18 @@ class RAVE(nn.Module):
         mean, scale = y.chunk(2, 1)
         return mean, softplus(scale) + 1e-4, state
 
-    def fit_latents(self, means: Tensor, latents: int | None = None, fidelity: float = 0.95) -> None:
+    def fit_latents(
+        self,
+        means: Tensor,
+        latents: int | None = None,
+        fidelity: float = 0.95,
+        levels: Tensor | None = None,
+    ) -> None:
         """Order the latents by variance (PCA) and keep some: `latents`, or enough for `fidelity`.
 
         means : (frames, full_latents) posterior means of typical audio
         fidelity : share of the variance to keep, 0..1
+        levels : (frames,) how loud that audio is, dB: each latent is turned so that it rises with it
         """
         full = self.config.full_latents
         if self.config.bottleneck != "variational":
@@ -207,6 +214,9 @@ class RAVE(nn.Module):
         variance, components = variance.flip(0).clamp(min=0), vectors.T.flip(0)
         largest = components.gather(1, components.abs().argmax(1, keepdim=True))
         components = components * largest.sign()  # an eigenvector's sign is arbitrary: settle it
+        if levels is not None:
+            rises = (levels.double() - levels.double().mean()) @ (means - means.mean(0)) @ components.T
+            components = components * torch.where(rises < 0, -1.0, 1.0)[:, None]
         kept = torch.cumsum(variance, 0) / variance.sum().clamp(min=1e-30)
         self.latents = latents or min(int((kept < fidelity).sum()) + 1, full)
         self.latent_mean.copy_(means.mean(0))

@@ -84,13 +84,15 @@ def reconstruct(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def posterior_means(model: RAVE, corpus: Corpus) -> Tensor:
-    """Means of 32 stretches of training audio, (frames, full_latents)."""
-    means = []
+def posterior_means(model: RAVE, corpus: Corpus) -> tuple[Tensor, Tensor]:
+    """Means of 32 stretches of training audio, (frames, full_latents), and their levels (frames,), dB."""
+    means, levels = [], []
     for bands in _bands(model, corpus):
         mean, _, _ = model.posterior(bands, model.encoder.init_state(1))
         means.append(mean[0, :, SETTLE:].T)
-    return torch.cat(means)
+        power = bands[0].square().mean(0).reshape(mean.shape[-1], -1).mean(1)
+        levels.append(10 * torch.log10(power[SETTLE:] + 10 ** (QUIET / 10)))
+    return torch.cat(means), torch.cat(levels)
 
 
 def encoded(model: RAVE, corpus: Corpus) -> list[Tensor]:

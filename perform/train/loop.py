@@ -124,7 +124,8 @@ def conclude(trainer: Trainer, tell: Listener) -> Finished:
     """Write the model file and the report from the weights as they stand."""
     plan, model = trainer.plan, trainer.model()
     if model.config.bottleneck == "variational":
-        model.fit_latents(posterior_means(model, trainer.corpus), plan.latents, plan.fidelity)
+        means, levels = posterior_means(model, trainer.corpus)
+        model.fit_latents(means, plan.latents, plan.fidelity, levels)
     spectral = [measured.distance for measured in trainer.history if measured.phase == 1]
     words: dict[str, Any] = {
         **{key: getattr(plan, key) for key in ("name", "description", "licence", "recipe")},

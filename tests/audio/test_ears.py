@@ -230,7 +230,7 @@ def test_a_howl_is_lowered_within_half_a_second_and_ends(
     gain_db: float, delay_s: float, hz: float, programme_db: float
 ) -> None:
     """... of standing out of what is played beside it; what is played goes on."""
-    told = loop(gain_db, delay_s, hz, caught=True, programme_db=programme_db)
+    told = loop(gain_db, delay_s, hz, caught=True, seconds=4.8, programme_db=programme_db)
     assert told["lowered"] - told.get("loud", told["lowered"]) < 0.5
     assert told["caught"]
     assert told["peak"] <= CEILING + 1e-9
