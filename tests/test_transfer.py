@@ -127,8 +127,8 @@ def test_an_impulse_through_anothers_ears_comes_out_where_it_went_in(
     assert abs(np.mean(found)) < encoder.card.ratio / 2
 
 
-@pytest.mark.parametrize("ear", ["plain", "coarse", "slow", "late", "bells", "choir"])
-@pytest.mark.parametrize("mouth", ["plain", "coarse", "slow", "late", "bells", "choir"])
+@pytest.mark.parametrize("ear", ["plain", "coarse", "slow", "late"])
+@pytest.mark.parametrize("mouth", ["plain", "coarse", "slow", "late"])
 def test_any_ears_drive_any_voice(ends: dict[str, Ends], ear: str, mouth: str) -> None:
     x = noise(12000)
     y = sent(Transfer(ends[ear][0], ends[mouth][1], 48000, 48000), x)

@@ -77,6 +77,16 @@ def test_latents_are_ordered_by_variance_and_enough_for_the_fidelity(tiny: Confi
         model.fit_latents(means, latents=7)
 
 
+def test_latents_rise_with_loudness(tiny: Config) -> None:
+    torch.manual_seed(0)
+    means, louder = torch.randn(500, 6), torch.randn(6)
+    model = RAVE(tiny)
+    for levels in (means @ louder, means @ -louder):
+        model.fit_latents(means, 6, levels=levels)
+        z = (means - model.latent_mean) @ model.latent_pca.T
+        assert ((levels - levels.mean()) @ z > 0).all()
+
+
 def test_projection_with_all_latents_changes_nothing_but_coordinates(model: RAVE) -> None:
     x = torch.randn(1, 1, 8 * model.ratio)
     model.latents = 6
