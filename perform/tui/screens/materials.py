@@ -12,7 +12,6 @@ from textual.content import Content
 from perform import session
 from perform.errors import PerformError
 from perform.library import matrices, places
-from perform.soundfiles import Sound, find
 from perform.tui.screens.chooser import Chooser
 
 NOTHING = ""  #: the answer that takes away what a deck has
@@ -52,12 +51,16 @@ class SoundChooser(_Material):
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All of them, each with its length."""
+        from perform.soundfiles import find  # not before it is asked for: the screen opens without libsndfile
+
         own = places.user("sounds")
         names = [str(path.relative_to(own)) for path in find(own)]
         return {name: self._line(name, _figures(name)) for name in names}
 
     def check(self, chosen: str) -> None:
         """Only what can be read as sound."""
+        from perform.soundfiles import Sound
+
         with Sound(session.material(chosen)):
             pass
 
@@ -85,6 +88,8 @@ class MatrixChooser(_Material):
 
 def _figures(name: str) -> str:
     """`1:02  44.1 kHz  stereo`, or why it cannot be read. [disk]"""
+    from perform.soundfiles import Sound
+
     try:
         with Sound(session.material(name)) as sound:
             minutes, seconds = divmod(round(sound.frames / sound.rate), 60)
