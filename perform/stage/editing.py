@@ -112,6 +112,11 @@ class Editing:
             self._loops.follow(edited.song.loops, time.monotonic())
         self._songs.edited(before)
 
+    def stands(self) -> Song:
+        """The song that plays, with the models, files and matrices that the decks have by now."""
+        decks: dict[str, str | ModelName] = {str(number): model for number, model in self._models().items()}
+        return msgspec.structs.replace(self._materials.put_into(self._songs.list.song), decks=decks)
+
     def _as_it_stands(self, name: str) -> Song:
         return self._materials.put_into(self._songs.list.as_it_stands(name, self._table, self._models()))
 

@@ -59,7 +59,16 @@ class Show:
         self._glides, self._loops = Glides(arena.table), Loops(arena.table)
         self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
         self._materials = Materials(decks, hosts, tell)
-        self._songs = Songs(arena, decks, hosts, self._glides, self._materials, tell, self._song_began)
+        self._songs = Songs(
+            arena,
+            decks,
+            hosts,
+            self._glides,
+            self._materials,
+            tell,
+            began=self._song_began,
+            stands=self._stands,
+        )
         self._editing = Editing(
             arena.table,
             decks,
@@ -138,9 +147,9 @@ class Show:
         self._glides.tick(now)
         if self._loops.tick(now):
             self._editing.put_loops("loop recorded")
-        before, stood = self._arena.table.copy(), self._materials.put_into(self._songs.list.song)
-        if self._songs.tick(settled=settled):
-            self._song_done(stood, before, self._songs.list.song)
+        before = self._arena.table.copy()
+        if left := self._songs.tick(settled=settled):
+            self._song_done(left, before, self._songs.list.song)
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         for deck in self._decks.values():
             moved |= deck.moved
@@ -158,6 +167,9 @@ class Show:
         self._scenes.current = 0
         self._use_mapping(song.mapping or self._songs.list.set.mapping)
         self._mark(song.name, "song")
+
+    def _stands(self) -> Song:
+        return self._editing.stands()
 
     def _song_done(self, before: Song, table: Table, after: Song) -> None:
         """A song was gone to: undo goes back to the one before, as it stood."""

@@ -47,9 +47,11 @@ class Songs:
         materials: Materials,
         tell: Callable[[str], None],
         began: Callable[[Song], None],
+        stands: Callable[[], Song],
     ) -> None:
+        """began : is told what begins;  stands : the song that plays, with what the decks have by now."""
         self._arena, self._decks, self._hosts, self._glides = arena, decks, hosts, glides
-        self._materials, self._tell, self._began = materials, tell, began
+        self._materials, self._tell, self._began, self._stands = materials, tell, began, stands
         self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
         self.opening: Table = params.defaults()  #: the numbers the song that plays began with
         self._since = time.monotonic()
@@ -167,7 +169,7 @@ class Songs:
         self._going = True
 
     def return_to(self, song: Song, table: Table) -> None:
-        """Back to a song that has played, with the files and numbers it had; as soon as it is warm."""
+        """Back to a song that has played, with the models, files and numbers it had; once it is warm."""
         found = [i for i, one in enumerate(self.list.songs) if one.name == song.name]
         if not found:
             raise WrongUse(f"the song {song.name!r} is not in the set any more", hint="undo that first")
@@ -186,7 +188,7 @@ class Songs:
             return
         stood, numbers = self._back or (song, self._opening(song))
         self._arena.next[:] = numbers
-        for number, (path, error) in self._resolve(song).items():
+        for number, (path, error) in self._resolve(stood).items():
             file = self._materials.file(stood, number)
             self._decks[number].prepare(path, error, song.words_of(number), file)
 
@@ -200,8 +202,8 @@ class Songs:
 
     # -- going
 
-    def tick(self, *, settled: bool) -> bool:
-        """A few times each 100 ms; settled: all decks are. True where a song was gone to."""
+    def tick(self, *, settled: bool) -> Song | None:
+        """A few times each 100 ms; settled: all decks are. The song that was left, as it stood."""
         self._obey_table()
         if settled and not self._settled:
             self._resolve(
@@ -212,12 +214,13 @@ class Songs:
             self._prepare()
         index = self._next
         if not self._going or index is None:
-            return False
+            return None
         if not self._now and not all(deck.next_ready for deck in self._decks.values()):
-            return False
+            return None
         back, self._back = self._back, None
+        left = None if back else self._stands()
         self._switch(index, back)
-        return back is None
+        return left
 
     def _obey_table(self) -> None:
         """What MIDI asks: a program that arms or jumps, a foot that goes."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from rig import Echo, Instrument, Jack, Machine, playing, until
 
 from perform import params
-from perform.audio.guard import DcBlocker
 from perform.hosts.compiled import CompiledHost
 from perform.library.cards import find_model, read_card, trim_db
 
@@ -82,30 +83,58 @@ def behind(instrument: Instrument) -> int:
     return round(instrument.meter("lane/0/behind") + instrument.meter("delay"))
 
 
+def transferred(sound: np.ndarray, grid: int, folder: Path) -> np.ndarray:
+    """What `perform transfer` makes of a sound (frames,) that begins so many after one of the model's own."""
+    given, made = folder / "given.wav", folder / "made.wav"
+    soundfile.write(given, np.concatenate([np.zeros(grid), sound]), RATE, "FLOAT")
+    made.unlink(missing_ok=True)
+    command = ["transfer", given, "-o", made, "--model", "choir", "--temperature", "0"]
+    subprocess.run([sys.executable, "-m", "perform", *map(str, command)], check=True, capture_output=True)
+    return soundfile.read(made)[0][grid:, 0]
+
+
+def error_of(heard: dict[str, np.ndarray], delay: int, folder: Path) -> np.ndarray:
+    """How far what was heard is from `perform transfer` of what was sent, frame by frame, from 2 s on."""
+    late = read_card(find_model("choir")).delay  # `became` is as late as the model; a transfer is not
+    sent, audio = heard["sent"][RATE:], heard["audio"][RATE + delay + BLOCK - late :, 0]
+    tries = became(sent[:RATE], np.arange(512))
+    there = audio[RATE // 2 : tries.shape[1]]
+    grid = int(np.abs(tries[:, RATE // 2 :] - there).max(axis=1).argmin())  # where the encoder's frames begin
+    offline = transferred(sent, grid, folder)[:-RATE]  # where a file ends silence comes, and not so here
+    audio = audio[late : late + len(offline)]
+    print(f"{len(offline) / RATE:.1f} s, {delay} frames behind, in a grid of its own at {grid}")
+    assert np.abs(offline).max() > 0.05
+    return np.abs(offline - audio)[RATE:]
+
+
 def test_what_is_played_in_comes_out_as_offline(jack: Jack, runtime: Path, tmp_path: Path, ears: str) -> None:
     """To the sample, as late as it says; the server itself adds its period."""
     with playing(runtime, "--input", "default", "--patient", set_name=ears) as instrument:
         settled(instrument)
-        heard = Echo(tmp_path, sung(5), SECONDS + 2, "--freewheel").heard()
+        heard = Echo(tmp_path, sung(5), SECONDS + 2, "--freewheel").heard()  # a second on the way into it
         late, delay = instrument.meter("deck/1/late"), behind(instrument)
         instrument.end()
     assert late == 0
-    delay += BLOCK - read_card(find_model("choir")).delay  # `became` is as late as the model
-    sent, audio = heard["sent"][RATE:], heard["audio"][RATE + delay :, 0]  # without the way into freewheel
-    tries = became(sent[:RATE], np.arange(512))
-    there = audio[RATE // 2 : tries.shape[1]]
-    grid = int(np.abs(tries[:, RATE // 2 :] - there).max(axis=1).argmin())  # where the encoder's frames begin
-    offline = without_dc(became(sent[:-RATE], np.array([grid]))[0])
-    print(f"{len(offline) / RATE:.1f} s, {delay} frames behind, in a grid of its own at {grid}")
-    error = np.abs(offline - audio[: len(offline)])[RATE:]
-    assert np.abs(offline).max() > 0.05
-    assert error.max() < 1e-3
+    assert error_of(heard, delay, tmp_path).max() < 1e-3
 
 
-def without_dc(sound: np.ndarray) -> np.ndarray:
-    blocker = DcBlocker(RATE)
-    stereo = np.stack([sound, sound], axis=1)
-    return np.concatenate([blocker(stereo[at : at + 1024]) for at in range(0, len(stereo), 1024)])[:, 0]
+def test_so_it_does_in_real_time_and_loses_nothing(
+    jack: Jack, runtime: Path, tmp_path: Path, ears: str
+) -> None:
+    """Beyond what an idle client loses; the same again, where nothing at all was lost."""
+    with playing(runtime, "--input", "default", set_name=ears) as instrument:
+        settled(instrument)
+        before = {name: instrument.meter(name) for name in ("deck/1/late", "xruns")}
+        with Machine(tmp_path) as machine:
+            heard = Echo(tmp_path, sung(5), SECONDS + 2).heard()
+        lost = {name: instrument.meter(name) - count for name, count in before.items()}
+        delay = behind(instrument)
+        instrument.end()
+    print(f"{lost} in {SECONDS:.0f} s; the machine was away for {machine.away(BLOCK / RATE)} blocks")
+    assert lost["deck/1/late"] <= 2 * machine.away(BLOCK / RATE) + machine.unseen
+    assert lost["xruns"] <= machine.away(BLOCK / RATE) + machine.unseen
+    if not any(lost.values()) and not heard["mine"].any() and not len(machine.stalls):
+        assert error_of(heard, delay, tmp_path).max() < 1e-3
 
 
 def hardware() -> int:

@@ -132,9 +132,15 @@ def test_what_a_player_does_can_be_taken_back(runtime: Path, tour: str) -> None:
         until(lambda: "deck/1/gain" in instrument.client.status().undo, 5, "a step")
         ask(commands.Unload(2))
         until(lambda: states(instrument)[1] == EMPTY, 5, "deck 2 empty")
+        ask(commands.Load(4, "bells"))
+        instrument.wait_live(4)
         go(instrument, 2)
+        until(lambda: instrument.meter("deck/4/state") == EMPTY, 5, "deck 4 is not of song two")
         assert "two" in ask(commands.Undo()).value
         until(lambda: song(instrument).now == 1, 20, "song one again")
+        instrument.wait_live(4)  # as it stood: with what a hand put there, without what it took away
+        assert states(instrument)[1] == EMPTY
+        assert "deck 4" in ask(commands.Undo()).value
         until(lambda: value(instrument, "deck/1/gain") == -6.0, 5, "the fader glided back")
         assert "deck 2" in ask(commands.Undo()).value
         until(lambda: states(instrument)[1] == LIVE, 10, "deck 2 back")
