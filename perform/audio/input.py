@@ -11,7 +11,7 @@ import numpy as np
 
 from perform import params
 from perform.audio.ears import FLOOR_DB, Ears, Hearing
-from perform.params import DECKS, SLOTS, SOURCES, Table
+from perform.params import SLOTS, Table
 from perform.rings import Audio
 from perform.shared import METER_SLOTS, Arena
 
@@ -82,16 +82,6 @@ def dry_wet(table: Table) -> tuple[float, float]:
     """Factors of the input itself and of the decks that hear it: (0, 1) at `input/wet` 1, equal power."""
     angle = float(table[_WET]) * math.pi / 2
     return (math.cos(angle), math.sin(angle)) if angle < math.pi / 2 else (0.0, 1.0)
-
-
-def hears(table: Table, deck: int) -> bool:
-    """Whether a deck's source is the input, or a deck, that follows a deck, ... whose source it is."""
-    for _ in range(DECKS):
-        source = SOURCES[int(table[SLOTS[f"deck/{deck}/source"]])]
-        if source != "deck":
-            return source == "input"
-        deck = int(table[SLOTS[f"deck/{deck}/from"]]) + 1
-    return False  # they follow each other in a circle
 
 
 def _hearing(table: Table) -> Hearing:

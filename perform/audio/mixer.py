@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
-from perform.audio.input import Input, dry_wet, hears
+from perform.audio.input import Input, dry_wet
 from perform.journal import READ, Reading, Teller
 from perform.params import DECKS, SLOTS
 from perform.rings import Audio, Ring
@@ -108,7 +108,8 @@ class Strip:
         x = self._block[:n]
         if not self.live:
             return self._absent(np.zeros((0, 2)), n)
-        if self.ring.fill >= n:
+        there = self.ring.fill  # asked once: its host may be writing just now
+        if there >= n:
             self.ring.read(x)
             if np.isfinite(x).all():
                 return self._present(np.clip(x, -OVERLOAD, OVERLOAD).astype(np.float64))
@@ -118,7 +119,7 @@ class Strip:
             self.meters[DECK_METER["late"]] += 1
         if not self._presence:
             return self._absent(np.zeros((0, 2)), n)
-        rest = self.ring.read(x)
+        rest = self.ring.read(x[:there])
         heard = np.nan_to_num(x[:rest], nan=0.0, posinf=0.0, neginf=0.0)
         return self._absent(self._present(np.clip(heard, -OVERLOAD, OVERLOAD).astype(np.float64)), n)
 
@@ -246,12 +247,12 @@ class Mixer:
         ):
             level = params.gain(gain) * sides[int(side)]
             level *= not mute and (not soloed or solo)
-            level *= wet if hears(now, d) else 1.0
             # balance: the middle is untouched, an end silences the other side
             turn = pan * math.pi / 2
             balance = np.array([math.cos(max(turn, 0.0)), math.cos(max(-turn, 0.0))])
             for strip, lane in zip(strips, lanes_of(d), strict=True):
-                self._set(strip, self._look.lanes[lane], level * balance)
+                row = self._look.lanes[lane]
+                self._set(strip, row, level * (wet if row[LANE["behind"]] else 1.0) * balance)
         self._master_target = np.array(
             [params.gain(now[SLOTS["master/gain"]]) * (not now[SLOTS["master/mute"]])]
         )
@@ -370,7 +371,6 @@ _DECKS_HEARD = np.array(  # (DECKS, 5)
 #: the numbers a mixer hears
 SLOTS_HEARD = np.array(
     [*_DECKS_HEARD.flat]
-    + [SLOTS[f"deck/{d}/{k}"] for d in range(1, DECKS + 1) for k in ("source", "from")]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
     + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]

@@ -82,12 +82,13 @@ def test_a_change_of_its_delay_makes_no_click(arena: Arena) -> None:
 
 
 def test_dry_and_wet_cross_over_with_equal_power(arena: Arena) -> None:
-    """The input, a deck that hears it, one that follows that deck, and one that does neither."""
+    """The input, two decks that hear it, and one whose source it is, but whose model has no ears."""
     put(arena, open=1, gate=params.SILENT_DB)
-    for deck, source in ((1, "input"), (2, "deck"), (3, "hand")):
-        params.put(arena.table, f"deck/{deck}/source", params.SOURCES.index(source))
-        lane = lanes_of(deck)[0]
-        arena.lanes[lane, LANE["live"]] = arena.lanes[lane, LANE["gate"]] = 1
+    for deck, behind in ((1, 1), (2, 1), (3, 0)):
+        params.put(arena.table, f"deck/{deck}/source", params.SOURCES.index("input"))
+        lane = arena.lanes[lanes_of(deck)[0]]
+        lane[LANE["live"]] = lane[LANE["gate"]] = 1
+        lane[LANE["behind"]] = behind
     time = np.arange(2 * RATE) / RATE
     tones = [np.repeat(0.1 * np.sin(2 * np.pi * hz * time)[:, None], 2, 1) for hz in (2000, 500, 1000, 1500)]
     mixer, parts = Mixer(arena, RATE, opening=(1.0, 1.0)), []

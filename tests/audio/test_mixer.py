@@ -13,6 +13,7 @@ from perform import params
 from perform.audio.guard import DcBlocker
 from perform.audio.mixer import Mixer
 from perform.journal import BEGIN, READ, RECORD, VALUES, WHOLE, Reading, unpack_values
+from perform.rings import Ring
 from perform.shared import DECK_METER, HELD, LANE, LANES, Arena, lanes_of
 
 RATE, BLOCK = 48000, 256
@@ -119,6 +120,36 @@ def test_a_late_deck_fades_out_and_back_while_the_other_plays(arena: Arena) -> N
     assert rms(back[20 * BLOCK :])[0] == pytest.approx(0.25 / 2**0.5, rel=0.02)
     assert steepest(np.concatenate([gap, back])) < SMOOTH + RAMP + 0.25 / (0.005 * RATE) * 2
     assert arena.deck_meters(1)[DECK_METER["late"]] == 20
+
+
+class Tardy(Ring):
+    """A ring whose writer comes just after its reader has found it empty."""
+
+    def __init__(self, ring: Ring) -> None:
+        super().__init__(ring._ends, ring._data)
+        self.coming: list[np.ndarray] = []
+
+    @property
+    def fill(self) -> int:
+        fill = super().fill
+        if not fill and self.coming:
+            self.write(self.coming.pop())
+        return fill
+
+
+def test_a_block_that_comes_as_it_is_missed_makes_no_click(arena: Arena) -> None:
+    ring = arena.rings[0] = Tardy(arena.rings[0])
+    player = Player(arena, 1)
+    before = player.play()
+    sine = 0.25 * np.sin(2 * np.pi * 220 * np.arange(player.fed[1], player.fed[1] + BLOCK) / RATE)
+    ring.coming.append(np.repeat(sine[:, None], 2, 1).astype(np.float32))
+    player.fed[1] += BLOCK
+    missed = player.play(1, silent=(1,))
+    back = player.play()
+    assert not ring.coming
+    assert arena.deck_meters(1)[DECK_METER["late"]] == 1
+    assert steepest(np.concatenate([before, missed, back])) < SMOOTH + RAMP + 0.25 / (0.005 * RATE) * 2
+    assert rms(back[20 * BLOCK :])[0] == pytest.approx(0.25 / 2**0.5, rel=0.02)
 
 
 def test_a_closed_gate_fades(arena: Arena) -> None:
