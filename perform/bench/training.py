@@ -22,9 +22,10 @@ from perform.errors import PerformError, WrongUse
 from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.train.autoencoder import usual_crop
+from perform.train.beginning import begun
 from perform.train.corpus import Corpus, quantise, write
 from perform.train.plan import Plan
-from perform.train.trainer import CRITICS_EVERY, Trainer, begun
+from perform.train.trainer import CRITICS_EVERY, Trainer
 from perform.train.world import world
 
 KINDS = ("1", "critics", "model")

@@ -25,13 +25,14 @@ from perform.rave.model import RAVE
 from perform.train import checkpoint
 from perform.train.autoencoder import least_crop
 from perform.train.batches import Batch
+from perform.train.beginning import begun
 from perform.train.board import Board, board
 from perform.train.corpus import Corpus, is_prepared
 from perform.train.finish import Finished, distance, finish, posterior_means
 from perform.train.listener import Listener, Progress, Stopped
 from perform.train.plan import Plan, check
 from perform.train.report import write_report
-from perform.train.trainer import Trainer, begun
+from perform.train.trainer import Trainer
 from perform.train.world import World, world
 
 SETTLE_EVERY = 10

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from perform.errors import PerformError
-from perform.rave.files import load as load_model
 from perform.rave.model import RAVE
 from perform.rave.stream import Conv1d, ConvTranspose1d
 from perform.train import checkpoint
 from perform.train.autoencoder import Autoencoder, Passed, usual_crop
 from perform.train.batches import Batch, Batches
+from perform.train.beginning import begun
 from perform.train.bottlenecks import BETA
 from perform.train.corpus import Corpus
 from perform.train.discriminators import Discriminators, feature_distance, judgement, persuasion
@@ -79,7 +79,7 @@ class Trainer:
         self.seconds = 0.0
         self.losses: list[float] = []  # since the last measurement
         self._since = time.monotonic()
-        self._optimise(self.plan.rate)
+        self._optimise()
         self.untrained = self._listen(self._untrained())[0]
 
     def _untrained(self) -> RAVE:
@@ -199,15 +199,18 @@ class Trainer:
             torch.manual_seed(self.plan.seed + 1)
             critics = Discriminators(self.config.channels, self.config.capacity, self.plan.critics)
         self.critics = critics.to(self.world.device)
-        self._optimise(self.plan.adversarial_rate)
+        self._optimise()
 
-    def _optimise(self, rate: float) -> None:
-        """Optimisers for what is to learn from now on, and the nets as all processes share them."""
+    def _optimise(self) -> None:
+        """Optimisers for what is to learn from now on, and the nets as all processes share them.
+
+        Each step sets its own rate.
+        """
         fused = self.world.device.type in ("cpu", "cuda")
 
         def adam(net: nn.Module, betas: tuple[float, float]) -> torch.optim.Adam:
             weights = [weight for weight in net.parameters() if weight.requires_grad]
-            return torch.optim.Adam(weights, rate * self.slower, betas, fused=fused)
+            return torch.optim.Adam(weights, betas=betas, fused=fused)
 
         self.optimiser = adam(self.learner, (0.8, 0.99) if self.critics is None else (0.5, 0.9))
         self._learner = self._shared(self.learner)
@@ -355,29 +358,6 @@ class Trainer:
             "changes": list(plan.changes),
             "critics": list(plan.critics),
         }
-
-
-def begun(plan: Plan) -> RAVE:
-    """The model that a training starts from: random, or the one to go on from."""
-    if plan.start:
-        model = load_model(plan.start)
-        if model.prior:
-            weights = {name: t for name, t in model.state_dict().items() if not name.startswith("prior.")}
-            model = RAVE(replace(model.config, prior=None))
-            model.load_state_dict(weights)
-        return neutral(model).requires_grad_(True).train()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
-        return RAVE(plan.config)
-
-
-def neutral(model: RAVE) -> RAVE:
-    """The model with all its latents, as the decoder wants them."""
-    model.latents = model.config.most_latents
-    if model.config.bottleneck == "variational":
-        model.latent_mean.zero_()
-        model.latent_pca.copy_(torch.eye(model.config.full_latents))
-    return model
 
 
 def convolutions(model: RAVE) -> Iterator[Conv1d | ConvTranspose1d]:
