@@ -201,7 +201,7 @@ class Mixer:
         self._hush = 0  # frames of silence still due to a panic
         words = json.dumps({"opening": opening, "missed": missed}).encode()
         self._teller = Teller(arena.journals[LANES], SLOTS_HEARD, rate, words)
-        self._tracks_on = METER_SLOTS["tracks/on"]
+        self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], False
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
         self._input = Input(arena, rate)
         arena.show("delay", self.delay)
@@ -214,6 +214,7 @@ class Mixer:
         """
         for at in range(0, len(out), MAX_BLOCK):
             part = out[at : at + MAX_BLOCK]
+            self._tracks = bool(self._arena.meters[self._tracks_on])  # asked once: a block has all of them
             self._hear()
             told = self._teller.hear(self._arena.tape.written, self._look.numbers, still=self._still)
             came = self._silence[: len(part)] if heard is None else heard[at : at + MAX_BLOCK]
@@ -222,7 +223,7 @@ class Mixer:
             if self._patient:
                 self._wait(len(part))
             part[:] = self._mix(len(part))
-            if self._arena.meters[self._tracks_on]:
+            if self._tracks:
                 self._arena.tracks[INPUT].lay(came)
             self._tell_reading(all_of_it=told)
             self._arena.tape.write(part)
@@ -276,8 +277,8 @@ class Mixer:
     def _count_tracks(self) -> None:
         """Say from where on the tracks beside the master are whole."""
         meters, since = self._arena.meters, METER_SLOTS["tracks/from"]
-        if bool(meters[since]) != bool(meters[self._tracks_on]):
-            meters[since] = self._arena.tape.written if meters[self._tracks_on] else 0.0
+        if bool(meters[since]) != self._tracks:
+            meters[since] = self._arena.tape.written if self._tracks else 0.0
 
     @property
     def _still(self) -> bool:
@@ -304,7 +305,7 @@ class Mixer:
     def _mix(self, n: int) -> Audio:
         mix: Signal = np.zeros((n, 2))
         meters = self._arena.meters
-        tracks = self._arena.tracks if meters[self._tracks_on] else None
+        tracks = self._arena.tracks if self._tracks else None
         meters[_PULLS] += 1
         for deck, strips in self._strips.items():
             voices = [strip.fade(strip.pull(n), self._step[:n]) for strip in strips if not strip.idle]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -122,31 +123,29 @@ def test_a_late_deck_fades_out_and_back_while_the_other_plays(arena: Arena) -> N
     assert arena.deck_meters(1)[DECK_METER["late"]] == 20
 
 
-class Tardy(Ring):
-    """A ring whose writer comes just after its reader has found it empty."""
+class Watched(Ring):
+    """A ring in which other processes do `next` things just when the mixer has asked how full it is."""
 
     def __init__(self, ring: Ring) -> None:
         super().__init__(ring._ends, ring._data)
-        self.coming: list[np.ndarray] = []
+        self.next: list[Callable[[], object]] = []
 
     @property
     def fill(self) -> int:
         fill = super().fill
-        if not fill and self.coming:
-            self.write(self.coming.pop())
+        if self.next:
+            self.next.pop()()
         return fill
 
 
 def test_a_block_that_comes_as_it_is_missed_makes_no_click(arena: Arena) -> None:
-    ring = arena.rings[0] = Tardy(arena.rings[0])
+    ring = arena.rings[0] = Watched(arena.rings[0])
     player = Player(arena, 1)
     before = player.play()
-    sine = 0.25 * np.sin(2 * np.pi * 220 * np.arange(player.fed[1], player.fed[1] + BLOCK) / RATE)
-    ring.coming.append(np.repeat(sine[:, None], 2, 1).astype(np.float32))
-    player.fed[1] += BLOCK
+    ring.next.append(lambda: player.feed(1, BLOCK))
     missed = player.play(1, silent=(1,))
     back = player.play()
-    assert not ring.coming
+    assert not ring.next
     assert arena.deck_meters(1)[DECK_METER["late"]] == 1
     assert steepest(np.concatenate([before, missed, back])) < SMOOTH + RAMP + 0.25 / (0.005 * RATE) * 2
     assert rms(back[20 * BLOCK :])[0] == pytest.approx(0.25 / 2**0.5, rel=0.02)
@@ -333,6 +332,20 @@ def test_pre_is_not_limited_and_the_master_is(arena: Arena) -> None:
     master = player.play(60)[30 * BLOCK :]
     assert np.abs(master).max() <= CEILING
     assert np.abs(read(arena, "pre", 30 * BLOCK, 20 * BLOCK)).max() > 1.9
+
+
+def test_tracks_wanted_in_the_middle_of_a_block_are_whole_from_the_next_on(arena: Arena) -> None:
+    ring = arena.rings[0] = Watched(arena.rings[0])
+    player = Player(arena, 1)
+    player.play(20)
+    player.feed(1, BLOCK)
+    ring.next.append(lambda: arena.show("tracks/on", 1))
+    player.play(1, silent=(1,))
+    assert not ring.next
+    player.play(20)
+    since = int(arena.meter("tracks/from"))
+    assert since == 22 * BLOCK
+    assert read(arena, "deck1", since, player.mixer.delay).all()
 
 
 def test_tracks_that_nobody_wants_are_not_written(arena: Arena) -> None:
