@@ -25,7 +25,8 @@ from perform.stage.loops import STEPS, Loops, thinned
 slots = st.sampled_from(
     [i for i, a in enumerate(params.ADDRESSES) if not SPEC_AT[i].action and not a.startswith(params.DOING)]
 )
-moves = st.tuples(slots, st.floats(0, 1))
+# no subnormals: a library that a live test has loaded may have turned them off in this process
+moves = st.tuples(slots, st.floats(0, 1, allow_subnormal=False))
 GAIN, SIDE = SLOTS["deck/1/gain"], SLOTS["deck/1/side"]
 
 
@@ -144,7 +145,9 @@ def test_a_loop_plays_what_was_recorded() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0.001, 5), st.floats(-1e3, 1e3)), min_size=1, max_size=200),
+    st.lists(
+        st.tuples(st.floats(0.001, 5), st.floats(-1e3, 1e3, allow_subnormal=False)), min_size=1, max_size=200
+    ),
     st.sampled_from([0, 1, 8]),
 )
 def test_a_thinned_gesture_is_the_same_within_a_step(moves: list[tuple[float, float]], digits: int) -> None:
