@@ -63,7 +63,8 @@ def test_gesture_sings_without_dc_or_clipping(bundled: RAVE) -> None:
     assert len(y) / 48000 == pytest.approx(20, abs=0.1)
     level = envelope(y)
     assert level.max() > 10 * level.min(), "it has a shape in time"
-    assert abs(float(y.mean())) < 0.1 * float(y.square().mean().sqrt()), "a deck's filter takes the rest"
+    share = 0.1 if bundled.card["name"] == "Weather" else 0.01  # a deck's filter takes the rest
+    assert abs(float(y.mean())) < share * float(y.square().mean().sqrt())
     assert y.abs().max() < 2
 
 

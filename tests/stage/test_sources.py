@@ -21,8 +21,7 @@ from perform.session import load_set
 from perform.shared import LIVE, lanes_of
 from perform.stage.commands import Go, KeepSong, Record, Save, StopRecording, Undo, UseFile, UseMatrix
 
-RATE, SWITCHES = 48000, 200
-BLOCK_S = 256 / RATE
+RATE = 48000
 
 SET = """
 name = "listeners"
