@@ -22,20 +22,20 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from perform.bench.peer import Method, traced
+from perform.bench.peer import PeerMethod, traced
 from perform.bench.subjects import subject
 from perform.bench.timing import Times
-from perform.hosts.graphs import Compiled
-from perform.rave.files import load
+from perform.engine.graph_sessions import CompiledGraph
 from perform.rave.graph import decoder_graph
 from perform.rave.model import RAVE
+from perform.rave.model_files import load
 
 Call = Callable[[], object]
 
 
 def eager(model: RAVE, *, compiled: bool = False) -> Call:
     """Our modules in torch, or what torch.compile makes of them."""
-    method = Method(model, "decode")
+    method = PeerMethod(model, "decode")
     inputs, state = method.inputs(1), method.start
     run = torch.compile(method) if compiled else method
 
@@ -49,7 +49,7 @@ def eager(model: RAVE, *, compiled: bool = False) -> Call:
 
 def onnxruntime(graph: bytes, streams: int = 1) -> Call:
     """As perform plays it."""
-    compiled = Compiled(graph)
+    compiled = CompiledGraph(graph)
     row = [compiled.stream() for _ in range(streams)]
     inputs = {
         name: np.random.default_rng(0).standard_normal((streams, *shape)).astype(np.float32)

@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from perform import params
+from perform.core import params
+from perform.core.arena import LIVE
 from perform.library import places
-from perform.shared import LIVE
 from perform.stage.client import Client, running
-from perform.stage.commands import Quit, Record
+from perform.stage.commands import Quit, StartRecording
 from perform.tui.app import Instrument
 
 OUT = Path(__file__).resolve().parent
@@ -38,7 +38,7 @@ while not running(places.runtime()):
 client = Client(places.runtime())
 while any(client.arena.meter(f"deck/{deck}/state") != LIVE for deck in (1, 2)):
     time.sleep(0.1)
-client.ask(Record())
+client.ask(StartRecording())
 params.put(client.arena.table, "deck/1/z/0/bias", 0.42)
 params.put(client.arena.table, "deck/2/z/1/bias", -0.31)
 params.put(client.arena.table, "xfade", 0.34)

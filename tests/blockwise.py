@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.model import RAVE
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny import tiny_model
 
-from perform.shared import Arena
+from perform.core.arena import Arena
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from perform.rave.config import Config
-from perform.rave.files import CARD, save
-from perform.rave.latency import encoder_latency
+from perform.rave.delay import encoder_latency
 from perform.rave.model import RAVE
+from perform.rave.model_files import CARD, save
 
 TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
 

@@ -14,9 +14,9 @@ from corpora import recorded
 from matplotlib.figure import Figure
 from tuning import RATE, Samples
 
-from perform.rave.files import load
 from perform.rave.model import RAVE
-from perform.train.finish import reconstruct
+from perform.rave.model_files import load
+from perform.train.finishing import reconstruct
 
 MODELS = Path(__file__).parents[1]
 SHOWN_S = 8
@@ -137,7 +137,8 @@ level {decibels(given):.1f} to {decibels(made):.1f} dBFS, the spectrum's middle
 | --- | --- | --- | --- |
 {latents}
 
-The figures are the file's own (`perform.rave.files.load(...).card`) and what `python models/recipes/cards.py`
+The figures are the file's own (`perform.rave.model_files.load(...).card`) and what `python
+models/recipes/cards.py`
 heard, which wrote this page.
 """
 

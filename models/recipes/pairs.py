@@ -15,8 +15,8 @@ from cards import ABOUT, MODELS, envelope, middle
 from corpora import recorded
 from tuning import RATE, Samples
 
-from perform.hosts.compiled import CompiledEncoder, CompiledHost
-from perform.transfer import Transfer, learn_matrix
+from perform.engine.compiled_model import CompiledEncoder, CompiledModel
+from perform.offline.transfer import Transfer, learn_matrix
 
 SECONDS = 20.0
 
@@ -36,7 +36,7 @@ def main() -> None:
     """Print them."""
     files = {name: MODELS / f"{name}.safetensors" for name in ABOUT}
     ears = {name: CompiledEncoder(path) for name, path in files.items()}
-    mouths = {name: CompiledHost(path) for name, path in files.items()}
+    mouths = {name: CompiledModel(path) for name, path in files.items()}
     given = {name: recorded(name, SECONDS, np.random.default_rng([1000, 0])) for name in ABOUT}
     more = {name: recorded(name, 60.0, np.random.default_rng([1001, 0])) for name in ABOUT}
 

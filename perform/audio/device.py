@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from perform.errors import PerformError, WrongUse
+from perform.core.errors import PerformError, WrongUse
 
 LONGEST_S = 2.0  #: of a device's buffers; one that says more says nothing
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from perform.rings import Audio
+from perform.core.ring_buffers import Audio
 
 Signal = npt.NDArray[np.float64]  #: (n, 2) or (n, 1)
 

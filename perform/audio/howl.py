@@ -42,7 +42,7 @@ _HANN_DB = 1.76  #: the power of all of a sine's bins over the power of its high
 _KIN = ((2, 1), (3, 1), (1, 2), (1, 3), (3, 2), (2, 3))  # its harmonics, and those whose harmonic it is
 
 
-class Howl:
+class HowlGuard:
     """[audio] Listens to an input before its gain, and says what to multiply it with.
 
     gain  : 1 until something howls, or is tried; what a howl took away stays away until `reset`

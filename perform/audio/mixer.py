@@ -13,13 +13,10 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from perform import params
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
-from perform.audio.input import Input, dry_wet
-from perform.journal import READ, Reading, Teller
-from perform.params import DECKS, SLOTS
-from perform.rings import Audio, Ring
-from perform.shared import (
+from perform.audio.live_input import LiveInput, dry_wet
+from perform.core import params
+from perform.core.arena import (
     DECK_METER,
     HELD,
     INPUT,
@@ -30,10 +27,13 @@ from perform.shared import (
     PRE,
     STEMS,
     Arena,
-    Look,
     Meters,
+    TableReader,
     lanes_of,
 )
+from perform.core.event_log import READ, EventWriter, RingReadEvent
+from perform.core.params import DECKS, SLOTS
+from perform.core.ring_buffers import Audio, RingBuffer
 
 RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry
 TAIL_S = 0.005  #: a deck that has nothing to say fades from its last sample
@@ -52,7 +52,7 @@ class Strip:
     ring : what it pulls; meters: its deck's; rate: frames a second
     """
 
-    def __init__(self, ring: Ring, meters: Meters, rate: float) -> None:
+    def __init__(self, ring: RingBuffer, meters: Meters, rate: float) -> None:
         self.ring, self.meters = ring, meters
         self.live = False  # the stage wants it pulled
         self.read = (0, 0)  # frame of the ring the last block began at, and how many it got
@@ -189,7 +189,7 @@ class Mixer:
         }
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
-        self._look, self._heard = Look(arena), False
+        self._look, self._heard = TableReader(arena), False
         self._gains_of = np.zeros(0)  # the numbers heard that the gains below were made of
         self._master = np.zeros(1)
         self._master_target = np.zeros(1)
@@ -200,10 +200,10 @@ class Mixer:
         self._panics = arena.table[SLOTS["panic"]]
         self._hush = 0  # frames of silence still due to a panic
         words = json.dumps({"opening": opening, "missed": missed}).encode()
-        self._teller = Teller(arena.journals[LANES], SLOTS_HEARD, rate, words)
+        self._teller = EventWriter(arena.journals[LANES], SLOTS_HEARD, rate, words)
         self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], False
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
-        self._input = Input(arena, rate)
+        self._input = LiveInput(arena, rate)
         arena.show("delay", self.delay)
         arena.show("pulls", 0)
 
@@ -291,7 +291,7 @@ class Mixer:
         for deck, strips in self._strips.items():
             for lane, strip in zip(lanes_of(deck), strips, strict=True):
                 if not strip.steady or (all_of_it and strip.whole):
-                    reading = Reading(lane, *strip.read, strip.whole)
+                    reading = RingReadEvent(lane, *strip.read, strip.whole)
                     self._teller.tell(READ, self._arena.tape.written, reading.pack())
                     strip.steady = True
 

@@ -21,7 +21,7 @@ SQUARE = 768  #: size of the matrices whose product is timed
 
 
 @dataclass(frozen=True)
-class Roof:
+class Roofline:
     """What one core was seen to do, by medians: bytes and FLOP a second."""
 
     bytes_s: float
@@ -51,10 +51,10 @@ class Machine:
         self._reads = len(reads)
         self.things: list[Timed] = [timed(call) for call in (*reads, *products)]
 
-    def roof(self, times: Sequence[Times]) -> Roof:
+    def roof(self, times: Sequence[Times]) -> Roofline:
         """Its limits, from the times of `things`: those of the best way to do either."""
         best = [min(t.median for t in part) / 1000 for part in (times[: self._reads], times[self._reads :])]
-        return Roof(self._bytes / best[0], 2 * SQUARE**3 / best[1])
+        return Roofline(self._bytes / best[0], 2 * SQUARE**3 / best[1])
 
 
 def size(graph: bytes) -> int:

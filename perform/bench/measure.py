@@ -12,23 +12,23 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from perform import params
 from perform.bench import machine
-from perform.bench.peer import Export, traced
-from perform.bench.subjects import Subject
+from perform.bench.peer import PeerExport, traced
+from perform.bench.subjects import BenchSubject
 from perform.bench.timing import Timed, interleave, timed
-from perform.hosts.compiled import CompiledHost
-from perform.hosts.graphs import Compiled
+from perform.core import params
+from perform.engine.compiled_model import CompiledModel
+from perform.engine.graph_sessions import CompiledGraph
 from perform.library.cards import read_card
-from perform.rave.files import load
 from perform.rave.graph import METHODS
 from perform.rave.model import RAVE
+from perform.rave.model_files import load
 
 BUSY = 0.8  #: share of the time that may be taken: above it the stage warns
 DEVICE_MS = 256 / 48  #: the device's block that the latency is reckoned for
 
 
-class Crowd(msgspec.Struct, frozen=True):
+class CrowdCost(msgspec.Struct, frozen=True):
     """What 1, 2 ... 8 decks cost together, ms a frame of each, on one core."""
 
     own_ms: list[float]  #: models of their own
@@ -38,7 +38,7 @@ class Crowd(msgspec.Struct, frozen=True):
     first_sound_ms: float  #: from a file whose graph is cached to the first frame
 
 
-class Row(msgspec.Struct, frozen=True):
+class CostRow(msgspec.Struct, frozen=True):
     """One method at one block: a stream's, on one core."""
 
     model: str
@@ -53,23 +53,23 @@ class Row(msgspec.Struct, frozen=True):
     decks: int  #: with models of their own, at 80 % of all cores
     delay_ms: float  #: the model's own, from input to output
     latency_ms: float | None  #: from a control to the sound, on average, besides the delay
-    crowd: Crowd | None = None  #: of decoding a frame
+    crowd: CrowdCost | None = None  #: of decoding a frame
 
 
-def rows(subject: Subject, blocks: Sequence[int], calls: int) -> Iterator[Row]:
+def rows(subject: BenchSubject, blocks: Sequence[int], calls: int) -> Iterator[CostRow]:
     """[main] Every method at every block, rounded up to whole frames; one frame if none are given."""
     card, model = read_card(subject.path), load(subject.path)
     for method in METHODS:
         for frames in dict.fromkeys(-(-block // card.ratio) for block in blocks or [card.ratio]):
             graph, block = METHODS[method](model, frames), frames * card.ratio
-            ours, limits = timed(_call(Compiled(graph), 1)), machine.Machine(machine.size(graph))
+            ours, limits = timed(_call(CompiledGraph(graph), 1)), machine.Machine(machine.size(graph))
             with ExitStack() as stack:
                 peer = _peer(subject, model, method, frames, stack)
                 mine, theirs, *rest = interleave([ours, peer, *limits.things], calls)
             floor_ms = 1000 * limits.roof(rest).seconds(graph)
             period_ms = 1000 * block / card.sample_rate
             waiting_ms = period_ms / 2 + mine.p999 + 1000 * params.MARGINS["normal"] + DEVICE_MS
-            yield Row(
+            yield CostRow(
                 model=subject.name,
                 method=method,
                 block=block,
@@ -86,10 +86,10 @@ def rows(subject: Subject, blocks: Sequence[int], calls: int) -> Iterator[Row]:
             )
 
 
-def _crowd(subject: Subject, graph: bytes, calls: int) -> Crowd:
+def _crowd(subject: BenchSubject, graph: bytes, calls: int) -> CrowdCost:
     """Up to eight decks of one model."""
     everyone = range(1, params.DECKS + 1)
-    sessions = [Compiled(graph) for _ in everyone]
+    sessions = [CompiledGraph(graph) for _ in everyone]
     single = [_call(session, 1) for session in sessions]
     before = _memory_mb()
     together = [timed(_call(sessions[0], decks)) for decks in everyone]
@@ -101,7 +101,7 @@ def _crowd(subject: Subject, graph: bytes, calls: int) -> Crowd:
     own_ms, shared_ms = medians[: len(apart)], medians[len(apart) :]
     half = len(own_ms) // 2
     first, second = (np.polyfit(range(half), own_ms[start : start + half], 1)[0] for start in (1, half))
-    return Crowd(
+    return CrowdCost(
         own_ms=own_ms,
         shared_ms=shared_ms,
         slope_error=float(second / first - 1),
@@ -110,14 +110,14 @@ def _crowd(subject: Subject, graph: bytes, calls: int) -> Crowd:
     )
 
 
-def _peer(subject: Subject, model: RAVE, method: str, frames: int, stack: ExitStack) -> Timed:
+def _peer(subject: BenchSubject, model: RAVE, method: str, frames: int, stack: ExitStack) -> Timed:
     """The same method in TorchScript: the export itself, or else our own model's modules."""
     if subject.export:
-        return stack.enter_context(closing(Export(subject.export, method, frames * model.ratio)))
+        return stack.enter_context(closing(PeerExport(subject.export, method, frames * model.ratio)))
     return traced(model, method, frames)
 
 
-def _call(compiled: Compiled, decks: int) -> Callable[[], object]:
+def _call(compiled: CompiledGraph, decks: int) -> Callable[[], object]:
     """A call for so many streams, each of which goes on from the call before."""
     streams, random = [compiled.stream() for _ in range(decks)], np.random.default_rng(0)
     inputs = {
@@ -138,11 +138,11 @@ def _each(calls: Sequence[Callable[[], object]]) -> Callable[[], object]:
     return run
 
 
-def _first_sound_ms(subject: Subject) -> float:
+def _first_sound_ms(subject: BenchSubject) -> float:
     """From a file to its first frame, the graph being cached."""
-    CompiledHost(subject.path)
+    CompiledModel(subject.path)
     began = time.perf_counter()
-    host = CompiledHost(subject.path)
+    host = CompiledModel(subject.path)
     host.render(
         [host.stream()], *(np.zeros((1, size), np.float32) for size in (host.card.latents, host.noise))
     )

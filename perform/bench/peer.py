@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from perform.bench.timing import Timed, timed
-from perform.errors import PerformError
-from perform.hosts import sandbox
-from perform.hosts.module import Original
+from perform.core.errors import PerformError
+from perform.foreign import sandbox
+from perform.foreign.loaded_module import LoadedModule
 from perform.rave import stream
 from perform.rave.archive import read
 from perform.rave.model import RAVE
@@ -31,7 +31,7 @@ from perform.rave.model import RAVE
 START_S = 60  #: longest wait for an export to load
 
 
-class Method(nn.Module):
+class PeerMethod(nn.Module):
     """A method of a model with all that it needs and gives as plain tensors, as a trace wants it."""
 
     def __init__(self, model: RAVE, method: str) -> None:
@@ -64,7 +64,7 @@ class Method(nn.Module):
 
 def traced(model: RAVE, method: str, frames: int) -> Timed:
     """[main] One of our models as TorchScript, its stream going on from call to call."""
-    plain = Method(model, method)
+    plain = PeerMethod(model, method)
     inputs, state = plain.inputs(frames), plain.start
     with torch.inference_mode(), warnings.catch_warnings(), mock.patch.object(stream, "FEW", 0):
         warnings.simplefilter("ignore")
@@ -78,7 +78,7 @@ def traced(model: RAVE, method: str, frames: int) -> Timed:
     return timed(call)
 
 
-class Export:
+class PeerExport:
     """[main] An export in a process of its own; close it when done."""
 
     def __init__(self, path: Path, method: str, samples: int) -> None:
@@ -112,7 +112,7 @@ def main(path: Path, method: str, samples: int) -> None:
     """[main] The process around an export."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        script = Original(read(path)).module
+        script = LoadedModule(read(path)).module
     channels, ratio = (int(value) for value in getattr(script, f"{method}_params")[:2])
     x = 0.1 * torch.randn(1, channels, samples // ratio)
     call, allowance = getattr(script, method), sandbox.Allowance()

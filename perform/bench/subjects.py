@@ -7,19 +7,19 @@ from pathlib import Path
 
 import torch
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.library import places
 from perform.library.cards import find_model, models
 from perform.rave import upstream
 from perform.rave.config import PRESETS
-from perform.rave.files import save
 from perform.rave.model import RAVE
+from perform.rave.model_files import save
 
 LATENTS = 16  #: latents a preset's random projection keeps, as exports do
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchSubject:
     """A model to be measured.
 
     path   : our file of it
@@ -31,19 +31,19 @@ class Subject:
     export: Path | None = None
 
 
-def subject(name: str, folder: Path) -> Subject:
+def subject(name: str, folder: Path) -> BenchSubject:
     """[disk] A model by path, library name or architecture; WrongUse where it is none.
 
     folder : where files are made that are not there yet
     """
     if Path(name).suffix == ".ts" and (export := places.existing(name)):
         model, _ = upstream.read(export)
-        return Subject(export.stem, _written(model, export.stem, folder), export)
+        return BenchSubject(export.stem, _written(model, export.stem, folder), export)
     if places.is_path(name) or name in models():
         path = find_model(name)
-        return Subject(path.stem, path)
+        return BenchSubject(path.stem, path)
     if name in PRESETS:
-        return Subject(name, _written(random_model(name), name, folder))
+        return BenchSubject(name, _written(random_model(name), name, folder))
     known = ", ".join([*models(), *PRESETS])
     raise WrongUse(f"no model or architecture is called {name[:80]!r}", hint=f"there are: {known}")
 

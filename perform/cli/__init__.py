@@ -13,7 +13,7 @@ import click
 
 from perform import __version__
 from perform.cli import bench, devices, exporting, models, playing, rendering, takes, training, transferring
-from perform.errors import PerformError
+from perform.core.errors import PerformError
 
 
 class Verbs(click.Group):

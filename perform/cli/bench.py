@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from perform.cli.words import json_option, progress
+from perform.cli.output import json_option, progress
 from perform.train.plan import DEVICES, PRECISIONS
 
 USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured beside the bundled models if none is named
@@ -54,13 +54,13 @@ def models(
     import msgspec
     import torch
 
-    from perform.bench import report
+    from perform.bench import cost_report
     from perform.bench.measure import rows
     from perform.bench.subjects import subject
     from perform.library import cards
 
     if plot:
-        report.check_picture(plot)
+        cost_report.check_picture(plot)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     names = models or (*cards.models(), *USUAL)
@@ -73,11 +73,11 @@ def models(
                     found.append(row)
                     on_progress(len(found), f"{row.model} {row.method}")
     if plot:
-        report.plot(found, plot)
+        cost_report.plot(found, plot)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(found), indent=2))
     else:
-        click.echo(f"{report.table(found)}\n\n{report.crowds(found)}")
+        click.echo(f"{cost_report.table(found)}\n\n{cost_report.crowds(found)}")
 
 
 @bench.command()
@@ -109,7 +109,7 @@ def train(
     import msgspec
     import torch
 
-    from perform.bench.training import rows, table
+    from perform.bench.training_cost import rows, table
     from perform.train.plan import configured
 
     torch.set_num_threads(plan["threads"])

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from perform.cli.words import json_option
+from perform.cli.output import json_option
 
 
 @click.command()
@@ -17,7 +17,7 @@ def devices(device: str | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from perform.audio import device as audio
-    from perform.control.ports import look
+    from perform.control.midi_ports import look
 
     found, chosen, why, error = [], None, "", ""
     try:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from perform.cli.words import json_option, say, show
-from perform.errors import WrongUse
+from perform.cli.output import json_option, say, show
+from perform.core.errors import WrongUse
 
 
 @click.command()
@@ -54,7 +54,7 @@ def export(
         what = "is a stranger's module, which perform only plays"
         raise WrongUse(what, where=str(path), hint="use the .ts that it was imported from")
     from perform.rave import export as exports
-    from perform.rave.files import load
+    from perform.rave.model_files import load
 
     loaded = load(path)
     if kind == ".ts":

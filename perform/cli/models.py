@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.words import json_option, say, show
-from perform.errors import PerformError, WrongUse
+from perform.cli.output import json_option, say, show
+from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
     from perform.library.cards import Card
@@ -71,7 +71,7 @@ def models_import(
     file: Path, name: str | None, yes: bool, replace: bool, as_json: bool, **options: Any
 ) -> None:
     """Bring in a RAVE export, another nn~ module (.ts), or a model of ours (.safetensors)."""
-    from perform.hosts.opening import is_archive
+    from perform.foreign.opening import is_archive
     from perform.library import importing, places
     from perform.library.cards import read_card, sha256, trim_db
 
@@ -93,7 +93,7 @@ def models_import(
 
 def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> Any:
     """An export, rebuilt or wrapped."""
-    from perform.hosts.conversion import FRAMES, TOLERANCE, convert
+    from perform.foreign.conversion import FRAMES, TOLERANCE, convert
     from perform.rave.archive import read
 
     words = {key: options[key] for key in ("description", "licence")} | {"name": (name or path.stem)[:80]}
@@ -119,7 +119,7 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
 
 def _take(path: Path, out: Path, yes: bool) -> None:
     """A model file of ours, into the library."""
-    from perform.hosts.conversion import validate
+    from perform.foreign.conversion import validate
     from perform.library import importing
 
     validate(path, lambda question: _agree(question, yes, path))
@@ -185,7 +185,7 @@ def _plain(value: object) -> str:
 @json_option
 def models_check(name: str, against: Path | None, as_json: bool) -> None:
     """Whether a model is whole and sounds as its card says."""
-    from perform.hosts.checking import check
+    from perform.foreign.model_check import check
     from perform.library.cards import find_model
 
     path = find_model(name)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from perform.cli.words import Seconds, json_option, say, show
-from perform.errors import PerformError, WrongUse
+from perform.cli.output import Seconds, json_option, say, show
+from perform.core.errors import PerformError, WrongUse
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -112,7 +112,7 @@ def tell_take(take: str, as_json: bool) -> None:
     from pathlib import Path
 
     from perform.library import places
-    from perform.recorder.shelf import parts
+    from perform.recorder.take_index import parts
 
     files = [str(path) for path in parts(Path(take), places.take_folders())] if take else []
     show("\n".join([*files[1:], *files[:1]]), as_json, take=take, parts=files)
@@ -121,24 +121,23 @@ def tell_take(take: str, as_json: bool) -> None:
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
     from perform.audio.device import check_numbers
     from perform.control.mapping import find
-    from perform.stage.supervisor import Options
+    from perform.stage.supervisor import StageOptions
 
     check_numbers(sound["rate"], sound["block"])
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
-    return Options(set=set_name, seconds=seconds, **sound)
+    return StageOptions(set=set_name, seconds=seconds, **sound)
 
 
 def _open(set_name: str, sound: dict[str, Any]) -> None:
     """Start a stage if none runs, and show it."""
-    from perform import session
-    from perform.library import places
+    from perform.library import places, sets
     from perform.stage.client import running
     from perform.stage.start import start
 
     runtime = places.runtime()
     if set_name:
-        session.load_set(set_name)  # what is wrong with it is said here, not in a log
+        sets.load_set(set_name)  # what is wrong with it is said here, not in a log
     if running(runtime):
         if set_name:
             hint = "`perform attach` goes there, `perform stop` ends it"

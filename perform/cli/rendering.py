@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from perform.cli.words import Seconds, json_option, progress, say, show
-from perform.errors import WrongUse
+from perform.cli.output import Seconds, json_option, progress, say, show
+from perform.core.errors import WrongUse
 
 
 class Swap(click.ParamType):  # type: ignore[type-arg]
@@ -68,16 +68,15 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
 
 def _is_take(name: str) -> bool:
     """By its name: a WAV or a log; or what is a take's and no set's."""
-    from perform import session
-    from perform.library import places
-    from perform.recorder import shelf
+    from perform.library import places, sets
+    from perform.recorder import take_index
 
     if Path(name).suffix in (".wav", ".gestures"):
         return True
     try:
-        session.find_set(name)
+        sets.find_set(name)
     except WrongUse:
-        return name == "last" or any(t.path.stem == name for t in shelf.takes(places.take_folders()))
+        return name == "last" or any(t.path.stem == name for t in take_index.takes(places.take_folders()))
     return False
 
 
@@ -92,12 +91,12 @@ def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
 
 
 def _set(name: str, out: Path | None, how: dict[str, Any], seconds: float) -> Path:
-    from perform.render import Recorded
-    from perform.render import render as offline
-    from perform.shared import STEMS
+    from perform.core.arena import STEMS
+    from perform.offline.render import TakeOutput
+    from perform.offline.render import render as offline
 
     tracks = ("master", *STEMS) if how["stems"] else ("master",)
-    recorded = Recorded(how["take"] or Path(), tracks, "float32" if how["float32"] else "pcm24")
+    recorded = TakeOutput(how["take"] or Path(), tracks, "float32" if how["float32"] else "pcm24")
     with progress(f"rendering {name}", seconds, "s") as on_progress:
         return offline(
             name,
@@ -110,12 +109,12 @@ def _set(name: str, out: Path | None, how: dict[str, Any], seconds: float) -> Pa
 
 
 def _take(name: str, out: Path, how: dict[str, Any]) -> float:
-    from perform import replay
     from perform.library import places
-    from perform.recorder import shelf
+    from perform.offline import replay
+    from perform.recorder import take_index
 
-    take = shelf.find(name, places.take_folders())
-    wish = replay.Wish(
+    take = take_index.find(name, places.take_folders())
+    wish = replay.ReplayOptions(
         how["rate"], how["float32"] or None, how["stems"], dict(how["swap"]), how["begin"] or 0.0, how["end"]
     )
     seconds = min(take.seconds, wish.end or take.seconds) - wish.begin

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.words import json_option, say, show
+from perform.cli.output import json_option, say, show
 
 if TYPE_CHECKING:
-    from perform.recorder.shelf import Take
+    from perform.recorder.take_index import Take
 
 
 @click.group(invoke_without_command=True)
@@ -39,9 +39,9 @@ def list_(as_json: bool) -> None:
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Look for what is wrong with takes; exit 1 where something is."""
-    from perform.recorder import shelf
+    from perform.recorder import take_index
 
-    found = {str(take.path): shelf.verify(take) for take in _chosen(names)}
+    found = {str(take.path): take_index.verify(take) for take in _chosen(names)}
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -58,13 +58,13 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def repair(names: tuple[str, ...], as_json: bool) -> None:
     """Make unfinished takes whole (a stage does it for its own folders when it starts)."""
-    from perform.recorder import shelf
+    from perform.recorder import take_index
 
     mended = [
         {"path": str(path), "frames": frames}
         for take in _chosen(names)
         if names or take.state == "unfinished"
-        for path, frames in shelf.repair(take)
+        for path, frames in take_index.repair(take)
     ]
     if as_json:
         click.echo(json.dumps(mended, indent=2))
@@ -83,10 +83,10 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def export(name: str, out: Path, as_json: bool) -> None:
     """One WAV or FLAC of all its parts, or a ZIP of all its files, stems too."""
-    from perform.recorder import export as work
-    from perform.recorder import shelf
+    from perform.recorder import take_export as work
+    from perform.recorder import take_index
 
-    take = shelf.find(name, _folders())
+    take = take_index.find(name, _folders())
     work.export(take, out)
     show(out, as_json, path=str(out), seconds=take.seconds)
 
@@ -97,10 +97,10 @@ def export(name: str, out: Path, as_json: bool) -> None:
 @json_option
 def plot(name: str, out: Path, as_json: bool) -> None:
     """A picture: the waveform, its markers, and the latents of each deck."""
-    from perform.recorder import export as work
-    from perform.recorder import shelf
+    from perform.recorder import take_export as work
+    from perform.recorder import take_index
 
-    work.plot(shelf.find(name, _folders()), out)
+    work.plot(take_index.find(name, _folders()), out)
     show(out, as_json, path=str(out))
 
 
@@ -111,9 +111,9 @@ def _folders() -> list[Path]:
 
 
 def _chosen(names: tuple[str, ...]) -> list[Take]:
-    from perform.recorder import shelf
+    from perform.recorder import take_index
 
-    return [shelf.find(name, _folders()) for name in names] if names else shelf.takes(_folders())
+    return [take_index.find(name, _folders()) for name in names] if names else take_index.takes(_folders())
 
 
 def _list(as_json: bool) -> None:
@@ -123,7 +123,7 @@ def _list(as_json: bool) -> None:
         return
     if not found:
         say(f"no takes in {', '.join(str(folder) for folder in _folders())}")
-    from perform.recorder.cues import clock
+    from perform.recorder.markers import clock
 
     for take in found:
         more = [take.samples, *([] if take.state == "whole" else [take.state])]

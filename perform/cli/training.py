@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
-from perform.cli.bar import Bar
-from perform.cli.prior import learn_prior
-from perform.cli.words import json_option, progress, say, show
-from perform.errors import WrongUse
-from perform.train.listener import Progress
-from perform.train.plan import OPTIONS, Option
+from perform.cli.output import json_option, progress, say, show
+from perform.cli.prior_training import learn_prior
+from perform.cli.training_bar import TrainingBar
+from perform.core.errors import WrongUse
+from perform.train.plan import OPTIONS, PlanOption
+from perform.train.progress import Progress
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def _plan_options(verb: _F) -> _F:
     return verb
 
 
-def _type(option: Option) -> Any:
+def _type(option: PlanOption) -> Any:
     if option.many:
         return str
     if isinstance(option.kind, tuple):
@@ -82,19 +82,19 @@ def train(
     from perform.library.cards import find_model
     from perform.train import loop
     from perform.train.plan import planned
-    from perform.train.world import cores
+    from perform.train.processes import cores
 
     values["name"] = values["name"] or out.stem
     values["threads"] = values["threads"] or cores()
     values["from"] = find_model(values["from"]) if values["from"] else None
     plan = planned({**values, "corpus": corpus, "output": out})
     if only_prepare:
-        loop.prepare(plan.corpus, plan.folder / "corpus", plan.config, plan.threads, Bar())
+        loop.prepare(plan.corpus, plan.folder / "corpus", plan.config, plan.threads, TrainingBar())
         show(plan.folder / "corpus", as_json, corpus=str(plan.folder / "corpus"))
         return
     learn = loop.snapshot if only_snapshot else loop.train
     with progress(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
-        card = learn(plan, Bar(_words, on_progress)).card
+        card = learn(plan, TrainingBar(_words, on_progress)).card
     if not card:  # another process of this training writes the file
         return
     keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps")

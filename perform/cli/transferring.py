@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from perform.cli.words import json_option, progress, say, show
-from perform.errors import PerformError, WrongUse
+from perform.cli.output import json_option, progress, say, show
+from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
-    from perform.hosts.host import Encoder, Host
-    from perform.library.matrices import Matrix
-    from perform.transfer import Wish
+    from perform.engine.protocol import PlayableModel, StreamingEncoder
+    from perform.library.matrices import LatentMatrix
+    from perform.offline.transfer import TransferOptions
 
 
 class Numbered(click.ParamType):  # type: ignore[type-arg]
@@ -39,10 +39,10 @@ class Numbered(click.ParamType):  # type: ignore[type-arg]
 class Way(NamedTuple):
     """From a sound to what becomes of it, the same for every file."""
 
-    encoder: Encoder
-    host: Host
-    matrix: Matrix | None
-    wish: Wish
+    encoder: StreamingEncoder
+    host: PlayableModel
+    matrix: LatentMatrix | None
+    wish: TransferOptions
     rate: int | None
 
 
@@ -63,15 +63,15 @@ def transfer(sound: Path, out: Path, model: str, ear: str | None, as_json: bool,
 
     Of a folder, every sound file in it and below is taken; nothing is overwritten.
     """
-    from perform.transfer import Wish
+    from perform.offline.transfer import TransferOptions
 
     if not sound.exists():
         raise WrongUse("no such file or folder", where=str(sound))
     if sound.is_file():
-        from perform.recorder.whole import SOUND, check_new
+        from perform.recorder.new_files import SOUND, check_new
 
         check_new(out, SOUND)
-    wish = Wish(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
+    wish = TransferOptions(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
     way = _way(model, ear, how["matrix"], wish, how["rate"])
     if sound.is_dir():
         _folder(sound, out, way, as_json)
@@ -99,9 +99,9 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
     no matrix, the latents that move most drive those that move most.
     """
     from perform.library import matrices
-    from perform.recorder.whole import check_new
-    from perform.soundfiles import Sound
-    from perform.transfer import learn_matrix
+    from perform.library.sound_files import SoundFile
+    from perform.offline.transfer import learn_matrix
+    from perform.recorder.new_files import check_new
 
     check_new(out, (matrices.SUFFIX,))
     ears = [_encoder(_host(name)) for name in (ear, model)]
@@ -111,7 +111,7 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
 
         def heard(path: Path) -> Any:
             nonlocal done
-            with Sound(path) as sound:
+            with SoundFile(path) as sound:
                 for block in sound.blocks():
                     yield block
                     done += len(block) / sound.rate
@@ -124,15 +124,15 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
     show(out, as_json, path=str(out), fit=made.fit if math.isfinite(made.fit) else None)
 
 
-def _host(name: str) -> Host:
+def _host(name: str) -> PlayableModel:
     """A model's host; an export is made a model first, a module runs in a process apart."""
-    from perform.hosts.opening import open_host, prepare
+    from perform.foreign.opening import open_host, prepare
     from perform.library.cards import find_model
 
     return open_host(prepare(find_model(name), say), apart=True)
 
 
-def _encoder(host: Host) -> Encoder:
+def _encoder(host: PlayableModel) -> StreamingEncoder:
     """Its ears; WrongUse where it has none."""
     if host.encoder is None:
         hint = "a module hears where it has an `encode` for the `decode` that is played"
@@ -142,9 +142,9 @@ def _encoder(host: Host) -> Encoder:
     return host.encoder
 
 
-def _way(model: str, ear: str | None, matrix: Path | None, wish: Wish, rate: int | None) -> Way:
+def _way(model: str, ear: str | None, matrix: Path | None, wish: TransferOptions, rate: int | None) -> Way:
     from perform.library import matrices
-    from perform.transfer import Transfer
+    from perform.offline.transfer import Transfer
 
     host = _host(model)
     encoder = _encoder(_host(ear) if ear else host)
@@ -157,26 +157,26 @@ def _way(model: str, ear: str | None, matrix: Path | None, wish: Wish, rate: int
 
 def _seconds(path: Path) -> float:
     """Of a file, as far as it says."""
-    from perform.soundfiles import Sound
+    from perform.library.sound_files import SoundFile
 
-    with Sound(path) as sound:
+    with SoundFile(path) as sound:
         return sound.frames / sound.rate
 
 
 def _rate(path: Path) -> int:
-    from perform.soundfiles import Sound
+    from perform.library.sound_files import SoundFile
 
-    with Sound(path) as sound:
+    with SoundFile(path) as sound:
         return sound.rate
 
 
 def _file(path: Path, out: Path, way: Way, on_progress: Callable[[float], None]) -> float:
     """One file to another; its seconds."""
-    from perform.recorder.whole import writing
-    from perform.soundfiles import Sound
-    from perform.transfer import Transfer
+    from perform.library.sound_files import SoundFile
+    from perform.offline.transfer import Transfer
+    from perform.recorder.new_files import writing
 
-    with Sound(path) as sound:
+    with SoundFile(path) as sound:
         rate, fed = way.rate or sound.rate, 0
         through = Transfer(way.encoder, way.host, sound.rate, rate, wish=way.wish, matrix=way.matrix)
         with writing(out, rate) as write:
@@ -192,7 +192,7 @@ def _file(path: Path, out: Path, way: Way, on_progress: Callable[[float], None])
 
 def _folder(folder: Path, out: Path, way: Way, as_json: bool) -> None:
     """All of a folder; what could not be done is said at the end."""
-    from perform.soundfiles import find
+    from perform.library.sound_files import find
 
     files = find(folder, out)
     if not files:

@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 
 from perform.control import mapping
-from perform.control.mapping import Bind, Mapping, Mode, chosen
-from perform.control.router import Source
-from perform.errors import PerformError, WrongUse
+from perform.control.mapping import Binding, Mapping, Mode, chosen
+from perform.control.router import ControlId
+from perform.core.errors import PerformError, WrongUse
 from perform.library import places
 
 FALLBACK = "generic"  #: the mapping where no controller we know is connected
 
 
-class InUse:
+class ActiveMapping:
     """[main] The mapping in use and the learning of it.
 
     now     : the mapping
@@ -35,7 +35,7 @@ class InUse:
         self.changed = False
         self.address = ""
         self._reach: tuple[float, float] | None = None
-        self._fresh: set[tuple[str, Source]] = set()
+        self._fresh: set[tuple[str, ControlId]] = set()
 
     def use(self, name: str) -> None:
         """[disk] Load a mapping by name or path."""
@@ -62,12 +62,12 @@ class InUse:
     def learn(self, address: str, reach: tuple[float, float] | None = None) -> None:
         """Wait for a control to move; "" ends learning. reach: what it moves through, else all there is."""
         if address:
-            Bind(control="cc 1", to=address, range=reach)  # WrongUse where there is no such address
+            Binding(control="cc 1", to=address, range=reach)  # WrongUse where there is no such address
         else:
             self._fresh.clear()
         self.address, self._reach = address, reach
 
-    def moved(self, port: str, source: Source, known: Sequence[str]) -> Bind | None:
+    def moved(self, port: str, source: ControlId, known: Sequence[str]) -> Binding | None:
         """A control moved while learning: bind it; None where it is bound already or cannot move it.
 
         known : all ports there are or were, of which it is one
@@ -77,7 +77,7 @@ class InUse:
         control = source.kind if source.kind == "bend" else f"{source.kind} {source.number}"
         toggles: Mode | None = "toggle" if self._reach == (0.0, 1.0) and source.kind == "note" else None
         try:
-            learnt = Bind(
+            learnt = Binding(
                 control=control,
                 to=self.address,
                 channel=source.channel,

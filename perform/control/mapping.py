@@ -8,7 +8,7 @@
     to = "focus/z/0/bias"         # an address; focus/... is the deck that has the focus
     range = [-3.0, 3.0]           # plain units; left out: the address's own
 
-One control may move several addresses, and several controls one address. A `Bind` that exists is legal:
+One control may move several addresses, and several controls one address. A `Binding` that exists is legal:
 it refuses anything else when it is made. This module knows files and addresses; no port and no process.
 """
 
@@ -24,10 +24,10 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import tomlkit
 
-from perform import params
-from perform.errors import WrongUse
-from perform.library import places, toml
-from perform.params import Curve, Spec
+from perform.core import params
+from perform.core.errors import WrongUse
+from perform.core.params import Curve, Spec
+from perform.library import places, toml_files
 
 Kind = Literal["cc", "note", "bend", "program"]
 Mode = Literal["absolute", "momentary", "toggle", "trigger"]
@@ -40,7 +40,7 @@ _UNKNOWN_KEY = re.compile(r"unknown field `(.*)`", re.DOTALL)
 FOCUS = "focus/"  #: what an address of the focused deck begins with
 
 
-class Bind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One control that moves one address.
 
     mode: `absolute`  the control's position is the value (a note's velocity; its release changes nothing);
@@ -116,9 +116,9 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
     name: str
     ports: tuple[str, ...] = ()  #: fragments of port names; none: every port
-    binds: tuple[Bind, ...] = ()
+    binds: tuple[Binding, ...] = ()
 
-    def listens(self, bind: Bind, port: str, known: Sequence[str]) -> bool:
+    def listens(self, bind: Binding, port: str, known: Sequence[str]) -> bool:
         """Whether this bind hears that port, which is one of those that are known."""
         return port in chosen(known, (bind.port,) if bind.port else self.ports)
 
@@ -144,7 +144,7 @@ def control_label(kind: Kind, number: int) -> str:
     return kind if kind in ("bend", "program") else f"{'CC' if kind == 'cc' else kind}{number}"
 
 
-def _check(bind: Bind) -> None:
+def _check(bind: Binding) -> None:
     """WrongUse for anything a bind cannot mean."""
     match = _CONTROL.fullmatch(bind.control)
     if not match:
@@ -202,7 +202,8 @@ def load(path: Path) -> Mapping:
     lines = [1 + text.count("\n", 0, found.start()) for found in _BIND_HEADER.finditer(text)]
     places_of = [f"{path}:{n}" for n in lines] if len(lines) == len(binds) else [str(path)] * len(binds)
     return msgspec.structs.replace(
-        frame, binds=tuple(_convert(bind, Bind, where) for bind, where in zip(binds, places_of, strict=True))
+        frame,
+        binds=tuple(_convert(bind, Binding, where) for bind, where in zip(binds, places_of, strict=True)),
     )
 
 
@@ -238,7 +239,7 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
         load(source)
         document = tomlkit.parse(source.read_bytes().decode())
     _write_into(document, mapping)
-    toml.write(path, tomlkit.dumps(document))
+    toml_files.write(path, tomlkit.dumps(document))
 
 
 def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:
@@ -248,7 +249,7 @@ def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:
     if tuple(document.get("ports", ())) != mapping.ports:
         document["ports"] = list(mapping.ports)
     old = document.get("bind", [])
-    tables = {msgspec.convert(table.unwrap(), Bind): table for table in old}
+    tables = {msgspec.convert(table.unwrap(), Binding): table for table in old}
     if tuple(tables) == mapping.binds:
         return
     binds = tomlkit.aot()

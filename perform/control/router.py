@@ -1,6 +1,6 @@
 """From a MIDI message to a number in the table: a lookup, a curve, a store.
 
-One `Router` serves every port and is called from one thread. It never raises, whatever the bytes, and
+One `ControlRouter` serves every port and is called from one thread. It never raises, whatever the bytes, and
 stores only finite values inside their specs. It knows no port, no file and no process.
 """
 
@@ -12,16 +12,16 @@ from typing import NamedTuple
 
 import mido
 
-from perform import params
-from perform.control.mapping import Bind, Kind, Mapping, control_label
-from perform.params import Table
-from perform.shared import METER_SLOTS, Meters
+from perform.control.mapping import Binding, Kind, Mapping, control_label
+from perform.core import params
+from perform.core.arena import METER_SLOTS, Meters
+from perform.core.params import Table
 
 _FOCUS, _FOCUS_SPEC = params.slot("focus"), params.SPECS["focus"]
 _SLOT, _COUNT, _UNMAPPED = (METER_SLOTS[f"control/{name}"] for name in ("slot", "count", "unmapped"))
 
 
-class Source(NamedTuple):
+class ControlId(NamedTuple):
     """What moved: a control on a channel (1..16)."""
 
     kind: Kind
@@ -29,21 +29,21 @@ class Source(NamedTuple):
     channel: int
 
 
-class Event(NamedTuple):
+class ControlEvent(NamedTuple):
     """One message, decoded."""
 
-    source: Source
+    source: ControlId
     value: int  #: as sent: 0..127, pitch bend -8192..8191
     position: float  #: 0..1; pitch bend 0 is exactly 0.5
     down: bool  #: pressed: a note that sounds, a cc of 64 and more
     release: bool = False  #: the end of a note
 
 
-class Touch(NamedTuple):
+class TouchedControl(NamedTuple):
     """The last control that moved, and the slot it moved (-1: none)."""
 
     port: str
-    event: Event
+    event: ControlEvent
     slot: int
 
     def text(self) -> str:
@@ -52,7 +52,7 @@ class Touch(NamedTuple):
         return f"{self.port} {channel}:{control_label(kind, number)}={self.event.value}"
 
 
-def decode(data: Sequence[int]) -> Event | None:
+def decode(data: Sequence[int]) -> ControlEvent | None:
     """[control] One MIDI message; None where it is no control: clock, sysex, channel mode, garbage."""
     try:
         message = mido.Message.from_bytes(data)
@@ -60,32 +60,32 @@ def decode(data: Sequence[int]) -> Event | None:
         return None
     match message.type:
         case "control_change" if message.control < 120:
-            source = Source("cc", message.control, message.channel + 1)
-            return Event(source, message.value, message.value / 127, message.value >= 64)
+            source = ControlId("cc", message.control, message.channel + 1)
+            return ControlEvent(source, message.value, message.value / 127, message.value >= 64)
         case "pitchwheel":
             pitch = message.pitch
             position = 0.5 + pitch / (16384 if pitch <= 0 else 16382)
-            return Event(Source("bend", 0, message.channel + 1), pitch, position, pitch > 0)
+            return ControlEvent(ControlId("bend", 0, message.channel + 1), pitch, position, pitch > 0)
         case "note_on" | "note_off":
             velocity = message.velocity if message.type == "note_on" else 0
-            source = Source("note", message.note, message.channel + 1)
-            return Event(source, velocity, velocity / 127, velocity > 0, velocity == 0)
+            source = ControlId("note", message.note, message.channel + 1)
+            return ControlEvent(source, velocity, velocity / 127, velocity > 0, velocity == 0)
         case "program_change":
-            return Event(Source("program", 0, message.channel + 1), message.program, 0.0, True)
+            return ControlEvent(ControlId("program", 0, message.channel + 1), message.program, 0.0, True)
     return None
 
 
-class Route:
+class ControlRoute:
     """One bind, ready to play."""
 
-    def __init__(self, bind: Bind) -> None:
+    def __init__(self, bind: Binding) -> None:
         self._slots = tuple(params.slot(address) for address in bind.addresses)
         self._spec, self._mode = bind.spec, bind.plays
         self._low, self._high = (self._spec.clamp(end) for end in bind.ends)
         self._curve = bind.curve or bind.spec.curve
         self._down = False
 
-    def play(self, event: Event, table: Table) -> int:
+    def play(self, event: ControlEvent, table: Table) -> int:
         """[control] Move the number; returns its slot, -1 where the message moves nothing."""
         pressed, self._down = event.down and not self._down, event.down
         if event.source.kind == "note":
@@ -128,7 +128,7 @@ class Route:
         return self._low if abs(value - self._high) < abs(value - self._low) else self._high
 
 
-class Router:
+class ControlRouter:
     """Every bind of the mapping in use, by port and source.
 
     `touch` is the last control that moved. While `learning`, sources that may be learnt also go to `moved`,
@@ -137,10 +137,10 @@ class Router:
 
     def __init__(self, table: Table, meters: Meters) -> None:
         self._table, self._meters = table, meters
-        self._routes: dict[str, dict[Source, list[Route]]] = {}
-        self.touch: Touch | None = None
+        self._routes: dict[str, dict[ControlId, list[ControlRoute]]] = {}
+        self.touch: TouchedControl | None = None
         self.learning = False
-        self.moved: SimpleQueue[tuple[str, Source]] = SimpleQueue()
+        self.moved: SimpleQueue[tuple[str, ControlId]] = SimpleQueue()
 
     def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
         """[main] Take a mapping for these ports; the message at hand still goes by the old one."""
@@ -159,20 +159,20 @@ class Router:
         elif not routes:
             self._meters[_UNMAPPED] += 1
         if moved >= 0 or not event.release:
-            self.touch = Touch(port, event, moved)
+            self.touch = TouchedControl(port, event, moved)
         if self.learning and learnable(event):
             self.moved.put((port, event.source))
 
 
-def learnable(event: Event) -> bool:
+def learnable(event: ControlEvent) -> bool:
     """Never cc 0, which many devices send as bank select before anything else; no release, no program."""
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
-def _routes(mapping: Mapping, port: str, known: Sequence[str]) -> dict[Source, list[Route]]:
-    routes: dict[Source, list[Route]] = {}
+def _routes(mapping: Mapping, port: str, known: Sequence[str]) -> dict[ControlId, list[ControlRoute]]:
+    routes: dict[ControlId, list[ControlRoute]] = {}
     for bind in mapping.binds:
         if mapping.listens(bind, port, known):
             for channel in (bind.channel,) if bind.channel else range(1, 17):
-                routes.setdefault(Source(bind.kind, bind.number, channel), []).append(Route(bind))
+                routes.setdefault(ControlId(bind.kind, bind.number, channel), []).append(ControlRoute(bind))
     return routes

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.library import places
 
 FORMAT = "perform-rave-1"  #: a RAVE's weights

@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.library import places
 from perform.library.cards import MODULE_FORMAT, Card
 

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as pack_tensors
 
-from perform.errors import PerformError, WrongUse
+from perform.core.errors import PerformError, WrongUse
 from perform.library.cards import Card
 
 FORMAT = "perform-matrix-1"
@@ -32,7 +32,7 @@ LAG = 16  #: frames by which one encoder may be later than the other
 Floats = npt.NDArray[np.float32]
 
 
-class Side(msgspec.Struct, frozen=True):
+class MatrixSide(msgspec.Struct, frozen=True):
     """A model at one end: `latents` go in, or come out."""
 
     name: str
@@ -41,14 +41,14 @@ class Side(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Matrix:
+class LatentMatrix:
     """What makes latents (ear.latents,) ones of `mouth`: weight (mouth, ear), offset (mouth,).
 
     fit : share of the held-out variance it explains, where it was learnt; NaN where it was not
     """
 
-    ear: Side
-    mouth: Side
+    ear: MatrixSide
+    mouth: MatrixSide
     weight: Floats
     offset: Floats
     fit: float = math.nan
@@ -66,7 +66,7 @@ class Matrix:
         return z @ self.weight.T + self.offset
 
 
-def by_variance(ear: Card, ear_sha256: str, mouth: Card, mouth_sha256: str) -> Matrix:
+def by_variance(ear: Card, ear_sha256: str, mouth: Card, mouth_sha256: str) -> LatentMatrix:
     """The most telling latent of one to the most telling of the other, each in its own corpus's range.
 
     Models keep their latents in order of variance; where `mouth` has more, the rest stays at its mean.
@@ -77,11 +77,11 @@ def by_variance(ear: Card, ear_sha256: str, mouth: Card, mouth_sha256: str) -> M
         width = ear.latent_std[column]
         weight[row, column] = mouth.latent_std[row] / width if width > 0 else 0.0
     offset = np.array(mouth.latent_mean) - weight @ np.array(ear.latent_mean)
-    sides = Side(ear.name, ear_sha256, ear.latents), Side(mouth.name, mouth_sha256, mouth.latents)
-    return Matrix(*sides, weight.astype(np.float32), offset.astype(np.float32))
+    sides = MatrixSide(ear.name, ear_sha256, ear.latents), MatrixSide(mouth.name, mouth_sha256, mouth.latents)
+    return LatentMatrix(*sides, weight.astype(np.float32), offset.astype(np.float32))
 
 
-def learn(heard: Floats, meant: Floats, ear: Side, mouth: Side) -> Matrix:
+def learn(heard: Floats, meant: Floats, ear: MatrixSide, mouth: MatrixSide) -> LatentMatrix:
     """Ridge regression from what two encoders made of one recording, (frames, latents) each, in step.
 
     One encoder may answer later than the other: the lag that explains most is taken, and the ridge. `fit` is
@@ -107,7 +107,7 @@ def learn(heard: Floats, meant: Floats, ear: Side, mouth: Side) -> Matrix:
     x, y = _shifted(heard[:frames], meant[:frames], lag)
     fit = _explained(*_ridge(x[:judging], y[:judging], ridge), x[judging:], y[judging:])
     weight, offset = (part.astype(np.float32) for part in _ridge(x, y, ridge))
-    return Matrix(ear, mouth, weight, offset, round(fit, 4) if math.isfinite(fit) else math.nan)
+    return LatentMatrix(ear, mouth, weight, offset, round(fit, 4) if math.isfinite(fit) else math.nan)
 
 
 def _shifted(heard: Floats, meant: Floats, lag: int) -> tuple[Any, Any]:
@@ -131,7 +131,7 @@ def _explained(weight: Any, offset: Any, x: Any, y: Any) -> float:
     return 1.0 - float(np.square(y - x @ weight.T - offset).sum() / total) if total > 0 else -math.inf
 
 
-def save(path: Path, matrix: Matrix) -> None:
+def save(path: Path, matrix: LatentMatrix) -> None:
     """[disk] Write a file; PerformError where it cannot be. Never overwrites."""
     sides = {name: msgspec.json.encode(side).decode() for name, side in _sides(matrix).items()}
     words = {"format": FORMAT, **sides, "fit": json.dumps(None if math.isnan(matrix.fit) else matrix.fit)}
@@ -146,7 +146,7 @@ def save(path: Path, matrix: Matrix) -> None:
         raise PerformError(f"cannot be written ({error.strerror})", where=str(path)) from error
 
 
-def read(path: Path) -> Matrix:
+def read(path: Path) -> LatentMatrix:
     """[disk] A file, for whatever models; WrongUse where it is none."""
     try:
         return _parse(_read(path))
@@ -155,7 +155,7 @@ def read(path: Path) -> Matrix:
         raise WrongUse(f"not a matrix: {error.what}", where=str(path), hint=hint) from error
 
 
-def load(path: Path, ear_sha256: str, mouth_sha256: str) -> Matrix:
+def load(path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
     """[disk] A file that is for these two models; WrongUse where it is none, or is for others."""
     matrix = read(path)
     for word, side, sha256 in (("from", matrix.ear, ear_sha256), ("to", matrix.mouth, mouth_sha256)):
@@ -165,7 +165,7 @@ def load(path: Path, ear_sha256: str, mouth_sha256: str) -> Matrix:
     return matrix
 
 
-def _sides(matrix: Matrix) -> dict[str, Side]:
+def _sides(matrix: LatentMatrix) -> dict[str, MatrixSide]:
     return {"ear": matrix.ear, "mouth": matrix.mouth}
 
 
@@ -180,18 +180,18 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _parse(data: bytes) -> Matrix:
+def _parse(data: bytes) -> LatentMatrix:
     try:
         tensors = read_tensors(data)
         size = int.from_bytes(data[:8], "little")
         words = json.loads(data[8 : 8 + size])["__metadata__"]
         if words["format"] != FORMAT:
             raise WrongUse("another format")
-        ear, mouth = (msgspec.json.decode(words[name], type=Side) for name in ("ear", "mouth"))
+        ear, mouth = (msgspec.json.decode(words[name], type=MatrixSide) for name in ("ear", "mouth"))
         weight, offset = tensors["weight"], tensors["offset"]
         if weight.dtype != np.float32 or offset.dtype != np.float32:
             raise WrongUse("its numbers are of another kind")
         fit = msgspec.json.decode(words["fit"], type=float | None)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WrongUse("broken") from error
-    return Matrix(ear, mouth, weight, offset, math.nan if fit is None else fit)
+    return LatentMatrix(ear, mouth, weight, offset, math.nan if fit is None else fit)

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.unpickle import Array, Record, Storage, unpickle
 
 ENTRIES = 20_000  #: files in an archive, at most

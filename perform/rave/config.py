@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 
 ENCODERS = ("spectral", "convolutional", "v1")
 DECODERS = ("v2", "v1")

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, softplus
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config, preset
 from perform.rave.decoder import Decoder, FirstDecoder
+from perform.rave.delay import encoder_latency, latency
 from perform.rave.encoder import Encoder
-from perform.rave.latency import encoder_latency, latency
 from perform.rave.pqmf import PQMF
 from perform.rave.prior import Prior
 from perform.rave.resampler import Resampler

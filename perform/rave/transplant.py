@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from perform.errors import PerformError
+from perform.core.errors import PerformError
 from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, Streaming

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 
 Array = npt.NDArray[Any]
 Storage = Callable[[str, np.dtype[Any], int], Array]  #: (key, dtype, elements) -> (elements,)

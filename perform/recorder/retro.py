@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from perform.errors import PerformError
-from perform.recorder import gestures
-from perform.recorder.names import paths
-from perform.recorder.part import Part
-from perform.recorder.take import CHUNK, WET, read_track
+from perform.core.errors import PerformError
+from perform.core.ring_buffers import HistoryBuffer
+from perform.recorder import gesture_log
+from perform.recorder.take_names import paths
+from perform.recorder.take_part import TakePart
+from perform.recorder.take_writer import CHUNK, WET, read_track
 from perform.recorder.wav import PCM24
-from perform.rings import Tape
 
 SUFFIX = ".retro"
 STEP_S = 10.0  #: seconds of sound written at once
@@ -31,13 +31,13 @@ _MAGIC = 0x7065_7266_7274_0001
 _HEAD = 64  # bytes: magic, rate, first position, end
 
 
-class Retro:
+class LastMinutes:
     """[disk] The last `seconds` of a tape; call `follow` often.
 
     PerformError where there is no room for it.
     """
 
-    def __init__(self, path: Path, tape: Tape, rate: int, seconds: float) -> None:
+    def __init__(self, path: Path, tape: HistoryBuffer, rate: int, seconds: float) -> None:
         self._tape, self.rate = tape, rate
         self._capacity = round(seconds * rate)
         size = _HEAD + self._capacity * PCM24.frame
@@ -92,7 +92,7 @@ class Retro:
         return self._data[at : at + frames].tobytes() + self._data[:last].tobytes()
 
 
-class Keeping:
+class LastMinutesTake:
     """[disk] A take out of the past, written piece by piece: call `step` until it is `done`.
 
     begin, end : frames of the tape
@@ -101,11 +101,11 @@ class Keeping:
 
     def __init__(
         self,
-        retro: Retro,
-        history: gestures.History,
+        retro: LastMinutes,
+        history: gesture_log.RecentEvents,
         folders: Sequence[Path],
         name: str,
-        header: gestures.Header,
+        header: gesture_log.GestureHeader,
         begin: int,
         end: int,
     ) -> None:
@@ -113,7 +113,7 @@ class Keeping:
         self._log = history.opening(begin)[0]
         self._marks = history.marks(begin, end)
         self.begin, self.end = begin, end
-        self._part: Part | None = None
+        self._part: TakePart | None = None
         self.done, self.error, self.frames = False, "", 0
 
     @property
@@ -144,13 +144,13 @@ class Keeping:
             self.error = str(error)
             self._fail()
 
-    def _open(self) -> Part:
+    def _open(self) -> TakePart:
         header = msgspec.structs.replace(self._header, position=self.begin, began=self.begin)
         folder = self._folders[0]
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths(folder, self._name):
             with suppress(FileExistsError):
-                part = Part(path, self._retro.rate, ["master"], PCM24, header)
+                part = TakePart(path, self._retro.rate, ["master"], PCM24, header)
                 part.log(self._log)
                 return part
         raise AssertionError("paths never end")

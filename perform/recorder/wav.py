@@ -30,9 +30,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from perform.errors import WrongUse
-from perform.recorder import cues
-from perform.rings import Audio
+from perform.core.errors import WrongUse
+from perform.core.ring_buffers import Audio
+from perform.recorder import markers
 
 CHANNELS = 2
 HEADER = 80  #: bytes before the first frame
@@ -44,7 +44,7 @@ _MARK = b"perform take"  # in the JUNK, to know our own again
 _OPEN_MARK = b"perform take, open"  # as long as it is not closed; RF64 has no JUNK: no count of samples there
 
 
-class Format(NamedTuple):
+class WavFormat(NamedTuple):
     """How a sample is written: the code of WAVE, bits a sample."""
 
     code: int
@@ -60,7 +60,7 @@ class Format(NamedTuple):
         return encode(audio) if self.code == 1 else np.nan_to_num(audio).astype("<f4", order="C").tobytes()
 
 
-PCM24, FLOAT32 = Format(1, 24), Format(3, 32)
+PCM24, FLOAT32 = WavFormat(1, 24), WavFormat(3, 32)
 FORMATS = {"pcm24": PCM24, "float32": FLOAT32}
 
 _OPEN = os.O_RDWR | getattr(os, "O_BINARY", 0)
@@ -87,7 +87,7 @@ def encode(audio: Audio) -> bytes:
     return octets.reshape(-1, 4)[:, :3].tobytes()
 
 
-def header(rate: int, frames: int, form: Format = PCM24, tail: int = 0, *, is_open: bool = False) -> bytes:
+def header(rate: int, frames: int, form: WavFormat = PCM24, tail: int = 0, *, is_open: bool = False) -> bytes:
     """The first HEADER bytes of a file of `frames` frames at `rate` Hz, with `tail` bytes behind them."""
     size = form.frame * frames
     riff = HEADER - 8 + size + tail
@@ -103,7 +103,7 @@ def header(rate: int, frames: int, form: Format = PCM24, tail: int = 0, *, is_op
     )
 
 
-class Writer:
+class WavWriter:
     """[disk] One new file. Never overwrites: FileExistsError where the path is taken.
 
     frames : whole frames in the file
@@ -111,7 +111,7 @@ class Writer:
     After an OSError of any method, `close` and go on elsewhere at frame `safe`.
     """
 
-    def __init__(self, path: Path, rate: int, form: Format = PCM24) -> None:
+    def __init__(self, path: Path, rate: int, form: WavFormat = PCM24) -> None:
         self.path, self.rate, self.form = path, rate, form
         self.frames = self.safe = 0
         self._fd = os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666)
@@ -161,7 +161,7 @@ class Writer:
             raise
         self.safe = self.frames
 
-    def close(self, frames: int | None = None, marks: cues.Marks = ()) -> None:
+    def close(self, frames: int | None = None, marks: markers.Marks = ()) -> None:
         """Sync, end at frame `frames` (or the last that is safe), write the markers, close.
 
         Where the sync fails, the file ends at frame `safe` and the OSError is raised.
@@ -179,13 +179,13 @@ class Writer:
         _write_at(self._fd, header(self.rate, frames, self.form, is_open=True), 0)
 
 
-def _finish(fd: int, rate: int, frames: int, form: Format, marks: cues.Marks) -> None:
+def _finish(fd: int, rate: int, frames: int, form: WavFormat, marks: markers.Marks) -> None:
     """The file ends at `frames`, its markers behind them: the header claims those once they are safe."""
     end = HEADER + form.frame * frames
     os.ftruncate(fd, end)
     _write_at(fd, header(rate, frames, form, is_open=True), 0)
     os.fsync(fd)  # a header that claims more frames than there are would take the markers for them
-    tail = cues.chunks(marks, frames)
+    tail = markers.chunks(marks, frames)
     if tail:
         _write_at(fd, tail, end)
         os.fsync(fd)
@@ -193,11 +193,11 @@ def _finish(fd: int, rate: int, frames: int, form: Format, marks: cues.Marks) ->
     os.fsync(fd)
 
 
-class Found(NamedTuple):
+class FoundWav(NamedTuple):
     """What a file of ours says and holds."""
 
     rate: int
-    form: Format
+    form: WavFormat
     claimed: int  #: frames in the header
     held: int  #: whole frames in the file
     tail: int  #: bytes of markers, claimed or not
@@ -205,7 +205,7 @@ class Found(NamedTuple):
     unfinished: bool  #: it was not closed, or holds more than the header claims
 
 
-def repair(path: Path, marks: cues.Marks = (), frames: int | None = None) -> int:
+def repair(path: Path, marks: markers.Marks = (), frames: int | None = None) -> int:
     """[disk] Extend the header of an unfinished take to the whole frames the file holds; returns those.
 
     marks  : go behind the last frame; frames : the file ends there, where it is longer
@@ -251,17 +251,17 @@ def busy(path: Path) -> bool:
     return False
 
 
-def marks(path: Path) -> list[cues.Mark]:
+def marks(path: Path) -> list[markers.Marker]:
     """[disk] The markers of a file that was closed; none where they cannot be read."""
     with suppress(OSError, WrongUse, ValueError):
         found = inspect(path)
         with path.open("rb") as file:
             file.seek(HEADER + found.form.frame * found.held)
-            return cues.read(file.read(found.tail))
+            return markers.read(file.read(found.tail))
     return []
 
 
-def inspect(path: Path) -> Found:
+def inspect(path: Path) -> FoundWav:
     """[disk] What a file of ours says and holds; WrongUse where it is none."""
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
@@ -270,7 +270,7 @@ def inspect(path: Path) -> Found:
         os.close(fd)
 
 
-def look(fd: int, path: Path) -> Found:
+def look(fd: int, path: Path) -> FoundWav:
     """The same of an open file."""
     os.lseek(fd, 0, os.SEEK_SET)
     head = os.read(fd, HEADER)
@@ -279,9 +279,9 @@ def look(fd: int, path: Path) -> Found:
         riff, size = struct.unpack_from("<I", head, 4)[0], struct.unpack_from("<I", head, 76)[0]
         if head[:4] == b"RF64":
             riff, size = struct.unpack_from("<QQ", head, 20)
-        form = Format(code, bits)
+        form = WavFormat(code, bits)
         tail = riff - (HEADER - 8) - size
-        if form in FORMATS.values() and rate < 1 << 24 and size < 1 << 62 and 0 <= tail <= cues.LIMIT:
+        if form in FORMATS.values() and rate < 1 << 24 and size < 1 << 62 and 0 <= tail <= markers.LIMIT:
             claimed = size // form.frame
             ours = [header(rate, claimed, form, tail, is_open=is_open) for is_open in (False, True)]
             if head in ours and (found := _measure(fd, rate, form, claimed, tail)):
@@ -289,21 +289,21 @@ def look(fd: int, path: Path) -> Found:
     raise WrongUse("not a take of perform", where=str(path))
 
 
-def _measure(fd: int, rate: int, form: Format, claimed: int, tail: int) -> Found | None:
+def _measure(fd: int, rate: int, form: WavFormat, claimed: int, tail: int) -> FoundWav | None:
     """Tell frames behind the header's claim from markers behind it; None where something else is claimed."""
     end = HEADER + form.frame * claimed
     rest = os.fstat(fd).st_size - end
     os.lseek(fd, end, os.SEEK_SET)
-    marked = rest >= 4 and cues.begin(os.read(fd, 12))
+    marked = rest >= 4 and markers.begin(os.read(fd, 12))
     if tail and rest >= 12 and not marked:
         return None
     if tail or rest < 0:
         held = claimed + min(rest, 0) // form.frame
-        return Found(rate, form, claimed, held, tail, max(0, tail - rest), unfinished=False)
+        return FoundWav(rate, form, claimed, held, tail, max(0, tail - rest), unfinished=False)
     if marked:  # killed while it wrote its markers
-        return Found(rate, form, claimed, claimed, rest, 0, unfinished=True)
+        return FoundWav(rate, form, claimed, claimed, rest, 0, unfinished=True)
     more = rest // form.frame
-    return Found(rate, form, claimed, claimed + more, 0, 0, unfinished=more > 0)
+    return FoundWav(rate, form, claimed, claimed + more, 0, 0, unfinished=more > 0)
 
 
 def _claim(fd: int) -> bool:

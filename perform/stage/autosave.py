@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from perform import params
+from perform.core import params
+from perform.core.params import Table
 from perform.library import places
-from perform.params import Table
-from perform.session import Set
+from perform.library.sets import Set
 
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, Protocol
 
-from perform.lifeline import Message
+from perform.core.lifeline import Message
 
 
-class Owner(Protocol):
+class ChildOwner(Protocol):
     """Whoever started a child and wants to hear of it; each answers whether the child is its own."""
 
     def report(self, child: Child, message: Message) -> bool:
@@ -99,7 +99,7 @@ class Child:
             self._process.wait()
 
 
-class Kept:
+class KeptChild:
     """A child that has to be there: started again whenever it dies, at once and then after longer pauses.
 
     spawn : starts one

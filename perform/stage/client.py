@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from perform.errors import PerformError
-from perform.shared import Arena
+from perform.core.arena import Arena
+from perform.core.errors import PerformError
 from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
 from perform.stage.lock import held
 

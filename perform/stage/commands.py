@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from perform.library.attributes import Attribute
+from perform.core.attributes import Attribute
 
 
 class Command(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class Unload(Command, frozen=True):
     deck: int
 
 
-class Record(Command, frozen=True):
+class StartRecording(Command, frozen=True):
     """Begin a take; answers with the take's path. Already recording: the running take's path.
 
     What is left at None is as the stage's options say: stems, a file each deck; pre, one more from before the
@@ -56,13 +56,13 @@ class Record(Command, frozen=True):
     float32: bool | None = None
 
 
-class Mark(Command, frozen=True):
-    """A marker at this moment: in the take that runs, and in what `Keep` would keep."""
+class AddMarker(Command, frozen=True):
+    """A marker at this moment: in the take that runs, and in what `KeepLastMinutes` would keep."""
 
     name: str
 
 
-class Keep(Command, frozen=True):
+class KeepLastMinutes(Command, frozen=True):
     """Keep what was played in the last minutes, though nobody recorded it.
 
     Answers with the take's path once it is begun; the log says when it is whole (`kept:`), or what failed.
@@ -188,7 +188,7 @@ class ForgetScene(Command, frozen=True):
     scene: int
 
 
-class Loop(Command, frozen=True):
+class ToggleLoop(Command, frozen=True):
     """Of one address: record its gesture; the second time, loop it; the third, stop; then play it on."""
 
     address: str
@@ -225,10 +225,10 @@ AnyCommand = (
     | UseFile
     | UseMatrix
     | Unload
-    | Record
+    | StartRecording
     | StopRecording
-    | Mark
-    | Keep
+    | AddMarker
+    | KeepLastMinutes
     | SetWord
     | Learn
     | Unlearn
@@ -246,7 +246,7 @@ AnyCommand = (
     | StoreScene
     | RecallScene
     | ForgetScene
-    | Loop
+    | ToggleLoop
     | ForgetLoop
     | Exclude
     | Undo
@@ -255,7 +255,7 @@ AnyCommand = (
 )
 
 
-class Deck(Struct, frozen=True):
+class DeckStatus(Struct, frozen=True):
     """What stands on a deck, in words; its numbers are in the table and the meters."""
 
     model: str = ""  #: display name; "" where the deck is empty
@@ -276,14 +276,14 @@ class Deck(Struct, frozen=True):
     matrix: str = ""  #: by which it follows another deck
 
 
-class Bind(Struct, frozen=True):
+class BindStatus(Struct, frozen=True):
     """One control of the mapping in use, as the screen names it."""
 
     address: str
     control: str  #: "nanoKONTROL2 1:CC16"
 
 
-class SongLine(Struct, frozen=True):
+class SongStatus(Struct, frozen=True):
     """A song of the set, as a list shows it."""
 
     name: str
@@ -292,10 +292,10 @@ class SongLine(Struct, frozen=True):
     missing: tuple[str, ...] = ()  #: models that are not here, a line each: what, and where to get it
 
 
-class Songs(Struct, frozen=True):
+class SongsStatus(Struct, frozen=True):
     """Where the set is."""
 
-    lines: tuple[SongLine, ...] = ()
+    lines: tuple[SongStatus, ...] = ()
     now: int = 1  #: number of the song that plays
     since: float = 0.0  #: monotonic seconds at which it began
     next: int = 0  #: number of the one that is armed; 0: none
@@ -307,7 +307,7 @@ class Songs(Struct, frozen=True):
     path: str = ""  #: the file `Save` writes, or ""
 
 
-class Scene(Struct, frozen=True):
+class SceneStatus(Struct, frozen=True):
     """A scene of the song that plays."""
 
     number: int
@@ -315,7 +315,7 @@ class Scene(Struct, frozen=True):
     glide: str = ""  #: "2 s", "4 beats"
 
 
-class LoopLine(Struct, frozen=True):
+class LoopStatus(Struct, frozen=True):
     """A recorded gesture of one address."""
 
     address: str
@@ -327,23 +327,23 @@ class Status(Struct, frozen=True):
     """All that is words about a stage."""
 
     set: str
-    decks: tuple[Deck, ...]  #: DECKS of them, deck 1 first
+    decks: tuple[DeckStatus, ...]  #: DECKS of them, deck 1 first
     device: (
         str  #: "JACK Audio Connection Kit: system, 48000 Hz, 256 frames", or "no audio device: silent clock"
     )
     midi: tuple[str, ...]  #: ports that are open
     midi_error: str  #: "" or why there is no MIDI
     mapping: str
-    binds: tuple[Bind, ...]
+    binds: tuple[BindStatus, ...]
     learning: str  #: the address that waits for a control, or ""
     touched: str  #: last control moved, "nanoKONTROL2 1:CC16=22", or ""
     take: str  #: path of the running take, or ""
     last_take: str  #: path of the last finished take, or ""
     log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last
-    songs: Songs = Songs()
-    scenes: tuple[Scene, ...] = ()
+    songs: SongsStatus = SongsStatus()
+    scenes: tuple[SceneStatus, ...] = ()
     scene: int = 0  #: the one recalled last, 0: none
-    loops: tuple[LoopLine, ...] = ()
+    loops: tuple[LoopStatus, ...] = ()
     excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
     undo: str = ""  #: what `Undo` would take back
     redo: str = ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from perform.errors import PerformError
-from perform.lifeline import Message
-from perform.shared import Arena
-from perform.stage.child import Child, Kept
-from perform.stage.commands import Answer, Bind, Reply, answer_all
+from perform.core.arena import Arena
+from perform.core.errors import PerformError
+from perform.core.lifeline import Message
+from perform.stage.child import Child, KeptChild
+from perform.stage.commands import Answer, BindStatus, Reply, answer_all
 
 STALL_S = 8.0  #: a control process that looks at nothing for so long hangs in the MIDI system
 
@@ -28,7 +28,9 @@ class Controllers:
         ports: tuple[str, ...],
     ) -> None:
         self._arena, self._tell, self._fragments = arena, tell, ports
-        self._process = Kept(lambda: spawn("perform.control.midi"), lambda: arena.meter("beat/control"))
+        self._process = KeptChild(
+            lambda: spawn("perform.control.control_process"), lambda: arena.meter("beat/control")
+        )
         self._saving: list[Reply] = []
         self._using: list[Reply] = []
         self.ports: tuple[str, ...] = ()
@@ -36,7 +38,7 @@ class Controllers:
         self.mapping = ""
         self._given, self._followed = bool(mapping), ""  # at the start, for good; by the last song that did
         self._path = mapping  # what a new process begins with; "": the mapping made for whatever is connected
-        self.binds: tuple[Bind, ...] = ()
+        self.binds: tuple[BindStatus, ...] = ()
         self.learning = ""
         self._reach: tuple[float, float] | None = None  # of what is learnt
         self.touched = ""
@@ -100,7 +102,7 @@ class Controllers:
             self.mapping = message["name"]
             if not message["follows"]:  # the controllers that are connected
                 self._path = message["path"]
-            self.binds = tuple(Bind(address, control) for address, control in message["binds"])
+            self.binds = tuple(BindStatus(address, control) for address, control in message["binds"])
             answer_all(self._using, Answer(self._path))
         elif kind == "touched":
             self.touched = message["text"]

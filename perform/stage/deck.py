@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from perform import params
-from perform.errors import PerformError
-from perform.library.attributes import Attribute, Words
+from perform.core import params
+from perform.core.arena import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
+from perform.core.attributes import Attribute, Words
+from perform.core.errors import PerformError
+from perform.core.params import ATTRIBUTES, SLOTS, Bank
 from perform.library.cards import find_model
-from perform.params import ATTRIBUTES, SLOTS, Bank
-from perform.shared import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
 from perform.stage import commands
-from perform.stage.hosts import Host, Hosts
-from perform.stage.lane import Lane, Phase
+from perform.stage.deck_lane import DeckLane, LanePhase
+from perform.stage.host_pool import HostPool, HostProcess
 
 HAND_FADE_S = 0.1  #: between two models that a hand exchanges
 UNLOAD_S = 0.03  #: of a model that is let go
@@ -31,27 +31,27 @@ RESETS = 3  #: decoder resets (output not finite) before the host is replaced
 
 
 @dataclass(slots=True)
-class Coming:
+class ComingModel:
     """What is to play: its host, and its lane once it has one."""
 
-    host: Host
-    lane: Lane | None = None
+    host: HostProcess
+    lane: DeckLane | None = None
     fade: float = HAND_FADE_S
     bank: Bank | None = None  # of its attributes, from its first frame on; None: as the table stands
 
 
-class DeckSlot:
+class Deck:
     """One of the eight. `tick` moves it on; nothing in it waits. tell: takes a line for the log."""
 
-    def __init__(self, deck: int, arena: Arena, hosts: Hosts, tell: Callable[[str], None]) -> None:
+    def __init__(self, deck: int, arena: Arena, hosts: HostPool, tell: Callable[[str], None]) -> None:
         self.deck = deck
         self._arena, self._hosts, self._tell = arena, hosts, tell
         self._meters = arena.deck_meters(deck)
         self._start = SLOTS[f"deck/{deck}/file/start"]
-        self._lanes = [Lane(arena, index, deck) for index in lanes_of(deck)]
-        self._playing: Lane | None = None
-        self._coming: Coming | None = None
-        self._next: Coming | None = None
+        self._lanes = [DeckLane(arena, index, deck) for index in lanes_of(deck)]
+        self._playing: DeckLane | None = None
+        self._coming: ComingModel | None = None
+        self._next: ComingModel | None = None
         self.next_path: Path | None = None  #: the armed song's model; None: the deck will be empty
         self._words: Words = {}  # of its attributes
         self._next_words: Words = {}
@@ -87,7 +87,7 @@ class DeckSlot:
         return {host.model.path for host in hosts if host}
 
     @property
-    def _host(self) -> Host | None:
+    def _host(self) -> HostProcess | None:
         if self._coming:
             return self._coming.host
         return self._playing.host if self._playing else None
@@ -113,7 +113,7 @@ class DeckSlot:
         self._abandon(self._coming)
         if self._playing:
             self._playing.hold(still=False)
-        self._coming = Coming(host, fade=fade, bank=bank)
+        self._coming = ComingModel(host, fade=fade, bank=bank)
         self.error, self._lost = "", None
         if not self._playing:
             self._state(LOADING)
@@ -247,7 +247,7 @@ class DeckSlot:
         elif self.next_path:
             self._warm(self.next_path)
 
-    def _advance(self, coming: Coming) -> None:
+    def _advance(self, coming: ComingModel) -> None:
         if coming.host.error:
             self._fail(coming)
         elif coming.lane is None:
@@ -261,10 +261,10 @@ class DeckSlot:
                     self._playing.leave(coming.fade)
                 self._enter(coming.lane, coming.fade)
             self._coming = None
-        elif coming.lane.phase is not Phase.FILLING:
+        elif coming.lane.phase is not LanePhase.FILLING:
             coming.lane = None
 
-    def _begin(self, coming: Coming) -> None:
+    def _begin(self, coming: ComingModel) -> None:
         """The attributes of what comes into the table, and what plays keeps those it has."""
         slots, table = params.bank(self.deck), self._arena.table
         if coming.bank is not None and not np.array_equal(
@@ -282,26 +282,26 @@ class DeckSlot:
             self._abandon(self._next)
             self._next = None
         elif self._next is None:
-            self._next = Coming(self._hosts.get(path, idle=True))
+            self._next = ComingModel(self._hosts.get(path, idle=True))
         elif self._next.host.crashed and not self._hosts.crashed_too_often(path):
             self._next = None  # a model that was refused is not tried again
         elif self._next.host.ready and self._next.lane is None and not self.next_hears_in:
-            self._next.lane = next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
+            self._next.lane = next((lane for lane in self._lanes if lane.phase is LanePhase.FREE), None)
             if self._next.lane:
                 self._next.lane.fill(self._next.host, NEXT, self._next_words, self._next_file)
 
-    def _free(self) -> Lane | None:
+    def _free(self) -> DeckLane | None:
         """A lane for what comes; the next song gives up the one it has."""
         if self._next and self._next.lane:
             self._abandon(self._next)
             self._next.lane = None
-        return next((lane for lane in self._lanes if lane.phase is Phase.FREE), None)
+        return next((lane for lane in self._lanes if lane.phase is LanePhase.FREE), None)
 
-    def _abandon(self, coming: Coming | None) -> None:
+    def _abandon(self, coming: ComingModel | None) -> None:
         if coming and coming.lane:
             coming.lane.leave(0.0)
 
-    def _enter(self, lane: Lane, fade: float) -> None:
+    def _enter(self, lane: DeckLane, fade: float) -> None:
         """Its first frames are there: open the gate."""
         assert lane.host
         lane.enter(fade)
@@ -311,7 +311,7 @@ class DeckSlot:
         self._state(LIVE)
         self._tell(f"deck {self.deck}: {lane.host.model.card.name} plays")
 
-    def _fail(self, coming: Coming) -> None:
+    def _fail(self, coming: ComingModel) -> None:
         """What comes will not come: stay with what plays, or try again where that was what played."""
         path, error = coming.host.model.path, coming.host.error
         self._abandon(coming)
@@ -338,7 +338,7 @@ class DeckSlot:
         except PerformError as error:  # its file is gone
             self.refuse(str(error), path)
 
-    def _crashed(self, host: Host) -> None:
+    def _crashed(self, host: HostProcess) -> None:
         """What played is gone: bring it back, unless that has happened too often."""
         path = host.model.path
         assert self._playing
@@ -352,7 +352,7 @@ class DeckSlot:
             self._tell(f"deck {self.deck}: {host.error}, bringing it back")
             self._bring_back(path, HAND_FADE_S)
 
-    def _watch(self, lane: Lane, host: Host) -> None:
+    def _watch(self, lane: DeckLane, host: HostProcess) -> None:
         """End a host that hangs, or whose output is no sound; its death is dealt with when it comes."""
         now = time.monotonic()
         if lane.frames != self._progress[0] or not lane.dry:
@@ -373,13 +373,13 @@ class DeckSlot:
         model = str(host.made) if host else ""
         return {"model": model, "sha256": host.sha256 if host else "", "matrix": matrix}
 
-    def words(self) -> commands.Deck:
+    def words(self) -> commands.DeckStatus:
         """What stands here, for a status."""
         host = self._host
         if host is None:
-            return commands.Deck(error=self.error)
+            return commands.DeckStatus(error=self.error)
         card = host.model.card
-        return commands.Deck(
+        return commands.DeckStatus(
             model=card.name,
             path=str(host.model.path),
             sha256=host.sha256,

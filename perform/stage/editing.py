@@ -8,21 +8,21 @@ from pathlib import Path
 
 import msgspec
 
-from perform import params, session
-from perform.errors import WrongUse
-from perform.library import hashes
+from perform.core import params
+from perform.core.errors import WrongUse
+from perform.core.params import Table
+from perform.library import hashes, sets
 from perform.library.cards import models
-from perform.params import Table
-from perform.session import ModelName, Song
+from perform.library.sets import ModelName, Song
 from perform.stage import commands
 from perform.stage.commands import Answer, AnyCommand
-from perform.stage.deck import DeckSlot
-from perform.stage.history import History
+from perform.stage.deck import Deck
+from perform.stage.deck_files import DeckFiles
 from perform.stage.loops import Loops
-from perform.stage.materials import Materials
 from perform.stage.scenes import Scenes
 from perform.stage.setlist import SetList
 from perform.stage.songs import Songs
+from perform.stage.undo import UndoHistory
 
 
 class Editing:
@@ -31,12 +31,12 @@ class Editing:
     def __init__(
         self,
         table: Table,
-        decks: Mapping[int, DeckSlot],
+        decks: Mapping[int, Deck],
         songs: Songs,
         scenes: Scenes,
         loops: Loops,
-        materials: Materials,
-        history: History,
+        materials: DeckFiles,
+        history: UndoHistory,
         tell: Callable[[str], None],
     ) -> None:
         self._table, self._decks, self._songs = table, decks, songs
@@ -70,7 +70,7 @@ class Editing:
                 setlist.put(self._scenes.forget(song, number))
                 words = f"scene {number} forgotten"
             case commands.SetWord(address, word):
-                setlist.put(session.with_word(song, address, word))
+                setlist.put(sets.with_word(song, address, word))
                 words = f"{address} can be {word!r}"
             case commands.Exclude(address):
                 params.slot(address)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from perform.params import SPEC_AT, Table
+from perform.core.params import SPEC_AT, Table
 
 
 @dataclass(slots=True)
-class Glide:
+class ParameterGlide:
     """One number: positions 0..1 of its spec, when it began (monotonic seconds), how long it takes."""
 
     start: float
@@ -23,12 +23,12 @@ class Glide:
     last: float  # what was written last
 
 
-class Glides:
+class ParameterGlides:
     """All that glides now. `tick` writes; nothing in it waits."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._glides: dict[int, Glide] = {}
+        self._glides: dict[int, ParameterGlide] = {}
 
     @property
     def slots(self) -> Iterable[int]:
@@ -46,7 +46,7 @@ class Glides:
                 self._table[slot] = target
                 continue
             spec = SPEC_AT[slot]
-            self._glides[slot] = Glide(
+            self._glides[slot] = ParameterGlide(
                 spec.position(value), spec.position(target), target, now, seconds, value
             )
 

@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from perform import params
-from perform.errors import WrongUse
-from perform.params import SPEC_AT, Table
-from perform.session import Gesture
+from perform.core import params
+from perform.core.errors import WrongUse
+from perform.core.params import SPEC_AT, Table
+from perform.library.sets import LoopGesture
 
 State = Literal["recording", "looping", "stopped"]
 SHORTEST_S = 0.05
@@ -24,7 +24,7 @@ STEPS = 128  #: a gesture is kept to one of so many steps of its way, as most co
 
 
 @dataclass(slots=True)
-class Running:
+class RunningLoop:
     """One gesture: when it began (monotonic seconds), and its points."""
 
     state: State
@@ -32,7 +32,7 @@ class Running:
     times: list[float]
     values: list[float]
     last: float  # what the table held last
-    gesture: Gesture | None = None  # as a song keeps it; None while it is being recorded
+    gesture: LoopGesture | None = None  # as a song keeps it; None while it is being recorded
 
 
 class Loops:
@@ -40,7 +40,7 @@ class Loops:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._loops: dict[int, Running] = {}
+        self._loops: dict[int, RunningLoop] = {}
 
     @property
     def slots(self) -> Iterable[int]:
@@ -55,7 +55,7 @@ class Loops:
         loop = self._loops.get(slot)
         if loop is None:
             value = float(self._table[slot])
-            loop = self._loops[slot] = Running("recording", now, [0.0], [value], value)
+            loop = self._loops[slot] = RunningLoop("recording", now, [0.0], [value], value)
         elif loop.state == "recording":
             self._close(slot, loop, now)
         elif loop.state == "looping":
@@ -69,26 +69,26 @@ class Loops:
         if self._loops.pop(params.slot(address), None) is None:
             raise WrongUse(f"{address} has no loop", hint="record one first")
 
-    def _close(self, slot: int, loop: Running, now: float) -> None:
+    def _close(self, slot: int, loop: RunningLoop, now: float) -> None:
         """It is recorded: what plays from now on is what a song keeps of it."""
         seconds = max(now - loop.began, SHORTEST_S)
         points = list(zip(loop.times, loop.values, strict=True))
         if not SPEC_AT[slot].jumps(*loop.values):
             points = thinned(points)
         points = [(round(min(t, seconds), 4), round(v, 6)) for t, v in points]
-        loop.gesture = Gesture(params.ADDRESSES[slot], round(seconds, 4), points)
+        loop.gesture = LoopGesture(params.ADDRESSES[slot], round(seconds, 4), points)
         loop.times, loop.values = [t for t, _ in points], [v for _, v in points]
         loop.state, loop.began = "looping", loop.began + seconds
 
-    def _start(self, slot: int, loop: Running, now: float) -> None:
+    def _start(self, slot: int, loop: RunningLoop, now: float) -> None:
         loop.state, loop.began, loop.last = "looping", now, float(self._table[slot])
 
-    def use(self, gestures: Sequence[Gesture], now: float) -> None:
+    def use(self, gestures: Sequence[LoopGesture], now: float) -> None:
         """Another song's loops instead; they all play."""
         self._loops = {}
         self.follow(gestures, now)
 
-    def follow(self, gestures: Sequence[Gesture], now: float) -> None:
+    def follow(self, gestures: Sequence[LoopGesture], now: float) -> None:
         """The song has these: what is another begins to play, the rest goes on; so does what is recorded."""
         there = self._loops
         self._loops = {}
@@ -97,11 +97,11 @@ class Loops:
             loop = there.pop(slot, None)
             if loop is None or loop.gesture != gesture:
                 times, values = (list(part) for part in zip(*gesture.points, strict=True))
-                loop = Running("looping", now, times, values, float(self._table[slot]), gesture)
+                loop = RunningLoop("looping", now, times, values, float(self._table[slot]), gesture)
             self._loops[slot] = loop
         self._loops |= {slot: loop for slot, loop in there.items() if loop.state == "recording"}
 
-    def gestures(self) -> list[Gesture]:
+    def gestures(self) -> list[LoopGesture]:
         """As a song keeps them; what is being recorded is not among them yet."""
         return [loop.gesture for loop in self._loops.values() if loop.gesture]
 
@@ -138,7 +138,7 @@ class Loops:
                 loop.last = self._table[slot] = self._at(slot, loop, now)
         return closed
 
-    def _at(self, slot: int, loop: Running, now: float) -> float:
+    def _at(self, slot: int, loop: RunningLoop, now: float) -> float:
         assert loop.gesture
         at = (now - loop.began) % loop.gesture.seconds
         spec = SPEC_AT[slot]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from perform.params import SLOTS
-from perform.shared import DECK_METER, LIVE, Arena
-from perform.stage.deck import DeckSlot
+from perform.core.arena import DECK_METER, LIVE, Arena
+from perform.core.params import SLOTS
+from perform.stage.deck import Deck
 
 WARN, TOO_MUCH = 0.80, 0.95
 PATIENCE_S = 1.0  #: too much for so long, and a deck goes; a new one is looked at after as long
@@ -23,7 +23,7 @@ FADE_S = 0.3
 class Overload:
     """Looks at all decks. tell: takes a line for the log."""
 
-    def __init__(self, arena: Arena, decks: Mapping[int, DeckSlot], tell: Callable[[str], None]) -> None:
+    def __init__(self, arena: Arena, decks: Mapping[int, Deck], tell: Callable[[str], None]) -> None:
         self._arena, self._decks, self._tell = arena, decks, tell
         self._warned: dict[int, float] = {}
         self._since: float | None = None  # when it became too much

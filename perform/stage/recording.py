@@ -6,19 +6,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from perform.errors import PerformError
-from perform.lifeline import Message
-from perform.params import SLOTS
-from perform.shared import INPUT, PRE, STEMS, Arena
-from perform.stage.child import Child, Kept
-from perform.stage.commands import Answer, Record, Reply, answer_all
+from perform.core.arena import INPUT, PRE, STEMS, Arena
+from perform.core.errors import PerformError
+from perform.core.lifeline import Message
+from perform.core.params import SLOTS
+from perform.stage.child import Child, KeptChild
+from perform.stage.commands import Answer, Reply, StartRecording, answer_all
 
 STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
 MARKS = 100  #: that are remembered for a recorder that takes over; a pipe holds so many at once
 CLOSE_S = 10.0  #: a slow disk may take so long to close a take
 
 
-class Wanted(NamedTuple):
+class TakeOptions(NamedTuple):
     """What a take holds beside the master, where the command does not say."""
 
     stems: bool = False
@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
     heard: bool = False  #: the live input, where one was asked for
 
 
-MASTER = Wanted()
+MASTER = TakeOptions()
 _ACTIONS = [SLOTS[f"take/{name}"] for name in ("record", "mark", "keep")]
 
 
@@ -48,7 +48,7 @@ class Recording:
         spawn: Callable[[], Child],
         tell: Callable[[str], None],
         set_name: str,
-        wanted: Wanted = MASTER,
+        wanted: TakeOptions = MASTER,
     ) -> None:
         self._arena, self._tell, self._set, self._wanted = arena, tell, set_name, wanted
         self.song = ""
@@ -57,7 +57,7 @@ class Recording:
         self._marks: deque[dict[str, object]] = deque(maxlen=MARKS)
         self._keeping: list[Reply] = []
         self._past = ""  # path of the take out of the past that is written
-        self._recorder = Kept(spawn, lambda: arena.meter("beat/recorder"))
+        self._recorder = KeptChild(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
         self._opened: Message = {}  # the report of the file that is written, as long as one is
@@ -84,7 +84,7 @@ class Recording:
         if counts == before:
             return
         if (counts[0] - before[0]) % 2:
-            self.stop(_nobody) if self.busy else self.record(_nobody, Record())
+            self.stop(_nobody) if self.busy else self.record(_nobody, StartRecording())
         if counts[1] != before[1]:
             self.mark("mark")
         if counts[2] != before[2]:
@@ -107,7 +107,7 @@ class Recording:
         if self._keeping:
             self._order("keep", set=self._set)
 
-    def record(self, reply: Reply, command: Record) -> None:
+    def record(self, reply: Reply, command: StartRecording) -> None:
         """Begin a take; answers once it is open."""
         if self.take:
             reply(Answer(self.take))

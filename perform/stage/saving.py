@@ -13,14 +13,14 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-from perform import session
-from perform.errors import PerformError
-from perform.session import Set
+from perform.core.errors import PerformError
+from perform.library import sets
+from perform.library.sets import Set
 from perform.stage.commands import Answer, Reply
 from perform.stage.setlist import SetList
 
 
-class Job(NamedTuple):
+class SaveJob(NamedTuple):
     """A set and where it goes; like: the file whose comments it has."""
 
     made: Set
@@ -28,13 +28,13 @@ class Job(NamedTuple):
     like: Path | None
 
 
-class Saving:
+class SetSaver:
     """Writes one set after the other. All but `_run` is the stage's own thread."""
 
     def __init__(self) -> None:
         self._asked: deque[tuple[SetList, str, Reply]] = deque()
-        self._running: tuple[SetList, Job, Reply] | None = None
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._running: tuple[SetList, SaveJob, Reply] | None = None
+        self._jobs: queue.SimpleQueue[SaveJob] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="saving", daemon=True).start()
 
@@ -52,7 +52,7 @@ class Saving:
             except Exception as error:
                 reply(_refusal(error, name))
                 continue
-            job = Job(made, path, setlist.path)
+            job = SaveJob(made, path, setlist.path)
             self._running = setlist, job, reply
             self._jobs.put(job)
 
@@ -80,10 +80,10 @@ class Saving:
             self._done.put(_write(self._jobs.get()))
 
 
-def _write(job: Job) -> Answer:
+def _write(job: SaveJob) -> Answer:
     """[disk]"""
     try:
-        session.save_set(job.made, job.path, like=job.like)
+        sets.save_set(job.made, job.path, like=job.like)
     except Exception as error:
         return _refusal(error, str(job.path))
     return Answer(str(job.path))

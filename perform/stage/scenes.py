@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import msgspec
 
-from perform import params
-from perform.errors import WrongUse
-from perform.params import SCENES, SPEC_AT, Table, slot
-from perform.session import Scene, Song, numbers, words
+from perform.core import params
+from perform.core.errors import WrongUse
+from perform.core.params import SCENES, SPEC_AT, Table, slot
+from perform.library.sets import Scene, Song, numbers, words
 from perform.stage import commands
-from perform.stage.glides import Glides, between
+from perform.stage.glides import ParameterGlides, between
 
 _MORPH, _A, _B, _RECALL, _TEMPO = (
     slot(a) for a in ("scene/morph", "scene/a", "scene/b", "scene/recall", "tempo")
@@ -29,7 +29,7 @@ _NEVER = {
 class Scenes:
     """Recalls and morphs; what it stores it gives back as a changed song."""
 
-    def __init__(self, table: Table, glides: Glides) -> None:
+    def __init__(self, table: Table, glides: ParameterGlides) -> None:
         self._table, self._glides = table, glides
         self._morph = float(table[_MORPH])
         self.current = 0  #: the scene recalled last
@@ -105,10 +105,10 @@ class Scenes:
         return song.scenes[str(number)]
 
     @staticmethod
-    def lines(song: Song) -> tuple[commands.Scene, ...]:
+    def lines(song: Song) -> tuple[commands.SceneStatus, ...]:
         """For a status."""
         return tuple(
-            commands.Scene(int(key), scene.name, f"{scene.glide:g} {'beats' if scene.beats else 's'}")
+            commands.SceneStatus(int(key), scene.name, f"{scene.glide:g} {'beats' if scene.beats else 's'}")
             for key, scene in sorted(song.scenes.items())
         )
 

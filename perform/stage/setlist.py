@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from perform import params, session
-from perform.errors import WrongUse
-from perform.library import places
-from perform.params import DECKS, SPEC_AT, Table
-from perform.session import ModelName, Set, Song
+from perform.core import params
+from perform.core.errors import WrongUse
+from perform.core.params import DECKS, SPEC_AT, Table
+from perform.library import places, sets
+from perform.library.sets import ModelName, Set, Song
 
 
 class SetList:
@@ -101,11 +101,9 @@ class SetList:
             in_use[params.slots(deck)] = True
         shared = params.slots(DECKS).stop
         in_use[shared:] = [not a.startswith(params.DOING) for a in params.ADDRESSES[shared:]]
-        kept = set(
-            session.numbers(self.song.values, self.song.words)
-        )  # what the song names it goes on naming
+        kept = set(sets.numbers(self.song.values, self.song.words))  # what the song names it goes on naming
         values = {
-            params.ADDRESSES[i]: session.words(i, float(table[i]))
+            params.ADDRESSES[i]: sets.words(i, float(table[i]))
             for i in range(len(table))
             if in_use[i] and not SPEC_AT[i].action and (table[i] != opening[i] or i in kept)
         }

@@ -12,26 +12,26 @@ from pathlib import Path
 
 import msgspec
 
-from perform import params, session
-from perform.errors import PerformError, WrongUse
-from perform.library import places
-from perform.params import SPEC_AT, Table
-from perform.recorder.names import safe_name
-from perform.session import Set, Song
-from perform.shared import Arena
+from perform.core import params
+from perform.core.arena import Arena
+from perform.core.errors import PerformError, WrongUse
+from perform.core.params import SPEC_AT, Table
+from perform.library import places, sets
+from perform.library.sets import Set, Song
+from perform.recorder.take_names import safe_name
 from perform.stage import commands
 from perform.stage.autosave import Autosave, Saved
 from perform.stage.commands import Answer, AnyCommand, Reply
-from perform.stage.deck import DeckSlot
+from perform.stage.deck import Deck
+from perform.stage.deck_files import KINDS, DeckFiles, Kind
 from perform.stage.editing import Editing
-from perform.stage.glides import Glides
-from perform.stage.history import History
-from perform.stage.hosts import Hosts
+from perform.stage.glides import ParameterGlides
+from perform.stage.host_pool import HostPool
 from perform.stage.loops import Loops
-from perform.stage.materials import KINDS, Kind, Materials
-from perform.stage.saving import Saving
+from perform.stage.saving import SetSaver
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
+from perform.stage.undo import UndoHistory
 
 KEEP_S = 2.0  #: between two autosaves
 CLOSE_S = 5.0  #: the last autosave may take so long
@@ -47,8 +47,8 @@ class Show:
     def __init__(
         self,
         arena: Arena,
-        decks: Mapping[int, DeckSlot],
-        hosts: Hosts,
+        decks: Mapping[int, Deck],
+        hosts: HostPool,
         tell: Callable[[str], None],
         mark: Callable[[str, str], None],
         use_mapping: Callable[[str], None],
@@ -56,9 +56,9 @@ class Show:
     ) -> None:
         self._arena, self._decks, self._tell = arena, decks, tell
         self._mark, self._use_mapping, self._margin = mark, use_mapping, margin
-        self._glides, self._loops = Glides(arena.table), Loops(arena.table)
-        self._scenes, self._history = Scenes(arena.table, self._glides), History(arena.table)
-        self._materials = Materials(decks, hosts, tell)
+        self._glides, self._loops = ParameterGlides(arena.table), Loops(arena.table)
+        self._scenes, self._history = Scenes(arena.table, self._glides), UndoHistory(arena.table)
+        self._materials = DeckFiles(decks, hosts, tell)
         self._songs = Songs(
             arena,
             decks,
@@ -79,7 +79,7 @@ class Show:
             self._history,
             tell,
         )
-        self._autosave, self._saving, self._asked = Autosave(), Saving(), ""
+        self._autosave, self._saving, self._asked = Autosave(), SetSaver(), ""
         self._kept_at = 0.0
 
     # -- from beginning to end
@@ -128,7 +128,7 @@ class Show:
             name = f"{safe_name(setlist.set.name)}-unsaved-{datetime.now():%Y-%m-%d_%H-%M-%S}"
             kept = places.user("sets") / f"{name}.toml"
             try:
-                session.save_set(setlist.set, kept, like=setlist.path)
+                sets.save_set(setlist.set, kept, like=setlist.path)
                 self._tell(f"changes that were not saved are in {kept}")
             except (PerformError, ValueError) as error:
                 clean = False
@@ -198,8 +198,8 @@ class Show:
             case commands.Go(now):
                 self._songs.go(now=now)
             case commands.Open(name):
-                path = session.find_set(name)
-                made = session.read_set(path)
+                path = sets.find_set(name)
+                made = sets.read_set(path)
                 self._songs.exchange(made, path)
                 self._use_margin(made)
                 self._asked = name
@@ -207,7 +207,7 @@ class Show:
                 return Answer(self._history.redo() if redo else self._history.undo())
             case commands.RecallScene(scene):
                 self._recall(scene)
-            case commands.Loop(address):
+            case commands.ToggleLoop(address):
                 state = self._loops.toggle(address, time.monotonic())
                 self._glides.stop(self._loops.slots)
                 self._editing.put_loops(f"loop of {address} recorded")
@@ -254,12 +254,12 @@ class Show:
         if not attribute.worded:
             raise WrongUse(f"{address} ({attribute.name}) is a number", hint="put it into the table")
 
-    def _deck(self, deck: int) -> DeckSlot:
+    def _deck(self, deck: int) -> Deck:
         if deck not in self._decks:
             raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {params.DECKS}")
         return self._decks[deck]
 
-    def _exchange(self, deck: DeckSlot, change: Callable[[DeckSlot], None]) -> None:
+    def _exchange(self, deck: Deck, change: Callable[[Deck], None]) -> None:
         """Put another model on a deck, or none; undo brings what was there."""
         before, bank = deck.model, self._arena.table[params.bank(deck.deck)].copy()
         change(deck)
@@ -289,7 +289,7 @@ class Show:
         song = self._songs.list.song
         scene = self._scenes.recall(song, number, time.monotonic())
         self._history.rebase()
-        slots = list(session.numbers(scene.values, song.words))
+        slots = list(sets.numbers(scene.values, song.words))
 
         def back() -> None:
             self._glides.stop(slots)
@@ -336,7 +336,7 @@ class Show:
             songs=self._songs.status(),
             scenes=self._scenes.lines(song),
             scene=self._scenes.current,
-            loops=tuple(commands.LoopLine(*line) for line in self._loops.lines()),
+            loops=tuple(commands.LoopStatus(*line) for line in self._loops.lines()),
             excluded=tuple(song.exclude),
             undo=self._history.undo_words,
             redo=self._history.redo_words,

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from perform import params, session
-from perform.errors import PerformError, WrongUse
-from perform.library import hashes
-from perform.params import DECKS, SLOTS, SPEC_AT, Table
-from perform.session import Set, Song
-from perform.shared import Arena
+from perform.core import params
+from perform.core.arena import Arena
+from perform.core.errors import PerformError, WrongUse
+from perform.core.params import DECKS, SLOTS, SPEC_AT, Table
+from perform.library import hashes, sets
+from perform.library.sets import Set, Song
 from perform.stage import commands
-from perform.stage.deck import DeckSlot
-from perform.stage.glides import Glides
-from perform.stage.hosts import SOON_S, Hosts
-from perform.stage.materials import Materials, missing
+from perform.stage.deck import Deck
+from perform.stage.deck_files import DeckFiles, missing
+from perform.stage.glides import ParameterGlides
+from perform.stage.host_pool import SOON_S, HostPool
 from perform.stage.setlist import SetList, place
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
@@ -41,10 +41,10 @@ class Songs:
     def __init__(
         self,
         arena: Arena,
-        decks: Mapping[int, DeckSlot],
-        hosts: Hosts,
-        glides: Glides,
-        materials: Materials,
+        decks: Mapping[int, Deck],
+        hosts: HostPool,
+        glides: ParameterGlides,
+        materials: DeckFiles,
         tell: Callable[[str], None],
         began: Callable[[Song], None],
         stands: Callable[[], Song],
@@ -118,7 +118,7 @@ class Songs:
         found: dict[int, tuple[Path | None, str]] = {}
         for deck, model in song.models.items():
             try:
-                found[deck] = session.model_file(model), ""
+                found[deck] = sets.model_file(model), ""
             except PerformError as error:
                 found[deck] = None, str(error)
         self._missing[song.name] = [f"deck {deck}: {error}" for deck, (_, error) in found.items() if error]
@@ -137,7 +137,7 @@ class Songs:
             own = np.r_[params.slots(deck)]
             own = own[~_COUNTERS[own]]
             table[own] = _DEFAULTS[own]
-        session.apply(song, table)
+        sets.apply(song, table)
         return table
 
     # -- arming
@@ -286,11 +286,11 @@ class Songs:
         """It has played so long already."""
         self._since = time.monotonic() - position
 
-    def status(self) -> commands.Songs:
+    def status(self) -> commands.SongsStatus:
         """For a status."""
         wanted = [deck for deck in self._decks.values() if deck.next_path]
         index = self._next
-        return commands.Songs(
+        return commands.SongsStatus(
             lines=tuple(self._line(song) for song in self.list.songs),
             now=self.list.now + 1,
             since=self._since,
@@ -303,8 +303,8 @@ class Songs:
             path=str(self.list.path or ""),
         )
 
-    def _line(self, song: Song) -> commands.SongLine:
-        return commands.SongLine(
+    def _line(self, song: Song) -> commands.SongStatus:
+        return commands.SongStatus(
             name=song.name,
             models=tuple(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
             notes=song.notes,

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import msgspec
 
-from perform.errors import PerformError
+from perform.core.errors import PerformError
 from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
-from perform.stage.supervisor import Options, Stage
+from perform.stage.supervisor import Stage, StageOptions
 
 START_S = 20.0  #: a stage answers well within this, or something is wrong
 END_S = 30.0  #: a slow disk may need ten to close a take
 
 
-def start(options: Options, runtime: Path) -> Client:
+def start(options: StageOptions, runtime: Path) -> Client:
     """Start a stage in a session of its own and wait until it answers; PerformError says why it does not."""
     runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = runtime / "stage.log"
@@ -61,7 +61,7 @@ def end(client: Client) -> str:
 
 def main() -> None:
     """[main] A stage, until it is told to end."""
-    options = msgspec.json.decode(sys.argv[2], type=Options)
+    options = msgspec.json.decode(sys.argv[2], type=StageOptions)
     try:
         Stage(options, Path(sys.argv[1]), lambda line: None).run()
     except PerformError as error:

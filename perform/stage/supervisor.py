@@ -18,27 +18,26 @@ from typing import Any, Literal
 
 import msgspec
 
-from perform import session
-from perform.errors import PerformError, WrongUse
-from perform.library import places
-from perform.lifeline import Message
-from perform.params import DECKS, SLOTS, slot
-from perform.realtime import STAGE_PRIORITY, real_time
-from perform.shared import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
+from perform.core.arena import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
+from perform.core.errors import PerformError, WrongUse
+from perform.core.lifeline import Message
+from perform.core.params import DECKS, SLOTS, slot
+from perform.core.realtime import STAGE_PRIORITY, real_time
+from perform.library import places, sets
 from perform.stage import autosave, commands
-from perform.stage.child import Child, Kept, Owner
+from perform.stage.child import Child, ChildOwner, KeptChild
 from perform.stage.client import STAGE_FILE, Door
 from perform.stage.commands import Answer, AnyCommand, Reply
 from perform.stage.controllers import Controllers
-from perform.stage.deck import UNLOAD_S, DeckSlot
-from perform.stage.hosts import Hosts
+from perform.stage.deck import UNLOAD_S, Deck
+from perform.stage.host_pool import HostPool
 from perform.stage.lock import Lock
+from perform.stage.mixers import Mixers
 from perform.stage.narrator import Narrator
 from perform.stage.overload import Overload
-from perform.stage.recording import Recording, Wanted
+from perform.stage.recording import Recording, TakeOptions
 from perform.stage.server import Server
 from perform.stage.show import Show
-from perform.stage.sound import Sound
 
 TICK_S = 0.015
 DEVICE_WAIT_S = 4.0  #: the device mixer may take so long to say what it found
@@ -50,7 +49,7 @@ SPARE_STALL_S = 3600.0  #: a spare has no beat to stand still
 Tell = Callable[[str], None]
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to play. None and empty mean: choose."""
 
     set: str = ""  #: "": what was playing when the last stage died, else the set `demo`
@@ -79,15 +78,15 @@ class Stage:
     tell : takes each line of the log as it is made
     """
 
-    def __init__(self, options: Options, runtime: Path, tell: Tell) -> None:
+    def __init__(self, options: StageOptions, runtime: Path, tell: Tell) -> None:
         self._options, self._runtime, self._narrate = options, runtime, Narrator(tell)
         resumed = None if options.fresh else autosave.read()
         if resumed and (resumed.clean or options.set not in ("", resumed.asked)):
             resumed = None
         asked = options.set or (resumed.asked if resumed else "demo")
         try:
-            path = session.find_set(asked)
-            made = session.read_set(path)
+            path = sets.find_set(asked)
+            made = sets.read_set(path)
         except PerformError:
             if resumed is None:
                 raise
@@ -103,8 +102,8 @@ class Stage:
         self._log: deque[str] = deque(maxlen=50)
         self._events: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
-        self._spare = Kept(self._host, time.monotonic)  # the next one; it has no beat but the clock's
-        self._sound = Sound(
+        self._spare = KeptChild(self._host, time.monotonic)  # the next one; it has no beat but the clock's
+        self._sound = Mixers(
             arena, self._mixer, self._tell, wanted=options.device != NO_DEVICE, patient=options.patient
         )
         self._find_rate()
@@ -113,15 +112,15 @@ class Stage:
             "rate": arena.meter("rate"),
             "patient": options.patient,
         }
-        self._hosts = Hosts(
+        self._hosts = HostPool(
             self._take_host,
             self._tell,
             begin,
             lambda path: any(path in d.wanted for d in self._decks.values()),
             self._refused,
         )
-        self._decks = {d: DeckSlot(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
-        wanted = Wanted(options.stems, options.pre, options.float32, options.input is not None)
+        self._decks = {d: Deck(d, arena, self._hosts, self._tell) for d in range(1, DECKS + 1)}
+        wanted = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
         self._recording = Recording(arena, self._recorder, self._tell, made.name, wanted)
         self._controllers = Controllers(arena, self._spawn, self._tell, options.mapping, options.ports)
         self._overload = Overload(arena, self._decks, self._tell)
@@ -143,7 +142,7 @@ class Stage:
         return Child(self._events, self._errors, module, *args)
 
     def _host(self) -> Child:
-        return self._spawn("perform.hosts.worker")
+        return self._spawn("perform.voice.host_process")
 
     def _take_host(self) -> Child:
         """The warm spare where there is one, else a cold host."""
@@ -161,7 +160,7 @@ class Stage:
 
     def _mixer(self, kind: str) -> Child:
         options, arena = self._options, self._arena
-        child = self._spawn("perform.audio.process", kind)
+        child = self._spawn("perform.audio.mixer_process", kind)
         rate = options.rate or arena.meter("rate") or None
         block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
         child.order(
@@ -176,7 +175,7 @@ class Stage:
         return child
 
     def _recorder(self) -> Child:
-        child = self._spawn("perform.recorder.process")
+        child = self._spawn("perform.recorder.recorder_process")
         folders = [str(folder) for folder in places.take_folders()]
         child.order("open", arena=str(self._arena.path), folders=folders, retro=60 * self._options.retro)
         return child
@@ -237,7 +236,7 @@ class Stage:
             if not begun and (not loading or time.monotonic() - opened > SETTLE_S):
                 begun = True
                 if self._options.record:
-                    self._recording.record(lambda answer: None, commands.Record())
+                    self._recording.record(lambda answer: None, commands.StartRecording())
                 if self._options.seconds is not None:
                     end = time.monotonic() + self._options.seconds
 
@@ -259,7 +258,7 @@ class Stage:
         if settled:
             self._survive(lambda: self._spare.tick(SPARE_STALL_S))
 
-    def _owners(self) -> list[Owner]:
+    def _owners(self) -> list[ChildOwner]:
         return [self._sound, self._recording, self._controllers, self._hosts]
 
     def _quit(self, *_: object) -> None:
@@ -305,13 +304,13 @@ class Stage:
         match command:
             case commands.GetStatus():
                 return Answer(status=self._status())
-            case commands.Record():
+            case commands.StartRecording():
                 self._recording.record(reply, command)
                 return None
-            case commands.Keep():
+            case commands.KeepLastMinutes():
                 self._recording.keep(reply)
                 return None
-            case commands.Mark(name):
+            case commands.AddMarker(name):
                 self._recording.mark(name)
             case commands.StopRecording():
                 self._recording.stop(reply)

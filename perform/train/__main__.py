@@ -14,15 +14,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from perform.errors import PerformError
-from perform.train.listener import Listener, Progress
+from perform.core.errors import PerformError
 from perform.train.plan import OPTIONS, planned
-from perform.train.world import cores
+from perform.train.processes import cores
+from perform.train.progress import Progress, ProgressListener
 
 EVERY = 100
 
 
-class Lines(Listener):
+class PrintedProgress(ProgressListener):
     """Lines on stderr."""
 
     def progress(self, progress: Progress) -> None:
@@ -65,7 +65,7 @@ def main() -> int:
     from perform.train.loop import train
 
     try:
-        train(planned({**values, "output": out}), Lines())
+        train(planned({**values, "output": out}), PrintedProgress())
     except PerformError as error:
         print(f"perform: {error}", file=sys.stderr)
         return error.exit_code

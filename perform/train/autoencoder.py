@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from perform.rave.model import RAVE
-from perform.train.bottlenecks import QuantizerTraining, pass_bottleneck
+from perform.train.bottleneck_training import QuantizerTraining, pass_bottleneck
 from perform.train.losses import distance
 
 
 @dataclass(frozen=True)
-class Passed:
+class AutoencoderPass:
     """What a batch became: x and y (B, channels, n), their bands, the penalty, and what the encoder made."""
 
     x: Tensor
@@ -74,13 +74,13 @@ class Autoencoder(nn.Module):
                 return torch.cat([z, dice], 1), penalty
             return pass_bottleneck(self.model.config, embedding, dice)
 
-    def compare(self, parts: tuple[Tensor, ...]) -> Passed:
+    def compare(self, parts: tuple[Tensor, ...]) -> AutoencoderPass:
         """What `forward` gave, brought in step."""
         x, y, x_bands, y_bands, penalty, embedding = parts
         late, bank = self.model.delay, self.model.pqmf
         later = (late - bank.delay) // bank.bands  # of the bands
         x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - later], y_bands[..., later:]
-        return Passed(x[..., :-late], y[..., late:], x_bands, y_bands, penalty, embedding)
+        return AutoencoderPass(x[..., :-late], y[..., late:], x_bands, y_bands, penalty, embedding)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from perform.rave.config import Config
 from perform.train.augmentation import augment
-from perform.train.bottlenecks import dice_rows
+from perform.train.bottleneck_training import dice_rows
 from perform.train.corpus import Corpus, Sound
 
 AHEAD = 2
@@ -25,7 +25,7 @@ AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """What a step is given."""
 
     x: Tensor
@@ -35,7 +35,7 @@ class Batch:
     noise: Tensor | None
     """(B, channels x bands, band samples), uniform in -1..1, where there is a noise synthesiser"""
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> TrainingBatch:
         """The same on a device."""
         if device.type == "cpu":
             return self
@@ -49,10 +49,10 @@ class Batch:
         ]
         assert moved[0] is not None
         assert moved[1] is not None
-        return Batch(moved[0], moved[1], moved[2])
+        return TrainingBatch(moved[0], moved[1], moved[2])
 
 
-class Batches:
+class TrainingBatches:
     """All the batches of a training; `items` are those of a step that this process trains with."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Batches:
         self.crop, self.kinds, self.seed = crop, kinds, seed
         self._lengths = np.array([end - start for start, end in corpus.training], float)
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int) -> TrainingBatch:
         """The batch of a step, counted from 0."""
         config, frames = self.config, self.crop // self.config.ratio
         sounds, dice, noises = [], [], []
@@ -75,12 +75,12 @@ class Batches:
                 shape = (config.channels * config.bands, self.crop // config.bands)
                 noises.append(2 * random.random(shape, np.float32) - 1)
         stacked = [torch.from_numpy(np.stack(rows)) for rows in (sounds, dice, noises) if rows]
-        return Batch(stacked[0], stacked[1], stacked[2] if noises else None)
+        return TrainingBatch(stacked[0], stacked[1], stacked[2] if noises else None)
 
-    def following(self, step: int) -> Generator[Batch, None, None]:
+    def following(self, step: int) -> Generator[TrainingBatch, None, None]:
         """The batches from `step` on, made on a thread of their own."""
         with ThreadPoolExecutor(1) as pool:
-            coming: list[Future[Batch]] = [pool.submit(self.batch, step + i) for i in range(AHEAD)]
+            coming: list[Future[TrainingBatch]] = [pool.submit(self.batch, step + i) for i in range(AHEAD)]
             while True:
                 step += 1
                 yield coming.pop(0).result()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 
 FORMAT = "perform-checkpoint-2"
 LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"

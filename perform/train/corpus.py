@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 
 FORMAT = "perform-corpus-1"
 INDEX, SOUND = "corpus.json", "corpus.i16"
@@ -34,7 +34,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Piece:
+class CorpusPiece:
     """One file's sound, or one of whatever made it."""
 
     name: str
@@ -103,13 +103,13 @@ def is_prepared(folder: Path) -> bool:
     return (folder / INDEX).is_file()
 
 
-def read_index(folder: Path) -> tuple[dict[str, Any], list[Piece]]:
+def read_index(folder: Path) -> tuple[dict[str, Any], list[CorpusPiece]]:
     """What a prepared corpus says of itself."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["format"] != FORMAT:
             raise ValueError(index["format"])
-        pieces = [Piece(**piece) for piece in index["pieces"]]
+        pieces = [CorpusPiece(**piece) for piece in index["pieces"]]
     except OSError as error:
         raise WrongUse(f"no prepared corpus ({error.strerror})", where=str(folder)) from None
     except (ValueError, KeyError, TypeError) as error:
@@ -136,7 +136,7 @@ def write(
     with part.open("wb") as out:
         for title, key, samples, facts in sounds:
             out.write(np.ascontiguousarray(samples, "<i2").tobytes())
-            pieces.append(Piece(title, key, start, len(samples), facts))
+            pieces.append(CorpusPiece(title, key, start, len(samples), facts))
             start += len(samples)
         out.flush()
         os.fsync(out.fileno())
@@ -173,7 +173,7 @@ def quantise(sound: NDArray[Any]) -> Samples:
     return samples
 
 
-def split(pieces: list[Piece], sample_rate: int) -> tuple[list[Span], list[Span]]:
+def split(pieces: list[CorpusPiece], sample_rate: int) -> tuple[list[Span], list[Span]]:
     """Training and held-out stretches, the same whenever the pieces are.
 
     Short pieces are held out whole, long ones in segments. Which, a hash of their names decides, so that a

@@ -1,6 +1,6 @@
 """A training from its first step to its model file. Resumable to the bit, deterministic by seed.
 
-Knows nothing of terminals: what is to be said goes to a `Listener`.
+Knows nothing of terminals: what is to be said goes to a `ProgressListener`.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from typing import Any
 
 import torch
 
-from perform.errors import PerformError, WrongUse
+from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.train import checkpoint
 from perform.train.autoencoder import least_crop
-from perform.train.batches import Batch
-from perform.train.beginning import begun
-from perform.train.board import Board, board
+from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, is_prepared
-from perform.train.finish import Finished, distance, finish, posterior_means
-from perform.train.listener import Listener, Progress, Stopped
-from perform.train.plan import Plan, check
-from perform.train.report import write_report
+from perform.train.finishing import FinishedModel, distance, finish, posterior_means
+from perform.train.initial_model import begun
+from perform.train.plan import TrainingPlan, check
+from perform.train.processes import TrainingProcesses, world
+from perform.train.progress import Progress, ProgressListener, Stopped
+from perform.train.tensorboard_log import TensorboardLog, board
 from perform.train.trainer import Trainer
-from perform.train.world import World, world
+from perform.train.training_report import write_report
 
 SETTLE_EVERY = 10
 """Steps between two looks at the losses, on an accelerator or among many: a look makes everybody wait."""
 
 
-def train(plan: Plan, listener: Listener | None = None) -> RAVE:
+def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
     """Train to the end of both phases, write the model file and the report; the model.
 
     Under `torchrun` all processes call it. Ctrl-C (or SIGTERM) finishes the step, saves and raises Stopped.
@@ -47,7 +47,7 @@ def train(plan: Plan, listener: Listener | None = None) -> RAVE:
     check(plan, least_crop(begun(plan)))
     torch.set_num_threads(plan.threads)
     with world(plan.device) as here:
-        tell = (listener or Listener()) if here.first else Listener()
+        tell = (listener or ProgressListener()) if here.first else ProgressListener()
         _check_beginning(plan)
         corpus = _corpus(plan, here, tell)
         trainer = Trainer(plan, corpus, here)
@@ -67,11 +67,11 @@ def train(plan: Plan, listener: Listener | None = None) -> RAVE:
         return model
 
 
-def snapshot(plan: Plan, listener: Listener | None = None) -> RAVE:
+def snapshot(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
     """Write the model file from the checkpoint as it stands, leaving the training as it is."""
     plan = replace(plan, resume=True)
     with world(plan.device) as here:
-        tell = (listener or Listener()) if here.first else Listener()
+        tell = (listener or ProgressListener()) if here.first else ProgressListener()
         trainer = Trainer(plan, _corpus(plan, here, tell), here)
         trainer.load(only_to_listen=True)
         model = conclude(trainer, tell).model if here.first else trainer.model()
@@ -80,7 +80,14 @@ def snapshot(plan: Plan, listener: Listener | None = None) -> RAVE:
 
 
 def open_corpus(
-    sounds: Path, target: Path, config: Config, threads: int, here: World, tell: Listener, *, again: bool
+    sounds: Path,
+    target: Path,
+    config: Config,
+    threads: int,
+    here: TrainingProcesses,
+    tell: ProgressListener,
+    *,
+    again: bool,
 ) -> Corpus:
     """The corpus to learn from: prepared from `sounds` into `target` first, if it is none yet.
 
@@ -102,7 +109,7 @@ def open_corpus(
     return corpus
 
 
-def prepare(sounds: Path, target: Path, config: Config, threads: int, tell: Listener) -> None:
+def prepare(sounds: Path, target: Path, config: Config, threads: int, tell: ProgressListener) -> None:
     """Make a corpus of a folder of sounds or bring it up to date, and say what it holds."""
     if not sounds.exists():
         raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sounds")
@@ -116,12 +123,12 @@ def prepare(sounds: Path, target: Path, config: Config, threads: int, tell: List
         tell.say(line)
 
 
-def _corpus(plan: Plan, here: World, tell: Listener) -> Corpus:
+def _corpus(plan: TrainingPlan, here: TrainingProcesses, tell: ProgressListener) -> Corpus:
     target = plan.folder / "corpus"
     return open_corpus(plan.corpus, target, plan.config, plan.threads, here, tell, again=plan.resume)
 
 
-def conclude(trainer: Trainer, tell: Listener) -> Finished:
+def conclude(trainer: Trainer, tell: ProgressListener) -> FinishedModel:
     """Write the model file and the report from the weights as they stand."""
     plan, model = trainer.plan, trainer.model()
     if model.config.bottleneck == "variational":
@@ -145,7 +152,7 @@ def conclude(trainer: Trainer, tell: Listener) -> Finished:
     return finished
 
 
-def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
+def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | None) -> None:
     """Steps, until there are no more."""
     plan, here = trainer.plan, trainer.world
     settle_every = 1 if here.size == 1 and here.device.type == "cpu" else SETTLE_EVERY
@@ -202,7 +209,7 @@ def _run(trainer: Trainer, tell: Listener, pictures: Board | None) -> None:
 
 
 @contextmanager
-def _closing(trainer: Trainer) -> Iterator[Iterator[Batch]]:
+def _closing(trainer: Trainer) -> Iterator[Iterator[TrainingBatch]]:
     """The batches from where a trainer stands; their thread ends with the block."""
     batches = trainer.batches.following(trainer.step)
     try:
@@ -241,14 +248,14 @@ def _flat(trainer: Trainer) -> str:
     return f"phase 1 has flattened at step {trainer.step}: {more}; Ctrl-C and --snapshot keep what there is"
 
 
-def _delay(finished: Finished) -> str:
+def _delay(finished: FinishedModel) -> str:
     model = finished.model
     delays = model.delay, model.card["delay_measured"]
     by_sum, by_ear = (1000 * n / model.config.sample_rate for n in delays)
     return f"delay {by_sum:.1f} ms by its layers, {by_ear:.1f} ms by an impulse"
 
 
-def _hardware(here: World) -> str:
+def _hardware(here: TrainingProcesses) -> str:
     if here.device.type == "cuda":
         name = torch.cuda.get_device_name(here.device)
     else:
@@ -256,7 +263,7 @@ def _hardware(here: World) -> str:
     return f"{here.size} x {name}" if here.size > 1 else name
 
 
-def _check_beginning(plan: Plan) -> None:
+def _check_beginning(plan: TrainingPlan) -> None:
     if (plan.folder / checkpoint.LATEST).exists() and not plan.resume:
         raise WrongUse(
             "a training with this output was begun before",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.config import Config, preset
 
 CHANGES = ("gain", "phase", "pitch", "compress", "mute")
@@ -20,7 +20,7 @@ PRECISIONS = ("auto", "float32", "mixed", "bfloat16")
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """A training."""
 
     corpus: Path
@@ -80,7 +80,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Option:
+class PlanOption:
     """A choice of Plan on a command line: `--name`, of a kind (bool, a number's, or the words allowed)."""
 
     name: str
@@ -97,37 +97,39 @@ class Option:
     @property
     def default(self) -> Any:
         """What holds if it is left out."""
-        return Plan.__dataclass_fields__[self.field].default
+        return TrainingPlan.__dataclass_fields__[self.field].default
 
 
 OPTIONS = (
-    Option("description", str, "One line for its card."),
-    Option("licence", str, "Licence of the weights."),
-    Option("recipe", str, "Where its recipe is written down, for its card."),
-    Option("steps", int, "Steps of phase 1, which learns spectra.", 1),
-    Option("adversarial", int, "Steps of phase 2, against critics; 0: none.", 0),
-    Option("auto", bool, "Begin phase 2 when phase 1 has flattened; --steps is then the most."),
-    Option("latents", int, "Latents to keep, exactly; as many as --fidelity takes if left out.", 1),
-    Option("fidelity", float, "Share of the latents' variance to keep, 0..1."),
-    Option("batch", int, "Crops a step, in each process.", 1),
-    Option("crop", int, "Samples a crop; what suits the config if left out.", 1),
-    Option("rate", float, "Peak learning rate."),
-    Option("beta", float, "Weight of the bottleneck's penalty; what suits it if left out."),
-    Option("critics", CRITICS, "Critics of phase 2.", many=True),
-    Option("critics-weight", float, "What they weigh beside the spectral distance; 1 for long trainings."),
-    Option("changes", (*CHANGES, "none"), "How sounds are changed to learn more from them.", many=True),
-    Option("seed", int, "Of weights, crops and chance.", 0),
-    Option("device", DEVICES, "Where to compute."),
-    Option("precision", PRECISIONS, "What is computed in bfloat16: nothing, critics (mixed), all."),
-    Option("compile", bool, "Compile the nets first (torch.compile)."),
-    Option("resume", bool, "Go on from the last checkpoint."),
-    Option("checkpoint", float, "Minutes between checkpoints: what a power cut takes."),
-    Option("evaluate-every", int, "Steps between measurements on held-out sound.", 1),
+    PlanOption("description", str, "One line for its card."),
+    PlanOption("licence", str, "Licence of the weights."),
+    PlanOption("recipe", str, "Where its recipe is written down, for its card."),
+    PlanOption("steps", int, "Steps of phase 1, which learns spectra.", 1),
+    PlanOption("adversarial", int, "Steps of phase 2, against critics; 0: none.", 0),
+    PlanOption("auto", bool, "Begin phase 2 when phase 1 has flattened; --steps is then the most."),
+    PlanOption("latents", int, "Latents to keep, exactly; as many as --fidelity takes if left out.", 1),
+    PlanOption("fidelity", float, "Share of the latents' variance to keep, 0..1."),
+    PlanOption("batch", int, "Crops a step, in each process.", 1),
+    PlanOption("crop", int, "Samples a crop; what suits the config if left out.", 1),
+    PlanOption("rate", float, "Peak learning rate."),
+    PlanOption("beta", float, "Weight of the bottleneck's penalty; what suits it if left out."),
+    PlanOption("critics", CRITICS, "Critics of phase 2.", many=True),
+    PlanOption(
+        "critics-weight", float, "What they weigh beside the spectral distance; 1 for long trainings."
+    ),
+    PlanOption("changes", (*CHANGES, "none"), "How sounds are changed to learn more from them.", many=True),
+    PlanOption("seed", int, "Of weights, crops and chance.", 0),
+    PlanOption("device", DEVICES, "Where to compute."),
+    PlanOption("precision", PRECISIONS, "What is computed in bfloat16: nothing, critics (mixed), all."),
+    PlanOption("compile", bool, "Compile the nets first (torch.compile)."),
+    PlanOption("resume", bool, "Go on from the last checkpoint."),
+    PlanOption("checkpoint", float, "Minutes between checkpoints: what a power cut takes."),
+    PlanOption("evaluate-every", int, "Steps between measurements on held-out sound.", 1),
 )
 """Those that mean the same to every command line."""
 
 
-def words(text: str, option: Option) -> tuple[str, ...]:
+def words(text: str, option: PlanOption) -> tuple[str, ...]:
     """A list of words with commas, each of which must be known; `none` is none of them."""
     found = tuple(word.strip() for word in text.split(",") if word.strip())
     for word in found:
@@ -149,7 +151,7 @@ def configured(name: str, changes: tuple[str, ...]) -> Config:
     return Config.from_dict(values)
 
 
-def planned(values: Mapping[str, Any]) -> Plan:
+def planned(values: Mapping[str, Any]) -> TrainingPlan:
     """A plan from a command line's values: Plan's, and `config` (a name), `set` (KEY=VALUE ...), `from`."""
     values = dict(values)
     config, changes, start = (values.pop(key) for key in ("config", "set", "from"))
@@ -157,19 +159,19 @@ def planned(values: Mapping[str, Any]) -> Plan:
         if option.many:
             values[option.field] = words(values[option.field], option)
     if not start:
-        return Plan(**values, config=configured(config or "live", changes))
+        return TrainingPlan(**values, config=configured(config or "live", changes))
     if config or changes:
         raise WrongUse("--from takes the model's own config", hint="leave --config and --set out")
-    return Plan(**values, config=_config_of(start), start=start)
+    return TrainingPlan(**values, config=_config_of(start), start=start)
 
 
 def _config_of(path: Path) -> Config:
-    from perform.rave.files import load
+    from perform.rave.model_files import load
 
     return replace(load(path).config, prior=None)
 
 
-def check(plan: Plan, least: int) -> None:
+def check(plan: TrainingPlan, least: int) -> None:
     """Raise WrongUse for what cannot be trained; crops have `least` samples at least."""
     config = plan.config
     if config.resampling > 1:

@@ -16,10 +16,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.train import corpus
 from perform.train.corpus import Corpus, Samples
-from perform.train.survey import Survey
+from perform.train.corpus_survey import CorpusSurvey
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 QUIET_DB = -65.0
@@ -55,7 +55,7 @@ def prepare(
     channels: int,
     threads: int = 1,
     on_file: Callable[[int, int], None] | None = None,
-) -> Survey:
+) -> CorpusSurvey:
     """Make a corpus in `target` of the sounds in `folder`; what was prepared before is not decoded again.
 
     on_file : told how many files of how many are done
@@ -63,7 +63,7 @@ def prepare(
     files = find(folder)
     root = folder if folder.is_dir() else folder.parent
     before = _known(target)
-    survey = Survey()
+    survey = CorpusSurvey()
     titles = {path: path.relative_to(root).as_posix() for path in files}
     keys = {path: _key(path, titles[path], sample_rate, channels) for path in files}
     if before and [keys[path] for path in files] == before[1]:
@@ -198,9 +198,9 @@ class _Known:
         self._pieces = {piece.facts["stamp"]: piece for piece in pieces}
         self._files = index["survey"]["files"]
 
-    def survey(self) -> Survey:
+    def survey(self) -> CorpusSurvey:
         """Of all of it."""
-        return Survey(dict(self._files))
+        return CorpusSurvey(dict(self._files))
 
     def again(self, key: str) -> tuple[Samples | None, dict[str, Any]] | None:
         """What became of the file with that stamp, if it was there."""

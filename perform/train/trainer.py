@@ -21,21 +21,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from perform.errors import PerformError
+from perform.core.errors import PerformError
 from perform.rave.model import RAVE
 from perform.rave.stream import Conv1d, ConvTranspose1d
 from perform.train import checkpoint
-from perform.train.autoencoder import Autoencoder, Passed, usual_crop
-from perform.train.batches import Batch, Batches
-from perform.train.beginning import begun
-from perform.train.bottlenecks import BETA
+from perform.train.autoencoder import Autoencoder, AutoencoderPass, usual_crop
+from perform.train.batches import TrainingBatch, TrainingBatches
+from perform.train.bottleneck_training import BETA
 from perform.train.corpus import Corpus
 from perform.train.discriminators import Discriminators, feature_distance, judgement, persuasion
-from perform.train.finish import reconstruct
-from perform.train.guide import Measurement, flattened, heard, trouble
+from perform.train.finishing import reconstruct
+from perform.train.health import Measurement, flattened, heard, trouble
+from perform.train.initial_model import begun
 from perform.train.losses import audio_distance
-from perform.train.plan import Plan
-from perform.train.world import World
+from perform.train.plan import TrainingPlan
+from perform.train.processes import TrainingProcesses
 
 CRITICS_EVERY = 4
 """Of so many steps of phase 2 one is the critics'."""
@@ -54,12 +54,12 @@ FALLS = 5
 class Trainer:
     """Everything that changes while a training runs. `step` counts those done, in both phases."""
 
-    def __init__(self, plan: Plan, corpus: Corpus, world: World) -> None:
+    def __init__(self, plan: TrainingPlan, corpus: Corpus, world: TrainingProcesses) -> None:
         self.plan, self.world, self.corpus = plan, world, corpus
         self.config = plan.config
         self.crop = plan.crop or usual_crop(begun(plan))
         items = range(world.rank * plan.batch, (world.rank + 1) * plan.batch)
-        self.batches = Batches(corpus, plan.config, items, self.crop, plan.changes, plan.seed)
+        self.batches = TrainingBatches(corpus, plan.config, items, self.crop, plan.changes, plan.seed)
         asked = plan.precision
         self.precision = usual_precision(world.device) if asked == "auto" else asked
         self.held_out = torch.from_numpy(corpus.spread(corpus.held_out, LISTENED, self.crop)).to(world.device)
@@ -98,7 +98,7 @@ class Trainer:
         """Steps of both phases."""
         return self.turn + self.plan.adversarial
 
-    def advance(self, batch: Batch) -> Tensor:
+    def advance(self, batch: TrainingBatch) -> Tensor:
         """One step: its loss."""
         if self.phase == 2 and self.critics is None:
             self._begin_phase_2()
@@ -125,7 +125,7 @@ class Trainer:
         """Phase 2 begins with the next step, whatever was planned."""
         self.turn, self.moved = self.step, True
 
-    def _learn_spectra(self, batch: Batch) -> Tensor:
+    def _learn_spectra(self, batch: TrainingBatch) -> Tensor:
         plan, done = self.plan, self.step / self.plan.steps
         self._set_rate(self.optimiser, plan.rate * learning_rate(done))
         passed = self._pass(batch)
@@ -139,7 +139,7 @@ class Trainer:
         self._average()
         return loss.detach()
 
-    def _learn_to_hear(self, batch: Batch) -> Tensor:
+    def _learn_to_hear(self, batch: TrainingBatch) -> Tensor:
         assert self.critics
         with torch.no_grad():
             passed = self._pass(batch, self.learner)
@@ -149,7 +149,7 @@ class Trainer:
         self._descend(loss, self.hearing)
         return loss.detach()
 
-    def _learn_to_persuade(self, batch: Batch) -> Tensor:
+    def _learn_to_persuade(self, batch: TrainingBatch) -> Tensor:
         assert self.critics
         passed = self._pass(batch)
         self.critics.requires_grad_(False)
@@ -165,7 +165,7 @@ class Trainer:
         self._average()
         return distance.detach()
 
-    def _pass(self, batch: Batch, through: nn.Module | None = None) -> Passed:
+    def _pass(self, batch: TrainingBatch, through: nn.Module | None = None) -> AutoencoderPass:
         with self._autocast("bfloat16"):
             parts = (through or self._learner)(batch.x, batch.dice, batch.noise)
         return self.learner.compare(parts)

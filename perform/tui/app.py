@@ -17,17 +17,17 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from perform import params
-from perform.errors import PerformError
-from perform.params import SOURCES
-from perform.shared import LIVE, LOADING
+from perform.core import params
+from perform.core.arena import LIVE, LOADING
+from perform.core.errors import PerformError
+from perform.core.params import SOURCES
 from perform.stage.commands import (
-    Keep,
+    KeepLastMinutes,
     Learn,
     Load,
-    Record,
     SaveMapping,
     SetWord,
+    StartRecording,
     StopRecording,
     Unlearn,
     Unload,
@@ -37,21 +37,21 @@ from perform.stage.commands import (
 )
 from perform.tui import themes
 from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
-from perform.tui.line import Stage
 from perform.tui.paint import time as time_text
-from perform.tui.rows import name
-from perform.tui.scenes import SceneKeys
-from perform.tui.screens.browser import UNLOAD, Browser
-from perform.tui.screens.help import Help
-from perform.tui.screens.latents import LatentPad
-from perform.tui.screens.leave import Leave
-from perform.tui.screens.mapping import MappingChooser, mappings
-from perform.tui.screens.materials import MatrixChooser, SoundChooser
+from perform.tui.parameter_rows import name
+from perform.tui.scene_keys import SceneKeys
+from perform.tui.screens.deck_file_choosers import MatrixChooser, SoundChooser
+from perform.tui.screens.help_screen import HelpScreen
+from perform.tui.screens.latent_screen import LatentScreen
+from perform.tui.screens.leave_dialog import LeaveDialog
+from perform.tui.screens.mapping_chooser import MappingChooser, mappings
+from perform.tui.screens.model_browser import UNLOAD, ModelBrowser
 from perform.tui.screens.naming import FILE, Name
-from perform.tui.screens.play import Play
-from perform.tui.screens.setlist import SetList
-from perform.tui.screens.value import ValueEntry
-from perform.tui.songs import SongKeys
+from perform.tui.screens.play_screen import PlayScreen
+from perform.tui.screens.set_list_screen import SetListScreen
+from perform.tui.screens.value_entry import ValueEntry
+from perform.tui.song_keys import SongKeys
+from perform.tui.stage_line import StageLink
 
 FRAMES = 25  #: frames a second
 
@@ -66,9 +66,9 @@ class Instrument(SongKeys, SceneKeys):
         for k in ALWAYS
     ]
 
-    def __init__(self, client: Stage, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: StageLink, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(client, clock)
-        self._play = Play()
+        self._play = PlayScreen()
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = themes.THEMES[0].name
@@ -109,13 +109,13 @@ class Instrument(SongKeys, SceneKeys):
         frame = self.look()
         played = self.played
         for screen in self.screen_stack:
-            if screen is played or isinstance(screen, SetList):
+            if screen is played or isinstance(screen, SetListScreen):
                 screen.show(frame)
 
     @property
-    def played(self) -> Play:
+    def played(self) -> PlayScreen:
         """The screen that lies under every dialog: the decks, or the latents of one; the other is hidden."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Play))
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, PlayScreen))
 
     # -- the stage
 
@@ -154,7 +154,7 @@ class Instrument(SongKeys, SceneKeys):
         if self.instead("take/record"):
             return
         if not self.look().recording:
-            self.line.ask(Record(), self.said("recording to"))
+            self.line.ask(StartRecording(), self.said("recording to"))
         elif self.twice("record"):
             self.line.ask(StopRecording(), self.said("take closed:"))
         else:
@@ -176,7 +176,7 @@ class Instrument(SongKeys, SceneKeys):
         """What was played a moment ago becomes a take, though nothing was recording."""
         if not self.instead("take/keep"):
             self.notice("keeping the last minutes as a take")
-            self.line.ask(Keep(), self.said("kept:"))
+            self.line.ask(KeepLastMinutes(), self.said("kept:"))
 
     # -- control
 
@@ -226,7 +226,7 @@ class Instrument(SongKeys, SceneKeys):
         loaded = self.frame.deck(deck).model or ("the model" if self.frame.in_use(deck) else "")
 
         self.question(
-            Browser(deck, loaded),
+            ModelBrowser(deck, loaded),
             lambda chosen: self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
         )
 
@@ -246,8 +246,8 @@ class Instrument(SongKeys, SceneKeys):
 
     def action_latents(self) -> None:
         """The latents of the deck in focus, as long as they are wanted."""
-        if not isinstance(self.played, LatentPad):
-            self.push_screen(LatentPad())
+        if not isinstance(self.played, LatentScreen):
+            self.push_screen(LatentScreen())
 
     def action_value(self) -> None:
         """Type a value for the selected parameter."""
@@ -264,7 +264,7 @@ class Instrument(SongKeys, SceneKeys):
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(Help())
+        self.push_screen(HelpScreen())
 
     def action_help_quit(self) -> None:
         """ctrl+c, which ends other programs."""
@@ -280,8 +280,8 @@ class Instrument(SongKeys, SceneKeys):
         changed = frame.songs.changed
         if not live and not frame.recording and not changed:
             self.exit("stop")
-        elif not isinstance(self.screen, Leave):
-            self.question(Leave(live, frame.recording, changed), self.exit)
+        elif not isinstance(self.screen, LeaveDialog):
+            self.question(LeaveDialog(live, frame.recording, changed), self.exit)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action, and the theme."""
@@ -289,11 +289,11 @@ class Instrument(SongKeys, SceneKeys):
             if key.action not in ("app.command_palette", "app.stop_learning"):
                 yield SystemCommand(key.words, key.shown, self._later(key.action, self._play))
         for key in SET_LIST:
-            if isinstance(screen, SetList) or key.action.startswith("app."):
+            if isinstance(screen, SetListScreen) or key.action.startswith("app."):
                 yield SystemCommand(
                     key.words, f"{key.shown} in the set list", self._later(key.action, screen)
                 )
-        if isinstance(self.played, LatentPad):
+        if isinstance(self.played, LatentScreen):
             for key in LATENTS:
                 shown = f"{key.shown} in the latents"
                 yield SystemCommand(key.words, shown, self._later(key.action, self.played))
@@ -304,7 +304,7 @@ class Instrument(SongKeys, SceneKeys):
         return lambda: self.call_next(self.run_action, action, owner)
 
 
-def run(client: Stage, log: Path | None = None) -> str:
+def run(client: StageLink, log: Path | None = None) -> str:
     """Play until the player leaves; returns "stop" or "leave".
 
     What libraries print on descriptor 2 goes to `log`, not onto the screen. A stage that ended meanwhile

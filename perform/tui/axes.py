@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perform import params
-from perform.params import LATENTS
-from perform.tui.frame import Frame
+from perform.core import params
+from perform.core.params import LATENTS
+from perform.tui.screen_frame import ScreenFrame
 
 _WHOLE = params.SPECS["deck/1/z/0/bias"]
 
@@ -32,12 +32,12 @@ class Axis:
         return f"deck/{deck}/z/{self.latent}/bias"
 
 
-def latents(frame: Frame, deck: int) -> int:
+def latents(frame: ScreenFrame, deck: int) -> int:
     """How many latents of a deck have numbers."""
     return min(frame.deck(deck).latents, LATENTS)
 
 
-def axes(frame: Frame, deck: int) -> tuple[Axis | None, Axis | None]:
+def axes(frame: ScreenFrame, deck: int) -> tuple[Axis | None, Axis | None]:
     """Across and up, as they were chosen for this deck; there may be one latent only, or none."""
     count = latents(frame, deck)
     x, y = chosen(frame, deck)
@@ -47,14 +47,14 @@ def axes(frame: Frame, deck: int) -> tuple[Axis | None, Axis | None]:
     )
 
 
-def chosen(frame: Frame, deck: int) -> tuple[int, int]:
+def chosen(frame: ScreenFrame, deck: int) -> tuple[int, int]:
     """Numbers of the two latents; another model may have fewer than there were when they were chosen."""
     last = max(latents(frame, deck) - 1, 0)
     x, y = (min(one, last) for one in frame.view.axes.get(deck, (0, 1)))
     return (x, y) if x != y or not last else (x, (x + 1) % (last + 1))
 
 
-def corpus_range(frame: Frame, deck: int, latent: int) -> tuple[float, float] | None:
+def corpus_range(frame: ScreenFrame, deck: int, latent: int) -> tuple[float, float] | None:
     """5th and 95th percentile of a latent, where the card says any."""
     low, high = frame.deck(deck).latent_low, frame.deck(deck).latent_high
     if len(low) > latent < len(high) and low[latent] < high[latent]:
@@ -62,7 +62,7 @@ def corpus_range(frame: Frame, deck: int, latent: int) -> tuple[float, float] | 
     return None
 
 
-def _axis(frame: Frame, deck: int, latent: int) -> Axis:
+def _axis(frame: ScreenFrame, deck: int, latent: int) -> Axis:
     """All of a bias's range; near, what the corpus fills and a quarter of it on either side."""
     near = corpus_range(frame, deck, latent)
     if not frame.view.near or near is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from perform.params import DECKS, SCENES
+from perform.core.params import DECKS, SCENES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from perform.params import SILENCE_DB, Spec
+from perform.core.params import SILENCE_DB, Spec
 
 Piece = tuple[Segment, ...]
 

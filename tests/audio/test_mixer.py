@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform import params
 from perform.audio.guard import DcBlocker
 from perform.audio.mixer import Mixer
-from perform.journal import BEGIN, READ, RECORD, VALUES, WHOLE, Reading, unpack_values
-from perform.rings import Ring
-from perform.shared import DECK_METER, HELD, LANE, LANES, Arena, lanes_of
+from perform.core import params
+from perform.core.arena import DECK_METER, HELD, LANE, LANES, Arena, lanes_of
+from perform.core.event_log import BEGIN, READ, RECORD, VALUES, WHOLE, RingReadEvent, unpack_values
+from perform.core.ring_buffers import RingBuffer
 
 RATE, BLOCK = 48000, 256
 CEILING = 10 ** (-1 / 20)
@@ -123,10 +123,10 @@ def test_a_late_deck_fades_out_and_back_while_the_other_plays(arena: Arena) -> N
     assert arena.deck_meters(1)[DECK_METER["late"]] == 20
 
 
-class Watched(Ring):
+class Watched(RingBuffer):
     """A ring in which other processes do `next` things just when the mixer has asked how full it is."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: RingBuffer) -> None:
         super().__init__(ring._ends, ring._data)
         self.next: list[Callable[[], object]] = []
 
@@ -374,7 +374,7 @@ def test_it_tells_what_it_heard_and_read_and_when(arena: Arena) -> None:
     assert (begin[0], begin[1]) == (BEGIN, 0)
     assert json.loads(unpack_values(begin[2])[2]) == {"opening": [1.0, 1.0], "missed": 0}
     assert (reading[0], reading[1]) == (READ, 0)
-    assert Reading.unpack(reading[2]) == Reading(0, 0, BLOCK, whole=True)
+    assert RingReadEvent.unpack(reading[2]) == RingReadEvent(0, 0, BLOCK, whole=True)
     player.put(deck_1_gain=-6, deck_1_z_0_bias=1.0)  # the second is the voice's to tell
     player.play(5)
     ((kind, at, payload),) = told(arena)
@@ -384,9 +384,9 @@ def test_it_tells_what_it_heard_and_read_and_when(arena: Arena) -> None:
     arena.rings[0].write(np.zeros((100, 2), np.float32))
     player.play(3, silent=(1,))
     player.play(2)
-    late, back = (Reading.unpack(payload) for kind, _, payload in told(arena) if kind == READ)
-    assert late == Reading(0, 15 * BLOCK, 100, whole=False)
-    assert back == Reading(0, 15 * BLOCK + 100, BLOCK, whole=True)
+    late, back = (RingReadEvent.unpack(payload) for kind, _, payload in told(arena) if kind == READ)
+    assert late == RingReadEvent(0, 15 * BLOCK, 100, whole=False)
+    assert back == RingReadEvent(0, 15 * BLOCK + 100, BLOCK, whole=True)
 
 
 def test_it_tells_everything_only_at_rest(arena: Arena) -> None:

@@ -12,16 +12,16 @@ import torch
 from rig import perform
 from tiny import TINY, tiny_model
 
+from perform.bench.cost_report import check_picture
 from perform.bench.machine import layers
 from perform.bench.measure import rows
-from perform.bench.peer import Export
-from perform.bench.report import check_picture
-from perform.bench.subjects import Subject, random_model, subject
-from perform.errors import PerformError, WrongUse
+from perform.bench.peer import PeerExport
+from perform.bench.subjects import BenchSubject, random_model, subject
+from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import PRESETS
-from perform.rave.files import load
 from perform.rave.graph import METHODS, decoder_graph
 from perform.rave.model import RAVE
+from perform.rave.model_files import load
 
 WANTED = {"model", "method", "block", "ms_median", "ms_p95", "ms_p999", "ratio_torchscript", "ratio_roofline"}
 
@@ -110,7 +110,7 @@ def test_every_weight_and_product_of_a_graph_is_counted() -> None:
 
 
 def test_an_export_takes_its_turns_in_a_process_of_its_own(export: Path) -> None:
-    peer = Export(export, "decode", 128)
+    peer = PeerExport(export, "decode", 128)
     try:
         assert len(peer(7)) == 7
         assert all(seconds > 0 for seconds in peer(5))
@@ -119,7 +119,7 @@ def test_an_export_takes_its_turns_in_a_process_of_its_own(export: Path) -> None
 
 
 def test_a_model_is_compared_with_the_export_it_was_made_from(tmp_path: Path, export: Path) -> None:
-    one = Subject("tiny", tiny_model(tmp_path / "tiny.safetensors"), export)
+    one = BenchSubject("tiny", tiny_model(tmp_path / "tiny.safetensors"), export)
     found = rows(one, [], 10)
     with pytest.raises(PerformError, match="does not run as TorchScript"):
         next(found)  # an `encode` this export has not

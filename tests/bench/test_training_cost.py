@@ -13,9 +13,9 @@ import torch
 from rig import perform
 from tiny import TINY
 
-from perform.bench.recipe import Recipe
-from perform.bench.training import Other, Row, table
-from perform.errors import PerformError
+from perform.bench.plain_training import PlainRecipe
+from perform.bench.training_cost import PlainTraining, TrainingCostRow, table
+from perform.core.errors import PerformError
 from perform.rave.model import RAVE
 
 SMALL = ("--set", "capacity=4", "--set", "ratios=[4,2]", "--set", "dilations=[[1],[1]]", "--steps", "1")
@@ -35,7 +35,7 @@ def test_the_verb_tells_each_kind_of_step_against_the_recipe_and_another(tmp_pat
         assert abs(sum(row["parts"].values()) - 1) < 1e-6
         assert row["parts"]["convolutions"] > 0
     assert "transforms" in rows[0]["parts"]
-    lines = table(msgspec.convert(rows, list[Row])).splitlines()
+    lines = table(msgspec.convert(rows, list[TrainingCostRow])).splitlines()
     assert [line.split("  ")[0] for line in lines[2:]] == [
         "phase 1",
         "phase 2, critics",
@@ -46,12 +46,12 @@ def test_the_verb_tells_each_kind_of_step_against_the_recipe_and_another(tmp_pat
 
 def test_a_program_that_gives_no_seconds_is_named() -> None:
     with ExitStack() as stack, pytest.raises(PerformError, match=r"exit 1: gave no seconds for a step"):
-        Other("exit 1", stack).step("1")
+        PlainTraining("exit 1", stack).step("1")
 
 
 def test_the_plain_recipe_learns() -> None:
     torch.manual_seed(0)
-    recipe, x = Recipe(RAVE(TINY)), 0.1 * torch.randn(2, 1, 4096)
+    recipe, x = PlainRecipe(RAVE(TINY)), 0.1 * torch.randn(2, 1, 4096)
     for group in recipe.learning.param_groups:
         group["lr"] = 1e-3
 

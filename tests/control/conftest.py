@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from perform import params
-from perform.shared import Arena
+from perform.core import params
+from perform.core.arena import Arena
 
 DEADLINE = 15.0
 
@@ -137,7 +137,7 @@ class Control:
         self.reports: list[dict[str, Any]] = []
         self._log = (home / "log").open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "perform.control.midi"],
+            [sys.executable, "-m", "perform.control.control_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

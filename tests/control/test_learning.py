@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perform import params
-from perform.control.learning import InUse
-from perform.control.mapping import Bind
-from perform.control.router import Router, Source
-from perform.errors import WrongUse
-from perform.shared import METER_SLOTS
+from perform.control.learning import ActiveMapping
+from perform.control.mapping import Binding
+from perform.control.router import ControlId, ControlRouter
+from perform.core import params
+from perform.core.arena import METER_SLOTS
+from perform.core.errors import WrongUse
 
 ADDRESS = "deck/1/attribute/2"
 
 
 def test_what_is_learnt_of_an_attribute_has_its_knobs_range() -> None:
-    use = InUse()
+    use = ActiveMapping()
     use.learn(ADDRESS, (0.0, 10.0))
-    learnt = use.moved("box", Source("cc", 16, 1), ["box"])
-    assert learnt == Bind("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
+    learnt = use.moved("box", ControlId("cc", 16, 1), ["box"])
+    assert learnt == Binding("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
     use.learn(ADDRESS, (0.0, 1.0))
-    learnt = use.moved("box", Source("note", 36, 1), ["box"])
+    learnt = use.moved("box", ControlId("note", 36, 1), ["box"])
     assert learnt is not None
     assert (learnt.plays, learnt.ends) == ("toggle", (0.0, 1.0))
     assert [bind.to for bind in use.now.binds] == [ADDRESS], "it obeys the last control alone"
@@ -29,20 +29,20 @@ def test_what_is_learnt_of_an_attribute_has_its_knobs_range() -> None:
 
 def test_a_file_has_to_say_a_range() -> None:
     with pytest.raises(WrongUse, match=r"no range of its own.*range ="):
-        Bind("cc 16", ADDRESS)
+        Binding("cc 16", ADDRESS)
     with pytest.raises(WrongUse, match="no range of its own"):
-        InUse().learn(ADDRESS)
-    assert Bind("cc 16", ADDRESS, range=(-2.0, 20.0)).ends == (-2.0, 20.0)
-    assert Bind("note 1", "focus/action/1").plays == "trigger"
+        ActiveMapping().learn(ADDRESS)
+    assert Binding("cc 16", ADDRESS, range=(-2.0, 20.0)).ends == (-2.0, 20.0)
+    assert Binding("note 1", "focus/action/1").plays == "trigger"
 
 
 @pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad:MIDI", "Pad:MIDI #2")])
 def test_a_device_is_not_the_one_whose_name_holds_its_own(names: tuple[str, str]) -> None:
-    use, table = InUse(), params.defaults()
-    router = Router(table, np.zeros(len(METER_SLOTS)))
+    use, table = ActiveMapping(), params.defaults()
+    router = ControlRouter(table, np.zeros(len(METER_SLOTS)))
     for name, address in zip(names, ("deck/1/pan", "deck/2/pan"), strict=True):
         use.learn(address)
-        use.moved(name, Source("cc", 16, 1), names)
+        use.moved(name, ControlId("cc", 16, 1), names)
         use.learn("")
     assert [bind.port for bind in use.now.binds] == list(names), "neither took the other's place"
     router.use(use.now, names)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from perform import params
 from perform.control import mapping
-from perform.control.mapping import Bind, Mapping
-from perform.errors import PerformError, WrongUse
+from perform.control.mapping import Binding, Mapping
+from perform.core import params
+from perform.core.errors import PerformError, WrongUse
 
 BUNDLED = sorted(mapping.bundled().glob("*.toml"))
 ADDRESSES = [
@@ -24,7 +24,7 @@ WORDS = st.text(string.printable + "äø♪", max_size=12)
 
 
 @st.composite
-def binds(draw: st.DrawFn) -> Bind:
+def binds(draw: st.DrawFn) -> Binding:
     """Any legal bind."""
     control = draw(
         st.one_of(
@@ -45,7 +45,7 @@ def binds(draw: st.DrawFn) -> Bind:
             "mode": draw(st.sampled_from([None, "absolute", "momentary", "toggle"])),
         }
     try:
-        return Bind(
+        return Binding(
             control,
             to,
             channel=draw(st.none() | st.integers(1, 16)),
@@ -154,7 +154,7 @@ def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
     was = mapping.load(path)
     mapping.save(was, path)
     assert path.read_text() == text
-    more = Bind("note 5", "deck/2/mute", channel=3, port="MIDI Mix")
+    more = Binding("note 5", "deck/2/mute", channel=3, port="MIDI Mix")
     mapping.save(msgspec.structs.replace(was, binds=(*was.binds[1:], more)), path)
     now = path.read_text()
     assert now.startswith("# Korg nanoKONTROL2") and "# S: solo." in now
@@ -167,7 +167,7 @@ def test_learning_all_evening_adds_no_blank_lines(tmp_path: Path) -> None:
     for note in range(10):
         was = mapping.load(path)
         mapping.save(
-            msgspec.structs.replace(was, binds=(*was.binds, Bind(f"note {note}", "deck/1/mute"))), path
+            msgspec.structs.replace(was, binds=(*was.binds, Binding(f"note {note}", "deck/1/mute"))), path
         )
     text = path.read_text()
     assert "\n\n\n" not in text

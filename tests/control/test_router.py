@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform import params
 from perform.control import mapping
-from perform.control.mapping import Bind, Mapping
-from perform.control.router import Router, decode
-from perform.params import SPEC_AT, Curve, Table
-from perform.shared import METER_SLOTS, Meters
+from perform.control.mapping import Binding, Mapping
+from perform.control.router import ControlRouter, decode
+from perform.core import params
+from perform.core.arena import METER_SLOTS, Meters
+from perform.core.params import SPEC_AT, Curve, Table
 from tests.control.test_mapping import binds
 
 PORT = "nanoKONTROL2"
 
 
 class Rig:
-    def __init__(self, *binds: Bind, ports: tuple[str, ...] = (), on: tuple[str, ...] = (PORT,)) -> None:
+    def __init__(self, *binds: Binding, ports: tuple[str, ...] = (), on: tuple[str, ...] = (PORT,)) -> None:
         self.table: Table = params.defaults()
         self.meters: Meters = np.zeros(len(METER_SLOTS))
-        self.router = Router(self.table, self.meters)
+        self.router = ControlRouter(self.table, self.meters)
         self.router.use(Mapping("test", ports, binds), on)
 
     def __call__(self, *data: int, port: str = PORT) -> None:
@@ -42,7 +42,7 @@ class Rig:
 @pytest.mark.parametrize("ends", [(0.3, 2.9), (2.9, 0.3), (0.1, 0.7)])
 @pytest.mark.parametrize("control", ["cc 9", "bend", "note 9"])
 def test_ends_are_exact(curve: Curve, invert: bool, ends: tuple[float, float], control: str) -> None:
-    rig = Rig(Bind(control, "deck/1/speed", range=ends, curve=curve, invert=invert))
+    rig = Rig(Binding(control, "deck/1/speed", range=ends, curve=curve, invert=invert))
     low, high = reversed(ends) if invert else ends
     bottom, top = {
         "cc 9": ((0xB0, 9, 0), (0xB0, 9, 127)),
@@ -56,7 +56,7 @@ def test_ends_are_exact(curve: Curve, invert: bool, ends: tuple[float, float], c
 
 
 def test_the_middle_of_pitch_bend_is_the_middle() -> None:
-    rig = Rig(Bind("bend", "deck/1/pan"), Bind("bend", "deck/1/z/3/bias", range=(-3, 1), curve="s"))
+    rig = Rig(Binding("bend", "deck/1/pan"), Binding("bend", "deck/1/z/3/bias", range=(-3, 1), curve="s"))
     rig(0xE0, 1, 0)
     rig(0xE0, 0, 64)
     assert rig.get("deck/1/pan") == 0.0 and rig.get("deck/1/z/3/bias") == -1.0
@@ -69,11 +69,11 @@ def test_the_middle_of_pitch_bend_is_the_middle() -> None:
 
 def test_toggles_of_buttons_and_pads() -> None:
     rig = Rig(
-        Bind("cc 48", "deck/1/mute", mode="toggle"),
-        Bind("note 1", "deck/2/mute"),
-        Bind("note 2", "deck/1/side"),
-        Bind("note 3", "deck/1/pan", range=(-0.5, 0.5), mode="toggle"),
-        Bind("note 4", "deck/3/side", range=(2, 0)),
+        Binding("cc 48", "deck/1/mute", mode="toggle"),
+        Binding("note 1", "deck/2/mute"),
+        Binding("note 2", "deck/1/side"),
+        Binding("note 3", "deck/1/pan", range=(-0.5, 0.5), mode="toggle"),
+        Binding("note 4", "deck/3/side", range=(2, 0)),
     )
     for expected in (1.0, 0.0, 1.0):
         rig(0xB0, 48, 127), rig(0xB0, 48, 127), rig(0xB0, 48, 0)
@@ -91,9 +91,9 @@ def test_toggles_of_buttons_and_pads() -> None:
 
 def test_notes_by_velocity_while_held_and_for_good() -> None:
     rig = Rig(
-        Bind("note 1", "deck/1/pan"),
-        Bind("note 1", "deck/2/pan", mode="absolute"),
-        Bind("note 1", "deck/1/freeze", mode="momentary"),
+        Binding("note 1", "deck/1/pan"),
+        Binding("note 1", "deck/2/pan", mode="absolute"),
+        Binding("note 1", "deck/1/freeze", mode="momentary"),
     )
     rig(0x90, 1, 127)
     assert rig.get("deck/1/pan") == rig.get("deck/2/pan") == rig.get("deck/1/freeze") == 1.0
@@ -104,7 +104,7 @@ def test_notes_by_velocity_while_held_and_for_good() -> None:
 
 
 def test_actions_fire_once_a_press() -> None:
-    rig = Rig(Bind("cc 42", "panic"), Bind("note 3", "focus/reset"))
+    rig = Rig(Binding("cc 42", "panic"), Binding("note 3", "focus/reset"))
     for value in (0, 64, 127, 90, 63, 127):
         rig(0xB0, 42, value)
     rig(0x90, 3, 1), rig(0x80, 3, 0), rig(0x90, 3, 1)
@@ -112,7 +112,7 @@ def test_actions_fire_once_a_press() -> None:
 
 
 def test_the_focus_is_read_when_the_message_comes() -> None:
-    rig = Rig(Bind("cc 1", "focus/pan"), Bind("note 1", "focus", range=(3, 3)))
+    rig = Rig(Binding("cc 1", "focus/pan"), Binding("note 1", "focus", range=(3, 3)))
     rig(0xB0, 1, 127)
     rig(0x90, 1, 5), rig(0x80, 1, 0)
     rig(0xB0, 1, 0)
@@ -125,8 +125,8 @@ def test_the_focus_is_read_when_the_message_comes() -> None:
 
 def test_channel_and_port() -> None:
     rig = Rig(
-        Bind("cc 1", "deck/1/pan", channel=2),
-        Bind("cc 1", "deck/2/pan", port="MIX"),
+        Binding("cc 1", "deck/1/pan", channel=2),
+        Binding("cc 1", "deck/2/pan", port="MIX"),
         ports=("kontrol",),
         on=(PORT, "MIDI Mix"),
     )
@@ -168,7 +168,7 @@ messages = st.lists(
 
 @settings(max_examples=120, deadline=None)
 @given(binds=st.lists(binds(), max_size=8), stream=messages, odd=st.floats())
-def test_no_bytes_break_it_or_the_table(binds: list[Bind], stream: list[list[int]], odd: float) -> None:
+def test_no_bytes_break_it_or_the_table(binds: list[Binding], stream: list[list[int]], odd: float) -> None:
     rig = Rig(*binds)
     if binds:
         slot = params.slot(binds[0].addresses[0])
@@ -201,7 +201,7 @@ def test_what_is_no_control(data: tuple[int, ...]) -> None:
 
 
 def test_a_program_change_says_a_number() -> None:
-    rig = Rig(Bind("program", "song/jump"), Bind("program", "focus", channel=3))
+    rig = Rig(Binding("program", "song/jump"), Binding("program", "focus", channel=3))
     rig(0xC0, 0)
     assert rig.get("song/jump") == 1
     rig(0xC0, 127)

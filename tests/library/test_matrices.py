@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.library.cards import Card
-from perform.library.matrices import LAG, Matrix, Side, by_variance, learn, load, save
+from perform.library.matrices import LAG, LatentMatrix, MatrixSide, by_variance, learn, load, save
 
-EAR, MOUTH = Side("a", "a" * 64, 3), Side("b", "b" * 64, 2)
+EAR, MOUTH = MatrixSide("a", "a" * 64, 3), MatrixSide("b", "b" * 64, 2)
 numbers = st.floats(-1e6, 1e6, width=32)
 
 
@@ -31,7 +31,9 @@ def test_what_is_saved_is_what_is_loaded(
 ) -> None:
     weight = data.draw(arrays(np.float32, (said, heard), elements=numbers))
     offset = data.draw(arrays(np.float32, said, elements=numbers))
-    matrix = Matrix(Side(name, "1" * 64, heard), Side("b", "2" * 64, said), weight, offset, fit)
+    matrix = LatentMatrix(
+        MatrixSide(name, "1" * 64, heard), MatrixSide("b", "2" * 64, said), weight, offset, fit
+    )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "x.matrix"
         save(path, matrix)
@@ -45,7 +47,7 @@ def test_what_is_saved_is_what_is_loaded(
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    matrix = Matrix(EAR, MOUTH, np.ones((2, 3), np.float32), np.zeros(2, np.float32))
+    matrix = LatentMatrix(EAR, MOUTH, np.ones((2, 3), np.float32), np.zeros(2, np.float32))
     save(tmp_path / "x.matrix", matrix)
     assert math.isnan(load(tmp_path / "x.matrix", EAR.sha256, MOUTH.sha256).fit)
     return tmp_path / "x.matrix"
@@ -56,7 +58,7 @@ def saved(tmp_path: Path) -> Path:
 def test_a_mangled_file_is_refused_in_one_line(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "x.matrix"
-        save(path, Matrix(EAR, MOUTH, np.ones((2, 3), np.float32), np.zeros(2, np.float32)))
+        save(path, LatentMatrix(EAR, MOUTH, np.ones((2, 3), np.float32), np.zeros(2, np.float32)))
         whole = bytearray(path.read_bytes())
         for _ in range(data.draw(st.integers(1, 4))):
             whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
@@ -75,7 +77,7 @@ def test_what_is_no_number_comes_near_no_decoder(tensor: str) -> None:
     parts = {"weight": np.ones((2, 3), np.float32), "offset": np.zeros(2, np.float32)}
     parts[tensor].flat[0] = np.nan
     with pytest.raises(WrongUse, match="no number"):
-        Matrix(EAR, MOUTH, **parts)
+        LatentMatrix(EAR, MOUTH, **parts)
 
 
 def test_a_matrix_is_for_its_two_models(saved: Path) -> None:
@@ -105,7 +107,7 @@ def test_learning_finds_a_linear_way_whatever_comes_late(lag: int) -> None:
     meant = random.standard_normal((400, 3))
     mix, offset = random.standard_normal((5, 3)), random.standard_normal(5)
     heard = np.roll(meant @ mix.T + offset, lag, axis=0) + 0.01 * random.standard_normal((400, 5))
-    sides = Side("a", "1", 5), Side("b", "2", 3)
+    sides = MatrixSide("a", "1", 5), MatrixSide("b", "2", 3)
     matrix = learn(heard.astype(np.float32), meant.astype(np.float32), *sides)
     assert matrix.fit > 0.99
     said = matrix.apply(np.roll(heard, -lag, axis=0))
@@ -115,14 +117,14 @@ def test_learning_finds_a_linear_way_whatever_comes_late(lag: int) -> None:
 def test_learning_does_not_claim_what_is_not_there() -> None:
     random = np.random.default_rng(0)
     heard, meant = random.standard_normal((2, 600, 4)).astype(np.float32)
-    assert learn(heard, meant, Side("a", "1", 4), Side("b", "2", 4)).fit < 0.1
+    assert learn(heard, meant, MatrixSide("a", "1", 4), MatrixSide("b", "2", 4)).fit < 0.1
 
 
 @pytest.mark.parametrize("frames", [0, 1, 50])
 def test_too_little_to_learn_from_is_said(frames: int) -> None:
     z = np.random.default_rng(0).standard_normal((frames, 4)).astype(np.float32)
     with pytest.raises(WrongUse, match="frames only"):
-        learn(z, z, Side("a", "1", 4), Side("b", "2", 4))
+        learn(z, z, MatrixSide("a", "1", 4), MatrixSide("b", "2", 4))
     still = np.ones((400, 4), np.float32)
     with pytest.raises(WrongUse, match="nothing moves"):
-        learn(still, still, Side("a", "1", 4), Side("b", "2", 4))
+        learn(still, still, MatrixSide("a", "1", 4), MatrixSide("b", "2", 4))

@@ -14,10 +14,10 @@ from rig import Instrument, Jack, Listener, perform, playing, until
 from test_sound import RATE, level, read_take, steps
 from wav_readers import READERS
 
-from perform.recorder import gestures, wav
-from perform.recorder.names import beside
-from perform.shared import CLOCK, DEVICE
-from perform.stage.commands import Record, StopRecording
+from perform.core.arena import CLOCK, DEVICE
+from perform.recorder import gesture_log, wav
+from perform.recorder.take_names import beside
+from perform.stage.commands import StartRecording, StopRecording
 
 KILLS = int(os.environ.get("PERFORM_STAGE_KILLS", "2"))  # of the stage, each way: 100 for a long test
 PLANS = ((), ("--stems", "--pre"))
@@ -104,13 +104,13 @@ def test_three_crashes_disable_the_deck(jack: Jack, runtime: Path) -> None:
 def test_the_mixer_the_recorder_and_the_midi_process(jack: Jack, runtime: Path) -> None:
     with playing(runtime) as instrument:
         instrument.wait_live(1, 2)
-        first = instrument.client.ask(Record()).value
+        first = instrument.client.ask(StartRecording()).value
         until(lambda: instrument.meter("take/frames") > RATE, 10, "a second of take")
         for module, *words in (
-            ("perform.audio.process", "device"),
-            ("perform.recorder.process",),
-            ("perform.control.midi",),
-            ("perform.audio.process", "clock"),
+            ("perform.audio.mixer_process", "device"),
+            ("perform.recorder.recorder_process",),
+            ("perform.control.control_process",),
+            ("perform.audio.mixer_process", "clock"),
         ):
             pid = instrument.child(module, *words)
             kill(pid)
@@ -149,7 +149,7 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
         with playing(runtime, *plan) as instrument:
             tape = instrument.arena.tape
             instrument.wait_live(1)
-            path = Path(instrument.client.ask(Record()).value)
+            path = Path(instrument.client.ask(StartRecording()).value)
             moment = tape.written + dice.randrange(RATE // 4, 3 * RATE)
             until(lambda tape=tape, moment=moment: tape.written >= moment, 10, "the moment")
             stage, children = instrument.process.pid, instrument.children()
@@ -159,7 +159,7 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
             instrument.process.communicate()
             until(lambda pids=children: all(gone(pid) for pid in pids), 10, "the end of its processes")
             tracks = instrument.arena.tracks
-            position = gestures.read(path.with_suffix(gestures.SUFFIX)).header.position
+            position = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position
             files = {track: beside(path, track) for track in tracks if beside(path, track).exists()}
             assert {"master", "pre", "deck1"} <= set(files) if plan else set(files) == {"master"}
             lost += [(end - position - wav.inspect(file).claimed) / RATE for file in files.values()]

@@ -17,7 +17,7 @@ from rig import Controller, Jack, Listener, Machine, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
 from perform.bench.subjects import subject
-from perform.params import DECKS, SLOTS
+from perform.core.params import DECKS, SLOTS
 
 MODEL = os.environ.get("PERFORM_EIGHT", "live")
 SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "10"))

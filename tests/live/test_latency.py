@@ -15,7 +15,7 @@ import pytest
 from rig import LIVE_FOLDER, OUTPUTS, Instrument, Jack, playing, until
 
 from perform.bench.subjects import subject
-from perform.hosts.compiled import CompiledHost
+from perform.engine.compiled_model import CompiledModel
 from perform.library.cards import read_card
 from perform.rave.config import PRESETS
 
@@ -74,7 +74,7 @@ def turned(tmp_path: Path, instrument: Instrument, every: float) -> dict[str, np
 
 def decoder_delay(path: Path, before: float, after: float) -> int:
     """Frames from the beginning of a model's frame to the first change by its first latent."""
-    host = CompiledHost(path)
+    host = CompiledModel(path)
     stream, z = host.stream(), np.zeros((1, host.card.latents), np.float32)
     z[0, 0] = before
     noise = np.zeros((1, host.noise), np.float32)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rig import perform, until
 
-from perform.params import SLOTS
-from perform.shared import LIVE
+from perform.core.arena import LIVE
+from perform.core.params import SLOTS
 from perform.stage.client import Client, running
 from perform.stage.commands import Quit
 

@@ -11,8 +11,8 @@ import numpy as np
 from rig import Controller, Instrument, Jack, Listener, Machine, perform, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
-from perform.params import SLOTS
-from perform.recorder import gestures
+from perform.core.params import SLOTS
+from perform.recorder import gesture_log
 
 SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "60"))
 
@@ -65,7 +65,7 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
     ]
     assert not silent, f"silent at these seconds: {silent}"
 
-    begin = gestures.read(path.with_suffix(gestures.SUFFIX)).header.position
+    begin = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position
     songs = [(frame + begin, name) for frame, name in cue_points(path) if not name.startswith("scene")]
     assert [name for _, name in songs] == ["First light", "Undertow", "Carillon", "First light"]
     for (at, name), (sent, arrived) in zip(songs[1:], went, strict=True):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from rig import Controller, Jack, Listener, Machine, playing, until
 
-from perform.params import SLOTS
+from perform.core.params import SLOTS
 
 BLOCK, RATE = 256, 48000
 SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "60"))

@@ -8,9 +8,10 @@ import numpy as np
 import soundfile
 from rig import Jack, Machine, playing, until
 
-from perform import params, replay
-from perform.recorder import shelf
-from perform.stage.commands import Record, StopRecording
+from perform.core import params
+from perform.offline import replay
+from perform.recorder import take_index
+from perform.stage.commands import StartRecording, StopRecording
 
 RATE, SWITCHES = 48000, 200
 BLOCK_S = 256 / RATE
@@ -38,7 +39,7 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
         instrument.wait_live(1, 2)
         arena, table = instrument.arena, instrument.arena.table
         params.put(table, "input/open", 1)
-        path = Path(instrument.client.ask(Record()).value)
+        path = Path(instrument.client.ask(StartRecording()).value)
 
         def switch(source: str) -> None:
             params.put(table, "deck/1/source", params.SOURCES.index(source))
@@ -75,7 +76,7 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
     assert lost["deck/1/late"] + lost["deck/2/late"] <= 2 * away + machine.unseen
     assert lost["xruns"] <= away + machine.unseen
     assert steepest <= 2 * steady
-    take = shelf.look(path)
-    replay.render(take, tmp_path / "again.wav", replay.Wish(), lambda seconds: None)
+    take = take_index.look(path)
+    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
     took, made = (soundfile.read(file)[0] for file in (path, tmp_path / "again.wav"))
     assert ((took - made) ** 2).mean() < 1e-9 * (took**2).mean()

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.archive import Archive, parse, read
 from perform.rave.unpickle import unpickle
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from perform.rave.config import PRESETS
-from perform.rave.files import load
 from perform.rave.model import RAVE
-from perform.train.finish import chance
+from perform.rave.model_files import load
+from perform.train.finishing import chance
 from perform.train.losses import FULL_SCALES, spectral_distance
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -17,7 +17,7 @@ import torch
 from family import built, with_prior
 from nn_tilde import NnTilde, RaveVst
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.archive import read
 from perform.rave.config import Config
 from perform.rave.export import onnx_model, own, torchscript

@@ -10,14 +10,14 @@ import torch
 from blockwise import DecoderStream, EncoderStream
 from torch import Tensor
 
-from perform.errors import WrongUse
-from perform.rave import offline, style
+from perform.core.errors import WrongUse
+from perform.rave import offline, style_transfer
 from perform.rave.blocks import AdaIN, NoiseSynth
 from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config
-from perform.rave.files import CARD, load, save
-from perform.rave.latency import late_after
+from perform.rave.delay import late_after
 from perform.rave.model import RAVE
+from perform.rave.model_files import CARD, load, save
 from perform.rave.stream import Conv1d, ConvTranspose1d
 
 SMALL = {
@@ -164,18 +164,18 @@ def test_a_style_is_learnt_by_listening() -> None:
     model = RAVE(FAMILY["transferring"]).eval().requires_grad_(False)
     source, target = (level * torch.randn(1, 1, 40 * model.ratio) for level in (0.1, 0.7))
     plain, _ = model.encode(source, model.encoder_state(1))
-    style.learn(model, source, target)
+    style_transfer.learn(model, source, target)
     layers = [layer for layer in model.modules() if isinstance(layer, AdaIN)]
-    heard: dict[AdaIN, style.Statistics] = {}
+    heard: dict[AdaIN, style_transfer.Statistics] = {}
 
     def note(layer: AdaIN, inputs: tuple[Tensor, object], output: tuple[Tensor, object]) -> None:
-        heard[layer] = style.statistics(output[0])
+        heard[layer] = style_transfer.statistics(output[0])
 
     hooks = [layer.register_forward_hook(note) for layer in layers]
     z, _ = model.encode(source, model.encoder_state(1))
     model.decode(z, torch.zeros(1, model.noise, 40), model.decoder_state(1))
     changed = dict(heard)
-    style.forget(model)
+    style_transfer.forget(model)
     z, _ = model.encode(target, model.encoder_state(1))
     model.decode(z, torch.zeros(1, model.noise, 40), model.decoder_state(1))
     for hook in hooks:
@@ -190,7 +190,7 @@ def test_a_style_is_learnt_by_listening() -> None:
 
 def test_not_every_model_learns_styles() -> None:
     with pytest.raises(WrongUse, match="learns no styles"):
-        style.learn(RAVE(FAMILY["live"]), torch.zeros(1, 1, 512), torch.zeros(1, 1, 512))
+        style_transfer.learn(RAVE(FAMILY["live"]), torch.zeros(1, 1, 512), torch.zeros(1, 1, 512))
 
 
 def test_angles_go_round() -> None:

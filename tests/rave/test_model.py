@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.config import PRESETS, Config, PriorConfig, preset
 from perform.rave.encoder import Spectrum
 from perform.rave.model import RAVE

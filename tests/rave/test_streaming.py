@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.rave.config import PRESETS, Config
 from perform.rave.encoder import Spectrum
 from perform.rave.model import RAVE

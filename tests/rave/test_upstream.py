@@ -21,13 +21,13 @@ from peers.environment import export
 from torch import Tensor
 from torch.nn.functional import conv1d, softplus
 
-from perform.errors import PerformError, WrongUse
+from perform.core.errors import PerformError, WrongUse
 from perform.rave import offline
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
-from perform.rave.files import CARD, load, save
-from perform.rave.latency import encoder_latency, measure, measure_encoder
+from perform.rave.delay import encoder_latency, measure, measure_encoder
 from perform.rave.model import RAVE
+from perform.rave.model_files import CARD, load, save
 from perform.rave.upstream import Unrecognised, convert, read
 
 STREAMING = (

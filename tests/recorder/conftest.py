@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from recorder_rig import RATE, Process, feed
 
-from perform.shared import Arena
+from perform.core.arena import Arena
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perform.recorder.gestures import FORMAT, Header
-from perform.rings import Audio
-from perform.shared import NAMES, Arena
+from perform.core.arena import NAMES, Arena
+from perform.core.ring_buffers import Audio
+from perform.recorder.gesture_log import FORMAT, GestureHeader
 
 RATE = 48_000
 DEADLINE = 20.0  #: seconds after which a wait has failed
@@ -37,9 +37,9 @@ def source(start: int, frames: int) -> Audio:
     return (steps(start, frames) / np.float32(1 << 23)).astype(np.float32)
 
 
-def header(tracks: list[str], samples: str = "pcm24") -> Header:
+def header(tracks: list[str], samples: str = "pcm24") -> GestureHeader:
     """What a log says of itself."""
-    return Header(
+    return GestureHeader(
         format=FORMAT,
         perform="test",
         set="demo",
@@ -104,7 +104,7 @@ class Process:
     def __init__(self, arena: Arena, folders: list[Path], log: Path, retro: float = 0.0, **how: Any) -> None:
         with log.open("ab") as stderr:
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "perform.recorder.process"],
+                [sys.executable, "-m", "perform.recorder.recorder_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

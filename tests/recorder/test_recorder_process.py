@@ -14,10 +14,10 @@ import pytest
 from recorder_rig import DEADLINE, RATE, feed, header, source, steps, track_steps, until
 from wav_readers import FLOAT_READERS, READERS, with_wave
 
-from perform.recorder import cues, gestures, part, shelf, wav
-from perform.recorder.names import beside
-from perform.recorder.retro import Keeping, Retro
-from perform.shared import STEMS
+from perform.core.arena import STEMS
+from perform.recorder import gesture_log, markers, take_index, take_part, wav
+from perform.recorder.retro import LastMinutes, LastMinutesTake
+from perform.recorder.take_names import beside
 
 KILLS = int(os.environ.get("PERFORM_KILLS", "24"))  # of the recorder, at random moments: 200 for a long test
 AT_ONCE = 6  #: files, and so recorders or tracks
@@ -94,18 +94,18 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
             recorder.child.wait(DEADLINE)
             report = opened[recorders.index(recorder)]
             master, position = Path(report["path"]), report["position"]
-            log = gestures.read(master.with_suffix(gestures.SUFFIX))
+            log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
             for track in tracks:
                 path = beside(master, track)
                 before = wav.inspect(path).claimed
                 lost.append((end - position - before) / RATE)
-                frames = part.repair(path)
+                frames = take_part.repair(path)
                 lost_after_repair.append((end - position - frames) / RATE)
                 expected = track_steps(live, track, position, frames)
                 for read in READERS if samples == "pcm24" else FLOAT_READERS:
                     assert np.array_equal(read_steps(read, path, samples), expected)
                 data = path.read_bytes()[wav.HEADER + wav.FORMATS[samples].frame * frames :]
-                assert cues.read(data) == log.marks()
+                assert markers.read(data) == log.marks()
             assert wav.unfinished(master.parent) == []
             lost_of_log.append(not log.marks())
     print(f"{len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};", end=" ")
@@ -158,10 +158,10 @@ def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
     folders = [tmp_path / "a", tmp_path / "missing", tmp_path / "b"]
     for folder in (folders[0], folders[2]):
         folder.mkdir()
-        writer = wav.Writer(folder / "old.wav", RATE)
+        writer = wav.WavWriter(folder / "old.wav", RATE)
         writer.write(source(0, 700))
         os.close(writer._fd)
-    live_one = wav.Writer(tmp_path / "a" / "live.wav", RATE)
+    live_one = wav.WavWriter(tmp_path / "a" / "live.wav", RATE)
     live_one.write(source(0, 700))
     recorder = start(arena, folders)
     for folder in (folders[0], folders[2]):
@@ -239,7 +239,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     recorder.order("stop")
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
-    assert [list(take.files) for take in shelf.takes(folders)] == [parts]
+    assert [list(take.files) for take in take_index.takes(folders)] == [parts]
     assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.PCM24.frame
 
 
@@ -299,7 +299,7 @@ def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
     assert now - RATE // 5 < kept["frames"] <= live.tape.written
     assert np.array_equal(with_wave(path), steps(0, kept["frames"]))
     assert path.with_suffix(".txt").read_text() == "0:00:01.000  before\n"
-    assert gestures.read(path.with_suffix(gestures.SUFFIX)).header.position == 0
+    assert gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position == 0
     recorder.order("record", set="Late Night")
     opened = recorder.wait("opened")
     recorder.order("keep", set="Late Night")
@@ -325,10 +325,10 @@ def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
 def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
     """All of it in one sync would be more than a slow stick takes before the stage gives the recorder up."""
     feed(arena, 25 * RATE)
-    retro = Retro(tmp_path / "past.retro", arena.tape, RATE, 25.0)
+    retro = LastMinutes(tmp_path / "past.retro", arena.tape, RATE, 25.0)
     retro.follow()
-    keeping = Keeping(
-        retro, gestures.History(arena, 25.0), [tmp_path], "kept", header(["master"]), 0, retro.end
+    keeping = LastMinutesTake(
+        retro, gesture_log.RecentEvents(arena, 25.0), [tmp_path], "kept", header(["master"]), 0, retro.end
     )
     claimed = []
     while not keeping.done:

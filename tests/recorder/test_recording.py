@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from recorder_rig import feed, until
 
-from perform.recorder import gestures, shelf
-from perform.recorder.cues import Mark
-from perform.shared import Arena
+from perform.core.arena import Arena
+from perform.recorder import gesture_log, take_index
+from perform.recorder.markers import Marker
 from perform.stage.child import Child
-from perform.stage.commands import Answer, Record
+from perform.stage.commands import Answer, StartRecording
 from perform.stage.recording import Recording
 
 
@@ -30,7 +30,7 @@ class Stage:
         self.recording = Recording(arena, self._spawn, self.lines.append, "demo")
 
     def _spawn(self) -> Child:
-        child = Child(self._events, self.log, "perform.recorder.process")
+        child = Child(self._events, self.log, "perform.recorder.recorder_process")
         child.order("open", arena=str(self.arena.path), folders=[str(self.folder)], retro=self._retro)
         self.children.append(child)
         return child
@@ -81,13 +81,13 @@ def stage(arena: Arena, tmp_path: Path) -> Iterator[Stage]:
 def test_a_take_that_is_ended_before_it_began_is_not_the_last(stage: Stage, arena: Arena) -> None:
     """A footswitch that bounces: no mixer has laid a track yet when the take is ended."""
     recording = stage.recording
-    began = stage.ask(recording.record, Record(stems=True))
+    began = stage.ask(recording.record, StartRecording(stems=True))
     ended = stage.ask(recording.stop)
     assert ended() == Answer("")
     assert began().error == "ended before it began"
     assert not recording.busy
     assert arena.meter("tracks/on") == 0
-    began = stage.ask(recording.record, Record(stems=True))
+    began = stage.ask(recording.record, StartRecording(stems=True))
     feed(arena, 5000)
     path = began().value
     assert stage.ask(recording.stop)().value == path != ""
@@ -98,7 +98,7 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
     feed(arena, 9000)
     recording.mark("before the take")
     feed(arena, 1000)
-    path = Path(stage.ask(recording.record, Record())().value)
+    path = Path(stage.ask(recording.record, StartRecording())().value)
 
     def go_on(name: str) -> None:
         feed(arena, 5000)
@@ -106,7 +106,7 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
         marked[name] = arena.tape.written - 10_000
 
     go_on("well")
-    stage.until(lambda: len(gestures.read(path.with_suffix(gestures.SUFFIX)).marks()) == 1)
+    stage.until(lambda: len(gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).marks()) == 1)
     os.kill(stage.children[0].pid, signal.SIGSTOP)
     go_on("hung")
     stage.children[0].kill()
@@ -118,13 +118,13 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
     stage.until(lambda: len(stage.children) == 2)
     feed(arena, 5000)
     assert stage.ask(recording.stop)().value == str(path)
-    take = shelf.look(path)
+    take = take_index.look(path)
     assert (len(take.files), take.frames) == (2, 25_000)
-    assert shelf.verify(take) == []
+    assert take_index.verify(take) == []
     assert {mark.name: mark.frame for mark in take.marks} == marked
     path = kept().value
     stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
-    assert shelf.look(Path(path)).marks == (Mark(9000, "before the take"),)
+    assert take_index.look(Path(path)).marks == (Marker(9000, "before the take"),)
 
 
 def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, arena: Arena) -> None:
@@ -133,6 +133,6 @@ def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, are
     path = stage.ask(stage.recording.keep)().value
     stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
     assert stage.recording.last == path
-    assert shelf.look(Path(path)).state == "whole"
+    assert take_index.look(Path(path)).state == "whole"
     stage.recording.report(stage.children[-1], {"report": "keeping", "path": "a long one"})
     assert stage.ask(stage.recording.keep)() == Answer("a long one")

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from recorder_rig import RATE, source, steps
 from wav_readers import FLOAT_READERS, READERS, with_soundfile, with_wave
 
-from perform.errors import WrongUse
-from perform.recorder import cues, wav
-from perform.recorder.cues import Mark
+from perform.core.errors import WrongUse
+from perform.recorder import markers, wav
+from perform.recorder.markers import Marker
 
 
 @pytest.mark.parametrize("read", READERS)
 def test_every_reader_gets_the_bits(tmp_path, read):
     path = tmp_path / "a.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     writer.write(source(0, 10_001))
     writer.close()
     assert np.array_equal(read(path), steps(0, 10_001))
@@ -38,7 +38,7 @@ def test_every_reader_gets_the_bits(tmp_path, read):
 def test_any_block_sizes_and_syncs(blocks):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.wav"
-        writer = wav.Writer(path, 44_100)
+        writer = wav.WavWriter(path, 44_100)
         for frames, sync in blocks:
             writer.write(source(writer.frames, frames))
             if sync:
@@ -51,27 +51,27 @@ def test_any_block_sizes_and_syncs(blocks):
 @pytest.mark.parametrize("read", FLOAT_READERS)
 def test_every_reader_gets_the_floats(tmp_path, read):
     loud = 3.7 * source(0, 10_001)  # a float file clips nothing
-    writer = wav.Writer(tmp_path / "a.wav", RATE, wav.FLOAT32)
+    writer = wav.WavWriter(tmp_path / "a.wav", RATE, wav.FLOAT32)
     writer.write(loud)
-    writer.close(marks=[Mark(7, "x")])
+    writer.close(marks=[Marker(7, "x")])
     assert np.array_equal(read(tmp_path / "a.wav"), loud)
     assert soundfile.info(tmp_path / "a.wav").subtype == "FLOAT"
 
 
-MARKS = [Mark(0, "First light"), Mark(4321, "Größe"), Mark(10_000, 'a "b"'), Mark(10_000, "")]
+MARKS = [Marker(0, "First light"), Marker(4321, "Größe"), Marker(10_000, 'a "b"'), Marker(10_000, "")]
 
 
-def tail(path: Path) -> list[Mark]:
+def tail(path: Path) -> list[Marker]:
     found = wav.inspect(path)
-    return cues.read(path.read_bytes()[wav.HEADER + found.form.frame * found.held :])
+    return markers.read(path.read_bytes()[wav.HEADER + found.form.frame * found.held :])
 
 
 @pytest.mark.parametrize("read", READERS)
 def test_markers_lie_behind_the_sound(tmp_path, read):
     path = tmp_path / "a.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     writer.write(source(0, 10_000))
-    writer.close(marks=[*MARKS, Mark(10_001, "past the end"), Mark(-1, "before it")])
+    writer.close(marks=[*MARKS, Marker(10_001, "past the end"), Marker(-1, "before it")])
     assert np.array_equal(read(path), steps(0, 10_000))
     assert tail(path) == MARKS
     data = path.read_bytes()
@@ -83,16 +83,16 @@ def test_markers_lie_behind_the_sound(tmp_path, read):
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.text(max_size=60)), min_size=1, max_size=20))
 def test_any_markers_come_back(marks):
-    marks = [Mark(at, name.rstrip("\0")) for at, name in marks if "\0" not in name and name.isprintable()]
-    assert cues.read(cues.chunks(marks, 2**33)) == marks
+    marks = [Marker(at, name.rstrip("\0")) for at, name in marks if "\0" not in name and name.isprintable()]
+    assert markers.read(markers.chunks(marks, 2**33)) == marks
 
 
 def test_killed_at_any_byte_of_its_markers(tmp_path):
     """The sound is whole and nothing of the markers is taken for sound; repair writes them again."""
     path = tmp_path / "a.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     writer.write(source(0, 1000))
-    writer.close(marks=[Mark(0, "First light"), Mark(5, "x")])
+    writer.close(marks=[Marker(0, "First light"), Marker(5, "x")])
     whole = path.read_bytes()
     sound = wav.HEADER + 1000 * wav.PCM24.frame
     for cut in range(sound, len(whole) + 1):
@@ -100,7 +100,7 @@ def test_killed_at_any_byte_of_its_markers(tmp_path):
         assert np.array_equal(with_wave(path), steps(0, 1000))
         if cut >= sound + 4:  # less is part of a frame like any other
             assert wav.unfinished(tmp_path) == [path]
-            assert wav.repair(path, [Mark(0, "First light"), Mark(5, "x")]) == 1000
+            assert wav.repair(path, [Marker(0, "First light"), Marker(5, "x")]) == 1000
             assert path.read_bytes() == whole
 
 
@@ -151,13 +151,13 @@ def test_never_overwrites(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"precious")
     with pytest.raises(FileExistsError):
-        wav.Writer(path, RATE)
+        wav.WavWriter(path, RATE)
     assert path.read_bytes() == b"precious"
 
 
 def test_the_header_claims_only_what_was_synced(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     assert soundfile.info(path).frames == 0
     claims = []
@@ -169,7 +169,7 @@ def test_the_header_claims_only_what_was_synced(tmp_path, monkeypatch):
 
 def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     writer.sync()
     writer.write(source(1000, 500))
@@ -188,7 +188,7 @@ def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
 
 def test_becomes_rf64_at_4_gib(tmp_path):
     path = tmp_path / "long.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.PCM24.frame - 1
     begin = last - 5000
     os.truncate(path, wav.HEADER + wav.PCM24.frame * begin)  # a hole in the file: 4 GiB that take no room
@@ -205,11 +205,11 @@ def test_becomes_rf64_at_4_gib(tmp_path):
     writer.write(source(last + 9000, 10))  # killed here
     os.close(writer._fd)
     assert wav.unfinished(tmp_path) == [path]
-    assert wav.repair(path, [Mark(last, "past 4 GiB")]) == last + 9010
+    assert wav.repair(path, [Marker(last, "past 4 GiB")]) == last + 9010
     assert np.array_equal(_tail(path, begin), steps(begin, 14_010))
     with path.open("rb") as file:
         file.seek(wav.HEADER + wav.PCM24.frame * (last + 9010))
-        assert cues.read(file.read()) == [Mark(last, "past 4 GiB")]
+        assert markers.read(file.read()) == [Marker(last, "past 4 GiB")]
     found = wav.inspect(path)
     assert (found.claimed, found.held, found.missing, found.unfinished) == (
         last + 9010,
@@ -232,7 +232,7 @@ def _tail(path: Path, begin: int) -> np.ndarray:
 
 def test_repair_claims_whole_frames(tmp_path):
     path = tmp_path / "a.wav"
-    writer = wav.Writer(path, RATE)
+    writer = wav.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     writer.sync()
     writer.write(source(1000, 777))
@@ -249,7 +249,7 @@ def test_repair_claims_whole_frames(tmp_path):
 
 
 def test_a_live_file_is_left_alone(tmp_path):
-    writer = wav.Writer(tmp_path / "a.wav", RATE)
+    writer = wav.WavWriter(tmp_path / "a.wav", RATE)
     writer.write(source(0, 1000))
     assert wav.unfinished(tmp_path) == []
     os.close(writer._fd)
@@ -287,7 +287,7 @@ def test_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
     elsewhere = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(elsewhere)
     path = tmp_path / "a.wav"
-    writer = elsewhere.Writer(path, RATE)
+    writer = elsewhere.WavWriter(path, RATE)
     writer.write(source(0, 300))
     writer.sync()
     writer.write(source(300, 300))

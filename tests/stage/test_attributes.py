@@ -10,14 +10,16 @@ import soundfile
 from modules import Synth, export
 from rig import Instrument, perform, playing, until
 
-from perform import params, replay, session
-from perform.errors import PerformError
-from perform.hosts.scan import repack
+from perform.core import params
+from perform.core.arena import EMPTY, LIVE
+from perform.core.errors import PerformError
+from perform.core.params import OWN, SLOTS
+from perform.foreign.scan.archive_scan import repack
+from perform.library import sets
 from perform.library.importing import confirm
-from perform.params import OWN, SLOTS
+from perform.offline import replay
 from perform.rave.archive import read
-from perform.recorder import shelf
-from perform.shared import EMPTY, LIVE
+from perform.recorder import take_index
 from perform.stage.commands import Go, KeepSong, Load, Save, SetWord, StopRecording, Undo
 
 pytestmark = [
@@ -124,7 +126,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         take = client.ask(StopRecording()).value
 
         client.ask(KeepSong())
-        saved = session.read_set(Path(client.ask(Save()).value)).songs[0]
+        saved = sets.read_set(Path(client.ask(Save()).value)).songs[0]
         assert saved.words == {"deck/1/attribute/5": ["noise", "sine"], "deck/1/attribute/6": ["0 1 2"]}
         kept = {n: saved.values.get(f"deck/1/attribute/{n}") for n in (GAIN, MUTE, PARTIALS, SHAPE)}
         assert kept == {GAIN: 0.5, MUTE: None, PARTIALS: 4.0, SHAPE: 1.0}
@@ -137,7 +139,9 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         assert instrument.meter("deck/2/peak/l") > 1e-2
         instrument.end()
     master = Path(take)
-    replay.render(shelf.look(master), tmp_path / "again.wav", replay.Wish(), lambda seconds: None)
+    replay.render(
+        take_index.look(master), tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None
+    )
     took, made = (soundfile.read(path)[0] for path in (master, tmp_path / "again.wav"))
     assert took.any()
     assert 10 * np.log10(((took - made) ** 2).mean() / (took**2).mean() + 1e-30) < -90
@@ -148,7 +152,7 @@ def test_rendered_offline_it_comes_back_bit_by_bit(strange: Path, tmp_path: Path
     done = perform("render", str(strange), "--take", str(tmp_path / "takes"), "--seconds", "2")
     assert done.returncode == 0, done.stderr
     take = Path(done.stdout.strip())
-    replay.render(shelf.look(take), tmp_path / "again.wav", replay.Wish(), lambda seconds: None)
+    replay.render(take_index.look(take), tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
     took, made = (soundfile.read(path)[0] for path in (take, tmp_path / "again.wav"))
     assert not took[:, 0].any(), "the song's gain"
     spectrum = np.abs(np.fft.rfft(took[48000:, 1]))

@@ -11,7 +11,7 @@ import pytest
 from rig import until
 
 from perform.control import mapping
-from perform.shared import Arena
+from perform.core.arena import Arena
 from perform.stage.child import Child
 from perform.stage.commands import Answer
 from perform.stage.controllers import Controllers

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform import params
-from perform.params import SLOTS, SPEC_AT
-from perform.session import Gesture, Set, Song
+from perform.core import params
+from perform.core.params import SLOTS, SPEC_AT
+from perform.library.sets import LoopGesture, Set, Song
 from perform.stage import autosave
-from perform.stage.glides import Glides
-from perform.stage.history import QUIET_S, History
+from perform.stage.glides import ParameterGlides
 from perform.stage.loops import STEPS, Loops, thinned
+from perform.stage.undo import QUIET_S, UndoHistory
 
 slots = st.sampled_from(
     [i for i, a in enumerate(params.ADDRESSES) if not SPEC_AT[i].action and not a.startswith(params.DOING)]
@@ -35,7 +35,7 @@ def test_a_glide_arrives_exactly_and_never_leaves_its_range(
     targets: list[tuple[int, float]], seconds: float, ticks: int
 ) -> None:
     table = params.defaults()
-    glides = Glides(table)
+    glides = ParameterGlides(table)
     wanted = {slot: SPEC_AT[slot].value(position) for slot, position in targets}
     glides.begin(wanted, seconds, 100.0)
     for tick in range(1, ticks + 1):
@@ -50,7 +50,7 @@ def test_a_glide_arrives_exactly_and_never_leaves_its_range(
 
 def test_an_attribute_jumps_from_and_to_its_own() -> None:
     table, slot = params.defaults(), SLOTS["deck/1/attribute/1"]
-    glides = Glides(table)
+    glides = ParameterGlides(table)
     glides.begin({slot: 2.0}, 1.0, 0.0)
     glides.tick(0.4)
     assert table[slot] == params.OWN
@@ -61,7 +61,7 @@ def test_an_attribute_jumps_from_and_to_its_own() -> None:
     glides.tick(1.5)
     assert table[slot] == pytest.approx(3.0, abs=1e-5)
     loops = Loops(table)
-    loops.use([Gesture("deck/1/attribute/1", 4.0, [(0.0, params.OWN), (2.0, 1.0)])], 0.0)
+    loops.use([LoopGesture("deck/1/attribute/1", 4.0, [(0.0, params.OWN), (2.0, 1.0)])], 0.0)
     for now, value in ((1.0, params.OWN), (2.5, 1.0), (5.0, params.OWN)):
         loops.tick(now)
         assert table[slot] == value
@@ -69,7 +69,7 @@ def test_an_attribute_jumps_from_and_to_its_own() -> None:
 
 def test_a_hand_takes_a_glide_over() -> None:
     table = params.defaults()
-    glides = Glides(table)
+    glides = ParameterGlides(table)
     glides.begin({GAIN: -30.0, SIDE: 2.0}, 1.0, 0.0)
     glides.tick(0.25)
     assert -20 < table[GAIN] < -3 and table[SIDE] == 1.0
@@ -86,7 +86,7 @@ def test_undo_goes_all_the_way_back_and_redo_forth(
     gestures: list[list[tuple[int, float]]], data: st.DataObject
 ) -> None:
     table = params.defaults()
-    history, now = History(table), 0.0
+    history, now = UndoHistory(table), 0.0
     states = [table.copy()]
     for gesture in gestures:
         for slot, position in gesture:
@@ -110,7 +110,7 @@ def test_undo_goes_all_the_way_back_and_redo_forth(
 
 def test_what_moves_by_itself_is_no_step() -> None:
     table = params.defaults()
-    history = History(table)
+    history = UndoHistory(table)
     table[GAIN] = -5.0
     history.tick(1.0, {GAIN})
     history.tick(9.0, ())
@@ -214,7 +214,7 @@ def test_what_cannot_be_read_is_no_autosave(own_places: Path) -> None:
 def test_gestures_that_a_file_holds_are_played(tmp_path: Path) -> None:
     table = params.defaults()
     loops = Loops(table)
-    loops.use([Gesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
+    loops.use([LoopGesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
     for at, side in ((0.2, 0.0), (0.6, 2.0), (1.3, 0.0), (1.7, 2.0)):
         loops.tick(at)
         assert table[SIDE] == side

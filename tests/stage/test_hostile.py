@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from rig import Instrument, perform, playing, until
 
-from perform.errors import PerformError
-from perform.shared import LIVE
+from perform.core.arena import LIVE
+from perform.core.errors import PerformError
 from perform.stage.client import Client, running
-from perform.stage.commands import Answer, Arm, Load, Record, StopRecording, UseMapping
-from perform.stage.supervisor import Options, Stage
+from perform.stage.commands import Answer, Arm, Load, StartRecording, StopRecording, UseMapping
+from perform.stage.supervisor import Stage, StageOptions
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -123,9 +123,12 @@ def test_a_client_that_says_nothing_or_nonsense_keeps_nobody_out(runtime: Path) 
 def test_a_recorder_and_a_midi_process_that_hang_are_replaced(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
-        take = instrument.client.ask(Record()).value
+        take = instrument.client.ask(StartRecording()).value
         until(lambda: instrument.meter("take/frames") > 48000, 10, "a second of take")
-        hung = {m: instrument.child(m) for m in ("perform.recorder.process", "perform.control.midi")}
+        hung = {
+            m: instrument.child(m)
+            for m in ("perform.recorder.recorder_process", "perform.control.control_process")
+        }
         for pid in hung.values():
             os.kill(pid, signal.SIGSTOP)
         for module, pid in hung.items():
@@ -211,7 +214,7 @@ def test_record_and_stop_in_one_breath_leave_no_take_running(runtime: Path) -> N
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1)
         other = Client(runtime)
-        begun = threading.Thread(target=lambda: instrument.client.ask(Record()))
+        begun = threading.Thread(target=lambda: instrument.client.ask(StartRecording()))
         begun.start()
         while begun.is_alive():
             other.ask(StopRecording())
@@ -226,7 +229,7 @@ def test_a_mistake_there_is_no_room_to_write_down_ends_nothing(runtime: Path) ->
     runtime.mkdir(parents=True)
     (runtime / "stage.log").symlink_to("/dev/full")
     said: list[str] = []
-    stage = Stage(Options("demo", device="null", retro=0.0), runtime, said.append)
+    stage = Stage(StageOptions("demo", device="null", retro=0.0), runtime, said.append)
     try:
         answers: list[Answer] = []
         stage._obey(Arm("no number"), answers.append)  # type: ignore[arg-type]
@@ -239,9 +242,9 @@ def test_a_mistake_there_is_no_room_to_write_down_ends_nothing(runtime: Path) ->
 
 
 def test_memory_there_is_no_room_for_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from perform import shared
+    from perform.core import arena
 
-    monkeypatch.setattr(shared, "_SIZE", 1 << 60)
+    monkeypatch.setattr(arena, "_SIZE", 1 << 60)
     with pytest.raises(PerformError, match="no room"):
-        shared.Arena.create(tmp_path / "arena")
+        arena.Arena.create(tmp_path / "arena")
     assert not (tmp_path / "arena").exists()

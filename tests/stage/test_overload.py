@@ -7,8 +7,8 @@ from pathlib import Path
 from rig import playing, until
 from tiny import tiny_model
 
-from perform.params import SLOTS
-from perform.shared import EMPTY, FAILED, LIVE
+from perform.core.arena import EMPTY, FAILED, LIVE
+from perform.core.params import SLOTS
 from perform.stage.commands import Load
 
 

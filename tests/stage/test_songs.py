@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from rig import Instrument, playing, until
 
-from perform import params, session
-from perform.errors import PerformError
-from perform.library import places
-from perform.params import SLOTS
-from perform.shared import EMPTY, FAILED, LIVE
+from perform.core import params
+from perform.core.arena import EMPTY, FAILED, LIVE
+from perform.core.errors import PerformError
+from perform.core.params import SLOTS
+from perform.library import places, sets
 from perform.stage import commands
-from perform.stage.saving import Saving
+from perform.stage.saving import SetSaver
 from perform.stage.setlist import SetList
 
 SET = """
@@ -61,7 +61,7 @@ def tour(tmp_path: Path, tiny_models: Path) -> str:
     return str(path)
 
 
-def song(instrument: Instrument) -> commands.Songs:
+def song(instrument: Instrument) -> commands.SongsStatus:
     return instrument.client.status().songs
 
 
@@ -182,12 +182,12 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         ask, table, address = instrument.client.ask, instrument.arena.table, "deck/1/z/1/bias"
-        assert ask(commands.Loop(address)).value == "recording"
+        assert ask(commands.ToggleLoop(address)).value == "recording"
         for step in range(20):
             params.put(table, address, step / 10)
             frames = instrument.meter("frames")
             until(lambda f=frames: instrument.meter("frames") > f + 960, 5, "20 ms")
-        assert ask(commands.Loop(address)).value == "looping"
+        assert ask(commands.ToggleLoop(address)).value == "looping"
         seen: set[float] = set()
 
         def goes_round() -> bool:
@@ -209,9 +209,9 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
         assert ask(commands.Undo()).value == f"loop of {address} forgotten"
         assert [loop.address for loop in instrument.client.status().loops] == [address]
         instrument.end()
-    kept = session.available()
+    kept = sets.available()
     (unsaved,) = (path for name, path in kept.items() if name.startswith("tour-unsaved"))
-    (gesture,) = session.read_set(unsaved).songs[0].loops
+    (gesture,) = sets.read_set(unsaved).songs[0].loops
     assert gesture.points[0] == (0.0, 0.0)
     assert gesture.points[-1][1] == 1.9
 
@@ -248,7 +248,7 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         assert song(instrument).changed
         assert ask(commands.Save()).value == tour
         assert not song(instrument).changed
-        written = session.load_set(tour)
+        written = sets.load_set(tour)
         assert [s.name for s in written.songs] == ["one", "last", "four"]
         assert written.songs[0].values["deck/1/pan"] == 0.5
         assert len(written.songs[0].models[1].sha256) == 64
@@ -256,14 +256,14 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         ask(commands.Undo())
         assert [line.name for line in song(instrument).lines] == ["one", "two", "last", "four"]
         copy = ask(commands.Save("autumn")).value
-        assert session.load_set("autumn") == session.load_set(copy)
+        assert sets.load_set("autumn") == sets.load_set(copy)
         with pytest.raises(PerformError, match="there already"):
             ask(commands.Save(tour))
         instrument.end()
 
 
 def test_a_set_is_edited_on_while_it_is_written(tmp_path: Path) -> None:
-    setlist, saving = SetList(session.Set("a", songs=[session.Song("b")]), tmp_path / "a.toml"), Saving()
+    setlist, saving = SetList(sets.Set("a", songs=[sets.Song("b")]), tmp_path / "a.toml"), SetSaver()
     answers: list[commands.Answer] = []
     saving.save(setlist, "", answers.append)
     saving.save(setlist, str(tmp_path / "c.toml"), answers.append)
@@ -274,7 +274,7 @@ def test_a_set_is_edited_on_while_it_is_written(tmp_path: Path) -> None:
     saving.end(10)
     assert [Path(answer.value).stem for answer in answers] == ["a", "c", "c", ""]
     assert "is no name" in answers[3].error
-    assert [session.read_set(tmp_path / f"{name}.toml").songs[0].name for name in "ac"] == ["b", "later"]
+    assert [sets.read_set(tmp_path / f"{name}.toml").songs[0].name for name in "ac"] == ["b", "later"]
     assert not setlist.changed
     setlist.rename(1, "last")
     assert setlist.changed
@@ -312,9 +312,9 @@ def test_what_is_edited_stays_next(runtime: Path, tour: str) -> None:
 
 def test_a_bundled_set_never_takes_the_place_of_ones_own() -> None:
     bundled = places.bundled("presets") / "sets" / "demo.toml"
-    made, copy = SetList(session.read_set(bundled), bundled).to_write()
-    session.save_set(made, copy)
-    again = SetList(session.read_set(bundled), bundled)  # named by its path, else one's own would be found
+    made, copy = SetList(sets.read_set(bundled), bundled).to_write()
+    sets.save_set(made, copy)
+    again = SetList(sets.read_set(bundled), bundled)  # named by its path, else one's own would be found
     with pytest.raises(PerformError, match="there already"):
         again.to_write()
     assert again.to_write("other")[1].stem == "other"
@@ -327,7 +327,7 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
     params.put(instrument.arena.table, "deck/1/z/2/bias", 0.75)
     instrument.client.ask(commands.RenameSong(1, "uno"))
     for _ in range(2):
-        instrument.client.ask(commands.Loop("deck/3/pan"))
+        instrument.client.ask(commands.ToggleLoop("deck/3/pan"))
     saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
     last = ("0.75", "uno", '"loops":[{"address":"deck/3/pan"')
     until(lambda: all(words in saved.read_text() for words in last), 10, "an autosave")
@@ -398,7 +398,7 @@ def test_a_model_that_is_not_here_stays_in_the_song(runtime: Path, tour: str) ->
         until(lambda: instrument.meter("deck/2/state") == FAILED, 10, "deck 2 without its model")
         instrument.client.ask(commands.KeepSong())
         instrument.client.ask(commands.Save())
-        kept = session.load_set(tour).songs[2].models[2]
+        kept = sets.load_set(tour).songs[2].models[2]
         assert (kept.name, kept.source) == ("nowhere", "https://models.example/nowhere")
         library = Path(os.environ["PERFORM_HOME"]) / "models"
         (library / "odd.safetensors").write_bytes(b"PK\x03\x04, and no archive")
@@ -406,5 +406,5 @@ def test_a_model_that_is_not_here_stays_in_the_song(runtime: Path, tour: str) ->
         until(lambda: "odd" in instrument.client.status().decks[1].error, 20, "it is refused")
         instrument.client.ask(commands.KeepSong())
         instrument.client.ask(commands.Save())
-        assert session.load_set(tour).songs[2].models[2].name == "odd"
+        assert sets.load_set(tour).songs[2].models[2].name == "odd"
         instrument.end()

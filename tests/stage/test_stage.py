@@ -15,19 +15,19 @@ import pytest
 from rig import Instrument, perform, playing, until
 from tiny import tiny_model
 
-from perform import params
-from perform.errors import PerformError
-from perform.recorder import gestures, shelf
-from perform.shared import CLOCK, EMPTY, FAILED, LIVE
+from perform.core import params
+from perform.core.arena import CLOCK, EMPTY, FAILED, LIVE
+from perform.core.errors import PerformError
+from perform.recorder import gesture_log, take_index
 from perform.stage.client import Client
 from perform.stage.commands import (
+    AddMarker,
     Answer,
     GetStatus,
-    Keep,
+    KeepLastMinutes,
     Learn,
     Load,
-    Mark,
-    Record,
+    StartRecording,
     StopRecording,
     Unload,
 )
@@ -130,8 +130,8 @@ def test_a_host_that_hangs_is_replaced(runtime: Path) -> None:
 def test_recording_goes_by_command_too(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1)
-        take = instrument.client.ask(Record()).value
-        assert instrument.client.ask(Record()).value == take
+        take = instrument.client.ask(StartRecording()).value
+        assert instrument.client.ask(StartRecording()).value == take
         assert instrument.client.status().take == take
         until(lambda: instrument.meter("take/frames") > 24000, 10, "half a second")
         assert instrument.client.ask(StopRecording()).value == take
@@ -206,7 +206,7 @@ def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
 
 def keep(instrument: Instrument) -> Path:
     """Keep the last minutes -> the take, once it is whole."""
-    path = instrument.client.ask(Keep()).value
+    path = instrument.client.ask(KeepLastMinutes()).value
     until(lambda: any(f"kept: {path}" in line for line in instrument.client.status().log), 10, "the past")
     return Path(path)
 
@@ -214,26 +214,26 @@ def keep(instrument: Instrument) -> Path:
 def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
-        instrument.client.ask(Mark("here"))
+        instrument.client.ask(AddMarker("here"))
         at = instrument.arena.tape.written
         until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
         kept = keep(instrument)
-        take = shelf.look(kept)
-        assert shelf.verify(take) == []
+        take = take_index.look(kept)
+        assert take_index.verify(take) == []
         marks = {mark.name: mark.frame for mark in take.marks}
         assert abs(marks["here"] - at) < 4800
         assert take.frames > at + 24000
-        assert np.abs(np.concatenate(list(shelf.sound(take)))).max() > 1e-3
-        path = Path(instrument.client.ask(Record(stems=True, float32=True)).value)
+        assert np.abs(np.concatenate(list(take_index.sound(take)))).max() > 1e-3
+        path = Path(instrument.client.ask(StartRecording(stems=True, float32=True)).value)
         at = instrument.arena.tape.written
         until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
         before = keep(instrument)
         instrument.client.ask(StopRecording())
-        take = shelf.look(path)
+        take = take_index.look(path)
         assert (take.tracks, take.samples) == (("master", "deck1", "deck2"), "float32")
         assert [mark.frame for mark in take.marks] == [0]
-        header = gestures.read(path.with_suffix(gestures.SUFFIX)).header
-        assert shelf.look(before).frames == header.position  # up to the take, and no further
+        header = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header
+        assert take_index.look(before).frames == header.position  # up to the take, and no further
         instrument.end()
     assert not list(runtime.glob("*.retro"))
 
@@ -242,4 +242,4 @@ def test_with_no_past_to_keep_it_says_so(runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--retro", "0") as instrument:
         until(lambda: instrument.meter("beat/recorder"), 20, "a recorder")
         with pytest.raises(PerformError, match="--retro"):
-            instrument.client.ask(Keep())
+            instrument.client.ask(KeepLastMinutes())

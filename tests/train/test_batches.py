@@ -6,7 +6,7 @@ import torch
 
 from perform.rave.config import Config
 from perform.train.augmentation import MARGIN, augment
-from perform.train.batches import Batches
+from perform.train.batches import TrainingBatches
 from perform.train.corpus import Corpus, Sound
 from perform.train.plan import CHANGES
 
@@ -64,8 +64,8 @@ def test_gain_compression_and_mute() -> None:
 def test_a_batch_is_a_function_of_seed_and_step(corpus: Corpus, tiny: Config) -> None:
     config = replace(tiny, noise_ratios=(2,), noise_taps=3)
 
-    def batches(items: range, seed: int = 1) -> Batches:
-        return Batches(corpus, config, items, 4096, CHANGES, seed)
+    def batches(items: range, seed: int = 1) -> TrainingBatches:
+        return TrainingBatches(corpus, config, items, 4096, CHANGES, seed)
 
     whole = batches(range(4)).batch(7)
     assert whole.x.shape == (4, 1, 4096)
@@ -87,7 +87,7 @@ def test_crops_come_from_all_of_the_training_audio_and_from_nothing_else(tiny: C
     corpus = Corpus("x", signal, RATE, [(1000, 6000), (8000, 9000), (12000, 19000)], [(0, 1000)], "")
     starts = []
     for step in range(200):
-        x = Batches(corpus, tiny, range(1), 512, (), 0).batch(step).x[0, 0] * 32768
+        x = TrainingBatches(corpus, tiny, range(1), 512, (), 0).batch(step).x[0, 0] * 32768
         assert torch.equal(x.diff(), torch.ones(511)), "no crop jumps"
         starts.append(int(x[0]))
     for start in starts:
@@ -101,5 +101,5 @@ def test_crops_come_from_all_of_the_training_audio_and_from_nothing_else(tiny: C
 def test_a_corpus_shorter_than_a_crop_is_filled_up_with_silence(tiny: Config, length: int) -> None:
     signal = np.full((300, 1), 16384, np.int16)
     corpus = Corpus("x", signal, RATE, [(0, 300)], [(0, 300)], "")
-    x = Batches(corpus, tiny, range(2), length, (), 0).batch(0).x
+    x = TrainingBatches(corpus, tiny, range(2), length, (), 0).batch(0).x
     assert ((x == 0.5).sum(-1) == min(length, 300)).all()

@@ -2,7 +2,7 @@ import torch
 from pytest import approx
 
 from perform.rave.pqmf import PQMF
-from perform.train.bottlenecks import discrepancy, divergence
+from perform.train.bottleneck_training import discrepancy, divergence
 from perform.train.losses import FLOOR, FULL_SCALES, audio_distance, spectral_distance
 
 

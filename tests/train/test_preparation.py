@@ -7,8 +7,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform.errors import WrongUse
-from perform.train.corpus import Corpus, Piece, quantise, split, write
+from perform.core.errors import WrongUse
+from perform.train.corpus import Corpus, CorpusPiece, quantise, split, write
 from perform.train.preparation import decode, find, prepare, trim
 
 from .conftest import bursts
@@ -146,7 +146,7 @@ def test_silence_goes_and_tails_stay() -> None:
 @settings(max_examples=100, deadline=None)
 def test_every_sample_is_trained_on_or_held_out(lengths: list[int], rate: int) -> None:
     starts = np.cumsum([0, *lengths])
-    pieces = [Piece(f"{i}", "k", int(starts[i]), length) for i, length in enumerate(lengths)]
+    pieces = [CorpusPiece(f"{i}", "k", int(starts[i]), length) for i, length in enumerate(lengths)]
     training, held_out = split(pieces, rate)
     marks = np.zeros(sum(lengths), int)
     for start, end in training + held_out:
@@ -158,7 +158,7 @@ def test_every_sample_is_trained_on_or_held_out(lengths: list[int], rate: int) -
 
 
 def test_a_tenth_is_held_out_and_stays_so_when_the_corpus_grows() -> None:
-    pieces = [Piece(f"{i}", "k", i * 1000, 1000) for i in range(300)]
+    pieces = [CorpusPiece(f"{i}", "k", i * 1000, 1000) for i in range(300)]
     _, held_out = split(pieces[:280], 1000)
     share = sum(end - start for start, end in held_out) / 280_000
     assert share == pytest.approx(0.1, abs=0.01)

@@ -10,26 +10,26 @@ import pytest
 import soundfile
 import torch
 
-from perform.errors import PerformError, WrongUse
+from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import Config
-from perform.rave.files import load
 from perform.rave.model import RAVE
+from perform.rave.model_files import load
 from perform.train import checkpoint, loop
 from perform.train.autoencoder import Autoencoder, usual_crop
-from perform.train.batches import Batch
+from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, quantise, write
-from perform.train.finish import chance, reconstruct
-from perform.train.guide import Measurement, flattened, heard, trouble
-from perform.train.listener import Listener, Progress, Stopped
+from perform.train.finishing import chance, reconstruct
+from perform.train.health import Measurement, flattened, heard, trouble
 from perform.train.loop import snapshot, train
-from perform.train.plan import Plan, configured, planned
+from perform.train.plan import TrainingPlan, configured, planned
+from perform.train.processes import world
+from perform.train.progress import Progress, ProgressListener, Stopped
 from perform.train.trainer import Trainer, convolutions
-from perform.train.world import world
 
 from .conftest import bursts
 
 
-class Ear(Listener):
+class Ear(ProgressListener):
     """Remembers what it was told, and may do something about a step."""
 
     def __init__(self, at: dict[int, Callable[[], None]] | None = None) -> None:
@@ -45,10 +45,10 @@ class Ear(Listener):
         self.lines.append(line)
 
 
-def plan(corpus: Path, output: Path, config: Config, **changes: Any) -> Plan:
+def plan(corpus: Path, output: Path, config: Config, **changes: Any) -> TrainingPlan:
     usual = {"steps": 12, "adversarial": 0, "latents": 3, "batch": 2, "crop": 4096, "evaluate_every": 4}
     usual |= {"device": "cpu", "precision": "float32"}
-    return Plan(corpus, output, "Tiny", config=config, **{**usual, **changes})
+    return TrainingPlan(corpus, output, "Tiny", config=config, **{**usual, **changes})
 
 
 def interrupt() -> None:
@@ -154,7 +154,7 @@ def test_what_is_trained_is_what_is_played(tiny: Config, padding: str) -> None:
 
 
 def test_resumed_equals_unbroken_in_either_phase(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
-    def here(name: str) -> Plan:
+    def here(name: str) -> TrainingPlan:
         return plan(corpus_folder, tmp_path / name, tiny, steps=8, adversarial=7, changes=("gain", "phase"))
 
     handler = signal.getsignal(signal.SIGINT)
@@ -226,7 +226,7 @@ def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Pa
 class Faulty(Trainer):
     """Once, before its seventh step, a weight is no number any more."""
 
-    def advance(self, batch: Batch) -> torch.Tensor:
+    def advance(self, batch: TrainingBatch) -> torch.Tensor:
         if self.step == 6 and not self.falls:
             next(self.learner.model.decoder.parameters()).data.fill_(torch.nan)
         return super().advance(batch)

@@ -100,7 +100,7 @@ def test_it_learns(trained: tuple[Path, dict[str, float]]) -> None:
 
 
 def test_killed_and_resumed_equals_unbroken(trained: tuple[Path, dict[str, object]]) -> None:
-    from perform.rave.files import load
+    from perform.rave.model_files import load
 
     one, other = (load(trained[0] / f"{name}.safetensors") for name in ("killed", "unbroken"))
     for name, tensor in one.state_dict().items():

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from stand_in import FakeStage
 from textual.containers import Vertical
 
-from perform import params
+from perform.core import params
 from perform.tui.app import Instrument
 
 

@@ -7,30 +7,30 @@ from pathlib import Path
 
 import msgspec
 
-from perform.params import DECKS, slot
-from perform.shared import CLOCK, FAILED, LIVE, LOADING, Arena
+from perform.core.arena import CLOCK, FAILED, LIVE, LOADING, Arena
+from perform.core.params import DECKS, slot
 from perform.stage.client import StageGone
 from perform.stage.commands import (
     Answer,
     AnyCommand,
     Arm,
-    Bind,
-    Deck,
+    BindStatus,
+    DeckStatus,
     Exclude,
     Go,
-    Keep,
+    KeepLastMinutes,
     Learn,
     Load,
-    Loop,
-    LoopLine,
+    LoopStatus,
     MoveSong,
-    Record,
     Save,
-    Scene,
-    SongLine,
-    Songs,
+    SceneStatus,
+    SongsStatus,
+    SongStatus,
+    StartRecording,
     Status,
     StoreScene,
+    ToggleLoop,
     Undo,
 )
 
@@ -38,12 +38,12 @@ LOW = (-1.5, -0.9, -2.0, -1.1, -0.6, -1.8, -1.2, -1.0)
 HIGH = (1.2, 1.4, 0.8, 1.9, 0.7, 1.1, 1.6, 0.9)
 
 
-SONGS = Songs(
+SONGS = SongsStatus(
     lines=(
-        SongLine("Init", ("1 vintage",)),
-        SongLine("[b]Tide[/]", ("1 vintage", "2 [red]night[/] bus"), "slow; wait for the drums"),
-        SongLine("Glass Harbour", ("1 vintage", "2 [red]night[/] bus", "3 choir")),
-        SongLine(
+        SongStatus("Init", ("1 vintage",)),
+        SongStatus("[b]Tide[/]", ("1 vintage", "2 [red]night[/] bus"), "slow; wait for the drums"),
+        SongStatus("Glass Harbour", ("1 vintage", "2 [red]night[/] bus", "3 choir")),
+        SongStatus(
             "Choir of Rust",
             ("1 vintage", "2 rust", "4 wheel"),
             "in D, and never louder than the bells",
@@ -51,7 +51,7 @@ SONGS = Songs(
                 "rust (sha256 4f1c…): not in the library; `perform models import rust.ts` or https://example.org/rust",
             ),
         ),
-        SongLine("SAFE"),
+        SongStatus("SAFE"),
     ),
     now=3,
     since=100.0 - 372.0,
@@ -62,11 +62,16 @@ SONGS = Songs(
     changed=True,
     path="/music/sets/demo.toml",
 )
-SCENES = (Scene(1, "init"), Scene(2, "fog", "2 s"), Scene(5, "shatter", "4 beats"), Scene(8, "SAFE"))
+SCENES = (
+    SceneStatus(1, "init"),
+    SceneStatus(2, "fog", "2 s"),
+    SceneStatus(5, "shatter", "4 beats"),
+    SceneStatus(8, "SAFE"),
+)
 
 
-def deck(model: str, latents: int = 8, error: str = "") -> Deck:
-    return Deck(
+def deck(model: str, latents: int = 8, error: str = "") -> DeckStatus:
+    return DeckStatus(
         model=model,
         latents=latents,
         ratio=2048,
@@ -78,7 +83,7 @@ def deck(model: str, latents: int = 8, error: str = "") -> Deck:
     )
 
 
-def status(*decks: Deck, **words: object) -> Status:
+def status(*decks: DeckStatus, **words: object) -> Status:
     fields: dict[str, object] = {
         "set": "demo",
         "device": "no audio device: silent clock",
@@ -86,10 +91,10 @@ def status(*decks: Deck, **words: object) -> Status:
         "midi_error": "",
         "mapping": "nanokontrol2",
         "binds": (
-            Bind("deck/1/z/0/bias", "nanoKONTROL2 1:CC16"),
-            Bind("deck/1/z/1/bias", "nanoKONTROL2 1:CC17"),
-            Bind("deck/1/gain", "nanoKONTROL2 1:CC0"),
-            Bind("xfade", "nanoKONTROL2 1:CC48"),
+            BindStatus("deck/1/z/0/bias", "nanoKONTROL2 1:CC16"),
+            BindStatus("deck/1/z/1/bias", "nanoKONTROL2 1:CC17"),
+            BindStatus("deck/1/gain", "nanoKONTROL2 1:CC0"),
+            BindStatus("xfade", "nanoKONTROL2 1:CC48"),
         ),
         "learning": "",
         "touched": "nanoKONTROL2 1:CC17=22",
@@ -103,10 +108,10 @@ def status(*decks: Deck, **words: object) -> Status:
         "songs": SONGS,
         "scenes": SCENES,
         "scene": 2,
-        "loops": (LoopLine("deck/1/z/2/bias", "looping", 4.0),),
+        "loops": (LoopStatus("deck/1/z/2/bias", "looping", 4.0),),
         "excluded": ("deck/1/gain", "deck/1/z/2/bias"),
     }
-    spare = (Deck(),) * (DECKS - len(decks))
+    spare = (DeckStatus(),) * (DECKS - len(decks))
     return Status(decks=(*decks, *spare), **(fields | words))  # type: ignore[arg-type]
 
 
@@ -132,9 +137,9 @@ class FakeStage:
         self.asked.append(command)
         if isinstance(command, Learn):
             self.words = msgspec.structs.replace(self.words, learning=command.address)
-        if isinstance(command, Record):
+        if isinstance(command, StartRecording):
             return Answer(value="take07.wav")
-        if isinstance(command, Keep):
+        if isinstance(command, KeepLastMinutes):
             return Answer(value="take08.wav")
         if isinstance(command, Load):
             self.arena.show(f"deck/{command.deck}/state", LOADING)
@@ -168,12 +173,12 @@ def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
             return "", {"songs": change(songs, lines=tuple(lines))}
         case StoreScene(number, name):
             kept = tuple(s for s in words.scenes if s.number != number)
-            return "", {"scenes": (*kept, Scene(number, name))}
-        case Loop(address):
+            return "", {"scenes": (*kept, SceneStatus(number, name))}
+        case ToggleLoop(address):
             states = {line.address: line.state for line in words.loops}
             after = {"recording": "looping", "looping": "stopped", "stopped": "looping"}
             states[address] = after[states[address]] if address in states else "recording"
-            return "", {"loops": tuple(LoopLine(a, state, 2.5) for a, state in states.items())}
+            return "", {"loops": tuple(LoopStatus(a, state, 2.5) for a, state in states.items())}
         case Exclude(address):
             return "", {"excluded": tuple(set(words.excluded) ^ {address})}
         case Undo(redo):

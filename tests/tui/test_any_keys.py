@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stand_in import FakeStage, deck, play, status
 
-from perform.params import SPEC_AT
+from perform.core.params import SPEC_AT
 from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
 
 PRESSES = sorted(

@@ -13,18 +13,18 @@ from hands import playing
 from msgspec.structs import replace
 from stand_in import status
 
-from perform import params
-from perform.errors import WrongUse
+from perform.core import params
+from perform.core.errors import WrongUse
 from perform.library import matrices
-from perform.library.matrices import Matrix, Side
+from perform.library.matrices import LatentMatrix, MatrixSide
 from perform.stage.client import StageGone
 from perform.stage.commands import (
-    Bind,
+    BindStatus,
     Learn,
     Load,
-    Record,
     Save,
     SaveMapping,
+    StartRecording,
     StopRecording,
     Unlearn,
     Unload,
@@ -33,24 +33,24 @@ from perform.stage.commands import (
     UseMatrix,
 )
 from perform.tui import app as app_module
-from perform.tui.screens.browser import Browser
 from perform.tui.screens.dialog import Field
-from perform.tui.screens.leave import Leave
+from perform.tui.screens.leave_dialog import LeaveDialog
+from perform.tui.screens.model_browser import ModelBrowser
 
 
 async def test_recording_starts_at_once_and_stops_at_the_second_press(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("r")
-        await hands.until(lambda: stage.asked == [Record()])
+        await hands.until(lambda: stage.asked == [StartRecording()])
         stage.arena.show("take/on", 1)
         await hands.press("r")
         assert "r again within 2 s stops it" in hands.text()
         clock.now += 2.5
         await hands.press("r")
-        assert stage.asked == [Record()], "the presses lay too far apart"
+        assert stage.asked == [StartRecording()], "the presses lay too far apart"
         clock.now += 1.5
         await hands.press("r")
-        await hands.until(lambda: stage.asked == [Record(), StopRecording()])
+        await hands.until(lambda: stage.asked == [StartRecording(), StopRecording()])
 
 
 async def test_panic_then_mute_and_only_its_key_lifts_it(stage, clock):
@@ -105,13 +105,13 @@ async def test_learning_follows_the_cursor_until_esc(stage, clock):
 async def test_a_learned_control_is_named_beside_its_row(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("l", "down")
-        stage.words = status(*stage.words.decks[:3], binds=(Bind("deck/1/pan", "Twister 3:CC77"),))
+        stage.words = status(*stage.words.decks[:3], binds=(BindStatus("deck/1/pan", "Twister 3:CC77"),))
         await hands.until(lambda: "LEARNED  deck/1/pan ← Twister 3:CC77" in hands.text())
         assert "3:77" in hands.text()
 
 
 async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
-    stage.words = status(*stage.words.decks[:3], binds=(Bind("focus/pan", "Twister 3:CC77"),))
+    stage.words = status(*stage.words.decks[:3], binds=(BindStatus("focus/pan", "Twister 3:CC77"),))
     async with playing(stage, clock) as hands:
         assert hands.app.look().control("deck/1/pan") == "Twister 3:CC77"
         await hands.press("2")
@@ -120,7 +120,7 @@ async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
 
 
 async def test_what_was_learnt_for_an_address_is_shown_before_what_follows_the_focus(stage, clock):
-    binds = (Bind("focus/z/0/bias", "Any:CC1"), Bind("deck/1/z/0/bias", "MyBox 1:CC33"))
+    binds = (BindStatus("focus/z/0/bias", "Any:CC1"), BindStatus("deck/1/z/0/bias", "MyBox 1:CC33"))
     stage.words = status(*stage.words.decks[:3], binds=binds)
     async with playing(stage, clock) as hands:
         assert hands.app.look().control("deck/1/z/0/bias") == "MyBox 1:CC33"
@@ -163,7 +163,7 @@ async def test_a_filter_that_matches_nothing_loads_nothing(stage, clock):
         await hands.until(lambda: "organ" in hands.text())
         await hands.press(*"[zz", "enter")
         assert "no model matches '[zz'" in hands.text()
-        assert isinstance(hands.app.screen, Browser)
+        assert isinstance(hands.app.screen, ModelBrowser)
         await hands.press("escape")
         assert stage.asked == []
 
@@ -188,7 +188,7 @@ async def test_a_file_that_is_no_model_keeps_the_browser_open(stage, clock, tmp_
         await hands.until(lambda: "load the file" in hands.text())
         await hands.press("enter")
         await hands.until(lambda: "not a perform model" in hands.words())
-        assert isinstance(hands.app.screen, Browser)
+        assert isinstance(hands.app.screen, ModelBrowser)
         await hands.press("escape")
         assert stage.asked == []
 
@@ -236,7 +236,7 @@ async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
         await hands.settle()
         assert re.search(r"the stage owes an answer for 1\d s; the knobs still work", hands.text())
         stage.free.set()
-        await hands.until(lambda: stage.asked == [Learn("deck/1/pan"), Learn(""), Record()])
+        await hands.until(lambda: stage.asked == [Learn("deck/1/pan"), Learn(""), StartRecording()])
 
 
 async def test_a_screen_leaves_although_the_stage_never_answers(stage, clock):
@@ -264,9 +264,9 @@ async def test_a_stage_that_ends_is_said_and_survived(stage, clock):
 async def test_leaving_while_sound_is_live_asks(stage, clock, keys, result):
     async with playing(stage, clock) as hands:
         await hands.press("ctrl+q")
-        assert isinstance(hands.app.screen, Leave)
+        assert isinstance(hands.app.screen, LeaveDialog)
         await hands.press("b")
-        assert not isinstance(hands.app.screen, Leave)
+        assert not isinstance(hands.app.screen, LeaveDialog)
         await hands.press("ctrl+q", "ctrl+q")
         assert len(hands.app.screen_stack) == 2
         await hands.press(*keys)
@@ -424,8 +424,8 @@ async def test_what_a_deck_plays_is_named_and_taken_away(stage, clock, home):
 
 async def test_a_deck_that_follows_is_given_a_matrix(stage, clock, home):
     folder = _sounds(home)
-    sides = Side("bells", "b" * 64, 2), Side("vintage", "v" * 64, 8)
-    made = Matrix(*sides, np.zeros((8, 2), np.float32), np.zeros(8, np.float32), 0.71)
+    sides = MatrixSide("bells", "b" * 64, 2), MatrixSide("vintage", "v" * 64, 8)
+    made = LatentMatrix(*sides, np.zeros((8, 2), np.float32), np.zeros(8, np.float32), 0.71)
     matrices.save(folder / "bells-vintage.matrix", made)
     stage.arena.table[params.slot("deck/1/source")] = params.SOURCES.index("deck")
     async with playing(stage, clock) as hands:

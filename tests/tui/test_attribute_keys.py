@@ -7,9 +7,9 @@ import pytest
 from hands import playing
 from stand_in import FakeStage, deck, status
 
-from perform import params
-from perform.library.attributes import Attribute
-from perform.params import OWN, SOURCES
+from perform.core import params
+from perform.core.attributes import Attribute
+from perform.core.params import OWN, SOURCES
 from perform.stage.commands import SetWord
 
 ATTRIBUTES = (

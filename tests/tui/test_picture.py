@@ -12,12 +12,12 @@ import pytest
 from hands import Hands, playing
 from stand_in import FakeStage, deck, play, status
 
-from perform import params
-from perform.library.attributes import Attribute
-from perform.stage.commands import Songs
+from perform.core import params
+from perform.core.attributes import Attribute
+from perform.stage.commands import SongsStatus
 from perform.tui.app import Instrument
-from perform.tui.widgets.lines import Lines, Pen
-from perform.tui.widgets.panel import draw_panel
+from perform.tui.widgets.deck_panel import draw_panel
+from perform.tui.widgets.line_widget import LinePen, LineWidget
 
 NAMES = ("vintage", "percussion", "wheel", "[b]choir", "glass", "night bus", "z32", "organ")
 
@@ -99,7 +99,7 @@ def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size
 
 def test_picture_of_an_empty_stage(snap_compare, tmp_path, clock):
     nothing = {"binds": (), "touched": "", "log": (), "loops": (), "excluded": (), "scenes": (), "scene": 0}
-    words = status(midi=(), midi_error="no MIDI: libasound is missing", songs=Songs(), **nothing)
+    words = status(midi=(), midi_error="no MIDI: libasound is missing", songs=SongsStatus(), **nothing)
     stage = FakeStage(tmp_path, words)
     play(stage)
     for end in ("a", "b"):
@@ -145,10 +145,10 @@ async def test_it_resizes_live(stage, clock):
 
 async def test_a_panel_may_be_of_any_height_for_a_moment(stage, clock):
     async with playing(stage, clock) as hands:
-        frame, ink = hands.app.look(), next(iter(hands.app.query(Lines))).ink
+        frame, ink = hands.app.look(), next(iter(hands.app.query(LineWidget))).ink
         for height in range(24):
             for deck in range(1, 9):
-                pens = [Pen(ink, y) for y in range(height)]
+                pens = [LinePen(ink, y) for y in range(height)]
                 draw_panel(pens, frame, deck, 30)
                 assert all(pen.x == 30 for pen in pens)
 

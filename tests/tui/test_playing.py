@@ -7,8 +7,8 @@ import pytest
 from hands import playing
 from textual.events import MouseScrollUp
 
-from perform import params
-from perform.params import SOURCES, SPEC_AT, SPECS
+from perform.core import params
+from perform.core.params import SOURCES, SPEC_AT, SPECS
 
 Z0 = "deck/1/z/0/bias"
 
@@ -214,7 +214,7 @@ async def test_keys_touch_only_their_own_slot(stage, clock):
 
 
 def test_every_row_has_a_spec():
-    from perform.tui.rows import STAGE_ROWS, deck_rows
+    from perform.tui.parameter_rows import STAGE_ROWS, deck_rows
 
     for row in (*deck_rows(8, 32, "bias"), *deck_rows(8, 32, "scale"), *STAGE_ROWS):
         assert SPEC_AT[row.slot] is SPECS[row.address]

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from stand_in import SONGS, status
 from textual.events import MouseScrollDown
 
-from perform.errors import WrongUse
+from perform.core.errors import WrongUse
 from perform.stage.commands import (
     AddSong,
     Arm,
     Go,
-    Keep,
+    KeepLastMinutes,
     KeepSong,
     Learn,
     MoveSong,
@@ -21,11 +21,11 @@ from perform.stage.commands import (
     RemoveSong,
     RenameSong,
     Save,
-    SongLine,
-    Songs,
+    SongsStatus,
+    SongStatus,
     Undo,
 )
-from perform.tui.screens.setlist import SetList
+from perform.tui.screens.set_list_screen import SetListScreen
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -80,7 +80,7 @@ async def test_a_set_that_is_saved_has_no_star_and_none_at_all_is_borne(stage, c
     songs(stage, changed=False)
     async with playing(stage, clock) as hands:
         assert "Glass Harbour  06:12" in hands.text()
-        stage.words = status(*stage.words.decks[:3], songs=Songs())
+        stage.words = status(*stage.words.decks[:3], songs=SongsStatus())
         await hands.until(lambda: "NOW –" in hands.text())
         await hands.press("n", "p", "j", "J", "enter", "N", "delete", "down", "end", "escape")
         assert stage.asked == []
@@ -145,7 +145,7 @@ async def test_the_line_can_be_clicked(stage, clock):
         await asked(hands, Go(), Save())
         hit = hands.spot("status", action="app.set_list")
         await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
-        assert isinstance(hands.app.screen, SetList)
+        assert isinstance(hands.app.screen, SetListScreen)
 
 
 async def test_while_learning_the_keys_of_songs_choose_what_a_footswitch_will_do(stage, clock):
@@ -170,7 +170,7 @@ async def test_the_set_list_arms_then_goes_and_closes(stage, clock):
         assert "○ NEXT  ↻ 0/2 warm, 9 s" in hands.text()
         await hands.press("enter")
         await asked(hands, Arm(2), Go())
-        assert not isinstance(hands.app.screen, SetList)
+        assert not isinstance(hands.app.screen, SetListScreen)
 
 
 async def test_a_far_jump_says_how_long_it_takes_before_it_is_made(stage, clock):
@@ -178,7 +178,7 @@ async def test_a_far_jump_says_how_long_it_takes_before_it_is_made(stage, clock)
         await hands.press("j", "end", "N")
         await asked(hands, Arm(5))
         assert "NEXT 5 SAFE: about 9 s" in hands.text()
-        assert isinstance(hands.app.screen, SetList)
+        assert isinstance(hands.app.screen, SetListScreen)
         await hands.press("N")
         await asked(hands, Arm(5), Go(now=True))
         assert "NOW 5/5 SAFE" in hands.text()
@@ -197,7 +197,7 @@ async def test_the_set_list_tells_models_notes_and_what_is_missing(stage, clock,
         await hands.press("up", "up")
         assert "slow; wait for the drums" in hands.text()
         await hands.press("j")
-        assert not isinstance(hands.app.screen, SetList)
+        assert not isinstance(hands.app.screen, SetListScreen)
 
 
 async def test_songs_are_moved_and_the_mark_goes_with_them(stage, clock):
@@ -236,15 +236,15 @@ async def test_the_song_that_plays_is_not_removed(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "up", "delete")
         assert "Glass Harbour plays: go to another song before it is removed" in hands.text()
-        assert isinstance(hands.app.screen, SetList)
+        assert isinstance(hands.app.screen, SetListScreen)
 
 
 async def test_the_set_list_hears_the_keys_of_the_stage_too(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "k", "R", "u", "n", "M", "!")
-        await asked(hands, Keep(), Undo(), Arm(5))
+        await asked(hands, KeepLastMinutes(), Undo(), Arm(5))
         assert [hands.value(a) for a in ("take/mark", "master/mute", "panic")] == [1, 1, 1]
-        assert isinstance(hands.app.screen, SetList)
+        assert isinstance(hands.app.screen, SetListScreen)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -267,7 +267,7 @@ async def test_the_set_list_by_mouse(stage, clock, size):
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_long_set_scrolls(stage, clock, size):
-    songs(stage, lines=tuple(SongLine(f"song no {n}") for n in range(1, 100)), now=1, next=0)
+    songs(stage, lines=tuple(SongStatus(f"song no {n}") for n in range(1, 100)), now=1, next=0)
     async with playing(stage, clock, size) as hands:
         await hands.press("j", "end")
         assert "song no 99" in hands.text()
@@ -363,5 +363,5 @@ async def test_markers_and_the_last_minutes(stage, clock):
         assert hands.value("take/mark") == 2
         assert stage.asked == []
         await hands.press("R")
-        await asked(hands, Keep())
+        await asked(hands, KeepLastMinutes())
         await hands.until(lambda: "kept: take08.wav" in hands.text())

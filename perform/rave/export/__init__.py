@@ -4,6 +4,6 @@
 what is written.
 """
 
-from perform.rave.export.files import ROWS, onnx_model, own, torchscript
+from perform.rave.export.export_files import ROWS, onnx_model, own, torchscript
 
 __all__ = ["ROWS", "onnx_model", "own", "torchscript"]

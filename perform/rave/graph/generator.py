@@ -5,7 +5,7 @@ from __future__ import annotations
 from perform.rave.blocks import NoiseSynth
 from perform.rave.decoder import Decoder, FirstDecoder
 from perform.rave.graph.builder import Graph, Name, Signal
-from perform.rave.graph.layers import emit
+from perform.rave.graph.layer_graphs import emit
 
 
 def generate(decoder: Decoder | FirstDecoder, graph: Graph, x: Signal, noise: Name) -> Signal:

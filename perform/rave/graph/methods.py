@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from perform.errors import WrongUse
-from perform.rave.graph import style
-from perform.rave.graph.bottleneck import embed, restore
+from perform.core.errors import WrongUse
+from perform.rave.graph import style_graph
+from perform.rave.graph.bottleneck_graph import embed, restore
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.filterbank import analyse, synthesise
 from perform.rave.graph.generator import generate
-from perform.rave.graph.layers import emit
-from perform.rave.graph.prior import draw
+from perform.rave.graph.layer_graphs import emit
+from perform.rave.graph.prior_graph import draw
 from perform.rave.model import RAVE
 
 
@@ -30,7 +30,7 @@ def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> byte
     """
     graph, full = Graph(), model.config.full_latents
     if learns:
-        style.begin(model.encoder, graph)
+        style_graph.begin(model.encoder, graph)
     y = _listen(model, graph, frames)
     noise = graph.input("noise", frames, full) if model.config.bottleneck == "variational" else ""
     z = embed(model, graph, y, noise)
@@ -46,7 +46,7 @@ def decoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> byte
     """
     graph = Graph()
     if learns:
-        style.begin(model.decoder, graph)
+        style_graph.begin(model.decoder, graph)
     z = graph.shape(graph.input("z", frames, model.latents), -1, model.latents)
     _speak(model, graph, Signal(z, frames, model.latents))
     return graph.serialise()

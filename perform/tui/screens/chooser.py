@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from perform.errors import PerformError
+from perform.core.errors import PerformError
 from perform.library import places
 from perform.tui.screens.dialog import Dialog, Field
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perform import params
-from perform.params import DECKS
-from perform.shared import METER_SLOTS
-from perform.tui.frame import EXCLUDED, Frame, level, loop_words
+from perform.core import params
+from perform.core.arena import METER_SLOTS
+from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
-from perform.tui.rows import STAGE_ROWS, Row
-from perform.tui.widgets.decks import SPARE, panelled, row_heights
-from perform.tui.widgets.lines import Hit, Lines, Pen
-from perform.tui.widgets.rowbar import brief, draw_marks
-from perform.tui.widgets.scenes import draw_morph, draw_scenes
+from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
+from perform.tui.screen_frame import EXCLUDED, ScreenFrame, level, loop_words
+from perform.tui.widgets.deck_grid import SPARE, panelled, row_heights
+from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+from perform.tui.widgets.row_bar import brief, draw_marks
+from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
 _XFADE, *_, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
 _MASTER = STAGE_ROWS[-3:]
@@ -47,7 +47,7 @@ HINTS = (
 )
 
 
-def foot_height(width: int, height: int, frame: Frame) -> int:
+def foot_height(width: int, height: int, frame: ScreenFrame) -> int:
     """Lines of the foot: all but the log are fixed, and the log is long where the decks are few."""
     fixed = 6 if shared(width, height, frame) else 7
     if not panelled(width, height):
@@ -57,28 +57,28 @@ def foot_height(width: int, height: int, frame: Frame) -> int:
     return fixed + min(max(1, height - 37), 5)
 
 
-def shared(width: int, height: int, frame: Frame) -> bool:
+def shared(width: int, height: int, frame: ScreenFrame) -> bool:
     """Whether SCENES and MORPH share a line: the decks need the other one."""
     if panelled(width, height):
         return height < (_FULL if _two_rows(frame, height) else 37)
     return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _SIX
 
 
-def _two_rows(frame: Frame, height: int) -> bool:
+def _two_rows(frame: ScreenFrame, height: int) -> bool:
     return len([tall for tall in row_heights(frame, height) if tall > SPARE]) > 1
 
 
-class Foot(Lines):
+class FootBar(LineWidget):
     """The lines below the decks. hints : keys of its last line, see HINTS."""
 
     def __init__(self, name: str, hints: Sequence[tuple[str, str, str]]) -> None:
         super().__init__(name)
         self._hints = hints
 
-    def draw(self, frame: Frame, ink: Ink, hits: list[Hit] | None) -> list[Pen]:
+    def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
         """Crossfader, scenes, morph, master, selected, touched, log, keys."""
         width, height = self.size
-        pens = [Pen(ink, y, 0, hits) for y in range(height)]
+        pens = [LinePen(ink, y, 0, hits) for y in range(height)]
         if height < 7:
             return pens
         lines = iter(pens[:-1])
@@ -100,13 +100,13 @@ class Foot(Lines):
         return pens
 
 
-def _head(pen: Pen, word: str, here: bool = False, marks: str = "", address: str = "") -> None:
+def _head(pen: LinePen, word: str, here: bool = False, marks: str = "", address: str = "") -> None:
     pen.text("▸" if here else " ", pen.ink.focus)
     pen.text(word, pen.ink.focus if here else pen.ink.dim, 8 - len(marks))
     draw_marks(pen, address, marks)
 
 
-def _xfade(pen: Pen, frame: Frame, width: int) -> None:
+def _xfade(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink, value, here = pen.ink, frame.table[_XFADE.slot], frame.selected is _XFADE
     pen.spot(9, action="select('xfade')")
     _head(pen, "X-FADE", here, frame.marks.get("xfade", ""), "xfade")
@@ -121,7 +121,7 @@ def _xfade(pen: Pen, frame: Frame, width: int) -> None:
         pen.text(brief(control), ink.dim)
 
 
-def _master(pen: Pen, frame: Frame, width: int) -> None:
+def _master(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink = pen.ink
     _head(pen, "MASTER", frame.selected in _MASTER)
     room = max(8, (width - 76) // 3 if width >= 112 else 8)
@@ -147,7 +147,7 @@ def _master(pen: Pen, frame: Frame, width: int) -> None:
         pen.text(text, ink.bright if here else ink.text, max(5, len(text)))
 
 
-def _selected(pen: Pen, frame: Frame, width: int) -> None:
+def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink, row, view = pen.ink, frame.selected, frame.view
     if view.learning:
         address, control = view.learning, frame.control(view.learning)
@@ -180,7 +180,7 @@ def _selected(pen: Pen, frame: Frame, width: int) -> None:
     pen.button(alone, ink.dim, action="app.exclude")
 
 
-def _latent(row: Row, frame: Frame) -> list[str]:
+def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:
     """What is known of a latent beyond its bias: where it is, where the corpus lives."""
     if row.latent < 0:
         return []
@@ -193,7 +193,7 @@ def _latent(row: Row, frame: Frame) -> list[str]:
     return parts
 
 
-def _touched(pen: Pen, frame: Frame, width: int) -> None:
+def _touched(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     _head(pen, "TOUCHED")
     ink, touched, at = pen.ink, frame.status.touched, int(frame.meters[_TOUCHED])
     if not touched and not frame.meters[_MOVED]:
@@ -207,7 +207,7 @@ def _touched(pen: Pen, frame: Frame, width: int) -> None:
         pen.text(text, ink.bright, min(len(text), width - pen.x))
 
 
-def _log(pens: list[Pen], frame: Frame, width: int) -> None:
+def _log(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
     if pens:
         _head(pens[0], "LOG")
     events = frame.status.log[-len(pens) :][::-1] if pens else ()
@@ -217,7 +217,7 @@ def _log(pens: list[Pen], frame: Frame, width: int) -> None:
             pen.text(events[i], pen.ink.dim if i else pen.ink.text, width - 10)
 
 
-def _keys(pen: Pen, frame: Frame, width: int, hints: Sequence[tuple[str, str, str]]) -> None:
+def _keys(pen: LinePen, frame: ScreenFrame, width: int, hints: Sequence[tuple[str, str, str]]) -> None:
     ink, view = pen.ink, frame.view
     if view.notice and frame.now < view.notice_until:
         pen.text(f" {view.notice}", ink.mark, width)

@@ -1,0 +1,246 @@
+"""The control process: MIDI bytes in, numbers into the table. `python -m perform.control.control_process`
+
+Two threads. [control] reads what rtmidi queued for each open port and stores numbers; rtmidi's own threads
+run no Python, so this interpreter can hold up no audio server. [main] obeys the stage, looks after the
+ports, learns, writes files and reports. Values hold whatever happens to either.
+
+Orders:  start {arena, mapping, ports}   learn {address, range}   unlearn {address}   use {path}
+         save {name, path}
+Reports: ports {open, error}   mapping {name, path, binds, changed, follows}   touched {text, address}
+         learnt {address, control}   saved {path}   failed {error}
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+
+from perform.control.learning import ActiveMapping
+from perform.control.mapping import Binding
+from perform.control.midi_ports import Inputs, MidiPorts, MidiServerGone, NoMidi, quiet
+from perform.control.router import ControlRouter, TouchedControl
+from perform.core import params
+from perform.core.arena import Arena
+from perform.core.errors import PerformError, WrongUse
+from perform.core.lifeline import Lifeline, Message
+
+NAP_BUSY, NAP_IDLE = 0.001, 0.003  #: seconds [control] sleeps: within a second of a message, otherwise
+TICK = 0.05  #: seconds between two looks of [main]
+CLOSE_S = 2.0  #: seconds that leaving the MIDI system may take
+TOUCHES, POLLS, BEATS, RETRIES = 0.1, 0.25, 0.5, 2.0  #: seconds between two of each
+_BURST = 256  #: messages of one port before the next has its turn
+
+
+class ControlProcess:
+    """Everything the process knows."""
+
+    def __init__(self, line: Lifeline, start: Message) -> None:
+        self._arena = arena = Arena.open(Path(start["arena"]))
+        self._line = line
+        self._router = ControlRouter(arena.table, arena.meters)
+        self._mapping = ActiveMapping()
+        self._follow = not start["mapping"]  # the mapping follows the controllers that are connected
+        self._wanted: list[str] = list(start["ports"])
+        self._ports: MidiPorts | None = None
+        self._inputs: Inputs = ()  # what [control] reads
+        self._known: list[str] = []  # ports that are or were there: what is unplugged is no other's to play
+        self._touched: TouchedControl | None = None
+        self._shown: tuple[list[str], str] | None = None
+        self._due = dict.fromkeys((TOUCHES, POLLS, BEATS, RETRIES), 0.0)
+        self._reader = threading.Thread(target=self._read, name="control", daemon=True)
+        try:
+            if start["mapping"]:
+                self._mapping.use(start["mapping"])
+        except PerformError as error:
+            self._follow = True
+            self._line.report("failed", error=str(error))
+        if self._follow:
+            self._suit([])
+        self._take_mapping()
+
+    def run(self) -> None:
+        """[main] Until the stage is gone; it then leaves the MIDI system. Raises ServerGone."""
+        self._reader.start()
+        while True:
+            self._look()
+            try:
+                order = self._line.next(timeout=TICK)
+            except queue.Empty:
+                continue
+            if order is None:
+                break
+            try:
+                self._obey(order)
+            except (PerformError, OSError, RuntimeError) as error:
+                self._line.report("failed", error=str(error))
+        self._inputs = ()
+        time.sleep(10 * NAP_IDLE)  # [control] has seen that
+        if self._ports is not None:
+            # a JACK server that dies just now would let this hang for ever
+            faulthandler.dump_traceback_later(CLOSE_S, exit=True)
+            self._ports.close()
+
+    def _read(self) -> None:
+        """[control] Whatever arrived, into the table."""
+        heard = 0.0
+        while True:
+            now = time.monotonic()
+            for name, port in self._inputs:
+                for _ in range(_BURST):
+                    message = port.get_message()
+                    if message is None:
+                        break
+                    self._router.hear(name, message[0])
+                    heard = now
+            time.sleep(NAP_BUSY if now - heard < 1.0 else NAP_IDLE)
+
+    def _obey(self, order: Message) -> None:
+        match order["order"]:
+            case "learn":
+                reach = order.get("range")
+                self._mapping.learn(order["address"], (reach[0], reach[1]) if reach else None)
+                while not self._router.moved.empty():  # what moved before does not count
+                    self._router.moved.get()
+                self._router.learning = bool(order["address"])
+            case "unlearn":
+                self._mapping.unlearn(order["address"])
+                self._route()
+                self._keep()
+            case "use":
+                self._mapping.use(order["path"])
+                self._follow = False
+                self._take_mapping()
+            case "save":
+                self._mapping.save(order["name"], order.get("path", ""))
+                self._follow = False
+                self._line.report("saved", path=str(self._mapping.path))
+                self._take_mapping()
+            case unknown:
+                raise WrongUse(f"no order is called {unknown!r}")
+
+    def _look(self) -> None:
+        """All that happens by itself."""
+        self._arena.show("beat/control", self._arena.meter("beat/control") + 1)
+        if not self._reader.is_alive():
+            raise MidiServerGone("the MIDI reader stopped: values hold")
+        if self._ports is None and self._is_time(RETRIES):
+            self._connect()
+        if self._ports is not None and self._is_time(POLLS):
+            self._ports.poll()
+            self._show_ports(self._ports.opened, self._ports.error())
+        if self._ports is not None and self._is_time(BEATS):
+            self._ports.beat()
+        self._learn()
+        if self._router.touch is not self._touched and self._is_time(TOUCHES):
+            self._touched = touch = self._router.touch
+            if touch:
+                address = params.ADDRESSES[touch.slot] if touch.slot >= 0 else ""
+                self._line.report("touched", text=touch.text(), address=address)
+
+    def _is_time(self, period: float) -> bool:
+        now = time.monotonic()
+        if now < self._due[period]:
+            return False
+        self._due[period] = now + period
+        return True
+
+    def _connect(self) -> None:
+        try:
+            if self._shown is None:
+                self._ports = MidiPorts(self._wanted)
+            else:
+                with quiet():  # the log has the libraries' complaints from the first time
+                    self._ports = MidiPorts(self._wanted)
+        except (NoMidi, WrongUse) as error:
+            self._show_ports((), str(error))
+
+    def _show_ports(self, inputs: Inputs, error: str) -> None:
+        """Routes first, then the messages that wait in the inputs, then the stage."""
+        names = [name for name, _ in inputs]
+        other = inputs != self._inputs  # of the same names, where one left and came back between two looks
+        if self._shown == (names, error) and not other:
+            return
+        if other:
+            if inputs and self._follow:
+                self._suit(names)
+            self._known += [name for name in names if name not in self._known]
+            self._route()
+            self._inputs = inputs
+        self._shown = names, error
+        self._line.report("ports", open=names, error=error)
+        if other:
+            self._show_mapping()
+
+    def _suit(self, ports: list[str]) -> None:
+        for complaint in self._mapping.suit(ports):
+            self._line.report("failed", error=complaint)
+
+    def _take_mapping(self) -> None:
+        self._route()
+        self._show_mapping()
+
+    def _route(self) -> None:
+        self._router.use(self._mapping.now, self._known)
+
+    def _show_mapping(self) -> None:
+        mapping = self._mapping.now
+        self._line.report(
+            "mapping",
+            name=mapping.name,
+            path=str(self._mapping.path),
+            binds=[(bind.to, bind.label(mapping.ports)) for bind in mapping.binds],
+            changed=self._mapping.changed,
+            follows=self._follow,
+        )
+
+    def _learn(self) -> None:
+        learnt: list[Binding] = []
+        while not self._router.moved.empty():
+            port, source = self._router.moved.get()
+            if self._mapping.address and (bind := self._mapping.moved(port, source, self._known)):
+                learnt.append(bind)
+        if learnt:
+            self._route()  # before the disk takes its time
+            for bind in learnt:
+                self._line.report("learnt", address=bind.to, control=bind.label(()))
+            self._keep()
+
+    def _keep(self) -> None:
+        """Onto the disk at once; where that fails it plays all the same."""
+        self._follow = False
+        try:
+            self._mapping.keep()
+        except PerformError as error:
+            self._line.report("failed", error=str(error))
+        self._show_mapping()
+
+
+def main() -> None:
+    """Until the stage is gone; exit code 1 where the process must be replaced.
+
+    It leaves by `_exit`: rtmidi's destructors crash after a JACK server died, and the system closes the
+    ports anyway.
+    """
+    sys.setswitchinterval(0.0005)  # [control] goes before whatever [main] is at
+    line = Lifeline()
+    start = line.next()
+    code = 0
+    if start is not None:
+        try:
+            ControlProcess(line, start).run()
+        except MidiServerGone as error:
+            line.report("ports", open=[], error=str(error))
+            code = 1
+        except PerformError as error:
+            line.report("failed", error=str(error))
+            code = 1
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

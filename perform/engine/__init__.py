@@ -1,0 +1,1 @@
+"""Models ready to play: compiled graphs on ONNX Runtime, their streams, resampling."""

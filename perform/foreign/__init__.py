@@ -1,0 +1,1 @@
+"""Third-party modules: scanned, asked for consent, sandboxed, played."""

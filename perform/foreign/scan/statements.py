@@ -1,0 +1,248 @@
+"""A function of a TorchScript archive, statement by statement: every name in it is its own, or allowed.
+
+Half of `perform.foreign.scan.archive_scan`, which says what this is for. It follows the type of every local
+name as far as
+it has to: which of the archive's classes a method or an attribute is looked up in.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from perform.foreign.scan.operations import BARE, OPERATIONS, TYPES
+
+VALUE = ""  #: the type of what has no methods: tensors, numbers, text, lists
+VALUES = frozenset({"inf", "nan", "infj", "nanj"})
+_ROOTS = frozenset({"torch", "ops", "CONSTANTS", "__torch__"})
+_FORMS = frozenset({"getattr", "annotate", "unchecked_cast", "isinstance", "uninitialized"})
+_BARE = frozenset(BARE.split())
+_TYPES = frozenset(TYPES.split())
+_CONSTANT = re.compile(r"CONSTANTS\.c\d{1,6}")
+
+
+@dataclass
+class Names:
+    """What an archive's code defines, by full name; `refuse` raises with a line that says where."""
+
+    refuse: Callable[[str, ast.AST | None], NoReturn]
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)  # class -> attribute -> class, or VALUE
+    methods: dict[str, dict[str, ast.FunctionDef]] = field(default_factory=dict)  # class -> name
+
+    def check_type(self, node: ast.expr | None) -> None:
+        """A type: names of types, the archive's own classes, and brackets."""
+        if isinstance(node, ast.Subscript):
+            self.check_type(node.value)
+            self.check_type(node.slice)
+        elif isinstance(node, (ast.Tuple, ast.List)):
+            for part in node.elts:
+                self.check_type(part)
+        elif node is not None and not _is_none(node):
+            name = dotted(node)
+            if name not in _TYPES and name not in self.fields:
+                self.refuse(f"the type {ast.unparse(node)[:80]}", node)
+
+    def check_literal(self, node: ast.expr) -> None:
+        """A constant."""
+        try:
+            ast.literal_eval(node)
+        except (ValueError, TypeError):
+            if ast.unparse(node).lstrip("-") not in VALUES:
+                self.refuse(f"a constant that is computed: {ast.unparse(node)[:60]}", node)
+
+
+class Body:
+    """One function. A type is the full name of a class, `def NAME` for a function, or VALUE."""
+
+    def __init__(self, names: Names, node: ast.FunctionDef, owner: str) -> None:
+        self._all, self._node, self._refuse = names, node, names.refuse
+        self._local: dict[str, str] = {}
+        for i, argument in enumerate(node.args.args):
+            untyped_self = i == 0 and argument.annotation is None
+            self._bind(argument, argument.arg, owner if untyped_self else class_of(argument.annotation))
+
+    def check(self) -> None:
+        """Raises where anything is not allowed."""
+        arguments = self._node.args
+        for argument in arguments.args:
+            self._all.check_type(argument.annotation)
+        for default in arguments.defaults:
+            self._all.check_literal(default)
+        self._all.check_type(self._node.returns)
+        self._block(self._node.body)
+
+    def _block(self, body: list[ast.stmt]) -> None:
+        for node in body:
+            self._statement(node)
+
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                kind = self._type(value)
+                for target in targets:
+                    self._assign(target, kind)
+            case ast.AnnAssign(target=target, annotation=annotation, value=value):
+                self._all.check_type(annotation)
+                if value:
+                    self._type(value)
+                self._assign(target, class_of(annotation))
+            case ast.Expr(value=value):
+                self._type(value)
+            case ast.Return(value=value):
+                if value:
+                    self._type(value)
+            case ast.For(target=target, iter=values):
+                self._type(values)
+                self._assign(target, VALUE)
+                self._block(node.body + node.orelse)
+            case ast.If(test=test) | ast.While(test=test):
+                self._type(test)
+                self._block(node.body + node.orelse)
+            case ast.Pass():
+                pass
+            case _:
+                self._refuse(f"a statement no model has ({type(node).__name__.lower()})", node)
+
+    def _assign(self, target: ast.expr, kind: str) -> None:
+        match target:
+            case ast.Name(id=name):
+                self._bind(target, name, kind)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                for part in parts:
+                    self._assign(part, VALUE)
+            case ast.Attribute():
+                if self._type(target) != kind:
+                    self._refuse(f"puts another kind of thing into {ast.unparse(target)[:60]}", target)
+            case _:
+                self._refuse(f"an assignment to {ast.unparse(target)[:60]}", target)
+
+    def _bind(self, node: ast.AST, name: str, kind: str) -> None:
+        if name in _ROOTS or name in _FORMS or name in VALUES:
+            self._refuse(f"{name!r} as a name of its own", node)
+        if self._local.setdefault(name, kind) != kind:
+            self._refuse(f"{name!r} for two kinds of things", node)
+
+    def _type(self, node: ast.expr) -> str:
+        """Check an expression; the type of its value."""
+        match node:
+            case ast.Name(id=name):
+                if name not in self._local and name not in VALUES:
+                    self._refuse(f"{name!r} is used, but is nothing it defines", node)
+                return self._local.get(name, VALUE)
+            case ast.Constant(value=value):
+                if isinstance(value, (bytes, complex)) or value is ...:
+                    self._refuse("a constant no model has", node)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.Subscript(value=value, slice=index):
+                self._plain(value, index)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                self._plain(*parts)
+            case ast.Dict(keys=keys, values=values):
+                if None in keys:
+                    self._refuse("a dictionary within a dictionary's braces", node)
+                self._plain(*(key for key in keys if key), *values)
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+                self._plain(operand)
+            case _:
+                self._refuse(f"an expression no model has ({type(node).__name__.lower()})", node)
+        return VALUE
+
+    def _plain(self, *parts: ast.expr) -> None:
+        """Expressions that are values or objects: no function is handed around."""
+        for part in parts:
+            if self._type(part).startswith("def "):
+                self._refuse("a function as a value", part)
+
+    def _attribute(self, node: ast.Attribute) -> str:
+        name = dotted(node) or ""
+        if name.partition(".")[0] not in _ROOTS:
+            return self._field(node, node.value, node.attr)
+        if name in self._all.functions:
+            return f"def {name}"
+        if not _CONSTANT.fullmatch(name):
+            self._refuse(f"{name[:80]!r} as a value", node)
+        return VALUE
+
+    def _field(self, node: ast.expr, receiver: ast.expr, name: str) -> str:
+        fields = self._all.fields.get(self._type(receiver), {})
+        if name not in fields:
+            self._refuse(f"the attribute {name!r}, which is none of its own", node)
+        return fields[name]
+
+    def _call(self, node: ast.Call) -> str:
+        function = node.func
+        if isinstance(function, ast.Name) and function.id in _FORMS:
+            return self._form(function.id, node)
+        self._plain(*node.args, *(keyword.value for keyword in node.keywords))
+        if isinstance(function, ast.Name):
+            return self._call_name(function)
+        name = dotted(function) or ""
+        if name in OPERATIONS:
+            return VALUE
+        if name.partition(".")[0] in ("torch", "ops"):
+            self._refuse(f"calls {name[:80]!r}", function)
+        made = name.removesuffix(".__new__")
+        if made in self._all.fields:
+            return made
+        if not isinstance(function, ast.Attribute):
+            self._refuse(f"calls {ast.unparse(function)[:60]!r}", function)
+        if name in self._all.functions:
+            return class_of(self._all.functions[name].returns)
+        method = self._all.methods.get(self._type(function.value), {}).get(function.attr)
+        if method is None:
+            self._refuse(f"calls the method {function.attr!r}, which is none of its own", function)
+        return class_of(method.returns)
+
+    def _call_name(self, function: ast.Name) -> str:
+        kind = self._local.get(function.id)
+        if kind is None and function.id in _BARE:
+            return VALUE
+        if kind is None or not kind.startswith("def "):
+            self._refuse(f"calls {function.id!r}", function)
+        return class_of(self._all.functions[kind.removeprefix("def ")].returns)
+
+    def _form(self, form: str, node: ast.Call) -> str:
+        """What looks like a call and is part of the language: it takes a type, or a name."""
+        if len(node.args) != (1 if form == "uninitialized" else 2) or node.keywords:
+            self._refuse(f"{form} with other arguments than it takes", node)
+        first, second = node.args[0], node.args[-1]
+        if form == "getattr":
+            if not isinstance(second, ast.Constant) or not isinstance(second.value, str):
+                self._refuse("getattr with a name that is computed", node)
+            return self._field(node, first, second.value)
+        if form == "isinstance":
+            self._plain(first)
+            self._all.check_type(second)
+            return VALUE
+        self._all.check_type(first)
+        if form != "uninitialized":
+            self._plain(second)
+        return class_of(first)
+
+
+def dotted(node: ast.AST | None) -> str | None:
+    """`a.b.c` as text; None where it is no such chain of names."""
+    parts: list[Any] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+
+
+def class_of(annotation: ast.expr | None) -> str:
+    """The archive's own class that a type names; VALUE for every other type."""
+    if isinstance(annotation, ast.Subscript) and dotted(annotation.value) in ("Optional", "Final"):
+        return class_of(annotation.slice)
+    name = dotted(annotation) or ""
+    return name if name.startswith("__torch__.") else VALUE
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None

@@ -1,1 +1,0 @@
-"""Things that turn latents into sound when pulled; one process a model."""

@@ -1,0 +1,208 @@
+"""TOML files as typed values: unknown keys and wrong types are refused, each with one clear line.
+
+Written back, a file keeps its comments and the order of what did not change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import tomlkit
+from tomlkit.items import AoT, Table
+
+from perform.core.errors import PerformError, WrongUse
+
+LIMIT = 1 << 23  #: bytes: 128 songs, each with eight loops of half a minute
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def read(path: Path, kind: type[_T]) -> _T:
+    """A TOML file as a `kind`; WrongUse says what is wrong, in which file, at which key or line."""
+    name = kind.__name__.lower()
+    try:
+        data = path.read_bytes()
+        if len(data) > LIMIT:
+            raise WrongUse(f"too large for a {name} ({len(data)} bytes)", where=str(path))
+        return msgspec.convert(tomllib.loads(data.decode()), kind)
+    except OSError as error:
+        raise WrongUse(f"cannot be read ({error.strerror})", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"not a {name}: not UTF-8 text", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise WrongUse(
+            f"broken TOML: {error}", where=str(path), hint="see docs/sets.md for the format"
+        ) from error
+    except msgspec.ValidationError as error:
+        hint = f"its keys are {', '.join(kind.__struct_encode_fields__)}"
+        if "- at `$" in str(error):  # deeper down: those are not the keys it takes there
+            hint = f"docs/{name}s.md shows what goes there"
+        raise WrongUse(f"not a {name}: {error}", where=str(path), hint=hint) from error
+
+
+def write(path: Path, text: str) -> None:
+    """[disk] Put a text in the place of a file, whole or not at all; PerformError where it cannot be."""
+    # tables taken over keep the blank lines after them: not one more each time
+    data = re.sub(r"\n{3,}", "\n\n", text).encode()
+    if len(data) > LIMIT:
+        what = f"too large to be read again ({len(data) / 2**20:.1f} MiB of {LIMIT >> 20} at most)"
+        raise PerformError(what, where=str(path), hint="forget some of its loops, or make two of it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".tmp")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise PerformError("cannot be written", where=str(path), hint=error.strerror or str(error)) from error
+
+
+def rewritten(text: str, values: Mapping[str, Any], long: str = "") -> str:
+    """A text that says `values`, as much like `text` as can be, its comments included.
+
+    long : a key that holds lists of lists of numbers; they go past tomlkit, which takes 50 us for each byte
+    Raises tomlkit's TOMLKitError where the text is no TOML.
+    """
+    aside = _Aside(long)
+    document = tomlkit.parse(aside.hide_in(text))  # first: what is in it stays as it is written
+    hidden = aside.hide(values)
+    update(document, hidden)
+    made = tomlkit.dumps(document)
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(made) == hidden:
+            return aside.shown(made)
+    document = tomlkit.document()  # rather without its comments than wrong
+    update(document, hidden)
+    return aside.shown(tomlkit.dumps(document))
+
+
+class _Aside:
+    """What stands in a document for the long lists it holds: a word each, the same for equal ones."""
+
+    def __init__(self, key: str) -> None:
+        self._key, self._mark = key, secrets.token_hex(8)
+        self._texts: list[str] = []
+        self._words: dict[str, str] = {}  # of the lists, by how they are written here
+
+    def _word(self, value: object, text: str) -> str:
+        plain = _plain(value)
+        if plain not in self._words:
+            self._words[plain] = f"{self._mark}.{len(self._texts)}"
+            self._texts.append(text)
+        return self._words[plain]
+
+    def hide_in(self, text: str) -> str:
+        """A text with words for the lists it has, each alone on its line or lines."""
+        head = rf"(?m)^(\s*{re.escape(self._key)}\s*=\s*)"
+        return re.sub(head + _ROWS, self._hide_match, text) if self._key else text
+
+    def _hide_match(self, match: re.Match[str]) -> str:
+        try:
+            value = tomllib.loads(f"x = {match[2]}")["x"]
+        except tomllib.TOMLDecodeError:
+            return match[0]
+        return f'{match[1]}"{self._word(value, match[2])}"'
+
+    def hide(self, values: Any) -> Any:
+        """Values with words for lists."""
+        if isinstance(values, Mapping):
+            return {
+                key: self._word(value, _plain(value)) if key == self._key and value else self.hide(value)
+                for key, value in values.items()
+            }
+        return [self.hide(value) for value in values] if isinstance(values, list) else values
+
+    def shown(self, text: str) -> str:
+        """The text with the lists again, as they were written or as they are."""
+        return re.sub(rf'"{self._mark}\.(\d+)"', lambda match: self._texts[int(match[1])], text)
+
+
+#: a list of lists of numbers, as TOML has it
+_ROWS = r"(\[\s*(?:\[[-+.\deE_,\s]*\][\s,]*)+\])"
+
+
+def _plain(rows: object) -> str:
+    """Lists of lists of numbers in one line."""
+    assert isinstance(rows, list)
+    return str([[float(number) for number in row] for row in rows])
+
+
+def update(table: Table | tomlkit.TOMLDocument, values: Mapping[str, Any], key: str = "name") -> None:
+    """Make a table equal to plain values; what is equal already stays as it is written, comments and all.
+
+    key : what tells the tables of a list apart, wherever they stand
+    """
+    for gone in [name for name in table if name not in values]:
+        del table[gone]
+    for name, value in values.items():
+        old = table.get(name)
+        if isinstance(value, Mapping) and isinstance(old, Table):
+            update(old, value, key)
+        elif _tables(value) and isinstance(old, AoT):
+            if [item.unwrap() for item in old] != value:
+                table[name] = _list(old, value, key)
+        elif (
+            old is None
+            or tomlkit.item(old).unwrap() != value
+            or type(tomlkit.item(old).unwrap()) is not type(value)
+        ):
+            table[name] = _fresh(value)
+
+
+def _tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def _list(old: AoT, values: list[dict[str, Any]], key: str) -> AoT:
+    known = list(old)
+    fresh = tomlkit.aot()
+    for value in values:
+        item = next((t for t in known if t.unwrap() == value), None)
+        item = item or next((t for t in known if t.get(key) == value.get(key)), None)
+        if item is None:
+            fresh.append(_fresh(value))
+            continue
+        known = [t for t in known if t is not item]
+        update(item, value, key)
+        fresh.append(item if _reads_back(item, value) else _fresh(value))
+    return fresh
+
+
+def _reads_back(item: Table, value: Mapping[str, Any]) -> bool:
+    """Whether a table that was updated in place says what it should: dotted keys do not always bear it."""
+    document, alone = tomlkit.document(), tomlkit.aot()
+    alone.append(item)
+    document["item"] = alone
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        return bool(tomllib.loads(tomlkit.dumps(document))["item"] == [value])
+    return False
+
+
+def _fresh(value: Any) -> Any:
+    """A plain value as TOML that a person would write: a table for a mapping, one each in a list of them."""
+    if isinstance(value, Mapping):
+        table = tomlkit.table()
+        for name, inner in value.items():
+            table.append(name, _fresh(inner))
+        return table
+    if _tables(value):
+        tables = tomlkit.aot()
+        for item in value:
+            tables.append(_fresh(item))
+        return tables
+    return tomlkit.item(value)

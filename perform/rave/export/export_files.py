@@ -1,0 +1,119 @@
+"""Export files: `.ts` for nn~ and its like, `.onnx` for any runtime; card and licence go with them.
+
+    .ts      extra/           card.json, config.json, and LICENCE: the weights'
+    .onnx    metadata_props   card, config, LICENCE; method, frames, sample_rate, ratio, channels, latents
+
+Both carry the weights and need nothing of perform.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from typing import Any
+
+import torch
+
+from perform.core.errors import WrongUse
+from perform.rave.archive import Archive
+from perform.rave.blocks import AdaIN
+from perform.rave.config import Config
+from perform.rave.export.nn_module import Module, ModuleWithPrior
+from perform.rave.graph import GRAPHS
+from perform.rave.graph.labels import labelled
+from perform.rave.model import RAVE
+
+ROWS = 64  #: streams that an export remembers, as upstream's do
+FORMAT = "perform-export-1"
+_PLACES = {"codebooks.": "bottleneck.", "prior.": "prior_module.", "resampler.": "rates."}
+_PLACED = {"latent_mean": "bottleneck.mean", "latent_pca": "bottleneck.pca"}
+
+
+def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
+    """An nn~ module (nntilde.py) with a past for `rows` streams, as the bytes of an archive.
+
+    WrongUse where no buffer of nn~, whose sizes are powers of two, is a number of the model's frames.
+    """
+    if model.ratio & (model.ratio - 1):
+        what = f"a frame of {model.ratio} samples, where nn~ has buffers of powers of two"
+        raise WrongUse(what, hint="an .onnx plays it")
+    made = (ModuleWithPrior if model.prior else Module)(model, rows).eval().requires_grad_(False)
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit, which nn~ loads nothing else than
+        script: Any = torch.jit.script(made)
+        torch.jit.save(script, out, _extra_files=_words(model))
+    return out.getvalue()
+
+
+def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
+    """One of `perform.rave.graph.GRAPHS` as a model, for any number of streams and so many frames a call.
+
+    Its inputs and outputs are those of `perform.rave.graph.methods`; `state` is zeros before the first call,
+    and after it what `after` was.
+    """
+    graph, config = GRAPHS[method](model, frames), model.config
+    facts = {
+        "format": FORMAT,
+        "method": method,
+        "frames": frames,
+        "sample_rate": config.sample_rate,
+        "ratio": model.ratio,
+        "channels": config.channels,
+        "latents": model.latents,
+    }
+    said = {name.removesuffix(".json"): words for name, words in _words(model).items()}
+    return labelled(graph, str(model.card.get("name", "")), {**said, **facts})
+
+
+def own(archive: Archive) -> RAVE | None:
+    """The model that `torchscript` made an archive of; None where something else did. Nothing of it runs.
+
+    WrongUse where it says it is ours, and its tensors are not those of its configuration.
+    """
+    try:
+        card, values = (json.loads(archive.entries[f"extra/{name}.json"]) for name in ("card", "config"))
+        if values.pop("format") != FORMAT or not isinstance(card, dict):
+            return None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    config = Config.from_dict(values)
+    with torch.device("meta"):  # takes no memory, however much it asks for
+        plan = RAVE(config)
+    wanted = plan.state_dict()
+    styles = {f"{name}.": layer for name, layer in plan.named_modules() if isinstance(layer, AdaIN)}
+    older = [f"{prefix}{name}" for prefix in styles for name in ("scale", "shift")]
+    places = {name: archive.tensors.get(_place(name)) for name in (*wanted, *older)}
+    found = {name: torch.tensor(value) for name, value in places.items() if value is not None}
+    for prefix, layer in styles.items():
+        layer.renew(found, prefix)
+    gesture = archive.tensors.get("gesture")
+    for name, tensor in wanted.items():
+        value = found.get(name)
+        if value is None or value.shape != tensor.shape:
+            raise WrongUse(f"its {_place(name)} does not fit its configuration", where=str(archive.path))
+    if gesture is None or gesture.ndim != 2:
+        raise WrongUse("its gesture is none", where=str(archive.path))
+    model = RAVE(config)
+    model.load_state_dict(found)
+    model.gesture = torch.tensor(gesture)
+    model.latents, model.card = model.gesture.shape[1], card
+    return model.requires_grad_(False).eval()
+
+
+def _place(name: str) -> str:
+    """Where a tensor of a model's state lies in its export."""
+    for ours, theirs in _PLACES.items():
+        if name.startswith(ours):
+            return theirs + name.removeprefix(ours)
+    return _PLACED.get(name, name)
+
+
+def _words(model: RAVE) -> dict[str, str]:
+    """What goes with the weights."""
+    return {
+        "card.json": json.dumps(model.card, ensure_ascii=False),
+        "config.json": json.dumps({"format": FORMAT, **model.config.to_dict()}),
+        "LICENCE": str(model.card.get("licence", "unknown")),
+    }

@@ -1,0 +1,218 @@
+"""A model as an nn~ module: what nn~ (Max, Pd), RAVE VST and their like call, and what they read.
+
+Facts of the contract (nn_tilde 1.5 and 1.6): a method M has a buffer `M_params`, channels and ratio of its
+input and of its output, and labels; it takes one tensor (batch, channels, n / ratio) and gives one. An
+attribute A has a buffer `A_params`, a type for each value, `get_A`, which gives a tuple, and `set_A`, which
+gives 0. There is no `set_sample_rate`: nn~ 1.6 would call it, and `sr` were the host's. RAVE VST reads
+`_rave` besides, and decodes two rows of all latents, the missing ones filled by itself.
+"""
+
+# mypy: disable-error-code="no-any-return"
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from perform.rave.export.scripted_parts import Bank, Chance, Listener, Rates, bottleneck, generator
+from perform.rave.export.scripted_prior import Sampler
+from perform.rave.model import RAVE
+
+BOOL, INT, FLOAT = 0, 1, 2  #: types of an attribute's values, as nn~ numbers them
+
+
+class Facts(nn.Module):
+    """What RAVE VST looks for below `_rave`.
+
+    stereo : whether it may decode two rows that differ in the latents which the model fills with noise
+    """
+
+    def __init__(self, model: RAVE) -> None:
+        super().__init__()
+        self.stereo = model.config.channels == 1 and model.missing > 0
+        self.register_buffer("sampling_rate", torch.tensor(model.config.sample_rate))
+        self.register_buffer("latent_size", torch.tensor(model.latents + model.missing))
+
+
+class Module(nn.Module):
+    """One model, for any batch of up to `rows` streams, which it remembers itself.
+
+    Attributes of the contract: `temperature` of what the model fills with noise (1: as it was trained, 0:
+    none), `seed` of all chance (0: torch's own), `reset` (true: back to the beginning).
+    """
+
+    def __init__(self, model: RAVE, rows: int) -> None:
+        super().__init__()
+        config = model.config
+        self.rows, self.latents, self.missing = rows, model.latents, model.missing
+        self.channels, self.bands = config.channels, config.channels * config.bands
+        self.rates = Rates(model.resampler, rows * self.channels) if model.resampler else None
+        self.pqmf = Bank(model.pqmf, rows * self.channels)
+        self.encoder = Listener(model.encoder, rows)
+        self.decoder = generator(model, rows)
+        self.bottleneck = bottleneck(model)
+        self.chance = Chance(model.noise, rows)
+        self._rave = Facts(model)
+        self._say(model)
+        self._offer(model)
+        self.temperature, self.seed, self.reset = 1.0, 0, False
+        self._attributes = ["temperature", "seed", "reset"] if model.noise or model.prior else ["reset"]
+        for name, kind in (("temperature", FLOAT), ("seed", INT), ("reset", BOOL)):
+            if name in self._attributes:
+                self.register_buffer(f"{name}_params", torch.tensor([kind]))
+
+    def _say(self, model: RAVE) -> None:
+        """What hosts read besides the contract, under the names that RAVE's exports have."""
+        config = model.config
+        self.sr, self.latent_size = config.sample_rate, model.latents
+        self.full_latent_size = model.latents + model.missing
+        self.n_channels = self.target_channels = config.channels
+        self.input_mode = self.output_mode = "pqmf"
+        self.stereo_mode = self.is_using_adain = False
+        self._has_prior = model.prior is not None
+        self.register_buffer("gesture", model.gesture)
+
+    def _offer(self, model: RAVE) -> None:
+        """The methods, their channels, ratios and labels."""
+        sound = ["mono"] if self.channels == 1 else ["left", "right"]
+        latents = [f"latent {i + 1}" for i in range(model.latents)]
+        offered = {
+            "encode": (sound, 1, latents, model.ratio),
+            "decode": (latents, model.ratio, sound, 1),
+            "forward": (sound, 1, sound, 1),
+        }
+        if model.prior:
+            offered["prior"] = ["temperature"], model.ratio, latents, model.ratio
+        self._methods = list(offered)
+        for name, (inputs, in_ratio, outputs, out_ratio) in offered.items():
+            params = torch.tensor([len(inputs), in_ratio, len(outputs), out_ratio])
+            self.register_buffer(f"{name}_params", params)
+            setattr(self, f"{name}_input_labels", [f"(signal) {label}" for label in inputs])
+            setattr(self, f"{name}_output_labels", [f"(signal) {label}" for label in outputs])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sound to sound, (B, channels, n * ratio)."""
+        return self.decode(self.encode(x))
+
+    @torch.jit.export
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, channels, n * ratio) to latents (B, latents, n), of a posterior the mean."""
+        self.check(x)
+        batch = x.shape[0]
+        if x.shape[1] < self.channels:  # RAVE VST listens to one channel
+            x = x.expand(batch, self.channels, x.shape[2])
+        x = x.reshape(-1, 1, x.shape[2])
+        if self.rates is not None:
+            x = self.rates.down(x)
+        bands = self.pqmf.analyse(x)
+        return self.bottleneck.embed(self.encoder(bands.reshape(batch, -1, bands.shape[2])))
+
+    @torch.jit.export
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (B, latents, n), or with the missing ones, to sound (B, channels, n * ratio)."""
+        self.check(z)
+        batch, frames = z.shape[0], z.shape[2]
+        noise = self.chance.normal(batch, frames, self.seed) * self.temperature
+        filling = noise[:, : self.missing]
+        if z.shape[1] == self.latents + self.missing:
+            filling = z[:, self.latents :]
+        x = self.bottleneck.restore(z[:, : self.latents], filling)
+        bands = self.decoder(x, self.uniform(noise[:, self.missing :]))
+        y = self.pqmf.synthesise(bands.reshape(batch * self.channels, -1, bands.shape[2]))
+        if self.rates is not None:
+            y = self.rates.up(y)
+        return y.reshape(batch, self.channels, -1)
+
+    def uniform(self, noise: Tensor) -> Tensor:
+        """As `RAVE.uniform`."""
+        if noise.shape[1] == 0:
+            return noise
+        uniform = torch.erf(noise / 2**0.5).reshape(noise.shape[0], self.bands, -1, noise.shape[2])
+        return uniform.transpose(2, 3).flatten(2)
+
+    def check(self, x: Tensor) -> None:
+        """See that there is a past for every row."""
+        if x.shape[0] > self.rows:
+            raise ValueError("more streams in a batch than this export remembers: export it with more rows")
+
+    @torch.jit.export
+    def forget(self) -> int:
+        """Back to the beginning."""
+        if self.rates is not None:
+            self.rates.forget()
+        self.pqmf.forget()
+        self.encoder.forget()
+        self.decoder.forget()
+        return self.chance.forget()
+
+    @torch.jit.export
+    def get_methods(self) -> list[str]:
+        """Their names."""
+        return self._methods
+
+    @torch.jit.export
+    def get_attributes(self) -> list[str]:
+        """Their names."""
+        return self._attributes
+
+    @torch.jit.export
+    def get_temperature(self) -> tuple[float]:
+        """Of the noise."""
+        return (self.temperature,)
+
+    @torch.jit.export
+    def set_temperature(self, temperature: float) -> int:
+        """0, or -1 where it is negative or no number."""
+        if not (temperature >= 0 and temperature < math.inf):
+            return -1
+        self.temperature = temperature
+        return 0
+
+    @torch.jit.export
+    def get_seed(self) -> tuple[int]:
+        """Of the noise."""
+        return (self.seed,)
+
+    @torch.jit.export
+    def set_seed(self, seed: int) -> int:
+        """0; the same seed, then `reset`, is the same noise."""
+        self.seed = seed
+        return 0
+
+    @torch.jit.export
+    def get_reset(self) -> tuple[bool]:
+        """It is over as soon as it is done."""
+        return (self.reset,)
+
+    @torch.jit.export
+    def set_reset(self, reset: bool) -> int:
+        """True: back to the beginning."""
+        if reset:
+            self.forget()
+        return 0
+
+
+class ModuleWithPrior(Module):
+    """One that makes latents by itself, too."""
+
+    def __init__(self, model: RAVE, rows: int) -> None:
+        super().__init__(model, rows)
+        assert model.prior
+        self.prior_module = Sampler(model.prior, rows)
+        self.luck = Chance(2 * model.latents, rows)
+
+    @torch.jit.export
+    def prior(self, temperature: Tensor) -> Tensor:
+        """Temperatures (B, 1, n) to the next latents (B, latents, n)."""
+        self.check(temperature)
+        uniform = self.luck.uniform(temperature.shape[0], temperature.shape[2], self.seed)
+        return self.prior_module(uniform, temperature[:, 0].clamp(min=1e-3))
+
+    @torch.jit.export
+    def set_reset(self, reset: bool) -> int:
+        """True: back to the beginning."""
+        if reset:
+            self.forget()
+            self.prior_module.forget()
+            self.luck.forget()
+        return 0

@@ -1,0 +1,69 @@
+"""AdaIN in a graph that learns, for any number of streams, each with a style of its own; as `blocks.AdaIN`.
+
+What is known is memory of the kind `style`: first of each side the calls it was learnt from, then a layer
+after the other its mean and deviation of the source and of the target. Which of them a call learns from is
+the input `learning` (B, 2), 0 or 1; a target is heard as it is, and then the source has to wait.
+
+Among the graph's words are `channels` of each layer, and `style`, what is known already: base64 of float32.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+from onnx import TensorProto
+from torch import nn
+
+from perform.core.errors import WrongUse
+from perform.rave.blocks import AdaIN
+from perform.rave.graph.builder import Array, Graph, Learning, Signal, array
+from perform.rave.style_transfer import layers
+
+
+def begin(model: nn.Module, graph: Graph) -> None:
+    """Let the graph's layers learn; WrongUse where it has none that do."""
+    found = layers(model)
+    if not found:
+        raise WrongUse("this model learns no styles", hint="only those with AdaIN do: v3")
+    known: list[Array] = [array(found[0].heard), *(array(layer.known).ravel() for layer in found)]
+    graph.words["style"] = base64.b64encode(np.concatenate(known).astype("<f4").tobytes()).decode()
+    graph.words["channels"] = json.dumps([layer.known.shape[2] for layer in found])
+    target = graph.cut(graph.input("learning", 2), 1)
+    heard, now = graph.memory(2, "style"), graph.op("Sub", graph.constant(1.0), target)
+    source = graph.op("Mul", graph.cut("learning", 0, 1), now)
+    due = graph.op("Concat", source, target, axis=1)
+    counted = graph.op("Add", heard, due)
+    graph.keep(heard, counted)
+    both = graph.op("ReduceMin", counted, axes=[1], keepdims=1)
+    changes = graph.op("Greater", graph.op("Mul", both, now), graph.constant(0.0))
+    least = graph.op("Max", counted, graph.constant(1.0))
+    graph.learns = Learning(
+        graph.op("Cast", graph.shape(due, -1, 2, 1, 1), to=TensorProto.BOOL),
+        graph.shape(least, -1, 2, 1, 1),
+        graph.shape(changes, -1, 1, 1),
+    )
+
+
+def restyle(layer: AdaIN, learns: Learning, graph: Graph, x: Signal) -> Signal:
+    """The layer: learn what is due from this call, then bring the source's style to the target's."""
+    channels, frames = x.channels, x.frames
+    rows = graph.shape(x.name, -1, frames, channels)  # (B, frames, channels)
+    mean = graph.op("ReduceMean", rows, axes=[1], keepdims=1)
+    away = graph.op("Sub", rows, mean)
+    power = graph.op("ReduceSum", graph.op("Mul", away, away), graph.constant([1]), keepdims=1)
+    deviation = graph.op("Sqrt", graph.op("Div", power, graph.constant(float(max(frames - 1, 1)))))
+    now = graph.shape(graph.op("Concat", mean, deviation, axis=1), -1, 1, 2, channels)
+    kept = graph.memory(4 * channels, "style")
+    known = graph.shape(kept, -1, 2, 2, channels)  # (B, side, mean and deviation, channels)
+    step = graph.op("Div", graph.op("Sub", now, known), learns.calls)
+    known = graph.op("Where", learns.due, graph.op("Add", known, step), known)
+    after = graph.shape(known, -1, 4 * channels)
+    graph.keep(kept, after)
+    parts = graph.shape(after, -1, 4, channels)
+    own, width, wanted, wide = (graph.cut(parts, i, i + 1) for i in range(4))  # (B, 1, channels) each
+    scale = graph.op("Div", wide, graph.op("Add", width, graph.constant(1e-5)))
+    y = graph.op("Add", graph.op("Mul", graph.op("Sub", rows, own), scale), wanted)
+    y = graph.op("Where", learns.changes, y, rows)
+    return x._replace(name=graph.shape(y, -1, channels))

@@ -1,0 +1,73 @@
+"""A corpus as the latents of a model, encoded once: what a prior learns from. [disk]"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from perform.rave.model import RAVE
+from perform.train.corpus import Corpus, Span
+from perform.train.finishing import SETTLE
+
+CHUNK = 256
+"""Frames encoded at once."""
+
+
+def latents(model: RAVE, corpus: Corpus, folder: Path) -> tuple[list[Tensor], list[Tensor]]:
+    """Of the training stretches and of those held out, each (latents, frames), kept in `folder`."""
+    path = folder / f"{_digest(model)}-{corpus.digest}.latents"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = {"training": corpus.training, "held_out": corpus.held_out}
+        _write(
+            path,
+            {
+                f"{name}.{i}": _encoded(model, corpus, span)
+                for name, spans in parts.items()
+                for i, span in enumerate(spans)
+            },
+        )
+    with safe_open(path, "pt") as file:
+        return (
+            [file.get_tensor(f"training.{i}") for i in range(len(corpus.training))],
+            [file.get_tensor(f"held_out.{i}") for i in range(len(corpus.held_out))],
+        )
+
+
+@torch.inference_mode()
+def _encoded(model: RAVE, corpus: Corpus, span: Span) -> Tensor:
+    """Of a stretch of the signal, (latents, frames); of a posterior, the means."""
+    ratio, (start, end) = model.ratio, span
+    before = min(SETTLE, start // ratio)
+    frames = before + (end - start) // ratio
+    state, parts = model.encoder_state(1), [torch.zeros(model.latents, 0)]
+    for at in range(0, frames, CHUNK):
+        count = min(CHUNK, frames - at)
+        x = torch.from_numpy(corpus.read(start + (at - before) * ratio, count * ratio))
+        z, state = model.encode(x[None], state)
+        parts.append(z[0])
+    return torch.cat(parts, 1)[:, before:].contiguous()
+
+
+def _digest(model: RAVE) -> str:
+    """Of what makes its latents, whatever prior it has."""
+    digest = hashlib.sha256(str((model.config.sample_rate, model.latents)).encode())
+    for name, tensor in model.state_dict().items():
+        if not name.startswith(("prior.", "decoder.")):
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _write(path: Path, tensors: dict[str, Tensor]) -> None:
+    part = path.with_suffix(".part")
+    with part.open("wb") as out:
+        out.write(serialise(tensors))
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(path)

@@ -1,0 +1,83 @@
+"""What a folder of sounds holds, said before anything is learnt from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+LITTLE_MIN = 20.0
+"""Minutes below which a model learns its corpus by heart."""
+NAMED = 5
+"""Files named of each kind."""
+
+
+@dataclass
+class CorpusSurvey:
+    """Each file's facts by its name: seconds, kept, rate, peak, power, clipped; or why it was left out."""
+
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, name: str, facts: dict[str, Any]) -> None:
+        """Another file."""
+        self.files[name] = facts
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; files added later are in it too."""
+        return {"files": self.files}
+
+    def skipped(self) -> dict[str, str]:
+        """The files that nothing is learnt from, and why."""
+        reasons = {}
+        for name, facts in self.files.items():
+            if why := facts.get("why"):
+                reasons[name] = why
+            elif same := facts.get("same_as"):
+                reasons[name] = f"the same sound as {same}"
+            elif not facts["kept"]:
+                reasons[name] = "silence"
+        return reasons
+
+    @property
+    def minutes(self) -> float:
+        """Of sound to learn from."""
+        left_out = self.skipped()
+        seconds = [float(facts["kept"]) for name, facts in self.files.items() if name not in left_out]
+        return sum(seconds) / 60
+
+    def lines(self) -> list[str]:
+        """The survey in words, what should be looked into last."""
+        skipped = self.skipped()
+        used = {name: facts for name, facts in self.files.items() if name not in skipped}
+        heard, kept = (sum(facts[key] for facts in used.values()) for key in ("seconds", "kept"))
+        power = sum(facts["power"] * facts["kept"] for facts in used.values()) / max(kept, 1e-9)
+        peak = max((facts["peak"] for facts in used.values()), default=0.0)
+        rates = sorted({facts["rate"] for facts in used.values()})
+        lines = [
+            f"{len(used)} files, {_time(heard)} at {', '.join(map(str, rates))} Hz; "
+            f"{_time(heard - kept)} of silence left out",
+            f"level {_db(math.sqrt(power)):.1f} dBFS, peak {_db(peak):+.1f} dBFS",
+        ]
+        levels = sorted(_db(math.sqrt(facts["power"])) for facts in used.values())
+        if levels and levels[-1] - levels[0] > 20:
+            lines.append(f"files from {levels[0]:.0f} to {levels[-1]:.0f} dBFS: the quiet ones teach little")
+        for what, found in (
+            ("clipped", {n: f"{f['clipped']} samples" for n, f in used.items() if f["clipped"] > 10}),
+            ("left out", skipped),
+        ):
+            lines += [f"{what}: {name} ({why})" for name, why in list(found.items())[:NAMED]]
+            if len(found) > NAMED:
+                lines.append(f"{what}: {len(found) - NAMED} more")
+        if self.minutes < LITTLE_MIN:
+            lines.append(f"{_time(kept)} is little: expect overfitting; an hour of one kind of sound is good")
+        return lines
+
+
+def _time(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _db(level: float) -> float:
+    return 20 * math.log10(max(level, 1e-6))

@@ -1,0 +1,154 @@
+"""The end of a training: a gesture is chosen, the model is measured, its card filled in, the file written."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from perform.rave import delay
+from perform.rave.model import RAVE
+from perform.rave.model_files import save
+from perform.train.corpus import Corpus
+from perform.train.losses import audio_distance
+
+GESTURE_SECONDS = 20.0
+LONGEST_S = 120.0
+"""Seconds of a held-out stretch that a gesture is looked for in."""
+QUIET = -60.0
+"""dBFS below which nothing counts as happening."""
+STRETCH, SETTLE = 384, 32
+"""Frames of a stretch that latents are measured on; of them, those that still hear the silence before it."""
+
+
+@dataclass(frozen=True)
+class FinishedModel:
+    """A trained model, and what a listener might want to know besides its card."""
+
+    model: RAVE
+    heard: list[tuple[Tensor, Tensor]]
+    """Of some held-out stretches, input and output in step: (channels, n) each."""
+
+
+@torch.no_grad()
+def finish(
+    model: RAVE, corpus: Corpus, output: Path, held_out: Tensor, words: Mapping[str, Any]
+) -> FinishedModel:
+    """Measure a trained `model` whose latents are fitted, write it to `output`, and give it its card.
+
+    held_out : (B, channels, n), what `distance_kept` listens to, as the distances in `words` did
+    words : the card's name, description, licence, recipe, steps, distances, and what else is known
+    """
+    config = model.config
+    gesture = choose_gesture(model, corpus)
+    y, _ = model.decode(gesture.T[None], chance(model, 1, len(gesture)), model.decoder_state(1))
+    length = min(512 * model.ratio, -(-8 * config.sample_rate // model.ratio) * model.ratio)
+    length = max(length, -(-2 * model.delay // model.ratio) * model.ratio)
+    x, heard = reconstruct(model, torch.from_numpy(corpus.spread(corpus.held_out, 16, length)))
+    z = torch.cat(encoded(model, corpus))
+    minutes, by_ear = corpus.seconds / 60, delay.measure(model)
+    card = {
+        **words,
+        **model.shape,
+        "corpus": f"{corpus.name}, {minutes:.1f} minutes, a tenth held out",
+        "latent_mean": _rounded(z.mean(0)),
+        "latent_std": _rounded(z.std(0)),
+        "latent_p05": _rounded(torch.quantile(z, 0.05, 0)),
+        "latent_p95": _rounded(torch.quantile(z, 0.95, 0)),
+        "loudness_db": round(20 * math.log10(max(float(y.square().mean().sqrt()), 1e-5)), 2),
+        "delay_measured": by_ear,
+        "distance_kept": round(distance(model, held_out), 3),
+        "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    save(output, model, card, gesture)
+    model.card, model.gesture = card, gesture
+    return FinishedModel(model, list(zip(x[:4], heard[:4], strict=True)))
+
+
+@torch.no_grad()
+def reconstruct(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """x (B, channels, n * ratio) and what a stream through the kept latents makes of it, brought in step.
+
+    The latents that are not kept stand at their means; a noise synthesiser hisses as it always does.
+    """
+    z, _ = model.encode(x, model.encoder_state(len(x)))
+    noise = chance(model, len(x), z.shape[-1])
+    noise[:, : model.missing] = 0
+    y, _ = model.decode(z, noise, model.decoder_state(len(x)))
+    whole = (x.shape[-1] - model.delay) // model.pqmf.block * model.pqmf.block
+    return x[..., :whole], y[..., model.delay :][..., :whole]
+
+
+@torch.no_grad()
+def posterior_means(model: RAVE, corpus: Corpus) -> tuple[Tensor, Tensor]:
+    """Means of 32 stretches of training audio, (frames, full_latents), and their levels (frames,), dB."""
+    means, levels = [], []
+    for bands in _bands(model, corpus):
+        mean, _, _ = model.posterior(bands, model.encoder.init_state(1))
+        means.append(mean[0, :, SETTLE:].T)
+        power = bands[0].square().mean(0).reshape(mean.shape[-1], -1).mean(1)
+        levels.append(10 * torch.log10(power[SETTLE:] + 10 ** (QUIET / 10)))
+    return torch.cat(means), torch.cat(levels)
+
+
+def encoded(model: RAVE, corpus: Corpus) -> list[Tensor]:
+    """Latents of the same, each (frames, latents)."""
+    return [
+        model.embed(model.encoder(bands, model.encoder.init_state(1))[0])[0, :, SETTLE:].T
+        for bands in _bands(model, corpus)
+    ]
+
+
+def _bands(model: RAVE, corpus: Corpus) -> list[Tensor]:
+    """Stretches of training audio in bands, each (1, channels x bands, n)."""
+    crops = torch.from_numpy(corpus.spread(corpus.training, 32, STRETCH * model.ratio))
+    return [model.analyse(crop[None], model.pqmf.analysis_state(len(crop)))[0] for crop in crops]
+
+
+def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
+    """The liveliest GESTURE_SECONDS of held-out audio, encoded: (frames, latents).
+
+    Lively is where the latents move most; a loop whose seam is quiet is preferred.
+    """
+    ratio, rate = model.ratio, corpus.sample_rate
+    best, chosen = -math.inf, torch.zeros(1, model.latents)
+    for start, end in corpus.held_out:
+        count = min(end - start, round(LONGEST_S * rate)) // ratio
+        if not count:
+            continue
+        x = torch.from_numpy(corpus.read(start, count * ratio))
+        power = x.reshape(len(x), count, ratio).square().mean((0, 2))
+        level = (10 * torch.log10(power + 1e-12)).clamp(min=QUIET)
+        z, _ = model.encode(x[None], model.encoder_state(1))
+        moves = z[0].diff(dim=1, prepend=z[0, :, :1]).norm(dim=0)
+        length = min(count, round(GESTURE_SECONDS * rate / ratio))
+        sums = torch.cat([moves.new_zeros(1), moves.cumsum(0)])
+        lively = (sums[length:] - sums[:-length]) / length  # (count - length + 1,)
+        seam = level[: count - length + 1] + level[length - 1 :] - 2 * QUIET
+        score = lively - 0.001 * seam + 0.01 * length / GESTURE_SECONDS * ratio / rate
+        first = int(score.argmax())
+        if float(score[first]) > best:
+            best, chosen = float(score[first]), z[0, :, first : first + length].T
+    return chosen.contiguous()
+
+
+def chance(model: RAVE, batch: int, frames: int) -> Tensor:
+    """Noise that a stream is decoded with, the same each time: (batch, noise, frames), normal."""
+    noise = torch.randn(batch, model.noise, frames, generator=torch.Generator().manual_seed(0))
+    return noise.to(model.pqmf.turn.device)
+
+
+def distance(model: RAVE, x: Tensor) -> float:
+    """From sounds (B, channels, n * ratio) to what a model makes of them."""
+    given, made = reconstruct(model, x)
+    return float(audio_distance(given, made, model.pqmf))
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [round(value, 4) for value in values.tolist()]

@@ -1,0 +1,103 @@
+"""The processes that train together: one, or as many as `torchrun` started."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from perform.core.errors import WrongUse
+
+PATIENCE = datetime.timedelta(hours=2)
+"""How long the others wait for the first, who prepares the corpus and measures."""
+
+
+class TrainingProcesses:
+    """This process among `size`, its `device`, and what they tell one another."""
+
+    def __init__(self, rank: int, size: int, device: torch.device) -> None:
+        self.rank, self.size, self.device = rank, size, device
+
+    @property
+    def first(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module, its gradients averaged over all processes."""
+        if self.size == 1 or not any(weight.requires_grad for weight in module.parameters()):
+            return module
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+
+    def sum(self, value: Tensor) -> Tensor:
+        """A tensor added up over all processes."""
+        if self.size > 1:
+            distributed.all_reduce(value)
+        return value
+
+    def mean(self, value: Tensor) -> Tensor:
+        """A tensor averaged over all processes."""
+        return self.sum(value) / self.size
+
+    def from_first(self, value: Tensor) -> Tensor:
+        """A tensor as the first process has it."""
+        if self.size > 1:
+            value = value.contiguous()
+            distributed.broadcast(value, 0)
+        return value
+
+    def any(self, here: bool) -> bool:
+        """Whether something holds in any process."""
+        if self.size == 1:
+            return here
+        return bool(self.sum(torch.tensor(float(here), device=self.device)) > 0)
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def world(device: str) -> Iterator[TrainingProcesses]:
+    """Join the processes that `torchrun` started, if it did, on a device: `auto`, `cpu`, `cuda` or `mps`."""
+    size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    place = _device(device, local, size)
+    if size == 1:
+        yield TrainingProcesses(0, 1, place)
+        return
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield TrainingProcesses(distributed.get_rank(), size, place)
+    finally:
+        distributed.destroy_process_group()
+
+
+def cores() -> int:
+    """Cores for this process: its share of those there are, where `torchrun` started several."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _device(name: str, local: int, size: int) -> torch.device:
+    there = [
+        *(["cuda"] if torch.cuda.is_available() else []),
+        *(["mps"] if torch.backends.mps.is_available() and size == 1 else []),  # processes cannot share it
+        "cpu",
+    ]
+    name = there[0] if name == "auto" else name
+    if name not in there:
+        many = f" for {size} processes" if size > 1 else ""
+        raise WrongUse(f"no {name} device here{many}", hint=f"there is {', '.join(there)}")
+    if name == "cuda" and local >= torch.cuda.device_count():
+        what = f"process {local + 1} of this machine has no GPU"
+        raise WrongUse(what, hint=f"there are {torch.cuda.device_count()}: --nproc-per-node says how many")
+    return torch.device(name, local) if name == "cuda" else torch.device(name)

@@ -1,0 +1,53 @@
+"""What TensorBoard shows of a training, where tensorboard is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from perform.train.finishing import reconstruct
+
+if TYPE_CHECKING:
+    from perform.train.trainer import Trainer
+
+SOUNDS = 3
+"""Held-out stretches that can be listened to."""
+
+
+class TensorboardLog:
+    """A training's curves and sounds."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def note(self, trainer: Trainer) -> None:
+        """The last measurement, and what the model makes of a few held-out stretches."""
+        last, rate = trainer.history[-1], trainer.config.sample_rate
+        for name in ("distance", "heard", "level_db", "loss"):
+            self._writer.add_scalar(name, getattr(last, name), last.step)
+        x, y = reconstruct(trainer.average, trainer.held_out[:SOUNDS])
+        for index, (given, made) in enumerate(zip(x, y, strict=True)):
+            both = torch.cat([given, made], -1).mean(0, keepdim=True).clamp(-1, 1).cpu()
+            self._writer.add_audio(f"held out {index + 1}: given, then made", both, last.step, rate)
+
+
+@contextmanager
+def board(folder: Path, wanted: bool) -> Iterator[TensorboardLog | None]:
+    """A board that writes to `<folder>/tensorboard`; None without tensorboard, or where none is wanted."""
+    writer = None
+    if wanted:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            writer = SummaryWriter(str(folder / "tensorboard"))
+        except ImportError:
+            pass
+    try:
+        yield TensorboardLog(writer) if writer else None
+    finally:
+        if writer:
+            writer.close()

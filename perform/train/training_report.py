@@ -1,0 +1,130 @@
+"""A training as a page: its curves, what it makes of sounds it never learnt from, how its latents move.
+[disk]
+
+Pictures are matplotlib's and lie in the page itself, like the sounds; it needs nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perform.train.corpus import quantise
+from perform.train.finishing import FinishedModel
+from perform.train.health import Measurement
+from perform.train.losses import spectra
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = """
+body { font: 15px sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }
+img { max-width: 100% } td { padding-right: 1em }
+"""
+SIZE = 1024
+"""Samples of a spectrogram's windows."""
+SHOWN = (
+    *("name", "corpus", "steps", "hours", "hardware", "latents", "full_latents", "loudness_db"),
+    *("delay", "delay_measured"),
+)
+
+
+def write_report(path: Path, history: Sequence[Measurement], finished: FinishedModel) -> str:
+    """Write the page, if matplotlib is there to draw it; what is to be said of it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "no report: matplotlib draws it (pip install 'perform[train]'); then --resume writes it"
+    model = finished.model
+    card, rate = model.card, model.config.sample_rate
+    title = html.escape(str(card["name"]))
+    parts = [f"<h1>{title}</h1>", _table(card)]
+    parts += ["<h2>Learning</h2>", _picture(_curves(Figure, history, card))]
+    parts.append("<h2>Sounds it never learnt from</h2>")
+    for index, (given, made) in enumerate(finished.heard):
+        parts.append(_picture(_spectrograms(Figure, given, made, rate)))
+        parts.append(f"<p>given {_sound(given, rate)} made {_sound(made, rate)}</p>")
+        if index == 0:
+            z, _ = model.encode(given[None][..., : _whole(given, model.ratio)], model.encoder_state(1))
+            parts.append(_picture(_traces(Figure, z[0], rate / model.ratio)))
+    page = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
+    part = path.with_suffix(".part")
+    part.write_text(page + "\n".join(parts), encoding="utf-8")
+    part.replace(path)
+    return f"report: {path}"
+
+
+def _whole(x: Tensor, ratio: int) -> int:
+    return x.shape[-1] // ratio * ratio
+
+
+def _table(card: dict[str, Any]) -> str:
+    best, rest = card["distance"], card["distance_untrained"]
+    rows = [(key, card[key]) for key in SHOWN if key in card]
+    rows += [("held-out distance", f"{best} (untrained {rest}): {100 * max(0, 1 - best / rest):.0f} % heard")]
+    rows += [("... through the latents that are kept", card["distance_kept"])]
+    cells = "".join(f"<tr><td>{html.escape(str(a))}<td>{html.escape(str(b))}" for a, b in rows)
+    return f"<table>{cells}</table>"
+
+
+def _curves(figure_of: type[Figure], history: Sequence[Measurement], card: dict[str, Any]) -> Figure:
+    figure = figure_of(figsize=(9, 3), layout="tight")
+    left, right = figure.subplots(1, 2)
+    for phase in (1, 2):
+        of = [measured for measured in history if measured.phase == phase]
+        left.plot([m.step for m in of], [m.distance for m in of], ".-", label=f"phase {phase}")
+        right.plot([m.step for m in of], [m.loss for m in of], ".-", label=f"phase {phase}")
+    left.axhline(card["distance_untrained"], ls=":", label="untrained")
+    left.set(xlabel="step", ylabel="held-out distance", ylim=(0, None))
+    right.set(xlabel="step", ylabel="training loss", ylim=(0, None))
+    left.legend()
+    return figure
+
+
+def _spectrograms(figure_of: type[Figure], given: Tensor, made: Tensor, rate: int) -> Figure:
+    figure = figure_of(figsize=(9, 3), layout="tight")
+    extent = (0, given.shape[-1] / rate, 0, rate / 2000)
+    for axes, title, x in zip(
+        figure.subplots(1, 2, sharey=True), ("given", "made"), (given, made), strict=True
+    ):
+        level = 20 * torch.log10(spectra(x.mean(0, keepdim=True), SIZE)[0].abs() + 1e-5).T
+        axes.imshow(
+            level.numpy(), origin="lower", aspect="auto", vmin=-90, vmax=0, extent=extent, cmap="magma"
+        )
+        axes.set(title=title, xlabel="s", ylabel="kHz" if title == "given" else "")
+    return figure
+
+
+def _traces(figure_of: type[Figure], z: Tensor, frames_per_s: float) -> Figure:
+    figure = figure_of(figsize=(9, 2.5), layout="tight")
+    axes = figure.add_subplot()
+    time = np.arange(z.shape[-1]) / frames_per_s
+    for index, trace in enumerate(z[:8].numpy()):
+        axes.plot(time, trace, label=f"z{index}", lw=1)
+    axes.set(xlabel="s", title="latents of the first", xlim=(0, None))
+    axes.legend(ncols=8, fontsize="small")
+    return figure
+
+
+def _picture(figure: Figure) -> str:
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=100)
+    return f'<img src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}">'
+
+
+def _sound(x: Tensor, rate: int) -> str:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((len(x), 2, rate, 0, "NONE", ""))
+        file.writeframes(quantise(x.numpy()).tobytes())
+    data = base64.b64encode(out.getvalue()).decode()
+    return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'

@@ -1,0 +1,55 @@
+"""Leaving while sound is live, or something is not saved: what shall become of it?"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from perform.tui.screens.dialog import Dialog
+
+Choice = Literal["leave", "stop"]
+
+
+class LeaveDialog(Dialog[Choice]):
+    """Keep playing without a screen, stop the stage, or go back to the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "choose('leave')", "Keep playing", id="leave.keep"),
+        Binding("s", "choose('stop')", "Stop", id="leave.stop"),
+        Binding("b", "back", "Back", id="leave.back"),
+    ]
+
+    def __init__(self, live: bool, recording: bool, changed: bool) -> None:
+        super().__init__()
+        self._title = "Leave while sound is live?" if live or recording else "Leave?"
+        self._recording, self._changed = recording, changed
+
+    def compose(self) -> ComposeResult:
+        """Three choices."""
+        with Vertical():
+            yield Static(self._title, classes="title")
+            yield OptionList(
+                Option("k  keep playing: the stage goes on, `perform attach` comes back", id="leave"),
+                Option(
+                    "s  stop: fade out and end the stage" + (", closing the take" if self._recording else ""),
+                    id="stop",
+                ),
+                Option("b  back to the screen", id="back"),
+                markup=False,
+            )
+            if self._changed:
+                yield Static("▲ the set has changes that are not saved: ctrl+s saves them", classes="note")
+
+    def action_choose(self, choice: Choice) -> None:
+        """Answer."""
+        self.dismiss(choice)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answer by the list."""
+        choice = event.option.id
+        self.dismiss("leave" if choice == "leave" else "stop" if choice == "stop" else None)

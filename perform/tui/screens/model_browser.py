@@ -1,0 +1,48 @@
+"""The model browser: loads onto the deck it was opened for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from perform.core.errors import PerformError
+from perform.library import cards
+from perform.tui.screens.chooser import Chooser
+
+UNLOAD = ""  #: the answer that empties the deck
+
+
+class ModelBrowser(Chooser):
+    """Answers with a model's name or path, or UNLOAD."""
+
+    verb, kind, none = "load", "model", "no models: `perform train` makes one"
+
+    def __init__(self, deck: int, loaded: str, library: Callable[[], dict[str, Path]] = cards.models) -> None:
+        super().__init__(f"A model for deck {deck}")
+        self._loaded, self._library = loaded, library
+
+    def lines(self) -> Mapping[str, Content]:
+        """[disk] All models, each with its figures."""
+        return {name: _line(name, path) for name, path in self._library().items()}
+
+    def check(self, chosen: str) -> None:
+        """Only a model can be loaded."""
+        cards.read_card(cards.find_model(chosen))
+
+    def others(self) -> Iterable[tuple[str, str]]:
+        """Or nothing at all."""
+        return [(f"unload {self._loaded}", UNLOAD)] if self._loaded else []
+
+
+def _line(name: str, path: Path) -> Content:
+    """Name, latents, ratio, rate, description; or why the file cannot be played."""
+    padded = set_cell_size(name, max(20, cell_len(name)))
+    try:
+        card = cards.read_card(path)
+    except PerformError as error:
+        return Content.assemble(padded, (f"  ▲ {error.what}", "$error"))
+    figures = f"  z{card.latents:<3} {card.ratio:>5}  {card.sample_rate / 1000:g} kHz  "
+    return Content.assemble((padded, "bold"), figures, (" ".join(card.description.split()), "$ink-dim"))

@@ -1,0 +1,40 @@
+"""The sets there are: another one for the night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from perform.core.errors import PerformError
+from perform.library import sets
+from perform.tui.screens.chooser import Chooser
+
+
+class SetChooser(Chooser):
+    """Answers with a set's name or path."""
+
+    verb, kind, none = "open", "set", "no sets yet: S in the set list saves this one"
+
+    def __init__(self, current: str, changed: bool) -> None:
+        note = "▲ this set has changes that are not saved: ctrl+s saves them" if changed else ""
+        super().__init__("Open another set", note)
+        self._current = current
+
+    def lines(self) -> Mapping[str, Content]:
+        """[disk] All sets, each with its songs."""
+        return {name: self._line(name) for name in sorted(sets.available())}
+
+    def check(self, chosen: str) -> None:
+        """Only a set can be opened."""
+        sets.load_set(chosen)
+
+    def _line(self, name: str) -> Content:
+        padded = set_cell_size(name, max(20, cell_len(name)))
+        try:
+            songs = sets.load_set(name).songs
+        except PerformError as error:
+            return Content.assemble(f"  {padded}", (f"  ▲ {error.what}", "$error"))
+        head = (f"{'●' if name == self._current else ' '} {padded}", "bold")
+        return Content.assemble(head, (f"  {', '.join(song.name for song in songs)}", "$ink-dim"))

@@ -1,0 +1,118 @@
+"""The set list: the songs of the set, to jump to, reorder, rename, remove."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from perform.stage.commands import Go
+from perform.tui.keys import KEYS, SET_LIST
+from perform.tui.screen_frame import ScreenFrame
+from perform.tui.screens.dialog import Dialog
+from perform.tui.widgets.line_widget import LineWidget
+from perform.tui.widgets.song_list import SongList
+
+if TYPE_CHECKING:
+    from perform.tui.app import Instrument
+
+_OWN = {one for key in SET_LIST for one in key.keys.split(",")}
+
+
+class SetListScreen(Dialog[None]):
+    """It may stay open: what is played by keys of "Songs" and "Stage" is played here too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(key.binding() for key in SET_LIST),
+        *(key.binding() for key in KEYS if key.group in ("Songs", "Stage") and key.keys not in _OWN),
+    ]
+
+    def __init__(self, frame: ScreenFrame) -> None:
+        super().__init__()
+        self._frame = frame
+        self._list = SongList("songs", frame.armed or frame.songs.now)
+
+    def compose(self) -> ComposeResult:
+        """A title, and the list, which is drawn."""
+        with Vertical():
+            yield Static(self._title(self._frame), classes="title", markup=False)
+            yield self._list
+
+    @property
+    def instrument(self) -> Instrument:
+        """The app, by its own type."""
+        return cast("Instrument", self.app)
+
+    def on_mount(self) -> None:
+        """Draw at once."""
+        self.show(self._frame)
+
+    def show(self, frame: ScreenFrame) -> None:
+        """Draw a frame; the title changes with the set alone."""
+        if self._title(frame) != self._title(self._frame):
+            self.query_one(".title", Static).update(self._title(frame))
+        self._frame = frame
+        self._list.show(frame)
+
+    @staticmethod
+    def _title(frame: ScreenFrame) -> str:
+        changed = "   * not saved: ctrl+s saves it" if frame.songs.changed else ""
+        return f"Set {frame.status.set}{changed}"
+
+    @property
+    def marked(self) -> int:
+        """The number of the song that the keys mean."""
+        return self._list.marked
+
+    def action_mark(self, steps: int) -> None:
+        """Move the mark."""
+        self.action_mark_song(min(max(self._list.marked + steps, 1), len(self._frame.songs.lines)))
+
+    def action_mark_song(self, song: int) -> None:
+        """Mark a song."""
+        self._list.marked = song
+        self._list.show(self._frame)
+
+    def action_arm(self) -> None:
+        """The marked song becomes NEXT; where it is, go."""
+        if self._ready():
+            self.dismiss()
+            self.instrument.action_go()
+
+    def action_go_now(self) -> None:
+        """Go at once; the first time arm only, which says how long its models will take."""
+        if self._ready():
+            self.dismiss()
+            self.instrument.line.ask(Go(now=True), self.instrument.said("go:"))
+
+    def _ready(self) -> bool:
+        """Whether the marked song is NEXT; it is armed where it is not."""
+        frame = self.instrument.look()
+        if self._list.marked == frame.armed:
+            return True
+        if frame.songs.lines:
+            self.instrument.arm(self._list.marked)
+        return False
+
+    def action_shift(self, steps: int) -> None:
+        """Put the marked song at another place; the mark goes with it."""
+        song = self._list.marked
+        if 1 <= song + steps <= len(self._frame.songs.lines):
+            self.instrument.move_song(song, song + steps)
+            self.action_mark_song(song + steps)
+
+    def action_rename(self) -> None:
+        """Call the marked song something else."""
+        self.instrument.action_rename_song(self._list.marked)
+
+    def action_remove(self) -> None:
+        """Take the marked song out of the set."""
+        self.instrument.remove_song(self._list.marked)
+
+    async def on_line_widget_grabbed(self, message: LineWidget.Grabbed) -> None:
+        """A click."""
+        if message.hit.action:
+            await self.instrument.run_action(message.hit.action, self)

@@ -1,0 +1,215 @@
+"""One deck as a panel: who it is, how it fares, how loud it is, and its rows."""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from perform.core.arena import FAILED, LIVE, STATES
+from perform.core.params import SIDES, SOURCES
+from perform.tui.paint import decibel, eighths, meter, twin
+from perform.tui.screen_frame import ScreenFrame, level
+from perform.tui.widgets.line_widget import LinePen
+from perform.tui.widgets.row_bar import control_width, draw_row
+
+GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
+_LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
+FEWEST = 5  #: lines between the borders in which a deck in use has room for anything
+ROOMY = 16  #: lines between the borders in which nothing need share a line
+FLAGS = ("mute", "solo", "freeze")
+
+
+def state_style(pen: LinePen, state: int) -> Style:
+    """Style of a deck's state."""
+    return (pen.ink.dim, pen.ink.mark, pen.ink.level, pen.ink.alert)[state]
+
+
+def state_of(frame: ScreenFrame, deck: int) -> int:
+    """Index into STATES."""
+    return min(max(int(frame.meter(deck, "state")), 0), len(STATES) - 1)
+
+
+def state_words(frame: ScreenFrame, deck: int) -> str:
+    """`● LIVE`."""
+    state = state_of(frame, deck)
+    return f"{GLYPHS[state]} {STATES[state].upper()}"
+
+
+def latency(frame: ScreenFrame, deck: int) -> str:
+    """From a knob to the sound: the deck's own wait and the model's delay; or from its input."""
+    if heard := frame.steady(deck, "heard"):
+        return f"in {1000 * heard:.0f} ms"
+    seconds = frame.steady(deck, "latency")
+    return f"{1000 * (seconds + frame.deck(deck).delay):.0f} ms" if seconds > 0 else "– ms"
+
+
+def scroll(frame: ScreenFrame, deck: int, room: int) -> int:
+    """First row shown: stays where it is as long as the cursor is in sight."""
+    count, at = len(frame.rows(deck)), frame.cursor(deck)
+    top = frame.view.top.get(deck, 0)
+    if at < count:
+        top = min(max(top, at - room + 1), at)
+    top = min(max(top, 0), max(0, count - room))
+    frame.view.top[deck] = top
+    return top
+
+
+def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
+    """Append the panel of a deck to lines of their own."""
+    if len(pens) < 2:  # no room for its borders
+        for pen in pens:
+            pen.to(pen.x + width)
+        return
+    ink = pens[0].ink
+    focused = deck == frame.focus
+    corners, edge = (_HEAVY, ink.focus) if focused else (_LIGHT, ink.frame)
+    inner = width - 2
+    for pen in pens:
+        pen.deck = deck
+        pen.spot(width, action=f"deck({deck})")
+    ends = pens[0].x + width
+    title = f" {deck} ▸ FOCUS " if focused else f" {deck} "
+    pens[0].text(corners[0] + corners[1], edge)
+    pens[0].text(title, ink.focus if focused else ink.dim)
+    body = pens[1:-1]
+    if len(body) < ROOMY and (model := frame.deck(deck).model):
+        room = inner - 3 - len(title)
+        cells = min(cell_len(model), room)
+        pens[0].spot(cells, action=f"app.browse({deck})")
+        pens[0].text(model, ink.bright, cells)
+        pens[0].text(" ", edge)
+    pens[0].text(corners[1] * (ends - 1 - pens[0].x) + corners[2], edge)
+    for pen in body:
+        pen.text(corners[3], edge)
+    below = _body(body, frame, deck, inner)
+    for pen in body:
+        pen.text(corners[3], edge)
+    pens[-1].text(corners[4] + corners[1] * (inner - 1 - len(below)), edge)
+    pens[-1].text(below, ink.dim)
+    pens[-1].text(corners[1] + corners[5], edge)
+
+
+def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str:
+    """Draw between the borders; returns what the lower one says.
+
+    While the terminal is being resized a panel may be of any height, for a moment.
+    """
+    if not pens:
+        return ""
+    focused, state = deck == frame.focus, state_of(frame, deck)
+    words, ink, ends = frame.deck(deck), pens[0].ink, pens[0].x + inner
+    lines = iter(pens)
+    if not frame.in_use(deck):
+        _empty(next(lines), inner, deck)
+        if not focused or len(pens) < 6:
+            for pen in lines:
+                pen.to(ends)
+            return ""
+    elif len(pens) < FEWEST:
+        for pen in pens:
+            pen.to(ends)
+        return ""
+    else:
+        roomy = len(pens) >= ROOMY
+        if roomy:  # else it stands in the border
+            pen = next(lines)
+            pen.text(" ", ink.text)
+            pen.spot(inner - 2, action=f"app.browse({deck})")
+            pen.text(words.model or "…", ink.bright, inner - 2)
+        _state(next(lines), frame, deck, inner, state)
+        _flags(next(lines), frame, deck, roomy)
+        if roomy:
+            for side in ("l", "r"):
+                pen = next(lines)
+                pen.text(" ", ink.text)
+                _level(pen, frame, deck, side, inner - 2)
+        else:
+            pen = next(lines)
+            pen.text(" LR ", ink.dim)
+            both(pen, frame, deck, inner - 5)
+        if words.error:
+            for text in textwrap.wrap(words.error, inner - 2)[: max(1, len(pens) // 3)]:
+                pen = next(lines)
+                pen.text(" ", ink.text)
+                pen.text(text, ink.mark, inner - 2)
+        if roomy:
+            next(lines)
+    rest = list(lines)
+    hint = _rows(rest, frame, deck, inner, focused) if state != FAILED or focused else ""
+    for pen in pens:
+        pen.to(ends)
+    return hint
+
+
+def _empty(pen: LinePen, inner: int, deck: int) -> None:
+    text = "○ EMPTY · o loads a model"
+    pen.text(" ", pen.ink.text)
+    pen.spot(inner - 1, action=f"app.browse({deck})")
+    pen.text(text, pen.ink.dim, inner - 1)
+
+
+def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) -> None:
+    ink, load = pen.ink, frame.steady(deck, "load")
+    pen.text(" ", ink.text)
+    pen.text(state_words(frame, deck), state_style(pen, state), 10)
+    if state == LIVE:
+        counts = {"broken": "bad", "late": "late", "reset": "resets"}  # the worst first
+        said = (f"{word} {n:.0f}" for word, name in counts.items() if (n := frame.steady(deck, name)))
+        trouble = next(said, "")
+        room = inner - 12
+        pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
+        pen.text(latency(frame, deck), ink.dim, 8, right=True)
+        if trouble and room > 27:
+            pen.text(trouble, ink.hot, 10, right=True)
+
+
+def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
+    """Switches that are on are in capitals. A short panel has no row for the source: it stands here."""
+    ink = pen.ink
+    for flag in FLAGS:
+        on = frame.value(deck, flag) > 0
+        pen.text(" ", ink.text)
+        pen.button(
+            flag.upper() if on else flag, ink.on if on else ink.dim, f"deck/{deck}/{flag}", 0.0 if on else 1.0
+        )
+    pen.text("  ", ink.text)
+    side = int(frame.value(deck, "side"))
+    pen.spot(6 if roomy else 1, address=f"deck/{deck}/side", value=float((side + 1) % 3))
+    pen.text("side " if roomy else "", ink.dim)
+    pen.text("–" if SIDES[side] == "-" else SIDES[side], ink.dim if SIDES[side] == "-" else ink.bright)
+    if not roomy:
+        source = int(frame.value(deck, "source"))
+        pen.text("  ", ink.text)
+        pen.button(SOURCES[source], ink.text, f"deck/{deck}/source", float((source + 1) % len(SOURCES)))
+
+
+def both(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
+    """Left and right in one line, and the louder of them in dB."""
+    room = width - 6
+    left, right = (eighths(level(frame.meter(deck, f"peak/{side}")), room) // 8 for side in "lr")
+    pen.put(twin(room, left, right, pen.ink), room)
+    peak = level(max(frame.steady(deck, "peak/l"), frame.steady(deck, "peak/r")))
+    pen.text(decibel(peak), pen.ink.hot if peak > -6 else pen.ink.text, 6, right=True)
+
+
+def _level(pen: LinePen, frame: ScreenFrame, deck: int, side: str, width: int) -> None:
+    ink, room = pen.ink, width - 8
+    pen.text(f"{side.upper()} ", ink.dim)
+    pen.put(meter(room, eighths(level(frame.meter(deck, f"peak/{side}")), room), ink), room)
+    peak = level(frame.steady(deck, f"peak/{side}"))
+    pen.text(decibel(peak), ink.hot if peak > -6 else ink.text, 6, right=True)
+
+
+def _rows(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int, focused: bool) -> str:
+    rows = frame.rows(deck)
+    if not pens:
+        return ""
+    top = scroll(frame, deck, len(pens))
+    at = frame.cursor(deck) if focused else -1
+    controls = control_width(frame, deck)
+    for pen, i in zip(pens, range(top, len(rows)), strict=False):
+        draw_row(pen, frame, rows[i], inner, here=i == at, controls=controls)
+    above, below = top, len(rows) - top - len(pens)
+    return (f" [ {above} above " if above else "") + (f" ] {below} more " if below > 0 else "")

@@ -1,0 +1,170 @@
+"""The last seconds of a deck's latents: of each a line of what sounded, and dots of what its source gave."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.core.arena import LIVE
+from perform.core.params import SOURCES
+from perform.tui import braille
+from perform.tui.axes import chosen, corpus_range, latents
+from perform.tui.latent_history import LOOKS, RATE, RESULT, SOURCE, LatentPast
+from perform.tui.paint import Ink, Piece, runs
+from perform.tui.screen_frame import ScreenFrame
+from perform.tui.widgets.line_widget import LinePen
+
+SECONDS = 10  #: at least, however wide the trace is
+_HEAD = 14  #: cells before a trace
+_TALL = 3  #: lines of a trace, where there is room
+_PAIR = 5  #: lines of the two that the pad spans, together, at least
+_ENDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma at the upper edge of a trace
+
+Edges = npt.NDArray[np.float32]  #: (dots,)
+
+
+def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
+    """Append a legend and the traces to lines of their own: those of the pad on top, then as many as fit."""
+    count = latents(frame, deck)
+    if not count or not pens or width < _HEAD + 8:
+        return
+    left, cells = pens[0].x, min(width - _HEAD, LOOKS // 4)
+    dots = braille.ACROSS * cells
+    step = -(-SECONDS * RATE // dots)
+    _legend(pens[0], frame, deck, width, dots * step / RATE)
+    x, y = chosen(frame, deck)
+    heights = split(len(pens) - 1, count)
+    order = [x, y, *(i for i in range(count) if i not in (x, y))] if count > 1 else [0]
+    shown = tuple(zip(order, heights, strict=False))
+    ends = tuple(_end(frame, deck, latent) for latent, _ in shown)
+    traces = _traces(frame.past, frame.past.now // step, deck, step, dots, shown, ends, pens[0].ink)
+    lines = iter(pens[1:])
+    for (latent, tall), trace in zip(shown, traces, strict=True):
+        end, pieces = trace
+        for row in range(tall):
+            pen = next(lines)
+            _head(pen, frame, deck, latent, row, end)
+            pen.put(pieces[row], cells)
+    for pen in lines if len(shown) < count else ():
+        pen.text(f"{count - len(shown)} more: ] and }} bring them up", pen.ink.dim)
+    for pen in pens:
+        pen.to(left + width)
+
+
+def split(lines: int, count: int) -> list[int]:
+    """Lines of each trace: the first two share what the others leave. One is left over where not all fit."""
+    if count < 2:
+        return [lines]
+    each = min(_TALL, max(1, lines // count))
+    if lines < (count - 2) * each + _PAIR:
+        lines -= 1
+    others = max(0, min(count - 2, (lines - _PAIR) // each))
+    rest = lines - others * each
+    return [h for h in (rest - rest // 2, rest // 2, *[each] * others) if h > 0]
+
+
+def _legend(pen: LinePen, frame: ScreenFrame, deck: int, width: int, seconds: float) -> None:
+    ink, end = pen.ink, pen.x + width
+    source = SOURCES[int(frame.value(deck, "source"))]
+    pen.button(source, ink.bright, action="source")
+    for glyph, style, words in (
+        ("●", ink.handle, "bias"),
+        ("◆━", ink.mark, "sounds"),
+        ("◇┅", ink.text, "source"),
+    ):
+        pen.text(f"  {glyph}", style)
+        pen.text(f" {words}", ink.dim)
+    text = f"{seconds:.0f} s"
+    if pen.x + len(text) + 2 <= end:
+        pen.text(text, ink.dim, end - pen.x, right=True)
+
+
+def _head(pen: LinePen, frame: ScreenFrame, deck: int, latent: int, row: int, end: float) -> None:
+    """What stands before a line of a trace: its name, then numbers, as far as there are lines."""
+    ink, after = pen.ink, pen.x + _HEAD
+    if row == 0:
+        x, y = chosen(frame, deck)
+        for name, here in (("x", latent == x), ("y", latent == y != x)):
+            pen.button(
+                name.upper() if here else name,
+                ink.focus if here else ink.rail,
+                action=f"span({name!r}, {latent})",
+            )
+        address = f"deck/{deck}/z/{latent}/bias"
+        pen.spot(5, action=f"select('{address}')")
+        pen.text(f" z{latent}", ink.focus if frame.selected.address == address else ink.text, 5)
+        if frame.meter(deck, "state") == LIVE:
+            pen.text("◆", ink.mark)
+            pen.text(f"{frame.steady(deck, f'z/{latent}'):+z.2f}", ink.text, 5)
+    elif row == 1:
+        pen.text(f" ±{end:g}", ink.dim, 7)
+        if frame.given(deck, latent) is not None:
+            pen.text("◇", ink.text)
+            pen.text(f"{frame.steady(deck, f'in/{latent}'):+z.2f}", ink.dim, 5)
+    elif row == 2:
+        pen.to(after - 7)
+        pen.text("●", ink.handle)
+        pen.text(f"{frame.value(deck, f'z/{latent}/bias'):+z.2f}", ink.dim, 5)
+    pen.to(after)
+
+
+def _end(frame: ScreenFrame, deck: int, latent: int) -> float:
+    """What a trace shows at least, sigma: the corpus's range."""
+    return max(map(abs, corpus_range(frame, deck, latent) or (0.0,)))
+
+
+@lru_cache(4)
+def _traces(
+    past: LatentPast,
+    end: int,
+    deck: int,
+    step: int,
+    dots: int,
+    shown: tuple[tuple[int, int], ...],
+    least: tuple[float, ...],
+    ink: Ink,
+) -> list[tuple[float, list[Piece]]]:
+    """The upper edge of each trace, and its lines; anew only when a column of dots (`step` looks) is full.
+
+    end : number of the column that is not yet full
+    """
+    looks = past.window(deck, (end - dots) * step, dots * step)
+    looks = looks.reshape(dots, step, 2, -1)  # -> (dots, step, 2, LATENTS)
+    low, high = np.fmin.reduce(looks, axis=1), np.fmax.reduce(looks, axis=1)  # NaN where there was nothing
+    even = (np.arange(end - dots, end) % 2).astype(bool)  # dots that stay dots while they move on
+    traces = []
+    for (latent, tall), least_end in zip(shown, least, strict=True):
+        reach = np.nan_to_num(np.abs([low[:, :, latent], high[:, :, latent]])).max()
+        edge = next((e for e in _ENDS if e >= max(reach, least_end)), _ENDS[-1])
+        result = _line(low[:, RESULT, latent], high[:, RESULT, latent], edge, tall)
+        middle = (low[:, SOURCE, latent] + high[:, SOURCE, latent]) / 2
+        source = _between(middle, middle, edge, tall) & even
+        traces.append((edge, _pieces(result, source, ink)))
+    return traces
+
+
+def _line(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
+    """All between two edges, and from each column to the one before it."""
+    before_low, before_high = (np.concatenate(([np.nan], one[:-1])) for one in (low, high))
+    gone = np.isnan(low)
+    low, high = np.fmin(low, before_high), np.fmax(high, before_low)
+    low[gone] = high[gone] = np.nan
+    return _between(low, high, edge, tall)
+
+
+def _between(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
+    rows = braille.DOWN * tall
+    with np.errstate(invalid="ignore"):
+        top, bottom = (np.clip(np.floor((1 - z / edge) / 2 * rows), 0, rows - 1) for z in (high, low))
+        at = np.arange(rows)[:, None]
+        return np.asarray((at >= top) & (at <= bottom))  # false where there was nothing
+
+
+def _pieces(result: braille.Dots, source: braille.Dots, ink: Ink) -> list[Piece]:
+    both, alone = braille.text(result | source), braille.text(result)
+    return [
+        runs(list(line), [ink.level if own != " " else ink.text for own in sounds])
+        for line, sounds in zip(both, alone, strict=True)
+    ]

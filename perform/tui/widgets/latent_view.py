@@ -1,0 +1,49 @@
+"""The latents of the deck in focus: the deck in a line, below it the pad, beside it the traces."""
+
+from __future__ import annotations
+
+from perform.core.arena import FAILED
+from perform.tui.axes import latents
+from perform.tui.paint import Ink
+from perform.tui.screen_frame import ScreenFrame
+from perform.tui.widgets.deck_grid import SMALLEST, too_small
+from perform.tui.widgets.deck_panel import state_of
+from perform.tui.widgets.deck_strips import draw_strip
+from perform.tui.widgets.latent_pad import NO_CORPUS, draw_pad
+from perform.tui.widgets.latent_traces import draw_traces
+from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+
+
+class LatentView(LineWidget):
+    """`corpus` is that of the deck in focus, as far as it has been read."""
+
+    corpus = NO_CORPUS
+
+    def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
+        """One line, then two columns."""
+        width, height = self.size
+        columns, lines = SMALLEST
+        if self.app.size.width < columns or self.app.size.height < lines:
+            return too_small(ink, width, height)
+        pens = [LinePen(ink, y, 0, hits, frame.focus) for y in range(height)]
+        draw_strip(pens[0], frame, frame.focus, width)
+        if latents(frame, frame.focus):
+            half = (width * 48 // 100) | 1  # odd, so that zero has a column of its own; and a line
+            draw_pad(
+                pens[1 : 1 + (height - 1 - (height % 2 == 1))], frame, frame.focus, self.corpus, half, hits
+            )
+            for pen in pens[1:]:
+                pen.to(half + 1)
+            draw_traces(pens[1:], frame, frame.focus, width - half - 1)
+        elif height > 2:
+            self._nothing(pens[2], frame)
+        for pen in pens:
+            pen.to(width)
+        return pens
+
+    @staticmethod
+    def _nothing(pen: LinePen, frame: ScreenFrame) -> None:
+        failed = state_of(frame, frame.focus) == FAILED
+        words = "its model failed" if failed else "no latents: nothing plays here"
+        pen.spot(pen.x + 60, action="app.browse")
+        pen.text(f" {words}; o loads a model", pen.ink.dim)

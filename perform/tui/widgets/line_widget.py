@@ -1,0 +1,200 @@
+"""The base of the drawn widgets: whole lines, redrawn where they changed, and what a mouse finds on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from perform.tui.paint import INKS, Ink, Piece, label
+from perform.tui.screen_frame import ScreenFrame
+
+
+@dataclass(frozen=True, slots=True)
+class MouseTarget:
+    """What lies at x0 <= x < x1 of a line.
+
+    A number (`address`) is dragged along the bar, which begins at x0, or set to `value` where that is given;
+    `action` is one of the app's; `deck` is the deck it belongs to, 0 for none. A pad is some `lines` high: a
+    second number, `rise`, grows along them, up.
+    """
+
+    y: int
+    x0: int
+    x1: int
+    deck: int = 0
+    address: str = ""
+    value: float | None = None
+    action: str = ""
+    rise: str = ""
+    lines: int = 1
+
+    def position(self, x: int) -> float:
+        """Position 0..1 of a bar at a column."""
+        return min(max((x - self.x0) / max(1, self.x1 - self.x0 - 1), 0.0), 1.0)
+
+    def height(self, y: int) -> float:
+        """Position 0..1 of a pad at a line."""
+        return min(max(1 - (y - self.y) / max(1, self.lines - 1), 0.0), 1.0)
+
+
+class LinePen:
+    """Writes one line from left to right; notes what can be clicked where somebody asks for it."""
+
+    __slots__ = ("_hits", "deck", "ink", "pieces", "x", "y")
+
+    def __init__(
+        self, ink: Ink, y: int = 0, x: int = 0, hits: list[MouseTarget] | None = None, deck: int = 0
+    ) -> None:
+        self.ink, self.y, self.x, self.deck, self._hits = ink, y, x, deck, hits
+        self.pieces: list[Piece] = []
+
+    def put(self, piece: Piece, width: int) -> None:
+        """Append a drawn piece."""
+        self.pieces.append(piece)
+        self.x += width
+
+    def text(self, text: str, style: Style, width: int = -1, right: bool = False) -> None:
+        """Append text in `width` cells, as long as it is where none is given."""
+        if width < 0:
+            width = len(text)
+        if width:
+            self.put(label(text, width, style, right), width)
+
+    def spot(self, width: int, address: str = "", value: float | None = None, action: str = "") -> None:
+        """The next `width` cells can be clicked."""
+        if self._hits is not None:
+            self._hits.append(MouseTarget(self.y, self.x, self.x + width, self.deck, address, value, action))
+
+    def button(
+        self, text: str, style: Style, address: str = "", value: float | None = None, action: str = ""
+    ) -> None:
+        """Text that can be clicked."""
+        self.spot(len(text), address, value, action)
+        self.text(text, style)
+
+    def to(self, x: int) -> None:
+        """Blank up to a column."""
+        if x > self.x:
+            self.text("", self.ink.text, x - self.x)
+
+
+class LineWidget(Widget):
+    """A widget of drawn lines. `show` redraws those that differ from the frame before; no layout ever."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}
+
+    class Grabbed(Message):
+        """A mouse button went down on something, or is dragged along it."""
+
+        def __init__(self, hit: MouseTarget, x: int, y: int, drag: bool) -> None:
+            super().__init__()
+            self.hit, self.x, self.y, self.drag = hit, x, y, drag
+
+    class Wheeled(Message):
+        """The wheel was turned above a number."""
+
+        def __init__(self, hit: MouseTarget, steps: int) -> None:
+            super().__init__()
+            self.hit, self.steps = hit, steps
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=name)
+        self._rows: list[tuple[Piece, ...]] = []
+        self._ink: Ink | None = None
+        self._frame: ScreenFrame | None = None
+        self._held: MouseTarget | None = None
+
+    def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
+        """One finished pen a line; `hits` takes what can be clicked."""
+        raise NotImplementedError
+
+    @property
+    def ink(self) -> Ink:
+        """The styles of the theme in force."""
+        if self._ink is None:
+            self._ink = Ink(*(self.get_component_rich_style(f"ink--{name}") for name in INKS))
+        return self._ink
+
+    def notify_style_update(self) -> None:
+        """A new theme: forget its styles and every line drawn with them."""
+        self._ink = None
+        self._rows = []
+        super().notify_style_update()
+
+    def show(self, frame: ScreenFrame) -> None:
+        """Draw a frame; ask the terminal for the changed lines alone."""
+        self._frame = frame
+        if not self.size:
+            return
+        width = self.size.width
+        rows = [tuple(pen.pieces) for pen in self.draw(frame, self.ink, None)[: self.size.height]]
+        old, self._rows = self._rows, rows
+        if len(old) != len(rows):
+            self.refresh()
+            return
+        changed = [Region(0, y, width, 1) for y, row in enumerate(rows) if row != old[y]]
+        if changed:
+            self.refresh(*changed)
+
+    def render_line(self, y: int) -> Strip:
+        """The strip of a line, as Textual asks for it."""
+        if y >= len(self._rows):
+            return Strip.blank(self.size.width, self.rich_style)
+        return Strip(chain.from_iterable(self._rows[y])).adjust_cell_length(self.size.width, self.rich_style)
+
+    def on_resize(self) -> None:
+        """Draw at the new size at once, not at the next frame."""
+        if self._frame is not None:
+            self._rows = []
+            self.show(self._frame)
+
+    def hits(self) -> list[MouseTarget]:
+        """All that can be clicked on the frame shown last; what lies on top comes first."""
+        hits: list[MouseTarget] = []
+        if self._frame is not None:
+            self.draw(self._frame, self.ink, hits)
+        return hits[::-1]
+
+    def _hit(self, x: int, y: int) -> MouseTarget | None:
+        return next((h for h in self.hits() if h.y <= y < h.y + h.lines and h.x0 <= x < h.x1), None)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of what lies there."""
+        hit = self._hit(event.x, event.y)
+        if hit is None:
+            return
+        if hit.address and hit.value is None:
+            self._held = hit
+            self.capture_mouse()
+        self.post_message(self.Grabbed(hit, event.x, event.y, drag=False))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag what is held."""
+        if self._held is not None:
+            self.post_message(self.Grabbed(self._held, event.x, event.y, drag=True))
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        self._held = None
+        self.release_mouse()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Nudge up."""
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Nudge down."""
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, steps: int) -> None:
+        hit = self._hit(event.x, event.y)
+        if hit is not None and hit.address:
+            self.post_message(self.Wheeled(hit, steps))

@@ -1,0 +1,109 @@
+"""One parameter as a line: cursor, label, bar, value, and the control that moves it."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from perform.core.arena import LIVE
+from perform.tui.paint import bar, cell, fader
+from perform.tui.parameter_rows import ParameterRow
+from perform.tui.screen_frame import EXCLUDED, ScreenFrame
+from perform.tui.widgets.line_widget import LinePen
+
+_LABEL, _VALUE = 6, 5
+
+
+def brief(control: str) -> str:
+    """A control without its controller: "nanoKONTROL2 1:CC16" -> "1:16", "note36" -> "n36"."""
+    last = control.rsplit(" ", 1)[-1]
+    return last.replace("CC", "", 1) if ":" in last else last.replace("note", "n", 1)
+
+
+def control_width(frame: ScreenFrame, deck: int) -> int:
+    """Cells that the controls of a deck's rows need; 0 where nothing is mapped."""
+    own = f"deck/{deck}/"
+    return min(6, max((len(brief(c)) for a, c in frame.controls.items() if a.startswith(own)), default=0))
+
+
+def draw_row(
+    pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int, *, here: bool, controls: int
+) -> None:
+    """Append one row of a deck in `width` cells."""
+    ink, end = pen.ink, pen.x + width
+    value = frame.table[row.slot]
+    pen.spot(width, action=f"select('{row.address}')")
+    marks = frame.marks.get(row.address, "")
+    label = max(_LABEL, min(len(row.label), width // 2) + max(1, len(marks)))
+    pen.text("▸" if here else " ", ink.focus)
+    pen.text(row.label, ink.focus if here else ink.dim, label - len(marks))
+    draw_marks(pen, row.address, marks)
+    room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
+    if row.spec.action:
+        pen.button("do", ink.bright if here else ink.text, action=f"fire('{row.address}')")
+    elif row.attribute and row.attribute.worded:
+        pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
+    elif row.spec.choices:
+        deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
+        missing = "prior" if deck and not frame.deck(deck).has_prior else ""
+        material = frame.material(deck) if row.address.endswith("/source") else ""
+        need = len(material) + 1 if material else 0
+        _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x - need)
+        if material:
+            room = max(0, end - pen.x - (controls + 1 if frame.control(row.address) else 0))
+            pen.spot(room, action=f"app.material({deck})")
+            pen.text(PurePath(material).name, ink.text, room)
+    elif (row.spec.whole and not row.attribute) or room < 3:
+        pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
+    else:
+        pen.spot(room, address=row.address)
+        _bar(pen, frame, row, room)
+        pen.text(row.short(value), ink.bright if here else ink.text, 1 + _VALUE, right=True)
+    if controls and (control := frame.control(row.address)):
+        pen.to(end - controls - 1)
+        pen.text(brief(control), ink.dim, controls)
+    pen.to(end)
+
+
+def draw_marks(pen: LinePen, address: str, marks: str) -> None:
+    """The glyphs of a loop and of an exclusion; a click on one does what its key does."""
+    for glyph in marks:
+        action = "app.exclude" if glyph == EXCLUDED else "app.loop"
+        pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
+
+
+def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: int) -> None:
+    """The chosen one in capitals; and the others where there is room, but for what the model has not."""
+    words = [word for word in row.spec.choices if word != missing]
+    wide = sum(len(word) + 1 for word in words) <= width + 1
+    for i, word in enumerate(row.spec.choices):
+        if i == chosen:
+            pen.button(
+                word.upper(), pen.ink.bright, row.address, i if wide else (i + 1) % len(row.spec.choices)
+            )
+        elif not wide or word == missing:
+            continue
+        else:
+            pen.button(word, pen.ink.dim, row.address, i)
+        pen.text(" ", pen.ink.text)
+
+
+def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> None:
+    """A fader, or around a centre a rail; a latent has its corpus range, what came in and what sounds."""
+    spec = row.spec
+    at = cell(spec.position(row.shown(frame.table[row.slot])), width)
+    if spec.low >= 0 or spec.unit == "dB":
+        pen.put(fader(width, at, pen.ink), width)
+        return
+    mark = given = low = high = -1
+    if row.latent >= 0 and row.address.endswith("bias"):
+        deck = int(row.address.split("/")[1])
+        words = frame.deck(deck)
+        if len(words.latent_low) > row.latent < len(words.latent_high):
+            low = cell(spec.position(words.latent_low[row.latent]), width)
+            high = cell(spec.position(words.latent_high[row.latent]), width)
+        if (came := frame.given(deck, row.latent)) is not None:
+            given = cell(spec.position(came), width)
+        if frame.meter(deck, "state") == LIVE:
+            mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
+    centre = cell(spec.position(0.0), width)
+    pen.put(bar(width, at, pen.ink, mark=mark, given=given, low=low, high=high, centre=centre), width)

@@ -1,0 +1,92 @@
+"""NOW and NEXT in one line, and how ready NEXT is, in words."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from perform.tui.paint import clock
+from perform.tui.screen_frame import ScreenFrame
+from perform.tui.widgets.line_widget import LinePen
+
+UNSAVED = "*"  #: stands behind the name of what plays while something is not saved
+
+
+def readiness(frame: ScreenFrame, wide: bool) -> str:
+    """How ready the song that is armed is: `↻ 1/2 models warm, 3 s`, `● ready`, `going…`."""
+    songs = frame.songs
+    if frame.view.arming:
+        return "↻ arming…"
+    warm = songs.ready >= songs.wanted
+    wait = f", {songs.wait:.0f} s" if songs.wait >= 0.5 else ""
+    text = f"↻ {songs.ready}/{songs.wanted}{' models' if wide else ''} warm{wait}"
+    if songs.going:
+        return "▶ going…" if warm else f"▶ going… {text}" if wide else f"▶ {text[2:]}"
+    return "● ready" if warm else text
+
+
+def missing(frame: ScreenFrame, number: int) -> str:
+    """`▲ 1 missing`, "" where the models of a song are all here."""
+    lines = frame.songs.lines
+    count = len(lines[number - 1].missing) if 1 <= number <= len(lines) else 0
+    return f"▲ {count} missing" if count else ""
+
+
+def draw_songs(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+    """What plays on the left, what comes next on the right."""
+    wide = width >= 112
+    _now(pen, frame, width * 5 // 12)
+    _next(pen, frame, width, wide)
+
+
+def _now(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+    ink, songs = pen.ink, frame.songs
+    pen.spot(width, action="app.set_list")
+    pen.text(" NOW ", ink.dim)
+    if not songs.lines:
+        pen.text("–", ink.dim)
+        pen.to(width)
+        return
+    elapsed = f"  {clock(frame.now - songs.since)}" if songs.since else ""
+    count = f"{songs.now}/{len(songs.lines)} "
+    pen.text(count, ink.text)
+    short = missing(frame, songs.now)
+    tail = len(elapsed) + len(short) + 2 + (2 if songs.changed else 0)
+    _name(pen, frame.song(songs.now), width - pen.x - tail, bright=True)
+    if songs.changed:
+        pen.button(f" {UNSAVED}", ink.mark, action="app.save")
+    pen.text(elapsed, ink.text)
+    if short:
+        pen.text(f" {short}", ink.mark)
+    pen.to(width)
+
+
+def _next(pen: LinePen, frame: ScreenFrame, width: int, wide: bool) -> None:
+    ink, songs, armed = pen.ink, frame.songs, frame.armed
+    if not songs.lines:
+        return
+    pen.text("NEXT ", ink.dim)
+    if not armed:
+        if songs.now >= len(songs.lines):
+            pen.text("– last song", ink.dim)
+            return
+        pen.spot(width - pen.x, action="app.arm(1)")
+        pen.text("– n arms ", ink.dim)
+        pen.text(f"{songs.now + 1} ", ink.dim)
+        _name(pen, frame.song(songs.now + 1), width - pen.x, bright=False)
+        return
+    state, short = readiness(frame, wide), missing(frame, armed)
+    enter = "⏎ go" if wide else "⏎"
+    pen.text(f"{armed} ", ink.text)
+    tail = len(state) + len(short) + bool(short) + len(enter) + 4
+    pen.spot(width - pen.x, action="app.set_list")
+    _name(pen, frame.song(armed), width - pen.x - tail, bright=True)
+    ready = state.startswith("●")
+    pen.text(f"  {state}", ink.level if ready else ink.mark)
+    if short:
+        pen.text(f" {short}", ink.mark)
+    pen.text(" ", ink.text)
+    pen.button(f" {enter}", ink.bright if ready else ink.dim, action="app.go")
+
+
+def _name(pen: LinePen, name: str, room: int, bright: bool) -> None:
+    pen.text(name, pen.ink.bright if bright else pen.ink.dim, min(cell_len(name), max(1, room)))

@@ -1,0 +1,220 @@
+"""A file from elsewhere becomes a model: rebuilt and compared, or kept as it is and asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from hostile_archives import spoil
+from modules import Bare, Synth, export
+from peers.environment import export as genuine
+from tiny import tiny_model
+
+from perform.cli import main
+from perform.core.errors import PerformError, WrongUse
+from perform.engine.compiled_model import CompiledModel
+from perform.foreign import conversion, probe
+from perform.foreign.model_check import check
+from perform.foreign.opening import open_host, prepare
+from perform.library import places
+from perform.library.cards import find_model, is_module, read_card
+from perform.library.importing import confirm, confirmed, unwrap
+from perform.rave import upstream
+from perform.rave.archive import read
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def verb(*args: str) -> Result:
+    """A verb in this process: torch is here already."""
+    return CliRunner().invoke(main, list(args))
+
+
+@pytest.fixture(scope="module")
+def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(Synth(), tmp_path_factory.mktemp("synth") / "synth.ts")
+
+
+def test_a_module_is_kept_as_it_is_after_one_question(synth: Path, tmp_path: Path) -> None:
+    refused = verb("models", "import", str(synth))
+    assert refused.exit_code == 2
+    assert "--yes" in refused.stderr
+    assert not (places.user("models") / "synth.safetensors").exists()
+    done = verb("models", "import", str(synth), "--yes", "--json")
+    assert done.exit_code == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["name"], said["rebuilt"], said["difference"]) == ("synth", False, None)
+    card = read_card(find_model("synth"))
+    assert (card.latents, card.channels, card.ratio, card.sample_rate) == (2, 2, 512, 44100)
+    assert -30 < card.loudness_db < 6
+    data, options = unwrap(find_model("synth"))
+    assert confirmed(data)
+    assert options["inputs"] == ["pitch", "level"]
+    assert options["attributes"]["gain"] == ["float", "float"]
+    again = verb("models", "import", str(synth), "--replace")
+    assert again.exit_code == 0, "it was agreed to once"
+    assert verb("models", "import", str(synth)).exit_code == 2, "but nothing is overwritten"
+    assert "synth" in verb("models", "list").stdout
+    info = json.loads(verb("models", "info", "synth", "--json").stdout)
+    assert info["kind"].startswith("nn~ module")
+    assert info["method"] == "play"
+    assert verb("models", "check", "synth").exit_code == 0
+
+
+def test_a_module_asks_for_its_sample_rate_where_it_says_none(tmp_path: Path) -> None:
+    bare = Bare()
+    del bare.sampling_rate
+    path = export(bare, tmp_path / "bare.ts")
+    refused = verb("models", "import", str(path), "--yes")
+    assert refused.exit_code == 2
+    assert "--rate" in refused.stderr
+    done = verb("models", "import", str(path), "--yes", "--rate", "48000", "--name", "plain")
+    assert done.exit_code == 0, done.stderr
+    assert read_card(find_model("plain")).sample_rate == 48000
+
+
+def test_what_was_not_agreed_to_does_not_play(synth: Path) -> None:
+    with pytest.raises(WrongUse, match=r"not agreed to.*perform models import"):
+        open_host(synth)
+    conversion.convert(
+        read(synth), places.user("models") / "synth.safetensors", _words(), agree=lambda question: True
+    )
+    (places.user("models") / "confirmed.txt").unlink()
+    with pytest.raises(WrongUse, match="not agreed to"):
+        open_host(find_model("synth"))
+
+
+def _words() -> dict[str, str]:
+    return {"name": "x", "description": "", "licence": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("hang", "hung"),
+        ("nan", "not finite"),
+        ("shape", "gave"),
+        ("raise", "not today"),
+    ],
+)
+def test_a_module_that_misbehaves_is_not_imported(tmp_path: Path, body: str, says: str) -> None:
+    path = export(Bare(body), tmp_path / "bare.ts")
+    done = verb("models", "import", str(path), "--yes")
+    assert done.exit_code == 1
+    assert says in done.stderr.splitlines()[-1]
+    assert not (places.user("models") / "bare.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["reads_a_file", "calls_system", "code_twice", "unpacks_by_its_own_code", "a_bomb"]
+)
+def test_a_hostile_archive_is_refused_by_verb_and_deck(synth: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "evil.ts"
+    path.write_bytes(spoil(kind, synth.read_bytes(), 0))
+    done = verb("models", "import", str(path), "--yes", "--method", "play")
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    with pytest.raises(WrongUse, match=r"evil\.ts"):
+        open_host(path)
+    assert not list(places.cache().glob("*"))
+
+
+def test_a_model_of_ours_is_copied_once_it_is_whole(tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "mine.safetensors")
+    assert verb("models", "import", str(path)).exit_code == 0
+    assert find_model("mine").read_bytes() == path.read_bytes()
+    assert verb("models", "check", "mine", "--json").exit_code in (0, 1)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(path.read_bytes()[:-100])
+    done = verb("models", "import", str(broken))
+    assert done.exit_code == 2
+    assert "cut short" in done.stderr
+
+
+EXPORTS = ("v2_small", "noise", "v1", "discrete", "wasserstein", "stereo", "v2_offline", "widened", "v3")
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_export_is_rebuilt_and_sounds_as_itself(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "made.safetensors"
+    made = conversion.convert(read(genuine(name)), out, _words())
+    assert made.rebuilt
+    assert made.difference is not None
+    assert made.difference < conversion.TOLERANCE
+    card = read_card(out)
+    assert card == made.card
+    if name in ("v2_small", "v1", "stereo"):  # causal and discrete nets answer when their weights say
+        assert card.delay == pytest.approx(made.delay, abs=2 * card.ratio)
+    assert not is_module(out)
+
+
+def test_a_rebuilt_model_that_sounds_otherwise_is_kept_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison hears a hundredth of one weight tensor."""
+    archive = read(genuine("v2_small"))
+    model, facts = upstream.convert(archive)
+    assert conversion.difference(model, facts, archive) < conversion.TOLERANCE
+    with torch.no_grad():
+        next(model.decoder.parameters()).mul_(1.01)
+    assert conversion.difference(model, facts, archive) > conversion.TOLERANCE
+    monkeypatch.setattr(upstream, "convert", lambda archive: (model, facts))
+    made = conversion.convert(archive, tmp_path / "made.safetensors", _words(), agree=lambda question: True)
+    assert not made.rebuilt
+    assert "differs by" in made.why
+    assert is_module(tmp_path / "made.safetensors")
+
+
+def test_what_is_no_rave_is_named_and_kept(tmp_path: Path) -> None:
+    made = conversion.convert(
+        read(genuine("recurrent")), tmp_path / "made.safetensors", _words(), agree=lambda question: True
+    )
+    assert not made.rebuilt
+    assert "unknown block rave.blocks.GRU" in made.why
+
+
+def test_an_export_straight_into_a_deck_is_made_once(tmp_path: Path) -> None:
+    path = genuine("v2_small")
+    made = prepare(path)
+    stamp = made.stat().st_mtime_ns
+    assert prepare(path) == made
+    assert made.stat().st_mtime_ns == stamp
+    assert prepare(made) == made
+    host = open_host(path)
+    assert isinstance(host, CompiledModel)
+    assert host.card.ratio == 512
+
+
+def test_the_verb_prints_what_it_measured(tmp_path: Path) -> None:
+    done = verb("models", "import", str(genuine("causal")), "--name", "c", "--licence", "CC0", "--json")
+    assert done.exit_code == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["rebuilt"]
+    assert said["difference"] < 1e-3
+    assert "64 frames" in done.stderr
+    assert read_card(find_model("c")).licence == "CC0"
+    assert check(find_model("c"), genuine("causal"))["difference"] < 1e-3
+    with pytest.raises(PerformError, match="differs"):
+        check(find_model("c"), genuine("v2"))
+    done = verb("models", "import", str(genuine("causal")), "--name", "d", "--no-verify", "--json")
+    assert json.loads(done.stdout)["difference"] is None
+
+
+def test_a_module_runs_behind_walls_when_it_is_measured(synth: Path) -> None:
+    facts = probe.probe(synth, None)
+    assert (facts.method, facts.frame, facts.channels) == ("play", 512, 2)
+    if sys.platform == "linux":
+        assert facts.walls == "the system keeps it from files, network and other programs"
+
+
+def test_confirmations_are_remembered() -> None:
+    assert not confirmed(b"one")
+    confirm(b"one", "A model / with\nodd name")
+    confirm(b"two", "two")
+    assert confirmed(b"one")
+    assert not confirmed(b"three")
+    assert len((places.user("models") / "confirmed.txt").read_text().splitlines()) == 2

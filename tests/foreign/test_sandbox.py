@@ -1,0 +1,120 @@
+"""What a process can still do behind the walls: compute. Each attempt is made in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from perform.foreign import sandbox
+
+linux = pytest.mark.skipif(not sandbox.possible().whole, reason="these walls are Linux's")
+
+PROBE = """
+import ctypes, json, os, socket, subprocess, sys, threading
+import numpy as np, torch
+from perform.hosts import sandbox
+
+pipe = os.pipe()
+log = open(sys.argv[1] + "/log", "w")
+walls = sandbox.enter(1 << 30)
+held, done = {}, {}
+
+def attempt(name, what):
+    try:
+        what()
+        done[name] = True
+    except BaseException as error:
+        held[name] = type(error).__name__
+
+folder = sys.argv[1]
+attempts = {
+    "read": lambda: open("/etc/passwd").read(),
+    "read ours": lambda: open(folder + "/secret").read(),
+    "torch reads": lambda: torch.from_file(folder + "/secret", size=4, dtype=torch.uint8),
+    "torch writes": lambda: torch.save(torch.zeros(1), folder + "/new.pt"),
+    "map": lambda: np.memmap(folder + "/secret"),
+    "write": lambda: open(folder + "/new", "w"),
+    "append": lambda: open(folder + "/secret", "a"),
+    "remove": lambda: os.unlink(folder + "/secret"),
+    "rename": lambda: os.rename(folder + "/secret", folder + "/public"),
+    "truncate": lambda: os.truncate(folder + "/secret", 0),
+    "make a folder": lambda: os.mkdir(folder + "/new"),
+    "link": lambda: os.symlink("/etc/passwd", folder + "/link"),
+    "hard link": lambda: os.link(folder + "/secret", folder + "/link"),
+    "list": lambda: os.listdir(folder),
+    "mode": lambda: os.chmod(folder + "/secret", 0o777),
+    "tcp": lambda: socket.create_connection(("127.0.0.1", 9), 1),
+    "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+    "unix": lambda: socket.socket(socket.AF_UNIX),
+    "pair": lambda: socket.socketpair(),
+    "program": lambda: subprocess.run(["true"]),
+    "become": lambda: os.execv("/bin/true", ["true"]),
+    "signal": lambda: os.kill(os.getppid(), 0),
+    "descriptors": lambda: os.dup(0),
+    "import": lambda: __import__("turtle"),
+    "2 GB": lambda: np.ones(1 << 28),
+}
+for name, what in attempts.items():
+    attempt(name, what)
+thread = threading.Thread(target=lambda: attempt("from a thread", attempts["read"]))
+thread.start()
+thread.join()
+os.write(pipe[1], b"hello")
+works = {
+    "inference": torch.nn.functional.conv1d(torch.ones(1, 8, 64), torch.ones(8, 8, 3)).shape[2] == 62,
+    "pipes": os.read(pipe[0], 5) == b"hello",
+    "open files": log.write("still here") == 10,
+    "memory": len(bytearray(100 << 20)) == 100 << 20,
+}
+print(json.dumps({"whole": walls.whole, "held": held, "done": done, "works": works}))
+"""
+
+
+def run(code: str, *args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", textwrap.dedent(code), *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@linux
+def test_nothing_can_be_reached_and_inference_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("four")
+    done = run(PROBE, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["whole"]
+    assert found["done"] == {}
+    assert len(found["held"]) == 26
+    assert all(found["works"].values()), found["works"]
+    assert (tmp_path / "secret").read_text() == "four"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["log", "secret"]
+
+
+@linux
+def test_an_endless_loop_ends_by_its_processor_time() -> None:
+    loop = "from perform.foreign.sandbox import Allowance\nAllowance(1).renew()\nwhile True: pass"
+    assert run(loop).returncode == -signal.SIGXCPU
+
+
+@linux
+def test_an_allowance_that_is_renewed_is_no_limit() -> None:
+    code = """
+        import time
+        from perform.hosts.sandbox import Allowance
+        allowance, end = Allowance(2), time.process_time() + 4
+        while time.process_time() < end:
+            allowance.renew()
+    """
+    assert run(code).returncode == 0
+
+
+def test_where_a_wall_is_missing_it_is_said() -> None:
+    assert "files and network" in str(sandbox.Walls(memory=True))
+    assert "files" not in str(sandbox.Walls(files=True, memory=True))
+    assert not sandbox.Walls(files=True, network=True).whole
+    assert sandbox.Walls(files=True, network=True, memory=True).whole

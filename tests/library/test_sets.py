@@ -1,0 +1,302 @@
+"""Sets as TOML: what is right is taken, what is wrong is said in one line."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perform.core import params
+from perform.core.errors import PerformError, WrongUse
+from perform.core.params import SLOTS
+from perform.library import places, sets, toml_files
+from perform.library.sets import LoopGesture, ModelName, Scene, Set, Song
+
+GOOD = """
+name = "s"
+[[songs]]
+name = "one"
+decks.3 = "bells"
+[songs.values]
+"deck/3/source" = "walk"
+"deck/3/gain" = -6
+"xfade" = 0.25
+"""
+
+
+def written(tmp_path: Path, text: str) -> str:
+    (tmp_path / "s.toml").write_text(text)
+    return str(tmp_path / "s.toml")
+
+
+def test_a_set_is_read_and_applied(tmp_path: Path) -> None:
+    loaded = sets.load_set(written(tmp_path, GOOD))
+    table = params.defaults()
+    sets.apply(loaded.songs[0], table)
+    assert loaded.songs[0].decks == {"3": "bells"}
+    assert dict(params.changed(table)) == {"deck/3/source": 2.0, "deck/3/gain": -6.0, "xfade": 0.25}
+
+
+def test_every_bundled_set_is_right() -> None:
+    names = [path.stem for path in (places.bundled("presets") / "sets").glob("*.toml")]
+    assert "demo" in names
+    for name in names:
+        assert sets.load_set(name).songs
+
+
+@pytest.mark.parametrize(
+    ("break_it", "says"),
+    [
+        (lambda t: t.replace("name = ", "name == ", 1), "line 2"),
+        (lambda t: t.replace("[[songs]]", "colour = 1\n[[songs]]"), "colour"),
+        (lambda t: t.replace("decks.3", "deck.3"), "deck"),
+        (lambda t: t.replace("decks.3", "decks.9"), "no deck '9'"),
+        (lambda t: t.replace("deck/3/gain", "deck/3/gian"), "deck/3/gain"),
+        (lambda t: t.replace('"walk"', '"run"'), "hand, loop, walk"),
+        (lambda t: t.replace("-6", "99"), "-60..12"),
+        (lambda t: t.replace("-6", "nan"), "-60..12"),
+        (lambda t: t.replace("-6", "true"), "bool"),
+        (lambda t: 'name = "s"\nsongs = []\n', "without songs"),
+        (lambda t: "\x00" + t, "TOML"),
+        (lambda t: t.replace('"deck/3/source" = "walk"', '"input/open" = "on"'), "by a hand"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, break_it, says: str) -> None:  # type: ignore[no-untyped-def]
+    path = written(tmp_path, break_it(GOOD))
+    with pytest.raises(WrongUse) as caught:
+        sets.load_set(path)
+    line = str(caught.value)
+    assert says in line
+    assert "s.toml" in line
+    assert "\n" not in line
+
+
+@given(st.data())
+def test_a_mangled_set_is_refused_or_right_and_never_crashes(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    text = bytearray(GOOD.encode())
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        if not text:
+            text = bytearray(b" ")
+    path = tmp_path_factory.getbasetemp() / "mangled.toml"
+    path.write_bytes(bytes(text))
+    try:
+        loaded = sets.load_set(str(path))
+    except WrongUse:
+        return
+    table = params.defaults()
+    for song in loaded.songs:
+        sets.apply(song, table)
+    assert all(spec.clamp(table[SLOTS[a]]) == table[SLOTS[a]] for a, spec in params.SPECS.items())
+
+
+def test_a_set_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="demo"):
+        sets.load_set("dmeo")
+    with pytest.raises(WrongUse, match="no such set"):
+        sets.load_set(str(tmp_path / "nothing.toml"))
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(WrongUse):
+        sets.load_set(str(tmp_path / "folder.toml"))
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+slots = st.sampled_from(
+    [i for i, spec in enumerate(params.SPEC_AT) if not spec.action and i != SLOTS[sets.BY_HAND]]
+)
+
+
+@st.composite
+def values(draw: st.DrawFn) -> dict[str, float | str]:
+    chosen = draw(st.lists(slots, max_size=5, unique=True))
+    return {
+        params.ADDRESSES[i]: sets.words(i, params.SPEC_AT[i].value(draw(st.floats(0, 1)))) for i in chosen
+    }
+
+
+@st.composite
+def loops(draw: st.DrawFn) -> LoopGesture:
+    times = sorted(draw(st.lists(st.floats(0, 5), min_size=1, max_size=4)))
+    return LoopGesture(params.ADDRESSES[draw(slots)], 5.0, [(at, draw(st.floats(-1e6, 1e6))) for at in times])
+
+
+songs = st.builds(
+    Song,
+    name=names,
+    notes=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=30),
+    tempo=st.none() | st.floats(20, 300),
+    switch=st.sampled_from(["tail", "crossfade", "cut"]),
+    fade=st.floats(0, 60),
+    decks=st.dictionaries(
+        st.sampled_from("12345678"), names | st.builds(ModelName, name=names, sha256=st.just("ab" * 32))
+    ),
+    values=values(),
+    scenes=st.dictionaries(
+        st.sampled_from("12345678"), st.builds(Scene, name=names, values=values(), glide=st.floats(0, 600))
+    ),
+    exclude=st.lists(st.sampled_from(params.ADDRESSES), max_size=3),
+    loops=st.lists(loops(), max_size=2),
+)
+made_sets = st.builds(Set, name=names, mapping=names, songs=st.lists(songs, min_size=1, max_size=4))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(made_sets, min_size=1, max_size=3))
+def test_what_is_written_is_read_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Set]
+) -> None:
+    path = tmp_path_factory.mktemp("sets") / "a.toml"
+    for one in written:  # the second time into the file that is there
+        sets.save_set(one, path)
+        assert sets.read_set(path) == one
+
+
+def test_comments_stay_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "tour.toml"
+    path.write_text(
+        "# my tour\nname = 'tour'\n\n# the quiet one\n[[songs]]\nname = 'one' # first\n"
+        "values.'deck/1/gain' = -3 # soft\n\n# the loud one\n[[songs]]\nname = 'two'\n"
+    )
+    made = sets.read_set(path)
+    one, two = made.songs
+    louder = msgspec.structs.replace(one, values={"deck/1/gain": -1.0, "xfade": 0.25})
+    sets.save_set(msgspec.structs.replace(made, songs=[two, louder]), path)
+    text = path.read_text()
+    for comment in ("# my tour", "# first"):
+        assert comment in text
+    assert [song.name for song in sets.read_set(path).songs] == ["two", "one"]
+    assert sets.read_set(path).songs[1].values == {"deck/1/gain": -1.0, "xfade": 0.25}
+
+
+def test_a_gesture_is_written_back_as_a_hand_wrote_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    text = (
+        'name = \'a\'\n[[songs]]\nname = \'b\'\nnotes = """\nslow\n"""\n'
+        "[[songs.loops]]\naddress = 'xfade'\nseconds = 1 # slow\npoints = [\n  [0, 0.5],\n  [0.5, 1],\n]\n"
+        "\n[[songs]]\nname = 'c'\nloops = [{address = 'xfade', seconds = 1, points = [[0, 1]]}]\n"
+    )
+    path.write_text(text)
+    made = sets.read_set(path)
+    sets.save_set(made, path)
+    assert path.read_text().startswith(text[: text.index("loops = [")])
+    assert sets.read_set(path) == made
+    other = LoopGesture("xfade", 1.0, [(0.0, 0.25), (0.5, 1e-7)])
+    songs = [msgspec.structs.replace(song, loops=[other]) for song in made.songs]
+    sets.save_set(msgspec.structs.replace(made, songs=songs), path)
+    assert sets.read_set(path).songs == songs
+    assert "# slow" in path.read_text()
+
+
+def test_notes_that_look_like_a_gesture_stay_notes(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('name = "a"\n[[songs]]\nname = "b"\nnotes = """\npoints = [[0, 9]]\n"""\n')
+    made = sets.read_set(path)
+    sets.save_set(made, path)
+    assert sets.read_set(path) == made
+    assert made.songs[0].notes == "points = [[0, 9]]\n"
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.toml"
+    sets.save_set(Set("a", songs=[Song("b")]), path)
+    there = path.read_text()
+    monkeypatch.setattr(toml_files, "LIMIT", 1000)
+    with pytest.raises(PerformError, match=r"too large to be read again .* forget some of its loops"):
+        sets.save_set(Set("a", songs=[Song("b" * 1000)]), path)
+    assert path.read_text() == there
+    path.write_text("name = [")
+    with pytest.raises(WrongUse, match="no longer a set"):
+        sets.save_set(Set("a", songs=[Song("b")]), path)
+    assert path.read_text() == "name = ["
+    sets.save_set(Set("a", songs=[Song("b")]), tmp_path / "b.toml", like=path)
+    path.write_text("name = " + "[" * 900)
+    with pytest.raises(WrongUse, match="broken TOML"):
+        sets.read_set(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("values.panic = 1", "something to do"),
+        ("scenes.9.name = 'x'", "no scene '9'"),
+        ("scenes.1.values.'deck/1/gian' = 1", "deck/1/gain"),
+        ("exclude = ['deck/9/gain']", "no parameter"),
+        ("loops = [{address = 'xfade', seconds = 1.0, points = [[2.0, 0.5]]}]", "not in order"),
+        ("loops = [{address = 'xfade', seconds = 1.0, points = []}]", "points"),
+        ("switch = 'jump'", "switch"),
+        ("tempo = 0", "tempo"),
+        ("decks.1 = {name = 'bells', sha = '12'}", "sha"),
+    ],
+)
+def test_what_a_song_cannot_mean_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(f"name = 'a'\n[[songs]]\nname = 'b'\n{text}\n")
+    with pytest.raises(WrongUse, match=words) as error:
+        sets.read_set(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_ten_thousand_mangled_sets_are_refused_in_one_line_or_read(tmp_path: Path) -> None:
+    good = (places.bundled("presets") / "sets" / "demo.toml").read_bytes()
+    chance = random.Random(7)
+    path = tmp_path / "mangled.toml"
+    refused = 0
+    for _ in range(10_000):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(data))
+            match chance.randrange(4):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at : at + chance.randint(1, 40)]
+                case 2:
+                    data[at:at] = data[at // 2 : at // 2 + chance.randint(1, 40)]
+                case _:
+                    data[at:at] = chance.choice([b"nan", b"1e999", b"[[", b"'''", b"\0", b"= {", b"-0x7f"])
+        path.write_bytes(data)
+        try:
+            sets.read_set(path)
+        except WrongUse as error:
+            refused += 1
+            assert "\n" not in str(error) and str(path) in str(error)
+    assert refused > 3000
+
+
+def test_words_of_attributes(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "[songs.values]",
+        """[songs.words]
+"deck/3/attribute/5" = ["sine", "noise"]
+[songs.values]
+"deck/3/attribute/1" = -250.5
+"deck/3/attribute/2" = "own"
+"deck/3/attribute/5" = "noise\"""",
+    )
+    song = sets.load_set(written(tmp_path, text)).songs[0]
+    table = params.defaults()
+    sets.apply(song, table)
+    assert table[params.bank(3)][:5].tolist() == [-250.5, params.OWN, params.OWN, params.OWN, 1.0]
+    assert sets.words(SLOTS["deck/3/attribute/2"], params.OWN) == "own"
+    assert (song.words_of(3), song.words_of(1)) == ({"5": ["sine", "noise"]}, {})
+    more = sets.with_word(song, "deck/3/attribute/5", "saw")
+    assert more.words_of(3) == {"5": ["sine", "noise", "saw"]}
+    for address, word, says in (
+        ("deck/3/attribute/5", "own", "cannot have the words"),
+        ("deck/3/gain", "loud", "cannot have the words"),
+        ("deck/3/attribute/99", "saw", "no parameter"),
+        ("deck/3/attribute/5", "two\nlines", "is no word"),
+        ("deck/3/attribute/5", " ", "is no word"),
+    ):
+        with pytest.raises(WrongUse, match=says):
+            sets.with_word(song, address, word)
+    with pytest.raises(WrongUse, match="one of the words"):
+        sets.load_set(written(tmp_path, text.replace('= "noise"', '= "loud"')))

@@ -1,0 +1,39 @@
+"""Model files of third-party modules, made for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perform.foreign import nn_contract
+from perform.foreign.loaded_module import LoadedModule
+from perform.foreign.scan.archive_scan import repack
+from perform.library.cards import Card
+from perform.library.importing import keep, wrap
+from perform.rave.archive import Archive
+
+
+def no_walls() -> None:
+    """These modules are ours, and pytest still needs its files."""
+
+
+def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:
+    """A model file of a module, its card made from what it says."""
+    original = LoadedModule(archive, no_walls)
+    chosen = original.choose(method)
+    count = len(chosen.inputs)
+    card = Card(
+        name=archive.path.stem,
+        sample_rate=nn_contract.sample_rate(archive),
+        ratio=original.frame,
+        latents=count,
+        full_latents=count,
+        delay=0,
+        latent_mean=[0.0] * count,
+        latent_std=[1.0] * count,
+        latent_p05=[-1.6] * count,
+        latent_p95=[1.6] * count,
+        loudness_db=-20.0,
+        channels=min(len(chosen.outputs), 2),
+    )
+    keep(wrap(repack(archive), card, {"method": chosen.name}), out)
+    return out

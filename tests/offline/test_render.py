@@ -1,0 +1,38 @@
+"""A set rendered offline is what the stage plays of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from perform.offline.render import render
+
+SET = """
+name = "a"
+[[songs]]
+name = "b"
+decks.1 = "bells"
+values."deck/1/source" = "walk"
+[[songs.loops]]
+address = "deck/1/gain"
+seconds = 0.5
+points = [[0.0, 0.0], [0.2, 0.0], [0.25, -60.0], [0.45, -60.0], [0.5, 0.0]]
+"""
+
+
+@pytest.mark.usefixtures("tiny_models")
+def test_a_songs_loops_go_round(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(SET)
+    out = tmp_path / "a.wav"
+    render(str(tmp_path / "a.toml"), out, 2.0, seed=1, rate=48000, on_progress=lambda seconds: None)
+    sound, rate = soundfile.read(out)
+    for turn in range(4):
+        loud, quiet = (
+            sound[int(rate * (turn / 2 + begin)) : int(rate * (turn / 2 + end))]
+            for begin, end in ((0.05, 0.2), (0.35, 0.45))
+        )
+        assert np.sqrt((loud**2).mean()) > 0.1
+        assert np.abs(quiet).max() < 0.01

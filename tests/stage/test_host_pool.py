@@ -1,0 +1,129 @@
+"""Host processes, real ones: shared by who plays a model, kept warm, let go where memory is short."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig import until
+from tiny import tiny_model
+
+from perform.core.arena import LANE_METER, NOW, Arena
+from perform.stage import host_pool as hosts_module
+from perform.stage.child import Child
+from perform.stage.deck_lane import DeckLane, LanePhase
+from perform.stage.host_pool import HostPool, HostProcess
+
+
+class Rig:
+    def __init__(self, arena: Arena, tmp_path: Path) -> None:
+        self.events: queue.SimpleQueue[tuple[Child, Any]] = queue.SimpleQueue()
+        self.told: list[str] = []
+        self.wanted: set[Path] = set()
+        self.refused: list[Any] = []
+        log = (tmp_path / "log").open("ab")
+        begin: dict[str, object] = {"arena": str(arena.path), "rate": 48000.0, "patient": False}
+        self.hosts = HostPool(
+            lambda: Child(self.events, log, "perform.voice.host_process"),
+            self.told.append,
+            begin,
+            self.wanted.__contains__,
+            self.refused.append,
+        )
+
+    def step(self) -> bool:
+        """What a stage's loop does."""
+        while not self.events.empty():
+            child, message = self.events.get()
+            self.hosts.died(child) if message is None else self.hosts.report(child, message)
+        self.hosts.tick()
+        return True
+
+    def ready(self, host: HostProcess) -> HostProcess:
+        until(lambda: self.step() and (host.ready or host.error), 60, "a host")
+        assert host.ready, host.error
+        return host
+
+
+@pytest.fixture
+def rig(arena: Arena, tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(arena, tmp_path)
+    yield made
+    made.hosts.end()
+
+
+def test_one_process_plays_a_model_on_all_its_decks(rig: Rig, arena: Arena, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "a.safetensors")
+    host = rig.ready(rig.hosts.get(path))
+    assert rig.hosts.get(path) is host
+    lanes = [DeckLane(arena, index, deck) for index, deck in ((0, 1), (4, 3), (5, 3))]
+    for lane in lanes:
+        lane.fill(host, NOW, {}, 0)
+    until(lambda: all(lane.full for lane in lanes), 10, "three lanes full")
+    lanes[1].leave(0.0)
+    until(lambda: rig.step() and not host.plays(4), 5, "one let go")
+    frames = [arena.lane_meters(n)[LANE_METER["frames"]] for n in (0, 4, 5)]
+    arena.rings[0].clear()
+    until(lambda: arena.lane_meters(0)[LANE_METER["frames"]] > frames[0], 5, "the others render on")
+    assert arena.lane_meters(4)[LANE_METER["frames"]] == frames[1]
+    until(lambda: lanes[1].tick() or lanes[1].phase is LanePhase.FREE, 5, "the lane free")
+    assert arena.rings[4].fill == 0
+
+
+def test_a_file_written_anew_is_another_model(rig: Rig, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "a.safetensors")
+    first = rig.ready(rig.hosts.get(path))
+    tiny_model(path, seed=5)
+    second = rig.ready(rig.hosts.get(path))
+    assert first.sha256 != second.sha256
+
+
+def test_what_nobody_plays_is_let_go_for_memory_the_oldest_first(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tiny_model(tmp_path / f"{name}.safetensors", seed=i) for i, name in enumerate("abc")]
+    made = [rig.ready(rig.hosts.get(path)) for path in paths]
+    rig.wanted.add(paths[0])
+    monkeypatch.setattr(hosts_module, "BUDGET_MB", 2.5 * hosts_module.HOST_MB)
+    until(lambda: rig.step() and made[1].gone, 5, "b let go")
+    assert not made[0].gone  # it is wanted
+    assert not made[2].gone  # played later, and there is room again
+    assert any("b is let go" in line for line in rig.told)
+
+
+def test_a_host_that_dies_is_gone_and_another_can_be_had(rig: Rig, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "a.safetensors")
+    for n in range(3):
+        host = rig.ready(rig.hosts.get(path))
+        assert rig.hosts.crashed_too_often(path) is False
+        host.child.kill()
+        until(lambda h=host: rig.step() and h.gone, 5, f"death {n}")
+    assert rig.hosts.crashed_too_often(path)
+    rig.hosts.forgive(path)
+    assert not rig.hosts.crashed_too_often(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no idle class")
+def test_a_host_somebody_waits_for_takes_more_than_what_is_left(rig: Rig, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "a.safetensors")
+    host = rig.hosts.get(path, idle=True)
+    until(lambda: os.sched_getscheduler(host.child.pid) == os.SCHED_IDLE, 20, "the idle class")
+    assert rig.hosts.get(path, idle=True).idle
+    assert rig.hosts.get(path) is host
+    until(lambda: os.sched_getscheduler(host.child.pid) != os.SCHED_IDLE, 20, "the common class")
+    assert not host.ready
+    rig.ready(host)
+
+
+def test_what_is_no_model_is_refused_once(rig: Rig, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"PK\x03\x04, and no archive")
+    host = rig.hosts.get(path)
+    until(lambda: rig.step() and host.gone, 20, "its end")
+    assert host.error
+    assert not host.crashed
+    assert not rig.hosts.crashed_too_often(path)

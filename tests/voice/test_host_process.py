@@ -1,0 +1,232 @@
+"""The process around a stranger's module: it reports, plays behind its walls, and says why it stops."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from modules import Bare, Pair, Synth, export
+from rig import until
+from tiny import tiny_model
+
+from perform.core import params
+from perform.core.arena import DECK_METER, LANE, LANE_METER, Arena, lanes_of
+from perform.core.errors import PerformError
+from perform.foreign import sandbox
+from perform.foreign.conversion import convert
+from perform.foreign.remote_model import RemoteModel
+from perform.foreign.torchscript_model import TorchscriptModel
+from perform.library.cards import read_card
+from perform.rave.archive import read
+from perform.voice.frame_writer import check_room
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+class Worker:
+    """A host's process with one lane, and somebody who hears it."""
+
+    def __init__(self, arena: Arena, folder: Path, model: Path) -> None:
+        self.arena, self.log = arena, folder / "worker.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "perform.voice.host_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.order(
+            "start", arena=str(folder / "test.arena"), model=str(model), rate=48000, patient=True, idle=False
+        )
+
+    def order(self, kind: str, **fields: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({"order": kind} | fields) + "\n")
+        self.process.stdin.flush()
+
+    def report(self) -> dict[str, Any]:
+        """The next report that is no news of loading."""
+        assert self.process.stdout
+        while True:
+            line = self.process.stdout.readline()
+            assert line, self.log.read_text()
+            message = json.loads(line)
+            if message["report"] != "loading":
+                return message
+
+    def hear(self, frames: int, seconds: float = 60.0) -> np.ndarray:
+        """So many frames of lane 0, (frames, 2)."""
+        parts, heard, end = [], 0, time.monotonic() + seconds
+        while heard < frames:
+            assert time.monotonic() < end, self.log.read_text()
+            if self.process.poll() is not None:
+                break
+            block = np.zeros((256, 2), np.float32)
+            taken = self.arena.rings[0].read(block)
+            parts.append(block[:taken])
+            heard += taken
+            if not taken:
+                time.sleep(0.001)
+        return np.concatenate(parts)
+
+
+@pytest.fixture
+def agreed(tmp_path: Path) -> Path:
+    path = tmp_path / "synth.safetensors"
+    convert(
+        read(export(Synth(), tmp_path / "synth.ts")),
+        path,
+        {"name": "synth", "description": "", "licence": ""},
+        agree=lambda question: True,
+    )
+    return path
+
+
+def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agreed: Path) -> None:
+    """So nothing that the process needs later is behind the walls."""
+    worker = Worker(arena, tmp_path, agreed)
+    ready = worker.report()
+    assert ready["report"] == "ready", ready
+    worker.order("voice", lane=0, deck=1, words={})
+    sound = worker.hear(48000 * 4)  # 370 frames
+    assert np.isfinite(sound).all()
+    assert np.abs(sound).max() > 0.05
+    assert arena.lane_meters(0)[LANE_METER["resets"]] == 0
+    limits = Path(f"/proc/{worker.process.pid}/limits")
+    if sandbox.possible().whole:
+        opened = next(line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
+        assert opened.split()[3:5] == ["0", "0"]
+    worker.order("drop", lane=0)
+    assert worker.report() == {"report": "dropped", "lane": 0}
+    worker.order("voice", lane=0, deck=2, words={})
+    assert worker.process.stdin
+    worker.process.stdin.close()
+    assert worker.process.wait(30) == 0
+
+
+def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Arena, tmp_path: Path) -> None:
+    model, sound = tmp_path / "pair.safetensors", tmp_path / "half.wav"
+    words = {"name": "pair", "description": "", "licence": ""}
+    convert(read(export(Pair(), tmp_path / "pair.ts")), model, words, agree=lambda question: True)
+    card = read_card(model)
+    assert (card.delay, card.delay_known) == (Pair.LATE, True)
+    soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
+    worker = Worker(arena, tmp_path, model)
+    sha256 = worker.report()["sha256"]
+    seat = {"model": str(model), "sha256": sha256, "matrix": ""}
+    files = {"7": {"path": str(sound), "deck": 1}}
+    worker.order("seats", seats={"1": seat, "2": seat}, mine=[1], files=files)
+    arena.lanes[0, LANE["file"]] = 7
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("file"))
+    worker.order("voice", lane=0, deck=1, words={})
+
+    def level(wanted: float) -> None:
+        """It becomes as loud as that, within a minute."""
+        end = time.monotonic() + 60.0
+        while abs(np.abs(worker.hear(1024)[-256:]).mean() - wanted) > 1e-4:
+            assert time.monotonic() < end, worker.log.read_text()
+
+    level(0.75)  # of the file, and what the module adds
+    leader = lanes_of(2)[0]
+    arena.lanes[leader, [LANE["live"], LANE["gate"]]] = 1
+    arena.trails[leader].write(0, np.array([0.4, 0.0]))
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("deck"))
+    params.put(arena.table, "deck/1/from", 1)
+    level(0.4)
+    params.put(arena.table, "deck/1/source", params.SOURCES.index("input"))
+    arena.show("input/gate", 1)
+    level(0.25)  # what it makes of silence
+    worker.process.stdin.close()  # type: ignore[union-attr]
+    assert worker.process.wait(30) == 0
+
+
+def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
+    worker = Worker(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
+    load = DECK_METER["load"]
+    try:
+        assert worker.report()["report"] == "ready"
+        arena.deck_meters(1)[load] = 1000.0
+        arena.lanes[0, LANE["live"]] = 1
+        worker.order("voice", lane=0, deck=1, words={})
+        until(lambda: arena.deck_meters(1)[DECK_METER["frames"]] > 1, 10, "a frame was shown")
+        assert arena.deck_meters(1)[load] < 1000.0
+    finally:
+        worker.process.kill()
+        worker.process.communicate()
+
+
+def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "vast.safetensors", ratios=(32, 32))
+    worker = Worker(arena, tmp_path, path)
+    failed = worker.report()
+    assert failed["report"] == "failed"
+    assert failed["error"].startswith(
+        "vast: its frames of 0.34 s are too long: a deck has 0.68 s of room for two"
+    )
+    assert worker.process.wait(30) == 0
+    card = msgspec.structs.replace(read_card(path), ratio=1 << 16, sample_rate=768_000)
+    check_room(arena, card, 48000)  # at the stage's rate they are short
+    with pytest.raises(PerformError, match="lower rate"):
+        check_room(arena, card, 192_000)
+    arena.show("block", 8192)
+    check_room(arena, msgspec.structs.replace(card, ratio=8192, sample_rate=48000), 48000)
+
+
+def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    archive = read(export(Bare("late"), tmp_path / "bare.ts"))
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    worker = Worker(arena, tmp_path, path)
+    assert worker.report()["report"] == "ready"
+    worker.order("voice", lane=0, deck=1, words={})
+    worker.hear(256 * 500)
+    hearing = threading.Thread(target=worker.hear, args=(256 * 200,), daemon=True)
+    hearing.start()
+    failed = worker.report()
+    assert failed["report"] == "failed"
+    assert "gave (1, 1, 255), not (1, 1, 256)" in failed["error"]
+    assert worker.process.wait(30) == 0
+
+
+def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> None:
+    here, there = TorchscriptModel(agreed, lambda: None), RemoteModel(agreed)
+    assert (there.card, there.sha256) == (here.card, here.sha256)
+    random = np.random.default_rng(0)
+    ours, theirs = [here.stream() for _ in range(2)], [there.stream() for _ in range(2)]
+    for i in range(20):
+        count = 1 + i % 2
+        z, noise = (random.standard_normal((count, n)).astype(np.float32) for n in (2, 1))
+        assert np.array_equal(there.render(theirs[:count], z, noise), here.render(ours[:count], z, noise))
+    for stream in (ours[0], theirs[0]):
+        stream.reset()
+    z, noise = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
+    assert np.array_equal(there.render(theirs[:1], z, noise), here.render(ours[:1], z, noise))
+    theirs.pop()
+    gc.collect()
+    assert there.stream().number == 1, "what nobody has any more is let go"
+    (tmp_path / "still.wav").write_text("this process has its files")
+
+
+def test_a_host_apart_says_what_went_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    archive = read(export(Bare("late"), tmp_path / "bare.ts"))
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    host = RemoteModel(path)
+    stream, one = host.stream(), np.zeros((1, 1), np.float32)
+    with pytest.raises(PerformError, match="gave"):
+        for _ in range(700):
+            host.render([stream], one, one)
+    with pytest.raises(PerformError, match="process ended"):
+        host.render([stream], one, one)
+    until(lambda: host.ended, 10, "it knows")

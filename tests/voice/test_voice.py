@@ -1,0 +1,172 @@
+"""The table's numbers become latents, latents become sound: the same ones every time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import tiny_model
+
+from perform.core import params
+from perform.engine.compiled_model import CompiledModel, CompiledStream
+from perform.engine.protocol import PlayableModel
+from perform.library.cards import read_card
+from perform.voice.sources import LoopSource, WalkSource
+from perform.voice.voice import Voice
+from perform.voice.voice import render as render_together
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("models") / "tiny.safetensors")
+
+
+class Player(Voice):
+    """A voice that has its host to itself."""
+
+    def __init__(self, host: PlayableModel, table: np.ndarray, rate: float = 48000) -> None:
+        super().__init__(host, 1, rate, table)
+        self.host = host
+
+    def render(self, table: np.ndarray) -> np.ndarray:
+        return render_together(self.host, [self], [table])[0]
+
+
+def voice(model: Path, table: np.ndarray, rate: float = 48000) -> Player:
+    return Player(CompiledModel(model), table, rate)
+
+
+def render(player: Player, table: np.ndarray, frames: int = 30) -> np.ndarray:
+    return np.concatenate([player.render(table) for _ in range(frames)])
+
+
+@pytest.mark.parametrize("source", params.SOURCES)
+def test_the_same_seed_gives_the_same_samples(model: Path, source: str) -> None:
+    table = params.defaults()
+    params.put(table, "deck/1/source", params.SOURCES.index(source))
+    params.put(table, "deck/1/seed", 7)
+    one, two = render(voice(model, table), table), render(voice(model, table), table)
+    assert np.array_equal(one, two)
+    params.put(table, "deck/1/seed", 8)
+    assert not np.array_equal(one, render(voice(model, table), table))
+
+
+def test_reset_and_panic_start_over(model: Path) -> None:
+    table = params.defaults()
+    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    player = voice(model, table)
+    first = render(player, table)
+    for action in ("deck/1/reset", "panic"):
+        params.fire(table, action)
+        assert np.array_equal(render(player, table), first)
+
+
+def test_latents_are_source_times_scale_plus_bias(model: Path) -> None:
+    table = params.defaults()
+    player = voice(model, table)
+    params.put(table, "deck/1/z/2/bias", 1.5)
+    player.render(table)
+    assert player.z == pytest.approx([0, 0, 1.5, 0])
+    gesture = CompiledModel(model).gesture
+    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    params.put(table, "deck/1/z/0/scale", -0.5)
+    render(player, table, 20)  # the glide from one source to the other is over
+    assert player.z == pytest.approx(gesture[19] * [-0.5, 1, 1, 1] + [0, 0, 1.5, 0])
+
+
+def test_freeze_holds_the_source(model: Path) -> None:
+    table = params.defaults()
+    for source in ("loop", "walk"):
+        params.put(table, "deck/1/source", params.SOURCES.index(source))
+        player = voice(model, table)
+        params.put(table, "deck/1/freeze", 0)
+        player.render(table)
+        player.render(table)
+        params.put(table, "deck/1/freeze", 1)
+        player.render(table)
+        held = player.z.copy()
+        render(player, table, 10)
+        assert np.array_equal(player.z, held)
+
+
+def test_a_loop_comes_round(model: Path) -> None:
+    gesture = CompiledModel(model).gesture
+    loop = LoopSource(gesture)
+    turn = np.array([loop.next(0.5) for _ in range(2 * len(gesture))])
+    assert turn[::2] == pytest.approx(gesture)
+    assert turn[1::2] == pytest.approx((gesture + np.roll(gesture, -1, axis=0)) / 2, abs=1e-6)
+    assert loop.next(0.5) == pytest.approx(gesture[0])
+
+
+@pytest.mark.parametrize("speed", [0.2, 1, 4])
+def test_a_walk_keeps_to_the_corpus(model: Path, speed: float) -> None:
+    card = read_card(model)
+    walk = WalkSource(card, seed=3)
+    z = np.array([walk.next(speed) for _ in range(60000)])
+    assert z.mean(axis=0) == pytest.approx(card.latent_mean, abs=0.25)
+    assert z.std(axis=0) == pytest.approx(card.latent_std, rel=0.15)
+    assert (
+        np.abs(np.diff(z, axis=0)).max() < 0.35 * speed
+    )  # smooth: no step a decoder would answer with a click
+
+
+def test_a_voice_at_another_rate_keeps_its_pitch(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "other.safetensors", sample_rate=32000)
+    table = params.defaults()
+    own = render(voice(model, table, 32000), table, 400)[:, 0]
+    resampled = render(voice(model, table, 48000), table, 400)[:, 0]
+    assert len(resampled) == pytest.approx(len(own) * 1.5, abs=4000)
+
+    def peak_hz(x: np.ndarray, rate: float) -> float:
+        x = x[8192 : 8192 + 16384] * np.hanning(16384)
+        return float(np.argmax(np.abs(np.fft.rfft(x))[20:]) + 20) * rate / 16384
+
+    assert peak_hz(resampled, 48000) == pytest.approx(peak_hz(own, 32000), abs=6)
+
+
+def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
+    table = params.defaults()
+
+    class Broken(CompiledModel):
+        fail = False
+
+        def render(self, streams: Sequence[CompiledStream], z: np.ndarray, noise: np.ndarray) -> np.ndarray:
+            y = super().render(streams, z, noise)
+            return np.full_like(y, np.nan) if self.fail else y
+
+    host = Broken(model)
+    player = Player(host, table)
+    first = render(player, table, 3)
+    host.fail = True
+    assert not player.render(table).any()
+    assert player.resets == 1
+    host.fail = False
+    assert np.isfinite(render(player, table, 3)).all()
+    assert np.isfinite(first).all()
+
+
+def test_voices_of_one_model_keep_to_themselves(model: Path) -> None:
+    """Decoded together, each sounds as it does alone."""
+    host = CompiledModel(model)
+    tables = [params.defaults() for _ in range(3)]
+    for seed, table in enumerate(tables):
+        params.put(table, "deck/1/source", params.SOURCES.index("walk"))
+        params.put(table, "deck/1/seed", seed)
+    voices = [Voice(host, 1, 48000, table) for table in tables]
+    together = [render_together(host, voices, tables) for _ in range(30)]
+    for n, table in enumerate(tables):
+        alone = render(voice(model, table), table)
+        assert np.abs(np.concatenate([y[n] for y in together]) - alone).max() < 1e-6
+
+
+def test_an_adopted_table_starts_nothing_over(model: Path) -> None:
+    table = params.defaults()
+    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    straight = render(voice(model, table), table, 10)
+    player = voice(model, table)
+    first = render(player, table, 5)
+    params.fire(table, "panic")
+    player.adopt(table)
+    assert np.array_equal(np.concatenate([first, render(player, table, 5)]), straight)
