@@ -52,7 +52,7 @@ class FrameWriter:
 def check_room(arena: Arena, card: Card, rate: float) -> None:
     """PerformError where a ring has no room for a block and two of a model's frames.
 
-    A host begins one while the one before is heard (`Renderer` in worker.py).
+    A host begins one while the one before is heard (`Scheduler`).
     """
     frame_s = card.ratio / card.sample_rate
     room_s = (arena.rings[0].capacity - arena.meter("block")) / rate
