@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from perform.core.errors import WrongUse
-from perform.rave.unpickle import Array, Record, Storage, unpickle
+from perform.rave.unpickle import Array, PickledObject, Storage, unpickle
 
 ENTRIES = 20_000  #: files in an archive, at most
 TOTAL = 2 << 30  #: bytes of them all
@@ -74,12 +74,12 @@ class Archive:
     path: Path
     sha256: str
     entries: dict[str, bytes]
-    root: Record
+    root: PickledObject
     constants: tuple[Any, ...]
     tensors: dict[str, Array]
     attributes: dict[str, Any]
     types: dict[str, str]
-    records: dict[str, Record]
+    records: dict[str, PickledObject]
 
     def module_type(self, path: str = "") -> str:
         """Full name of the class of the module at `path`; KeyError where there is none."""
@@ -96,7 +96,9 @@ class Archive:
 
     def fields(self, path: str = "") -> list[str]:
         """Names of what the module at `path` holds, its parts left out."""
-        return [name for name, value in self.records[path].fields.items() if not isinstance(value, Record)]
+        return [
+            name for name, value in self.records[path].fields.items() if not isinstance(value, PickledObject)
+        ]
 
     @cached_property
     def code(self) -> dict[str, str]:
@@ -176,7 +178,7 @@ def parse(data: bytes, path: Path) -> Archive:
         raise WrongUse("saved on a big-endian machine", where=where)
     root = unpickle(entries["data.pkl"], _storages(entries, "data"), f"{where}: data.pkl")
     constants = unpickle(entries["constants.pkl"], _storages(entries, "constants"), f"{where}: constants.pkl")
-    if not isinstance(root, Record):
+    if not isinstance(root, PickledObject):
         raise WrongUse("holds no module", where=where, hint="a state dict or a checkpoint is no export")
     if not isinstance(constants, tuple):
         raise WrongUse("its constants are no tuple", where=where)
@@ -262,19 +264,21 @@ def _storages(entries: dict[str, bytes], folder: str) -> Storage:
     return storage
 
 
-def _flatten(root: Record, where: str) -> tuple[dict[str, Array], dict[str, Any], dict[str, Record]]:
+def _flatten(
+    root: PickledObject, where: str
+) -> tuple[dict[str, Array], dict[str, Any], dict[str, PickledObject]]:
     """The tree of modules as three flat ones: tensors, attributes, modules."""
     tensors: dict[str, Array] = {}
     attributes: dict[str, Any] = {}
-    records: dict[str, Record] = {}
+    records: dict[str, PickledObject] = {}
 
-    def walk(record: Record, path: str) -> None:  # no deeper than unpickle.DEPTH
+    def walk(record: PickledObject, path: str) -> None:  # no deeper than unpickle.DEPTH
         records[path] = record
         if len(records) + len(tensors) + len(attributes) > PATHS:
             raise WrongUse("has more parts than any model", where=where)
         for name, value in record.fields.items():
             here = f"{path}.{name}" if path else name
-            if isinstance(value, Record):
+            if isinstance(value, PickledObject):
                 walk(value, here)
             elif isinstance(value, np.ndarray):
                 tensors[here] = value

@@ -16,9 +16,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from perform.rave.blocks import Delay, Residual
+from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.decoder import Generator
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, Streaming
+from perform.rave.encoder import Spectrum
+from perform.rave.stream import (
+    Chain,
+    Conv1d,
+    ConvTranspose1d,
+    LeakyReLU,
+    ResidualUnit,
+    Streaming,
+    UnknownLayer,
+)
 
 if TYPE_CHECKING:
     from perform.rave.model import RAVE
@@ -69,7 +78,11 @@ def late_after(layer: Streaming, late: float) -> float:
             return late + layer.straight.samples
         case Delay():
             return late + layer.samples
-    return late
+        case Spectrum():
+            return late / layer.hop
+        case LeakyReLU() | Snake() | AdaIN():  # sample by sample: they delay nothing
+            return late
+    raise UnknownLayer(layer, "the delay")
 
 
 @torch.inference_mode()

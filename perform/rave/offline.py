@@ -11,9 +11,18 @@ from functools import singledispatch
 from torch import Tensor
 from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu, pad
 
-from perform.rave.blocks import Delay, NoiseSynth, Residual
+from perform.rave.blocks import AdaIN, Delay, NoiseSynth, Residual, Snake
 from perform.rave.model import RAVE
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, ResidualUnit, Streaming, padding
+from perform.rave.stream import (
+    Chain,
+    Conv1d,
+    ConvTranspose1d,
+    LeakyReLU,
+    ResidualUnit,
+    Streaming,
+    UnknownLayer,
+    padding,
+)
 
 
 def encode(model: RAVE, x: Tensor) -> Tensor:
@@ -47,9 +56,13 @@ def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
 
 @singledispatch
 def whole(layer: Streaming, x: Tensor) -> Tensor:
-    """The layer's output for a whole signal; of one that remembers nothing, what it always is."""
-    assert not layer.states, f"{type(layer).__name__} has a state"
-    y: Tensor = layer(x, [])[0]
+    """The layer's output for a whole signal (B, channels, n)."""
+    raise UnknownLayer(layer, "the output for a whole signal")
+
+
+@whole.register
+def _(layer: LeakyReLU | Snake | AdaIN, x: Tensor) -> Tensor:
+    y: Tensor = layer(x, [])[0]  # these have no memory: streamed and offline are the same
     return y
 
 

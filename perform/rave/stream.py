@@ -22,6 +22,16 @@ FEW = 32
 time, and torch's convolutions, made for long signals, take twice as long over a few columns."""
 
 
+class UnknownLayer(NotImplementedError):
+    """A layer of a kind that a function over layers does not know; the message names both.
+
+    It is a mistake in the program, not in a file, so it is no ValueError.
+    """
+
+    def __init__(self, layer: nn.Module, task: str) -> None:
+        super().__init__(f"{task} is not known for a layer of class {type(layer).__name__}")
+
+
 class Streaming(nn.Module):
     """A layer with `states` tensors of memory (none, unless a subclass says otherwise)."""
 

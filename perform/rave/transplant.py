@@ -16,7 +16,15 @@ from torch import Tensor
 from perform.core.errors import PerformError
 from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, Streaming
+from perform.rave.stream import (
+    Chain,
+    Conv1d,
+    ConvTranspose1d,
+    LeakyReLU,
+    ResidualUnit,
+    Streaming,
+    UnknownLayer,
+)
 
 CONV = ("CachedConv1d", "Conv1d")
 TRANSPOSE = ("CachedConvTranspose1d", "ConvTranspose1d")
@@ -34,7 +42,7 @@ class Unrecognised(PerformError):
         self.path = path
 
 
-class Source:
+class UpstreamTensors:
     """An archive being read. It remembers which tensors were used, so that none is forgotten."""
 
     def __init__(self, archive: Archive) -> None:
@@ -106,13 +114,13 @@ class Source:
 
 
 @singledispatch
-def graft(layer: Streaming, source: Source, path: str) -> None:
-    """Fill `layer` from the module at `path`; Unrecognised where that is another."""
-    raise source.unknown(path)
+def graft(layer: Streaming, source: UpstreamTensors, path: str) -> None:
+    """Fill `layer` from the module at `path`; Unrecognised where the archive holds another kind there."""
+    raise UnknownLayer(layer, "the way to fill it from an export")
 
 
 @graft.register
-def _(layer: Conv1d, source: Source, path: str) -> None:
+def _(layer: Conv1d, source: UpstreamTensors, path: str) -> None:
     source.expect(path, *CONV)
     for name, wanted in (("stride", layer.stride), ("dilation", layer.dilation), ("groups", layer.groups)):
         source.same(path, name, source.constant(path, name), wanted)
@@ -128,7 +136,7 @@ def _(layer: Conv1d, source: Source, path: str) -> None:
 
 
 @graft.register
-def _(layer: ConvTranspose1d, source: Source, path: str) -> None:
+def _(layer: ConvTranspose1d, source: UpstreamTensors, path: str) -> None:
     source.expect(path, *TRANSPOSE)
     for name, wanted in (
         ("stride", layer.ratio),
@@ -142,20 +150,20 @@ def _(layer: ConvTranspose1d, source: Source, path: str) -> None:
 
 
 @graft.register
-def _(layer: LeakyReLU, source: Source, path: str) -> None:
+def _(layer: LeakyReLU, source: UpstreamTensors, path: str) -> None:
     source.expect(path, "LeakyReLU")
     slope = source.archive.finals(path).get("negative_slope", source.get(f"{path}.negative_slope"))
     source.same(path, "slope", slope, 0.2)
 
 
 @graft.register
-def _(layer: Snake, source: Source, path: str) -> None:
+def _(layer: Snake, source: UpstreamTensors, path: str) -> None:
     source.expect(path, "Snake")
     source.copy(layer.alpha, f"{path}.alpha")
 
 
 @graft.register
-def _(layer: AdaIN, source: Source, path: str) -> None:
+def _(layer: AdaIN, source: UpstreamTensors, path: str) -> None:
     source.expect(path, "AdaptiveInstanceNormalization")
     for side, name in enumerate("xy"):
         mean, deviation, count = (
@@ -167,7 +175,7 @@ def _(layer: AdaIN, source: Source, path: str) -> None:
 
 
 @graft.register
-def _(layer: ResidualUnit, source: Source, path: str) -> None:
+def _(layer: ResidualUnit, source: UpstreamTensors, path: str) -> None:
     unit = residual_body(source, path, layer.delay)
     source.expect(unit, "DilatedUnit")
     parts = source.children(f"{unit}.net")
@@ -177,12 +185,12 @@ def _(layer: ResidualUnit, source: Source, path: str) -> None:
 
 
 @graft.register
-def _(layer: Residual, source: Source, path: str) -> None:
+def _(layer: Residual, source: UpstreamTensors, path: str) -> None:
     graft(layer.body, source, residual_body(source, path, layer.straight.samples))
 
 
 @graft.register
-def _(layer: Chain, source: Source, path: str) -> None:
+def _(layer: Chain, source: UpstreamTensors, path: str) -> None:
     places = list(flat(source, path))
     layers = list(layer)
     for part, place in zip(layers, places, strict=False):
@@ -192,7 +200,7 @@ def _(layer: Chain, source: Source, path: str) -> None:
     source.same(path, "layers", len(places), len(layers))
 
 
-def branch(layer: Chain, source: Source, path: str, index: int) -> None:
+def branch(layer: Chain, source: UpstreamTensors, path: str, index: int) -> None:
     """Fill a delay and a convolution from branch `index` of the branches at `path`."""
     delay, conv = layer
     assert isinstance(delay, Delay)
@@ -200,14 +208,14 @@ def branch(layer: Chain, source: Source, path: str, index: int) -> None:
     graft(conv, source, f"{path}.branches.{index}")
 
 
-def check_delay(source: Source, path: str, index: int, samples: int) -> None:
+def check_delay(source: UpstreamTensors, path: str, index: int, samples: int) -> None:
     """See that a branch is delayed by `samples`, where the export streams."""
     found = source.get(f"{path}.paddings.{index}.padding")
     if found is not None:
         source.same(f"{path}.paddings.{index}", "delay", found, samples)
 
 
-def residual_body(source: Source, path: str, delay: int) -> str:
+def residual_body(source: UpstreamTensors, path: str, delay: int) -> str:
     """Path of what a residual adds to its input, once its delays are seen to be ours."""
     source.expect(path, "Residual")
     aligned = f"{path}.aligned"
@@ -217,7 +225,7 @@ def residual_body(source: Source, path: str, delay: int) -> str:
     return f"{aligned}.branches.0"
 
 
-def flat(source: Source, path: str) -> Iterator[str]:
+def flat(source: UpstreamTensors, path: str) -> Iterator[str]:
     """Paths of the layers of a sequence, those within v1's containers included."""
     for child in source.children(path):
         match source.kind(child):
@@ -235,7 +243,7 @@ def flat(source: Source, path: str) -> Iterator[str]:
                 yield child
 
 
-def fold_norm(layer: Conv1d, source: Source, path: str) -> None:
+def fold_norm(layer: Conv1d, source: UpstreamTensors, path: str) -> None:
     """Put the batch norm at `path`, which follows `layer`, into its weights."""
     mean, variance, weight, bias = (
         source.tensor(f"{path}.{name}") for name in ("running_mean", "running_var", "weight", "bias")
@@ -250,7 +258,7 @@ def fold_norm(layer: Conv1d, source: Source, path: str) -> None:
         layer.bias.copy_((layer.bias - mean) * scale + bias)
 
 
-def _bias(bias: Tensor, source: Source, path: str) -> None:
+def _bias(bias: Tensor, source: UpstreamTensors, path: str) -> None:
     if f"{path}.bias" in source.archive.tensors:
         source.copy(bias, f"{path}.bias")
     else:

@@ -2,7 +2,7 @@
 
 What torch's own writer leaves (torch/csrc/jit/serialization/pickler.cpp) is a small part of pickle: plain
 values, lists, dictionaries, tensors over numbered storages, and objects of the archive's own classes. This
-reader builds those from numpy arrays and `Record`s, and refuses all else with one line.
+reader builds those from numpy arrays and `PickledObject`s, and refuses all else with one line.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _CALLS = {
 
 
 @dataclass(eq=False)
-class Record:
+class PickledObject:
     """An object of one of the archive's own classes. `type` is its name, `__torch__.rave.blocks.Unit`."""
 
     type: str
@@ -85,7 +85,7 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def unpickle(data: bytes, storage: Storage, where: str) -> Any:
-    """One pickle as plain values, arrays (read-only views) and Records; WrongUse where it is more."""
+    """One pickle as plain values, arrays (read-only views) and PickledObjects; WrongUse where it is more."""
     reader = _Reader(storage)
     try:
         value = reader.read(data)
@@ -160,7 +160,7 @@ class _Reader:
             cls, arguments = self._pop(2)
             if not isinstance(cls, _Global) or not _CLASS.fullmatch(cls.name) or arguments != ():
                 raise WrongUse("an object that is none of the archive's own classes")
-            stack.append(Record(cls.name.replace(" ", ".")))
+            stack.append(PickledObject(cls.name.replace(" ", ".")))
         elif name == "BUILD":
             (state,) = self._pop(1)
             _build(stack[-1], state)
@@ -227,7 +227,7 @@ def _global(name: str) -> _Global:
 
 
 def _build(record: Any, state: Any) -> None:
-    if not isinstance(record, Record) or record.built:
+    if not isinstance(record, PickledObject) or record.built:
         raise WrongUse("a broken pickle (no object to fill)")
     if not isinstance(state, dict):
         raise WrongUse(f"{record.type} unpacks itself by code of its own (__setstate__)")
@@ -295,7 +295,7 @@ def _check_depth(value: Any) -> None:
     walk: list[Any] = [(value, 0)]
     while walk:
         item, depth = walk.pop()
-        if isinstance(item, (Record, dict, list, tuple)):
+        if isinstance(item, (PickledObject, dict, list, tuple)):
             del path[depth:]
             if depth >= DEPTH or any(item is above for above in path):
                 raise WrongUse("objects within themselves, or too deep in one another")
@@ -303,6 +303,6 @@ def _check_depth(value: Any) -> None:
             if id(item) in done:
                 continue
             done.add(id(item))
-            children = item.fields if isinstance(item, Record) else item
+            children = item.fields if isinstance(item, PickledObject) else item
             values = children.values() if isinstance(children, dict) else children
             walk += [(child, depth + 1) for child in values]

@@ -25,7 +25,16 @@ from perform.rave.decoder import FirstDecoder
 from perform.rave.model import RAVE
 from perform.rave.prior import GatedUnit, Prior
 from perform.rave.stream import Chain, Conv1d
-from perform.rave.transplant import CONV, TRANSPOSE, Source, Unrecognised, branch, flat, fold_norm, graft
+from perform.rave.transplant import (
+    CONV,
+    TRANSPOSE,
+    Unrecognised,
+    UpstreamTensors,
+    branch,
+    flat,
+    fold_norm,
+    graft,
+)
 
 __all__ = ["Unrecognised", "convert", "read"]
 
@@ -62,7 +71,7 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
     """
     if "encoder" not in archive.types and "_rave" in archive.types:
         archive = _without_prior(archive)
-    source = Source(archive)
+    source = UpstreamTensors(archive)
     try:
         config = _config(source, sample_rate)
         _check_size(config, source)
@@ -86,7 +95,7 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
     return model.requires_grad_(False).eval(), facts
 
 
-def _check_size(config: Config, source: Source) -> None:
+def _check_size(config: Config, source: UpstreamTensors) -> None:
     """See that the model is about as large as its export, before any memory is taken for it."""
     with torch.device("meta"):
         plan = RAVE(config)
@@ -96,7 +105,7 @@ def _check_size(config: Config, source: Source) -> None:
         raise source.refuse("", f"describes a model of {wanted} numbers, but holds {there}")
 
 
-def _fit(model: RAVE, source: Source) -> int:
+def _fit(model: RAVE, source: UpstreamTensors) -> int:
     """Keep as many latents as the export does; the channels it was exported to."""
     size = [int(n) for n in source.tensor("decode_params")]
     most = model.config.most_latents
@@ -121,7 +130,7 @@ def _without_prior(archive: Archive) -> Archive:
     return replace(archive, tensors=tensors, attributes=below(archive.attributes), types=types)
 
 
-def _config(source: Source, sample_rate: int | None) -> Config:
+def _config(source: UpstreamTensors, sample_rate: int | None) -> Config:
     """The architecture of an export."""
     inner = _inner(source)
     for path, kinds in (("encoder", BOTTLENECKS), (inner, ENCODERS), ("decoder", DECODERS)):
@@ -165,16 +174,16 @@ def _config(source: Source, sample_rate: int | None) -> Config:
     return Config(**config)
 
 
-def _inner(source: Source) -> str:
+def _inner(source: UpstreamTensors) -> str:
     """Path of the encoder itself, within its bottleneck's or not."""
     return "encoder.encoder" if source.has("encoder.encoder") else "encoder"
 
 
-def _resampler(source: Source) -> str:
+def _resampler(source: UpstreamTensors) -> str:
     return "resample" if source.has("resample") else "resampler"
 
 
-def _sample_rate(source: Source, given: int | None) -> int:
+def _sample_rate(source: UpstreamTensors, given: int | None) -> int:
     """Hz: as the export says, or its name ("..._r48000_z16.ts"), or else as `given`."""
     rate = source.get("sr", source.get("sampling_rate"))
     if rate is None and "sampling_rate" in source.archive.tensors:
@@ -187,7 +196,7 @@ def _sample_rate(source: Source, given: int | None) -> int:
     return rate
 
 
-def _padding(source: Source) -> str:
+def _padding(source: UpstreamTensors) -> str:
     """Of all convolutions, as the first one of the encoder has it."""
     first = f"{_inner(source)}.net.0"
     source.expect(first, *CONV)
@@ -196,7 +205,7 @@ def _padding(source: Source) -> str:
     return "centred" if right else "causal"
 
 
-def _stages(source: Source) -> dict[str, Any]:
+def _stages(source: UpstreamTensors) -> dict[str, Any]:
     """Capacity, ratios, dilations and kernel, from the encoder's and the decoder's convolutions."""
     net = f"{_inner(source)}.net"
     ratios, dilations = [], []
@@ -228,7 +237,7 @@ def _stages(source: Source) -> dict[str, Any]:
     }
 
 
-def _stacks(source: Source) -> list[tuple[int, ...]]:
+def _stacks(source: UpstreamTensors) -> list[tuple[int, ...]]:
     """Dilations of each stage of a v1 decoder."""
     stages: list[list[int]] = []
     for path in flat(source, "decoder.net"):
@@ -239,7 +248,7 @@ def _stacks(source: Source) -> list[tuple[int, ...]]:
     return [tuple(stage) for stage in stages]
 
 
-def _noise(source: Source, bands: int) -> dict[str, Any]:
+def _noise(source: UpstreamTensors, bands: int) -> dict[str, Any]:
     """The noise synthesiser, if there is one."""
     net = f"{_noise_path(source)}.net"
     if not source.has(net):
@@ -253,7 +262,7 @@ def _noise(source: Source, bands: int) -> dict[str, Any]:
     }
 
 
-def _prior(source: Source) -> PriorConfig | None:
+def _prior(source: UpstreamTensors) -> PriorConfig | None:
     """The shape of the prior, if there is one of a kind that is known."""
     net = "prior_module.pretrained"
     if not source.has(net):
@@ -272,11 +281,11 @@ def _prior(source: Source) -> PriorConfig | None:
     )
 
 
-def _noise_path(source: Source) -> str:
+def _noise_path(source: UpstreamTensors) -> str:
     return "decoder.noise_module" if source.has("decoder.noise_module") else "decoder.synth.branches.2"
 
 
-def _fill(model: RAVE, source: Source) -> None:
+def _fill(model: RAVE, source: UpstreamTensors) -> None:
     """Every weight of `model` from its place."""
     bands, tensors = model.config.bands, model.state_dict()
     source.copy(tensors["pqmf.analysis_kernel"], "pqmf.forward_conv.weight")
@@ -317,7 +326,7 @@ def _fill(model: RAVE, source: Source) -> None:
         _silence_cold(decoder.noise.net, source)
 
 
-def _fill_prior(prior: Prior, source: Source) -> None:
+def _fill_prior(prior: Prior, source: UpstreamTensors) -> None:
     """Every weight of a prior from its place."""
     net = "prior_module.pretrained"
     graft(prior.head, source, f"{net}.pre_net.0")
@@ -329,7 +338,7 @@ def _fill_prior(prior: Prior, source: Source) -> None:
     graft(prior.tail, source, f"{net}.post_net.2")
 
 
-def _fill_first_encoder(net: Chain, source: Source) -> None:
+def _fill_first_encoder(net: Chain, source: UpstreamTensors) -> None:
     """v1's encoder, whose batch norms go into the convolutions they follow."""
     layers, last = iter(net), None
     whole = f"{_inner(source)}.net"
@@ -344,7 +353,7 @@ def _fill_first_encoder(net: Chain, source: Source) -> None:
     source.same(whole, "layers missing", len(list(layers)), 0)
 
 
-def _silence_cold(net: Chain, source: Source) -> None:
+def _silence_cold(net: Chain, source: UpstreamTensors) -> None:
     """v1 adds no noise before its second phase: then it is silenced, at -140 dB."""
     warm = source.archive.tensors.get("decoder.warmed_up")
     *_, last = net
@@ -354,7 +363,7 @@ def _silence_cold(net: Chain, source: Source) -> None:
             last.bias.fill_(MUTE)
 
 
-def _check_rest(source: Source) -> None:
+def _check_rest(source: UpstreamTensors) -> None:
     """See that no weight of the export was left out."""
     idle = (
         ".pad",

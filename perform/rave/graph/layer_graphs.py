@@ -12,13 +12,13 @@ from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.encoder import Spectrum
 from perform.rave.graph.builder import Graph, Signal, array
 from perform.rave.graph.style_graph import restyle
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit
+from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, UnknownLayer
 
 
 @singledispatch
 def emit(layer: nn.Module, graph: Graph, x: Signal) -> Signal:
     """Emit a layer: its input to its output."""
-    raise TypeError(f"no graph for {type(layer).__name__}")
+    raise UnknownLayer(layer, "the graph")
 
 
 @emit.register
@@ -61,6 +61,8 @@ def _(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
     weight = layer.weight.permute(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
     if layer.groups == 1:
         return _convolution(layer, graph, x, weight, layer.bias)
+    if layer.groups != 2:
+        raise UnknownLayer(layer, f"the graph of {layer.groups} groups")
     parts = [
         _convolution(layer, graph, part, *values)
         for part, *values in zip(graph.halves(x), weight.chunk(2, 2), layer.bias.chunk(2), strict=True)

@@ -1,0 +1,71 @@
+"""A layer of a new kind is an error that names it, wherever a function goes through a model's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from family import CONFIGS, built
+from torch import Tensor
+
+from perform.rave import offline
+from perform.rave.archive import read
+from perform.rave.decoder import Generator
+from perform.rave.delay import late_after
+from perform.rave.export import torchscript
+from perform.rave.graph.builder import Graph, Signal
+from perform.rave.graph.layer_graphs import emit
+from perform.rave.model import RAVE
+from perform.rave.stream import Chain, Conv1d, State, Streaming, UnknownLayer
+from perform.rave.transplant import UpstreamTensors, graft
+
+
+class Mystery(Streaming):
+    """A layer of a kind that the package does not know."""
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, channels, n) to the same shape."""
+        return x, state
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        lambda layer, _: late_after(layer, 3.0),
+        lambda layer, _: offline.whole(layer, torch.zeros(1, 2, 8)),
+        lambda layer, _: emit(layer, Graph(), Signal("x", 8, 2)),
+        lambda layer, archive: graft(layer, archive, "decoder"),
+    ],
+    ids=["delay", "offline", "graph", "export of others"],
+)
+def test_it_is_an_error_that_names_the_layer(
+    task: Callable[[Streaming, UpstreamTensors], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.ts"
+    path.write_bytes(torchscript(built("live")))
+    with pytest.raises(UnknownLayer, match="Mystery"):
+        task(Mystery(), UpstreamTensors(read(path)))
+
+
+def test_within_a_chain_too() -> None:
+    chain = Chain(Conv1d(2, 2, 3), Mystery())
+    with pytest.raises(UnknownLayer, match="the delay is not known for a layer of class Mystery"):
+        late_after(chain, 0.0)
+    with pytest.raises(UnknownLayer, match="Mystery"):
+        offline.whole(chain, torch.zeros(1, 2, 8))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_layer_of_the_family_has_a_known_delay(name: str) -> None:
+    model: RAVE = built(name)
+    assert late_after(model.encoder.net, 0.0) >= 0
+    decoder = model.decoder
+    assert isinstance(decoder, Generator)
+    assert late_after(decoder, 0.0) >= 0
+
+
+def test_a_convolution_of_many_groups_has_no_graph() -> None:
+    with pytest.raises(UnknownLayer, match="4 groups"):
+        emit(Conv1d(8, 8, 3, groups=4), Graph(), Signal("x", 8, 8))
