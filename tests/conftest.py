@@ -1,8 +1,11 @@
-"""Every test has a home, a runtime folder and a takes folder of its own."""
+"""Each test gets a separate home folder, runtime folder and takes folder."""
 
 from __future__ import annotations
 
 import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before any test module imports onnxruntime
+
 import shutil
 from pathlib import Path
 

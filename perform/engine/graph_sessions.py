@@ -18,6 +18,8 @@ from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
 from perform.library import places
 
+ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, set in `perform`, does it
+
 PROVIDERS = ["CPUExecutionProvider"]
 GRAPH = 2  #: grows whenever the same model would give another graph
 AFTER = {"state": "after", "style": "learnt"}  #: what a stream keeps: a graph's input -> its result
