@@ -1,0 +1,30 @@
+"""Writes docs/keys.md from the keys of the screen. `python docs/keys_page.py`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from perform.tui import keys
+from perform.tui.keys import Key
+
+INTRO = """# Keys
+
+Made from perform/tui/keys.py by docs/keys_page.py. In the program, `?` shows the same list.
+"""
+
+
+def page() -> str:
+    """The page: one table for each group of keys."""
+    every = (*keys.KEYS, *keys.ALWAYS, *keys.SET_LIST, *keys.LATENTS)
+    groups = dict.fromkeys(key.group for key in every)
+    return INTRO + "".join(_table(group, (key for key in every if key.group == group)) for group in groups)
+
+
+def _table(group: str, rows: Iterable[Key]) -> str:
+    head = f"\n## {group}\n\n| key | what it does |\n| --- | --- |\n"
+    return head + "".join(f"| `{key.shown}` | {key.words} |\n" for key in rows)
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "keys.md").write_text(page())

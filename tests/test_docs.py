@@ -1,0 +1,253 @@
+"""Tables and commands in the docs are compared with the code: a wrong, missing or extra row fails."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import click
+import msgspec
+import pytest
+
+from perform import cli
+from perform.control import mapping
+from perform.control.mapping import Binding, Kind, Mode
+from perform.core.arena import METER_SLOTS
+from perform.core.errors import WrongUse
+from perform.core.params import ACTIONS, ATTRIBUTES, DECKS, LATENTS, OWN, SOURCES, SPECS, Curve, Spec
+from perform.tui.keys import LATENTS as LATENT_KEYS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), ROOT / "README.md"])
+
+
+def tables(text: str) -> dict[tuple[str, ...], list[list[str]]]:
+    """Every table of a page: its headings -> its rows, each cell without the spaces around it."""
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    rows: list[list[str]] = []
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            rows = []
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if set("".join(cells)) <= set("-") and rows:
+            rows = found.setdefault(tuple(rows[0]), [])
+        else:
+            rows.append(cells)
+    return found
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading, up to the next one."""
+    return re.split(r"^#+ ", text.split(f"\n{title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# ---------------------------------------------------------------- docs/parameters.md
+
+
+def pattern(address: str) -> str:
+    """`deck/3/z/5/bias` -> `deck/N/z/I/bias`."""
+    address = re.sub(r"^deck/\d+", "deck/N", address)
+    address = re.sub(r"/z/\d+", "/z/I", address)
+    return re.sub(r"/(attribute|action)/\d+", r"/\1/K", address)
+
+
+def number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def shown(spec: Spec) -> tuple[str, str]:
+    """Range and default of a parameter, as the page writes them."""
+    if spec.action:
+        return "action", ""
+    if spec.low == OWN:
+        return "any number", "own"
+    if spec.choices:
+        count = [choice for choice in spec.choices if choice.isdigit()]
+        rest = [choice for choice in spec.choices if not choice.isdigit()]
+        names = [*rest, *([f"{count[0]}..{count[-1]}"] if count else [])]
+        return ", ".join(names), spec.choices[int(spec.default)]
+    return f"{number(spec.low)}..{number(spec.high)} {spec.unit}".strip(), number(spec.default)
+
+
+def test_parameters_has_every_address_with_its_range_default_and_unit() -> None:
+    expected = {pattern(address): shown(spec) for address, spec in SPECS.items()}
+    rows = tables(page("parameters.md"))["address", "range", "default", ""]
+    listed = [(address, (row[1], row[2])) for row in rows for address in code(row[0])]
+    assert len(listed) == len(dict(listed)), "an address is listed twice"
+    assert dict(listed) == expected
+
+
+def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are() -> None:
+    intro = " ".join(page("parameters.md").split("|")[0].split())
+    assert f"`N` is a deck (1 to {DECKS}), `I` a latent (0 to {LATENTS - 1})" in intro
+    assert f"`K` an attribute (1 to {ATTRIBUTES}) or an action (1 to {ACTIONS})" in intro
+    for meter in re.findall(r"`(deck/N/(?:in|z)/I)`", page("parameters.md")):
+        assert meter.replace("N", "1").replace("I", "0") in METER_SLOTS
+
+
+# ---------------------------------------------------------------- docs/controllers.md
+
+CONTROLLERS = page("controllers.md")
+
+
+def test_controllers_lists_every_key_of_a_bind() -> None:
+    rows = tables(CONTROLLERS)["key", "means", "left out"]
+    assert [code(row[0]) for row in rows] == [[f.encode_name] for f in msgspec.structs.fields(Binding)]
+    curves = next(row[1] for row in rows if row[0] == "`curve`")
+    assert [curve.strip('"') for curve in code(curves)] == list(get_args(Curve))
+
+
+def test_controllers_lists_every_kind_of_control_and_its_last_number() -> None:
+    control = next(row[1] for row in tables(CONTROLLERS)["key", "means", "left out"] if row[0] == "`control`")
+    named = [text.strip('"') for text in code(control)]
+    assert {name.split()[0] for name in named} == set(get_args(Kind))
+    for name in named:
+        Binding(name, "xfade")  # legal
+    for kind in ("cc", "note"):
+        first, last = (int(name.split()[1]) for name in named if name.startswith(kind))
+        assert first == 0
+        with pytest.raises(WrongUse):
+            Binding(f"{kind} {last + 1}", "xfade")
+
+
+def test_controllers_lists_every_mode_and_what_it_is_the_default_for() -> None:
+    rows = tables(CONTROLLERS)["mode", "what it does", "default for"]
+    assert [code(row[0])[0] for row in rows] == list(get_args(Mode))
+    defaults = {code(row[0])[0]: row[2] for row in rows}
+    for control in ("cc 1", "bend", "program"):
+        assert control.split()[0] in defaults[Binding(control, "xfade").plays].split(", ")
+    assert defaults[Binding("note 1", "xfade").plays] == "notes that move a value"
+    assert defaults[Binding("note 1", "deck/1/mute").plays] == "notes that move choices"
+    assert defaults[Binding("note 1", "panic").plays] == "actions"
+
+
+def run(cell: str) -> list[str]:
+    """`a 1` to `a 3` -> a 1, a 2, a 3; else the texts as they stand."""
+    texts = code(cell) or cell.split(" to ")
+    if " to " not in cell:
+        return texts
+    first, last = (re.split(r"(\d+)", text) for text in texts)
+    (place,) = (i for i, (a, b) in enumerate(zip(first, last, strict=True)) if a != b)
+    numbers = range(int(first[place]), int(last[place]) + 1)
+    return ["".join([*first[:place], str(n), *first[place + 1 :]]) for n in numbers]
+
+
+def binds(row: list[str]) -> Iterator[Binding]:
+    """The binds that a row of a table of a mapping stands for."""
+    _, sends, moves, reach, mode = row
+    controls, addresses = run(sends), run(moves)
+    if " to " in reach:
+        values = [float(value) for value in run(reach)]
+        ranges: list[tuple[float, float] | None] = [(value, value) for value in values]
+    else:
+        low, _, high = reach.partition("..")
+        ranges = [(float(low), float(high)) if reach else None] * len(controls)
+    addresses = addresses * len(controls) if len(addresses) == 1 else addresses
+    modes: dict[str, Mode | None] = {"": None} | {name: name for name in get_args(Mode)}
+    for control, to, ends in zip(controls, addresses, ranges, strict=True):
+        yield Binding(control, to, range=ends, mode=modes[mode])
+
+
+@pytest.mark.parametrize("path", sorted(mapping.bundled().glob("*.toml")), ids=lambda path: path.stem)
+def test_controllers_lists_every_bind_of_the_bundled_mappings(path: Path) -> None:
+    bundled = mapping.load(path)
+    rows = tables(section(CONTROLLERS, f"### {bundled.name}"))
+    (listed,) = rows.values()
+    documented = [bind for row in listed for bind in binds(row)]
+    assert sorted(map(repr, documented)) == sorted(map(repr, bundled.binds))
+
+
+# ---------------------------------------------------------------- keys
+
+
+def test_keys_page_is_what_its_script_makes_of_the_keys() -> None:
+    made = runpy.run_path(str(DOCS / "keys_page.py"))["page"]()
+    assert page("keys.md") == made, "run: python docs/keys_page.py"
+
+
+def test_guide_names_only_keys_of_the_latent_screen() -> None:
+    keys = {name for key in LATENT_KEYS for name in key.shown.split()}
+    rows = tables(page("guide.md"))["key", ""]
+    assert rows
+    assert {name for row in rows for name in code(row[0])} <= keys
+
+
+def test_guide_lists_every_source() -> None:
+    rows = tables(page("guide.md"))["source", ""]
+    assert [name for row in rows for name in code(row[0])] == list(SOURCES)
+
+
+# ---------------------------------------------------------------- commands
+
+
+def commands(text: str) -> Iterator[str]:
+    """Every `perform ...` of a page: in code blocks (lines that go on are joined) and between backticks."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := re.search(r"(?:^|[\s/])(perform(?: .*)?$)", line.partition("  #")[0]):
+                yield found[1]
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    yield from (found for found in re.findall(r"`([^`]+)`", prose) if found.startswith("perform "))
+
+
+def options(command: click.Command) -> set[str]:
+    own = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    own |= {"--help", "-h", "--version"}
+    if isinstance(command, click.Group):
+        own |= {name for sub in command.commands.values() for name in options(sub)}
+    return {name for name in own if name.startswith("-")}
+
+
+def check_command(text: str) -> None:
+    """The verb is one, and so is each option of it."""
+    words = shlex.split(re.sub(r"\s{3,}.*", "", text).replace("[", "").replace("]", ""))[1:]
+    command: click.Command = cli.main
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    if command is cli.main and words and not words[0].startswith("-"):
+        command = cli.main.commands["open"]  # `perform SET`
+    for word in words:
+        name = word.partition("=")[0]
+        if re.fullmatch(r"--?[a-z][a-z-]*", name):
+            assert name in options(command), f"`{text}`: {command.name} has no {name}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_commands_in_the_docs_exist(path: Path) -> None:
+    for text in commands(path.read_text()):
+        check_command(text)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_options_in_the_docs_exist(path: Path) -> None:
+    scripts = "".join(script.read_text() for script in DOCS.glob("*.py"))
+    there = options(cli.main) | set(re.findall(r"--[a-z][a-z-]*", scripts))
+    for text in re.findall(r"`(--[a-z][a-z-]*)[^`]*`", path.read_text()):
+        assert text in there, f"no command has {text}"
+
+
+def test_every_verb_is_in_the_docs() -> None:
+    text = "\n".join(path.read_text() for path in PAGES)
+    for name in cli.main.commands:
+        assert re.search(rf"perform {name}\b", text), f"no page shows `perform {name}`"
+
+
+def test_tables_reads_a_table() -> None:
+    found = tables("| a | |\n| --- | --- |\n| `1` | x |\n\ntext\n| b |\n| --- |\n| 2 |\n")
+    assert found == {("a", ""): [["`1`", "x"]], ("b",): [["2"]]}
+    assert run("`cc 1` to `cc 3`") == ["cc 1", "cc 2", "cc 3"]
