@@ -240,8 +240,9 @@ class Instrument:
         for deck in decks:
             until(lambda d=deck: self.meter(f"deck/{d}/state") in (LIVE, FAILED), 60, f"deck {deck} loaded")
             assert self.meter(f"deck/{deck}/state") == LIVE, self.log()
-        frames = self.meter("frames")
-        until(lambda: self.meter("frames") > frames + 48000, 10, "a second of sound")
+        for deck in decks:
+            frames = self.meter(f"deck/{deck}/frames")
+            until(lambda d=deck, n=frames: self.meter(f"deck/{d}/frames") > n + 1, 10, f"sound of deck {deck}")
 
     def log(self) -> str:
         return self._log.read_text()
