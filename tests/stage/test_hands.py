@@ -175,8 +175,8 @@ def test_half_a_minute_of_a_knob_is_a_few_points() -> None:
 
 _SAVER = """
 import sys, itertools
-from perform import params
-from perform.session import Set, Song
+from perform.core import params
+from perform.library.sets import Set, Song
 from perform.stage import autosave
 keep = autosave.Autosave()
 for n in itertools.count():
