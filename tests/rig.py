@@ -242,7 +242,9 @@ class Instrument:
             assert self.meter(f"deck/{deck}/state") == LIVE, self.log()
         for deck in decks:
             frames = self.meter(f"deck/{deck}/frames")
-            until(lambda d=deck, n=frames: self.meter(f"deck/{d}/frames") > n + 1, 10, f"sound of deck {deck}")
+            until(
+                lambda d=deck, n=frames: self.meter(f"deck/{d}/frames") > n + 1, 10, f"sound of deck {deck}"
+            )
 
     def log(self) -> str:
         return self._log.read_text()

@@ -18,7 +18,7 @@ linux = pytest.mark.skipif(not sandbox.possible().whole, reason="these walls are
 PROBE = """
 import ctypes, json, os, socket, subprocess, sys, threading
 import numpy as np, torch
-from perform.hosts import sandbox
+from perform.foreign import sandbox
 
 pipe = os.pipe()
 log = open(sys.argv[1] + "/log", "w")
@@ -105,7 +105,7 @@ def test_an_endless_loop_ends_by_its_processor_time() -> None:
 def test_an_allowance_that_is_renewed_is_no_limit() -> None:
     code = """
         import time
-        from perform.hosts.sandbox import Allowance
+        from perform.foreign.sandbox import Allowance
         allowance, end = Allowance(2), time.process_time() + 4
         while time.process_time() < end:
             allowance.renew()
