@@ -126,10 +126,10 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
 
 def _host(name: str) -> PlayableModel:
     """A model's host; an export is made a model first, a module runs in a process apart."""
-    from perform.foreign.opening import open_host, prepare
+    from perform.foreign.opening import open_model, prepare
     from perform.library.cards import find_model
 
-    return open_host(prepare(find_model(name), say), apart=True)
+    return open_model(prepare(find_model(name), say), separate_process=True)
 
 
 def _encoder(host: PlayableModel) -> StreamingEncoder:

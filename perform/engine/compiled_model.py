@@ -1,6 +1,6 @@
-"""Our RAVE compiled for ONNX Runtime: a frame costs a fifth of what it does in TorchScript.
+"""A RAVE model of ours on ONNX Runtime. A frame costs a fifth of what it costs in TorchScript.
 
-Streams of one model that are rendered together are one batch, whose weights are read from memory once.
+Streams that are rendered together are one batch, so the weights are read from memory once.
 """
 
 from __future__ import annotations
@@ -9,34 +9,29 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from safetensors import safe_open
 
 from perform.core.attributes import Attribute
 from perform.engine.graph_sessions import CompiledGraph, CompiledStream, compiled
-from perform.engine.model_half import ModelHalf
-from perform.engine.protocol import Vector, rest
+from perform.engine.protocol import Stream, Vector, silence_latents
 from perform.engine.style_state import ACTIONS, SWITCHES, StyleState
-from perform.foreign.file_reader import FileReader
+from perform.engine.styled_method import StyledMethod
 from perform.library.cards import read_card, sha256
 
 __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 
 
 class CompiledModel:
-    """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.Host`.
-
-    noise : how many values of noise a frame takes
-    """
-
-    reader: FileReader | None = None
+    """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`."""
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._decoder = ModelHalf(path, self.sha256, "decode")
-        self.attributes: Sequence[Attribute] = SWITCHES if self._decoder.learns else ()
-        self.actions: Sequence[str] = ACTIONS if self._decoder.learns else ()
+        self._decoder = StyledMethod(path, self.sha256, "decode")
+        self.attributes: Sequence[Attribute] = SWITCHES if self._decoder.has_style else ()
+        self.actions: Sequence[str] = ACTIONS if self._decoder.has_style else ()
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
@@ -46,70 +41,67 @@ class CompiledModel:
 
     @functools.cached_property
     def encoder(self) -> CompiledEncoder:
-        """What hears for its decks."""
+        """The model's encoder, loaded when first used."""
         return CompiledEncoder(self._path)
 
     def stream(self) -> CompiledStream:
-        """A new one, at its beginning."""
+        """Return a new stream at its beginning."""
         stream = self._decoder.stream()
         return PriorStream(len(stream.state), stream.style, self._prior) if self._prior else stream
 
-    def render(self, streams: Sequence[CompiledStream], z: Vector, noise: Vector) -> Vector:
-        """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio)."""
+    def render(self, streams: Sequence[Stream], z: Vector, noise: Vector) -> Vector:
+        """Decode one frame of each stream: (B, latents), (B, noise) -> (B, channels, ratio)."""
         inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}
-        return self._decoder.run(streams, z=z, **inputs)
+        return self._decoder.run(cast(Sequence[CompiledStream], streams), z=z, **inputs)
 
 
 class PriorStream(CompiledStream):
-    """[render] A stream of a host that has a prior, and what that remembers of it."""
+    """[render] A stream of a model with a prior, and the prior's own state."""
 
     def __init__(self, values: int, style: StyleState | None, prior: CompiledGraph) -> None:
         super().__init__(values, style)
-        self._prior, self._past = prior, prior.stream()
+        self._prior, self._prior_stream = prior, prior.stream()
 
     def reset(self) -> None:
-        """Back to the beginning, the prior too."""
+        """Return decoder and prior to their beginning."""
         super().reset()
-        self._past.reset()
+        self._prior_stream.reset()
 
     def prior(self, temperature: float, seed: int) -> Vector:
-        """The next frame's latents (latents,); the same seeds from the beginning give the same.
-
-        temperature : above 0; 1 follows the odds as learnt
-        """
+        """See `perform.engine.protocol.Stream`; temperature 1 follows the trained probabilities."""
         uniform = np.random.default_rng(seed).random((1, *self._prior.shapes["uniform"])).astype(np.float32)
-        warmth = np.full((1, 1), temperature, np.float32)
-        z: Vector = self._prior.run([self._past], uniform=uniform, temperature=warmth)[0, 0]
+        scale = np.full((1, 1), temperature, np.float32)
+        z: Vector = self._prior.run([self._prior_stream], uniform=uniform, temperature=scale)[0, 0]
         return z
 
 
 class CompiledEncoder:
-    """[render] The encoder of a `.safetensors` model: sound in, latents out, for any number of streams.
+    """[render] The encoder of a `.safetensors` model; see `perform.engine.protocol.StreamingEncoder`.
 
-    noise   : how many values it takes to draw from the posterior; 0 where there is none
-    silence : (latents,) what it makes of silence
+    noise : values of noise that sample the posterior of a frame; 0 where there is none
     """
 
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._encoder = ModelHalf(path, self.sha256, "encode")
+        self._encoder = StyledMethod(path, self.sha256, "encode")
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
-        self._path, self.silence = path, rest(self)
+        self._path, self.silence = path, silence_latents(self)
 
-    def twin(self) -> CompiledEncoder:
-        """Another one, for another thread."""
+    def for_another_thread(self) -> CompiledEncoder:
+        """Return an encoder with sessions of its own: a session has one set of buffers."""
         return CompiledEncoder(self._path)
 
     def stream(self) -> CompiledStream:
-        """A new one, at its beginning."""
+        """Return a new stream at its beginning."""
         return self._encoder.stream()
 
-    def encode(self, streams: Sequence[CompiledStream], x: Vector, noise: Vector | None = None) -> Vector:
-        """One frame of each: samples (B, channels, ratio) at the model's rate -> (B, latents).
+    def encode(self, streams: Sequence[Stream], x: Vector, noise: Vector | None = None) -> Vector:
+        """Encode one frame of each stream: (B, channels, ratio) at the model's rate -> (B, latents).
 
-        noise : (B, noise) draws from the posterior, in its deviations; none gives its mean
+        noise : (B, noise), standard normal, samples the posterior; None gives its mean
         """
         inputs = {}
         if self.noise:
             inputs["noise"] = np.zeros((len(streams), self.noise), np.float32) if noise is None else noise
-        return self._encoder.run(streams, x=x, **inputs)[:, 0]  # (B, 1, latents) -> (B, latents)
+        own = cast(Sequence[CompiledStream], streams)
+        return self._encoder.run(own, x=x, **inputs)[:, 0]  # (B, 1, latents) -> (B, latents)

@@ -1,6 +1,6 @@
-"""A model's method on ONNX Runtime, for any number of streams at once.
+"""One method of a model as an ONNX Runtime session, for any number of streams at once.
 
-The graph is made once a model and kept in the cache, so only a model's first load imports torch.
+A model's graphs are kept in the cache, so only the first load of a model imports torch.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime as ort
 
+from perform.core.errors import PerformError
 from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
 from perform.library import places
@@ -21,45 +22,49 @@ from perform.library import places
 ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, set in `perform`, does it
 
 PROVIDERS = ["CPUExecutionProvider"]
-GRAPH = 2  #: grows whenever the same model would give another graph
-AFTER = {"state": "after", "style": "learnt"}  #: what a stream keeps: a graph's input -> its result
+GRAPH = 2  #: version of the graphs: raise it when the same model would give another graph
+AFTER = {"state": "after", "style": "learnt"}  #: memory of a stream: the graph's input -> its output
 
 
 class CompiledStream:
-    """[render] All that one stream remembers between two frames: a row of its graph's `state`; its style."""
+    """[render] The state of one stream: a row of its graph's memory, and its AdaIN style."""
 
     def __init__(self, values: int, style: StyleState | None = None) -> None:
         self.state, self.style = np.zeros(values, np.float32), style
 
     def reset(self) -> None:
-        """Back to the beginning: silence before, no memory. What it has learnt stays."""
+        """Return to the beginning, as after silence. The style stays."""
         self.state[:] = 0
         if self.style:
-            self.style.mend()
+            self.style.repair()
 
-    def set(self, name: str, value: float | None) -> None:
-        """Switch one of `styles.SWITCHES`, None to off; where nothing learns, nothing happens."""
+    def set(self, name: str, value: float | str | None) -> None:
+        """Set one of `style_state.SWITCHES`, None to off; a stream without a style ignores it."""
         if self.style:
             self.style.set(name, value)
 
     def act(self, name: str) -> None:
-        """Do one of `styles.ACTIONS`."""
+        """Do one of `style_state.ACTIONS`; a stream without a style ignores it."""
         if self.style:
             self.style.act(name)
 
-    @property
-    def learnt(self) -> bytes:
-        """Its style, for `adopt`; empty where it is its model's own."""
-        return self.style.learnt if self.style else b""
+    def prior(self, temperature: float, seed: int) -> Vector:
+        """Raise PerformError: only a `PriorStream` has a prior."""
+        raise PerformError("this model has no prior")
 
-    def adopt(self, learnt: bytes) -> None:
-        """Take another stream's style."""
+    @property
+    def saved_style(self) -> bytes:
+        """The style for `restore_style`; empty where it is the model's default."""
+        return self.style.saved if self.style else b""
+
+    def restore_style(self, saved: bytes) -> None:
+        """Restore a saved style. PerformError: it is another model's."""
         if self.style:
-            self.style.adopt(learnt)
+            self.style.restore(saved)
 
 
 class GraphBatch(NamedTuple):
-    """Buffers for a number of streams, and the binding that lets the graph read and write them in place."""
+    """Buffers for one number of streams, and the binding by which the graph uses them in place."""
 
     values: dict[str, Vector]
     binding: ort.IOBinding
@@ -68,7 +73,8 @@ class GraphBatch(NamedTuple):
 class CompiledGraph:
     """[render] A graph of `perform.rave.graph`, ready to run.
 
-    shapes : of its inputs and its result, less the batch;  words : what its maker says besides
+    shapes   : of the inputs and the result, without the batch
+    metadata : the texts in the graph's file
     """
 
     def __init__(self, graph: bytes) -> None:
@@ -79,35 +85,35 @@ class CompiledGraph:
         self.shapes = {v.name: tuple(v.shape[1:]) for v in self._session.get_inputs()}
         self._result = self._session.get_outputs()[0]
         self.shapes[self._result.name] = tuple(self._result.shape[1:])
-        self.words: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._batches: dict[int, GraphBatch] = {}
 
     def stream(self) -> CompiledStream:
-        """A new one, at its beginning."""
+        """Return a new stream at its beginning."""
         return CompiledStream(*self.shapes["state"])
 
     def run(self, streams: Sequence[CompiledStream], **inputs: Vector) -> Vector:
-        """One call for each stream, as one batch: inputs (B, ...) by name to the result (B, ...)."""
-        values, binding = self._batches.get(len(streams)) or self._batch(len(streams))
+        """Run one frame of all streams as one batch: inputs (B, ...) by name -> the result (B, ...)."""
+        values, binding = self._batches.get(len(streams)) or self._new_batch(len(streams))
         for name, value in inputs.items():
             values[name].reshape(value.shape)[:] = value
-        kept = [(values["state"], [stream.state for stream in streams])]
+        memories = [(values["state"], [stream.state for stream in streams])]
         if "style" in values:
-            kept.append((values["style"], [stream.style.known for stream in streams if stream.style]))
-        for rows, own in kept:
-            for row, known in zip(rows, own, strict=True):
-                row[:] = known
+            memories.append((values["style"], [stream.style.values for stream in streams if stream.style]))
+        for rows, own in memories:
+            for row, memory in zip(rows, own, strict=True):
+                row[:] = memory
         self._session.run_with_iobinding(binding)
-        for rows, own in kept:
-            for row, known in zip(rows, own, strict=True):
-                known[:] = row
+        for rows, own in memories:
+            for row, memory in zip(rows, own, strict=True):
+                memory[:] = row
         return values[self._result.name].copy()
 
     def warm_up(self) -> None:
-        """[disk] The first frame takes many times as long as the next: not when somebody plays."""
-        self._session.run_with_iobinding(self._batch(1)[1])
+        """[disk] Run one frame now: the first takes many times as long as the others."""
+        self._session.run_with_iobinding(self._new_batch(1)[1])
 
-    def _batch(self, streams: int) -> GraphBatch:
+    def _new_batch(self, streams: int) -> GraphBatch:
         values = {name: np.zeros((streams, *shape), np.float32) for name, shape in self.shapes.items()}
         binding = self._session.io_binding()
         for name, value in values.items():
@@ -116,27 +122,28 @@ class CompiledGraph:
                 binding.bind_output(name, *where)
             else:
                 binding.bind_input(name, *where)
-        for name, after in AFTER.items():  # read by a first node and written by a last: one buffer will do
+        for name, after in AFTER.items():  # the first node reads it, the last one writes it: share one buffer
             if name in values:
-                kept = values[name]
-                binding.bind_output(after, "cpu", 0, np.float32, kept.shape, kept.ctypes.data)
+                memory = values[name]
+                binding.bind_output(after, "cpu", 0, np.float32, memory.shape, memory.ctypes.data)
         self._batches[streams] = GraphBatch(values, binding)
         return self._batches[streams]
 
 
 def compiled(path: Path, digest: str, method: str) -> CompiledGraph:
-    """[disk] A model's method, a frame a call; from the cache, or made and kept there.
+    """[disk] Load a model's method, one frame per call, from the cache; make and cache it if needed.
 
-    digest : SHA-256 of the file; method : a key of `perform.rave.graph.GRAPHS`
+    digest : SHA-256 of the model's file
+    method : a key of `perform.rave.graph.GRAPHS`
     """
     cached = cache_file(digest, method)
-    with contextlib.suppress(Exception):  # not there, or cut short by a power failure: it is made again
+    with contextlib.suppress(Exception):  # missing or damaged: make it again
         return CompiledGraph(cached.read_bytes())
     from perform.rave.graph import GRAPHS
     from perform.rave.model_files import load
 
     graph = GRAPHS[method](load(path), 1)
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
+    with contextlib.suppress(OSError):  # without a cache, loading only takes longer
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")
         with part.open("wb") as out:
@@ -148,5 +155,5 @@ def compiled(path: Path, digest: str, method: str) -> CompiledGraph:
 
 
 def cache_file(digest: str, method: str) -> Path:
-    """Where a model's method is kept."""
+    """Return the path of a method's graph in the cache."""
     return places.cache() / f"{digest}-{method}-{GRAPH}-{ort.__version__}.onnx"

@@ -1,9 +1,12 @@
-"""The protocol of a host: what turns latents into sound when it is pulled, one frame at a time."""
+"""Protocols of a model that is ready to play: its decoder, its encoder, and the state of one voice.
+
+`engine.compiled_model` and `foreign.torchscript_model` implement them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,89 +14,109 @@ import numpy.typing as npt
 from perform.core.attributes import Attribute
 from perform.library.cards import Card
 
-if TYPE_CHECKING:
-    from perform.foreign.file_reader import FileReader
-
 Vector = npt.NDArray[np.float32]  #: of any shape
 
-SETTLED = 64  #: frames of silence after which an encoder says the same for ever
-DRAWN = 16  #: the last of them, of whose latents the mean is taken where it never does
+SETTLE_FRAMES = 64  #: frames of silence after which an encoder's output is constant
+AVERAGED_FRAMES = 16  #: the last of them, averaged where the encoder samples its latents
+_CONSTANT = 1e-5  # largest change between two frames of a constant output
 
 
 class Stream(Protocol):
-    """[render] One voice's state in a host: all that is remembered between two frames."""
+    """[render] The state of one voice in a model: all that is remembered between two frames."""
 
     def reset(self) -> None:
-        """Back to the beginning: silence before, no memory; what it was set to and has learnt stays."""
+        """Return to the beginning, as after silence. Attributes and the AdaIN style stay."""
 
-    @property
-    def learnt(self) -> bytes:
-        """The style it has learnt, for `adopt`; empty where that is its model's own."""
+    def set(self, name: str, value: float | str | None) -> None:
+        """Set one of the model's `attributes`; None restores the module default.
+
+        WrongUse: the model has no such attribute, or refuses the value. PerformError: its code failed.
+        """
+
+    def act(self, name: str) -> None:
+        """Do one of the model's `actions`.
+
+        WrongUse: the model has no such action, or refuses it. PerformError: its code failed.
+        """
+
+    def prior(self, temperature: float, seed: int) -> Vector:
+        """Generate the next frame's latents, (card.latents,), with the model's prior.
+
+        From the beginning, the same seeds give the same latents.
+
+        temperature : above 0; below 1 the likely latents become likelier
+        PerformError: the model has no prior, or its code failed.
+        """
         ...
 
-    def adopt(self, learnt: bytes) -> None:
-        """Know what another stream of the model has learnt; PerformError where that cannot be."""
+    @property
+    def saved_style(self) -> bytes:
+        """The AdaIN style for `restore_style`; empty where it is the model's default."""
+        ...
+
+    def restore_style(self, saved: bytes) -> None:
+        """Restore a `saved_style`, also of another stream. PerformError: it is another model's."""
 
 
 class StreamingEncoder(Protocol):
-    """[render] The other half of a model: sound in, latents out, for any number of streams."""
+    """[render] A model's encoder: sound to latents, one frame at a time, for any number of streams."""
 
-    card: Card  #: its model's, but for the channels that it hears
+    card: Card  #: the model's; `channels` are the encoder's
     sha256: str  #: of the model's file
-    silence: Vector  #: (card.latents,), what it makes of silence: `rest`
+    silence: Vector  #: (card.latents,), the latents of silence
 
     def stream(self) -> Stream:
-        """A new one, at its beginning."""
+        """Return a new stream at its beginning."""
         ...
 
-    def twin(self) -> StreamingEncoder:
-        """Another one, for another thread."""
+    def for_another_thread(self) -> StreamingEncoder:
+        """Return an encoder of the same model that another thread may use."""
         ...
 
-    # Any: an encoder takes its own streams and no other's
-    def encode(self, streams: Sequence[Any], x: Vector) -> Vector:
-        """One frame of each: (B, channels, ratio) at the model's rate -> (B, latents)."""
+    def encode(self, streams: Sequence[Stream], x: Vector) -> Vector:
+        """Encode one frame of each stream: (B, channels, ratio) at the model's rate -> (B, latents).
+
+        streams : made by this encoder's `stream`
+        """
         ...
 
 
 class PlayableModel(Protocol):
-    """[render] One model ready to play, for any number of streams. It knows no deck and no clock.
-
-    The streams of one with attributes have `set(name, value)`, None being its own, and `act(name)`; WrongUse
-    where the module refuses. Those of one that has a prior have `prior(temperature, seed) -> (latents,)`.
-    """
+    """[render] One model ready to play, for any number of streams. It knows no deck and no clock."""
 
     card: Card
     sha256: str  #: of the model's file
     noise: int  #: values of standard normal noise that a frame takes
     gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
-    attributes: Sequence[Attribute]  #: what can be set, a value each
-    actions: Sequence[str]  #: what can be done once: AdaIN's `reset_target`
-    has_prior: bool  #: it can make latents by itself
-    reader: FileReader | None  #: who reads its desk's files, where its own process can read none
+    attributes: Sequence[Attribute]  #: what `Stream.set` takes, one value each
+    actions: Sequence[str]  #: what `Stream.act` takes: AdaIN's `reset_target`
+    has_prior: bool  #: `Stream.prior` works
 
     @property
     def encoder(self) -> StreamingEncoder | None:
-        """What hears for its decks, loaded when it is asked for first; None where the model has none."""
+        """The encoder for these latents, loaded when first used; None where the model has none."""
         ...
 
     def stream(self) -> Stream:
-        """A new one, at its beginning."""
+        """Return a new stream at its beginning."""
         ...
 
-    # Any: a host takes its own streams and no other's
-    def render(self, streams: Sequence[Any], z: Vector, noise: Vector) -> Vector:
-        """One frame of each: (B, latents), (B, noise) -> (B, channels, ratio) at the model's rate."""
+    def render(self, streams: Sequence[Stream], z: Vector, noise: Vector) -> Vector:
+        """Decode one frame of each stream: (B, latents), (B, noise) -> (B, channels, ratio).
+
+        streams : made by this model's `stream`
+        PerformError: a third-party module failed, or gave another shape.
+        """
         ...
 
 
-def rest(encoder: StreamingEncoder) -> Vector:
-    """(latents,) what an encoder makes of silence; of one that draws them by chance, their middle."""
-    stream, found = encoder.stream(), np.zeros((SETTLED, encoder.card.latents), np.float32)
-    nothing = np.zeros((1, encoder.card.channels, encoder.card.ratio), np.float32)
-    for i in range(SETTLED):
-        found[i] = encoder.encode([stream], nothing)[0]
-        if i and np.abs(found[i] - found[i - 1]).max() < 1e-5:
-            found[-DRAWN:] = found[i]
+def silence_latents(encoder: StreamingEncoder) -> Vector:
+    """Return the latents of silence, (latents,): their mean where the encoder samples them."""
+    stream, z = encoder.stream(), np.zeros((SETTLE_FRAMES, encoder.card.latents), np.float32)
+    silence = np.zeros((1, encoder.card.channels, encoder.card.ratio), np.float32)
+    for i in range(SETTLE_FRAMES):
+        z[i] = encoder.encode([stream], silence)[0]
+        if i and np.abs(z[i] - z[i - 1]).max() < _CONSTANT:
+            z[-AVERAGED_FRAMES:] = z[i]
             break
-    return np.asarray(found[-DRAWN:].mean(axis=0, dtype=np.float64), np.float32)
+    return np.asarray(z[-AVERAGED_FRAMES:].mean(axis=0, dtype=np.float64), np.float32)

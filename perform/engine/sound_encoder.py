@@ -1,4 +1,4 @@
-"""Any sound as a model's latents, as fast as it comes: for files, which nobody waits for."""
+"""Encoding sound of any rate and channel count: for files and offline work, not for live input."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from perform.engine.resampling import resampler
 
 
 class SoundEncoder:
-    """[render] One model's ears: samples at any rate to latents, a frame whenever there is one.
+    """Encodes blocks of sound with one stream of an encoder.
 
-    rate : frames a second of what comes in
+    rate : sample rate of the sound, Hz
     """
 
     def __init__(self, encoder: StreamingEncoder, rate: float) -> None:
@@ -22,10 +22,10 @@ class SoundEncoder:
         self._resampler = None
         if card.sample_rate != rate:
             self._resampler = resampler(rate, card.sample_rate, card.channels)
-        self._rest = np.zeros((0, card.channels), np.float32)  # less than a frame
+        self._remainder = np.zeros((0, card.channels), np.float32)  # samples of an incomplete frame
 
     def __call__(self, x: Audio) -> list[Vector]:
-        """(n, channels), any number of them, -> the frames that are whole now, (latents,) each."""
+        """Encode a block (n, channels), n >= 0, and return each complete frame's latents, (latents,)."""
         x = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
         if self._channels == 1:
             x = x.mean(axis=1, keepdims=True)
@@ -34,10 +34,10 @@ class SoundEncoder:
         x = np.ascontiguousarray(x[:, : self._channels], np.float32)
         if self._resampler:
             x = self._resampler.resample_chunk(x)
-        x, frames = np.concatenate([self._rest, x]), []
+        x, frames = np.concatenate([self._remainder, x]), []
         whole = len(x) - len(x) % self._ratio
         for at in range(0, whole, self._ratio):
             frame = x[at : at + self._ratio].T[None]  # (n, channels) -> (1, channels, n)
             frames.append(self._encoder.encode([self._stream], frame)[0])
-        self._rest = x[whole:]
+        self._remainder = x[whole:]
         return frames

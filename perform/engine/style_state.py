@@ -1,7 +1,7 @@
-"""What a stream of ours knows of a style: AdaIN's statistics of a source and of a target, as it learns them.
+"""The AdaIN style of one stream: statistics of a source sound and of a target sound, learnt while it plays.
 
-The names are upstream's, and what they do: while it learns a target a stream sounds as if it knew none; what
-it learns of both is the running mean over the frames it learns from.
+Names and behaviour are RAVE's: a stream that learns a target sounds as if it had no style, and each side is
+the running mean over the frames it learns from.
 """
 
 from __future__ import annotations
@@ -17,70 +17,73 @@ from perform.core.errors import PerformError, WrongUse
 from perform.engine.protocol import Vector
 
 SIDES = ("source", "target")
-SWITCHES = [Attribute(f"learn_{side}", "bool", 0.0) for side in ("target", "source")]  #: in upstream's order
+SWITCHES = [Attribute(f"learn_{side}", "bool", 0.0) for side in ("target", "source")]  #: in RAVE's order
 ACTIONS = ["reset_target", "reset_source"]
 
 
 class StyleState:
-    """[render] One stream's.
+    """[render] The style of one stream.
 
-    known    : as the graph that learns has it (perform/rave/graph/style_graph.py)
-    learning : of the source, of the target: 0 or 1
-    plain    : it sounds as its model does without learning anything, and stays so
+    values     : as in the learning graph's memory (perform/rave/graph/style_graph.py)
+    learning   : (source, target), 0 or 1
+    is_default : the model's own style sounds, and nothing is being learnt
     """
 
-    def __init__(self, words: Mapping[str, str]) -> None:
-        """words : the graph's."""
-        self.known: Vector = np.frombuffer(base64.b64decode(words["style"]), "<f4").astype(np.float32)
+    def __init__(self, metadata: Mapping[str, str]) -> None:
+        """metadata : of the learning graph."""
+        self.values: Vector = np.frombuffer(base64.b64decode(metadata["style"]), "<f4").astype(np.float32)
         self.learning: Vector = np.zeros(2, np.float32)
-        self._own, self._blank = self.known.copy(), np.zeros_like(self.known)
-        self._side = np.full(len(self.known), 1, np.int8)  # of each value
+        self._default, self._empty = self.values.copy(), np.zeros_like(self.values)
+        self._side = np.full(len(self.values), 1, np.int8)  # of each value, an index into SIDES
         self._side[0] = 0
         at = 2
-        for channels in json.loads(words["channels"]):
+        for channels in json.loads(metadata["channels"]):
             layer = np.arange(4 * channels) // channels  # mean and deviation of the source, of the target
-            self._blank[at : at + len(layer)] = layer % 2
+            self._empty[at : at + len(layer)] = layer % 2
             self._side[at : at + len(layer)] = layer // 2
             at += len(layer)
-        self._settle()
+        self._update()
 
-    def set(self, name: str, value: float | None) -> None:
-        """Learn, or no more; WrongUse where there is no such switch."""
-        self.learning[self._named(name, "learn_")] = float((value or 0.0) >= 0.5)
-        self._settle()
+    def set(self, name: str, value: float | str | None) -> None:
+        """Turn learning on or off. WrongUse: no such switch, or a text."""
+        if isinstance(value, str):
+            raise WrongUse(f"{value[:80]!r} is not a number")
+        self.learning[self._side_of(name, "learn_")] = float((value or 0.0) >= 0.5)
+        self._update()
 
     def act(self, name: str) -> None:
-        """Forget a side; WrongUse where there is no such action."""
-        side = self._side == self._named(name, "reset_")
-        self.known[side] = self._blank[side]
-        self._settle()
+        """Forget one side. WrongUse: no such action."""
+        side = self._side == self._side_of(name, "reset_")
+        self.values[side] = self._empty[side]
+        self._update()
 
-    def mend(self) -> None:
-        """Where it has learnt what is no number, it knows what its model does."""
-        if not np.isfinite(self.known).all():
-            self.known[:] = self._own
-            self._settle()
+    def repair(self) -> None:
+        """Return to the model's style if NaN or infinity was learnt."""
+        if not np.isfinite(self.values).all():
+            self.values[:] = self._default
+            self._update()
 
     @property
-    def learnt(self) -> bytes:
-        """What it knows, for `adopt`; empty where that is what its model does."""
-        return b"" if np.array_equal(self.known, self._own) else self.known.astype("<f4").tobytes()
+    def saved(self) -> bytes:
+        """The values for `restore`; empty where they are the model's default."""
+        same = np.array_equal(self.values, self._default)
+        return b"" if same else self.values.astype("<f4").tobytes()
 
-    def adopt(self, learnt: bytes) -> None:
-        """Know what another one of this model did; PerformError where it is of another."""
-        if learnt and len(learnt) != 4 * len(self.known):
-            raise PerformError("a style that is another model's")
-        self.known[:] = np.frombuffer(learnt, "<f4") if learnt else self._own
-        self.mend()
-        self._settle()
+    def restore(self, saved: bytes) -> None:
+        """Take `saved` values. PerformError: they are another model's."""
+        if saved and len(saved) != 4 * len(self.values):
+            raise PerformError("this style belongs to another model")
+        self.values[:] = np.frombuffer(saved, "<f4") if saved else self._default
+        self.repair()
+        self._update()
 
-    def _settle(self) -> None:
-        same = np.array_equal(self.known, self._own)
-        works = self.known[:2].all() or self._own[:2].all()  # both sides are known, here or there
-        self.plain = not self.learning.any() and bool(same or not works)
+    def _update(self) -> None:
+        same = np.array_equal(self.values, self._default)
+        works = self.values[:2].all() or self._default[:2].all()  # both sides learnt, here or in the model
+        self.is_default = not self.learning.any() and bool(same or not works)
 
     @staticmethod
-    def _named(name: str, verb: str) -> int:
+    def _side_of(name: str, verb: str) -> int:
         side = name.removeprefix(verb)
         if name == side or side not in SIDES:
             raise WrongUse(f"the model has no {name!r}", hint="it learns and resets source and target")

@@ -166,7 +166,7 @@ class ModuleInstance:
         return y.float()
 
     @property
-    def learnt(self) -> bytes:
+    def saved_style(self) -> bytes:
         """What AdaIN has learnt for the one row that is used; empty where that is as in the file."""
         held = [(part.getattr(one.name), one.value) for part, one in self._kept if one.learnt]
         parts = [(_row(now), _row(own)) for now, own in held if isinstance(own, torch.Tensor)]
@@ -175,16 +175,16 @@ class ModuleInstance:
         return torch.cat([now.reshape(-1) for now, _ in parts]).numpy().astype("<f4").tobytes()
 
     @torch.inference_mode()
-    def adopt(self, learnt: bytes) -> None:
-        """Have AdaIN know what another instance's has learnt; PerformError where it is of another model."""
+    def restore_style(self, saved: bytes) -> None:
+        """Have AdaIN know what another instance's has saved; PerformError where it is of another model."""
         self._restore([one for one in self._kept if one[1].learnt])
         tensors = [part.getattr(one.name) for part, one in self._kept if one.learnt]
         rows = [_row(tensor) for tensor in tensors if isinstance(tensor, torch.Tensor)]
-        values = torch.from_numpy(np.frombuffer(learnt, "<f4").astype(np.float32))
-        if learnt and len(values) != sum(row.numel() for row in rows):
-            raise PerformError("a style that is another model's")
+        values = torch.from_numpy(np.frombuffer(saved, "<f4").astype(np.float32))
+        if saved and len(values) != sum(row.numel() for row in rows):
+            raise PerformError("this style belongs to another model")
         at = 0
-        for row in rows if learnt else ():
+        for row in rows if saved else ():
             row.copy_(values[at : at + row.numel()].reshape(row.shape))
             at += row.numel()
 

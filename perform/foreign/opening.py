@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perform.core.errors import WrongUse
+from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
 from perform.library import places
 from perform.library.cards import is_module, sha256
@@ -46,26 +47,39 @@ def prepare(path: Path, tell: Callable[[str], None] = lambda line: None) -> Path
     return made
 
 
-def open_host(path: Path, apart: bool = False) -> PlayableModel:
-    """[render] A host for a model file or an export; behind walls, for good, where it is a stranger's code.
+def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
+    """[render] Open a model file or an export to play it.
 
-    apart : the walls are another process's, as this one has to keep its files
-    WrongUse where the file is no model, or runs code that the player has not agreed to.
+    A third-party module runs in a sandbox, from which this process can never return.
+
+    separate_process : the sandbox is another process, so that this one can go on opening files
+    WrongUse: the file is not a model, or the player has not consented to run its code.
     """
     model = prepare(path)
-    if is_module(model):
-        data, _ = unwrap(model)
-        if not confirmed(data):
-            hint = f"`perform models import {path}` asks once"
-            raise WrongUse("runs code of its own, which was not agreed to", where=str(path), hint=hint)
-        if apart:
-            from perform.foreign.remote_model import RemoteModel
+    if not is_module(model):
+        from perform.engine.compiled_model import CompiledModel
 
-            return RemoteModel(model)
-        from perform.foreign.file_reader import RemoteFileReader
-        from perform.foreign.torchscript_model import TorchscriptModel
+        return CompiledModel(model)
+    data, _ = unwrap(model)
+    if not confirmed(data):
+        hint = f"`perform models import {path}` asks once"
+        raise WrongUse("runs code of its own, which was not agreed to", where=str(path), hint=hint)
+    if separate_process:
+        from perform.foreign.remote_model import RemoteModel
 
-        return TorchscriptModel(model, reader=RemoteFileReader(model))
-    from perform.engine.compiled_model import CompiledModel
+        return RemoteModel(model)
+    from perform.foreign.torchscript_model import TorchscriptModel
 
-    return CompiledModel(model)
+    return TorchscriptModel(model)
+
+
+def file_reader(model: Path) -> FileReader:
+    """[disk] Return what reads files for a process that will play a model file. Call it before `open_model`.
+
+    A sandboxed process opens no files, so a companion process reads them.
+    """
+    if not is_module(model):
+        return LocalFileReader()
+    from perform.foreign.remote_file_reader import RemoteFileReader
+
+    return RemoteFileReader(model)

@@ -21,18 +21,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, cast
 
 import msgspec
 import numpy as np
 
 from perform.core.attributes import Attribute
 from perform.core.errors import PerformError
-from perform.engine.protocol import Vector
+from perform.engine.protocol import Stream, Vector
 from perform.library.cards import read_card
-
-if TYPE_CHECKING:
-    from perform.foreign.file_reader import FileReader
 
 
 class RemoteStream:
@@ -55,13 +52,13 @@ class RemoteStream:
         self._host.ask({"act": self.number, "name": name})
 
     @property
-    def learnt(self) -> bytes:
+    def saved_style(self) -> bytes:
         """What it has learnt, for `adopt`."""
         return base64.b64decode(self._host.ask({"learnt": self.number})["learnt"])
 
-    def adopt(self, learnt: bytes) -> None:
+    def restore_style(self, saved: bytes) -> None:
         """Take what another stream has learnt; PerformError where it is of another model."""
-        self._host.ask({"adopt": self.number, "style": base64.b64encode(learnt).decode()})
+        self._host.ask({"adopt": self.number, "style": base64.b64encode(saved).decode()})
 
     def prior(self, temperature: float, seed: int) -> Vector:
         """The next frame's latents (latents,) as the module's own prior goes on."""
@@ -74,7 +71,6 @@ class RemoteModel:
     ends."""
 
     noise = 1
-    reader: FileReader | None = None
 
     def __init__(self, path: Path) -> None:
         self.card, self._where = read_card(path), str(path)
@@ -108,11 +104,13 @@ class RemoteModel:
         """A new one, at its beginning."""
         return RemoteStream(self, int(self.ask({"stream": True})["stream"]))
 
-    def render(self, streams: Sequence[RemoteStream], z: Vector, noise: Vector) -> Vector:
+    def render(self, streams: Sequence[Stream], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, 1) -> (B, channels, ratio)."""
         values = np.concatenate([z, noise], 1, dtype=np.float32)  # (B, latents + 1)
         shape = (len(streams), self.card.channels, self.card.ratio)
-        return self.call({"render": [stream.number for stream in streams]}, values, shape)
+        return self.call(
+            {"render": [stream.number for stream in cast(Sequence[RemoteStream], streams)]}, values, shape
+        )
 
     def call(self, order: dict[str, Any], values: Vector, shape: tuple[int, ...]) -> Vector:
         """One order with its values, and the values that answer it."""
@@ -161,7 +159,7 @@ class RemoteEncoder:
         self.card = msgspec.structs.replace(host.card, channels=channels)
         self.silence: Vector = np.array(silence, np.float32)
 
-    def twin(self) -> RemoteEncoder:
+    def for_another_thread(self) -> RemoteEncoder:
         """Itself: there is one process, and whoever asks waits for their turn."""
         return self
 
@@ -169,9 +167,9 @@ class RemoteEncoder:
         """A new one, at its beginning."""
         return self._host.stream()
 
-    def encode(self, streams: Sequence[RemoteStream], x: Vector) -> Vector:
+    def encode(self, streams: Sequence[Stream], x: Vector) -> Vector:
         """One frame of each: (B, channels, ratio) -> (B, latents)."""
-        order = {"encode": [stream.number for stream in streams]}
+        order = {"encode": [stream.number for stream in cast(Sequence[RemoteStream], streams)]}
         return self._host.call(order, x.astype(np.float32), (len(streams), self.card.latents))
 
 
@@ -213,9 +211,9 @@ def _serve(host: Any, orders: IO[bytes], answers: IO[bytes]) -> None:
         elif "act" in order:
             _try(answers, partial(streams[order["act"]].act, order["name"]))
         elif "learnt" in order:
-            _say(answers, {"learnt": base64.b64encode(streams[order["learnt"]].learnt).decode()})
+            _say(answers, {"learnt": base64.b64encode(streams[order["learnt"]].saved_style).decode()})
         elif "adopt" in order:
-            _try(answers, partial(streams[order["adopt"]].adopt, base64.b64decode(order["style"])))
+            _try(answers, partial(streams[order["adopt"]].restore_style, base64.b64decode(order["style"])))
         elif "prior" in order:
             z = streams[order["prior"]].prior(order["temperature"], order["seed"])
             _say(answers, {"z": [float(value) for value in z]})

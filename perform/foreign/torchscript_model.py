@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -21,9 +21,8 @@ import torch
 
 from perform.core.attributes import Attribute
 from perform.core.errors import PerformError, WrongUse
-from perform.engine.protocol import Vector, rest
+from perform.engine.protocol import Stream, Vector, silence_latents
 from perform.foreign import nn_contract, sandbox
-from perform.foreign.file_reader import FileReader
 from perform.foreign.loaded_module import LoadedModule, ModuleInstance
 from perform.library.cards import read_card, sha256
 from perform.library.importing import unwrap
@@ -34,17 +33,13 @@ class TorchscriptModel:
     """[render] See `perform.engine.protocol.Host`; and what only a stranger's module has, for the table.
 
     enter : gives up files, network and the rest, for good, before the module is loaded
-    reader : reads files in its stead, from then on
     kinds, own : of each attribute of the module, by its own name: what its values are, and what they were
     Raises PerformError where the module cannot be loaded or its first frame is no sound.
     """
 
     noise = 1  #: see `render`
 
-    def __init__(
-        self, path: Path, enter: Callable[[], object] = sandbox.enter, reader: FileReader | None = None
-    ) -> None:
-        self.reader = reader
+    def __init__(self, path: Path, enter: Callable[[], object] = sandbox.enter) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
         data, options = unwrap(path)
         self._original = LoadedModule(parse(data, path), enter)
@@ -93,14 +88,14 @@ class TorchscriptModel:
             raise WrongUse(f"the model has no attribute {name!r}", hint=f"it has {names or 'none'}")
         return whole, index
 
-    def render(self, streams: Sequence[TorchscriptStream], z: Vector, noise: Vector) -> Vector:
+    def render(self, streams: Sequence[Stream], z: Vector, noise: Vector) -> Vector:
         """One frame of each: (B, latents), (B, 1) -> (B, channels, ratio).
 
         A module draws its noise itself; a voice's own numbers seed it, so that a take sounds the same again.
         """
         self.renew()
         frame, sounds = self._original.frame, []
-        for stream, row, chance in zip(streams, z, noise, strict=True):
+        for stream, row, chance in zip(cast(Sequence[TorchscriptStream], streams), z, noise, strict=True):
             seed = zlib.crc32(chance.astype(np.float32).tobytes())
             sounds.append(stream.instance.render(self._method, frame, row, seed))
         return np.stack(sounds)
@@ -147,13 +142,13 @@ class TorchscriptStream:
         self.instance.settings[whole] = settings
 
     @property
-    def learnt(self) -> bytes:
-        """What its AdaIN has learnt, for `adopt`; empty where that is as in the file."""
-        return self.instance.learnt
+    def saved_style(self) -> bytes:
+        """The AdaIN style for `restore_style`; empty where it is the file's."""
+        return self.instance.saved_style
 
-    def adopt(self, learnt: bytes) -> None:
-        """Take what another stream's AdaIN has learnt."""
-        self.instance.adopt(learnt)
+    def restore_style(self, saved: bytes) -> None:
+        """Restore a saved AdaIN style. PerformError: it is another model's."""
+        self.instance.restore_style(saved)
 
     def prior(self, temperature: float, seed: int) -> Vector:
         """The next frame's latents (latents,) as the module's own prior goes on."""
@@ -174,11 +169,11 @@ class TorchscriptEncoder:
     def __init__(self, host: TorchscriptModel, method: nn_contract.NnMethod) -> None:
         self._host, self._method, self.sha256 = host, method, host.sha256
         self.card = msgspec.structs.replace(host.card, channels=min(len(method.inputs), 2))
-        self.silence = rest(self)
+        self.silence = silence_latents(self)
         if not np.isfinite(self.silence).all():
             raise PerformError("the model makes no numbers of silence")
 
-    def twin(self) -> TorchscriptEncoder:
+    def for_another_thread(self) -> TorchscriptEncoder:
         """Itself: its streams share nothing but the parameters, and torch's one chance."""
         return self
 
@@ -186,10 +181,10 @@ class TorchscriptEncoder:
         """A new one, at its beginning."""
         return self._host.stream()
 
-    def encode(self, streams: Sequence[TorchscriptStream], x: Vector) -> Vector:
+    def encode(self, streams: Sequence[Stream], x: Vector) -> Vector:
         """One frame of each: (B, channels, ratio) -> (B, latents)."""
         self._host.renew()
-        pairs = zip(streams, x, strict=True)
+        pairs = zip(cast(Sequence[TorchscriptStream], streams), x, strict=True)
         return np.stack([stream.instance.encode(self._method, frame) for stream, frame in pairs])
 
 

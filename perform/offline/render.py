@@ -19,7 +19,7 @@ from perform.core import params
 from perform.core.arena import LANE, Arena, lanes_of
 from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
-from perform.foreign.opening import open_host, prepare
+from perform.foreign.opening import open_model, prepare
 from perform.library import places, sets
 from perform.library.cards import trim_db
 from perform.library.sets import Song
@@ -109,7 +109,7 @@ class _Voice:
 
     def __init__(self, arena: Arena, song: Song, deck: int, model: Path, seed: int | None, rate: int) -> None:
         lane = lanes_of(deck)[0]
-        self._host = host = open_host(model, apart=True)
+        self._host = host = open_model(model, separate_process=True)
         check_room(arena, host.card, rate)
         self._deck, self._model, self._row = deck, prepare(model), arena.lanes[lane]
         self.desk = Assignments(host, _refuse, wait=True)

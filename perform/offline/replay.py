@@ -25,7 +25,7 @@ from perform.core.event_log import BEGIN, LOST, READ, VALUES, WHOLE, RingReadEve
 from perform.core.params import ADDRESSES
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
-from perform.foreign.opening import open_host
+from perform.foreign.opening import open_model
 from perform.library import hashes, places
 from perform.library.cards import find_model, models, sha256
 from perform.recorder import gesture_log, take_index
@@ -335,7 +335,7 @@ def _hosts(played: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, Record
     def host(deck: int, model: RecordedModel) -> PlayableModel:
         path = wanted.get(deck) or files[model.sha256]
         if path not in made:
-            made[path] = open_host(path, apart=True)
+            made[path] = open_model(path, separate_process=True)
         return made[path]
 
     return host

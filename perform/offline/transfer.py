@@ -15,8 +15,8 @@ from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
 from perform.audio.mixer import OVERLOAD
 from perform.core.errors import WrongUse
 from perform.core.ring_buffers import Audio
+from perform.engine.latent_resampling import LatentResampler
 from perform.engine.protocol import PlayableModel, StreamingEncoder, Vector
-from perform.engine.resampling import Pace
 from perform.engine.sound_encoder import SoundEncoder
 from perform.library.cards import trim_db
 from perform.library.matrices import LatentMatrix, MatrixSide, by_variance, learn
@@ -59,7 +59,7 @@ class Transfer:
         self._scale, self._bias = _numbers(host, wish)
         self.delay_s = max(0.0, encoder.card.encoder_s + host.card.decoder_s)
         self._listening = SoundEncoder(encoder, coming)
-        self._pace = Pace(*(card.ratio / card.sample_rate for card in (encoder.card, host.card)))
+        self._pace = LatentResampler(*(card.ratio / card.sample_rate for card in (encoder.card, host.card)))
         self._speech = VoiceStream(host, going)
         self._speech.begin(wish.seed)
         self._trim = 10.0 ** (trim_db(host.card) / 20.0)
@@ -116,7 +116,7 @@ def learn_matrix(
     heard: list[Vector] = []
     meant: list[Vector] = []
     for blocks, rate in sounds:
-        ears, pace = [SoundEncoder(encoder, rate) for encoder in (ear, mouth)], Pace(*frame_s)
+        ears, pace = [SoundEncoder(encoder, rate) for encoder in (ear, mouth)], LatentResampler(*frame_s)
         first, second = [], []
         for block in blocks:
             first += [z for frame in ears[0](block) for z in pace(frame)]

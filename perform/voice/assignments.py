@@ -13,8 +13,8 @@ import msgspec
 
 from perform.core.errors import PerformError
 from perform.engine.file_latents import FileLatents
+from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel, StreamingEncoder
-from perform.foreign.file_reader import FileReader, LocalFileReader
 from perform.library import matrices
 from perform.library.cards import Card
 from perform.library.matrices import LatentMatrix
@@ -50,7 +50,8 @@ def _nobody(file: int, part: float, seconds: float) -> None:
 class Assignments:
     """What `tell` was told last; read by the voices.
 
-    say : takes what is wrong, a line;  wait : files are read at once, not meanwhile
+    say : takes what is wrong, a line;  reader : by default this process reads its files
+      wait : files are read at once, not meanwhile
     heard : is told, now and then, which file has been encoded up to what part (0..1), and in how many seconds
     """
 
@@ -58,12 +59,13 @@ class Assignments:
         self,
         host: PlayableModel,
         say: Callable[[str], None],
+        reader: FileReader | None = None,
         *,
         wait: bool = False,
         heard: Callable[[int, float, float], None] = _nobody,
     ) -> None:
         self._host, self._say, self._wait, self._heard = host, say, wait, heard
-        self._reader: FileReader = host.reader or LocalFileReader()
+        self._reader: FileReader = reader or LocalFileReader()
         self._wrong, self._said = "", set[str]()
         self._cards: dict[int, Card] = {}
         self._matrices: dict[tuple[int, int], LatentMatrix] = {}  # (who is followed, who follows)
@@ -116,21 +118,23 @@ class Assignments:
                as both take turns at the interpreter: it is patient only where nothing is heard yet
         """
         for number in self.recordings.keys() - files:
-            self.recordings.pop(number).drop()
+            self.recordings.pop(number).cancel()
         for number, file in files.items():
             if known := self.recordings.get(number):
                 if busy or not file.coming:
-                    known.hurry()
+                    known.raise_priority()
             else:
                 recording = self.recordings[number] = self._reader.recording(Path(file.path))
                 read = functools.partial(self._read, number, file, recording)
                 if self._wait:
-                    read(patient=False)
+                    read(at_idle_priority=False)
                 else:
-                    patient = file.coming and not busy
-                    threading.Thread(target=read, kwargs={"patient": patient}, daemon=True).start()
+                    options = {"at_idle_priority": file.coming and not busy}
+                    threading.Thread(target=read, kwargs=options, daemon=True).start()
 
-    def _read(self, number: int, file: FileAssignment, recording: FileLatents, *, patient: bool) -> None:
+    def _read(
+        self, number: int, file: FileAssignment, recording: FileLatents, *, at_idle_priority: bool
+    ) -> None:
         """[disk] All of a file, with an encoder of this thread's own."""
         try:
             encoder = self._own_encoder()
@@ -143,14 +147,14 @@ class Assignments:
         def tell(part: float) -> None:
             self._heard(number, part, time.monotonic() - began)
 
-        recording.read(encoder, patient=patient, on_part=tell)
+        recording.read(encoder, at_idle_priority=at_idle_priority, on_progress=tell)
         if recording.error:
             self._say(f"deck {file.deck}: {recording.error}")
 
     def _own_encoder(self) -> StreamingEncoder:
         if self._host.encoder is None:
             raise PerformError(f"{self._host.card.name} has no encoder, so it plays no files")
-        return self._host.encoder.twin()
+        return self._host.encoder.for_another_thread()
 
     def matrix(self, leader: int, follower: int) -> LatentMatrix | None:
         """[render] What makes the latents of one deck those of another; None where nothing plays there."""

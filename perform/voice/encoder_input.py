@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from perform.core.ring_buffers import HistoryBuffer
-from perform.engine.protocol import StreamingEncoder, Vector
+from perform.engine.protocol import Stream, StreamingEncoder, Vector
 from perform.engine.resampling import resampler, resampling_delay
 
 
@@ -24,7 +23,7 @@ class EncoderInput:
     z : (latents,) of the last frame, zeros before there was one
     """
 
-    def __init__(self, encoder: StreamingEncoder, stream: Any, tape: HistoryBuffer, rate: float) -> None:
+    def __init__(self, encoder: StreamingEncoder, stream: Stream, tape: HistoryBuffer, rate: float) -> None:
         card = encoder.card
         self.encoder, self._tape, self._rate = encoder, tape, rate
         self.stream = stream

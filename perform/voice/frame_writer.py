@@ -39,7 +39,7 @@ class FrameWriter:
         at, voice = self._tape.written, self._voice
         if voice.settings.words is not self._words or self._teller.due(at):
             self._words = voice.settings.words
-            learnt = voice.stream.learnt
+            learnt = voice.stream.saved_style
             told = learnt if len(learnt) <= self._room else None  # rather that than nothing at all
             self._teller.say(words(self._host, self._words, told))
         self._teller.hear(at, numbers)

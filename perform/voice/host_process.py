@@ -31,7 +31,7 @@ from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.lifeline import Lifeline, Message
 from perform.core.realtime import RENDER_PRIORITY, hurry, idle, real_time
-from perform.foreign.opening import open_host, prepare
+from perform.foreign.opening import file_reader, open_model, prepare
 from perform.library.cards import read_card
 from perform.voice.assignments import Assignments, DeckAssignment, FileAssignment
 from perform.voice.frame_writer import check_room
@@ -54,10 +54,12 @@ def start(
     try:
         made = prepare(Path(order["model"]), lambda words: line.report("loading", words=words))
         check_room(arena, read_card(made), order["rate"])
-        host = open_host(made)
+        reader = file_reader(made)
+        host = open_model(made)
         desk = Assignments(
             host,
             lambda words: line.report("says", words=words),
+            reader,
             heard=lambda file, part, seconds: line.report("heard", file=file, part=part, seconds=seconds),
         )
         desks.put(desk)

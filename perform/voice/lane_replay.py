@@ -233,7 +233,7 @@ class LaneReplay:
         """What the stream knew; where it was played from its beginning it does."""
         if self._same and learnt is not None and learnt is not self._recalled:
             assert self._speech
-            self._speech.stream.adopt(learnt)
+            self._speech.stream.restore_style(learnt)
         self._recalled = learnt
 
     def _give(self, given: RecordedSettings) -> None:

@@ -6,14 +6,14 @@ A module may refuse, or fail at it: it keeps what it had, somebody is told, and 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from perform.core.attributes import Attribute, Words
 from perform.core.errors import PerformError
 from perform.core.params import ATTRIBUTES, OWN, Bank, blank
-from perform.engine.protocol import PlayableModel
+from perform.engine.protocol import PlayableModel, Stream
 
 
 class RefusedSetting(NamedTuple):
@@ -32,14 +32,14 @@ class ModuleSettings:
     refused : since somebody emptied it
     """
 
-    def __init__(self, host: PlayableModel, stream: Any) -> None:  # Any: a host's own
+    def __init__(self, host: PlayableModel, stream: Stream) -> None:
         self._attributes, self._actions, self._streams = host.attributes, host.actions, [stream]
         self.words: Words = {}
         self.refused: list[RefusedSetting] = []
         self._seen = blank()
         self._kept = self._seen[:ATTRIBUTES].copy()
 
-    def share(self, stream: Any) -> None:
+    def share(self, stream: Stream) -> None:
         """Another stream of the voice: it is given what the first has, and from now on the same."""
         self._streams.append(stream)
         for i in np.flatnonzero(self._kept != OWN).tolist():

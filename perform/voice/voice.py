@@ -7,17 +7,17 @@ the same samples. Voices of one model are decoded together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from perform.core import params
 from perform.core.params import SLOTS, SOURCES, Table
 from perform.core.ring_buffers import Audio
-from perform.engine.file_latents import FileLatents, FileSource
-from perform.engine.protocol import PlayableModel, Vector
+from perform.engine.file_latents import FileLatents
+from perform.engine.protocol import PlayableModel, Stream, StreamingEncoder, Vector
 from perform.engine.resampling import resampler, resampling_delay
 from perform.voice.encoder_input import EncoderInput, listen
+from perform.voice.file_source import FileSource
 from perform.voice.lane_context import LaneContext, leads
 from perform.voice.module_settings import ModuleSettings
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
@@ -99,7 +99,7 @@ class Voice(VoiceStream):
         self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
         self.given: Latents = np.zeros(host.card.latents)
         self.ear: EncoderInput | None = None
-        self._listening: Any = None
+        self._listening: Stream | None = None
         self._leader = 0  # the deck it follows
         self.adopt(table)
         self.start(table)
@@ -132,9 +132,7 @@ class Voice(VoiceStream):
 
     def _drawn(self, seed: int) -> Vector:
         """The next frame of the model's prior (latents,)."""
-        stream: Any = self.stream  # its host has a prior
-        drawn: Vector = stream.prior(max(self.temperature, COLDEST), seed)
-        return drawn
+        return self.stream.prior(max(self.temperature, COLDEST), seed)
 
     @property
     def held_s(self) -> float:
@@ -164,13 +162,13 @@ class Voice(VoiceStream):
         listens = SOURCES[int(table[self._slot["source"]])] == "input"
         if not listens or not self._place:
             self.ear = None
-        elif self.ear is None and self._host.encoder:
-            self.ear = EncoderInput(self._host.encoder, self._listener(), self._place.input, self._rate)
+        elif self.ear is None and (encoder := self._host.encoder):
+            self.ear = EncoderInput(encoder, self._listener(encoder), self._place.input, self._rate)
 
-    def _listener(self) -> Any:
+    def _listener(self, encoder: StreamingEncoder) -> Stream:
         """A stream of the encoder, the same each time: what it has learnt outlives another source."""
-        if self._listening is None and self._host.encoder:
-            self._listening = self._host.encoder.stream()
+        if self._listening is None:
+            self._listening = encoder.stream()
             self.settings.share(self._listening)
         return self._listening
 

@@ -99,7 +99,7 @@ def test_a_stream_learns_what_the_model_would(styled: Path) -> None:
                     y, plain = encoder.encode([stream, other], x.repeat(2, 0)), encoder.encode([alone], x)
                 np.testing.assert_allclose(y[:1], wanted.numpy(), atol=2e-5)
                 np.testing.assert_allclose(y[1:], plain, atol=1e-6)
-        assert stream.style.plain, "all is forgotten"
+        assert stream.style.is_default, "all is forgotten"
 
 
 def test_an_encoder_learns_nothing_of_silence(styled: Path) -> None:
@@ -109,13 +109,13 @@ def test_an_encoder_learns_nothing_of_silence(styled: Path) -> None:
     for stream in (paused, plays_on):
         stream.set("learn_source", 1.0)
     silence = np.zeros((1, 1, encoder.card.ratio), np.float32)
-    assert paused.learnt == b""
+    assert paused.saved_style == b""
     for _ in range(30):
         encoder.encode([paused], silence)
-    assert np.array_equal(paused.style.known, plays_on.style.known)
+    assert np.array_equal(paused.style.values, plays_on.style.values)
     x = 0.3 * random.standard_normal(silence.shape).astype(np.float32)
     encoder.encode([paused, plays_on], np.concatenate([silence, x]))
-    assert not np.array_equal(paused.style.known, plays_on.style.known)
+    assert not np.array_equal(paused.style.values, plays_on.style.values)
 
 
 def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     render(host, [voice], [table])
     voice.stream.reset()
     np.testing.assert_allclose(played(voice.stream), first, atol=1e-6)
-    voice.stream.style.known[:] = np.nan
+    voice.stream.style.values[:] = np.nan
     voice.stream.reset()
     assert np.array_equal(played(voice.stream), first), "what is no number is forgotten"
 
@@ -161,7 +161,7 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
     assert voice.ear
     style = voice.ear.stream.style
     assert style.learning.tolist() == [0, 1]
-    assert style.known[1] == 1
+    assert style.values[1] == 1
     params.put(table, source, params.SOURCES.index("hand"))
     params.put(table, learn, 0)
     render(host, [voice], [table])
@@ -171,7 +171,7 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
     assert voice.ear
     assert voice.ear.stream.style is style
     assert style.learning.tolist() == [0, 0]
-    assert style.known[1] == 1, "and no more"
+    assert style.values[1] == 1, "and no more"
 
 
 def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: Arena) -> None:
@@ -206,7 +206,7 @@ def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: 
             told.append((kind, records[RECORD.size : RECORD.size + length]))
             records = records[RECORD.size + length :]
     wanted = np.concatenate(sound)
-    assert voice.stream.learnt
+    assert voice.stream.saved_style
     whole = LaneReplay(runs(told, slots), lambda model: host, RATE, RATE)
     assert np.array_equal(whole.take(0, len(wanted)), wanted)
     later = LaneReplay(runs(told, slots), lambda model: host, RATE, RATE)

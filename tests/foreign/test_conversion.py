@@ -19,7 +19,7 @@ from perform.core.errors import PerformError, WrongUse
 from perform.engine.compiled_model import CompiledModel
 from perform.foreign import conversion, probe
 from perform.foreign.model_check import check
-from perform.foreign.opening import open_host, prepare
+from perform.foreign.opening import open_model, prepare
 from perform.library import places
 from perform.library.cards import find_model, is_module, read_card
 from perform.library.importing import confirm, confirmed, unwrap
@@ -79,13 +79,13 @@ def test_a_module_asks_for_its_sample_rate_where_it_says_none(tmp_path: Path) ->
 
 def test_what_was_not_agreed_to_does_not_play(synth: Path) -> None:
     with pytest.raises(WrongUse, match=r"not agreed to.*perform models import"):
-        open_host(synth)
+        open_model(synth)
     conversion.convert(
         read(synth), places.user("models") / "synth.safetensors", _words(), agree=lambda question: True
     )
     (places.user("models") / "confirmed.txt").unlink()
     with pytest.raises(WrongUse, match="not agreed to"):
-        open_host(find_model("synth"))
+        open_model(find_model("synth"))
 
 
 def _words() -> dict[str, str]:
@@ -119,7 +119,7 @@ def test_a_hostile_archive_is_refused_by_verb_and_deck(synth: Path, tmp_path: Pa
     assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == 1
     with pytest.raises(WrongUse, match=r"evil\.ts"):
-        open_host(path)
+        open_model(path)
     assert not list(places.cache().glob("*"))
 
 
@@ -184,7 +184,7 @@ def test_an_export_straight_into_a_deck_is_made_once(tmp_path: Path) -> None:
     assert prepare(path) == made
     assert made.stat().st_mtime_ns == stamp
     assert prepare(made) == made
-    host = open_host(path)
+    host = open_model(path)
     assert isinstance(host, CompiledModel)
     assert host.card.ratio == 512
 

@@ -15,7 +15,7 @@ from module_files import no_walls, wrapped
 from tiny import tiny_model
 
 from perform.cli import main
-from perform.foreign.opening import open_host
+from perform.foreign.opening import open_model
 from perform.foreign.scan.archive_scan import scan
 from perform.foreign.torchscript_model import TorchscriptModel
 from perform.rave.archive import read
@@ -78,7 +78,7 @@ def test_import_takes_the_very_model_back(tiny: Path, tmp_path: Path) -> None:
     z, noise = np.ones((1, 4), np.float32), np.zeros((1, 4), np.float32)
     sounds = []
     for path in (source, tmp_path / "x.ts"):
-        host = open_host(path)
+        host = open_model(path)
         sounds.append(host.render([host.stream()], z, noise))
     assert np.array_equal(*sounds)
 
@@ -122,6 +122,6 @@ def test_a_prior_is_trained_exported_and_taken_back(tmp_path: Path) -> None:
     assert perform("export", str(source), "-o", str(tmp_path / "x.ts"), "--rows", "1").exit_code == 0
     assert perform("models", "import", str(tmp_path / "x.ts"), "--name", "again").exit_code == 0
     stream, again = (
-        open_host(path).stream() for path in (source, tmp_path / "home" / "models" / "again.safetensors")
+        open_model(path).stream() for path in (source, tmp_path / "home" / "models" / "again.safetensors")
     )
     assert np.array_equal(stream.prior(1.0, 5), again.prior(1.0, 5))

@@ -13,7 +13,7 @@ from tiny import tiny_model
 
 from perform.core.errors import WrongUse
 from perform.engine.compiled_model import CompiledEncoder, CompiledModel
-from perform.engine.resampling import Pace
+from perform.engine.latent_resampling import LatentResampler
 from perform.library.matrices import by_variance
 from perform.offline.transfer import CEILING, Transfer, TransferOptions, learn_matrix
 
@@ -178,7 +178,7 @@ def test_channels_and_what_is_no_number_are_taken_as_they_come(ends: dict[str, E
 @given(st.integers(64, 4096), st.integers(64, 4096), st.integers(1, 200))
 def test_frames_of_another_length_keep_the_time(heard: int, said: int, frames: int) -> None:
     """A line stays a line: what is said in a moment is what was heard then, averages to a part of a frame."""
-    pace, due = Pace(heard / 48000, said / 48000), []
+    pace, due = LatentResampler(heard / 48000, said / 48000), []
     for i in range(frames):
         due += pace(np.array([(i + 0.5) * heard, 1.0]))
     wanted = (np.arange(len(due)) + 0.5) * said

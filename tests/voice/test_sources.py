@@ -15,13 +15,14 @@ from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import LANE, Arena, lanes_of
 from perform.engine.compiled_model import CompiledModel
-from perform.engine.file_latents import FileLatents, FileSource
+from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import PlayableModel
 from perform.library.cards import read_card
 from perform.library.matrices import LatentMatrix, MatrixSide, by_variance, save
 from perform.rave.config import PriorConfig
 from perform.voice.assignments import Assignments as HostsDesk
 from perform.voice.assignments import DeckAssignment, FileAssignment
+from perform.voice.file_source import FileSource
 from perform.voice.lane_context import LaneContext, leads
 from perform.voice.shaping import LatentShaping
 from perform.voice.voice import Voice, render
@@ -270,7 +271,7 @@ def test_a_model_whose_file_was_moved_says_so_and_hears_the_next_file(tmp_path: 
 
 def test_nothing_more_is_read_of_a_file_that_was_replaced(model: Path, tmp_path: Path) -> None:
     recording = FileLatents(sound_file(tmp_path / "rain.wav", seconds=20.0))
-    recording.drop()
+    recording.cancel()
     recording.read(CompiledModel(model).encoder)
     assert recording.ready < recording.length / 2
 

@@ -1,7 +1,8 @@
-"""A half of a model of ours, encoder or decoder: its graph, and where it has AdaIN a second one, that learns.
+"""A model's encode or decode method, and how it learns an AdaIN style while it plays.
 
-What has learnt nothing is played by the first, which knows no statistics: learning costs those who do not
-learn nothing but the memory of a second graph.
+A method of a model with AdaIN has two graphs. The plain one has the style as constants; it runs every stream
+whose style is the model's default. The learning one has the style as memory; it runs the other streams.
+So a stream that learns nothing costs what it costs in a model without AdaIN.
 """
 
 from __future__ import annotations
@@ -17,33 +18,35 @@ from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
 
 
-class ModelHalf:
-    """[render] One of "encode" and "decode", ready to run for any number of streams; [disk] to make it.
+class StyledMethod:
+    """[render] The method "encode" or "decode", for any number of streams; [disk] to make.
 
-    digest : SHA-256 of the model's file;  learns : it has a style of its own
+    digest    : SHA-256 of the model's file
+    shapes    : of the inputs and the result, without the batch
+    has_style : the method has AdaIN layers
     """
 
     def __init__(self, path: Path, digest: str, name: str) -> None:
         self._plain = compiled(path, digest, name)
         self.shapes = self._plain.shapes
-        self.learns = _has_styles(path, f"{name}r.")
-        self._learning = compiled(path, digest, f"{name}-learning") if self.learns else None
+        self.has_style = _has_adain(path, f"{name}r.")
+        self._learning = compiled(path, digest, f"{name}-learning") if self.has_style else None
         if self._learning:
             self._learning.warm_up()
 
     def stream(self) -> CompiledStream:
-        """A new one, at its beginning, with the style that its model has."""
-        style = StyleState(self._learning.words) if self._learning else None
+        """Return a new stream at its beginning, with the model's default style."""
+        style = StyleState(self._learning.metadata) if self._learning else None
         return CompiledStream(self.shapes["state"][0], style)
 
     def run(self, streams: Sequence[CompiledStream], **inputs: Vector) -> Vector:
-        """One call for each stream: inputs (B, ...) by name to the result (B, ...)."""
-        styled = [i for i, stream in enumerate(streams) if stream.style and not stream.style.plain]
+        """Run one frame of each stream: inputs (B, ...) by name -> the result (B, ...)."""
+        styled = [i for i, stream in enumerate(streams) if stream.style and not stream.style.is_default]
         if not styled or not self._learning:
             return self._plain.run(streams, **inputs)
         learning = np.stack([stream.style.learning for i in styled if (stream := streams[i]).style])
         some = {name: value[styled] for name, value in inputs.items()}
-        if "x" in some:  # a shut gate's silence has no style; learnt, it would drive all that follows up
+        if "x" in some:  # never learn from a closed gate: its deviation of 0 would amplify all that follows
             learning *= some["x"].any(axis=(1, 2)).reshape(-1, 1)
         y = self._learning.run([streams[i] for i in styled], learning=learning, **some)
         if len(styled) == len(streams):
@@ -55,8 +58,8 @@ class ModelHalf:
         return both
 
 
-def _has_styles(path: Path, part: str) -> bool:
-    """Whether a part of a model, "encoder." or "decoder.", has AdaIN."""
+def _has_adain(path: Path, part: str) -> bool:
+    """Whether "encoder." or "decoder." has AdaIN layers."""
     with safe_open(path, framework="numpy") as file:
         names = [name for name in file.keys() if name.startswith(part)]  # noqa: SIM118
     return any(name.endswith((".heard", ".shift")) for name in names)

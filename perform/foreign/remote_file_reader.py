@@ -1,7 +1,6 @@
 """What a desk needs of the disk: read by its own process, or beside one that is walled in.
 
-    python -m perform.foreign.file_reader MODEL      a line of JSON in, one of JSON and float32 values out,
-    for ever
+    python -m perform.foreign.remote_file_reader MODEL
 
 A host behind walls opens no file. So before it gives them up it starts a companion (`RemoteFileReader`),
 which reads
@@ -20,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -39,45 +38,13 @@ if TYPE_CHECKING:
 LOOK_S = 0.05  #: between two looks at how far a file has been heard
 
 
-class FileReader(Protocol):
-    """[disk] Cards, matrices and sounds by their paths; PerformError where they cannot be had."""
-
-    def card(self, path: Path) -> Card:
-        """A model's."""
-        ...
-
-    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
-        """One that is for these two models."""
-        ...
-
-    def recording(self, path: Path) -> FileLatents:
-        """A sound file, its `read` not yet called."""
-        ...
-
-
-class LocalFileReader:
-    """[disk] This process has its files."""
-
-    def card(self, path: Path) -> Card:
-        """See `FileReader`."""
-        return read_card(path)
-
-    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
-        """See `FileReader`."""
-        return matrices.load(path, ear_sha256, mouth_sha256)
-
-    def recording(self, path: Path) -> FileLatents:
-        """See `FileReader`."""
-        return FileLatents(path)
-
-
 class RemoteFileReader:
     """[disk] A companion has them; start it before the walls. It ends when this process does."""
 
     def __init__(self, model: Path) -> None:
         self._turn, self._count = threading.Lock(), 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "perform.foreign.file_reader", str(model)],
+            [sys.executable, "-m", "perform.foreign.remote_file_reader", str(model)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -124,7 +91,7 @@ class RemoteFileLatents(FileLatents):
         super().__init__(path)
         self._outside, self._number = outside, number
 
-    def _frames(self, encoder: StreamingEncoder) -> Iterator[None]:
+    def _blocks(self, encoder: StreamingEncoder) -> Iterator[None]:
         """[disk] Take what is there until all of it is."""
         width, over = encoder.card.latents, False
         try:
@@ -134,7 +101,7 @@ class RemoteFileLatents(FileLatents):
                 if not self.length and told["length"]:
                     self._latents = np.zeros((told["length"], width), np.float32)
                     self.length = told["length"]
-                self._keep(list(values.reshape(-1, width)))
+                self._append(list(values.reshape(-1, width)))
                 self.error, over = told["failed"], told["over"]
                 yield
                 time.sleep(0.0 if over else LOOK_S)
@@ -169,7 +136,7 @@ class _Companion:
             return {}, nothing
         if "drop" in order:
             if order["drop"] in self._heard:
-                self._heard.pop(order["drop"])[0].drop()
+                self._heard.pop(order["drop"])[0].cancel()
             return {}, nothing
         return self._more(order["more"], order["from"])
 

@@ -1,0 +1,43 @@
+"""Reading the files that a host process needs besides its model: cards, matrices, sound files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from perform.engine.file_latents import FileLatents
+from perform.library import matrices
+from perform.library.cards import Card, read_card
+from perform.library.matrices import LatentMatrix
+
+
+class FileReader(Protocol):
+    """[disk] Files by their paths. PerformError: a file is missing, damaged or of another kind."""
+
+    def card(self, path: Path) -> Card:
+        """Read a model's card."""
+        ...
+
+    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
+        """Read the matrix between two models, named by the SHA-256 of their files."""
+        ...
+
+    def recording(self, path: Path) -> FileLatents:
+        """Return a sound file to encode; its `read` does the work."""
+        ...
+
+
+class LocalFileReader:
+    """[disk] Reads files in this process."""
+
+    def card(self, path: Path) -> Card:
+        """See `FileReader`."""
+        return read_card(path)
+
+    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
+        """See `FileReader`."""
+        return matrices.load(path, ear_sha256, mouth_sha256)
+
+    def recording(self, path: Path) -> FileLatents:
+        """See `FileReader`."""
+        return FileLatents(path)

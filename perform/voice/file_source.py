@@ -1,0 +1,41 @@
+"""The source "file": where in a sound file's latents a voice plays."""
+
+from __future__ import annotations
+
+from perform.engine.file_latents import FileLatents
+from perform.voice.sources import Latents
+
+
+class FileSource:
+    """[render] A playing position in a file: it loops between two points, or plays once."""
+
+    def __init__(self) -> None:
+        self._position = 0.0
+        self._file: FileLatents | None = None
+        self.turns = 0  #: how often playing began or looped
+        self._plays = 0.0
+
+    def next(
+        self, recording: FileLatents, speed: float, *, begin: float, end: float, loop: bool, plays: float
+    ) -> Latents | None:
+        """Return the next frame's latents; None after the end, or before the beginning is encoded.
+
+        speed      : frames of the file per frame played
+        begin, end : of the whole file, 0..1
+        plays      : a counter; when it grows, playing starts again
+        """
+        first = begin * recording.length
+        last = max(end * recording.length, first + 1.0)
+        if recording.ready <= max(min(first, recording.length - 1.0), 0.0):
+            return None
+        if recording is not self._file or plays != self._plays:
+            self._position, self._file, self._plays = first, recording, plays
+            self.turns += 1
+        if not first <= self._position < last:
+            if not loop:
+                return None
+            self._position = first + (self._position - first) % (last - first)
+            self.turns += 1
+        z = recording.at(self._position)
+        self._position += speed
+        return z
