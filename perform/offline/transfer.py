@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
-from perform.audio.mixer import OVERLOAD
+from perform.audio.strip import OVERLOAD
 from perform.core.errors import WrongUse
 from perform.core.ring_buffers import Audio
 from perform.engine.latent_resampling import LatentResampler

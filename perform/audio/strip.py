@@ -1,0 +1,137 @@
+"""One lane's strip in the mixer: ring buffer, entry and exit ramps, fader, gate."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.audio.guard import MAX_BLOCK, Signal
+from perform.core.arena import DECK_METER, Meters
+from perform.core.ring_buffers import RingBuffer
+
+RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry
+TAIL_S = 0.005  #: fade-out from the last sample when a lane runs dry
+OVERLOAD = 4.0  #: a lane is clipped here (+12 dBFS)
+
+
+class Strip:
+    """[audio] One lane's path into the mix.
+
+    ring   : the lane's ring buffer
+    meters : the deck's meters
+    rate   : frames per second
+    """
+
+    def __init__(self, ring: RingBuffer, meters: Meters, rate: float) -> None:
+        self.ring, self.meters = ring, meters
+        self.live = False  # the stage wants this lane mixed
+        self.last_read = (0, 0)  # first frame of the last read in the ring, and its length
+        self.as_expected = True  # the last read continued the one before, without a gap
+        self._expected = -1  # first frame of the next read if all goes well; -1: unknown
+        self.target = np.zeros(2)  # gain left, right that the fader moves to
+        self.held = False  # the fader keeps the gain it had
+        self.open = 0.0  # gate position that the gate moves to
+        self.fade_s = RAMP_S  # seconds from closed to open, or back
+        self._gain = np.zeros(2)
+        self._gate = 0.0  # 0 closed .. 1 open
+        self._presence = 0.0  # 0 silent .. 1 fully entered
+        self._last = np.zeros(2)  # the last sample that sounded
+        self._silent_for = 0  # frames since the lane fell silent
+        self._rate = rate
+        self._entry = 1.0 / (RAMP_S * rate)
+        self._tail: npt.NDArray[np.float64] = np.cos(np.linspace(0, np.pi / 2, round(TAIL_S * rate))) ** 2
+        self._block = np.zeros((MAX_BLOCK, 2), np.float32)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing to play and nothing fading out: the mixer may skip it."""
+        return not self.live and not self._presence and self._silent_for >= len(self._tail)
+
+    def begin(self, gate: float) -> None:
+        """Start a new voice on the lane, with the fader at its target and the gate at `gate`."""
+        self._gain, self._gate = self.target.copy(), gate
+
+    @property
+    def settled(self) -> bool:
+        """No fade is running: the parameters alone describe its state."""
+        return not self.live or (self._gate == self.open and not self.held)
+
+    @property
+    def continuous(self) -> bool:
+        """The last read was complete, so the next one is expected right after it."""
+        return self._expected >= 0
+
+    def read(self, n: int) -> Signal:
+        """[audio] The lane's next n frames, faded to silence if its host is late: (n, 2)."""
+        at = self.ring.position
+        x = self._read(n)
+        got = self.ring.position - at
+        expected = self._expected
+        self._expected = at + n if got == n else -1
+        self.last_read = (at, got)
+        self.as_expected = expected == at if got == n else not got and expected < 0
+        return x
+
+    def _read(self, n: int) -> Signal:
+        x = self._block[:n]
+        if not self.live:
+            return self._fade_out(np.zeros((0, 2)), n)
+        available = self.ring.fill  # read once: the host may be writing now
+        if available >= n:
+            self.ring.read(x)
+            if np.isfinite(x).all():
+                return self._fade_in(np.clip(x, -OVERLOAD, OVERLOAD).astype(np.float64))
+            self.meters[DECK_METER["bad"]] += 1
+            return self._fade_out(np.zeros((0, 2)), n)
+        if self.open:
+            self.meters[DECK_METER["late"]] += 1
+        if not self._presence:
+            return self._fade_out(np.zeros((0, 2)), n)
+        rest = self.ring.read(x[:available])
+        head = np.nan_to_num(x[:rest], nan=0.0, posinf=0.0, neginf=0.0)
+        return self._fade_out(self._fade_in(np.clip(head, -OVERLOAD, OVERLOAD).astype(np.float64)), n)
+
+    def _fade_in(self, x: Signal) -> Signal:
+        """Ramp up over RAMP_S if the lane was silent."""
+        if self._presence < 1.0 and len(x):
+            ramp = np.minimum(self._presence + self._entry * np.arange(1, len(x) + 1), 1.0)
+            x = x * ramp[:, None]
+            self._presence = float(ramp[-1])
+        if len(x):
+            self._last, self._silent_for = x[-1].copy(), 0
+        return x
+
+    def _fade_out(self, head: Signal, n: int) -> Signal:
+        """`head`, then its last sample fading over TAIL_S, then silence: (n, 2)."""
+        x = np.zeros((n, 2))
+        x[: len(head)] = head
+        tail = self._tail[self._silent_for : self._silent_for + n - len(head)]
+        x[len(head) : len(head) + len(tail)] = tail[:, None] * self._last
+        self._silent_for += n - len(head)
+        self._presence = 0.0
+        return x
+
+    def fade(self, x: Signal, step: Signal) -> Signal:
+        """[audio] Apply the fader (full scale in RAMP_S) and the gate (`fade_s`, a quarter sine): (n, 2).
+
+        step : (n, 1) how far a gain may have moved after each frame
+        """
+        gain: Signal | npt.NDArray[np.float64] = self._gain
+        if not np.array_equal(self._gain, self.target):
+            gain = ramp(self._gain, self.target, step)
+            self._gain = gain[-1].copy()
+        if self._gate != self.open:
+            way = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
+            way = np.clip(self.open - self._gate, -way, way) + self._gate
+            self._gate = float(way[-1])
+            gain = gain * np.sin(np.clip(way, 0.0, 1.0) * np.pi / 2)[:, None]  # a crossfade keeps its power
+        elif not self._gate:
+            return np.zeros_like(x)
+        return x * gain
+
+
+def ramp(start: npt.NDArray[np.float64], target: npt.NDArray[np.float64], step: Signal) -> Signal:
+    """A gain ramp from start (c,) towards target (c,), at most `step` (n, 1) from start: (n, c)."""
+    # a gain above 1 moves faster, so that it takes no longer to silence than full scale does
+    steps = step * np.maximum(1.0, np.maximum(start, target))
+    return start + np.clip(target - start, -steps, steps)
