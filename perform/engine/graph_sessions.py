@@ -6,7 +6,6 @@ A model's graphs are kept in the cache, so only the first load of a model import
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 from perform.core.errors import PerformError
+from perform.core.files import write_atomically
 from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
 from perform.library import places
@@ -144,13 +144,7 @@ def compiled(path: Path, digest: str, method: str) -> CompiledGraph:
 
     graph = GRAPHS[method](load(path), 1)
     with contextlib.suppress(OSError):  # without a cache, loading only takes longer
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_suffix(f".{os.getpid()}")
-        with part.open("wb") as out:
-            out.write(graph)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(cached)
+        write_atomically(cached, graph)
     return CompiledGraph(graph)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
+from perform.core.files import write_atomically
 from perform.library import places
 from perform.library.cards import models
 
@@ -20,10 +20,7 @@ def remember(path: Path, sha256: str) -> None:
     known[str(path)] = entry
     index = places.cache() / "hashes.json"
     with contextlib.suppress(OSError):  # it is only a memory of what can be read again
-        index.parent.mkdir(parents=True, exist_ok=True)
-        part = index.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(known))
-        part.replace(index)
+        write_atomically(index, json.dumps(known).encode())
 
 
 def known(path: Path) -> str:

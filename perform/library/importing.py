@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
 from perform.core.errors import WrongUse
+from perform.core.files import write_atomically
 from perform.library import places
 from perform.library.cards import MODULE_FORMAT, Card
 
@@ -95,13 +96,4 @@ def destination(name: str, replace: bool = False) -> Path:
 
 def keep(data: bytes, path: Path) -> None:
     """Write a model file, whole or not at all. [disk]"""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, data)

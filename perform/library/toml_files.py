@@ -6,10 +6,8 @@ Written back, a file keeps its comments and the order of what did not change.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +18,7 @@ import tomlkit
 from tomlkit.items import AoT, Table
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.files import write_atomically
 
 LIMIT = 1 << 23  #: bytes: 128 songs, each with eight loops of half a minute
 
@@ -57,17 +56,7 @@ def write(path: Path, text: str) -> None:
         what = f"too large to be read again ({len(data) / 2**20:.1f} MiB of {LIMIT >> 20} at most)"
         raise PerformError(what, where=str(path), hint="forget some of its loops, or make two of it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".tmp")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_atomically(path, data, private=True)
     except OSError as error:
         raise PerformError("cannot be written", where=str(path), hint=error.strerror or str(error)) from error
 

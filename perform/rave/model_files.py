@@ -7,7 +7,6 @@ tensors       the model's state, and gesture (frames, latents); all float32
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from perform.core.errors import WrongUse
+from perform.core.files import write_atomically
 from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
 from perform.rave.model import RAVE
@@ -68,12 +68,7 @@ def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> N
         "config": json.dumps(model.config.to_dict()),
         "card": json.dumps(dict(card), ensure_ascii=False),
     }
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as out:
-        out.write(serialise(tensors, metadata))
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(path)
+    write_atomically(path, serialise(tensors, metadata))
 
 
 def load(path: Path) -> RAVE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.files import atomic_path
 from perform.core.ring_buffers import Audio
 from perform.recorder import wav
 from perform.recorder.markers import Marks
@@ -37,22 +37,17 @@ def whole(out: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
     WrongUse as `check_new`; PerformError where the disk fails.
     """
     check_new(out, kinds)
-    part = out.with_name(f".{out.name}.part")
+    part: Path | None = None
     try:
-        part.unlink(missing_ok=True)  # of one that was killed
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        check_new(out, kinds)
-        part.replace(out)
+        with atomic_path(out) as part:
+            yield part
+            check_new(out, kinds)
     except (OSError, soundfile.LibsndfileError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(part)):
             raise  # of a file that is read
         words = getattr(error, "strerror", None) or str(error).rpartition(": ")[2].rstrip(".")
         hint = "make room there, or name a file elsewhere"
         raise PerformError(f"cannot be written ({words})", where=str(out), hint=hint) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Written by a thread of its own: a slow disk keeps nobody waiting.
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from perform.core import params
+from perform.core.files import write_atomically
 from perform.core.params import Table
 from perform.library import places
 from perform.library.sets import Set
@@ -92,11 +92,4 @@ class Autosave:
                     self._write(msgspec.json.encode(saved))
 
     def _write(self, data: bytes) -> None:
-        path = _file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_atomically(_file(), data)

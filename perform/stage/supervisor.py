@@ -20,6 +20,7 @@ import msgspec
 
 from perform.core.arena import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
 from perform.core.errors import PerformError, WrongUse
+from perform.core.files import write_atomically
 from perform.core.lifeline import Message
 from perform.core.params import DECKS, SLOTS, slot
 from perform.core.realtime import STAGE_PRIORITY, real_time
@@ -364,10 +365,7 @@ class Stage:
     def _open_door(self, server: Server) -> None:
         """Written last and at once: who finds the file finds a stage that answers."""
         door = Door(os.getpid(), server.address, server.key, str(self._arena.path))
-        new = self._runtime / f"{STAGE_FILE}.new"
-        new.touch(mode=0o600)
-        new.write_bytes(msgspec.json.encode(door))
-        new.replace(self._runtime / STAGE_FILE)
+        write_atomically(self._runtime / STAGE_FILE, msgspec.json.encode(door), private=True)
 
     def _end(self) -> None:
         """Fade, close the take, end every process."""

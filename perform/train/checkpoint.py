@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from perform.core.errors import WrongUse
+from perform.core.files import atomic_path
 
 FORMAT = "perform-checkpoint-2"
 LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"
@@ -18,12 +18,8 @@ LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"
 def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Write a checkpoint. `identity` is what must not change until it is read again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as out:
+    with atomic_path(path) as part, part.open("xb") as out:
         torch.save({"format": FORMAT, "identity": dict(identity), "state": dict(state)}, out)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(path)
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:

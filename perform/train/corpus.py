@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perform.core.errors import WrongUse
+from perform.core.files import write_atomically
 
 FORMAT = "perform-corpus-1"
 INDEX, SOUND = "corpus.json", "corpus.i16"
@@ -156,12 +157,7 @@ def write(
         "pieces": [asdict(piece) for piece in pieces],
         "survey": survey or {},
     }
-    half = folder / f"{INDEX}.part"
-    with half.open("w", encoding="utf-8") as text:
-        json.dump(index, text, ensure_ascii=False, indent=1)
-        text.flush()
-        os.fsync(text.fileno())
-    half.replace(folder / INDEX)
+    write_atomically(folder / INDEX, json.dumps(index, ensure_ascii=False, indent=1).encode())
     for old in folder.glob(f"*-{SOUND}"):
         if old.name != sound:
             old.unlink()

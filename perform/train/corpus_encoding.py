@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from perform.core.files import write_atomically
 from perform.rave.model import RAVE
 from perform.train.corpus import Corpus, Span
 from perform.train.finishing import SETTLE
@@ -65,9 +65,4 @@ def _digest(model: RAVE) -> str:
 
 
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as out:
-        out.write(serialise(tensors))
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(path)
+    write_atomically(path, serialise(tensors))

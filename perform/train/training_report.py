@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from perform.core.files import write_atomically
 from perform.train.corpus import quantise
 from perform.train.finishing import FinishedModel
 from perform.train.health import Measurement
@@ -57,9 +58,7 @@ def write_report(path: Path, history: Sequence[Measurement], finished: FinishedM
             z, _ = model.encode(given[None][..., : _whole(given, model.ratio)], model.encoder_state(1))
             parts.append(_picture(_traces(Figure, z[0], rate / model.ratio)))
     page = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
-    part = path.with_suffix(".part")
-    part.write_text(page + "\n".join(parts), encoding="utf-8")
-    part.replace(path)
+    write_atomically(path, (page + "\n".join(parts)).encode())
     return f"report: {path}"
 
 
