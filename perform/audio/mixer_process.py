@@ -4,7 +4,7 @@ Only the one that the stage has named owner pulls the decks; the other is silent
 its server dies, this process is thrown away (PortAudio would hang in it for ever), the clock mixer goes on
 from the same rings and the same table, and a new device mixer knocks until the device is back.
 
-    python -m perform.audio.mixer_process clock|device        (orders and reports: perform/core/lifeline.py)
+    python -m perform.audio.mixer_process clock|device        (orders and reports: perform/core/messages.py)
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import numpy as np
 
 from perform.audio import device as devices
 from perform.audio.mixer import Mixer
-from perform.core.arena import CLOCK, DEFAULT_BLOCK, DEVICE, METER_SLOTS, Arena
-from perform.core.lifeline import Lifeline, Message
+from perform.core.arena import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE, DEVICE, METER_SLOTS, Arena
+from perform.core.lifeline import Lifeline
+from perform.core.messages import DeviceLost, DevicePlaying, DeviceWaiting, MixerReady, StartMixer
 from perform.core.realtime import AUDIO_PRIORITY, real_time
 from perform.core.ring_buffers import Audio
 
@@ -101,7 +102,7 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
     pull = MixerBlock(arena, CLOCK, rate, patient=False)
     out = np.zeros((block, 2), np.float32)
     _settle()
-    line.report("ready")
+    line.report(MixerReady())
     due = time.monotonic()
     while True:
         owned = pull.owns
@@ -118,9 +119,9 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
             due = time.monotonic()
 
 
-def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
+def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     """Open the device as soon as it is there, then watch over it; ends with the process when it is gone."""
-    block: int = order["block"] or DEFAULT_BLOCK
+    block = order.block or DEFAULT_BLOCK
     told = ""
     first = True
 
@@ -128,9 +129,9 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
         arena.show("beat/device", arena.meter("beat/device") + 1)  # knocking is a sign of life
         try:
             sd = devices.portaudio()
-            chosen, why = devices.choose(sd, order["device"])
-            rate: float = order["rate"] or arena.meter("rate") or chosen.rate
-            pull = MixerBlock(arena, DEVICE, rate, order["patient"])
+            chosen, why = devices.choose(sd, order.device)
+            rate: float = order.rate or arena.meter("rate") or chosen.rate
+            pull = MixerBlock(arena, DEVICE, rate, order.patient)
 
             def callback(
                 heard: Audio | None, out: Audio, buffered: float, status: Any, pull: MixerBlock = pull
@@ -144,26 +145,26 @@ def run_device(line: Lifeline, arena: Arena, order: Message) -> None:
                 pull.fill(out, heard, buffered)
 
             _settle()
-            ear, deaf = devices.choose_input(sd, chosen, order["input"])
+            ear, input_error = devices.choose_input(sd, chosen, order.input)
             stream = devices.open_stream(sd, chosen, ear, rate, block, callback)
             break
         except devices.NoDevice as error:
             if str(error) != told:
                 told = str(error)
-                line.report("waiting", error=told)
+                line.report(DeviceWaiting(told))
             time.sleep(KNOCK_S)
 
     real_time(
         AUDIO_PRIORITY
     )  # this thread too: preempted with the interpreter's lock, it would stop the callback
-    line.report("playing", device=f"{chosen}, {rate:.0f} Hz, {block} frames", why=why, rate=rate, deaf=deaf)
-    stall = max(STALL_S, 4 * block / rate, 5.0 if order["patient"] else 0.0)
+    line.report(DevicePlaying(f"{chosen}, {rate:.0f} Hz, {block} frames", why, rate, input_error))
+    stall = max(STALL_S, 4 * block / rate, 5.0 if order.patient else 0.0)
     beat, at = -1.0, time.monotonic()
     while stream.active and time.monotonic() - at < stall:
         if arena.meter("beat/device") != beat:
             beat, at = arena.meter("beat/device"), time.monotonic()
         time.sleep(0.02)
-    line.report("lost", device=str(chosen))
+    line.report(DeviceLost(str(chosen)))
     os._exit(3)  # closing the stream of a dead server hangs
 
 
@@ -171,7 +172,7 @@ def main() -> None:
     """[main] Wait for the order to start; the end of the lifeline ends the process."""
     line = Lifeline()
     order = line.next()
-    if order is None:
+    if not isinstance(order, StartMixer):
         return
 
     def end_with_stage() -> None:
@@ -180,9 +181,9 @@ def main() -> None:
         os._exit(0)
 
     threading.Thread(target=end_with_stage, name="end", daemon=True).start()
-    arena = Arena.open(Path(order["arena"]))
+    arena = Arena.open(Path(order.arena))
     if sys.argv[1] == "clock":
-        run_clock(line, arena, order["rate"], order["block"])
+        run_clock(line, arena, order.rate or DEFAULT_RATE, order.block or DEFAULT_BLOCK)
     else:
         run_device(line, arena, order)
 

@@ -4,10 +4,7 @@ Two threads. [control] reads what rtmidi queued for each open port and stores nu
 run no Python, so this interpreter can hold up no audio server. [main] obeys the stage, looks after the
 ports, learns, writes files and reports. Values hold whatever happens to either.
 
-Orders:  start {arena, mapping, ports}   learn {address, range}   unlearn {address}   use {path}
-         save {name, path}
-Reports: ports {open, error}   mapping {name, path, binds, changed, follows}   touched {text, address}
-         learnt {address, control}   saved {path}   failed {error}
+Orders and reports: `core/messages.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +24,21 @@ from perform.control.router import ControlRouter, TouchedControl
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
-from perform.core.lifeline import Lifeline, Message
+from perform.core.lifeline import Lifeline
+from perform.core.messages import (
+    AnyOrder,
+    ControlFailed,
+    ControlLearned,
+    ControlTouched,
+    LearnControl,
+    LoadMapping,
+    MappingChanged,
+    MappingWritten,
+    MidiPortsChanged,
+    StartControl,
+    UnlearnControl,
+    WriteMapping,
+)
 
 NAP_BUSY, NAP_IDLE = 0.001, 0.003  #: seconds [control] sleeps: within a second of a message, otherwise
 TICK = 0.05  #: seconds between two looks of [main]
@@ -39,13 +50,13 @@ _BURST = 256  #: messages of one port before the next has its turn
 class ControlProcess:
     """Everything the process knows."""
 
-    def __init__(self, line: Lifeline, start: Message) -> None:
-        self._arena = arena = Arena.open(Path(start["arena"]))
+    def __init__(self, line: Lifeline, start: StartControl) -> None:
+        self._arena = arena = Arena.open(Path(start.arena))
         self._line = line
         self._router = ControlRouter(arena.table, arena.meters)
         self._mapping = ActiveMapping()
-        self._follow = not start["mapping"]  # the mapping follows the controllers that are connected
-        self._wanted: list[str] = list(start["ports"])
+        self._follow = not start.mapping  # the mapping follows the controllers that are connected
+        self._wanted: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
         self._inputs: Inputs = ()  # what [control] reads
         self._known: list[str] = []  # ports that are or were there: what is unplugged is no other's to play
@@ -54,11 +65,11 @@ class ControlProcess:
         self._due = dict.fromkeys((TOUCHES, POLLS, BEATS, RETRIES), 0.0)
         self._reader = threading.Thread(target=self._read, name="control", daemon=True)
         try:
-            if start["mapping"]:
-                self._mapping.use(start["mapping"])
+            if start.mapping:
+                self._mapping.use(start.mapping)
         except PerformError as error:
             self._follow = True
-            self._line.report("failed", error=str(error))
+            self._line.report(ControlFailed(str(error)))
         if self._follow:
             self._suit([])
         self._take_mapping()
@@ -75,9 +86,9 @@ class ControlProcess:
             if order is None:
                 break
             try:
-                self._obey(order)
+                self._handle(order)
             except (PerformError, OSError, RuntimeError) as error:
-                self._line.report("failed", error=str(error))
+                self._line.report(ControlFailed(str(error)))
         self._inputs = ()
         time.sleep(10 * NAP_IDLE)  # [control] has seen that
         if self._ports is not None:
@@ -99,29 +110,28 @@ class ControlProcess:
                     heard = now
             time.sleep(NAP_BUSY if now - heard < 1.0 else NAP_IDLE)
 
-    def _obey(self, order: Message) -> None:
-        match order["order"]:
-            case "learn":
-                reach = order.get("range")
-                self._mapping.learn(order["address"], (reach[0], reach[1]) if reach else None)
+    def _handle(self, order: AnyOrder) -> None:
+        match order:
+            case LearnControl(address, span):
+                self._mapping.learn(address, span)
                 while not self._router.moved.empty():  # what moved before does not count
                     self._router.moved.get()
-                self._router.learning = bool(order["address"])
-            case "unlearn":
-                self._mapping.unlearn(order["address"])
+                self._router.learning = bool(address)
+            case UnlearnControl(address):
+                self._mapping.unlearn(address)
                 self._route()
                 self._keep()
-            case "use":
-                self._mapping.use(order["path"])
+            case LoadMapping(path):
+                self._mapping.use(path)
                 self._follow = False
                 self._take_mapping()
-            case "save":
-                self._mapping.save(order["name"], order.get("path", ""))
+            case WriteMapping(name, path):
+                self._mapping.save(name, path)
                 self._follow = False
-                self._line.report("saved", path=str(self._mapping.path))
+                self._line.report(MappingWritten(str(self._mapping.path)))
                 self._take_mapping()
-            case unknown:
-                raise WrongUse(f"no order is called {unknown!r}")
+            case _:
+                raise WrongUse(f"not an order for the control process: {order}")
 
     def _look(self) -> None:
         """All that happens by itself."""
@@ -140,7 +150,7 @@ class ControlProcess:
             self._touched = touch = self._router.touch
             if touch:
                 address = params.ADDRESSES[touch.slot] if touch.slot >= 0 else ""
-                self._line.report("touched", text=touch.text(), address=address)
+                self._line.report(ControlTouched(touch.text(), address))
 
     def _is_time(self, period: float) -> bool:
         now = time.monotonic()
@@ -172,13 +182,13 @@ class ControlProcess:
             self._route()
             self._inputs = inputs
         self._shown = names, error
-        self._line.report("ports", open=names, error=error)
+        self._line.report(MidiPortsChanged(tuple(names), error))
         if other:
             self._show_mapping()
 
     def _suit(self, ports: list[str]) -> None:
         for complaint in self._mapping.suit(ports):
-            self._line.report("failed", error=complaint)
+            self._line.report(ControlFailed(complaint))
 
     def _take_mapping(self) -> None:
         self._route()
@@ -190,12 +200,13 @@ class ControlProcess:
     def _show_mapping(self) -> None:
         mapping = self._mapping.now
         self._line.report(
-            "mapping",
-            name=mapping.name,
-            path=str(self._mapping.path),
-            binds=[(bind.to, bind.label(mapping.ports)) for bind in mapping.binds],
-            changed=self._mapping.changed,
-            follows=self._follow,
+            MappingChanged(
+                name=mapping.name,
+                path=str(self._mapping.path),
+                binds=tuple((bind.to, bind.label(mapping.ports)) for bind in mapping.binds),
+                changed=self._mapping.changed,
+                follows=self._follow,
+            )
         )
 
     def _learn(self) -> None:
@@ -207,7 +218,7 @@ class ControlProcess:
         if learnt:
             self._route()  # before the disk takes its time
             for bind in learnt:
-                self._line.report("learnt", address=bind.to, control=bind.label(()))
+                self._line.report(ControlLearned(bind.to, bind.label(())))
             self._keep()
 
     def _keep(self) -> None:
@@ -216,7 +227,7 @@ class ControlProcess:
         try:
             self._mapping.keep()
         except PerformError as error:
-            self._line.report("failed", error=str(error))
+            self._line.report(ControlFailed(str(error)))
         self._show_mapping()
 
 
@@ -230,14 +241,14 @@ def main() -> None:
     line = Lifeline()
     start = line.next()
     code = 0
-    if start is not None:
+    if isinstance(start, StartControl):
         try:
             ControlProcess(line, start).run()
         except MidiServerGone as error:
-            line.report("ports", open=[], error=str(error))
+            line.report(MidiPortsChanged((), str(error)))
             code = 1
         except PerformError as error:
-            line.report("failed", error=str(error))
+            line.report(ControlFailed(str(error)))
             code = 1
     os._exit(code)
 

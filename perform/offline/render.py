@@ -18,6 +18,7 @@ from perform.audio.mixer import Mixer
 from perform.core import params
 from perform.core.arena import LANE, Arena, lanes_of
 from perform.core.errors import PerformError
+from perform.core.messages import AnyReport, DeckAssignment, FileAssignment, TakeFailed
 from perform.core.ring_buffers import Audio
 from perform.foreign.opening import open_model, prepare
 from perform.library import places, sets
@@ -28,7 +29,7 @@ from perform.recorder.new_files import check_new, writing
 from perform.recorder.take_names import take_name
 from perform.recorder.take_writer import TakePlan, TakeWriter, read_track
 from perform.stage.loops import Loops
-from perform.voice.assignments import Assignments, DeckAssignment, FileAssignment
+from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter, check_room
 from perform.voice.lane_context import LaneContext
 from perform.voice.voice import Voice
@@ -186,9 +187,9 @@ class _Take:
         assert self._take.first
         return self._take.first
 
-    def _report(self, kind: str, **fields: object) -> None:
-        if kind == "failed":
-            raise PerformError(str(fields["error"]), where=str(fields["path"]))
+    def _report(self, report: AnyReport) -> None:
+        if isinstance(report, TakeFailed):
+            raise PerformError(report.error, where=report.path)
 
     def go_on(self, arena: Arena, end: int) -> None:
         """Write up to a frame of the tape, and the log beside it before a journal is full."""

@@ -15,14 +15,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from perform.core.messages import AnyReport, TakeFailed, TakeOpened
 from perform.core.ring_buffers import Audio, HistoryBuffer
 from perform.recorder import gesture_log
 from perform.recorder.markers import Marker
 from perform.recorder.take_names import beside, part_name, paths
 from perform.recorder.take_part import TakePart
 from perform.recorder.wav import FORMATS
-
-Report = Callable[..., None]  #: kind, then fields, as `Lifeline.report`
 
 SYNC = 0.2  #: seconds between two syncs
 RETRY = 1.0  #: seconds between two tries where no folder takes a file
@@ -58,7 +57,7 @@ class TakeWriter:
         self,
         plan: TakePlan,
         history: gesture_log.RecentEvents,
-        report: Report,
+        report: Callable[[AnyReport], None],
         *,
         position: int,
         part: int = 1,
@@ -187,20 +186,21 @@ class TakeWriter:
             if self._part == 1:
                 self.first, self._name = files.path, files.path.stem
             self._report(
-                "opened",
-                path=str(files.path),
-                position=self._start,
-                part=self._part,
-                take=str(self.first or files.path),
-                began=self.began,
-                tracks=list(self._tracks),
-                samples=header.samples,
+                TakeOpened(
+                    path=str(files.path),
+                    position=self._start,
+                    part=self._part,
+                    take=str(self.first or files.path),
+                    began=self.began,
+                    tracks=tuple(self._tracks),
+                    samples=header.samples,
+                )
             )
             return
         self._retry = time.monotonic() + RETRY
         if not self._stuck:
             self._stuck = True
-            self._report("failed", error=f"no folder takes the recording: {why}", path="")
+            self._report(TakeFailed(f"no folder takes the recording: {why}", path=""))
 
     def _create(self, folder: Path, header: gesture_log.GestureHeader) -> TakePart:
         folder.mkdir(parents=True, exist_ok=True)
@@ -221,7 +221,7 @@ class TakeWriter:
         else:
             self._retry = time.monotonic() + RETRY
             files.unlink()
-        self._report("failed", error=str(error), path=str(files.path))
+        self._report(TakeFailed(str(error), path=str(files.path)))
 
     def _close(self, files: TakePart) -> int:
         """Close a part, with its markers; returns its frames."""

@@ -1,45 +1,63 @@
-"""The stage's end of a child process: orders down, reports up, and the news of its death."""
+"""The stage's end of a child process: orders go down, reports and the news of its death come up."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import queue
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Any, Protocol
+from typing import IO, NamedTuple, Protocol
 
-from perform.core.lifeline import Message
+from perform.core.messages import AnyOrder, AnyReport, BadMessage, decode_report, encode
+
+
+class ChildEvent(NamedTuple):
+    """A report of a child; or, with None for the report, its death."""
+
+    child: Child
+    report: AnyReport | None
+
+
+class ChildEvents(Protocol):
+    """The queue that children put their events into."""
+
+    def put(self, item: ChildEvent) -> None:
+        """[any] Add an event."""
+        ...
 
 
 class ChildOwner(Protocol):
-    """Whoever started a child and wants to hear of it; each answers whether the child is its own."""
+    """A part of the stage that starts children and looks after them."""
 
-    def report(self, child: Child, message: Message) -> bool:
-        """Take a report."""
+    def handle_report(self, child: Child, report: AnyReport) -> bool:
+        """Handle a report; False where the child belongs to another owner."""
         ...
 
-    def died(self, child: Child) -> bool:
-        """Take the news of its death."""
+    def handle_death(self, child: Child) -> bool:
+        """Handle the death of a child; False where the child belongs to another owner."""
         ...
 
     def tick(self) -> None:
-        """A few times each 100 ms: whatever has to be done by itself."""
+        """Start, watch and end children. The stage calls this a few times each 100 ms."""
+        ...
+
+    def end(self) -> None:
+        """End its children, when the stage ends."""
         ...
 
 
 class Child:
-    """One child process. Its reports come to `events` as (child, message), its death as (child, None).
+    """One child process, which runs `python -m module args...`.
 
-    module : what it runs, `python -m module args...`; log: the open file its descriptor 2 goes to
+    events : receives its reports, then its death
+    log : open file that receives its standard error, and every line from it that is no report
     """
 
-    def __init__(self, events: queue.SimpleQueue[Any], log: IO[bytes], module: str, *args: str) -> None:
-        self._events = events
+    def __init__(self, events: ChildEvents, log: IO[bytes], module: str, *args: str) -> None:
+        self._events, self._log = events, log
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *args],
             stdin=subprocess.PIPE,
@@ -57,17 +75,18 @@ class Child:
     def _listen(self, reports: IO[str]) -> None:
         for line in reports:
             try:
-                message = json.loads(line)
-            except ValueError:  # a child killed in the middle of a line
+                report = decode_report(line)
+            except BadMessage as error:  # its last line is cut short where the child was killed
+                with contextlib.suppress(OSError, ValueError):
+                    self._log.write(f"{error}\n".encode())
                 continue
-            if isinstance(message, dict):
-                self._events.put((self, message))
+            self._events.put(ChildEvent(self, report))
         self._process.wait()
-        self._events.put((self, None))
+        self._events.put(ChildEvent(self, None))
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """Its process id."""
         return self._process.pid
 
     @property
@@ -75,23 +94,23 @@ class Child:
         """None while it lives; negative where a signal ended it."""
         return self._process.poll()
 
-    def order(self, kind: str, **fields: Any) -> None:
-        """Tell the child; a dead one does not listen."""
-        with contextlib.suppress(OSError, ValueError):  # its death is on the way as an event
-            self._orders.write(json.dumps({"order": kind} | fields) + "\n")
+    def order(self, order: AnyOrder) -> None:
+        """Send an order; a dead child never receives it."""
+        with contextlib.suppress(OSError, ValueError):  # the event of its death is on the way
+            self._orders.write(encode(order))
             self._orders.flush()
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill it."""
         self._process.kill()
 
     def close(self) -> None:
-        """Close its lifeline, so that it ends by itself."""
+        """Close its lifeline: it finishes its work and ends."""
         with contextlib.suppress(OSError):
             self._orders.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end; one that takes longer is killed."""
+        """Wait for its end; kill it after so many seconds."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -100,32 +119,32 @@ class Child:
 
 
 class KeptChild:
-    """A child that has to be there: started again whenever it dies, at once and then after longer pauses.
+    """A child that must always run. After a death it is started again, at once and then after longer pauses.
 
     spawn : starts one
-    beat  : a number that changes as long as the child is well
+    beat  : a number that changes as long as the child works
     """
 
     PAUSES = (0.0, 0.3, 1.0, 3.0, 10.0)  #: seconds, after the first death, the second ...
-    WELL_S = 30.0  #: a child that lived so long had no trouble starting
+    WELL_S = 30.0  #: a child that lived this long started without trouble
 
     def __init__(self, spawn: Callable[[], Child], beat: Callable[[], float]) -> None:
         self._spawn, self._beat = spawn, beat
         self.child: Child | None = None
         self._deaths = 0
-        self._born = self._due = self._seen_at = 0.0
+        self._started = self._due = self._seen_at = 0.0
         self._seen = -1.0
 
     def tick(self, stall: float) -> bool:
-        """Start it where it is due, kill it where its beat has stood still for `stall` seconds.
+        """Start it when it is due; kill it when its beat has not changed for `stall` seconds.
 
-        True where one was started just now.
+        Returns True if a child was started just now.
         """
         now = time.monotonic()
         if self.child is None:
             if now < self._due:
                 return False
-            self._born = self._seen_at = now
+            self._started = self._seen_at = now
             self.child = self._spawn()
             return True
         if self._beat() != self._seen:
@@ -135,12 +154,12 @@ class KeptChild:
             self.child.kill()
         return False
 
-    def died(self, child: Child) -> bool:
-        """Take the news of a death; False where it is another's."""
+    def handle_death(self, child: Child) -> bool:
+        """Plan the next start; False where the dead child is another one."""
         if child is not self.child:
             return False
         now = time.monotonic()
-        self._deaths = 0 if now - self._born > self.WELL_S else self._deaths
+        self._deaths = 0 if now - self._started > self.WELL_S else self._deaths
         self._due = now + self.PAUSES[min(self._deaths, len(self.PAUSES) - 1)]
         self._deaths += 1
         self.child = None

@@ -1,4 +1,4 @@
-"""The control process as the stage sees it: ports, mapping, learning; replaced when it dies, values hold."""
+"""The control process (MIDI): its ports, its mapping, and learning. Values hold when it dies."""
 
 from __future__ import annotations
 
@@ -6,124 +6,141 @@ from collections.abc import Callable
 
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
-from perform.core.lifeline import Message
+from perform.core.messages import (
+    AnyOrder,
+    AnyReport,
+    ControlFailed,
+    ControlLearned,
+    ControlTouched,
+    LearnControl,
+    LoadMapping,
+    MappingChanged,
+    MappingWritten,
+    MidiPortsChanged,
+    StartControl,
+    UnlearnControl,
+    WriteMapping,
+)
 from perform.stage.child import Child, KeptChild
 from perform.stage.commands import Answer, BindStatus, Reply, answer_all
 
-STALL_S = 8.0  #: a control process that looks at nothing for so long hangs in the MIDI system
+STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
 
 
 class Controllers:
-    """MIDI, in a process whose death is survived.
+    """Keeps the control process running, with what the player chose and learned.
 
     spawn : starts a child process from a module's name
+    mapping : the player's choice for the whole run; "" for none
+    ports : use only MIDI ports whose name contains one of these; empty: all
     """
 
     def __init__(
         self,
         arena: Arena,
         spawn: Callable[[str], Child],
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         mapping: str,
         ports: tuple[str, ...],
     ) -> None:
-        self._arena, self._tell, self._fragments = arena, tell, ports
+        self._arena, self._log, self._wanted_ports = arena, log, ports
         self._process = KeptChild(
             lambda: spawn("perform.control.control_process"), lambda: arena.meter("beat/control")
         )
         self._saving: list[Reply] = []
-        self._using: list[Reply] = []
+        self._loading: list[Reply] = []
         self.ports: tuple[str, ...] = ()
         self.error = ""
         self.mapping = ""
-        self._given, self._followed = bool(mapping), ""  # at the start, for good; by the last song that did
-        self._path = mapping  # what a new process begins with; "": the mapping made for whatever is connected
+        self._fixed = bool(mapping)  # no song changes a mapping that was given at the start
+        self._song_mapping = ""  # the last one that a song named
+        self._path = mapping  # for the next process; "": the mapping made for the connected controllers
         self.binds: tuple[BindStatus, ...] = ()
         self.learning = ""
-        self._reach: tuple[float, float] | None = None  # of what is learnt
+        self._learning_range: tuple[float, float] | None = None
         self.touched = ""
 
     def tick(self) -> None:
-        """A few times each 100 ms."""
+        """Start and watch the process."""
         if self._process.tick(STALL_S):
-            self._order("start", arena=str(self._arena.path), mapping=self._path, ports=list(self._fragments))
+            self._order(StartControl(str(self._arena.path), self._path, self._wanted_ports))
             if self.learning:
-                self._order("learn", address=self.learning, range=self._reach)
+                self._order(LearnControl(self.learning, self._learning_range))
 
-    def learn(self, address: str, reach: tuple[float, float] | None = None) -> None:
-        """The next control that moves is mapped to the address; "" ends learning.
+    def learn(self, address: str, knob_range: tuple[float, float] | None = None) -> None:
+        """Map the next control that moves to an address; "" ends learning.
 
-        reach : the range of its knob, where the address has none of its own
+        knob_range : for an address that has no range itself
         """
-        self.learning, self._reach = address, reach
-        self._order("learn", address=address, range=reach)
+        self.learning, self._learning_range = address, knob_range
+        self._order(LearnControl(address, knob_range))
 
     def unlearn(self, address: str) -> None:
-        """Forget what is mapped to the address."""
-        self._order("unlearn", address=address)
+        """Remove every binding of an address."""
+        self._order(UnlearnControl(address))
 
     def use(self, path: str, reply: Reply) -> None:
-        """Load another mapping."""
-        self._order("use", path=path)
-        self._using.append(reply)
+        """Load another mapping; answers with its path."""
+        self._order(LoadMapping(path))
+        self._loading.append(reply)
 
-    def follow(self, name: str) -> None:
-        """The mapping a song goes by, where it names one and it is another than the song before had.
+    def use_for_song(self, name: str) -> None:
+        """Load the mapping that a song names, if the song before named another.
 
-        What the player chose since stays until then; what was given at the start stays for good.
+        So a mapping that the player chose meanwhile stays until a song names a new one.
         """
-        if name and name != self._followed and not self._given:
-            self._followed = self._path = name
+        if name and name != self._song_mapping and not self._fixed:
+            self._song_mapping = self._path = name
             if self._process.child:
-                self._order("use", path=name)
+                self._order(LoadMapping(name))
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
-        self._order("save", name=name)
+        self._order(WriteMapping(name))
         self._saving.append(reply)
 
-    def _order(self, kind: str, **fields: object) -> None:
+    def _order(self, order: AnyOrder) -> None:
         if self._process.child is None:
             raise PerformError("the MIDI process is being restarted", hint="try again in a second")
-        self._process.child.order(kind, **fields)
+        self._process.child.order(order)
 
-    def report(self, child: Child, message: Message) -> bool:
-        """Take a report, if it is the control process's."""
+    def handle_report(self, child: Child, report: AnyReport) -> bool:
+        """Handle a report of the control process."""
         if child is not self._process.child:
             return False
-        kind = message["report"]
-        if kind == "ports":
-            if message["error"] != self.error:
-                self._tell(message["error"] or "MIDI is well again")
-            for port in set(message["open"]) - set(self.ports):
-                self._tell(f"controller {port!r} is here")
-            self.ports, self.error = tuple(message["open"]), message["error"]
-        elif kind == "mapping":
-            self.mapping = message["name"]
-            if not message["follows"]:  # the controllers that are connected
-                self._path = message["path"]
-            self.binds = tuple(BindStatus(address, control) for address, control in message["binds"])
-            answer_all(self._using, Answer(self._path))
-        elif kind == "touched":
-            self.touched = message["text"]
-        elif kind == "learnt":
-            self.learning = ""
-            self._tell(f"{message['control']} is mapped to {message['address']}")
-        elif kind == "saved":
-            answer_all(self._saving, Answer(message["path"]))
-        elif kind == "failed":
-            self._tell(message["error"])
-            for waiting in (self._using, self._saving):
-                answer_all(waiting, Answer(error=message["error"], exit_code=2))
+        match report:
+            case MidiPortsChanged(ports, error):
+                if error != self.error:
+                    self._log(error or "MIDI works again")
+                for port in set(ports) - set(self.ports):
+                    self._log(f"controller {port!r} is connected")
+                self.ports, self.error = ports, error
+            case MappingChanged():
+                self.mapping = report.name
+                if not report.follows:  # else the mapping depends on the connected controllers
+                    self._path = report.path
+                self.binds = tuple(BindStatus(address, control) for address, control in report.binds)
+                answer_all(self._loading, Answer(self._path))
+            case ControlTouched(text):
+                self.touched = text
+            case ControlLearned(address, control):
+                self.learning = ""
+                self._log(f"{control} is mapped to {address}")
+            case MappingWritten(path):
+                answer_all(self._saving, Answer(path))
+            case ControlFailed(error):
+                self._log(error)
+                for waiting in (self._loading, self._saving):
+                    answer_all(waiting, Answer(error=error, exit_code=2))
         return True
 
-    def died(self, child: Child) -> bool:
-        """A dead control process is started again; the numbers stay where they are."""
-        if not self._process.died(child):
+    def handle_death(self, child: Child) -> bool:
+        """Plan a new process; all values stay as they are."""
+        if not self._process.handle_death(child):
             return False
         if self.ports:
-            self._tell("the MIDI process ended: starting it again, values hold")
-        for waiting in (self._using, self._saving):
+            self._log("the MIDI process ended: starting it again, values hold")
+        for waiting in (self._loading, self._saving):
             answer_all(waiting, Answer(error="the MIDI process ended: try again", exit_code=1))
         self.ports = ()
         return True

@@ -17,6 +17,7 @@ from perform.core import params
 from perform.core.arena import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
 from perform.core.attributes import Attribute, Words
 from perform.core.errors import PerformError
+from perform.core.messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, SLOTS, Bank
 from perform.library.cards import find_model
 from perform.stage import commands
@@ -367,11 +368,12 @@ class Deck:
     def _state(self, state: int) -> None:
         self._meters[DECK_METER["state"]] = state
 
-    def seat(self, matrix: str) -> dict[str, str]:
-        """What the hosts are told of it."""
+    def assignment(self, matrix: str) -> DeckAssignment:
+        """What it plays, for the host processes."""
         host = self._host
-        model = str(host.made) if host else ""
-        return {"model": model, "sha256": host.sha256 if host else "", "matrix": matrix}
+        if host is None:
+            return DeckAssignment(matrix=matrix)
+        return DeckAssignment(str(host.made), host.sha256, matrix)
 
     def words(self) -> commands.DeckStatus:
         """What stands here, for a status."""

@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from perform.core.errors import PerformError
+from perform.core.messages import FileAssignment
 from perform.library import sets
 from perform.library.sets import Song
 from perform.stage.deck import Deck
-from perform.stage.host_pool import Files, HostPool, Seats
+from perform.stage.host_pool import DeckAssignments, FileAssignments, HostPool
 
 Kind = Literal["file", "matrix"]
 KINDS: tuple[Kind, Kind] = ("file", "matrix")
@@ -40,7 +41,7 @@ class DeckFiles:
         self._decks, self._hosts, self._tell = decks, hosts, tell
         self._of: Of = {"file": {}, "matrix": {}}
         self._numbers: dict[Path, int] = {}  # what lanes call the files
-        self._told: tuple[Seats, Files] = {}, {}
+        self._told: tuple[DeckAssignments, FileAssignments] = {}, {}
 
     def use(self, song: Song) -> None:
         """Those of a song; where one is not here, say so."""
@@ -97,24 +98,24 @@ class DeckFiles:
     def tick(self) -> None:
         """A few times each 100 ms."""
         matrices = self._of["matrix"]
-        seats = {
-            number: deck.seat(str(matrices[number].path or "") if number in matrices else "")
+        assignments = {
+            number: deck.assignment(str(matrices[number].path or "") if number in matrices else "")
             for number, deck in self._decks.items()
         }
-        told = seats, self._files()
+        told = assignments, self._files()
         if told != self._told:
             self._told = told
-            self._hosts.seat(*told)
+            self._hosts.assign(*told)
 
-    def _files(self) -> Files:
+    def _files(self) -> FileAssignments:
         """What each model's host shall encode: what its voices play, and those of the next song."""
         paths = {number: path for path, number in self._numbers.items()}
-        files: Files = {}
+        files: FileAssignments = {}
         for number, deck in self._decks.items():
             for model, file, coming in deck.files():
                 of = files.setdefault(model, {})
                 if file and (file not in of or not coming):  # whoever plays it now is in more of a hurry
-                    of[file] = {"path": str(paths[file]), "deck": number, "coming": coming}
+                    of[file] = FileAssignment(str(paths[file]), number, coming)
         return files
 
 

@@ -14,15 +14,30 @@ from typing import NamedTuple
 import msgspec
 
 from perform.core.attributes import Attribute, Words
-from perform.core.lifeline import Message
+from perform.core.messages import (
+    AnyReport,
+    AssignDecks,
+    AttributeRefused,
+    DeckAssignment,
+    DropVoice,
+    FileAssignment,
+    FileEncoded,
+    HostFailed,
+    HostLoading,
+    HostLog,
+    HostReady,
+    RaisePriority,
+    SetTexts,
+    StartHost,
+    StartVoice,
+    VoiceDropped,
+)
 from perform.library import hashes
 from perform.library.cards import Card, read_card
 from perform.stage.child import Child
 
-Seats = dict[int, dict[str, str]]  #: deck -> `perform.voice.assignments.Seat` as a message has it
-Files = dict[
-    Path, dict[int, dict[str, object]]
-]  #: model -> number -> `perform.voice.assignments.File`, likewise
+DeckAssignments = dict[int, DeckAssignment]  #: deck -> what it plays
+FileAssignments = dict[Path, dict[int, FileAssignment]]  #: model -> number -> sound file to encode
 
 LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
 CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long, and a model is not tried again by itself
@@ -63,15 +78,15 @@ class HostProcess:
     def play(self, lane: int, deck: int, words: Words) -> None:
         """A new voice on a lane that nobody else writes to; words: of its attributes."""
         self.lanes.add(lane)
-        self.child.order("voice", lane=lane, deck=deck, words=words)
+        self.child.order(StartVoice(lane, deck, words))
 
     def say(self, lane: int, words: Words) -> None:
         """Other words for a voice's attributes."""
-        self.child.order("words", lane=lane, words=words)
+        self.child.order(SetTexts(lane, words))
 
     def drop(self, lane: int) -> None:
         """End a voice; the lane is free once it is no longer among `lanes`."""
-        self.child.order("drop", lane=lane)
+        self.child.order(DropVoice(lane))
 
     def plays(self, lane: int) -> bool:
         """Whether it may still write to the lane."""
@@ -94,7 +109,7 @@ class HostPool:
     """Gives the host of a model: the one that runs, else a new one.
 
     spawn : gives a process, warm if there is one
-    begin : the fields of the order that starts a host, less the model
+    start : the order that starts a host, but for its model
     wanted: whether some deck plays a model, or is about to
     refused: hears of each attribute that a model did not take, see `perform.voice.host_process`
     """
@@ -103,15 +118,15 @@ class HostPool:
         self,
         spawn: Callable[[], Child],
         tell: Callable[[str], None],
-        begin: dict[str, object],
+        start: StartHost,
         wanted: Callable[[Path], bool],
-        refused: Callable[[Message], None],
+        refused: Callable[[AttributeRefused], None],
     ) -> None:
         self._refused = refused
-        self._spawn, self._tell, self._begin, self._wanted = spawn, tell, begin, wanted
+        self._spawn, self._tell, self._start, self._wanted = spawn, tell, start, wanted
         self._hosts: list[HostProcess] = []
-        self._seats: Seats = {}
-        self._files: Files = {}
+        self._decks: DeckAssignments = {}
+        self._files: FileAssignments = {}
         self._crashes: dict[Path, list[float]] = {}
         self.load_s = 1.5  #: how long a model takes to load, by the last one
 
@@ -122,25 +137,25 @@ class HostPool:
             if (host.model.path, host.stamp) == (path, stamp) and not host.error:
                 if host.idle and not idle and not host.ready:
                     host.idle, host.asked = False, time.monotonic()
-                    host.child.order("hurry")
+                    host.child.order(RaisePriority())
                 return host
         host = HostProcess(HostedModel(path, read_card(path)), self._spawn(), idle=idle)
-        host.child.order("start", model=str(path), idle=idle, **self._begin)
+        host.child.order(msgspec.structs.replace(self._start, model=str(path), idle=idle))
         self._hosts.append(host)
-        self._seat(host)
+        self._assign(host)
         return host
 
-    def seat(self, seats: Seats, files: Files) -> None:
-        """How all decks are now: each host is told, which play its model, and what files they want."""
-        self._seats, self._files = seats, files
+    def assign(self, decks: DeckAssignments, files: FileAssignments) -> None:
+        """Send every host what all decks play, which of them play its model, and which files to encode."""
+        self._decks, self._files = decks, files
         for host in self._hosts:
-            self._seat(host)
+            self._assign(host)
 
-    def _seat(self, host: HostProcess) -> None:
-        mine = [deck for deck, seat in self._seats.items() if seat["model"] == str(host.made)]
+    def _assign(self, host: HostProcess) -> None:
+        mine = tuple(deck for deck, assignment in self._decks.items() if assignment.model == str(host.made))
         files = self._files.get(host.model.path, {})
         host.heard = {number: heard for number, heard in host.heard.items() if number in files}
-        host.child.order("seats", seats=self._seats, mine=mine, files=files)
+        host.child.order(AssignDecks(self._decks, mine, files))
 
     def forgive(self, path: Path) -> None:
         """The player asks for it: past crashes no longer count."""
@@ -151,46 +166,47 @@ class HostPool:
         now = time.monotonic()
         return len([t for t in self._crashes.get(path, []) if now - t < CRASH_WINDOW_S]) >= CRASHES
 
-    def report(self, child: Child, message: Message) -> bool:
-        """Take a report, if it is from one of the hosts."""
+    def handle_report(self, child: Child, report: AnyReport) -> bool:
+        """Handle a report of one of the hosts."""
         for host in self._hosts:
             if host.child is child:
-                self._hear(host, message)
+                self._handle(host, report)
                 return True
         return False
 
-    def _hear(self, host: HostProcess, message: Message) -> None:
-        kind = message["report"]
-        if kind == "ready":
-            host.ready, host.sha256 = True, str(message["sha256"])
-            host.attributes = msgspec.convert(message["attributes"], tuple[Attribute, ...])
-            host.actions = tuple(map(str, message["actions"]))
-            host.has_prior = bool(message["prior"])
-            hashes.remember(host.model.path, host.sha256)
-            host.made = made = Path(str(message.get("made", host.model.path)))
-            if made != host.model.path:  # an export's card is known once a host has made a model of it
-                host.model = host.model._replace(card=read_card(made))
-            self.load_s = time.monotonic() - host.asked
-        elif kind == "loading":  # an export becomes a model: each part of that has its own time
-            host.asked = time.monotonic()
-            self._tell(str(message["words"]))
-        elif kind == "says":
-            self._tell(str(message["words"]))
-        elif kind == "heard":
-            host.heard[int(message["file"])] = float(message["part"]), float(message["seconds"])
-        elif kind == "refused":
-            self._refused(message)
-        elif kind == "failed":
-            host.error = str(message["error"])
-            if host.ready:
-                self._crash(host)
-            host.child.kill()
-        elif kind == "dropped":
-            host.lanes.discard(int(message["lane"]))
-            host.left = time.monotonic()
+    def _handle(self, host: HostProcess, report: AnyReport) -> None:
+        match report:
+            case HostReady():
+                self._ready(host, report)
+            case HostLoading(text):  # each step of a conversion has the whole loading time
+                host.asked = time.monotonic()
+                self._tell(text)
+            case HostLog(text):
+                self._tell(text)
+            case FileEncoded(file, part, seconds):
+                host.heard[file] = part, seconds
+            case AttributeRefused():
+                self._refused(report)
+            case HostFailed(error):
+                host.error = error
+                if host.ready:
+                    self._crash(host)
+                host.child.kill()
+            case VoiceDropped(lane):
+                host.lanes.discard(lane)
+                host.left = time.monotonic()
 
-    def died(self, child: Child) -> bool:
-        """Take the news of a death, if it is one of the hosts."""
+    def _ready(self, host: HostProcess, report: HostReady) -> None:
+        host.ready, host.sha256 = True, report.sha256
+        host.attributes, host.actions, host.has_prior = report.attributes, report.actions, report.has_prior
+        hashes.remember(host.model.path, host.sha256)
+        host.made = Path(report.made)
+        if host.made != host.model.path:  # the card of an export is known only once it was converted
+            host.model = host.model._replace(card=read_card(host.made))
+        self.load_s = time.monotonic() - host.asked
+
+    def handle_death(self, child: Child) -> bool:
+        """Note the death of one of the hosts."""
         for host in self._hosts:
             if host.child is child:
                 host.gone, host.ready = True, False

@@ -6,9 +6,27 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from perform.core.arena import INPUT, PRE, STEMS, Arena
 from perform.core.errors import PerformError
-from perform.core.lifeline import Message
+from perform.core.messages import (
+    AnyOrder,
+    AnyReport,
+    ContinueTake,
+    DiskLow,
+    EndTake,
+    LastMinutesOff,
+    LastMinutesOpened,
+    LastMinutesWritten,
+    MarkTake,
+    StartTake,
+    TakeClosed,
+    TakeFailed,
+    TakeOpened,
+    TakeRepaired,
+    WriteLastMinutes,
+)
 from perform.core.params import SLOTS
 from perform.stage.child import Child, KeptChild
 from perform.stage.commands import Answer, Reply, StartRecording, answer_all
@@ -52,22 +70,22 @@ class Recording:
     ) -> None:
         self._arena, self._tell, self._set, self._wanted = arena, tell, set_name, wanted
         self.song = ""
-        self._what: dict[str, object] = {}  # the fields of the order that began the last take
+        self._start: StartTake | None = None  # the order that started the last take
         self._reserved = False
-        self._marks: deque[dict[str, object]] = deque(maxlen=MARKS)
+        self._marks: deque[MarkTake] = deque(maxlen=MARKS)
         self._keeping: list[Reply] = []
         self._past = ""  # path of the take out of the past that is written
         self._recorder = KeptChild(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
-        self._opened: Message = {}  # the report of the file that is written, as long as one is
+        self._opened: TakeOpened | None = None  # the report of the part that is being written
         self.last = ""  # path of the last finished take
         self._counts = self._read_counts()
 
     @property
     def take(self) -> str:
         """Path of the file that is written, or ""."""
-        return str(self._opened.get("path", ""))
+        return self._opened.path if self._opened else ""
 
     @property
     def busy(self) -> bool:
@@ -96,16 +114,16 @@ class Recording:
         if not self._recorder.tick(STALL_S):
             return
         for mark in self._marks:  # first: the take that goes on has those from its frame on
-            self._order("mark", **mark)
+            self._order(mark)
         if self._opened:  # its last report, one part on, is the order to go on
-            fields = {k: v for k, v in self._opened.items() if k != "report"}
-            self._order("record", set=self._set, **fields | {"part": fields["part"] + 1})
-        elif self._beginning:
-            self._order("record", **self._what)
+            opened = msgspec.structs.asdict(self._opened)
+            self._order(ContinueTake(set=self._set, **opened | {"part": self._opened.part + 1}))
+        elif self._beginning and self._start:
+            self._order(self._start)
         if self._ending:
-            self._order("stop")
+            self._order(EndTake())
         if self._keeping:
-            self._order("keep", set=self._set)
+            self._order(WriteLastMinutes(self._set))
 
     def record(self, reply: Reply, command: StartRecording) -> None:
         """Begin a take; answers once it is open."""
@@ -126,8 +144,8 @@ class Recording:
                     reply(Answer(error=str(error), exit_code=error.exit_code))
                     return
             samples = "float32" if float32 else "pcm24"
-            self._what = {"set": self._set, "tracks": tracks, "samples": samples, "song": self.song}
-            self._order("record", **self._what)
+            self._start = StartTake(self._set, tuple(tracks), samples, self.song)
+            self._order(self._start)
         self._beginning.append(reply)
 
     def _write_tracks(self) -> None:
@@ -141,8 +159,8 @@ class Recording:
         """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
         if what == "song":
             self.song = name
-        self._marks.append({"name": name, "what": what, "position": self._arena.tape.written})
-        self._order("mark", **self._marks[-1])
+        self._marks.append(MarkTake(name, what, self._arena.tape.written))
+        self._order(self._marks[-1])
 
     def keep(self, reply: Reply) -> None:
         """Keep what was played before; answers once it is begun, and the log says when it is whole."""
@@ -150,7 +168,7 @@ class Recording:
             reply(Answer(self._past))
             return
         if not self._keeping:
-            self._order("keep", set=self._set)
+            self._order(WriteLastMinutes(self._set))
         self._keeping.append(reply)
 
     def stop(self, reply: Reply) -> None:
@@ -159,56 +177,57 @@ class Recording:
             reply(Answer(self.last))
             return
         self._ending.append(reply)
-        self._order("stop")
+        self._order(EndTake())
 
-    def _order(self, kind: str, **fields: object) -> None:
-        if self._recorder.child:  # else `tick` tells the next one
-            self._recorder.child.order(kind, **fields)
+    def _order(self, order: AnyOrder) -> None:
+        if self._recorder.child:  # else `tick` sends it to the next recorder
+            self._recorder.child.order(order)
 
-    def report(self, child: Child, message: Message) -> bool:
-        """Take a report, if it is the recorder's."""
+    def handle_report(self, child: Child, report: AnyReport) -> bool:
+        """Handle a report of the recorder."""
         if child is not self._recorder.child:
             return False
-        kind = message["report"]
-        if kind == "opened":
-            self._opened = message
-            self._tell(f"recording {self.take}")
-            answer_all(self._beginning, Answer(self.take))
-        elif kind == "closed":
-            self._opened, self.last = {}, message["path"] or self.last
-            if self._beginning and self._ending:  # while it waited for its tracks
-                self._tell("recorder: the take was ended before it began")
-                answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
-            if not self._beginning:
-                self._arena.show("tracks/on", 0)
-            if message["path"]:
-                seconds, missed = message["seconds"], message["missed"]
-                self._tell(f"take closed: {self.last} ({seconds:.1f} s, {missed} frames missed)")
-            answer_all(self._ending, Answer(self.last))
-        elif kind == "failed":
-            self._tell(f"recorder: {message['error']}")
-            if self._beginning:  # refused: it would go on trying by itself
-                self._order("stop")
-                answer_all(self._beginning, Answer(error=message["error"], exit_code=1))
-        elif kind == "keeping":
-            self._past = message["path"]
-            answer_all(self._keeping, Answer(self._past))
-        elif kind == "kept":
-            path, error = message["path"], message["error"]
-            self._past, self.last = "", path or self.last
-            self._tell(f"kept: {path} ({message['seconds']:.1f} s)" if path else f"recorder: {error}")
-            answer_all(self._keeping, Answer(error=error, exit_code=1))  # where it was not begun
-        elif kind == "retro":
-            self._tell(f"recorder: {message['error']}")
-        elif kind == "repaired":
-            self._tell(f"unfinished take repaired: {message['path']}")
-        elif kind == "space":
-            self._tell(f"disk: {message['seconds_left'] / 60:.0f} min left for the take")
+        match report:
+            case TakeOpened():
+                self._opened = report
+                self._tell(f"recording {self.take}")
+                answer_all(self._beginning, Answer(self.take))
+            case TakeClosed():
+                self._closed(report)
+            case TakeFailed(error):
+                self._tell(f"recorder: {error}")
+                if self._beginning:  # otherwise it would try again every second
+                    self._order(EndTake())
+                    answer_all(self._beginning, Answer(error=error, exit_code=1))
+            case LastMinutesOpened(path):
+                self._past = path
+                answer_all(self._keeping, Answer(path))
+            case LastMinutesWritten(path, _, seconds, error):
+                self._past, self.last = "", path or self.last
+                self._tell(f"kept: {path} ({seconds:.1f} s)" if path else f"recorder: {error}")
+                answer_all(self._keeping, Answer(error=error, exit_code=1))  # where none was opened
+            case LastMinutesOff(error):
+                self._tell(f"recorder: {error}")
+            case TakeRepaired(path):
+                self._tell(f"unfinished take repaired: {path}")
+            case DiskLow(seconds_left):
+                self._tell(f"disk: {seconds_left / 60:.0f} min left for the take")
         return True
 
-    def died(self, child: Child) -> bool:
-        """A dead recorder is replaced; a running take goes on in a new part, at the frame where it broke."""
-        if not self._recorder.died(child):
+    def _closed(self, report: TakeClosed) -> None:
+        self._opened, self.last = None, report.path or self.last
+        if self._beginning and self._ending:  # it was still waiting for its tracks
+            self._tell("recorder: the take was ended before it began")
+            answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
+        if not self._beginning:
+            self._arena.show("tracks/on", 0)
+        if report.path:
+            self._tell(f"take closed: {self.last} ({report.seconds:.1f} s, {report.missed} frames missed)")
+        answer_all(self._ending, Answer(self.last))
+
+    def handle_death(self, child: Child) -> bool:
+        """Plan a new recorder; a running take goes on in a new part, at the frame where it broke off."""
+        if not self._recorder.handle_death(child):
             return False
         self._tell("the recorder died: starting it again")
         if self._past:

@@ -21,7 +21,7 @@ import msgspec
 from perform.core.arena import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
-from perform.core.lifeline import Message
+from perform.core.messages import AnyReport, AttributeRefused, OpenRecorder, StartHost, StartMixer
 from perform.core.params import DECKS, SLOTS, slot
 from perform.core.realtime import STAGE_PRIORITY, real_time
 from perform.library import places, sets
@@ -108,15 +108,11 @@ class Stage:
             arena, self._mixer, self._tell, wanted=options.device != NO_DEVICE, patient=options.patient
         )
         self._find_rate()
-        begin: dict[str, object] = {
-            "arena": str(arena.path),
-            "rate": arena.meter("rate"),
-            "patient": options.patient,
-        }
+        start = StartHost(str(arena.path), "", arena.meter("rate"), options.patient)
         self._hosts = HostPool(
             self._take_host,
             self._tell,
-            begin,
+            start,
             lambda path: any(path in d.wanted for d in self._decks.values()),
             self._refused,
         )
@@ -131,7 +127,7 @@ class Stage:
             self._hosts,
             self._tell,
             self._recording.mark,
-            self._controllers.follow,
+            self._controllers.use_for_song,
             options.margin,
         )
         self._asked, self._resumed, self._file = asked, resumed, (made, path)
@@ -153,32 +149,22 @@ class Stage:
         self._spare.child = None
         return spare
 
-    def _refused(self, message: Message) -> None:
-        """An attribute that a model did not take."""
-        lane = int(message["lane"])
-        refused = {name: message[name] for name in ("place", "number", "kept", "error")}
-        self._decks[lane // 2 + 1].take_back(lane, **refused)
+    def _refused(self, report: AttributeRefused) -> None:
+        deck = self._decks[report.lane // 2 + 1]
+        deck.take_back(report.lane, report.place, report.number, report.kept, report.error)
 
     def _mixer(self, kind: str) -> Child:
         options, arena = self._options, self._arena
         child = self._spawn("perform.audio.mixer_process", kind)
         rate = options.rate or arena.meter("rate") or None
         block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
-        child.order(
-            "start",
-            arena=str(arena.path),
-            device=options.device,
-            input=options.input,
-            rate=rate,
-            block=block,
-            patient=options.patient,
-        )
+        child.order(StartMixer(str(arena.path), options.device, options.input, rate, block, options.patient))
         return child
 
     def _recorder(self) -> Child:
         child = self._spawn("perform.recorder.recorder_process")
-        folders = [str(folder) for folder in places.take_folders()]
-        child.order("open", arena=str(self._arena.path), folders=folders, retro=60 * self._options.retro)
+        folders = tuple(str(folder) for folder in places.take_folders())
+        child.order(OpenRecorder(str(self._arena.path), folders, 60 * self._options.retro))
         return child
 
     def _find_rate(self) -> None:
@@ -189,16 +175,16 @@ class Stage:
         deadline = time.monotonic() + DEVICE_WAIT_S
         while not self._sound.settled and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
-                child, message = self._events.get(timeout=TICK_S)
-                if message is not None:
-                    self._sound.report(child, message)
-                elif not self._spare.died(child):
-                    self._sound.died(child)
+                child, report = self._events.get(timeout=TICK_S)
+                if report is not None:
+                    self._sound.handle_report(child, report)
+                elif not self._spare.handle_death(child):
+                    self._sound.handle_death(child)
             self._sound.tick()
             self._spare.tick(SPARE_STALL_S)
         if not arena.meter("rate"):
             arena.show("rate", DEFAULT_RATE)
-        self._sound.begin()
+        self._sound.start()
 
     # -- the loop
 
@@ -281,13 +267,13 @@ class Stage:
         with contextlib.suppress(OSError):
             self._errors.write(traceback.format_exc().encode())
 
-    def _hear(self, child: Child, message: Message | None) -> None:
-        """A report goes to whoever the child belongs to; None is its death."""
+    def _hear(self, child: Child, report: AnyReport | None) -> None:
+        """Pass a report, or with None a death, to the owner of the child."""
         owners = self._owners()
-        if message is not None:
-            any(owner.report(child, message) for owner in owners)
-        elif not self._spare.died(child):
-            any(owner.died(child) for owner in owners)
+        if report is not None:
+            any(owner.handle_report(child, report) for owner in owners)
+        elif not self._spare.handle_death(child):
+            any(owner.handle_death(child) for owner in owners)
 
     def _obey(self, command: AnyCommand, reply: Reply) -> None:
         try:
@@ -349,7 +335,7 @@ class Stage:
         status = commands.Status(
             set="",
             decks=tuple(deck.words() for deck in self._decks.values()),
-            device=self._sound.words,
+            device=self._sound.device,
             midi=control.ports,
             midi_error=control.error,
             mapping=control.mapping,

@@ -9,38 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from perform.core.errors import PerformError
+from perform.core.messages import DeckAssignment, FileAssignment
 from perform.engine.file_latents import FileLatents
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel, StreamingEncoder
 from perform.library import matrices
 from perform.library.cards import Card
 from perform.library.matrices import LatentMatrix
-
-
-class DeckAssignment(msgspec.Struct, frozen=True):
-    """One deck, as the stage tells it: files by their paths, "" for none.
-
-    model, sha256 : what plays there
-    matrix : from whom it follows to its own model; "" for the one by variance
-    """
-
-    model: str = ""
-    sha256: str = ""
-    matrix: str = ""
-
-
-class FileAssignment(msgspec.Struct, frozen=True):
-    """A sound file that a voice of this host plays, or will.
-
-    deck : one that wants it;  coming : nobody plays it before the next song
-    """
-
-    path: str
-    deck: int
-    coming: bool = False
 
 
 def _nobody(file: int, part: float, seconds: float) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from perform.core import params
 from perform.core.arena import DECK_METER, LANE_METER, METER_SLOTS, Arena, TableReader
-from perform.core.lifeline import Lifeline, Message
+from perform.core.lifeline import Lifeline
+from perform.core.messages import AnyOrder, AttributeRefused, DropVoice, SetTexts, StartVoice, VoiceDropped
 from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments
 from perform.voice.encoder_input import EncoderInput, listen
@@ -65,11 +66,11 @@ class Scheduler:
         self._slowest = max(self._times)
         return float(np.median(self._times))
 
-    def run(self, line: Lifeline, orders: queue.SimpleQueue[Message]) -> None:
+    def run(self, line: Lifeline, orders: queue.SimpleQueue[AnyOrder]) -> None:
         """Render for ever."""
         while True:
             while not self._lanes or not orders.empty():
-                self._obey(line, orders.get())
+                self._handle(line, orders.get())
             spare = {n: self._spare(lane) for n, lane in self._lanes.items()}
             least = min(spare.values())
             if least >= 0:
@@ -83,21 +84,23 @@ class Scheduler:
                 self._render(ready)
             for n, lane in self._lanes.items():
                 while lane.voice.settings.refused:
-                    line.report("refused", lane=n, **lane.voice.settings.refused.pop()._asdict())
+                    place, number, kept, error = lane.voice.settings.refused.pop()
+                    line.report(AttributeRefused(n, int(place), float(number), kept, error))
             if self._frames % 50 == 0:
                 self._slowest = float(np.percentile(self._times, 99.9))
 
-    def _obey(self, line: Lifeline, order: Message) -> None:
-        lane = int(order["lane"])
-        if order["order"] == "voice":
-            arena, look, deck, words = self._arena, self._look, order["deck"], order["words"]
-            self._lanes[lane] = VoiceLane(arena, look, lane, deck, self._host, self._rate, words, self._desk)
-        elif order["order"] == "words":
-            if lane in self._lanes:
-                self._lanes[lane].voice.settings.hear(order["words"])
-        else:
-            self._lanes.pop(lane, None)
-            line.report("dropped", lane=lane)
+    def _handle(self, line: Lifeline, order: AnyOrder) -> None:
+        match order:
+            case StartVoice(lane, deck, texts):
+                self._lanes[lane] = VoiceLane(
+                    self._arena, self._look, lane, deck, self._host, self._rate, texts, self._desk
+                )
+            case SetTexts(lane, texts):
+                if lane in self._lanes:
+                    self._lanes[lane].voice.settings.hear(texts)
+            case DropVoice(lane):
+                self._lanes.pop(lane, None)
+                line.report(VoiceDropped(lane))
 
     def _lead(self, lane: VoiceLane) -> float:
         """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""

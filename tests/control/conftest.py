@@ -146,7 +146,7 @@ class Control:
         )
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
-        self.order("start", arena=str(home / "arena"), mapping=mapping, ports=list(ports))
+        self.order("StartControl", arena=str(home / "arena"), mapping=mapping, ports=list(ports))
 
     def _listen(self) -> None:
         assert self.process.stdout

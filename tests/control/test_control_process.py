@@ -22,16 +22,16 @@ NANO, MIX = "nanoKONTROL2", "MIDI Mix"
 
 
 def learnt(process: Control, address: str) -> bool:
-    return any(r["report"] == "learnt" and r["address"] == address for r in process.reports)
+    return any(r["report"] == "ControlLearned" and r["address"] == address for r in process.reports)
 
 
 def test_a_known_controller_plays_as_soon_as_it_is_there(jack: Jack, control: Start) -> None:
     process = control()
-    process.report("ports", open=[], error="")
-    assert process.report("mapping")["name"] == "generic"
+    process.report("MidiPortsChanged", open=[], error="")
+    assert process.report("MappingChanged")["name"] == "generic"
     with jack.controller(NANO) as nano:
-        process.report("ports", open=[NANO], error="")
-        binds = process.report("mapping", name=NANO)["binds"]
+        process.report("MidiPortsChanged", open=[NANO], error="")
+        binds = process.report("MappingChanged", name=NANO)["binds"]
         assert ["deck/1/gain", "nanoKONTROL2 CC0"] in binds
         process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
         process.plays(nano, "deck/1/z/0/bias", -3.0, (0xB0, 16, 0))
@@ -42,16 +42,16 @@ def test_a_known_controller_plays_as_soon_as_it_is_there(jack: Jack, control: St
         process.plays(nano, "deck/1/mute", 0.0, (0xB0, 48, 127), (0xB0, 48, 0))
         process.plays(nano, "panic", 1.0, (0xB0, 42, 127), (0xB0, 42, 0))
         process.plays(nano, "deck/6/gain", 6.0, (0xB0, 5, 127))
-        process.report("touched", text="nanoKONTROL2 1:CC5=127", address="deck/6/gain")
+        process.report("ControlTouched", text="nanoKONTROL2 1:CC5=127", address="deck/6/gain")
         assert params.ADDRESSES[int(process.arena.meter("control/slot"))] == "deck/6/gain"
         eventually(lambda: nano.send((0xB0, 119, 1)) and process.arena.meter("control/unmapped"))
-        process.report("touched", text="nanoKONTROL2 1:CC119=1", address="")
+        process.report("ControlTouched", text="nanoKONTROL2 1:CC119=1", address="")
 
 
 def test_bend_and_pedal_of_any_keyboard(jack: Jack, control: Start) -> None:
     process = control(mapping="generic")
     with jack.controller("Keystation") as keys:
-        process.report("ports", open=["Keystation"])
+        process.report("MidiPortsChanged", open=["Keystation"])
         process.plays(keys, "deck/1/z/1/bias", 3.0, (0xE4, 0x7F, 0x7F))
         process.plays(keys, "deck/1/z/1/bias", 0.0, (0xE4, 0, 0x40))
         process.plays(keys, "deck/1/z/1/bias", -3.0, (0xE4, 0, 0))
@@ -63,10 +63,10 @@ def test_a_controller_leaves_its_values_hold_and_it_comes_back(jack: Jack, contr
     process = control(mapping="midimix")
     for value in (127, 0, 127):
         with jack.controller(MIX) as mix:
-            process.report("ports", open=[MIX], error="")
+            process.report("MidiPortsChanged", open=[MIX], error="")
             process.plays(mix, "deck/1/gain", 6.0 if value else -60.0, (0xB0, 19, value))
             process.plays(mix, "deck/2/mute", 1.0 if value else 0.0, (0x90, 4, 64), (0x80, 4, 0))
-        process.report("ports", open=[], error="MIDI Mix is gone: values hold")
+        process.report("MidiPortsChanged", open=[], error="MIDI Mix is gone: values hold")
         assert process.table("deck/1/gain") == (6.0 if value else -60.0)
 
 
@@ -74,7 +74,7 @@ def test_a_controller_that_is_back_before_anybody_looked_plays_on(jack: Jack, co
     process = control(mapping="nanokontrol2")
     ports = [f"{NANO} [{client}] (capture): MIDI 1" for client in (20, 24)]  # as a2j names ALSA's
     with jack.controller("a2j", ports[0]) as nano:
-        process.report("ports", open=[NANO])
+        process.report("MidiPortsChanged", open=[NANO])
         for gain, port in ((6.0, ports[1]), (-60.0, ports[0]), (6.0, ports[1])):
             nano.replug(port)
             process.plays(nano, "deck/1/gain", gain, (0xB0, 0, 127 if gain > 0 else 0))
@@ -90,7 +90,7 @@ def test_two_controllers_with_the_same_numbers(jack: Jack, control: Start, tmp_p
     mapping.save(mapping.Mapping("two", binds=tuple(binds)), path)
     process = control(mapping=str(path))
     with jack.controller("Left Hand") as left, jack.controller("Right Hand") as right:
-        eventually(lambda: sorted(process.report("ports")["open"]) == ["Left Hand", "Right Hand"])
+        eventually(lambda: sorted(process.report("MidiPortsChanged")["open"]) == ["Left Hand", "Right Hand"])
         process.plays(left, "deck/1/pan", -1.0, (0xB0, 20, 0))
         process.plays(right, "deck/2/pan", 1.0, (0xB0, 20, 127))
         assert process.table("deck/1/pan") == -1.0
@@ -100,8 +100,8 @@ def test_two_controllers_with_the_same_numbers(jack: Jack, control: Start, tmp_p
 
 def test_only_the_chosen_ports_are_opened(jack: Jack, control: Start) -> None:
     with jack.controller(NANO), jack.controller(MIX):
-        control(ports=("mix",)).report("ports", open=[MIX], error="")
-        lost = control(ports=("launch",)).report("ports", open=[])
+        control(ports=("mix",)).report("MidiPortsChanged", open=[MIX], error="")
+        lost = control(ports=("launch",)).report("MidiPortsChanged", open=[])
         assert "launch" in lost["error"] and NANO in lost["error"]
 
 
@@ -110,22 +110,22 @@ def test_learning_from_start_to_file(jack: Jack, control: Start) -> None:
     own = process.home / "controllers" / "nanokontrol2.toml"
     bundled = mapping.find("nanokontrol2").read_bytes()
     with jack.controller(NANO) as nano, jack.controller(MIX) as mix:
-        eventually(lambda: len(process.report("ports")["open"]) == 2)
-        process.order("use", path="nanokontrol2")
-        process.report("mapping", name=NANO)
-        process.order("learn", address="deck/2/z/7/bias")
-        process.order("learn", address="deck/2/zz")
-        assert "deck/2/zz" in process.report("failed")["error"]
+        eventually(lambda: len(process.report("MidiPortsChanged")["open"]) == 2)
+        process.order("LoadMapping", path="nanokontrol2")
+        process.report("MappingChanged", name=NANO)
+        process.order("LearnControl", address="deck/2/z/7/bias")
+        process.order("LearnControl", address="deck/2/zz")
+        assert "deck/2/zz" in process.report("ControlFailed")["error"]
         moves = (0xB2, 0, 5), (0xB2, 121, 0), (0x80, 3, 0), (0xB2, 33, 9)
         eventually(lambda: mix.send(*moves) and learnt(process, "deck/2/z/7/bias"))
-        process.report("learnt", address="deck/2/z/7/bias", control="MIDI Mix 3:CC33")
-        process.report("mapping", changed=False, path=str(own))
+        process.report("ControlLearned", address="deck/2/z/7/bias", control="MIDI Mix 3:CC33")
+        process.report("MappingChanged", changed=False, path=str(own))
         process.plays(mix, "deck/2/z/7/bias", 4.0, (0xB2, 33, 127))
 
-        process.order("learn", address="deck/2/pan")  # still learning: knob 1 leaves its latent
+        process.order("LearnControl", address="deck/2/pan")  # still learning: knob 1 leaves its latent
         eventually(lambda: nano.send((0xB0, 16, 64)) and learnt(process, "deck/2/pan"))
-        process.report("learnt", control="nanoKONTROL2 1:CC16")
-        process.order("learn", address="")
+        process.report("ControlLearned", control="nanoKONTROL2 1:CC16")
+        process.order("LearnControl", address="")
         was = process.table("deck/1/z/0/bias")
         process.plays(nano, "deck/2/pan", 1.0, (0xB0, 16, 127))
         assert process.table("deck/1/z/0/bias") == was
@@ -136,19 +136,19 @@ def test_learning_from_start_to_file(jack: Jack, control: Start) -> None:
         assert "# Faders 1 to 6" in own.read_text()
         assert mapping.find("nanokontrol2").read_bytes() == bundled
 
-        process.order("unlearn", address="deck/2/pan")
+        process.order("UnlearnControl", address="deck/2/pan")
         eventually(lambda: all(b.to != "deck/2/pan" for b in mapping.load(own).binds))
-        process.order("unlearn", address="deck/2/pan")
-        process.report("failed", error="no control is mapped to 'deck/2/pan'")
+        process.order("UnlearnControl", address="deck/2/pan")
+        process.report("ControlFailed", error="no control is mapped to 'deck/2/pan'")
 
-        process.order("save", name="friday", path="")
-        process.report("saved", path=str(process.home / "controllers" / "friday.toml"))
-        process.report("mapping", name="friday")
-        process.order("save", name="nanokontrol2", path="")
-        eventually(lambda: "already" in process.report("failed")["error"])
-        process.order("use", path="nothing")
-        eventually(lambda: "friday, generic, midimix" in process.report("failed")["error"])
-        process.report("mapping", name="friday")
+        process.order("WriteMapping", name="friday", path="")
+        process.report("MappingWritten", path=str(process.home / "controllers" / "friday.toml"))
+        process.report("MappingChanged", name="friday")
+        process.order("WriteMapping", name="nanokontrol2", path="")
+        eventually(lambda: "already" in process.report("ControlFailed")["error"])
+        process.order("LoadMapping", path="nothing")
+        eventually(lambda: "friday, generic, midimix" in process.report("ControlFailed")["error"])
+        process.report("MappingChanged", name="friday")
 
 
 def test_what_cannot_be_written_plays_and_is_written_later(jack: Jack, control: Start) -> None:
@@ -156,23 +156,23 @@ def test_what_cannot_be_written_plays_and_is_written_later(jack: Jack, control: 
     folder = process.home / "controllers"
     folder.write_text("in the way")
     with jack.controller("Keys") as keys:
-        process.report("ports", open=["Keys"])
-        process.order("learn", address="xfade")
+        process.report("MidiPortsChanged", open=["Keys"])
+        process.order("LearnControl", address="xfade")
         eventually(lambda: keys.send((0xB0, 50, 0)) and learnt(process, "xfade"))
-        process.report("mapping", changed=True)
+        process.report("MappingChanged", changed=True)
         process.plays(keys, "xfade", 1.0, (0xB0, 50, 127))
         folder.unlink()
-        process.order("save", name="later")
-        process.report("mapping", changed=False, name="later")
+        process.order("WriteMapping", name="later")
+        process.report("MappingChanged", changed=False, name="later")
         assert any(b.to == "xfade" for b in mapping.load(folder / "later.toml").binds)
 
 
 def test_a_mapping_that_cannot_be_read_does_not_silence_midi(jack: Jack, control: Start) -> None:
     process = control(mapping="/nowhere/x.toml")
-    process.report("failed")
-    process.report("mapping", name="generic")
+    process.report("ControlFailed")
+    process.report("MappingChanged", name="generic")
     with jack.controller("Keys") as keys:
-        process.report("ports", open=["Keys"])
+        process.report("MidiPortsChanged", open=["Keys"])
         process.plays(keys, "deck/1/gain", 6.0, (0xB0, 7, 127))
 
 
@@ -180,7 +180,7 @@ def test_a_burst_is_whole_and_latency_is_two_periods_at_most(jack: Jack, control
     process = control(mapping="generic")
     values = [int(v) for v in np.random.default_rng(0).integers(0, 128, 4999)] + [101]
     with jack.controller("Keys") as keys:
-        process.report("ports", open=["Keys"])
+        process.report("MidiPortsChanged", open=["Keys"])
 
         def whole() -> bool:  # JACK itself loses a period of MIDI where the machine is overloaded
             before = process.arena.meter("control/count")
@@ -202,17 +202,19 @@ def test_a_burst_is_whole_and_latency_is_two_periods_at_most(jack: Jack, control
 def test_the_servers_death_ends_the_process_with_a_report(jack: Jack, control: Start) -> None:
     process = control()
     with jack.controller(NANO) as nano:
-        process.report("ports", open=[NANO])
+        process.report("MidiPortsChanged", open=[NANO])
         process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
         jack.kill()
         assert process.process.wait(10) == 1
-        process.report("ports", open=[], error="the JACK server is gone or stands still: values hold")
+        process.report(
+            "MidiPortsChanged", open=[], error="the JACK server is gone or stands still: values hold"
+        )
         assert process.table("deck/1/gain") == 6.0
 
 
 def test_a_server_that_stands_still_counts_as_gone(jack: Jack, control: Start) -> None:
     process = control()
-    process.report("ports", open=[])
+    process.report("MidiPortsChanged", open=[])
     os.kill(jack.process.pid, signal.SIGSTOP)
     try:
         assert process.process.wait(10) == 1
@@ -223,16 +225,16 @@ def test_a_server_that_stands_still_counts_as_gone(jack: Jack, control: Start) -
 def test_without_a_midi_system_it_waits_for_one(jack: Jack, control: Start) -> None:
     jack.stop()
     process = control()
-    assert process.report("ports", open=[])["error"] == "no MIDI system: JACK server not running"
+    assert process.report("MidiPortsChanged", open=[])["error"] == "no MIDI system: JACK server not running"
     jack.start()
     with jack.controller(NANO):
-        process.report("ports", open=[NANO], error="")
-    assert sum(r["report"] == "ports" and "no MIDI" in r["error"] for r in process.reports) == 1
+        process.report("MidiPortsChanged", open=[NANO], error="")
+    assert sum(r["report"] == "MidiPortsChanged" and "no MIDI" in r["error"] for r in process.reports) == 1
 
 
 def test_it_ends_with_the_stage(jack: Jack, control: Start) -> None:
     process = control()
-    process.report("ports", open=[])
+    process.report("MidiPortsChanged", open=[])
     assert process.close() == 0
 
 

@@ -114,7 +114,7 @@ class Process:
         self.reports: list[dict[str, Any]] = []
         self._news: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
-        self.order("open", arena=str(arena.path), folders=[str(f) for f in folders], retro=retro)
+        self.order("OpenRecorder", arena=str(arena.path), folders=[str(f) for f in folders], retro=retro)
 
     def _listen(self) -> None:
         assert self.child.stdout

@@ -26,20 +26,20 @@ AT_ONCE = 6  #: files, and so recorders or tracks
 def test_a_take_from_order_to_file(live, start, tmp_path):
     recorder = start(live, [tmp_path / "takes"])
     until(lambda: live.meter("take/left") > 0)  # also while idle
-    recorder.order("record", set="Late Night")
-    opened = recorder.wait("opened")
+    recorder.order("StartTake", set="Late Night")
+    opened = recorder.wait("TakeOpened")
     path = Path(opened["path"])
     assert path.parent == tmp_path / "takes"
     assert path.name.endswith("_Late-Night.wav")
     until(lambda: live.meter("take/frames") > RATE // 2)
     assert live.meter("take/on") == 1
     assert wav.unfinished(tmp_path / "takes") == []  # it is being written
-    recorder.order("stop")
-    closed = recorder.wait("closed")
+    recorder.order("EndTake")
+    closed = recorder.wait("TakeClosed")
     assert live.meter("take/on") == 0
     frames = closed["frames"]
     assert closed == {
-        "report": "closed",
+        "report": "TakeClosed",
         "path": str(path),
         "frames": frames,
         "seconds": frames / RATE,
@@ -48,8 +48,8 @@ def test_a_take_from_order_to_file(live, start, tmp_path):
     assert live.meter("take/frames") == frames
     for read in READERS:
         assert np.array_equal(read(path), steps(opened["position"], frames))
-    recorder.order("record", set="Late Night")
-    assert recorder.wait("opened")["path"] != str(path)
+    recorder.order("StartTake", set="Late Night")
+    assert recorder.wait("TakeOpened")["path"] != str(path)
 
 
 PLANS = (
@@ -79,11 +79,11 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
         folders = [tmp_path / f"{round_}-{i}" for i in range(max(1, AT_ONCE // len(tracks)))]
         recorders = [start(live, [folder]) for folder in folders]
         for recorder in recorders:
-            recorder.order("record", set="kill", **plan)
-        opened = [recorder.wait("opened") for recorder in recorders]
+            recorder.order("StartTake", set="kill", **plan)
+        opened = [recorder.wait("TakeOpened") for recorder in recorders]
         marks = [report["position"] for report in opened]
         for recorder, position in zip(recorders, marks, strict=True):
-            recorder.order("mark", name="here", what="mark", position=position)
+            recorder.order("MarkTake", name="here", what="mark", position=position)
         moments = [live.tape.written + dice.randrange(RATE) for _ in recorders]
         ends = []
         for recorder, moment in sorted(zip(recorders, moments, strict=True), key=lambda pair: pair[1]):
@@ -122,20 +122,20 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
 def test_a_replaced_recorder_goes_on_at_the_exact_frame(live, start, tmp_path, say):
     folder = tmp_path / "takes"
     first = start(live, [folder])
-    first.order("record", set="demo")
-    one = first.wait("opened")
+    first.order("StartTake", set="demo")
+    one = first.wait("TakeOpened")
     until(lambda: live.meter("take/frames") > RATE // 3)
     first.child.kill()
     first.child.wait(DEADLINE)
-    order = {**one, "set": "demo", "part": one["part"] + 1}
+    order = {**{k: v for k, v in one.items() if k != "report"}, "set": "demo", "part": one["part"] + 1}
     if say == "position":
         order["position"] = one["position"] + wav.repair(Path(order.pop("path")))
     second = start(live, [folder])
-    second.order("record", **order)
-    two = second.wait("opened")
+    second.order("ContinueTake", **order)
+    two = second.wait("TakeOpened")
     until(lambda: live.meter("take/frames") > RATE)
-    second.order("stop")
-    closed = second.wait("closed")
+    second.order("EndTake")
+    closed = second.wait("TakeClosed")
     parts = [Path(one["path"]), Path(two["path"])]
     assert parts[1].name == parts[0].stem + "_part2.wav"
     assert two["take"] == closed["path"] == str(parts[0])
@@ -150,8 +150,8 @@ def test_goes_on_where_the_first_disk_is_gone(live, start, tmp_path):
     feed(live, 5000)
     recorder = start(live, [tmp_path / "takes"])
     gone = str(tmp_path / "gone" / "x.wav")
-    recorder.order("record", set="demo", path=gone, take=gone, part=2, position=100, began=100)
-    assert recorder.wait("opened")["position"] == 1100
+    recorder.order("ContinueTake", set="demo", path=gone, take=gone, part=2, position=100, began=100)
+    assert recorder.wait("TakeOpened")["position"] == 1100
 
 
 def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
@@ -165,7 +165,7 @@ def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
     live_one.write(source(0, 700))
     recorder = start(arena, folders)
     for folder in (folders[0], folders[2]):
-        report = recorder.wait("repaired")
+        report = recorder.wait("TakeRepaired")
         assert (report["path"], report["frames"]) == (str(folder / "old.wav"), 700)
         assert np.array_equal(with_wave(folder / "old.wav"), steps(0, 700))
     assert len(with_wave(live_one.path)) == 0
@@ -175,8 +175,8 @@ def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
 @pytest.mark.parametrize("end", ["stage", "terminated"])
 def test_the_take_is_finished_when(live, start, tmp_path, end):
     recorder = start(live, [tmp_path])
-    recorder.order("record", set="demo")
-    opened = recorder.wait("opened")
+    recorder.order("StartTake", set="demo")
+    opened = recorder.wait("TakeOpened")
     until(lambda: live.meter("take/frames") > 0)
     if sys.platform != "win32":
         recorder.child.send_signal(signal.SIGINT)  # ctrl-C is for others
@@ -198,7 +198,7 @@ def test_the_take_is_finished_when(live, start, tmp_path, end):
 def test_low_space_is_reported(arena, start, tmp_path):
     arena.show("rate", 1e12)  # so no disk has 30 minutes
     recorder = start(arena, [tmp_path])
-    report = recorder.wait("space")
+    report = recorder.wait("DiskLow")
     assert report["seconds_left"] < 1800
     assert report["bytes_left"] > 0
 
@@ -213,8 +213,8 @@ def _grow(arena, recorder, opened, frames):
 
 
 def _check_parts(recorder, least):
-    closed = recorder.wait("closed")
-    parts = [Path(r["path"]) for r in recorder.reports if r["report"] == "opened"]
+    closed = recorder.wait("TakeClosed")
+    parts = [Path(r["path"]) for r in recorder.reports if r["report"] == "TakeOpened"]
     assert len(parts) >= least
     assert closed["missed"] == 0
     got = np.concatenate([with_wave(path) for path in parts])
@@ -233,10 +233,10 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     recorder = start(
         arena, folders, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )
-    recorder.order("record", set="demo")
-    opened = recorder.wait("opened")
+    recorder.order("StartTake", set="demo")
+    opened = recorder.wait("TakeOpened")
     _grow(arena, recorder, opened, 600_000)
-    recorder.order("stop")
+    recorder.order("EndTake")
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
     assert [list(take.files) for take in take_index.takes(folders)] == [parts]
@@ -263,15 +263,17 @@ def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_di
     arena.show("tracks/on", 1)
     feed(arena, 1)
     recorder = start(arena, [small_disk, tmp_path / "b"])
-    recorder.order("record", set="demo", position=0, **plan)
-    opened = recorder.wait("opened")
-    assert recorder.wait("space")["bytes_left"] < 1 << 20
+    recorder.order("StartTake", set="demo", position=0, **plan)
+    opened = recorder.wait("TakeOpened")
+    assert recorder.wait("DiskLow")["bytes_left"] < 1 << 20
     _grow(arena, recorder, opened, 250_000)
-    recorder.order("stop")
-    closed = recorder.wait("closed")
-    reports = [r for r in recorder.reports if r["report"] in ("opened", "failed")]
-    assert [r["report"] for r in reports] == ["opened", "failed", "opened"] or len(plan.get("tracks", ())) > 2
-    parts = [Path(r["path"]) for r in reports if r["report"] == "opened"]
+    recorder.order("EndTake")
+    closed = recorder.wait("TakeClosed")
+    reports = [r for r in recorder.reports if r["report"] in ("TakeOpened", "TakeFailed")]
+    assert [r["report"] for r in reports] == ["TakeOpened", "TakeFailed", "TakeOpened"] or len(
+        plan.get("tracks", ())
+    ) > 2
+    parts = [Path(r["path"]) for r in reports if r["report"] == "TakeOpened"]
     assert parts[-1].parent == tmp_path / "b"
     assert (closed["missed"], closed["frames"]) == (0, 250_001)
     samples = plan.get("samples", "pcm24")
@@ -289,10 +291,10 @@ def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
     first.child.wait(DEADLINE)
     recorder = start(live, [tmp_path], retro=20.0)
     until(lambda: live.meter("beat/recorder"))
-    recorder.order("mark", name="before", what="mark", position=RATE)
+    recorder.order("MarkTake", name="before", what="mark", position=RATE)
     now = live.tape.written
-    recorder.order("keep", set="Late Night")
-    kept = recorder.wait("kept")
+    recorder.order("WriteLastMinutes", set="Late Night")
+    kept = recorder.wait("LastMinutesWritten")
     path = Path(kept["path"])
     assert kept["error"] == ""
     assert kept["frames"] / RATE == kept["seconds"]
@@ -300,14 +302,14 @@ def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
     assert np.array_equal(with_wave(path), steps(0, kept["frames"]))
     assert path.with_suffix(".txt").read_text() == "0:00:01.000  before\n"
     assert gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position == 0
-    recorder.order("record", set="Late Night")
-    opened = recorder.wait("opened")
-    recorder.order("keep", set="Late Night")
-    kept = recorder.wait("kept")
+    recorder.order("StartTake", set="Late Night")
+    opened = recorder.wait("TakeOpened")
+    recorder.order("WriteLastMinutes", set="Late Night")
+    kept = recorder.wait("LastMinutesWritten")
     assert kept["frames"] == opened["position"]
     assert np.array_equal(with_wave(Path(kept["path"])), steps(0, kept["frames"]))
-    recorder.order("stop")
-    closed = recorder.wait("closed")
+    recorder.order("EndTake")
+    closed = recorder.wait("TakeClosed")
     assert np.array_equal(with_wave(Path(closed["path"])), steps(opened["position"], closed["frames"]))
 
 
@@ -317,8 +319,8 @@ def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
         beat = arena.meter("beat/recorder")
         feed(arena, RATE)
         until(lambda beat=beat: arena.meter("beat/recorder") > beat + 2)
-    recorder.order("keep", set="demo")
-    kept = recorder.wait("kept")
+    recorder.order("WriteLastMinutes", set="demo")
+    kept = recorder.wait("LastMinutesWritten")
     assert np.array_equal(with_wave(Path(kept["path"])), steps(6 * RATE, 2 * RATE))
 
 
@@ -342,8 +344,8 @@ def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
 
 def test_there_may_be_no_past(arena, start, tmp_path):
     recorder = start(arena, [tmp_path])
-    recorder.order("keep", set="demo")
-    assert "--retro" in recorder.wait("kept")["error"]
+    recorder.order("WriteLastMinutes", set="demo")
+    assert "--retro" in recorder.wait("LastMinutesWritten")["error"]
 
 
 def test_where_one_folder_fails_the_past_goes_to_the_next(arena, start, tmp_path, small_disk):
@@ -352,8 +354,8 @@ def test_where_one_folder_fails_the_past_goes_to_the_next(arena, start, tmp_path
     feed(arena, 20 * RATE)
     beat = arena.meter("beat/recorder")
     until(lambda: arena.meter("beat/recorder") > beat + 2)
-    recorder.order("keep", set="demo")
-    kept = recorder.wait("kept")
+    recorder.order("WriteLastMinutes", set="demo")
+    kept = recorder.wait("LastMinutesWritten")
     assert Path(kept["path"]).parent == tmp_path / "b"
     assert np.array_equal(with_wave(Path(kept["path"])), steps(0, 20 * RATE))
     assert list(small_disk.iterdir()) == []

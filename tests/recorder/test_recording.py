@@ -12,6 +12,7 @@ import pytest
 from recorder_rig import feed, until
 
 from perform.core.arena import Arena
+from perform.core.messages import LastMinutesOpened, OpenRecorder
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import Marker
 from perform.stage.child import Child
@@ -31,15 +32,16 @@ class Stage:
 
     def _spawn(self) -> Child:
         child = Child(self._events, self.log, "perform.recorder.recorder_process")
-        child.order("open", arena=str(self.arena.path), folders=[str(self.folder)], retro=self._retro)
+        child.order(OpenRecorder(str(self.arena.path), (str(self.folder),), self._retro))
         self.children.append(child)
         return child
 
     def hear(self) -> None:
         """What the recorder reports, and its death."""
         while not self._events.empty():
-            child, message = self._events.get()
-            self.recording.died(child) if message is None else self.recording.report(child, message)
+            child, report = self._events.get()
+            recording = self.recording
+            recording.handle_death(child) if report is None else recording.handle_report(child, report)
 
     def until(self, done: Callable[[], object]) -> None:
         """Run until then."""
@@ -134,5 +136,5 @@ def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, are
     stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
     assert stage.recording.last == path
     assert take_index.look(Path(path)).state == "whole"
-    stage.recording.report(stage.children[-1], {"report": "keeping", "path": "a long one"})
+    stage.recording.handle_report(stage.children[-1], LastMinutesOpened("a long one"))
     assert stage.ask(stage.recording.keep)() == Answer("a long one")

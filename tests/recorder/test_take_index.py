@@ -30,7 +30,7 @@ def record(arena: Arena, *folders: Path, name: str = "demo", **more) -> TakeWrit
     arena.show("tracks/on", 1)
     start = arena.tape.written
     plan = TakePlan({t: arena.tracks[t] for t in TRACKS}, folders, name, header(TRACKS, **more))
-    take = TakeWriter(plan, RecentEvents(arena, 60), lambda *a, **b: None, position=start)
+    take = TakeWriter(plan, RecentEvents(arena, 60), lambda report: None, position=start)
     for i in range(10):
         z = np.full(3, i, np.float32)
         arena.journals[2].tell(FRAME, start + i * 2000, FrameEvent(0, i, 0, 1.0, z).pack())
@@ -139,7 +139,7 @@ def test_parts_are_one_take(arena, tmp_path):
     take_index.repair(take_index.look(tmp_path / "demo.wav"))
     plan = TakePlan({t: arena.tracks[t] for t in TRACKS}, [tmp_path], "demo", header(TRACKS))
     second = TakeWriter(
-        plan, RecentEvents(arena, 60), lambda *a, **b: None, position=RATE // 2, part=2, began=0
+        plan, RecentEvents(arena, 60), lambda report: None, position=RATE // 2, part=2, began=0
     )
     feed(arena, 5000)
     second.close(arena.tape.written)
@@ -156,7 +156,7 @@ def in_parts(arena: Arena, *folders: Path, frames: int = 5000) -> np.ndarray:
         plan = TakePlan({"master": arena.tape}, [folder], "demo", header(["master"]))
         position = arena.tape.written
         take = TakeWriter(
-            plan, RecentEvents(arena, 60), lambda *a, **b: None, position=position, part=number, began=0
+            plan, RecentEvents(arena, 60), lambda report: None, position=position, part=number, began=0
         )
         feed(arena, frames)
         take.close(arena.tape.written)

@@ -16,6 +16,7 @@ from recorder_rig import RATE, feed, header, steps, track_steps
 from wav_readers import floats_with_soundfile, with_soundfile, with_wave
 
 from perform.core.arena import Arena
+from perform.core.messages import TakeFailed, TakeOpened
 from perform.recorder import take_writer as take_module
 from perform.recorder import wav
 from perform.recorder.gesture_log import RecentEvents
@@ -24,14 +25,11 @@ from perform.recorder.take_writer import CHUNK, WET, TakePlan, TakeWriter
 
 
 class Reports(list):
-    def __call__(self, kind, **fields):
-        self.append((kind, fields))
-
     def of(self, kind):
-        return [fields for k, fields in self if k == kind]
+        return [report for report in self if isinstance(report, kind)]
 
     def files(self):
-        return [Path(fields["path"]) for fields in self.of("opened")]
+        return [Path(report.path) for report in self.of(TakeOpened)]
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def begin(arena: Arena, told: Reports, *folders: Path, **more) -> TakeWriter:
     position = more.pop("position", arena.tape.written)
     tracks = {name: arena.tracks[name] for name in more.pop("tracks", ["master"])}
     plan = TakePlan(tracks, folders, "demo", header(list(tracks), more.pop("samples", "pcm24")))
-    return TakeWriter(plan, RecentEvents(arena, 60), told, position=position, **more)
+    return TakeWriter(plan, RecentEvents(arena, 60), told.append, position=position, **more)
 
 
 def whole(files: list[Path]) -> np.ndarray:
@@ -113,16 +111,16 @@ def test_the_take_is_the_tape(arena, told, tmp_path):
     take.close(end)
     assert (take.safe, take.missed) == (end - 5000, 0)
     assert np.array_equal(whole(told.files()), steps(5000, end - 5000))
-    assert told.of("opened") == [
-        {
-            "path": str(told.files()[0]),
-            "position": 5000,
-            "part": 1,
-            "take": str(take.first),
-            "began": 5000,
-            "tracks": ["master"],
-            "samples": "pcm24",
-        }
+    assert told.of(TakeOpened) == [
+        TakeOpened(
+            path=str(told.files()[0]),
+            position=5000,
+            part=1,
+            take=str(take.first),
+            began=5000,
+            tracks=("master",),
+            samples="pcm24",
+        )
     ]
 
 
@@ -177,10 +175,10 @@ def test_a_failed_write_goes_on_in_the_next_folder(arena, told, tmp_path, monkey
     assert [path.relative_to(tmp_path).as_posix() for path in files] == ["a/demo.wav", "b/demo_part2.wav"]
     assert [len(with_wave(path)) for path in files] == [15_000, 5000]
     assert np.array_equal(whole(files), steps(0, 20_000))
-    assert [kind for kind, _ in told] == ["opened", "failed", "opened"]
-    assert told.of("failed")[0]["path"] == str(files[0])
-    assert told.of("opened")[1]["position"] == 15_000
-    assert told.of("opened")[1]["take"] == str(files[0])
+    assert [type(report) for report in told] == [TakeOpened, TakeFailed, TakeOpened]
+    assert told.of(TakeFailed)[0].path == str(files[0])
+    assert told.of(TakeOpened)[1].position == 15_000
+    assert told.of(TakeOpened)[1].take == str(files[0])
 
 
 def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monkeypatch):
@@ -213,11 +211,11 @@ def test_no_folder_left_waits_without_loss(arena, told, tmp_path, monkeypatch):
         feed(arena, 4 * RATE)
         take.advance(arena.tape.written)
     assert (take.folder, take.safe, take.first) == (None, 0, None)
-    assert [kind for kind, _ in told] == ["failed"]
+    assert [type(report) for report in told] == [TakeFailed]
     blocked.unlink()
     take.advance(arena.tape.written)
     take.close(arena.tape.written)
-    assert [kind for kind, _ in told] == ["failed", "opened"]
+    assert [type(report) for report in told] == [TakeFailed, TakeOpened]
     assert take.missed == 0
     assert np.array_equal(whole(told.files()), steps(0, 20 * RATE))
 
@@ -237,7 +235,7 @@ def test_a_folder_deleted_under_the_take(arena, told, tmp_path):
     shutil.rmtree(tmp_path / "a")
     feed(arena, 5000)
     take.close(15_000)
-    assert "deleted" in told.of("failed")[0]["error"]
+    assert "deleted" in told.of(TakeFailed)[0].error
     assert np.array_equal(with_soundfile(told.files()[1]), steps(10_000, 5000))
 
 
@@ -289,7 +287,7 @@ def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeyp
     monkeypatch.setattr(wav.WavWriter, "append", append)
     take.close(20_000)
     assert len(told.files()) == 2
-    assert told.of("opened")[1]["position"] == (11_001 if full == TRACKS[-1] else 10_000)
+    assert told.of(TakeOpened)[1].position == (11_001 if full == TRACKS[-1] else 10_000)
     check_tracks(arena, told.files(), 20_000)
     assert (take.safe, take.missed) == (20_000, 0)
 

@@ -12,7 +12,8 @@ from rig import until
 
 from perform.control import mapping
 from perform.core.arena import Arena
-from perform.stage.child import Child
+from perform.core.messages import MappingChanged
+from perform.stage.child import Child, ChildEvent
 from perform.stage.commands import Answer
 from perform.stage.controllers import Controllers
 
@@ -21,7 +22,7 @@ class Stage:
     """As much of one as its controllers need; there is no MIDI system."""
 
     def __init__(self, arena: Arena, folder: Path, wanted: str) -> None:
-        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[ChildEvent] = queue.SimpleQueue()
         self.told: list[str] = []
         self.mappings = 0
         self.children: list[Child] = []
@@ -42,12 +43,12 @@ class Stage:
     def _look(self) -> None:
         self.controllers.tick()
         while not self.events.empty():
-            child, message = self.events.get()
-            if message is None:
-                self.controllers.died(child)
+            child, report = self.events.get()
+            if report is None:
+                self.controllers.handle_death(child)
                 continue
-            self.controllers.report(child, message)
-            self.mappings += message["report"] == "mapping"
+            self.controllers.handle_report(child, report)
+            self.mappings += isinstance(report, MappingChanged)
 
     def restart(self) -> None:
         """The process dies, and another one has taken a mapping."""

@@ -6,31 +6,30 @@ import os
 import queue
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rig import until
 from tiny import tiny_model
 
 from perform.core.arena import LANE_METER, NOW, Arena
+from perform.core.messages import AttributeRefused, StartHost
 from perform.stage import host_pool as hosts_module
-from perform.stage.child import Child
+from perform.stage.child import Child, ChildEvent
 from perform.stage.deck_lane import DeckLane, LanePhase
 from perform.stage.host_pool import HostPool, HostProcess
 
 
 class Rig:
     def __init__(self, arena: Arena, tmp_path: Path) -> None:
-        self.events: queue.SimpleQueue[tuple[Child, Any]] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[ChildEvent] = queue.SimpleQueue()
         self.told: list[str] = []
         self.wanted: set[Path] = set()
-        self.refused: list[Any] = []
+        self.refused: list[AttributeRefused] = []
         log = (tmp_path / "log").open("ab")
-        begin: dict[str, object] = {"arena": str(arena.path), "rate": 48000.0, "patient": False}
         self.hosts = HostPool(
             lambda: Child(self.events, log, "perform.voice.host_process"),
             self.told.append,
-            begin,
+            StartHost(str(arena.path), "", 48000.0, patient=False),
             self.wanted.__contains__,
             self.refused.append,
         )
@@ -38,8 +37,8 @@ class Rig:
     def step(self) -> bool:
         """What a stage's loop does."""
         while not self.events.empty():
-            child, message = self.events.get()
-            self.hosts.died(child) if message is None else self.hosts.report(child, message)
+            child, report = self.events.get()
+            self.hosts.handle_death(child) if report is None else self.hosts.handle_report(child, report)
         self.hosts.tick()
         return True
 

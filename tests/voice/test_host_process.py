@@ -47,7 +47,12 @@ class Worker:
                 text=True,
             )
         self.order(
-            "start", arena=str(folder / "test.arena"), model=str(model), rate=48000, patient=True, idle=False
+            "StartHost",
+            arena=str(folder / "test.arena"),
+            model=str(model),
+            rate=48000,
+            patient=True,
+            idle=False,
         )
 
     def order(self, kind: str, **fields: Any) -> None:
@@ -62,7 +67,7 @@ class Worker:
             line = self.process.stdout.readline()
             assert line, self.log.read_text()
             message = json.loads(line)
-            if message["report"] != "loading":
+            if message["report"] != "HostLoading":
                 return message
 
     def hear(self, frames: int, seconds: float = 60.0) -> np.ndarray:
@@ -97,8 +102,8 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     """So nothing that the process needs later is behind the walls."""
     worker = Worker(arena, tmp_path, agreed)
     ready = worker.report()
-    assert ready["report"] == "ready", ready
-    worker.order("voice", lane=0, deck=1, words={})
+    assert ready["report"] == "HostReady", ready
+    worker.order("StartVoice", lane=0, deck=1, texts={})
     sound = worker.hear(48000 * 4)  # 370 frames
     assert np.isfinite(sound).all()
     assert np.abs(sound).max() > 0.05
@@ -107,9 +112,9 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     if sandbox.possible().whole:
         opened = next(line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
         assert opened.split()[3:5] == ["0", "0"]
-    worker.order("drop", lane=0)
-    assert worker.report() == {"report": "dropped", "lane": 0}
-    worker.order("voice", lane=0, deck=2, words={})
+    worker.order("DropVoice", lane=0)
+    assert worker.report() == {"report": "VoiceDropped", "lane": 0}
+    worker.order("StartVoice", lane=0, deck=2, texts={})
     assert worker.process.stdin
     worker.process.stdin.close()
     assert worker.process.wait(30) == 0
@@ -126,10 +131,10 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     sha256 = worker.report()["sha256"]
     seat = {"model": str(model), "sha256": sha256, "matrix": ""}
     files = {"7": {"path": str(sound), "deck": 1}}
-    worker.order("seats", seats={"1": seat, "2": seat}, mine=[1], files=files)
+    worker.order("AssignDecks", decks={"1": seat, "2": seat}, mine=[1], files=files)
     arena.lanes[0, LANE["file"]] = 7
     params.put(arena.table, "deck/1/source", params.SOURCES.index("file"))
-    worker.order("voice", lane=0, deck=1, words={})
+    worker.order("StartVoice", lane=0, deck=1, texts={})
 
     def level(wanted: float) -> None:
         """It becomes as loud as that, within a minute."""
@@ -155,10 +160,10 @@ def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Pat
     worker = Worker(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
     load = DECK_METER["load"]
     try:
-        assert worker.report()["report"] == "ready"
+        assert worker.report()["report"] == "HostReady"
         arena.deck_meters(1)[load] = 1000.0
         arena.lanes[0, LANE["live"]] = 1
-        worker.order("voice", lane=0, deck=1, words={})
+        worker.order("StartVoice", lane=0, deck=1, texts={})
         until(lambda: arena.deck_meters(1)[DECK_METER["frames"]] > 1, 10, "a frame was shown")
         assert arena.deck_meters(1)[load] < 1000.0
     finally:
@@ -170,7 +175,7 @@ def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: 
     path = tiny_model(tmp_path / "vast.safetensors", ratios=(32, 32))
     worker = Worker(arena, tmp_path, path)
     failed = worker.report()
-    assert failed["report"] == "failed"
+    assert failed["report"] == "HostFailed"
     assert failed["error"].startswith(
         "vast: its frames of 0.34 s are too long: a deck has 0.68 s of room for two"
     )
@@ -188,13 +193,13 @@ def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_pa
     archive = read(export(Bare("late"), tmp_path / "bare.ts"))
     convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
     worker = Worker(arena, tmp_path, path)
-    assert worker.report()["report"] == "ready"
-    worker.order("voice", lane=0, deck=1, words={})
+    assert worker.report()["report"] == "HostReady"
+    worker.order("StartVoice", lane=0, deck=1, texts={})
     worker.hear(256 * 500)
     hearing = threading.Thread(target=worker.hear, args=(256 * 200,), daemon=True)
     hearing.start()
     failed = worker.report()
-    assert failed["report"] == "failed"
+    assert failed["report"] == "HostFailed"
     assert "gave (1, 1, 255), not (1, 1, 256)" in failed["error"]
     assert worker.process.wait(30) == 0
 

@@ -14,6 +14,7 @@ from perform.control.mapping import Binding, Mapping
 from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import LANE, Arena, lanes_of
+from perform.core.messages import DeckAssignment, FileAssignment
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import PlayableModel
@@ -21,7 +22,6 @@ from perform.library.cards import read_card
 from perform.library.matrices import LatentMatrix, MatrixSide, by_variance, save
 from perform.rave.config import PriorConfig
 from perform.voice.assignments import Assignments as HostsDesk
-from perform.voice.assignments import DeckAssignment, FileAssignment
 from perform.voice.file_source import FileSource
 from perform.voice.lane_context import LaneContext, leads
 from perform.voice.shaping import LatentShaping
