@@ -35,7 +35,7 @@ class LiveInput:
 
     def __init__(self, arena: Arena, rate: float) -> None:
         self._tape, self._meters, self._rate = arena.input, arena.meters, rate
-        self._tape.begin(arena.tape.written)
+        self._tape.restart(arena.tape.written)
         self._ears = InputChain(rate, 2)
         self._open = False
         self._gain, self._delay = 0.0, 0  # of `dry`

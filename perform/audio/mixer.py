@@ -39,7 +39,7 @@ PANIC_FADE_S = 0.020  #: full scale to silence on panic
 PANIC_HOLD_S = 0.3  #: silence after a panic, while the decoders reset
 WAIT_S = 2.0  #: longest wait for a late deck when `patient`
 
-_PULLS, _PULLED = METER_SLOTS["pulls"], METER_SLOTS["pulled"]
+_PULLED = METER_SLOTS["pulled"]
 _PEAK_FALL_PER_S = 10.0 ** (-20.0 / 20.0)  # peak meters fall 20 dB per second
 
 
@@ -114,8 +114,8 @@ class Mixer:
         mix = self._dc(mix)
         mix = self._fade_master(mix)
         if self._tracks:
-            self._arena.tracks[PRE].lay(mix.astype(np.float32), self.delay)
-            self._arena.tracks[INPUT].lay(came)
+            self._arena.tracks[PRE].write_ahead(mix.astype(np.float32), self.delay)
+            self._arena.tracks[INPUT].write_ahead(came)
         out[:] = cap(self._limiter(mix, self._ceiling), self._ceiling)
         self._log_ring_reads(every=all_logged)
         self._arena.tape.write(out)
@@ -201,22 +201,22 @@ class Mixer:
         mix: Signal = np.zeros((n, 2))
         meters = self._arena.meters
         tracks = self._arena.tracks if self._tracks else None
-        meters[_PULLS] += 1
+        self._arena.ring_reads.begin_write()
         for deck, strips in self._strips.items():
             voices = [strip.fade(strip.read(n), self._step[:n]) for strip in strips if not strip.idle]
             peaks = self._deck_peaks[deck]
             if not voices:
                 peaks[:] = 0.0
                 if tracks:
-                    tracks[STEMS[deck - 1]].lay(self._silence[:n], self.delay)
+                    tracks[STEMS[deck - 1]].write_ahead(self._silence[:n], self.delay)
                 continue
             voice = sum(voices[1:], voices[0])
             if tracks:  # delayed as much as the limiter delays the master
-                tracks[STEMS[deck - 1]].lay(voice.astype(np.float32), self.delay)
+                tracks[STEMS[deck - 1]].write_ahead(voice.astype(np.float32), self.delay)
             mix += voice
             self._hold_peaks(peaks, voice)
         meters[_PULLED] = self._arena.tape.written + n
-        meters[_PULLS] += 1
+        self._arena.ring_reads.end_write()
         return mix
 
     def _fade_master(self, mix: Signal) -> Signal:

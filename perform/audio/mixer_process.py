@@ -82,7 +82,7 @@ class MixerBlock:
         for _ in range(blocks):
             for track in arena.tracks.values() if arena.meter("tracks/on") else ():
                 if track is not arena.tape:
-                    track.lay(silence)
+                    track.write_ahead(silence)
             arena.tape.write(silence)
             arena.show("missed", arena.meter("missed") + block)
             arena.show("frames", arena.meter("frames") + block)

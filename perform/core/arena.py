@@ -1,9 +1,7 @@
 """The memory all processes of one stage share: the table, the lanes, the meters, two rings a deck, the tape.
 
-It is one memory-mapped file with a fixed layout; nobody locks anything. Each number and each ring end has
-ONE writer. Aligned 8-byte stores are atomic, and rings publish their position after their data, so a
-reader sees whole blocks (x86 keeps stores in order; on ARM the interpreter's own work between the two
-stores outlasts any store buffer).
+It is one memory-mapped file with a fixed layout; nobody locks anything. Each value and each position has one
+writer. `perform.core.memory_order` states the memory model: which stores another process sees in order.
 
 A deck has two lanes, so that what plays can fade while what follows enters: a ring each, and a row of numbers
 that only the stage writes. Table and lanes lie side by side, and what has to change at once (a song for
@@ -27,6 +25,7 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.errors import PerformError
 from perform.core.event_log import EventLog
+from perform.core.memory_order import SequenceLock, fence
 from perform.core.params import DECKS, LATENTS, Table
 from perform.core.ring_buffers import HistoryBuffer, LatentHistory, RingBuffer
 
@@ -174,8 +173,8 @@ class Arena:
             RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
         ]
         end = self._take(np.int64, 1)
-        self.tape = HistoryBuffer(end, self._take(np.float32, TAPE_FRAMES, 2))
-        self.input = HistoryBuffer(self._take(np.int64, 1), self._take(np.float32, INPUT_FRAMES, 2))
+        self.tape = self._history(end, TAPE_FRAMES)
+        self.input = self._history(self._take(np.int64, 1), INPUT_FRAMES)
         self.trails = [
             LatentHistory(
                 self._take(np.int64, 1),
@@ -189,8 +188,14 @@ class Arena:
             for who in range(JOURNALS)
         ]
         self.tracks = {"master": self.tape} | {
-            name: HistoryBuffer(end, self._take(np.float32, STEM_FRAMES, 2)) for name in (PRE, INPUT, *STEMS)
+            name: self._history(end, STEM_FRAMES) for name in (PRE, INPUT, *STEMS)
         }
+        #: odd while the mixer reads the rings; meter "pulled" and the rings' positions belong together
+        self.ring_reads = SequenceLock(self.meters, METER_SLOTS["pulls"])
+        self._batches = SequenceLock(self.meters, METER_SLOTS["epoch"])
+
+    def _history(self, end: npt.NDArray[np.int64], frames: int) -> HistoryBuffer:
+        return HistoryBuffer(end, self._take(np.int64, 1), self._take(np.float32, frames, 2))
 
     def _take(self, dtype: type[_T], *shape: int) -> npt.NDArray[_T]:
         array: npt.NDArray[_T] = np.ndarray(shape, dtype, self._memory, self._at)
@@ -223,11 +228,11 @@ class Arena:
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
         """[stage] What is written to table and lanes in here, every `TableReader` sees at once."""
-        self.show("epoch", self.meter("epoch") + 1)
+        self._batches.begin_write()
         try:
             yield
         finally:
-            self.show("epoch", self.meter("epoch") + 1)
+            self._batches.end_write()
 
     @classmethod
     def create(cls, path: Path) -> Arena:
@@ -247,6 +252,7 @@ class Arena:
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
+        fence()
         memory[:8] = _MAGIC.to_bytes(8, "little")  # last: an arena with a magic is whole
         return arena
 
@@ -276,8 +282,8 @@ class TableReader:
     """
 
     def __init__(self, arena: Arena) -> None:
-        self._numbers, self._meters = arena.numbers, arena.meters
-        self._epoch = METER_SLOTS["epoch"]
+        self._numbers = arena.numbers
+        self._batches = SequenceLock(arena.meters, METER_SLOTS["epoch"])
         self.numbers = self._numbers.copy()
         self._fresh = np.empty_like(self.numbers)
         self.table: Table = self.numbers[: len(params.ADDRESSES)]
@@ -285,9 +291,9 @@ class TableReader:
 
     def update(self) -> bool:
         """Copy what is new; False where nothing is, or where a batch is being written: it comes next time."""
-        epoch = self._meters[self._epoch]
+        batch = self._batches.begin_read()
         np.copyto(self._fresh, self._numbers)
-        if epoch % 2 or epoch != self._meters[self._epoch] or np.array_equal(self._fresh, self.numbers):
+        if not self._batches.is_consistent(batch) or np.array_equal(self._fresh, self.numbers):
             return False
         np.copyto(self.numbers, self._fresh)
         return True
@@ -327,9 +333,9 @@ _BASE = 64 + _size(
     8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
     *[16, 8 * RING_FRAMES] * LANES,
-    *(8, 8 * TAPE_FRAMES),
-    *(8, 8 * INPUT_FRAMES),
+    *(8, 8, 8 * TAPE_FRAMES),
+    *(8, 8, 8 * INPUT_FRAMES),
     *[8, 8 * TRAIL_FRAMES, 4 * TRAIL_FRAMES * LATENTS] * LANES,
     *[24, JOURNAL_BYTES] * JOURNALS,
 )
-_SIZE = _BASE + _size(*[8 * STEM_FRAMES] * (2 + DECKS))
+_SIZE = _BASE + _size(*[8, 8 * STEM_FRAMES] * (2 + DECKS))

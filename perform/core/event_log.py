@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from perform.core.memory_order import load_acquire, store_release
+
 Numbers = npt.NDArray[np.float64]
 
 RECORD = struct.Struct(
@@ -47,19 +49,19 @@ class EventLog:
         """[render], [audio] Append a record; False, and counted, where there is no room."""
         record = np.frombuffer(RECORD.pack(len(payload), kind, self.who, at) + payload, np.uint8)
         written, n = int(self._ends[0]), len(record)
-        if n > self.capacity - (written - int(self._ends[1])):
+        if n > self.capacity - (written - load_acquire(self._ends, 1)):
             self._ends[2] += 1
             return False
         start = written % self.capacity
         first = min(n, self.capacity - start)
         self._data[start : start + first] = record[:first]
         self._data[: n - first] = record[first:]
-        self._ends[0] = written + n
+        store_release(self._ends, 0, written + n)
         return True
 
     def read(self, position: int) -> bytes:
         """[disk] Whole records from `position` (`kept` or the end of what was read last) to the last one."""
-        n = int(self._ends[0]) - position
+        n = load_acquire(self._ends, 0) - position
         start = position % self.capacity
         return (
             self._data[start : start + n].tobytes()
@@ -68,7 +70,7 @@ class EventLog:
 
     def let_go(self, position: int) -> None:
         """[disk] What lies before `position` is safe elsewhere: the writer may have its room."""
-        self._ends[1] = position
+        store_release(self._ends, 1, position)
 
 
 class EventWriter:

@@ -1,9 +1,11 @@
-"""Sound between two processes, in memory both of them map: a ring is emptied, a tape is only followed.
+"""Audio and latents between two processes, in memory that both map.
 
-A trail is a tape of latents, whose frames come at moments of their own.
+A ring buffer hands frames from one writer to one reader. A history buffer keeps the last seconds for any
+number of readers. A latent history does the same for latents, with the frame at which each begins to sound.
 
-Each end has ONE writer; nobody waits, nobody locks. Positions are published after the data, so a reader sees
-whole blocks. This module knows no layout and no process. numpy alone.
+Each position has one writer. No end waits and none locks; `perform.core.memory_order` says why a reader
+never sees a position before its data. A history may overwrite what a reader is copying: the writer claims
+those frames first, and the reader then discards them. numpy and the standard library only.
 """
 
 from __future__ import annotations
@@ -11,27 +13,30 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from perform.core.memory_order import fence, load_acquire, store_release
+
 Audio = npt.NDArray[np.float32]  #: (frames, 2), full scale +-1
+Position = npt.NDArray[np.int64]  #: (1,), or (2,) of a ring buffer
 
 
 class RingBuffer:
-    """Frames from one writer to one reader, (capacity, 2) float32; nobody waits, nobody locks.
+    """Frames from one writer to one reader: (capacity, 2) float32.
 
-    `ends` holds the frames ever written and ever read.
+    ends : frames ever written, frames ever read
     """
 
-    def __init__(self, ends: npt.NDArray[np.int64], data: Audio) -> None:
+    def __init__(self, ends: Position, data: Audio) -> None:
         self._ends, self._data = ends, data
         self.capacity = len(data)
 
     @property
     def written(self) -> int:
-        """Frames ever written: the position at which the next one goes."""
+        """Frames ever written: the position of the next one to write."""
         return int(self._ends[0])
 
     @property
     def position(self) -> int:
-        """Frames ever read, or forgotten: the position of the next one."""
+        """Frames ever read or cleared: the position of the next one to read."""
         return int(self._ends[1])
 
     @property
@@ -40,61 +45,70 @@ class RingBuffer:
         return max(0, int(self._ends[0]) - int(self._ends[1]))
 
     def write(self, audio: Audio) -> int:
-        """[render] Append what fits of (n, 2); returns the frames taken."""
-        n = min(len(audio), self.capacity - self.fill)
-        at = int(self._ends[0]) % self.capacity
+        """[render] Append what fits of (n, 2); return how many frames were taken."""
+        written = int(self._ends[0])
+        n = min(len(audio), self.capacity - max(0, written - load_acquire(self._ends, 1)))
+        at = written % self.capacity
         first = min(n, self.capacity - at)
         self._data[at : at + first] = audio[:first]
         self._data[: n - first] = audio[first:n]
-        self._ends[0] += n
+        store_release(self._ends, 0, written + n)
         return n
 
     def clear(self) -> None:
-        """[stage] Forget what was not read; only while nobody writes and nobody reads."""
+        """[stage] Discard unread frames. Only while neither end is in use."""
         self._ends[1] = self._ends[0]
 
     def read(self, out: Audio) -> int:
-        """[audio] Fill the head of `out` (n, 2) with what is there; returns the frames given."""
-        n = min(len(out), self.fill)
-        at = int(self._ends[1]) % self.capacity
+        """[audio] Fill the head of `out` (n, 2) with unread frames; return how many there were."""
+        position = int(self._ends[1])
+        n = min(len(out), max(0, load_acquire(self._ends, 0) - position))
+        at = position % self.capacity
         first = min(n, self.capacity - at)
         out[:first] = self._data[at : at + first]
         out[first:n] = self._data[: n - first]
-        self._ends[1] += n
+        store_release(self._ends, 1, position + n)
         return n
 
 
 class HistoryBuffer:
-    """The last `capacity` frames of one track. It never waits; readers keep their own position.
+    """The last `capacity` frames of one track: (capacity, 2). Each reader keeps its own position.
 
-    Tracks share one `end`, the master's, so that a frame has the same position in all of them.
+    end     : frames ever written. All recorded tracks share the master's, so positions agree between them
+    claimed : the frame up to which the writer may have overwritten, set before it writes
     """
 
-    def __init__(self, end: npt.NDArray[np.int64], data: Audio) -> None:
-        self._end, self._data = end, data
+    def __init__(self, end: Position, claimed: Position, data: Audio) -> None:
+        self._end, self._claimed, self._data = end, claimed, data
         self.capacity = len(data)
 
     @property
     def written(self) -> int:
-        """Frames ever written: the position at which the next one goes."""
+        """Frames ever written: the position of the next one to write."""
         return int(self._end[0])
 
-    def begin(self, position: int) -> None:
-        """[audio] The next frame goes there, silence before; only for a track with an end of its own."""
+    def restart(self, position: int) -> None:
+        """[audio] Continue at `position`, with silence before it. Only for a track that shares no end."""
+        self._claimed[0] = position + self.capacity
+        fence()
         self._data[:] = 0.0
-        self._end[0] = position
+        store_release(self._claimed, 0, position)
+        store_release(self._end, 0, position)
 
     def write(self, audio: Audio) -> None:
         """[audio] Append (n, 2), n <= capacity."""
-        at, n = self.written % self.capacity, len(audio)
-        first = min(n, self.capacity - at)
-        self._data[at : at + first] = audio[:first]
-        self._data[: n - first] = audio[first:]
-        self._end[0] += n
+        at = self.written
+        self._put(audio, at)
+        store_release(self._end, 0, at + len(audio))
 
-    def lay(self, audio: Audio, ahead: int = 0) -> None:
-        """[audio] (n, 2) of another track, `ahead` of what the master's next `write` publishes."""
-        at, n = (self.written + ahead) % self.capacity, len(audio)
+    def write_ahead(self, audio: Audio, ahead: int = 0) -> None:
+        """[audio] Write (n, 2), `ahead` frames after the end; the next master `write` publishes them."""
+        self._put(audio, self.written + ahead)
+
+    def _put(self, audio: Audio, position: int) -> None:
+        at, n = position % self.capacity, len(audio)
+        self._claimed[0] = max(int(self._claimed[0]), position + n)
+        fence()
         first = min(n, self.capacity - at)
         self._data[at : at + first] = audio[:first]
         self._data[: n - first] = audio[first:]
@@ -102,52 +116,59 @@ class HistoryBuffer:
     def read(self, position: int, limit: int) -> tuple[Audio, int]:
         """[disk] Up to `limit` frames from `position` on -> (a copy, frames lost before it).
 
-        Frames are lost where the writer has lapped the reader; the copy then starts that much later.
+        Frames are lost when the writer has overwritten them; the copy then starts that much later.
         """
-        lost = max(0, self.written - self.capacity - position)
-        n = min(limit, self.written - position - lost)
+        written = load_acquire(self._end, 0)
+        lost = max(0, written - self.capacity - position)
+        n = max(0, min(limit, written - position - lost))
         at = (position + lost) % self.capacity
         audio = np.concatenate([self._data[at : at + n], self._data[: max(0, at + n - self.capacity)]])
-        torn = max(0, self.written - self.capacity - position - lost)  # overwritten while we copied
-        torn = min(torn, len(audio))
+        fence()
+        torn = max(0, int(self._claimed[0]) - self.capacity - position - lost)  # overwritten during the copy
+        torn = min(torn, n)
         return audio[torn:], lost + torn
 
 
 class LatentHistory:
-    """The last vectors of one lane's source, and when each of them sounds; one writer, any number of readers.
+    """The last latent vectors of one lane's source: one writer, any number of readers.
 
     count  : vectors ever written, (1,)
-    frames : of each, the frame of the tape at which it begins to sound, (length,)
-    data   : (length, width) float32, in the order of the latents; zeros where there are no more
+    frames : frame of the history buffer at which each vector begins to sound, (length,)
+    data   : (length, width) float32; unused latents are zero
     """
 
-    def __init__(
-        self, count: npt.NDArray[np.int64], frames: npt.NDArray[np.int64], data: npt.NDArray[np.float32]
-    ) -> None:
+    def __init__(self, count: Position, frames: npt.NDArray[np.int64], data: npt.NDArray[np.float32]) -> None:
         self._count, self._frames, self._data = count, frames, data
 
     def write(self, frame: int, z: npt.NDArray[np.floating]) -> None:
-        """[render] One more: (latents,), of which the first `width` are kept."""
-        at, n = int(self._count[0]) % len(self._data), min(len(z), self._data.shape[1])
+        """[render] Append (latents,), of which the first `width` are kept."""
+        count = int(self._count[0])
+        at, n = count % len(self._data), min(len(z), self._data.shape[1])
+        fence()  # the count before: a reader that sees the new vector knows that the oldest one is gone
         self._data[at, :n], self._data[at, n:] = z[:n], 0.0
         self._frames[at] = frame
-        self._count[0] += 1
+        store_release(self._count, 0, count + 1)
 
     def clear(self) -> None:
-        """[render] Forget them all."""
+        """[render] Discard all vectors."""
         self._count[0] = 0
 
     def read(self, frame: int) -> npt.NDArray[np.float64] | None:
-        """[render] (width,) as it was at a frame of the tape, linear between two vectors.
+        """[render] The vector (width,) at a frame, linear between two neighbours.
 
-        The newest where that is yet to come, the oldest where it is long gone; None where there is none.
+        Before the oldest vector it is the oldest, after the newest the newest; None if there is none.
         """
-        count, length = int(self._count[0]), len(self._data)
-        if not count:
+        count, length = load_acquire(self._count, 0), len(self._data)
+        order = np.arange(max(0, count - length + 1), count)  # the writer may be at work on the oldest one
+        frames, z = self._frames[order % length], self._data[order % length].astype(np.float64)
+        fence()
+        now = int(self._count[0])
+        if now < count:  # cleared during the copy
             return None
-        # the writer may be at work on the oldest one
-        order = np.arange(max(0, count - length + 1), count) % length
-        frames, z = self._frames[order], self._data[order].astype(np.float64)
+        whole = order > now - length  # not overwritten during the copy
+        frames, z = frames[whole], z[whole]
+        if not len(frames):
+            return None
         after = int(np.searchsorted(frames, frame, side="right"))
         if after in (0, len(frames)):
             return np.array(z[0 if after == 0 else -1])

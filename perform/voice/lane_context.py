@@ -17,7 +17,7 @@ from perform.voice.assignments import Assignments
 A3 = 220.0  #: Hz; the pitch that modulates nothing
 LOUD_DB = 60.0  #: dB below full scale at which the level modulates nothing
 
-_PULLS, _PULLED, _GATE = (METER_SLOTS[name] for name in ("pulls", "pulled", "input/gate"))
+_PULLED, _GATE = METER_SLOTS["pulled"], METER_SLOTS["input/gate"]
 _LEVEL, _PITCH = METER_SLOTS["input/level"], METER_SLOTS["input/pitch"]
 
 
@@ -32,13 +32,14 @@ class LaneContext:
         self._rate = METER_SLOTS["rate"]
         self._trail.clear()
         self._meters, self._ring = arena.meters, arena.rings[lane]
+        self._ring_reads = arena.ring_reads
         self._offset = 0  # from a frame of the ring to one of the tape
 
     def sounds(self) -> int:
         """Frame of the tape at which the ring's next frame will sound, if nothing is late until then."""
-        pulls = self._meters[_PULLS]
+        reads = self._ring_reads.begin_read()
         offset = int(self._meters[_PULLED]) - self._ring.position
-        if not pulls % 2 and pulls == self._meters[_PULLS]:  # else the mixer is just reading it
+        if self._ring_reads.is_consistent(reads):  # else the mixer is just reading it
             self._offset = offset
         return self._offset + self._ring.written
 

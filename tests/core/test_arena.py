@@ -37,7 +37,7 @@ def test_a_ring_gives_what_it_took_in_order(moves: list[tuple[int, int]]) -> Non
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 60)), max_size=40))
 def test_a_tape_never_waits_and_counts_what_its_reader_lost(moves: list[tuple[int, int]]) -> None:
-    tape = HistoryBuffer(np.zeros(1, np.int64), np.zeros((100, 2), np.float32))
+    tape = HistoryBuffer(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((100, 2), np.float32))
     position = 0
     for put, limit in moves:
         tape.write(ramp(tape.written, put))
