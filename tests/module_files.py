@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from perform.core.files import write_atomically
 from perform.foreign import nn_contract
 from perform.foreign.loaded_module import LoadedModule
+from perform.foreign.module_file import wrap
 from perform.foreign.scan.archive_scan import repack
 from perform.library.cards import Card
-from perform.library.importing import keep, wrap
 from perform.rave.archive import Archive
 
 
-def no_walls() -> None:
+def no_sandbox() -> None:
     """These modules are ours, and pytest still needs its files."""
 
 
 def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:
     """A model file of a module, its card made from what it says."""
-    original = LoadedModule(archive, no_walls)
+    original = LoadedModule(archive, no_sandbox)
     chosen = original.choose(method)
     count = len(chosen.inputs)
     card = Card(
@@ -35,5 +36,5 @@ def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:
         loudness_db=-20.0,
         channels=min(len(chosen.outputs), 2),
     )
-    keep(wrap(repack(archive), card, {"method": chosen.name}), out)
+    write_atomically(out, wrap(repack(archive), card, {"method": chosen.name}))
     return out

@@ -34,8 +34,8 @@ def export(
     as_json: bool,
 ) -> None:
     """Write a model for other players: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for the rest."""
+    from perform.core.files import write_atomically
     from perform.library.cards import find_model, is_module
-    from perform.library.importing import keep
 
     kind = out.suffix.lower()
     if kind not in (".ts", ".onnx"):
@@ -63,7 +63,7 @@ def export(
     else:
         data = exports.onnx_model(loaded, method or "forward", frames or 1)
         methods = [method or "forward"]
-    keep(data, out)
+    write_atomically(out, data)
     card = loaded.card
     say(f"{card['name']}: {', '.join(methods)}; {card['sample_rate']} Hz, licence {card['licence']}")
     show(out, as_json, path=str(out), bytes=len(data), methods=methods)

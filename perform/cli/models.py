@@ -64,14 +64,14 @@ def models_list(as_json: bool) -> None:
 @click.option("--method", help="Play this method of an nn~ module, as it is.")
 @click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, where the file does not say.")
 @click.option("--no-verify", is_flag=True, help="Do not compare a rebuilt export with itself.")
-@click.option("--yes", is_flag=True, help="Agree to code of its own, behind walls.")
+@click.option("--yes", is_flag=True, help="Agree to run the code of a third-party module, in a sandbox.")
 @click.option("--replace", is_flag=True, help="Replace a model of that name.")
 @json_option
 def models_import(
     file: Path, name: str | None, yes: bool, replace: bool, as_json: bool, **options: Any
 ) -> None:
     """Bring in a RAVE export, another nn~ module (.ts), or a model of ours (.safetensors)."""
-    from perform.foreign.opening import is_archive
+    from perform.foreign.module_file import is_archive
     from perform.library import importing, places
     from perform.library.cards import read_card, sha256, trim_db
 
@@ -93,7 +93,8 @@ def models_import(
 
 def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> Any:
     """An export, rebuilt or wrapped."""
-    from perform.foreign.conversion import FRAMES, TOLERANCE, convert
+    from perform.foreign.comparison import FRAMES, TOLERANCE
+    from perform.foreign.conversion import convert
     from perform.rave.archive import read
 
     words = {key: options[key] for key in ("description", "licence")} | {"name": (name or path.stem)[:80]}
@@ -104,8 +105,8 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
         method=options["method"],
         rate=options["rate"],
         verify=not options["no_verify"],
-        agree=lambda question: _agree(question, yes, path),
-        tell=say,
+        ask_consent=lambda question: _agree(question, yes, path),
+        log=say,
     )
     if made.own:
         say("exported by perform: the model itself is in it, and was read")
@@ -119,11 +120,11 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
 
 def _take(path: Path, out: Path, yes: bool) -> None:
     """A model file of ours, into the library."""
+    from perform.core.files import write_atomically
     from perform.foreign.conversion import validate
-    from perform.library import importing
 
     validate(path, lambda question: _agree(question, yes, path))
-    importing.keep(path.read_bytes(), out)
+    write_atomically(out, path.read_bytes())
 
 
 def _agree(question: str, yes: bool, path: Path) -> bool:
@@ -143,15 +144,15 @@ def models_info(name: str, as_json: bool) -> None:
     """What a model's card says, and what its file is."""
     import msgspec
 
+    from perform.foreign.module_file import unwrap
     from perform.library import cards
-    from perform.library.importing import unwrap
 
     path = cards.find_model(name)
     card = cards.read_card(path)
     module = cards.is_module(path)
     facts: dict[str, Any] = {
         **msgspec.to_builtins(card),
-        "kind": "nn~ module, run behind walls" if module else "RAVE",
+        "kind": "nn~ module, run in a sandbox" if module else "RAVE",
         "path": str(path),
         "sha256": cards.sha256(path),
         "delay_ms": _delay_ms(card),

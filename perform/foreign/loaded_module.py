@@ -34,7 +34,7 @@ class LoadedModule:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         torch.conv1d(torch.zeros(1, 1, 8), torch.zeros(1, 1, 3))  # looks at the processor while it can
-        self.walls = enter()
+        self.sandbox = enter()
         try:
             load: Any = torch.jit.load  # untyped in torch
             self.module: Module = load(io.BytesIO(data), map_location="cpu").eval()
@@ -53,7 +53,7 @@ class LoadedModule:
         """The method to play."""
         return nn_contract.choose(self.methods, wanted, self._where)
 
-    def hears(self, played: NnMethod) -> NnMethod | None:
+    def encoder_for(self, played: NnMethod) -> NnMethod | None:
         """The method that makes latents of sound for the one that is played; None where there is none."""
         encode = self.methods.get("encode")
         if played.name != "decode" or encode is None or len(encode.outputs) != len(played.inputs):

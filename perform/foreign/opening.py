@@ -1,7 +1,9 @@
-"""Any model file as a host: what it is, what has to be made of it first, and whether it may run.
+"""Opening any model file or export to play it.
 
-`prepare` is the slow half, for a host's process or a verb, never for the stage. What it makes is kept by the
-file's hash, so the second load of an export costs what a model of ours costs, and imports no torch.
+    prepare     an export -> a model file in the cache, by the export's hash; a model file -> itself
+    open_model  a RAVE of ours -> `engine.compiled_model`; a module with consent -> `torchscript_model`
+
+`prepare` is slow the first time. The second load of an export costs what a model of ours costs.
 """
 
 from __future__ import annotations
@@ -9,48 +11,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from perform.core.errors import WrongUse
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
+from perform.foreign import consent
+from perform.foreign.module_file import is_archive, unwrap
 from perform.library import places
 from perform.library.cards import is_module, sha256
-from perform.library.importing import confirmed, unwrap
 
-MADE = 3  #: grows whenever the same export would become another model file
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file is a zip, as TorchScript exports are. [disk]"""
-    try:
-        with path.open("rb") as file:
-            return file.read(4) == b"PK\x03\x04"
-    except OSError as error:
-        raise WrongUse(f"cannot be read ({error.strerror})", where=str(path)) from None
+CONVERSION = 3  #: version of the conversion: raise it when the same export would become another model file
 
 
-def prepare(path: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
-    """A model file that a host can load: `path` itself, or what was made of an export. [disk, slow]
+def prepare(path: Path, log: Callable[[str], None] = lambda line: None) -> Path:
+    """Return a model file to load: `path` itself, or the one converted from an export. [disk, slow]
 
-    tell : hears of each part of the work as it begins; none takes longer than a first compilation
+    log : called with a line as each step begins; none takes longer than a first compilation
     """
     if not is_archive(path):
         return path
-    made = places.cache() / f"{sha256(path)}-{MADE}.safetensors"
-    if not made.exists():
+    converted = places.cache() / f"{sha256(path)}-{CONVERSION}.safetensors"
+    if not converted.exists():
         from perform.foreign.conversion import convert
         from perform.rave.archive import read
 
-        words = {"name": path.stem[:80], "description": "", "licence": "unknown"}
-        tell(f"{path.name} is read")
-        convert(read(path), made, words, tell=tell)
-        tell(f"{path.name} is a model now")
-    return made
+        texts = {"name": path.stem[:80], "description": "", "licence": "unknown"}
+        log(f"reading {path.name}")
+        convert(read(path), converted, texts, log=log)
+        log(f"{path.name} is converted")
+    return converted
 
 
 def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
     """[render] Open a model file or an export to play it.
 
-    A third-party module runs in a sandbox, from which this process can never return.
+    A third-party module runs in a sandbox, which this process can never leave.
 
     separate_process : the sandbox is another process, so that this one can go on opening files
     WrongUse: the file is not a model, or the player has not consented to run its code.
@@ -60,10 +53,7 @@ def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
         from perform.engine.compiled_model import CompiledModel
 
         return CompiledModel(model)
-    data, _ = unwrap(model)
-    if not confirmed(data):
-        hint = f"`perform models import {path}` asks once"
-        raise WrongUse("runs code of its own, which was not agreed to", where=str(path), hint=hint)
+    consent.require(unwrap(model)[0], path)
     if separate_process:
         from perform.foreign.remote_model import RemoteModel
 

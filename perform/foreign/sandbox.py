@@ -1,13 +1,12 @@
-"""What a process gives up before it loads a stranger's model: files, network, other programs, endless memory.
+"""The sandbox for third-party modules: a process gives up files, network, other programs and endless memory.
 
-On Linux, by the kernel (`enter`): Landlock takes every file and TCP away, and signals to other processes; a
-seccomp filter takes sockets and new programs; limits take new descriptors, memory and core dumps. What is
-open already (the stage's shared memory, the two pipes, the log) goes on working; all else that will be needed
-comes before, imports too. Elsewhere only the limits hold, where there are any, and the process itself is the
-wall.
+On Linux the kernel enforces it. Landlock forbids every file, TCP, and signals to other processes. A seccomp
+filter forbids sockets and new programs. Limits forbid new descriptors and core dumps, and bound the memory.
+Descriptors and mappings that are already open keep working: shared memory, the two pipes, the log. Load
+everything else before `enter`, imports too. Other systems have only the limits, if any.
 
-Landlock holds for the thread that enters and for those it starts, so enter on the thread that will load and
-run the model, before torch has started any of its own. Sources: Linux' landlock(7) and seccomp(2).
+Landlock holds for the thread that calls `enter` and for threads it starts later. So call it on the thread
+that loads and runs the module, before torch starts threads. Sources: Linux' landlock(7) and seccomp(2).
 """
 
 from __future__ import annotations
@@ -23,24 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 if sys.platform != "win32":
-    import resource  # here, as nothing can be imported once inside
+    import resource  # here: nothing can be imported in the sandbox
 
-MEMORY = 4 << 30  #: bytes a model may take beyond what its process has when it enters
-CPU_S = 5  #: seconds of processor time until `Allowance.renew` is called again
+MEMORY = 4 << 30  #: bytes a module may take, beyond the size of its process on entry
+CPU_S = 5  #: seconds of processor time between two calls of `Allowance.renew`
 
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446  # the same on every architecture
 _LANDLOCK_VERSION = 1
-_FILE_RIGHTS = {
-    1: 13,
-    2: 14,
-    3: 15,
-    4: 15,
-    5: 16,
-}  # by Landlock's version: how many rights over files it knows
+_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # Landlock's version -> number of rights over files
 _NO_NEW_PRIVILEGES, _SECCOMP_FILTER, _ALL_THREADS = 38, 1, 1
 # socket, connect, bind, socketpair, execve, execveat, kill, ptrace, process_vm_readv, process_vm_writev,
 # io_uring_setup, bpf, mount, unshare, setns, fchmodat, fchownat, utimensat, and x86's chmod, chown, lchown
-_CALLS = {  # machine -> its name for the kernel, the call that installs the filter, the calls refused
+_CALLS = {  # machine -> the kernel's number for it, the call that installs the filter, the refused calls
     "x86_64": (
         *(0xC000003E, 317),
         (41, 42, 49, 53, 59, 322, 62, 101, 310, 311, 425, 321, 165, 272, 308, 268, 260, 280, 90, 92, 94),
@@ -51,63 +44,62 @@ _CALLS = {  # machine -> its name for the kernel, the call that installs the fil
     ),
 }
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # of classic BPF
-_X32 = 0x40000000  # calls of this number and up are x86's second set: nobody here needs them
+_X32 = 0x40000000  # first call of the x32 set, which is refused whole
 _ALLOW, _DENY = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 
 @dataclass(frozen=True)
-class Walls:
-    """What keeps a model in here."""
+class SandboxReport:
+    """What a module cannot do in a sandbox."""
 
-    files: bool = False  #: it can open none
-    network: bool = False  #: it can reach nobody
-    memory: bool = False  #: it cannot take all there is
+    files: bool = False  #: it can open no file
+    network: bool = False  #: it can reach no network
+    memory: bool = False  #: its memory is bounded
 
     @property
-    def whole(self) -> bool:
-        """Nothing is missing."""
+    def complete(self) -> bool:
+        """All of them are enforced."""
         return self.files and self.network and self.memory
 
     def __str__(self) -> str:
-        if self.whole:
+        if self.complete:
             return "the system keeps it from files, network and other programs"
-        missing = [word for word, held in (("files", self.files), ("network", self.network)) if not held]
+        missing = [name for name in ("files", "network") if not getattr(self, name)]
         return f"this system cannot keep it from {' and '.join(missing) or 'taking all memory'}"
 
 
-def possible() -> Walls:
-    """What `enter` would achieve here; nothing changes."""
+def available() -> SandboxReport:
+    """Report what `enter` would enforce on this system."""
     linux = sys.platform == "linux"
-    return Walls(linux and _landlock_version() > 0, linux and _known_calls(), memory=linux)
+    return SandboxReport(linux and _landlock_version() > 0, linux and _known_calls(), memory=linux)
 
 
-def enter(memory: int = MEMORY) -> Walls:
-    """[render] Give it all up, for good; says what that achieved.
+def enter(memory: int = MEMORY) -> SandboxReport:
+    """[render] Enter the sandbox for good, and report what is enforced.
 
-    memory : bytes that may be taken from here on; more is a MemoryError, or an error of torch's
+    memory : bytes that may be allocated from here on; more is a MemoryError, or an error of torch's
     """
     files = network = False
-    size = _size()  # while it can still be read
+    size = _address_space()  # read now: /proc is out of reach later
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
             files, network = _landlock(libc), _filter(libc)
-    return Walls(
-        files, network, _limit(size + memory)
-    )  # the limits last: Landlock needs a descriptor for a moment
+    bounded = _limit(size + memory)  # the limits last: Landlock needs a descriptor for a moment
+    return SandboxReport(files, network, bounded)
 
 
 class Allowance:
-    """[render] Processor time: a frame that takes more than so many seconds of it ends the process (SIGXCPU).
+    """[render] Ends the process by SIGXCPU when a frame takes too many seconds of processor time.
 
-    It needs no watcher, and no handler that a busy loop would never let run.
+    The kernel does it: a module in an endless loop would never let a signal handler run.
     """
 
     def __init__(self, seconds: int = CPU_S) -> None:
         self._seconds, self._due = seconds, 0.0
 
     def renew(self) -> None:
-        """Call between frames; cheap where little time has passed."""
+        """Allow the next frame its time. Call between frames; it works at most once a second."""
         now = time.monotonic()
         if now < self._due or sys.platform == "win32":
             return
@@ -118,15 +110,15 @@ class Allowance:
         resource.setrlimit(resource.RLIMIT_CPU, (wanted, hard))
 
 
-def _size() -> int:
-    """Bytes of this process's address space; 0 where that is not known."""
+def _address_space() -> int:
+    """Return the bytes of this process's address space; 0 where the system does not say."""
     if sys.platform != "linux":
         return 0
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _limit(size: int) -> bool:
-    """No new descriptors, no core dumps, no larger address space than `size`."""
+    """Forbid new descriptors and core dumps; bound the address space. Return whether memory is bounded."""
     if sys.platform == "win32":
         return False
     limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 0)]
@@ -149,16 +141,16 @@ def _landlock_version() -> int:
 
 
 def _landlock(libc: ctypes.CDLL) -> bool:
-    """Restrict this thread by a ruleset that handles all it can and allows nothing."""
+    """Restrict this thread by a ruleset that handles every right and allows none."""
     version = _landlock_version()
     if version < 1:
         return False
-    words = [(1 << _FILE_RIGHTS.get(version, 16)) - 1]
+    rights = [(1 << _FILE_RIGHTS.get(version, 16)) - 1]
     if version >= 4:
-        words.append(0b11)  # TCP: bind, connect
+        rights.append(0b11)  # TCP: bind, connect
     if version >= 6:
-        words.append(0b11)  # abstract sockets, signals
-    rules = struct.pack(f"={len(words)}Q", *words)
+        rights.append(0b11)  # abstract sockets, signals
+    rules = struct.pack(f"={len(rights)}Q", *rights)
     ruleset = libc.syscall(_LANDLOCK_CREATE, rules, ctypes.c_size_t(len(rules)), 0)
     if ruleset < 0:
         return False
@@ -169,15 +161,15 @@ def _landlock(libc: ctypes.CDLL) -> bool:
 
 
 def _filter(libc: ctypes.CDLL) -> bool:
-    """Refuse some system calls with EPERM, in every thread of this process."""
+    """Make the kernel refuse some system calls with EPERM, in every thread of this process."""
     if not _known_calls():
         return False
     architecture, seccomp, denied = _CALLS[platform.machine()]
     jumps = len(denied) + 1  # each refused call jumps to the last line of the program
     lines = [
-        (_LOAD, 0, 0, 4),  # the call's architecture: another one's numbers mean other calls
+        (_LOAD, 0, 0, 4),  # the architecture: on another one the numbers mean other calls
         (_EQUAL, 0, jumps + 1 + 1, architecture),
-        (_LOAD, 0, 0, 0),  # its number
+        (_LOAD, 0, 0, 0),  # the call's number
         (_AT_LEAST, jumps, 0, _X32),
         *((_EQUAL, jumps - 1 - i, 0, number) for i, number in enumerate(denied)),
         (_RETURN, 0, 0, _ALLOW),

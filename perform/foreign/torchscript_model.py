@@ -24,8 +24,8 @@ from perform.core.errors import PerformError, WrongUse
 from perform.engine.protocol import Stream, Vector, silence_latents
 from perform.foreign import nn_contract, sandbox
 from perform.foreign.loaded_module import LoadedModule, ModuleInstance
+from perform.foreign.module_file import unwrap
 from perform.library.cards import read_card, sha256
-from perform.library.importing import unwrap
 from perform.rave.archive import parse
 
 
@@ -66,7 +66,7 @@ class TorchscriptModel:
     @functools.cached_property
     def encoder(self) -> TorchscriptEncoder | None:
         """What hears for its decks: the module's `encode`, where that does what it promises."""
-        method = self._original.hears(self._method)
+        method = self._original.encoder_for(self._method)
         with suppress(PerformError):
             return TorchscriptEncoder(self, method) if method else None
         return None

@@ -16,7 +16,7 @@ from perform.library import places
 
 FORMAT = "perform-rave-1"  #: a RAVE's weights
 EXPORT = "torchscript"  #: a file as `rave export` and others leave it, not yet a model of ours
-MODULE_FORMAT = "perform-module-1"  #: a stranger's nn~ module, see `perform.library.importing`
+MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.foreign.module_file`
 LOUDNESS_DB = -23.0  #: every model is trimmed to this RMS, dBFS
 TRIM_LIMIT_DB = 18.0  #: but by no more than this, either way
 _HEADER_LIMIT = 1 << 24  # a header is a few kB; anything near this is no model of ours
@@ -84,7 +84,7 @@ def read_card(path: Path) -> Card:
 
 
 def is_module(path: Path) -> bool:
-    """Whether a model is a stranger's module, to be run behind walls; WrongUse where it is no model."""
+    """Return whether a model is a third-party module, run in a sandbox. WrongUse: it is no model."""
     return bool(_metadata(path)["format"] == MODULE_FORMAT)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from module_files import no_walls, wrapped
+from module_files import no_sandbox, wrapped
 from peers.environment import export as genuine
 from tiny import tiny_model
 
@@ -244,7 +244,7 @@ def test_an_older_file_has_its_style_still(styled: Path, tmp_path: Path) -> None
 
 def test_the_genuine_module_learns_the_same(tmp_path: Path) -> None:
     path = genuine("adain_learnt")
-    module = TorchscriptModel(wrapped(read(path), tmp_path / "module.safetensors", "decode"), no_walls)
+    module = TorchscriptModel(wrapped(read(path), tmp_path / "module.safetensors", "decode"), no_sandbox)
     words = {"name": "ours", "description": "", "licence": ""}
     convert(read(path), tmp_path / "ours.safetensors", words, verify=False)
     ours = CompiledModel(tmp_path / "ours.safetensors")

@@ -17,12 +17,12 @@ from tiny import tiny_model
 from perform.cli import main
 from perform.core.errors import PerformError, WrongUse
 from perform.engine.compiled_model import CompiledModel
-from perform.foreign import conversion, probe
+from perform.foreign import comparison, consent, conversion, probe
 from perform.foreign.model_check import check
+from perform.foreign.module_file import unwrap
 from perform.foreign.opening import open_model, prepare
 from perform.library import places
 from perform.library.cards import find_model, is_module, read_card
-from perform.library.importing import confirm, confirmed, unwrap
 from perform.rave import upstream
 from perform.rave.archive import read
 
@@ -52,7 +52,7 @@ def test_a_module_is_kept_as_it_is_after_one_question(synth: Path, tmp_path: Pat
     assert (card.latents, card.channels, card.ratio, card.sample_rate) == (2, 2, 512, 44100)
     assert -30 < card.loudness_db < 6
     data, options = unwrap(find_model("synth"))
-    assert confirmed(data)
+    assert consent.is_given(data)
     assert options["inputs"] == ["pitch", "level"]
     assert options["attributes"]["gain"] == ["float", "float"]
     again = verb("models", "import", str(synth), "--replace")
@@ -81,7 +81,7 @@ def test_what_was_not_agreed_to_does_not_play(synth: Path) -> None:
     with pytest.raises(WrongUse, match=r"not agreed to.*perform models import"):
         open_model(synth)
     conversion.convert(
-        read(synth), places.user("models") / "synth.safetensors", _words(), agree=lambda question: True
+        read(synth), places.user("models") / "synth.safetensors", _words(), ask_consent=lambda _: True
     )
     (places.user("models") / "confirmed.txt").unlink()
     with pytest.raises(WrongUse, match="not agreed to"):
@@ -144,7 +144,7 @@ def test_an_export_is_rebuilt_and_sounds_as_itself(tmp_path: Path, name: str) ->
     made = conversion.convert(read(genuine(name)), out, _words())
     assert made.rebuilt
     assert made.difference is not None
-    assert made.difference < conversion.TOLERANCE
+    assert made.difference < comparison.TOLERANCE
     card = read_card(out)
     assert card == made.card
     if name in ("v2_small", "v1", "stereo"):  # causal and discrete nets answer when their weights say
@@ -158,12 +158,12 @@ def test_a_rebuilt_model_that_sounds_otherwise_is_kept_as_it_is(
     """The comparison hears a hundredth of one weight tensor."""
     archive = read(genuine("v2_small"))
     model, facts = upstream.convert(archive)
-    assert conversion.difference(model, facts, archive) < conversion.TOLERANCE
+    assert comparison.difference(model, facts, archive) < comparison.TOLERANCE
     with torch.no_grad():
         next(model.decoder.parameters()).mul_(1.01)
-    assert conversion.difference(model, facts, archive) > conversion.TOLERANCE
+    assert comparison.difference(model, facts, archive) > comparison.TOLERANCE
     monkeypatch.setattr(upstream, "convert", lambda archive: (model, facts))
-    made = conversion.convert(archive, tmp_path / "made.safetensors", _words(), agree=lambda question: True)
+    made = conversion.convert(archive, tmp_path / "made.safetensors", _words(), ask_consent=lambda _: True)
     assert not made.rebuilt
     assert "differs by" in made.why
     assert is_module(tmp_path / "made.safetensors")
@@ -171,7 +171,7 @@ def test_a_rebuilt_model_that_sounds_otherwise_is_kept_as_it_is(
 
 def test_what_is_no_rave_is_named_and_kept(tmp_path: Path) -> None:
     made = conversion.convert(
-        read(genuine("recurrent")), tmp_path / "made.safetensors", _words(), agree=lambda question: True
+        read(genuine("recurrent")), tmp_path / "made.safetensors", _words(), ask_consent=lambda _: True
     )
     assert not made.rebuilt
     assert "unknown block rave.blocks.GRU" in made.why
@@ -208,13 +208,13 @@ def test_a_module_runs_behind_walls_when_it_is_measured(synth: Path) -> None:
     facts = probe.probe(synth, None)
     assert (facts.method, facts.frame, facts.channels) == ("play", 512, 2)
     if sys.platform == "linux":
-        assert facts.walls == "the system keeps it from files, network and other programs"
+        assert facts.sandbox == "the system keeps it from files, network and other programs"
 
 
 def test_confirmations_are_remembered() -> None:
-    assert not confirmed(b"one")
-    confirm(b"one", "A model / with\nodd name")
-    confirm(b"two", "two")
-    assert confirmed(b"one")
-    assert not confirmed(b"three")
+    assert not consent.is_given(b"one")
+    consent.give(b"one", "A model / with\nodd name")
+    consent.give(b"two", "two")
+    assert consent.is_given(b"one")
+    assert not consent.is_given(b"three")
     assert len((places.user("models") / "confirmed.txt").read_text().splitlines()) == 2

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from click.testing import CliRunner, Result
 from family import built, with_prior
-from module_files import no_walls, wrapped
+from module_files import no_sandbox, wrapped
 from tiny import tiny_model
 
 from perform.cli import main
@@ -40,7 +40,9 @@ def test_the_scan_finds_nothing_but_arithmetic_in_them(name: str, tmp_path: Path
 def test_the_torchscript_host_plays_one(tmp_path: Path) -> None:
     model = with_prior()
     (tmp_path / "x.ts").write_bytes(torchscript(model, 2))
-    host = TorchscriptModel(wrapped(read(tmp_path / "x.ts"), tmp_path / "x.safetensors", "decode"), no_walls)
+    host = TorchscriptModel(
+        wrapped(read(tmp_path / "x.ts"), tmp_path / "x.safetensors", "decode"), no_sandbox
+    )
     assert (host.card.latents, host.card.channels, host.card.sample_rate) == (4, 1, 48000)
     assert {a.name: a.own for a in host.attributes} == {"temperature": 1.0, "seed": 0}
     assert host.actions == ["reset"]

@@ -13,7 +13,7 @@ import pytest
 
 from perform.foreign import sandbox
 
-linux = pytest.mark.skipif(not sandbox.possible().whole, reason="these walls are Linux's")
+linux = pytest.mark.skipif(not sandbox.available().complete, reason="only Linux has a complete sandbox")
 
 PROBE = """
 import ctypes, json, os, socket, subprocess, sys, threading
@@ -22,7 +22,7 @@ from perform.foreign import sandbox
 
 pipe = os.pipe()
 log = open(sys.argv[1] + "/log", "w")
-walls = sandbox.enter(1 << 30)
+report = sandbox.enter(1 << 30)
 held, done = {}, {}
 
 def attempt(name, what):
@@ -72,7 +72,7 @@ works = {
     "open files": log.write("still here") == 10,
     "memory": len(bytearray(100 << 20)) == 100 << 20,
 }
-print(json.dumps({"whole": walls.whole, "held": held, "done": done, "works": works}))
+print(json.dumps({"whole": report.complete, "held": held, "done": done, "works": works}))
 """
 
 
@@ -114,7 +114,7 @@ def test_an_allowance_that_is_renewed_is_no_limit() -> None:
 
 
 def test_where_a_wall_is_missing_it_is_said() -> None:
-    assert "files and network" in str(sandbox.Walls(memory=True))
-    assert "files" not in str(sandbox.Walls(files=True, memory=True))
-    assert not sandbox.Walls(files=True, network=True).whole
-    assert sandbox.Walls(files=True, network=True, memory=True).whole
+    assert "files and network" in str(sandbox.SandboxReport(memory=True))
+    assert "files" not in str(sandbox.SandboxReport(files=True, memory=True))
+    assert not sandbox.SandboxReport(files=True, network=True).complete
+    assert sandbox.SandboxReport(files=True, network=True, memory=True).complete

@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from module_files import no_walls, wrapped
+from module_files import no_sandbox, wrapped
 from modules import RATIO, Bare, Pair, Synth, export
 from peers.environment import export as genuine
 
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
+from perform.core.files import write_atomically
 from perform.foreign import nn_contract
+from perform.foreign.module_file import wrap
 from perform.foreign.scan.archive_scan import repack
 from perform.foreign.torchscript_model import TorchscriptModel
 from perform.library.cards import Card
-from perform.library.importing import keep, wrap
 from perform.rave.archive import read
 from perform.voice.voice import Voice, render
 
@@ -36,7 +37,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(synth: Path) -> TorchscriptModel:
-    return TorchscriptModel(synth, no_walls)
+    return TorchscriptModel(synth, no_sandbox)
 
 
 def play(host: TorchscriptModel, stream: object, z: list[float], frames: int = 4) -> np.ndarray:
@@ -168,7 +169,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_encoder_hears_what_the_module_itself_does(pair: Path, tmp_path: Path) -> None:
-    host = TorchscriptModel(wrapped(read(pair), tmp_path / "pair.safetensors"), no_walls)
+    host = TorchscriptModel(wrapped(read(pair), tmp_path / "pair.safetensors"), no_sandbox)
     encoder, plain = host.encoder, [torch.jit.load(str(pair)) for _ in range(2)]
     assert encoder is not None
     assert encoder.silence.tolist() == [0.25, 0.0]
@@ -190,7 +191,7 @@ def test_a_module_without_encode_and_decode_has_no_ears(host: TorchscriptModel) 
 
 def test_a_genuine_encoder_draws_by_the_same_chance(tmp_path: Path) -> None:
     path = genuine("v2_small")
-    host = TorchscriptModel(wrapped(read(path), tmp_path / "model.safetensors", "decode"), no_walls)
+    host = TorchscriptModel(wrapped(read(path), tmp_path / "model.safetensors", "decode"), no_sandbox)
     encoder, plain = host.encoder, torch.jit.load(str(path))
     assert encoder is not None
     random, streams = np.random.default_rng(0), [encoder.stream() for _ in range(2)]
@@ -219,7 +220,7 @@ def test_a_deck_plays_it(host: TorchscriptModel) -> None:
 
 def test_an_input_at_audio_rate_gets_a_line(tmp_path: Path) -> None:
     path = wrapped(read(export(Bare(), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
-    host = TorchscriptModel(path, no_walls)
+    host = TorchscriptModel(path, no_sandbox)
     assert (host.card.latents, host.card.ratio, host.card.sample_rate) == (1, nn_contract.FRAME, 48000)
     stream = host.stream()
     assert np.allclose(play(host, stream, [1.0], frames=1), 0.5)
@@ -234,14 +235,14 @@ def test_an_input_at_audio_rate_gets_a_line(tmp_path: Path) -> None:
 def test_a_module_that_gives_no_sound_is_named_at_once(tmp_path: Path, body: str, says: str) -> None:
     path = wrapped(read(export(Bare(body), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
     with pytest.raises(PerformError, match=says) as caught:
-        TorchscriptModel(path, no_walls)
+        TorchscriptModel(path, no_sandbox)
     assert "\n" not in str(caught.value)
 
 
 def test_one_that_gives_no_numbers_is_reset_by_its_voice(tmp_path: Path) -> None:
     path = wrapped(read(export(Bare("nan"), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
     table = params.defaults()
-    host = TorchscriptModel(path, no_walls)
+    host = TorchscriptModel(path, no_sandbox)
     voice = Voice(host, 1, 48000, table)
     assert not render(host, [voice], [table])[0].any()
     assert voice.resets == 1
@@ -251,12 +252,12 @@ def test_another_card_than_the_modules_is_refused(tmp_path: Path) -> None:
     archive = read(export(Bare(), tmp_path / "bare.ts"))
     path = wrapped(archive, tmp_path / "bare.safetensors")
     card = Card(**{**_fields(path), "ratio": 999})
-    keep(wrap(repack(archive), card, {"method": "forward"}), path)
+    write_atomically(path, wrap(repack(archive), card, {"method": "forward"}))
     with pytest.raises(WrongUse, match="card does not fit"):
-        TorchscriptModel(path, no_walls)
-    keep(wrap(repack(archive), card, {"method": "encode"}), path)
+        TorchscriptModel(path, no_sandbox)
+    write_atomically(path, wrap(repack(archive), card, {"method": "encode"}))
     with pytest.raises(WrongUse, match=r"no method 'encode'.*forward"):
-        TorchscriptModel(path, no_walls)
+        TorchscriptModel(path, no_sandbox)
 
 
 def _fields(path: Path) -> dict[str, object]:
@@ -286,7 +287,7 @@ EXPORTS = (
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_genuine_exports_play_as_they_are(tmp_path: Path, name: str) -> None:
-    host = TorchscriptModel(wrapped(read(genuine(name)), tmp_path / "model.safetensors"), no_walls)
+    host = TorchscriptModel(wrapped(read(genuine(name)), tmp_path / "model.safetensors"), no_sandbox)
     one, other = host.stream(), host.stream()
     z = np.random.default_rng(0).standard_normal((4, 1, host.card.latents)).astype(np.float32)
     chance = np.zeros((1, 1), np.float32)
@@ -311,14 +312,14 @@ def test_genuine_exports_play_as_they_are(tmp_path: Path, name: str) -> None:
 
 def test_an_exports_forward_can_be_played(tmp_path: Path) -> None:
     path = wrapped(read(genuine("v2_small")), tmp_path / "model.safetensors", "forward")
-    host = TorchscriptModel(path, no_walls)
+    host = TorchscriptModel(path, no_sandbox)
     assert (host.card.latents, host.card.channels) == (1, 1)
     assert np.isfinite(play(host, host.stream(), [0.5])).all()
 
 
 def test_a_genuine_adain_learns_while_it_is_told_to_and_forgets(tmp_path: Path) -> None:
     path = wrapped(read(genuine("adain_learnt")), tmp_path / "model.safetensors", "decode")
-    host = TorchscriptModel(path, no_walls)
+    host = TorchscriptModel(path, no_sandbox)
     assert {attribute.name for attribute in host.attributes} == {"learn_source", "learn_target"}
     assert set(host.actions) == {"reset_source", "reset_target"}
     stream = host.stream()

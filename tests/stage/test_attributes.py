@@ -14,9 +14,9 @@ from perform.core import params
 from perform.core.arena import EMPTY, LIVE
 from perform.core.errors import PerformError
 from perform.core.params import OWN, SLOTS
+from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
 from perform.library import sets
-from perform.library.importing import confirm
 from perform.offline import replay
 from perform.rave.archive import read
 from perform.recorder import take_index
@@ -58,7 +58,7 @@ GAIN, MUTE, PARTIALS, SHAPE = 1, 3, 4, 5  #: numbers of the attributes that are 
 @pytest.fixture
 def strange(tmp_path: Path) -> Path:
     synth = export(Synth(), tmp_path / "synth.ts")
-    confirm(repack(read(synth)), "synth")
+    consent.give(repack(read(synth)), "synth")
     path = tmp_path / "strange.toml"
     path.write_text(SET.format(synth=synth))
     return path

@@ -11,8 +11,8 @@ from rig import playing, until
 
 from perform.core import params
 from perform.core.arena import FAILED, LIVE
+from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
-from perform.library.importing import confirm
 from perform.rave.archive import read
 from perform.stage.commands import Load
 
@@ -24,7 +24,7 @@ pytestmark = [
 
 def agreed(path: Path) -> str:
     """Its path, after the player has agreed to it."""
-    confirm(repack(read(path)), path.stem)
+    consent.give(repack(read(path)), path.stem)
     return str(path)
 
 

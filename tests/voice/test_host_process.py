@@ -93,7 +93,7 @@ def agreed(tmp_path: Path) -> Path:
         read(export(Synth(), tmp_path / "synth.ts")),
         path,
         {"name": "synth", "description": "", "licence": ""},
-        agree=lambda question: True,
+        ask_consent=lambda _: True,
     )
     return path
 
@@ -109,7 +109,7 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     assert np.abs(sound).max() > 0.05
     assert arena.lane_meters(0)[LANE_METER["resets"]] == 0
     limits = Path(f"/proc/{worker.process.pid}/limits")
-    if sandbox.possible().whole:
+    if sandbox.available().complete:
         opened = next(line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
         assert opened.split()[3:5] == ["0", "0"]
     worker.order("DropVoice", lane=0)
@@ -123,7 +123,7 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
 def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Arena, tmp_path: Path) -> None:
     model, sound = tmp_path / "pair.safetensors", tmp_path / "half.wav"
     words = {"name": "pair", "description": "", "licence": ""}
-    convert(read(export(Pair(), tmp_path / "pair.ts")), model, words, agree=lambda question: True)
+    convert(read(export(Pair(), tmp_path / "pair.ts")), model, words, ask_consent=lambda _: True)
     card = read_card(model)
     assert (card.delay, card.delay_known) == (Pair.LATE, True)
     soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
@@ -191,7 +191,7 @@ def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: 
 def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_path: Path) -> None:
     path = tmp_path / "bare.safetensors"
     archive = read(export(Bare("late"), tmp_path / "bare.ts"))
-    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, ask_consent=lambda _: True)
     worker = Worker(arena, tmp_path, path)
     assert worker.report()["report"] == "HostReady"
     worker.order("StartVoice", lane=0, deck=1, texts={})
@@ -226,7 +226,7 @@ def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> No
 def test_a_host_apart_says_what_went_wrong(tmp_path: Path) -> None:
     path = tmp_path / "bare.safetensors"
     archive = read(export(Bare("late"), tmp_path / "bare.ts"))
-    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, agree=lambda question: True)
+    convert(archive, path, {"name": "bare", "description": "", "licence": ""}, ask_consent=lambda _: True)
     host = RemoteModel(path)
     stream, one = host.stream(), np.zeros((1, 1), np.float32)
     with pytest.raises(PerformError, match="gave"):

@@ -1,0 +1,91 @@
+"""The companion process behind a `RemoteFileReader`: it reads cards, matrices and sound files for one model.
+
+    python -m perform.foreign.reader_process MODEL       (requests and answers: perform/core/pipe.py)
+
+It has no sandbox of its own. The module that encodes its sound files runs in a third, sandboxed process.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from perform.core.errors import PerformError
+from perform.core.pipe import Message, serve
+from perform.core.realtime import hurry
+from perform.engine.file_latents import FileLatents
+from perform.engine.protocol import Vector
+from perform.foreign.remote_model import RemoteModel
+from perform.library import matrices
+from perform.library.cards import read_card
+
+
+class ReaderServer:
+    """[main] Answers each request with the method of its name."""
+
+    def __init__(self, model: Path) -> None:
+        self._path, self._loading = model, threading.Lock()
+        self._model: RemoteModel | None = None
+        self._files: dict[int, tuple[FileLatents, threading.Thread]] = {}
+
+    def card(self, values: Vector, path: str) -> Message:
+        """Read a model's card."""
+        return Message({"card": msgspec.to_builtins(read_card(Path(path)))})
+
+    def matrix(self, values: Vector, path: str, ear: str, mouth: str) -> Message:
+        """Read a matrix: the values are its weight, then its offset."""
+        found = matrices.load(Path(path), ear, mouth)
+        sides = {name: msgspec.to_builtins(getattr(found, name)) for name in ("ear", "mouth")}
+        fit = found.fit if np.isfinite(found.fit) else None
+        return Message(sides | {"fit": fit}, np.concatenate([found.weight.ravel(), found.offset]))
+
+    def encode_file(self, values: Vector, number: int, path: str) -> Message:
+        """Start to encode a sound file in a thread, under a number."""
+        hurry()  # threads and processes that start from here on inherit the priority
+        file = FileLatents(Path(path))
+        thread = threading.Thread(target=self._encode, args=(file,), daemon=True)
+        self._files[number] = file, thread
+        thread.start()
+        return Message({})
+
+    def frames(self, values: Vector, number: int, start: int) -> Message:
+        """Return a file's frames from `start` on, as far as they are encoded."""
+        file, thread = self._files[number]
+        over = not thread.is_alive()  # asked first, so that the frames below are then the last ones
+        facts = {"length": file.length, "failed": file.error, "over": over}
+        return Message(facts, file.frames(start).ravel())
+
+    def cancel(self, values: Vector, number: int) -> Message:
+        """Stop encoding a file, and forget it."""
+        if number in self._files:
+            self._files.pop(number)[0].cancel()
+        return Message({})
+
+    def _encode(self, file: FileLatents) -> None:
+        """[disk] Encode a file; the first one loads the model."""
+        try:
+            with self._loading:
+                if self._model is None or self._model.ended:
+                    self._model = RemoteModel(self._path)
+            if self._model.encoder is None:
+                raise PerformError("this model has no encoder", where=str(file.path))
+            file.read(self._model.encoder)
+        except PerformError as error:
+            file.error = str(error)
+
+
+CALLS = ("card", "matrix", "encode_file", "frames", "cancel")
+
+
+def main() -> None:
+    """[main] Serve until no more requests can come."""
+    server = ReaderServer(Path(sys.argv[1]))
+    serve({call: getattr(server, call) for call in CALLS})
+
+
+if __name__ == "__main__":
+    main()
