@@ -146,9 +146,9 @@ class HelperProcess:
         if self._timed_out:
             return f"{self._name} did not answer within {self._timeout:g} s"
         try:
-            code = self._process.wait(1.0)
+            code = self._process.wait(5.0)
         except subprocess.TimeoutExpired:
-            return f"{self._name} gave no answer that can be read"
+            return f"{self._name}'s process ended, or gave no answer that can be read"
         if code == -getattr(signal, "SIGXCPU", 0):
             return f"{self._name} hung: its process ended when its processor time was used up"
         return f"{self._name}'s process ended ({f'signal {-code}' if code < 0 else f'exit {code}'})"
