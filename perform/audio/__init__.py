@@ -1,1 +1,1 @@
-"""Real time: knows blocks and numbers; no screen, no MIDI, no torch."""
+"""The mixer and the live input, in real time."""

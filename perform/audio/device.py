@@ -1,7 +1,7 @@
-"""Audio devices through PortAudio: what there is, which one will be used and why, and opening it.
+"""Audio devices through PortAudio: list them, choose one, open a stream.
 
-PortAudio is imported when it is first needed: without the library everything else works, on a silent clock.
-It must be used only in a process that may be thrown away: it hangs for ever when its server has died.
+PortAudio is imported on first use; without the library perform plays on a silent clock. Use it only in a
+process that can be killed, since it hangs for ever when its server has died.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 
 from perform.core.errors import PerformError, WrongUse
 
-LONGEST_S = 2.0  #: of a device's buffers; one that says more says nothing
+LONGEST_S = 2.0  #: longest credible latency of a device's buffers
 
 
 class NoDevice(PerformError):
-    """There is nothing to play through now; there may be later."""
+    """No usable audio device now; there may be one later."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """One device, as PortAudio sees it: `channels` are the outputs, or of one to listen to its inputs."""
+    """A device as PortAudio lists it. `channels` counts outputs, or inputs if it is an input device."""
 
     index: int
     name: str
@@ -38,25 +38,25 @@ class Device:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """ALSA and JACK talk on descriptor 2 whenever they are asked something; not here."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    """Silence descriptor 2: ALSA and JACK print to it on every query."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-        os.close(nowhere)
+        os.close(null)
 
 
 def portaudio() -> ModuleType:
     """The sounddevice module, freshly initialised; NoDevice where the PortAudio library is missing."""
-    os.environ.setdefault("JACK_NO_START_SERVER", "1")  # asking must not start a server
+    os.environ.setdefault("JACK_NO_START_SERVER", "1")  # a query must not start a server
     try:
         with _quiet():
             import sounddevice
 
-            sounddevice._terminate()  # PortAudio sees new devices only after a new start
+            sounddevice._terminate()  # PortAudio sees new devices only after a restart
             sounddevice._initialize()
     except OSError as error:
         hint = "install it (Debian: apt install libportaudio2)"
@@ -79,16 +79,16 @@ def devices(sd: ModuleType) -> list[Device]:
 
 
 def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
-    """The device to play through, and why it is that one.
+    """The output device, and why it was chosen.
 
-    wanted : an index, or a part of "api: name"; None: a JACK server that runs, else the system's default.
+    wanted : an index, or part of "api: name". None: a running JACK server, else the system's default output.
     """
-    there = devices(sd)
+    available = devices(sd)
     if wanted is not None:
-        match = [d for d in there if str(d.index) == wanted or wanted.lower() in str(d).lower()]
+        match = [d for d in available if str(d.index) == wanted or wanted.lower() in str(d).lower()]
         if match:
-            return match[0], f"asked for by {wanted!r}"
-        hint = f"there are: {'; '.join(map(str, there))}" if there else ""
+            return match[0], f"chosen by {wanted!r}"
+        hint = f"available: {'; '.join(map(str, available))}" if available else ""
         raise NoDevice(f"no audio device matches {wanted!r}", hint=hint)
     with _quiet():
         apis = sd.query_hostapis()
@@ -97,55 +97,57 @@ def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
     for index, why in [(i, "a JACK server is running") for i in jack] + [
         (default, "the system's default output")
     ]:
-        for device in there:
+        for device in available:
             if device.index == index:
                 return device, why
     raise NoDevice("no audio device")
 
 
 def choose_input(sd: ModuleType, device: Device, wanted: str | None) -> tuple[Device | None, str]:
-    """The device to listen to, or why there is none; (None, "") where none is wanted.
+    """The input device and "", or None and the reason; (None, "") if `wanted` is None.
 
-    wanted : an index, a part of "api: name", or "default": the output's own inputs, else its system's default
+    wanted : an index, part of "api: name", or "default": the output device's inputs, else its API's default
     """
     if wanted is None:
         return None, ""
     with _quiet():
         apis = [api["name"] for api in sd.query_hostapis()]
         default = next(a["default_input_device"] for a in sd.query_hostapis() if a["name"] == device.api)
-        there = [
+        available = [
             Device(i, d["name"], apis[d["hostapi"]], d["max_input_channels"], d["default_samplerate"])
             for i, d in enumerate(sd.query_devices())
             if d["max_input_channels"] > 0 and apis[d["hostapi"]] == device.api
         ]
     if wanted == "default":
-        found = [d for d in there if d.index == device.index] or [d for d in there if d.index == default]
+        found = [d for d in available if d.index == device.index] or [
+            d for d in available if d.index == default
+        ]
     else:
-        found = [d for d in there if str(d.index) == wanted or wanted.lower() in str(d).lower()]
+        found = [d for d in available if str(d.index) == wanted or wanted.lower() in str(d).lower()]
     if found:
         return found[0], ""
-    return None, f"no audio input matches {wanted!r}; there are: {'; '.join(map(str, there)) or 'none'}"
+    return None, f"no audio input matches {wanted!r}; available: {'; '.join(map(str, available)) or 'none'}"
 
 
 def open_stream(
     sd: ModuleType,
     device: Device,
-    ear: Device | None,
+    input_device: Device | None,
     rate: float,
     block: int,
     callback: Callable[[Any, Any, float, Any], None],
 ) -> Any:
-    """A started stereo float32 stream that calls `callback(heard, out, buffered, status)`. [audio]
+    """Start a stereo float32 stream that calls `callback(heard, out, buffered, status)` on the audio thread.
 
-    heard    : (n, 1 or 2) from `ear`, or None without one
-    buffered : seconds from one to the other outside of the callback, as the device tells them: from when
-               `heard` was at the microphone to when `out` will be at the loudspeaker; else the latency it was
-               opened with, which on JACK leaves out two periods; 0 without an ear
+    heard    : (n, 1 or 2) from `input_device`, or None without one
+    buffered : seconds of latency outside the callback, from `heard` at the microphone to `out` at the
+               loudspeaker, as the device reports it; if it reports nonsense, the latency of the open
+               stream, which on JACK lacks two periods; 0 without an input
     """
     common = {"samplerate": rate, "blocksize": block, "dtype": "float32", "latency": "low"}
     try:
         with _quiet():
-            if ear is None:
+            if input_device is None:
                 stream = sd.OutputStream(
                     device=device.index,
                     channels=2,
@@ -155,14 +157,14 @@ def open_stream(
             else:
                 opened_with = 0.0
 
-                def through(heard: Any, out: Any, _frames: int, time: Any, status: Any) -> None:
-                    told = time.outputBufferDacTime - time.inputBufferAdcTime
-                    callback(heard, out, told if 0 < told < LONGEST_S else opened_with, status)
+                def on_block(heard: Any, out: Any, _frames: int, time: Any, status: Any) -> None:
+                    latency = time.outputBufferDacTime - time.inputBufferAdcTime
+                    callback(heard, out, latency if 0 < latency < LONGEST_S else opened_with, status)
 
                 stream = sd.Stream(
-                    device=(ear.index, device.index),
-                    channels=(min(2, ear.channels), 2),
-                    callback=through,
+                    device=(input_device.index, device.index),
+                    channels=(min(2, input_device.channels), 2),
+                    callback=on_block,
                     **common,
                 )
                 opened_with = sum(stream.latency)
@@ -171,15 +173,15 @@ def open_stream(
         hint = f"it prefers {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device"
         raise NoDevice(
             f"cannot be opened at {rate:.0f} Hz, {block} frames ({error.args[0]})",
-            where=f"{device}, input {ear}" if ear else str(device),
-            hint=hint + (", or play without --input" if ear else ""),
+            where=f"{device}, input {input_device}" if input_device else str(device),
+            hint=hint + (", or play without --input" if input_device else ""),
         ) from error
     return stream
 
 
-def check_numbers(rate: int | None, block: int | None) -> None:
-    """WrongUse where a rate or a block size can serve nobody."""
+def check_rate_and_block(rate: int | None, block: int | None) -> None:
+    """WrongUse if a sample rate or a block size is out of range."""
     if rate is not None and not 8000 <= rate <= 192000:
-        raise WrongUse(f"a rate of {rate} Hz", hint="it must lie in 8000..192000")
+        raise WrongUse(f"a rate of {rate} Hz", hint="choose 8000..192000")
     if block is not None and not 16 <= block <= 8192:
-        raise WrongUse(f"a block of {block} frames", hint="it must lie in 16..8192")
+        raise WrongUse(f"a block of {block} frames", hint="choose 16..8192")

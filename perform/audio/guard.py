@@ -1,7 +1,7 @@
-"""What stands between the decks and the ears: DC blocker, look-ahead limiter, ceiling, finite check.
+"""Output protection: DC blocker, look-ahead limiter, hard ceiling, removal of NaN and infinity.
 
-Everything works on (n, 2) blocks, keeps its state between them, and gives the same samples however the
-stream is cut into blocks (to rounding). [audio] throughout; n <= MAX_BLOCK.
+All work on (n, 2) blocks with n <= MAX_BLOCK and keep their state between them. The output does not depend on
+how the stream is cut into blocks (to rounding). [audio] throughout.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from perform.core.ring_buffers import Audio
 
 Signal = npt.NDArray[np.float64]  #: (n, 2) or (n, 1)
 
-MAX_BLOCK = 1024  #: longest block of one call; longer ones are cut (the running products below stay in range)
+MAX_BLOCK = 1024  #: longest block of one call; it keeps the powers below in range
 
 
 class DcBlocker:
     """First-order high-pass y[n] = x[n] - x[n-1] + r y[n-1], corner 5 Hz.
 
-    The recursion is solved for a whole block: y[n] = r^n (y[-1] r + sum_k r^-k d[k]) with d = x[n] - x[n-1];
-    over MAX_BLOCK samples r^-n stays below 2 at any rate of 44.1 kHz and up.
+    Closed form for a whole block: y[n] = r^n (y[-1] r + sum_k r^-k d[k]) with d = x[n] - x[n-1];
+    over MAX_BLOCK samples r^-n stays below 2 at rates of 44.1 kHz and up.
     """
 
     def __init__(self, rate: float, corner_hz: float = 5.0) -> None:
@@ -29,7 +29,7 @@ class DcBlocker:
         self._r, self._x, self._y = r, np.zeros(2), np.zeros(2)
 
     def __call__(self, x: Signal) -> Signal:
-        """(n, 2) -> (n, 2)."""
+        """[audio] (n, 2) -> (n, 2)."""
         difference = np.diff(x, axis=0, prepend=self._x[None])
         decay = self._decay[: len(x)]
         y = decay * (self._r * self._y + np.cumsum(difference / decay, axis=0))
@@ -38,48 +38,45 @@ class DcBlocker:
 
 
 class Limiter:
-    """Look-ahead peak limiter, both channels by one gain, 1.5 ms late; no sample passes the ceiling.
+    """Look-ahead peak limiter: one gain for both channels, 1.5 ms of delay, no sample above the ceiling.
 
-    The reduction 1 - ceiling/|x| of each sample is spread over the look-ahead window (running maximum),
-    let go exponentially, and smoothed by a mean as long as the window: when a peak leaves the delay line
-    the whole mean stands at the reduction it needs.
+    The reduction 1 - ceiling/|x| of each sample is held over the look-ahead window (running maximum),
+    released exponentially, and smoothed by a mean as long as the window. When a peak leaves the delay line,
+    the mean has fully reached the reduction it needs.
     """
 
     def __init__(self, rate: float, ahead_s: float = 0.0015, release_s: float = 0.12) -> None:
         self.delay = max(2, round(ahead_s * rate))  #: frames
         width = self.delay
-        self._coming = np.zeros((width, 2))  # the delay line
+        self._line = np.zeros((width, 2))  # the delay line
         self._need = np.zeros(width)  # reduction each sample of the delay line needs
-        self._held = np.zeros(width)  # released reduction, the mean's window
-        self._last = 0.0  # the release's state
-        self._letting: npt.NDArray[np.float64] = np.exp(-1.0 / (release_s * rate)) ** np.arange(
-            1, MAX_BLOCK + 1
-        )
+        self._held = np.zeros(width)  # reduction after release, the window of the mean
+        self._last = 0.0  # state of the release
+        frames = np.arange(1, MAX_BLOCK + 1)
+        self._release: npt.NDArray[np.float64] = np.exp(-1.0 / (release_s * rate)) ** frames
         self.reduction = 0.0  #: largest reduction of the last block, 0..1
 
     def __call__(self, x: Signal, ceiling: float) -> Signal:
-        """(n, 2) and a ceiling (factor) -> (n, 2), `delay` frames late."""
+        """[audio] (n, 2) and a ceiling as a factor -> (n, 2), delayed by `delay` frames."""
         n, width = len(x), self.delay
         peak = np.max(np.abs(x), axis=1)
         need = np.concatenate([self._need, 1.0 - ceiling / np.maximum(peak, ceiling)])
-        ahead = _running_max(
-            need, width + 1
-        )  # (n,): the most that any sample now in the line, or entering it, needs
-        letting = self._letting[:n]
-        held = letting * np.maximum(np.maximum.accumulate(ahead / letting), self._last)
+        ahead = _running_max(need, width + 1)  # (n,): largest need of the samples in the line
+        release = self._release[:n]
+        held = release * np.maximum(np.maximum.accumulate(ahead / release), self._last)
         window = np.concatenate([self._held, held])
         total = np.concatenate([[0.0], np.cumsum(window)])
         mean = np.clip((total[width + 1 :] - total[1 : n + 1]) / width, 0.0, 1.0)  # (n,)
-        line = np.concatenate([self._coming, x])
+        line = np.concatenate([self._line, x])
         y: Signal = line[:n] * (1.0 - mean)[:, None]
-        self._coming, self._need, self._held = line[n:], need[n:], window[n:]
+        self._line, self._need, self._held = line[n:], need[n:], window[n:]
         self._last = float(held[-1])
         self.reduction = float(mean.max())
         return y
 
 
 def _running_max(x: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
-    """Maximum over each `width` neighbouring samples, by doubling: (n + width - 1,) -> (n,)."""
+    """Maximum of each `width` neighbours, by doubling: (n + width - 1,) -> (n,)."""
     reach = 1
     while reach * 2 <= width:
         x = np.maximum(x[:-reach], x[reach:])
@@ -90,9 +87,9 @@ def _running_max(x: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float
 
 
 def cap(x: Signal, ceiling: float) -> Audio:
-    """The last resort: nothing above the ceiling, nothing that is not a number. (n, 2) -> float32."""
+    """[audio] Clip to the ceiling; NaN and infinity become 0. (n, 2) -> (n, 2) float32."""
     y = np.clip(np.nan_to_num(x, copy=False, nan=0.0, posinf=0.0, neginf=0.0), -ceiling, ceiling)
-    # rounding to float32 may go up by half a step: step down once where it did
+    # rounding to float32 may exceed the ceiling by half a step
     out = y.astype(np.float32)
     limit = np.nextafter(np.float32(ceiling), np.float32(0))
     return np.clip(out, -limit, limit)

@@ -1,12 +1,11 @@
-"""Feedback caught before it hurts: a tone that grows alone, in a live input near its own loudspeaker.
+"""Howl guard: detects acoustic feedback of a live input near its loudspeaker and lowers the input.
 
-What is suspected has the signs of van Waterschoot & Moonen (2011, Fifty Years of Acoustic Feedback Control,
-Proc. IEEE 99, 288-327): a peak far above its neighbours (PNPR) for STANDS_S, without harmonics (PHPR), that
-grows (IPMP). A tone that a player swells has all of them too, so a suspect is tried: the input sinks by
-DIP_DB and comes back, TIMES times, and only what sinks and comes back with it at the microphone, which is
-before that gain, comes from the loudspeaker. What does not is a note, and is left alone until it has grown by
-AGAIN_DB more. At full scale there is no time for that, and nothing left to grow: what stands there alone is a
-howl.
+A suspect has the features of van Waterschoot & Moonen (2011, Fifty Years of Acoustic Feedback Control, Proc.
+IEEE 99, 288-327): a peak far above its neighbours (PNPR) for SUSTAIN_S, without harmonics (PHPR), that grows
+(IPMP). A tone that a player swells has them too, so the guard tests the suspect: it lowers the input by
+DIP_DB and raises it again, TRIALS times. The microphone signal is measured before that gain, so only
+feedback follows each dip. A tone that does not follow is a note, and is left alone until it has grown by
+RETEST_DB. A lone tone at full scale cannot grow and leaves no time for a test: it counts as a howl at once.
 """
 
 from __future__ import annotations
@@ -15,38 +14,40 @@ import numpy as np
 
 from perform.audio.guard import Signal
 
-WINDOW_S = 0.043  #: of a spectrum; four of them a window
-STANDS_S = 0.15  #: how long a tone has to stand
-PEAK_DB = 15.0  #: above its neighbours, all the while
-PURE_DB = 20.0  #: above what lies at its harmonics, or it at theirs
-LONELY_DB = -6.0  #: above the highest other tone: a room may howl at several places at once
-GROWTH_DB = 1.0  #: by which it has grown in the time it has to stand ...
-HIGH_DB = -10.0  #: ... or so loud it is, dBFS after the gain
-LOUD_DB, LOUD_LONELY_DB = -2.0, 6.0  #: so loud, and above the others, it is not tried
-QUIET_DB = -60.0  #: dBFS below which nothing howls
-SINKS_S, BACK_S = 0.35, 1.2  #: how long a suspect has to sink, and how long to come back
-DIP_DB, DIP_DB_S = 8.0, 120.0  #: by how much the input is lowered for that, and how fast
-FELL_DB, ROSE_DB = 5.0, 3.0  #: by how much it has to
-TIMES = 3  #: how often: a melody or a rhythm may do it twice
-AFRESH = 4  #: spectra in which it stands again by then: whoever strikes anew is not so pure at once
-AGAIN_DB = 10.0  #: by which a note may grow until it is tried again
-HIGHEST = 0.9  #: share of half the rate up to which it looks
-LOWEST = 5  #: the first bin that is looked at, 117 Hz: below it a tone and its harmonic are one
-LOBE, WIDTH = 3, 0.06  #: half the width of a tone: in bins, or of its frequency where that is more
-NEAR = 9  #: bins beside it that are its neighbours
-OVER_DB = 6.0  #: a howl that has fallen so far is over
-SLOPE_DB_S = 30.0  #: by which the input is lowered as long as it howls
-SHUT_DB = -24.0  #: ... to where it is shut
+WINDOW_S = 0.043  #: length of a spectrum's window; hops are a quarter of it
+SUSTAIN_S = 0.15  #: how long a suspect must have lasted
+PEAK_DB = 15.0  #: above its neighbours, all that time
+PURE_DB = 20.0  #: above its harmonics, and above the tones whose harmonic it would be
+LONE_DB = -6.0  #: above the highest other tone; a room may howl at several frequencies at once
+GROWTH_DB = 1.0  #: growth over SUSTAIN_S ...
+HIGH_DB = -10.0  #: ... or level after the gain, dBFS, that makes a suspect
+LOUD_DB, LOUD_LONE_DB = -2.0, 6.0  #: level, and level above the others, of a howl that needs no test
+QUIET_DB = -60.0  #: dBFS below which nothing counts as a howl
+FALL_S, RETURN_S = 0.35, 1.2  #: time for a suspect to fall with the dip, and to return after it
+DIP_DB, DIP_DB_S = 8.0, 120.0  #: depth of a dip, and its slope
+FELL_DB, ROSE_DB = 5.0, 3.0  #: how far feedback falls and rises with it
+TRIALS = 3  #: dips in a test; a melody or a rhythm may follow two by chance
+RESUSTAIN = 4  #: spectra it must be pure again after a dip; a newly struck note is not
+RETEST_DB = 10.0  #: growth of a note before it is tested again
+HIGHEST = 0.9  #: fraction of half the rate up to which it searches
+LOWEST = 5  #: first bin of the search, 117 Hz; below, a tone and its harmonic merge
+LOBE, WIDTH = 3, 0.06  #: half the width of a tone: bins, or fraction of its frequency if that is more
+NEAR = 9  #: bins on each side that count as its neighbours
+OVER_DB = 6.0  #: a howl is over once it has fallen this far
+SLOPE_DB_S = 30.0  #: the input falls at this slope during a howl
+SHUT_DB = -24.0  #: ... and closes completely below this
 
-_HANN_DB = 1.76  #: the power of all of a sine's bins over the power of its highest
-_KIN = ((2, 1), (3, 1), (1, 2), (1, 3), (3, 2), (2, 3))  # its harmonics, and those whose harmonic it is
+_HANN_DB = 1.76  # power of all bins of a sine over that of its highest
+_HARMONICS = ((2, 1), (3, 1), (1, 2), (1, 3), (3, 2), (2, 3))  # ratios of harmonics and subharmonics
 
 
 class HowlGuard:
-    """[audio] Listens to an input before its gain, and says what to multiply it with.
+    """[audio] Analyses an input before its gain, and computes a gain that stops howls.
 
-    gain  : 1 until something howls, or is tried; what a howl took away stays away until `reset`
-    now   : it howls;  count : how often it began to;  hz : where
+    gain  : factor for the input; 1 until a howl or a test. It stays down after a howl until `reset`
+    now   : a howl is on
+    count : howls so far
+    hz    : frequency of the last howl
     """
 
     def __init__(self, rate: float) -> None:
@@ -54,32 +55,32 @@ class HowlGuard:
         self._size, self._hop, self._rate = size, size // 4, rate
         self._hop_s = self._hop / rate
         window = np.hanning(size + 1)[:-1]
-        self._window = window * (2 / window.sum())  # a full-scale sine is 1
-        self._highest = round(size / 2 * HIGHEST)  # what is beside it has to be in the spectrum
+        self._window = window * (2 / window.sum())  # a full-scale sine has magnitude 1
+        self._highest = round(size / 2 * HIGHEST)  # its neighbours must be in the spectrum
         self._past = np.zeros(size)
-        self._spectra = np.zeros((round(STANDS_S / self._hop_s), size // 2 + 1))  # power, the newest last
-        self._db = 0.0  # of the gain, without the dip
+        self._spectra = np.zeros((round(SUSTAIN_S / self._hop_s), size // 2 + 1))  # power, newest last
+        self._db = 0.0  # gain without the dip
         self.count, self.hz = 0, 0.0
         self.reset()
 
-    def forget(self) -> None:
-        """What comes next comes after silence; what was taken away stays away."""
+    def reset_analysis(self) -> None:
+        """Start the analysis again as after silence; keep the gain."""
         self._past[:], self._spectra[:], self._fill = 0.0, 0.0, 0  # frames since the last spectrum
         self.now = False
-        self._bin, self._level = 0, 0.0  # of the suspect or the howl, and how loud it was, dBFS
-        self._trial_s, self._dips = 0.0, False  # left to sink or to come back; which of them
-        self._times = 0  # that it did
-        self._dip, self._lowest = 0.0, 0.0  # dB of the input for the trial; the least level in it
-        self._note, self._note_db = 0, 0.0  # what was tried last and is none
+        self._bin, self._level = 0, 0.0  # bin and level (dBFS) of the suspect or the howl
+        self._test_s, self._dipping = 0.0, False  # seconds left to fall or to return; which of them
+        self._followed = 0  # dips that the suspect has followed
+        self._dip, self._lowest = 0.0, 0.0  # gain of the dip, dB; lowest level of the suspect in it
+        self._note, self._note_db = 0, 0.0  # bin and level of the last suspect that was a note
         self.gain = 10 ** (self._db / 20)
 
     def reset(self) -> None:
-        """The player opens the input again."""
+        """Restore full gain: the player has opened the input again."""
         self._db = 0.0
-        self.forget()
+        self.reset_analysis()
 
     def __call__(self, x: Signal, gain: float = 1.0) -> None:
-        """Some more frames, (n,), and the factor by which they are let in."""
+        """[audio] Take the next frames, (n,), and the input gain as a factor."""
         at = 0
         while at < len(x):
             n = min(len(x) - at, self._hop - self._fill)
@@ -88,11 +89,10 @@ class HowlGuard:
             at, self._fill = at + n, self._fill + n
             if self._fill == self._hop:
                 self._fill = 0
-                self._look(_db(gain * gain))
+                self._analyse(_db(gain * gain))
                 self._past[: -self._hop] = self._past[self._hop :]
 
-    def _look(self, gain_db: float) -> None:
-        """One more spectrum."""
+    def _analyse(self, gain_db: float) -> None:
         spectrum = np.fft.rfft(self._past * self._window)
         self._spectra[:-1] = self._spectra[1:]
         np.add(np.square(spectrum.real), np.square(spectrum.imag), out=self._spectra[-1])
@@ -100,58 +100,58 @@ class HowlGuard:
             self.now = self._level_of(self._bin) > max(self._level - OVER_DB, QUIET_DB)
             self._db -= SLOPE_DB_S * self._hop_s
         else:
-            self._suspect(gain_db)
-            if self._trial_s > 0:
-                self._try()
+            self._find_suspect(gain_db)
+            if self._test_s > 0:
+                self._test_suspect()
             step = DIP_DB_S * self._hop_s
-            self._dip = max(self._dip - step, -DIP_DB) if self._dips else min(self._dip + step, 0.0)
+            self._dip = max(self._dip - step, -DIP_DB) if self._dipping else min(self._dip + step, 0.0)
         self.gain = 10 ** ((self._db + self._dip) / 20) if self._db > SHUT_DB else 0.0
 
-    def _suspect(self, gain_db: float) -> None:
-        """Try the strongest tone, if it could be a howl; convict it where there is no time for that."""
+    def _find_suspect(self, gain_db: float) -> None:
+        """Start a test of the strongest tone if it could be a howl; at full scale, count it at once."""
         newest = self._spectra[-1]
         peak = LOWEST + int(np.argmax(newest[LOWEST : self._highest]))
         if newest[peak - 1] > newest[peak]:
-            return  # the skirt of what lies below all that is looked at: a drum
-        if not self._stands(peak, self._spectra) or self._has_kin(peak):
+            return  # the slope of a peak below the searched range: a drum
+        if not self._is_sustained_peak(peak, self._spectra) or self._has_harmonics(peak):
             return
         low, high = _tone(peak)
         others = max(newest[LOWEST : max(low - LOBE, LOWEST + 1)].max(), newest[high + LOBE :].max())
-        lonely, level = _db(newest[peak] / others), self._level_of(peak)
-        if level + gain_db > LOUD_DB and lonely > LOUD_LONELY_DB:
+        lone_db, level = _db(newest[peak] / others), self._level_of(peak)
+        if level + gain_db > LOUD_DB and lone_db > LOUD_LONE_DB:
             self._bin = peak
-            self._convict()
-        elif self._trial_s <= 0 and lonely > LONELY_DB and not self._is_note(peak, level):
+            self._begin_howl()
+        elif self._test_s <= 0 and lone_db > LONE_DB and not self._is_note(peak, level):
             tone = self._spectra[:, low:high].sum(axis=1)
             third = len(tone) // 3
             grown = _db(tone[-third:].mean() / tone[:third].mean())
             if grown > GROWTH_DB or level + gain_db > HIGH_DB:
                 self._bin, self._level, self._lowest = peak, level, level
-                self._dips, self._trial_s, self._times = True, SINKS_S, 0
+                self._dipping, self._test_s, self._followed = True, FALL_S, 0
 
-    def _try(self) -> None:
-        """Has the suspect sunk with the input, or come back with it?"""
+    def _test_suspect(self) -> None:
+        """Check whether the suspect has followed the dip down, or back up."""
         level = self._level_of(self._bin)
-        self._trial_s -= self._hop_s
+        self._test_s -= self._hop_s
         self._lowest = min(self._lowest, level)
-        if self._dips and level < self._level - FELL_DB:
-            self._dips, self._trial_s, self._lowest = False, BACK_S, level
-        elif not self._dips and level > self._lowest + ROSE_DB and self._is_back():
-            self._times += 1
-            if self._times == TIMES:
-                self._convict()
+        if self._dipping and level < self._level - FELL_DB:
+            self._dipping, self._test_s, self._lowest = False, RETURN_S, level
+        elif not self._dipping and level > self._lowest + ROSE_DB and self._has_returned():
+            self._followed += 1
+            if self._followed == TRIALS:
+                self._begin_howl()
             else:
-                self._dips, self._trial_s, self._level = True, SINKS_S, level
-        elif self._trial_s <= 0:
-            self._dips, self._note, self._note_db = False, self._bin, max(level, self._level)
+                self._dipping, self._test_s, self._level = True, FALL_S, level
+        elif self._test_s <= 0:
+            self._dipping, self._note, self._note_db = False, self._bin, max(level, self._level)
 
-    def _convict(self) -> None:
+    def _begin_howl(self) -> None:
         self.now, self.count, self.hz = True, self.count + 1, self._bin * self._rate / self._size
         self._level = self._level_of(self._bin)
-        self._db, self._dip, self._trial_s, self._dips = self._db + self._dip, 0.0, 0.0, False
+        self._db, self._dip, self._test_s, self._dipping = self._db + self._dip, 0.0, 0.0, False
 
-    def _stands(self, peak: int, spectra: Signal) -> bool:
-        """A tone is far above its neighbours, in all these spectra."""
+    def _is_sustained_peak(self, peak: int, spectra: Signal) -> bool:
+        """The tone is far above its neighbours in all these spectra."""
         low, high = _tone(peak)
         outer = max(low - NEAR, 0)
         around = spectra[:, outer : high + NEAR].sum(axis=1) - spectra[:, low:high].sum(axis=1)
@@ -159,35 +159,35 @@ class HowlGuard:
         least = np.maximum(neighbours * 10 ** (PEAK_DB / 10), 10 ** (QUIET_DB / 10))
         return bool((spectra[:, low:high].max(axis=1) > least).all())
 
-    def _is_back(self) -> bool:
-        """The suspect stands again, at the same frequency: what begins there meanwhile is another."""
+    def _has_returned(self) -> bool:
+        """The suspect is a sustained peak again, at the same frequency; a new note nearby does not count."""
         low, high = _tone(self._bin)
         top = low + int(np.argmax(self._spectra[-1, low:high]))
-        return abs(top - self._bin) <= 1 and self._stands(self._bin, self._spectra[-AFRESH:])
+        return abs(top - self._bin) <= 1 and self._is_sustained_peak(self._bin, self._spectra[-RESUSTAIN:])
 
-    def _has_kin(self, peak: int) -> bool:
-        """There are harmonics, or it is one: somebody plays."""
+    def _has_harmonics(self, peak: int) -> bool:
+        """The tone has harmonics, or is one: a played note."""
         newest, most = self._spectra[-1], self._spectra[-1, peak] * 10 ** (-PURE_DB / 10)
-        for times, part in _KIN:
-            at = peak * times // part  # and the next one, and two beside them
+        for times, part in _HARMONICS:
+            at = peak * times // part  # searched with three bins above and two below
             apart = at - 2 > peak + 2 or LOWEST - 2 <= at - 2 < at + 3 < peak - 2
             if apart and newest[at - 2 : at + 4].max(initial=0.0) > most:
                 return True
         return False
 
     def _is_note(self, peak: int, level: float) -> bool:
-        """A tone was tried before, and was none."""
+        """The tone was tested before and was a note."""
         low, high = _tone(self._note)
-        return low <= peak < high and level < self._note_db + AGAIN_DB
+        return low <= peak < high and level < self._note_db + RETEST_DB
 
     def _level_of(self, peak: int) -> float:
-        """The newest level of a tone, dBFS."""
+        """Newest level of a tone, dBFS."""
         low, high = _tone(peak)
         return _db(self._spectra[-1, low:high].sum()) - _HANN_DB
 
 
 def _tone(peak: int) -> tuple[int, int]:
-    """The bins of a tone, from and to."""
+    """First bin of a tone, and the bin after its last."""
     half = max(LOBE, round(WIDTH * peak))
     return max(peak - half, 0), peak + half + 1
 

@@ -1,6 +1,6 @@
-"""The live input on its way to the decks: what `InputChain` makes of it, on a tape and in the monitor.
+"""The live input in the mixer: processed for the encoders, and dry in the mix (monitor, `input/wet`).
 
-[audio] throughout. The take's track of the input is what came in, before all of this.
+[audio] throughout. A take's input track holds the input before all of this.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import math
 
 import numpy as np
 
-from perform.audio.input_chain import FLOOR_DB, InputChain, InputLevels
+from perform.audio.input_chain import InputChain
+from perform.audio.input_level import FLOOR_DB
+from perform.audio.input_settings import InputSettings
 from perform.core import params
 from perform.core.arena import METER_SLOTS, Arena
 from perform.core.params import SLOTS, Table
 from perform.core.ring_buffers import Audio
 
-RAMP_S = 0.010  #: full scale to silence, of the monitor
-HYSTERESIS_DB = 6.0  #: so far below the level at which it opens the gate closes
-FALL_DB_S = 20.0  #: of the peak that is shown
+RAMP_S = 0.010  #: full scale to silence, for the dry input
+HYSTERESIS_DB = 6.0  #: the gate closes this far below the level at which it opens
+FALL_DB_S = 20.0  #: fall of the peak meter, dB per second
 
 _OPEN, _GAIN, _HIGHPASS, _THRESHOLD, _MONITOR, _WET = (
     SLOTS[f"input/{name}"] for name in ("open", "gain", "highpass", "gate", "monitor", "wet")
@@ -28,39 +30,40 @@ _LEVEL, _PEAK, _PITCH, _GATE, _HOWLS = (
 
 
 class LiveInput:
-    """One input, closed until `input/open` says otherwise; opened again it forgets that it howled.
+    """[audio] The live input, closed until `input/open` opens it. Opening it resets the howl guard.
 
-    rate : frames a second
+    rate : frames per second
     """
 
     def __init__(self, arena: Arena, rate: float) -> None:
         self._tape, self._meters, self._rate = arena.input, arena.meters, rate
         self._tape.restart(arena.tape.written)
-        self._ears = InputChain(rate, 2)
+        self._chain = InputChain(rate, 2)
         self._open = False
-        self._gain, self._delay = 0.0, 0  # of `dry`
+        self._gain, self._delay = 0.0, 0  # of `dry` now
         for slot in (_LEVEL, _PEAK):
             self._meters[slot] = FLOOR_DB
 
     def __call__(self, came: Audio, table: Table) -> None:
-        """A block (n, 2) as the device gave it; what becomes of it is on the tape."""
-        ears, opened = self._ears, bool(table[_OPEN])
+        """[audio] Process a block (n, 2) from the device into the input's history buffer and meters."""
+        chain, opened = self._chain, bool(table[_OPEN])
         if opened and not self._open:
-            ears.howl.reset()
+            chain.howl.reset()
         self._open = opened
-        ears.hearing = _hearing(table)
-        self._tape.write(ears(came).astype(np.float32))
+        chain.settings = _settings(table)
+        self._tape.write(chain(came).astype(np.float32))
         peak = 20.0 * math.log10(max(float(np.abs(came).max()) * params.gain(table[_GAIN]), 1e-6))
         fallen = self._meters[_PEAK] - FALL_DB_S * len(came) / self._rate
         self._meters[_PEAK] = max(peak, fallen, FLOOR_DB) if math.isfinite(peak) else FLOOR_DB
-        self._meters[_LEVEL] = ears.level_db if opened else FLOOR_DB
-        self._meters[_PITCH] = ears.pitch.hz if opened else 0.0
-        self._meters[_GATE] = opened and ears.gate.open
-        self._meters[_HOWLS] = ears.howl.count
+        self._meters[_LEVEL] = chain.level_db if opened else FLOOR_DB
+        self._meters[_PITCH] = chain.pitch.hz if opened else 0.0
+        self._meters[_GATE] = opened and chain.gate.open
+        self._meters[_HOWLS] = chain.howl.count
 
     def dry(self, n: int, table: Table, delay: int) -> Audio:
-        """What the decks heard `delay` frames ago, (n, 2), as loud as the monitor and the dry side of
-        `input/wet` have it together; it is silent while the delay changes.
+        """[audio] The processed input, `delay` frames late, at the gain of monitor and dry side: (n, 2).
+
+        It fades to silence before the delay changes.
         """
         aim = params.gain(table[_MONITOR]) + dry_wet(table)[0]
         if delay != self._delay and not self._gain:
@@ -79,14 +82,14 @@ class LiveInput:
 
 
 def dry_wet(table: Table) -> tuple[float, float]:
-    """Factors of the input itself and of the decks that hear it: (0, 1) at `input/wet` 1, equal power."""
+    """Gains of the dry input and of the decks that encode it: (0, 1) at `input/wet` 1; equal power."""
     angle = float(table[_WET]) * math.pi / 2
     return (math.cos(angle), math.sin(angle)) if angle < math.pi / 2 else (0.0, 1.0)
 
 
-def _hearing(table: Table) -> InputLevels:
+def _settings(table: Table) -> InputSettings:
     threshold = float(table[_THRESHOLD])
-    return InputLevels(
+    return InputSettings(
         gain_db=float(table[_GAIN]) if table[_OPEN] else params.SILENCE_DB,
         highpass_hz=float(table[_HIGHPASS]),
         open_db=threshold if threshold > params.SILENT_DB else -math.inf,

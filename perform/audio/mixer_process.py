@@ -1,8 +1,8 @@
-"""The two mixer processes: one behind a device's callback, one on a clock of its own; nothing else.
+"""The two mixer processes: one runs in an audio device's callback, one on the monotonic clock.
 
-Only the one that the stage has named owner pulls the decks; the other is silent and ready. When a device or
-its server dies, this process is thrown away (PortAudio would hang in it for ever), the clock mixer goes on
-from the same rings and the same table, and a new device mixer knocks until the device is back.
+The stage names one of them the owner of the decks; the other outputs silence and stands by. When the device
+or its server dies, its process ends (PortAudio would hang in it for ever) and the clock mixer carries on
+with the same ring buffers and parameters. A new device mixer retries until the device is back.
 
     python -m perform.audio.mixer_process clock|device        (orders and reports: perform/core/messages.py)
 """
@@ -27,15 +27,15 @@ from perform.core.messages import DeviceLost, DevicePlaying, DeviceWaiting, Mixe
 from perform.core.realtime import AUDIO_PRIORITY, real_time
 from perform.core.ring_buffers import Audio
 
-STALL_S = 0.25  #: a device that has not called for this long is dead
-IDLE_S = 0.01  #: between two looks at the owner
-KNOCK_S = 0.5  #: between two tries to open a device
-FIRST_OPENING = (0.1, 2.0)  #: a stage's first sound rises from -20 dB over two seconds
-AGAIN_OPENING = (0.0, 0.02)  #: a replaced mixer is there at once
+STALL_S = 0.25  #: a device that has not called back for this long is dead
+IDLE_S = 0.01  #: between two checks of the owner
+RETRY_S = 0.5  #: between two attempts to open a device
+FIRST_OPENING = (0.1, 2.0)  #: the first sound of a stage rises from -20 dB over two seconds
+REPLACED_OPENING = (0.0, 0.02)  #: a replacement mixer fades in at once
 
 
 class MixerBlock:
-    """[audio] The mixer as long as this process owns the decks, silence else."""
+    """[audio] Fills blocks: the mix while this process owns the decks, else silence."""
 
     def __init__(self, arena: Arena, me: int, rate: float, patient: bool) -> None:
         self._arena, self._me, self._rate, self._patient = arena, me, rate, patient
@@ -44,13 +44,15 @@ class MixerBlock:
 
     @property
     def owns(self) -> bool:
-        """Whether the stage has named this process."""
+        """Whether this process owns the decks."""
         return bool(self._arena.meters[METER_SLOTS["owner"]] == self._me)
 
     def fill(self, out: Audio, heard: Audio | None = None, buffered: float = 0.0) -> None:
-        """[audio] One block into `out` (n, 2); heard (n, 1 or 2): what came in meanwhile.
+        """[audio] Fill one block.
 
-        buffered : seconds from one to the other that the device adds
+        out      : (n, 2)
+        heard    : (n, 1 or 2) live input of the same frames
+        buffered : seconds of latency that the device adds between them
         """
         began = time.monotonic()
         meters = self._arena.meters
@@ -69,9 +71,9 @@ class MixerBlock:
         meters[self._beat] += 1
 
     def _take_over(self, now: float, block: int) -> Mixer:
-        """A fresh mixer; frames that nobody mixed since the last block become silence on the tape."""
+        """A new mixer; frames that were due since the last block become silence in the history buffers."""
         arena = self._arena
-        opening = AGAIN_OPENING if arena.meter("heard") else FIRST_OPENING
+        opening = REPLACED_OPENING if arena.meter("heard") else FIRST_OPENING
         if self._me == DEVICE:
             arena.show("heard", 1)
         if not arena.meter("frames"):
@@ -89,24 +91,24 @@ class MixerBlock:
         return Mixer(arena, self._rate, patient=self._patient, opening=opening, missed=blocks * block)
 
 
-def _settle() -> None:
-    """No garbage collection from here on: it is what stops a callback for 5 to 100 ms."""
+def _stop_garbage_collection() -> None:
+    """A collection would stop the callback for 5 to 100 ms."""
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
 def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
-    """[audio] Pull at the pace of the monotonic clock whenever this process owns the decks."""
+    """[audio] Mix at the pace of the monotonic clock while this process owns the decks."""
     arena.show("realtime", real_time(AUDIO_PRIORITY))
-    pull = MixerBlock(arena, CLOCK, rate, patient=False)
+    mixer = MixerBlock(arena, CLOCK, rate, patient=False)
     out = np.zeros((block, 2), np.float32)
-    _settle()
+    _stop_garbage_collection()
     line.report(MixerReady())
     due = time.monotonic()
     while True:
-        owned = pull.owns
-        pull.fill(out)
+        owned = mixer.owns
+        mixer.fill(out)
         if not owned:
             time.sleep(IDLE_S)
             due = time.monotonic()
@@ -115,48 +117,47 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
         ahead = due - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)
-        elif ahead < -0.5:  # the machine slept: go on from now
+        elif ahead < -0.5:  # the machine was suspended: start again from now
             due = time.monotonic()
 
 
 def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
-    """Open the device as soon as it is there, then watch over it; ends with the process when it is gone."""
+    """Open the device as soon as it is available and watch it; end the process when it is gone."""
     block = order.block or DEFAULT_BLOCK
-    told = ""
+    reported = ""
     first = True
 
     while True:
-        arena.show("beat/device", arena.meter("beat/device") + 1)  # knocking is a sign of life
+        arena.show("beat/device", arena.meter("beat/device") + 1)  # a retry is a sign of life
         try:
             sd = devices.portaudio()
             chosen, why = devices.choose(sd, order.device)
             rate: float = order.rate or arena.meter("rate") or chosen.rate
-            pull = MixerBlock(arena, DEVICE, rate, order.patient)
+            mixer = MixerBlock(arena, DEVICE, rate, order.patient)
 
             def callback(
-                heard: Audio | None, out: Audio, buffered: float, status: Any, pull: MixerBlock = pull
+                heard: Audio | None, out: Audio, buffered: float, status: Any, mixer: MixerBlock = mixer
             ) -> None:
                 nonlocal first
                 if first:
                     arena.show("realtime", real_time(AUDIO_PRIORITY))
                     first = False
-                if status and pull.owns:
+                if status and mixer.owns:
                     arena.show("xruns", arena.meter("xruns") + 1)
-                pull.fill(out, heard, buffered)
+                mixer.fill(out, heard, buffered)
 
-            _settle()
-            ear, input_error = devices.choose_input(sd, chosen, order.input)
-            stream = devices.open_stream(sd, chosen, ear, rate, block, callback)
+            _stop_garbage_collection()
+            input_device, input_error = devices.choose_input(sd, chosen, order.input)
+            stream = devices.open_stream(sd, chosen, input_device, rate, block, callback)
             break
         except devices.NoDevice as error:
-            if str(error) != told:
-                told = str(error)
-                line.report(DeviceWaiting(told))
-            time.sleep(KNOCK_S)
+            if str(error) != reported:
+                reported = str(error)
+                line.report(DeviceWaiting(reported))
+            time.sleep(RETRY_S)
 
-    real_time(
-        AUDIO_PRIORITY
-    )  # this thread too: preempted with the interpreter's lock, it would stop the callback
+    # this thread holds the interpreter's lock at times: if it were preempted, it would stop the callback
+    real_time(AUDIO_PRIORITY)
     line.report(DevicePlaying(f"{chosen}, {rate:.0f} Hz, {block} frames", why, rate, input_error))
     stall = max(STALL_S, 4 * block / rate, 5.0 if order.patient else 0.0)
     beat, at = -1.0, time.monotonic()
@@ -169,7 +170,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
 
 
 def main() -> None:
-    """[main] Wait for the order to start; the end of the lifeline ends the process."""
+    """[main] Wait for the start order, then run; the end of the lifeline ends the process."""
     line = Lifeline()
     order = line.next()
     if not isinstance(order, StartMixer):

@@ -1,8 +1,8 @@
-"""How high a sound is: YIN (de Cheveigne & Kawahara, 2002, J. Acoust. Soc. Am. 111, 1917-1930) by FFT.
+"""Pitch follower: YIN (de Cheveigne & Kawahara, 2002, J. Acoust. Soc. Am. 111, 1917-1930) by FFT.
 
-The difference function d(t) = sum_j (x[j] - x[j+t])^2 is two running energies less twice a correlation. Each
-HOP_S it looks at the last WINDOW_S + 1 / LOW_HZ: what it says is 30 ms old, and up to HOP_S more. The same
-values at the same frames however the stream is cut into blocks. [audio]
+The difference function d(t) = sum_j (x[j] - x[j+t])^2 is two running energies minus twice a correlation.
+Every HOP_S it analyses the last WINDOW_S + 1 / LOW_HZ, so a value is 30 ms old, plus up to HOP_S. The
+result does not depend on how the stream is cut into blocks. [audio]
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import numpy as np
 
 from perform.audio.guard import Signal
 
-LOW_HZ, HIGH_HZ = 50.0, 2000.0  #: what it looks for
-WINDOW_S = 0.040  #: how much of a sound is compared with itself
-HOP_S = 0.010  #: between two looks
-THRESHOLD = 0.15  #: aperiodic share of a period's power below which the shortest such period is taken
+LOW_HZ, HIGH_HZ = 50.0, 2000.0  #: range of pitches
+WINDOW_S = 0.040  #: length of sound that is compared with itself
+HOP_S = 0.010  #: seconds between two analyses
+THRESHOLD = 0.15  #: the shortest period whose aperiodic share of power is below this wins
 QUIET = 1e-7  #: mean square (-70 dBFS) below which there is no pitch
-NYQUIST = 10_000.0  #: it listens at the lowest whole fraction of the rate above twice this
+NYQUIST = 10_000.0  #: analysis runs at the lowest whole fraction of the rate above twice this
 
 
 class Pitch:
-    """[audio] Follows one voice.
+    """[audio] Follows the pitch of a monophonic sound.
 
-    hz : the last pitch it was sure of; 0 before there was one
+    hz         : the last confident pitch; 0 before the first
     confidence : periodic share of the sound's power now, 0..1; 0 in silence
-    delay_s    : age of what it says, on average
+    delay_s    : average age of a value
     """
 
     def __init__(self, rate: float) -> None:
@@ -38,19 +38,19 @@ class Pitch:
         size = self._window + self._longest
         self._size = 1 << (size - 1).bit_length()
         self._past = np.zeros(size)
-        self._coming = np.zeros(self._hop * self._every)  # frames since the last look
+        self._coming = np.zeros(self._hop * self._every)  # frames since the last analysis
         self._fill = 0
         self._periods = np.arange(1, self._longest + 1)
         self.hz = self.confidence = 0.0
         self.delay_s = (size / 2 + self._hop / 2) / self._rate
 
-    def forget(self) -> None:
-        """What comes next comes after silence, and there was no pitch yet."""
+    def reset(self) -> None:
+        """Start again as after silence, with no pitch yet."""
         self._past[:], self._fill = 0.0, 0
         self.hz = self.confidence = 0.0
 
     def __call__(self, x: Signal) -> None:
-        """Some more frames, (n,)."""
+        """[audio] Take the next frames, (n,)."""
         at = 0
         while at < len(x):
             n = min(len(x) - at, len(self._coming) - self._fill)
@@ -60,9 +60,9 @@ class Pitch:
                 self._fill = 0
                 self._past[: -self._hop] = self._past[self._hop :]
                 self._coming.reshape(-1, self._every).mean(axis=1, out=self._past[-self._hop :])
-                self._look()
+                self._analyse()
 
-    def _look(self) -> None:
+    def _analyse(self) -> None:
         window, past = self._window, self._past
         energy = np.concatenate([[0.0], np.cumsum(np.square(past))])
         if energy[-1] < QUIET * len(past):
@@ -72,7 +72,7 @@ class Pitch:
         alike = np.fft.irfft(here.conj() * np.fft.rfft(past, self._size), self._size)[: self._longest + 1]
         lagged = energy[window : window + self._longest + 1] - energy[: self._longest + 1]
         d = np.maximum(lagged[0] + lagged - 2 * alike, 0.0)[1:]  # d(1) ... d(longest)
-        total = np.cumsum(d)  # where nothing has differed yet there was silence, and no period
+        total = np.cumsum(d)  # no difference so far means silence, and no period
         d = np.where(total > 1e-9 * energy[-1], d * self._periods / np.maximum(total, 1e-30), 1.0)
         period, rest = self._choose(d)
         self.confidence = float(min(max(1.0 - rest, 0.0), 1.0))
@@ -80,7 +80,7 @@ class Pitch:
             self.hz = self._rate / period
 
     def _choose(self, d: Signal) -> tuple[float, float]:
-        """Period in samples and what is left there: the first dip below the threshold, else the deepest."""
+        """Period in samples and its aperiodic share: the first dip below the threshold, else the deepest."""
         first = self._shortest - 1  # d[i] belongs to the period i + 1
         below = np.flatnonzero(d[first:-1] < THRESHOLD)
         at = first + (int(below[0]) if len(below) else int(np.argmin(d[first:-1])))

@@ -119,11 +119,11 @@ def tell_take(take: str, as_json: bool) -> None:
 
 
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
-    from perform.audio.device import check_numbers
+    from perform.audio.device import check_rate_and_block
     from perform.control.mapping import find
     from perform.stage.supervisor import StageOptions
 
-    check_numbers(sound["rate"], sound["block"])
+    check_rate_and_block(sound["rate"], sound["block"])
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
     return StageOptions(set=set_name, seconds=seconds, **sound)

@@ -45,9 +45,9 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
 
     A take is named by its WAV, or as in `perform takes`; what is no set is looked for among them.
     """
-    from perform.audio.device import check_numbers
+    from perform.audio.device import check_rate_and_block
 
-    check_numbers(how["rate"], None)
+    check_rate_and_block(how["rate"], None)
     began = time.monotonic()
     if _is_take(name):
         if out is None:

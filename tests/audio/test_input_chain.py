@@ -10,11 +10,14 @@ from scipy.signal import lfilter
 from test_guard import CEILING, RATE, blocks
 
 from perform.audio.guard import MAX_BLOCK, Limiter
+from perform.audio.high_pass import HighPass
 from perform.audio.howl import DIP_DB, HowlGuard
-from perform.audio.input_chain import FLOOR_DB, HighPass, InputChain, InputLevels
+from perform.audio.input_chain import InputChain
+from perform.audio.input_level import FLOOR_DB
+from perform.audio.input_settings import InputSettings
 from perform.audio.pitch import Pitch
 
-OPEN = InputLevels(gain_db=0.0, highpass_hz=0.0, open_db=-np.inf)
+OPEN = InputSettings(gain_db=0.0, highpass_hz=0.0, open_db=-np.inf)
 
 sizes = st.lists(st.integers(1, 2 * MAX_BLOCK), min_size=1, max_size=8)
 
@@ -32,8 +35,8 @@ def phrases(seed: int) -> np.ndarray:
 @settings(max_examples=15, deadline=None)
 @given(sizes, st.integers(0, 2**32 - 1), st.sampled_from([44100, 48000, 96000]))
 def test_the_same_comes_out_however_the_input_is_cut(sizes: list[int], seed: int, rate: int) -> None:
-    x, hearing = phrases(seed), InputLevels(gain_db=6.0, open_db=-30.0, close_db=-40.0)
-    whole, parts = InputChain(rate, 2, hearing), InputChain(rate, 2, hearing)
+    x, settings_ = phrases(seed), InputSettings(gain_db=6.0, open_db=-30.0, close_db=-40.0)
+    whole, parts = InputChain(rate, 2, settings_), InputChain(rate, 2, settings_)
     y = whole(x)
     z = np.concatenate([parts(part) for part in blocks(x, sizes)])
     assert np.abs(y - z).max() < 1e-8
@@ -66,22 +69,22 @@ def test_a_corner_that_moves_makes_no_click() -> None:
 
 @given(st.lists(st.floats(width=32, allow_nan=True, allow_infinity=True), min_size=1, max_size=300))
 def test_whatever_a_device_delivers_is_a_number_afterwards(samples: list[float]) -> None:
-    ears = InputChain(RATE, 1, InputLevels(gain_db=24.0, open_db=-np.inf))
-    ears(np.array(samples, np.float32)[:, None])
-    y = ears(np.full((2000, 1), 0.1, np.float32))
+    chain = InputChain(RATE, 1, InputSettings(gain_db=24.0, open_db=-np.inf))
+    chain(np.array(samples, np.float32)[:, None])
+    y = chain(np.full((2000, 1), 0.1, np.float32))
     assert np.isfinite(y).all()
-    assert np.isfinite(ears.level_db)
+    assert np.isfinite(chain.level_db)
 
 
 def test_an_input_is_closed_until_it_is_opened_and_opens_without_a_click() -> None:
-    ears, x = InputChain(RATE, 1), np.full((4800, 1), 0.5, np.float32)
-    assert not ears(x).any()
-    ears.hearing = OPEN
-    y = np.concatenate([ears(x), ears(x)])
+    chain, x = InputChain(RATE, 1), np.full((4800, 1), 0.5, np.float32)
+    assert not chain(x).any()
+    chain.settings = OPEN
+    y = np.concatenate([chain(x), chain(x)])
     assert y[-1, 0] == pytest.approx(0.5, abs=1e-6)
     assert np.abs(np.diff(y[:, 0])).max() < 0.5 / (0.005 * RATE)
-    ears.hearing = InputLevels()
-    assert not ears(x)[-1000:].any()
+    chain.settings = InputSettings()
+    assert not chain(x)[-1000:].any()
 
 
 @pytest.mark.parametrize("gate", [-np.inf, -50.0])
@@ -89,19 +92,19 @@ def test_what_was_there_while_it_was_closed_is_forgotten(gate: float) -> None:
     """It opens the same after a howl nobody heard as after silence."""
     time = np.arange(RATE) / RATE
     growing = np.minimum(10 ** (-3 + 6 * time), 0.5)[:, None] * np.sin(2 * np.pi * 1000 * time)[:, None]
-    shut = InputLevels(highpass_hz=0.0)
+    shut = InputSettings(highpass_hz=0.0)
     after, fresh = InputChain(RATE, 1, shut), InputChain(RATE, 1, shut)
-    for ears, past in ((after, growing), (fresh, 0 * growing)):
+    for chain, past in ((after, growing), (fresh, 0 * growing)):
         for part in blocks(past, [256]):
-            ears(part)
-        ears.hearing = OPEN._replace(open_db=gate, close_db=gate)
+            chain(part)
+        chain.settings = OPEN._replace(open_db=gate, close_db=gate)
     assert after.howl.count == 0
     x = phrases(1)[:, :1]
     for part in blocks(x, [256]):
         assert np.array_equal(after(part), fresh(part))
     assert after.pitch.hz == fresh.pitch.hz
     assert after.level_db == fresh.level_db
-    after.hearing = shut
+    after.settings = shut
     for part in blocks(growing, [256]):
         after(part)
     assert after.level_db == FLOOR_DB
@@ -109,37 +112,37 @@ def test_what_was_there_while_it_was_closed_is_forgotten(gate: float) -> None:
 
 
 def test_the_gate_opens_at_one_level_and_closes_at_another() -> None:
-    hearing = OPEN._replace(open_db=-30.0, close_db=-40.0, hold_s=0.05, release_s=0.1)
-    ears, heard = InputChain(RATE, 1, hearing), []
+    settings_ = OPEN._replace(open_db=-30.0, close_db=-40.0, hold_s=0.05, release_s=0.1)
+    chain, heard = InputChain(RATE, 1, settings_), []
     for db in (-32.0, -28.0, -38.0, -42.0):
         level = 10 ** (db / 20) * np.sign(np.sin(np.arange(RATE // 2) * 0.1))[:, None]
-        ears(level[: RATE // 4])
-        y = ears(level[RATE // 4 :])
+        chain(level[: RATE // 4])
+        y = chain(level[RATE // 4 :])
         heard.append(float(np.abs(y / level[RATE // 4 :]).mean()))
-        assert ears.gate.open == (heard[-1] > 0.5)
+        assert chain.gate.open == (heard[-1] > 0.5)
     assert heard == pytest.approx([0, 1, 1, 0], abs=1e-6)
 
 
 def test_the_gate_holds_through_a_short_pause_and_lets_no_attack_pass() -> None:
-    hearing = OPEN._replace(open_db=-30.0, close_db=-40.0, hold_s=0.05, attack_s=0.002)
-    ears = InputChain(RATE, 1, hearing)
-    ears(np.full((4800, 1), 0.3))
-    ears(np.zeros((1920, 1)))  # 40 ms
-    assert ears.gate.open
-    ears(np.zeros((9600, 1)))
-    assert not ears.gate.open
-    y = ears(np.full((480, 1), 0.3))
+    settings_ = OPEN._replace(open_db=-30.0, close_db=-40.0, hold_s=0.05, attack_s=0.002)
+    chain = InputChain(RATE, 1, settings_)
+    chain(np.full((4800, 1), 0.3))
+    chain(np.zeros((1920, 1)))  # 40 ms
+    assert chain.gate.open
+    chain(np.zeros((9600, 1)))
+    assert not chain.gate.open
+    y = chain(np.full((480, 1), 0.3))
     assert y[round(0.004 * RATE), 0] == pytest.approx(0.3)  # a decision and an attack later
 
 
 def test_the_level_is_the_rms() -> None:
-    ears, time = InputChain(RATE, 1, OPEN._replace(gain_db=-6.0, howl=False)), np.arange(2 * RATE) / RATE
-    assert ears.level_db == FLOOR_DB
-    ears((0.5 * np.sign(np.sin(2 * np.pi * 1000 * time + 0.1)))[:, None])
-    assert ears.level_db == pytest.approx(-6 - 6.02, abs=0.1)
-    assert 20 * np.log10(ears.peak) == pytest.approx(-12.02, abs=0.1)
-    ears(np.zeros((round(0.2 * RATE), 1)))  # one time constant
-    assert ears.level_db == pytest.approx(-12.02 - 4.34, abs=0.1)
+    chain, time = InputChain(RATE, 1, OPEN._replace(gain_db=-6.0, howl=False)), np.arange(2 * RATE) / RATE
+    assert chain.level_db == FLOOR_DB
+    chain((0.5 * np.sign(np.sin(2 * np.pi * 1000 * time + 0.1)))[:, None])
+    assert chain.level_db == pytest.approx(-6 - 6.02, abs=0.1)
+    assert 20 * np.log10(chain.peak) == pytest.approx(-12.02, abs=0.1)
+    chain(np.zeros((round(0.2 * RATE), 1)))  # one time constant
+    assert chain.level_db == pytest.approx(-12.02 - 4.34, abs=0.1)
 
 
 @pytest.mark.parametrize("rate", [44100, 48000, 96000])
@@ -190,7 +193,7 @@ def loop(
 ) -> dict[str, float]:
     """A microphone before its own loudspeaker, in a room of one resonance: what is heard of it.
 
-    caught : whether the ears' gain is in the loop; programme_db: of somebody who plays beside it
+    caught : whether the chain' gain is in the loop; programme_db: of somebody who plays beside it
     """
     random, block = np.random.default_rng(0), 256
     hz = round(hz * (delay_s + 0.0015)) / (delay_s + 0.0015)  # in phase with itself, limiter and all
@@ -198,7 +201,7 @@ def loop(
     alpha = np.sin(angle) / (2 * q)
     b, a = np.array([alpha, 0, -alpha]) / (1 + alpha), [1, -2 * np.cos(angle) / (1 + alpha), 0.0]
     a[2] = (1 - alpha) / (1 + alpha)
-    ears, limiter, state = InputChain(RATE, 1, OPEN._replace(howl=caught)), Limiter(RATE), np.zeros(2)
+    chain, limiter, state = InputChain(RATE, 1, OPEN._replace(howl=caught)), Limiter(RATE), np.zeros(2)
     coming = np.zeros(max(round(delay_s * RATE), block))  # the way from the loudspeaker
     told: dict[str, float] = {}
     music = 10 ** (programme_db / 20) * melody(seconds)
@@ -206,15 +209,15 @@ def loop(
         room, state = lfilter(b, a, coming[:block], zi=state)
         room *= 10 ** (gain_db / 20)
         mic = room + 10 ** (-55 / 20) * random.standard_normal(block) + music[at : at + block]
-        out = limiter(np.repeat(ears(mic[:, None]), 2, axis=1), CEILING)
+        out = limiter(np.repeat(chain(mic[:, None]), 2, axis=1), CEILING)
         coming = np.concatenate([coming[block:], out[:, 0]])
         level = 10 * np.log10(np.square(room).mean() + 1e-12)
         now = (at + block) / RATE
         if level > max(-37, programme_db):
             told.setdefault("loud", now)
-        if ears.howl.gain < 1:
+        if chain.howl.gain < 1:
             told.setdefault("lowered", now)
-        if ears.howl.count:
+        if chain.howl.count:
             told.setdefault("caught", now)
         told["level"], told["peak"] = level, max(told.get("peak", 0.0), float(np.abs(out).max()))
     return told
