@@ -14,8 +14,9 @@ import msgspec
 
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
-from perform.stage.commands import Answer, AnyCommand, GetStatus, Status
+from perform.stage.commands import Answer, AnyCommand, GetStatus
 from perform.stage.lock import held
+from perform.stage.status import Status
 
 STAGE_FILE = "stage.json"
 DOOR_S = 6.0  #: a stage hangs its door, or replaces one that leads nowhere, within this

@@ -22,7 +22,8 @@ from perform.core.messages import (
     WriteMapping,
 )
 from perform.stage.child import Child, KeptChild
-from perform.stage.commands import Answer, BindStatus, Reply, answer_all
+from perform.stage.commands import Answer, Reply, answer_all
+from perform.stage.status import BindStatus
 
 STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
 

@@ -20,9 +20,9 @@ from perform.core.errors import PerformError
 from perform.core.messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, SLOTS, Bank
 from perform.library.cards import find_model
-from perform.stage import commands
 from perform.stage.deck_lane import DeckLane, LanePhase
 from perform.stage.host_pool import HostPool, HostProcess
+from perform.stage.status import DeckStatus
 
 HAND_FADE_S = 0.1  #: between two models that a hand exchanges
 UNLOAD_S = 0.03  #: of a model that is let go
@@ -375,13 +375,13 @@ class Deck:
             return DeckAssignment(matrix=matrix)
         return DeckAssignment(str(host.made), host.sha256, matrix)
 
-    def words(self) -> commands.DeckStatus:
+    def words(self) -> DeckStatus:
         """What stands here, for a status."""
         host = self._host
         if host is None:
-            return commands.DeckStatus(error=self.error)
+            return DeckStatus(error=self.error)
         card = host.model.card
-        return commands.DeckStatus(
+        return DeckStatus(
             model=card.name,
             path=str(host.model.path),
             sha256=host.sha256,

@@ -12,8 +12,8 @@ from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import SCENES, SPEC_AT, Table, slot
 from perform.library.sets import Scene, Song, numbers, words
-from perform.stage import commands
 from perform.stage.glides import ParameterGlides, between
+from perform.stage.status import SceneStatus
 
 _MORPH, _A, _B, _RECALL, _TEMPO = (
     slot(a) for a in ("scene/morph", "scene/a", "scene/b", "scene/recall", "tempo")
@@ -105,10 +105,10 @@ class Scenes:
         return song.scenes[str(number)]
 
     @staticmethod
-    def lines(song: Song) -> tuple[commands.SceneStatus, ...]:
+    def lines(song: Song) -> tuple[SceneStatus, ...]:
         """For a status."""
         return tuple(
-            commands.SceneStatus(int(key), scene.name, f"{scene.glide:g} {'beats' if scene.beats else 's'}")
+            SceneStatus(int(key), scene.name, f"{scene.glide:g} {'beats' if scene.beats else 's'}")
             for key, scene in sorted(song.scenes.items())
         )
 

@@ -31,6 +31,7 @@ from perform.stage.loops import Loops
 from perform.stage.saving import SetSaver
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
+from perform.stage.status import LoopStatus, Status
 from perform.stage.undo import UndoHistory
 
 KEEP_S = 2.0  #: between two autosaves
@@ -321,7 +322,7 @@ class Show:
             clean=clean,
         )
 
-    def words(self, status: commands.Status) -> commands.Status:
+    def words(self, status: Status) -> Status:
         """A status, with what is known here."""
         song = self._songs.list.song
         files, matrices = (self._materials.names(kind, here=True) for kind in KINDS)
@@ -336,7 +337,7 @@ class Show:
             songs=self._songs.status(),
             scenes=self._scenes.lines(song),
             scene=self._scenes.current,
-            loops=tuple(commands.LoopStatus(*line) for line in self._loops.lines()),
+            loops=tuple(LoopStatus(*line) for line in self._loops.lines()),
             excluded=tuple(song.exclude),
             undo=self._history.undo_words,
             redo=self._history.redo_words,

@@ -18,12 +18,12 @@ from perform.core.errors import PerformError, WrongUse
 from perform.core.params import DECKS, SLOTS, SPEC_AT, Table
 from perform.library import hashes, sets
 from perform.library.sets import Set, Song
-from perform.stage import commands
 from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles, missing
 from perform.stage.glides import ParameterGlides
 from perform.stage.host_pool import SOON_S, HostPool
 from perform.stage.setlist import SetList, place
+from perform.stage.status import SongsStatus, SongStatus
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
 GLIDE_S = 0.5  #: shortest way of the numbers of a deck that plays on
@@ -286,11 +286,11 @@ class Songs:
         """It has played so long already."""
         self._since = time.monotonic() - position
 
-    def status(self) -> commands.SongsStatus:
+    def status(self) -> SongsStatus:
         """For a status."""
         wanted = [deck for deck in self._decks.values() if deck.next_path]
         index = self._next
-        return commands.SongsStatus(
+        return SongsStatus(
             lines=tuple(self._line(song) for song in self.list.songs),
             now=self.list.now + 1,
             since=self._since,
@@ -303,8 +303,8 @@ class Songs:
             path=str(self.list.path or ""),
         )
 
-    def _line(self, song: Song) -> commands.SongStatus:
-        return commands.SongStatus(
+    def _line(self, song: Song) -> SongStatus:
+        return SongStatus(
             name=song.name,
             models=tuple(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
             notes=song.notes,

@@ -39,6 +39,7 @@ from perform.stage.overload import Overload
 from perform.stage.recording import Recording, TakeOptions
 from perform.stage.server import Server
 from perform.stage.show import Show
+from perform.stage.status import Status
 
 TICK_S = 0.015
 DEVICE_WAIT_S = 4.0  #: the device mixer may take so long to say what it found
@@ -330,9 +331,9 @@ class Stage:
         self._log.append(f"{time.strftime('%H:%M:%S')} {line}")
         self._narrate(line)
 
-    def _status(self) -> commands.Status:
+    def _status(self) -> Status:
         control, recording = self._controllers, self._recording
-        status = commands.Status(
+        status = Status(
             set="",
             decks=tuple(deck.words() for deck in self._decks.values()),
             device=self._sound.device,

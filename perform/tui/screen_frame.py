@@ -10,7 +10,7 @@ import numpy as np
 from perform.core import params
 from perform.core.arena import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.core.params import DECKS
-from perform.stage.commands import DeckStatus, SceneStatus, SongsStatus, Status
+from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
 from perform.tui.latent_history import LatentPast
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow, Side, deck_rows
 from perform.tui.parameter_rows import row as row_of

@@ -12,7 +12,8 @@ from typing import Protocol
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.stage.client import StageGone
-from perform.stage.commands import Answer, AnyCommand, Status
+from perform.stage.commands import Answer, AnyCommand
+from perform.stage.status import Status
 
 POLL = 0.22  #: seconds between two looks at the status
 

@@ -17,6 +17,7 @@ from perform.library import places, sets
 from perform.stage import commands
 from perform.stage.saving import SetSaver
 from perform.stage.setlist import SetList
+from perform.stage.status import SongsStatus
 
 SET = """
 # a tour
@@ -61,7 +62,7 @@ def tour(tmp_path: Path, tiny_models: Path) -> str:
     return str(path)
 
 
-def song(instrument: Instrument) -> commands.SongsStatus:
+def song(instrument: Instrument) -> SongsStatus:
     return instrument.client.status().songs
 
 

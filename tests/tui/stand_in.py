@@ -14,24 +14,26 @@ from perform.stage.commands import (
     Answer,
     AnyCommand,
     Arm,
-    BindStatus,
-    DeckStatus,
     Exclude,
     Go,
     KeepLastMinutes,
     Learn,
     Load,
-    LoopStatus,
     MoveSong,
     Save,
-    SceneStatus,
-    SongsStatus,
-    SongStatus,
     StartRecording,
-    Status,
     StoreScene,
     ToggleLoop,
     Undo,
+)
+from perform.stage.status import (
+    BindStatus,
+    DeckStatus,
+    LoopStatus,
+    SceneStatus,
+    SongsStatus,
+    SongStatus,
+    Status,
 )
 
 LOW = (-1.5, -0.9, -2.0, -1.1, -0.6, -1.8, -1.2, -1.0)

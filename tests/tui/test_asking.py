@@ -19,7 +19,6 @@ from perform.library import matrices
 from perform.library.matrices import LatentMatrix, MatrixSide
 from perform.stage.client import StageGone
 from perform.stage.commands import (
-    BindStatus,
     Learn,
     Load,
     Save,
@@ -32,6 +31,7 @@ from perform.stage.commands import (
     UseMapping,
     UseMatrix,
 )
+from perform.stage.status import BindStatus
 from perform.tui import app as app_module
 from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog

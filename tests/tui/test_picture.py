@@ -14,7 +14,7 @@ from stand_in import FakeStage, deck, play, status
 
 from perform.core import params
 from perform.core.attributes import Attribute
-from perform.stage.commands import SongsStatus
+from perform.stage.status import SongsStatus
 from perform.tui.app import Instrument
 from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.line_widget import LinePen, LineWidget

@@ -7,15 +7,8 @@ from hands import playing
 from msgspec.structs import replace
 
 from perform.core import params
-from perform.stage.commands import (
-    Exclude,
-    ForgetLoop,
-    ForgetScene,
-    RecallScene,
-    SceneStatus,
-    StoreScene,
-    ToggleLoop,
-)
+from perform.stage.commands import Exclude, ForgetLoop, ForgetScene, RecallScene, StoreScene, ToggleLoop
+from perform.stage.status import SceneStatus
 from perform.tui.screens.naming import Name
 
 SIZES = [(120, 40), (80, 24)]

@@ -21,10 +21,9 @@ from perform.stage.commands import (
     RemoveSong,
     RenameSong,
     Save,
-    SongsStatus,
-    SongStatus,
     Undo,
 )
+from perform.stage.status import SongsStatus, SongStatus
 from perform.tui.screens.set_list_screen import SetListScreen
 
 SIZES = [(120, 40), (80, 24)]

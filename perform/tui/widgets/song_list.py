@@ -6,7 +6,7 @@ import textwrap
 
 from textual import events
 
-from perform.stage.commands import SongStatus
+from perform.stage.status import SongStatus
 from perform.tui.paint import Ink, clock
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget

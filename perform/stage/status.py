@@ -1,0 +1,104 @@
+"""What a stage shows its clients as text: decks, songs, scenes, loops, MIDI, takes and the log.
+
+Values are in the parameter table and levels in the meters; both are in shared memory (`core/arena.py`).
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from perform.core.attributes import Attribute
+
+
+class DeckStatus(Struct, frozen=True):
+    """What stands on a deck, in words; its numbers are in the table and the meters."""
+
+    model: str = ""  #: display name; "" where the deck is empty
+    path: str = ""
+    sha256: str = ""
+    latents: int = 0
+    ratio: int = 0
+    sample_rate: int = 0
+    delay: float = 0.0  #: the model's own delay, seconds
+    latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
+    latent_high: tuple[float, ...] = ()  #: 95th percentile
+    attributes: tuple[Attribute, ...] = ()  #: the first is the number `attribute/1`
+    words: dict[str, tuple[str, ...]] = {}  #: of its attributes, by their numbers
+    actions: tuple[str, ...] = ()  #: the first is `action/1`
+    has_prior: bool = False
+    error: str = ""  #: why it failed, one line
+    file: str = ""  #: of its source "file", by name
+    matrix: str = ""  #: by which it follows another deck
+
+
+class BindStatus(Struct, frozen=True):
+    """One control of the mapping in use, as the screen names it."""
+
+    address: str
+    control: str  #: "nanoKONTROL2 1:CC16"
+
+
+class SongStatus(Struct, frozen=True):
+    """A song of the set, as a list shows it."""
+
+    name: str
+    models: tuple[str, ...] = ()  #: "1 bells"
+    notes: str = ""
+    missing: tuple[str, ...] = ()  #: models that are not here, a line each: what, and where to get it
+
+
+class SongsStatus(Struct, frozen=True):
+    """Where the set is."""
+
+    lines: tuple[SongStatus, ...] = ()
+    now: int = 1  #: number of the song that plays
+    since: float = 0.0  #: monotonic seconds at which it began
+    next: int = 0  #: number of the one that is armed; 0: none
+    ready: int = 0  #: models of it that are warm
+    wanted: int = 0  #: models of it
+    wait: float = 0.0  #: seconds until all of them are, about
+    going: bool = False  #: it will be NOW as soon as it is ready
+    changed: bool = False  #: something is not saved
+    path: str = ""  #: the file `Save` writes, or ""
+
+
+class SceneStatus(Struct, frozen=True):
+    """A scene of the song that plays."""
+
+    number: int
+    name: str
+    glide: str = ""  #: "2 s", "4 beats"
+
+
+class LoopStatus(Struct, frozen=True):
+    """A recorded gesture of one address."""
+
+    address: str
+    state: str  #: "recording", "looping", "stopped"
+    seconds: float
+
+
+class Status(Struct, frozen=True):
+    """All that is words about a stage."""
+
+    set: str
+    decks: tuple[DeckStatus, ...]  #: DECKS of them, deck 1 first
+    device: (
+        str  #: "JACK Audio Connection Kit: system, 48000 Hz, 256 frames", or "no audio device: silent clock"
+    )
+    midi: tuple[str, ...]  #: ports that are open
+    midi_error: str  #: "" or why there is no MIDI
+    mapping: str
+    binds: tuple[BindStatus, ...]
+    learning: str  #: the address that waits for a control, or ""
+    touched: str  #: last control moved, "nanoKONTROL2 1:CC16=22", or ""
+    take: str  #: path of the running take, or ""
+    last_take: str  #: path of the last finished take, or ""
+    log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last
+    songs: SongsStatus = SongsStatus()
+    scenes: tuple[SceneStatus, ...] = ()
+    scene: int = 0  #: the one recalled last, 0: none
+    loops: tuple[LoopStatus, ...] = ()
+    excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
+    undo: str = ""  #: what `Undo` would take back
+    redo: str = ""
