@@ -1,7 +1,5 @@
 """Layers that only some of the family have: Snake, delays, v1's residuals, style transfer, filtered noise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +43,7 @@ class Delay(Streaming):
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, channels, n) to the same shape."""
-        if not state:
+        if self.samples == 0:
             return x, state
         past = torch.cat([state[0], x], -1)
         return past[..., : x.shape[-1]], [past[..., x.shape[-1] :]]
@@ -82,10 +80,10 @@ class AdaIN(Streaming):
 
     known: Tensor  # (side, mean and deviation, channels)
     heard: Tensor  # (side,): windows that each was learnt from
-    learning: int | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.learning: int | None = None
         self.register_buffer("known", _nothing(channels))
         self.register_buffer("heard", torch.zeros(2))
 
@@ -104,7 +102,8 @@ class AdaIN(Streaming):
     @property
     def style(self) -> tuple[Tensor, Tensor]:
         """What it multiplies by, then adds, each (channels, 1)."""
-        (mean, deviation), (wanted_mean, wanted) = self.known[..., None]
+        mean, deviation = self.known[0, 0, :, None], self.known[0, 1, :, None]
+        wanted_mean, wanted = self.known[1, 0, :, None], self.known[1, 1, :, None]
         both = self.heard.all()
         scale = torch.where(both, wanted / (deviation + 1e-5), 1.0)
         return scale, torch.where(both, wanted_mean - mean * scale, 0.0)
@@ -117,8 +116,8 @@ class AdaIN(Streaming):
             now = torch.stack([x[0].mean(-1), x[0].std(-1)])
             self.heard[self.learning] += 1
             self.known[self.learning] += (now - self.known[self.learning]) / self.heard[self.learning]
-        if self.learning == TARGET:
-            return x, state
+            if self.learning == TARGET:
+                return x, state
         scale, shift = self.style
         return x * scale + shift, state
 
@@ -175,8 +174,14 @@ class NoiseSynth(Streaming):
     def render(self, amplitudes: Tensor, noise: Tensor) -> Tensor:
         """Amplitudes and uniform noise in -1..1, (B, bands, n), to sound in bands (B, bands, n)."""
         frames = noise.reshape(len(noise), self.bands, -1, self.frame)
-        parts = (frames @ self.filters).reshape(*frames.shape[:3], self.taps, self.frame)
+        parts = (frames @ self.filters).reshape(len(noise), self.bands, -1, self.taps, self.frame)
         return (parts * amplitudes[..., None]).sum(3).flatten(2)
+
+
+def uniform_noise(noise: Tensor, bands: int) -> Tensor:
+    """Normal noise (B, bands x samples of a frame, n) to uniform noise in -1..1, (B, bands, samples x n)."""
+    uniform = torch.erf(noise / 2**0.5).reshape(len(noise), bands, -1, noise.shape[-1])
+    return uniform.transpose(2, 3).flatten(2)
 
 
 def mod_sigmoid(x: Tensor) -> Tensor:

@@ -3,14 +3,26 @@
 Knows nothing of sound: (B, dimensions, n) to latents (B, latents, n) and back.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv1d
 
 TINY = 1e-12
+
+
+def project(mean: Tensor, centre: Tensor, components: Tensor) -> Tensor:
+    """A posterior's mean (B, full, n) to latents (B, latents, n): its distance from `centre`, by component.
+
+    centre : (full,);  components : (latents, full), orthonormal rows of a PCA, most variance first
+    """
+    return conv1d(mean - centre[:, None], components[:, :, None])
+
+
+def unproject(latents: Tensor, centre: Tensor, components: Tensor) -> Tensor:
+    """The inverse of `project`, given all components (full, full): (B, full, n) to (B, full, n)."""
+    return conv1d(latents, components.T[:, :, None]) + centre[:, None]
 
 
 def angles(x: Tensor, tiny: float = TINY) -> Tensor:
@@ -51,22 +63,22 @@ class Codebooks(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """(B, dimensions, n) -> the nearest entries' numbers (B, books, n)."""
         rest, numbers = x.transpose(1, 2), []  # (B, n, dimensions)
-        for book in self.entries:
-            number = self.nearest(rest, book)  # (B, n)
+        for book in self.entries.unbind(0):
+            number = nearest(rest, book)  # (B, n)
             rest = rest - book[number]
             numbers.append(number)
         return torch.stack(numbers, 1).to(x.dtype)
 
-    @staticmethod
-    def nearest(x: Tensor, book: Tensor) -> Tensor:
-        """Numbers of the entries of a book (size, dimensions) that are nearest to (..., dimensions)."""
-        distance = book.square().sum(1) - 2 * x @ book.T  # less what is the same for all entries
-        return distance.argmin(-1)
-
     def decode(self, z: Tensor) -> Tensor:
         """Numbers (B, books, n), any reals, to the sum of their entries (B, dimensions, n)."""
         numbers = z.clamp(0, self.entries.shape[1] - 1).long()
-        x = torch.zeros((), dtype=z.dtype, device=z.device)
-        for book, number in zip(self.entries, numbers.unbind(1), strict=True):
-            x = x + book[number]  # (B, n, dimensions)
+        x = self.entries[0][numbers[:, 0]]  # (B, n, dimensions)
+        for i in range(1, self.entries.shape[0]):
+            x = x + self.entries[i][numbers[:, i]]
         return x.transpose(1, 2)
+
+
+def nearest(x: Tensor, book: Tensor) -> Tensor:
+    """Numbers of the entries of a book (size, dimensions) that are nearest to (..., dimensions)."""
+    distance = book.square().sum(1) - 2 * x @ book.T  # less what is the same for all entries
+    return distance.argmin(-1)

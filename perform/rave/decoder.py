@@ -1,7 +1,5 @@
 """From latents to bands: RAVE's two generators (Caillon & Esling, arXiv 2111.05011)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -12,10 +10,12 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State
 
 
 class Generator(Streaming):
-    """A net, the branches that hear its output (none: it is the sound already), and their mix."""
+    """A net, the branches that take its output (none: the output is the sound already), and their mix."""
 
-    net: Chain
-    noise: NoiseSynth | None
+    def __init__(self) -> None:
+        super().__init__()
+        self.net: Chain
+        self.noise: NoiseSynth | None
 
     def branches(self) -> list[Streaming]:
         """What hears the net, in the order of `mix`; a noise synthesiser comes last."""
@@ -25,22 +25,16 @@ class Generator(Streaming):
         """The branches' outputs and noise in bands, in -1..1 (none is silence), to bands."""
         raise NotImplementedError
 
-    def _count(self) -> None:
-        self.states = self.net.states + sum(branch.states for branch in self.branches())
-
     def init_state(self, batch: int) -> State:
         """The state before the first frame: of the net, then of its branches."""
         return [tensor for part in (self.net, *self.branches()) for tensor in part.init_state(batch)]
 
     def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
         """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
-        x, after = self.net(x, state[: self.net.states])
-        heard = []
-        for branch in self.branches():
-            y, new = branch(x, state[len(after) : len(after) + branch.states])
-            heard.append(y)
-            after = after + new
-        return self.mix(heard or [x], noise), after
+        raise NotImplementedError
+
+    def _count_states(self) -> None:
+        self.states = self.net.states + sum(branch.states for branch in self.branches())
 
 
 class Decoder(Generator):
@@ -65,11 +59,23 @@ class Decoder(Generator):
         self.noise = _noise_v2(config, channels, bands) if config.noise_ratios else None
         self.wave = wave if self.noise else None
         self.net = Chain(*layers, activation(channels), *([] if self.noise else [wave]))
-        self._count()
+        self._count_states()
 
     def branches(self) -> list[Streaming]:
         """Wave and noise, or none."""
         return [self.wave, self.noise] if self.wave and self.noise else []
+
+    def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
+        """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        x, after = self.net(x, state[: self.net.states])
+        heard = [x]
+        if self.wave is not None and self.noise is not None:
+            wave, new = self.wave(x, state[len(after) : len(after) + self.wave.states])
+            after = after + new
+            amplitudes, new = self.noise(x, state[len(after) :])
+            after = after + new
+            heard = [wave, amplitudes]
+        return self.mix(heard, noise), after
 
     def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
         """Waves, each with its amplitude; the noise; within -1..1."""
@@ -104,11 +110,25 @@ class FirstDecoder(Generator):
         self.wave = Chain(Delay(channels, latest - wave.late), wave)
         self.loudness = Chain(Delay(channels, latest - loudness.late), loudness)
         self.noise = NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None
-        self._count()
+        self._count_states()
 
     def branches(self) -> list[Streaming]:
         """Wave, loudness and perhaps noise."""
         return [self.wave, self.loudness, *([self.noise] if self.noise else [])]
+
+    def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
+        """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        x, after = self.net(x, state[: self.net.states])
+        wave, new = self.wave(x, state[len(after) : len(after) + self.wave.states])
+        after = after + new
+        loudness, new = self.loudness(x, state[len(after) : len(after) + self.loudness.states])
+        after = after + new
+        heard = [wave, loudness]
+        if self.noise is not None:
+            amplitudes, new = self.noise(x, state[len(after) :])
+            after = after + new
+            heard.append(amplitudes)
+        return self.mix(heard, noise), after
 
     def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
         """Waves within the loudness, and the noise."""

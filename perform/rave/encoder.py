@@ -7,8 +7,6 @@ takes 2 x full_latents, the posterior's mean and then its raw scale; the others 
 see, so a small model finds more than loudness within minutes of training.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -118,12 +116,12 @@ class Spectrum(Streaming):
     Both end at the newest sample. -80..0 dBFS become -1..1.
     """
 
-    states = 1
     long: Tensor  # (2 x bins, 1, 4 x hop): cosines, then sines
     short: Tensor  # (2 x bins, 1, hop)
 
     def __init__(self, bands: int, hop: int) -> None:
         super().__init__()
+        self.states = 1
         self.bands, self.hop, self.memory = bands, hop, 3 * hop
         self.features = bands * (2 * hop + 1 + hop // 2 + 1)
         self.register_buffer("long", _fourier(4 * hop), persistent=False)

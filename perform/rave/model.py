@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, softplus
+from torch.nn.functional import softplus
 
 from perform.core.errors import WrongUse
-from perform.rave.bottleneck import Codebooks, angles, directions
+from perform.rave.blocks import uniform_noise
+from perform.rave.bottleneck import Codebooks, angles, directions, project, unproject
 from perform.rave.config import PRESETS, Config, preset
 from perform.rave.decoder import Decoder, FirstDecoder
 from perform.rave.delay import encoder_latency, latency
@@ -108,23 +109,19 @@ class RAVE(nn.Module):
 
     def analyse(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Samples (B, channels, n) to bands (B, channels x bands, n / resampling / bands)."""
-        batch = len(x)
         after: State = []
-        x = x.reshape(-1, 1, x.shape[-1])  # a channel is a sound of its own: (B * channels, 1, n)
         if self.resampler:
             x, after = self.resampler.down(x, state[:1])
         bands, analysis = self.pqmf.analyse(x, state[len(after) :])
-        return bands.reshape(batch, -1, bands.shape[-1]), after + analysis
+        return bands, after + analysis
 
     def synthesise(self, bands: Tensor, state: State) -> tuple[Tensor, State]:
         """Bands (B, channels x bands, n / resampling / bands) to samples (B, channels, n)."""
-        batch = len(bands)
         after: State = []
-        bands = bands.reshape(-1, self.config.bands, bands.shape[-1])
         y, synthesis = self.pqmf.synthesise(bands, state[:1])
         if self.resampler:
             y, after = self.resampler.up(y, state[1:])
-        return y.reshape(batch, self.config.channels, -1), synthesis + after
+        return y, synthesis + after
 
     def encode(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Samples (B, channels, n * ratio) in -1..1 to latents (B, latents, n); of a posterior, the mean."""
@@ -149,10 +146,7 @@ class RAVE(nn.Module):
         """What the encoder made, (B, width, n), to latents (B, latents, n)."""
         match self.config.bottleneck:
             case "variational":
-                mean = y.chunk(2, 1)[0] - self.latent_mean[:, None]
-                return conv1d(
-                    mean, self.latent_pca[: self.latents, :, None]
-                )  # (B, full, n) -> (B, latents, n)
+                return project(y.chunk(2, 1)[0], self.latent_mean, self.latent_pca[: self.latents])
             case "spherical":
                 return angles(y)
             case "discrete":
@@ -166,7 +160,7 @@ class RAVE(nn.Module):
             case "variational":
                 dropped = self.config.full_latents - self.latents
                 full = torch.cat([z, noise[:, :dropped]], 1)  # (B, full_latents, n)
-                z = conv1d(full, self.latent_pca.T[:, :, None]) + self.latent_mean[:, None]
+                z = unproject(full, self.latent_mean, self.latent_pca)
                 noise = noise[:, dropped:]
             case "spherical":
                 z = directions(z)
@@ -178,10 +172,7 @@ class RAVE(nn.Module):
         """Normal noise (B, a frame's samples band by band, n) to the synthesiser's, in bands and in -1..1."""
         if not self.config.noise_ratios:
             return None
-        bands = self.config.channels * self.config.bands
-        uniform = torch.erf(noise / 2**0.5)
-        uniform = uniform.reshape(len(noise), bands, -1, noise.shape[-1])  # (B, bands, samples of a frame, n)
-        return uniform.transpose(2, 3).flatten(2)
+        return uniform_noise(noise, self.config.channels * self.config.bands)
 
     def posterior(self, bands: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """Bands to mean and deviation, each (B, full_latents, n), where the bottleneck is variational."""

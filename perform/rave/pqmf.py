@@ -7,8 +7,6 @@ design of prototype filters of cosine modulated filterbanks", IEEE SPL 5(6), 199
 Knows nothing of encoders, latents or sample rates.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -119,25 +117,28 @@ class PQMF(nn.Module):
         self.register_buffer("synthesis_kernel", synthesis, persistent=bool(taps))
         self.register_buffer("turn", turn, persistent=False)
 
-    def analysis_state(self, batch: int) -> State:
-        """Silence before the first sample: [(batch, 1, memory)]."""
-        return [self.analysis_kernel.new_zeros(batch, 1, self.memory)]
+    def analysis_state(self, signals: int) -> State:
+        """Silence before the first sample of so many signals, B x channels: [(signals, 1, memory)]."""
+        return [self.analysis_kernel.new_zeros(signals, 1, self.memory)]
 
-    def synthesis_state(self, batch: int) -> State:
-        """Silence before the first band sample: [(batch, bands, taps / bands - 1)]."""
-        return [self.synthesis_kernel.new_zeros(batch, self.bands, self.synthesis_kernel.shape[-1] - 1)]
+    def synthesis_state(self, signals: int) -> State:
+        """Silence before the first band sample: [(signals, bands, taps / bands - 1)]."""
+        return [self.synthesis_kernel.new_zeros(signals, self.bands, self.synthesis_kernel.shape[-1] - 1)]
 
     def analyse(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Samples (B, 1, n) to bands (B, bands, n / bands); n a multiple of `block`."""
-        x = torch.cat([state[0], x], -1)
-        y = conv1d(x, self.analysis_kernel, stride=self.bands)  # (B, 1, n) -> (B, bands, n / bands)
-        return self.turned(y), [x[..., x.shape[-1] - state[0].shape[-1] :]]
+        """Samples (B, channels, n) to bands (B, channels x bands, n / bands); n a multiple of `block`."""
+        batch = len(x)
+        x = torch.cat([state[0], x.reshape(-1, 1, x.shape[-1])], -1)  # (B x channels, 1, memory + n)
+        y = conv1d(x, self.analysis_kernel, stride=self.bands)  # (B x channels, bands, n / bands)
+        y = self.turned(y)
+        return y.reshape(batch, -1, y.shape[-1]), [x[..., x.shape[-1] - state[0].shape[-1] :]]
 
     def synthesise(self, y: Tensor, state: State) -> tuple[Tensor, State]:
-        """Bands (B, bands, n / bands) to samples (B, 1, n); n a multiple of `block`."""
-        y = torch.cat([state[0], self.turned(y)], -1)
-        x = conv1d(y, self.synthesis_kernel)  # (B, phase, n / bands)
-        x = x.transpose(1, 2).reshape(x.shape[0], 1, -1)  # interleave: (B, n / bands, phase) -> (B, 1, n)
+        """Bands (B, channels x bands, n / bands) to samples (B, channels, n); n a multiple of `block`."""
+        batch, samples = len(y), y.shape[-1] * self.bands
+        y = torch.cat([state[0], self.turned(y.reshape(-1, self.bands, y.shape[-1]))], -1)
+        x = conv1d(y, self.synthesis_kernel)  # (B x channels, phase, n / bands)
+        x = x.transpose(1, 2).reshape(batch, -1, samples)  # interleaved: (B, channels, n)
         return x, [y[..., y.shape[-1] - state[0].shape[-1] :]]
 
     def turned(self, y: Tensor) -> Tensor:

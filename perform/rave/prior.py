@@ -8,8 +8,6 @@ before it is heard: the most telling first, the others in its knowledge.
 Chance is an argument, like the state: the same noise gives the same music.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -26,10 +24,9 @@ LIMIT = 4.0
 class GatedUnit(Streaming):
     """A dilated convolution whose halves gate one another: what goes on, and what is added to the result."""
 
-    states = 1
-
     def __init__(self, width: int, skip: int, kernel: int, dilation: int) -> None:
         super().__init__()
+        self.states = 1
         self.dilated = Conv1d(width, 2 * width, kernel, dilation=dilation)
         self.onward = Conv1d(width, width, 1)
         self.aside = Conv1d(width, skip, 1)
@@ -55,6 +52,8 @@ class Prior(nn.Module):
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
         self.config = config
+        self.latents, self.resolution = config.latents, config.resolution
+        self.width, self.skip = config.width, config.skip
         size = config.latents * config.resolution
         share = torch.arange(config.resolution + 1) / config.resolution
         self.register_buffer("normal", normal_quantile(share), persistent=False)
@@ -81,48 +80,47 @@ class Prior(nn.Module):
 
     def odds(self, choices: Tensor, state: State) -> tuple[Tensor, State]:
         """Choices so far (B, latents, n) to logits of what follows each, (B, latents, resolution, n)."""
-        hot = one_hot(choices.long(), self.config.resolution).to(
-            self.head.bias
-        )  # (B, latents, n, resolution)
+        hot = one_hot(choices.long(), self.resolution).to(self.head.bias)  # (B, latents, n, resolution)
         x, after = self.head(hot.transpose(2, 3).flatten(1, 2), state[:1])
-        x, skip = leaky_relu(x, 0.2), torch.zeros((), device=x.device)
-        for unit, before in zip(self.units, state[1:], strict=True):
-            y, new = unit(x, [before])
-            x, aside = y.split([self.config.width, self.config.skip], 1)
+        x, skip = leaky_relu(x, 0.2), torch.zeros([1], device=x.device)
+        for i, unit in enumerate(self.units):
+            y, new = unit(x, state[i + 1 : i + 2])
+            x, aside = y.split([self.width, self.skip], 1)
             skip = skip + aside
             after = after + new
         y = self.tail.valid(leaky_relu(self.middle.valid(skip), 0.2))
-        y = y.reshape(len(y), self.config.latents, self.config.resolution, -1)
-        if self.pairs is not None:
-            latent = torch.arange(self.config.latents, device=y.device)[:, None]
-            y = y + self.pairs[latent, choices.long()].transpose(2, 3)
+        y = y.reshape(len(y), self.latents, self.resolution, -1)
+        pairs = self.pairs
+        if pairs is not None:
+            latent = torch.arange(self.latents, device=y.device)[:, None]
+            y = y + pairs[latent, choices.long()].transpose(2, 3)
         return y, after
 
-    def step(self, noise: Tensor, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
+    def step(self, noise: Tensor, state: State, temperature: Tensor) -> tuple[Tensor, State]:
         """The next frame of latents, (B, latents).
 
         noise : (B, 2 x latents), uniform in 0..1: a choice and a place within its step for each latent
-        temperature : above 0; 1 follows the odds as learnt, less is more certain
+        temperature : (B,) or a scalar, above 0; 1 follows the odds as learnt, less is more certain
         """
-        choice, unheard, *net = state
-        logits, net = self.odds(choice[..., None], net)
-        share = torch.softmax(logits[..., 0] / temperature, -1).cumsum(-1)  # (B, latents, resolution)
+        logits, net = self.odds(state[0][..., None], state[2:])
+        logits = logits[..., 0] / temperature[..., None, None]
+        share = torch.softmax(logits, -1).cumsum(-1)  # (B, latents, resolution)
         pick, place = noise.chunk(2, 1)
-        choice = (share < pick[..., None]).sum(-1).clamp(max=self.config.resolution - 1).to(noise.dtype)
-        z, unheard = self.unfold(self.values(choice + place), unheard)
-        return z, [choice, unheard, *net]
+        choice = (share < pick[..., None]).sum(-1).clamp(max=self.resolution - 1).to(noise.dtype)
+        z, unheard = self.unfold(self.values(choice + place), state[1])
+        return z, [choice, unheard] + net  # noqa: RUF005 (torch.jit.script unpacks no lists)
 
     def values(self, position: Tensor) -> Tensor:
         """Places among the steps (B, latents), 0 to `resolution`, to latents.
 
         Within a step they lie as a normal distribution's do within the same step of it.
         """
-        step = position.long().clamp(max=self.config.resolution - 1)
+        step = position.long().clamp(max=self.resolution - 1)
         low, high = self.normal[step], self.normal[step + 1]
-        part = (normal_quantile(position / self.config.resolution) - low) / (high - low)
-        low, high = (
-            self.edges.expand(len(step), -1, -1).gather(2, i[..., None])[..., 0] for i in (step, step + 1)
-        )
+        part = (normal_quantile(position / self.resolution) - low) / (high - low)
+        edges = self.edges.expand(len(step), -1, -1)
+        low = edges.gather(2, step[..., None])[..., 0]
+        high = edges.gather(2, step[..., None] + 1)[..., 0]
         return low + (high - low) * part
 
     def choices(self, z: Tensor) -> Tensor:

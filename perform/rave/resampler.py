@@ -1,7 +1,5 @@
 """The resampler that some of upstream's exports carry: a model of half the rate plays at the whole one."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -40,22 +38,25 @@ class Resampler(nn.Module):
         self.register_buffer("down_kernel", torch.tensor(h, dtype=torch.float32)[None, None])
         self.register_buffer("up_kernel", torch.tensor(phases, dtype=torch.float32)[:, None])
 
-    def down_state(self, batch: int) -> State:
-        """Silence before the first sample: [(batch, 1, memory)]."""
-        return [self.down_kernel.new_zeros(batch, 1, self.down_memory)]
+    def down_state(self, signals: int) -> State:
+        """Silence before the first sample of so many signals, B x channels: [(signals, 1, memory)]."""
+        return [self.down_kernel.new_zeros(signals, 1, self.down_memory)]
 
-    def up_state(self, batch: int) -> State:
-        """Silence before the first sample: [(batch, 1, memory)]."""
-        return [self.up_kernel.new_zeros(batch, 1, self.up_kernel.shape[-1] - 1)]
+    def up_state(self, signals: int) -> State:
+        """Silence before the first sample: [(signals, 1, memory)]."""
+        return [self.up_kernel.new_zeros(signals, 1, self.up_kernel.shape[-1] - 1)]
 
     def down(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, 1, n * ratio) -> (B, 1, n)."""
-        x = torch.cat([state[0], x], -1)
+        """(B, channels, n * ratio) -> (B, channels, n)."""
+        batch = len(x)
+        x = torch.cat([state[0], x.reshape(-1, 1, x.shape[-1])], -1)  # (B x channels, 1, memory + n * ratio)
         after = [x[..., x.shape[-1] - self.down_memory :]]
-        return conv1d(x[..., : x.shape[-1] - self.align], self.down_kernel, stride=self.ratio), after
+        y = conv1d(x[..., : x.shape[-1] - self.align], self.down_kernel, stride=self.ratio)
+        return y.reshape(batch, -1, y.shape[-1]), after
 
     def up(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, 1, n) -> (B, 1, n * ratio)."""
-        x = torch.cat([state[0], x], -1)
-        y = conv1d(x, self.up_kernel)  # (B, ratio, n)
-        return y.transpose(1, 2).reshape(len(y), 1, -1), [x[..., x.shape[-1] - state[0].shape[-1] :]]
+        """(B, channels, n) -> (B, channels, n * ratio)."""
+        batch, samples = len(x), x.shape[-1] * self.ratio
+        x = torch.cat([state[0], x.reshape(-1, 1, x.shape[-1])], -1)
+        y = conv1d(x, self.up_kernel)  # (B x channels, ratio, n)
+        return y.transpose(1, 2).reshape(batch, -1, samples), [x[..., x.shape[-1] - state[0].shape[-1] :]]

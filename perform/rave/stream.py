@@ -2,11 +2,12 @@
 
 Every layer maps `(x, state) -> (y, state)`; `init_state(batch)` gives the state before the first
 sample. A state is a flat list of tensors, always of the same length and shapes, so it can become
-inputs and outputs of a graph. Offline is one call from the first state, so what is trained is
-what is played.
-"""
+inputs and outputs of a graph. Training calls a layer once with a whole signal, from the first state:
+what is trained is what is played.
 
-from __future__ import annotations
+`torch.jit.script` compiles `forward` and what it calls (rave/export). So in this module, and in the others
+with layers, annotations are types and not strings, and those methods use attributes instead of globals.
+"""
 
 import math
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ class UnknownLayer(NotImplementedError):
 class Streaming(nn.Module):
     """A layer with `states` tensors of memory (none, unless a subclass says otherwise)."""
 
-    states = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.states = 0
 
     def init_state(self, batch: int) -> State:
         """The state before the first sample, for `batch` streams."""
@@ -72,6 +75,7 @@ class Conv1d(Streaming):
     ) -> None:
         super().__init__()
         self.stride, self.dilation, self.align, self.groups = stride, dilation, align, groups
+        self.few = FEW * stride
         self.reach = (kernel - 1) * dilation + 1
         self.padding = (self.reach - stride, 0) if padding is None else padding
         self.memory = sum(self.padding) + align
@@ -92,14 +96,14 @@ class Conv1d(Streaming):
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, inputs, n) -> (B, outputs, n / stride)."""
-        if state:
+        if self.memory > 0:
             x = torch.cat([state[0], x], -1)
             state = [x[..., x.shape[-1] - self.memory :]]
         return self.valid(x[..., : x.shape[-1] - self.align]), state
 
     def valid(self, x: Tensor) -> Tensor:
         """Outputs whose window lies in x: (B, inputs, left + n + right) -> (B, outputs, n / stride)."""
-        if self.groups > 1 or x.shape[-1] - self.reach >= FEW * self.stride:
+        if self.groups > 1 or x.shape[-1] - self.reach >= self.few:
             return conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         taps = x.unfold(-1, self.reach, self.stride)[..., :: self.dilation]  # (B, inputs, n / stride, kernel)
         columns = taps.transpose(2, 3).flatten(1, 2)  # (B, inputs * kernel, n / stride)
@@ -116,11 +120,10 @@ class ConvTranspose1d(Streaming):
         x1:     [a1 b1]         y0 = memory + a0, y1 = b0 + a1, new memory = b1
     """
 
-    states = 1
-
     def __init__(self, inputs: int, outputs: int, ratio: int) -> None:
         super().__init__()
-        self.ratio = ratio
+        self.states = 1
+        self.ratio, self.few = ratio, FEW
         self.weight = nn.Parameter(torch.empty(inputs, outputs, 2 * ratio))
         self.bias = nn.Parameter(torch.empty(outputs))
         _init(self.weight, self.bias, 2 * inputs)
@@ -132,7 +135,7 @@ class ConvTranspose1d(Streaming):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, inputs, n) -> (B, outputs, n * ratio)."""
         whole = x.shape[-1] * self.ratio
-        if x.shape[-1] > FEW:
+        if x.shape[-1] > self.few:
             y = conv_transpose1d(x, self.weight, stride=self.ratio)  # (B, outputs, (n + 1) * ratio)
             y = torch.cat([y[..., : self.ratio] + state[0], y[..., self.ratio :]], -1)
         else:
@@ -163,8 +166,6 @@ class ResidualUnit(Streaming):
     Where the convolution is centred it comes `delay` samples late, and x with it: one memory serves both.
     """
 
-    states = 1
-
     def __init__(
         self,
         channels: int,
@@ -173,6 +174,7 @@ class ResidualUnit(Streaming):
         padding: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
+        self.states = 1
         self.dilated = Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
         self.pointwise = Conv1d(channels, channels, 1)
         self.memory, self.delay = self.dilated.memory, self.dilated.late
@@ -190,7 +192,7 @@ class ResidualUnit(Streaming):
         return straight + y, [past[..., past.shape[-1] - self.memory :]]
 
 
-class Chain(Streaming):
+class Chain(Streaming, nn.Sequential):
     """Layers one after another; its state is theirs in order."""
 
     def __init__(self, *layers: Streaming) -> None:
@@ -204,20 +206,17 @@ class Chain(Streaming):
             assert isinstance(layer, Streaming)
             yield layer
 
-    def __getitem__(self, index: int) -> Streaming:
-        return list(self)[index]
-
     def init_state(self, batch: int) -> State:
         """The layers' states, one after another."""
         return [tensor for layer in self for tensor in layer.init_state(batch)]
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
         """Through every layer in turn."""
         after: State = []
         for layer in self:
             start = len(after)
             x, new = layer(x, state[start : start + layer.states])
-            after += new
+            after = after + new
         return x, after
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize, one_hot, softplus
 
-from perform.rave.bottleneck import Codebooks
+from perform.rave.bottleneck import Codebooks, nearest
 from perform.rave.config import Config
 from perform.train.processes import TrainingProcesses
 
@@ -95,7 +95,7 @@ class QuantizerTraining(nn.Module):
         rest = y.transpose(1, 2).flatten(0, 1)  # (frames, dimensions)
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         for index, book in enumerate(codebooks.entries):
-            number = codebooks.nearest(rest, book)
+            number = nearest(rest, book)
             hot = one_hot(number, len(book)).to(rest.dtype)  # (frames, size)
             count, total = world.sum(hot.sum(0)), world.sum(hot.T @ rest)
             self.counts[index].lerp_(count, 1 - FORGET)

@@ -31,7 +31,7 @@ def test_a_compiled_prior_draws_what_the_modules_draw(path: Path) -> None:
     for seed, temperature in enumerate([1.0] * 20 + [0.3] * 20 + [2.0] * 20):
         noise = np.random.default_rng(seed).random(8).astype(np.float32)
         with torch.inference_mode():
-            wanted, state = prior.step(torch.from_numpy(noise)[None], state, temperature)
+            wanted, state = prior.step(torch.from_numpy(noise)[None], state, torch.tensor(temperature))
         drawn = stream.prior(temperature, seed)
         assert drawn == pytest.approx(wanted[0].numpy(), abs=1e-3)
 

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from family import built, with_prior
+from family import CONFIGS, built, with_prior
 from nn_tilde import NnTilde, RaveVst
 
 from perform.core.errors import WrongUse
@@ -69,6 +69,26 @@ def close(got: np.ndarray, wanted: torch.Tensor) -> None:
     assert got.shape == tuple(wanted.shape)
     assert np.abs(got - wanted.numpy()).max() < 1e-4 * max(1.0, float(wanted.abs().max()))
     assert wanted.abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name != "few bands"])
+def test_block_by_block_it_is_our_own_stream_to_the_last_bit(name: str, tmp_path: Path) -> None:
+    """The export is our layers, compiled: the same blocks give the same numbers."""
+    model = built(name)
+    module = NnTilde(saved(model, tmp_path / "x.ts")).model
+    for batch in (1, 3):
+        module.set_reset(True)
+        encoder, decoder = model.encoder_state(batch), model.decoder_state(batch)
+        for seed, frames in enumerate((1, 3, 40, 2)):
+            x = 0.3 * torch.randn(batch, model.config.channels, frames * model.ratio)
+            with torch.inference_mode(), torch.jit.optimized_execution(False):
+                z, encoder = model.encode(x, encoder)
+                assert torch.equal(module.encode(x), z)
+                torch.manual_seed(seed)
+                y, decoder = model.decode(z, torch.randn(batch, model.noise, frames), decoder)
+                torch.manual_seed(seed)
+                assert torch.equal(module.decode(z), y)
+                assert y.abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("name", ["live", "noise", "wasserstein", "resampled"])
@@ -170,7 +190,7 @@ def test_a_prior_draws_the_same_as_module_script_and_graph(pairs: bool, tmp_path
     state, wanted, drawn = prior.init_state(2), [], []
     with torch.inference_mode():
         for row in chance.unbind(2):
-            z, state = prior.step(row, state, 0.9)
+            z, state = prior.step(row, state, torch.tensor(0.9))
             wanted.append(z)
             feed = {"uniform": row.contiguous().numpy(), "temperature": temperature[:, :1].numpy()}
             z, memory = session.run(["z", "after"], {**feed, "state": memory})

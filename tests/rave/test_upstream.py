@@ -285,7 +285,7 @@ def test_a_prior_plays() -> None:
     def play(noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         state, out, choices = prior.init_state(len(noise[0])), [], []
         for row in noise:
-            z, state = prior.step(row, state, temperature)
+            z, state = prior.step(row, state, torch.tensor(temperature))
             out.append(z)
             choices.append(state[0])
         return torch.stack(out), torch.stack(choices)
@@ -301,7 +301,7 @@ def test_a_prior_plays() -> None:
     assert torch.equal(cold[:, 0], cold[:, 1]), "whatever the chance"
     first, state = torch.rand(4000, 8), prior.init_state(1)
     odds = torch.softmax(prior.odds(state[0][..., None], state[2:])[0][0, :, :, 0], -1)
-    _, after = prior.step(first, [tensor.expand(4000, *tensor.shape[1:]) for tensor in state])
+    _, after = prior.step(first, [tensor.expand(4000, *tensor.shape[1:]) for tensor in state], torch.ones(()))
     found = torch.stack([(after[0] == step).float().mean(0) for step in range(8)], 1)
     torch.testing.assert_close(found, odds, atol=0.04, rtol=0)
 

@@ -83,7 +83,7 @@ def streamed(prior: Prior, noise: Tensor, temperature: float) -> Tensor:
     state, out = prior.init_state(noise.shape[1]), []
     with torch.inference_mode():
         for row in noise:
-            z, state = prior.step(row, state, temperature)
+            z, state = prior.step(row, state, torch.tensor(temperature))
             out.append(z)
     return torch.stack(out)
 

@@ -8,6 +8,7 @@ Both carry the weights and need nothing of perform.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import warnings
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 
 from perform.core.errors import WrongUse
+from perform.rave import style_transfer
 from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
@@ -38,6 +40,8 @@ def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
     if model.ratio & (model.ratio - 1):
         what = f"a frame of {model.ratio} samples, where nn~ has buffers of powers of two"
         raise WrongUse(what, hint="an .onnx plays it")
+    model = copy.deepcopy(model).requires_grad_(False).eval()  # compiling shares its layers
+    style_transfer.listen(model, None)
     made = (ModuleWithPrior if model.prior else Module)(model, rows).eval().requires_grad_(False)
     out = io.BytesIO()
     with warnings.catch_warnings():

@@ -14,8 +14,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from perform.rave.export.scripted_parts import Bank, Chance, Listener, Rates, bottleneck, generator
-from perform.rave.export.scripted_prior import Sampler
+from perform.rave.blocks import uniform_noise
+from perform.rave.export.bottleneck_module import bottleneck_module
+from perform.rave.export.random_source import RandomSource
+from perform.rave.export.stream_memory import StreamingPrior, StreamMemory
 from perform.rave.model import RAVE
 
 BOOL, INT, FLOAT = 0, 1, 2  #: types of an attribute's values, as nn~ numbers them
@@ -45,13 +47,14 @@ class Module(nn.Module):
         super().__init__()
         config = model.config
         self.rows, self.latents, self.missing = rows, model.latents, model.missing
+        self.dropped = config.full_latents - model.latents if config.bottleneck == "variational" else 0
         self.channels, self.bands = config.channels, config.channels * config.bands
-        self.rates = Rates(model.resampler, rows * self.channels) if model.resampler else None
-        self.pqmf = Bank(model.pqmf, rows * self.channels)
-        self.encoder = Listener(model.encoder, rows)
-        self.decoder = generator(model, rows)
-        self.bottleneck = bottleneck(model)
-        self.chance = Chance(model.noise, rows)
+        self.rates, self.pqmf = model.resampler, model.pqmf
+        self.encoder, self.decoder = model.encoder, model.decoder
+        self.encoder_memory = StreamMemory(model.encoder_state(rows), rows)
+        self.decoder_memory = StreamMemory(model.decoder_state(rows), rows)
+        self.bottleneck = bottleneck_module(model)
+        self.chance = RandomSource(model.noise, rows)
         self._rave = Facts(model)
         self._say(model)
         self._offer(model)
@@ -101,11 +104,15 @@ class Module(nn.Module):
         batch = x.shape[0]
         if x.shape[1] < self.channels:  # RAVE VST listens to one channel
             x = x.expand(batch, self.channels, x.shape[2])
-        x = x.reshape(-1, 1, x.shape[2])
+        state = self.encoder_memory.read(batch)
+        after: list[Tensor] = []
         if self.rates is not None:
-            x = self.rates.down(x)
-        bands = self.pqmf.analyse(x)
-        return self.bottleneck.embed(self.encoder(bands.reshape(batch, -1, bands.shape[2])))
+            x, after = self.rates.down(x, state[:1])
+        bands, new = self.pqmf.analyse(x, state[len(after) : len(after) + 1])
+        after = after + new
+        y, new = self.encoder(bands, state[len(after) :])
+        self.encoder_memory.write(after + new)
+        return self.bottleneck.encode(y)
 
     @torch.jit.export
     def decode(self, z: Tensor) -> Tensor:
@@ -113,22 +120,23 @@ class Module(nn.Module):
         self.check(z)
         batch, frames = z.shape[0], z.shape[2]
         noise = self.chance.normal(batch, frames, self.seed) * self.temperature
-        filling = noise[:, : self.missing]
-        if z.shape[1] == self.latents + self.missing:
-            filling = z[:, self.latents :]
-        x = self.bottleneck.restore(z[:, : self.latents], filling)
-        bands = self.decoder(x, self.uniform(noise[:, self.missing :]))
-        y = self.pqmf.synthesise(bands.reshape(batch * self.channels, -1, bands.shape[2]))
+        if z.shape[1] == self.latents:
+            z = torch.cat([z, noise[:, : self.missing]], 1)
+        known = self.latents + self.dropped
+        x = torch.cat([self.bottleneck.decode(z[:, :known]), z[:, known:]], 1)
+        bands_noise = noise[:, self.missing :]
+        if bands_noise.shape[1] > 0:
+            bands_noise = uniform_noise(bands_noise, self.bands)
+        state = self.decoder_memory.read(batch)
+        cut = self.decoder.states
+        bands, after = self.decoder(x, state[:cut], bands_noise)
+        y, new = self.pqmf.synthesise(bands, state[cut : cut + 1])
+        after = after + new
         if self.rates is not None:
-            y = self.rates.up(y)
-        return y.reshape(batch, self.channels, -1)
-
-    def uniform(self, noise: Tensor) -> Tensor:
-        """As `RAVE.uniform`."""
-        if noise.shape[1] == 0:
-            return noise
-        uniform = torch.erf(noise / 2**0.5).reshape(noise.shape[0], self.bands, -1, noise.shape[2])
-        return uniform.transpose(2, 3).flatten(2)
+            y, new = self.rates.up(y, state[cut + 1 :])
+            after = after + new
+        self.decoder_memory.write(after)
+        return y
 
     def check(self, x: Tensor) -> None:
         """See that there is a past for every row."""
@@ -138,12 +146,9 @@ class Module(nn.Module):
     @torch.jit.export
     def forget(self) -> int:
         """Back to the beginning."""
-        if self.rates is not None:
-            self.rates.forget()
-        self.pqmf.forget()
-        self.encoder.forget()
-        self.decoder.forget()
-        return self.chance.forget()
+        self.encoder_memory.reset()
+        self.decoder_memory.reset()
+        return self.chance.reset()
 
     @torch.jit.export
     def get_methods(self) -> list[str]:
@@ -198,8 +203,8 @@ class ModuleWithPrior(Module):
     def __init__(self, model: RAVE, rows: int) -> None:
         super().__init__(model, rows)
         assert model.prior
-        self.prior_module = Sampler(model.prior, rows)
-        self.luck = Chance(2 * model.latents, rows)
+        self.prior_module = StreamingPrior(model.prior, rows)
+        self.luck = RandomSource(2 * model.latents, rows)
 
     @torch.jit.export
     def prior(self, temperature: Tensor) -> Tensor:
@@ -213,6 +218,6 @@ class ModuleWithPrior(Module):
         """True: back to the beginning."""
         if reset:
             self.forget()
-            self.prior_module.forget()
-            self.luck.forget()
+            self.prior_module.memory.reset()
+            self.luck.reset()
         return 0
