@@ -23,10 +23,10 @@ from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.train.autoencoder import usual_crop
 from perform.train.corpus import Corpus, quantise, write
-from perform.train.initial_model import begun
+from perform.train.initial_model import initial_model
 from perform.train.plan import TrainingPlan
 from perform.train.processes import world
-from perform.train.trainer import CRITICS_EVERY, Trainer
+from perform.train.trainer import DISCRIMINATORS_EVERY, Trainer
 
 KINDS = ("1", "critics", "model")
 """Steps: of phase 1, of phase 2's critics, of phase 2's model."""
@@ -73,7 +73,7 @@ def rows(
         options = {**plan, "crop": crop, "steps": 1_000_000}
         whole = replace(TrainingPlan(folder, folder / "m.safetensors", name, config=config), **options)
         trainer = Trainer(whole, corpus, here)
-        recipe = PlainRecipe(begun(whole).to(here.device))
+        recipe = PlainRecipe(initial_model(whole).to(here.device))
         batches = [trainer.batches.batch(step) for step in range(4)]
         other = PlainTraining(against, stack) if against else None
         found = []
@@ -137,7 +137,7 @@ def table(found: list[TrainingCostRow]) -> str:
 def _phase_2(found: list[TrainingCostRow], field: str) -> float:
     """A step of phase 2 on average."""
     times = {row.kind: getattr(row, field) or 0.0 for row in found}
-    mean: float = (times["critics"] + (CRITICS_EVERY - 1) * times["model"]) / CRITICS_EVERY
+    mean: float = (times["critics"] + (DISCRIMINATORS_EVERY - 1) * times["model"]) / DISCRIMINATORS_EVERY
     return mean
 
 

@@ -31,6 +31,8 @@ def _plan_options(verb: _F) -> _F:
             help=f"{option.help} {', '.join(option.kind)}." if option.many else option.help,  # type: ignore[arg-type]
             metavar="A,B" if option.many else None,
         )(verb)
+        if option.alias:
+            verb = click.option(f"--{option.alias}", type=_type(option), hidden=True)(verb)
     return verb
 
 
@@ -70,7 +72,7 @@ def train(
 ) -> None:
     """Train a RAVE on a folder of sound files, or on a prepared corpus.
 
-    Phase 1 learns spectra, phase 2 plays against critics. Ctrl-C saves, --resume goes on. Checkpoints, the
+    Phase 1 learns spectra, phase 2 adds discriminators. Ctrl-C saves, --resume goes on. Checkpoints, the
     prepared corpus and a report lie in OUT.training. On several GPUs or machines: torchrun --nproc-per-node N
     --no-python perform train ...
     """

@@ -59,6 +59,9 @@ def main() -> int:
             parser.add_argument(flag, choices=option.kind, default=option.default, help=option.help)
         else:
             parser.add_argument(flag, type=option.kind, default=option.default, help=option.help)
+        if option.alias:
+            kind = str if option.many else option.kind
+            parser.add_argument(f"--{option.alias}", type=kind, help=argparse.SUPPRESS)  # type: ignore[arg-type]
     values = vars(parser.parse_args())
     out: Path = values.pop("out")
     values["name"] = values["name"] or out.stem

@@ -1,10 +1,10 @@
-"""Other sounds of the same kind: what a corpus does not hold, but might.
+"""Data augmentation: random changes to a crop.
 
 gain      -6 to +3 dB, never beyond full scale
-phase     random all-pass filters: nothing a spectrum shows, so that no waveform is learnt by heart
-pitch     up to three semitones up or down, by resampling (off unless asked for: it moves formants too)
-compress  quiet passages up to twice as near to loud ones (off unless asked for)
-mute      silence, now and then, so that silence in is silence out (off unless asked for)
+phase     random all-pass filters, which keep the spectrum, so that no waveform is memorised
+pitch     up to three semitones up or down, by resampling (off by default: it moves formants too)
+compress  quiet passages up to twice as near to loud ones (off by default)
+mute      silence, now and then, so that silence in gives silence out (off by default)
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from perform.train.corpus import Sound
 
 MARGIN = 2048
-"""Samples beside a crop that are filtered with it: every all-pass has died away within them."""
+"""Samples on each side of a crop that are filtered too: every all-pass dies away within them."""
 SEMITONES = 3.0
 STEP = 256
-"""Lengths that are transformed are multiples of it, so that their transforms are fast."""
+"""Transform lengths are multiples of it, which are fast."""
 RADIUS = (0.9, 0.99)
-"""Of an all-pass's pole: 0.99 dies away by 178 dB within MARGIN."""
+"""Range of the radius of an all-pass's pole; 0.99 decays by 178 dB within MARGIN."""
 WINDOW_S, WINDOWS = 0.02, 6
 
 
@@ -36,7 +36,7 @@ def augment(
 ) -> Sound:
     """A crop (channels, length), changed in the ways of `kinds`.
 
-    read : gives so many samples from wherever the crop begins, (channels, n)
+    read : given n, returns n samples from the start of the crop, (channels, n)
     """
     wide = length + 2 * MARGIN
     taken = wide

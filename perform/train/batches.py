@@ -1,7 +1,7 @@
-"""Which sound and which chance a step trains with: a function of the seed and the step, and of nothing else.
+"""The batch of each step: crops and random numbers, a function of the seed and the step alone.
 
-So a training that goes on needs no memory of where it was, and processes that share a batch need not speak:
-item `i` of step `n` is the same whoever computes it.
+So a resumed training continues exactly, and processes that share a batch need not exchange anything: item `i`
+of step `n` is the same in every process.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from perform.train.bottleneck_training import dice_rows
 from perform.train.corpus import Corpus, Sound
 
 AHEAD = 2
-"""Batches made while a step is computed."""
+"""Batches prepared while a step is computed."""
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """What a step is given."""
+    """The input of a step."""
 
     x: Tensor
-    """(B, channels, crop)"""
+    """Sound (B, channels, crop) in -1..1."""
     dice: Tensor
-    """(B, dice_rows, frames), normal"""
+    """(B, dice_rows, frames), standard normal: for the bottleneck."""
     noise: Tensor | None
-    """(B, channels x bands, band samples), uniform in -1..1, where there is a noise synthesiser"""
+    """(B, channels x bands, band samples), uniform in -1..1; None without a noise synthesiser."""
 
     def to(self, device: torch.device) -> TrainingBatch:
         """The same on a device."""
@@ -53,7 +53,7 @@ class TrainingBatch:
 
 
 class TrainingBatches:
-    """All the batches of a training; `items` are those of a step that this process trains with."""
+    """The batches of a training; `items` are the rows of each batch that this process trains with."""
 
     def __init__(
         self, corpus: Corpus, config: Config, items: range, crop: int, kinds: tuple[str, ...], seed: int
@@ -78,7 +78,7 @@ class TrainingBatches:
         return TrainingBatch(stacked[0], stacked[1], stacked[2] if noises else None)
 
     def following(self, step: int) -> Generator[TrainingBatch, None, None]:
-        """The batches from `step` on, made on a thread of their own."""
+        """The batches from `step` on, prepared by a thread, AHEAD of them in advance."""
         with ThreadPoolExecutor(1) as pool:
             coming: list[Future[TrainingBatch]] = [pool.submit(self.batch, step + i) for i in range(AHEAD)]
             while True:
@@ -87,7 +87,7 @@ class TrainingBatches:
                 coming.append(pool.submit(self.batch, step + AHEAD - 1))
 
     def _read(self, length: int, random: np.random.Generator) -> Sound:
-        """A stretch of training audio from anywhere; silence after one that is too short."""
+        """A random stretch of training audio, with silence appended if it is too short."""
         room = np.maximum(self._lengths - length + 1, 0)
         if not room.any():
             room = self._lengths

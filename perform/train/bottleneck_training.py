@@ -1,6 +1,6 @@
-"""What learns between encoder and decoder: noise that latents must outlast, and what keeps them in bounds.
+"""The bottlenecks in training: noise on the latents and a penalty (regularisation) that keeps them bounded.
 
-Each takes what the encoder made and the dice, and gives what the decoder hears and a penalty.
+Each takes the encoder's output and random numbers, and gives the decoder's input and a penalty.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from perform.train.processes import TrainingProcesses
 BETA = {"variational": 0.01, "wasserstein": 100.0, "spherical": 0.0, "discrete": 0.1}
 """Weight of the penalty, by the name a config has for the bottleneck."""
 FORGET = 0.99
-"""Share of what a codebook knew that it keeps a step."""
+"""Decay of a codebook's running averages, per step."""
 DEAD = 2.0
-"""Uses a step, averaged, below which an entry begins anew."""
+"""Average uses a step below which an entry is replaced."""
 
 
 def dice_rows(config: Config) -> int:
-    """Rows of normal noise that a frame is trained with."""
+    """Random numbers of a frame in training, standard normal."""
     drawn = config.bottleneck in ("variational", "wasserstein")
     return (config.full_latents if drawn else 0) + config.noise_latents
 
 
 def pass_bottleneck(config: Config, y: Tensor, dice: Tensor) -> tuple[Tensor, Tensor]:
-    """What the encoder made (B, width, n) and `dice` (B, dice_rows, n) to the decoder's input and a penalty.
+    """The encoder's output (B, width, n) and `dice` (B, dice_rows, n) to the decoder's input and a penalty.
 
     For codebooks see `QuantizerTraining`.
     """
@@ -63,14 +63,14 @@ def discrepancy(z: Tensor, normal: Tensor) -> Tensor:
 
 
 class QuantizerTraining(nn.Module):
-    """Residual codebooks as they learn: each entry moves to the mean of what it stands for.
+    """Training of residual codebooks: each entry moves to the mean of the vectors it stands for.
 
-    After SoundStream (arXiv 2107.03312, section 3.3): running averages instead of a gradient, and entries
-    that hardly anything comes to are put where something is. The gradient passes straight through.
+    After SoundStream (arXiv 2107.03312, section 3.3): running averages instead of a gradient; entries
+    that are hardly used are replaced by vectors of the batch. The gradient is passed straight through.
     """
 
-    counts: Tensor  # (books, size): uses a step, a running average
-    sums: Tensor  # (books, size, dimensions): of what came to each entry
+    counts: Tensor  # (books, size): running average of uses a step
+    sums: Tensor  # (books, size, dimensions): running sum of the vectors of each entry
 
     def __init__(self, codebooks: Codebooks, seed: int) -> None:
         super().__init__()
@@ -80,10 +80,10 @@ class QuantizerTraining(nn.Module):
         self.register_buffer("sums", DEAD * entries.clone())
 
     def forward(self, codebooks: Codebooks, y: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, dimensions, n) to the sum of its entries, and how far from them it is."""
+        """(B, dimensions, n) to the sum of its nearest entries, and the commitment loss."""
         rest, penalty = y, y.new_zeros(())
-        nearest = codebooks.encode(y.detach())
-        for book, number in zip(codebooks.entries, nearest.long().unbind(1), strict=True):
+        numbers = codebooks.encode(y.detach())
+        for book, number in zip(codebooks.entries, numbers.long().unbind(1), strict=True):
             entry = book[number].transpose(1, 2)
             penalty = penalty + mse_loss(rest, entry)
             rest = rest - entry
@@ -91,7 +91,7 @@ class QuantizerTraining(nn.Module):
 
     @torch.no_grad()
     def learn(self, codebooks: Codebooks, y: Tensor, step: int, world: TrainingProcesses) -> None:
-        """Move the entries towards what the encoder made, (B, dimensions, n), in all processes alike."""
+        """Move the entries towards the encoder's output (B, dimensions, n), the same in all processes."""
         rest = y.transpose(1, 2).flatten(0, 1)  # (frames, dimensions)
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         for index, book in enumerate(codebooks.entries):

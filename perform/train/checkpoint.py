@@ -1,4 +1,4 @@
-"""Checkpoints: a training's whole state in one file, which is there whole or not at all. [disk]"""
+"""Checkpoints: the whole state of a training in one file, written whole or not at all. [disk]"""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from perform.core.errors import WrongUse
 from perform.core.files import atomic_path
 
 FORMAT = "perform-checkpoint-2"
+SHOWN = {"critics": "choice of discriminators"}
+"""Keys of an identity whose name in the file is an older word."""
 LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"
 
 
 def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint. `identity` is what must not change until it is read again."""
+    """Write a checkpoint. `identity` holds the options that must not change until it is resumed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part, part.open("xb") as out:
         torch.save({"format": FORMAT, "identity": dict(identity), "state": dict(state)}, out)
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU; WrongUse where it is none, or of another training."""
+    """The state in a checkpoint, on the CPU; WrongUse if it is no checkpoint or of another training."""
     if not path.exists():
         raise WrongUse("no checkpoint to resume from", where=str(path), hint="train without --resume")
     try:
@@ -39,14 +41,14 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(before, dict):
             _compare_config(before, value, path)
         elif before != value:
-            what = f"the checkpoint was made with another {key}: {before}, not {value}"
+            what = f"the checkpoint was made with another {SHOWN.get(key, key)}: {before}, not {value}"
             raise WrongUse(what, where=str(path), hint="use that one, or train into another file")
     state: dict[str, Any] = found["state"]
     return state
 
 
 def _compare_config(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
-    """Refuse another config, and say in what it differs."""
+    """Refuse another config and say how it differs."""
     if missing := sorted(now.keys() - before):
         what = f"the checkpoint's config lacks {', '.join(missing)}: an older version of perform made it"
         raise WrongUse(what, where=str(path), hint="begin anew, or finish it with the version that began it")

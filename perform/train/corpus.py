@@ -1,9 +1,9 @@
-"""A corpus as training reads it: every sound at the model's rate in one mapped file, and an index beside it.
+"""A prepared corpus: every sound at the model's sample rate in one memory-mapped file, and an index.
 
     corpus.json     {"format", "name", "sample_rate", "channels", "samples", "sound", "pieces", "survey"}
     ...-corpus.i16  16-bit samples, (samples, channels), piece after piece
 
-Knows numpy alone: what decodes sound files is preparation.py, and whatever else makes sound may `write` one.
+Needs numpy alone. preparation.py decodes sound files into one; a program that makes sound can call `write`.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class CorpusPiece:
-    """One file's sound, or one of whatever made it."""
+    """The sound of one file, or of one call of a program that makes sound."""
 
     name: str
     key: str
-    """Changes when the sound does."""
+    """A hash that changes when the sound does."""
     start: int
     length: int
-    """Samples of a channel."""
+    """Samples, of each channel."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What a survey wants to know."""
+    """Facts for the survey."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The signal, on disk, and where training may and may not look."""
+    """The signal, on disk, and the stretches for training and for measurements."""
 
     name: str
     signal: Samples
@@ -60,16 +60,16 @@ class Corpus:
     held_out: list[Span]
     """[start, end) stretches never trained on."""
     digest: str
-    """Names the corpus: a resumed training must see the same one."""
+    """Identifies the corpus: a resumed training must use the same one."""
 
     @classmethod
     def load(cls, folder: Path) -> Corpus:
-        """A prepared corpus, mapped. WrongUse where it is none, or not whole."""
+        """Map a prepared corpus; WrongUse if it is none or not complete. [disk]"""
         index, pieces = read_index(folder)
         shape = (int(index["samples"]), int(index["channels"]))
         path = folder / index["sound"]
         if not shape[0] or not path.is_file() or path.stat().st_size != 2 * shape[0] * shape[1]:
-            raise WrongUse("a prepared corpus that is not whole", where=str(folder), hint="prepare it again")
+            raise WrongUse("an incomplete prepared corpus", where=str(folder), hint="prepare it again")
         signal = np.memmap(path, "<i2", "r", shape=shape)
         training, held_out = split(pieces, index["sample_rate"])
         facts = (index["sample_rate"], shape, [(piece.name, piece.key) for piece in pieces])
@@ -78,7 +78,7 @@ class Corpus:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Length in seconds."""
         return len(self.signal) / self.sample_rate
 
     def read(self, start: int, length: int) -> Sound:
@@ -88,7 +88,7 @@ class Corpus:
     def spread(self, spans: list[Span], count: int, length: int) -> Sound:
         """Up to `count` stretches evenly spread over `spans`: (count, channels, length).
 
-        One that is shorter is followed by silence.
+        A shorter stretch is followed by silence.
         """
         whole = [s for start, end in spans for s in range(start, end - length + 1, length)]
         starts = [(start, length) for start in whole] or [(s, e - s) for s, e in spans]
@@ -105,7 +105,7 @@ def is_prepared(folder: Path) -> bool:
 
 
 def read_index(folder: Path) -> tuple[dict[str, Any], list[CorpusPiece]]:
-    """What a prepared corpus says of itself."""
+    """The index of a prepared corpus, and its pieces. [disk]"""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["format"] != FORMAT:
@@ -129,8 +129,7 @@ def write(
 ) -> None:
     """Prepare a corpus of (name, key, samples (n, channels), facts), whole or not at all. [disk]
 
-    Until the last moment what was there before stays as it was. `survey` may still be added to while `sounds`
-    come.
+    An earlier corpus in `folder` is replaced at the end. `survey` may grow while `sounds` are read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     part, pieces, start = folder / f"{SOUND}.part", [], 0
@@ -145,7 +144,7 @@ def write(
         part.unlink()
         raise WrongUse("a corpus without sound", where=name)
     stamp = hashlib.sha256(repr([(piece.name, piece.key) for piece in pieces]).encode()).hexdigest()[:12]
-    sound = f"{stamp}-{SOUND}"  # of its own name, so that an index always finds the sound it was written for
+    sound = f"{stamp}-{SOUND}"  # by content: an index always finds its own sound
     part.replace(folder / sound)
     index = {
         "format": FORMAT,
@@ -172,8 +171,8 @@ def quantise(sound: NDArray[Any]) -> Samples:
 def split(pieces: list[CorpusPiece], sample_rate: int) -> tuple[list[Span], list[Span]]:
     """Training and held-out stretches, the same whenever the pieces are.
 
-    Short pieces are held out whole, long ones in segments. Which, a hash of their names decides, so that a
-    corpus that grows keeps most of what it held out.
+    Short pieces are held out whole, long ones in segments. A hash of their names selects them, so that a
+    corpus that grows keeps most of its held-out stretches.
     """
     total = sum(piece.length for piece in pieces)
     segment = min(max(total // 25, round(SEGMENT[0] * sample_rate)), round(SEGMENT[1] * sample_rate))
@@ -186,7 +185,7 @@ def split(pieces: list[CorpusPiece], sample_rate: int) -> tuple[list[Span], list
             order = hashlib.sha256(f"{piece.name}:{piece.key}:{i}".encode()).hexdigest()
             segments.append((order, (edges[i], edges[i + 1])))
     held: set[Span] = set()
-    for _, span in sorted(segments)[: len(segments) - 1]:  # something is left to learn from
+    for _, span in sorted(segments)[: len(segments) - 1]:  # at least one is left for training
         if sum(end - start for start, end in held) >= HELD_OUT * total:
             break
         held.add(span)
@@ -195,7 +194,7 @@ def split(pieces: list[CorpusPiece], sample_rate: int) -> tuple[list[Span], list
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """Stretches that touch, as one: a crop may run from one piece into the next."""
+    """The stretches, touching ones joined: a crop may run from one piece into the next."""
     joined: list[Span] = []
     for start, end in spans:
         if joined and joined[-1][1] == start:

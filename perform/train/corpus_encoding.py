@@ -1,4 +1,4 @@
-"""A corpus as the latents of a model, encoded once: what a prior learns from. [disk]"""
+"""A corpus encoded to the latents of a model, for the training of a prior; kept on disk. [disk]"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from perform.train.corpus import Corpus, Span
 from perform.train.finishing import SETTLE
 
 CHUNK = 256
-"""Frames encoded at once."""
+"""Frames of one call of the encoder."""
 
 
 def latents(model: RAVE, corpus: Corpus, folder: Path) -> tuple[list[Tensor], list[Tensor]]:
-    """Of the training stretches and of those held out, each (latents, frames), kept in `folder`."""
+    """Latents of the training and of the held-out stretches, each (latents, frames), cached in `folder`."""
     path = folder / f"{_digest(model)}-{corpus.digest}.latents"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def latents(model: RAVE, corpus: Corpus, folder: Path) -> tuple[list[Tensor], li
 
 @torch.inference_mode()
 def _encoded(model: RAVE, corpus: Corpus, span: Span) -> Tensor:
-    """Of a stretch of the signal, (latents, frames); of a posterior, the means."""
+    """Latents of a stretch, (latents, frames); of a posterior the means."""
     ratio, (start, end) = model.ratio, span
     before = min(SETTLE, start // ratio)
     frames = before + (end - start) // ratio
@@ -56,7 +56,7 @@ def _encoded(model: RAVE, corpus: Corpus, span: Span) -> Tensor:
 
 
 def _digest(model: RAVE) -> str:
-    """Of what makes its latents, whatever prior it has."""
+    """A hash of the weights that make the latents, without prior and decoder."""
     digest = hashlib.sha256(str((model.config.sample_rate, model.latents)).encode())
     for name, tensor in model.state_dict().items():
         if not name.startswith(("prior.", "decoder.")):

@@ -1,4 +1,4 @@
-"""What a folder of sounds holds, said before anything is learnt from it."""
+"""A survey of a folder of sounds, shown before training: length, level, clipping, files left out."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LITTLE_MIN = 20.0
-"""Minutes below which a model learns its corpus by heart."""
+"""Minutes below which a model is likely to overfit."""
 NAMED = 5
-"""Files named of each kind."""
+"""Files named in a line of each kind."""
 
 
 @dataclass
 class CorpusSurvey:
-    """Each file's facts by its name: seconds, kept, rate, peak, power, clipped; or why it was left out."""
+    """Facts of each file by name: seconds, kept, rate, peak, power, clipped; or why it was left out."""
 
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, name: str, facts: dict[str, Any]) -> None:
-        """Another file."""
+        """Add a file."""
         self.files[name] = facts
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; files added later are in it too."""
+        """The survey for JSON; it includes files added later."""
         return {"files": self.files}
 
     def skipped(self) -> dict[str, str]:
-        """The files that nothing is learnt from, and why."""
+        """The files that are not used, and why."""
         reasons = {}
         for name, facts in self.files.items():
             if why := facts.get("why"):
@@ -40,13 +40,13 @@ class CorpusSurvey:
 
     @property
     def minutes(self) -> float:
-        """Of sound to learn from."""
+        """Minutes of sound to learn from."""
         left_out = self.skipped()
         seconds = [float(facts["kept"]) for name, facts in self.files.items() if name not in left_out]
         return sum(seconds) / 60
 
     def lines(self) -> list[str]:
-        """The survey in words, what should be looked into last."""
+        """The survey as lines of text, problems last."""
         skipped = self.skipped()
         used = {name: facts for name, facts in self.files.items() if name not in skipped}
         heard, kept = (sum(facts[key] for facts in used.values()) for key in ("seconds", "kept"))

@@ -1,7 +1,8 @@
-"""Critics that tell a model's sound from its corpus's: several periods, several scales, several spectra.
+"""Discriminators, which tell a model's sound from its corpus's, and the losses of phase 2.
 
-After HiFi-GAN (arXiv 2010.05646), MelGAN (arXiv 1910.06711) and EnCodec (arXiv 2210.13438, appendix A.2), as
-RAVE's public configurations size them. Each gives what its layers hear, its verdict last.
+Three kinds: several periods (HiFi-GAN, arXiv 2010.05646), several scales (MelGAN, arXiv 1910.06711) and
+several spectra (EnCodec, arXiv 2210.13438, appendix A.2), in the sizes of RAVE's public configurations. Each
+returns the output of every layer; the last one is its verdict, high for real sound.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ SCALES = 3
 SPECTRA = (2048, 1024, 512)
 SPECTRUM_CHANNELS = 32
 
-Heard = list[list[Tensor]]
-"""Of each critic, what each layer hears, its verdict last."""
+Features = list[list[Tensor]]
+"""Of each discriminator the outputs of its layers, its verdict last."""
 
 
-class Critic(nn.Module):
-    """Four strided convolutions, each with twice the channels of the last, and a verdict."""
+class ScaleDiscriminator(nn.Module):
+    """Four strided convolutions, each with twice the channels of the one before, and a verdict."""
 
     def __init__(self, channels: int, capacity: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -34,24 +35,24 @@ class Critic(nn.Module):
         self.verdict = nn.Conv1d(widths[-1], 1, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, channels, n)"""
-        heard = []
+        """Sound (B, channels, n) to the outputs of the layers, the verdict last."""
+        features = []
         for layer in self.layers:
             x = layer(x)
-            heard.append(x)
+            features.append(x)
             x = leaky_relu(x, 0.2)
-        return [*heard, self.verdict(x)]
+        return [*features, self.verdict(x)]
 
 
-class PeriodCritic(Critic):
-    """Hears every period-th sample as a signal of its own: the rows of a folded sound."""
+class PeriodDiscriminator(ScaleDiscriminator):
+    """Folds the sound: every period-th sample is one signal."""
 
     def __init__(self, channels: int, capacity: int, period: int) -> None:
         super().__init__(channels, capacity, 5, 4)
         self.period = period
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, channels, n)"""
+        """Sound (B, channels, n) to the outputs of the layers, the verdict last."""
         x = pad(x, (0, -x.shape[-1] % self.period))
         folded = x.reshape(*x.shape[:2], -1, self.period).permute(
             0, 3, 1, 2
@@ -59,8 +60,8 @@ class PeriodCritic(Critic):
         return super().forward(folded.flatten(0, 1))
 
 
-class SpectrumCritic(nn.Module):
-    """Hears real and imaginary parts of a spectrum as a picture."""
+class SpectrumDiscriminator(nn.Module):
+    """Two-dimensional convolutions over a short-time spectrum; real and imaginary parts are channels."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -88,56 +89,56 @@ class SpectrumCritic(nn.Module):
         self.verdict = nn.Conv2d(wide, 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, channels, n)"""
+        """Sound (B, channels, n) to the outputs of the layers, the verdict last."""
         with torch.autocast(x.device.type, enabled=False):
             frames = x.float().unfold(-1, self.size, self.size // 4)  # (B, channels, frames, size)
             spectrum = torch.view_as_real(torch.fft.rfft(frames * self.window))
         x = spectrum.permute(0, 1, 4, 2, 3).flatten(1, 2)  # (B, channels x 2, frames, bins)
-        heard = []
+        features = []
         for layer in self.layers:
             x = layer(x)
-            heard.append(x)
+            features.append(x)
             x = leaky_relu(x, 0.2)
-        return [*heard, self.verdict(x)]
+        return [*features, self.verdict(x)]
 
 
 class Discriminators(nn.Module):
-    """All critics of some kinds; `capacity` is the first layer's channels."""
+    """All discriminators of the `kinds` (plan.DISCRIMINATORS); `capacity` is the first layer's channels."""
 
     def __init__(self, channels: int, capacity: int, kinds: tuple[str, ...]) -> None:
         super().__init__()
         periods = PERIODS if "period" in kinds else ()
         scales = SCALES if "scale" in kinds else 0
         spectra = SPECTRA if "spectrum" in kinds else ()
-        self.periods = nn.ModuleList(PeriodCritic(channels, capacity, period) for period in periods)
-        self.scales = nn.ModuleList(Critic(channels, capacity, 15, 4) for _ in range(scales))
-        self.spectra = nn.ModuleList(SpectrumCritic(channels, size) for size in spectra)
+        self.periods = nn.ModuleList(PeriodDiscriminator(channels, capacity, period) for period in periods)
+        self.scales = nn.ModuleList(ScaleDiscriminator(channels, capacity, 15, 4) for _ in range(scales))
+        self.spectra = nn.ModuleList(SpectrumDiscriminator(channels, size) for size in spectra)
 
-    def forward(self, x: Tensor) -> Heard:
-        """(B, channels, n) to what each critic hears."""
-        heard = [critic(x) for critic in (*self.periods, *self.spectra)]
-        for critic in self.scales:
-            heard.append(critic(x))
+    def forward(self, x: Tensor) -> Features:
+        """(B, channels, n) to the features of each discriminator."""
+        features = [discriminator(x) for discriminator in (*self.periods, *self.spectra)]
+        for discriminator in self.scales:
+            features.append(discriminator(x))
             x = avg_pool1d(x, 2)
-        return heard
+        return features
 
 
-def judgement(both: Heard) -> Tensor:
-    """Hinge loss of the critics, who heard the corpus in half of the batch, and the model in the other."""
+def discriminator_loss(both: Features) -> Tensor:
+    """Hinge loss of the discriminators: of each batch the first half is real, the second the model's."""
     loss = both[0][-1].new_zeros((), dtype=torch.float32)
-    for heard in both:
-        real, fake = heard[-1].float().chunk(2)
+    for features in both:
+        real, fake = features[-1].float().chunk(2)
         loss = loss + torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
     return loss
 
 
-def persuasion(fake: Heard) -> Tensor:
-    """What the model is to lower: how sure the critics are that it is not real."""
-    return -torch.stack([heard[-1].float().mean() for heard in fake]).sum()
+def generator_loss(fake: Features) -> Tensor:
+    """The adversarial loss of the model: minus the mean verdict on its sound, summed over discriminators."""
+    return -torch.stack([features[-1].float().mean() for features in fake]).sum()
 
 
-def feature_distance(real: Heard, fake: Heard) -> Tensor:
-    """Mean difference of what the critics' layers hear, relative to the real; the first hears too little."""
+def feature_distance(real: Features, fake: Features) -> Tensor:
+    """Feature matching: mean difference of the layers' outputs relative to the real ones, but the first's."""
     total = fake[0][-1].new_zeros((), dtype=torch.float32)
     for ours, theirs in zip(fake, real, strict=True):
         for a, b in zip(ours[1:], theirs[1:], strict=True):

@@ -1,4 +1,4 @@
-"""The end of a training: a gesture is chosen, the model is measured, its card filled in, the file written."""
+"""The end of a training: choose a gesture, measure the model, fill in its card, write the file."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from perform.train.losses import audio_distance
 
 GESTURE_SECONDS = 20.0
 LONGEST_S = 120.0
-"""Seconds of a held-out stretch that a gesture is looked for in."""
+"""Seconds of each held-out stretch that are searched for a gesture."""
 QUIET = -60.0
-"""dBFS below which nothing counts as happening."""
+"""dBFS that counts as silence."""
 STRETCH, SETTLE = 384, 32
-"""Frames of a stretch that latents are measured on; of them, those that still hear the silence before it."""
+"""Frames of a stretch for measuring latents; the first SETTLE ones, still settling, are left out."""
 
 
 @dataclass(frozen=True)
 class FinishedModel:
-    """A trained model, and what a listener might want to know besides its card."""
+    """A trained model, and examples for its report."""
 
     model: RAVE
     heard: list[tuple[Tensor, Tensor]]
-    """Of some held-out stretches, input and output in step: (channels, n) each."""
+    """Input and output of some held-out stretches, aligned: (channels, n) each."""
 
 
 @torch.no_grad()
 def finish(
-    model: RAVE, corpus: Corpus, output: Path, held_out: Tensor, words: Mapping[str, Any]
+    model: RAVE, corpus: Corpus, output: Path, held_out: Tensor, details: Mapping[str, Any]
 ) -> FinishedModel:
     """Measure a trained `model` whose latents are fitted, write it to `output`, and give it its card.
 
-    held_out : (B, channels, n), what `distance_kept` listens to, as the distances in `words` did
-    words : the card's name, description, licence, recipe, steps, distances, and what else is known
+    held_out : (B, channels, n), the sound for `distance_kept`, as for the distances in `details`
+    details : the card's name, description, licence, recipe, steps, distances, and what else is known
     """
     config = model.config
     gesture = choose_gesture(model, corpus)
-    y, _ = model.decode(gesture.T[None], chance(model, 1, len(gesture)), model.decoder_state(1))
+    y, _ = model.decode(gesture.T[None], fixed_noise(model, 1, len(gesture)), model.decoder_state(1))
     length = min(512 * model.ratio, -(-8 * config.sample_rate // model.ratio) * model.ratio)
     length = max(length, -(-2 * model.delay // model.ratio) * model.ratio)
     x, heard = reconstruct(model, torch.from_numpy(corpus.spread(corpus.held_out, 16, length)))
     z = torch.cat(encoded(model, corpus))
-    minutes, by_ear = corpus.seconds / 60, delay.measure(model)
+    minutes, measured = corpus.seconds / 60, delay.measure(model)
     card = {
-        **words,
+        **details,
         **model.shape,
         "corpus": f"{corpus.name}, {minutes:.1f} minutes, a tenth held out",
         "latent_mean": _rounded(z.mean(0)),
@@ -62,7 +62,7 @@ def finish(
         "latent_p05": _rounded(torch.quantile(z, 0.05, 0)),
         "latent_p95": _rounded(torch.quantile(z, 0.95, 0)),
         "loudness_db": round(20 * math.log10(max(float(y.square().mean().sqrt()), 1e-5)), 2),
-        "delay_measured": by_ear,
+        "delay_measured": measured,
         "distance_kept": round(distance(model, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
@@ -73,12 +73,12 @@ def finish(
 
 @torch.no_grad()
 def reconstruct(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """x (B, channels, n * ratio) and what a stream through the kept latents makes of it, brought in step.
+    """x (B, channels, n * ratio) and its reconstruction through the kept latents, aligned in time.
 
-    The latents that are not kept stand at their means; a noise synthesiser hisses as it always does.
+    The latents that are not kept are at their means; a noise synthesiser gets noise.
     """
     z, _ = model.encode(x, model.encoder_state(len(x)))
-    noise = chance(model, len(x), z.shape[-1])
+    noise = fixed_noise(model, len(x), z.shape[-1])
     noise[:, : model.missing] = 0
     y, _ = model.decode(z, noise, model.decoder_state(len(x)))
     whole = (x.shape[-1] - model.delay) // model.pqmf.block * model.pqmf.block
@@ -98,7 +98,7 @@ def posterior_means(model: RAVE, corpus: Corpus) -> tuple[Tensor, Tensor]:
 
 
 def encoded(model: RAVE, corpus: Corpus) -> list[Tensor]:
-    """Latents of the same, each (frames, latents)."""
+    """Latents of the same stretches, each (frames, latents)."""
     return [
         model.embed(model.encoder(bands, model.encoder.init_state(1))[0])[0, :, SETTLE:].T
         for bands in _bands(model, corpus)
@@ -114,7 +114,7 @@ def _bands(model: RAVE, corpus: Corpus) -> list[Tensor]:
 def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
     """The liveliest GESTURE_SECONDS of held-out audio, encoded: (frames, latents).
 
-    Lively is where the latents move most; a loop whose seam is quiet is preferred.
+    Lively means that the latents move a lot; a loop with a quiet seam is preferred.
     """
     ratio, rate = model.ratio, corpus.sample_rate
     best, chosen = -math.inf, torch.zeros(1, model.latents)
@@ -138,14 +138,14 @@ def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
     return chosen.contiguous()
 
 
-def chance(model: RAVE, batch: int, frames: int) -> Tensor:
-    """Noise that a stream is decoded with, the same each time: (batch, noise, frames), normal."""
+def fixed_noise(model: RAVE, batch: int, frames: int) -> Tensor:
+    """Noise for the decoder, the same at each call: (batch, noise, frames), standard normal."""
     noise = torch.randn(batch, model.noise, frames, generator=torch.Generator().manual_seed(0))
     return noise.to(model.pqmf.turn.device)
 
 
 def distance(model: RAVE, x: Tensor) -> float:
-    """From sounds (B, channels, n * ratio) to what a model makes of them."""
+    """Spectral distance between sounds (B, channels, n * ratio) and their reconstructions."""
     given, made = reconstruct(model, x)
     return float(audio_distance(given, made, model.pqmf))
 

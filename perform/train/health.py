@@ -1,4 +1,4 @@
-"""What a measurement on held-out sound means: whether to go on, to move on, or to go back."""
+"""Health of a training by its measurements on held-out sound: go on, begin phase 2, or go back."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ PATIENCE = 6
 PROGRESS = 0.01
 """Share by which the distance must have shrunk to count as progress."""
 SILENT_DB = 40.0
-"""How far below its input an output is that has collapsed..."""
+"""An output so far below its input has collapsed..."""
 ALIVE_DB = 20.0
-"""... if it was once this near."""
+"""... if it was once within this."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How a model did on held-out sound."""
+    """One measurement on held-out sound."""
 
     step: int
     phase: int
     distance: float
     heard: float
-    """Percent: how much of the untrained model's distance is gone."""
+    """Percent of the untrained model's distance that is gone."""
     level_db: float
-    """Of the output above the input."""
+    """Level of the output above the input, dB."""
     loss: float
-    """Of the batches since the last, on average."""
+    """Mean training loss since the last measurement."""
     seconds: float
-    """Trained for, all in all."""
+    """Seconds of training so far."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values, for a checkpoint."""
         return asdict(self)
 
 
 def heard(distance: float, untrained: float) -> float:
-    """Percent of the untrained model's distance that is gone: 0 is noise to the ear, 100 the very sound."""
+    """Percent of the untrained model's distance that is gone: 100 would be the input itself."""
     return 100 * max(0.0, 1 - distance / untrained) if math.isfinite(distance) else 0.0
 
 
 def flattened(history: Sequence[Measurement]) -> bool:
-    """Whether phase 1 gets nowhere any more."""
+    """Whether phase 1 no longer makes progress."""
     first = [measured.distance for measured in history if measured.phase == 1]
     if len(first) < 2 * PATIENCE:
         return False
@@ -52,9 +52,9 @@ def flattened(history: Sequence[Measurement]) -> bool:
 
 
 def trouble(now: Measurement, history: Sequence[Measurement]) -> str | None:
-    """What is wrong with a measurement after those before it; None if nothing is."""
+    """What is wrong with a measurement, given those before it; None if it is healthy."""
     if not math.isfinite(now.distance):
-        return "the output is not a number"
+        return "the output is NaN or infinite"
     if now.level_db < -SILENT_DB and any(before.level_db > -ALIVE_DB for before in history):
         return "the output has collapsed to silence"
     return None

@@ -11,8 +11,8 @@ from perform.rave.model_files import load as load_model
 from perform.train.plan import TrainingPlan
 
 
-def begun(plan: TrainingPlan) -> RAVE:
-    """The model that a training starts from: random, or the one to go on from."""
+def initial_model(plan: TrainingPlan) -> RAVE:
+    """A new model with random weights, or the one that `plan.start` names, without its prior."""
     if plan.start:
         model = load_model(plan.start)
         if model.prior:
@@ -26,7 +26,7 @@ def begun(plan: TrainingPlan) -> RAVE:
 
 
 def neutral(model: RAVE) -> RAVE:
-    """The model with all its latents, as the decoder wants them."""
+    """The model with all its latents and without a projection (PCA)."""
     model.latents = model.config.most_latents
     if model.config.bottleneck == "variational":
         model.latent_mean.zero_()

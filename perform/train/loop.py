@@ -1,6 +1,6 @@
 """A training from its first step to its model file. Resumable to the bit, deterministic by seed.
 
-Knows nothing of terminals: what is to be said goes to a `ProgressListener`.
+Knows nothing of terminals: lines and progress go to a `ProgressListener`.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from perform.train.autoencoder import least_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, is_prepared
 from perform.train.finishing import FinishedModel, distance, finish, posterior_means
-from perform.train.initial_model import begun
+from perform.train.initial_model import initial_model
 from perform.train.plan import TrainingPlan, check
 from perform.train.processes import TrainingProcesses, world
 from perform.train.progress import Progress, ProgressListener, Stopped
-from perform.train.tensorboard_log import TensorboardLog, board
+from perform.train.tensorboard_log import TensorboardLog, open_tensorboard
 from perform.train.trainer import Trainer
 from perform.train.training_report import write_report
 
 SETTLE_EVERY = 10
-"""Steps between two looks at the losses, on an accelerator or among many: a look makes everybody wait."""
+"""Steps between two checks of the losses on an accelerator or in several processes; all wait for it."""
 
 
 def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
-    """Train to the end of both phases, write the model file and the report; the model.
+    """Train to the end of both phases, write the model file and the report, return the model. [disk]
 
     Under `torchrun` all processes call it. Ctrl-C (or SIGTERM) finishes the step, saves and raises Stopped.
     """
-    check(plan, least_crop(begun(plan)))
+    check(plan, least_crop(initial_model(plan)))
     torch.set_num_threads(plan.threads)
     with world(plan.device) as here:
         tell = (listener or ProgressListener()) if here.first else ProgressListener()
@@ -58,7 +58,7 @@ def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
             trainer.save()
         here.wait()
         tell.say(_opening(trainer))
-        with board(plan.folder, here.first) as pictures:
+        with open_tensorboard(plan.folder, here.first) as pictures:
             _run(trainer, tell, pictures)
         model = trainer.model()
         if here.first:
@@ -68,12 +68,12 @@ def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
 
 
 def snapshot(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
-    """Write the model file from the checkpoint as it stands, leaving the training as it is."""
+    """Write the model file from the latest checkpoint; the training stays as it is. [disk]"""
     plan = replace(plan, resume=True)
     with world(plan.device) as here:
         tell = (listener or ProgressListener()) if here.first else ProgressListener()
         trainer = Trainer(plan, _corpus(plan, here, tell), here)
-        trainer.load(only_to_listen=True)
+        trainer.load(for_snapshot=True)
         model = conclude(trainer, tell).model if here.first else trainer.model()
         here.wait()
         return model
@@ -89,13 +89,13 @@ def open_corpus(
     *,
     again: bool,
 ) -> Corpus:
-    """The corpus to learn from: prepared from `sounds` into `target` first, if it is none yet.
+    """Open the corpus; if `sounds` is a folder of sound files, prepare it in `target` first. [disk]
 
-    again : what was begun goes on, with what was prepared for it
+    again : a training is resumed, with the corpus that was prepared for it
     """
     if not is_prepared(sounds):
         if again and is_prepared(target):
-            tell.say("what is learnt from stays as it was prepared, whatever has changed in the folder since")
+            tell.say("resuming with the corpus as it was prepared; later changes in the folder are ignored")
         elif here.first:
             prepare(sounds, target, config, threads, tell)
         here.wait()
@@ -110,7 +110,7 @@ def open_corpus(
 
 
 def prepare(sounds: Path, target: Path, config: Config, threads: int, tell: ProgressListener) -> None:
-    """Make a corpus of a folder of sounds or bring it up to date, and say what it holds."""
+    """Prepare a folder of sounds as a corpus, or bring that up to date, and report what it holds. [disk]"""
     if not sounds.exists():
         raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sounds")
     try:
@@ -129,13 +129,13 @@ def _corpus(plan: TrainingPlan, here: TrainingProcesses, tell: ProgressListener)
 
 
 def conclude(trainer: Trainer, tell: ProgressListener) -> FinishedModel:
-    """Write the model file and the report from the weights as they stand."""
+    """Write the model file and the report from the current weights. [disk]"""
     plan, model = trainer.plan, trainer.model()
     if model.config.bottleneck == "variational":
         means, levels = posterior_means(model, trainer.corpus)
         model.fit_latents(means, plan.latents, plan.fidelity, levels)
     spectral = [measured.distance for measured in trainer.history if measured.phase == 1]
-    words: dict[str, Any] = {
+    details: dict[str, Any] = {
         **{key: getattr(plan, key) for key in ("name", "description", "licence", "recipe")},
         "steps": trainer.step,
         "distance": round(distance(trainer.average, trainer.held_out), 3),
@@ -144,21 +144,21 @@ def conclude(trainer: Trainer, tell: ProgressListener) -> FinishedModel:
         "hardware": _hardware(trainer.world),
     }
     if spectral:
-        words["distance_spectral"] = round(spectral[-1], 3)
+        details["distance_spectral"] = round(spectral[-1], 3)
     plan.output.parent.mkdir(parents=True, exist_ok=True)
-    finished = finish(model, trainer.corpus, plan.output, trainer.held_out.cpu(), words)
+    finished = finish(model, trainer.corpus, plan.output, trainer.held_out.cpu(), details)
     tell.say(_delay(finished))
     tell.say(write_report(plan.folder / "report.html", trainer.history, finished))
     return finished
 
 
 def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | None) -> None:
-    """Steps, until there are no more."""
+    """Do the steps that are left."""
     plan, here = trainer.plan, trainer.world
     settle_every = 1 if here.size == 1 and here.device.type == "cpu" else SETTLE_EVERY
     saved, started, first = time.monotonic(), time.monotonic(), trainer.step
     pending: list[torch.Tensor] = []
-    told_flat = False
+    flat_reported = False
     with interruption() as interrupted, ExitStack() as stack:
         batches = stack.enter_context(_closing(trainer))
         while trainer.step < trainer.total:
@@ -168,7 +168,7 @@ def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | No
                 continue
             losses = here.mean(torch.stack([loss.float() for loss in pending])).tolist()
             pending.clear()
-            wrong = None if all(map(math.isfinite, losses)) else "the loss is not a number"
+            wrong = None if all(map(math.isfinite, losses)) else "the loss is NaN or infinite"
             if not wrong:
                 for back, loss in enumerate(reversed(losses)):
                     trainer.note(loss, trainer.step - back)
@@ -183,11 +183,11 @@ def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | No
                 if plan.auto and plan.adversarial:
                     trainer.move_on()
                     tell.say(f"phase 1 has flattened at step {trainer.step}: on to phase 2")
-                elif not told_flat:
+                elif not flat_reported:
                     tell.say(_flat(trainer))
-                    told_flat = True
+                    flat_reported = True
             if due:
-                if trainer.sound():
+                if trainer.is_finite():
                     trainer.save(checkpoint.HEALTHY)
                 if pictures:
                     pictures.note(trainer)
@@ -198,7 +198,7 @@ def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | No
                 trainer.save()
                 saved = time.monotonic()
             if stop and not here.first:
-                raise SystemExit(Stopped.exit_code)  # the first process says it
+                raise SystemExit(Stopped.exit_code)  # the first process reports it
             if stop:
                 raise Stopped(
                     f"stopped after step {trainer.step} of {trainer.total}",
@@ -210,7 +210,7 @@ def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | No
 
 @contextmanager
 def _closing(trainer: Trainer) -> Iterator[Iterator[TrainingBatch]]:
-    """The batches from where a trainer stands; their thread ends with the block."""
+    """The batches from a trainer's step on; their thread ends with the block."""
     batches = trainer.batches.following(trainer.step)
     try:
         yield batches
@@ -234,15 +234,15 @@ def _progress(trainer: Trainer, loss: float, speed: float) -> Progress:
 
 def _opening(trainer: Trainer) -> str:
     plan, here = trainer.plan, trainer.world
-    who = f"{here.size} processes, " if here.size > 1 else ""
+    processes = f"{here.size} processes, " if here.size > 1 else ""
     phases = f"{trainer.turn} steps of phase 1, {plan.adversarial} of phase 2"
     size = f"{plan.batch * here.size} crops of {trainer.crop / plan.config.sample_rate:.2f} s a step"
-    safe = f"a checkpoint every {plan.checkpoint:g} minutes: a power cut takes no more"
-    return f"on {who}{here.device}: {phases}, {size}; {safe}"
+    safe = f"a checkpoint every {plan.checkpoint:g} minutes"
+    return f"on {processes}{here.device}: {phases}, {size}; {safe}"
 
 
 def _flat(trainer: Trainer) -> str:
-    more = "more steps of it bring little"
+    more = "more steps will gain little"
     if trainer.plan.adversarial:
         return f"phase 1 has flattened at step {trainer.step}: {more}; --resume --auto moves on at once"
     return f"phase 1 has flattened at step {trainer.step}: {more}; Ctrl-C and --snapshot keep what there is"
@@ -251,8 +251,8 @@ def _flat(trainer: Trainer) -> str:
 def _delay(finished: FinishedModel) -> str:
     model = finished.model
     delays = model.delay, model.card["delay_measured"]
-    by_sum, by_ear = (1000 * n / model.config.sample_rate for n in delays)
-    return f"delay {by_sum:.1f} ms by its layers, {by_ear:.1f} ms by an impulse"
+    by_sum, measured = (1000 * n / model.config.sample_rate for n in delays)
+    return f"delay {by_sum:.1f} ms by the sum of its layers, {measured:.1f} ms measured with an impulse"
 
 
 def _hardware(here: TrainingProcesses) -> str:
@@ -274,7 +274,7 @@ def _check_beginning(plan: TrainingPlan) -> None:
 
 @contextmanager
 def interruption() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of raising in the middle of a step."""
+    """An event that Ctrl-C and SIGTERM set, so that they don't interrupt a step."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

@@ -1,10 +1,10 @@
-"""How far two sounds are apart: the multi-scale spectral distance of RAVE, section 3.1.1.
+"""The multi-scale spectral distance between two sounds (RAVE, arXiv 2111.05011, section 3.1.1).
 
-For each STFT size, a relative Frobenius distance of magnitudes (what is loud must be right) plus
-a mean difference of their logarithms (so must what is quiet). Phase is left free.
+For each STFT size, a relative Frobenius distance of magnitudes (which weighs loud parts) plus a mean
+difference of their logarithms (which weighs quiet parts). Phase is ignored.
 
-The distance and its slope are worked out together: both signals share one transform, whose adjoint takes the
-slope back, and nothing between is kept. That costs half of what it costs autograd.
+The distance and its gradient are computed together: both signals share one transform, the adjoint takes the
+gradient back, and no intermediate results are kept. That costs half of what autograd costs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FULL_SCALES = (2048, 1024, 512, 256, 128)
 BAND_SCALES = (128, 64, 32, 16)
 """STFT sizes in band samples, each worth `bands` samples."""
 OVERLAP = 4
-"""Frames that a sample lies in."""
+"""STFT frames that overlap at each sample."""
 FLOOR = 1e-4
 """Magnitudes are compared down to -80 dBFS."""
 
@@ -45,9 +45,9 @@ def spectra(x: Tensor, size: int) -> Tensor:
 
 
 def _adjoint(slope: Tensor, size: int, length: int) -> Tensor:
-    """The transpose of `spectra`: from a slope by spectrum to a slope by sample, (B, length).
+    """The transpose of `spectra`: a gradient by spectrum to a gradient by sample, (B, length).
 
-    slope : as a complex number, by the real part and the imaginary one; overwritten
+    slope : complex, the gradient by real and imaginary part; overwritten
     """
     hop, half = size // OVERLAP, size // 2
     slope[..., 1:-1] *= 0.5  # irfft counts each of these bins twice
@@ -65,11 +65,11 @@ def _adjoint(slope: Tensor, size: int, length: int) -> Tensor:
 
 
 def _one_scale(xy: Tensor, size: int, with_slope: bool) -> tuple[Tensor, Tensor | None]:
-    """The distance at one STFT size of targets and values, (2 x B, n), and its slope by the values."""
+    """The distance at one STFT size of targets and values, (2 x B, n), and its gradient by the values."""
     spectrum = spectra(xy, size)
     parts = torch.view_as_real(spectrum)
     power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
-    magnitudes = power.add_(FLOOR**2 * 1e-2).sqrt_()  # finite slope at silence
+    magnitudes = power.add_(FLOOR**2 * 1e-2).sqrt_()  # finite gradient at silence
     levels = (magnitudes + FLOOR).log_()
     half = len(xy) // 2
     target, value = magnitudes[:half], magnitudes[half:]
@@ -80,7 +80,7 @@ def _one_scale(xy: Tensor, size: int, with_slope: bool) -> tuple[Tensor, Tensor 
         return distance, None
     off /= (norm * whole).clamp(min=1e-20)
     off.addcdiv_(apart.sign_(), value + FLOOR, value=1 / apart.numel())
-    off /= value  # from the slope by magnitude to the slope by spectrum
+    off /= value  # from the gradient by magnitude to the gradient by spectrum
     return distance, _adjoint(spectrum[half:] * off, size, xy.shape[1])
 
 
@@ -107,7 +107,7 @@ class _SpectralDistance(torch.autograd.Function):
 def spectral_distance(x: Tensor, y: Tensor, scales: Sequence[int]) -> Tensor:
     """Sum over `scales` of the distances between `y` and its target `x`, both (B, n): a scalar >= 0.
 
-    It has a slope by `y` alone. n must be more than half the largest scale.
+    It has a gradient by `y` alone. n must be more than half the largest scale.
     """
     result: Tensor = _SpectralDistance.apply(x.detach().float(), y.float(), tuple(scales))  # type: ignore[no-untyped-call]
     return result
@@ -120,7 +120,7 @@ def distance(x: Tensor, y: Tensor, x_bands: Tensor, y_bands: Tensor) -> Tensor:
 
 
 def audio_distance(x: Tensor, y: Tensor, pqmf: PQMF) -> Tensor:
-    """The same for signals (B, channels, n) in step with one another; n a multiple of `pqmf.block`."""
+    """`distance` of aligned signals (B, channels, n), without their bands; n a multiple of `pqmf.block`."""
     x, y = (sound.reshape(-1, 1, sound.shape[-1]) for sound in (x, y))
     x_bands, _ = pqmf.analyse(x, pqmf.analysis_state(len(x)))
     y_bands, _ = pqmf.analyse(y, pqmf.analysis_state(len(y)))

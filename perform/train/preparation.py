@@ -1,6 +1,6 @@
-"""A folder of sound files to a corpus: decoded, resampled, its silence taken out, and a survey of it. [disk]
+"""Prepare a folder of sound files as a corpus: decode, resample, remove silence, survey. [disk]
 
-This module alone needs soundfile and soxr. What training reads is corpus.py's.
+This module alone needs soundfile and soxr. Training reads the result with corpus.py.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 QUIET_DB = -65.0
 """dBFS: a block below it is silence."""
 BLOCK_S, HOLD_S = 0.01, 0.5
-"""Seconds that loudness is taken over, and that silence is kept beside what sounds: it may ring."""
+"""Seconds of a block whose level is measured; seconds of silence kept beside sound, for tails."""
 FADE_S = 0.003
-"""Seconds of the ramps at a piece's ends: where files are put together nothing clicks."""
+"""Seconds of the fades at a piece's ends, so that the joints of files do not click."""
 READ_S = 10
 CLIPPED = 0.999
 RUN = 3
-"""Neighbouring samples at full scale that count as clipped."""
+"""Consecutive samples at full scale that count as clipped."""
 Block = NDArray[np.float32]  # (n, channels)
 VERSION = 1
-"""Goes up when the same file would give other samples."""
+"""Increase it when the same file would give other samples."""
 
 
 def find(folder: Path) -> list[Path]:
-    """Every sound file in `folder` and below, in order of name; or the one file given."""
+    """Every sound file in `folder` and below, sorted by name; or the one file given."""
     if not folder.exists():
         raise WrongUse("no such corpus", where=str(folder))
     files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
@@ -56,9 +56,9 @@ def prepare(
     threads: int = 1,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CorpusSurvey:
-    """Make a corpus in `target` of the sounds in `folder`; what was prepared before is not decoded again.
+    """Prepare the sounds in `folder` as a corpus in `target`; unchanged files are not decoded again.
 
-    on_file : told how many files of how many are done
+    on_file : called with the number of files done and of all files
     """
     files = find(folder)
     root = folder if folder.is_dir() else folder.parent
@@ -70,7 +70,7 @@ def prepare(
         return before[0].survey()
 
     def sounds() -> Iterator[tuple[str, str, Samples, dict[str, Any]]]:
-        seen: dict[str | Path, str] = {}  # what is heard, or a path where nothing is -> who had it first
+        seen: dict[str | Path, str] = {}  # sound's hash (silence: path) -> first title
         done = 0
         with ThreadPoolExecutor(threads) as pool:
             for first in range(0, len(files), 2 * threads):
@@ -89,7 +89,7 @@ def prepare(
                         yield titles[path], facts["sound"], samples, facts
 
     def one(path: Path) -> tuple[Samples | None, dict[str, Any]]:
-        if before and (found := before[0].again(keys[path])):
+        if before and (found := before[0].find_again(keys[path])):
             return found
         try:
             return decode(path, sample_rate, channels)
@@ -105,10 +105,10 @@ def prepare(
 
 
 def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[str, Any]]:
-    """One file without its silence, (n, channels) at `sample_rate`, and what is to be said of it.
+    """One file without its silence, (n, channels) at `sample_rate`, and facts for the survey.
 
-    A mono file feeds every channel; more channels than wanted are averaged into each. WrongUse where the file
-    cannot be read.
+    A file with another number of channels is mixed to mono, which every channel gets.
+    WrongUse if it cannot be read.
     """
     parts, clipped = [], 0
     try:
@@ -130,7 +130,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
     if not len(sound):
         raise WrongUse("holds no samples", where=str(path))
     if not np.isfinite(sound).all():
-        raise WrongUse("holds samples that are not numbers", where=str(path))
+        raise WrongUse("holds samples that are NaN or infinite", where=str(path))
     peak = float(np.abs(sound).max())
     sound /= np.float32(max(peak, 1.0))  # resampled, or as floats, it may go beyond full scale
     kept = trim(sound, sample_rate)
@@ -147,7 +147,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
 
 
 def trim(sound: Block, sample_rate: int) -> Block:
-    """Sound (n, channels) without its silences, but for half a second beside what sounds; its ends faded."""
+    """Sound (n, channels) without silences longer than HOLD_S on each side of sound, faded at its ends."""
     block = max(round(BLOCK_S * sample_rate), 1)
     blocks = -(-len(sound) // block)
     each = (sound[at : at + block] for at in range(0, len(sound), block))
@@ -182,14 +182,14 @@ def _clipped(block: Block) -> int:
 
 
 def _key(path: Path, title: str, sample_rate: int, channels: int) -> str:
-    """Names a file as it is now, and what is made of it."""
+    """A hash of a file's name, size and time, and of the format it is prepared in."""
     stat = path.stat()
     facts = (VERSION, title, stat.st_size, stat.st_mtime_ns, sample_rate, channels)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 class _Known:
-    """What was prepared before."""
+    """An earlier corpus in the same folder."""
 
     def __init__(self, target: Path) -> None:
         index, pieces = corpus.read_index(target)
@@ -199,11 +199,11 @@ class _Known:
         self._files = index["survey"]["files"]
 
     def survey(self) -> CorpusSurvey:
-        """Of all of it."""
+        """The survey of that corpus."""
         return CorpusSurvey(dict(self._files))
 
-    def again(self, key: str) -> tuple[Samples | None, dict[str, Any]] | None:
-        """What became of the file with that stamp, if it was there."""
+    def find_again(self, key: str) -> tuple[Samples | None, dict[str, Any]] | None:
+        """The samples and facts of the file with that key, if it was prepared before."""
         facts = dict(self._facts.get(key, {}))
         if facts.pop("same_as", None) or not facts:
             return None
@@ -214,7 +214,7 @@ class _Known:
 
 
 def _known(target: Path) -> tuple[_Known, list[str]] | None:
-    """A corpus that was prepared in `target`, and its files' stamps; None where there is no good one."""
+    """The earlier corpus in `target` and the keys of its files; None if there is none that is complete."""
     if not corpus.is_prepared(target):
         return None
     try:

@@ -1,8 +1,8 @@
-"""Training of a prior: what latents of a corpus follow one another, into the model's own file.
+"""Training of a prior, which learns what latents follow one another in a corpus; saved in the model's file.
 
-The net of `perform.rave.prior` learns by maximum likelihood the steps that latents take, and hears some of
-them a little wrong as it learns: else it never comes back from what it does wrong itself. What is saved is
-what did best on held-out latents; how well two simpler guesses do there stands beside it (`guesses`).
+The net of `perform.rave.prior` learns by maximum likelihood the steps that latents take. Some of its inputs
+are wrong by a little (JITTER), so that it learns to recover from its own mistakes. The weights with the best
+held-out loss are saved. Beside that loss stand the losses of two simple baselines (`baselines`).
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from perform.train.progress import Progress, ProgressListener, Stopped
 from perform.train.trainer import learning_rate
 
 STEPS = 32
-"""Steps of a latent that is no codebook's."""
+"""Steps of a latent, unless it is an entry of a codebook."""
 JITTER = 0.2
-"""Share of the choices that are heard a little wrong in training."""
+"""Share of the inputs that are a little wrong in training."""
 LEAST = 64
-"""Frames that a stretch has at least to be learnt from."""
+"""Frames of the shortest stretch that is used."""
 
 
 @dataclass(frozen=True)
 class PriorPlan:
-    """A training of a prior."""
+    """Everything the training of a prior is given."""
 
     corpus: Path
     """A folder of sounds, or a prepared corpus."""
@@ -50,11 +50,11 @@ class PriorPlan:
     steps: int = 3000
     batch: int = 8
     crop: int = 192
-    """Frames."""
+    """Frames of a crop."""
     rate: float = 2e-3
     """Peak learning rate."""
     width: int = 64
-    """About so many channels; a multiple of the latents."""
+    """Channels, rounded to a multiple of the latents."""
     layers: int = 12
     cycle: int = 6
     seed: int = 0
@@ -71,7 +71,7 @@ class PriorPlan:
 
 
 def train_prior(plan: PriorPlan, listener: ProgressListener | None = None) -> RAVE:
-    """Train a prior, write the model with it, return that. [disk, slow]
+    """Train a prior, write the model with it and return that model. [disk]
 
     Ctrl-C (or SIGTERM) finishes the step, saves and raises Stopped.
     """
@@ -86,7 +86,7 @@ def train_prior(plan: PriorPlan, listener: ProgressListener | None = None) -> RA
     model = load(plan.model)
     target, here = plan.folder / "corpus", TrainingProcesses(0, 1, torch.device("cpu"))
     corpus = open_corpus(plan.corpus, target, model.config, plan.threads, here, tell, again=plan.resume)
-    tell.say("encoding the corpus, once")
+    tell.say("encoding the corpus")
     trainer = PriorTrainer(plan, model, *latents(model, corpus, plan.folder))
     if plan.resume:
         trainer.restore(checkpoint.load(latest, trainer.identity))
@@ -113,7 +113,7 @@ def train_prior(plan: PriorPlan, listener: ProgressListener | None = None) -> RA
 
 
 class PriorTrainer:
-    """The moving parts: net, optimiser, step; and what it is measured against.
+    """Net, optimiser, step, and the baselines that the net is compared with.
 
     training, held_out : latents, each (latents, frames)
     """
@@ -133,8 +133,8 @@ class PriorTrainer:
             hint = f"stretches of {seconds:.0f} s at least, some of them held out"
             raise WrongUse("the corpus is too short for a prior", where=str(plan.corpus), hint=hint)
         often, following = counted(self.prior.config, self.training)
-        self.frame, self.still = guesses(often, following, self.held_out)
-        if self.prior.pairs is not None:  # so it begins where the better guess ends
+        self.frame, self.still = baselines(often, following, self.held_out)
+        if self.prior.pairs is not None:  # the net begins as good as the better baseline
             self.prior.pairs.copy_(following.log())
             nn.init.zeros_(self.prior.tail.weight)
             nn.init.zeros_(self.prior.tail.bias)
@@ -157,13 +157,13 @@ class PriorTrainer:
         }
 
     def advance(self) -> float:
-        """One step: its loss, nats a frame."""
+        """Do one step; its loss in nats a frame."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.rate * learning_rate(self.step / self.plan.steps)
         inputs, targets = self._batch()
         loss = nats(self.prior, inputs, targets, self.prior.init_state(len(inputs)))[0]
         if not torch.isfinite(loss):
-            raise PerformError(f"the loss is not a number at step {self.step + 1}", hint="a lower --rate")
+            raise PerformError(f"the loss is NaN or infinite at step {self.step + 1}", hint="a lower --rate")
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.prior.parameters(), 1.0)
@@ -178,7 +178,7 @@ class PriorTrainer:
 
     @torch.inference_mode()
     def measure(self) -> float:
-        """Nats a frame on what is held out, each stretch streamed from its beginning."""
+        """Loss on held-out latents, nats a frame; each stretch is streamed from its beginning."""
         total, frames = 0.0, 0
         for turns in self.held_out:
             state, last = self.prior.init_state(1), _middle(self.prior.config)
@@ -192,25 +192,27 @@ class PriorTrainer:
         return total / frames
 
     def progress(self, loss: float, speed: float) -> Progress:
-        """Where it stands; the distance is nats, and `heard` what is gone of the better guess's."""
+        """The progress: `distance` is nats, `heard` the percent of the better baseline's nats gone."""
         heard = 100 * (1 - self.surprise / min(self.frame, self.still))
         left = (self.plan.steps - self.step) / speed
         return Progress(self.step, self.plan.steps, 1, loss, self.surprise, heard, speed, left)
 
     def model(self) -> RAVE:
-        """The model with the prior as it was best, and a card that says how good it is."""
+        """The model with the best prior so far, and a card that says how good the prior is."""
         before = self.rave
         made = RAVE(replace(before.config, prior=self.prior.config))
         weights = {name: t for name, t in before.state_dict().items() if not name.startswith("prior.")}
         made.load_state_dict(weights | {f"prior.{name}": tensor for name, tensor in self.kept.items()})
         made.latents, made.gesture = before.latents, before.gesture
-        words = f"{self.step} steps; {self.best:.2f} nats a held-out frame, where the frame before alone"
-        words += f" leaves {self.frame:.2f} and each latent's own spread {self.still:.2f}"
-        made.card = {**before.card, "parameters": made.shape["parameters"], "prior": words}
+        text = (
+            f"{self.step} steps; {self.best:.2f} nats a held-out frame; baselines: {self.frame:.2f} from the"
+        )
+        text += f" frame before alone, {self.still:.2f} from the distribution of each latent"
+        made.card = {**before.card, "parameters": made.shape["parameters"], "prior": text}
         return made.requires_grad_(False).eval()
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """The state, for a checkpoint."""
         return {
             "step": self.step,
             "prior": self.prior.state_dict(),
@@ -228,7 +230,7 @@ class PriorTrainer:
         self.surprise, self.best = state["surprise"], state["best"]
 
     def _batch(self) -> tuple[Tensor, Tensor]:
-        """Of this step: choices and what follows each, (B, latents, crop) both; -1 where nothing does."""
+        """The batch of this step: choices and the next choices, both (B, latents, crop); -1 is no target."""
         random, crop = np.random.default_rng((self.plan.seed, self.step)), self.plan.crop
         targets = torch.full((self.plan.batch, self.prior.config.latents, crop), -1)
         inputs = _middle(self.prior.config).expand(self.plan.batch, -1, crop).clone()
@@ -246,19 +248,18 @@ class PriorTrainer:
 
 
 def shape(model: RAVE, plan: PriorPlan) -> PriorConfig:
-    """The prior that suits a model."""
+    """The shape of the prior for a model."""
     count = model.latents
     width = count * max(1, round(plan.width / count))
     resolution = model.config.codebook or STEPS
-    pairs = resolution <= STEPS  # of a codebook's they would be more than all other weights
+    pairs = resolution <= STEPS  # with a codebook they would outnumber all other weights
     return PriorConfig(count, resolution, width, 2 * width, 3, plan.layers, plan.cycle, pairs)
 
 
 def fit(prior: Prior, z: Tensor, codebook: int = 0) -> None:
-    """Give a prior the steps of latents (latents, frames), or a codebook's entries.
+    """Set the edges of a prior's steps from latents (latents, frames), or to a codebook's entries.
 
-    They are half way between steps that hold equally many, which would be coarse where it is loud and rare,
-    and steps that are equally wide.
+    The edges lie half way between quantiles, which would be coarse at rare extremes, and equal widths.
     """
     share = np.linspace(0, 1, prior.config.resolution + 1)
     for edges, values in zip(prior.edges, np.sort(z.double().numpy(), 1), strict=True):
@@ -269,9 +270,9 @@ def fit(prior: Prior, z: Tensor, codebook: int = 0) -> None:
 
 
 def chosen(prior: Prior, z: Tensor) -> Tensor:
-    """Latents as heard (latents, n) to choices in the order they are made, (latents, n - latents + 1).
+    """Latents in time (latents, n) to choices in the order they are made, (latents, n - latents + 1).
 
-    The first latent is chosen earliest before it is heard: see `Prior.unfold`.
+    The first latent is chosen the most frames before it sounds: see `Prior.unfold`.
     """
     choices, count = prior.choices(z), len(z)
     frames = z.shape[1] - count + 1
@@ -281,16 +282,16 @@ def chosen(prior: Prior, z: Tensor) -> Tensor:
 
 
 def nats(prior: Prior, inputs: Tensor, targets: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Mean surprise a frame at `targets` after `inputs`, (B, latents, n); and the net's state after them."""
+    """Negative log likelihood a frame of `targets` after `inputs`, (B, latents, n); the net's state."""
     logits, net = prior.odds(inputs, state[2:])
     loss = cross_entropy(logits.transpose(1, 2), targets, ignore_index=-1)
     return loss * prior.config.latents, net
 
 
 def counted(config: PriorConfig, training: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """How likely each choice of a latent is, (latents, resolution), and after each other, (.., resolution).
+    """Probabilities of each choice, (latents, resolution), and given the one before, (.., resolution).
 
-    What never followed a choice is as likely there as anywhere.
+    A pair that never occurred gets the overall probability of its second choice.
     """
     size, pairs = config.resolution, torch.zeros(config.latents, config.resolution**2)
     for turns in training:
@@ -302,8 +303,8 @@ def counted(config: PriorConfig, training: list[Tensor]) -> tuple[Tensor, Tensor
     return often, (pairs + 4 * often[:, None]) / (pairs.sum(2, keepdim=True) + 4)
 
 
-def guesses(often: Tensor, following: Tensor, held_out: list[Tensor]) -> tuple[float, float]:
-    """Nats a held-out frame of two guesses: by the choice before, and by how often each choice is made."""
+def baselines(often: Tensor, following: Tensor, held_out: list[Tensor]) -> tuple[float, float]:
+    """Nats a held-out frame of two baselines: by the choice before, and by how often each choice occurs."""
     latent, by_last, by_count, frames = torch.arange(len(often))[:, None], 0.0, 0.0, 0
     for turns in held_out:
         by_last -= float(following[latent, turns[:, :-1], turns[:, 1:]].log().sum())
@@ -313,5 +314,5 @@ def guesses(often: Tensor, following: Tensor, held_out: list[Tensor]) -> tuple[f
 
 
 def _middle(config: PriorConfig) -> Tensor:
-    """The choice before the first, (1, latents, 1)."""
+    """The choice before the first frame, (1, latents, 1)."""
     return torch.full((1, config.latents, 1), config.resolution // 2)

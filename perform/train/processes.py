@@ -14,18 +14,18 @@ from torch.nn.parallel import DistributedDataParallel
 from perform.core.errors import WrongUse
 
 PATIENCE = datetime.timedelta(hours=2)
-"""How long the others wait for the first, who prepares the corpus and measures."""
+"""How long the other processes wait for the first, which prepares the corpus and measures."""
 
 
 class TrainingProcesses:
-    """This process among `size`, its `device`, and what they tell one another."""
+    """The processes of a training: this one's rank and device, and how they exchange tensors."""
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
         self.rank, self.size, self.device = rank, size, device
 
     @property
     def first(self) -> bool:
-        """Whether this process speaks and writes for all."""
+        """Whether this process prints and writes files for all."""
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
@@ -53,13 +53,13 @@ class TrainingProcesses:
         return value
 
     def any(self, here: bool) -> bool:
-        """Whether something holds in any process."""
+        """Whether `here` is true in any process."""
         if self.size == 1:
             return here
         return bool(self.sum(torch.tensor(float(here), device=self.device)) > 0)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             distributed.barrier()
 

@@ -1,4 +1,4 @@
-"""What a training tells whoever started it. No torch: a verb makes one before it imports the loop."""
+"""Progress reports of a training. Needs no torch, so that a command can import it quickly."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from perform.core.errors import PerformError
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands."""
+    """The state of a training after a step."""
 
     step: int
     steps: int
-    """All in all, as far as that is known."""
+    """Steps of both phases, as planned now."""
     phase: int
     loss: float
-    """Of this step's batch."""
+    """Loss of the last batch."""
     distance: float
-    """On held-out audio, when last measured; NaN before."""
+    """Distance on held-out audio at the last measurement; NaN before the first."""
     heard: float
     """Percent of the untrained model's distance that is gone."""
     steps_per_s: float
@@ -26,16 +26,16 @@ class Progress:
 
 
 class ProgressListener:
-    """What a training tells; the default is silence."""
+    """Receives the reports of a training; the default ignores them."""
 
     def progress(self, progress: Progress) -> None:
-        """After every step that was looked at."""
+        """A step was done. In several processes or on a GPU only some steps are reported."""
 
     def say(self, line: str) -> None:
-        """Something a player should know."""
+        """A line of text for the user."""
 
     def preparing(self, done: int, files: int) -> None:
-        """So many sound files have been read."""
+        """`done` of `files` sound files have been read."""
 
 
 class Stopped(PerformError):

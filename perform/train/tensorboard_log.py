@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training, where tensorboard is installed."""
+"""Curves and sounds of a training for TensorBoard, if tensorboard is installed. [disk]"""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from perform.train.trainer import Trainer
 
 SOUNDS = 3
-"""Held-out stretches that can be listened to."""
+"""Held-out stretches to listen to."""
 
 
 class TensorboardLog:
-    """A training's curves and sounds."""
+    """Writes curves and sounds of a training."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
     def note(self, trainer: Trainer) -> None:
-        """The last measurement, and what the model makes of a few held-out stretches."""
+        """Write the last measurement and the reconstructions of a few held-out stretches."""
         last, rate = trainer.history[-1], trainer.config.sample_rate
         for name in ("distance", "heard", "level_db", "loss"):
             self._writer.add_scalar(name, getattr(last, name), last.step)
@@ -36,8 +36,8 @@ class TensorboardLog:
 
 
 @contextmanager
-def board(folder: Path, wanted: bool) -> Iterator[TensorboardLog | None]:
-    """A board that writes to `<folder>/tensorboard`; None without tensorboard, or where none is wanted."""
+def open_tensorboard(folder: Path, wanted: bool) -> Iterator[TensorboardLog | None]:
+    """A log in `<folder>/tensorboard`; None without tensorboard or if not wanted."""
     writer = None
     if wanted:
         try:

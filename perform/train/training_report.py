@@ -1,7 +1,6 @@
-"""A training as a page: its curves, what it makes of sounds it never learnt from, how its latents move.
-[disk]
+"""The report of a training: an HTML page with curves, spectrograms, sounds and latents. [disk]
 
-Pictures are matplotlib's and lie in the page itself, like the sounds; it needs nothing else.
+matplotlib draws the pictures; pictures and sounds are embedded in the page.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ SHOWN = (
 
 
 def write_report(path: Path, history: Sequence[Measurement], finished: FinishedModel) -> str:
-    """Write the page, if matplotlib is there to draw it; what is to be said of it."""
+    """Write the page if matplotlib is installed; a line that says where it is, or why there is none."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "no report: matplotlib draws it (pip install 'perform[train]'); then --resume writes it"
+        return "no report: it needs matplotlib (pip install 'perform[train]'; then --resume writes it)"
     model = finished.model
     card, rate = model.card, model.config.sample_rate
     title = html.escape(str(card["name"]))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perform.rave.config import PRESETS
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
-from perform.train.finishing import chance
+from perform.train.finishing import fixed_noise
 from perform.train.losses import FULL_SCALES, spectral_distance
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -21,7 +21,7 @@ RATIOS = {"drums": 256, "weather": 1024}  #: the others have that of `live`
 
 def render(model: RAVE, z: torch.Tensor) -> torch.Tensor:
     """Frames (frames, latents) to samples (n,)."""
-    return model.decode(z.T[None], chance(model, 1, len(z)), model.decoder_state(1))[0][0, 0]
+    return model.decode(z.T[None], fixed_noise(model, 1, len(z)), model.decoder_state(1))[0][0, 0]
 
 
 def centroid(y: torch.Tensor) -> float:

@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
     assert skipped.keys() == {"same.flac", "silent.wav", "empty.wav", "nan.wav", "bad.wav"}
     assert skipped["same.flac"] == "the same sound as good.wav"
     assert "no samples" in skipped["empty.wav"]
-    assert "not numbers" in skipped["nan.wav"]
+    assert "NaN or infinite" in skipped["nan.wav"]
     assert any(line.startswith("clipped: clipped.wav") for line in survey.lines())
     for name in ("good.wav", "same.flac", "clipped.wav"):
         (made / name).unlink()
@@ -113,7 +113,7 @@ def test_a_corpus_that_is_not_whole_is_said_to_be(folder: Path, tmp_path: Path) 
     prepare(folder, target, RATE, 1)
     (sound,) = target.glob("*.i16")
     sound.write_bytes(sound.read_bytes()[:-2])
-    with pytest.raises(WrongUse, match="not whole"):
+    with pytest.raises(WrongUse, match="incomplete prepared corpus"):
         Corpus.load(target)
     prepare(folder, target, RATE, 1)
     Corpus.load(target)

@@ -18,10 +18,10 @@ from perform.train import checkpoint, loop
 from perform.train.autoencoder import Autoencoder, usual_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, quantise, write
-from perform.train.finishing import chance, reconstruct
+from perform.train.finishing import fixed_noise, reconstruct
 from perform.train.health import Measurement, flattened, heard, trouble
 from perform.train.loop import snapshot, train
-from perform.train.plan import TrainingPlan, configured, planned
+from perform.train.plan import OPTIONS, TrainingPlan, configured, planned
 from perform.train.processes import world
 from perform.train.progress import Progress, ProgressListener, Stopped
 from perform.train.trainer import Trainer, convolutions
@@ -73,7 +73,7 @@ def test_both_phases_learn_and_their_file_loads(corpus_folder: Path, tmp_path: P
     assert page.count("data:image/png") >= 3
     assert "data:audio/wav" in page
     assert "http" not in page, "it needs no network"
-    assert any("by an impulse" in line for line in ear.lines)
+    assert any("measured with an impulse" in line for line in ear.lines)
 
 
 FAMILY: dict[str, dict[str, Any]] = {
@@ -94,7 +94,7 @@ def test_the_family_learns(tmp_path: Path, tiny: Config, change: dict[str, Any])
     write(tmp_path / "corpus", "bursts", 16000, config.channels, [("a", "1", sound, {})])
     here = plan(tmp_path / "corpus", output, config, steps=60, adversarial=3, latents=None, evaluate_every=60)
     ear = Ear()
-    train(replace(here, critics=("spectrum",)), ear)
+    train(replace(here, discriminators=("spectrum",)), ear)
     first, last = (np.mean([p.loss for p in part]) for part in (ear.steps[:6], ear.steps[50:60]))
     assert last < 0.85 * first
     card = load(output).card
@@ -108,26 +108,26 @@ def test_the_family_takes_a_step_in_bfloat16(tmp_path: Path, tiny: Config, chang
     write(tmp_path / "corpus", "bursts", 16000, config.channels, [("a", "1", sound, {})])
     here = plan(tmp_path / "corpus", tmp_path / "m.safetensors", config, steps=1, latents=None)
     ear = Ear()
-    train(replace(here, precision="bfloat16", adversarial=2, critics=("scale",)), ear)
+    train(replace(here, precision="bfloat16", adversarial=2, discriminators=("scale",)), ear)
     assert [np.isfinite(p.loss) for p in ear.steps] == 3 * [True]
 
 
 def test_what_is_measured_hisses_as_what_is_played(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     config = replace(tiny, noise_ratios=(2,), noise_taps=3, noise_hidden=4)
     model = train(plan(corpus_folder, tmp_path / "m.safetensors", config, steps=1))
-    noise = chance(model, 1, len(model.gesture))
+    noise = fixed_noise(model, 1, len(model.gesture))
     sounds = []
     for share in (0.0, 1.0):
         noise[:, model.missing :] *= share
         y, _ = model.decode(model.gesture.T[None], noise, model.decoder_state(1))
         sounds.append(y)
-        noise = chance(model, 1, len(model.gesture))
+        noise = fixed_noise(model, 1, len(model.gesture))
     assert not torch.equal(*sounds), "it has a hiss"
     level = 20 * torch.log10(sounds[1].square().mean().sqrt())
     assert model.card["loudness_db"] == pytest.approx(float(level), abs=0.01)
     x = torch.from_numpy(np.float32(bursts(1)))[None]
     z, _ = model.encode(x, model.encoder_state(1))
-    noise = chance(model, 1, z.shape[-1])
+    noise = fixed_noise(model, 1, z.shape[-1])
     noise[:, : model.missing] = 0
     y, _ = model.decode(z, noise, model.decoder_state(1))
     given, made = reconstruct(model, x)
@@ -141,7 +141,7 @@ def test_what_is_trained_is_what_is_played(tiny: Config, padding: str) -> None:
         torch.nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
     learner, x = Autoencoder(model.requires_grad_(False), 0), 0.3 * torch.randn(1, 1, 8192)
     given, made = reconstruct(model, x)
-    passed = learner.compare(learner(x, torch.zeros(1, 3, 8192 // model.ratio), None))
+    passed = learner.aligned(learner(x, torch.zeros(1, 3, 8192 // model.ratio), None))
     whole = made.shape[-1]
     assert made.std() > 1e-3
     assert torch.equal(passed.x[..., :whole], given)
@@ -208,7 +208,7 @@ def test_snapshot_writes_the_model_and_leaves_the_training(
 def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     first = plan(corpus_folder, tmp_path / "first.safetensors", tiny, steps=60, evaluate_every=60)
     train(first)
-    values = {"config": None, "set": (), "from": first.output, "critics": "scale", "changes": "none"}
+    values = {"config": None, "set": (), "from": first.output, "discriminators": "scale", "changes": "none"}
     options = {"corpus": corpus_folder, "output": tmp_path / "next.safetensors", "name": "next"}
     numbers = {"steps": 2, "adversarial": 0, "batch": 2, "crop": 4096, "latents": 2, "device": "cpu"}
     onward = planned({**values, **options, **numbers})
@@ -224,7 +224,7 @@ def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Pa
 
 
 class Faulty(Trainer):
-    """Once, before its seventh step, a weight is no number any more."""
+    """Once, before its seventh step, a weight becomes NaN."""
 
     def advance(self, batch: TrainingBatch) -> torch.Tensor:
         if self.step == 6 and not self.falls:
@@ -238,7 +238,7 @@ def test_a_loss_that_is_no_number_is_rolled_back_with_a_lower_rate(
     monkeypatch.setattr(loop, "Trainer", Faulty)
     here, ear = plan(corpus_folder, tmp_path / "m.safetensors", tiny), Ear()
     train(here, ear)
-    told = "step 7: the loss is not a number; back to step 4 with 1/2 of the learning rate"
+    told = "step 7: the loss is NaN or infinite; back to step 4 with 1/2 of the learning rate"
     assert ear.lines.count(told) == 1
     assert [p.step for p in ear.steps] == [*range(1, 7), *range(5, 13)]
     assert load(here.output).card["steps"] == 12
@@ -258,29 +258,31 @@ def test_a_resumed_training_keeps_the_corpus_it_began_with(tmp_path: Path, tiny:
     (tmp_path / "sounds" / "a.wav").unlink()
     train(replace(here, steps=3, resume=True), ear)
     assert [p.step for p in ear.steps] == [3]
-    assert any("stays as it was prepared" in line for line in ear.lines)
+    assert any("resuming with the corpus as it was prepared" in line for line in ear.lines)
 
 
 def test_the_curve_of_phase_2_is_the_models(corpus: Corpus, tmp_path: Path, tiny: Config) -> None:
     with world("cpu") as here:
         trainer = Trainer(plan(tmp_path, tmp_path / "m.safetensors", tiny, steps=4), corpus, here)
-    for step in range(1, 13):  # of phase 2 the 5th and the 9th are the critics'
+    for step in range(1, 13):  # of phase 2 the 5th and the 9th are the discriminators'
         trainer.note(float(step), step)
     assert trainer.losses == [1, 2, 3, 4, 6, 7, 8, 10, 11, 12]
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_critics_weigh_what_the_plan_says(
+def test_discriminators_weigh_what_the_plan_says(
     corpus: Corpus, tmp_path: Path, tiny: Config, weight: float
 ) -> None:
     """At no weight only the spectral distance moves the decoder; the rate falls to a hundredth."""
-    here = plan(tmp_path, tmp_path / "m.safetensors", tiny, steps=1, adversarial=8, critics_weight=weight)
+    here = plan(
+        tmp_path, tmp_path / "m.safetensors", tiny, steps=1, adversarial=8, discriminator_weight=weight
+    )
     with world("cpu") as alone:
         learning, other = Trainer(here, corpus, alone), Trainer(replace(here, seed=1), corpus, alone)
         for trainer in (learning, other):
             trainer.advance(trainer.batches.batch(0))
-            trainer.advance(trainer.batches.batch(1))  # of phase 2: the critics' own
-        other.learner.load_state_dict(learning.learner.state_dict())  # what differs is the critics
+            trainer.advance(trainer.batches.batch(1))  # of phase 2: the discriminators' own
+        other.learner.load_state_dict(learning.learner.state_dict())  # what differs is the discriminators
         rates = []
         for step in range(2, 9):
             for trainer in (learning, other):
@@ -316,7 +318,7 @@ def test_guidance() -> None:
     assert flattened(still)
     assert not flattened([replace(m, phase=2) for m in still])
     assert trouble(measurement(5.0), falling) is None
-    assert trouble(measurement(float("nan")), []) == "the output is not a number"
+    assert trouble(measurement(float("nan")), []) == "the output is NaN or infinite"
     assert trouble(measurement(5.0, -50), []) is None, "it may be silent at first"
     assert "silence" in str(trouble(measurement(5.0, -50), falling))
     assert (heard(10, 40), heard(50, 40), heard(float("nan"), 40)) == (75, 0, 0)
@@ -340,7 +342,7 @@ def test_training_refuses(corpus_folder: Path, tmp_path: Path, tiny: Config) -> 
         ({"corpus": tmp_path / "nowhere"}, "no such corpus"),
         ({"latents": 7}, "7 latents asked for"),
         ({"fidelity": 0.0}, "fidelity of 0"),
-        ({"critics": (), "adversarial": 1}, "needs critics"),
+        ({"discriminators": (), "adversarial": 1}, "needs discriminators"),
         ({"config": replace(tiny, resampling=2)}, "resampler"),
         ({"config": replace(tiny, channels=2)}, "16000 Hz and 1 channels"),
         ({"config": replace(tiny, bottleneck="spherical")}, "keeps all 5 latents"),
@@ -378,5 +380,16 @@ def test_a_config_is_changed_by_key() -> None:
     assert (config.capacity, config.ratios, config.padding) == (16, (4, 4, 2, 2), "causal")
     with pytest.raises(WrongUse, match="did you mean 'capacity'"):
         configured("v2", ("capacty=16",))
-    with pytest.raises(WrongUse, match=r"no 'loud'.*gain, phase"):
-        planned({"config": None, "set": (), "from": None, "critics": "scale", "changes": "loud"})
+    with pytest.raises(WrongUse, match=r"unknown value 'loud'.*gain, phase"):
+        planned({"config": None, "set": (), "from": None, "discriminators": "scale", "changes": "loud"})
+
+
+def test_the_older_names_of_options_still_work() -> None:
+    names = [option.name for option in OPTIONS]
+    assert "critics" not in names
+    values = {"config": None, "set": (), "from": None, "corpus": Path("c"), "output": Path("o"), "name": "n"}
+    values |= {"discriminators": "period", "discriminator_weight": 0.25, "changes": "none"}
+    plan = planned({**values, "critics_weight": 0.5, "critics": "scale,spectrum"})
+    assert (plan.discriminator_weight, plan.discriminators) == (0.5, ("scale", "spectrum"))
+    plan = planned({**values, "critics_weight": None, "critics": None})
+    assert (plan.discriminator_weight, plan.discriminators) == (0.25, ("period",))
