@@ -18,7 +18,7 @@ from perform.core.event_log import RECORD, WHOLE
 from perform.core.ring_buffers import RingBuffer
 from perform.engine.compiled_model import CompiledEncoder, CompiledModel
 from perform.foreign.conversion import convert
-from perform.foreign.loaded_module import _STEP
+from perform.foreign.module_instance import SEED_STEP
 from perform.foreign.torchscript_model import TorchscriptModel
 from perform.rave import style_transfer
 from perform.rave.archive import read
@@ -259,11 +259,11 @@ def test_the_genuine_module_learns_the_same(tmp_path: Path) -> None:
             one.act(what) if value is None else one.set(what, float(value))
         for _ in range(frames):
             z = random.standard_normal((1, ours.card.latents)).astype(np.float32)
-            noise = drawn(seed + _STEP * frame, ours.noise)
+            noise = drawn(seed + SEED_STEP * frame, ours.noise)
             wanted, y = module.render([theirs], z, chance), ours.render([stream], z, noise)
             x = 0.3 * random.standard_normal((1, 1, ours.card.ratio)).astype(np.float32)
             meant = module.encoder.encode([heard], x)
-            found = ours.encoder.encode([hears], x, drawn(_STEP * (frame % (1 << 32)), full))
+            found = ours.encoder.encode([hears], x, drawn(SEED_STEP * (frame % (1 << 32)), full))
             frame += 1
             if frame > 24:  # till then they differ in what was before
                 np.testing.assert_allclose(y, wanted, atol=1e-3, err_msg=f"{what} {value}")

@@ -137,10 +137,10 @@ def test_what_an_attribute_does_not_take_is_refused(host: TorchscriptModel) -> N
         ("gian", 1.0, r"no attribute 'gian'.*gain/0"),
         ("gain/2", 1.0, "no attribute 'gain/2'"),
         ("gain/0", -1.0, "refuses"),
-        ("gain/0", float("nan"), "no number"),
-        ("tilt", "1 2", "2 numbers are not the 4"),
-        ("tilt", "a b c d", "no numbers"),
-        ("sample", "nan", "no numbers"),
+        ("gain/0", float("nan"), "not a finite number"),
+        ("tilt", "1 2", "it takes 4 values, not 2"),
+        ("tilt", "a b c d", "not finite numbers"),
+        ("sample", "nan", "not finite numbers"),
     ):
         with pytest.raises(WrongUse, match=says):
             stream.set(name, value)

@@ -104,7 +104,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         assert table[SLOTS[f"deck/1/attribute/{SHAPE}"]] == 1.0
         assert client.status().decks[0].words == {"5": ("noise", "sine")}
         client.ask(SetWord("deck/1/attribute/6", "0 1 2"))  # a tensor of four
-        until(lambda: "3 numbers are not the 4" in "\n".join(client.status().log), 10, "it is refused")
+        until(lambda: "it takes 4 values, not 3" in "\n".join(client.status().log), 10, "it is refused")
         for address, says in (
             ("deck/1/attribute/1", "is a number"),
             ("deck/1/attribute/16", "is no attribute"),
