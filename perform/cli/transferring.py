@@ -151,7 +151,7 @@ def _way(model: str, ear: str | None, matrix: Path | None, wish: TransferOptions
     found = matrices.load(matrix, encoder.sha256, host.sha256) if matrix else None
     if encoder.sha256 != host.sha256 and found is None:
         say(f"{ear}'s latents drive {model}'s by variance; `perform matrix` learns a way that follows more")
-    Transfer(encoder, host, 48000, 48000, wish=wish, matrix=found)  # says now what is wrong for every file
+    Transfer(encoder, host, 48000, 48000, options=wish, matrix=found)  # says now what is wrong for every file
     return Way(encoder, host, found, wish, rate)
 
 
@@ -178,7 +178,7 @@ def _file(path: Path, out: Path, way: Way, on_progress: Callable[[float], None])
 
     with SoundFile(path) as sound:
         rate, fed = way.rate or sound.rate, 0
-        through = Transfer(way.encoder, way.host, sound.rate, rate, wish=way.wish, matrix=way.matrix)
+        through = Transfer(way.encoder, way.host, sound.rate, rate, options=way.wish, matrix=way.matrix)
         with writing(out, rate) as write:
             for block in sound.blocks():
                 write(through.feed(block))

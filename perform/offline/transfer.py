@@ -1,7 +1,7 @@
-"""Sound through one model's ears and another's voice, or its own, as a deck does it live, without a clock.
+"""Timbre transfer of sound files: one model encodes, the same or another one decodes, as on a deck.
 
-Encoder, matrix, scale and bias, decoder, trim, limiter: blocks in, blocks out, in constant memory. What comes
-out lies where it went in: the delays are known and taken away. The same seed gives the same samples.
+Encoder, matrix, scale and bias, decoder, trim, limiter; blocks in, blocks out, in constant memory. All delays
+are removed, so the output is in time with the input. The same seed gives the same samples.
 """
 
 from __future__ import annotations
@@ -20,62 +20,64 @@ from perform.engine.protocol import PlayableModel, StreamingEncoder, Vector
 from perform.engine.sound_encoder import SoundEncoder
 from perform.library.cards import trim_db
 from perform.library.matrices import LatentMatrix, MatrixSide, by_variance, learn
-from perform.voice.voice import VoiceStream
+from perform.voice.voice_stream import VoiceStream
 
 CEILING = 10.0 ** (-1.0 / 20.0)  #: dBFS -1, as on stage
 
 
 class TransferOptions(NamedTuple):
-    """What is done to the latents: z = source x scale + bias, by the number of the latent; and chance."""
+    """z = source x scale + bias, by the number of the latent; temperature and seed of the noise."""
 
     scale: Mapping[int, float] = {}
     bias: Mapping[int, float] = {}
-    temperature: float = 1.0  #: of the latents the model's PCA left out
+    temperature: float = 1.0  #: of the noise for the latents that the model's PCA left out
     seed: int = 0
 
 
 class Transfer:
-    """[render] One sound on its way through; `feed` it, then `finish`.
+    """[render] One sound; `feed` its blocks, then `finish`.
 
-    coming, going : frames a second of what comes in and of what goes out
-    delay_s       : from the encoder's input to the decoder's output, already taken away
+    rate, out_rate : frames a second of input and output
+    delay_s : from the encoder's input to the decoder's output; already removed
     """
 
     def __init__(
         self,
         encoder: StreamingEncoder,
-        host: PlayableModel,
-        coming: int,
-        going: int,
+        model: PlayableModel,
+        rate: int,
+        out_rate: int,
         *,
-        wish: TransferOptions | None = None,
+        options: TransferOptions | None = None,
         matrix: LatentMatrix | None = None,
     ) -> None:
-        """matrix : from the encoder's latents to the decoder's; left out: by variance."""
-        wish = wish or TransferOptions()
-        self._host = host
-        self._matrix = matrix or _own_matrix(encoder, host)
-        self._coming, self._going, self._temperature = coming, going, wish.temperature
-        self._scale, self._bias = _numbers(host, wish)
-        self.delay_s = max(0.0, encoder.card.encoder_s + host.card.decoder_s)
-        self._listening = SoundEncoder(encoder, coming)
-        self._pace = LatentResampler(*(card.ratio / card.sample_rate for card in (encoder.card, host.card)))
-        self._speech = VoiceStream(host, going)
-        self._speech.begin(wish.seed)
-        self._trim = 10.0 ** (trim_db(host.card) / 20.0)
-        self._dc, self._limiter = DcBlocker(going), Limiter(going)
-        self._early = round(self.delay_s * going) + self._limiter.delay  # frames that sound before the first
+        """matrix : translates the encoder's latents for the decoder; None matches them by variance."""
+        options = options or TransferOptions()
+        self._model = model
+        self._matrix = matrix or _default_matrix(encoder, model)
+        self._rate, self._out_rate, self._temperature = rate, out_rate, options.temperature
+        self._scale, self._bias = _scale_and_bias(model, options)
+        self.delay_s = max(0.0, encoder.card.encoder_s + model.card.decoder_s)
+        self._encoder = SoundEncoder(encoder, rate)
+        self._latent_resampler = LatentResampler(
+            *(card.ratio / card.sample_rate for card in (encoder.card, model.card))
+        )
+        self._decoder = VoiceStream(model, out_rate)
+        self._decoder.begin(options.seed)
+        self._trim = 10.0 ** (trim_db(model.card) / 20.0)
+        self._dc, self._limiter = DcBlocker(out_rate), Limiter(out_rate)
+        self._skip = round(self.delay_s * out_rate) + self._limiter.delay  # frames to drop at the beginning
         self._fed = self._made = 0
 
     def feed(self, x: Audio) -> Audio:
-        """(n, channels) of the sound -> what is ready, (m, 2)."""
+        """(n, channels) of the sound -> the output that is ready, (m, 2)."""
         self._fed += len(x)
         return self._run(x)
 
     def finish(self) -> Audio:
-        """The rest, so that as much time has come out as went in."""
-        parts, due = [], round(self._fed * self._going / self._coming)
-        silence = np.zeros((self._coming // 10, 1), np.float32)
+        """The rest of the output, which is as long as the input."""
+        parts, due = [], round(self._fed * self._out_rate / self._rate)
+        silence = np.zeros((self._rate // 10, 1), np.float32)
         while self._made < due:
             part = self._run(silence)
             parts.append(part[: len(part) - max(0, self._made - due)])
@@ -83,69 +85,74 @@ class Transfer:
 
     def _run(self, x: Audio) -> Audio:
         parts = [np.zeros((0, 2), np.float32)]
-        for heard in self._listening(x):
-            for source in self._pace(heard):
+        for encoded in self._encoder(x):
+            for source in self._latent_resampler(encoded):
                 z = source if self._matrix is None else self._matrix.apply(source)
-                parts += self._guard(self._speak((z * self._scale + self._bias).astype(np.float32)))
+                parts += self._guard(self._decode((z * self._scale + self._bias).astype(np.float32)))
         y = np.concatenate(parts)
-        early = min(self._early, len(y))
-        self._early -= early
-        self._made += len(y) - early
-        return y[early:]
+        skipped = min(self._skip, len(y))
+        self._skip -= skipped
+        self._made += len(y) - skipped
+        return y[skipped:]
 
-    def _speak(self, z: Vector) -> Audio:
-        """A frame of the decoder, (m, 2)."""
-        chance = self._speech.chance(self._temperature)
-        return self._speech.sound(self._host.render([self._speech.stream], z[None], chance[None])[0])
+    def _decode(self, z: Vector) -> Audio:
+        """One frame, (m, 2)."""
+        noise = self._decoder.noise(self._temperature)
+        return self._decoder.resample(self._model.render([self._decoder.stream], z[None], noise[None])[0])
 
     def _guard(self, y: Audio) -> list[Audio]:
-        """What a deck alone on stage goes through, its fader at 0 dB."""
+        """Trim, DC blocker and limiter: the path of a single deck on stage, its fader at 0 dB."""
         loud: Signal = np.clip(y, -OVERLOAD, OVERLOAD).astype(np.float64) * self._trim
         blocks = (loud[at : at + MAX_BLOCK] for at in range(0, len(loud), MAX_BLOCK))
         return [cap(self._limiter(self._dc(block), CEILING), CEILING) for block in blocks]
 
 
 def learn_matrix(
-    sounds: Iterable[tuple[Iterable[Audio], int]], ear: StreamingEncoder, mouth: StreamingEncoder
+    sounds: Iterable[tuple[Iterable[Audio], int]], source: StreamingEncoder, target: StreamingEncoder
 ) -> LatentMatrix:
-    """What leads from one model's latents to another's where both hear the same; see `matrices.learn`.
+    """Learn to translate one model's latents for another, as both encode the same sounds (`matrices.learn`).
 
-    sounds : recordings in blocks (n, channels), and their rates; as many as there are, one after the other
+    sounds : recordings in blocks (n, channels), each with its rate
     """
-    frame_s = [encoder.card.ratio / encoder.card.sample_rate for encoder in (ear, mouth)]
-    heard: list[Vector] = []
-    meant: list[Vector] = []
+    frame_s = [encoder.card.ratio / encoder.card.sample_rate for encoder in (source, target)]
+    given: list[Vector] = []
+    wanted: list[Vector] = []
     for blocks, rate in sounds:
-        ears, pace = [SoundEncoder(encoder, rate) for encoder in (ear, mouth)], LatentResampler(*frame_s)
+        encoders, resample = (
+            [SoundEncoder(encoder, rate) for encoder in (source, target)],
+            LatentResampler(*frame_s),
+        )
         first, second = [], []
         for block in blocks:
-            first += [z for frame in ears[0](block) for z in pace(frame)]
-            second += ears[1](block)
+            first += [z for frame in encoders[0](block) for z in resample(frame)]
+            second += encoders[1](block)
         frames = min(len(first), len(second))
-        heard += first[:frames]
-        meant += second[:frames]
-    sides = [MatrixSide(encoder.card.name, encoder.sha256, encoder.card.latents) for encoder in (ear, mouth)]
-    return learn(np.array(heard, np.float32), np.array(meant, np.float32), *sides)
+        given += first[:frames]
+        wanted += second[:frames]
+    sides = [
+        MatrixSide(encoder.card.name, encoder.sha256, encoder.card.latents) for encoder in (source, target)
+    ]
+    return learn(np.array(given, np.float32), np.array(wanted, np.float32), *sides)
 
 
-def _own_matrix(encoder: StreamingEncoder, host: PlayableModel) -> LatentMatrix | None:
-    """None for a model with itself, else by variance."""
-    if encoder.sha256 == host.sha256:
+def _default_matrix(encoder: StreamingEncoder, model: PlayableModel) -> LatentMatrix | None:
+    """None if one model encodes and decodes, else by variance."""
+    if encoder.sha256 == model.sha256:
         return None
-    return by_variance(encoder.card, encoder.sha256, host.card, host.sha256)
+    return by_variance(encoder.card, encoder.sha256, model.card, model.sha256)
 
 
-def _numbers(host: PlayableModel, wish: TransferOptions) -> tuple[Vector, Vector]:
-    """Scale and bias of each latent; WrongUse for a latent the model has not."""
-    latents = host.card.latents
+def _scale_and_bias(model: PlayableModel, options: TransferOptions) -> tuple[Vector, Vector]:
+    """Scale and bias of each latent; WrongUse for a latent that the model does not have."""
+    latents = model.card.latents
     both = np.ones(latents, np.float32), np.zeros(latents, np.float32)
-    for word, numbers, wished in zip(("scale", "bias"), both, (wish.scale, wish.bias), strict=True):
-        for latent, value in wished.items():
+    for option, values, chosen in zip(("scale", "bias"), both, (options.scale, options.bias), strict=True):
+        for latent, value in chosen.items():
             if not 0 <= latent < latents:
                 raise WrongUse(
-                    f"{host.card.name} has no latent {latent}",
-                    where=f"--{word} {latent}={value:g}",
+                    f"{model.card.name} has no latent {latent}",
+                    where=f"--{option} {latent}={value:g}",
                     hint=f"its latents are 0 to {latents - 1}",
                 )
-            numbers[latent] = value
+            values[latent] = value
     return both

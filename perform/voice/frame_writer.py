@@ -1,4 +1,4 @@
-"""Frames into a lane's ring, and what they were made of into its journal."""
+"""Writes a voice's frames to its lane's ring buffer, and what a replay needs to the lane's event log."""
 
 from __future__ import annotations
 
@@ -14,79 +14,80 @@ from perform.core.arena import Arena
 from perform.core.attributes import Words
 from perform.core.errors import PerformError
 from perform.core.event_log import FRAME, EventWriter, FrameEvent
-from perform.core.params import SLOTS, Table
+from perform.core.params import Table
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
 from perform.library.cards import Card
 from perform.voice.voice import Voice
 
-ENGINE = version("onnxruntime")  # looked up here: a stranger's model has its files closed when it plays
+ENGINE = version("onnxruntime")  # read at import: a sandboxed process can open no file later
 
 
 class FrameWriter:
-    """[render] One voice's way out: where it writes, and what it tells."""
+    """[render] Output of one voice: audio to the ring buffer, latents and attributes to the event log."""
 
     def __init__(
-        self, arena: Arena, lane: int, deck: int, host: PlayableModel, voice: Voice, rate: float
+        self, arena: Arena, lane: int, deck: int, model: PlayableModel, voice: Voice, rate: float
     ) -> None:
-        self._tape, self._ring, self._voice, self._host = arena.tape, arena.rings[lane], voice, host
-        self._words = voice.settings.words
-        self._room = arena.journals[lane].capacity // 4
-        self._teller = EventWriter(arena.journals[lane], voice_slots(deck), rate, b"")
+        self._history, self._ring, self._voice, self._model = arena.tape, arena.rings[lane], voice, model
+        self._texts = voice.settings.texts
+        self._max_style = arena.journals[lane].capacity // 4  # bytes
+        self._log = EventWriter(arena.journals[lane], logged_slots(deck), rate, b"")
 
-    def write(self, audio: Audio, numbers: Table) -> None:
-        """The voice's next frame (n, 2), which was made by these numbers."""
-        at, voice = self._tape.written, self._voice
-        if voice.settings.words is not self._words or self._teller.due(at):
-            self._words = voice.settings.words
+    def write(self, audio: Audio, table: Table) -> None:
+        """The voice's next frame (n, 2), and the table it was rendered with."""
+        at, voice = self._history.written, self._voice
+        if voice.settings.texts is not self._texts or self._log.due(at):
+            self._texts = voice.settings.texts
             learnt = voice.stream.saved_style
-            told = learnt if len(learnt) <= self._room else None  # rather that than nothing at all
-            self._teller.say(words(self._host, self._words, told))
-        self._teller.hear(at, numbers)
+            style = learnt if len(learnt) <= self._max_style else None  # a larger one would fill the log
+            self._log.say(stream_details(self._model, self._texts, style))
+        self._log.hear(at, table)
         base = self._ring.written - (voice.sent - len(audio))
         frame = FrameEvent(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
-        self._teller.tell(FRAME, at, frame.pack())
+        self._log.tell(FRAME, at, frame.pack())
         self._ring.write(audio)
 
 
 def check_room(arena: Arena, card: Card, rate: float) -> None:
-    """PerformError where a ring has no room for a block and two of a model's frames.
+    """PerformError if a ring buffer cannot hold a block and two of the model's frames.
 
-    A host begins one while the one before is heard (`Scheduler`).
+    A host process starts a frame while the one before it plays (see `Scheduler`).
     """
     frame_s = card.ratio / card.sample_rate
     room_s = (arena.rings[0].capacity - arena.meter("block")) / rate
     if 2 * frame_s >= room_s:
         raise PerformError(
-            f"its frames of {frame_s:.2f} s are too long: a deck has {room_s:.2f} s of room for two",
+            f"its frames of {frame_s:.2f} s are too long: two must fit into the {room_s:.2f} s of a deck",
             where=card.name,
-            hint="play it at a lower rate, or export it with fewer samples a frame",
+            hint="play it at a lower sample rate, or export it with fewer samples per frame",
         )
 
 
-def voice_slots(deck: int) -> npt.NDArray[np.intp]:
-    """The numbers a voice hears."""
-    names = ("source", "from", "wet", "freeze", "speed", "temperature", "seed", "reset", "silence")
-    slots = [SLOTS[f"deck/{deck}/{name}"] for name in names] + [SLOTS["panic"]]
-    kinds = ("bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence")
-    latents = [np.r_[params.slots(deck, kind)] for kind in kinds]
-    return np.concatenate([np.array(slots), *latents, np.r_[params.bank(deck)]]).astype(np.intp)
+def logged_slots(deck: int) -> npt.NDArray[np.intp]:
+    """The parameters that a voice logs: its module's attributes and actions, which a replay sets again.
 
-
-def words(host: PlayableModel, given: Words, learnt: bytes | None) -> bytes:
-    """What a log has to know of a voice: its model, its attributes' words, what its stream has learnt.
-
-    learnt : None where it is too much to tell, so that a replay has what its model has
+    Every frame is logged with its latents, seed and temperature, so the parameters of the source and of the
+    latents are not needed. The mixer logs gain, pan and the other parameters that it reads.
     """
-    card = host.card
-    known = {
+    bank = params.bank(deck)
+    return np.arange(bank.start, bank.stop, dtype=np.intp)
+
+
+def stream_details(model: PlayableModel, texts: Words, style: bytes | None) -> bytes:
+    """The log's header of a stream, JSON: its model, the texts of its attributes, the style it has learnt.
+
+    style : None if it is too large to log; a replay then uses the model's
+    """
+    card = model.card
+    details = {
         "model": card.name,
-        "sha256": host.sha256,
+        "sha256": model.sha256,
         "ratio": card.ratio,
         "sample_rate": card.sample_rate,
         "onnxruntime": ENGINE,
-        "words": {number: list(words) for number, words in given.items()},
+        "words": {number: list(choices) for number, choices in texts.items()},
     }
-    if learnt is not None:
-        known["learnt"] = base64.b64encode(learnt).decode()
-    return json.dumps(known).encode()
+    if style is not None:
+        details["learnt"] = base64.b64encode(style).decode()
+    return json.dumps(details).encode()

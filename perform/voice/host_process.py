@@ -1,7 +1,7 @@
-"""The process around a host: it renders its model's voices just in time into their lanes, and dies alone.
+"""The host process: it renders the voices of one model just in time. If it crashes, other models play on.
 
-Started idle, it waits for its order: a warm spare, so that loading a model costs the load alone. All decks
-that play one model are voices of one process; those whose frames fall together are decoded together.
+It starts before it has a model, so that loading one needs no time for Python and its imports. All decks that
+play the model are voices of this process, and frames that are due together are decoded as one batch.
 
     python -m perform.voice.host_process       (orders and reports: perform/core/messages.py)
 """
@@ -41,32 +41,32 @@ def start(
     order: StartHost,
     orders: queue.SimpleQueue[AnyOrder],
     hurried: threading.Event,
-    desks: queue.SimpleQueue[Assignments],
+    ready: queue.SimpleQueue[Assignments],
 ) -> None:
-    """[render] Load, warm up, report, then render whatever lanes are given until the process ends."""
+    """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
     arena = Arena.open(Path(order.arena))
     if order.idle:
         idle()
-        if hurried.is_set():  # before that
+        if hurried.is_set():  # the order came before `idle`
             hurry()
     try:
         made = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
         check_room(arena, read_card(made), order.rate)
         reader = file_reader(made)
-        host = open_model(made)
-        desk = Assignments(
-            host,
+        model = open_model(made)
+        assignments = Assignments(
+            model,
             lambda text: line.report(HostLog(text)),
             reader,
-            heard=lambda file, part, seconds: line.report(FileEncoded(file, part, seconds)),
+            on_progress=lambda file, part, seconds: line.report(FileEncoded(file, part, seconds)),
         )
-        desks.put(desk)
-        renderer = Scheduler(arena, host, order.rate, order.patient, desk)
-        renderer.warm_up()
+        ready.put(assignments)
+        scheduler = Scheduler(arena, model, order.rate, order.patient, assignments)
+        scheduler.warm_up()
     except PerformError as error:
         line.report(HostFailed(str(error)))
         return
-    except Exception as error:  # whatever a library raises, the stage is told what it was
+    except Exception as error:  # of any library: the stage shows it
         line.report(HostFailed(f"{order.model}: {error!r}"))
         raise
     gc.collect()
@@ -74,37 +74,38 @@ def start(
     gc.disable()
     real_time(RENDER_PRIORITY)
     try:
-        render_s = renderer.rehearse()
-        if host.encoder and not host.card.delay_known:
-            words = f"{host.card.name}: its own delay is not known, and not in the time shown for its input"
-            line.report(HostLog(words))
+        render_s = scheduler.rehearse()
+        if model.encoder and not model.card.delay_known:
+            line.report(
+                HostLog(f"{model.card.name}: delay unknown, so the delay shown for its input lacks it")
+            )
         line.report(
             HostReady(
                 render_ms=render_s * 1000.0,
-                sha256=host.sha256,
+                sha256=model.sha256,
                 made=str(made),
-                attributes=tuple(host.attributes),
-                actions=tuple(host.actions),
-                has_prior=host.has_prior,
+                attributes=tuple(model.attributes),
+                actions=tuple(model.actions),
+                has_prior=model.has_prior,
             )
         )
-        renderer.run(line, orders)
-    except PerformError as error:  # a stranger's module that no longer does what it promised
+        scheduler.run(line, orders)
+    except PerformError as error:  # a third-party module that broke its contract
         line.report(HostFailed(str(error)))
 
 
 def main() -> None:
-    """[main] Be warm, then be a model's host."""
+    """[main] Wait for a model, then host it."""
     line = Lifeline()
     start_order = line.next()
     if not isinstance(start_order, StartHost):
         return
     orders: queue.SimpleQueue[AnyOrder] = queue.SimpleQueue()
     assigned: queue.SimpleQueue[AssignDecks] = queue.SimpleQueue()
-    desks: queue.SimpleQueue[Assignments] = queue.SimpleQueue()
+    ready: queue.SimpleQueue[Assignments] = queue.SimpleQueue()
     hurried = threading.Event()
 
-    def listen() -> None:
+    def read_orders() -> None:
         while (order := line.next()) is not None:
             match order:
                 case RaisePriority():
@@ -116,15 +117,15 @@ def main() -> None:
                     orders.put(order)
         os._exit(0)
 
-    def read() -> None:
-        desk = desks.get()
+    def update_assignments() -> None:
+        assignments = ready.get()
         while True:
             order = assigned.get()
-            desk.tell(order.decks, set(order.mine), order.files)
+            assignments.update(order.decks, set(order.mine), order.files)
 
-    threading.Thread(target=listen, name="orders", daemon=True).start()
-    threading.Thread(target=read, name="assignments", daemon=True).start()
-    start(line, start_order, orders, hurried, desks)
+    threading.Thread(target=read_orders, name="orders", daemon=True).start()
+    threading.Thread(target=update_assignments, name="assignments", daemon=True).start()
+    start(line, start_order, orders, hurried, ready)
 
 
 if __name__ == "__main__":

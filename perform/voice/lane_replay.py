@@ -1,153 +1,53 @@
-"""A lane again, from what its voices told: latents in, the same frames of the ring out.
+"""Replays a lane from its recorded streams: latents in, the same frames of the ring buffer out.
 
-At another rate, and by another model, the same latents at the same moments. It knows no mixer and no file.
+At another sample rate, or with another model, the same latents play at the same moments.
 """
 
 from __future__ import annotations
 
-import base64
 import bisect
-import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from perform.core.attributes import Words
-from perform.core.event_log import BEGIN, FRAME, VALUES, WHOLE, FrameEvent, unpack_values
-from perform.core.params import Bank, blank
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
-from perform.voice.voice import VoiceStream
+from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
+from perform.voice.voice_stream import VoiceStream
 
-FLUSH = 1 << 14  #: samples that bring out what a resampler holds back
-WARM_S = 10.0  #: decoders are begun so long before what is wanted of them
-
-
-class RecordedModel(NamedTuple):
-    """What a voice told of its model."""
-
-    name: str
-    sha256: str
-    ratio: int
-    sample_rate: int
-
-
-class RecordedSettings(NamedTuple):
-    """What the attributes of a stream were, their words, and what it was last told to have learnt."""
-
-    bank: Bank
-    words: Words
-    learnt: bytes | None = None
-
-
-class RecordedStream(NamedTuple):
-    """The frames of one stream, from its beginning or from where the log begins, with its model.
-
-    frames : as the journal holds them; ages : the frames of the stream before each
-    given  : the stream's attributes as they were for each, and what it was told last to have learnt after it
-    goes_on : its voice began anew, as by a deck's reset, and knows what it had learnt: before
-    """
-
-    model: RecordedModel
-    frames: list[bytes]
-    ages: list[int]
-    given: list[RecordedSettings]
-    goes_on: bool = False
-    before: bytes | None = None
-
-    def frame(self, age: int) -> FrameEvent:
-        """The one that was decoded last when so many had been."""
-        return FrameEvent.unpack(self.frames[self._at(age)])
-
-    def settings(self, age: int) -> RecordedSettings:
-        """What its attributes were then."""
-        return self.given[self._at(age)]
-
-    def learnt(self, age: int) -> bytes | None:
-        """What it was last told to have learnt before then."""
-        at = self._at(age)
-        return self.given[at - 1].learnt if at else self.before
-
-    def _at(self, age: int) -> int:
-        return max(0, bisect.bisect_right(self.ages, age) - 1)
-
-
-def runs(records: Iterable[tuple[int, bytes]], places: npt.NDArray[np.intp]) -> list[RecordedStream]:
-    """What a lane's voices told, (kind, payload) in order -> its streams. ValueError where it is mangled.
-
-    places : of each slot of the log its place in the bank of the lane's deck, -1 where it is not of it
-    """
-    found: list[RecordedStream] = []
-    model, fresh, given = None, True, RecordedSettings(blank(), {})
-    for kind, payload in records:
-        if kind in (BEGIN, WHOLE, VALUES):
-            slots, values, rest = unpack_values(payload)
-            if len(slots) and slots.max() >= len(places):
-                raise ValueError("no such number")
-            at = places[slots]
-            if (at >= 0).any():
-                given = given._replace(bank=given.bank.copy())
-                given.bank[at[at >= 0]] = values[at >= 0]
-        if kind in (BEGIN, WHOLE):
-            told = json.loads(rest)
-            new = RecordedModel(
-                str(told["model"]), str(told["sha256"]), int(told["ratio"]), int(told["sample_rate"])
-            )
-            if new.ratio < 1 or new.sample_rate < 1:
-                raise ValueError("no such model")
-            fresh = fresh or kind == BEGIN or new != model
-            model = new
-            words = {
-                str(number): [str(word) for word in own] for number, own in told.get("words", {}).items()
-            }
-            given = given if words == given.words else given._replace(words=words)
-            if "learnt" in told:
-                given = given._replace(learnt=base64.b64decode(str(told["learnt"]), validate=True))
-        elif kind == FRAME and model:
-            age = FrameEvent.unpack(payload).age
-            if fresh or age <= found[-1].ages[-1]:
-                before = None if fresh else found[-1].given[-1].learnt
-                found.append(RecordedStream(model, [], [], [], goes_on=not fresh, before=before))
-                fresh = False
-            found[-1].frames.append(payload)
-            found[-1].ages.append(age)
-            found[-1].given.append(given)
-    return found
+FLUSH = 1 << 14  #: samples of silence that push out the rest of a resampler
+WARM_S = 10.0  #: decoding starts this long before the first frame that is wanted
 
 
 class LaneReplay:
-    """[render] One lane. Positions are frames of its ring, scaled to the new rate.
+    """[render] One lane. Positions are frames of its ring buffer, scaled to the new rate.
 
-    host : gives a model's host; rate, told_rate: frames a second now, and when it was played
+    open_model : gives a model that is ready to play
+    rate, recorded_rate : frames a second now, and in the recording
     """
 
     def __init__(
         self,
-        played: Sequence[RecordedStream],
-        host: Callable[[RecordedModel], PlayableModel],
+        streams: Sequence[RecordedStream],
+        open_model: Callable[[RecordedModel], PlayableModel],
         rate: int,
-        told_rate: int,
+        recorded_rate: int,
     ) -> None:
-        self._runs, self._host, self._rate, self._told_rate = played, host, rate, told_rate
-        self._starts = [self._position(run, run.ages[0]) for run in played]
-        self._at = -1  # which run sounds
-        self._speech: VoiceStream | None = None
-        self._sound = np.zeros((0, 2), np.float32)  # what was decoded and not yet taken
+        self._streams, self._open_model, self._rate, self._recorded_rate = (
+            streams,
+            open_model,
+            rate,
+            recorded_rate,
+        )
+        self._starts = [self._position(stream, stream.ages[0]) for stream in streams]
+        self._at = -1  # index of the stream that plays
+        self._decoder: VoiceStream | None = None
+        self._audio = np.zeros((0, 2), np.float32)  # decoded and not yet taken
         self._end = 0  # position after it
-        self._over = False  # its last frame has been decoded
-
-    def _scaled(self, position: int) -> int:
-        return round(position * self._rate / self._told_rate)
-
-    def _position(self, run: RecordedStream, age: int) -> int:
-        """Where the first sample of a frame lies, or for a resampled one a little later."""
-        time = age * run.model.ratio / run.model.sample_rate
-        return self._scaled(run.frame(age).base) + round(time * self._rate)
+        self._flushed = False  # the stream's last frame is decoded
 
     def take(self, position: int, frames: int) -> Audio:
-        """(frames, 2) from a scaled position of the ring on; silence where nothing is known."""
+        """(frames, 2) from a scaled position of the ring; silence where no stream plays."""
         out = np.zeros((frames, 2), np.float32)
         done = 0
         while done < frames:
@@ -160,91 +60,97 @@ class LaneReplay:
             limit = self._starts[index + 1] if index + 1 < len(self._starts) else position + frames
             n = min(position + frames, limit) - at
             self._decode(at + n)
-            begin = len(self._sound) - (self._end - at)
-            part = self._sound[max(0, begin) : max(0, begin + n)]
+            begin = len(self._audio) - (self._end - at)
+            part = self._audio[max(0, begin) : max(0, begin + n)]
             out[done + max(0, -begin) : done + max(0, -begin) + len(part)] = part
-            self._sound = self._sound[max(0, begin + n) :]
+            self._audio = self._audio[max(0, begin + n) :]
             done += n
         return out
 
+    def _scaled(self, position: int) -> int:
+        return round(position * self._rate / self._recorded_rate)
+
+    def _position(self, stream: RecordedStream, age: int) -> int:
+        """Position of a frame's first sample; of a resampled frame, a little after it."""
+        time = age * stream.model.ratio / stream.model.sample_rate
+        return self._scaled(stream.frame_at(age).base) + round(time * self._rate)
+
     def _begin(self, index: int, position: int) -> None:
-        """A stream, from its beginning or from WARM_S before what is wanted of it."""
-        late = position - self._starts[index] - round(WARM_S * self._rate)
-        if index == self._at + 1 and self._runs[index].goes_on and late <= 0 and self._speech:
-            self._go_on(index)
+        """Start decoding a stream, at its beginning or WARM_S before the position."""
+        into = position - self._starts[index] - round(WARM_S * self._rate)
+        if index == self._at + 1 and self._streams[index].continues and into <= 0 and self._decoder:
+            self._continue(index)
             return
-        self._at, run = index, self._runs[index]
-        host = self._host(run.model)
-        self._card, self._render = host.card, host.render
-        self._speech = speech = VoiceStream(host, self._rate)
-        self._same = host.sha256 == run.model.sha256  # else its attributes mean something else
-        self._recalled: bytes | None = None
-        age = run.ages[0]
-        speech.begin(run.frame(age).seed)
-        if late > 0:
-            age += late * run.model.sample_rate // (run.model.ratio * self._rate)
-        speech.settings.begin(run.settings(age).bank)  # what was done until then is done
-        speech.skip(self._own_age(run, age))
-        self._sound, self._over = np.zeros((0, 2), np.float32), False
-        self._end = self._scaled(run.frame(age).base) + speech.sent
+        self._at, stream = index, self._streams[index]
+        model = self._open_model(stream.model)
+        self._card, self._render = model.card, model.render
+        self._decoder = decoder = VoiceStream(model, self._rate)
+        self._same_model = model.sha256 == stream.model.sha256  # else attributes and style mean nothing to it
+        self._adopted: bytes | None = None
+        age = stream.ages[0]
+        decoder.begin(stream.frame_at(age).seed)
+        if into > 0:
+            age += into * stream.model.sample_rate // (stream.model.ratio * self._rate)
+        decoder.settings.begin(stream.settings_at(age).bank)  # actions before it are done
+        decoder.skip(self._model_age(stream, age))
+        self._audio, self._flushed = np.zeros((0, 2), np.float32), False
+        self._end = self._scaled(stream.frame_at(age).base) + decoder.sent
 
-    def _go_on(self, index: int) -> None:
-        """The stream that was played, at its beginning again: what it could learn from has been decoded."""
-        assert self._speech
-        while not self._over:
+    def _continue(self, index: int) -> None:
+        """Restart the decoder for a stream that a reset began; first decode all that it learns from."""
+        assert self._decoder
+        while not self._flushed:
             self._decode(self._end + 1)
-        self._at, run = index, self._runs[index]
-        self._speech.begin(run.frame(run.ages[0]).seed)
-        self._speech.skip(self._own_age(run, run.ages[0]))
-        self._sound, self._over = np.zeros((0, 2), np.float32), False
-        self._end = self._scaled(run.frame(run.ages[0]).base) + self._speech.sent
+        self._at, stream = index, self._streams[index]
+        first = stream.frame_at(stream.ages[0])
+        self._decoder.begin(first.seed)
+        self._decoder.skip(self._model_age(stream, stream.ages[0]))
+        self._audio, self._flushed = np.zeros((0, 2), np.float32), False
+        self._end = self._scaled(first.base) + self._decoder.sent
 
-    def _own_age(self, run: RecordedStream, age: int) -> int:
-        """Frames of the model that decodes in the time of `age` frames of the one that did."""
-        told, own = run.model, self._card
-        return age * told.ratio * own.sample_rate // (told.sample_rate * own.ratio)
+    def _model_age(self, stream: RecordedStream, age: int) -> int:
+        """Frames of the model that decodes, in the time of `age` frames of the recorded one."""
+        then, now = stream.model, self._card
+        return age * then.ratio * now.sample_rate // (then.sample_rate * now.ratio)
 
-    def _told_age(self, run: RecordedStream, age: int) -> int:
-        told, own = run.model, self._card
-        return age * own.ratio * told.sample_rate // (own.sample_rate * told.ratio)
+    def _recorded_age(self, stream: RecordedStream, age: int) -> int:
+        then, now = stream.model, self._card
+        return age * now.ratio * then.sample_rate // (now.sample_rate * then.ratio)
 
     def _decode(self, until: int) -> None:
-        """Frame by frame, until the sound reaches a position or the stream's last frame."""
-        run, speech = self._runs[self._at], self._speech
-        assert speech
+        """Decode frames until the audio reaches a position, or the stream's last frame."""
+        stream, decoder = self._streams[self._at], self._decoder
+        assert decoder
         while self._end < until:
-            age = self._told_age(run, speech.age)
-            if age > run.ages[-1]:
-                if not self._over:  # what the resampler holds back was heard
-                    self._over = True
-                    self._keep(speech.sound(np.zeros((self._card.channels, FLUSH), np.float32)))
+            age = self._recorded_age(stream, decoder.age)
+            if age > stream.ages[-1]:
+                if not self._flushed:  # the rest of the resampler was heard
+                    self._flushed = True
+                    self._append(decoder.resample(np.zeros((self._card.channels, FLUSH), np.float32)))
                 return
-            frame = run.frame(age)
+            frame = stream.frame_at(age)
             z = np.zeros(self._card.latents, np.float32)
             n = min(len(z), len(frame.z))
             z[:n] = frame.z[:n]
-            self._recall(run.learnt(age))
-            self._give(run.settings(age))
-            noise = speech.chance(frame.temperature)
-            self._keep(speech.sound(self._render([speech.stream], z[None], noise[None])[0]))
-            self._end = self._scaled(frame.base) + speech.sent
+            self._adopt_style(decoder, stream.style_before(age))
+            self._apply_settings(decoder, stream.settings_at(age))
+            noise = decoder.noise(frame.temperature)
+            self._append(decoder.resample(self._render([decoder.stream], z[None], noise[None])[0]))
+            self._end = self._scaled(frame.base) + decoder.sent
 
-    def _recall(self, learnt: bytes | None) -> None:
-        """What the stream knew; where it was played from its beginning it does."""
-        if self._same and learnt is not None and learnt is not self._recalled:
-            assert self._speech
-            self._speech.stream.restore_style(learnt)
-        self._recalled = learnt
+    def _adopt_style(self, decoder: VoiceStream, style: bytes | None) -> None:
+        """The style from the log; a stream decoded from its beginning has learnt the same."""
+        if self._same_model and style is not None and style is not self._adopted:
+            decoder.stream.restore_style(style)
+        self._adopted = style
 
-    def _give(self, given: RecordedSettings) -> None:
-        """The attributes of a frame, to the model that had them."""
-        assert self._speech
-        settings = self._speech.settings
-        if self._same:
-            if settings.words is not given.words:
-                settings.hear(given.words)
-            settings.apply(given.bank)
+    def _apply_settings(self, decoder: VoiceStream, recorded: RecordedSettings) -> None:
+        """A frame's attributes, if the model is the recorded one."""
+        if self._same_model:
+            if decoder.settings.texts is not recorded.texts:
+                decoder.settings.set_texts(recorded.texts)
+            decoder.settings.apply(recorded.bank)
 
-    def _keep(self, audio: Audio) -> None:
-        self._sound = np.concatenate([self._sound, audio])
+    def _append(self, audio: Audio) -> None:
+        self._audio = np.concatenate([self._audio, audio])
         self._end += len(audio)

@@ -1,6 +1,6 @@
-"""One voice's attributes and actions: what its deck's numbers say, given to the module before a frame.
+"""Attributes and actions of one voice: parameter changes go to the module just before a frame.
 
-A module may refuse, or fail at it: it keeps what it had, somebody is told, and the voice plays on.
+If the module refuses a value or fails, it keeps the old one, the refusal is reported, and the voice plays on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from perform.engine.protocol import PlayableModel, Stream
 
 
 class RefusedSetting(NamedTuple):
-    """A number that the module did not take: its place in the deck's bank, what it has instead, and why."""
+    """A value that the module refused: its place in the deck's bank, the value it kept, and the reason."""
 
     place: int
     number: float
@@ -26,58 +26,58 @@ class RefusedSetting(NamedTuple):
 
 
 class ModuleSettings:
-    """[render] What a voice's streams have been given: its decoder's, and its encoder's once it has heard.
+    """[render] The attributes of a voice's streams: the decoder's, and the encoder's once it exists.
 
-    words   : of its attributes, as the song has them
-    refused : since somebody emptied it
+    texts   : the song's texts for its text attributes, by attribute number
+    refused : refusals; the reader empties it
     """
 
-    def __init__(self, host: PlayableModel, stream: Stream) -> None:
-        self._attributes, self._actions, self._streams = host.attributes, host.actions, [stream]
-        self.words: Words = {}
+    def __init__(self, model: PlayableModel, stream: Stream) -> None:
+        self._attributes, self._actions, self._streams = model.attributes, model.actions, [stream]
+        self.texts: Words = {}
         self.refused: list[RefusedSetting] = []
-        self._seen = blank()
-        self._kept = self._seen[:ATTRIBUTES].copy()
+        self._applied = blank()
+        self._accepted = self._applied[:ATTRIBUTES].copy()
 
-    def share(self, stream: Stream) -> None:
-        """Another stream of the voice: it is given what the first has, and from now on the same."""
+    def add_stream(self, stream: Stream) -> None:
+        """Another stream of the voice; it gets the first one's values now and all later changes."""
         self._streams.append(stream)
-        for i in np.flatnonzero(self._kept != OWN).tolist():
+        for i in np.flatnonzero(self._accepted != OWN).tolist():
             attribute = self._attributes[i]
-            with suppress(PerformError):  # the first one has taken it
-                stream.set(attribute.name, self._value(i, attribute, float(self._kept[i])))
+            with suppress(PerformError):  # the first stream accepted it
+                stream.set(attribute.name, self._value(i, attribute, float(self._accepted[i])))
 
     def begin(self, bank: Bank) -> None:
-        """What was done before now is none of this stream's business."""
-        self._seen[ATTRIBUTES:] = bank[ATTRIBUTES:]
+        """Ignore actions triggered before this stream started."""
+        self._applied[ATTRIBUTES:] = bank[ATTRIBUTES:]
 
-    def hear(self, words: Words) -> None:
-        """Other words: what depends on them is given anew with the next numbers."""
-        changed, self.words = words != self.words, words
+    def set_texts(self, texts: Words) -> None:
+        """Replace the song's texts; attributes that use them are set again at the next `apply`."""
+        changed, self.texts = texts != self.texts, texts
         for i, attribute in enumerate(self._attributes[:ATTRIBUTES]):
             if attribute.worded and changed:
-                self._seen[i] = np.nan
+                self._applied[i] = np.nan
 
     def apply(self, bank: Bank) -> None:
-        """The numbers as they stand now: set what has changed, do what is asked for."""
-        if np.array_equal(bank, self._seen):
+        """Set the attributes that changed and run the actions that were triggered, by the deck's bank."""
+        if np.array_equal(bank, self._applied):
             return
-        for i in np.flatnonzero(bank != self._seen).tolist():
+        for i in np.flatnonzero(bank != self._applied).tolist():
             if i < min(ATTRIBUTES, len(self._attributes)):
                 self._set(i, self._attributes[i], float(bank[i]))
-            elif 0 <= i - ATTRIBUTES < len(self._actions) and bank[i] > self._seen[i]:
+            elif 0 <= i - ATTRIBUTES < len(self._actions) and bank[i] > self._applied[i]:
                 self._act(i, self._actions[i - ATTRIBUTES])
-        self._seen = bank.copy()
+        self._applied = bank.copy()
 
     def _set(self, i: int, attribute: Attribute, number: float) -> None:
-        if number == self._kept[i] == OWN:
+        if number == self._accepted[i] == OWN:
             return
         try:
             for stream in self._streams:
                 stream.set(attribute.name, self._value(i, attribute, number))
-            self._kept[i] = number
+            self._accepted[i] = number
         except PerformError as error:
-            self.refused.append(RefusedSetting(i, number, float(self._kept[i]), error.what))
+            self.refused.append(RefusedSetting(i, number, float(self._accepted[i]), error.what))
 
     def _act(self, i: int, name: str) -> None:
         try:
@@ -87,10 +87,10 @@ class ModuleSettings:
             self.refused.append(RefusedSetting(i, 0.0, 0.0, error.what))
 
     def _value(self, i: int, attribute: Attribute, number: float) -> float | str | None:
-        """What the module is given; None: its own."""
+        """The value for the module; None for the module's default."""
         if number <= OWN:
             return None
         if not attribute.worded:
             return number
-        words = self.words.get(str(i + 1), ())
-        return words[min(max(int(number), 0), len(words) - 1)] if words else None
+        texts = self.texts.get(str(i + 1), ())
+        return texts[min(max(int(number), 0), len(texts) - 1)] if texts else None

@@ -15,72 +15,77 @@ from perform.core.lifeline import Lifeline
 from perform.core.messages import AnyOrder, AttributeRefused, DropVoice, SetTexts, StartVoice, VoiceDropped
 from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments
-from perform.voice.encoder_input import EncoderInput, listen
-from perform.voice.voice import Voice, render
+from perform.voice.encoder_input import EncoderInput, encode_inputs
+from perform.voice.voice import Voice, render, render_applied
 from perform.voice.voice_lane import VoiceLane
 
-WARM_UP = 2  #: frames decoded before anything else: they cost 20 to 100 times the rest
-REHEARSAL = 10  #: frames timed before anybody listens, at the priority they will have
-HISTORY = 1000  #: render times the lead is reckoned from
-RECENT = 100  #: render times the load is reckoned from: none of the rehearsal
-ENOUGH = 20  #: render times that say something; so often the load is shown
-NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep between two looks at the rings
-TOGETHER = 0.25  #: a voice due within so much of a frame is decoded with the one that is due now
+WARM_UP = 2  #: frames decoded first: they take 20 to 100 times as long as later ones
+REHEARSAL = 10  #: frames timed before any voice sounds, at the priority of playing
+LEAD_TIMES = 1000  #: render times that give the lead
+LOAD_TIMES = 100  #: render times that give the load; the rehearsal is not among them
+SHOW_EVERY = 20  #: frames between two updates of the load, which needs as many render times
+MIN_SLEEP_S = 0.0003
+NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep, seconds
+BATCH_WITHIN = 0.25  #: frames; a voice due this soon joins the batch that is due now
 
 
 class Scheduler:
-    """[render] Begins each frame as late as it may: when the device has left no more than `lead` of sound."""
+    """[render] Starts each frame when the ring buffer has no more than the lead of sound left.
+
+    The lead is the slowest render time (p99.9) plus the margin.
+    patient : no clock drives the mixer (`--patient`), so fill each ring whenever it has room
+    """
 
     def __init__(
-        self, arena: Arena, host: PlayableModel, rate: float, patient: bool, desk: Assignments
+        self, arena: Arena, model: PlayableModel, rate: float, patient: bool, assignments: Assignments
     ) -> None:
-        self._desk = desk
-        self._arena, self._host, self._rate, self._patient = arena, host, rate, patient
-        self._look = TableReader(arena)
+        self._assignments = assignments
+        self._arena, self._model, self._rate, self._patient = arena, model, rate, patient
+        self._reader = TableReader(arena)
         self._nap = PATIENT_NAP_S if patient else NAP_S
         self._lanes: dict[int, VoiceLane] = {}
-        self._frame_s = host.card.ratio / host.card.sample_rate
-        self._times: collections.deque[float] = collections.deque(maxlen=HISTORY)
-        self._recent: collections.deque[float] = collections.deque(maxlen=RECENT)
+        self._frame_s = model.card.ratio / model.card.sample_rate
+        self._times: collections.deque[float] = collections.deque(maxlen=LEAD_TIMES)
+        self._recent: collections.deque[float] = collections.deque(maxlen=LOAD_TIMES)
         self._frames = 0
         self._slowest = 0.0  # p99.9 of the render times, seconds
 
     def warm_up(self) -> None:
-        """Decode unheard until the times are steady."""
-        table = params.defaults()  # the stage's is not for this model
-        voice = Voice(self._host, 1, self._rate, table)
+        """Decode unheard frames until the render times are steady."""
+        table = params.defaults()  # the arena's table is not for this model
+        voice = Voice(self._model, 1, self._rate, table)
         for _ in range(WARM_UP):
-            render(self._host, [voice], [table])
+            render(self._model, [voice], [table])
 
     def rehearse(self) -> float:
-        """Decode unheard, half of the time, to know how long a frame takes; returns the median, seconds."""
+        """Time unheard frames, half of the time asleep; returns the median render time, seconds."""
         table = params.defaults()
-        voice = Voice(self._host, 1, self._rate, table)
+        voice = Voice(self._model, 1, self._rate, table)
         for _ in range(REHEARSAL):
             began = time.perf_counter()
-            render(self._host, [voice], [table])
+            render(self._model, [voice], [table])
             self._times.append(time.perf_counter() - began)
-            time.sleep(self._times[-1])  # who plays already goes first
-        if encoder := self._host.encoder:  # loaded now, not when a deck first listens
-            listen([EncoderInput(encoder, encoder.stream(), self._arena.input, self._rate)])
+            time.sleep(self._times[-1])  # processes that play already go first
+        if encoder := self._model.encoder:  # load it now, not when a deck first plays the input
+            encode_inputs([EncoderInput(encoder, encoder.stream(), self._arena.input, self._rate)])
         self._slowest = max(self._times)
         return float(np.median(self._times))
 
     def run(self, line: Lifeline, orders: queue.SimpleQueue[AnyOrder]) -> None:
-        """Render for ever."""
+        """Render until the process ends."""
         while True:
             while not self._lanes or not orders.empty():
                 self._handle(line, orders.get())
-            spare = {n: self._spare(lane) for n, lane in self._lanes.items()}
-            least = min(spare.values())
-            if least >= 0:
-                time.sleep(min(max(least, 0.0003), self._nap))
+            left = {n: self._seconds_left(lane) for n, lane in self._lanes.items()}
+            soonest = min(left.values())
+            if soonest >= 0:
+                time.sleep(min(max(soonest, MIN_SLEEP_S), self._nap))
                 continue
-            self._look.update()
-            due = [self._lanes[n] for n, s in spare.items() if s < TOGETHER * self._frame_s]
+            self._reader.update()
+            due = [self._lanes[n] for n, s in left.items() if s < BATCH_WITHIN * self._frame_s]
             for lane in due:
-                lane.look()
-            if ready := [lane for lane in due if self._hears(lane)]:
+                lane.update()
+            if ready := [lane for lane in due if self._input_complete(lane)]:
                 self._render(ready)
             for n, lane in self._lanes.items():
                 while lane.voice.settings.refused:
@@ -93,61 +98,62 @@ class Scheduler:
         match order:
             case StartVoice(lane, deck, texts):
                 self._lanes[lane] = VoiceLane(
-                    self._arena, self._look, lane, deck, self._host, self._rate, texts, self._desk
+                    self._arena, self._reader, lane, deck, self._model, self._rate, texts, self._assignments
                 )
             case SetTexts(lane, texts):
                 if lane in self._lanes:
-                    self._lanes[lane].voice.settings.hear(texts)
+                    self._lanes[lane].voice.settings.set_texts(texts)
             case DropVoice(lane):
                 self._lanes.pop(lane, None)
                 line.report(VoiceDropped(lane))
 
     def _lead(self, lane: VoiceLane) -> float:
-        """Seconds of sound that a ring still has when a frame is begun: the slowest frame, and the margin."""
+        """Seconds of sound left in the ring when a frame has to start: the slowest frame plus the margin."""
         longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
-        return min(self._slowest + params.margin(self._arena.table), max(longest, 0.0))  # a block may grow
+        wanted = self._slowest + params.margin(self._arena.table)
+        return min(wanted, max(longest, 0.0))  # leaves room for a longer block
 
     def _period(self) -> float:
-        """Seconds of a device's block."""
+        """Length of the device's block, seconds."""
         return float(self._arena.meters[METER_SLOTS["block"]] / self._rate)
 
-    def _spare(self, lane: VoiceLane) -> float:
-        """Seconds until a lane's next frame has to be begun.
+    def _seconds_left(self, lane: VoiceLane) -> float:
+        """Seconds until a lane's next frame has to start.
 
-        A device takes whole blocks: since it took the last one, that much of the next is as good as gone; all
-        of it where nobody keeps time (`patient`), or nobody pulls yet.
+        A device takes whole blocks. As time passes since its last one, that much of the next counts as used;
+        all of it if rendering is `patient` or the mixer does not read the lane yet.
         """
-        ear = lane.voice.ear
-        if ear and lane.pulled:
-            return -1.0 if self._hears(lane) else max(self._until(ear.end), 0.0003)
-        gone = self._period()
-        if lane.pulled and not self._patient:
+        encoder_input = lane.voice.encoder_input
+        if encoder_input and lane.is_live:
+            return -1.0 if self._input_complete(lane) else max(self._until(encoder_input.end), MIN_SLEEP_S)
+        used = self._period()
+        if lane.is_live and not self._patient:
             since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
-            gone = min(max(since, 0.0), gone)
-        return lane.ring.fill / self._rate - gone - self._lead(lane)
+            used = min(max(since, 0.0), used)
+        return lane.ring.fill / self._rate - used - self._lead(lane)
 
-    def _hears(self, lane: VoiceLane) -> bool:
-        """A frame whose input is complete is begun at once, so its slack is the time there is to render it.
+    def _input_complete(self, lane: VoiceLane) -> bool:
+        """Whether a lane's next frame has its input; it then starts at once, so the slack is its render time.
 
-        That is the margin, less what the limiter takes of it; or the slowest frame, where that is more.
+        The slack is the margin less the limiter's delay, or the slowest render time if that is longer.
         """
         margin = params.margin(self._arena.table) * self._rate
         slack = max(margin - self._arena.meters[METER_SLOTS["delay"]], self._slowest * self._rate)
         block = float(self._arena.meters[METER_SLOTS["block"]])
-        return lane.hears(slack, block / 2)
+        return lane.input_complete(slack, block / 2)
 
     def _until(self, frame: int) -> float:
-        """Seconds until the input has come that far, as the mixer lays it block by block."""
+        """Seconds until the mixer, block by block, has written the input up to this frame."""
         blocks = math.ceil((frame - self._arena.input.written) / self._arena.meters[METER_SLOTS["block"]])
         since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
         return float(blocks * self._period() - since)
 
     def _render(self, lanes: list[VoiceLane]) -> None:
         began = time.perf_counter()
-        voices, tables = [lane.voice for lane in lanes], [lane.numbers for lane in lanes]
-        for lane, audio in zip(lanes, render(self._host, voices, tables), strict=True):
+        voices, tables = [lane.voice for lane in lanes], [lane.table for lane in lanes]
+        for lane, audio in zip(lanes, render_applied(self._model, voices, tables), strict=True):
             lane.write(audio)
-            if lane.shown:
+            if lane.is_shown:
                 self._show(lane)
         took = time.perf_counter() - began
         self._times.append(took)
@@ -158,18 +164,20 @@ class Scheduler:
         meters, voice = lane.deck_meters, lane.voice
         meters[DECK_METER["resets"]] = voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
-        behind = lane.meters[LANE_METER["behind"]]
-        late = self._arena.meters[METER_SLOTS["delay"]]
+        input_delay = lane.meters[LANE_METER["behind"]]
+        mixer_delay = self._arena.meters[METER_SLOTS["delay"]]
         device = self._arena.meters[METER_SLOTS["buffered"]]
-        meters[DECK_METER["heard"]] = (behind + late) / self._rate + device if behind else 0.0
+        meters[DECK_METER["heard"]] = (
+            (input_delay + mixer_delay) / self._rate + device if input_delay else 0.0
+        )
         shown = min(len(voice.z), params.LATENTS)
-        for latents, first in ((voice.given, DECK_METER["in/0"]), (voice.z, DECK_METER["z/0"])):
+        for latents, first in ((voice.source_latents, DECK_METER["in/0"]), (voice.z, DECK_METER["z/0"])):
             meters[first : first + shown] = latents[:shown]
-        if self._frames % ENOUGH == 0 or lane.fresh:
-            lane.fresh = False
-            # 0 while nothing can be said: what stands there is of the host before
-            load = float(np.percentile(self._recent, 95)) if len(self._recent) >= ENOUGH else 0.0
+        if self._frames % SHOW_EVERY == 0 or lane.is_new:
+            lane.is_new = False
+            # 0 until there are enough times: the meter may still show another process's load
+            load = float(np.percentile(self._recent, 95)) if len(self._recent) >= SHOW_EVERY else 0.0
             meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
-                self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.held_s
+                self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.resampler_s
             )

@@ -1,4 +1,4 @@
-"""What feeds a deck's latents, a vector a frame: the hand, the model's gesture, a random walk, its prior."""
+"""Sources of latents, one vector per frame: the hand, the model's loop, a random walk, the model's prior."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ Latents = npt.NDArray[np.float64]  #: (latents,), sigma
 
 
 class LatentSource(Protocol):
-    """[render] One vector a frame; the same seed and speeds give the same vectors."""
+    """[render] One vector per frame; the same seed and speeds give the same vectors."""
 
     def next(self, speed: float) -> Latents:
-        """The next frame's latents; `speed` 1 is the source's own pace, 0 stands still."""
+        """The next frame's latents; `speed` 1 is the normal pace, 0 holds."""
         ...
 
 
 class HandSource:
-    """Nothing of its own: the biases alone play."""
+    """Zeros: only the biases play."""
 
     def __init__(self, latents: int) -> None:
         self._still = np.zeros(latents)
 
     def next(self, speed: float) -> Latents:
-        """Zeros."""
+        """Zeros, at any speed."""
         return self._still
 
 
 class LoopSource:
-    """A recorded gesture (frames, latents), round and round, linear between its frames."""
+    """The model's gesture (frames, latents) in a loop, interpolated linearly between its frames."""
 
     def __init__(self, gesture: npt.NDArray[np.float32]) -> None:
         self._gesture = gesture.astype(np.float64)
         self._at = 0.0
 
     def next(self, speed: float) -> Latents:
-        """The gesture at the present position, which moves on by `speed` frames."""
+        """The gesture at the current position, which then advances by `speed` frames."""
         frames = len(self._gesture)
         first = int(self._at)
         part = self._at - first
@@ -50,10 +50,10 @@ class LoopSource:
 
 
 class WalkSource:
-    """A smooth random walk inside the corpus's own distribution.
+    """A smooth random walk with the mean and deviation that each latent has in the model's corpus.
 
-    White noise through two one-pole low-passes of `pace_s` each, brought back to unit variance (a
-    second-order Ornstein-Uhlenbeck process), then scaled to each latent's mean and deviation.
+    White noise through two one-pole low-passes with a time constant of `pace_s`, normalised to unit variance:
+    a second-order Ornstein-Uhlenbeck process.
     """
 
     def __init__(self, card: Card, seed: int, pace_s: float = 0.3) -> None:
@@ -64,7 +64,7 @@ class WalkSource:
         self._slow *= np.sqrt(0.5)
 
     def next(self, speed: float) -> Latents:
-        """The walk one step on; a higher speed is a quicker walk of the same width."""
+        """The next step; a higher speed is a faster walk of the same width."""
         a = np.exp(-self._frame_s * speed / self._pace_s)
         if speed > 0:
             noise = self._random.standard_normal(len(self._mean))
@@ -76,18 +76,18 @@ class WalkSource:
 
 
 class PriorSource:
-    """A model's own prior: latents as they tend to follow one another, linear between its frames.
+    """The model's prior, which predicts how its corpus goes on; interpolated linearly between its frames.
 
-    draw : the next frame's latents, by a seed of 32 bits
+    draw : gives the next frame's latents, from a 32-bit seed
     """
 
     def __init__(self, draw: Callable[[int], npt.NDArray[np.float32]], seed: int) -> None:
         self._draw, self._random = draw, np.random.default_rng([seed, 2])
-        self._from: Latents | None = None  # until it is asked the first time: it costs time
+        self._from: Latents | None = None  # drawn at the first `next`: it takes time
         self._to, self._at = np.zeros(0), 0.0
 
     def next(self, speed: float) -> Latents:
-        """The prior `speed` of its frames on."""
+        """The prior at the current position, which then advances by `speed` frames."""
         if self._from is None:
             self._from, self._to = self._drawn(), self._drawn()
         z: Latents = self._from + self._at * (self._to - self._from)

@@ -1,7 +1,7 @@
-"""A deck's voice: the table's numbers and a source become latents, a host makes them sound.
+"""A voice: a source and the parameter table give latents, the model decodes them to audio.
 
-One frame a call, the same live and offline: given the same table at each frame and the same seed it gives
-the same samples. Voices of one model are decoded together.
+Live and offline rendering use it alike, one frame at a time. The same tables and the same seed give the same
+samples. Voices of one model are decoded as one batch.
 """
 
 from __future__ import annotations
@@ -15,210 +15,159 @@ from perform.core.params import SLOTS, SOURCES, Table
 from perform.core.ring_buffers import Audio
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import PlayableModel, Stream, StreamingEncoder, Vector
-from perform.engine.resampling import resampler, resampling_delay
-from perform.voice.encoder_input import EncoderInput, listen
+from perform.engine.resampling import resampling_delay
+from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.file_source import FileSource
-from perform.voice.lane_context import LaneContext, leads
-from perform.voice.module_settings import ModuleSettings
+from perform.voice.lane_context import LaneContext, followed_deck
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
 from perform.voice.sources import HandSource, Latents, LatentSource, LoopSource, PriorSource, WalkSource
+from perform.voice.voice_stream import VoiceStream
 
-COLDEST = 0.01  #: temperature of a prior, at least: it is divided by it
-SKIPPED = 256  #: frames passed over at once
-
-
-class VoiceStream:
-    """[render] A voice without its source: a stream of a host, its chance, its way to the stage's rate.
-
-    settings  : its attributes
-    seed, age : what its chance began with, and the frames since
-    sent      : frames made at the stage's rate since it began
-    resets    : how often the decoder had to be reset because its output was not finite
-    """
-
-    def __init__(self, host: PlayableModel, rate: float) -> None:
-        self._card, self._rate, self._noise = host.card, rate, host.noise
-        self.stream = host.stream()
-        self.settings = ModuleSettings(host, self.stream)
-        self._resample = host.card.sample_rate != rate
-        self.resets = self.sent = self.seed = self.age = 0
-
-    def begin(self, seed: int) -> None:
-        """Decoder and chance at their beginning."""
-        self.seed, self.age, self.sent = seed, 0, 0
-        self._random = np.random.default_rng([seed, 1])
-        self.stream.reset()
-        if self._resample:
-            self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
-
-    def skip(self, frames: int) -> None:
-        """As if so many frames had been decoded, all of them silent: chance and time go on."""
-        self.age += frames
-        for at in range(0, frames, SKIPPED):
-            count = min(SKIPPED, frames - at)
-            self._random.standard_normal((count, self._noise))
-            silence = np.zeros((count * self._card.ratio, self._card.channels), np.float32)
-            self.sent += len(self._resampler.resample_chunk(silence) if self._resample else silence)
-
-    def chance(self, temperature: float) -> Vector:
-        """The next frame's noise (noise values,)."""
-        self.age += 1
-        return (self._random.standard_normal(self._noise) * temperature).astype(np.float32)
-
-    def sound(self, y: Vector) -> Audio:
-        """What the host made of it, (channels, ratio): about ratio x rate / model rate frames, (n, 2)."""
-        if not np.isfinite(y).all():  # it would stay in the decoder's caches for ever
-            self.stream.reset()
-            self.resets += 1
-            y = np.zeros_like(y)
-        frames = self._resampler.resample_chunk(y.T) if self._resample else y.T  # (n, channels)
-        self.sent += len(frames)
-        return np.broadcast_to(frames, (len(frames), 2))  # mono or stereo
+MIN_TEMPERATURE = 0.01  #: of a prior, which divides by it
 
 
 class Voice(VoiceStream):
-    """[render] Frames of one deck, stereo at the stage's rate.
+    """[render] One playing instance of a model on a deck; its audio is stereo at the stage's rate.
 
-    place : its lane in the arena, for the sources that need others; without one they give nothing
-    given, z : (latents,) of the last frame, sigma: what its source gave, and what sounds
-    temperature : of its noise
-    ear : what hears the input, while that is its source
+    context : the lane it plays on; without one, the sources input, file and deck play as the hand
+    source_latents, z : (latents,) of the last frame, sigma: before and after shaping
+    temperature : of the last frame's noise
+    encoder_input : encodes the live input while that is the source, else None
     """
 
     def __init__(
-        self, host: PlayableModel, deck: int, rate: float, table: Table, place: LaneContext | None = None
+        self, model: PlayableModel, deck: int, rate: float, table: Table, context: LaneContext | None = None
     ) -> None:
-        super().__init__(host, rate)
-        self._gesture, self._host, self._place, self._deck = host.gesture, host, place, deck
-        self._has_prior = host.has_prior
+        super().__init__(model, rate)
+        self._gesture, self._model, self._context, self._deck = model.gesture, model, context, deck
+        self._has_prior = model.has_prior
         names = ("source", "freeze", "speed", "temperature", "seed", "silence")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
-        self._restarts = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
+        self._restart_slots = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         self._bank = params.bank(deck)
-        self.z, self.temperature = np.zeros(host.card.latents, np.float32), 0.0
-        self.given: Latents = np.zeros(host.card.latents)
-        self.ear: EncoderInput | None = None
-        self._listening: Stream | None = None
-        self._leader = 0  # the deck it follows
+        self.z, self.temperature = np.zeros(model.card.latents, np.float32), 0.0
+        self.source_latents: Latents = np.zeros(model.card.latents)
+        self.encoder_input: EncoderInput | None = None
+        self._encoder_stream: Stream | None = None
+        self._leader = 0  # the deck it follows, 0 for none
         self.adopt(table)
         self.start(table)
 
     def start(self, table: Table) -> None:
-        """Decoder, sources and chance back to their beginning, with the table's seed."""
-        self._started = table[self._restarts]
+        """Reset decoder, sources and noise, with the table's seed."""
+        self._restarts = table[self._restart_slots]
         seed, card = int(table[self._slot["seed"]]), self._card
         loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else HandSource(card.latents)
         self._sources: dict[str, LatentSource] = {
             "hand": HandSource(card.latents),
             "loop": loop,
             "walk": WalkSource(card, seed),
-            "prior": PriorSource(self._drawn, seed) if self._has_prior else HandSource(card.latents),
+            "prior": PriorSource(self._draw_prior, seed) if self._has_prior else HandSource(card.latents),
         }
-        if self.ear:
-            self.ear.reset()
-        self._came = np.zeros(card.latents)  # from the input, or from another deck
-        self._playing = FileSource()
-        self._glide, self._shaping = (
-            LatentGlide(self.frame_s),
-            LatentShaping(self._deck, card.latents, self.frame_s),
-        )
+        if self.encoder_input:
+            self.encoder_input.reset()
+        self._received = np.zeros(card.latents)  # from the input, or from another deck
+        self._file_source = FileSource()
+        self._glide = LatentGlide(self.frame_s)
+        self._shaping = LatentShaping(self._deck, card.latents, self.frame_s)
         self.begin(seed)
 
     def adopt(self, table: Table) -> None:
-        """Go on with another table: what was reset in it before now is none of this voice's business."""
-        self._started = table[self._restarts]
+        """Continue with another table; ignore resets and actions triggered in it before now."""
+        self._restarts = table[self._restart_slots]
         self.settings.begin(table[self._bank])
 
-    def _drawn(self, seed: int) -> Vector:
-        """The next frame of the model's prior (latents,)."""
-        return self.stream.prior(max(self.temperature, COLDEST), seed)
+    def apply(self, table: Table) -> None:
+        """Once before each frame: apply attributes, restart if asked to, open or close the encoder input."""
+        self.settings.apply(table[self._bank])
+        if not np.array_equal(table[self._restart_slots], self._restarts):
+            self.start(table)
+        plays_input = SOURCES[int(table[self._slot["source"]])] == "input"
+        if not plays_input or not self._context:
+            self.encoder_input = None
+        elif self.encoder_input is None and (encoder := self._model.encoder):
+            stream = self._input_stream(encoder)
+            self.encoder_input = EncoderInput(encoder, stream, self._context.input, self._rate)
+
+    def next_latents(self, table: Table) -> tuple[Vector, Vector]:
+        """The next frame's latents (latents,) and noise (noise values,) as the table is now."""
+        self.temperature = float(table[self._slot["temperature"]])
+        self.source_latents = self._source(table)
+        level, octaves = 0.0, 0.0
+        if self._context:
+            self._context.publish(self.source_latents)
+            level, octaves = self._context.modulation
+        self.z = self._shaping(self.source_latents, table, level, octaves).astype(np.float32)
+        return self.z, self.noise(self.temperature)
 
     @property
-    def held_s(self) -> float:
-        """Seconds of sound that its resampler holds back."""
+    def resampler_s(self) -> float:
+        """Delay of its resampler, seconds."""
         return resampling_delay(self._card.sample_rate, self._rate)
 
     @property
     def frame_s(self) -> float:
-        """Seconds of sound in a frame."""
+        """Length of a frame, seconds."""
         return self._card.ratio / self._card.sample_rate
 
     @property
-    def behind(self) -> float:
-        """Frames from the input to what becomes of it here; 0 where it is nothing of the source."""
-        said = (self._card.decoder_s + self.held_s) * self._rate
-        if self.ear and self.ear.behind:
-            return self.ear.behind + self._card.encoder_s * self._rate + said
-        if self._place and self._leader and (heard := self._place.heard(self._leader, self.frame_s)):
-            return heard + said
+    def input_delay(self) -> float:
+        """Frames from the live input to this voice's sound; 0 if no input reaches it."""
+        decoder = (self._card.decoder_s + self.resampler_s) * self._rate
+        if self.encoder_input and self.encoder_input.delay:
+            return self.encoder_input.delay + self._card.encoder_s * self._rate + decoder
+        if self._context and self._leader and (d := self._context.leader_delay(self._leader, self.frame_s)):
+            return d + decoder
         return 0.0
 
-    def attend(self, table: Table) -> None:
-        """Start over where the table says so, and listen where the input is the source; before each frame."""
-        self.settings.apply(table[self._bank])
-        if not np.array_equal(table[self._restarts], self._started):
-            self.start(table)
-        listens = SOURCES[int(table[self._slot["source"]])] == "input"
-        if not listens or not self._place:
-            self.ear = None
-        elif self.ear is None and (encoder := self._host.encoder):
-            self.ear = EncoderInput(encoder, self._listener(encoder), self._place.input, self._rate)
+    def _draw_prior(self, seed: int) -> Vector:
+        """The next frame of the model's prior (latents,)."""
+        return self.stream.prior(max(self.temperature, MIN_TEMPERATURE), seed)
 
-    def _listener(self, encoder: StreamingEncoder) -> Stream:
-        """A stream of the encoder, the same each time: what it has learnt outlives another source."""
-        if self._listening is None:
-            self._listening = encoder.stream()
-            self.settings.share(self._listening)
-        return self._listening
-
-    def latents(self, table: Table) -> tuple[Vector, Vector]:
-        """The next frame's latents (latents,) as the table stands now, and its chance (noise values,)."""
-        self.temperature = float(table[self._slot["temperature"]])
-        self.given = self._source(table)
-        level, octaves = 0.0, 0.0
-        if self._place:
-            self._place.leave(self.given)
-            level, octaves = self._place.modulation
-        self.z = self._shaping(self.given, table, level, octaves).astype(np.float32)
-        return self.z, self.chance(self.temperature)
+    def _input_stream(self, encoder: StreamingEncoder) -> Stream:
+        """The one encoder stream of this voice: its learnt style survives a change of source."""
+        if self._encoder_stream is None:
+            self._encoder_stream = encoder.stream()
+            self.settings.add_stream(self._encoder_stream)
+        return self._encoder_stream
 
     def _source(self, table: Table) -> Latents:
         name = SOURCES[int(table[self._slot["source"]])]
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
-        self._leader = leads(table, self._deck) if name == "deck" else 0
+        self._leader = followed_deck(table, self._deck) if name == "deck" else 0
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
-        if self._place and name == "deck":
+        if self._context and name == "deck":
             leader = self._leader
-            z = self._place.follow(leader, self._deck) if leader else None
-            return self._glide((name, leader), self._held(z, still=not speed))
-        if self._place and name == "file" and self._place.has_file:
-            return self._played(self._place.recording, table, speed)
-        if self.ear:
-            return self._listened(self.ear, table, still=not speed)
+            z = self._context.leader_latents(leader, self._deck) if leader else None
+            return self._glide((name, leader), self._receive(z, frozen=not speed))
+        if self._context and name == "file" and self._context.has_file:
+            return self._play_file(self._context.file_latents, table, speed)
+        if self.encoder_input:
+            return self._play_input(self.encoder_input, table, frozen=not speed)
         return self._glide("hand", self._sources["hand"].next(speed))
 
-    def _held(self, z: Latents | None, *, still: bool) -> Latents:
-        """What comes from elsewhere, now; the last of it while the source stands still."""
-        if not still:
-            self._came = np.zeros(self._card.latents) if z is None else z
-        return self._came
+    def _receive(self, z: Latents | None, *, frozen: bool) -> Latents:
+        """Latents from the input or from another deck; the last ones while the source is frozen."""
+        if not frozen:
+            self._received = np.zeros(self._card.latents) if z is None else z
+        return self._received
 
-    def _listened(self, ear: EncoderInput, table: Table, *, still: bool) -> Latents:
-        """The input's latents, or where its gate is shut those of silence."""
-        z = self._held(ear.z.astype(np.float64), still=still)
-        if self._place and self._place.gate_open:
+    def _play_input(self, encoder_input: EncoderInput, table: Table, *, frozen: bool) -> Latents:
+        """The input's latents, or those of silence while its gate is closed."""
+        z = self._receive(encoder_input.z.astype(np.float64), frozen=frozen)
+        if self._context and self._context.gate_open:
             return self._glide("input", z, RISE_S if self._glide.key == "silence" else GLIDE_S)
         return self._glide("silence", self._silence(table))
 
-    def _played(self, recording: FileLatents | None, table: Table, speed: float) -> Latents:
-        """The file's latents, there at once wherever it begins; silence before it is read, and after it."""
+    def _play_file(self, latents: FileLatents | None, table: Table, speed: float) -> Latents:
+        """The file's latents; those of silence until the file is encoded, and after its end."""
         now = {name: float(table[slot]) for name, slot in self._file.items()}
         z = None
-        if recording:
-            z = self._playing.next(
-                recording,
+        if latents:
+            z = self._file_source.next(
+                latents,
                 speed,
                 begin=now["start"],
                 end=now["end"],
@@ -227,24 +176,29 @@ class Voice(VoiceStream):
             )
         if z is None:
             return self._glide("silence", self._silence(table))
-        return self._glide(("file", self._playing.turns), z, RISE_S)
+        return self._glide(("file", self._file_source.turns), z, RISE_S)
 
     def _silence(self, table: Table) -> Latents:
-        """The latents of silence: the model's, or the deck's own."""
-        encoder = self._host.encoder
+        """The latents of silence: the model's, or those set on the deck."""
+        encoder = self._model.encoder
         z = encoder.silence.astype(np.float64) if encoder else np.zeros(self._card.latents)
         if table[self._slot["silence"]]:
-            own = table[params.slots(self._deck, "silence")][: len(z)]
-            z[: len(own)] = own
+            chosen = table[params.slots(self._deck, "silence")][: len(z)]
+            z[: len(chosen)] = chosen
         return z
 
 
-def render(host: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
-    """[render] The next frame of each voice of a host, each as its own table stands now."""
+def render(model: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
+    """[render] Apply each voice's table, then render the next frame of each."""
     for voice, table in zip(voices, tables, strict=True):
-        voice.attend(table)
-    listen([voice.ear for voice in voices if voice.ear])
-    wanted = [voice.latents(table) for voice, table in zip(voices, tables, strict=True)]
-    z, noise = (np.stack(part) for part in zip(*wanted, strict=True))
-    y = host.render([voice.stream for voice in voices], z, noise)
-    return [voice.sound(one) for voice, one in zip(voices, y, strict=True)]
+        voice.apply(table)
+    return render_applied(model, voices, tables)
+
+
+def render_applied(model: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
+    """[render] The next frame of each voice, (n, 2), as one batch; each has applied its table already."""
+    encode_inputs([voice.encoder_input for voice in voices if voice.encoder_input])
+    wanted = [voice.next_latents(table) for voice, table in zip(voices, tables, strict=True)]
+    z, noise = (np.stack(part) for part in zip(*wanted, strict=True))  # (B, latents), (B, noise)
+    y = model.render([voice.stream for voice in voices], z, noise)  # (B, channels, ratio)
+    return [voice.resample(one) for voice, one in zip(voices, y, strict=True)]

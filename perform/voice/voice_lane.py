@@ -14,66 +14,65 @@ from perform.voice.voice import Voice
 
 
 class VoiceLane:
-    """[render] A voice, where it writes, and the numbers it goes by."""
+    """[render] A voice, its lane of the arena, and the table it plays with."""
 
     def __init__(
         self,
         arena: Arena,
-        look: TableReader,
+        reader: TableReader,
         index: int,
         deck: int,
-        host: PlayableModel,
+        model: PlayableModel,
         rate: float,
-        words: Words,
-        desk: Assignments,
+        texts: Words,
+        assignments: Assignments,
     ) -> None:
-        self._look, self._index = look, index
+        self._reader, self._index = reader, index
         self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
         self.deck_meters = arena.deck_meters(deck)
-        self.fresh = True  # nothing of it has been shown
+        self.is_new = True  # its deck's meters have not shown it yet
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
-        self.numbers: Table = (arena.next if self._mode == NEXT else arena.table).copy()
-        self._place = LaneContext(arena, index, desk)
-        self.voice = Voice(host, deck, rate, self.numbers, self._place)
-        self.voice.settings.hear(words)
-        self._out = FrameWriter(arena, index, deck, host, self.voice, rate)
+        self.table: Table = (arena.next if self._mode == NEXT else arena.table).copy()
+        self._context = LaneContext(arena, index, assignments)
+        self.voice = Voice(model, deck, rate, self.table, self._context)
+        self.voice.settings.set_texts(texts)
+        self._out = FrameWriter(arena, index, deck, model, self.voice, rate)
 
-    def look(self) -> Table:
-        """Its numbers now: the table's, the coming song's, or for a voice that fades the last it had."""
-        mode = int(self._look.lanes[self._index, LANE["mode"]])
+    def update(self) -> None:
+        """Read and apply the table: the current song's, or the last one read if the voice fades or waits."""
+        mode = int(self._reader.lanes[self._index, LANE["mode"]])
         if mode == NOW:
-            self.numbers[:] = self._look.table
+            self.table[:] = self._reader.table
             if self._mode == NEXT:
-                self.voice.adopt(self.numbers)
+                self.voice.adopt(self.table)
         self._mode = mode
-        self.voice.attend(self.numbers)
-        return self.numbers
+        self.voice.apply(self.table)
 
-    def hears(self, slack: float, tolerance: float) -> bool:
-        """All that the next frame needs has come in; see `EncoderInput.follow`, which these are for."""
-        ear = self.voice.ear
-        if ear is None:
+    def input_complete(self, slack: float, tolerance: float) -> bool:
+        """Whether the next frame's input has arrived; the arguments are those of `InputFollower.follow`."""
+        encoder_input = self.voice.encoder_input
+        if encoder_input is None:
             return True
-        if not self.pulled:
-            ear.let_go()
+        if not self.is_live:
+            encoder_input.release()
             return True
-        ear.follow(self._place.sounds(), slack, tolerance)
-        return ear.complete()
+        encoder_input.follow(self._context.next_sounds_at(), slack, tolerance)
+        return encoder_input.complete()
 
     def write(self, audio: Audio) -> None:
-        """The voice's next frame."""
-        self._out.write(audio, self.numbers)
+        """Write the voice's next frame."""
+        self._out.write(audio, self.table)
         self.meters[LANE_METER["frames"]] += 1
         self.meters[LANE_METER["resets"]] = self.voice.resets
-        self.meters[LANE_METER["behind"]] = self.voice.behind
+        self.meters[LANE_METER["behind"]] = self.voice.input_delay
 
     @property
-    def pulled(self) -> bool:
-        """The mixer pulls it, as far as this process has looked."""
-        return bool(self._look.lanes[self._index, LANE["live"]])
+    def is_live(self) -> bool:
+        """The mixer reads the lane, as of the last look at the lanes."""
+        return bool(self._reader.lanes[self._index, LANE["live"]])
 
     @property
-    def shown(self) -> bool:
-        """It is what its deck plays, so it writes the deck's meters."""
-        return self._mode != HELD and self.pulled
+    def is_shown(self) -> bool:
+        """It is the voice that its deck plays, so it writes the deck's meters."""
+        return self._mode != HELD and self.is_live

@@ -28,7 +28,8 @@ from perform.rave.model_files import load
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter
 from perform.voice.lane_context import LaneContext
-from perform.voice.lane_replay import LaneReplay, runs
+from perform.voice.lane_replay import LaneReplay
+from perform.voice.recorded_streams import recorded_streams
 from perform.voice.voice import Voice, render
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -158,18 +159,18 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
     render(host, [voice], [table])  # it begins to listen
     arena.input.write(np.ones((4096, 2), np.float32))
     render(host, [voice], [table])
-    assert voice.ear
-    style = voice.ear.stream.style
+    assert voice.encoder_input
+    style = voice.encoder_input.stream.style
     assert style.learning.tolist() == [0, 1]
     assert style.values[1] == 1
     params.put(table, source, params.SOURCES.index("hand"))
     params.put(table, learn, 0)
     render(host, [voice], [table])
-    assert voice.ear is None
+    assert voice.encoder_input is None
     params.put(table, source, params.SOURCES.index("input"))
     render(host, [voice], [table])
-    assert voice.ear
-    assert voice.ear.stream.style is style
+    assert voice.encoder_input
+    assert voice.encoder_input.stream.style is style
     assert style.learning.tolist() == [0, 0]
     assert style.values[1] == 1, "and no more"
 
@@ -207,12 +208,12 @@ def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: 
             records = records[RECORD.size + length :]
     wanted = np.concatenate(sound)
     assert voice.stream.saved_style
-    whole = LaneReplay(runs(told, slots), lambda model: host, RATE, RATE)
+    whole = LaneReplay(recorded_streams(told, slots), lambda model: host, RATE, RATE)
     assert np.array_equal(whole.take(0, len(wanted)), wanted)
-    later = LaneReplay(runs(told, slots), lambda model: host, RATE, RATE)
+    later = LaneReplay(recorded_streams(told, slots), lambda model: host, RATE, RATE)
     assert np.abs(later.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
     cut = next(i for i, (kind, _) in enumerate(told) if kind == WHOLE)
-    rest = LaneReplay(runs(told[cut:], slots), lambda model: host, RATE, RATE)
+    rest = LaneReplay(recorded_streams(told[cut:], slots), lambda model: host, RATE, RATE)
     assert np.abs(rest.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
 
 

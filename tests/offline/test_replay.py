@@ -22,6 +22,9 @@ from perform.core.arena import LANES, LIVE, NAMES, Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import RECORD
 from perform.offline import replay
+from perform.offline.input_replay import InputReplay
+from perform.offline.logged_take import LoggedTake
+from perform.offline.take_replay import TakeReplay
 from perform.recorder import gesture_log, take_index
 from perform.recorder.take_names import beside
 from perform.stage.commands import AddMarker, Load, StartRecording, StopRecording, Unload
@@ -65,8 +68,8 @@ def offline(two: Path, folder: Path, *how: str) -> take_index.Take:
     return take_index.look(Path(done.stdout.strip()))
 
 
-def again(take: take_index.Take, out: Path, **wish: object) -> replay.LoggedTake:
-    return replay.render(take, out, replay.ReplayOptions(**wish), lambda seconds: None)  # type: ignore[arg-type]
+def again(take: take_index.Take, out: Path, **options: object) -> LoggedTake:
+    return replay.render(take, out, replay.ReplayOptions(**options), lambda seconds: None)  # type: ignore[arg-type]
 
 
 def sound(path: Path) -> np.ndarray:
@@ -187,13 +190,13 @@ def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
         length, *head = RECORD.unpack_from(journal, at)
         at += RECORD.size + length
         told.append(gesture_log.LoggedEvent(*head, journal[at - length : at]))
-    played = replay.LoggedTake(
+    played = LoggedTake(
         RATE, block, "float32", 0, len(came), told, {}, np.arange(len(NAMES), dtype=np.intp), 0
     )
 
-    class Came(replay.RingReplay):
+    class GivenInput(InputReplay):
         def __init__(self) -> None:
-            """What came in is at hand."""
+            """`came` is the input."""
 
         def take(self, at: int, frames: int) -> np.ndarray:
             return came[at : at + frames]
@@ -201,7 +204,7 @@ def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
     def none(deck: int, model: object) -> Never:
         raise AssertionError(f"deck {deck} plays {model}")
 
-    player = replay.TakeReplay(Arena.create(tmp_path / "again.arena"), played, none, RATE, Came())
+    player = TakeReplay(Arena.create(tmp_path / "again.arena"), played, none, RATE, GivenInput())
     made = np.concatenate([tracks["master"] for _, tracks in player.play(0, len(came), ["master"])])
     assert np.array_equal(made, out)
     assert np.abs(out).max() > 0.2

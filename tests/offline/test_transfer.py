@@ -97,12 +97,12 @@ def test_an_impulse_comes_out_where_it_went_in(
     """Where its effect begins, in a model that answers at once; its middle in one that hears around it."""
     encoder, host = ends[model]
     frame_s = host.card.ratio / host.card.sample_rate
-    silence, wish = np.zeros(rates[0] // 4), TransferOptions(temperature=0.0)
-    nothing, found = sent(Transfer(encoder, host, *rates, wish=wish), silence), []
+    silence, options = np.zeros(rates[0] // 4), TransferOptions(temperature=0.0)
+    nothing, found = sent(Transfer(encoder, host, *rates, options=options), silence), []
     for part in range(8):
         x = silence.copy()
         x[rates[0] // 8 + round(part * frame_s * rates[0] / 8)] = 1.0
-        y = sent(Transfer(encoder, host, *rates, wish=wish), x)
+        y = sent(Transfer(encoder, host, *rates, options=options), x)
         energy = np.cumsum(np.square(y - nothing).sum(axis=1))
         found.append(np.searchsorted(energy, share * energy[-1]) / rates[1] - np.argmax(x) / rates[0])
     assert abs(np.mean(found)) < frame_s
@@ -116,12 +116,12 @@ def test_an_impulse_through_anothers_ears_comes_out_where_it_went_in(
 ) -> None:
     """Though the one's decoder has less than half of its delay, and the other's more."""
     encoder, host = ends[ear][0], ends[mouth][1]
-    silence, wish, found = np.zeros(9600), TransferOptions(temperature=0.0), []
-    nothing = sent(Transfer(encoder, host, 48000, 48000, wish=wish), silence)
+    silence, options, found = np.zeros(9600), TransferOptions(temperature=0.0), []
+    nothing = sent(Transfer(encoder, host, 48000, 48000, options=options), silence)
     for part in range(4):
         x = silence.copy()
         x[4800 + part * 32] = 1.0
-        y = sent(Transfer(encoder, host, 48000, 48000, wish=wish), x)
+        y = sent(Transfer(encoder, host, 48000, 48000, options=options), x)
         energy = np.cumsum(np.square(y - nothing).sum(axis=1))
         found.append(np.searchsorted(energy, 0.5 * energy[-1]) - np.argmax(x))
     assert abs(np.mean(found)) < encoder.card.ratio / 2
@@ -149,19 +149,19 @@ def test_scale_and_bias_reach_their_latent(ends: dict[str, Ends]) -> None:
     encoder, host = ends["plain"]
     x, still = noise(5000), TransferOptions(dict.fromkeys(range(4), 0.0))
     plain = sent(Transfer(encoder, host, 48000, 48000), x)
-    for wish in (
+    for options in (
         TransferOptions({1: 2.0}),
         TransferOptions({}, {1: 0.5}),
         TransferOptions(seed=1),
         TransferOptions(temperature=0.0),
     ):
-        assert np.abs(sent(Transfer(encoder, host, 48000, 48000, wish=wish), x) - plain).max() > 1e-4
-        again = [sent(Transfer(encoder, host, 48000, 48000, wish=wish), x) for _ in range(2)]
+        assert np.abs(sent(Transfer(encoder, host, 48000, 48000, options=options), x) - plain).max() > 1e-4
+        again = [sent(Transfer(encoder, host, 48000, 48000, options=options), x) for _ in range(2)]
         assert np.array_equal(*again)
-    ways = [Transfer(encoder, host, 48000, 48000, wish=still) for _ in range(2)]
+    ways = [Transfer(encoder, host, 48000, 48000, options=still) for _ in range(2)]
     assert np.array_equal(sent(ways[0], x), sent(ways[1], noise(5000, 1)))  # nothing of the input is left
     with pytest.raises(WrongUse, match="no latent 4"):
-        Transfer(encoder, host, 48000, 48000, wish=TransferOptions({4: 1.0}))
+        Transfer(encoder, host, 48000, 48000, options=TransferOptions({4: 1.0}))
 
 
 def test_channels_and_what_is_no_number_are_taken_as_they_come(ends: dict[str, Ends]) -> None:

@@ -21,9 +21,9 @@ from perform.engine.protocol import PlayableModel
 from perform.library.cards import read_card
 from perform.library.matrices import LatentMatrix, MatrixSide, by_variance, save
 from perform.rave.config import PriorConfig
-from perform.voice.assignments import Assignments as HostsDesk
+from perform.voice.assignments import Assignments
 from perform.voice.file_source import FileSource
-from perform.voice.lane_context import LaneContext, leads
+from perform.voice.lane_context import LaneContext, followed_deck
 from perform.voice.shaping import LatentShaping
 from perform.voice.voice import Voice, render
 
@@ -36,18 +36,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("models") / "tiny.safetensors")
 
 
-class Desk:
-    """A mixer and voices, pulled without a clock; what came in, and what each voice decoded."""
+class Rig:
+    """A mixer and voices without a clock; `frames`: when each frame sounds, and its latents."""
 
     def __init__(self, arena: Arena, *hosts: PlayableModel) -> None:
-        self.arena, self.voices, self.desks = arena, {}, {}
+        self.arena, self.voices, self.assignments = arena, {}, {}
         for deck, host in enumerate(hosts, 1):
             lane = lanes_of(deck)[0]
             arena.lanes[lane, LANE["live"]] = arena.lanes[lane, LANE["gate"]] = 1
             params.put(arena.table, f"deck/{deck}/temperature", 0)
-            self.desks[deck] = HostsDesk(host, print, wait=True)
-            place = LaneContext(arena, lane, self.desks[deck])
-            self.voices[deck] = host, place, Voice(host, deck, RATE, arena.table, place), arena.rings[lane]
+            self.assignments[deck] = Assignments(host, print, wait=True)
+            context = LaneContext(arena, lane, self.assignments[deck])
+            self.voices[deck] = (
+                host,
+                context,
+                Voice(host, deck, RATE, arena.table, context),
+                arena.rings[lane],
+            )
         self.mixer = Mixer(arena, RATE, opening=(1.0, 1.0))
         self.frames: dict[int, list[tuple[int, np.ndarray]]] = {deck: [] for deck in self.voices}
 
@@ -62,12 +67,12 @@ class Desk:
         """(frames,) in, (frames, 2) out."""
         parts = []
         for at in range(0, len(sound) - BLOCK + 1, BLOCK):
-            for deck, (host, place, voice, ring) in self.voices.items():
+            for deck, (host, context, voice, ring) in self.voices.items():
                 while ring.fill < BLOCK:
-                    voice.attend(self.arena.table)
-                    if voice.ear:
-                        voice.ear.follow(place.sounds(), slack, BLOCK / 2)
-                    sounds = place.sounds()
+                    voice.apply(self.arena.table)
+                    if voice.encoder_input:
+                        voice.encoder_input.follow(context.next_sounds_at(), slack, BLOCK / 2)
+                    sounds = context.next_sounds_at()
                     ring.write(render(host, [voice], [self.arena.table])[0])
                     self.frames[deck].append((sounds, voice.z.copy()))
             out = np.zeros((BLOCK, 2), np.float32)
@@ -83,82 +88,115 @@ def noise(frames: int, seed: int = 0) -> np.ndarray:
     return 0.1 * np.random.default_rng(seed).standard_normal(frames).astype(np.float32)
 
 
+@pytest.mark.parametrize("source", params.SOURCES)
+def test_the_same_seed_gives_the_same_samples(tmp_path: Path, source: str) -> None:
+    """With each source really playing: every one but the hand gives latents that move."""
+    path = tiny_model(tmp_path / "dreaming.safetensors", prior=PRIOR)
+    model, file = CompiledModel(path), sound_file(tmp_path / "rain.wav")
+
+    def played(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        arena = Arena.create(tmp_path / f"{name}.arena")
+        arena.show("rate", RATE)
+        arena.show("block", BLOCK)
+        arena.lanes[lanes_of(1)[0], LANE["file"]] = 7
+        rig = Rig(arena, model, model)
+        decks = {deck: DeckAssignment(str(path), model.sha256) for deck in (1, 2)}
+        rig.assignments[1].update(decks, {1}, {7: FileAssignment(str(file), 1)})
+        rig.source(1, source)
+        rig.source(2, "walk")
+        rig.put(deck_1_seed=seed, deck_1_temperature=1, deck_1_from=1, deck_2_mute=1)
+        rig.put(input_open=1, input_gate=params.SILENT_DB)
+        return rig.play(noise(RATE // 4)), rig.z(1)
+
+    (one, z), (two, same) = played("one", 7), played("two", 7)
+    assert np.array_equal(one, two)
+    assert np.array_equal(z, same)
+    assert one.any()
+    if source == "hand":
+        assert not z.any()
+    else:
+        assert z[20:].std(axis=0).max() > 0.02
+    other, other_z = played("three", 8)
+    assert not np.array_equal(one, other)
+    assert np.array_equal(z, other_z) == (source not in ("walk", "prior"))
+
+
 @pytest.mark.parametrize("slack", [256, 400, 1000])
 def test_it_hears_what_the_encoder_hears(arena: Arena, model: Path, slack: int) -> None:
     host = CompiledModel(model)
-    desk = Desk(arena, host)
-    desk.source(1, "input")
-    desk.put(input_open=1, input_gate=params.SILENT_DB)
+    rig = Rig(arena, host)
+    rig.source(1, "input")
+    rig.put(input_open=1, input_gate=params.SILENT_DB)
     sound = noise(RATE // 2)
-    desk.play(sound, slack)
-    voice, ratio = desk.voices[1][2], host.card.ratio
-    begins = [sounds - slack - ratio for sounds, _ in desk.frames[1]]
+    rig.play(sound, slack)
+    voice, ratio = rig.voices[1][2], host.card.ratio
+    begins = [sounds - slack - ratio for sounds, _ in rig.frames[1]]
     assert set(np.diff(begins)) == {ratio}
     encoder, stream, wrong = host.encoder, host.encoder.stream(), []
-    for begin, heard in zip(begins, desk.z(1), strict=True):
+    for begin, heard in zip(begins, rig.z(1), strict=True):
         if begin >= 0:
             z = encoder.encode([stream], sound[None, None, begin : begin + ratio])[0]
             wrong.append(np.abs(z - heard).max())
     assert max(wrong[60:]) < 1e-4
-    assert voice.behind == pytest.approx(slack + ratio + host.card.delay)
+    assert voice.input_delay == pytest.approx(slack + ratio + host.card.delay)
 
 
 def test_at_another_rate_nothing_is_lost_and_it_says_how_late(arena: Arena, tmp_path: Path) -> None:
     host = CompiledModel(tiny_model(tmp_path / "other.safetensors", sample_rate=44100))
-    desk = Desk(arena, host)
-    desk.source(1, "input")
-    desk.put(input_open=1, input_gate=params.SILENT_DB)
-    desk.play(noise(2 * RATE))
-    ear = desk.voices[1][2].ear
-    assert ear
-    begun = ear.behind
-    desk.play(noise(4 * RATE))
-    assert ear.behind == begun  # it never had to be put right
-    lag = desk.frames[1][-1][0] - ear.end
-    assert 400 - ear.behind <= lag <= 400 + host.card.ratio * RATE / 44100
+    rig = Rig(arena, host)
+    rig.source(1, "input")
+    rig.put(input_open=1, input_gate=params.SILENT_DB)
+    rig.play(noise(2 * RATE))
+    encoder_input = rig.voices[1][2].encoder_input
+    assert encoder_input
+    begun = encoder_input.delay
+    rig.play(noise(4 * RATE))
+    assert encoder_input.delay == begun  # it never had to be put right
+    lag = rig.frames[1][-1][0] - encoder_input.end
+    assert 400 - encoder_input.delay <= lag <= 400 + host.card.ratio * RATE / 44100
     assert begun > 400 + host.card.ratio * RATE / 44100
 
 
 def test_what_was_missed_is_passed_over(arena: Arena, model: Path) -> None:
     """After a gap the input is as late as before: it does not pile up."""
     host = CompiledModel(model)
-    desk = Desk(arena, host)
-    desk.source(1, "input")
-    desk.put(input_open=1, input_gate=params.SILENT_DB)
-    desk.play(noise(RATE // 4))
+    rig = Rig(arena, host)
+    rig.source(1, "input")
+    rig.put(input_open=1, input_gate=params.SILENT_DB)
+    rig.play(noise(RATE // 4))
     silence = np.zeros((BLOCK, 2), np.float32)
     for _ in range(20):  # nobody rendered
-        desk.mixer.fill(silence)
-    desk.play(noise(RATE // 4))
-    sounds, ear = desk.voices[1][1].sounds(), desk.voices[1][2].ear
-    assert ear
-    assert sounds - ear.end == 400
+        rig.mixer.fill(silence)
+    rig.play(noise(RATE // 4))
+    sounds, encoder_input = rig.voices[1][1].next_sounds_at(), rig.voices[1][2].encoder_input
+    assert encoder_input
+    assert sounds - encoder_input.end == 400
 
 
 def test_a_closed_input_is_the_models_silence_or_the_decks_own(arena: Arena, model: Path) -> None:
     host = CompiledModel(model)
-    desk = Desk(arena, host)
-    desk.source(1, "input")
-    desk.play(noise(RATE // 4))
-    assert desk.z(1)[-1] == pytest.approx(host.encoder.silence, abs=1e-6)
-    desk.put(deck_1_silence=1, deck_1_z_2_silence=-1.5)
-    desk.play(noise(RATE // 4))
-    assert desk.z(1)[-1] == pytest.approx([0, 0, -1.5, 0])
+    rig = Rig(arena, host)
+    rig.source(1, "input")
+    rig.play(noise(RATE // 4))
+    assert rig.z(1)[-1] == pytest.approx(host.encoder.silence, abs=1e-6)
+    rig.put(deck_1_silence=1, deck_1_z_2_silence=-1.5)
+    rig.play(noise(RATE // 4))
+    assert rig.z(1)[-1] == pytest.approx([0, 0, -1.5, 0])
 
 
 def test_from_one_source_to_another_no_latent_jumps(arena: Arena, tmp_path: Path) -> None:
     host = CompiledModel(tiny_model(tmp_path / "dreaming.safetensors", prior=PRIOR))
     assert host.has_prior and len(host.gesture)
-    desk = Desk(arena, host)
-    desk.put(input_open=1, input_gate=params.SILENT_DB)
+    rig = Rig(arena, host)
+    rig.put(input_open=1, input_gate=params.SILENT_DB)
     dice = np.random.default_rng(1)
     at, source = [], "hand"
     for _ in range(40):
         source = str(dice.choice([name for name in params.SOURCES if name != source]))
-        desk.source(1, source)
-        at.append(len(desk.frames[1]))
-        desk.play(noise(BLOCK * int(dice.integers(4, 24))))
-    z = desk.z(1)
+        rig.source(1, source)
+        at.append(len(rig.frames[1]))
+        rig.play(noise(BLOCK * int(dice.integers(4, 24))))
+    z = rig.z(1)
     steps = np.abs(np.diff(z, axis=0)).max(axis=1)
     first = steps[[n - 1 for n in at[1:] if 0 < n < len(z)]]
     assert first.max() < 0.5  # a nineteenth of the way
@@ -170,14 +208,16 @@ def sound_file(path: Path, seconds: float = 0.5, rate: int = 44100) -> Path:
     return path
 
 
-def playing_a_file(arena: Arena, model: Path, path: Path, **values: float) -> Desk:
+def playing_a_file(arena: Arena, model: Path, path: Path, **values: float) -> Rig:
     host = CompiledModel(model)
-    desk = Desk(arena, host)
+    rig = Rig(arena, host)
     arena.lanes[lanes_of(1)[0], LANE["file"]] = 7
-    desk.desks[1].tell({1: DeckAssignment(str(model), host.sha256)}, {1}, {7: FileAssignment(str(path), 1)})
-    desk.source(1, "file")
-    desk.put(**values)
-    return desk
+    rig.assignments[1].update(
+        {1: DeckAssignment(str(model), host.sha256)}, {1}, {7: FileAssignment(str(path), 1)}
+    )
+    rig.source(1, "file")
+    rig.put(**values)
+    return rig
 
 
 def latents_of(model: Path, path: Path) -> np.ndarray:
@@ -191,9 +231,9 @@ def test_a_file_plays_as_the_encoder_hears_it(arena: Arena, model: Path, tmp_pat
     path = sound_file(tmp_path / "rain.flac")
     wanted = latents_of(model, path)
     assert len(wanted) == pytest.approx(0.5 * RATE / 128, abs=3)
-    desk = playing_a_file(arena, model, path)
-    desk.play(noise(RATE // 4))
-    z = desk.z(1)
+    rig = playing_a_file(arena, model, path)
+    rig.play(noise(RATE // 4))
+    z = rig.z(1)
     assert np.abs(z - wanted[: len(z)]).max() < 1e-6
     again = latents_of(model, path)
     assert np.array_equal(wanted, again)
@@ -204,7 +244,7 @@ def test_a_pad_begins_a_file_and_knobs_say_where_and_how_fast(
 ) -> None:
     path = sound_file(tmp_path / "rain.wav")
     wanted = latents_of(model, path)
-    desk = playing_a_file(arena, model, path)
+    rig = playing_a_file(arena, model, path)
     router = ControlRouter(arena.table, arena.meters)
     controls = {"note 36": "play", "cc 64": "play", "cc 20": "start", "cc 21": "end", "note 37": "loop"}
     binds = tuple(Binding(control, f"deck/1/file/{name}") for control, name in controls.items())
@@ -214,9 +254,9 @@ def test_a_pad_begins_a_file_and_knobs_say_where_and_how_fast(
         """The latents from the frame on that follows these messages, without the first 10 ms."""
         for message in messages:
             router.hear("pads", message)
-        before = len(desk.frames[1])
-        desk.play(noise(RATE // 8))
-        return desk.z(1)[before + 5 :]
+        before = len(rig.frames[1])
+        rig.play(noise(RATE // 8))
+        return rig.z(1)[before + 5 :]
 
     after()
     hit = after((0x90, 36, 100))
@@ -236,37 +276,42 @@ def test_a_file_is_kept_as_long_as_somebody_wants_it(arena: Arena, model: Path, 
     paths = [sound_file(tmp_path / name) for name in ("rain.wav", "hail.wav")]
     host = CompiledModel(model)
     heard: dict[int, float] = {}
-    desk = HostsDesk(host, print, wait=True, heard=lambda file, part, seconds: heard.update({file: part}))
+    assignments = Assignments(
+        host, print, wait=True, on_progress=lambda file, part, seconds: heard.update({file: part})
+    )
     playing, silent = FileSource(), FileLatents(paths[0])
     ways = {"begin": 0.5, "end": 1.0, "loop": False, "plays": 0.0}
     assert playing.next(silent, 1.0, **ways) is None
-    desk.tell(
+    assignments.update(
         {}, set(), {3: FileAssignment(str(paths[0]), 1, coming=True), 4: FileAssignment(str(paths[1]), 1)}
     )
     assert heard == {3: 1.0, 4: 1.0}
     wanted = latents_of(model, paths[0])
     for number in (3, 4):
-        z = playing.next(desk.recordings[number], 1.0, **ways)
-        assert z == pytest.approx(desk.recordings[number].at(len(wanted) / 2))
-    kept = desk.recordings[4]
-    desk.tell({}, set(), {4: FileAssignment(str(paths[1]), 1)})
-    assert desk.recordings == {4: kept}
+        z = playing.next(assignments.files.latents[number], 1.0, **ways)
+        assert z == pytest.approx(assignments.files.latents[number].at(len(wanted) / 2))
+    kept = assignments.files.latents[4]
+    assignments.update({}, set(), {4: FileAssignment(str(paths[1]), 1)})
+    assert assignments.files.latents == {4: kept}
 
 
 def test_a_model_whose_file_was_moved_says_so_and_hears_the_next_file(tmp_path: Path) -> None:
     model, sound = tiny_model(tmp_path / "tiny.safetensors"), sound_file(tmp_path / "rain.wav")
     said: list[str] = []
     heard: dict[int, float] = {}
-    desk = HostsDesk(
-        CompiledModel(model), said.append, wait=True, heard=lambda file, part, _: heard.update({file: part})
+    assignments = Assignments(
+        CompiledModel(model),
+        said.append,
+        wait=True,
+        on_progress=lambda file, part, _: heard.update({file: part}),
     )
     away = model.rename(tmp_path / "moved.safetensors")
-    desk.tell({}, set(), {3: FileAssignment(str(sound), 1)})
+    assignments.update({}, set(), {3: FileAssignment(str(sound), 1)})
     assert [line.startswith(f"deck 1: {model}: cannot be read") for line in said] == [True]
     assert heard == {3: 1.0}, "nobody waits for it"
     away.rename(model)
-    desk.tell({}, set(), {4: FileAssignment(str(sound), 1)})
-    assert desk.recordings[4].ready and len(said) == 1
+    assignments.update({}, set(), {4: FileAssignment(str(sound), 1)})
+    assert assignments.files.latents[4].ready and len(said) == 1
 
 
 def test_nothing_more_is_read_of_a_file_that_was_replaced(model: Path, tmp_path: Path) -> None:
@@ -281,31 +326,31 @@ def test_a_file_goes_round_between_its_ends(arena: Arena, model: Path, tmp_path:
     path = sound_file(tmp_path / "rain.wav")
     wanted = latents_of(model, path)
     values = {"deck_1_file_start": 0.25, "deck_1_file_end": 0.5, "deck_1_speed": speed}
-    desk = playing_a_file(arena, model, path, **values)
-    desk.play(noise(2 * RATE))
+    rig = playing_a_file(arena, model, path, **values)
+    rig.play(noise(2 * RATE))
     first, last = 0.25 * len(wanted), 0.5 * len(wanted)
-    at = first + np.arange(len(desk.z(1))) * speed
+    at = first + np.arange(len(rig.z(1))) * speed
     turn = (at - first) % (last - first)
     settled = (turn >= 5 * speed) & (turn + first <= len(wanted) - 1)  # 10 ms after each seam
     floor = np.floor(turn + first).astype(int)
     part = (turn + first - floor)[:, None]
     expected = (1 - part) * wanted[floor] + part * wanted[np.minimum(floor + 1, len(wanted) - 1)]
-    assert np.abs(desk.z(1) - expected)[settled].max() < 1e-5
+    assert np.abs(rig.z(1) - expected)[settled].max() < 1e-5
 
 
 def test_a_file_that_does_not_loop_ends_in_silence_and_begins_again_when_told(
     arena: Arena, model: Path, tmp_path: Path
 ) -> None:
     path = sound_file(tmp_path / "rain.ogg", 0.2)
-    desk = playing_a_file(arena, model, path, deck_1_file_loop=0)
-    desk.play(noise(RATE // 2))
+    rig = playing_a_file(arena, model, path, deck_1_file_loop=0)
+    rig.play(noise(RATE // 2))
     silence = CompiledModel(model).encoder.silence
-    assert desk.z(1)[-1] == pytest.approx(silence, abs=1e-6)
-    before = len(desk.frames[1])
+    assert rig.z(1)[-1] == pytest.approx(silence, abs=1e-6)
+    before = len(rig.frames[1])
     params.fire(arena.table, "deck/1/file/play")
-    desk.play(noise(RATE // 10))
+    rig.play(noise(RATE // 10))
     wanted = latents_of(model, path)
-    assert desk.z(1)[before + 5 : before + 20] == pytest.approx(wanted[5:20], abs=1e-5)
+    assert rig.z(1)[before + 5 : before + 20] == pytest.approx(wanted[5:20], abs=1e-5)
 
 
 def test_a_file_that_is_none_is_named_and_the_deck_plays_on(
@@ -313,10 +358,10 @@ def test_a_file_that_is_none_is_named_and_the_deck_plays_on(
 ) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no sound")
-    desk = playing_a_file(arena, model, path, deck_1_z_0_bias=1.0)
-    desk.play(noise(RATE // 10))
+    rig = playing_a_file(arena, model, path, deck_1_z_0_bias=1.0)
+    rig.play(noise(RATE // 10))
     assert "deck 1" in capsys.readouterr().out
-    assert desk.z(1)[-1, 0] == pytest.approx(desk.voices[1][0].encoder.silence[0] + 1.0, abs=1e-5)
+    assert rig.z(1)[-1, 0] == pytest.approx(rig.voices[1][0].encoder.silence[0] + 1.0, abs=1e-5)
 
 
 @pytest.fixture
@@ -326,28 +371,28 @@ def other(tmp_path: Path) -> Path:
     return tiny_model(tmp_path / "other.safetensors", sample_rate=44100, seed=2, latents=3, **config)
 
 
-def following(arena: Arena, model: Path, other: Path) -> Desk:
+def following(arena: Arena, model: Path, other: Path) -> Rig:
     one, two = CompiledModel(model), CompiledModel(other)
-    desk = Desk(arena, one, two)
+    rig = Rig(arena, one, two)
     seats = {1: DeckAssignment(str(model), one.sha256), 2: DeckAssignment(str(other), two.sha256)}
     for deck in seats:
-        desk.desks[deck].tell(seats, {deck}, {})
-    desk.source(2, "deck")
-    return desk
+        rig.assignments[deck].update(seats, {deck}, {})
+    rig.source(2, "deck")
+    return rig
 
 
 def test_a_deck_follows_another_whatever_their_frames_and_latents(
     arena: Arena, model: Path, other: Path
 ) -> None:
     """By variance, as it was one frame of the leader before, linear in between; before scale and bias."""
-    desk = following(arena, model, other)
-    desk.source(1, "walk")
-    desk.put(deck_1_z_0_scale=0.5, deck_1_z_1_bias=2.0)
-    desk.play(noise(RATE))
-    moments, given = zip(*desk.frames[1], strict=True)
+    rig = following(arena, model, other)
+    rig.source(1, "walk")
+    rig.put(deck_1_z_0_scale=0.5, deck_1_z_1_bias=2.0)
+    rig.play(noise(RATE))
+    moments, given = zip(*rig.frames[1], strict=True)
     source = (np.stack(given) - [0, 2.0, 0, 0]) / [0.5, 1, 1, 1]
     matrix = by_variance(read_card(model), "", read_card(other), "")
-    for sounds, z in desk.frames[2][20:]:
+    for sounds, z in rig.frames[2][20:]:
         then = [np.interp(sounds - 128, moments, source[:, i]) for i in range(4)]
         assert z == pytest.approx(matrix.apply(np.array(then)), abs=1e-4)
 
@@ -363,27 +408,27 @@ def test_a_deck_says_how_late_it_follows_one_that_listens(tmp_path: Path) -> Non
         arena = Arena.create(tmp_path / f"{len(heard)}.arena")
         arena.show("rate", RATE)
         arena.show("block", BLOCK)
-        desk = following(arena, one, other)
-        desk.source(1, "input")
-        desk.put(input_open=1, input_gate=params.SILENT_DB, deck_1_gain=params.SILENT_DB)
-        desk.play(np.zeros(BLOCK * 4, np.float32))
-        arena.lanes[lanes_of(1)[0], LANE["behind"]] = round(desk.voices[1][2].behind)  # as the stage does
-        heard.append(desk.play(sound))
+        rig = following(arena, one, other)
+        rig.source(1, "input")
+        rig.put(input_open=1, input_gate=params.SILENT_DB, deck_1_gain=params.SILENT_DB)
+        rig.play(np.zeros(BLOCK * 4, np.float32))
+        arena.lanes[lanes_of(1)[0], LANE["behind"]] = round(rig.voices[1][2].input_delay)  # as the stage does
+        heard.append(rig.play(sound))
     energy = np.square(heard[0] - heard[1]).sum(axis=1).cumsum()
-    late = int(np.searchsorted(energy, energy[-1] / 2)) - RATE // 8 - desk.mixer.delay
-    behind = desk.voices[2][2].behind
+    late = int(np.searchsorted(energy, energy[-1] / 2)) - RATE // 8 - rig.mixer.delay
+    behind = rig.voices[2][2].input_delay
     assert abs(late - behind) < 128
-    assert behind > desk.voices[1][0].card.delay
-    desk.source(2, "walk")
-    desk.play(np.zeros(BLOCK * 4, np.float32))
-    assert desk.voices[2][2].behind == 0
+    assert behind > rig.voices[1][0].card.delay
+    rig.source(2, "walk")
+    rig.play(np.zeros(BLOCK * 4, np.float32))
+    assert rig.voices[2][2].input_delay == 0
 
 
 def test_a_learnt_matrix_is_taken_where_it_fits(
     arena: Arena, model: Path, other: Path, tmp_path: Path
 ) -> None:
-    desk = following(arena, model, other)
-    hosts = [desk.voices[deck][0] for deck in (1, 2)]
+    rig = following(arena, model, other)
+    hosts = [rig.voices[deck][0] for deck in (1, 2)]
     sides = [MatrixSide(host.card.name, host.sha256, host.card.latents) for host in hosts]
     weight = np.zeros((3, 4), np.float32)
     weight[2, 3] = -1.0
@@ -392,11 +437,11 @@ def test_a_learnt_matrix_is_taken_where_it_fits(
         1: DeckAssignment(str(model), hosts[0].sha256),
         2: DeckAssignment(str(other), hosts[1].sha256, str(tmp_path / "learnt.matrix")),
     }
-    desk.desks[2].tell(seats, {2}, {})
-    desk.put(deck_1_z_3_bias=0)
-    desk.source(1, "loop")
-    desk.play(noise(RATE // 2))
-    z = desk.z(2)[20:]
+    rig.assignments[2].update(seats, {2}, {})
+    rig.put(deck_1_z_3_bias=0)
+    rig.source(1, "loop")
+    rig.play(noise(RATE // 2))
+    z = rig.z(2)[20:]
     assert np.abs(z[:, :2] - 0.25).max() < 1e-6
     assert z[:, 2].std() > 0.1
 
@@ -406,7 +451,7 @@ def test_nobody_follows_himself(arena: Arena, model: Path) -> None:
     for deck, leader in ((1, 2), (2, 3), (3, 1), (4, 4), (5, 1), (6, 7)):
         params.put(table, f"deck/{deck}/source", params.SOURCES.index("deck"))
         params.put(table, f"deck/{deck}/from", leader - 1)
-    assert [leads(table, deck) for deck in range(1, 7)] == [0, 0, 0, 0, 0, 7]
+    assert [followed_deck(table, deck) for deck in range(1, 7)] == [0, 0, 0, 0, 0, 7]
 
 
 def test_each_latent_is_muted_frozen_smoothed_by_itself(model: Path) -> None:

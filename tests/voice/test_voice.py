@@ -42,17 +42,6 @@ def render(player: Player, table: np.ndarray, frames: int = 30) -> np.ndarray:
     return np.concatenate([player.render(table) for _ in range(frames)])
 
 
-@pytest.mark.parametrize("source", params.SOURCES)
-def test_the_same_seed_gives_the_same_samples(model: Path, source: str) -> None:
-    table = params.defaults()
-    params.put(table, "deck/1/source", params.SOURCES.index(source))
-    params.put(table, "deck/1/seed", 7)
-    one, two = render(voice(model, table), table), render(voice(model, table), table)
-    assert np.array_equal(one, two)
-    params.put(table, "deck/1/seed", 8)
-    assert not np.array_equal(one, render(voice(model, table), table))
-
-
 def test_reset_and_panic_start_over(model: Path) -> None:
     table = params.defaults()
     params.put(table, "deck/1/source", params.SOURCES.index("loop"))

@@ -1,0 +1,73 @@
+"""One deck without a clock: its voice renders into its lane whenever the mixer needs a block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perform.core import params
+from perform.core.arena import LANE, METER_SLOTS, Arena, lanes_of
+from perform.core.errors import PerformError
+from perform.core.messages import DeckAssignment, FileAssignment
+from perform.foreign.opening import open_model, prepare
+from perform.library import sets
+from perform.library.cards import trim_db
+from perform.library.sets import Song
+from perform.voice.assignments import Assignments
+from perform.voice.frame_writer import FrameWriter, check_room
+from perform.voice.lane_context import LaneContext
+from perform.voice.voice import Voice, render_applied
+
+
+class DeckRender:
+    """A song's model on a deck; its lane is open, as the stage would open it.
+
+    seed : added to the deck's seed; None: leave it
+    """
+
+    def __init__(self, arena: Arena, song: Song, deck: int, path: Path, seed: int | None, rate: int) -> None:
+        lane = lanes_of(deck)[0]
+        self._model = model = open_model(path, separate_process=True)
+        check_room(arena, model.card, rate)
+        self._deck, self._path, self._row = deck, prepare(path), arena.lanes[lane]
+        self._block = int(arena.meters[METER_SLOTS["block"]])
+        self.assignments = Assignments(model, _raise, wait=True)
+        row = self._row
+        row[LANE["live"]] = row[LANE["gate"]] = 1
+        row[LANE["trim"]] = trim_db(model.card)
+        if seed is not None:
+            slot = params.slot(f"deck/{deck}/seed")
+            arena.table[slot] = (arena.table[slot] + seed) % 2**31
+        self._table, self._ring = arena.table, arena.rings[lane]
+        self._context = LaneContext(arena, lane, self.assignments)
+        self._voice = Voice(model, deck, rate, arena.table, self._context)
+        self._voice.settings.set_texts(song.words_of(deck))
+        self._out = FrameWriter(arena, lane, deck, model, self._voice, rate)
+
+    def assignment(self, song: Song) -> DeckAssignment:
+        """This deck for the others' `Assignments`; PerformError if a file of the song is missing."""
+        matrix = song.matrices.get(str(self._deck))
+        found = str(sets.material(matrix)) if matrix else ""
+        return DeckAssignment(str(self._path), self._model.sha256, found)
+
+    def files(self, song: Song) -> dict[int, FileAssignment]:
+        """The sound file it plays, if any; PerformError if the file is missing."""
+        name = song.files.get(str(self._deck))
+        if not name:
+            return {}
+        self._row[LANE["file"]] = self._deck
+        return {self._deck: FileAssignment(str(sets.material(name)), self._deck)}
+
+    def fill(self, frames: int) -> None:
+        """Render until the ring holds this many; PerformError if the module refuses a value of the song."""
+        while self._ring.fill < frames:
+            self._voice.apply(self._table)
+            if encoder_input := self._voice.encoder_input:
+                encoder_input.follow(self._context.next_sounds_at(), self._block, self._block / 2)
+            audio = render_applied(self._model, [self._voice], [self._table])[0]
+            for refused in self._voice.settings.refused:
+                raise PerformError(refused.error, where=self._model.card.name, hint="change it in the song")
+            self._out.write(audio, self._table)
+
+
+def _raise(line: str) -> None:
+    raise PerformError(line)

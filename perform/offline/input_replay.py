@@ -1,0 +1,35 @@
+"""The live input of a take, from the input's track, for the mixer that replays it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perform.core.arena import INPUT
+from perform.core.ring_buffers import Audio
+from perform.offline.logged_take import LoggedTake
+from perform.recorder import take_index
+
+
+class InputReplay:
+    """[disk] Silence if the take has no input track, or if it renders at another sample rate."""
+
+    def __init__(self, take: take_index.Take, logged: LoggedTake, rate: int) -> None:
+        known = INPUT in take.tracks and rate == logged.rate
+        self._blocks = take_index.sound(take, INPUT) if known else iter(())
+        self._at, self._block = logged.begin, np.zeros((0, 2), np.float32)
+
+    def take(self, at: int, frames: int) -> Audio:
+        """(frames, 2) from a frame of the master's history; calls go forward only."""
+        out = np.zeros((frames, 2), np.float32)
+        while self._at + len(self._block) < at + frames:
+            begin = max(at, self._at)
+            part = self._block[begin - self._at :]
+            out[begin - at : begin - at + len(part)] = part
+            self._at += len(self._block)
+            self._block = next(self._blocks, np.zeros((0, 2), np.float32))
+            if not len(self._block):
+                return out
+        begin = max(at, self._at)
+        part = self._block[begin - self._at : at + frames - self._at]
+        out[begin - at : begin - at + len(part)] = part
+        return out

@@ -1,0 +1,97 @@
+"""A take as its gesture logs describe it: the mixer's events and each lane's recorded streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.core import params
+from perform.core.arena import LANES, NAMES, RING_FRAMES
+from perform.core.errors import PerformError
+from perform.core.event_log import LOST
+from perform.core.params import ADDRESSES
+from perform.recorder import gesture_log, take_index
+from perform.recorder.markers import Marker
+from perform.voice.recorded_streams import RecordedStream, recorded_streams
+
+
+@dataclass
+class LoggedTake:
+    """The contents of a take's gesture logs.
+
+    begin, end : the take, in frames of the master's history
+    mixer : events of the mixer, in order;  lanes : lane -> the streams that played on it
+    slots : for each slot of the log the slot of this version, -1 if it no longer exists
+    lost : events that found no room in the log
+    damaged : frame from which events may be missing, because a log is damaged; None if none is
+    """
+
+    rate: int
+    block: int
+    samples: str
+    begin: int
+    end: int
+    mixer: list[gesture_log.LoggedEvent]
+    lanes: dict[int, list[RecordedStream]]
+    slots: npt.NDArray[np.intp]
+    lost: int
+    damaged: int | None = None
+    marks: list[Marker] = field(default_factory=list)
+
+    def plays(self, deck: int) -> bool:
+        """Whether a deck, from 1, played anything."""
+        return any(deck_of(lane) == deck for lane in self.lanes)
+
+
+def load(take: take_index.Take) -> LoggedTake:
+    """[disk] A take's logs, up to where they are damaged; PerformError if one is missing."""
+    logs = []
+    for master in take.files:
+        path = master.with_suffix(gesture_log.SUFFIX)
+        if not path.exists():
+            hint = "takes of another version may have none; the WAV itself is complete"
+            raise PerformError("this take has no gesture log", where=str(path), hint=hint)
+        logs.append(gesture_log.read(path))
+    seen: set[gesture_log.LoggedEvent] = set()
+    events: list[gesture_log.LoggedEvent] = []
+    for log in logs:  # each part's log begins with the end of the log before
+        events += [event for event in log.records if event not in seen]
+        seen = set(log.records) if len(logs) > 1 else seen
+    header = logs[0].header
+    # a voice logs frames that its ring buffer plays later
+    damaged = [max((e.at for e in log.records), default=0) - RING_FRAMES for log in logs if log.damaged]
+    try:
+        lanes = {}
+        for lane in range(LANES):
+            own = ((event.kind, event.payload) for event in events if event.who == lane)
+            if streams := recorded_streams(own, _bank_places(header, lane)):
+                lanes[lane] = streams
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise PerformError(f"its gesture log is damaged ({error})", where=str(take.path)) from error
+    slots = {name: i for i, name in enumerate(NAMES)}
+    return LoggedTake(
+        rate=header.rate,
+        block=header.block,
+        samples=header.samples,
+        begin=header.position,
+        end=header.position + take.frames,
+        mixer=sorted((event for event in events if event.who == LANES), key=lambda event: event.at),
+        lanes=lanes,
+        slots=np.array([slots.get(name, -1) for name in header.names], np.intp),
+        lost=sum(int.from_bytes(event.payload[:8], "little") for event in events if event.kind == LOST),
+        damaged=min(damaged, default=None),
+        marks=list(take.marks),
+    )
+
+
+def deck_of(lane: int) -> int:
+    """The deck, from 1, that a lane belongs to."""
+    return lane // 2 + 1
+
+
+def _bank_places(header: gesture_log.GestureHeader, lane: int) -> npt.NDArray[np.intp]:
+    """For each slot of a log, its place in the bank of a lane's deck; -1 if it is not in the bank."""
+    bank = {name: i for i, name in enumerate(ADDRESSES[params.bank(deck_of(lane))])}
+    return np.array([bank.get(name, -1) for name in header.names], np.intp)

@@ -1,0 +1,61 @@
+"""The models of a take: found by their SHA-256 wherever they are now, or swapped for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from perform.core.errors import PerformError, WrongUse
+from perform.engine.protocol import PlayableModel
+from perform.foreign.opening import open_model
+from perform.library import hashes, places
+from perform.library.cards import find_model, models, sha256
+from perform.offline.logged_take import LoggedTake, deck_of
+from perform.voice.recorded_streams import RecordedModel
+
+
+def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, RecordedModel], PlayableModel]:
+    """(deck, recorded model) -> the model to play, opened once.
+
+    swap : deck -> another model, by library name or path
+    PerformError names every model that is missing; WrongUse if a swapped deck is silent.
+    """
+    swapped = {deck: find_model(name) for deck, name in swap.items()}
+    for deck in swapped:
+        if not logged.plays(deck):
+            there = ", ".join(str(other) for other in sorted({deck_of(lane) for lane in logged.lanes}))
+            raise WrongUse(f"deck {deck} is silent in this take", hint=f"decks that play: {there}")
+    files: dict[str, Path] = {}
+    missing = []
+    for lane, streams in logged.lanes.items():
+        for model in {stream.model for stream in streams} if deck_of(lane) not in swapped else ():
+            if path := _find(model):
+                files[model.sha256] = path
+            else:
+                missing.append(f"{model.name} (SHA-256 {model.sha256[:12]}) of deck {deck_of(lane)}")
+    if missing:
+        hint = "put the file among your models, or render with another: --swap DECK=MODEL"
+        raise PerformError(f"a model of this take is missing: {'; '.join(sorted(set(missing)))}", hint=hint)
+    opened: dict[Path, PlayableModel] = {}
+
+    def model_for(deck: int, model: RecordedModel) -> PlayableModel:
+        path = swapped.get(deck) or files[model.sha256]
+        if path not in opened:
+            opened[path] = open_model(path, separate_process=True)
+        return opened[path]
+
+    return model_for
+
+
+def _find(model: RecordedModel) -> Path | None:
+    """The file of a model by its hash: where it was played, then the library, its recorded name first."""
+    if played := hashes.find(model.sha256):
+        return played
+    known = models() | {path.stem: path for path in places.cache().glob("*.safetensors")}
+    names = sorted(known, key=lambda name: name != model.name)
+    for name in names:
+        with suppress(OSError):
+            if sha256(known[name]) == model.sha256:
+                return known[name]
+    return None

@@ -1,0 +1,142 @@
+"""Replays a take: the mixer and the lanes get the values of the gesture log, in the same blocks as then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from perform.audio.mixer import Mixer
+from perform.core.arena import Arena
+from perform.core.errors import PerformError
+from perform.core.event_log import BEGIN, READ, VALUES, WHOLE, RingReadEvent, unpack_values
+from perform.core.ring_buffers import Audio
+from perform.engine.protocol import PlayableModel
+from perform.offline.input_replay import InputReplay
+from perform.offline.logged_take import LoggedTake, deck_of
+from perform.recorder import gesture_log
+from perform.recorder.take_writer import read_track
+from perform.voice.lane_replay import LaneReplay
+from perform.voice.recorded_streams import RecordedModel
+
+MASTER = "master"
+
+
+class TakeReplay:
+    """[render] The mixer of a take and its lanes.
+
+    model_for : gives the model to play on a deck, by the model that was recorded there
+    live_input : the input of the take
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        logged: LoggedTake,
+        model_for: Callable[[int, RecordedModel], PlayableModel],
+        rate: int,
+        live_input: InputReplay,
+    ) -> None:
+        self._arena, self._logged, self._rate, self._live_input = arena, logged, rate, live_input
+        self._lanes = {
+            lane: LaneReplay(streams, partial(model_for, deck_of(lane)), rate, logged.rate)
+            for lane, streams in logged.lanes.items()
+        }
+        self._reading: dict[int, int] = {}  # lane -> scaled position of the ring that is read next
+        self._once: dict[int, tuple[int, int]] = {}  # lane -> position and frames, for one block
+        self._mixer: Mixer | None = None
+
+    def play(self, begin: int, end: int, tracks: list[str]) -> Iterator[tuple[int, dict[str, Audio]]]:
+        """Frames of the history -> after each block: the frame reached, and its audio (n, 2) by track."""
+        events = self._events(begin)
+        at = max(0, min(begin, events[0].at)) if events else begin
+        start, index, silent_until = at, 0, at
+        while at < end:
+            while index < len(events) and events[index].at <= at:
+                try:
+                    self._apply(events[index])
+                except (ValueError, LookupError, TypeError, RecursionError) as error:
+                    raise PerformError(f"the gesture log is damaged at frame {at} ({error})") from error
+                index += 1
+            stop = min(end, at + self._left_of_block(at, start))
+            if index < len(events):
+                missed = self._missed(events[index])
+                silent_from = events[index].at - missed
+                stop = min(stop, events[index].at if silent_from <= at else silent_from)
+                silent_until = events[index].at if missed and silent_from <= at else silent_until
+            n = self._scaled(stop) - self._scaled(at)
+            live_input = self._live_input.take(at, n)
+            blocks = self._mix(n, tracks, live_input, silent=at < silent_until)
+            if stop > begin:
+                cut = max(0, self._scaled(begin) - self._scaled(at))
+                yield stop, {track: audio[cut:] for track, audio in blocks.items()}
+            at = stop
+
+    def _left_of_block(self, at: int, start: int) -> int:
+        """Frames to the end of the block that `at` is in: the same blocks round to the same samples."""
+        return self._logged.block - (at - start) % self._logged.block
+
+    def _scaled(self, at: int) -> int:
+        return round(at * self._rate / self._logged.rate)
+
+    def _events(self, begin: int) -> list[gesture_log.LoggedEvent]:
+        """The mixer's events, from the last full set of values that is early enough to settle the mixer."""
+        early = begin - round(gesture_log.PREROLL_S * self._logged.rate)
+        events = self._logged.mixer
+        whole = [i for i, event in enumerate(events) if event.kind in (WHOLE, BEGIN)]
+        first = max((i for i in whole if events[i].at <= early), default=whole[0] if whole else 0)
+        return events[first:]
+
+    def _missed(self, event: gesture_log.LoggedEvent) -> int:
+        """Frames before a new mixer that no mixer rendered."""
+        if event.kind != BEGIN or self._mixer is None:
+            return 0
+        return int(_details(event).get("missed", 0))
+
+    def _apply(self, event: gesture_log.LoggedEvent) -> None:
+        if event.kind in (VALUES, WHOLE, BEGIN):
+            logged, values, _ = unpack_values(event.payload)
+            slots = self._logged.slots[logged]
+            self._arena.numbers[slots[slots >= 0]] = values[slots >= 0]
+            if event.kind == BEGIN or self._mixer is None:
+                factor, rise = _details(event)["opening"] if event.kind == BEGIN else (1.0, 1.0)
+                self._mixer = Mixer(self._arena, self._rate, opening=(float(factor), float(rise)))
+        elif event.kind == READ:
+            reading = RingReadEvent.unpack(event.payload)
+            position = self._scaled(reading.ring)
+            self._reading.pop(reading.lane, None)
+            if reading.whole:
+                self._reading[reading.lane] = position
+            elif reading.frames:
+                self._once[reading.lane] = position, self._scaled(reading.frames)
+
+    def _mix(self, n: int, tracks: list[str], live_input: Audio, *, silent: bool) -> dict[str, Audio]:
+        if silent or self._mixer is None:
+            return {track: np.zeros((n, 2), np.float32) for track in tracks}
+        for lane, position in self._reading.items():
+            self._fill(lane, position, n)
+            self._reading[lane] = position + n
+        for lane, (position, frames) in self._once.items():
+            self._fill(lane, position, min(frames, n))
+        out = np.zeros((n, 2), np.float32)
+        at = self._arena.tape.written
+        self._mixer.fill(out, live_input)
+        for lane in (*self._reading, *self._once):
+            self._arena.rings[lane].clear()
+        self._once.clear()
+        return {
+            track: out if track == MASTER else read_track(self._arena.tracks[track], at, n)[0]
+            for track in tracks
+        }
+
+    def _fill(self, lane: int, position: int, frames: int) -> None:
+        if lane in self._lanes:
+            self._arena.rings[lane].write(self._lanes[lane].take(position, frames))
+
+
+def _details(event: gesture_log.LoggedEvent) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(unpack_values(event.payload)[2])
+    return found

@@ -1,0 +1,94 @@
+"""Cuts the live input into frames at a model's rate, a fixed time before each frame sounds.
+
+A frame's input is complete `slack` frames before the frame has to sound. The delay from input to output is
+the slack, the frame, and what model, resamplers and limiter add.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from perform.core.ring_buffers import HistoryBuffer
+from perform.engine.protocol import Vector
+from perform.engine.resampling import resampler, resampling_delay
+from perform.library.cards import Card
+
+
+class InputFollower:
+    """[render] Reads one voice's input from the history of the live input.
+
+    card : of the encoder;  rate : of the history, frames a second
+    """
+
+    def __init__(self, card: Card, history: HistoryBuffer, rate: float) -> None:
+        self._history, self._rate = history, rate
+        self._ratio, self._channels, self._model_rate = card.ratio, card.channels, card.sample_rate
+        self._resample = card.sample_rate != rate
+        self._resampler_delay = resampling_delay(rate, card.sample_rate) * rate  # frames, cached per process
+        self._position = history.written  # the next frame of the history to read
+        self._slack: float | None = None  # frames between a frame's input and its sound; None until `follow`
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past audio; reading continues at the same position."""
+        self._pending = np.zeros((0, self._channels), np.float32)  # at the model's rate, less than a frame
+        if self._resample:
+            self._resampler = resampler(self._rate, self._model_rate, self._channels)
+
+    @property
+    def end(self) -> int:
+        """The history must be written about up to this frame before the next frame is complete."""
+        return self._position + self._missing
+
+    @property
+    def _missing(self) -> int:
+        missing = max(0, self._ratio - len(self._pending))
+        return math.ceil(missing * self._rate / self._model_rate)
+
+    @property
+    def delay(self) -> float:
+        """Frames from the input to the beginning of its frame in the ring buffer; 0 before `follow`."""
+        if self._slack is None:
+            return 0.0
+        return self._slack + self._ratio * self._rate / self._model_rate + self._resampler_delay
+
+    def follow(self, sounds_at: int, slack: float, tolerance: float) -> None:
+        """The next frame sounds at this frame of the history: read the input that came `slack` before.
+
+        The position moves only if it is wrong by more than `tolerance` frames, so a steady input has no gaps.
+        """
+        if self._slack is None or abs(sounds_at - self.end - self._slack) > tolerance:
+            self._pending = self._pending[:0]
+            self._slack = float(round(slack))
+            self._position = sounds_at - int(self._slack) - self._missing
+
+    def release(self) -> None:
+        """Timing lost: read the latest input until `follow` sets the position again."""
+        self._slack = None
+        self._position = self._history.written - self._missing
+
+    def complete(self) -> bool:
+        """Read the input that has arrived; True if a whole frame is there."""
+        while len(self._pending) < self._ratio and self.end <= self._history.written:
+            self._read(self._missing)
+        return len(self._pending) >= self._ratio
+
+    def _read(self, frames: int) -> None:
+        audio, lost = self._history.read(self._position, min(frames, self._history.written - self._position))
+        self._position += lost + len(audio)
+        if self._channels == 1:
+            audio = audio.mean(axis=1, keepdims=True)
+        if self._resample:
+            audio = self._resampler.resample_chunk(np.ascontiguousarray(audio))
+        self._pending = np.concatenate([self._pending, audio])
+
+    def next_frame(self) -> Vector:
+        """The next frame's input (channels, ratio); padded with zeros if it is incomplete."""
+        if not self.complete() and self._position < self._history.written:
+            self._read(self._missing)
+        frame, self._pending = self._pending[: self._ratio], self._pending[self._ratio :]
+        x = np.zeros((self._channels, self._ratio), np.float32)
+        x[:, : len(frame)] = np.nan_to_num(frame).T  # (n, channels) -> (channels, n)
+        return x

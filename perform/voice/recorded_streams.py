@@ -1,0 +1,116 @@
+"""The streams of a lane as its event log has them: the model, each frame's latents and attributes."""
+
+from __future__ import annotations
+
+import base64
+import bisect
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.core.attributes import Words
+from perform.core.event_log import BEGIN, FRAME, VALUES, WHOLE, FrameEvent, unpack_values
+from perform.core.params import Bank, blank
+
+
+class RecordedModel(NamedTuple):
+    """The model that a voice played."""
+
+    name: str
+    sha256: str
+    ratio: int
+    sample_rate: int
+
+
+class RecordedSettings(NamedTuple):
+    """A stream's attributes, their texts, and the style it had learnt when that was last logged."""
+
+    bank: Bank
+    texts: Words
+    style: bytes | None = None
+
+
+class RecordedStream(NamedTuple):
+    """The frames of one stream, from its beginning or from where the log begins, with its model.
+
+    frames : packed `FrameEvent`s;  ages : frames decoded in the stream before each
+    settings : the attributes at each frame, and the style that was last logged after it
+    continues : a reset began the stream, so it keeps the style of the one before: `earlier_style`
+    """
+
+    model: RecordedModel
+    frames: list[bytes]
+    ages: list[int]
+    settings: list[RecordedSettings]
+    continues: bool = False
+    earlier_style: bytes | None = None
+
+    def frame_at(self, age: int) -> FrameEvent:
+        """The frame that plays at this age."""
+        return FrameEvent.unpack(self.frames[self._index(age)])
+
+    def settings_at(self, age: int) -> RecordedSettings:
+        """The attributes at this age."""
+        return self.settings[self._index(age)]
+
+    def style_before(self, age: int) -> bytes | None:
+        """The style that was logged last before this age."""
+        index = self._index(age)
+        return self.settings[index - 1].style if index else self.earlier_style
+
+    def _index(self, age: int) -> int:
+        return max(0, bisect.bisect_right(self.ages, age) - 1)
+
+
+def recorded_streams(
+    events: Iterable[tuple[int, bytes]], places: npt.NDArray[np.intp]
+) -> list[RecordedStream]:
+    """The streams in one lane's events, (kind, payload) in order. ValueError if the events are damaged.
+
+    Logs may hold more values than the deck's bank; those are ignored.
+
+    places : for each slot of the log, its place in the bank of the lane's deck; -1 if it is not in the bank
+    """
+    found: list[RecordedStream] = []
+    model, fresh, settings = None, True, RecordedSettings(blank(), {})
+    for kind, payload in events:
+        if kind in (BEGIN, WHOLE, VALUES):
+            slots, values, rest = unpack_values(payload)
+            if len(slots) and slots.max() >= len(places):
+                raise ValueError("a value of an unknown parameter")
+            at = places[slots]
+            if (at >= 0).any():
+                settings = settings._replace(bank=settings.bank.copy())
+                settings.bank[at[at >= 0]] = values[at >= 0]
+        if kind in (BEGIN, WHOLE):
+            details = json.loads(rest)
+            new = RecordedModel(
+                str(details["model"]),
+                str(details["sha256"]),
+                int(details["ratio"]),
+                int(details["sample_rate"]),
+            )
+            if new.ratio < 1 or new.sample_rate < 1:
+                raise ValueError("an impossible model")
+            fresh = fresh or kind == BEGIN or new != model
+            model = new
+            texts = {
+                str(number): [str(text) for text in choices]
+                for number, choices in details.get("words", {}).items()
+            }
+            settings = settings if texts == settings.texts else settings._replace(texts=texts)
+            if "learnt" in details:
+                settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
+        elif kind == FRAME and model:
+            age = FrameEvent.unpack(payload).age
+            if fresh or age <= found[-1].ages[-1]:
+                style = None if fresh else found[-1].settings[-1].style
+                found.append(RecordedStream(model, [], [], [], continues=not fresh, earlier_style=style))
+                fresh = False
+            found[-1].frames.append(payload)
+            found[-1].ages.append(age)
+            found[-1].settings.append(settings)
+    return found

@@ -1,0 +1,66 @@
+"""One decoder stream: its noise, its attributes, and its resampler to the stage's sample rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perform.core.ring_buffers import Audio
+from perform.engine.protocol import PlayableModel, Vector
+from perform.engine.resampling import resampler
+from perform.voice.module_settings import ModuleSettings
+
+SKIPPED = 256  #: frames skipped at once
+
+
+class VoiceStream:
+    """[render] A decoder stream of one model. `Voice` adds a source; a replay adds recorded latents.
+
+    settings  : the module's attributes and actions
+    seed, age : seed of the noise, and frames decoded since `begin`
+    sent      : audio frames at the stage's rate since `begin`
+    resets    : how often the decoder was reset because its output was NaN or infinite
+    """
+
+    def __init__(self, model: PlayableModel, rate: float) -> None:
+        self._card, self._rate, self._noise_values = model.card, rate, model.noise
+        self.stream = model.stream()
+        self.settings = ModuleSettings(model, self.stream)
+        self._resample = model.card.sample_rate != rate
+        self.resets = self.sent = self.seed = self.age = 0
+
+    def begin(self, seed: int) -> None:
+        """Reset the decoder and the resampler, and seed the noise."""
+        self.seed, self.age, self.sent = seed, 0, 0
+        self._random = np.random.default_rng([seed, 1])
+        self.stream.reset()
+        if self._resample:
+            self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
+
+    def skip(self, frames: int) -> None:
+        """Advance noise and time as if this many silent frames had been decoded."""
+        self.age += frames
+        for at in range(0, frames, SKIPPED):
+            count = min(SKIPPED, frames - at)
+            self._random.standard_normal((count, self._noise_values))
+            silence = np.zeros((count * self._card.ratio, self._card.channels), np.float32)
+            self.sent += len(self._resampler.resample_chunk(silence) if self._resample else silence)
+
+    def noise(self, temperature: float) -> Vector:
+        """The next frame's noise (noise values,)."""
+        self.age += 1
+        return (self._random.standard_normal(self._noise_values) * temperature).astype(np.float32)
+
+    def resample(self, y: Vector) -> Audio:
+        """The decoder's output (channels, n) -> audio (n x rate / model rate, 2), about.
+
+        A decoder keeps a NaN in its caches for ever, so NaN or infinity resets it and plays as silence.
+        """
+        if not np.isfinite(y).all():
+            self.stream.reset()
+            self.resets += 1
+            y = np.zeros_like(y)
+        audio = (
+            self._resampler.resample_chunk(y.T) if self._resample else y.T
+        )  # (channels, n) -> (n, channels)
+        self.sent += len(audio)
+        return np.broadcast_to(audio, (len(audio), 2))  # mono to stereo; stereo stays
