@@ -20,7 +20,7 @@ from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles
 from perform.stage.loops import Loops
 from perform.stage.scenes import Scenes
-from perform.stage.setlist import SetList
+from perform.stage.setlist import SetList, SongOrder
 from perform.stage.songs import Songs
 from perform.stage.undo import UndoHistory
 
@@ -46,7 +46,7 @@ class Editing:
     def do(self, command: AnyCommand) -> Answer | None:
         """Carry out an edit; None where the command is none."""
         setlist, song = self._songs.list, self._songs.list.song
-        before = setlist.songs
+        before = setlist.order
         match command:
             case commands.KeepSong():
                 setlist.put(self._as_it_stands(song.name))
@@ -87,30 +87,29 @@ class Editing:
         """The loops as they are become the song's, where it is of this set; words: what was done to them."""
         setlist, gestures = self._songs.list, self._loops.gestures()
         if setlist.now >= 0 and gestures != setlist.song.loops:
-            before = setlist.songs
+            before = setlist.order
             setlist.put(msgspec.structs.replace(setlist.song, loops=gestures))
             self._edited(before, words)
 
-    def _edited(self, before: list[Song], words: str) -> None:
+    def _edited(self, before: SongOrder, words: str) -> None:
         """The set has other songs than before: say so; undo brings those."""
         setlist = self._songs.list
-        after = setlist.songs
-        self._songs.edited(before)
+        after = setlist.order
+        self._songs.edited()
         self._tell(words)
         self._history.did(
             words, lambda: self._restore(setlist, before), lambda: self._restore(setlist, after)
         )
 
-    def _restore(self, edited: SetList, songs: list[Song]) -> None:
+    def _restore(self, edited: SetList, order: SongOrder) -> None:
         if edited is not self._songs.list:
             raise WrongUse(
                 f"that was done in the set {edited.set.name}", hint="undo ends where another set was opened"
             )
-        before = edited.songs
-        edited.restore(songs)
+        edited.restore(order)
         if edited.now >= 0:
             self._loops.follow(edited.song.loops, time.monotonic())
-        self._songs.edited(before)
+        self._songs.edited()
 
     def stands(self) -> Song:
         """The song that plays, with the models, files and matrices that the decks have by now."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,19 +15,38 @@ from perform.core.params import DECKS, SPEC_AT, Table
 from perform.library import places, sets
 from perform.library.sets import ModelName, Set, Song
 
+_next_key = itertools.count(1)
+
+
+class SongOrder(NamedTuple):
+    """The songs of a set in one order, and the key of each: two songs may have one name."""
+
+    songs: list[Song]
+    keys: list[int]
+
 
 class SetList:
     """A set, the file it came from, and what was last saved of it.
 
-    song : the one that plays; now: its index, or -1 where it is of the set before
+    song : the one that plays; now: its index, or -1 when it belongs to the set before
+    keys : identify the songs, in their order, for as long as the stage lives: edits and moves keep them
+    key  : the key of the song that plays
     """
 
     def __init__(
-        self, made: Set, path: Path | None, *, now: int = 0, song: Song | None = None, saved: bool = True
+        self, made: Set, path: Path | None, *, now: int = 0, before: SetList | None = None, saved: bool = True
     ) -> None:
+        """before : the set whose song plays on; then no song of this set plays yet, and `now` is -1."""
         self.set, self.path = made, path
         self._saved = made if saved else None
-        self.now, self.song = now, song or made.songs[now]
+        self.keys = [next(_next_key) for _ in made.songs]
+        self.now: int
+        self.song: Song
+        self.key: int
+        if before:
+            self.now, self.song, self.key = -1, before.song, before.key
+        else:
+            self.now, self.song, self.key = now, made.songs[now], self.keys[now]
 
     @property
     def songs(self) -> list[Song]:
@@ -36,6 +57,19 @@ class SetList:
     def changed(self) -> bool:
         """Something is not saved."""
         return self.set != self._saved
+
+    @property
+    def order(self) -> SongOrder:
+        """The songs and their keys, for `restore`."""
+        return SongOrder(self.songs, self.keys)
+
+    def index(self, key: int | None) -> int | None:
+        """Where a song is; None when it is not in the set."""
+        return self.keys.index(key) if key in self.keys else None
+
+    def play(self, index: int) -> None:
+        """The song at an index plays now."""
+        self.now, self.song, self.key = index, self.songs[index], self.keys[index]
 
     def at(self, number: int) -> int:
         """Index of song `number`; WrongUse where there is none."""
@@ -48,24 +82,24 @@ class SetList:
         if self.now < 0:
             raise WrongUse("the song that plays is of another set", hint="go to a song of this one first")
         self.song = song
-        self._songs([*self.songs[: self.now], song, *self.songs[self.now + 1 :]], self.now)
+        self._put([*self.songs[: self.now], song, *self.songs[self.now + 1 :]], self.keys)
 
     def add(self, song: Song) -> None:
         """A song after the one that plays."""
-        self._songs([*self.songs[: self.now + 1], song, *self.songs[self.now + 1 :]], self.now)
+        self._insert(self.now + 1, song)
 
     def copy(self, number: int, name: str) -> None:
         """A copy of a song, as it is written, right after it."""
         i = self.at(number)
         song = msgspec.structs.replace(self.songs[i], name=_named(name))
-        self._songs([*self.songs[: i + 1], song, *self.songs[i + 1 :]], self.now + (i < self.now))
+        self._insert(i + 1, song)
 
     def rename(self, number: int, name: str) -> None:
         """Call a song something else."""
         i = self.at(number)
         songs = list(self.songs)
         songs[i] = msgspec.structs.replace(songs[i], name=_named(name))
-        self._songs(songs, self.now)
+        self._put(songs, self.keys)
         self.song = songs[self.now] if i == self.now else self.song
 
     def move(self, number: int, to: int) -> None:
@@ -73,25 +107,32 @@ class SetList:
         source, target = self.at(number), self.at(to)
         order = list(range(len(self.songs)))
         order.insert(target, order.pop(source))
-        self._songs([self.songs[i] for i in order], order.index(self.now) if self.now >= 0 else -1)
+        self._put([self.songs[i] for i in order], [self.keys[i] for i in order])
 
     def remove(self, number: int) -> None:
         """Take a song out."""
         i = self.at(number)
         if i == self.now:
             raise WrongUse("this song plays", hint="go to another one first")
-        self._songs([*self.songs[:i], *self.songs[i + 1 :]], self.now - (i < self.now))
+        self._put([*self.songs[:i], *self.songs[i + 1 :]], [*self.keys[:i], *self.keys[i + 1 :]])
 
-    def _songs(self, songs: list[Song], now: int) -> None:
-        self.set, self.now = msgspec.structs.replace(self.set, songs=songs), now
+    def _insert(self, index: int, song: Song) -> None:
+        songs, keys = list(self.songs), list(self.keys)
+        songs.insert(index, song)
+        keys.insert(index, next(_next_key))
+        self._put(songs, keys)
 
-    def restore(self, songs: list[Song]) -> None:
-        """The songs as they were before an edit, or after it; what plays is the same one, as it was there."""
-        now = -1 if self.now < 0 else place(self.now, self.songs, songs)
-        if now is None:
+    def _put(self, songs: list[Song], keys: list[int]) -> None:
+        self.set, self.keys = msgspec.structs.replace(self.set, songs=songs), keys
+        if self.now >= 0:
+            self.now = keys.index(self.key)
+
+    def restore(self, order: SongOrder) -> None:
+        """The songs as they were before an edit, or after it; the song that plays stays the same one."""
+        if self.now >= 0 and self.key not in order.keys:
             raise WrongUse("this song plays", where=self.song.name, hint="go to another one first")
-        self._songs(songs, now)
-        self.song = self.song if now < 0 else songs[now]
+        self._put(order.songs, order.keys)
+        self.song = self.song if self.now < 0 else order.songs[self.now]
 
     def as_it_stands(self, name: str, table: Table, decks: dict[int, ModelName]) -> Song:
         """The song that plays, with the models and numbers as they are; settings and scenes stay."""
@@ -136,12 +177,6 @@ class SetList:
         """What `to_write` gave is on the disk; edits since are still to be saved."""
         self.path, self._saved = path, made
         self.set = msgspec.structs.replace(self.set, name=made.name)
-
-
-def place(index: int, before: list[Song], after: list[Song]) -> int | None:
-    """Where a song is after one edit of the list: moved, or as another version of it; None: taken out."""
-    found = next((i for i, song in enumerate(after) if song is before[index]), None)
-    return index if found is None and len(after) == len(before) else found
 
 
 def _own(name: str) -> Path:

@@ -30,7 +30,7 @@ from perform.stage.host_pool import HostPool
 from perform.stage.loops import Loops
 from perform.stage.saving import SetSaver
 from perform.stage.scenes import Scenes
-from perform.stage.songs import Songs
+from perform.stage.songs import PlayedSong, Songs
 from perform.stage.status import LoopStatus, Status
 from perform.stage.undo import UndoHistory
 
@@ -150,7 +150,7 @@ class Show:
             self._editing.put_loops("loop recorded")
         before = self._arena.table.copy()
         if left := self._songs.tick(settled=settled):
-            self._song_done(left, before, self._songs.list.song)
+            self._song_done(left, before)
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         for deck in self._decks.values():
             moved |= deck.moved
@@ -172,11 +172,11 @@ class Show:
     def _stands(self) -> Song:
         return self._editing.stands()
 
-    def _song_done(self, before: Song, table: Table, after: Song) -> None:
+    def _song_done(self, before: PlayedSong, table: Table) -> None:
         """A song was gone to: undo goes back to the one before, as it stood."""
-        began = self._songs.opening
+        began, after = self._songs.opening, PlayedSong(self._songs.list.key, self._songs.list.song)
         self._history.did(
-            f"song {after.name}",
+            f"song {after.song.name}",
             lambda: self._songs.return_to(before, table),
             lambda: self._songs.return_to(after, began),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles, missing
 from perform.stage.glides import ParameterGlides
 from perform.stage.host_pool import SOON_S, HostPool
-from perform.stage.setlist import SetList, place
+from perform.stage.setlist import SetList
 from perform.stage.status import SongsStatus, SongStatus
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
@@ -30,6 +31,16 @@ GLIDE_S = 0.5  #: shortest way of the numbers of a deck that plays on
 
 _ARM, _JUMP = (SLOTS[f"song/{name}"] for name in ("arm", "jump"))
 _NEXT, _PREVIOUS, _GO = (SLOTS[f"song/{name}"] for name in ("next", "previous", "go"))
+
+
+class PlayedSong(NamedTuple):
+    """A song that has played, with the models and files that it had in the end.
+
+    key : identifies it in the set, see `SetList.keys`
+    """
+
+    key: int
+    song: Song
 
 
 class Songs:
@@ -55,9 +66,9 @@ class Songs:
         self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
         self.opening: Table = params.defaults()  #: the numbers the song that plays began with
         self._since = time.monotonic()
-        self._armed: Song | None = None  # the song that is NEXT
+        self._armed: int | None = None  # the key of the song that is NEXT
         self._prepared: Song | None = None  # the version of it whose models are being brought
-        self._missing: dict[str, list[str]] = {}  # song's name -> models and files that are not here
+        self._missing: dict[int, list[str]] = {}  # song's key -> models and files that are not here
         self._going = self._now = False  # asked to go; without waiting
         self._settled = False  # at the last tick
         self._back: tuple[Song, Table] | None = None  # what is gone back to, and its numbers
@@ -79,41 +90,44 @@ class Songs:
         song = self.list.song
         self.opening = self._opening(song)
         self._arena.table[:] = self.opening if table is None else table
-        for deck, (model, error) in self._resolve(song).items():
+        for deck, (model, error) in self._resolve(self.list.key, song).items():
             self._decks[deck].say(song.words_of(deck))
             if model:
                 self._decks[deck].bring(model)
             else:
                 self._decks[deck].refuse(error)
-        for other in made.songs:
-            self._resolve(other)
+        self._resolve_all()
         self._begin(song)
         self._arm(now + 1)
 
     def exchange(self, made: Set, path: Path) -> None:
         """Another set instead: what plays plays on; its first song is NEXT."""
-        self.list = SetList(made, path, now=-1, song=self.list.song)
-        for song in made.songs:
-            self._resolve(song)
+        self.list = SetList(made, path, before=self.list)
+        self._resolve_all()
         self._arm(0)
 
-    def edited(self, before: list[Song]) -> None:
+    def _resolve_all(self) -> None:
+        for key, song in zip(self.list.keys, self.list.songs, strict=True):
+            self._resolve(key, song)
+
+    def edited(self) -> None:
         """The list was edited: NEXT is the same song where it is still there, else the one that follows."""
         for number, deck in self._decks.items():
             deck.say(self.list.song.words_of(number))
-        armed = next((i for i, song in enumerate(before) if song is self._armed), None)
-        index = None if armed is None else place(armed, before, self.list.songs)
-        if index is None:
+        if self._next is None:
             self._arm(self.list.now + 1)
-        else:
-            self._armed = self.list.songs[index]
 
     @property
     def _next(self) -> int | None:
         """Index of the song that is NEXT; None where there is none, or it was taken out of the list."""
-        return next((i for i, song in enumerate(self.list.songs) if song is self._armed), None)
+        return self.list.index(self._armed)
 
-    def _resolve(self, song: Song) -> dict[int, tuple[Path | None, str]]:
+    @property
+    def _next_song(self) -> Song | None:
+        index = self._next
+        return None if index is None else self.list.songs[index]
+
+    def _resolve(self, key: int, song: Song) -> dict[int, tuple[Path | None, str]]:
         """Deck -> the file of its model, or why there is none."""
         found: dict[int, tuple[Path | None, str]] = {}
         for deck, model in song.models.items():
@@ -121,13 +135,13 @@ class Songs:
                 found[deck] = sets.model_file(model), ""
             except PerformError as error:
                 found[deck] = None, str(error)
-        self._missing[song.name] = [f"deck {deck}: {error}" for deck, (_, error) in found.items() if error]
-        self._missing[song.name] += [
+        self._missing[key] = [f"deck {deck}: {error}" for deck, (_, error) in found.items() if error]
+        self._missing[key] += [
             f"deck {deck}: {song.models[deck].name!r} is another file here than the song was made with"
             for deck, (path, _) in found.items()
             if path and song.models[deck].sha256 and hashes.known(path) not in ("", song.models[deck].sha256)
         ]
-        self._missing[song.name] += missing(song)
+        self._missing[key] += missing(song)
         return found
 
     def _opening(self, song: Song) -> Table:
@@ -156,7 +170,7 @@ class Songs:
         self._arm(min(max(at + by, 0), len(self.list.songs) - 1))
 
     def _arm(self, index: int) -> None:
-        self._armed = self.list.songs[index] if 0 <= index < len(self.list.songs) else None
+        self._armed = self.list.keys[index] if 0 <= index < len(self.list.keys) else None
         self._going = self._now = False
         self._back = None
 
@@ -168,27 +182,29 @@ class Songs:
         self._now = now or self._going
         self._going = True
 
-    def return_to(self, song: Song, table: Table) -> None:
-        """Back to a song that has played, with the models, files and numbers it had; once it is warm."""
-        found = [i for i, one in enumerate(self.list.songs) if one.name == song.name]
-        if not found:
-            raise WrongUse(f"the song {song.name!r} is not in the set any more", hint="undo that first")
-        self._arm(found[0])
-        self._back, self._going, self._prepared = (song, table), True, None
+    def return_to(self, played: PlayedSong, table: Table) -> None:
+        """Back to a song that has played, with the models, files and values it had; once it is warm."""
+        index = self.list.index(played.key)
+        if index is None:
+            raise WrongUse(
+                f"the song {played.song.name!r} is not in the set any more", hint="undo that first"
+            )
+        self._arm(index)
+        self._back, self._going, self._prepared = (played.song, table), True, None
 
     def _prepare(self) -> None:
         """Bring the armed song's models, in the decks' second lanes, by its own numbers."""
-        song = self._armed
+        key, song = self._armed, self._next_song
         if song is self._prepared:
             return
         self._prepared = song
         for deck in self._decks.values():
             deck.prepare(None)
-        if song is None:
+        if key is None or song is None:
             return
         stood, numbers = self._back or (song, self._opening(song))
         self._arena.next[:] = numbers
-        for number, (path, error) in self._resolve(stood).items():
+        for number, (path, error) in self._resolve(key, stood).items():
             file = self._materials.file(stood, number)
             self._decks[number].prepare(path, error, song.words_of(number), file)
 
@@ -202,12 +218,12 @@ class Songs:
 
     # -- going
 
-    def tick(self, *, settled: bool) -> Song | None:
+    def tick(self, *, settled: bool) -> PlayedSong | None:
         """A few times each 100 ms; settled: all decks are. The song that was left, as it stood."""
         self._obey_table()
         if settled and not self._settled:
             self._resolve(
-                self.list.song
+                self.list.key, self.list.song
             )  # its models have been read: they may be others than it was made with
         self._settled = settled
         if settled or self._going:
@@ -218,7 +234,7 @@ class Songs:
         if not self._now and not all(deck.next_ready for deck in self._decks.values()):
             return None
         back, self._back = self._back, None
-        left = None if back else self._stands()
+        left = None if back else PlayedSong(self.list.key, self._stands())
         self._switch(index, back)
         return left
 
@@ -266,7 +282,8 @@ class Songs:
         self._glides.begin(
             targets, max(song.fade, GLIDE_S) if song.switch != "cut" else 0.0, time.monotonic()
         )
-        self.opening, self.list.now, self.list.song, self._prepared = opening, index, song, None
+        self.opening, self._prepared = opening, None
+        self.list.play(index)
         self._begin(stood)
         self._arm(index + 1)
 
@@ -291,7 +308,7 @@ class Songs:
         wanted = [deck for deck in self._decks.values() if deck.next_path]
         index = self._next
         return SongsStatus(
-            lines=tuple(self._line(song) for song in self.list.songs),
+            lines=tuple(self._line(*pair) for pair in zip(self.list.keys, self.list.songs, strict=True)),
             now=self.list.now + 1,
             since=self._since,
             next=0 if index is None else index + 1,
@@ -303,12 +320,12 @@ class Songs:
             path=str(self.list.path or ""),
         )
 
-    def _line(self, song: Song) -> SongStatus:
+    def _line(self, key: int, song: Song) -> SongStatus:
         return SongStatus(
             name=song.name,
             models=tuple(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
             notes=song.notes,
-            missing=tuple(self._missing.get(song.name, ())),
+            missing=tuple(self._missing.get(key, ())),
         )
 
 

@@ -152,6 +152,61 @@ def test_what_a_player_does_can_be_taken_back(runtime: Path, tour: str) -> None:
         instrument.end()
 
 
+def test_two_songs_of_one_name_are_two_songs(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
+    """Undo returns to the third song, not to the first one of its name; keeping it changes that one alone."""
+    path = tmp_path / "twins.toml"
+    path.write_text(SET.replace('name = "three"', 'name = "one"').replace('name = "two"', 'name = "one"'))
+    with playing(runtime, "--device", "null", set_name=str(path)) as instrument:
+        instrument.wait_live(1, 2)
+        ask, table = instrument.client.ask, instrument.arena.table
+        go(instrument, 3)
+        until(lambda: states(instrument)[1] == FAILED, 10, "the song whose model is missing")
+        lines = song(instrument).lines
+        assert [bool(line.missing) for line in lines] == [False, False, True]
+        params.put(table, "deck/1/gain", -7.0)
+        until(lambda: "deck/1/gain" in instrument.client.status().undo, 5, "a step")
+        go(instrument, 2)
+        ask(commands.MoveSong(1, 3))  # two, three, one: an edit in between
+        ask(commands.Undo())
+        assert "one" in ask(commands.Undo()).value
+        until(lambda: song(instrument).now == 3, 20, "song three again")
+        ask(commands.RenameSong(3, "third"))
+        ask(commands.KeepSong())
+        path = Path(ask(commands.Save()).value)
+        instrument.end()
+    kept = sets.read_set(path).songs
+    before = sets.read_set(write(tmp_path / "before.toml")).songs
+    assert [one.name for one in kept] == ["one", "one", "third"]
+    assert [one.decks for one in kept[:2]] == [one.decks for one in before[:2]]
+    assert kept[0].values == before[0].values
+    assert kept[2].values["deck/1/gain"] == -7.0
+
+
+def write(path: Path) -> Path:
+    path.write_text(SET)
+    return path
+
+
+def test_keys_of_songs_stay_theirs_through_every_edit() -> None:
+    made = SetList(sets.Set("a", songs=[sets.Song("x", tempo=60.0 + i) for i in range(4)]), None, now=2)
+    tempo = dict(zip(made.keys, (60.0, 61.0, 62.0, 63.0), strict=True))
+    order = made.order
+    made.move(3, 1)
+    made.copy(4, "x")
+    made.add(sets.Song("x", tempo=100.0))
+    made.rename(2, "y")
+    made.remove(3)
+    assert made.song.tempo == made.songs[made.now].tempo == 62.0
+    assert tempo[made.key] == 62.0
+    for key, song in zip(made.keys, made.songs, strict=True):
+        assert tempo.get(key, song.tempo) == song.tempo
+    assert len(set(made.keys)) == len(made.songs) == 5
+    made.restore(order)
+    assert (made.keys, made.now) == (order.keys, 2)
+    other = SetList(sets.Set("b", songs=[sets.Song("x")]), None, before=made)
+    assert (other.now, other.key, other.index(made.key)) == (-1, made.key, None)
+
+
 def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> None:
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
