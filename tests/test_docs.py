@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from perform import cli
-from perform.control import mapping
-from perform.control.mapping import Binding, Kind, Mode
+from perform.control import mapping_files
+from perform.control.binding import Binding, Kind, Mode
 from perform.core.arena import METER_SLOTS
 from perform.core.errors import WrongUse
 from perform.core.params import ACTIONS, ATTRIBUTES, DECKS, LATENTS, OWN, SOURCES, SPECS, Curve, Spec
@@ -129,10 +129,10 @@ def test_controllers_lists_every_mode_and_what_it_is_the_default_for() -> None:
     assert [code(row[0])[0] for row in rows] == list(get_args(Mode))
     defaults = {code(row[0])[0]: row[2] for row in rows}
     for control in ("cc 1", "bend", "program"):
-        assert control.split()[0] in defaults[Binding(control, "xfade").plays].split(", ")
-    assert defaults[Binding("note 1", "xfade").plays] == "notes that move a value"
-    assert defaults[Binding("note 1", "deck/1/mute").plays] == "notes that move choices"
-    assert defaults[Binding("note 1", "panic").plays] == "actions"
+        assert control.split()[0] in defaults[Binding(control, "xfade").effective_mode].split(", ")
+    assert defaults[Binding("note 1", "xfade").effective_mode] == "notes that move a value"
+    assert defaults[Binding("note 1", "deck/1/mute").effective_mode] == "notes that move choices"
+    assert defaults[Binding("note 1", "panic").effective_mode] == "actions"
 
 
 def run(cell: str) -> list[str]:
@@ -162,9 +162,9 @@ def binds(row: list[str]) -> Iterator[Binding]:
         yield Binding(control, to, range=ends, mode=modes[mode])
 
 
-@pytest.mark.parametrize("path", sorted(mapping.bundled().glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(mapping_files.bundled().glob("*.toml")), ids=lambda path: path.stem)
 def test_controllers_lists_every_bind_of_the_bundled_mappings(path: Path) -> None:
-    bundled = mapping.load(path)
+    bundled = mapping_files.load(path)
     rows = tables(section(CONTROLLERS, f"### {bundled.name}"))
     (listed,) = rows.values()
     documented = [bind for row in listed for bind in binds(row)]

@@ -17,7 +17,7 @@ def devices(device: str | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from perform.audio import device as audio
-    from perform.control.midi_ports import look
+    from perform.control.midi_ports import list_ports
 
     found, chosen, why, error = [], None, "", ""
     try:
@@ -26,7 +26,7 @@ def devices(device: str | None, as_json: bool) -> None:
         chosen, why = audio.choose(portaudio, device)
     except audio.NoDevice as nothing:
         error = str(nothing)
-    ports, midi_error = look()
+    ports, midi_error = list_ports()
     if as_json:
         report = {
             "audio": [asdict(d) for d in found],

@@ -17,8 +17,8 @@ import threading
 import time
 from pathlib import Path
 
+from perform.control.binding import Binding
 from perform.control.learning import ActiveMapping
-from perform.control.mapping import Binding
 from perform.control.midi_ports import Inputs, MidiPorts, MidiServerGone, NoMidi, quiet
 from perform.control.router import ControlRouter, TouchedControl
 from perform.core import params
@@ -71,7 +71,7 @@ class ControlProcess:
             self._follow = True
             self._line.report(ControlFailed(str(error)))
         if self._follow:
-            self._suit([])
+            self._choose_mapping_for([])
         self._take_mapping()
 
     def run(self) -> None:
@@ -106,7 +106,7 @@ class ControlProcess:
                     message = port.get_message()
                     if message is None:
                         break
-                    self._router.hear(name, message[0])
+                    self._router.handle(name, message[0])
                     heard = now
             time.sleep(NAP_BUSY if now - heard < 1.0 else NAP_IDLE)
 
@@ -177,7 +177,7 @@ class ControlProcess:
             return
         if other:
             if inputs and self._follow:
-                self._suit(names)
+                self._choose_mapping_for(names)
             self._known += [name for name in names if name not in self._known]
             self._route()
             self._inputs = inputs
@@ -186,9 +186,9 @@ class ControlProcess:
         if other:
             self._show_mapping()
 
-    def _suit(self, ports: list[str]) -> None:
-        for complaint in self._mapping.suit(ports):
-            self._line.report(ControlFailed(complaint))
+    def _choose_mapping_for(self, ports: list[str]) -> None:
+        for error in self._mapping.choose_for(ports):
+            self._line.report(ControlFailed(error))
 
     def _take_mapping(self) -> None:
         self._route()

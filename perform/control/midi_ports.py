@@ -1,9 +1,9 @@
-"""MIDI input ports: which there are, which are open, and whether the MIDI system still lives.
+"""MIDI input ports: listing, opening, and noticing that a port or the MIDI server is gone.
 
-Ports are known by stable names: the numbers that ALSA and others give a client on each connection are
-dropped. rtmidi says nothing when a port vanishes or a JACK server dies (it goes on listing the ports), and
-its `close_port` crashes on a dead server. So names are polled; on JACK a message of our own goes out and
-must come back, and a port is closed only while that works. This module knows no message and no mapping.
+Ports have stable names, without the numbers that ALSA and others add on each connection. rtmidi does not
+report a vanished port or a dead JACK server (it goes on listing the ports), and its `close_port` crashes on
+a dead server. So this module polls the names; on JACK it sends itself a message that must come back, and
+closes a port only while that works.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import rtmidi
 from perform.control.mapping import chosen
 from perform.core.errors import PerformError, WrongUse
 
-PATIENCE = 2.0  #: seconds a JACK server may stay silent before it counts as gone
+PATIENCE = 2.0  #: seconds without an answer before a JACK server counts as gone
 _QUEUE = 1 << 14  #: messages a port holds for the thread that reads them
 _CLIENT = "perform"
-_ACTIVE_SENSING = [0xFE]  # means nothing but "I am here"; whoever else hears it takes no harm
+_ACTIVE_SENSING = [0xFE]  # harmless to any other receiver
 
-_BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system):")  # what carries ALSA ports into JACK
+_BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system):")  # bridges from ALSA to JACK
 _NUMBERS = re.compile(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \(capture[^)]*\)")
-_NOT_OURS_TO_OPEN = re.compile(r"(perform|Midi Through)\b")
+_IGNORED = re.compile(r"(perform|Midi Through)\b")
 
 Inputs = tuple[tuple[str, rtmidi.MidiIn], ...]  #: (name of the port, its input)
 
@@ -42,21 +42,21 @@ _APIS = {
 
 
 class NoMidi(PerformError):
-    """There is no MIDI system, or none that answers."""
+    """No MIDI system answers."""
 
 
 class MidiServerGone(PerformError):
-    """The JACK server died or stands still. rtmidi cannot be used in this process any more."""
+    """The JACK server died or hangs. This process can no longer use rtmidi."""
 
 
 def stable_names(raw: Sequence[str]) -> dict[str, str]:
-    """Names as the system lists them -> what we call each: short, and the same after reconnecting.
+    """The system's port names -> short names that stay the same after reconnecting.
 
-    It is the client's name alone where that client has one port, and ends in ` #2` for the second of two
-    devices that share every name. Ports of our own and "Midi Through" are left out.
+    A client with one port has the client's name. The second of two devices with the same name ends in ` #2`.
+    perform's own ports and "Midi Through" are left out.
     """
     whole = {name: _NUMBERS.sub("", _BRIDGE.sub("", name)) for name in raw}
-    whole = {name: stable for name, stable in whole.items() if not _NOT_OURS_TO_OPEN.match(stable)}
+    whole = {name: stable for name, stable in whole.items() if not _IGNORED.match(stable)}
     clients = Counter(stable.partition(":")[0] for stable in whole.values())
     seen: Counter[str] = Counter()
     names = {}
@@ -69,10 +69,10 @@ def stable_names(raw: Sequence[str]) -> dict[str, str]:
 
 
 class MidiPorts:
-    """[main] The open input ports of one MIDI system; NoMidi where there is none.
+    """[main] The open input ports of one MIDI system; NoMidi if there is none.
 
-    opened : the open ports; another thread may read messages from them
-    listed : names of all ports there are
+    opened : the open ports; another thread may read their messages
+    listed : names of all ports
     """
 
     def __init__(self, fragments: Sequence[str]) -> None:
@@ -88,7 +88,7 @@ class MidiPorts:
             self._start_pulse()
 
     def _start_pulse(self) -> None:
-        """Join an output of our own to the input that lists the names."""
+        """Connect an output of this process to the input that lists the names."""
         client = f"{_CLIENT} {os.getpid()}"
         self._pulse = rtmidi.MidiOut(self._api, name=client)
         self._pulse.open_virtual_port("pulse")
@@ -97,27 +97,27 @@ class MidiPorts:
         self._names.open_port(ours[0], "pulse")
 
     def beat(self) -> None:
-        """[main] Ask whether the server lives, twice a second; ServerGone once it stays silent."""
+        """[main] Check that the server answers; call it twice a second. MidiServerGone if it does not."""
         if not self._answers():
-            raise MidiServerGone("the JACK server is gone or stands still: values hold")
+            raise MidiServerGone("the JACK server is gone or hangs: values hold")
 
     def _answers(self) -> bool:
-        """Whether our pulse comes back; it does within two periods of the server."""
+        """Whether the pulse comes back; a live server returns it within two periods."""
         if self._pulse is None:
             return True
         while self._names.get_message():
             pass
         self._pulse.send_message(_ACTIVE_SENSING)
-        for _ in range(round(PATIENCE / 0.005)):  # naps, not a clock: a starved machine is not a dead server
+        for _ in range(round(PATIENCE / 0.005)):  # count naps, not time: a busy machine is not a dead server
             if self._names.get_message():
                 return True
             time.sleep(0.005)
         return False
 
     def poll(self) -> None:
-        """[main] Close what vanished, open what is new and wanted.
+        """[main] Close vanished ports and open new ones that match.
 
-        Some times a second: a port that left and came back between two polls would stay silent.
+        Call it several times a second: a port that left and came back between two polls stays silent.
         """
         names = stable_names(self._names.get_ports())
         vanished = self._inputs.keys() - names.keys()
@@ -137,7 +137,7 @@ class MidiPorts:
         self._refused = wanted - now
 
     def _open(self, raw: str) -> rtmidi.MidiIn | None:
-        """None where it cannot be opened now: it vanished again, or another program holds it."""
+        """Open a port; None if it vanished again or another program holds it."""
         try:
             port = rtmidi.MidiIn(self._api, name=_CLIENT, queue_size_limit=_QUEUE)
             port.open_port(port.get_ports().index(raw), "in")
@@ -146,9 +146,9 @@ class MidiPorts:
         return port
 
     def close(self) -> None:
-        """[main] Leave the MIDI system in order; nobody may read from the ports any more.
+        """[main] Leave the MIDI system; no thread may read from the ports any more.
 
-        A JACK client that just dies costs every other one an xrun.
+        A JACK client that dies without this causes an xrun in every other client.
         """
         if self._answers():
             for client in (*self._inputs.values(), self._pulse, self._names):
@@ -156,19 +156,19 @@ class MidiPorts:
                     client.delete()
 
     def error(self) -> str:
-        """[main] What a player should know about the ports, one line, or ""."""
+        """[main] One line for the player about missing ports, or ""."""
         if self._gone:
             return f"{', '.join(sorted(self._gone))} is gone: values hold"
         if self._refused:
             return f"{', '.join(sorted(self._refused))} cannot be opened; another program may hold it"
         if self._fragments and not self.opened:
-            there = f"there are {', '.join(self.listed)}" if self.listed else "there is none at all"
+            there = f"there are {', '.join(self.listed)}" if self.listed else "there are none"
             return f"no MIDI port is called {' or '.join(self._fragments)}; {there}"
         return ""
 
 
-def look() -> tuple[list[str], str]:
-    """Names of the input ports there are, and why there are none, or ""; opens nothing."""
+def list_ports() -> tuple[list[str], str]:
+    """Names of the input ports, and why there are none, or ""; opens no port."""
     try:
         with quiet():
             _, names = _connect()
@@ -187,7 +187,7 @@ def _candidates() -> list[int]:
 
 
 def _connect() -> tuple[int, rtmidi.MidiIn]:
-    """The first MIDI system that answers, and the one input that lists its ports for as long as we live."""
+    """The first MIDI system that answers, and an input that lists its ports."""
     reasons = []
     for api in _candidates():
         if api == rtmidi.API_LINUX_ALSA and not Path("/dev/snd/seq").exists():
@@ -202,7 +202,7 @@ def _connect() -> tuple[int, rtmidi.MidiIn]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """[main] Descriptor 2 to nowhere: C libraries complain there each time they are asked in vain."""
+    """[main] Silence descriptor 2: C libraries print there at each failed attempt."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,7 +1,7 @@
-"""From a MIDI message to a number in the table: a lookup, a curve, a store.
+"""From a MIDI message to a parameter: decode, look up the binds, apply range and curve, store.
 
-One `ControlRouter` serves every port and is called from one thread. It never raises, whatever the bytes, and
-stores only finite values inside their specs. It knows no port, no file and no process.
+One `ControlRouter` serves every port, on one thread. It never raises, whatever the bytes, and stores only
+finite values within their specs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import mido
 
-from perform.control.mapping import Binding, Kind, Mapping, control_label
+from perform.control.binding import Binding, Kind, control_label
+from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.arena import METER_SLOTS, Meters
 from perform.core.params import Table
@@ -22,7 +23,7 @@ _SLOT, _COUNT, _UNMAPPED = (METER_SLOTS[f"control/{name}"] for name in ("slot", 
 
 
 class ControlId(NamedTuple):
-    """What moved: a control on a channel (1..16)."""
+    """A control on a channel (1..16)."""
 
     kind: Kind
     number: int
@@ -35,12 +36,12 @@ class ControlEvent(NamedTuple):
     source: ControlId
     value: int  #: as sent: 0..127, pitch bend -8192..8191
     position: float  #: 0..1; pitch bend 0 is exactly 0.5
-    down: bool  #: pressed: a note that sounds, a cc of 64 and more
+    down: bool  #: pressed: a note with velocity, or a cc of 64 or more
     release: bool = False  #: the end of a note
 
 
 class TouchedControl(NamedTuple):
-    """The last control that moved, and the slot it moved (-1: none)."""
+    """The last control that moved, and the slot of the parameter it moved (-1: none)."""
 
     port: str
     event: ControlEvent
@@ -53,10 +54,10 @@ class TouchedControl(NamedTuple):
 
 
 def decode(data: Sequence[int]) -> ControlEvent | None:
-    """[control] One MIDI message; None where it is no control: clock, sysex, channel mode, garbage."""
+    """[control] Decode one MIDI message; None for clock, sysex, channel mode and garbage."""
     try:
         message = mido.Message.from_bytes(data)
-    except (ValueError, IndexError, TypeError):  # what mido raises for bytes that are no message
+    except (ValueError, IndexError, TypeError):  # mido raises these for bytes that are not a message
         return None
     match message.type:
         case "control_change" if message.control < 120:
@@ -76,20 +77,20 @@ def decode(data: Sequence[int]) -> ControlEvent | None:
 
 
 class ControlRoute:
-    """One bind, ready to play."""
+    """One bind with its slots and range worked out."""
 
     def __init__(self, bind: Binding) -> None:
         self._slots = tuple(params.slot(address) for address in bind.addresses)
-        self._spec, self._mode = bind.spec, bind.plays
+        self._spec, self._mode = bind.spec, bind.effective_mode
         self._low, self._high = (self._spec.clamp(end) for end in bind.ends)
         self._curve = bind.curve or bind.spec.curve
         self._down = False
 
     def play(self, event: ControlEvent, table: Table) -> int:
-        """[control] Move the number; returns its slot, -1 where the message moves nothing."""
+        """[control] Move the parameter; returns its slot, or -1 if the message moves nothing."""
         pressed, self._down = event.down and not self._down, event.down
         if event.source.kind == "note":
-            pressed = event.down  # a note struck again without a release is struck
+            pressed = event.down  # a second note-on without a release is a press
         slot = self._slots[0]
         if len(self._slots) > 1:
             slot = self._slots[round(_FOCUS_SPEC.clamp(float(table[_FOCUS]))) - 1]
@@ -114,7 +115,7 @@ class ControlRoute:
 
     def _value(self, position: float) -> float:
         if position <= 0.0:
-            return self._low  # the ends are exact, whatever the curve rounds
+            return self._low  # exact ends, without the curve's rounding
         if position >= 1.0:
             return self._high
         return self._spec.clamp(params.bend(position, self._low, self._high, self._curve))
@@ -129,10 +130,10 @@ class ControlRoute:
 
 
 class ControlRouter:
-    """Every bind of the mapping in use, by port and source.
+    """All binds of the mapping in use, by port and control.
 
-    `touch` is the last control that moved. While `learning`, sources that may be learnt also go to `moved`,
-    with their port's name.
+    touch : the last control that moved
+    moved : while `learning`, the port and control of each message that may be learnt
     """
 
     def __init__(self, table: Table, meters: Meters) -> None:
@@ -143,11 +144,11 @@ class ControlRouter:
         self.moved: SimpleQueue[tuple[str, ControlId]] = SimpleQueue()
 
     def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
-        """[main] Take a mapping for these ports; the message at hand still goes by the old one."""
+        """[main] Use a mapping for these ports, from the next message on."""
         self._routes = {port: _routes(mapping, port, ports) for port in ports}
 
-    def hear(self, port: str, data: Sequence[int]) -> None:
-        """[control] One message of one port: the number moves."""
+    def handle(self, port: str, data: Sequence[int]) -> None:
+        """[control] Handle one message of one port."""
         event = decode(data)
         if event is None:
             return
@@ -165,7 +166,7 @@ class ControlRouter:
 
 
 def learnable(event: ControlEvent) -> bool:
-    """Never cc 0, which many devices send as bank select before anything else; no release, no program."""
+    """Not cc 0 (many devices send it as bank select), not a note's release, not a program change."""
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from perform.control.binding import Binding
 from perform.control.learning import ActiveMapping
-from perform.control.mapping import Binding
 from perform.control.router import ControlId, ControlRouter
 from perform.core import params
 from perform.core.arena import METER_SLOTS
@@ -23,7 +23,7 @@ def test_what_is_learnt_of_an_attribute_has_its_knobs_range() -> None:
     use.learn(ADDRESS, (0.0, 1.0))
     learnt = use.moved("box", ControlId("note", 36, 1), ["box"])
     assert learnt is not None
-    assert (learnt.plays, learnt.ends) == ("toggle", (0.0, 1.0))
+    assert (learnt.effective_mode, learnt.ends) == ("toggle", (0.0, 1.0))
     assert [bind.to for bind in use.now.binds] == [ADDRESS], "it obeys the last control alone"
 
 
@@ -33,7 +33,7 @@ def test_a_file_has_to_say_a_range() -> None:
     with pytest.raises(WrongUse, match="no range of its own"):
         ActiveMapping().learn(ADDRESS)
     assert Binding("cc 16", ADDRESS, range=(-2.0, 20.0)).ends == (-2.0, 20.0)
-    assert Binding("note 1", "focus/action/1").plays == "trigger"
+    assert Binding("note 1", "focus/action/1").effective_mode == "trigger"
 
 
 @pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad:MIDI", "Pad:MIDI #2")])
@@ -46,6 +46,6 @@ def test_a_device_is_not_the_one_whose_name_holds_its_own(names: tuple[str, str]
         use.learn("")
     assert [bind.port for bind in use.now.binds] == list(names), "neither took the other's place"
     router.use(use.now, names)
-    router.hear(names[0], (0xB0, 16, 0))
-    router.hear(names[1], (0xB0, 16, 127))
+    router.handle(names[0], (0xB0, 16, 0))
+    router.handle(names[1], (0xB0, 16, 127))
     assert (table[params.slot("deck/1/pan")], table[params.slot("deck/2/pan")]) == (-1.0, 1.0)

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from perform.control import mapping
-from perform.control.mapping import Binding, Mapping
+from perform.control import mapping_files
+from perform.control.binding import Binding
+from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
 
-BUNDLED = sorted(mapping.bundled().glob("*.toml"))
+BUNDLED = sorted(mapping_files.bundled().glob("*.toml"))
 ADDRESSES = [
     *params.ADDRESSES,
     *(f"focus/{a.removeprefix('deck/1/')}" for a in params.ADDRESSES if a.startswith("deck/1/")),
@@ -70,9 +71,9 @@ def test_what_is_saved_is_what_is_loaded(
     path = tmp_path_factory.getbasetemp() / "round.toml"
     path.unlink(missing_ok=True)
     if old is not None:
-        mapping.save(old, path)
-    mapping.save(new, path)
-    assert mapping.load(path) == new
+        mapping_files.save(old, path)
+    mapping_files.save(new, path)
+    assert mapping_files.load(path) == new
 
 
 @settings(max_examples=200, deadline=None)
@@ -90,7 +91,7 @@ def test_a_mangled_file_is_wrong_use_and_nothing_else(
     path = tmp_path_factory.getbasetemp() / "mangled.toml"
     path.write_bytes(text)
     try:
-        mapping.load(path)
+        mapping_files.load(path)
     except WrongUse as error:
         assert "\n" not in str(error) and str(path) in str(error)
 
@@ -101,7 +102,7 @@ def test_neither_is_anything_else(tmp_path_factory: pytest.TempPathFactory, text
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     with pytest.raises(WrongUse):
-        mapping.load(path)
+        mapping_files.load(path)
 
 
 BIND = '[[bind]]\ncontrol = "cc 16"\nto = "deck/1/pan"\n'
@@ -129,7 +130,7 @@ BIND = '[[bind]]\ncontrol = "cc 16"\nto = "deck/1/pan"\n'
         ('name = "a"\n' + BIND + "channel = 0", "no MIDI channel 0"),
         ('name = "a"\n' + BIND + "channel = 17", "use 1 to 16"),
         ('name = "a"\n' + BIND + "range = [-2, 2]", "stay in -1 to 1"),
-        ('name = "a"\n' + BIND + "range = [nan, 1]", "leaves that of deck/1/pan"),
+        ('name = "a"\n' + BIND + "range = [nan, 1]", "is outside that of deck/1/pan"),
         ('name = "a"\n' + BIND + 'curve = "exp"', "cannot reach zero"),
         ('name = "a"\n' + BIND + 'curve = "log"', "Invalid enum value 'log'"),
         ('name = "a"\n' + BIND + 'mode = "trigger"', "has nothing to trigger"),
@@ -142,69 +143,69 @@ def test_errors_name_the_place_and_the_way_out(tmp_path: Path, text: str, says: 
     path = tmp_path / "m.toml"
     path.write_text(text)
     with pytest.raises(WrongUse) as caught:
-        mapping.load(path)
+        mapping_files.load(path)
     assert says in str(caught.value) and str(path) in str(caught.value)
 
 
 def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    mapping.save(Mapping("x"), path, like=None)
-    text = (mapping.bundled() / "nanokontrol2.toml").read_text()
+    mapping_files.save(Mapping("x"), path, like=None)
+    text = (mapping_files.bundled() / "nanokontrol2.toml").read_text()
     path.write_text(text)
-    was = mapping.load(path)
-    mapping.save(was, path)
+    was = mapping_files.load(path)
+    mapping_files.save(was, path)
     assert path.read_text() == text
     more = Binding("note 5", "deck/2/mute", channel=3, port="MIDI Mix")
-    mapping.save(msgspec.structs.replace(was, binds=(*was.binds[1:], more)), path)
+    mapping_files.save(msgspec.structs.replace(was, binds=(*was.binds[1:], more)), path)
     now = path.read_text()
     assert now.startswith("# Korg nanoKONTROL2") and "# S: solo." in now
-    assert mapping.load(path).binds == (*was.binds[1:], more)
+    assert mapping_files.load(path).binds == (*was.binds[1:], more)
 
 
 def test_learning_all_evening_adds_no_blank_lines(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text((mapping.bundled() / "generic.toml").read_text())
+    path.write_text((mapping_files.bundled() / "generic.toml").read_text())
     for note in range(10):
-        was = mapping.load(path)
-        mapping.save(
+        was = mapping_files.load(path)
+        mapping_files.save(
             msgspec.structs.replace(was, binds=(*was.binds, Binding(f"note {note}", "deck/1/mute"))), path
         )
     text = path.read_text()
     assert "\n\n\n" not in text
-    assert text.count("\n\n") <= len(mapping.load(path).binds) + 5
+    assert text.count("\n\n") <= len(mapping_files.load(path).binds) + 5
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mine.toml"
-    mapping.save(Mapping("old"), path)
+    mapping_files.save(Mapping("old"), path)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(PerformError, match="No space left"):
-        mapping.save(Mapping("new"), path)
-    assert mapping.load(path).name == "old"
+        mapping_files.save(Mapping("new"), path)
+    assert mapping_files.load(path).name == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["mine.toml"]
     path.write_text("half typed [")
     with pytest.raises(WrongUse):
-        mapping.save(Mapping("new"), path)
+        mapping_files.save(Mapping("new"), path)
     assert path.read_text() == "half typed ["
 
 
 def test_names_are_found_the_players_own_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERFORM_HOME", str(tmp_path))
-    assert mapping.find("NanoKontrol2") == mapping.bundled() / "nanokontrol2.toml"
+    assert mapping_files.find("NanoKontrol2") == mapping_files.bundled() / "nanokontrol2.toml"
     own = tmp_path / "controllers" / "nanokontrol2.toml"
-    mapping.save(Mapping("mine"), own)
-    assert mapping.find("nanokontrol2") == own == mapping.find(str(own))
+    mapping_files.save(Mapping("mine"), own)
+    assert mapping_files.find("nanokontrol2") == own == mapping_files.find(str(own))
     with pytest.raises(WrongUse, match="there are generic, midimix, nanokontrol2"):
-        mapping.find("korg")
+        mapping_files.find("korg")
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda p: p.stem)
 def test_what_ships_is_right(path: Path) -> None:
-    shipped = mapping.load(path)
+    shipped = mapping_files.load(path)
     sources = [(bind.control, bind.channel, bind.port) for bind in shipped.binds]
     assert len(set(sources)) == len(sources), "one control moves two things"
     for bind in shipped.binds:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform.control import mapping
-from perform.control.mapping import Binding, Mapping
+from perform.control import mapping_files
+from perform.control.binding import Binding
+from perform.control.mapping import Mapping
 from perform.control.router import ControlRouter, decode
 from perform.core import params
 from perform.core.arena import METER_SLOTS, Meters
@@ -28,7 +29,7 @@ class Rig:
         self.router.use(Mapping("test", ports, binds), on)
 
     def __call__(self, *data: int, port: str = PORT) -> None:
-        self.router.hear(port, data)
+        self.router.handle(port, data)
 
     def get(self, address: str) -> float:
         return float(self.table[params.slot(address)])
@@ -185,7 +186,7 @@ def test_no_bytes_break_it_or_the_table(binds: list[Binding], stream: list[list[
 
 
 def test_a_million_bytes_of_garbage() -> None:
-    rig = Rig(*mapping.load(mapping.bundled() / "generic.toml").binds)
+    rig = Rig(*mapping_files.load(mapping_files.bundled() / "generic.toml").binds)
     noise = np.random.default_rng(1).integers(0, 256, 300_000).tolist()
     for at in range(0, len(noise) - 3, 3):
         rig(*noise[at : at + 3])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rig import until
 
-from perform.control import mapping
+from perform.control import mapping_files
 from perform.core.arena import Arena
 from perform.core.messages import MappingChanged
 from perform.stage.child import Child, ChildEvent
@@ -82,12 +82,12 @@ def stage(arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_what_was_unlearnt_stays_so_when_the_process_is_replaced(stage: Callable[[str], Stage]) -> None:
-    bundled = mapping.find("nanokontrol2")
+    bundled = mapping_files.find("nanokontrol2")
     playing = stage(str(bundled))
     assert {"deck/1/gain", "deck/2/gain"} <= playing.mapped
     playing.controllers.unlearn("deck/1/gain")
     playing.until(lambda: "deck/1/gain" not in playing.mapped, "unlearnt")
-    assert mapping.find("nanokontrol2") != bundled, "the player has a copy"
+    assert mapping_files.find("nanokontrol2") != bundled, "the player has a copy"
     playing.restart()
     assert playing.mapped & {"deck/1/gain", "deck/2/gain"} == {"deck/2/gain"}
 

@@ -10,7 +10,8 @@ import soundfile
 from tiny import tiny_model
 
 from perform.audio.mixer import Mixer
-from perform.control.mapping import Binding, Mapping
+from perform.control.binding import Binding
+from perform.control.mapping import Mapping
 from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import LANE, Arena, lanes_of
@@ -253,7 +254,7 @@ def test_a_pad_begins_a_file_and_knobs_say_where_and_how_fast(
     def after(*messages: tuple[int, int, int]) -> np.ndarray:
         """The latents from the frame on that follows these messages, without the first 10 ms."""
         for message in messages:
-            router.hear("pads", message)
+            router.handle("pads", message)
         before = len(rig.frames[1])
         rig.play(noise(RATE // 8))
         return rig.z(1)[before + 5 :]
