@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from perform.core import params
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.library import places
 from perform.stage.client import Client, running
 from perform.stage.commands import Quit, StartRecording
@@ -39,9 +39,9 @@ client = Client(places.runtime())
 while any(client.arena.meter(f"deck/{deck}/state") != LIVE for deck in (1, 2)):
     time.sleep(0.1)
 client.ask(StartRecording())
-params.put(client.arena.table, "deck/1/z/0/bias", 0.42)
-params.put(client.arena.table, "deck/2/z/1/bias", -0.31)
-params.put(client.arena.table, "xfade", 0.34)
+params.set_value(client.arena.table, "deck/1/z/0/bias", 0.42)
+params.set_value(client.arena.table, "deck/2/z/1/bias", -0.31)
+params.set_value(client.arena.table, "xfade", 0.34)
 time.sleep(2)
 asyncio.run(draw(client))
 client.ask(Quit())

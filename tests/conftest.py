@@ -25,8 +25,8 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def arena(tmp_path: Path) -> Arena:
     made = Arena.create(tmp_path / "test.arena")
-    made.show("rate", 48000)
-    made.show("block", 256)
+    made.set_meter("rate", 48000)
+    made.set_meter("block", 256)
     return made
 
 

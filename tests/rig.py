@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from perform.core.arena import FAILED, LIVE
+from perform.core.arena_layout import FAILED, LIVE
 from perform.stage.client import Client, running
 
 LIVE_FOLDER = Path(__file__).parent / "live"

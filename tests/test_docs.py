@@ -16,9 +16,19 @@ import pytest
 from perform import cli
 from perform.control import mapping_files
 from perform.control.binding import Binding, Kind, Mode
-from perform.core.arena import METER_SLOTS
+from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse
-from perform.core.params import ACTIONS, ATTRIBUTES, DECKS, LATENTS, OWN, SOURCES, SPECS, Curve, Spec
+from perform.core.params import (
+    ACTIONS,
+    ATTRIBUTES,
+    DECKS,
+    LATENTS,
+    MODULE_DEFAULT,
+    SOURCES,
+    SPECS,
+    Curve,
+    Spec,
+)
 from perform.tui.keys import LATENTS as LATENT_KEYS
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +83,7 @@ def shown(spec: Spec) -> tuple[str, str]:
     """Range and default of a parameter, as the page writes them."""
     if spec.action:
         return "action", ""
-    if spec.low == OWN:
+    if spec.low == MODULE_DEFAULT:
         return "any number", "own"
     if spec.choices:
         count = [choice for choice in spec.choices if choice.isdigit()]

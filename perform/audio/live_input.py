@@ -13,7 +13,8 @@ from perform.audio.input_chain import InputChain
 from perform.audio.input_level import FLOOR_DB
 from perform.audio.input_settings import InputSettings
 from perform.core import params
-from perform.core.arena import METER_SLOTS, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import METER_SLOTS
 from perform.core.params import SLOTS, Table
 from perform.core.ring_buffers import Audio
 
@@ -37,7 +38,7 @@ class LiveInput:
 
     def __init__(self, arena: Arena, rate: float) -> None:
         self._tape, self._meters, self._rate = arena.input, arena.meters, rate
-        self._tape.restart(arena.tape.written)
+        self._tape.restart(arena.history.written)
         self._chain = InputChain(rate, 2)
         self._open = False
         self._gain, self._delay = 0.0, 0  # of `dry` now
@@ -92,6 +93,6 @@ def _settings(table: Table) -> InputSettings:
     return InputSettings(
         gain_db=float(table[_GAIN]) if table[_OPEN] else params.SILENCE_DB,
         highpass_hz=float(table[_HIGHPASS]),
-        open_db=threshold if threshold > params.SILENT_DB else -math.inf,
-        close_db=threshold - HYSTERESIS_DB if threshold > params.SILENT_DB else -math.inf,
+        open_db=threshold if threshold > params.GATE_FLOOR_DB else -math.inf,
+        close_db=threshold - HYSTERESIS_DB if threshold > params.GATE_FLOOR_DB else -math.inf,
     )

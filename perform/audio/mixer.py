@@ -17,7 +17,8 @@ from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
 from perform.audio.live_input import LiveInput, dry_wet
 from perform.audio.strip import RAMP_S, Strip, ramp
 from perform.core import params
-from perform.core.arena import (
+from perform.core.arena import Arena
+from perform.core.arena_layout import (
     DECK_METER,
     HELD,
     INPUT,
@@ -27,13 +28,12 @@ from perform.core.arena import (
     NAMES,
     PRE,
     STEMS,
-    Arena,
-    TableReader,
     lanes_of,
 )
-from perform.core.event_log import READ, EventWriter, RingReadEvent
+from perform.core.event_log import RING_READ, EventWriter, RingReadEvent
 from perform.core.params import DECKS, SLOTS
 from perform.core.ring_buffers import Audio
+from perform.core.table_reader import TableReader
 
 PANIC_FADE_S = 0.020  #: full scale to silence on panic
 PANIC_HOLD_S = 0.3  #: silence after a panic, while the decoders reset
@@ -82,12 +82,12 @@ class Mixer:
         self._panics = arena.table[SLOTS["panic"]]
         self._panic_left = 0  # frames of silence left after a panic
         details = json.dumps({"opening": opening, "missed": missed}).encode()
-        self._events = EventWriter(arena.journals[LANES], MIXER_SLOTS, rate, details)
+        self._events = EventWriter(arena.event_logs[LANES], MIXER_SLOTS, rate, details)
         self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], False
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
         self._input = LiveInput(arena, rate)
-        arena.show("delay", self.delay)
-        arena.show("pulls", 0)
+        arena.set_meter("delay", self.delay)
+        arena.set_meter("pulls", 0)
 
     def fill(self, out: Audio, heard: Audio | None = None) -> None:
         """[audio] Mix len(out) frames into `out` (n, 2), and write them to history buffers and meters.
@@ -103,8 +103,8 @@ class Mixer:
         n = len(out)
         self._tracks = bool(self._arena.meters[self._tracks_on])  # read once: a block has all tracks or none
         self._read_parameters()
-        all_logged = self._events.hear(
-            self._arena.tape.written, self._reader.numbers, still=self._is_settled()
+        all_logged = self._events.write_values(
+            self._arena.history.written, self._reader.values, still=self._is_settled()
         )
         self._input(came, self._reader.table)  # first, so that the decks that encode it get it early
         if self._patient:
@@ -118,7 +118,7 @@ class Mixer:
             self._arena.tracks[INPUT].write_ahead(came)
         out[:] = cap(self._limiter(mix, self._ceiling), self._ceiling)
         self._log_ring_reads(every=all_logged)
-        self._arena.tape.write(out)
+        self._arena.history.write(out)
         self._mark_track_start()
         self._meter(out)
 
@@ -126,7 +126,7 @@ class Mixer:
         """Read the table once per block; compute new targets only when one of the mixer's values changed."""
         if not self._reader.update() and self._started:
             return
-        parameters = self._reader.numbers[MIXER_SLOTS]
+        parameters = self._reader.values[MIXER_SLOTS]
         if np.array_equal(parameters, self._parameters):
             return
         self._parameters = parameters
@@ -170,7 +170,7 @@ class Mixer:
         """Show from which frame on all tracks are being written; 0 while they are not."""
         meters, since = self._arena.meters, METER_SLOTS["tracks/from"]
         if bool(meters[since]) != self._tracks:
-            meters[since] = self._arena.tape.written if self._tracks else 0.0
+            meters[since] = self._arena.history.written if self._tracks else 0.0
 
     def _is_settled(self) -> bool:
         """No fade and no panic is running, so the log of a take may begin here."""
@@ -186,7 +186,7 @@ class Mixer:
             for lane, strip in zip(lanes_of(deck), strips, strict=True):
                 if not strip.as_expected or (every and strip.continuous):
                     event = RingReadEvent(lane, *strip.last_read, strip.continuous)
-                    self._events.tell(READ, self._arena.tape.written, event.pack())
+                    self._events.write(RING_READ, self._arena.history.written, event.pack())
                     strip.as_expected = True
 
     def _wait_for_decks(self, n: int) -> None:
@@ -215,7 +215,7 @@ class Mixer:
                 tracks[STEMS[deck - 1]].write_ahead(voice.astype(np.float32), self.delay)
             mix += voice
             self._hold_peaks(peaks, voice)
-        meters[_PULLED] = self._arena.tape.written + n
+        meters[_PULLED] = self._arena.history.written + n
         self._arena.ring_reads.end_write()
         return mix
 

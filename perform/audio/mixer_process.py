@@ -21,10 +21,11 @@ import numpy as np
 
 from perform.audio import device as devices
 from perform.audio.mixer import Mixer
-from perform.core.arena import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE, DEVICE, METER_SLOTS, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE, DEVICE, METER_SLOTS
 from perform.core.lifeline import Lifeline
 from perform.core.messages import DeviceLost, DevicePlaying, DeviceWaiting, MixerReady, StartMixer
-from perform.core.realtime import AUDIO_PRIORITY, real_time
+from perform.core.realtime import AUDIO_PRIORITY, request_real_time
 from perform.core.ring_buffers import Audio
 
 STALL_S = 0.25  #: a device that has not called back for this long is dead
@@ -75,19 +76,19 @@ class MixerBlock:
         arena = self._arena
         opening = REPLACED_OPENING if arena.meter("heard") else FIRST_OPENING
         if self._me == DEVICE:
-            arena.show("heard", 1)
+            arena.set_meter("heard", 1)
         if not arena.meter("frames"):
             return Mixer(arena, self._rate, patient=self._patient, opening=opening)
         missed = round((now - arena.meter("time")) * self._rate) - round(arena.meter("block"))
-        blocks = max(0, min(missed, arena.tape.capacity)) // block
+        blocks = max(0, min(missed, arena.history.capacity)) // block
         silence = np.zeros((block, 2), np.float32)
         for _ in range(blocks):
             for track in arena.tracks.values() if arena.meter("tracks/on") else ():
-                if track is not arena.tape:
+                if track is not arena.history:
                     track.write_ahead(silence)
-            arena.tape.write(silence)
-            arena.show("missed", arena.meter("missed") + block)
-            arena.show("frames", arena.meter("frames") + block)
+            arena.history.write(silence)
+            arena.set_meter("missed", arena.meter("missed") + block)
+            arena.set_meter("frames", arena.meter("frames") + block)
         return Mixer(arena, self._rate, patient=self._patient, opening=opening, missed=blocks * block)
 
 
@@ -100,7 +101,7 @@ def _stop_garbage_collection() -> None:
 
 def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
     """[audio] Mix at the pace of the monotonic clock while this process owns the decks."""
-    arena.show("realtime", real_time(AUDIO_PRIORITY))
+    arena.set_meter("realtime", request_real_time(AUDIO_PRIORITY))
     mixer = MixerBlock(arena, CLOCK, rate, patient=False)
     out = np.zeros((block, 2), np.float32)
     _stop_garbage_collection()
@@ -128,7 +129,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     first = True
 
     while True:
-        arena.show("beat/device", arena.meter("beat/device") + 1)  # a retry is a sign of life
+        arena.set_meter("beat/device", arena.meter("beat/device") + 1)  # a retry is a sign of life
         try:
             sd = devices.portaudio()
             chosen, why = devices.choose(sd, order.device)
@@ -140,10 +141,10 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
             ) -> None:
                 nonlocal first
                 if first:
-                    arena.show("realtime", real_time(AUDIO_PRIORITY))
+                    arena.set_meter("realtime", request_real_time(AUDIO_PRIORITY))
                     first = False
                 if status and mixer.owns:
-                    arena.show("xruns", arena.meter("xruns") + 1)
+                    arena.set_meter("xruns", arena.meter("xruns") + 1)
                 mixer.fill(out, heard, buffered)
 
             _stop_garbage_collection()
@@ -157,7 +158,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
             time.sleep(RETRY_S)
 
     # this thread holds the interpreter's lock at times: if it were preempted, it would stop the callback
-    real_time(AUDIO_PRIORITY)
+    request_real_time(AUDIO_PRIORITY)
     line.report(DevicePlaying(f"{chosen}, {rate:.0f} Hz, {block} frames", why, rate, input_error))
     stall = max(STALL_S, 4 * block / rate, 5.0 if order.patient else 0.0)
     beat, at = -1.0, time.monotonic()

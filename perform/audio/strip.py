@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.audio.guard import MAX_BLOCK, Signal
-from perform.core.arena import DECK_METER, Meters
+from perform.core.arena_layout import DECK_METER, Meters
 from perform.core.ring_buffers import RingBuffer
 
 RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry

@@ -91,7 +91,7 @@ def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
 
 
 def _set(name: str, out: Path | None, how: dict[str, Any], seconds: float) -> Path:
-    from perform.core.arena import STEMS
+    from perform.core.arena_layout import STEMS
     from perform.offline.outputs import TakeOutput
     from perform.offline.render import render as offline
 

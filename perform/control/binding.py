@@ -129,7 +129,7 @@ def _check(bind: Binding) -> None:
             raise WrongUse(f"{bind.to} is an action", hint="it has no range, curve or invert")
         return
     low, high = bind.ends
-    if spec.low == params.OWN and bind.range is None:
+    if spec.low == params.MODULE_DEFAULT and bind.range is None:
         raise WrongUse(f"{bind.to} has no range of its own", hint="give one: range = [0.0, 1.0]")
     if not all(math.isfinite(end) and spec.low <= end <= spec.high for end in (low, high)):
         raise WrongUse(

@@ -135,7 +135,7 @@ class ControlProcess:
 
     def _look(self) -> None:
         """All that happens by itself."""
-        self._arena.show("beat/control", self._arena.meter("beat/control") + 1)
+        self._arena.set_meter("beat/control", self._arena.meter("beat/control") + 1)
         if not self._reader.is_alive():
             raise MidiServerGone("the MIDI reader stopped: values hold")
         if self._ports is None and self._is_time(RETRIES):

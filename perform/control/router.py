@@ -15,7 +15,7 @@ import mido
 from perform.control.binding import Binding, Kind, control_label
 from perform.control.mapping import Mapping
 from perform.core import params
-from perform.core.arena import METER_SLOTS, Meters
+from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import Table
 
 _FOCUS, _FOCUS_SPEC = params.slot("focus"), params.SPECS["focus"]
@@ -118,7 +118,7 @@ class ControlRoute:
             return self._low  # exact ends, without the curve's rounding
         if position >= 1.0:
             return self._high
-        return self._spec.clamp(params.bend(position, self._low, self._high, self._curve))
+        return self._spec.clamp(params.curve_value(position, self._low, self._high, self._curve))
 
     def _other(self, value: float) -> float:
         value = self._spec.clamp(value)

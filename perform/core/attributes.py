@@ -1,8 +1,8 @@
-"""What a stranger's module has besides its latents, as table, screen and songs know it.
+"""Attributes of a third-party module: its settings besides latents, as table, screen and songs know them.
 
-The n-th attribute of a deck's model is the number `deck/N/attribute/n`: a switch's 0 or 1, a number, or for
-text and for several values at once which of the *words* that the song or the player has given for it, the
-first being 0. OWN, where every attribute begins, leaves it as the module has it.
+The n-th attribute of a deck's model is the parameter `deck/N/attribute/n`. Its value is 0 or 1 for a switch,
+a number, or an index. Texts and tensors with several values have an index: it selects one of the *texts*
+that the song or the player has given for this attribute, from 0. MODULE_DEFAULT leaves the attribute alone.
 """
 
 from __future__ import annotations
@@ -12,53 +12,54 @@ from typing import Literal
 
 import msgspec
 
-from perform.core.params import OWN, Spec
+from perform.core.params import MODULE_DEFAULT, Spec
 
 Kind = Literal["bool", "int", "float", "str", "tensor", "buffer"]
-Words = Mapping[str, Sequence[str]]  #: number of an attribute, as text -> its words
+Texts = Mapping[str, Sequence[str]]  #: number of an attribute, as text -> its texts
 SWITCH = ("off", "on")
 
 
 class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One attribute; of one with several values each is one, `gain/0`, `gain/1`.
+    """One attribute. An attribute with several numbers is listed once for each: `gain/0`, `gain/1`.
 
-    own : as the module has it by itself; of a tensor with several values and of a buffer what that is
-    low, high : of a knob. A module says no range, and a number beyond this one is not refused for it
+    default : the module's own value; for tensors with several values and buffers, a description
+    low, high : range of a knob. A module states none, so values outside are accepted
     """
 
     name: str
     kind: Kind
-    own: float | str
+    default: float | str = msgspec.field(name="own")
     low: float = 0.0
     high: float = 1.0
 
     @property
-    def worded(self) -> bool:
-        """Its number says which of its words it is."""
-        return isinstance(self.own, str)
+    def is_text(self) -> bool:
+        """Whether its parameter is an index into texts."""
+        return isinstance(self.default, str)
 
-    def spec(self, words: Sequence[str]) -> Spec:
-        """Of its number, for a knob; OWN is not within it."""
-        if isinstance(self.own, str):
-            return Spec(0, max(len(words) - 1, 0), 0, choices=tuple(words) or (self.own,))
+    def spec(self, texts: Sequence[str]) -> Spec:
+        """Spec of its parameter for a knob, without MODULE_DEFAULT."""
+        if isinstance(self.default, str):
+            return Spec(0, max(len(texts) - 1, 0), 0, choices=tuple(texts) or (self.default,))
         if self.kind == "bool":
-            return Spec(0, 1, self.own, choices=SWITCH)
-        return Spec(self.low, self.high, self.own, whole=self.kind == "int")
+            return Spec(0, 1, self.default, choices=SWITCH)
+        return Spec(self.low, self.high, self.default, whole=self.kind == "int")
 
-    def text(self, number: float, words: Sequence[str]) -> str:
-        """What a player reads."""
-        if isinstance(self.own, str):
-            return words[min(int(number), len(words) - 1)] if number > OWN and words else self.own
+    def text(self, value: float, texts: Sequence[str]) -> str:
+        """The text a player reads for a value of its parameter."""
+        if isinstance(self.default, str):
+            chosen = value > MODULE_DEFAULT and texts
+            return texts[min(int(value), len(texts) - 1)] if chosen else self.default
         if self.kind == "bool":
-            return SWITCH[self.shown(number) >= 0.5]
-        return f"{self.shown(number):.0f}" if self.kind == "int" else f"{self.shown(number):.4g}"
+            return SWITCH[self.shown(value) >= 0.5]
+        return f"{self.shown(value):.0f}" if self.kind == "int" else f"{self.shown(value):.4g}"
 
-    def shown(self, number: float) -> float:
-        """The number that is in force."""
-        return self.own if number <= OWN and not isinstance(self.own, str) else number
+    def shown(self, value: float) -> float:
+        """The value that applies: the module's own at MODULE_DEFAULT."""
+        return self.default if value <= MODULE_DEFAULT and not isinstance(self.default, str) else value
 
 
-def knob(own: float, whole: bool) -> tuple[float, float]:
-    """A range for a number that says none: around where it is."""
-    reach = max(2 * abs(own), 10.0 if whole else 1.0) if whole or not 0 <= own <= 1 else 1.0
-    return (-reach if own < 0 else 0.0), reach
+def knob_range(default: float, whole: bool) -> tuple[float, float]:
+    """A range around the default, for a number whose module states none."""
+    reach = max(2 * abs(default), 10.0 if whole else 1.0) if whole or not 0 <= default <= 1 else 1.0
+    return (-reach if default < 0 else 0.0), reach

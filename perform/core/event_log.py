@@ -1,10 +1,8 @@
-"""What a reader of the numbers heard, on its way to the recorder: records in a ring, and what a record holds.
+"""Event logs from hosts and mixer to the recorder: what changed, and when, as records in a ring of bytes.
 
-Hosts and the mixer tell, each in a journal of its own; the recorder reads them all and keeps them beside the
-take (`perform.recorder.gesture_log`). Nobody waits: a record that finds no room is dropped and counted, and
-the
-next one that finds some holds all numbers again.
-This module knows no process, no sound and no file. numpy and the standard library only.
+Each host lane and the mixer writes one log; the recorder reads all and keeps them beside the take
+(`perform.recorder.gesture_log`). A writer never waits. A record that finds no room is dropped and counted,
+and the writer's next record holds all its values again. numpy and the standard library only.
 """
 
 from __future__ import annotations
@@ -17,18 +15,24 @@ import numpy.typing as npt
 
 from perform.core.memory_order import load_acquire, store_release
 
-Numbers = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
+Slots = npt.NDArray[np.intp]
 
-RECORD = struct.Struct(
-    "<IHHq"
-)  #: bytes that follow, kind, who tells it, frame of the tape at which it was told
-VALUES, WHOLE, BEGIN, FRAME, READ, MARK, LOST = range(7)  #: kinds of records
-STAGE = 0xFFFF  #: who tells marks; other tellers are numbered as `Arena.journals`
-WHOLE_S = 5.0  #: seconds between two records that hold all numbers of their teller
+#: header of a record: bytes that follow, kind, writer, frame of the history at which it happened
+RECORD_HEADER = struct.Struct("<IHHq")
+
+#: kinds of records. FIRST_VALUES are all values of a writer that has just started
+CHANGED_VALUES, ALL_VALUES, FIRST_VALUES, FRAME_RENDERED, RING_READ, MARKER, RECORDS_LOST = range(7)
+
+STAGE_WRITER = 0xFFFF  #: the writer of markers; the others are numbered like `Arena.event_logs`
+ALL_VALUES_S = 5.0  #: seconds between two records that hold all values of their writer
 
 
 class EventLog:
-    """Bytes from one writer to one reader; `ends` holds bytes ever written, bytes let go, records dropped."""
+    """Bytes from one writer to one reader.
+
+    ends : bytes ever written, bytes released, records dropped
+    """
 
     def __init__(self, who: int, ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> None:
         self.who = who
@@ -41,13 +45,13 @@ class EventLog:
         return int(self._ends[2])
 
     @property
-    def kept(self) -> int:
-        """Position of the oldest byte that is still there."""
+    def oldest(self) -> int:
+        """Position of the oldest byte that is not released."""
         return int(self._ends[1])
 
-    def tell(self, kind: int, at: int, payload: bytes) -> bool:
-        """[render], [audio] Append a record; False, and counted, where there is no room."""
-        record = np.frombuffer(RECORD.pack(len(payload), kind, self.who, at) + payload, np.uint8)
+    def append(self, kind: int, at: int, payload: bytes) -> bool:
+        """[render], [audio] Append a record. If there is no room, count it and return False."""
+        record = np.frombuffer(RECORD_HEADER.pack(len(payload), kind, self.who, at) + payload, np.uint8)
         written, n = int(self._ends[0]), len(record)
         if n > self.capacity - (written - load_acquire(self._ends, 1)):
             self._ends[2] += 1
@@ -60,7 +64,7 @@ class EventLog:
         return True
 
     def read(self, position: int) -> bytes:
-        """[disk] Whole records from `position` (`kept` or the end of what was read last) to the last one."""
+        """[disk] All records from `position` on: `oldest`, or the end of an earlier read."""
         n = load_acquire(self._ends, 0) - position
         start = position % self.capacity
         return (
@@ -68,65 +72,66 @@ class EventLog:
             + self._data[: max(0, start + n - self.capacity)].tobytes()
         )
 
-    def let_go(self, position: int) -> None:
-        """[disk] What lies before `position` is safe elsewhere: the writer may have its room."""
+    def release(self, position: int) -> None:
+        """[disk] Give the bytes before `position` back to the writer."""
         store_release(self._ends, 1, position)
 
 
 class EventWriter:
-    """[render], [audio] Tells a journal which of its reader's numbers changed, and now and then all of them.
+    """[render], [audio] Writes the changes of some parameters to an event log, and regularly all of them.
 
-    slots : the numbers this reader hears, as indices; words: what else a reader of the log must know of it
+    slots   : the parameters that matter to this writer, as indices of `Arena.values`
+    details : bytes that follow all values: what else a reader of the log must know of the writer
     """
 
-    def __init__(self, journal: EventLog, slots: npt.NDArray[np.intp], rate: float, words: bytes) -> None:
-        self._journal, self._slots, self._words = journal, slots, words
-        self._told = np.full(len(slots), np.nan)
-        self._every = round(WHOLE_S * rate)
-        self._due = -1  # frame of the tape at which all are told again
-        self._begun = False
+    def __init__(self, log: EventLog, slots: Slots, rate: float, details: bytes) -> None:
+        self._log, self._slots, self._details = log, slots, details
+        self._written = np.full(len(slots), np.nan)
+        self._every = round(ALL_VALUES_S * rate)
+        self._due = -1  # frame of the history at which all values are written again
+        self._started = False
 
-    def hear(self, at: int, numbers: Numbers, *, still: bool = True) -> bool:
-        """The numbers as they are heard from frame `at` of the tape on; True where all of them were told.
+    def write_values(self, at: int, values: Values, *, still: bool = True) -> bool:
+        """Log the values that apply from frame `at` of the history on; True if all of them were written.
 
-        still : what the reader remembers of its past is all in them, so that a log may begin here
+        still : the values alone describe the writer's state (no fade runs), so a log may begin here
         """
-        now = numbers[self._slots]
-        if at >= self._due and (still or not self._begun):
-            kind = WHOLE if self._begun else BEGIN
-            if self._journal.tell(kind, at, pack_values(self._slots, now) + self._words):
-                self._told, self._due, self._begun = now, at + self._every, True
+        now = values[self._slots]
+        if at >= self._due and (still or not self._started):
+            kind = ALL_VALUES if self._started else FIRST_VALUES
+            if self._log.append(kind, at, pack_values(self._slots, now) + self._details):
+                self._written, self._due, self._started = now, at + self._every, True
                 return True
             return False
-        changed = np.flatnonzero(now != self._told)
+        changed = np.flatnonzero(now != self._written)
         if len(changed):
-            if self._journal.tell(VALUES, at, pack_values(self._slots[changed], now[changed])):
-                self._told = now
+            if self._log.append(CHANGED_VALUES, at, pack_values(self._slots[changed], now[changed])):
+                self._written = now
             else:
                 self._due = at
         return False
 
-    def due(self, at: int) -> bool:
-        """All numbers are to be told again at frame `at` of the tape."""
+    def is_due(self, at: int) -> bool:
+        """Whether all values are to be written at frame `at` of the history."""
         return at >= self._due
 
-    def say(self, words: bytes) -> None:
-        """What else must be known is another now: it is told with all numbers."""
-        self._words, self._due = words, -1
+    def set_details(self, details: bytes) -> None:
+        """Change the details; they are written with the next values, which are then all values."""
+        self._details, self._due = details, -1
 
-    def tell(self, kind: int, at: int, payload: bytes) -> None:
-        """Something else that happened; where it is lost, all numbers follow."""
-        if not self._journal.tell(kind, at, payload):
+    def write(self, kind: int, at: int, payload: bytes) -> None:
+        """Log another event. If it is dropped, all values follow."""
+        if not self._log.append(kind, at, payload):
             self._due = at
 
 
-def pack_values(slots: npt.NDArray[np.intp], values: Numbers) -> bytes:
+def pack_values(slots: Slots, values: Values) -> bytes:
     """Slots and their values as bytes."""
     return struct.pack("<H", len(slots)) + slots.astype("<u2").tobytes() + values.astype("<f8").tobytes()
 
 
-def unpack_values(payload: bytes) -> tuple[npt.NDArray[np.intp], Numbers, bytes]:
-    """-> slots, values, what follows them. ValueError where it is cut short."""
+def unpack_values(payload: bytes) -> tuple[Slots, Values, bytes]:
+    """Return slots, values, and the bytes after them. ValueError if the payload is cut short."""
     if len(payload) < 2:
         raise ValueError("no values")
     n = int.from_bytes(payload[:2], "little")
@@ -138,11 +143,11 @@ def unpack_values(payload: bytes) -> tuple[npt.NDArray[np.intp], Numbers, bytes]
 
 
 class FrameEvent(NamedTuple):
-    """One frame of a lane's voice: what its host decoded.
+    """One frame of a lane's voice, as its host process decoded it.
 
-    base : frame of the lane's ring at which the first sample of its stream lay, or would have lain
-    age  : frames of the stream before it; 0 where it began anew
-    seed : what the stream's chance began with
+    base : frame of the lane's ring buffer at which the stream's first sample lies, or would lie
+    age  : frames of the stream before this one; 0 after a start or reset
+    seed : random seed of the stream
     """
 
     base: int
@@ -152,12 +157,12 @@ class FrameEvent(NamedTuple):
     z: npt.NDArray[np.float32]
 
     def pack(self) -> bytes:
-        """As a record's payload."""
+        """The event as a record's payload."""
         return _FRAME.pack(*self[:-1]) + self.z.astype("<f4").tobytes()
 
     @classmethod
     def unpack(cls, payload: bytes) -> FrameEvent:
-        """ValueError where it is cut short."""
+        """The event in a payload; ValueError if it is cut short."""
         if len(payload) < _FRAME.size or (len(payload) - _FRAME.size) % 4:
             raise ValueError("a frame cut short")
         z = np.frombuffer(payload, "<f4", offset=_FRAME.size).astype(np.float32)
@@ -169,27 +174,27 @@ _FRAME = struct.Struct("<qqqd")
 
 
 class RingReadEvent(NamedTuple):
-    """What the mixer read of a lane's ring in one block, where that is not what it was to be expected.
+    """What the mixer read of a lane's ring buffer in one block, if that was not simply the next frames.
 
-    whole : it goes on so: each block all of its frames, one after the other; else no more after these
+    whole : True if later blocks continue from here without gaps; False if nothing follows these frames
     """
 
     lane: int
-    ring: int  # the frame it began at
+    ring: int  # first frame, as a position in the ring buffer
     frames: int
     whole: bool
 
     def pack(self) -> bytes:
-        """As a record's payload."""
-        return _READING.pack(*self)
+        """The event as a record's payload."""
+        return _RING_READ.pack(*self)
 
     @classmethod
     def unpack(cls, payload: bytes) -> RingReadEvent:
-        """ValueError where it is cut short."""
-        if len(payload) != _READING.size:
+        """The event in a payload; ValueError if it is cut short."""
+        if len(payload) != _RING_READ.size:
             raise ValueError("a reading cut short")
-        lane, ring, frames, whole = _READING.unpack(payload)
+        lane, ring, frames, whole = _RING_READ.unpack(payload)
         return cls(lane, ring, frames, bool(whole))
 
 
-_READING = struct.Struct("<HqI?")
+_RING_READ = struct.Struct("<HqI?")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from perform.core.attributes import Attribute, Words
+from perform.core.attributes import Attribute, Texts
 
 
 class Order(Struct, frozen=True, tag=True, tag_field="order", forbid_unknown_fields=True):
@@ -344,14 +344,14 @@ class StartVoice(Order, frozen=True):
 
     lane: int
     deck: int
-    texts: Words
+    texts: Texts
 
 
 class SetTexts(Order, frozen=True):
     """New texts for the attributes of a voice's model."""
 
     lane: int
-    texts: Words
+    texts: Texts
 
 
 class DropVoice(Order, frozen=True):

@@ -1,8 +1,8 @@
-"""Every address, its spec and its slot: `deck/3/z/5/bias` is the only name of that number.
+"""The parameters: the address, range and table slot of each, such as `deck/3/z/5/bias`.
 
-The table is one float64 array in shared memory, in plain units (dB, Hz, latent sigma). A knob works in
-0..1 *position*; a `Spec` converts. Screen, MIDI, TOML all name numbers by address and meet nowhere else.
-This module knows no process, no file and no sound. numpy and the standard library only.
+The parameter table is one float64 array in shared memory, in plain units (dB, Hz, latent sigma). A knob has a
+*position* 0..1; a `Spec` converts it to a value. Screen, MIDI and TOML files name parameters by address.
+numpy and the standard library only.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from perform.core.errors import WrongUse
 
 DECKS = 8  #: decks are numbered 1..DECKS
 SCENES = 8  #: scenes of a song are numbered 1..SCENES
-SONGS = 128  #: songs of a set that a number can call, as many as MIDI has programs
+SONGS = 128  #: songs of a set that a parameter can select, as many as MIDI has programs
 LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
-ATTRIBUTES = 16  #: attributes of a deck's model that have a number, from 1; so have what it can do, from 1:
-ACTIONS = 4
-OWN = -1e9  #: of an attribute: as the model has it by itself
+ATTRIBUTES = 16  #: attributes of a deck's model are numbered 1..ATTRIBUTES
+ACTIONS = 4  #: actions of a deck's model are numbered 1..ACTIONS
+MODULE_DEFAULT = -1e9  #: value of an attribute that nobody has set: the module's own
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
-Bank = npt.NDArray[np.float64]  #: (ATTRIBUTES + ACTIONS,) of a deck, see `bank`
+AttributeValues = npt.NDArray[np.float64]  #: (ATTRIBUTES + ACTIONS,) of a deck
 Curve = Literal["lin", "exp", "s"]
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Range, curve and unit of one number.
+    """Range, curve and unit of one parameter.
 
-    `choices` names the values 0, 1, 2... of a discrete number; a `whole` one has no names. `action` marks a
-    counter that only grows: whoever reads it acts when it has grown.
+    choices : names of the values 0, 1, 2... of a discrete parameter
+    action  : a counter that only grows; its reader acts when it has grown
+    whole   : integers without names
     """
 
     low: float
@@ -57,22 +58,22 @@ class Spec:
 
     def value(self, position: float) -> float:
         """Position 0..1 of a knob -> value in plain units."""
-        return self.clamp(bend(position, self.low, self.high, self.curve))
+        return self.clamp(curve_value(position, self.low, self.high, self.curve))
 
     def position(self, value: float) -> float:
         """Value in plain units -> position 0..1 of a knob."""
-        return unbend(self.clamp(value), self.low, self.high, self.curve)
+        return curve_position(self.clamp(value), self.low, self.high, self.curve)
 
     def jumps(self, *values: float) -> bool:
-        """Whether there is no way from one of these values to another but to jump."""
-        return bool(self.choices) or min(values) <= OWN
+        """Whether a glide between these values is impossible, so that it jumps."""
+        return bool(self.choices) or min(values) <= MODULE_DEFAULT
 
     def text(self, value: float) -> str:
-        """What a player reads: `-3.0 dB`, `hand`, `on`."""
+        """The text a player reads: `-3.0 dB`, `hand`, `on`."""
         if self.choices:
             return self.choices[int(self.clamp(value))]
-        if value <= OWN:
-            return "its own"
+        if value <= MODULE_DEFAULT:
+            return "default"
         if self.unit == "dB" and value <= SILENCE_DB:
             return "-inf dB"
         sign = "+" if self.low < 0 else ""
@@ -80,10 +81,10 @@ class Spec:
         return f"{value:{sign}.{digits}f} {self.unit}".rstrip()
 
 
-def bend(position: float, low: float, high: float, curve: Curve) -> float:
-    """Position 0..1 -> low..high (low may exceed high: an inverted range) along a curve.
+def curve_value(position: float, low: float, high: float, curve: Curve) -> float:
+    """Position 0..1 -> value from low to high along a curve; low > high inverts the range.
 
-    `exp` needs both ends of one sign and none zero; `s` is the smoothstep 3p^2 - 2p^3.
+    `exp` needs both ends of the same sign, neither zero; `s` is the smoothstep 3p^2 - 2p^3.
     """
     p = min(max(position, 0.0), 1.0)
     if curve == "exp":
@@ -93,8 +94,8 @@ def bend(position: float, low: float, high: float, curve: Curve) -> float:
     return low + (high - low) * p
 
 
-def unbend(value: float, low: float, high: float, curve: Curve) -> float:
-    """The inverse of `bend`: value -> position 0..1."""
+def curve_position(value: float, low: float, high: float, curve: Curve) -> float:
+    """The inverse of `curve_value`: value -> position 0..1."""
     if curve == "exp":
         return math.log(value / low) / math.log(high / low)
     p = min(max((value - low) / (high - low), 0.0), 1.0)
@@ -103,10 +104,14 @@ def unbend(value: float, low: float, high: float, curve: Curve) -> float:
     return p
 
 
-SILENCE_DB = -60.0  #: a fader at or below this is silence
-SILENT_DB = -90.0  #: nothing quieter is worth a gate
+SILENCE_DB = -60.0  #: a fader at or below this value is silent
+GATE_FLOOR_DB = -90.0  #: a gate at this threshold is always open
 SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: what feeds a deck's latents
-MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}  #: seconds a host is early beyond its own p99.9
+MARGINS = {
+    "tight": 0.003,
+    "normal": 0.010,
+    "safe": 0.025,
+}  #: seconds of margin beyond the worst render time (p99.9)
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 
 
@@ -124,30 +129,42 @@ _deck: dict[str, Spec] = {
     "solo": _switch,
     "side": Spec(0, 2, 1, choices=SIDES),
     "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
-    "from": Spec(0, DECKS - 1, 0, choices=tuple(str(n) for n in range(1, DECKS + 1))),  # of the source "deck"
-    "wet": Spec(0, 1, 1),  # how much of the source; 0: the biases alone
-    "freeze": _switch,  # the source stands still
-    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the loop, the walk, the prior and the file
-    "file/play": _counter,  # from its start
+    "from": Spec(
+        0, DECKS - 1, 0, choices=tuple(str(n) for n in range(1, DECKS + 1))
+    ),  # the deck that the source "deck" follows
+    "wet": Spec(0, 1, 1),  # amount of the source; 0: biases only
+    "freeze": _switch,  # hold the source still
+    "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the sources loop, walk, prior and file
+    "file/play": _counter,  # play the file from its start
     "file/loop": Spec(0, 1, 1, choices=("off", "on")),
-    "file/start": Spec(0, 1, 0),  # of the whole file
+    "file/start": Spec(0, 1, 0),  # as a fraction of the file
     "file/end": Spec(0, 1, 1),
-    "silence": Spec(0, 1, 0, choices=("model", "own")),  # where a closed gate lets the latents glide
-    "temperature": Spec(0, 2, 1),  # of the latents the model's PCA left out, and of its prior
+    "silence": Spec(
+        0, 1, 0, choices=("model", "own")
+    ),  # target of the latents while the input gate is closed
+    "temperature": Spec(0, 2, 1),  # randomness of the latents beyond the model's PCA, and of its prior
     "seed": Spec(0, 2**31 - 1, 0, whole=True),
-    "reset": _counter,  # decoder state and source back to their start
+    "reset": _counter,  # reset the decoder and restart the source
 }
 _deck |= {f"z/{i}/bias": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
 _deck |= {f"z/{i}/scale": Spec(-2, 2, 1, "x") for i in range(LATENTS)}
-_deck |= {f"z/{i}/mute": _switch for i in range(LATENTS)}  # the bias alone
-_deck |= {f"z/{i}/freeze": _switch for i in range(LATENTS)}  # of the source, this one stands still
-_deck |= {f"z/{i}/smooth": Spec(0, 5, 0, "s") for i in range(LATENTS)}  # time constant of what sounds
-_deck |= {f"z/{i}/level": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # what a full-scale input adds
-_deck |= {f"z/{i}/pitch": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # what each octave above 220 Hz adds
-_deck |= {f"z/{i}/silence": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # this deck's own silence
+_deck |= {f"z/{i}/mute": _switch for i in range(LATENTS)}  # bias only: ignore the source
+_deck |= {f"z/{i}/freeze": _switch for i in range(LATENTS)}  # hold this latent of the source still
+_deck |= {
+    f"z/{i}/smooth": Spec(0, 5, 0, "s") for i in range(LATENTS)
+}  # smoothing time of the resulting latent
+_deck |= {f"z/{i}/level": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # added at full-scale live input
+_deck |= {
+    f"z/{i}/pitch": Spec(-4, 4, 0, "σ") for i in range(LATENTS)
+}  # added for each octave of input pitch above 220 Hz
+_deck |= {
+    f"z/{i}/silence": Spec(-4, 4, 0, "σ") for i in range(LATENTS)
+}  # target of the closed gate, if `silence` is "own"
 
-#: what a stranger's module has besides latents; its host says what each of them is
-_deck |= {f"attribute/{i}": Spec(OWN, -OWN, OWN) for i in range(1, ATTRIBUTES + 1)}
+#: attributes and actions of a third-party module; the loaded model defines their meaning
+_deck |= {
+    f"attribute/{i}": Spec(MODULE_DEFAULT, -MODULE_DEFAULT, MODULE_DEFAULT) for i in range(1, ATTRIBUTES + 1)
+}
 _deck |= {f"action/{i}": _counter for i in range(1, ACTIONS + 1)}
 
 _global: dict[str, Spec] = {
@@ -155,32 +172,36 @@ _global: dict[str, Spec] = {
     "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
     "master/mute": _switch,
     "master/ceiling": Spec(-24, -1, -1, "dBFS"),
-    "input/open": _switch,  # nothing is let in before a hand opens it
+    "input/open": _switch,  # the live input is closed at the start
     "input/gain": Spec(SILENCE_DB, 24, 0, "dB"),
-    "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: none
-    "input/gate": Spec(SILENT_DB, 0, -60, "dBFS"),  # opens there; at its foot it is always open
-    "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),  # the input itself, as late as what it becomes
-    "input/wet": Spec(0, 1, 1),  # from the input itself, at 0, to what the decks that hear it make of it
-    "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # how early a host renders beyond its own p99.9
-    "tempo": Spec(20, 300, 120, "bpm"),  # of glides that are given in beats
-    "scene/morph": Spec(0, 1, 0),  # between the scenes a and b; moving it moves all they hold
+    "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: off
+    "input/gate": Spec(
+        GATE_FLOOR_DB, 0, -60, "dBFS"
+    ),  # threshold of the gate; at the minimum it is always open
+    "input/monitor": Spec(
+        SILENCE_DB, 12, SILENCE_DB, "dB"
+    ),  # direct sound of the input, delayed to match the decks
+    "input/wet": Spec(0, 1, 1),  # 0: the input alone; 1: the decks that encode it alone
+    "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # margin of just-in-time rendering
+    "tempo": Spec(20, 300, 120, "bpm"),  # for glides in beats
+    "scene/morph": Spec(0, 1, 0),  # between scenes a and b
     "scene/a": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
     "scene/b": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
-    "scene/recall": Spec(0, SCENES, 0, choices=_numbers(SCENES)),  # back at 0 once it is done
-    "song/arm": Spec(0, SONGS, 0, choices=_numbers(SONGS)),  # makes it NEXT; back at 0 once it is done
-    "song/jump": Spec(0, SONGS, 0, choices=_numbers(SONGS)),  # the same, and goes
-    "song/next": _counter,  # the song after NEXT is NEXT
+    "scene/recall": Spec(0, SCENES, 0, choices=_numbers(SCENES)),  # returns to 0 when done
+    "song/arm": Spec(0, SONGS, 0, choices=_numbers(SONGS)),  # arm this song; returns to 0 when done
+    "song/jump": Spec(0, SONGS, 0, choices=_numbers(SONGS)),  # arm this song and switch to it
+    "song/next": _counter,  # arm the song after the armed one
     "song/previous": _counter,
-    "song/go": _counter,  # NEXT is NOW as soon as it is warm; a second time: at once
-    "take/record": _counter,  # begins a take, or ends it
+    "song/go": _counter,  # switch to the armed song when its models are ready; again: now
+    "take/record": _counter,  # start or stop a take
     "take/mark": _counter,
     "take/keep": _counter,
     "panic": _counter,
-    "focus": Spec(1, DECKS, 1),  # the deck that `focus/...` of a mapping means
+    "focus": Spec(1, DECKS, 1),  # the deck that `focus/...` in a mapping means
 }
 
-#: what no scene, undo or song holds: it says what to do, not how it sounds
-DOING = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open")
+#: parameters that no scene, undo or song stores: they control the stage, not the sound
+NEVER_STORED = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open")
 
 SPECS: Mapping[str, Spec] = {
     f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()
@@ -191,7 +212,7 @@ SPEC_AT: tuple[Spec, ...] = tuple(SPECS.values())  #: spec of each slot
 
 
 def slot(address: str) -> int:
-    """Slot of an address; WrongUse names the nearest ones where there is none."""
+    """Slot of an address; WrongUse suggests similar ones if there is none."""
     try:
         return SLOTS[address]
     except KeyError:
@@ -203,7 +224,7 @@ def slot(address: str) -> int:
 
 
 def slots(deck: int, suffix: str = "") -> slice:
-    """The contiguous slots of a deck, or of one of its latents' numbers: "bias" for `z/*/bias`, "scale"..."""
+    """The contiguous slots of a deck, or of one parameter of all its latents: "bias" for `z/*/bias`."""
     if not suffix:
         first = SLOTS[f"deck/{deck}/{next(iter(_deck))}"]
         return slice(first, first + len(_deck))
@@ -211,45 +232,45 @@ def slots(deck: int, suffix: str = "") -> slice:
     return slice(first, first + LATENTS)
 
 
-def bank(deck: int) -> slice:
-    """The contiguous slots of a deck's attributes, and of its actions behind them."""
+def attribute_slots(deck: int) -> slice:
+    """The contiguous slots of a deck's attributes, followed by its actions."""
     first = SLOTS[f"deck/{deck}/attribute/1"]
     return slice(first, first + ATTRIBUTES + ACTIONS)
 
 
-def blank() -> Bank:
-    """A new bank in which every attribute is as the model has it."""
-    return np.array([OWN] * ATTRIBUTES + [0.0] * ACTIONS)
+def default_attributes() -> AttributeValues:
+    """New values: every attribute at MODULE_DEFAULT, every action at 0."""
+    return np.array([MODULE_DEFAULT] * ATTRIBUTES + [0.0] * ACTIONS)
 
 
 def margin(table: Table) -> float:
-    """Seconds a host is early beyond its own p99.9."""
+    """Seconds of margin beyond the worst render time (p99.9)."""
     return tuple(MARGINS.values())[int(table[SLOTS["stage/margin"]])]
 
 
 def defaults() -> Table:
-    """A new table in which every number has its default."""
+    """A new table with every parameter at its default."""
     return np.array([s.default for s in SPEC_AT], dtype=np.float64)
 
 
-def put(table: Table, address: str, value: float) -> float:
-    """Store a value, clamped to its spec; returns what was stored."""
+def set_value(table: Table, address: str, value: float) -> float:
+    """Store a value, clamped to its spec; return the stored value."""
     i = slot(address)
     table[i] = SPEC_AT[i].clamp(value)
     return float(table[i])
 
 
-def fire(table: Table, address: str) -> None:
+def trigger(table: Table, address: str) -> None:
     """Trigger an action: its counter grows by one."""
     table[slot(address)] += 1
 
 
 def changed(table: Table) -> Iterator[tuple[str, float]]:
-    """Addresses that differ from their defaults, in table order, with their values."""
+    """Addresses and values of the parameters that differ from their defaults, in table order."""
     for i in np.flatnonzero(table != defaults()):
         yield ADDRESSES[i], float(table[i])
 
 
 def gain(db: float) -> float:
-    """Decibel -> factor; at or below SILENCE_DB it is 0."""
+    """Decibels -> factor; 0 at or below SILENCE_DB."""
     return 0.0 if db <= SILENCE_DB else float(10.0 ** (db / 20.0))

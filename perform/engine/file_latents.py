@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core.errors import PerformError
-from perform.core.realtime import hurry, idle
+from perform.core.realtime import lower_priority, raise_priority
 from perform.engine.protocol import StreamingEncoder, Vector
 from perform.engine.sound_encoder import SoundEncoder
 from perform.library.sound_files import SoundFile
@@ -47,10 +47,10 @@ class FileLatents:
         self._ended = True
 
     def raise_priority(self) -> None:
-        """End the idle priority of `read`: the file is needed now."""
+        """Raise the idle priority of `read`: the file is needed now."""
         self._needed_now = True
         if self._reader:
-            hurry(self._reader)
+            raise_priority(self._reader)
 
     def read(
         self,
@@ -67,9 +67,9 @@ class FileLatents:
         """
         self._reader = threading.get_native_id()
         if at_idle_priority:
-            idle()
+            lower_priority()
         if self._needed_now:  # `raise_priority` was called before this thread began
-            hurry(self._reader)
+            raise_priority(self._reader)
         last = time.monotonic()
         for _ in self._blocks(encoder):
             if self._ended:

@@ -17,9 +17,9 @@ from typing import Any, cast
 
 import torch
 
-from perform.core.attributes import Attribute, Kind, knob
+from perform.core.attributes import Attribute, Kind, knob_range
 from perform.core.errors import PerformError, WrongUse
-from perform.core.params import OWN
+from perform.core.params import MODULE_DEFAULT
 from perform.rave.archive import Archive
 
 KINDS = ("bool", "int", "float", "str", "tensor", "buffer")  #: by the number that `A_params` has for them
@@ -136,7 +136,7 @@ def described(name: str, kinds: tuple[str, ...], held: list[Any]) -> list[Attrib
     found = []
     for i, (kind, value) in enumerate(zip(kinds, held, strict=True)):
         own = _own(kind, value)
-        low, high = (0.0, 1.0) if isinstance(own, str) else knob(own, kind == "int")
+        low, high = (0.0, 1.0) if isinstance(own, str) else knob_range(own, kind == "int")
         shown = f"{name}/{i}" if len(kinds) > 1 else name
         found.append(Attribute(shown[:80], cast("Kind", kind), own, low, high))
     return found
@@ -150,7 +150,7 @@ def _own(kind: str, value: Any) -> float | str:
     if kind == "str":
         return str(value)[:80]
     number = float(value)
-    return number if abs(number) < -OWN else 0.0
+    return number if abs(number) < -MODULE_DEFAULT else 0.0
 
 
 def values(module: Module, name: str, kinds: tuple[str, ...]) -> list[Any]:

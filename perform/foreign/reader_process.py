@@ -16,7 +16,7 @@ import numpy as np
 
 from perform.core.errors import PerformError
 from perform.core.pipe import Message, serve
-from perform.core.realtime import hurry
+from perform.core.realtime import raise_priority
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import Vector
 from perform.foreign.remote_model import RemoteModel
@@ -45,7 +45,7 @@ class ReaderServer:
 
     def encode_file(self, values: Vector, number: int, path: str) -> Message:
         """Start to encode a sound file in a thread, under a number."""
-        hurry()  # threads and processes that start from here on inherit the priority
+        raise_priority()  # threads and processes that start from here on inherit the priority
         file = FileLatents(Path(path))
         thread = threading.Thread(target=self._encode, args=(file,), daemon=True)
         self._files[number] = file, thread

@@ -12,7 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
-from perform.core.params import DECKS, OWN, SCENES, Table
+from perform.core.params import DECKS, MODULE_DEFAULT, SCENES, Table
 from perform.library import hashes, places, toml_files
 from perform.library.cards import find_model
 
@@ -249,7 +249,7 @@ def with_word(song: Song, address: str, word: str) -> Song:
 def words(slot: int, value: float) -> float | str:
     """A number as a song writes it: the name of a choice, `own`, else the number itself, to a millionth."""
     spec = params.SPEC_AT[slot]
-    if value <= OWN:
+    if value <= MODULE_DEFAULT:
         return "own"
     return spec.choices[int(value)] if spec.choices else round(float(value), 6)
 
@@ -269,15 +269,15 @@ def _number(address: str, value: float | str, words: Sequence[str]) -> float:
     if spec.action:
         raise WrongUse(f"{address} is something to do, no number", hint="take it out of the song")
     if isinstance(value, str):
-        if value == "own" and spec.low == OWN:
-            return OWN
+        if value == "own" and spec.low == MODULE_DEFAULT:
+            return MODULE_DEFAULT
         if value in words:
             return float(words.index(value))
         if value not in spec.choices:
             hint = f"it is a number in {spec.unit}"
             if spec.choices:
                 hint = f"it is one of {', '.join(spec.choices)}"
-            elif spec.low == OWN:
+            elif spec.low == MODULE_DEFAULT:
                 hint = "it is a number, `own`, or one of the words that the song has for it"
             raise WrongUse(f"{address} cannot be {value!r}", hint=hint)
         return float(spec.choices.index(value))

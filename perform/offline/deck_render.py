@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from perform.core import params
-from perform.core.arena import LANE, METER_SLOTS, Arena, lanes_of
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
 from perform.core.errors import PerformError
 from perform.core.messages import DeckAssignment, FileAssignment
 from perform.foreign.opening import open_model, prepare

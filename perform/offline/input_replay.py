@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perform.core.arena import INPUT
+from perform.core.arena_layout import INPUT
 from perform.core.ring_buffers import Audio
 from perform.offline.logged_take import LoggedTake
 from perform.recorder import take_index

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core import params
-from perform.core.arena import LANES, NAMES, RING_FRAMES
+from perform.core.arena_layout import LANES, NAMES, RING_FRAMES
 from perform.core.errors import PerformError
-from perform.core.event_log import LOST
+from perform.core.event_log import RECORDS_LOST
 from perform.core.params import ADDRESSES
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import Marker
@@ -80,7 +80,9 @@ def load(take: take_index.Take) -> LoggedTake:
         mixer=sorted((event for event in events if event.who == LANES), key=lambda event: event.at),
         lanes=lanes,
         slots=np.array([slots.get(name, -1) for name in header.names], np.intp),
-        lost=sum(int.from_bytes(event.payload[:8], "little") for event in events if event.kind == LOST),
+        lost=sum(
+            int.from_bytes(event.payload[:8], "little") for event in events if event.kind == RECORDS_LOST
+        ),
         damaged=min(damaged, default=None),
         marks=list(take.marks),
     )
@@ -93,5 +95,5 @@ def deck_of(lane: int) -> int:
 
 def _bank_places(header: gesture_log.GestureHeader, lane: int) -> npt.NDArray[np.intp]:
     """For each slot of a log, its place in the bank of a lane's deck; -1 if it is not in the bank."""
-    bank = {name: i for i, name in enumerate(ADDRESSES[params.bank(deck_of(lane))])}
+    bank = {name: i for i, name in enumerate(ADDRESSES[params.attribute_slots(deck_of(lane))])}
     return np.array([bank.get(name, -1) for name in header.names], np.intp)

@@ -35,7 +35,7 @@ class MasterFile:
     def advance(self, arena: Arena, end: int) -> None:
         """Write up to a frame of the master's history."""
         if end > self._at:
-            self._write(read_track(arena.tape, self._at, end - self._at)[0])
+            self._write(read_track(arena.history, self._at, end - self._at)[0])
             self._at = end
 
 

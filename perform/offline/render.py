@@ -42,8 +42,8 @@ def render(
         check_new(out, (".wav",))
     with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
         arena = Arena.create(Path(folder) / "arena")
-        arena.show("rate", rate)
-        arena.show("block", BLOCK)
+        arena.set_meter("rate", rate)
+        arena.set_meter("block", BLOCK)
         sets.apply(song, arena.table)
         decks = {
             deck: DeckRender(arena, song, deck, sets.model_file(model), seed, rate)
@@ -53,7 +53,7 @@ def render(
         for number, deck in decks.items():
             deck.assignments.update(assignments, {number}, deck.files(song))
         if isinstance(out, TakeOutput):
-            arena.show("tracks/on", len(out.tracks) > 1)
+            arena.set_meter("tracks/on", len(out.tracks) > 1)
         loops = Loops(arena.table)
         loops.use(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
@@ -66,11 +66,11 @@ def render(
                 output = MasterFile(out, files.enter_context(writing(out, rate)), begin)
             else:
                 output = files.enter_context(closing(RenderedTake(out, arena, name, song.name, begin)))
-            while arena.tape.written < end:
-                loops.tick(arena.tape.written / rate)
+            while arena.history.written < end:
+                loops.tick(arena.history.written / rate)
                 for deck in decks.values():
                     deck.fill(BLOCK)
                 mixer.fill(block)
-                output.advance(arena, min(arena.tape.written, end))
-                on_progress(max(0, min(arena.tape.written, end) - begin) / rate)
+                output.advance(arena, min(arena.history.written, end))
+                on_progress(max(0, min(arena.history.written, end) - begin) / rate)
         return output.path

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from perform.core.arena import STEMS, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import STEMS
 from perform.core.errors import PerformError, WrongUse
 from perform.library import places
 from perform.offline.input_replay import InputReplay
@@ -63,7 +64,7 @@ def render(
     ]
     with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder, ExitStack() as files:
         arena = Arena.create(Path(folder) / "arena")
-        arena.show("tracks/on", options.stems)
+        arena.set_meter("tracks/on", options.stems)
         player = TakeReplay(arena, logged, model_for, rate, InputReplay(take, logged, rate))
         form, write = FORMATS[samples], {}
         for track in tracks:

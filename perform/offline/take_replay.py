@@ -12,7 +12,14 @@ import numpy as np
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
-from perform.core.event_log import BEGIN, READ, VALUES, WHOLE, RingReadEvent, unpack_values
+from perform.core.event_log import (
+    ALL_VALUES,
+    CHANGED_VALUES,
+    FIRST_VALUES,
+    RING_READ,
+    RingReadEvent,
+    unpack_values,
+)
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
 from perform.offline.input_replay import InputReplay
@@ -86,25 +93,25 @@ class TakeReplay:
         """The mixer's events, from the last full set of values that is early enough to settle the mixer."""
         early = begin - round(gesture_log.PREROLL_S * self._logged.rate)
         events = self._logged.mixer
-        whole = [i for i, event in enumerate(events) if event.kind in (WHOLE, BEGIN)]
+        whole = [i for i, event in enumerate(events) if event.kind in (ALL_VALUES, FIRST_VALUES)]
         first = max((i for i in whole if events[i].at <= early), default=whole[0] if whole else 0)
         return events[first:]
 
     def _missed(self, event: gesture_log.LoggedEvent) -> int:
         """Frames before a new mixer that no mixer rendered."""
-        if event.kind != BEGIN or self._mixer is None:
+        if event.kind != FIRST_VALUES or self._mixer is None:
             return 0
         return int(_details(event).get("missed", 0))
 
     def _apply(self, event: gesture_log.LoggedEvent) -> None:
-        if event.kind in (VALUES, WHOLE, BEGIN):
+        if event.kind in (CHANGED_VALUES, ALL_VALUES, FIRST_VALUES):
             logged, values, _ = unpack_values(event.payload)
             slots = self._logged.slots[logged]
-            self._arena.numbers[slots[slots >= 0]] = values[slots >= 0]
-            if event.kind == BEGIN or self._mixer is None:
-                factor, rise = _details(event)["opening"] if event.kind == BEGIN else (1.0, 1.0)
+            self._arena.values[slots[slots >= 0]] = values[slots >= 0]
+            if event.kind == FIRST_VALUES or self._mixer is None:
+                factor, rise = _details(event)["opening"] if event.kind == FIRST_VALUES else (1.0, 1.0)
                 self._mixer = Mixer(self._arena, self._rate, opening=(float(factor), float(rise)))
-        elif event.kind == READ:
+        elif event.kind == RING_READ:
             reading = RingReadEvent.unpack(event.payload)
             position = self._scaled(reading.ring)
             self._reading.pop(reading.lane, None)
@@ -122,7 +129,7 @@ class TakeReplay:
         for lane, (position, frames) in self._once.items():
             self._fill(lane, position, min(frames, n))
         out = np.zeros((n, 2), np.float32)
-        at = self._arena.tape.written
+        at = self._arena.history.written
         self._mixer.fill(out, live_input)
         for lane in (*self._reading, *self._once):
             self._arena.rings[lane].clear()

@@ -27,9 +27,18 @@ from typing import NamedTuple
 import msgspec
 
 from perform import __version__
-from perform.core.arena import DEFAULT_BLOCK, NAMES, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import DEFAULT_BLOCK, NAMES
 from perform.core.errors import PerformError, WrongUse
-from perform.core.event_log import BEGIN, LOST, MARK, RECORD, STAGE, WHOLE, WHOLE_S
+from perform.core.event_log import (
+    ALL_VALUES,
+    ALL_VALUES_S,
+    FIRST_VALUES,
+    MARKER,
+    RECORD_HEADER,
+    RECORDS_LOST,
+    STAGE_WRITER,
+)
 from perform.recorder.markers import Marker
 from perform.recorder.wav import flush_folder
 
@@ -88,7 +97,7 @@ class LoggedEvent(NamedTuple):
 
     def pack(self) -> bytes:
         """As the file holds it."""
-        return RECORD.pack(len(self.payload), self.kind, self.who, self.at) + self.payload
+        return RECORD_HEADER.pack(len(self.payload), self.kind, self.who, self.at) + self.payload
 
 
 class GestureLog(NamedTuple):
@@ -104,12 +113,12 @@ class GestureLog(NamedTuple):
 
     def marks(self) -> list[Marker]:
         """The markers, from the take's part's first frame on."""
-        return [mark_of(r, self.header.position) for r in self.records if r.kind == MARK]
+        return [mark_of(r, self.header.position) for r in self.records if r.kind == MARKER]
 
 
 def mark_record(at: int, name: str, what: str) -> LoggedEvent:
     """A marker at a frame of the tape; what: "mark", "song", "scene"."""
-    return LoggedEvent(MARK, STAGE, at, json.dumps({"name": name, "what": what}).encode())
+    return LoggedEvent(MARKER, STAGE_WRITER, at, json.dumps({"name": name, "what": what}).encode())
 
 
 def mark_of(record: LoggedEvent, position: int) -> Marker:
@@ -243,9 +252,9 @@ def _header(body: bytes, path: Path) -> GestureHeader:
 def _records(data: bytes) -> Iterator[LoggedEvent]:
     """Record by record; one that is cut short at the end is left out."""
     at = 0
-    while at + RECORD.size <= len(data):
-        length, kind, who, stamp = RECORD.unpack_from(data, at)
-        at += RECORD.size
+    while at + RECORD_HEADER.size <= len(data):
+        length, kind, who, stamp = RECORD_HEADER.unpack_from(data, at)
+        at += RECORD_HEADER.size
         if at + length > len(data):
             return
         yield LoggedEvent(kind, who, stamp, data[at : at + length])
@@ -267,24 +276,24 @@ class RecentEvents:
 
     def __init__(self, arena: Arena, seconds: float) -> None:
         self._arena = arena
-        self._seconds = seconds + PREROLL_S + 2 * WHOLE_S
+        self._seconds = seconds + PREROLL_S + 2 * ALL_VALUES_S
         self._pieces: deque[tuple[int, bytes]] = deque()  # frame of the tape at which it was read, records
-        self._ends = [journal.kept for journal in arena.journals]
-        self._dropped = [journal.dropped for journal in arena.journals]
+        self._ends = [journal.oldest for journal in arena.event_logs]
+        self._dropped = [journal.dropped for journal in arena.event_logs]
         self._count = 0  # pieces ever
 
     def drain(self) -> None:
         """Take what the journals hold; call it often."""
-        now = self._arena.tape.written
+        now = self._arena.history.written
         fresh = []
-        for journal in self._arena.journals:
+        for journal in self._arena.event_logs:
             data = journal.read(self._ends[journal.who])
             self._ends[journal.who] += len(data)
             if data:
                 fresh.append(data)
             if journal.dropped != self._dropped[journal.who]:
                 lost = journal.dropped - self._dropped[journal.who]
-                fresh.append(LoggedEvent(LOST, journal.who, now, lost.to_bytes(8, "little")).pack())
+                fresh.append(LoggedEvent(RECORDS_LOST, journal.who, now, lost.to_bytes(8, "little")).pack())
                 self._dropped[journal.who] = journal.dropped
         if fresh:
             self._add(now, b"".join(fresh))
@@ -294,7 +303,7 @@ class RecentEvents:
 
     def mark(self, record: LoggedEvent) -> None:
         """A marker of the stage's."""
-        self._add(self._arena.tape.written, record.pack())
+        self._add(self._arena.history.written, record.pack())
 
     def _add(self, now: int, piece: bytes) -> None:
         self._pieces.append((now, piece))
@@ -302,18 +311,18 @@ class RecentEvents:
 
     def let_go(self) -> None:
         """What was taken is safe, or nobody wants it: the tellers have their room again."""
-        for journal in self._arena.journals:
-            journal.let_go(self._ends[journal.who])
+        for journal in self._arena.event_logs:
+            journal.release(self._ends[journal.who])
 
     def opening(self, position: int) -> tuple[bytes, int]:
         """All that a log needs that begins at a frame of the tape, until now -> (records, cursor)."""
         rate = self._arena.meter("rate")
         begin = position - round(PREROLL_S * rate)
         recent = begin - round(
-            3 * WHOLE_S * rate
+            3 * ALL_VALUES_S * rate
         )  # where each teller that is at rest has told everything since
         kept = self._needed(begin, position, recent)
-        if any(records[0].kind not in (WHOLE, BEGIN, MARK) for records in kept.values()):
+        if any(records[0].kind not in (ALL_VALUES, FIRST_VALUES, MARKER) for records in kept.values()):
             kept = self._needed(begin, position, 0)
         return b"".join(record.pack() for records in kept.values() for record in records), self._count
 
@@ -322,9 +331,9 @@ class RecentEvents:
         kept: dict[int, list[LoggedEvent]] = {}
         for read, piece in self._pieces:
             for record in _records(piece) if read >= since else ():
-                if record.kind in (WHOLE, BEGIN) and record.at <= begin:
+                if record.kind in (ALL_VALUES, FIRST_VALUES) and record.at <= begin:
                     kept[record.who] = []  # what was before it is in it
-                if record.kind != MARK or record.at >= position:
+                if record.kind != MARKER or record.at >= position:
                     kept.setdefault(record.who, []).append(record)
         return kept
 
@@ -336,5 +345,5 @@ class RecentEvents:
 
     def marks(self, begin: int, end: int) -> list[Marker]:
         """The markers between two frames of the tape, from the first."""
-        records = (record for _, piece in self._pieces for record in _records(piece) if record.kind == MARK)
+        records = (record for _, piece in self._pieces for record in _records(piece) if record.kind == MARKER)
         return [mark_of(record, begin) for record in records if begin <= record.at <= end]

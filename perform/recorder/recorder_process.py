@@ -72,7 +72,7 @@ class Recorder:
         if retro and arena.meter("rate"):
             try:
                 path = arena.path.with_suffix(SUFFIX)
-                self._retro = LastMinutes(path, arena.tape, int(arena.meter("rate")), retro)
+                self._retro = LastMinutes(path, arena.history, int(arena.meter("rate")), retro)
             except PerformError as error:
                 report(LastMinutesOff(str(error)))
         for folder in folders:
@@ -97,14 +97,14 @@ class Recorder:
 
     def step(self) -> None:
         """Write what is new on the tape; call it every TICK."""
-        self._arena.show("beat/recorder", self._arena.meter("beat/recorder") + 1)
+        self._arena.set_meter("beat/recorder", self._arena.meter("beat/recorder") + 1)
         self._history.drain()
         if self._retro:
             self._retro.follow()
         if self._asked:
             self._begin()
         if self._take:
-            self._take.advance(self._arena.tape.written)
+            self._take.advance(self._arena.history.written)
         else:
             self._history.let_go()
         if self._keeping:
@@ -122,9 +122,9 @@ class Recorder:
         if self._take is None:
             return
         take, self._take = self._take, None
-        take.close(self._arena.tape.written)
-        self._arena.show("take/frames", take.safe)
-        self._arena.show("take/missed", take.missed)
+        take.close(self._arena.history.written)
+        self._arena.set_meter("take/frames", take.safe)
+        self._arena.set_meter("take/missed", take.missed)
         self._show()
         path = str(take.first or "")
         self._report(TakeClosed(path, take.safe, seconds=take.safe / take.rate, missed=take.missed))
@@ -149,7 +149,7 @@ class Recorder:
         arena = self._arena
         position = order.position
         if position is None:
-            position = max(arena.tape.written, int(arena.meter("tracks/from")))
+            position = max(arena.history.written, int(arena.meter("tracks/from")))
         plan = self._plan(order, take_name(order.set, datetime.now()))
         self._take = TakeWriter(plan, self._history, self._report, position=position)
         if order.song:
@@ -173,7 +173,7 @@ class Recorder:
             first=first,
             missed=int(arena.meter("take/missed")),
         )
-        for mark in self._history.marks(position, arena.tape.written):  # set while no recorder ran
+        for mark in self._history.marks(position, arena.history.written):  # set while no recorder ran
             self._take.mark(position + mark.frame, mark.name)
 
     def _plan(self, order: StartTake | ContinueTake, name: str) -> TakePlan:
@@ -215,22 +215,22 @@ class Recorder:
 
     def _show(self) -> None:
         take = self._take
-        self._arena.show("take/on", take is not None and take.folder is not None)
+        self._arena.set_meter("take/on", take is not None and take.folder is not None)
         if take:
-            self._arena.show("take/frames", take.safe)
-            self._arena.show("take/missed", take.missed)
+            self._arena.set_meter("take/frames", take.safe)
+            self._arena.set_meter("take/missed", take.missed)
 
     def _measure_space(self) -> None:
         """take/left, and a warning the first time the disk is low."""
         rate = self._arena.meter("rate")
         folder = self._take.folder if self._take else self._folders[0]
         if folder is None or not rate:
-            self._arena.show("take/left", 0.0)
+            self._arena.set_meter("take/left", 0.0)
             return
         with suppress(OSError):
             free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
             seconds = free / ((self._take.frame if self._take else wav.PCM24.frame) * rate)
-            self._arena.show("take/left", seconds)
+            self._arena.set_meter("take/left", seconds)
             low = {"seconds"} if seconds < LOW_SECONDS else set()
             low |= {"bytes"} if free < LOW_BYTES else set()
             if low - self._warned:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core.errors import PerformError
-from perform.core.event_log import FRAME, FrameEvent
+from perform.core.event_log import FRAME_RENDERED, FrameEvent
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import clock
 from perform.recorder.new_files import check_new, whole, writing
@@ -88,7 +88,7 @@ def traces(take: take_index.Take) -> list[tuple[str, npt.NDArray[np.float64], np
         except (OSError, PerformError):
             continue
         for record in log.records:
-            if record.kind == FRAME and record.at >= log.header.position:
+            if record.kind == FRAME_RENDERED and record.at >= log.header.position:
                 seconds = (record.at - log.header.began) / take.rate
                 lanes.setdefault(record.who, []).append(
                     (seconds, FrameEvent.unpack(record.payload).z[:TRACES])

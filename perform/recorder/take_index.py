@@ -11,7 +11,7 @@ from pathlib import Path
 
 import soundfile
 
-from perform.core.arena import INPUT, PRE, STEMS
+from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError, WrongUse
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, take_part, wav

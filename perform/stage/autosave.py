@@ -45,7 +45,7 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         table = params.defaults()
         for address, value in self.numbers.items():
             if address in params.SLOTS:
-                params.put(table, address, value)
+                params.set_value(table, address, value)
         return table
 
 

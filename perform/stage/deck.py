@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from perform.core import params
-from perform.core.arena import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, Arena, lanes_of
-from perform.core.attributes import Attribute, Words
+from perform.core.arena import Arena
+from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, lanes_of
+from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
 from perform.core.messages import DeckAssignment
-from perform.core.params import ATTRIBUTES, SLOTS, Bank
+from perform.core.params import ATTRIBUTES, SLOTS, AttributeValues
 from perform.library.cards import find_model
 from perform.stage.deck_lane import DeckLane, LanePhase
 from perform.stage.host_pool import HostPool, HostProcess
@@ -38,7 +39,9 @@ class ComingModel:
     host: HostProcess
     lane: DeckLane | None = None
     fade: float = HAND_FADE_S
-    bank: Bank | None = None  # of its attributes, from its first frame on; None: as the table stands
+    bank: AttributeValues | None = (
+        None  # of its attributes, from its first frame on; None: as the table stands
+    )
 
 
 class Deck:
@@ -54,8 +57,8 @@ class Deck:
         self._coming: ComingModel | None = None
         self._next: ComingModel | None = None
         self.next_path: Path | None = None  #: the armed song's model; None: the deck will be empty
-        self._words: Words = {}  # of its attributes
-        self._next_words: Words = {}
+        self._words: Texts = {}  # of its attributes
+        self._next_words: Texts = {}
         self._file = self._next_file = 0  # of its source of that name
         self._refused: dict[int, float] = {}  # attribute -> when the log last heard of its refusal
         self.moved: set[int] = set()  #: slots it has written itself; whoever looks empties it
@@ -102,14 +105,14 @@ class Deck:
         """
         path = find_model(model)
         playing = self._playing and self._playing.host
-        self.bring(path, bank=None if playing and playing.model.path == path else params.blank())
+        self.bring(path, bank=None if playing and playing.model.path == path else params.default_attributes())
 
-    def bring(self, path: Path, *, bank: Bank | None = None) -> None:
+    def bring(self, path: Path, *, bank: AttributeValues | None = None) -> None:
         """Bring the model of a file; bank: the attributes it begins with, else as the table stands."""
         self._hosts.forgive(path)
         self._bring(path, HAND_FADE_S, bank)
 
-    def _bring(self, path: Path, fade: float, bank: Bank | None = None) -> None:
+    def _bring(self, path: Path, fade: float, bank: AttributeValues | None = None) -> None:
         host = self._hosts.get(path)
         self._abandon(self._coming)
         if self._playing:
@@ -130,7 +133,7 @@ class Deck:
 
     # -- attributes
 
-    def say(self, words: Words) -> None:
+    def say(self, words: Texts) -> None:
         """The words of the model's attributes, as the song that plays has them."""
         if words != self._words:
             self._words = words
@@ -163,7 +166,7 @@ class Deck:
     def take_back(self, lane: int, place: int, number: float, kept: float, error: str) -> None:
         """An attribute that its model did not take: the number says again what it has."""
         mode = next(one.mode for one in self._lanes if one.index == lane)
-        slot = params.bank(self.deck).start + place
+        slot = params.attribute_slots(self.deck).start + place
         for table in {NOW: [self._arena.table], NEXT: [self._arena.next]}.get(mode, []):
             if place < ATTRIBUTES and table[slot] == number:
                 table[slot] = kept
@@ -175,7 +178,7 @@ class Deck:
 
     # -- the next song
 
-    def prepare(self, path: Path | None, error: str = "", words: Words | None = None, file: int = 0) -> None:
+    def prepare(self, path: Path | None, error: str = "", words: Texts | None = None, file: int = 0) -> None:
         """Have a model render ahead for the next song, loaded at idle priority; None: the deck empties.
 
         error : why it will be, where the song wants a model. It begins with the numbers of `Arena.next`
@@ -267,7 +270,7 @@ class Deck:
 
     def _begin(self, coming: ComingModel) -> None:
         """The attributes of what comes into the table, and what plays keeps those it has."""
-        slots, table = params.bank(self.deck), self._arena.table
+        slots, table = params.attribute_slots(self.deck), self._arena.table
         if coming.bank is not None and not np.array_equal(
             table[slots][:ATTRIBUTES], coming.bank[:ATTRIBUTES]
         ):

@@ -12,8 +12,9 @@ from __future__ import annotations
 import time
 from enum import Enum, auto
 
-from perform.core.arena import HELD, LANE, LANE_METER, NOW, Arena
-from perform.core.attributes import Words
+from perform.core.arena import Arena
+from perform.core.arena_layout import HELD, LANE, LANE_METER, NOW
+from perform.core.attributes import Texts
 from perform.library.cards import trim_db
 from perform.stage.host_pool import HostProcess
 
@@ -61,7 +62,7 @@ class DeckLane:
         """Its voice has rendered ahead: the mixer may begin."""
         return self.phase is LanePhase.FILLING and self.frames > 0 and not self.dry
 
-    def fill(self, host: HostProcess, mode: int, words: Words, file: int) -> None:
+    def fill(self, host: HostProcess, mode: int, words: Texts, file: int) -> None:
         """[FREE] A new voice renders ahead: the numbers of `mode` (NOW or NEXT), these words, this file."""
         self.host = host
         self._row[LANE["mode"]], self._row[LANE["file"]] = mode, file
@@ -70,7 +71,7 @@ class DeckLane:
         self._to(LanePhase.FILLING)
         host.play(self.index, self.deck, words)
 
-    def say(self, words: Words) -> None:
+    def say(self, words: Texts) -> None:
         """Any phase: other words for its voice's attributes, where it has one."""
         if self.host and self.host.plays(self.index):
             self.host.say(self.index, words)

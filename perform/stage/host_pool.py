@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from perform.core.attributes import Attribute, Words
+from perform.core.attributes import Attribute, Texts
 from perform.core.messages import (
     AnyReport,
     AssignDecks,
@@ -75,12 +75,12 @@ class HostProcess:
         self.lanes: set[int] = set()  # it may write to these
         self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
 
-    def play(self, lane: int, deck: int, words: Words) -> None:
+    def play(self, lane: int, deck: int, words: Texts) -> None:
         """A new voice on a lane that nobody else writes to; words: of its attributes."""
         self.lanes.add(lane)
         self.child.order(StartVoice(lane, deck, words))
 
-    def say(self, lane: int, words: Words) -> None:
+    def say(self, lane: int, words: Texts) -> None:
         """Other words for a voice's attributes."""
         self.child.order(SetTexts(lane, words))
 

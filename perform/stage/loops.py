@@ -50,7 +50,7 @@ class Loops:
     def toggle(self, address: str, now: float) -> str:
         """Record; then loop; then stop; then loop again. Answers with the state it is in now."""
         slot = params.slot(address)
-        if SPEC_AT[slot].action or address.startswith(params.DOING):
+        if SPEC_AT[slot].action or address.startswith(params.NEVER_STORED):
             raise WrongUse(f"{address} cannot be looped", hint="loop a number that sounds")
         loop = self._loops.get(slot)
         if loop is None:

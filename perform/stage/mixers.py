@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from perform.core.arena import CLOCK, DEVICE, NOBODY, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import CLOCK, DEVICE, NO_MIXER
 from perform.core.messages import AnyReport, DevicePlaying, DeviceWaiting
 from perform.stage.child import Child, KeptChild
 
@@ -51,7 +52,7 @@ class Mixers:
     def start(self) -> None:
         """Start the clock mixer and name the owner, now that the rate is known."""
         self._started = True
-        self._arena.show("owner", DEVICE if self._playing else CLOCK)
+        self._arena.set_meter("owner", DEVICE if self._playing else CLOCK)
 
     def handle_report(self, child: Child, report: AnyReport) -> bool:
         """Handle a report of one of the mixers."""
@@ -71,7 +72,7 @@ class Mixers:
         if rate and report.rate != rate:
             child.kill()
             return
-        self._arena.show("rate", report.rate)
+        self._arena.set_meter("rate", report.rate)
         self._playing = True
         self.device = report.device
         self._log(f"sound through {report.device} ({report.why})")
@@ -96,13 +97,13 @@ class Mixers:
     def _hand_over(self, owner: int) -> None:
         if not self._started or self._arena.meter("owner") == owner:
             return
-        self._arena.show("owner", NOBODY)
+        self._arena.set_meter("owner", NO_MIXER)
         self._next = (owner, time.monotonic() + HANDOVER_S)
 
     def tick(self) -> None:
         """Finish a handover; start and watch both mixers."""
         if self._next and time.monotonic() >= self._next[1]:
-            self._arena.show("owner", self._next[0])
+            self._arena.set_meter("owner", self._next[0])
             self._next = None
         if self._wanted:
             rate = self._arena.meter("rate")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from perform.core.arena import DECK_METER, LIVE, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import DECK_METER, LIVE
 from perform.core.params import SLOTS
 from perform.stage.deck import Deck
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from perform.core.arena import INPUT, PRE, STEMS, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError
 from perform.core.messages import (
     AnyOrder,
@@ -151,15 +152,15 @@ class Recording:
     def _write_tracks(self) -> None:
         """Let the mixer write all tracks; the first time, take the memory for them."""
         if not self._reserved:
-            self._arena.reserve()
+            self._arena.reserve_tracks()
             self._reserved = True
-        self._arena.show("tracks/on", 1)
+        self._arena.set_meter("tracks/on", 1)
 
     def mark(self, name: str, what: str = "mark") -> None:
         """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
         if what == "song":
             self.song = name
-        self._marks.append(MarkTake(name, what, self._arena.tape.written))
+        self._marks.append(MarkTake(name, what, self._arena.history.written))
         self._order(self._marks[-1])
 
     def keep(self, reply: Reply) -> None:
@@ -220,7 +221,7 @@ class Recording:
             self._tell("recorder: the take was ended before it began")
             answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
         if not self._beginning:
-            self._arena.show("tracks/on", 0)
+            self._arena.set_meter("tracks/on", 0)
         if report.path:
             self._tell(f"take closed: {self.last} ({report.seconds:.1f} s, {report.missed} frames missed)")
         answer_all(self._ending, Answer(self.last))

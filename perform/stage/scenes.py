@@ -22,7 +22,7 @@ _MORPH, _A, _B, _RECALL, _TEMPO = (
 _NEVER = {
     i
     for i, address in enumerate(params.ADDRESSES)
-    if address.startswith(params.DOING) or address.endswith("/seed") or SPEC_AT[i].action
+    if address.startswith(params.NEVER_STORED) or address.endswith("/seed") or SPEC_AT[i].action
 }
 
 

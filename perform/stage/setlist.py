@@ -141,7 +141,7 @@ class SetList:
         for deck in decks:
             in_use[params.slots(deck)] = True
         shared = params.slots(DECKS).stop
-        in_use[shared:] = [not a.startswith(params.DOING) for a in params.ADDRESSES[shared:]]
+        in_use[shared:] = [not a.startswith(params.NEVER_STORED) for a in params.ADDRESSES[shared:]]
         kept = set(sets.numbers(self.song.values, self.song.words))  # what the song names it goes on naming
         values = {
             params.ADDRESSES[i]: sets.words(i, float(table[i]))

@@ -252,7 +252,7 @@ class Show:
             raise WrongUse(
                 f"{address} is no attribute of what plays there", hint="its model says which it has"
             )
-        if not attribute.worded:
+        if not attribute.is_text:
             raise WrongUse(f"{address} ({attribute.name}) is a number", hint="put it into the table")
 
     def _deck(self, deck: int) -> Deck:
@@ -262,16 +262,18 @@ class Show:
 
     def _exchange(self, deck: Deck, change: Callable[[Deck], None]) -> None:
         """Put another model on a deck, or none; undo brings what was there."""
-        before, bank = deck.model, self._arena.table[params.bank(deck.deck)].copy()
+        before, bank = deck.model, self._arena.table[params.attribute_slots(deck.deck)].copy()
         change(deck)
         after = deck.model
 
-        def bring(path: Path | None, bank: params.Bank) -> None:
+        def bring(path: Path | None, bank: params.AttributeValues) -> None:
             deck.bring(path, bank=bank) if path else deck.unload()
 
         if before != after:
             words = f"deck {deck.deck}: {after.stem if after else 'unloaded'}"
-            self._history.did(words, lambda: bring(before, bank), lambda: bring(after, params.blank()))
+            self._history.did(
+                words, lambda: bring(before, bank), lambda: bring(after, params.default_attributes())
+            )
 
     def _use(self, deck: int, kind: Kind, name: str) -> None:
         """Another file or matrix for a deck, or none; undo brings what was there."""

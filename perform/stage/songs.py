@@ -331,7 +331,7 @@ class Songs:
 
 _DEFAULTS = params.defaults()
 _COUNTERS = np.array([spec.action for spec in SPEC_AT])
-_DOING = [i for i, a in enumerate(params.ADDRESSES) if a.startswith(params.DOING) or SPEC_AT[i].action]
+_DOING = [i for i, a in enumerate(params.ADDRESSES) if a.startswith(params.NEVER_STORED) or SPEC_AT[i].action]
 
 
 def _glides(slot: int) -> bool:

@@ -18,12 +18,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from perform.core.arena import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NOBODY, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
 from perform.core.messages import AnyReport, AttributeRefused, OpenRecorder, StartHost, StartMixer
 from perform.core.params import DECKS, SLOTS, slot
-from perform.core.realtime import STAGE_PRIORITY, real_time
+from perform.core.realtime import STAGE_PRIORITY, request_real_time
 from perform.library import places, sets
 from perform.stage import autosave, commands
 from perform.stage.child import Child, ChildOwner, KeptChild
@@ -171,8 +172,8 @@ class Stage:
     def _find_rate(self) -> None:
         """Wait for the device mixer's word: its rate becomes the stage's, for good."""
         arena = self._arena
-        arena.show("rate", self._options.rate or 0)
-        arena.show("block", self._options.block or DEFAULT_BLOCK)
+        arena.set_meter("rate", self._options.rate or 0)
+        arena.set_meter("block", self._options.block or DEFAULT_BLOCK)
         deadline = time.monotonic() + DEVICE_WAIT_S
         while not self._sound.settled and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
@@ -184,7 +185,7 @@ class Stage:
             self._sound.tick()
             self._spare.tick(SPARE_STALL_S)
         if not arena.meter("rate"):
-            arena.show("rate", DEFAULT_RATE)
+            arena.set_meter("rate", DEFAULT_RATE)
         self._sound.start()
 
     # -- the loop
@@ -194,7 +195,7 @@ class Stage:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._quit)
-        real_time(STAGE_PRIORITY)  # hosts that take all there is must not keep it from ending them
+        request_real_time(STAGE_PRIORITY)  # hosts that take all there is must not keep it from ending them
         server = Server(self._runtime, lambda command, reply: self._events.put((command, reply)))
         try:
             self._open_door(server)
@@ -365,7 +366,7 @@ class Stage:
         self._recording.stop(lambda answer: None)
         while self._recording.busy and time.monotonic() < close:
             self._step()
-        self._arena.show("owner", NOBODY)
+        self._arena.set_meter("owner", NO_MIXER)
         self._recording.end()
         self._controllers.end()
         self._sound.end()

@@ -18,7 +18,7 @@ QUIET_S = 0.7  #: a gesture is over when nothing has moved for so long
 DEPTH = 500  #: steps that are kept
 
 _IGNORED = np.array(
-    [a.startswith(params.DOING) or SPEC_AT[i].action for i, a in enumerate(ADDRESSES)], dtype=bool
+    [a.startswith(params.NEVER_STORED) or SPEC_AT[i].action for i, a in enumerate(ADDRESSES)], dtype=bool
 )
 
 

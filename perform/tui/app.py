@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from perform.core import params
-from perform.core.arena import LIVE, LOADING
+from perform.core.arena_layout import LIVE, LOADING
 from perform.core.errors import PerformError
 from perform.core.params import SOURCES
 from perform.stage.commands import (
@@ -122,10 +122,10 @@ class Instrument(SongKeys, SceneKeys):
     def action_panic(self) -> None:
         """Let everything go; twice: silence."""
         if self.twice("panic"):
-            params.put(self.table, "master/mute", 1)
+            params.set_value(self.table, "master/mute", 1)
             self.notice("master muted; M lets it sound again")
             return
-        params.fire(self.table, "panic")
+        params.trigger(self.table, "panic")
         self.notice("panic: all let go; ! again within 2 s mutes the master")
 
     def action_master_mute(self) -> None:
@@ -133,7 +133,9 @@ class Instrument(SongKeys, SceneKeys):
         if self.view.learning:
             self.learn("master/mute")
             return
-        muted = params.put(self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1)
+        muted = params.set_value(
+            self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1
+        )
         self.notice("master muted; M lets it sound again" if muted else "master sounds again")
 
     def action_input(self) -> None:
@@ -141,10 +143,10 @@ class Instrument(SongKeys, SceneKeys):
         if self.instead("input/open"):
             return
         if self.table[params.slot("input/open")]:
-            params.put(self.table, "input/open", 0)
+            params.set_value(self.table, "input/open", 0)
             self.notice("input closed")
         elif self.twice("input"):
-            params.put(self.table, "input/open", 1)
+            params.set_value(self.table, "input/open", 1)
             self.notice("input open; I closes it")
         else:
             self.notice("a microphone near its loudspeakers howls: I again within 2 s opens the input")
@@ -164,7 +166,7 @@ class Instrument(SongKeys, SceneKeys):
         """A marker in the take."""
         if self.instead("take/mark"):
             return
-        params.fire(self.table, "take/mark")
+        params.trigger(self.table, "take/mark")
         frame = self.look()
         if frame.recording:
             seconds = frame.master("take/frames") / max(1.0, frame.master("rate"))
@@ -257,7 +259,7 @@ class Instrument(SongKeys, SceneKeys):
             if isinstance(value, str):
                 self.line.ask(SetWord(selected.address, value))
             else:
-                params.put(self.table, selected.address, value)
+                params.set_value(self.table, selected.address, value)
 
         if not selected.spec.action:
             self.question(ValueEntry(selected, self.frame.table[selected.slot]), answered)

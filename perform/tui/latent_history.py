@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core import params
-from perform.core.arena import DECK_METER, LIVE, METER_SLOTS, Meters
+from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.core.params import DECKS, LATENTS, SOURCES
 
 RATE = 25  #: looks a second

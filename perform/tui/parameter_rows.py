@@ -8,7 +8,7 @@ from typing import Literal
 
 from perform.core import params
 from perform.core.attributes import Attribute
-from perform.core.params import OWN, Spec
+from perform.core.params import MODULE_DEFAULT, Spec
 from perform.tui.paint import long, short
 
 Side = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
@@ -51,7 +51,7 @@ class ParameterRow:
             return f"{value:.0f} times; → does it"
         if self.attribute is None:
             return long(self.spec, value)
-        own = " (its own)" if value <= OWN and not self.attribute.worded else ""
+        own = " (default)" if value <= MODULE_DEFAULT and not self.attribute.is_text else ""
         return self.attribute.text(value, self.words) + own
 
     @property

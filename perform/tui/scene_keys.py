@@ -53,7 +53,7 @@ class SceneKeys(KeyGroup):
                 ForgetScene(number), lambda _: self.notice(f"{frame.scene(number)} forgotten; u undoes")
             )
         else:
-            params.put(self.table, f"scene/{what}", number)
+            params.set_value(self.table, f"scene/{what}", number)
 
     def _store(self, number: int) -> None:
         """Ask for a name, which may be none; where a scene stands already this is what confirms."""
@@ -75,7 +75,7 @@ class SceneKeys(KeyGroup):
             self.notice("there is no scene to morph to: w then F2 stores one")
             return
         at = int(self.table[params.slot(f"scene/{end}")])
-        params.put(self.table, f"scene/{end}", next((n for n in stored if n > at), stored[0]))
+        params.set_value(self.table, f"scene/{end}", next((n for n in stored if n > at), stored[0]))
 
     # -- the selected parameter
 

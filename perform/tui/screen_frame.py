@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perform.core import params
-from perform.core.arena import DECK_METER, LIVE, METER_SLOTS, Meters
+from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.core.params import DECKS
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
 from perform.tui.latent_history import LatentPast

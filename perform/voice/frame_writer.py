@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.attributes import Words
+from perform.core.attributes import Texts
 from perform.core.errors import PerformError
-from perform.core.event_log import FRAME, EventWriter, FrameEvent
+from perform.core.event_log import FRAME_RENDERED, EventWriter, FrameEvent
 from perform.core.params import Table
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
@@ -29,23 +29,23 @@ class FrameWriter:
     def __init__(
         self, arena: Arena, lane: int, deck: int, model: PlayableModel, voice: Voice, rate: float
     ) -> None:
-        self._history, self._ring, self._voice, self._model = arena.tape, arena.rings[lane], voice, model
+        self._history, self._ring, self._voice, self._model = arena.history, arena.rings[lane], voice, model
         self._texts = voice.settings.texts
-        self._max_style = arena.journals[lane].capacity // 4  # bytes
-        self._log = EventWriter(arena.journals[lane], logged_slots(deck), rate, b"")
+        self._max_style = arena.event_logs[lane].capacity // 4  # bytes
+        self._log = EventWriter(arena.event_logs[lane], logged_slots(deck), rate, b"")
 
     def write(self, audio: Audio, table: Table) -> None:
         """The voice's next frame (n, 2), and the table it was rendered with."""
         at, voice = self._history.written, self._voice
-        if voice.settings.texts is not self._texts or self._log.due(at):
+        if voice.settings.texts is not self._texts or self._log.is_due(at):
             self._texts = voice.settings.texts
             learnt = voice.stream.saved_style
             style = learnt if len(learnt) <= self._max_style else None  # a larger one would fill the log
-            self._log.say(stream_details(self._model, self._texts, style))
-        self._log.hear(at, table)
+            self._log.set_details(stream_details(self._model, self._texts, style))
+        self._log.write_values(at, table)
         base = self._ring.written - (voice.sent - len(audio))
         frame = FrameEvent(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
-        self._log.tell(FRAME, at, frame.pack())
+        self._log.write(FRAME_RENDERED, at, frame.pack())
         self._ring.write(audio)
 
 
@@ -70,11 +70,11 @@ def logged_slots(deck: int) -> npt.NDArray[np.intp]:
     Every frame is logged with its latents, seed and temperature, so the parameters of the source and of the
     latents are not needed. The mixer logs gain, pan and the other parameters that it reads.
     """
-    bank = params.bank(deck)
+    bank = params.attribute_slots(deck)
     return np.arange(bank.start, bank.stop, dtype=np.intp)
 
 
-def stream_details(model: PlayableModel, texts: Words, style: bytes | None) -> bytes:
+def stream_details(model: PlayableModel, texts: Texts, style: bytes | None) -> bytes:
     """The log's header of a stream, JSON: its model, the texts of its attributes, the style it has learnt.
 
     style : None if it is too large to log; a replay then uses the model's

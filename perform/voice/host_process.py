@@ -28,7 +28,7 @@ from perform.core.messages import (
     RaisePriority,
     StartHost,
 )
-from perform.core.realtime import RENDER_PRIORITY, hurry, idle, real_time
+from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priority, request_real_time
 from perform.foreign.opening import file_reader, open_model, prepare
 from perform.library.cards import read_card
 from perform.voice.assignments import Assignments
@@ -46,9 +46,9 @@ def start(
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
     arena = Arena.open(Path(order.arena))
     if order.idle:
-        idle()
-        if hurried.is_set():  # the order came before `idle`
-            hurry()
+        lower_priority()
+        if hurried.is_set():  # the order came before `lower_priority`
+            raise_priority()
     try:
         made = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
         check_room(arena, read_card(made), order.rate)
@@ -72,7 +72,7 @@ def start(
     gc.collect()
     gc.freeze()
     gc.disable()
-    real_time(RENDER_PRIORITY)
+    request_real_time(RENDER_PRIORITY)
     try:
         render_s = scheduler.rehearse()
         if model.encoder and not model.card.delay_known:
@@ -110,7 +110,7 @@ def main() -> None:
             match order:
                 case RaisePriority():
                     hurried.set()
-                    hurry()
+                    raise_priority()
                 case AssignDecks():
                     assigned.put(order)
                 case _:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from perform.core.arena import LANE, METER_SLOTS, Arena, lanes_of
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
 from perform.core.params import DECKS, SLOTS, SOURCES, Table
 from perform.core.ring_buffers import HistoryBuffer
 from perform.engine.file_latents import FileLatents
@@ -27,7 +28,11 @@ class LaneContext:
     def __init__(self, arena: Arena, lane: int, assignments: Assignments) -> None:
         self.input: HistoryBuffer = arena.input
         self.assignments = assignments
-        self._lanes, self._histories, self._history = arena.lanes, arena.trails, arena.trails[lane]
+        self._lanes, self._histories, self._history = (
+            arena.lanes,
+            arena.latent_histories,
+            arena.latent_histories[lane],
+        )
         self._row = arena.lanes[lane]
         self._rate = METER_SLOTS["rate"]
         self._history.clear()

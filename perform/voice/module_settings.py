@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from perform.core.attributes import Attribute, Words
+from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
-from perform.core.params import ATTRIBUTES, OWN, Bank, blank
+from perform.core.params import ATTRIBUTES, MODULE_DEFAULT, AttributeValues, default_attributes
 from perform.engine.protocol import PlayableModel, Stream
 
 
@@ -34,31 +34,31 @@ class ModuleSettings:
 
     def __init__(self, model: PlayableModel, stream: Stream) -> None:
         self._attributes, self._actions, self._streams = model.attributes, model.actions, [stream]
-        self.texts: Words = {}
+        self.texts: Texts = {}
         self.refused: list[RefusedSetting] = []
-        self._applied = blank()
+        self._applied = default_attributes()
         self._accepted = self._applied[:ATTRIBUTES].copy()
 
     def add_stream(self, stream: Stream) -> None:
         """Another stream of the voice; it gets the first one's values now and all later changes."""
         self._streams.append(stream)
-        for i in np.flatnonzero(self._accepted != OWN).tolist():
+        for i in np.flatnonzero(self._accepted != MODULE_DEFAULT).tolist():
             attribute = self._attributes[i]
             with suppress(PerformError):  # the first stream accepted it
                 stream.set(attribute.name, self._value(i, attribute, float(self._accepted[i])))
 
-    def begin(self, bank: Bank) -> None:
+    def begin(self, bank: AttributeValues) -> None:
         """Ignore actions triggered before this stream started."""
         self._applied[ATTRIBUTES:] = bank[ATTRIBUTES:]
 
-    def set_texts(self, texts: Words) -> None:
+    def set_texts(self, texts: Texts) -> None:
         """Replace the song's texts; attributes that use them are set again at the next `apply`."""
         changed, self.texts = texts != self.texts, texts
         for i, attribute in enumerate(self._attributes[:ATTRIBUTES]):
-            if attribute.worded and changed:
+            if attribute.is_text and changed:
                 self._applied[i] = np.nan
 
-    def apply(self, bank: Bank) -> None:
+    def apply(self, bank: AttributeValues) -> None:
         """Set the attributes that changed and run the actions that were triggered, by the deck's bank."""
         if np.array_equal(bank, self._applied):
             return
@@ -70,7 +70,7 @@ class ModuleSettings:
         self._applied = bank.copy()
 
     def _set(self, i: int, attribute: Attribute, number: float) -> None:
-        if number == self._accepted[i] == OWN:
+        if number == self._accepted[i] == MODULE_DEFAULT:
             return
         try:
             for stream in self._streams:
@@ -88,9 +88,9 @@ class ModuleSettings:
 
     def _value(self, i: int, attribute: Attribute, number: float) -> float | str | None:
         """The value for the module; None for the module's default."""
-        if number <= OWN:
+        if number <= MODULE_DEFAULT:
             return None
-        if not attribute.worded:
+        if not attribute.is_text:
             return number
         texts = self.texts.get(str(i + 1), ())
         return texts[min(max(int(number), 0), len(texts) - 1)] if texts else None

@@ -11,9 +11,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from perform.core.attributes import Words
-from perform.core.event_log import BEGIN, FRAME, VALUES, WHOLE, FrameEvent, unpack_values
-from perform.core.params import Bank, blank
+from perform.core.attributes import Texts
+from perform.core.event_log import (
+    ALL_VALUES,
+    CHANGED_VALUES,
+    FIRST_VALUES,
+    FRAME_RENDERED,
+    FrameEvent,
+    unpack_values,
+)
+from perform.core.params import AttributeValues, default_attributes
 
 
 class RecordedModel(NamedTuple):
@@ -28,8 +35,8 @@ class RecordedModel(NamedTuple):
 class RecordedSettings(NamedTuple):
     """A stream's attributes, their texts, and the style it had learnt when that was last logged."""
 
-    bank: Bank
-    texts: Words
+    bank: AttributeValues
+    texts: Texts
     style: bytes | None = None
 
 
@@ -75,9 +82,9 @@ def recorded_streams(
     places : for each slot of the log, its place in the bank of the lane's deck; -1 if it is not in the bank
     """
     found: list[RecordedStream] = []
-    model, fresh, settings = None, True, RecordedSettings(blank(), {})
+    model, fresh, settings = None, True, RecordedSettings(default_attributes(), {})
     for kind, payload in events:
-        if kind in (BEGIN, WHOLE, VALUES):
+        if kind in (FIRST_VALUES, ALL_VALUES, CHANGED_VALUES):
             slots, values, rest = unpack_values(payload)
             if len(slots) and slots.max() >= len(places):
                 raise ValueError("a value of an unknown parameter")
@@ -85,7 +92,7 @@ def recorded_streams(
             if (at >= 0).any():
                 settings = settings._replace(bank=settings.bank.copy())
                 settings.bank[at[at >= 0]] = values[at >= 0]
-        if kind in (BEGIN, WHOLE):
+        if kind in (FIRST_VALUES, ALL_VALUES):
             details = json.loads(rest)
             new = RecordedModel(
                 str(details["model"]),
@@ -95,7 +102,7 @@ def recorded_streams(
             )
             if new.ratio < 1 or new.sample_rate < 1:
                 raise ValueError("an impossible model")
-            fresh = fresh or kind == BEGIN or new != model
+            fresh = fresh or kind == FIRST_VALUES or new != model
             model = new
             texts = {
                 str(number): [str(text) for text in choices]
@@ -104,7 +111,7 @@ def recorded_streams(
             settings = settings if texts == settings.texts else settings._replace(texts=texts)
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
-        elif kind == FRAME and model:
+        elif kind == FRAME_RENDERED and model:
             age = FrameEvent.unpack(payload).age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style

@@ -10,9 +10,11 @@ import time
 import numpy as np
 
 from perform.core import params
-from perform.core.arena import DECK_METER, LANE_METER, METER_SLOTS, Arena, TableReader
+from perform.core.arena import Arena
+from perform.core.arena_layout import DECK_METER, LANE_METER, METER_SLOTS
 from perform.core.lifeline import Lifeline
 from perform.core.messages import AnyOrder, AttributeRefused, DropVoice, SetTexts, StartVoice, VoiceDropped
+from perform.core.table_reader import TableReader
 from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments
 from perform.voice.encoder_input import EncoderInput, encode_inputs

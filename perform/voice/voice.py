@@ -45,7 +45,7 @@ class Voice(VoiceStream):
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
         self._restart_slots = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
-        self._bank = params.bank(deck)
+        self._bank = params.attribute_slots(deck)
         self.z, self.temperature = np.zeros(model.card.latents, np.float32), 0.0
         self.source_latents: Latents = np.zeros(model.card.latents)
         self.encoder_input: EncoderInput | None = None

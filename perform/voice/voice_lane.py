@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from perform.core.arena import HELD, LANE, LANE_METER, NEXT, NOW, Arena, TableReader
-from perform.core.attributes import Words
+from perform.core.arena import Arena
+from perform.core.arena_layout import HELD, LANE, LANE_METER, NEXT, NOW
+from perform.core.attributes import Texts
 from perform.core.params import Table
 from perform.core.ring_buffers import Audio
+from perform.core.table_reader import TableReader
 from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter
@@ -24,7 +26,7 @@ class VoiceLane:
         deck: int,
         model: PlayableModel,
         rate: float,
-        texts: Words,
+        texts: Texts,
         assignments: Assignments,
     ) -> None:
         self._reader, self._index = reader, index

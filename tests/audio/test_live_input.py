@@ -8,7 +8,8 @@ from scipy.signal import lfilter
 
 from perform.audio.mixer import Mixer
 from perform.core import params
-from perform.core.arena import LANE, Arena, lanes_of
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, lanes_of
 
 RATE, BLOCK = 48000, 256
 
@@ -29,7 +30,7 @@ def noise(frames: int, level: float = 0.1) -> np.ndarray:
 
 def put(arena: Arena, **values: float) -> None:
     for name, value in values.items():
-        params.put(arena.table, f"input/{name}", value)
+        params.set_value(arena.table, f"input/{name}", value)
 
 
 def test_nothing_is_let_in_before_it_is_opened(arena: Arena) -> None:
@@ -57,7 +58,7 @@ def test_the_gate_opens_at_its_level_and_closes_below_it(arena: Arena) -> None:
 
 @pytest.mark.parametrize("behind", [0, 1000, 5000])
 def test_the_monitor_is_as_late_as_what_a_deck_makes_of_it(arena: Arena, behind: int) -> None:
-    put(arena, open=1, gate=params.SILENT_DB, monitor=-6)
+    put(arena, open=1, gate=params.GATE_FLOOR_DB, monitor=-6)
     arena.lanes[3, LANE["behind"]] = behind
     sound = noise(RATE)
     out = play(arena, sound)
@@ -68,7 +69,7 @@ def test_the_monitor_is_as_late_as_what_a_deck_makes_of_it(arena: Arena, behind:
 
 
 def test_a_change_of_its_delay_makes_no_click(arena: Arena) -> None:
-    put(arena, open=1, gate=params.SILENT_DB, monitor=0)
+    put(arena, open=1, gate=params.GATE_FLOOR_DB, monitor=0)
     mixer, parts = Mixer(arena, RATE, opening=(1.0, 1.0)), []
     tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)
     for at in range(0, RATE - BLOCK, BLOCK):
@@ -83,9 +84,9 @@ def test_a_change_of_its_delay_makes_no_click(arena: Arena) -> None:
 
 def test_dry_and_wet_cross_over_with_equal_power(arena: Arena) -> None:
     """The input, two decks that hear it, and one whose source it is, but whose model has no ears."""
-    put(arena, open=1, gate=params.SILENT_DB)
+    put(arena, open=1, gate=params.GATE_FLOOR_DB)
     for deck, behind in ((1, 1), (2, 1), (3, 0)):
-        params.put(arena.table, f"deck/{deck}/source", params.SOURCES.index("input"))
+        params.set_value(arena.table, f"deck/{deck}/source", params.SOURCES.index("input"))
         lane = arena.lanes[lanes_of(deck)[0]]
         lane[LANE["live"]] = lane[LANE["gate"]] = 1
         lane[LANE["behind"]] = behind
@@ -113,7 +114,7 @@ def test_dry_and_wet_cross_over_with_equal_power(arena: Arena) -> None:
 @pytest.mark.parametrize("loop_db", [1, 3, 6])
 def test_a_howl_through_the_monitor_is_caught(arena: Arena, loop_db: float) -> None:
     """A loudspeaker near its microphone, in a room of one resonance: it ends, never above the ceiling."""
-    put(arena, open=1, gate=params.SILENT_DB, monitor=0)
+    put(arena, open=1, gate=params.GATE_FLOOR_DB, monitor=0)
     mixer, way, dice = Mixer(arena, RATE, opening=(1.0, 1.0)), 3, np.random.default_rng(0)
     turn_s = (way * BLOCK + arena.meter("delay")) / RATE
     angle = 2 * np.pi * round(1500 * turn_s) / turn_s / RATE  # in phase with itself

@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 from perform.audio.guard import DcBlocker
 from perform.audio.mixer import Mixer
 from perform.core import params
-from perform.core.arena import DECK_METER, HELD, LANE, LANES, Arena, lanes_of
-from perform.core.event_log import BEGIN, READ, RECORD, VALUES, WHOLE, RingReadEvent, unpack_values
+from perform.core.arena import Arena
+from perform.core.arena_layout import DECK_METER, HELD, LANE, LANES, lanes_of
+from perform.core.event_log import (
+    ALL_VALUES,
+    CHANGED_VALUES,
+    FIRST_VALUES,
+    RECORD_HEADER,
+    RING_READ,
+    RingReadEvent,
+    unpack_values,
+)
 from perform.core.ring_buffers import RingBuffer
 
 RATE, BLOCK = 48000, 256
@@ -58,7 +67,7 @@ class Player:
 
     def put(self, **values: float) -> None:
         for address, value in values.items():
-            params.put(self.arena.table, address.replace("_", "/"), value)
+            params.set_value(self.arena.table, address.replace("_", "/"), value)
 
 
 def rms(x: np.ndarray) -> np.ndarray:
@@ -174,7 +183,7 @@ def test_a_closed_gate_fades(arena: Arena) -> None:
 )
 def test_hostile_blocks_never_pass(tmp_path_factory: pytest.TempPathFactory, hostile: list[tuple]) -> None:
     arena = Arena.create(tmp_path_factory.mktemp("hostile") / "arena")
-    arena.show("block", BLOCK)
+    arena.set_meter("block", BLOCK)
     live(arena, 1, 2)
     mixer = Mixer(arena, RATE)
     out = np.zeros((BLOCK, 2), np.float32)
@@ -205,7 +214,7 @@ def test_the_ceiling_can_be_lower(arena: Arena) -> None:
 def test_panic_is_silent_at_once_and_comes_back_slowly(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play()
-    params.fire(arena.table, "panic")
+    params.trigger(arena.table, "panic")
     y = player.play(300)
     dead = round((0.020 + 0.002) * RATE) + BLOCK
     assert np.abs(y[dead : round(0.3 * RATE)]).max() < 2e-3
@@ -224,7 +233,7 @@ def test_the_first_sound_rises_from_20_db_down(arena: Arena) -> None:
 
 def test_the_tape_holds_what_was_heard(arena: Arena) -> None:
     y = Player(arena, 1, 2).play(30)
-    tape, lost = arena.tape.read(0, len(y))
+    tape, lost = arena.history.read(0, len(y))
     assert lost == 0
     assert np.array_equal(tape, y)
     assert arena.meter("frames") == len(y)
@@ -273,11 +282,11 @@ def test_one_lane_fades_while_the_other_enters(arena: Arena, fade: float) -> Non
         return np.concatenate(y)
 
     with arena.batch():
-        params.put(arena.table, "deck/1/gain", -12)
+        params.set_value(arena.table, "deck/1/gain", -12)
         lane(arena, 0, mode=HELD, gate=0, fade=fade)
         lane(arena, 1, live=1, gate=1, fade=fade)
     y = both(2)
-    params.put(arena.table, "deck/1/gain", 0)  # the new voice's
+    params.set_value(arena.table, "deck/1/gain", 0)  # the new voice's
     y = np.concatenate([y, both(round(fade * RATE / BLOCK) + 30)])
     middle = y[: round(fade * RATE) + BLOCK]
     loud = [rms(middle[at : at + 1024])[0] for at in range(0, len(middle) - 1024, 512)]
@@ -291,7 +300,7 @@ def test_half_a_batch_is_never_heard(arena: Arena) -> None:
     player = Player(arena, 1)
     before = player.play()
     with arena.batch():
-        params.put(arena.table, "deck/1/mute", 1)
+        params.set_value(arena.table, "deck/1/mute", 1)
         during = player.play(20)
     assert rms(during)[0] == pytest.approx(rms(before[20 * BLOCK :])[0], rel=0.02)
     assert rms(player.play(20)[10 * BLOCK :]).max() < 2e-3
@@ -305,7 +314,7 @@ def read(arena: Arena, track: str, start: int, frames: int) -> np.ndarray:
 
 def test_the_tracks_lie_beside_the_master_frame_by_frame(arena: Arena) -> None:
     """The stems' sum is what came before the limiter, and that, well below the ceiling, the master."""
-    arena.show("tracks/on", 1)
+    arena.set_meter("tracks/on", 1)
     player = Player(arena, 1, 3, level=0.1)
     player.put(deck_1_gain=-3, deck_3_pan=0.5)
     master = player.play(60)
@@ -327,7 +336,7 @@ def test_the_tracks_lie_beside_the_master_frame_by_frame(arena: Arena) -> None:
 
 
 def test_pre_is_not_limited_and_the_master_is(arena: Arena) -> None:
-    arena.show("tracks/on", 1)
+    arena.set_meter("tracks/on", 1)
     player = Player(arena, 1, level=2.0)
     master = player.play(60)[30 * BLOCK :]
     assert np.abs(master).max() <= CEILING
@@ -339,7 +348,7 @@ def test_tracks_wanted_in_the_middle_of_a_block_are_whole_from_the_next_on(arena
     player = Player(arena, 1)
     player.play(20)
     player.feed(1, BLOCK)
-    ring.next.append(lambda: arena.show("tracks/on", 1))
+    ring.next.append(lambda: arena.set_meter("tracks/on", 1))
     player.play(1, silent=(1,))
     assert not ring.next
     player.play(20)
@@ -357,12 +366,12 @@ def test_tracks_that_nobody_wants_are_not_written(arena: Arena) -> None:
 
 def told(arena: Arena) -> list[tuple[int, int, bytes]]:
     """Kind, frame and payload of all that the mixer told since the last call."""
-    journal = arena.journals[LANES]
-    data, found, at = journal.read(journal.kept), [], 0
-    journal.let_go(journal.kept + len(data))
+    journal = arena.event_logs[LANES]
+    data, found, at = journal.read(journal.oldest), [], 0
+    journal.release(journal.oldest + len(data))
     while at < len(data):
-        length, kind, _, stamp = RECORD.unpack_from(data, at)
-        at += RECORD.size + length
+        length, kind, _, stamp = RECORD_HEADER.unpack_from(data, at)
+        at += RECORD_HEADER.size + length
         found.append((kind, stamp, data[at - length : at]))
     return found
 
@@ -371,20 +380,20 @@ def test_it_tells_what_it_heard_and_read_and_when(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play(10)
     begin, reading = told(arena)
-    assert (begin[0], begin[1]) == (BEGIN, 0)
+    assert (begin[0], begin[1]) == (FIRST_VALUES, 0)
     assert json.loads(unpack_values(begin[2])[2]) == {"opening": [1.0, 1.0], "missed": 0}
-    assert (reading[0], reading[1]) == (READ, 0)
+    assert (reading[0], reading[1]) == (RING_READ, 0)
     assert RingReadEvent.unpack(reading[2]) == RingReadEvent(0, 0, BLOCK, whole=True)
     player.put(deck_1_gain=-6, deck_1_z_0_bias=1.0)  # the second is the voice's to tell
     player.play(5)
     ((kind, at, payload),) = told(arena)
-    assert (kind, at) == (VALUES, 10 * BLOCK)
+    assert (kind, at) == (CHANGED_VALUES, 10 * BLOCK)
     slots, values, _ = unpack_values(payload)
     assert {params.ADDRESSES[i]: v for i, v in zip(slots, values, strict=True)} == {"deck/1/gain": -6.0}
     arena.rings[0].write(np.zeros((100, 2), np.float32))
     player.play(3, silent=(1,))
     player.play(2)
-    late, back = (RingReadEvent.unpack(payload) for kind, _, payload in told(arena) if kind == READ)
+    late, back = (RingReadEvent.unpack(payload) for kind, _, payload in told(arena) if kind == RING_READ)
     assert late == RingReadEvent(0, 15 * BLOCK, 100, whole=False)
     assert back == RingReadEvent(0, 15 * BLOCK + 100, BLOCK, whole=True)
 
@@ -396,6 +405,6 @@ def test_it_tells_everything_only_at_rest(arena: Arena) -> None:
     seconds = round(RATE / BLOCK)
     lane(arena, 0, gate=0, fade=8.0)
     player.play(7 * seconds)
-    assert WHOLE not in [kind for kind, *_ in told(arena)]
+    assert ALL_VALUES not in [kind for kind, *_ in told(arena)]
     player.play(2 * seconds)
-    assert [kind for kind, *_ in told(arena)].count(WHOLE) == 1
+    assert [kind for kind, *_ in told(arena)].count(ALL_VALUES) == 1

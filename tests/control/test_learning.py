@@ -9,7 +9,7 @@ from perform.control.binding import Binding
 from perform.control.learning import ActiveMapping
 from perform.control.router import ControlId, ControlRouter
 from perform.core import params
-from perform.core.arena import METER_SLOTS
+from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse
 
 ADDRESS = "deck/1/attribute/2"

@@ -14,7 +14,7 @@ from perform.control.binding import Binding
 from perform.control.mapping import Mapping
 from perform.control.router import ControlRouter, decode
 from perform.core import params
-from perform.core.arena import METER_SLOTS, Meters
+from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import SPEC_AT, Curve, Table
 from tests.control.test_mapping import binds
 

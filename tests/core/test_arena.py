@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform.core.arena import LANE, RING_FRAMES, Arena, TableReader
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, RING_FRAMES
 from perform.core.errors import PerformError
 from perform.core.ring_buffers import HistoryBuffer, RingBuffer
+from perform.core.table_reader import TableReader
 
 
 def ramp(start: int, n: int) -> np.ndarray:
@@ -52,15 +54,15 @@ def test_two_processes_see_one_arena(tmp_path: Path) -> None:
     made = Arena.create(tmp_path / "a")
     seen = Arena.open(tmp_path / "a")
     made.table[3] = 0.25
-    made.show("deck/8/z/31", 1.5)
+    made.set_meter("deck/8/z/31", 1.5)
     made.rings[15].write(ramp(0, 10))
-    made.tape.write(ramp(5, 7))
+    made.history.write(ramp(5, 7))
     out = np.zeros((10, 2), np.float32)
     assert seen.table[3] == 0.25
     assert seen.meter("deck/8/z/31") == 1.5
     assert seen.rings[15].read(out) == 10
     assert np.array_equal(out, ramp(0, 10))
-    assert np.array_equal(seen.tape.read(0, 99)[0], ramp(5, 7))
+    assert np.array_equal(seen.history.read(0, 99)[0], ramp(5, 7))
     assert made.rings[15].fill == 0
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perform.core.event_log import (
-    BEGIN,
-    RECORD,
-    VALUES,
-    WHOLE,
-    WHOLE_S,
+    ALL_VALUES,
+    ALL_VALUES_S,
+    CHANGED_VALUES,
+    FIRST_VALUES,
+    RECORD_HEADER,
     EventLog,
     EventWriter,
     FrameEvent,
@@ -30,8 +30,8 @@ def journal(capacity: int = 4096, who: int = 3) -> EventLog:
 def records(data: bytes) -> list[tuple[int, int, int, bytes]]:
     found, at = [], 0
     while at < len(data):
-        length, kind, who, stamp = RECORD.unpack_from(data, at)
-        at += RECORD.size
+        length, kind, who, stamp = RECORD_HEADER.unpack_from(data, at)
+        at += RECORD_HEADER.size
         found.append((kind, who, stamp, data[at : at + length]))
         at += length
     return found
@@ -41,12 +41,12 @@ def records(data: bytes) -> list[tuple[int, int, int, bytes]]:
 def test_what_is_told_is_read_in_order_or_counted(told: list[tuple[int, bytes, bool]]) -> None:
     ring, position, got, expected = journal(200), 0, [], []
     for at, (kind, payload, read) in enumerate(told):
-        if ring.tell(kind, at, payload):
+        if ring.append(kind, at, payload):
             expected.append((kind, 3, at, payload))
         if read:
             data = ring.read(position)
             position += len(data)
-            ring.let_go(position)
+            ring.release(position)
             got += records(data)
     got += records(ring.read(position))
     assert got == expected
@@ -55,13 +55,13 @@ def test_what_is_told_is_read_in_order_or_counted(told: list[tuple[int, bytes, b
 
 def test_what_is_not_let_go_is_still_there_for_another_reader() -> None:
     ring = journal()
-    ring.tell(VALUES, 5, b"abc")
-    assert ring.read(ring.kept) == ring.read(ring.kept) != b""
+    ring.append(CHANGED_VALUES, 5, b"abc")
+    assert ring.read(ring.oldest) == ring.read(ring.oldest) != b""
 
 
 def drain(ring: EventLog) -> list[tuple[int, int, int, bytes]]:
-    data = ring.read(ring.kept)
-    ring.let_go(ring.kept + len(data))
+    data = ring.read(ring.oldest)
+    ring.release(ring.oldest + len(data))
     return records(data)
 
 
@@ -69,19 +69,19 @@ def test_changes_are_told_once_and_everything_now_and_then() -> None:
     ring, slots = journal(), np.array([1, 3])
     teller = EventWriter(ring, slots, RATE, b"words")
     numbers = np.arange(5.0)
-    teller.hear(0, numbers)
-    teller.hear(10, numbers)
+    teller.write_values(0, numbers)
+    teller.write_values(10, numbers)
     numbers[3], numbers[4] = 7.0, 9.0  # the last is none of its business
-    teller.hear(20, numbers)
-    teller.hear(30, numbers)
-    teller.hear(round(WHOLE_S * RATE), numbers)
+    teller.write_values(20, numbers)
+    teller.write_values(30, numbers)
+    teller.write_values(round(ALL_VALUES_S * RATE), numbers)
     first, change, whole = drain(ring)
-    assert (first[0], first[2]) == (BEGIN, 0)
+    assert (first[0], first[2]) == (FIRST_VALUES, 0)
     found, values, words = unpack_values(first[3])
     assert (list(found), list(values), words) == ([1, 3], [1.0, 3.0], b"words")
-    assert (change[0], change[2]) == (VALUES, 20)
+    assert (change[0], change[2]) == (CHANGED_VALUES, 20)
     assert [list(part) for part in unpack_values(change[3])] == [[3], [7.0], []]
-    assert (whole[0], list(unpack_values(whole[3])[1])) == (WHOLE, [1.0, 7.0])
+    assert (whole[0], list(unpack_values(whole[3])[1])) == (ALL_VALUES, [1.0, 7.0])
 
 
 def test_what_found_no_room_is_followed_by_everything() -> None:
@@ -90,13 +90,13 @@ def test_what_found_no_room_is_followed_by_everything() -> None:
     numbers = np.zeros(2)
     for at in range(20):
         numbers[0] += 1
-        teller.hear(at, numbers)
+        teller.write_values(at, numbers)
     assert ring.dropped > 0
     drain(ring)
     numbers[1] = 5.0
-    teller.hear(21, numbers)
+    teller.write_values(21, numbers)
     ((kind, _, at, payload),) = drain(ring)
-    assert (kind, at) == (WHOLE, 21)
+    assert (kind, at) == (ALL_VALUES, 21)
     assert list(unpack_values(payload)[1]) == [20.0, 5.0]
 
 
@@ -104,12 +104,12 @@ def test_a_log_may_begin_only_where_nothing_is_on_its_way() -> None:
     ring = journal()
     teller = EventWriter(ring, np.array([0]), RATE, b"")
     numbers = np.zeros(1)
-    teller.hear(0, numbers, still=False)  # the beginning is one in any case
-    later = round(WHOLE_S * RATE)
+    teller.write_values(0, numbers, still=False)  # the beginning is one in any case
+    later = round(ALL_VALUES_S * RATE)
     numbers[0] = 1.0
-    teller.hear(later, numbers, still=False)
-    teller.hear(later + 1, numbers)
-    assert [kind for kind, *_ in drain(ring)] == [BEGIN, VALUES, WHOLE]
+    teller.write_values(later, numbers, still=False)
+    teller.write_values(later + 1, numbers)
+    assert [kind for kind, *_ in drain(ring)] == [FIRST_VALUES, CHANGED_VALUES, ALL_VALUES]
 
 
 @given(

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from perform.core import memory_order
-from perform.core.arena import LANE, Arena, TableReader
-from perform.core.event_log import RECORD
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE
+from perform.core.event_log import RECORD_HEADER
 from perform.core.params import LATENTS
+from perform.core.table_reader import TableReader
 
 SECONDS = 1.5
 
@@ -38,11 +40,11 @@ while time.monotonic() < end:
         arena.input.write(np.stack([frames, -frames], 1).astype(np.float32))
         count += n
     elif what == "latents":
-        arena.trails[2].write(count, np.full(32, count, np.float32))
+        arena.latent_histories[2].write(count, np.full(32, count, np.float32))
         count += 1
     elif what == "log":
         payload = dice.bytes(n)
-        arena.journals[1].tell(1, count, payload + zlib.crc32(payload).to_bytes(4, "little"))
+        arena.event_logs[1].append(1, count, payload + zlib.crc32(payload).to_bytes(4, "little"))
         count += 1
     else:
         with arena.batch():
@@ -89,8 +91,8 @@ def test_a_history_is_read_whole_even_by_a_reader_that_is_overtaken(shared: Aren
 def test_latents_are_never_half_of_two_vectors(shared: Arena) -> None:
     writer, seen = running(shared, "latents"), 0
     while writer.poll() is None:
-        frame = shared.trails[2]._count[0] - 40
-        z = shared.trails[2].read(int(frame))
+        frame = shared.latent_histories[2]._count[0] - 40
+        z = shared.latent_histories[2].read(int(frame))
         if z is not None:
             assert len(z) == LATENTS
             assert (z == z[0]).all()
@@ -100,18 +102,18 @@ def test_latents_are_never_half_of_two_vectors(shared: Arena) -> None:
 
 
 def test_an_event_log_hands_over_whole_records(shared: Arena) -> None:
-    log, seen, last = shared.journals[1], 0, -1
+    log, seen, last = shared.event_logs[1], 0, -1
     writer = running(shared, "log")
-    while writer.poll() is None or log.kept < log._ends[0]:
-        data, at = log.read(log.kept), 0
+    while writer.poll() is None or log.oldest < log._ends[0]:
+        data, at = log.read(log.oldest), 0
         while at < len(data):
-            length, kind, who, stamp = RECORD.unpack_from(data, at)
-            payload = data[at + RECORD.size : at + RECORD.size + length]
+            length, kind, who, stamp = RECORD_HEADER.unpack_from(data, at)
+            payload = data[at + RECORD_HEADER.size : at + RECORD_HEADER.size + length]
             assert (kind, who) == (1, 1)
             assert zlib.crc32(payload[:-4]) == int.from_bytes(payload[-4:], "little")
             assert stamp > last
-            last, seen, at = stamp, seen + 1, at + RECORD.size + length
-        log.let_go(log.kept + len(data))
+            last, seen, at = stamp, seen + 1, at + RECORD_HEADER.size + length
+        log.release(log.oldest + len(data))
     assert writer.returncode == 0
     assert seen > 0
     assert last + 1 == seen + log.dropped or log.dropped > 0
@@ -123,7 +125,7 @@ def test_a_batch_is_seen_whole(shared: Arena) -> None:
     while writer.poll() is None and time.monotonic() < deadline:
         if reader.update():
             updates += 1
-            assert (reader.numbers == reader.table[0]).all()
+            assert (reader.values == reader.table[0]).all()
     assert writer.returncode == 0
     assert updates > 0
 

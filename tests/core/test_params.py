@@ -43,15 +43,19 @@ def test_a_knob_goes_there_and_back(address: str, position: float) -> None:
 def test_ends_are_exact_and_curves_rise(
     curve: params.Curve, low: float, high: float, position: float
 ) -> None:
-    assert params.bend(0, low, high, curve) == pytest.approx(low)
-    assert params.bend(1, low, high, curve) == pytest.approx(high)
-    assert min(low, high) * 0.999999 <= params.bend(position, low, high, curve) <= max(low, high) * 1.000001
+    assert params.curve_value(0, low, high, curve) == pytest.approx(low)
+    assert params.curve_value(1, low, high, curve) == pytest.approx(high)
+    assert (
+        min(low, high) * 0.999999
+        <= params.curve_value(position, low, high, curve)
+        <= max(low, high) * 1.000001
+    )
 
 
 @given(st.sampled_from(list(SPECS)), st.floats(allow_nan=True, allow_infinity=True))
 def test_nothing_illegal_enters_the_table(address: str, value: float) -> None:
     table, spec = params.defaults(), SPECS[address]
-    stored = params.put(table, address, value)
+    stored = params.set_value(table, address, value)
     assert math.isfinite(stored)
     assert spec.action or spec.low <= stored <= spec.high
     assert not spec.choices or stored == int(stored)
@@ -68,8 +72,8 @@ def test_defaults_are_legal_and_said_in_words() -> None:
 
 def test_actions_only_grow() -> None:
     table = params.defaults()
-    params.fire(table, "panic")
-    params.fire(table, "panic")
+    params.trigger(table, "panic")
+    params.trigger(table, "panic")
     assert table[SLOTS["panic"]] == 2
     assert dict(params.changed(table)) == {"panic": 2.0}
 

@@ -49,21 +49,21 @@ def play(
 
 def test_a_deck_plays_its_models_prior(path: Path) -> None:
     host, table = CompiledModel(path), params.defaults()
-    params.put(table, "deck/1/source", params.SOURCES.index("prior"))
+    params.set_value(table, "deck/1/source", params.SOURCES.index("prior"))
     voice = Voice(host, 1, 48000, table)
     z, sound = play(host, voice, table, 60)
     assert z.std(0).min() > 0.1
     assert np.abs(sound).max() > 1e-4
-    params.fire(table, "deck/1/reset")
+    params.trigger(table, "deck/1/reset")
     again, same = play(host, voice, table, 60)
     assert np.array_equal(again, z) and np.array_equal(same, sound), "a reset begins again"
-    params.put(table, "deck/1/seed", 7)
+    params.set_value(table, "deck/1/seed", 7)
     assert not np.array_equal(play(host, voice, table, 60)[0], z), "another seed, another music"
-    params.put(table, "deck/1/freeze", 1)
+    params.set_value(table, "deck/1/freeze", 1)
     still, _ = play(host, voice, table, 5)
     assert (still == still[0]).all()
-    params.put(table, "deck/1/freeze", 0)
-    params.put(table, "deck/1/speed", 0.5)
+    params.set_value(table, "deck/1/freeze", 0)
+    params.set_value(table, "deck/1/speed", 0.5)
     slow, _ = play(host, voice, table, 60)
     assert np.abs(np.diff(slow, axis=0)).mean() < 0.7 * np.abs(np.diff(z, axis=0)).mean()
 
@@ -71,6 +71,6 @@ def test_a_deck_plays_its_models_prior(path: Path) -> None:
 def test_a_model_without_one_stands_still(tmp_path: Path) -> None:
     host, table = CompiledModel(tiny_model(tmp_path / "plain.safetensors")), params.defaults()
     assert not host.has_prior
-    params.put(table, "deck/1/source", params.SOURCES.index("prior"))
+    params.set_value(table, "deck/1/source", params.SOURCES.index("prior"))
     z, _ = play(host, Voice(host, 1, 48000, table), table, 5)
     assert not z.any()

@@ -14,7 +14,7 @@ from tiny import tiny_model
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.event_log import RECORD, WHOLE
+from perform.core.event_log import ALL_VALUES, RECORD_HEADER
 from perform.core.ring_buffers import RingBuffer
 from perform.engine.compiled_model import CompiledEncoder, CompiledModel
 from perform.foreign.conversion import convert
@@ -129,18 +129,18 @@ def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     first = played(host.stream())
     voice = Voice(host, 1, 48000, table)
     for name in ("deck/1/attribute/1", "deck/1/attribute/2"):
-        params.put(table, name, 1)
+        params.set_value(table, name, 1)
         for _ in range(3):
             render(host, [voice], [table])
-        params.put(table, name, 0)
-    params.fire(table, "deck/1/reset")
+        params.set_value(table, name, 0)
+    params.trigger(table, "deck/1/reset")
     render(host, [voice], [table])
     voice.stream.reset()
     learnt = played(voice.stream)
     assert not np.allclose(learnt, first, atol=1e-3)
     voice.stream.reset()
     assert np.array_equal(played(voice.stream), learnt)
-    params.fire(table, "deck/1/action/2")  # reset_source
+    params.trigger(table, "deck/1/action/2")  # reset_source
     render(host, [voice], [table])
     voice.stream.reset()
     np.testing.assert_allclose(played(voice.stream), first, atol=1e-6)
@@ -153,9 +153,9 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
     host, table = CompiledModel(styled), arena.table
     voice = Voice(host, 1, 48000, table, LaneContext(arena, 0, Assignments(host, print)))
     source, learn = "deck/1/source", "deck/1/attribute/1"
-    params.put(table, learn, 1)
+    params.set_value(table, learn, 1)
     render(host, [voice], [table])
-    params.put(table, source, params.SOURCES.index("input"))
+    params.set_value(table, source, params.SOURCES.index("input"))
     render(host, [voice], [table])  # it begins to listen
     arena.input.write(np.ones((4096, 2), np.float32))
     render(host, [voice], [table])
@@ -163,11 +163,11 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
     style = voice.encoder_input.stream.style
     assert style.learning.tolist() == [0, 1]
     assert style.values[1] == 1
-    params.put(table, source, params.SOURCES.index("hand"))
-    params.put(table, learn, 0)
+    params.set_value(table, source, params.SOURCES.index("hand"))
+    params.set_value(table, learn, 0)
     render(host, [voice], [table])
     assert voice.encoder_input is None
-    params.put(table, source, params.SOURCES.index("input"))
+    params.set_value(table, source, params.SOURCES.index("input"))
     render(host, [voice], [table])
     assert voice.encoder_input
     assert voice.encoder_input.stream.style is style
@@ -177,13 +177,13 @@ def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled
 
 def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: Arena) -> None:
     """From its beginning the same bits, a deck's reset or not; later on, what had been learnt by then."""
-    arena.show("rate", RATE)
+    arena.set_meter("rate", RATE)
     host, table = CompiledModel(slow), arena.table
-    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     voice = Voice(host, 1, RATE, table)
-    telling, ring, journal = FrameWriter(arena, 0, 1, host, voice, RATE), arena.rings[0], arena.journals[0]
+    telling, ring, journal = FrameWriter(arena, 0, 1, host, voice, RATE), arena.rings[0], arena.event_logs[0]
     slots, told, sound, at = np.full(len(table), -1), [], [], 0
-    slots[params.bank(1)] = np.arange(len(table[params.bank(1)]))
+    slots[params.attribute_slots(1)] = np.arange(len(table[params.attribute_slots(1)]))
     doing = {
         20: ("learn_target", 1),
         60: ("learn_target", 0),
@@ -192,27 +192,27 @@ def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: 
     }
     for i in range(920):  # 14.7 s
         if what := doing.get(i):
-            params.put(table, f"deck/1/attribute/{1 + (what[0] == 'learn_source')}", what[1])
+            params.set_value(table, f"deck/1/attribute/{1 + (what[0] == 'learn_source')}", what[1])
         if i in (65, 330):
-            params.fire(table, "deck/1/reset")
+            params.trigger(table, "deck/1/reset")
         (audio,) = render(host, [voice], [table])
         telling.write(audio, table)
-        arena.tape.write(audio)
+        arena.history.write(audio)
         sound.append(ring_read(ring, len(audio)))
         records = journal.read(at)
         at += len(records)
-        journal.let_go(at)
+        journal.release(at)
         while records:
-            length, kind, *_ = RECORD.unpack_from(records)
-            told.append((kind, records[RECORD.size : RECORD.size + length]))
-            records = records[RECORD.size + length :]
+            length, kind, *_ = RECORD_HEADER.unpack_from(records)
+            told.append((kind, records[RECORD_HEADER.size : RECORD_HEADER.size + length]))
+            records = records[RECORD_HEADER.size + length :]
     wanted = np.concatenate(sound)
     assert voice.stream.saved_style
     whole = LaneReplay(recorded_streams(told, slots), lambda model: host, RATE, RATE)
     assert np.array_equal(whole.take(0, len(wanted)), wanted)
     later = LaneReplay(recorded_streams(told, slots), lambda model: host, RATE, RATE)
     assert np.abs(later.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
-    cut = next(i for i, (kind, _) in enumerate(told) if kind == WHOLE)
+    cut = next(i for i, (kind, _) in enumerate(told) if kind == ALL_VALUES)
     rest = LaneReplay(recorded_streams(told[cut:], slots), lambda model: host, RATE, RATE)
     assert np.abs(rest.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
 

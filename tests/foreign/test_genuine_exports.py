@@ -44,7 +44,7 @@ def test_the_torchscript_host_plays_one(tmp_path: Path) -> None:
         wrapped(read(tmp_path / "x.ts"), tmp_path / "x.safetensors", "decode"), no_sandbox
     )
     assert (host.card.latents, host.card.channels, host.card.sample_rate) == (4, 1, 48000)
-    assert {a.name: a.own for a in host.attributes} == {"temperature": 1.0, "seed": 0}
+    assert {a.name: a.default for a in host.attributes} == {"temperature": 1.0, "seed": 0}
     assert host.actions == ["reset"]
     assert host.has_prior
     stream, ours = host.stream(), model.decoder_state(1)

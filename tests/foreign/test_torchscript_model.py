@@ -90,7 +90,7 @@ def test_a_voice_that_ended_leaves_its_place_to_the_next(host: TorchscriptModel)
 
 
 def test_attributes_of_every_kind(host: TorchscriptModel) -> None:
-    found = {a.name: (a.kind, a.own, a.low, a.high) for a in host.attributes}
+    found = {a.name: (a.kind, a.default, a.low, a.high) for a in host.attributes}
     assert found == {
         "gain/0": ("float", 1.0, 0.0, 1.0),
         "gain/1": ("float", 1.0, 0.0, 1.0),
@@ -207,13 +207,13 @@ def test_a_genuine_encoder_draws_by_the_same_chance(tmp_path: Path) -> None:
 
 def test_a_deck_plays_it(host: TorchscriptModel) -> None:
     table = params.defaults()
-    params.put(table, "deck/1/z/1/bias", 0.4)
+    params.set_value(table, "deck/1/z/1/bias", 0.4)
     voice = Voice(host, 1, 48000, table)
     sound = np.concatenate([render(host, [voice], [table])[0] for _ in range(200)])
     assert sound.shape[1] == 2
     tail = sound[8192:56192, 0]
     assert np.argmax(np.abs(np.fft.rfft(tail))) == 220  # of 44.1 kHz, heard at 48
-    params.fire(table, "panic")
+    params.trigger(table, "panic")
     render(host, [voice], [table])
     assert voice.resets == 0
 

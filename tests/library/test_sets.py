@@ -284,8 +284,14 @@ def test_words_of_attributes(tmp_path: Path) -> None:
     song = sets.load_set(written(tmp_path, text)).songs[0]
     table = params.defaults()
     sets.apply(song, table)
-    assert table[params.bank(3)][:5].tolist() == [-250.5, params.OWN, params.OWN, params.OWN, 1.0]
-    assert sets.words(SLOTS["deck/3/attribute/2"], params.OWN) == "own"
+    assert table[params.attribute_slots(3)][:5].tolist() == [
+        -250.5,
+        params.MODULE_DEFAULT,
+        params.MODULE_DEFAULT,
+        params.MODULE_DEFAULT,
+        1.0,
+    ]
+    assert sets.words(SLOTS["deck/3/attribute/2"], params.MODULE_DEFAULT) == "own"
     assert (song.words_of(3), song.words_of(1)) == ({"5": ["sine", "noise"]}, {})
     more = sets.with_word(song, "deck/3/attribute/5", "saw")
     assert more.words_of(3) == {"5": ["sine", "noise", "saw"]}

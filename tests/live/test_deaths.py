@@ -14,7 +14,7 @@ from rig import Instrument, Jack, Listener, perform, playing, until
 from test_sound import RATE, level, read_take, steps
 from wav_readers import READERS
 
-from perform.core.arena import CLOCK, DEVICE
+from perform.core.arena_layout import CLOCK, DEVICE
 from perform.recorder import gesture_log, wav
 from perform.recorder.take_names import beside
 from perform.stage.commands import StartRecording, StopRecording
@@ -147,7 +147,7 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
         os.environ["PERFORM_TAKES"] = str(takes)
         plan = PLANS[n % len(PLANS)]
         with playing(runtime, *plan) as instrument:
-            tape = instrument.arena.tape
+            tape = instrument.arena.history
             instrument.wait_live(1)
             path = Path(instrument.client.ask(StartRecording()).value)
             moment = tape.written + dice.randrange(RATE // 4, 3 * RATE)

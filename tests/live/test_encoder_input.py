@@ -72,7 +72,7 @@ def became(heard: np.ndarray, grids: np.ndarray) -> np.ndarray:
 def settled(instrument: Instrument) -> None:
     """The input is open, and the first sound has risen."""
     instrument.wait_live(1)
-    params.put(instrument.arena.table, "input/open", 1)
+    params.set_value(instrument.arena.table, "input/open", 1)
     until(lambda: instrument.meter("lane/0/behind"), 10, "the deck hears")
     frames = instrument.meter("frames")
     until(lambda: instrument.meter("frames") > frames + 3 * RATE, 10, "three seconds")

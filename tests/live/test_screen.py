@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rig import perform, until
 
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.core.params import SLOTS
 from perform.stage.client import Client, running
 from perform.stage.commands import Quit

@@ -40,11 +40,11 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
                 until(lambda: warm(instrument), 30, "the next song warm")
                 frames = instrument.meter("frames")
                 until(lambda f=frames: instrument.meter("frames") > f + 3 * RATE, 10, "three seconds")
-                sent = instrument.arena.tape.written
+                sent = instrument.arena.history.written
                 foot(*message)
                 foot(0xB0, 67, 0)
                 until(lambda s=song: now(instrument) == s, 30, f"song {song}; {instrument.log()}")
-                went.append((sent, instrument.arena.tape.written))
+                went.append((sent, instrument.arena.history.written))
             heard = listener.heard()
         late = sum(instrument.meter(f"deck/{d}/late") for d in range(1, 9))
         path = Path(instrument.end().strip().splitlines()[-1])
@@ -123,12 +123,12 @@ def test_many_switches_cost_nothing(runtime: Path, tmp_path: Path) -> None:
         instrument.wait_live(1, 2)
         arena = instrument.arena
         steady, loudest = 0.0, 0.0
-        position = arena.tape.written
+        position = arena.history.written
 
         def listen() -> float:
             """The largest jump between samples since the last call."""
             nonlocal position
-            tape, missed = arena.tape.read(position, arena.tape.written - position)
+            tape, missed = arena.history.read(position, arena.history.written - position)
             position += missed + len(tape)
             assert not missed
             if len(tape) < 2:
@@ -143,14 +143,14 @@ def test_many_switches_cost_nothing(runtime: Path, tmp_path: Path) -> None:
 
         for song in (2, 3, 1):  # how steep each is by itself
             go(song)
-            begun = arena.tape.written
-            until(lambda b=begun: arena.tape.written > b + RATE, 10, "a second")
-            listen_from = arena.tape.written - RATE // 2
+            begun = arena.history.written
+            until(lambda b=begun: arena.history.written > b + RATE, 10, "a second")
+            listen_from = arena.history.written - RATE // 2
             position = listen_from
             steady = max(steady, listen())
         until(lambda: warm(instrument), 20, "warm")
         memory, began = resident(instrument), time.monotonic()
-        position, steepest = arena.tape.written, 0.0
+        position, steepest = arena.history.written, 0.0
         for n in range(SWITCHES):
             go((2, 3, 1)[n % 3])
             steepest = max(steepest, listen())

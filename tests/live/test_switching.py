@@ -38,31 +38,31 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
     with playing(runtime, "--input", "default", set_name=str(tmp_path / "sources.toml")) as instrument:
         instrument.wait_live(1, 2)
         arena, table = instrument.arena, instrument.arena.table
-        params.put(table, "input/open", 1)
+        params.set_value(table, "input/open", 1)
         path = Path(instrument.client.ask(StartRecording()).value)
 
         def switch(source: str) -> None:
-            params.put(table, "deck/1/source", params.SOURCES.index(source))
+            params.set_value(table, "deck/1/source", params.SOURCES.index(source))
 
         def listen(begin: int) -> float:
-            tape, missed = arena.tape.read(begin, arena.tape.written - begin)
+            tape, missed = arena.history.read(begin, arena.history.written - begin)
             assert not missed
             return float(np.abs(np.diff(tape, axis=0)).max())
 
         def played(seconds: float) -> None:
-            frames = arena.tape.written + round(seconds * RATE)
-            until(lambda: arena.tape.written > frames, 10 + seconds, f"{seconds} s")
+            frames = arena.history.written + round(seconds * RATE)
+            until(lambda: arena.history.written > frames, 10 + seconds, f"{seconds} s")
 
         steady = 0.0
         for source in params.SOURCES:
             switch(source)
             played(0.2)
-            begin = arena.tape.written
+            begin = arena.history.written
             played(1.0)
             steady = max(steady, listen(begin))
         counts = ("deck/1/late", "deck/2/late", "xruns")
         before = {name: instrument.meter(name) for name in counts}
-        begin = arena.tape.written
+        begin = arena.history.written
         with Machine(tmp_path) as machine:
             for n in range(SWITCHES):
                 switch(params.SOURCES[n * 5 % len(params.SOURCES)])

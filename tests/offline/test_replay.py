@@ -18,9 +18,10 @@ from tiny import tiny_model
 
 from perform.audio.mixer import Mixer
 from perform.core import params
-from perform.core.arena import LANES, LIVE, NAMES, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANES, LIVE, NAMES
 from perform.core.errors import PerformError, WrongUse
-from perform.core.event_log import RECORD
+from perform.core.event_log import RECORD_HEADER
 from perform.offline import replay
 from perform.offline.input_replay import InputReplay
 from perform.offline.logged_take import LoggedTake
@@ -183,12 +184,12 @@ def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
                 ("wet", dice.random()),
                 ("gate", dice.choice([-90, -20])),
             ):
-                params.put(arena.table, f"input/{name}", value)
+                params.set_value(arena.table, f"input/{name}", value)
         mixer.fill(out[at : at + block], came[at : at + block])
-    journal, told, at = arena.journals[LANES].read(0), [], 0
+    journal, told, at = arena.event_logs[LANES].read(0), [], 0
     while at < len(journal):
-        length, *head = RECORD.unpack_from(journal, at)
-        at += RECORD.size + length
+        length, *head = RECORD_HEADER.unpack_from(journal, at)
+        at += RECORD_HEADER.size + length
         told.append(gesture_log.LoggedEvent(*head, journal[at - length : at]))
     played = LoggedTake(
         RATE, block, "float32", 0, len(came), told, {}, np.arange(len(NAMES), dtype=np.intp), 0
@@ -216,12 +217,12 @@ def play(instrument: Instrument, seconds: float, also: Callable[[float], None]) 
     begun = time.monotonic()
     while (at := time.monotonic() - begun) < seconds:
         deck = dice.integers(1, 3)
-        params.put(table, f"deck/{deck}/z/{dice.integers(0, 4)}/bias", dice.normal())
+        params.set_value(table, f"deck/{deck}/z/{dice.integers(0, 4)}/bias", dice.normal())
         if dice.random() < 0.2:
-            params.put(table, f"deck/{deck}/gain", dice.uniform(-20, 6))
-            params.put(table, f"deck/{deck}/pan", dice.uniform(-1, 1))
-            params.put(table, "xfade", dice.uniform(0, 1))
-            params.put(table, "input/wet", dice.uniform(0, 1))
+            params.set_value(table, f"deck/{deck}/gain", dice.uniform(-20, 6))
+            params.set_value(table, f"deck/{deck}/pan", dice.uniform(-1, 1))
+            params.set_value(table, "xfade", dice.uniform(0, 1))
+            params.set_value(table, "input/wet", dice.uniform(0, 1))
         also(at)
         time.sleep(0.05)
 
@@ -243,12 +244,17 @@ def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_
     with playing(runtime, "--device", "null", "--stems", "--pre", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
         todo = [
-            (0.4, lambda: params.fire(instrument.arena.table, "deck/1/reset")),
+            (0.4, lambda: params.trigger(instrument.arena.table, "deck/1/reset")),
             (0.8, lambda: instrument.client.ask(Load(2, "choir"))),
             (1.6, lambda: instrument.client.ask(AddMarker("here"))),
-            (2.0, lambda: params.put(instrument.arena.table, "deck/3/source", params.SOURCES.index("input"))),
+            (
+                2.0,
+                lambda: params.set_value(
+                    instrument.arena.table, "deck/3/source", params.SOURCES.index("input")
+                ),
+            ),
             (2.0, lambda: instrument.client.ask(Load(3, "slow"))),
-            (2.4, lambda: params.fire(instrument.arena.table, "panic")),
+            (2.4, lambda: params.trigger(instrument.arena.table, "panic")),
             (3.6, lambda: instrument.client.ask(Unload(1))),
         ]
 

@@ -17,7 +17,7 @@ from perform.core.arena import Arena
 @pytest.fixture
 def arena(tmp_path: Path) -> Arena:
     made = Arena.create(tmp_path / "run" / "arena")
-    made.show("rate", RATE)
+    made.set_meter("rate", RATE)
     return made
 
 
@@ -29,7 +29,7 @@ def live(arena: Arena) -> Iterator[Arena]:
     def play() -> None:
         begun = time.monotonic()
         while not stop.wait(0.005):
-            feed(arena, int((time.monotonic() - begun) * RATE) - arena.tape.written)
+            feed(arena, int((time.monotonic() - begun) * RATE) - arena.history.written)
 
     thread = threading.Thread(target=play)
     thread.start()

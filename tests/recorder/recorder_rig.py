@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perform.core.arena import NAMES, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import NAMES
 from perform.core.ring_buffers import Audio
 from perform.recorder.gesture_log import FORMAT, GestureHeader
 
@@ -83,13 +84,13 @@ def feed(arena: Arena, frames: int) -> None:
     """The source goes on by this much, at once; each further track is SHIFT frames ahead of the last."""
     while frames:
         n = min(frames, 4096)
-        at = arena.tape.written
+        at = arena.history.written
         if arena.meter("tracks/on"):
             for i, name in enumerate(list(arena.tracks)[1:], 1):
-                arena.tracks[name].lay(source(at + i * SHIFT, n))
-        arena.tape.write(source(at, n))
+                arena.tracks[name].write_ahead(source(at + i * SHIFT, n))
+        arena.history.write(source(at, n))
         if arena.meter("tracks/on") and not arena.meter("tracks/from"):
-            arena.show("tracks/from", arena.tape.written)
+            arena.set_meter("tracks/from", arena.history.written)
         frames -= n
 
 

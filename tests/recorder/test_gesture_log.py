@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from recorder_rig import RATE, feed, full_at, header
 
 from perform.core.errors import PerformError, WrongUse
-from perform.core.event_log import LOST, MARK, VALUES, WHOLE, WHOLE_S, EventWriter, unpack_values
+from perform.core.event_log import (
+    ALL_VALUES,
+    ALL_VALUES_S,
+    CHANGED_VALUES,
+    MARKER,
+    RECORDS_LOST,
+    EventWriter,
+    unpack_values,
+)
 from perform.recorder import gesture_log
 from perform.recorder.gesture_log import (
     PREROLL_S,
@@ -60,7 +68,7 @@ def some(n: int) -> list[list[LoggedEvent]]:
     dice = random.Random(n)
     return [
         [
-            LoggedEvent(VALUES, dice.randrange(17), dice.randrange(1 << 40), dice.randbytes(30))
+            LoggedEvent(CHANGED_VALUES, dice.randrange(17), dice.randrange(1 << 40), dice.randbytes(30))
             for _ in range(5)
         ]
         for _ in range(n)
@@ -184,13 +192,13 @@ class Hand:
 
     def __init__(self, arena, who=0):
         self.arena = arena
-        self.teller = EventWriter(arena.journals[who], np.array([0, 1]), RATE, b"bells")
+        self.teller = EventWriter(arena.event_logs[who], np.array([0, 1]), RATE, b"bells")
         self.numbers = np.zeros(2)
 
     def play(self, seconds, history=None):
         for _ in range(seconds):
             self.numbers[0] += 1
-            self.teller.hear(self.arena.tape.written, self.numbers)
+            self.teller.write_values(self.arena.history.written, self.numbers)
             feed(self.arena, RATE)
             if history:
                 history.drain()
@@ -207,8 +215,8 @@ def test_a_log_begins_with_all_numbers_some_seconds_before(arena):
     position = 30 * RATE
     records, cursor = history.opening(position)
     first, *rest = parse(records)
-    assert first.kind == WHOLE
-    assert position - (PREROLL_S + WHOLE_S + 1) * RATE < first.at <= position - PREROLL_S * RATE
+    assert first.kind == ALL_VALUES
+    assert position - (PREROLL_S + ALL_VALUES_S + 1) * RATE < first.at <= position - PREROLL_S * RATE
     slots, values, words = unpack_values(first.payload)
     assert (list(slots), list(values), words) == ([0, 1], [first.at / RATE + 1, 0.0], b"bells")
     assert [r.at for r in rest] == [first.at + i * RATE for i in range(1, len(rest) + 1)]
@@ -220,7 +228,7 @@ def test_a_log_begins_with_all_numbers_some_seconds_before(arena):
 def test_only_so_much_is_remembered(arena):
     history, hand = RecentEvents(arena, 20), Hand(arena)
     hand.play(120, history)
-    assert min(r.at for r in parse(history.opening(0)[0])) > (120 - 20 - PREROLL_S - 3 * WHOLE_S) * RATE
+    assert min(r.at for r in parse(history.opening(0)[0])) > (120 - 20 - PREROLL_S - 3 * ALL_VALUES_S) * RATE
 
 
 def test_what_nobody_has_kept_is_there_for_the_next_recorder(arena):
@@ -234,12 +242,12 @@ def test_what_nobody_has_kept_is_there_for_the_next_recorder(arena):
 
 def test_losses_are_told(arena):
     history, hand = RecentEvents(arena, 60), Hand(arena)
-    for _ in range(arena.journals[0].capacity // 20):
+    for _ in range(arena.event_logs[0].capacity // 20):
         hand.numbers[0] += 1
-        hand.teller.hear(0, hand.numbers)
+        hand.teller.write_values(0, hand.numbers)
     history.drain()
-    (lost,) = [r for r in parse(history.opening(0)[0]) if r.kind == LOST]
-    assert int.from_bytes(lost.payload, "little") == arena.journals[0].dropped > 0
+    (lost,) = [r for r in parse(history.opening(0)[0]) if r.kind == RECORDS_LOST]
+    assert int.from_bytes(lost.payload, "little") == arena.event_logs[0].dropped > 0
 
 
 def test_markers_are_part_of_the_past(arena):
@@ -248,5 +256,5 @@ def test_markers_are_part_of_the_past(arena):
     history.mark(mark_record(700, "Größe", "song"))
     assert history.marks(200, 1000) == [Marker(500, "Größe")]
     assert history.marks(800, 1000) == []
-    assert [r.kind for r in parse(history.opening(700)[0])] == [MARK]
+    assert [r.kind for r in parse(history.opening(700)[0])] == [MARKER]
     assert history.opening(701)[0] == b""

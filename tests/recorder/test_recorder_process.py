@@ -14,7 +14,7 @@ import pytest
 from recorder_rig import DEADLINE, RATE, feed, header, source, steps, track_steps, until
 from wav_readers import FLOAT_READERS, READERS, with_wave
 
-from perform.core.arena import STEMS
+from perform.core.arena_layout import STEMS
 from perform.recorder import gesture_log, markers, take_index, take_part, wav
 from perform.recorder.retro import LastMinutes, LastMinutesTake
 from perform.recorder.take_names import beside
@@ -69,7 +69,7 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
     dice = random.Random(0)
     lost, lost_after_repair, lost_of_log = [], [], []
     live.reserve()
-    live.show("tracks/on", 1)
+    live.set_meter("tracks/on", 1)
     until(lambda: live.meter("tracks/from"))
     round_ = 0
     while len(lost_of_log) < KILLS:
@@ -84,11 +84,11 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
         marks = [report["position"] for report in opened]
         for recorder, position in zip(recorders, marks, strict=True):
             recorder.order("MarkTake", name="here", what="mark", position=position)
-        moments = [live.tape.written + dice.randrange(RATE) for _ in recorders]
+        moments = [live.history.written + dice.randrange(RATE) for _ in recorders]
         ends = []
         for recorder, moment in sorted(zip(recorders, moments, strict=True), key=lambda pair: pair[1]):
-            until(lambda moment=moment: live.tape.written >= moment)
-            ends.append((recorder, live.tape.written))
+            until(lambda moment=moment: live.history.written >= moment)
+            ends.append((recorder, live.history.written))
             recorder.child.kill()
         for recorder, end in ends:
             recorder.child.wait(DEADLINE)
@@ -146,7 +146,7 @@ def test_a_replaced_recorder_goes_on_at_the_exact_frame(live, start, tmp_path, s
 
 
 def test_goes_on_where_the_first_disk_is_gone(live, start, tmp_path):
-    live.show("take/frames", 1000)
+    live.set_meter("take/frames", 1000)
     feed(live, 5000)
     recorder = start(live, [tmp_path / "takes"])
     gone = str(tmp_path / "gone" / "x.wav")
@@ -180,9 +180,9 @@ def test_the_take_is_finished_when(live, start, tmp_path, end):
     until(lambda: live.meter("take/frames") > 0)
     if sys.platform != "win32":
         recorder.child.send_signal(signal.SIGINT)  # ctrl-C is for others
-    at = live.tape.written
+    at = live.history.written
     until(lambda: live.meter("take/frames") > at - opened["position"])
-    at = live.tape.written
+    at = live.history.written
     if end == "stage":
         recorder.child.stdin.close()
     else:
@@ -196,7 +196,7 @@ def test_the_take_is_finished_when(live, start, tmp_path, end):
 
 
 def test_low_space_is_reported(arena, start, tmp_path):
-    arena.show("rate", 1e12)  # so no disk has 30 minutes
+    arena.set_meter("rate", 1e12)  # so no disk has 30 minutes
     recorder = start(arena, [tmp_path])
     report = recorder.wait("DiskLow")
     assert report["seconds_left"] < 1800
@@ -209,7 +209,7 @@ def _grow(arena, recorder, opened, frames):
         n = min(frames, 40_000)
         feed(arena, n)
         frames -= n
-        until(lambda: arena.meter("take/frames") >= arena.tape.written - opened["position"] - 20_000)
+        until(lambda: arena.meter("take/frames") >= arena.history.written - opened["position"] - 20_000)
 
 
 def _check_parts(recorder, least):
@@ -259,8 +259,8 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_disk, plan):
-    arena.reserve()
-    arena.show("tracks/on", 1)
+    arena.reserve_tracks()
+    arena.set_meter("tracks/on", 1)
     feed(arena, 1)
     recorder = start(arena, [small_disk, tmp_path / "b"])
     recorder.order("StartTake", set="demo", position=0, **plan)
@@ -286,19 +286,19 @@ def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_di
 def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
     """Also what a recorder kept that has died; and what was there before a take, while that runs."""
     first = start(live, [tmp_path], retro=20.0)
-    until(lambda: live.tape.written > 2 * RATE)
+    until(lambda: live.history.written > 2 * RATE)
     first.child.kill()
     first.child.wait(DEADLINE)
     recorder = start(live, [tmp_path], retro=20.0)
     until(lambda: live.meter("beat/recorder"))
     recorder.order("MarkTake", name="before", what="mark", position=RATE)
-    now = live.tape.written
+    now = live.history.written
     recorder.order("WriteLastMinutes", set="Late Night")
     kept = recorder.wait("LastMinutesWritten")
     path = Path(kept["path"])
     assert kept["error"] == ""
     assert kept["frames"] / RATE == kept["seconds"]
-    assert now - RATE // 5 < kept["frames"] <= live.tape.written
+    assert now - RATE // 5 < kept["frames"] <= live.history.written
     assert np.array_equal(with_wave(path), steps(0, kept["frames"]))
     assert path.with_suffix(".txt").read_text() == "0:00:01.000  before\n"
     assert gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position == 0
@@ -327,7 +327,7 @@ def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
 def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
     """All of it in one sync would be more than a slow stick takes before the stage gives the recorder up."""
     feed(arena, 25 * RATE)
-    retro = LastMinutes(tmp_path / "past.retro", arena.tape, RATE, 25.0)
+    retro = LastMinutes(tmp_path / "past.retro", arena.history, RATE, 25.0)
     retro.follow()
     keeping = LastMinutesTake(
         retro, gesture_log.RecentEvents(arena, 25.0), [tmp_path], "kept", header(["master"]), 0, retro.end

@@ -105,7 +105,7 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
     def go_on(name: str) -> None:
         feed(arena, 5000)
         recording.mark(name)
-        marked[name] = arena.tape.written - 10_000
+        marked[name] = arena.history.written - 10_000
 
     go_on("well")
     stage.until(lambda: len(gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).marks()) == 1)

@@ -15,7 +15,7 @@ from wav_readers import with_soundfile, with_wave
 
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
-from perform.core.event_log import FRAME, FrameEvent
+from perform.core.event_log import FRAME_RENDERED, FrameEvent
 from perform.recorder import gesture_log, take_export, take_index, wav
 from perform.recorder.gesture_log import RecentEvents
 from perform.recorder.markers import Marker
@@ -27,17 +27,17 @@ TRACKS = ["master", "deck1"]
 
 def record(arena: Arena, *folders: Path, name: str = "demo", **more) -> TakeWriter:
     """Half a second of all tracks, a marker in the middle, a voice's frames; not closed."""
-    arena.show("tracks/on", 1)
-    start = arena.tape.written
+    arena.set_meter("tracks/on", 1)
+    start = arena.history.written
     plan = TakePlan({t: arena.tracks[t] for t in TRACKS}, folders, name, header(TRACKS, **more))
     take = TakeWriter(plan, RecentEvents(arena, 60), lambda report: None, position=start)
     for i in range(10):
         z = np.full(3, i, np.float32)
-        arena.journals[2].tell(FRAME, start + i * 2000, FrameEvent(0, i, 0, 1.0, z).pack())
+        arena.event_logs[2].append(FRAME_RENDERED, start + i * 2000, FrameEvent(0, i, 0, 1.0, z).pack())
     feed(arena, RATE // 2)
     take.mark(start + RATE // 4, "half")
     take._history.mark(gesture_log.mark_record(start + RATE // 4, "half", "mark"))
-    take.advance(arena.tape.written, sync=True)
+    take.advance(arena.history.written, sync=True)
     return take
 
 
@@ -51,7 +51,7 @@ def crash(take: TakeWriter) -> None:
 @pytest.fixture
 def whole(arena, tmp_path) -> take_index.Take:
     take = record(arena, tmp_path)
-    take.close(arena.tape.written)
+    take.close(arena.history.written)
     return take_index.look(tmp_path / "demo.wav")
 
 
@@ -78,7 +78,7 @@ def test_files_of_one_take_are_one_take(arena, whole, tmp_path):
     assert second.state == "recording"
     with pytest.raises(WrongUse, match="is being recorded"):
         take_index.repair(second)
-    other.close(arena.tape.written)
+    other.close(arena.history.written)
 
 
 @pytest.mark.parametrize("name", ["demo", "last", "{}/demo.wav", "{}/demo_deck1.wav", "{}/demo.gestures"])
@@ -99,7 +99,7 @@ def test_what_is_not_there_is_said_with_what_is(whole, tmp_path):
 def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
     take = record(arena, tmp_path)
     feed(arena, 4000)
-    take._copy(arena.tape.written)
+    take._copy(arena.history.written)
     crash(take)
     found = take_index.look(tmp_path / "demo.wav")
     assert found.state == "unfinished"
@@ -142,7 +142,7 @@ def test_parts_are_one_take(arena, tmp_path):
         plan, RecentEvents(arena, 60), lambda report: None, position=RATE // 2, part=2, began=0
     )
     feed(arena, 5000)
-    second.close(arena.tape.written)
+    second.close(arena.history.written)
     (found,) = take_index.takes([tmp_path])
     assert [path.name for path in found.files] == ["demo.wav", "demo_part2.wav"]
     assert take_index.verify(found) == []
@@ -153,13 +153,13 @@ def test_parts_are_one_take(arena, tmp_path):
 def in_parts(arena: Arena, *folders: Path, frames: int = 5000) -> np.ndarray:
     """A take that went on from folder to folder, a part each; returns its samples."""
     for number, folder in enumerate(folders, 1):
-        plan = TakePlan({"master": arena.tape}, [folder], "demo", header(["master"]))
-        position = arena.tape.written
+        plan = TakePlan({"master": arena.history}, [folder], "demo", header(["master"]))
+        position = arena.history.written
         take = TakeWriter(
             plan, RecentEvents(arena, 60), lambda report: None, position=position, part=number, began=0
         )
         feed(arena, frames)
-        take.close(arena.tape.written)
+        take.close(arena.history.written)
     return steps(0, len(folders) * frames)
 
 

@@ -38,7 +38,7 @@ def told():
 
 
 def begin(arena: Arena, told: Reports, *folders: Path, **more) -> TakeWriter:
-    position = more.pop("position", arena.tape.written)
+    position = more.pop("position", arena.history.written)
     tracks = {name: arena.tracks[name] for name in more.pop("tracks", ["master"])}
     plan = TakePlan(tracks, folders, "demo", header(list(tracks), more.pop("samples", "pcm24")))
     return TakeWriter(plan, RecentEvents(arena, 60), told.append, position=position, **more)
@@ -104,9 +104,9 @@ def test_the_take_is_the_tape(arena, told, tmp_path):
     take = begin(arena, told, tmp_path / "new" / "folder")
     for frames in (1, 4096, 0, 77, 3 * CHUNK + 5):
         feed(arena, frames)
-        take.advance(arena.tape.written)
-        assert take.position == arena.tape.written
-    end = arena.tape.written
+        take.advance(arena.history.written)
+        assert take.position == arena.history.written
+    end = arena.history.written
     feed(arena, 1000)
     take.close(end)
     assert (take.safe, take.missed) == (end - 5000, 0)
@@ -128,10 +128,10 @@ def test_a_lapped_tape_is_silence_and_counted(arena, told, tmp_path):
     take = begin(arena, told, tmp_path)
     feed(arena, 10_000)
     take.advance(10_000)
-    end = arena.tape.capacity + 200_000
+    end = arena.history.capacity + 200_000
     feed(arena, end - 10_000)
     take.advance(end)
-    lost = end - arena.tape.capacity + WET - 10_000
+    lost = end - arena.history.capacity + WET - 10_000
     assert take.missed == lost
     feed(arena, 5000)
     take.close(end + 5000)
@@ -144,7 +144,7 @@ def test_a_lapped_tape_is_silence_and_counted(arena, told, tmp_path):
 def test_a_long_stall_of_the_disk_is_survived(arena, told, tmp_path):
     take = begin(arena, told, tmp_path)
     feed(arena, 40 * RATE)
-    take.close(arena.tape.written)
+    take.close(arena.history.written)
     assert take.missed == 0
     assert np.array_equal(whole(told.files()), steps(0, 40 * RATE))
 
@@ -209,12 +209,12 @@ def test_no_folder_left_waits_without_loss(arena, told, tmp_path, monkeypatch):
     take = begin(arena, told, blocked)
     for _ in range(5):
         feed(arena, 4 * RATE)
-        take.advance(arena.tape.written)
+        take.advance(arena.history.written)
     assert (take.folder, take.safe, take.first) == (None, 0, None)
     assert [type(report) for report in told] == [TakeFailed]
     blocked.unlink()
-    take.advance(arena.tape.written)
-    take.close(arena.tape.written)
+    take.advance(arena.history.written)
+    take.close(arena.history.written)
     assert [type(report) for report in told] == [TakeFailed, TakeOpened]
     assert take.missed == 0
     assert np.array_equal(whole(told.files()), steps(0, 20 * RATE))
@@ -253,12 +253,12 @@ def check_tracks(arena: Arena, files: list[Path], end: int) -> None:
 
 
 def test_all_tracks_lie_frame_by_frame_beside_each_other(arena, told, tmp_path):
-    arena.show("tracks/on", 1)
+    arena.set_meter("tracks/on", 1)
     take = begin(arena, told, tmp_path, tracks=TRACKS)
     for frames in (1, 77, 3 * CHUNK + 5):
         feed(arena, frames)
-        take.advance(arena.tape.written)
-    take.close(arena.tape.written)
+        take.advance(arena.history.written)
+    take.close(arena.history.written)
     assert {path.name for path in tmp_path.glob("demo*")} == {
         "demo.wav",
         "demo_pre.wav",
@@ -266,12 +266,12 @@ def test_all_tracks_lie_frame_by_frame_beside_each_other(arena, told, tmp_path):
         "demo_deck8.wav",
         "demo.gestures",
     }
-    check_tracks(arena, told.files(), arena.tape.written)
+    check_tracks(arena, told.files(), arena.history.written)
 
 
 @pytest.mark.parametrize("full", TRACKS)
 def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeypatch, full):
-    arena.show("tracks/on", 1)
+    arena.set_meter("tracks/on", 1)
     take = begin(arena, told, tmp_path / "a", tmp_path / "b", tracks=TRACKS)
     feed(arena, 20_000)
     take.advance(10_000, sync=True)
@@ -293,7 +293,7 @@ def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeyp
 
 
 def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
-    arena.show("tracks/on", 1)
+    arena.set_meter("tracks/on", 1)
     take = begin(arena, told, tmp_path, tracks=TRACKS)
     capacity = arena.tracks["pre"].capacity
     feed(arena, capacity + 100_000)
@@ -309,7 +309,7 @@ def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
 def test_a_float_take_clips_nothing(arena, told, tmp_path):
     take = begin(arena, told, tmp_path, samples="float32")
     loud = np.linspace(-4, 4, 2000, dtype=np.float32).reshape(-1, 2)
-    arena.tape.write(loud)
+    arena.history.write(loud)
     take.close(1000)
     assert np.array_equal(floats_with_soundfile(take.first), loud)
 

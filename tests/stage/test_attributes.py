@@ -11,9 +11,9 @@ from modules import Synth, export
 from rig import Instrument, perform, playing, until
 
 from perform.core import params
-from perform.core.arena import EMPTY, LIVE
+from perform.core.arena_layout import EMPTY, LIVE
 from perform.core.errors import PerformError
-from perform.core.params import OWN, SLOTS
+from perform.core.params import MODULE_DEFAULT, SLOTS
 from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
 from perform.library import sets
@@ -75,7 +75,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         table, client = instrument.arena.table, instrument.client
 
         def put(number: int, value: float) -> None:
-            params.put(table, f"deck/1/attribute/{number}", value)
+            params.set_value(table, f"deck/1/attribute/{number}", value)
             settle(instrument, 1)
 
         instrument.wait_live(1)
@@ -93,7 +93,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         put(GAIN, -1.0)  # refused
         put(PARTIALS, 99.0)  # it raises
         assert table[SLOTS[f"deck/1/attribute/{GAIN}"]] == 0.5, "the number says what the module has"
-        assert table[SLOTS[f"deck/1/attribute/{PARTIALS}"]] == OWN
+        assert table[SLOTS[f"deck/1/attribute/{PARTIALS}"]] == MODULE_DEFAULT
         said = "\n".join(client.status().log)
         assert "deck 1: the model refuses [-1.0, 1.0] for its attribute 'gain'" in said
         assert "too many" in said
@@ -114,8 +114,8 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
             with pytest.raises(PerformError, match=says):
                 client.ask(SetWord(address, "loud"))
         put(PARTIALS, 4.0)
-        params.fire(table, "deck/1/action/1")
-        params.put(table, "deck/1/source", params.SOURCES.index("prior"))
+        params.trigger(table, "deck/1/action/1")
+        params.set_value(table, "deck/1/source", params.SOURCES.index("prior"))
         settle(instrument, 1)
         places = {
             tuple(instrument.arena.deck_meters(1)[-params.LATENTS :][:2])
@@ -167,11 +167,15 @@ def test_rendered_offline_it_comes_back_bit_by_bit(strange: Path, tmp_path: Path
 def test_another_model_begins_with_its_own(strange: Path, runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--margin", "tight", set_name=str(strange)) as instrument:
         assert params.margin(instrument.arena.table) == 0.003, "the player's word comes before the set's"
-        table, bank = instrument.arena.table, params.bank(1)
+        table, bank = instrument.arena.table, params.attribute_slots(1)
         instrument.wait_live(1)
         instrument.client.ask(Load(deck=1, model="bells"))
         until(lambda: instrument.client.status().decks[0].model != "synth", 60, "another model")
-        until(lambda: np.array_equal(table[bank], params.blank()), 30, "nothing is left of the attributes")
+        until(
+            lambda: np.array_equal(table[bank], params.default_attributes()),
+            30,
+            "nothing is left of the attributes",
+        )
         assert not instrument.client.status().decks[0].attributes
         instrument.wait_live(1)
         instrument.client.ask(Undo())

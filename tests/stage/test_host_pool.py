@@ -11,7 +11,8 @@ import pytest
 from rig import until
 from tiny import tiny_model
 
-from perform.core.arena import LANE_METER, NOW, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE_METER, NOW
 from perform.core.messages import AttributeRefused, StartHost
 from perform.stage import host_pool as hosts_module
 from perform.stage.child import Child, ChildEvent

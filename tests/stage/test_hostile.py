@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rig import Instrument, perform, playing, until
 
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.core.errors import PerformError
 from perform.stage.client import Client, running
 from perform.stage.commands import Answer, Arm, Load, StartRecording, StopRecording, UseMapping

@@ -7,7 +7,7 @@ from pathlib import Path
 from rig import playing, until
 from tiny import tiny_model
 
-from perform.core.arena import EMPTY, FAILED, LIVE
+from perform.core.arena_layout import EMPTY, FAILED, LIVE
 from perform.core.params import SLOTS
 from perform.stage.commands import Load
 

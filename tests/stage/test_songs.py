@@ -10,7 +10,7 @@ import pytest
 from rig import Instrument, playing, until
 
 from perform.core import params
-from perform.core.arena import EMPTY, FAILED, LIVE
+from perform.core.arena_layout import EMPTY, FAILED, LIVE
 from perform.core.errors import PerformError
 from perform.core.params import SLOTS
 from perform.library import places, sets
@@ -85,7 +85,7 @@ def test_songs_follow_each_other_without_a_gap(runtime: Path, tour: str, tmp_pat
         instrument.wait_live(1, 2)
         until(lambda: song(instrument).ready == song(instrument).wanted == 2, 20, "song two warm")
         frames = instrument.meter("deck/1/frames")
-        begun = instrument.arena.tape.written
+        begun = instrument.arena.history.written
         go(instrument, 2)
         assert states(instrument) == [LIVE, EMPTY, LIVE]
         assert instrument.meter("deck/1/frames") >= frames  # the same voice, going on
@@ -99,8 +99,8 @@ def test_songs_follow_each_other_without_a_gap(runtime: Path, tour: str, tmp_pat
         go(instrument, 3)
         until(lambda: states(instrument) == [LIVE, FAILED, EMPTY], 10, "song three, as far as it is there")
         assert "nowhere" in instrument.client.status().decks[1].error
-        until(lambda: instrument.arena.tape.written > begun + 2 * 48000, 10, "two seconds")
-        tape, lost = instrument.arena.tape.read(begun, instrument.arena.tape.written - begun)
+        until(lambda: instrument.arena.history.written > begun + 2 * 48000, 10, "two seconds")
+        tape, lost = instrument.arena.history.read(begun, instrument.arena.history.written - begun)
         assert not lost
         level = np.sqrt((tape[: len(tape) // 4800 * 4800, 0].reshape(-1, 4800) ** 2).mean(axis=1))
         assert level.min() > 1e-4
@@ -113,13 +113,13 @@ def test_numbers_arm_and_go(runtime: Path, tour: str) -> None:
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         table = instrument.arena.table
-        params.put(table, "song/arm", 3)
+        params.set_value(table, "song/arm", 3)
         until(lambda: song(instrument).next == 3, 5, "song three armed")
-        params.fire(table, "song/previous")
+        params.trigger(table, "song/previous")
         until(lambda: song(instrument).next == 2, 5, "song two armed")
-        params.fire(table, "song/go")
+        params.trigger(table, "song/go")
         until(lambda: song(instrument).now == 2, 20, "song two")
-        params.put(table, "song/jump", 1)
+        params.set_value(table, "song/jump", 1)
         until(lambda: song(instrument).now == 1, 20, "song one")
         assert value(instrument, "song/jump") == 0
         instrument.end()
@@ -129,7 +129,7 @@ def test_what_a_player_does_can_be_taken_back(runtime: Path, tour: str) -> None:
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         ask, table = instrument.client.ask, instrument.arena.table
-        params.put(table, "deck/1/gain", -6.0)
+        params.set_value(table, "deck/1/gain", -6.0)
         until(lambda: "deck/1/gain" in instrument.client.status().undo, 5, "a step")
         ask(commands.Unload(2))
         until(lambda: states(instrument)[1] == EMPTY, 5, "deck 2 empty")
@@ -163,7 +163,7 @@ def test_two_songs_of_one_name_are_two_songs(runtime: Path, tmp_path: Path, tiny
         until(lambda: states(instrument)[1] == FAILED, 10, "the song whose model is missing")
         lines = song(instrument).lines
         assert [bool(line.missing) for line in lines] == [False, False, True]
-        params.put(table, "deck/1/gain", -7.0)
+        params.set_value(table, "deck/1/gain", -7.0)
         until(lambda: "deck/1/gain" in instrument.client.status().undo, 5, "a step")
         go(instrument, 2)
         ask(commands.MoveSong(1, 3))  # two, three, one: an edit in between
@@ -212,21 +212,21 @@ def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> Non
         instrument.wait_live(1, 2)
         ask, table = instrument.client.ask, instrument.arena.table
         ask(commands.StoreScene(1, "calm"))
-        params.put(table, "deck/1/z/0/bias", 3.0)
-        params.put(table, "deck/1/source", 0)
+        params.set_value(table, "deck/1/z/0/bias", 3.0)
+        params.set_value(table, "deck/1/source", 0)
         ask(commands.Exclude("deck/2/gain"))
-        params.put(table, "deck/2/gain", -9.0)
+        params.set_value(table, "deck/2/gain", -9.0)
         ask(commands.StoreScene(2, "wild"))
         ask(commands.RecallScene(1))
         until(lambda: value(instrument, "deck/1/z/0/bias") == 1.0, 5, "the calm scene")
         assert value(instrument, "deck/1/source") == params.SOURCES.index("loop")
         assert value(instrument, "deck/2/gain") == -9.0
-        params.put(table, "scene/a", 1)
-        params.put(table, "scene/b", 2)
-        params.put(table, "scene/morph", 0.75)
+        params.set_value(table, "scene/a", 1)
+        params.set_value(table, "scene/b", 2)
+        params.set_value(table, "scene/morph", 0.75)
         until(lambda: abs(value(instrument, "deck/1/z/0/bias") - 2.5) < 1e-6, 5, "the morph")
         assert value(instrument, "deck/1/source") == 0
-        params.put(table, "scene/recall", 2)
+        params.set_value(table, "scene/recall", 2)
         until(lambda: value(instrument, "deck/1/z/0/bias") == 3.0, 5, "the wild scene, by number")
         assert [scene.name for scene in instrument.client.status().scenes] == ["calm", "wild"]
         with pytest.raises(PerformError, match="empty"):
@@ -240,7 +240,7 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
         ask, table, address = instrument.client.ask, instrument.arena.table, "deck/1/z/1/bias"
         assert ask(commands.ToggleLoop(address)).value == "recording"
         for step in range(20):
-            params.put(table, address, step / 10)
+            params.set_value(table, address, step / 10)
             frames = instrument.meter("frames")
             until(lambda f=frames: instrument.meter("frames") > f + 960, 5, "20 ms")
         assert ask(commands.ToggleLoop(address)).value == "looping"
@@ -251,7 +251,7 @@ def test_a_gesture_loops_until_a_hand_takes_it(runtime: Path, tour: str) -> None
             return len(seen) > 30 and min(seen) < 0.3 and max(seen) > 1.7
 
         until(goes_round, 10, "the gesture again")
-        params.put(table, address, -2.0)
+        params.set_value(table, address, -2.0)
         until(lambda: instrument.client.status().loops[0].state == "stopped", 5, "a hand")
         assert value(instrument, address) == -2.0
         assert ask(commands.Undo()).value == f"loop of {address} recorded"
@@ -290,7 +290,7 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         ask, table = instrument.client.ask, instrument.arena.table
-        params.put(table, "deck/1/pan", 0.5)
+        params.set_value(table, "deck/1/pan", 0.5)
         ask(commands.KeepSong())
         ask(commands.AddSong("four"))
         ask(commands.RenameSong(4, "last"))
@@ -380,7 +380,7 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
     instrument = Instrument(runtime, "--device", "null", set_name=tour)
     instrument.wait_live(1, 2)
     go(instrument, 2)
-    params.put(instrument.arena.table, "deck/1/z/2/bias", 0.75)
+    params.set_value(instrument.arena.table, "deck/1/z/2/bias", 0.75)
     instrument.client.ask(commands.RenameSong(1, "uno"))
     for _ in range(2):
         instrument.client.ask(commands.ToggleLoop("deck/3/pan"))

@@ -16,7 +16,7 @@ from rig import Instrument, perform, playing, until
 from tiny import tiny_model
 
 from perform.core import params
-from perform.core.arena import CLOCK, EMPTY, FAILED, LIVE
+from perform.core.arena_layout import CLOCK, EMPTY, FAILED, LIVE
 from perform.core.errors import PerformError
 from perform.recorder import gesture_log, take_index
 from perform.stage.client import Client
@@ -184,7 +184,7 @@ def test_two_clients_see_the_same_numbers(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1)
         other = Client(runtime)
-        params.put(other.arena.table, "deck/1/z/0/bias", 1.25)
+        params.set_value(other.arena.table, "deck/1/z/0/bias", 1.25)
         until(lambda: instrument.meter("deck/1/z/0") != 0, 5, "a latent")
         assert instrument.arena.table[params.slot("deck/1/z/0/bias")] == 1.25
         other.close()
@@ -215,8 +215,8 @@ def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(AddMarker("here"))
-        at = instrument.arena.tape.written
-        until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
+        at = instrument.arena.history.written
+        until(lambda: instrument.arena.history.written > at + 24000, 10, "half a second")
         kept = keep(instrument)
         take = take_index.look(kept)
         assert take_index.verify(take) == []
@@ -225,8 +225,8 @@ def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime
         assert take.frames > at + 24000
         assert np.abs(np.concatenate(list(take_index.sound(take)))).max() > 1e-3
         path = Path(instrument.client.ask(StartRecording(stems=True, float32=True)).value)
-        at = instrument.arena.tape.written
-        until(lambda: instrument.arena.tape.written > at + 24000, 10, "half a second")
+        at = instrument.arena.history.written
+        until(lambda: instrument.arena.history.written > at + 24000, 10, "half a second")
         before = keep(instrument)
         instrument.client.ask(StopRecording())
         take = take_index.look(path)

@@ -11,7 +11,7 @@ import soundfile
 from rig import Instrument, playing, until
 
 from perform.core import params
-from perform.core.arena import LIVE, lanes_of
+from perform.core.arena_layout import LIVE, lanes_of
 from perform.core.errors import PerformError
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.file_latents import FileLatents
@@ -65,11 +65,11 @@ def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: st
         until(
             lambda: seen.add(tuple(latents(instrument, 1))) or len(seen) > 50, 20, "the file's latents move"
         )
-        params.put(instrument.arena.table, "deck/1/freeze", 1)
+        params.set_value(instrument.arena.table, "deck/1/freeze", 1)
         until(lambda: np.ptp([latents(instrument, 2) for _ in range(9)], axis=0).max() == 0, 10, "it stands")
         assert np.abs(latents(instrument, 2)).max() > 0.1
         for key, value in (("source", params.SOURCES.index("loop")), ("z/0/scale", -0.5), ("z/1/bias", 1.5)):
-            params.put(instrument.arena.table, f"deck/1/{key}", value)
+            params.set_value(instrument.arena.table, f"deck/1/{key}", value)
         first = read_corpus(find_model("choir"))[0]  # of a loop that stands still from its beginning
         until(lambda: np.array_equal(latents(instrument, 1, "in"), first), 10, "what its source gives")
         made = first * [-0.5, *[1] * 7] + [0, 1.5, *[0] * 6]
@@ -126,8 +126,8 @@ def test_the_next_songs_files_are_there_when_it_begins(
         take = Path(ask(StartRecording()).value)
         ask(Go())
         until(lambda: songs().now == 2, 5, "song two")
-        frames = instrument.arena.tape.written + RATE // 2
-        until(lambda: instrument.arena.tape.written > frames, 10, "half a second")
+        frames = instrument.arena.history.written + RATE // 2
+        until(lambda: instrument.arena.history.written > frames, 10, "half a second")
         ask(StopRecording())
         instrument.end()
     told = replay.load(take_index.look(take)).lanes

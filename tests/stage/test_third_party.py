@@ -10,7 +10,7 @@ from peers.environment import export as genuine
 from rig import playing, until
 
 from perform.core import params
-from perform.core.arena import FAILED, LIVE
+from perform.core.arena_layout import FAILED, LIVE
 from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
 from perform.rave.archive import read
@@ -33,7 +33,7 @@ def test_a_module_plays_on_a_deck_behind_its_walls(runtime: Path, tmp_path: Path
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(Load(deck=3, model=path))
-        params.put(instrument.arena.table, "deck/3/z/1/bias", 0.5)
+        params.set_value(instrument.arena.table, "deck/3/z/1/bias", 0.5)
         instrument.wait_live(3)
         before = instrument.meter("deck/3/frames")
         until(lambda: instrument.meter("deck/3/frames") > before + 200, 30, "it plays on")

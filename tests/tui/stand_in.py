@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from perform.core.arena import CLOCK, FAILED, LIVE, LOADING, Arena
+from perform.core.arena import Arena
+from perform.core.arena_layout import CLOCK, FAILED, LIVE, LOADING
 from perform.core.params import DECKS, slot
 from perform.stage.client import StageGone
 from perform.stage.commands import (
@@ -144,7 +145,7 @@ class FakeStage:
         if isinstance(command, KeepLastMinutes):
             return Answer(value="take08.wav")
         if isinstance(command, Load):
-            self.arena.show(f"deck/{command.deck}/state", LOADING)
+            self.arena.set_meter(f"deck/{command.deck}/state", LOADING)
         value, words = told(command, self.words)
         self.words = msgspec.structs.replace(self.words, **words)
         return Answer(value=value)
@@ -204,12 +205,12 @@ def play(stage: FakeStage) -> None:
         "control/slot": slot("deck/1/z/1/bias"),
         "control/count": 7,
     }.items():
-        arena.show(name, value)
+        arena.set_meter(name, value)
     for name, value in {"scene/a": 2, "scene/b": 5, "scene/morph": 0.4, "tempo": 124}.items():
         arena.table[slot(name)] = value
     for number, words in enumerate(stage.words.decks, 1):
         state = 0 if not words.model else FAILED if words.error else LIVE
-        arena.show(f"deck/{number}/state", state)
+        arena.set_meter(f"deck/{number}/state", state)
         if state == LIVE:
             for name, value in {
                 "frames": 1000,
@@ -218,7 +219,7 @@ def play(stage: FakeStage) -> None:
                 "peak/l": 0.35,
                 "peak/r": 0.3,
             }.items():
-                arena.show(f"deck/{number}/{name}", value)
+                arena.set_meter(f"deck/{number}/{name}", value)
             for i in range(words.latents):
-                arena.show(f"deck/{number}/z/{i}", (i - 3) / 2.5)
+                arena.set_meter(f"deck/{number}/z/{i}", (i - 3) / 2.5)
                 arena.table[slot(f"deck/{number}/z/{i}/bias")] = (i - 3.6) / 2.2

@@ -42,7 +42,7 @@ async def test_recording_starts_at_once_and_stops_at_the_second_press(stage, clo
     async with playing(stage, clock) as hands:
         await hands.press("r")
         await hands.until(lambda: stage.asked == [StartRecording()])
-        stage.arena.show("take/on", 1)
+        stage.arena.set_meter("take/on", 1)
         await hands.press("r")
         assert "r again within 2 s stops it" in hands.text()
         clock.now += 2.5
@@ -228,7 +228,7 @@ async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
     async with playing(stage, clock) as hands:
         stage.free.clear()
         await hands.until(lambda: hands.app.line.silence() > 0.1)
-        params.put(stage.arena.table, "deck/1/pan", 0)
+        params.set_value(stage.arena.table, "deck/1/pan", 0)
         await hands.press("down", "right", "l", "escape", "r")
         assert hands.value("deck/1/pan") == pytest.approx(0.02)
         assert stage.asked == []
@@ -276,7 +276,7 @@ async def test_leaving_while_sound_is_live_asks(stage, clock, keys, result):
 def quiet(stage, changed: bool) -> None:
     """Nothing sounds."""
     for d in (1, 2, 3):
-        stage.arena.show(f"deck/{d}/state", 0)
+        stage.arena.set_meter(f"deck/{d}/state", 0)
     stage.words = replace(stage.words, songs=replace(stage.words.songs, changed=changed))
 
 
@@ -301,8 +301,8 @@ async def test_leaving_with_changes_that_are_not_saved_asks_and_they_can_be_save
 async def test_dropouts_have_an_age(stage, clock):
     async with playing(stage, clock) as hands:
         assert "XRUN 0 " in hands.text()
-        stage.arena.show("deck/2/late", 2)
-        stage.arena.show("xruns", 1)
+        stage.arena.set_meter("deck/2/late", 2)
+        stage.arena.set_meter("xruns", 1)
         hands.app.tick()
         clock.now += 12
         await hands.settle()
@@ -311,22 +311,22 @@ async def test_dropouts_have_an_age(stage, clock):
 
 async def test_a_deck_whose_sound_is_no_number_says_so(stage, clock):
     async with playing(stage, clock, (240, 40)) as hands:
-        stage.arena.show("deck/2/late", 2)
+        stage.arena.set_meter("deck/2/late", 2)
         await hands.settle()
         assert "late 2" in hands.text()
-        stage.arena.show("deck/2/bad", 3)
+        stage.arena.set_meter("deck/2/bad", 3)
         await hands.settle()
         assert "broken 3" in hands.text()
 
 
 async def test_a_mixer_that_stands_still_is_said(stage, clock):
-    stage.arena.show("frames", 4800)
+    stage.arena.set_meter("frames", 4800)
     async with playing(stage, clock) as hands:
         assert "the mixer stands still" not in hands.text()
         clock.now += 1.5
         await hands.settle()
         assert "the mixer stands still" in hands.text()
-        stage.arena.show("frames", 9600)
+        stage.arena.set_meter("frames", 9600)
         await hands.settle()
         assert "the mixer stands still" not in hands.text()
 

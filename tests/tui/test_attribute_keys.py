@@ -9,7 +9,7 @@ from stand_in import FakeStage, deck, status
 
 from perform.core import params
 from perform.core.attributes import Attribute
-from perform.core.params import OWN, SOURCES
+from perform.core.params import MODULE_DEFAULT, SOURCES
 from perform.stage.commands import SetWord
 
 ATTRIBUTES = (
@@ -53,7 +53,7 @@ async def test_arrows_begin_at_what_the_module_has(synth, clock):
         await hands.press(*["shift+right"] * 9)
         assert hands.value(at(1)) == 1.0, "its knob ends there"
         await hands.press("0")
-        assert hands.value(at(1)) == OWN
+        assert hands.value(at(1)) == MODULE_DEFAULT
         await select(hands, "mute")
         await hands.press("right")
         assert hands.value(at(2)) == 1.0
@@ -61,7 +61,13 @@ async def test_arrows_begin_at_what_the_module_has(synth, clock):
         await hands.press("right", "right")
         assert hands.value(at(3)) == 3.0
         await select(hands, "shape")
-        for value, key in ((0.0, "right"), (1.0, "right"), (1.0, "right"), (0.0, "left"), (OWN, "left")):
+        for value, key in (
+            (0.0, "right"),
+            (1.0, "right"),
+            (1.0, "right"),
+            (0.0, "left"),
+            (MODULE_DEFAULT, "left"),
+        ):
             await hands.press(key)
             assert hands.value(at(4)) == value
 
@@ -73,7 +79,7 @@ async def test_values_beyond_the_knob_and_words_are_typed(synth, clock):
         assert hands.value(at(1)) == -7.5
         assert "-7.5" in hands.text()
         await hands.press("=", *"own", "enter")
-        assert hands.value(at(1)) == OWN
+        assert hands.value(at(1)) == MODULE_DEFAULT
         await hands.press("=", *"loud", "enter")
         assert "is not" in hands.text()
         await hands.press("escape")

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from stand_in import FakeStage, deck, play, status
 
 from perform.core import params
-from perform.core.arena import EMPTY
+from perform.core.arena_layout import EMPTY
 from perform.tui import braille
 from perform.tui.app import Instrument
 from perform.tui.latent_history import RATE, RESULT, SOURCE, LatentPast
@@ -53,7 +53,7 @@ def ring(tmp_path: Path, stage: FakeStage) -> FakeStage:
     """A stage whose deck 1 plays that model's corpus."""
     model = msgspec.structs.replace(stage.words.decks[0], path=str(with_corpus(tmp_path, "a ring")))
     stage.words = msgspec.structs.replace(stage.words, decks=(model, *stage.words.decks[1:]))
-    params.put(stage.arena.table, "deck/1/source", LOOP)
+    params.set_value(stage.arena.table, "deck/1/source", LOOP)
     return stage
 
 
@@ -63,9 +63,9 @@ def sing(stage: FakeStage, clock: Clock, app: Instrument, seconds: float) -> Non
         clock.now += 1 / RATE
         for i in range(8):
             came = 1.5 * np.sin(clock.now * (1 + i / 2)) / (1 + i / 4)
-            stage.arena.show(f"deck/1/in/{i}", came)
+            stage.arena.set_meter(f"deck/1/in/{i}", came)
             bias = stage.arena.table[params.slot(f"deck/1/z/{i}/bias")]
-            stage.arena.show(f"deck/1/z/{i}", came + bias)
+            stage.arena.set_meter(f"deck/1/z/{i}", came + bias)
         app.look()
 
 
@@ -113,8 +113,8 @@ def test_picture_of_latents_without_colour_source_or_corpus(snap_compare, tmp_pa
 
 async def test_arrows_move_two_biases_and_nothing_else(stage, clock):
     async with playing(stage, clock) as hands:
-        params.put(stage.arena.table, X, 0)
-        params.put(stage.arena.table, Y, 0)
+        params.set_value(stage.arena.table, X, 0)
+        params.set_value(stage.arena.table, Y, 0)
         before = stage.arena.table.copy()
         await hands.press("z", "right", "up", "shift+up", "shift+left")
         assert (hands.value(X), hands.value(Y)) == pytest.approx((0.08 - 0.8, 0.08 + 0.8))
@@ -129,7 +129,7 @@ async def test_arrows_move_two_biases_and_nothing_else(stage, clock):
 
 async def test_near_the_same_keys_move_it_less(ring, clock):
     async with playing(ring, clock) as hands:
-        params.put(ring.arena.table, X, 0)
+        params.set_value(ring.arena.table, X, 0)
         await hands.press("z", "v", "right")
         assert hands.value(X) == pytest.approx(0.01 * 1.5 * (1.2 + 1.5), abs=1e-6)
 
@@ -155,12 +155,12 @@ async def test_the_mouse_presses_and_drags_the_pad(stage, clock, size):
 async def test_marks_stand_where_the_meters_are(ring, clock):
     async with playing(ring, clock) as hands:
         for name, value in ((X, -4), (Y, -4)):
-            params.put(ring.arena.table, name, value)
+            params.set_value(ring.arena.table, name, value)
         for name, value in (("in/0", 4), ("in/1", 0), ("z/0", 0), ("z/1", 9)):
-            ring.arena.show(f"deck/1/{name}", value)
+            ring.arena.set_meter(f"deck/1/{name}", value)
         await hands.press("z")
         assert {glyph: at(hands, glyph) for glyph in "●◆◇"} == {"●": (0, 0), "◆": (0.5, 1), "◇": (1, 0.5)}
-        params.put(ring.arena.table, "deck/1/source", 0)
+        params.set_value(ring.arena.table, "deck/1/source", 0)
         await hands.settle()
         with pytest.raises(ValueError, match="not enough"):
             at(hands, "◇")
@@ -210,7 +210,7 @@ async def test_whatever_stands_on_the_deck_it_draws(stage, clock, size):
         for focus, seen in (("2", "night"), ("3", "its model failed"), ("8", "no latents")):
             await hands.press(focus, "up", "v")
             assert seen in hands.text()
-        stage.arena.show("deck/1/state", EMPTY)
+        stage.arena.set_meter("deck/1/state", EMPTY)
         hands.app.theme = "ansi-light"
         await hands.press("1")
         assert all(len(line) == size[0] for line in hands.text().split("\n"))
@@ -246,10 +246,10 @@ async def test_all_else_is_played_as_ever_and_what_is_hidden_is_not_drawn(stage,
 async def test_a_row_tells_what_came_in_from_what_sounds(stage, clock):
     async with playing(stage, clock) as hands:
         for name, value in (("in/0", -3.5), ("z/0", 3.5)):
-            stage.arena.show(f"deck/1/{name}", value)
+            stage.arena.set_meter(f"deck/1/{name}", value)
         await hands.press("down", "down")
         assert "◇" not in hands.text(), "the hand alone plays"
-        params.put(stage.arena.table, "deck/1/source", LOOP)
+        params.set_value(stage.arena.table, "deck/1/source", LOOP)
         await hands.settle()
         row = next(line for line in hands.text().split("\n") if "▸z0" in line)
         assert row.index("◇") < row.index("●") < row.index("◆")
@@ -258,10 +258,10 @@ async def test_a_row_tells_what_came_in_from_what_sounds(stage, clock):
 
 def test_the_past_knows_what_there_was(stage):
     past, arena = LatentPast(), stage.arena
-    params.put(arena.table, "deck/2/source", LOOP)
-    arena.show("deck/2/in/0", 0.5)
+    params.set_value(arena.table, "deck/2/source", LOOP)
+    arena.set_meter("deck/2/in/0", 0.5)
     for look in (100, 101, 103, 120):
-        arena.show("deck/1/z/0", look)
+        arena.set_meter("deck/1/z/0", look)
         past.note(look / RATE + 0.001, arena.table, arena.meters)
     result = past.window(1, 100, 21)[:, RESULT, 0]
     assert result[[0, 1, 2, 3, 20]].tolist() == [100, 101, 103, 103, 120], "a look missed is the next one"

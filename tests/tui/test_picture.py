@@ -91,8 +91,8 @@ def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size
     stage = FakeStage(tmp_path, status(synth, deck("choir")))
     play(stage)
     for number, value in ((1, 0.25), (3, 1.0), (5, 1.0)):
-        params.put(stage.arena.table, f"deck/1/attribute/{number}", value)
-    params.put(stage.arena.table, "deck/1/source", params.SOURCES.index("prior"))
+        params.set_value(stage.arena.table, f"deck/1/attribute/{number}", value)
+    params.set_value(stage.arena.table, "deck/1/source", params.SOURCES.index("prior"))
     presses = ["]"] + ["down"] * 4  # the cursor stands on one of them
     assert snap_compare(Instrument(stage, clock), terminal_size=size, run_before=keys(*presses))
 
@@ -103,7 +103,7 @@ def test_picture_of_an_empty_stage(snap_compare, tmp_path, clock):
     stage = FakeStage(tmp_path, words)
     play(stage)
     for end in ("a", "b"):
-        params.put(stage.arena.table, f"scene/{end}", 0)
+        params.set_value(stage.arena.table, f"scene/{end}", 0)
     assert snap_compare(Instrument(stage, clock), terminal_size=(120, 40), run_before=keys())
 
 
@@ -116,7 +116,7 @@ def test_picture_of_a_take_and_of_trouble(snap_compare, stage, clock):
         ("xruns", 4),
         ("load", 0.93),
     ):
-        stage.arena.show(name, value)
+        stage.arena.set_meter(name, value)
     assert snap_compare(Instrument(stage, clock), terminal_size=(120, 40), run_before=keys())
 
 
@@ -176,7 +176,7 @@ async def test_only_what_changed_is_redrawn(stage, clock):
         decks.refresh = lambda *regions, **_: asked.append(regions)  # type: ignore[method-assign]
         hands.app.tick()
         assert asked == [], "nothing moved"
-        stage.arena.show("deck/2/z/3", 3.9)
+        stage.arena.set_meter("deck/2/z/3", 3.9)
         hands.app.tick()
         assert [len(regions) for regions in asked] == [1]
         assert asked[0][0].height == 1

@@ -26,7 +26,7 @@ async def test_digits_and_tab_focus_a_deck(stage, clock):
 
 async def test_a_focus_moved_by_midi_moves_the_screen(stage, clock):
     async with playing(stage, clock) as hands:
-        params.put(stage.arena.table, "focus", 2)
+        params.set_value(stage.arena.table, "focus", 2)
         await hands.press("m")
         assert hands.value("deck/2/mute") == 1
         assert hands.value("deck/1/mute") == 0
@@ -34,7 +34,7 @@ async def test_a_focus_moved_by_midi_moves_the_screen(stage, clock):
 
 async def test_arrows_nudge_one_and_ten_percent_and_clamp(stage, clock):
     async with playing(stage, clock) as hands:
-        params.put(stage.arena.table, Z0, 0)
+        params.set_value(stage.arena.table, Z0, 0)
         await hands.press("down", "down")
         assert hands.app.frame.selected.address == Z0
         await hands.press("right")
@@ -138,7 +138,7 @@ async def test_bias_and_scale_share_the_rows(stage, clock):
 async def test_each_source_has_its_own_rows(stage, clock):
     async with playing(stage, clock) as hands:
         for source, own in (("input", "input/gate"), ("file", "deck/1/file/loop"), ("deck", "deck/1/from")):
-            params.put(stage.arena.table, "deck/1/source", params.SOURCES.index(source))
+            params.set_value(stage.arena.table, "deck/1/source", params.SOURCES.index(source))
             assert own in [row.address for row in hands.app.look().rows(1)]
 
 
@@ -198,7 +198,7 @@ async def test_a_click_focuses_a_deck_and_turns_its_switch(stage, clock):
 
 async def test_the_wheel_nudges(stage, clock):
     async with playing(stage, clock) as hands:
-        params.put(stage.arena.table, Z0, 0)
+        params.set_value(stage.arena.table, Z0, 0)
         hit = hands.spot("decks", address=Z0)
         await hands.pilot._post_mouse_events([MouseScrollUp], "#decks", offset=(hit.x0, hit.y))
         await hands.pilot.pause()

@@ -112,7 +112,7 @@ async def test_a_click_on_an_end_takes_the_next_stored_scene(stage, clock, size)
 async def test_a_song_without_scenes_has_nothing_to_morph(stage, clock):
     stage.words = replace(stage.words, scenes=(), scene=0)
     for end in ("a", "b"):
-        params.put(stage.arena.table, f"scene/{end}", 0)
+        params.set_value(stage.arena.table, f"scene/{end}", 0)
     async with playing(stage, clock) as hands:
         assert "SCENES  F2 – F3 – F4 – F5 – F6 – F7 – F8 – F9 –" in hands.text()
         hit = hands.spot("foot", action="app.morph_end('a')")
@@ -126,7 +126,7 @@ async def test_eight_scenes_with_long_names_have_room(stage, clock, size):
     names = tuple(SceneStatus(n, f"{n}n 長い名前 of a scene") for n in range(1, 9))
     stage.words = replace(stage.words, scenes=names, decks=(stage.words.decks[0],) * 8)
     for deck in range(1, 9):
-        stage.arena.show(f"deck/{deck}/state", 2)
+        stage.arena.set_meter(f"deck/{deck}/state", 2)
     async with playing(stage, clock, size) as hands:
         for n in range(1, 9):
             assert f"F{n + 1} {n}" in hands.text()

@@ -355,8 +355,8 @@ async def test_markers_and_the_last_minutes(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("k")
         assert "marker; no take runs" in hands.text()
-        stage.arena.show("take/on", 1)
-        stage.arena.show("take/frames", 48000 * 61)
+        stage.arena.set_meter("take/on", 1)
+        stage.arena.set_meter("take/frames", 48000 * 61)
         await hands.press("k")
         assert "marker at 00:01:01" in hands.text()
         assert hands.value("take/mark") == 2

@@ -20,7 +20,8 @@ from rig import until
 from tiny import tiny_model
 
 from perform.core import params
-from perform.core.arena import DECK_METER, LANE, LANE_METER, Arena, lanes_of
+from perform.core.arena import Arena
+from perform.core.arena_layout import DECK_METER, LANE, LANE_METER, lanes_of
 from perform.core.errors import PerformError
 from perform.foreign import sandbox
 from perform.foreign.conversion import convert
@@ -133,7 +134,7 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     files = {"7": {"path": str(sound), "deck": 1}}
     worker.order("AssignDecks", decks={"1": seat, "2": seat}, mine=[1], files=files)
     arena.lanes[0, LANE["file"]] = 7
-    params.put(arena.table, "deck/1/source", params.SOURCES.index("file"))
+    params.set_value(arena.table, "deck/1/source", params.SOURCES.index("file"))
     worker.order("StartVoice", lane=0, deck=1, texts={})
 
     def level(wanted: float) -> None:
@@ -145,12 +146,12 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     level(0.75)  # of the file, and what the module adds
     leader = lanes_of(2)[0]
     arena.lanes[leader, [LANE["live"], LANE["gate"]]] = 1
-    arena.trails[leader].write(0, np.array([0.4, 0.0]))
-    params.put(arena.table, "deck/1/source", params.SOURCES.index("deck"))
-    params.put(arena.table, "deck/1/from", 1)
+    arena.latent_histories[leader].write(0, np.array([0.4, 0.0]))
+    params.set_value(arena.table, "deck/1/source", params.SOURCES.index("deck"))
+    params.set_value(arena.table, "deck/1/from", 1)
     level(0.4)
-    params.put(arena.table, "deck/1/source", params.SOURCES.index("input"))
-    arena.show("input/gate", 1)
+    params.set_value(arena.table, "deck/1/source", params.SOURCES.index("input"))
+    arena.set_meter("input/gate", 1)
     level(0.25)  # what it makes of silence
     worker.process.stdin.close()  # type: ignore[union-attr]
     assert worker.process.wait(30) == 0
@@ -184,7 +185,7 @@ def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: 
     check_room(arena, card, 48000)  # at the stage's rate they are short
     with pytest.raises(PerformError, match="lower sample rate"):
         check_room(arena, card, 192_000)
-    arena.show("block", 8192)
+    arena.set_meter("block", 8192)
     check_room(arena, msgspec.structs.replace(card, ratio=8192, sample_rate=48000), 48000)
 
 

@@ -14,7 +14,8 @@ from perform.control.binding import Binding
 from perform.control.mapping import Mapping
 from perform.control.router import ControlRouter
 from perform.core import params
-from perform.core.arena import LANE, Arena, lanes_of
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, lanes_of
 from perform.core.messages import DeckAssignment, FileAssignment
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.file_latents import FileLatents
@@ -45,7 +46,7 @@ class Rig:
         for deck, host in enumerate(hosts, 1):
             lane = lanes_of(deck)[0]
             arena.lanes[lane, LANE["live"]] = arena.lanes[lane, LANE["gate"]] = 1
-            params.put(arena.table, f"deck/{deck}/temperature", 0)
+            params.set_value(arena.table, f"deck/{deck}/temperature", 0)
             self.assignments[deck] = Assignments(host, print, wait=True)
             context = LaneContext(arena, lane, self.assignments[deck])
             self.voices[deck] = (
@@ -59,10 +60,10 @@ class Rig:
 
     def put(self, **values: float) -> None:
         for name, value in values.items():
-            params.put(self.arena.table, name.replace("_", "/"), value)
+            params.set_value(self.arena.table, name.replace("_", "/"), value)
 
     def source(self, deck: int, name: str) -> None:
-        params.put(self.arena.table, f"deck/{deck}/source", params.SOURCES.index(name))
+        params.set_value(self.arena.table, f"deck/{deck}/source", params.SOURCES.index(name))
 
     def play(self, sound: np.ndarray, slack: int = 400) -> np.ndarray:
         """(frames,) in, (frames, 2) out."""
@@ -97,8 +98,8 @@ def test_the_same_seed_gives_the_same_samples(tmp_path: Path, source: str) -> No
 
     def played(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         arena = Arena.create(tmp_path / f"{name}.arena")
-        arena.show("rate", RATE)
-        arena.show("block", BLOCK)
+        arena.set_meter("rate", RATE)
+        arena.set_meter("block", BLOCK)
         arena.lanes[lanes_of(1)[0], LANE["file"]] = 7
         rig = Rig(arena, model, model)
         decks = {deck: DeckAssignment(str(path), model.sha256) for deck in (1, 2)}
@@ -106,7 +107,7 @@ def test_the_same_seed_gives_the_same_samples(tmp_path: Path, source: str) -> No
         rig.source(1, source)
         rig.source(2, "walk")
         rig.put(deck_1_seed=seed, deck_1_temperature=1, deck_1_from=1, deck_2_mute=1)
-        rig.put(input_open=1, input_gate=params.SILENT_DB)
+        rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
         return rig.play(noise(RATE // 4)), rig.z(1)
 
     (one, z), (two, same) = played("one", 7), played("two", 7)
@@ -127,7 +128,7 @@ def test_it_hears_what_the_encoder_hears(arena: Arena, model: Path, slack: int) 
     host = CompiledModel(model)
     rig = Rig(arena, host)
     rig.source(1, "input")
-    rig.put(input_open=1, input_gate=params.SILENT_DB)
+    rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     sound = noise(RATE // 2)
     rig.play(sound, slack)
     voice, ratio = rig.voices[1][2], host.card.ratio
@@ -146,7 +147,7 @@ def test_at_another_rate_nothing_is_lost_and_it_says_how_late(arena: Arena, tmp_
     host = CompiledModel(tiny_model(tmp_path / "other.safetensors", sample_rate=44100))
     rig = Rig(arena, host)
     rig.source(1, "input")
-    rig.put(input_open=1, input_gate=params.SILENT_DB)
+    rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     rig.play(noise(2 * RATE))
     encoder_input = rig.voices[1][2].encoder_input
     assert encoder_input
@@ -163,7 +164,7 @@ def test_what_was_missed_is_passed_over(arena: Arena, model: Path) -> None:
     host = CompiledModel(model)
     rig = Rig(arena, host)
     rig.source(1, "input")
-    rig.put(input_open=1, input_gate=params.SILENT_DB)
+    rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     rig.play(noise(RATE // 4))
     silence = np.zeros((BLOCK, 2), np.float32)
     for _ in range(20):  # nobody rendered
@@ -189,7 +190,7 @@ def test_from_one_source_to_another_no_latent_jumps(arena: Arena, tmp_path: Path
     host = CompiledModel(tiny_model(tmp_path / "dreaming.safetensors", prior=PRIOR))
     assert host.has_prior and len(host.gesture)
     rig = Rig(arena, host)
-    rig.put(input_open=1, input_gate=params.SILENT_DB)
+    rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     dice = np.random.default_rng(1)
     at, source = [], "hand"
     for _ in range(40):
@@ -348,7 +349,7 @@ def test_a_file_that_does_not_loop_ends_in_silence_and_begins_again_when_told(
     silence = CompiledModel(model).encoder.silence
     assert rig.z(1)[-1] == pytest.approx(silence, abs=1e-6)
     before = len(rig.frames[1])
-    params.fire(arena.table, "deck/1/file/play")
+    params.trigger(arena.table, "deck/1/file/play")
     rig.play(noise(RATE // 10))
     wanted = latents_of(model, path)
     assert rig.z(1)[before + 5 : before + 20] == pytest.approx(wanted[5:20], abs=1e-5)
@@ -407,11 +408,11 @@ def test_a_deck_says_how_late_it_follows_one_that_listens(tmp_path: Path) -> Non
     x[0, RATE // 8] = 1.0
     for sound in x:
         arena = Arena.create(tmp_path / f"{len(heard)}.arena")
-        arena.show("rate", RATE)
-        arena.show("block", BLOCK)
+        arena.set_meter("rate", RATE)
+        arena.set_meter("block", BLOCK)
         rig = following(arena, one, other)
         rig.source(1, "input")
-        rig.put(input_open=1, input_gate=params.SILENT_DB, deck_1_gain=params.SILENT_DB)
+        rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB, deck_1_gain=params.GATE_FLOOR_DB)
         rig.play(np.zeros(BLOCK * 4, np.float32))
         arena.lanes[lanes_of(1)[0], LANE["behind"]] = round(rig.voices[1][2].input_delay)  # as the stage does
         heard.append(rig.play(sound))
@@ -450,8 +451,8 @@ def test_a_learnt_matrix_is_taken_where_it_fits(
 def test_nobody_follows_himself(arena: Arena, model: Path) -> None:
     table = params.defaults()
     for deck, leader in ((1, 2), (2, 3), (3, 1), (4, 4), (5, 1), (6, 7)):
-        params.put(table, f"deck/{deck}/source", params.SOURCES.index("deck"))
-        params.put(table, f"deck/{deck}/from", leader - 1)
+        params.set_value(table, f"deck/{deck}/source", params.SOURCES.index("deck"))
+        params.set_value(table, f"deck/{deck}/from", leader - 1)
     assert [followed_deck(table, deck) for deck in range(1, 7)] == [0, 0, 0, 0, 0, 7]
 
 
@@ -465,10 +466,10 @@ def test_each_latent_is_muted_frozen_smoothed_by_itself(model: Path) -> None:
         ("2/smooth", 0.1),
         ("3/level", 2),
     ):
-        params.put(table, f"deck/1/z/{address}", value)
-    params.put(table, "deck/1/z/3/pitch", -1)
+        params.set_value(table, f"deck/1/z/{address}", value)
+    params.set_value(table, "deck/1/z/3/pitch", -1)
     z = shaping(np.full(4, 3.0), table, 0.5, 2.0)
     assert z == pytest.approx([0.5, 1.0, 3 - 2 * np.exp(-0.1), 3 + 1 - 2])
-    params.put(table, "deck/1/wet", 0.5)
-    params.put(table, "deck/1/z/1/freeze", 0)
+    params.set_value(table, "deck/1/wet", 0.5)
+    params.set_value(table, "deck/1/z/1/freeze", 0)
     assert shaping(np.full(4, 3.0), table, 0, 0)[1] == pytest.approx(1.5)

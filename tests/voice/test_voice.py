@@ -44,23 +44,23 @@ def render(player: Player, table: np.ndarray, frames: int = 30) -> np.ndarray:
 
 def test_reset_and_panic_start_over(model: Path) -> None:
     table = params.defaults()
-    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     player = voice(model, table)
     first = render(player, table)
     for action in ("deck/1/reset", "panic"):
-        params.fire(table, action)
+        params.trigger(table, action)
         assert np.array_equal(render(player, table), first)
 
 
 def test_latents_are_source_times_scale_plus_bias(model: Path) -> None:
     table = params.defaults()
     player = voice(model, table)
-    params.put(table, "deck/1/z/2/bias", 1.5)
+    params.set_value(table, "deck/1/z/2/bias", 1.5)
     player.render(table)
     assert player.z == pytest.approx([0, 0, 1.5, 0])
     gesture = CompiledModel(model).gesture
-    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
-    params.put(table, "deck/1/z/0/scale", -0.5)
+    params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
+    params.set_value(table, "deck/1/z/0/scale", -0.5)
     render(player, table, 20)  # the glide from one source to the other is over
     assert player.z == pytest.approx(gesture[19] * [-0.5, 1, 1, 1] + [0, 0, 1.5, 0])
 
@@ -68,12 +68,12 @@ def test_latents_are_source_times_scale_plus_bias(model: Path) -> None:
 def test_freeze_holds_the_source(model: Path) -> None:
     table = params.defaults()
     for source in ("loop", "walk"):
-        params.put(table, "deck/1/source", params.SOURCES.index(source))
+        params.set_value(table, "deck/1/source", params.SOURCES.index(source))
         player = voice(model, table)
-        params.put(table, "deck/1/freeze", 0)
+        params.set_value(table, "deck/1/freeze", 0)
         player.render(table)
         player.render(table)
-        params.put(table, "deck/1/freeze", 1)
+        params.set_value(table, "deck/1/freeze", 1)
         player.render(table)
         held = player.z.copy()
         render(player, table, 10)
@@ -141,8 +141,8 @@ def test_voices_of_one_model_keep_to_themselves(model: Path) -> None:
     host = CompiledModel(model)
     tables = [params.defaults() for _ in range(3)]
     for seed, table in enumerate(tables):
-        params.put(table, "deck/1/source", params.SOURCES.index("walk"))
-        params.put(table, "deck/1/seed", seed)
+        params.set_value(table, "deck/1/source", params.SOURCES.index("walk"))
+        params.set_value(table, "deck/1/seed", seed)
     voices = [Voice(host, 1, 48000, table) for table in tables]
     together = [render_together(host, voices, tables) for _ in range(30)]
     for n, table in enumerate(tables):
@@ -152,10 +152,10 @@ def test_voices_of_one_model_keep_to_themselves(model: Path) -> None:
 
 def test_an_adopted_table_starts_nothing_over(model: Path) -> None:
     table = params.defaults()
-    params.put(table, "deck/1/source", params.SOURCES.index("loop"))
+    params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     straight = render(voice(model, table), table, 10)
     player = voice(model, table)
     first = render(player, table, 5)
-    params.fire(table, "panic")
+    params.trigger(table, "panic")
     player.adopt(table)
     assert np.array_equal(np.concatenate([first, render(player, table, 5)]), straight)

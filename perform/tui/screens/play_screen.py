@@ -64,7 +64,7 @@ class PlayScreen(Screen[None]):
     # -- numbers
 
     def _put(self, address: str, value: float) -> None:
-        params.put(self.instrument.table, address, value)
+        params.set_value(self.instrument.table, address, value)
 
     def _value(self, address: str) -> float:
         return float(self.instrument.table[params.slot(address)])
@@ -78,11 +78,11 @@ class PlayScreen(Screen[None]):
         value = row.shown(stored)
         if spec.action:
             if by > 0:
-                params.fire(self.instrument.table, row.address)
+                params.trigger(self.instrument.table, row.address)
             return
-        if row.attribute and row.attribute.worded:  # its own, then its words
-            step = (stored if stored > params.OWN else -1.0) + (1 if by > 0 else -1)
-            value = min(step, len(row.words) - 1.0) if step >= 0 else params.OWN
+        if row.attribute and row.attribute.is_text:  # its own, then its words
+            step = (stored if stored > params.MODULE_DEFAULT else -1.0) + (1 if by > 0 else -1)
+            value = min(step, len(row.words) - 1.0) if step >= 0 else params.MODULE_DEFAULT
         elif spec.choices:
             value = spec.clamp(value + (1 if by > 0 else -1))
         elif spec.whole:
@@ -163,7 +163,7 @@ class PlayScreen(Screen[None]):
         """Do what the model can do."""
         self.action_select(address)
         if not self.instrument.instead(address):
-            params.fire(self.instrument.table, address)
+            params.trigger(self.instrument.table, address)
 
     def action_bias_scale(self) -> None:
         """Show the next number of each latent; the cursor stays on its latent."""

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from perform.core.errors import WrongUse
-from perform.core.params import OWN, SPECS, Spec
+from perform.core.params import MODULE_DEFAULT, SPECS, Spec
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screens.dialog import Dialog, Field
 
@@ -20,8 +20,8 @@ def parse(text: str, row: ParameterRow) -> float | str:
     if attribute is None:
         return number(text, row.spec)
     if word == "own":
-        return OWN
-    if not attribute.worded:
+        return MODULE_DEFAULT
+    if not attribute.is_text:
         return number(text, row.spec if row.spec.choices else SPECS[row.address])
     if not word:
         raise WrongUse(f"nothing is not {allowed(row)}")
@@ -49,9 +49,9 @@ def allowed(row: ParameterRow) -> str:
     """What may be typed."""
     if row.attribute is None:
         return _range(row.spec)
-    if row.attribute.kind in ("tensor", "buffer") and row.attribute.worded:
+    if row.attribute.kind in ("tensor", "buffer") and row.attribute.is_text:
         return "numbers with spaces between, or own"
-    return f"{'text' if row.attribute.worded else _range(row.spec)}, or own"
+    return f"{'text' if row.attribute.is_text else _range(row.spec)}, or own"
 
 
 def _range(spec: Spec) -> str:

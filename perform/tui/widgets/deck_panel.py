@@ -7,7 +7,7 @@ import textwrap
 from rich.cells import cell_len
 from rich.style import Style
 
-from perform.core.arena import FAILED, LIVE, STATES
+from perform.core.arena_layout import FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
 from perform.tui.paint import decibel, eighths, meter, twin
 from perform.tui.screen_frame import ScreenFrame, level

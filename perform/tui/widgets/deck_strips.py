@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.core.params import DECKS, SIDES
 from perform.tui.paint import Ink, short
 from perform.tui.parameter_rows import row

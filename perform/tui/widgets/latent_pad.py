@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.style import Style
 
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.tui import braille
 from perform.tui.axes import Axis, axes, corpus_range
 from perform.tui.paint import Ink, Piece, cell, runs

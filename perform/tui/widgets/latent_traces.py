@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.core.params import SOURCES
 from perform.tui import braille
 from perform.tui.axes import chosen, corpus_range, latents

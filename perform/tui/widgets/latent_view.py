@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perform.core.arena import FAILED
+from perform.core.arena_layout import FAILED
 from perform.tui.axes import latents
 from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from perform.core.arena import LIVE
+from perform.core.arena_layout import LIVE
 from perform.tui.paint import bar, cell, fader
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screen_frame import EXCLUDED, ScreenFrame
@@ -40,7 +40,7 @@ def draw_row(
     room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
     if row.spec.action:
         pen.button("do", ink.bright if here else ink.text, action=f"fire('{row.address}')")
-    elif row.attribute and row.attribute.worded:
+    elif row.attribute and row.attribute.is_text:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     elif row.spec.choices:
         deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0

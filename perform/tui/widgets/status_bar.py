@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.style import Style
 
-from perform.core.arena import METER_SLOTS, NOBODY
+from perform.core.arena_layout import METER_SLOTS, NO_MIXER
 from perform.core.params import DECKS, slot
 from perform.tui.paint import Ink, decibel, eighths, meter, span, time
 from perform.tui.screen_frame import ScreenFrame, level
@@ -51,7 +51,7 @@ def _alarm(frame: ScreenFrame) -> tuple[str, str]:
         return "▲ the stage has ended: ctrl+q to leave", "app.quit"
     if frame.table[_MUTE] > 0:
         return "■ ■ ■   MASTER MUTED: press M to sound again   ■ ■ ■", "app.master_mute"
-    if frame.master("owner") == NOBODY and frame.status.set:
+    if frame.master("owner") == NO_MIXER and frame.status.set:
         return "▲ no mixer is running: a new one is on its way", ""
     if frame.now - view.frames_at > _STALLED and frame.master("frames") > 0:
         return "▲ the mixer stands still", ""

@@ -1,0 +1,131 @@
+"""What the arena holds: sizes, decks and lanes, the columns of the lane table, the names of all meters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.core import params
+from perform.core.params import DECKS, LATENTS
+
+Meters = npt.NDArray[np.float64]  #: (len(METER_SLOTS),)
+
+RING_FRAMES = 1 << 15  #: a lane's ring buffer: 0.68 s at 48 kHz
+HISTORY_FRAMES = 1 << 21  #: the master's history: 43 s at 48 kHz
+STEM_FRAMES = 1 << 20  #: the history of any other recorded track: 22 s at 48 kHz
+INPUT_FRAMES = 1 << 16  #: the history of the live input: 1.4 s at 48 kHz
+LATENT_HISTORY_FRAMES = 64  #: vectors of a lane's source: 0.3 s at the shortest frames
+EVENT_LOG_BYTES = 1 << 18  #: an event log: ten seconds of eight latents at 400 frames a second
+
+INPUT = "input"  #: the track of the live input, aligned with the master
+PRE = "pre"  #: the track before the limiter, aligned with the master
+STEMS = tuple(f"deck{d}" for d in range(1, DECKS + 1))  #: the decks' tracks, after their faders
+
+DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256  #: if neither player nor device names another
+NO_DEVICE = "null"  #: device name that means: open no device
+
+#: states of a deck, meter `deck/N/state`
+EMPTY, LOADING, LIVE, FAILED = range(4)
+STATES = ("empty", "loading", "live", "failed")
+
+#: which mixer reads the decks, meter `owner`
+NO_MIXER, CLOCK, DEVICE = range(3)
+
+#: which values a lane's voice reads: the table; the next song's; the last ones it read, while it fades out
+NOW, NEXT, HELD = range(3)
+
+LANES = 2 * DECKS  #: deck d has the lanes 2d - 2 and 2d - 1
+EVENT_LOGS = LANES + 1  #: one for each lane, then the mixer's
+LANE_COLUMNS = [
+    "live",  # 1: the mixer reads the lane's ring buffer
+    "gate",  # gain to which the mixer fades the lane: 1 or 0
+    "fade",  # seconds of a whole fade
+    "trim",  # dB that bring the model to the common loudness
+    "mode",  # which values the voice reads: NOW, NEXT, HELD
+    "behind",  # frames of delay from the live input to the lane's output; 0 if the lane does not encode it
+    "file",  # number of the file that the source "file" plays; 0: none
+]
+LANE: Mapping[str, int] = {name: i for i, name in enumerate(LANE_COLUMNS)}  #: column of `Arena.lanes`
+
+#: name of each slot of `Arena.values`: the parameters, then the lanes
+NAMES: tuple[str, ...] = (
+    *params.ADDRESSES,
+    *(f"lane/{n}/{column}" for n in range(LANES) for column in LANE_COLUMNS),
+)
+
+# Each meter has one writer, named in brackets.
+DECK_METERS = [
+    "state",  # [stage] one of STATES
+    "pid",  # [stage] process id of the host process
+    "frames",  # [render] frames rendered by the playing lane
+    "load",  # [render] render time over frame duration; more than 1 is too slow
+    "latency",  # [render] seconds from a parameter change to the device's block
+    "heard",  # [render] seconds from live input to output, device included; 0: the deck does not encode it
+    "resets",  # [render] decoder resets after NaN or infinity
+    "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
+    "peak/r",
+    "late",  # [audio] blocks for which the deck's audio came too late
+    "bad",  # [audio] blocks that contained NaN or infinity
+    *(f"in/{i}" for i in range(LATENTS)),  # [render] latents from the source, sigma
+    *(f"z/{i}" for i in range(LATENTS)),  # [render] latents to the decoder, sigma
+]
+LANE_METERS = [
+    "frames",  # [render] frames rendered
+    "resets",  # [render] decoder resets after NaN or infinity
+    "behind",  # [render] frames of delay from live input to ring buffer; 0 if the lane does not encode it
+]
+_STAGE_METERS = [
+    "epoch",  # [stage] odd while a batch is being written
+    "rate",  # [stage] frames a second
+    "owner",  # [stage] NO_MIXER, CLOCK, DEVICE
+    "block",  # [audio] frames a block
+    "buffered",  # [audio] seconds from input to output in the device's buffers; 0 without an input
+    "frames",  # [audio] frames since the stage began
+    "time",  # [audio] monotonic seconds at which the last block began
+    "beat/clock",  # [audio] blocks of the clock mixer
+    "beat/device",  # [audio] callbacks of the device mixer
+    "beat/recorder",  # [recorder] loop passes
+    "beat/control",  # [control] loop passes
+    "load",  # [audio] worst block time over its period, falling
+    "xruns",  # [audio] underruns the device reported
+    "missed",  # [audio] frames that no mixer filled: silence in the history
+    "peak/l",  # [audio] master peak, falling 20 dB/s
+    "peak/r",
+    "heard",  # [audio] 1 after a device has played sound
+    "delay",  # [audio] frames from a ring buffer to the output
+    "pulls",  # [audio] odd while the ring buffers are being read
+    "pulled",  # [audio] frame of the history up to which they were read
+    "input/level",  # [audio] dBFS of the live input as encoders get it
+    "input/peak",  # [audio] its peak, falling 20 dB/s
+    "input/pitch",  # [audio] Hz, the last reliable pitch; 0 before the first
+    "input/gate",  # [audio] 1 while the input gate is open
+    "input/howls",  # [audio] how often the howl guard lowered the input
+    "reduction",  # [audio] dB of gain reduction by the limiter, falling
+    "realtime",  # [audio] 1 if the system granted real-time priority
+    "tracks/on",  # [stage] 1: the mixer writes all tracks, not only the master
+    "tracks/from",  # [audio] first frame from which all tracks are complete; 0 while they are not written
+    "take/on",  # [recorder] 1 while it records
+    "take/frames",  # [recorder] frames of the take that are safe on disk
+    "take/missed",  # [recorder] frames that were overwritten before the recorder read them
+    "take/left",  # [recorder] seconds of disk space left
+    "control/slot",  # [control] slot of the last moved parameter
+    "control/count",  # [control] messages that moved a parameter
+    "control/unmapped",  # [control] messages that are mapped to nothing
+]
+METER_SLOTS: Mapping[str, int] = {
+    name: i
+    for i, name in enumerate(
+        _STAGE_METERS
+        + [f"deck/{d}/{m}" for d in range(1, DECKS + 1) for m in DECK_METERS]
+        + [f"lane/{n}/{m}" for n in range(LANES) for m in LANE_METERS]
+    )
+}
+DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(DECK_METERS)}  #: index in `deck_meters`
+LANE_METER: Mapping[str, int] = {name: i for i, name in enumerate(LANE_METERS)}  #: index in `lane_meters`
+
+
+def lanes_of(deck: int) -> tuple[int, int]:
+    """The two lanes of a deck (1..DECKS), as indices of `Arena.rings` and rows of `Arena.lanes`."""
+    return 2 * deck - 2, 2 * deck - 1
