@@ -2,8 +2,8 @@
 
     python models/recipes/pairs.py
 
-Twenty seconds of each kind that no training heard (seed 1000), offline, as `perform transfer` does it. A
-matrix is learnt from a minute (seed 1001).
+Twenty seconds of each kind that no model was trained on (seed 1000), offline, as `perform transfer` does it.
+A matrix is learnt from a minute (seed 1001).
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def main() -> None:
     def follows(x: Samples, y: Samples) -> str:
         return f"{np.corrcoef(envelope(x), envelope(y))[0, 1]:.2f}"
 
-    row("given", *(f"{name.capitalize()} hears and speaks" for name in ABOUT))
+    row("input", *(name.capitalize() for name in ABOUT))
     row(*["---"] * (len(ABOUT) + 1))
     for kind, x in given.items():
         made = [through(Transfer(ears[name], mouths[name], RATE, RATE), x) for name in ABOUT]
         cells = [f"{follows(x, y)}, {middle(y):.0f} Hz" for y in made]
         row(f"{kind}, {middle(x):.0f} Hz", *cells)
     print()
-    row("heard by", "spoken by", "by variance", "learnt", "explains")
+    row("encoder", "decoder", "by variance", "learnt", "explains")
     row(*["---"] * 5)
     for ear, mouth in itertools.permutations(ABOUT, 2):
         x = given[ear]

@@ -16,7 +16,7 @@ class FileSource:
         self._plays = 0.0
 
     def next(
-        self, recording: FileLatents, speed: float, *, begin: float, end: float, loop: bool, plays: float
+        self, file: FileLatents, speed: float, *, begin: float, end: float, loop: bool, plays: float
     ) -> Latents | None:
         """Return the next frame's latents; None after the end, or before the beginning is encoded.
 
@@ -24,18 +24,18 @@ class FileSource:
         begin, end : of the whole file, 0..1
         plays      : a counter; when it grows, playing starts again
         """
-        first = begin * recording.length
-        last = max(end * recording.length, first + 1.0)
-        if recording.ready <= max(min(first, recording.length - 1.0), 0.0):
+        first = begin * file.length
+        last = max(end * file.length, first + 1.0)
+        if file.ready <= max(min(first, file.length - 1.0), 0.0):
             return None
-        if recording is not self._file or plays != self._plays:
-            self._position, self._file, self._plays = first, recording, plays
+        if file is not self._file or plays != self._plays:
+            self._position, self._file, self._plays = first, file, plays
             self.turns += 1
         if not first <= self._position < last:
             if not loop:
                 return None
             self._position = first + (self._position - first) % (last - first)
             self.turns += 1
-        z = recording.at(self._position)
+        z = file.at(self._position)
         self._position += speed
         return z

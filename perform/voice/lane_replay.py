@@ -124,7 +124,7 @@ class LaneReplay:
         while self._end < until:
             age = self._recorded_age(stream, decoder.age)
             if age > stream.ages[-1]:
-                if not self._flushed:  # the rest of the resampler was heard
+                if not self._flushed:  # the recording holds the rest of the resampler too
                     self._flushed = True
                     self._append(decoder.resample(np.zeros((self._card.channels, FLUSH), np.float32)))
                 return

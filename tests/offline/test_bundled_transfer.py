@@ -1,4 +1,4 @@
-"""The bundled models do what their cards say: each with its own kind of sound, and each pair together."""
+"""The bundled models transfer as their cards say: each with its own kind of sound, and in pairs."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[CompiledEn
 
 @pytest.fixture(scope="module")
 def corpora() -> dict[str, np.ndarray]:
-    """Twelve seconds that each model was not trained on, of its own kind."""
+    """For each model, twelve seconds of its kind of sound that it was not trained on."""
     from corpora import recorded
 
     return {name: recorded(name, 12.0, np.random.default_rng([2, 0])) for name in NAMES}
 
 
 def sent(through: Transfer, x: np.ndarray) -> np.ndarray:
-    """What becomes of a sound (n,): (n,)."""
+    """A sound (n,) transferred, (n,)."""
     return np.concatenate([through.feed(x.astype(np.float32)[:, None]), through.finish()])[:, 0]
 
 
@@ -76,7 +76,7 @@ def centroid(x: np.ndarray) -> float:
 
 
 def apart(x: np.ndarray, y: np.ndarray) -> float:
-    """How much their mean spectra differ in colour: mean over thirds of octaves of 50 Hz to 16 kHz, dB."""
+    """The difference of two mean spectra: mean over thirds of octaves of 50 Hz to 16 kHz, dB."""
     edges, frequencies = np.geomspace(50, 16000, 26), np.linspace(0, 24000, 1025)
     colours = []
     for sound in (x, y):
@@ -98,7 +98,7 @@ def brightness(x: np.ndarray) -> float:
     return float(np.log2(np.median(sizes @ np.linspace(0, 24000, 1025) / sizes.sum(axis=1))))
 
 
-def test_they_are_all_there_and_light() -> None:
+def test_all_are_bundled_and_small() -> None:
     files = sorted(MODELS.glob("*.safetensors"))
     assert tuple(file.stem for file in files) == NAMES
     sizes = [file.stat().st_size for file in files]
@@ -114,7 +114,7 @@ def test_they_are_all_there_and_light() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_keeps_loudness_timing_and_colour_of_its_own_kind(
+def test_a_model_keeps_loudness_timing_and_timbre_of_its_kind(
     ends: dict[str, tuple[CompiledEncoder, CompiledModel]], corpora: dict[str, np.ndarray], name: str
 ) -> None:
     x = corpora[name]
@@ -126,12 +126,12 @@ def test_it_keeps_loudness_timing_and_colour_of_its_own_kind(
 
 
 @pytest.mark.parametrize("mouth", NAMES)
-def test_another_voice_colours_a_sound_as_its_own(
+def test_a_decoder_brings_a_sound_closer_to_its_corpus(
     ends: dict[str, tuple[CompiledEncoder, CompiledModel]],
     corpora: dict[str, np.ndarray],
     mouth: str,
 ) -> None:
-    """Whoever hears for it, sound comes out, as long, as loud in time, and nearer to the voice's corpus."""
+    """With any encoder: the same length, loudness over time kept, spectrum closer to the decoder's corpus."""
     before, after = [], []
     for ear in sorted(set(NAMES) - {mouth}):
         x = corpora[ear][: 6 * 48000]

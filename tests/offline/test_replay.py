@@ -1,4 +1,4 @@
-"""A take rendered again is the take: recorded offline bit by bit, live to -90 dB, whatever happened in it."""
+"""A take renders again: an offline one bit by bit, a live one to -90 dB."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def two(tiny_models: Path, tmp_path: Path, compiled: Path) -> Path:
-    """A set of two tiny models, one of another rate than the stage's; all tests compile them once."""
+    """A set of two tiny models, one with another sample rate; compiled once for all tests."""
     (tiny_models.parent / "cache").symlink_to(compiled)
     tiny_model(tiny_models / "slow.safetensors", sample_rate=44100, seed=3)
     path = tmp_path / "two.toml"
@@ -98,7 +98,7 @@ def test_an_offline_take_comes_back_bit_by_bit(two: Path, tmp_path: Path, how: t
         assert take.tracks == ("master", "deck1", "deck2")
 
 
-def test_only_a_part_of_it(two: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_take(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes")
     again(take, tmp_path / "x.wav", begin=1.25, end=2.5)
     whole = sound(take.path)
@@ -107,8 +107,8 @@ def test_only_a_part_of_it(two: Path, tmp_path: Path) -> None:
         again(take, tmp_path / "y.wav", begin=5.0)
 
 
-def test_at_another_rate_it_is_the_same_music(tmp_path: Path) -> None:
-    """With models that were trained: what a random one says is clipped, at another rate elsewhere."""
+def test_another_rate_gives_the_same_music(tmp_path: Path) -> None:
+    """With trained models: the output of random ones is clipped, differently at another rate."""
     take = offline(Path("demo"), tmp_path / "takes", "--stems")
     again(take, tmp_path / "x.wav", rate=96000, float32=True, stems=True)
     info = soundfile.info(tmp_path / "x.wav")
@@ -145,7 +145,7 @@ def test_a_missing_model_is_named_and_a_renamed_one_is_found(
     assert not (tmp_path / "y.wav").exists()
 
 
-def test_what_cannot_be_rendered_says_why(two: Path, tmp_path: Path) -> None:
+def test_errors_of_a_render_name_the_cause(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes")
     with pytest.raises(WrongUse, match="is there already"):
         again(take, take.path)
@@ -172,7 +172,7 @@ def test_what_cannot_be_rendered_says_why(two: Path, tmp_path: Path) -> None:
 
 
 def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
-    """Dry against wet and the monitor, moved; and closed, and opened again."""
+    """While dry/wet, the monitor and the input itself change."""
     arena = Arena.create(tmp_path / "played.arena")
     mixer, dice, block = Mixer(arena, RATE, opening=(1.0, 1.0)), np.random.default_rng(0), 256
     came = dice.uniform(-0.3, 0.3, (300 * block, 2)).astype(np.float32)
@@ -212,7 +212,7 @@ def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
 
 
 def play(instrument: Instrument, seconds: float, also: Callable[[float], None]) -> None:
-    """Hands on everything, twenty times a second."""
+    """Move many parameters, twenty times a second."""
     table, dice = instrument.arena.table, np.random.default_rng(0)
     begun = time.monotonic()
     while (at := time.monotonic() - begun) < seconds:
@@ -240,7 +240,7 @@ def close_to_the_take(take: take_index.Take, folder: Path) -> None:
 
 
 def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_path: Path) -> None:
-    """It begins in the middle of the music; then decks are reset, exchanged, emptied, and all is hushed."""
+    """It starts during the music; decks are reset, loaded and unloaded, and there is a panic."""
     with playing(runtime, "--device", "null", "--stems", "--pre", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
         todo = [
@@ -274,7 +274,7 @@ def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_
     close_to_the_take(take, tmp_path)
 
 
-def test_a_take_whose_recorder_died_is_one_piece(two: Path, runtime: Path, tmp_path: Path) -> None:
+def test_a_take_continues_after_its_recorder_dies(two: Path, runtime: Path, tmp_path: Path) -> None:
     with playing(runtime, "--device", "null", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
         path = Path(instrument.client.ask(StartRecording()).value)
@@ -290,7 +290,7 @@ def test_a_take_whose_recorder_died_is_one_piece(two: Path, runtime: Path, tmp_p
     close_to_the_take(take, tmp_path)
 
 
-def test_takes_as_scripts_see_them(two: Path, tmp_path: Path) -> None:
+def test_takes_as_json(two: Path, tmp_path: Path) -> None:
     folder = Path(os.environ["PERFORM_TAKES"])
     take = offline(two, folder, "--stems")
     rows = json.loads(perform("takes", "--json").stdout)

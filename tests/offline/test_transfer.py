@@ -1,4 +1,4 @@
-"""A sound goes through as live: however it is cut, in time, as long as it was, in another's voice."""
+"""Timbre transfer: any block sizes, the same length and timing, any pair of models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def denormals_again() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ends]:
-    """Encoder and decoder of models that differ in all that models differ in."""
+    """Encoders and decoders of models that differ in every respect."""
     folder = tmp_path_factory.mktemp("ends")
     made = {
         "plain": tiny_model(folder / "plain.safetensors"),
@@ -66,7 +66,7 @@ def noise(frames: int, seed: int = 0) -> np.ndarray:
     st.sampled_from(["plain", "coarse", "slow"]),
     st.sampled_from([(48000, 48000), (44100, 44100), (22050, 48000)]),
 )
-def test_the_same_comes_out_however_a_sound_is_cut(
+def test_block_sizes_do_not_change_the_output(
     ends: dict[str, Ends], sizes: list[int], ear: str, mouth: str, rates: tuple[int, int]
 ) -> None:
     x = noise(9000)
@@ -79,7 +79,7 @@ def test_the_same_comes_out_however_a_sound_is_cut(
 
 @pytest.mark.parametrize("frames", [0, 1, 100, 4801, 30011])
 @pytest.mark.parametrize("rates", [(48000, 48000), (44100, 44100), (8000, 96000), (96000, 22050)])
-def test_what_comes_out_is_as_long_as_what_went_in(
+def test_the_output_is_as_long_as_the_input(
     ends: dict[str, Ends], frames: int, rates: tuple[int, int]
 ) -> None:
     encoder, host = ends["plain"]
@@ -91,10 +91,10 @@ def test_what_comes_out_is_as_long_as_what_went_in(
 
 @pytest.mark.parametrize(("model", "share"), [("plain", 0.001), ("late", 0.5)])
 @pytest.mark.parametrize("rates", [(48000, 48000), (44100, 44100), (44100, 96000)])
-def test_an_impulse_comes_out_where_it_went_in(
+def test_an_impulse_keeps_its_time(
     ends: dict[str, Ends], model: str, share: float, rates: tuple[int, int]
 ) -> None:
-    """Where its effect begins, in a model that answers at once; its middle in one that hears around it."""
+    """Its beginning in a causal model, its middle in a centred one."""
     encoder, host = ends[model]
     frame_s = host.card.ratio / host.card.sample_rate
     silence, options = np.zeros(rates[0] // 4), TransferOptions(temperature=0.0)
@@ -111,10 +111,8 @@ def test_an_impulse_comes_out_where_it_went_in(
 
 
 @pytest.mark.parametrize(("ear", "mouth"), [("late", "old"), ("old", "late")])
-def test_an_impulse_through_anothers_ears_comes_out_where_it_went_in(
-    ends: dict[str, Ends], ear: str, mouth: str
-) -> None:
-    """Though the one's decoder has less than half of its delay, and the other's more."""
+def test_an_impulse_keeps_its_time_between_two_models(ends: dict[str, Ends], ear: str, mouth: str) -> None:
+    """One decoder has less than half of its model's delay, the other more."""
     encoder, host = ends[ear][0], ends[mouth][1]
     silence, options, found = np.zeros(9600), TransferOptions(temperature=0.0), []
     nothing = sent(Transfer(encoder, host, 48000, 48000, options=options), silence)
@@ -129,7 +127,7 @@ def test_an_impulse_through_anothers_ears_comes_out_where_it_went_in(
 
 @pytest.mark.parametrize("ear", ["plain", "coarse", "slow", "late"])
 @pytest.mark.parametrize("mouth", ["plain", "coarse", "slow", "late"])
-def test_any_ears_drive_any_voice(ends: dict[str, Ends], ear: str, mouth: str) -> None:
+def test_any_encoder_drives_any_decoder(ends: dict[str, Ends], ear: str, mouth: str) -> None:
     x = noise(12000)
     y = sent(Transfer(ends[ear][0], ends[mouth][1], 48000, 48000), x)
     assert y.shape == (12000, 2)
@@ -164,7 +162,7 @@ def test_scale_and_bias_reach_their_latent(ends: dict[str, Ends]) -> None:
         Transfer(encoder, host, 48000, 48000, options=TransferOptions({4: 1.0}))
 
 
-def test_channels_and_what_is_no_number_are_taken_as_they_come(ends: dict[str, Ends]) -> None:
+def test_any_channels_and_nan_are_accepted(ends: dict[str, Ends]) -> None:
     encoder, host = ends["plain"]
     x = noise(5000)
     y = sent(Transfer(encoder, host, 48000, 48000), x)
@@ -176,8 +174,8 @@ def test_channels_and_what_is_no_number_are_taken_as_they_come(ends: dict[str, E
 
 
 @given(st.integers(64, 4096), st.integers(64, 4096), st.integers(1, 200))
-def test_frames_of_another_length_keep_the_time(heard: int, said: int, frames: int) -> None:
-    """A line stays a line: what is said in a moment is what was heard then, averages to a part of a frame."""
+def test_resampled_latents_keep_their_time(heard: int, said: int, frames: int) -> None:
+    """A ramp stays a ramp, within a part of a frame."""
     pace, due = LatentResampler(heard / 48000, said / 48000), []
     for i in range(frames):
         due += pace(np.array([(i + 0.5) * heard, 1.0]))
@@ -190,7 +188,7 @@ def test_frames_of_another_length_keep_the_time(heard: int, said: int, frames: i
     assert len(due) * said >= frames * heard - reach - said
 
 
-def test_a_matrix_is_learnt_from_what_both_hear(ends: dict[str, Ends]) -> None:
+def test_a_matrix_is_learnt_from_the_same_sound(ends: dict[str, Ends]) -> None:
     envelope = np.interp(np.arange(96000) / 2000, np.arange(49), np.random.default_rng(0).uniform(0, 1, 49))
     x = (noise(96000) * envelope).astype(np.float32)[:, None]
     for ear, mouth in (("coarse", "plain"), ("plain", "slow")):

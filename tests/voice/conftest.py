@@ -1,4 +1,4 @@
-"""Compiled hosts flush denormals in the thread that runs them, for good: here that is pytest's own."""
+"""Compiled models turn on denormal flushing in the thread that runs them, which here is pytest's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process around a stranger's module: it reports, plays behind its walls, and says why it stops."""
+"""The host process: it reports, plays a third-party module in a sandbox, and says why it stops."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from perform.voice.frame_writer import check_room
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-class Worker:
-    """A host's process with one lane, and somebody who hears it."""
+class HostUnderTest:
+    """A host process with one lane, and a reader of its ring buffer."""
 
     def __init__(self, arena: Arena, folder: Path, model: Path) -> None:
         self.arena, self.log = arena, folder / "worker.log"
@@ -62,7 +62,7 @@ class Worker:
         self.process.stdin.flush()
 
     def report(self) -> dict[str, Any]:
-        """The next report that is no news of loading."""
+        """The next report that is not about loading."""
         assert self.process.stdout
         while True:
             line = self.process.stdout.readline()
@@ -72,7 +72,7 @@ class Worker:
                 return message
 
     def hear(self, frames: int, seconds: float = 60.0) -> np.ndarray:
-        """So many frames of lane 0, (frames, 2)."""
+        """Frames of lane 0, (frames, 2)."""
         parts, heard, end = [], 0, time.monotonic() + seconds
         while heard < frames:
             assert time.monotonic() < end, self.log.read_text()
@@ -100,8 +100,8 @@ def agreed(tmp_path: Path) -> Path:
 
 
 def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agreed: Path) -> None:
-    """So nothing that the process needs later is behind the walls."""
-    worker = Worker(arena, tmp_path, agreed)
+    """The sandbox closes nothing that the process needs later."""
+    worker = HostUnderTest(arena, tmp_path, agreed)
     ready = worker.report()
     assert ready["report"] == "HostReady", ready
     worker.order("StartVoice", lane=0, deck=1, texts={})
@@ -121,14 +121,14 @@ def test_a_module_plays_for_hundreds_of_frames(arena: Arena, tmp_path: Path, agr
     assert worker.process.wait(30) == 0
 
 
-def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Arena, tmp_path: Path) -> None:
+def test_a_sandboxed_module_plays_a_file_the_input_and_another_deck(arena: Arena, tmp_path: Path) -> None:
     model, sound = tmp_path / "pair.safetensors", tmp_path / "half.wav"
     words = {"name": "pair", "description": "", "licence": ""}
     convert(read(export(Pair(), tmp_path / "pair.ts")), model, words, ask_consent=lambda _: True)
     card = read_card(model)
     assert (card.delay, card.delay_known) == (Pair.LATE, True)
     soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
-    worker = Worker(arena, tmp_path, model)
+    worker = HostUnderTest(arena, tmp_path, model)
     sha256 = worker.report()["sha256"]
     seat = {"model": str(model), "sha256": sha256, "matrix": ""}
     files = {"7": {"path": str(sound), "deck": 1}}
@@ -138,7 +138,7 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     worker.order("StartVoice", lane=0, deck=1, texts={})
 
     def level(wanted: float) -> None:
-        """It becomes as loud as that, within a minute."""
+        """The sound reaches this level within a minute."""
         end = time.monotonic() + 60.0
         while abs(np.abs(worker.hear(1024)[-256:]).mean() - wanted) > 1e-4:
             assert time.monotonic() < end, worker.log.read_text()
@@ -157,8 +157,8 @@ def test_a_module_behind_walls_hears_a_file_the_input_and_another_deck(arena: Ar
     assert worker.process.wait(30) == 0
 
 
-def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
-    worker = Worker(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
+def test_a_new_voice_does_not_show_the_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
+    worker = HostUnderTest(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
     load = DECK_METER["load"]
     try:
         assert worker.report()["report"] == "HostReady"
@@ -172,9 +172,9 @@ def test_a_new_voice_shows_no_load_of_the_one_before(arena: Arena, tmp_path: Pat
         worker.process.communicate()
 
 
-def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: Path) -> None:
+def test_frames_too_long_for_a_ring_buffer_are_refused(arena: Arena, tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "vast.safetensors", ratios=(32, 32))
-    worker = Worker(arena, tmp_path, path)
+    worker = HostUnderTest(arena, tmp_path, path)
     failed = worker.report()
     assert failed["report"] == "HostFailed"
     assert failed["error"].startswith(
@@ -189,11 +189,11 @@ def test_frames_too_long_for_a_ring_are_refused_at_once(arena: Arena, tmp_path: 
     check_room(arena, msgspec.structs.replace(card, ratio=8192, sample_rate=48000), 48000)
 
 
-def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_path: Path) -> None:
+def test_a_module_that_breaks_its_contract_is_reported(arena: Arena, tmp_path: Path) -> None:
     path = tmp_path / "bare.safetensors"
     archive = read(export(Bare("late"), tmp_path / "bare.ts"))
     convert(archive, path, {"name": "bare", "description": "", "licence": ""}, ask_consent=lambda _: True)
-    worker = Worker(arena, tmp_path, path)
+    worker = HostUnderTest(arena, tmp_path, path)
     assert worker.report()["report"] == "HostReady"
     worker.order("StartVoice", lane=0, deck=1, texts={})
     worker.hear(256 * 500)
@@ -205,7 +205,7 @@ def test_a_module_that_stops_doing_what_it_promised_says_so(arena: Arena, tmp_pa
     assert worker.process.wait(30) == 0
 
 
-def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> None:
+def test_a_remote_model_plays_the_same_as_a_local_one(tmp_path: Path, agreed: Path) -> None:
     here, there = TorchscriptModel(agreed, lambda: None), RemoteModel(agreed)
     assert (there.card, there.sha256) == (here.card, here.sha256)
     random = np.random.default_rng(0)
@@ -224,7 +224,7 @@ def test_a_host_apart_plays_what_a_host_does(tmp_path: Path, agreed: Path) -> No
     (tmp_path / "still.wav").write_text("this process has its files")
 
 
-def test_a_host_apart_says_what_went_wrong(tmp_path: Path) -> None:
+def test_a_remote_model_says_what_went_wrong(tmp_path: Path) -> None:
     path = tmp_path / "bare.safetensors"
     archive = read(export(Bare("late"), tmp_path / "bare.ts"))
     convert(archive, path, {"name": "bare", "description": "", "licence": ""}, ask_consent=lambda _: True)

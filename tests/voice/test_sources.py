@@ -1,4 +1,4 @@
-"""What a voice plays that is not its own: the input, a file, another deck; whole, and as late as it says."""
+"""Sources from outside the voice: live input, file, another deck; no gaps, and the delay that is shown."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_same_seed_gives_the_same_samples(tmp_path: Path, source: str) -> No
 
 
 @pytest.mark.parametrize("slack", [256, 400, 1000])
-def test_it_hears_what_the_encoder_hears(arena: Arena, model: Path, slack: int) -> None:
+def test_the_input_gives_the_latents_of_the_encoder(arena: Arena, model: Path, slack: int) -> None:
     host = CompiledModel(model)
     rig = Rig(arena, host)
     rig.source(1, "input")
@@ -143,7 +143,7 @@ def test_it_hears_what_the_encoder_hears(arena: Arena, model: Path, slack: int) 
     assert voice.input_delay == pytest.approx(slack + ratio + host.card.delay)
 
 
-def test_at_another_rate_nothing_is_lost_and_it_says_how_late(arena: Arena, tmp_path: Path) -> None:
+def test_at_another_rate_the_input_has_no_gaps_and_the_shown_delay(arena: Arena, tmp_path: Path) -> None:
     host = CompiledModel(tiny_model(tmp_path / "other.safetensors", sample_rate=44100))
     rig = Rig(arena, host)
     rig.source(1, "input")
@@ -159,15 +159,15 @@ def test_at_another_rate_nothing_is_lost_and_it_says_how_late(arena: Arena, tmp_
     assert begun > 400 + host.card.ratio * RATE / 44100
 
 
-def test_what_was_missed_is_passed_over(arena: Arena, model: Path) -> None:
-    """After a gap the input is as late as before: it does not pile up."""
+def test_input_from_before_a_gap_is_skipped(arena: Arena, model: Path) -> None:
+    """After a gap the delay is the same as before."""
     host = CompiledModel(model)
     rig = Rig(arena, host)
     rig.source(1, "input")
     rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     rig.play(noise(RATE // 4))
     silence = np.zeros((BLOCK, 2), np.float32)
-    for _ in range(20):  # nobody rendered
+    for _ in range(20):  # the voice renders nothing
         rig.mixer.fill(silence)
     rig.play(noise(RATE // 4))
     sounds, encoder_input = rig.voices[1][1].next_sounds_at(), rig.voices[1][2].encoder_input
@@ -175,7 +175,7 @@ def test_what_was_missed_is_passed_over(arena: Arena, model: Path) -> None:
     assert sounds - encoder_input.end == 400
 
 
-def test_a_closed_input_is_the_models_silence_or_the_decks_own(arena: Arena, model: Path) -> None:
+def test_a_closed_input_gives_the_silence_of_the_model_or_the_deck(arena: Arena, model: Path) -> None:
     host = CompiledModel(model)
     rig = Rig(arena, host)
     rig.source(1, "input")
@@ -186,7 +186,7 @@ def test_a_closed_input_is_the_models_silence_or_the_decks_own(arena: Arena, mod
     assert rig.z(1)[-1] == pytest.approx([0, 0, -1.5, 0])
 
 
-def test_from_one_source_to_another_no_latent_jumps(arena: Arena, tmp_path: Path) -> None:
+def test_a_change_of_source_glides(arena: Arena, tmp_path: Path) -> None:
     host = CompiledModel(tiny_model(tmp_path / "dreaming.safetensors", prior=PRIOR))
     assert host.has_prior and len(host.gesture)
     rig = Rig(arena, host)
@@ -229,7 +229,7 @@ def latents_of(model: Path, path: Path) -> np.ndarray:
     return np.stack([recording.at(i) for i in range(recording.length)])
 
 
-def test_a_file_plays_as_the_encoder_hears_it(arena: Arena, model: Path, tmp_path: Path) -> None:
+def test_a_file_gives_the_latents_of_the_encoder(arena: Arena, model: Path, tmp_path: Path) -> None:
     path = sound_file(tmp_path / "rain.flac")
     wanted = latents_of(model, path)
     assert len(wanted) == pytest.approx(0.5 * RATE / 128, abs=3)
@@ -241,7 +241,7 @@ def test_a_file_plays_as_the_encoder_hears_it(arena: Arena, model: Path, tmp_pat
     assert np.array_equal(wanted, again)
 
 
-def test_a_pad_begins_a_file_and_knobs_say_where_and_how_fast(
+def test_a_pad_starts_a_file_and_knobs_set_position_and_speed(
     arena: Arena, model: Path, tmp_path: Path
 ) -> None:
     path = sound_file(tmp_path / "rain.wav")
@@ -253,7 +253,7 @@ def test_a_pad_begins_a_file_and_knobs_say_where_and_how_fast(
     router.use(Mapping("pads", (), (*binds, Binding("cc 22", "deck/1/speed", range=(1, 2)))), ("pads",))
 
     def after(*messages: tuple[int, int, int]) -> np.ndarray:
-        """The latents from the frame on that follows these messages, without the first 10 ms."""
+        """The latents after these messages, without the first 10 ms."""
         for message in messages:
             router.handle("pads", message)
         before = len(rig.frames[1])
@@ -273,8 +273,8 @@ def test_a_pad_begins_a_file_and_knobs_say_where_and_how_fast(
     assert hit[-1] == pytest.approx(CompiledModel(model).encoder.silence, abs=1e-5), "over, and no loop"
 
 
-def test_a_file_is_kept_as_long_as_somebody_wants_it(arena: Arena, model: Path, tmp_path: Path) -> None:
-    """One that begins late rests until that is there; one that another follows begins at its start."""
+def test_a_file_is_kept_while_a_voice_uses_it(arena: Arena, model: Path, tmp_path: Path) -> None:
+    """A file that starts in its middle is silent until that part is encoded."""
     paths = [sound_file(tmp_path / name) for name in ("rain.wav", "hail.wav")]
     host = CompiledModel(model)
     heard: dict[int, float] = {}
@@ -297,7 +297,7 @@ def test_a_file_is_kept_as_long_as_somebody_wants_it(arena: Arena, model: Path, 
     assert assignments.files.latents == {4: kept}
 
 
-def test_a_model_whose_file_was_moved_says_so_and_hears_the_next_file(tmp_path: Path) -> None:
+def test_a_moved_model_file_is_logged_and_the_next_file_plays(tmp_path: Path) -> None:
     model, sound = tiny_model(tmp_path / "tiny.safetensors"), sound_file(tmp_path / "rain.wav")
     said: list[str] = []
     heard: dict[int, float] = {}
@@ -310,13 +310,13 @@ def test_a_model_whose_file_was_moved_says_so_and_hears_the_next_file(tmp_path: 
     away = model.rename(tmp_path / "moved.safetensors")
     assignments.update({}, set(), {3: FileAssignment(str(sound), 1)})
     assert [line.startswith(f"deck 1: {model}: cannot be read") for line in said] == [True]
-    assert heard == {3: 1.0}, "nobody waits for it"
+    assert heard == {3: 1.0}, "the stage does not wait for it"
     away.rename(model)
     assignments.update({}, set(), {4: FileAssignment(str(sound), 1)})
     assert assignments.files.latents[4].ready and len(said) == 1
 
 
-def test_nothing_more_is_read_of_a_file_that_was_replaced(model: Path, tmp_path: Path) -> None:
+def test_a_replaced_file_is_read_no_further(model: Path, tmp_path: Path) -> None:
     recording = FileLatents(sound_file(tmp_path / "rain.wav", seconds=20.0))
     recording.cancel()
     recording.read(CompiledModel(model).encoder)
@@ -324,7 +324,7 @@ def test_nothing_more_is_read_of_a_file_that_was_replaced(model: Path, tmp_path:
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0])
-def test_a_file_goes_round_between_its_ends(arena: Arena, model: Path, tmp_path: Path, speed: float) -> None:
+def test_a_file_loops_between_its_ends(arena: Arena, model: Path, tmp_path: Path, speed: float) -> None:
     path = sound_file(tmp_path / "rain.wav")
     wanted = latents_of(model, path)
     values = {"deck_1_file_start": 0.25, "deck_1_file_end": 0.5, "deck_1_speed": speed}
@@ -340,7 +340,7 @@ def test_a_file_goes_round_between_its_ends(arena: Arena, model: Path, tmp_path:
     assert np.abs(rig.z(1) - expected)[settled].max() < 1e-5
 
 
-def test_a_file_that_does_not_loop_ends_in_silence_and_begins_again_when_told(
+def test_a_file_without_loop_ends_in_silence_and_restarts_on_play(
     arena: Arena, model: Path, tmp_path: Path
 ) -> None:
     path = sound_file(tmp_path / "rain.ogg", 0.2)
@@ -355,7 +355,7 @@ def test_a_file_that_does_not_loop_ends_in_silence_and_begins_again_when_told(
     assert rig.z(1)[before + 5 : before + 20] == pytest.approx(wanted[5:20], abs=1e-5)
 
 
-def test_a_file_that_is_none_is_named_and_the_deck_plays_on(
+def test_an_unreadable_file_is_logged_and_the_deck_plays_on(
     arena: Arena, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "notes.txt"
@@ -368,7 +368,7 @@ def test_a_file_that_is_none_is_named_and_the_deck_plays_on(
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """Fewer latents, another frame, another rate."""
+    """Fewer latents, another frame length, another sample rate."""
     config = {"ratios": (4, 3)}
     return tiny_model(tmp_path / "other.safetensors", sample_rate=44100, seed=2, latents=3, **config)
 
@@ -383,10 +383,8 @@ def following(arena: Arena, model: Path, other: Path) -> Rig:
     return rig
 
 
-def test_a_deck_follows_another_whatever_their_frames_and_latents(
-    arena: Arena, model: Path, other: Path
-) -> None:
-    """By variance, as it was one frame of the leader before, linear in between; before scale and bias."""
+def test_a_deck_follows_a_deck_with_other_frames_and_latents(arena: Arena, model: Path, other: Path) -> None:
+    """By variance, one frame of the leader later, interpolated; without the leader's scale and bias."""
     rig = following(arena, model, other)
     rig.source(1, "walk")
     rig.put(deck_1_z_0_scale=0.5, deck_1_z_1_bias=2.0)
@@ -399,8 +397,8 @@ def test_a_deck_follows_another_whatever_their_frames_and_latents(
         assert z == pytest.approx(matrix.apply(np.array(then)), abs=1e-4)
 
 
-def test_a_deck_says_how_late_it_follows_one_that_listens(tmp_path: Path) -> None:
-    """One's encoder and another's decoder, each with its part of the delay; an impulse shows it."""
+def test_a_follower_of_a_deck_with_live_input_shows_the_delay(tmp_path: Path) -> None:
+    """The delay of the leader's encoder and the follower's decoder, measured with an impulse."""
     shape = {"encoder": "convolutional", "padding": "centred", "dilations": ((1, 3), (1, 3))}
     one = tiny_model(tmp_path / "one.safetensors", seed=3, **shape)
     other = tiny_model(tmp_path / "other.safetensors", seed=4, decoder="v1", **shape)
@@ -426,9 +424,7 @@ def test_a_deck_says_how_late_it_follows_one_that_listens(tmp_path: Path) -> Non
     assert rig.voices[2][2].input_delay == 0
 
 
-def test_a_learnt_matrix_is_taken_where_it_fits(
-    arena: Arena, model: Path, other: Path, tmp_path: Path
-) -> None:
+def test_a_learnt_matrix_is_used_if_it_fits(arena: Arena, model: Path, other: Path, tmp_path: Path) -> None:
     rig = following(arena, model, other)
     hosts = [rig.voices[deck][0] for deck in (1, 2)]
     sides = [MatrixSide(host.card.name, host.sha256, host.card.latents) for host in hosts]
@@ -448,7 +444,7 @@ def test_a_learnt_matrix_is_taken_where_it_fits(
     assert z[:, 2].std() > 0.1
 
 
-def test_nobody_follows_himself(arena: Arena, model: Path) -> None:
+def test_no_deck_follows_itself(arena: Arena, model: Path) -> None:
     table = params.defaults()
     for deck, leader in ((1, 2), (2, 3), (3, 1), (4, 4), (5, 1), (6, 7)):
         params.set_value(table, f"deck/{deck}/source", params.SOURCES.index("deck"))
@@ -456,7 +452,7 @@ def test_nobody_follows_himself(arena: Arena, model: Path) -> None:
     assert [followed_deck(table, deck) for deck in range(1, 7)] == [0, 0, 0, 0, 0, 7]
 
 
-def test_each_latent_is_muted_frozen_smoothed_by_itself(model: Path) -> None:
+def test_mute_freeze_and_smooth_act_on_single_latents(model: Path) -> None:
     table, shaping = params.defaults(), LatentShaping(1, 4, 0.01)
     assert shaping(np.ones(4), table, 0, 0) == pytest.approx(np.ones(4))
     for address, value in (

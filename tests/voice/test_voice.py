@@ -1,4 +1,4 @@
-"""The table's numbers become latents, latents become sound: the same ones every time."""
+"""A voice turns the parameter table into latents and latents into sound, the same each time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Player(Voice):
-    """A voice that has its host to itself."""
+    """A voice that has its model to itself."""
 
     def __init__(self, host: PlayableModel, table: np.ndarray, rate: float = 48000) -> None:
         super().__init__(host, 1, rate, table)
@@ -42,7 +42,7 @@ def render(player: Player, table: np.ndarray, frames: int = 30) -> np.ndarray:
     return np.concatenate([player.render(table) for _ in range(frames)])
 
 
-def test_reset_and_panic_start_over(model: Path) -> None:
+def test_reset_and_panic_restart_a_voice(model: Path) -> None:
     table = params.defaults()
     params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     player = voice(model, table)
@@ -80,7 +80,7 @@ def test_freeze_holds_the_source(model: Path) -> None:
         assert np.array_equal(player.z, held)
 
 
-def test_a_loop_comes_round(model: Path) -> None:
+def test_a_loop_repeats(model: Path) -> None:
     gesture = CompiledModel(model).gesture
     loop = LoopSource(gesture)
     turn = np.array([loop.next(0.5) for _ in range(2 * len(gesture))])
@@ -90,15 +90,13 @@ def test_a_loop_comes_round(model: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [0.2, 1, 4])
-def test_a_walk_keeps_to_the_corpus(model: Path, speed: float) -> None:
+def test_a_walk_stays_in_the_corpus(model: Path, speed: float) -> None:
     card = read_card(model)
     walk = WalkSource(card, seed=3)
     z = np.array([walk.next(speed) for _ in range(60000)])
     assert z.mean(axis=0) == pytest.approx(card.latent_mean, abs=0.25)
     assert z.std(axis=0) == pytest.approx(card.latent_std, rel=0.15)
-    assert (
-        np.abs(np.diff(z, axis=0)).max() < 0.35 * speed
-    )  # smooth: no step a decoder would answer with a click
+    assert np.abs(np.diff(z, axis=0)).max() < 0.35 * speed  # smooth, so that no decoder clicks
 
 
 def test_a_voice_at_another_rate_keeps_its_pitch(tmp_path: Path) -> None:
@@ -115,7 +113,7 @@ def test_a_voice_at_another_rate_keeps_its_pitch(tmp_path: Path) -> None:
     assert peak_hz(resampled, 48000) == pytest.approx(peak_hz(own, 32000), abs=6)
 
 
-def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
+def test_nan_or_infinite_output_resets_the_decoder(model: Path) -> None:
     table = params.defaults()
 
     class Broken(CompiledModel):
@@ -136,8 +134,8 @@ def test_an_output_that_is_no_number_resets_the_decoder(model: Path) -> None:
     assert np.isfinite(first).all()
 
 
-def test_voices_of_one_model_keep_to_themselves(model: Path) -> None:
-    """Decoded together, each sounds as it does alone."""
+def test_voices_of_one_batch_do_not_affect_each_other(model: Path) -> None:
+    """Decoded as one batch, each sounds as it does alone."""
     host = CompiledModel(model)
     tables = [params.defaults() for _ in range(3)]
     for seed, table in enumerate(tables):
@@ -150,7 +148,7 @@ def test_voices_of_one_model_keep_to_themselves(model: Path) -> None:
         assert np.abs(np.concatenate([y[n] for y in together]) - alone).max() < 1e-6
 
 
-def test_an_adopted_table_starts_nothing_over(model: Path) -> None:
+def test_adopting_a_table_restarts_nothing(model: Path) -> None:
     table = params.defaults()
     params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     straight = render(voice(model, table), table, 10)
