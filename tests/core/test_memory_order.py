@@ -17,6 +17,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import LANE
 from perform.core.event_log import RECORD_HEADER
 from perform.core.params import LATENTS
+from perform.core.ring_buffers import HistoryBuffer, LatentHistory
 from perform.core.table_reader import TableReader
 
 SECONDS = 1.5
@@ -128,6 +129,39 @@ def test_a_batch_is_seen_whole(shared: Arena) -> None:
             assert (reader.values == reader.table[0]).all()
     assert writer.returncode == 0
     assert updates > 0
+
+
+def test_frames_that_a_writer_is_overwriting_count_as_lost() -> None:
+    data = np.zeros((100, 2), np.float32)
+    history = HistoryBuffer(np.zeros(1, np.int64), np.zeros(1, np.int64), data)
+    history.write(np.repeat(np.arange(100, dtype=np.float32)[:, None], 2, axis=1))
+    history.write_ahead(np.full((10, 2), -1, np.float32))  # a write that has not published its end
+    audio, lost = history.read(0, 100)
+    assert lost == 10
+    assert np.array_equal(audio[:, 0], np.arange(10, 100))
+
+
+def test_latents_that_are_overwritten_during_a_read_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = LatentHistory(np.zeros(1, np.int64), np.zeros(8, np.int64), np.zeros((8, 2), np.float32))
+    for n in range(8):
+        history.write(n, np.full(2, n))
+    writes = iter(range(8, 12))
+
+    def overtake() -> None:
+        monkeypatch.undo()  # from here on, fences are fences again
+        for n in writes:
+            history.write(n, np.full(2, n))
+
+    monkeypatch.setattr("perform.core.ring_buffers.fence", overtake)  # between the copy and its check
+    assert history.read(2) == pytest.approx([5.0, 5.0])  # the oldest that is surely whole
+    assert history.read(11) == pytest.approx([11.0, 11.0])
+
+
+def test_a_history_that_is_cleared_during_a_read_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = LatentHistory(np.zeros(1, np.int64), np.zeros(8, np.int64), np.zeros((8, 2), np.float32))
+    history.write(0, np.ones(2))
+    monkeypatch.setattr("perform.core.ring_buffers.fence", history.clear)
+    assert history.read(0) is None
 
 
 def test_a_fence_never_waits_for_another_thread() -> None:
