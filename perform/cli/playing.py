@@ -121,7 +121,7 @@ def tell_take(take: str, as_json: bool) -> None:
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
     from perform.audio.device import check_rate_and_block
     from perform.control.mapping_files import find
-    from perform.stage.supervisor import StageOptions
+    from perform.stage.options import StageOptions
 
     check_rate_and_block(sound["rate"], sound["block"])
     if sound["mapping"]:

@@ -1,4 +1,4 @@
-"""The handle that screens and verbs hold on a running stage: its shared memory, and a line for commands."""
+"""A client's connection to a running stage: its shared memory, and a socket for commands."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from perform.stage.lock import held
 from perform.stage.status import Status
 
 STAGE_FILE = "stage.json"
-DOOR_S = 6.0  #: a stage hangs its door, or replaces one that leads nowhere, within this
+ADDRESS_S = 6.0  #: a stage writes its address, or replaces a dead one, within this
 
 
-class Door(msgspec.Struct, frozen=True):
-    """How to reach a stage; written by it into STAGE_FILE of its runtime folder."""
+class StageAddress(msgspec.Struct, frozen=True):
+    """How to reach a stage: STAGE_FILE in its runtime folder."""
 
     pid: int
     address: str
@@ -36,42 +36,43 @@ class StageGone(PerformError):
 
 
 class Client:
-    """One connection to a running stage. `arena` is there to read and write at any time, without it.
+    """[any] One connection to a running stage.
 
-    [ui] Commands may be sent from any thread; they wait for one another and for the answer.
+    Commands may be sent from any thread; they wait for each other and for the answer. Reading and writing
+    `arena` needs no command.
     """
 
     def __init__(self, runtime: Path) -> None:
-        deadline = time.monotonic() + DOOR_S
+        deadline = time.monotonic() + ADDRESS_S
         while True:
-            door, lives = read_door(runtime), held(runtime)
-            if lives and door is None and time.monotonic() < deadline:
-                time.sleep(0.02)  # a stage that starts now has not hung its door yet
+            address, lives = read_address(runtime), held(runtime)
+            if lives and address is None and time.monotonic() < deadline:
+                time.sleep(0.02)  # a stage that is starting has not written its address yet
                 continue
-            if not lives or door is None:
+            if not lives or address is None:
                 raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
             try:
-                self._line: Connection = connect(door.address, authkey=door.key.encode())
+                self._line: Connection = connect(address.address, authkey=address.key.encode())
                 break
             except (OSError, EOFError, AuthenticationError) as error:
                 if time.monotonic() > deadline:
                     hint = "start again with `perform`"
-                    where = f"process {door.pid}"
+                    where = f"process {address.pid}"
                     raise StageGone("the stage does not answer", where=where, hint=hint) from error
-                time.sleep(0.02)  # a stage that starts now has not yet replaced a killed one's door
-        self.pid = door.pid
-        self._arena = Path(door.arena)
-        self._one = threading.Lock()
+                time.sleep(0.02)  # a stage that is starting has not yet replaced a killed one's address
+        self.pid = address.pid
+        self._arena = Path(address.arena)
+        self._sending = threading.Lock()
 
     @cached_property
     def arena(self) -> Arena:
-        """The stage's memory; PerformError where it is of another version, which can still be ended."""
+        """The stage's shared memory; PerformError if the stage is of another version."""
         return Arena.open(self._arena)
 
     def ask(self, command: AnyCommand) -> Answer:
         """Send a command and wait for its answer; PerformError carries the stage's own refusal."""
         try:
-            with self._one:
+            with self._sending:
                 self._line.send_bytes(msgspec.json.encode(command))
                 answer = msgspec.json.decode(self._line.recv_bytes(), type=Answer)
         except (OSError, EOFError) as error:
@@ -83,13 +84,13 @@ class Client:
         return answer
 
     def status(self) -> Status:
-        """All that is words about the stage; costs a round trip (well under 1 ms)."""
+        """The stage's status; costs a round trip (well under 1 ms)."""
         status = self.ask(GetStatus()).status
         assert status is not None
         return status
 
     def wait_end(self, seconds: float) -> bool:
-        """Wait for the stage to end (its end of the line closes then); False where it has not."""
+        """Wait for the stage to end, which closes the connection; False if it has not."""
         deadline = time.monotonic() + seconds
         try:
             while self._line.poll(max(0.0, deadline - time.monotonic())):
@@ -99,18 +100,18 @@ class Client:
         return False
 
     def close(self) -> None:
-        """Hang up; the stage plays on."""
+        """Close the connection; the stage keeps playing."""
         self._line.close()
 
 
 def running(runtime: Path) -> bool:
-    """Whether a stage of this runtime folder is there to answer."""
-    return read_door(runtime) is not None and held(runtime)
+    """Whether a stage runs in this runtime folder and answers."""
+    return read_address(runtime) is not None and held(runtime)
 
 
-def read_door(runtime: Path) -> Door | None:
-    """The door of the stage of a runtime folder, or None where there is none."""
+def read_address(runtime: Path) -> StageAddress | None:
+    """The address of the stage in a runtime folder; None if there is none."""
     try:
-        return msgspec.json.decode((runtime / STAGE_FILE).read_bytes(), type=Door)
+        return msgspec.json.decode((runtime / STAGE_FILE).read_bytes(), type=StageAddress)
     except (OSError, msgspec.DecodeError):
         return None

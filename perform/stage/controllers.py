@@ -21,8 +21,10 @@ from perform.core.messages import (
     UnlearnControl,
     WriteMapping,
 )
+from perform.core.params import slot
 from perform.stage.child import Child, KeptChild
-from perform.stage.commands import Answer, Reply, answer_all
+from perform.stage.command_table import CommandTable
+from perform.stage.commands import Answer, Reply, SaveMapping, Unlearn, UseMapping, answer_all
 from perform.stage.status import BindStatus
 
 STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
@@ -61,6 +63,12 @@ class Controllers:
         self._learning_range: tuple[float, float] | None = None
         self.touched = ""
 
+    def register(self, table: CommandTable) -> None:
+        """Register the commands about mappings."""
+        table.on_later(UseMapping, lambda command, reply: self.use(command.name, reply))
+        table.on_later(SaveMapping, lambda command, reply: self.save(command.name, reply))
+        table.on(Unlearn, lambda command: self.unlearn(command.address))
+
     def tick(self) -> None:
         """Start and watch the process."""
         if self._process.tick(STALL_S):
@@ -78,6 +86,7 @@ class Controllers:
 
     def unlearn(self, address: str) -> None:
         """Remove every binding of an address."""
+        slot(address)
         self._order(UnlearnControl(address))
 
     def use(self, path: str, reply: Reply) -> None:

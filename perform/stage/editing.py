@@ -14,8 +14,19 @@ from perform.core.params import Table
 from perform.library import hashes, sets
 from perform.library.cards import models
 from perform.library.sets import ModelName, Song
-from perform.stage import commands
-from perform.stage.commands import Answer, AnyCommand
+from perform.stage.command_table import C, CommandTable
+from perform.stage.commands import (
+    AddSong,
+    Answer,
+    Exclude,
+    ForgetScene,
+    KeepSong,
+    MoveSong,
+    RemoveSong,
+    RenameSong,
+    SetWord,
+    StoreScene,
+)
 from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles
 from perform.stage.loops import Loops
@@ -43,45 +54,78 @@ class Editing:
         self._scenes, self._loops, self._materials = scenes, loops, materials
         self._history, self._tell = history, tell
 
-    def do(self, command: AnyCommand) -> Answer | None:
-        """Carry out an edit; None where the command is none."""
-        setlist, song = self._songs.list, self._songs.list.song
-        before = setlist.order
-        match command:
-            case commands.KeepSong():
-                setlist.put(self._as_it_stands(song.name))
-                words = f"song {song.name} kept as it stands"
-            case commands.AddSong(name, number):
-                setlist.copy(number, name) if number else setlist.add(self._as_it_stands(name))
-                words = f"song {name} added"
-            case commands.RenameSong(number, name):
-                setlist.rename(number, name)
-                words = f"song {number} called {name}"
-            case commands.MoveSong(number, to):
-                setlist.move(number, to)
-                words = f"song {number} moved to {to}"
-            case commands.RemoveSong(number):
-                words = f"song {setlist.songs[setlist.at(number)].name} removed"
-                setlist.remove(number)
-            case commands.StoreScene(number, name):
-                setlist.put(self._scenes.store(song, number, name, self._songs.opening))
-                words = f"scene {number} stored"
-            case commands.ForgetScene(number):
-                setlist.put(self._scenes.forget(song, number))
-                words = f"scene {number} forgotten"
-            case commands.SetWord(address, word):
-                setlist.put(sets.with_word(song, address, word))
-                words = f"{address} can be {word!r}"
-            case commands.Exclude(address):
-                params.slot(address)
-                out = [a for a in song.exclude if a != address]
-                out += [address] if address not in song.exclude else []
-                setlist.put(msgspec.structs.replace(song, exclude=out))
-                words = f"{address} {'left out of' if address in out else 'back in'} scenes"
-            case _:
-                return None
-        self._edited(before, words)
-        return Answer(words)
+    def register(self, table: CommandTable) -> None:
+        """Register the edits: each answers with what it did, and can be undone."""
+
+        def on(kind: type[C], edit: Callable[[C], str]) -> None:
+            table.on(kind, lambda command: self._edit(edit, command))
+
+        on(KeepSong, self._keep_song)
+        on(AddSong, self._add_song)
+        on(RenameSong, self._rename_song)
+        on(MoveSong, self._move_song)
+        on(RemoveSong, self._remove_song)
+        on(StoreScene, self._store_scene)
+        on(ForgetScene, self._forget_scene)
+        on(Exclude, self._exclude)
+
+    def _edit(self, edit: Callable[[C], str], command: C) -> Answer:
+        before = self._songs.list.order
+        text = edit(command)
+        self._edited(before, text)
+        return Answer(text)
+
+    def _keep_song(self, command: KeepSong) -> str:
+        name = self._songs.list.song.name
+        self._songs.list.put(self._as_it_stands(name))
+        return f"song {name} kept as it stands"
+
+    def _add_song(self, command: AddSong) -> str:
+        setlist, name = self._songs.list, command.name
+        setlist.copy(command.song, name) if command.song else setlist.add(self._as_it_stands(name))
+        return f"song {name} added"
+
+    def _rename_song(self, command: RenameSong) -> str:
+        self._songs.list.rename(command.song, command.name)
+        return f"song {command.song} called {command.name}"
+
+    def _move_song(self, command: MoveSong) -> str:
+        self._songs.list.move(command.song, command.to)
+        return f"song {command.song} moved to {command.to}"
+
+    def _remove_song(self, command: RemoveSong) -> str:
+        setlist = self._songs.list
+        text = f"song {setlist.songs[setlist.at(command.song)].name} removed"
+        setlist.remove(command.song)
+        return text
+
+    def _store_scene(self, command: StoreScene) -> str:
+        setlist, scene = self._songs.list, command.scene
+        setlist.put(self._scenes.store(setlist.song, scene, command.name, self._songs.opening))
+        return f"scene {scene} stored"
+
+    def _forget_scene(self, command: ForgetScene) -> str:
+        setlist = self._songs.list
+        setlist.put(self._scenes.forget(setlist.song, command.scene))
+        return f"scene {command.scene} forgotten"
+
+    def _exclude(self, command: Exclude) -> str:
+        setlist, address = self._songs.list, command.address
+        params.slot(address)
+        before = setlist.song.exclude
+        after = [a for a in before if a != address]
+        after += [address] if address not in before else []
+        setlist.put(msgspec.structs.replace(setlist.song, exclude=after))
+        return f"{address} {'left out of' if address in after else 'back in'} scenes"
+
+    def add_text(self, command: SetWord) -> None:
+        """Add a text of an attribute to the song's."""
+        self._edit(self._add_text, command)
+
+    def _add_text(self, command: SetWord) -> str:
+        setlist = self._songs.list
+        setlist.put(sets.with_word(setlist.song, command.address, command.word))
+        return f"{command.address} can be {command.word!r}"
 
     def put_loops(self, words: str) -> None:
         """The loops as they are become the song's, where it is of this set; words: what was done to them."""

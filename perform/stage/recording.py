@@ -30,7 +30,16 @@ from perform.core.messages import (
 )
 from perform.core.params import SLOTS
 from perform.stage.child import Child, KeptChild
-from perform.stage.commands import Answer, Reply, StartRecording, answer_all
+from perform.stage.command_table import CommandTable
+from perform.stage.commands import (
+    AddMarker,
+    Answer,
+    KeepLastMinutes,
+    Reply,
+    StartRecording,
+    StopRecording,
+    answer_all,
+)
 
 STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
 MARKS = 100  #: that are remembered for a recorder that takes over; a pipe holds so many at once
@@ -82,6 +91,13 @@ class Recording:
         self._opened: TakeOpened | None = None  # the report of the part that is being written
         self.last = ""  # path of the last finished take
         self._counts = self._read_counts()
+
+    def register(self, table: CommandTable) -> None:
+        """Register the commands about takes."""
+        table.on_later(StartRecording, lambda command, reply: self.record(reply, command))
+        table.on_later(StopRecording, lambda command, reply: self.stop(reply))
+        table.on_later(KeepLastMinutes, lambda command, reply: self.keep(reply))
+        table.on(AddMarker, lambda command: self.mark(command.name))
 
     @property
     def take(self) -> str:

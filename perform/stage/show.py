@@ -19,9 +19,25 @@ from perform.core.params import SPEC_AT, Table
 from perform.library import places, sets
 from perform.library.sets import Set, Song
 from perform.recorder.take_names import safe_name
-from perform.stage import commands
 from perform.stage.autosave import Autosave, Saved
-from perform.stage.commands import Answer, AnyCommand, Reply
+from perform.stage.command_table import CommandTable
+from perform.stage.commands import (
+    Answer,
+    Arm,
+    ForgetLoop,
+    Go,
+    Load,
+    Open,
+    RecallScene,
+    Reply,
+    Save,
+    SetWord,
+    ToggleLoop,
+    Undo,
+    Unload,
+    UseFile,
+    UseMatrix,
+)
 from perform.stage.deck import Deck
 from perform.stage.deck_files import KINDS, DeckFiles, Kind
 from perform.stage.editing import Editing
@@ -183,48 +199,48 @@ class Show:
 
     # -- commands
 
-    def do(self, command: AnyCommand) -> Answer | None:
-        """Carry out a command about the set; None where it is not one of these."""
-        match command:
-            case commands.Load(deck, model):
-                self._exchange(self._deck(deck), lambda slot: slot.load(model))
-            case commands.Unload(deck):
-                self._exchange(self._deck(deck), lambda slot: slot.unload())
-            case commands.UseFile(deck, name):
-                self._use(self._deck(deck).deck, "file", name)
-            case commands.UseMatrix(deck, name):
-                self._use(self._deck(deck).deck, "matrix", name)
-            case commands.Arm(song):
-                return Answer(self._songs.arm(song))
-            case commands.Go(now):
-                self._songs.go(now=now)
-            case commands.Open(name):
-                path = sets.find_set(name)
-                made = sets.read_set(path)
-                self._songs.exchange(made, path)
-                self._use_margin(made)
-                self._asked = name
-            case commands.Undo(redo):
-                return Answer(self._history.redo() if redo else self._history.undo())
-            case commands.RecallScene(scene):
-                self._recall(scene)
-            case commands.ToggleLoop(address):
-                state = self._loops.toggle(address, time.monotonic())
-                self._glides.stop(self._loops.slots)
-                self._editing.put_loops(f"loop of {address} recorded")
-                return Answer(state)
-            case commands.ForgetLoop(address):
-                self._loops.forget(address)
-                self._editing.put_loops(f"loop of {address} forgotten")
-            case commands.SetWord(address, word):
-                self._check_word(address)
-                if word not in self._songs.list.song.words.get(address, []):
-                    self._editing.do(command)
-                known = self._songs.list.song.words[address]
-                self._arena.table[params.slot(address)] = known.index(word)
-            case _:
-                return self._editing.do(command)
-        return Answer()
+    def register(self, table: CommandTable) -> None:
+        """Register the commands about the set; `Editing` registers its edits."""
+        table.on(Load, lambda command: self._exchange(command.deck, lambda deck: deck.load(command.model)))
+        table.on(Unload, lambda command: self._exchange(command.deck, lambda deck: deck.unload()))
+        table.on(UseFile, lambda command: self._use(command.deck, "file", command.name))
+        table.on(UseMatrix, lambda command: self._use(command.deck, "matrix", command.name))
+        table.on(Arm, lambda command: Answer(self._songs.arm(command.song)))
+        table.on(Go, lambda command: self._songs.go(now=command.now))
+        table.on(Open, self._open_another)
+        table.on(Undo, lambda command: Answer(self._history.redo() if command.redo else self._history.undo()))
+        table.on(RecallScene, lambda command: self._recall(command.scene))
+        table.on(ToggleLoop, self._toggle_loop)
+        table.on(ForgetLoop, self._forget_loop)
+        table.on(SetWord, self._set_text)
+        table.on_later(Save, lambda command, reply: self.save(command.name, reply))
+        self._editing.register(table)
+
+    def _open_another(self, command: Open) -> None:
+        path = sets.find_set(command.set)
+        opened = sets.read_set(path)
+        self._songs.exchange(opened, path)
+        self._use_margin(opened)
+        self._asked = command.set
+
+    def _toggle_loop(self, command: ToggleLoop) -> Answer:
+        state = self._loops.toggle(command.address, time.monotonic())
+        self._glides.stop(self._loops.slots)
+        self._editing.put_loops(f"loop of {command.address} recorded")
+        return Answer(state)
+
+    def _forget_loop(self, command: ForgetLoop) -> None:
+        self._loops.forget(command.address)
+        self._editing.put_loops(f"loop of {command.address} forgotten")
+
+    def _set_text(self, command: SetWord) -> None:
+        """Set an attribute to a text, which becomes one of the song's texts for it."""
+        address, text = command.address, command.word
+        self._check_word(address)
+        if text not in self._songs.list.song.words.get(address, []):
+            self._editing.add_text(command)
+        texts = self._songs.list.song.words[address]
+        self._arena.table[params.slot(address)] = texts.index(text)
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the set; answers once it is on the disk."""
@@ -260,8 +276,9 @@ class Show:
             raise WrongUse(f"there is no deck {deck}", hint=f"decks are 1 to {params.DECKS}")
         return self._decks[deck]
 
-    def _exchange(self, deck: Deck, change: Callable[[Deck], None]) -> None:
+    def _exchange(self, number: int, change: Callable[[Deck], None]) -> None:
         """Put another model on a deck, or none; undo brings what was there."""
+        deck = self._deck(number)
         before, bank = deck.model, self._arena.table[params.attribute_slots(deck.deck)].copy()
         change(deck)
         after = deck.model
@@ -277,6 +294,7 @@ class Show:
 
     def _use(self, deck: int, kind: Kind, name: str) -> None:
         """Another file or matrix for a deck, or none; undo brings what was there."""
+        self._deck(deck)
         use, before = self._materials, self._materials.name(deck, kind)
         use.put(deck, kind, name)
         after = use.name(deck, kind)

@@ -15,7 +15,8 @@ import msgspec
 from perform.core.errors import PerformError
 from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
-from perform.stage.supervisor import Stage, StageOptions
+from perform.stage.options import StageOptions
+from perform.stage.supervisor import Stage
 
 START_S = 20.0  #: a stage answers well within this, or something is wrong
 END_S = 30.0  #: a slow disk may need ten to close a take

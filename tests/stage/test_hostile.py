@@ -11,6 +11,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rig import Instrument, perform, playing, until
@@ -18,8 +19,9 @@ from rig import Instrument, perform, playing, until
 from perform.core.arena_layout import LIVE
 from perform.core.errors import PerformError
 from perform.stage.client import Client, running
-from perform.stage.commands import Answer, Arm, Load, StartRecording, StopRecording, UseMapping
-from perform.stage.supervisor import Stage, StageOptions
+from perform.stage.commands import Answer, AnyCommand, Arm, Load, StartRecording, StopRecording, UseMapping
+from perform.stage.options import StageOptions
+from perform.stage.supervisor import Stage
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -232,7 +234,8 @@ def test_a_mistake_there_is_no_room_to_write_down_ends_nothing(runtime: Path) ->
     stage = Stage(StageOptions("demo", device="null", retro=0.0), runtime, said.append)
     try:
         answers: list[Answer] = []
-        stage._obey(Arm("no number"), answers.append)  # type: ignore[arg-type]
+        stage._handle_command(Arm("no number"), answers.append)  # type: ignore[arg-type]
+        assert stage._commands.commands == set(get_args(AnyCommand))
         stage._survive(lambda: {}["no key"])
         assert "a mistake in the stage: TypeError" in answers[0].error
     finally:

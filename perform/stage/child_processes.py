@@ -1,0 +1,71 @@
+"""How the stage starts each kind of child process, and the warm spare for the next model."""
+
+from __future__ import annotations
+
+import time
+from typing import IO
+
+from perform.core.arena import Arena
+from perform.core.arena_layout import DEFAULT_BLOCK
+from perform.core.messages import OpenRecorder, StartHost, StartMixer
+from perform.library import places
+from perform.stage.child import Child, ChildEvents, KeptChild
+from perform.stage.options import StageOptions
+
+SPARE_STALL_S = 3600.0  #: the spare's beat is the clock, so it never stalls
+
+
+class ChildProcesses:
+    """Starts children with the stage's options. Their events go to `events`, their errors to `log`."""
+
+    def __init__(self, options: StageOptions, arena: Arena, events: ChildEvents, log: IO[bytes]) -> None:
+        self._options, self._arena, self._events, self._log = options, arena, events, log
+        self._spare = KeptChild(self._cold_host, time.monotonic)  # a host process that waits for its model
+
+    def start(self, module: str, *args: str) -> Child:
+        """Start a child that runs a module."""
+        return Child(self._events, self._log, module, *args)
+
+    def mixer(self, kind: str) -> Child:
+        """Start the "device" or the "clock" mixer."""
+        options, arena = self._options, self._arena
+        child = self.start("perform.audio.mixer_process", kind)
+        rate = options.rate or arena.meter("rate") or None
+        block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
+        child.order(StartMixer(str(arena.path), options.device, options.input, rate, block, options.patient))
+        return child
+
+    def recorder(self) -> Child:
+        """Start the recorder."""
+        child = self.start("perform.recorder.recorder_process")
+        folders = tuple(str(folder) for folder in places.take_folders())
+        child.order(OpenRecorder(str(self._arena.path), folders, 60 * self._options.retro))
+        return child
+
+    def host(self) -> Child:
+        """A host process without a model: the warm spare if there is one, else a cold one."""
+        spare = self._spare.child
+        if spare is None or spare.exit_code is not None:
+            return self._cold_host()
+        self._spare.child = None
+        return spare
+
+    def host_order(self) -> StartHost:
+        """The order that starts a host, but for its model."""
+        return StartHost(str(self._arena.path), "", self._arena.meter("rate"), self._options.patient)
+
+    def _cold_host(self) -> Child:
+        return self.start("perform.voice.host_process")
+
+    def keep_spare(self) -> None:
+        """Start a spare host process where there is none."""
+        self._spare.tick(SPARE_STALL_S)
+
+    def handle_death(self, child: Child) -> bool:
+        """Note the death of the spare; False where the child is not the spare."""
+        return self._spare.handle_death(child)
+
+    def end(self) -> None:
+        """Kill the spare; the owners end the other children."""
+        if self._spare.child:
+            self._spare.child.kill()
