@@ -68,7 +68,7 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
     """The header alone loses little; after repair next to nothing; what is there is what was played."""
     dice = random.Random(0)
     lost, lost_after_repair, lost_of_log = [], [], []
-    live.reserve()
+    live.reserve_tracks()
     live.set_meter("tracks/on", 1)
     until(lambda: live.meter("tracks/from"))
     round_ = 0
