@@ -1,10 +1,9 @@
-"""The contract of an nn~ module, read from a loaded one: its methods, its attributes, its sample rate.
+"""The contract of an nn~ module, read from a loaded one: its methods, attributes and sample rate.
 
-Facts of the contract, as nn_tilde 1.5 and 1.6 have it. A method M registers a buffer `M_params`: channels and
-ratio of its input, channels and ratio of its output. For n samples it is called with one tensor, (batch,
-channels, n / ratio), and gives one. An attribute A registers `A_params`, a kind for each of its values, and
-`get_A`, `set_A`, the latter giving 0 where all is well. `get_methods`, `get_attributes` list them; hand-made
-modules lack both.
+The contract of nn_tilde 1.5 and 1.6: a method M has a buffer `M_params`, the channels and ratio of its input
+and of its output. For n samples it takes one tensor, (batch, channels, n / ratio), and returns one. An
+attribute A has a buffer `A_params`, one kind per value, and methods `get_A` and `set_A`; `set_A` returns 0 on
+success. `get_methods` and `get_attributes` list the names; hand-made modules lack both.
 """
 
 from __future__ import annotations
@@ -22,73 +21,73 @@ from perform.core.errors import PerformError, WrongUse
 from perform.core.params import MODULE_DEFAULT
 from perform.rave.archive import Archive
 
-KINDS = ("bool", "int", "float", "str", "tensor", "buffer")  #: by the number that `A_params` has for them
-FRAME = 256  #: samples of a frame, at least
-LARGEST = 1 << 16  #: and at most
+KINDS = ("bool", "int", "float", "str", "tensor", "buffer")  #: by their number in `A_params`
+MIN_FRAME = 256  #: samples of a frame
+MAX_FRAME = 1 << 16
 RATES = range(1000, 768_001)  #: Hz
-_CHANNELS = 1024
+_MAX_CHANNELS = 1024
 
 Module = Any  #: a loaded torch.jit.ScriptModule
 
 
 @dataclass(frozen=True)
 class NnMethod:
-    """One method; a label a channel."""
+    """A method, with one label per channel."""
 
     name: str
     inputs: tuple[str, ...]
-    in_ratio: int  #: samples to an input value
+    in_ratio: int  #: samples per input value
     outputs: tuple[str, ...]
-    out_ratio: int  #: samples to an output value
+    out_ratio: int  #: samples per output value
 
 
 def call(module: Module, name: str, *values: Any) -> Any:
-    """Call a method of a module; PerformError, one line, where it fails."""
+    """Call a method of a module. PerformError, of one line: it failed."""
     try:
         with torch.inference_mode():
             return module._c._get_method(name)(*values)
-    except Exception as error:  # whatever a stranger's code raises
+    except Exception as error:  # third-party code may raise anything
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        words = (lines or [type(error).__name__])[-1][:200]
-        raise PerformError(f"the model's method {name!r} failed ({words})") from None
+        text = (lines or [type(error).__name__])[-1][:200]
+        raise PerformError(f"the model's method {name!r} failed ({text})") from None
 
 
 def methods(module: Module, archive: Archive) -> dict[str, NnMethod]:
-    """Every method that the module offers, by name."""
+    """Return the methods that a module offers, by name."""
     there = set(archive.methods())
     registered = [name.removesuffix("_params") for name in archive.tensors if _is_params(name)]
     names = [name for name in registered if name in there]
     if "get_methods" in there:
-        names = [name for name in _words(call(module, "get_methods")) if name in there and name in registered]
+        names = [name for name in _texts(call(module, "get_methods")) if name in there and name in registered]
     return {name: _method(name, archive) for name in names}
 
 
 def _method(name: str, archive: Archive) -> NnMethod:
     numbers = archive.tensors[f"{name}_params"]
-    if numbers.shape != (4,) or not all(1 <= n <= LARGEST and n == int(n) for n in numbers.tolist()):
-        raise WrongUse(f"its method {name!r} has no four ratios and channels", where=str(archive.path))
+    if numbers.shape != (4,) or not all(1 <= n <= MAX_FRAME and n == int(n) for n in numbers.tolist()):
+        raise WrongUse(f"its method {name!r} does not say its channels and ratios", where=str(archive.path))
     inputs, in_ratio, outputs, out_ratio = (int(n) for n in numbers)
-    if max(inputs, outputs) > _CHANNELS:
+    if max(inputs, outputs) > _MAX_CHANNELS:
         raise WrongUse(f"its method {name!r} has {max(inputs, outputs)} channels", where=str(archive.path))
     labels = [archive.attributes.get(f"{name}_{side}_labels") for side in ("input", "output")]
     return NnMethod(name, _labels(labels[0], inputs), in_ratio, _labels(labels[1], outputs), out_ratio)
 
 
 def _labels(given: Any, count: int) -> tuple[str, ...]:
-    words = [w[:80] for w in given if isinstance(w, str)] if isinstance(given, (list, tuple)) else []
-    return tuple(words) if len(words) == count else tuple(str(i + 1) for i in range(count))
+    labels = [label[:80] for label in _texts(given)]
+    return tuple(labels) if len(labels) == count else tuple(str(i + 1) for i in range(count))
 
 
 def _is_params(name: str) -> bool:
     return name.endswith("_params") and "." not in name
 
 
-def _words(value: Any) -> list[str]:
-    return [word for word in value if isinstance(word, str)] if isinstance(value, (list, tuple)) else []
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, (list, tuple)) else []
 
 
 def choose(offered: Mapping[str, NnMethod], wanted: str | None, where: str) -> NnMethod:
-    """The method to play: the one asked for, else `decode`, `forward`, or the first that gives sound."""
+    """Return the method to play: the wanted one, else `decode`, `forward`, or the first that gives sound."""
     sounding = {name: method for name, method in offered.items() if method.out_ratio == 1}
     hint = f"it offers {', '.join(offered)}" if offered else "is it made for nn~?"
     if wanted and wanted not in offered:
@@ -102,23 +101,23 @@ def choose(offered: Mapping[str, NnMethod], wanted: str | None, where: str) -> N
 
 
 def frame(offered: Mapping[str, NnMethod], where: str) -> int:
-    """Samples of a frame: what every method divides, and not too few."""
+    """Return the samples of a frame: a multiple of every ratio, and at least MIN_FRAME."""
     ratios = [ratio for method in offered.values() for ratio in (method.in_ratio, method.out_ratio)]
     common = math.lcm(*ratios)
-    if common > LARGEST:
-        raise WrongUse(f"its ratios have no common frame of {LARGEST} samples or less", where=where)
-    return common * math.ceil(FRAME / common)
+    if common > MAX_FRAME:
+        raise WrongUse(f"its ratios have no common frame of {MAX_FRAME} samples or less", where=where)
+    return common * math.ceil(MIN_FRAME / common)
 
 
 def attributes(module: Module, archive: Archive) -> dict[str, tuple[str, ...]]:
-    """Every attribute that can be read and set, by name, with the kinds of its values."""
+    """Return the attributes that can be read and set: name -> kinds of their values."""
     there = set(archive.methods())
     names = [name.removesuffix("_params") for name in archive.tensors if _is_params(name)]
     if "get_attributes" in there:
         names = [
-            name for name in _words(call(module, "get_attributes")) if f"{name}_params" in archive.tensors
+            name for name in _texts(call(module, "get_attributes")) if f"{name}_params" in archive.tensors
         ]
-    if archive.attributes.get("is_using_adain") is False:  # they are always registered, but do nothing
+    if archive.attributes.get("is_using_adain") is False:  # registered, but without effect
         names = [name for name in names if name not in ADAIN]
     found = {}
     for name in names:
@@ -132,7 +131,7 @@ ADAIN = ("learn_target", "reset_target", "learn_source", "reset_source")
 
 
 def described(name: str, kinds: tuple[str, ...], held: list[Any]) -> list[Attribute]:
-    """An attribute's values as table and screen know them; TypeError, ValueError where they are not."""
+    """Describe each value of an attribute. TypeError, ValueError: it has another kind than it says."""
     found = []
     for i, (kind, value) in enumerate(zip(kinds, held, strict=True)):
         own = _own(kind, value)
@@ -154,7 +153,7 @@ def _own(kind: str, value: Any) -> float | str:
 
 
 def values(module: Module, name: str, kinds: tuple[str, ...]) -> list[Any]:
-    """What an attribute holds now, a value a kind."""
+    """Return an attribute's present values, one per kind."""
     given = call(module, f"get_{name}")
     found = list(given) if isinstance(given, (list, tuple)) else [given]
     if len(found) != len(kinds):
@@ -163,7 +162,7 @@ def values(module: Module, name: str, kinds: tuple[str, ...]) -> list[Any]:
 
 
 def sample_rate(archive: Archive, chosen: int | None = None) -> int:
-    """Hz: what the player says, else what the module does, else its file's name; never `set_sample_rate`."""
+    """Return the sample rate in Hz: the player's choice, else the module's, else the file name's."""
     found: list[Any] = [chosen] if chosen else []
     for name in ("sr", "sampling_rate"):
         found.append(archive.attributes.get(name))
@@ -176,5 +175,5 @@ def sample_rate(archive: Archive, chosen: int | None = None) -> int:
         if isinstance(number, (int, float)) and not isinstance(number, bool) and int(number) in RATES:
             return int(number)
     raise WrongUse(
-        "says no sample rate", where=str(archive.path), hint="say it: --rate 44100, or --rate 48000"
+        "does not say its sample rate", where=str(archive.path), hint="choose --rate 44100 or --rate 48000"
     )

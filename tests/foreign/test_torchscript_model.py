@@ -1,4 +1,4 @@
-"""Any nn~ module is a host: methods, attributes, voices, and what happens when it misbehaves."""
+"""Any nn~ module plays: methods, attributes, streams, and errors of a module that misbehaves."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_inputs_are_latents_and_outputs_are_channels(host: TorchscriptModel) -> 
     assert np.argmax(np.abs(np.fft.rfft(higher[0, :44100]))) == 440
 
 
-def test_each_stream_has_a_past_of_its_own(host: TorchscriptModel) -> None:
+def test_each_stream_has_its_own_state(host: TorchscriptModel) -> None:
     alone = play(host, host.stream(), [0.3, 0.5], frames=8)
     one, other = host.stream(), host.stream()
     together = []
@@ -78,7 +78,7 @@ def test_reset_begins_again(host: TorchscriptModel) -> None:
     assert np.array_equal(play(host, stream, [0.3, 0.5]), first)
 
 
-def test_a_voice_that_ended_leaves_its_place_to_the_next(host: TorchscriptModel) -> None:
+def test_an_instance_is_reused_after_its_stream_ended(host: TorchscriptModel) -> None:
     stream = host.stream()
     instance = stream.instance
     first = play(host, stream, [0.3, 0.5])
@@ -131,7 +131,7 @@ def test_attributes_of_every_kind(host: TorchscriptModel) -> None:
     assert np.array_equal(play(host, stream, [0.0, 0.4]), plain)
 
 
-def test_what_an_attribute_does_not_take_is_refused(host: TorchscriptModel) -> None:
+def test_wrong_attribute_values_are_refused(host: TorchscriptModel) -> None:
     stream = host.stream()
     for name, value, says in (
         ("gian", 1.0, r"no attribute 'gian'.*gain/0"),
@@ -149,7 +149,7 @@ def test_what_an_attribute_does_not_take_is_refused(host: TorchscriptModel) -> N
         stream.act("explode")
 
 
-def test_chance_is_the_voices_own(host: TorchscriptModel) -> None:
+def test_each_voice_seeds_its_own_noise(host: TorchscriptModel) -> None:
     z, seeds = np.zeros((1, 2), np.float32), np.array([[[0.5]], [[0.7]]], np.float32)
 
     def played(seed: np.ndarray) -> list[np.ndarray]:
@@ -168,7 +168,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(Pair(), tmp_path_factory.mktemp("pair") / "pair.ts")
 
 
-def test_its_encoder_hears_what_the_module_itself_does(pair: Path, tmp_path: Path) -> None:
+def test_its_encoder_equals_the_modules_encode(pair: Path, tmp_path: Path) -> None:
     host = TorchscriptModel(wrapped(read(pair), tmp_path / "pair.safetensors"), no_sandbox)
     encoder, plain = host.encoder, [torch.jit.load(str(pair)) for _ in range(2)]
     assert encoder is not None
@@ -185,11 +185,11 @@ def test_its_encoder_hears_what_the_module_itself_does(pair: Path, tmp_path: Pat
     assert encoder.encode(streams[:1], x)[0].tolist() == [1.25, 1.0], "nothing before"
 
 
-def test_a_module_without_encode_and_decode_has_no_ears(host: TorchscriptModel) -> None:
+def test_a_module_without_encode_and_decode_has_no_encoder(host: TorchscriptModel) -> None:
     assert host.encoder is None
 
 
-def test_a_genuine_encoder_draws_by_the_same_chance(tmp_path: Path) -> None:
+def test_a_genuine_encoder_draws_the_same_noise(tmp_path: Path) -> None:
     path = genuine("v2_small")
     host = TorchscriptModel(wrapped(read(path), tmp_path / "model.safetensors", "decode"), no_sandbox)
     encoder, plain = host.encoder, torch.jit.load(str(path))
@@ -218,28 +218,28 @@ def test_a_deck_plays_it(host: TorchscriptModel) -> None:
     assert voice.resets == 0
 
 
-def test_an_input_at_audio_rate_gets_a_line(tmp_path: Path) -> None:
+def test_an_input_at_audio_rate_is_interpolated(tmp_path: Path) -> None:
     path = wrapped(read(export(Bare(), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
     host = TorchscriptModel(path, no_sandbox)
-    assert (host.card.latents, host.card.ratio, host.card.sample_rate) == (1, nn_contract.FRAME, 48000)
+    assert (host.card.latents, host.card.ratio, host.card.sample_rate) == (1, nn_contract.MIN_FRAME, 48000)
     stream = host.stream()
     assert np.allclose(play(host, stream, [1.0], frames=1), 0.5)
     down = play(host, stream, [0.0], frames=1)[0]
-    assert np.allclose(np.diff(down), -0.5 / nn_contract.FRAME, atol=1e-6)
+    assert np.allclose(np.diff(down), -0.5 / nn_contract.MIN_FRAME, atol=1e-6)
     assert down[-1] == 0
 
 
 @pytest.mark.parametrize(
     ("body", "says"), [("shape", r"gave \(1, 1, 255\), not \(1, 1, 256\)"), ("raise", "failed .*not today")]
 )
-def test_a_module_that_gives_no_sound_is_named_at_once(tmp_path: Path, body: str, says: str) -> None:
+def test_a_module_that_gives_no_sound_fails_on_loading(tmp_path: Path, body: str, says: str) -> None:
     path = wrapped(read(export(Bare(body), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
     with pytest.raises(PerformError, match=says) as caught:
         TorchscriptModel(path, no_sandbox)
     assert "\n" not in str(caught.value)
 
 
-def test_one_that_gives_no_numbers_is_reset_by_its_voice(tmp_path: Path) -> None:
+def test_a_voice_resets_a_module_that_gives_nan(tmp_path: Path) -> None:
     path = wrapped(read(export(Bare("nan"), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
     table = params.defaults()
     host = TorchscriptModel(path, no_sandbox)
@@ -248,7 +248,7 @@ def test_one_that_gives_no_numbers_is_reset_by_its_voice(tmp_path: Path) -> None
     assert voice.resets == 1
 
 
-def test_another_card_than_the_modules_is_refused(tmp_path: Path) -> None:
+def test_a_card_of_another_module_is_refused(tmp_path: Path) -> None:
     archive = read(export(Bare(), tmp_path / "bare.ts"))
     path = wrapped(archive, tmp_path / "bare.safetensors")
     card = Card(**{**_fields(path), "ratio": 999})
@@ -267,7 +267,7 @@ def _fields(path: Path) -> dict[str, object]:
     return {name: getattr(card, name) for name in card.__struct_fields__}
 
 
-def test_the_sample_rate_is_looked_for_in_order(tmp_path: Path) -> None:
+def test_sources_of_the_sample_rate_have_an_order(tmp_path: Path) -> None:
     bare = export(Bare(), tmp_path / "thing_r96000.ts")
     archive = read(bare)
     assert nn_contract.sample_rate(archive) == 48000
@@ -286,7 +286,7 @@ EXPORTS = (
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_genuine_exports_play_as_they_are(tmp_path: Path, name: str) -> None:
+def test_genuine_exports_play_without_conversion(tmp_path: Path, name: str) -> None:
     host = TorchscriptModel(wrapped(read(genuine(name)), tmp_path / "model.safetensors"), no_sandbox)
     one, other = host.stream(), host.stream()
     z = np.random.default_rng(0).standard_normal((4, 1, host.card.latents)).astype(np.float32)
@@ -317,7 +317,7 @@ def test_an_exports_forward_can_be_played(tmp_path: Path) -> None:
     assert np.isfinite(play(host, host.stream(), [0.5])).all()
 
 
-def test_a_genuine_adain_learns_while_it_is_told_to_and_forgets(tmp_path: Path) -> None:
+def test_a_genuine_adain_learns_and_forgets(tmp_path: Path) -> None:
     path = wrapped(read(genuine("adain_learnt")), tmp_path / "model.safetensors", "decode")
     host = TorchscriptModel(path, no_sandbox)
     assert {attribute.name for attribute in host.attributes} == {"learn_source", "learn_target"}

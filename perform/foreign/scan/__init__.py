@@ -1,1 +1,1 @@
-"""What may be loaded as TorchScript at all."""
+"""Scanning TorchScript archives before they are loaded."""

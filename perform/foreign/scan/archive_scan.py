@@ -1,12 +1,10 @@
-"""What may be loaded as TorchScript at all. Nothing of an archive runs here; what passes is packed anew.
+"""The scan of a TorchScript archive: only arithmetic passes, and only the scanned entries are repacked.
 
-The code in an archive is printed by torch, so its language is small: classes with typed attributes, and
-methods whose every statement names what it calls. The scan reads it with `ast` and knows the type of each
-receiver: a method is one that the archive's own classes define, an operation one of
-`perform.foreign.scan.operations`. There is no alias, computed name or bare namespace through which another
-could be
-reached; and as text that two parsers might read differently (comments, escapes, other quotes, other letters)
-is refused first, torch sees the same.
+The scan runs nothing. Torch printed the archive's code, so its language is small: classes with typed
+attributes, and methods whose every statement names what it calls. The scan parses it with `ast` and follows
+the type of each receiver. Every method must be defined by the archive's own classes, and every operation
+must be listed in `perform.foreign.scan.operations`. Aliases, computed names and bare namespaces are refused.
+So is text that torch's parser might read differently: comments, escapes, other quotes, other letters.
 """
 
 from __future__ import annotations
@@ -33,15 +31,15 @@ _KEPT = re.compile(r"data\.pkl|constants\.pkl|version|byteorder|(data|constants)
 
 
 def scan(archive: Archive) -> None:
-    """WrongUse, one line, where the archive holds code that does more than compute. [disk]"""
+    """Scan an archive. WrongUse, of one line: its code may do more than arithmetic. [disk]"""
     try:
         _Scan(archive).check()
     except RecursionError:
-        raise WrongUse("its code is too deep to be a model's", where=str(archive.path)) from None
+        raise WrongUse("refused: its code is nested too deeply", where=str(archive.path)) from None
 
 
 def repack(archive: Archive) -> bytes:
-    """A new archive of what was scanned and nothing else: what torch then loads. Scans first."""
+    """Scan an archive, and return a new one of the scanned entries alone, for torch to load."""
     scan(archive)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
@@ -52,7 +50,7 @@ def repack(archive: Archive) -> bytes:
 
 
 class _Scan:
-    """One archive's code: what it defines, and whether all it names is that or allowed."""
+    """The scan of one archive: it collects what the code defines, then checks every name in it."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive, self._file = archive, ""
@@ -80,11 +78,11 @@ class _Scan:
 
     def _refuse(self, what: str, node: ast.AST | None = None) -> NoReturn:
         line = f", line {node.lineno}" if isinstance(node, (ast.expr, ast.stmt, ast.arg)) else ""
-        hint = "it is not loaded: a model only computes"
+        hint = "refused: a model may only do arithmetic"
         raise WrongUse(f"{self._file}{line}: {what}", where=str(self._archive.path), hint=hint)
 
     def _check_text(self, text: str) -> None:
-        """Only what torch prints: one kind of quotes, no comments, no other letters."""
+        """Refuse text that torch never prints."""
         rest = _STRING.sub("", text)
         if '"""' in text:
             self._refuse("three quotes, which torch never prints")
@@ -96,7 +94,7 @@ class _Scan:
         return f"{self._file.removeprefix('code/').removesuffix('.py').replace('/', '.')}.{node.name}"
 
     def _declare(self, tree: ast.Module) -> None:
-        """Note what a file defines."""
+        """Collect what a file defines."""
         for node in tree.body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
                 name = self._name(node)
@@ -126,7 +124,7 @@ class _Scan:
     def _check_class(self, node: ast.ClassDef) -> None:
         bases = [base.id if isinstance(base, ast.Name) else "?" for base in node.bases]
         if not _BASES.issuperset(bases) or node.keywords or node.decorator_list:
-            self._refuse(f"the class {node.name} is made of something unknown", node)
+            self._refuse(f"the class {node.name} has an unknown base", node)
         for part in node.body:
             if isinstance(part, ast.FunctionDef):
                 self._check_function(part, self._name(node))
@@ -139,21 +137,21 @@ class _Scan:
             elif isinstance(part, ast.Assign) and dotted(part.targets[0]) in _LISTS:
                 self._names.check_literal(part.value)
             elif not isinstance(part, ast.Pass):
-                self._refuse(f"the class {node.name} runs code as it is made", part)
+                self._refuse(f"the class {node.name} runs code when it is defined", part)
 
     def _check_function(self, node: ast.FunctionDef, owner: str) -> None:
         arguments = node.args
         if node.name.startswith("__") and node.name.endswith("__") and node.name not in _SPECIAL:
             self._refuse(f"defines {node.name}", node)
         if node.decorator_list or arguments.vararg or arguments.kwarg or arguments.posonlyargs:
-            self._refuse(f"{node.name} is no plain function", node)
+            self._refuse(f"{node.name} is not a plain function", node)
         if arguments.kwonlyargs or arguments.kw_defaults:
-            self._refuse(f"{node.name} is no plain function", node)
+            self._refuse(f"{node.name} is not a plain function", node)
         Body(self._names, node, owner).check()
 
 
 def _annotated(node: ast.Assign) -> str:
-    """The name in `__annotations__["0"] = TYPE`, or nothing."""
+    """Return the name in `__annotations__["0"] = TYPE`, or ""."""
     match node.targets:
         case [ast.Subscript(value=ast.Name(id="__annotations__"), slice=ast.Constant(value=str(name)))]:
             return name

@@ -1,13 +1,13 @@
-"""What a TorchScript module may ask torch for: arithmetic on tensors, lists and text.
+"""The operations a TorchScript module may call: arithmetic on tensors, lists and text.
 
-Everything here computes from its arguments alone. What is left out on purpose, though some of it looks
-harmless: `from_file`, `save`, `print`, memory by address (`as_strided`, `set_`, `resize_`), a seed for all
-(`manual_seed`), and whatever lives in another namespace than torch's own (`torch.ops`, `torch.classes`).
+Each computes from its arguments alone. Left out on purpose: `from_file`, `save`, `print`, memory by address
+(`as_strided`, `set_`, `resize_`), the global seed (`manual_seed`), and other namespaces (`torch.ops`,
+`torch.classes`).
 """
 
 from __future__ import annotations
 
-#: torch.NAME; most have a twin that works in place, NAME_
+#: torch.NAME, and its in-place form NAME_
 ARITHMETIC = """
 abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan
 arctan2 arctanh asin asinh atan atan2 atanh baddbmm bernoulli bitwise_and bitwise_left_shift bitwise_not
@@ -23,7 +23,7 @@ sinc sinh sqrt square squeeze sub subtract swapaxes swapdims t tan tanh threshol
 true_divide trunc uniform unsqueeze xlogy zero
 """
 
-#: torch.NAME alone
+#: torch.NAME without an in-place form
 TORCH = """
 Bool Complex ComplexImplicit Delete Float FloatImplicit Int IntImplicit ScalarImplicit Size
 adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d alias all allclose
@@ -80,10 +80,10 @@ is_cpu is_cuda is_meta is_mps is_nested is_quantized is_sparse itemsize layout m
 requires_grad tolist type unchecked_cast unchecked_unwrap_optional
 """
 
-#: what may be called by its bare name
+#: functions called by their bare name
 BARE = "annotate bool complex float getattr int isinstance len range str unchecked_cast uninitialized"
 
-#: what a type may be made of
+#: names in a type
 TYPES = """
 Any Device Dict Final Layout List NoneType Optional Tensor Tuple Union bool complex float int number str
 """

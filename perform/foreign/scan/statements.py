@@ -1,8 +1,7 @@
-"""A function of a TorchScript archive, statement by statement: every name in it is its own, or allowed.
+"""The scan of one function of a TorchScript archive, statement by statement.
 
-Half of `perform.foreign.scan.archive_scan`, which says what this is for. It follows the type of every local
-name as far as
-it has to: which of the archive's classes a method or an attribute is looked up in.
+It follows the type of every local name as far as needed: to the archive's class that defines a method or an
+attribute. See `perform.foreign.scan.archive_scan`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, NoReturn
 
 from perform.foreign.scan.operations import BARE, OPERATIONS, TYPES
 
-VALUE = ""  #: the type of what has no methods: tensors, numbers, text, lists
+VALUE = ""  #: the type of tensors, numbers, texts and lists, whose methods are not looked up
 VALUES = frozenset({"inf", "nan", "infj", "nanj"})
 _ROOTS = frozenset({"torch", "ops", "CONSTANTS", "__torch__"})
 _FORMS = frozenset({"getattr", "annotate", "unchecked_cast", "isinstance", "uninitialized"})
@@ -26,7 +25,7 @@ _CONSTANT = re.compile(r"CONSTANTS\.c\d{1,6}")
 
 @dataclass
 class Names:
-    """What an archive's code defines, by full name; `refuse` raises with a line that says where."""
+    """The names that an archive's code defines. `refuse` raises an error that names the line."""
 
     refuse: Callable[[str, ast.AST | None], NoReturn]
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
@@ -34,7 +33,7 @@ class Names:
     methods: dict[str, dict[str, ast.FunctionDef]] = field(default_factory=dict)  # class -> name
 
     def check_type(self, node: ast.expr | None) -> None:
-        """A type: names of types, the archive's own classes, and brackets."""
+        """Check a type: names of types, the archive's classes, and brackets."""
         if isinstance(node, ast.Subscript):
             self.check_type(node.value)
             self.check_type(node.slice)
@@ -47,12 +46,12 @@ class Names:
                 self.refuse(f"the type {ast.unparse(node)[:80]}", node)
 
     def check_literal(self, node: ast.expr) -> None:
-        """A constant."""
+        """Check a constant."""
         try:
             ast.literal_eval(node)
         except (ValueError, TypeError):
             if ast.unparse(node).lstrip("-") not in VALUES:
-                self.refuse(f"a constant that is computed: {ast.unparse(node)[:60]}", node)
+                self.refuse(f"a computed constant: {ast.unparse(node)[:60]}", node)
 
 
 class Body:
@@ -66,7 +65,7 @@ class Body:
             self._bind(argument, argument.arg, owner if untyped_self else class_of(argument.annotation))
 
     def check(self) -> None:
-        """Raises where anything is not allowed."""
+        """Check the whole function; `refuse` raises at the first name that is not allowed."""
         arguments = self._node.args
         for argument in arguments.args:
             self._all.check_type(argument.annotation)
@@ -105,7 +104,7 @@ class Body:
             case ast.Pass():
                 pass
             case _:
-                self._refuse(f"a statement no model has ({type(node).__name__.lower()})", node)
+                self._refuse(f"a statement that no model needs ({type(node).__name__.lower()})", node)
 
     def _assign(self, target: ast.expr, kind: str) -> None:
         match target:
@@ -116,26 +115,26 @@ class Body:
                     self._assign(part, VALUE)
             case ast.Attribute():
                 if self._type(target) != kind:
-                    self._refuse(f"puts another kind of thing into {ast.unparse(target)[:60]}", target)
+                    self._refuse(f"assigns another type to {ast.unparse(target)[:60]}", target)
             case _:
                 self._refuse(f"an assignment to {ast.unparse(target)[:60]}", target)
 
     def _bind(self, node: ast.AST, name: str, kind: str) -> None:
         if name in _ROOTS or name in _FORMS or name in VALUES:
-            self._refuse(f"{name!r} as a name of its own", node)
+            self._refuse(f"{name!r} as a local name", node)
         if self._local.setdefault(name, kind) != kind:
-            self._refuse(f"{name!r} for two kinds of things", node)
+            self._refuse(f"{name!r} with two types", node)
 
     def _type(self, node: ast.expr) -> str:
-        """Check an expression; the type of its value."""
+        """Check an expression, and return its type."""
         match node:
             case ast.Name(id=name):
                 if name not in self._local and name not in VALUES:
-                    self._refuse(f"{name!r} is used, but is nothing it defines", node)
+                    self._refuse(f"{name!r} is used but not defined", node)
                 return self._local.get(name, VALUE)
             case ast.Constant(value=value):
                 if isinstance(value, (bytes, complex)) or value is ...:
-                    self._refuse("a constant no model has", node)
+                    self._refuse("a constant that no model needs", node)
             case ast.Attribute():
                 return self._attribute(node)
             case ast.Call():
@@ -151,11 +150,11 @@ class Body:
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
                 self._plain(operand)
             case _:
-                self._refuse(f"an expression no model has ({type(node).__name__.lower()})", node)
+                self._refuse(f"an expression that no model needs ({type(node).__name__.lower()})", node)
         return VALUE
 
     def _plain(self, *parts: ast.expr) -> None:
-        """Expressions that are values or objects: no function is handed around."""
+        """Check expressions that must be values or objects, not functions."""
         for part in parts:
             if self._type(part).startswith("def "):
                 self._refuse("a function as a value", part)
@@ -173,7 +172,7 @@ class Body:
     def _field(self, node: ast.expr, receiver: ast.expr, name: str) -> str:
         fields = self._all.fields.get(self._type(receiver), {})
         if name not in fields:
-            self._refuse(f"the attribute {name!r}, which is none of its own", node)
+            self._refuse(f"the attribute {name!r}, which it does not define", node)
         return fields[name]
 
     def _call(self, node: ast.Call) -> str:
@@ -197,7 +196,7 @@ class Body:
             return class_of(self._all.functions[name].returns)
         method = self._all.methods.get(self._type(function.value), {}).get(function.attr)
         if method is None:
-            self._refuse(f"calls the method {function.attr!r}, which is none of its own", function)
+            self._refuse(f"calls the method {function.attr!r}, which it does not define", function)
         return class_of(method.returns)
 
     def _call_name(self, function: ast.Name) -> str:
@@ -209,13 +208,13 @@ class Body:
         return class_of(self._all.functions[kind.removeprefix("def ")].returns)
 
     def _form(self, form: str, node: ast.Call) -> str:
-        """What looks like a call and is part of the language: it takes a type, or a name."""
+        """Check a form that looks like a call but takes a type or a name."""
         if len(node.args) != (1 if form == "uninitialized" else 2) or node.keywords:
-            self._refuse(f"{form} with other arguments than it takes", node)
+            self._refuse(f"{form} with the wrong arguments", node)
         first, second = node.args[0], node.args[-1]
         if form == "getattr":
             if not isinstance(second, ast.Constant) or not isinstance(second.value, str):
-                self._refuse("getattr with a name that is computed", node)
+                self._refuse("getattr with a computed name", node)
             return self._field(node, first, second.value)
         if form == "isinstance":
             self._plain(first)
@@ -228,7 +227,7 @@ class Body:
 
 
 def dotted(node: ast.AST | None) -> str | None:
-    """`a.b.c` as text; None where it is no such chain of names."""
+    """Return `a.b.c` as text; None for any other expression."""
     parts: list[Any] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -237,7 +236,7 @@ def dotted(node: ast.AST | None) -> str | None:
 
 
 def class_of(annotation: ast.expr | None) -> str:
-    """The archive's own class that a type names; VALUE for every other type."""
+    """Return the archive's class that a type names; VALUE for every other type."""
     if isinstance(annotation, ast.Subscript) and dotted(annotation.value) in ("Optional", "Final"):
         return class_of(annotation.slice)
     name = dotted(annotation) or ""
