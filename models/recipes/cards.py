@@ -1,6 +1,6 @@
 """Write the readable card of each bundled model, and its picture: python models/recipes/cards.py [NAME...].
 
-It listens to a minute of the model's own kind of sound that no training heard (seed 1000).
+It measures a minute of the same kind of sound that was in no corpus (seed 1000).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ the last two latents hardly move anything.""",
 
 
 @torch.no_grad()
-def heard(model: RAVE, name: str) -> tuple[Samples, Samples]:
-    """A minute of sound of its own kind, and what becomes of it, in step: (n,) each."""
+def reconstruction(model: RAVE, name: str) -> tuple[Samples, Samples]:
+    """A minute of new sound of the corpus's kind and its reconstruction, aligned: (n,) each."""
     sound = recorded(name, 60.0, np.random.default_rng([1000, 0]))
     x = torch.from_numpy(sound[: len(sound) // model.ratio * model.ratio].astype(np.float32))
     given, made = reconstruct(model, x[None, None])
@@ -72,7 +72,7 @@ def decibels(x: Samples) -> float:
 
 
 def picture(path: Path, model: RAVE, given: Samples, made: Samples) -> None:
-    """Spectrograms of what was given and of what was made, and the latents between them."""
+    """Spectrograms of input and output, and the latents between them."""
     figure = Figure(figsize=(9, 4.5), layout="tight")
     axes = figure.subplots(2, 2, sharex=True)
     cut = SHOWN_S * RATE // model.ratio * model.ratio
@@ -111,7 +111,7 @@ def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
 
 {ABOUT[name]}
 
-![what it makes of sound that it never heard]({name}.png)
+![reconstructions of sound that was not in its corpus]({name}.png)
 
 | | |
 | --- | --- |
@@ -129,26 +129,25 @@ def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
 | ... after phase 1 | {distances[1]:.2f} |
 | ... after phase 2 | {distances[2]:.2f} |
 
-Of a minute that it never heard: loudness follows with a correlation of {follows:.2f},
-level {decibels(given):.1f} to {decibels(made):.1f} dBFS, the spectrum's middle
+For a minute of sound that was not in its corpus: loudness follows with a correlation of {follows:.2f},
+level {decibels(given):.1f} to {decibels(made):.1f} dBFS, spectral centroid
 {middle(given):.0f} to {middle(made):.0f} Hz.
 
 | latent | deviation | 5 % | 95 % |
 | --- | --- | --- | --- |
 {latents}
 
-The figures are the file's own (`perform.rave.model_files.load(...).card`) and what `python
-models/recipes/cards.py`
-heard, which wrote this page.
+The figures come from the file (`perform.rave.model_files.load(...).card`) and from measurements by
+`python models/recipes/cards.py`, which wrote this page.
 """
 
 
 def main() -> None:
-    """Write them."""
+    """Write the cards and pictures."""
     torch.set_num_threads(1)
     for name in sys.argv[1:] or ABOUT:
         model = load(MODELS / f"{name}.safetensors")
-        given, made = heard(model, name)
+        given, made = reconstruction(model, name)
         (MODELS / f"{name}.md").write_text(text(name, model, given, made), encoding="utf-8")
         picture(MODELS / f"{name}.png", model, given, made)
 

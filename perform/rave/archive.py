@@ -1,4 +1,4 @@
-"""A TorchScript archive (.ts) read as data: tensors, attributes, the text of its code. Nothing of it runs.
+"""Read a TorchScript archive (.ts) as data: tensors, attributes, the text of its code. Its code never runs.
 
     archive = read(Path("vintage.ts"))
     archive.tensors["decoder.net.2.weight"]      # (1536, 768, 4), read-only
@@ -6,8 +6,8 @@
     archive.module_type("decoder.net.2")         # "__torch__.cached_conv.convs.___torch_mangle_7.Conv1d"
     archive.finals("decoder.net.2")["stride"]    # (16,), declared in the code's text
 
-The zip is read strictly: known names only, each once, whole and with the right checksum, and no larger than
-a model is. The pickles are read by `perform.rave.unpickle`, the code by `ast`. No torch.
+The zip is read strictly: known names only, each once, complete, with the right checksum and within size
+limits. `perform.rave.unpickle` reads the pickles, `ast` the code. Needs no torch.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ import numpy as np
 from perform.core.errors import WrongUse
 from perform.rave.unpickle import Array, PickledObject, Storage, unpickle
 
-ENTRIES = 20_000  #: files in an archive, at most
-TOTAL = 2 << 30  #: bytes of them all
-RATIO = 200  #: of compression, at most; a bomb has 1000
-TEXT = 8 << 20  #: bytes of all the code
-PICKLE = 4 << 20  #: bytes of one pickle
-PATHS = 200_000  #: tensors, attributes and modules
+ENTRIES = 20_000  #: most files in an archive
+TOTAL = 2 << 30  #: most bytes of all files
+RATIO = 200  #: highest compression ratio; a zip bomb has 1000
+TEXT = 8 << 20  #: most bytes of code
+PICKLE = 4 << 20  #: most bytes of a pickle
+PATHS = 200_000  #: most tensors, attributes and modules
 
 _TOP = re.compile(r"[^/\\\x00-\x1f]{1,255}")  # the archive's folder, named after the file it was saved to
 _NAME = re.compile(
@@ -60,7 +60,7 @@ _BROKEN = (
 
 @dataclass(eq=False)
 class Archive:
-    """What an archive holds. A path is a module's place in the tree, "decoder.net.2"; the root's is "".
+    """The contents of an archive. A path is a module's place in the tree, "decoder.net.2"; the root's is "".
 
     entries    : name in the archive (without its own folder) -> bytes
     root       : the model as an object
@@ -95,7 +95,7 @@ class Archive:
         return [p[len(head) :] for p in self.types if p.startswith(head) and p and "." not in p[len(head) :]]
 
     def fields(self, path: str = "") -> list[str]:
-        """Names of what the module at `path` holds, its parts left out."""
+        """Names of the attributes and tensors of the module at `path`, without its submodules."""
         return [
             name for name, value in self.records[path].fields.items() if not isinstance(value, PickledObject)
         ]
@@ -109,7 +109,7 @@ class Archive:
                 try:
                     found[name] = data.decode("utf-8")
                 except UnicodeDecodeError:
-                    raise WrongUse(f"{name} is no text", where=str(self.path)) from None
+                    raise WrongUse(f"{name} is not text", where=str(self.path)) from None
         return found
 
     @cached_property
@@ -136,7 +136,7 @@ class Archive:
         return found
 
     def finals(self, path: str = "") -> dict[str, Any]:
-        """Constants that the class of the module at `path` declares: `stride : Final[Tuple[int]] = (16,)`."""
+        """Constants declared by the class of the module at `path`: `stride : Final[Tuple[int]] = (16,)`."""
         found: dict[str, Any] = {}
         definition = self.classes.get(self.types[path])
         for node in definition.body if definition else []:
@@ -154,7 +154,7 @@ class Archive:
 
 
 def read(path: Path) -> Archive:
-    """The archive at `path`; WrongUse, one line, where it is none or not a sound one. [disk]"""
+    """Read the archive at `path`; WrongUse if it is not a valid archive. [disk]"""
     where = str(path)
     try:
         if path.stat().st_size > TOTAL:
@@ -213,7 +213,7 @@ def _entries(data: bytes, where: str) -> dict[str, bytes]:
 
 
 def _check_infos(infos: list[zipfile.ZipInfo], size: int, where: str) -> None:
-    """The zip's directory, before anything of it is unpacked."""
+    """Check the zip's directory before unpacking anything."""
     if not infos or len(infos) > ENTRIES:
         raise WrongUse(f"a zip of {len(infos)} files", where=where)
     top, seen = infos[0].filename.partition("/")[0], set()
@@ -247,7 +247,7 @@ def _check_infos(infos: list[zipfile.ZipInfo], size: int, where: str) -> None:
 
 
 def _storages(entries: dict[str, bytes], folder: str) -> Storage:
-    """The numbered storages of a folder, each as an array over its bytes."""
+    """The numbered storages of a folder as arrays."""
     known: dict[tuple[str, str], Array] = {}
 
     def storage(key: str, dtype: np.dtype[Any], count: int) -> Array:
@@ -267,7 +267,7 @@ def _storages(entries: dict[str, bytes], folder: str) -> Storage:
 def _flatten(
     root: PickledObject, where: str
 ) -> tuple[dict[str, Array], dict[str, Any], dict[str, PickledObject]]:
-    """The tree of modules as three flat ones: tensors, attributes, modules."""
+    """The tree of modules as three flat dictionaries: tensors, attributes, modules."""
     tensors: dict[str, Array] = {}
     attributes: dict[str, Any] = {}
     records: dict[str, PickledObject] = {}

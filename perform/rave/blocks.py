@@ -1,4 +1,4 @@
-"""Layers that only some of the family have: Snake, delays, v1's residuals, style transfer, filtered noise."""
+"""Layers of some configurations: Snake, delay, v1's residual, AdaIN, filtered noise."""
 
 import math
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from perform.rave.stream import Chain, Conv1d, LeakyReLU, State, Streaming
 
-SOURCE, TARGET = 0, 1  #: sides of a style: what is heard, and what it is to sound like
+SOURCE, TARGET = 0, 1  #: sides of a style transfer: statistics of the input, and those it is given
 
 
 class Snake(Streaming):
-    """x + sin(alpha x)^2 / alpha, an alpha a channel: v3's activation (Ziyin et al., arXiv 2006.08195)."""
+    """x + sin(alpha x)^2 / alpha, one alpha per channel: v3's activation (Ziyin et al., arXiv 2006.08195)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -25,11 +25,11 @@ class Snake(Streaming):
 
 
 ACTIVATIONS: dict[str, Callable[[int], Streaming]] = {"leaky": LeakyReLU, "snake": Snake}
-"""By the name a config has for them; each takes the channels."""
+"""Activations by their name in a config; each takes the number of channels."""
 
 
 class Delay(Streaming):
-    """(B, channels, n) as it was `samples` ago. Without samples it is nothing, and remembers nothing."""
+    """A delay of (B, channels, n) by `samples`; with 0 samples it has no state."""
 
     def __init__(self, channels: int, samples: int) -> None:
         super().__init__()
@@ -50,16 +50,16 @@ class Delay(Streaming):
 
 
 class Residual(Streaming):
-    """x + body(x), x as late as the body is: v1's residual, whose body has several convolutions."""
+    """x + body(x), x delayed as the body delays it: v1's residual, whose body has several convolutions."""
 
     def __init__(self, channels: int, body: Chain) -> None:
         super().__init__()
         self.body = body
-        self.straight = Delay(channels, sum(layer.late for layer in body if isinstance(layer, Conv1d)))
+        self.straight = Delay(channels, sum(layer.delay for layer in body if isinstance(layer, Conv1d)))
         self.states = body.states + self.straight.states
 
     def init_state(self, batch: int) -> State:
-        """The body's, then the delay's."""
+        """The state of the body, then of the delay."""
         return self.body.init_state(batch) + self.straight.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -70,16 +70,17 @@ class Residual(Streaming):
 
 
 class AdaIN(Streaming):
-    """Adaptive instance normalisation (Huang & Belongie, arXiv 1703.06868): one sound's style for another's.
+    """Adaptive instance normalisation (Huang & Belongie, arXiv 1703.06868): style transfer.
 
-    What a channel's mean and deviation are for a source becomes what they are for a target. Both are learnt
-    by listening, for a stream cannot know its own statistics; until both are, nothing changes.
+    Each channel's mean and deviation for the source are changed to those for the target. Both are learnt from
+    sound that plays, because a stream cannot know its statistics in advance. Until both are known, the input
+    passes unchanged.
 
-    learning : the side that listens now, SOURCE or TARGET; a target is heard as it is
+    learning : the side that learns now, SOURCE or TARGET; while a target is learnt it passes unchanged
     """
 
     known: Tensor  # (side, mean and deviation, channels)
-    heard: Tensor  # (side,): windows that each was learnt from
+    heard: Tensor  # (side,): number of calls that each side was learnt from
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -88,20 +89,20 @@ class AdaIN(Streaming):
         self.register_buffer("heard", torch.zeros(2))
 
     def adopt(self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> None:
-        """Bring a source's (mean, deviation) to a target's, each (channels, 1)."""
+        """Set both sides' (mean, deviation), each (channels, 1)."""
         for side, parts in enumerate((source, target)):
             self.known[side].copy_(torch.cat(parts, 1).T)
         self.heard.fill_(1)
 
     def forget(self, *sides: int) -> None:
-        """What was learnt of one side, or of both."""
+        """Forget one side or both."""
         for side in sides or (SOURCE, TARGET):
             self.known[side] = torch.tensor([[0.0], [1.0]])
             self.heard[side] = 0
 
     @property
     def style(self) -> tuple[Tensor, Tensor]:
-        """What it multiplies by, then adds, each (channels, 1)."""
+        """Scale and shift of each channel, (channels, 1) both."""
         mean, deviation = self.known[0, 0, :, None], self.known[0, 1, :, None]
         wanted_mean, wanted = self.known[1, 0, :, None], self.known[1, 1, :, None]
         both = self.heard.all()
@@ -112,7 +113,7 @@ class AdaIN(Streaming):
         """(B, channels, n) to the same shape."""
         if self.training:
             return x, state
-        if self.learning is not None:  # the running mean of what each window is
+        if self.learning is not None:  # running mean over the calls
             now = torch.stack([x[0].mean(-1), x[0].std(-1)])
             self.heard[self.learning] += 1
             self.known[self.learning] += (now - self.known[self.learning]) / self.heard[self.learning]
@@ -122,7 +123,7 @@ class AdaIN(Streaming):
         return x * scale + shift, state
 
     def renew(self, tensors: dict[str, Tensor], prefix: str) -> None:
-        """What an older file has for it, as it is now: it knew what it does, and not of which sides."""
+        """Convert the tensors of an older file, scale and shift, to `known` and `heard`, in place."""
         scale, shift = (tensors.pop(f"{prefix}{name}", None) for name in ("scale", "shift"))
         if scale is not None and shift is not None and f"{prefix}known" not in tensors:
             learnt = bool((scale != 1).any() or shift.any())
@@ -137,12 +138,12 @@ class AdaIN(Streaming):
 
 
 def _nothing(channels: int) -> Tensor:
-    """What is known of both sides before anything was heard."""
+    """Statistics of both sides before anything was learnt: mean 0, deviation 1."""
     return torch.tensor([0.0, 1.0])[None, :, None].repeat(2, 1, channels)
 
 
 class NoiseSynth(Streaming):
-    """Filtered noise, a filter a frame and band (RAVE, section 3.2).
+    """Filtered noise, one filter per frame and band (RAVE, arXiv 2111.05011, section 3.2).
 
     `net` turns every `frame` samples into `taps` amplitudes a band: the response of a zero-phase filter
     at as many frequencies. Windowed and cut to the frame's length it is convolved with the noise of that
@@ -159,7 +160,7 @@ class NoiseSynth(Streaming):
         self.register_buffer("filters", _filters(taps, self.frame), persistent=False)
 
     def init_state(self, batch: int) -> State:
-        """The net's."""
+        """The state of the net."""
         return self.net.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -168,7 +169,7 @@ class NoiseSynth(Streaming):
         return self.amplitudes(y), state
 
     def amplitudes(self, y: Tensor) -> Tensor:
-        """What the net made, (B, bands x taps, n / frame), to (B, bands, n / frame, taps)."""
+        """The output of the net, (B, bands x taps, n / frame), to (B, bands, n / frame, taps)."""
         return mod_sigmoid(y.reshape(len(y), self.bands, self.taps, y.shape[-1]).transpose(2, 3) - 5)
 
     def render(self, amplitudes: Tensor, noise: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""What lies between encoder and decoder where it is no posterior: angles on a sphere, codebooks.
+"""Bottlenecks: a projection (PCA), angles on a sphere, codebooks.
 
-Knows nothing of sound: (B, dimensions, n) to latents (B, latents, n) and back.
+Each maps (B, dimensions, n) to latents (B, latents, n) and back, frame by frame.
 """
 
 import math
@@ -28,12 +28,12 @@ def unproject(latents: Tensor, centre: Tensor, components: Tensor) -> Tensor:
 def angles(x: Tensor, tiny: float = TINY) -> Tensor:
     """Directions of vectors (B, size, n) as angles (B, size - 1, n) in -1..1.
 
-    Hyperspherical coordinates: all but the last angle span half a turn, the last a whole one. Silence, which
-    has no direction, gets one all the same.
+    Hyperspherical coordinates: all but the last angle span half a turn, the last a whole one. A zero vector
+    gets finite angles too.
     """
     norms = (
         x.square().flip([1]).cumsum(1).flip([1]).sqrt()[:, :-1]
-    )  # of the rest of the vector from each component
+    )  # norm of the vector's components from each one on
     angle = torch.arccos((x[:, :-1] / norms.clamp(min=tiny)).clamp(-1, 1))
     last = torch.where(x[:, -1:] >= 0, angle[:, -1:], 2 * math.pi - angle[:, -1:])
     turns = torch.cat([angle[:, :-1] / math.pi, last / (2 * math.pi)], 1)  # 0..1
@@ -51,7 +51,7 @@ def directions(z: Tensor) -> Tensor:
 class Codebooks(nn.Module):
     """Residual vector quantisation (SoundStream, arXiv 2107.03312, algorithm 1): each book refines the last.
 
-    A latent is the number of an entry in its book, as a float.
+    A latent is the index of an entry in its book, as a float.
     """
 
     entries: Tensor  # (books, size, dimensions)
@@ -61,7 +61,7 @@ class Codebooks(nn.Module):
         self.register_buffer("entries", torch.randn(books, size, dimensions) / dimensions**0.5)
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, dimensions, n) -> the nearest entries' numbers (B, books, n)."""
+        """(B, dimensions, n) -> the indices of the nearest entries (B, books, n)."""
         rest, numbers = x.transpose(1, 2), []  # (B, n, dimensions)
         for book in self.entries.unbind(0):
             number = nearest(rest, book)  # (B, n)
@@ -70,7 +70,7 @@ class Codebooks(nn.Module):
         return torch.stack(numbers, 1).to(x.dtype)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Numbers (B, books, n), any reals, to the sum of their entries (B, dimensions, n)."""
+        """Indices (B, books, n), any reals, to the sum of their entries (B, dimensions, n)."""
         numbers = z.clamp(0, self.entries.shape[1] - 1).long()
         x = self.entries[0][numbers[:, 0]]  # (B, n, dimensions)
         for i in range(1, self.entries.shape[0]):
@@ -79,6 +79,6 @@ class Codebooks(nn.Module):
 
 
 def nearest(x: Tensor, book: Tensor) -> Tensor:
-    """Numbers of the entries of a book (size, dimensions) that are nearest to (..., dimensions)."""
-    distance = book.square().sum(1) - 2 * x @ book.T  # less what is the same for all entries
+    """Indices of the entries of a book (size, dimensions) that are nearest to (..., dimensions)."""
+    distance = book.square().sum(1) - 2 * x @ book.T  # without the term that is the same for all entries
     return distance.argmin(-1)

@@ -1,4 +1,4 @@
-"""The shape of a model: everything needed to build it, nothing about how it is trained."""
+"""The config of a model: everything needed to build it, nothing about its training."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete")
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """The shape of a prior over a model's latents (prior.py)."""
+    """The config of a prior over a model's latents (prior.py)."""
 
     latents: int
-    """Of the model, those it keeps."""
+    """Latents that the model keeps."""
     resolution: int
-    """Steps that a latent may take."""
+    """Quantisation steps of a latent."""
     width: int
-    """Channels from one unit to the next."""
+    """Channels of each unit."""
     skip: int
-    """Channels that the units' results are added up in."""
+    """Channels of the skip connection."""
     kernel: int
     layers: int
     cycle: int
-    """Units after which dilations, which double, begin at 1 again."""
+    """Units after which the dilations, which double, start again at 1."""
     pairs: bool = False
-    """Whether the odds of a latent begin with what its last choice alone says."""
+    """Whether to add a table of logits: the next choice of each latent by its last one alone."""
 
     def __post_init__(self) -> None:
         if type(self.pairs) is not bool:
@@ -53,24 +53,24 @@ class Config:
     sample_rate: int = 48000
     """Hz."""
     channels: int = 1
-    """Of the sound: 1 or 2."""
+    """Channels of the sound: 1 or 2."""
     bands: int = 16
     """Bands of the filter bank, even."""
     attenuation: int = 40
     """The filter bank's stop band in dB: 100 is transparent, 40 is short and cheap."""
     bank_taps: int = 0
-    """Taps of a filter bank that the model brings along; 0: ours, designed from `attenuation`."""
+    """Taps of a filter bank stored with the model; 0: ours, designed from `attenuation`."""
     resampling: int = 1
     """How many times slower than `sample_rate` the model itself runs."""
     encoder: str = "spectral"
-    """`spectral`, quick to train, `convolutional`, RAVE v2's, or `v1`."""
+    """`spectral` (fast to train), `convolutional` (RAVE v2's) or `v1`."""
     decoder: str = "v2"
     """`v2` or `v1`."""
     padding: str = "newest"
-    """Where a convolution's window ends: at the `newest` sample of a stride, or as upstream, at the first of
-    it (`causal`), or half a window later (`centred`), which makes a stream late."""
+    """Where a convolution's window ends: at the `newest` sample of a stride or, as upstream, at its first
+    sample (`causal`) or half a window later (`centred`), which delays a stream."""
     activation: str = "leaky"
-    """Between stages: `leaky` or, for v3, `snake`. Residual units are leaky in either."""
+    """Activation between stages: `leaky` or, for v3, `snake`. Residual units are always leaky."""
     adain: bool = False
     """Style transfer by adaptive instance normalisation, before every residual unit."""
     capacity: int = 32
@@ -84,21 +84,21 @@ class Config:
     bottleneck: str = "variational"
     """`variational`, `wasserstein`, `spherical` or `discrete`."""
     full_latents: int = 32
-    """Latents before the projection that keeps the most telling few; of a codebook's entries, if discrete."""
+    """Latents before the projection keeps the most important ones; dimensions of a codebook's entries."""
     noise_latents: int = 0
-    """Latents besides that are always noise."""
+    """Additional latents that are always noise."""
     quantizers: int = 0
-    """Codebooks, each of which refines the one before (discrete only)."""
+    """Number of codebooks, each refining the one before (discrete only)."""
     codebook: int = 0
     """Entries of each codebook (discrete only)."""
     noise_ratios: tuple[int, ...] = ()
-    """Downsampling of each stage of the noise synthesiser; without any there is none."""
+    """Downsampling of each stage of the noise synthesiser; empty for none."""
     noise_taps: int = 0
-    """Amplitudes of the noise synthesiser, a band and frame."""
+    """Amplitudes of the noise synthesiser, per band and frame."""
     noise_hidden: int = 0
-    """Channels within v2's noise synthesiser."""
+    """Channels inside v2's noise synthesiser."""
     prior: PriorConfig | None = None
-    """The prior that comes with it, if one does."""
+    """The prior that comes with the model, if any."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -169,7 +169,7 @@ class Config:
 
     @property
     def most_latents(self) -> int:
-        """Latents of a model whose projection keeps them all."""
+        """The largest number of latents that a model of this config can keep."""
         return {"discrete": self.quantizers, "spherical": self.full_latents - 1}.get(
             self.bottleneck, self.full_latents
         )

@@ -10,7 +10,7 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State
 
 
 class Generator(Streaming):
-    """A net, the branches that take its output (none: the output is the sound already), and their mix."""
+    """A net, branches that take its output (without any the output is the sound), and their mix."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,11 +18,11 @@ class Generator(Streaming):
         self.noise: NoiseSynth | None
 
     def branches(self) -> list[Streaming]:
-        """What hears the net, in the order of `mix`; a noise synthesiser comes last."""
+        """The layers that take the net's output, in the order of `mix`; a noise synthesiser comes last."""
         raise NotImplementedError
 
-    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
-        """The branches' outputs and noise in bands, in -1..1 (none is silence), to bands."""
+    def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
+        """The branches' outputs and noise in bands, -1..1 (None: silence), to bands."""
         raise NotImplementedError
 
     def init_state(self, batch: int) -> State:
@@ -40,9 +40,9 @@ class Generator(Streaming):
 class Decoder(Generator):
     """v2's: (B, latents, n) -> (B, channels x bands, n * stride), each band within -1..1.
 
-    The encoder mirrored: each stage is a transposed convolution that halves the channels and a
-    stack of dilated residual units. The last convolution gives every band a wave and an amplitude. With a
-    noise synthesiser it stands apart, as `wave`, and both hear what the net makes.
+    The mirror of the encoder: each stage is a transposed convolution that halves the channels and a stack of
+    dilated residual units. The last convolution gives every band a wave and an amplitude. With a noise
+    synthesiser this convolution is the branch `wave`, beside the branch `noise`.
     """
 
     def __init__(self, config: Config) -> None:
@@ -62,35 +62,35 @@ class Decoder(Generator):
         self._count_states()
 
     def branches(self) -> list[Streaming]:
-        """Wave and noise, or none."""
+        """Wave and noise, or no branches."""
         return [self.wave, self.noise] if self.wave and self.noise else []
 
     def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
         """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
         x, after = self.net(x, state[: self.net.states])
-        heard = [x]
+        outputs = [x]
         if self.wave is not None and self.noise is not None:
             wave, new = self.wave(x, state[len(after) : len(after) + self.wave.states])
             after = after + new
             amplitudes, new = self.noise(x, state[len(after) :])
             after = after + new
-            heard = [wave, amplitudes]
-        return self.mix(heard, noise), after
+            outputs = [wave, amplitudes]
+        return self.mix(outputs, noise), after
 
-    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
-        """Waves, each with its amplitude; the noise; within -1..1."""
-        wave, amplitude = heard[0].chunk(2, 1)  # (B, 2 x bands, n * stride)
+    def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
+        """Each wave times its amplitude, plus the noise, within -1..1."""
+        wave, amplitude = outputs[0].chunk(2, 1)  # (B, 2 x bands, n * stride)
         y = wave * torch.sigmoid(amplitude)
         if self.noise is not None and noise is not None:
-            y = y + self.noise.render(heard[1], noise)
+            y = y + self.noise.render(outputs[1], noise)
         return torch.tanh(y)
 
 
 class FirstDecoder(Generator):
     """v1's: (B, latents, n) -> (B, channels x bands, n * stride).
 
-    Each stage is a transposed convolution and a stack of residuals. Three branches hear the net, kept in
-    step by delays: waves, one loudness for all bands, and filtered noise, which is added last.
+    Each stage is a transposed convolution and a stack of residuals. Three branches take the net's output,
+    aligned by delays: waves, one loudness for all bands, and filtered noise.
     """
 
     def __init__(self, config: Config) -> None:
@@ -106,9 +106,9 @@ class FirstDecoder(Generator):
         wave = Conv1d(channels, bands, 7, padding=padding(mode, 7))
         loudness = Conv1d(channels, 1, 3, padding=padding(mode, 3))
         net, late = _noise_v1(config, channels, bands)
-        latest = max(wave.late, loudness.late, late)
-        self.wave = Chain(Delay(channels, latest - wave.late), wave)
-        self.loudness = Chain(Delay(channels, latest - loudness.late), loudness)
+        latest = max(wave.delay, loudness.delay, late)
+        self.wave = Chain(Delay(channels, latest - wave.delay), wave)
+        self.loudness = Chain(Delay(channels, latest - loudness.delay), loudness)
         self.noise = NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None
         self._count_states()
 
@@ -123,18 +123,18 @@ class FirstDecoder(Generator):
         after = after + new
         loudness, new = self.loudness(x, state[len(after) : len(after) + self.loudness.states])
         after = after + new
-        heard = [wave, loudness]
+        outputs = [wave, loudness]
         if self.noise is not None:
             amplitudes, new = self.noise(x, state[len(after) :])
             after = after + new
-            heard.append(amplitudes)
-        return self.mix(heard, noise), after
+            outputs.append(amplitudes)
+        return self.mix(outputs, noise), after
 
-    def mix(self, heard: list[Tensor], noise: Tensor | None) -> Tensor:
-        """Waves within the loudness, and the noise."""
-        y = torch.tanh(heard[0]) * mod_sigmoid(heard[1])
+    def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
+        """Waves times the loudness, plus the noise."""
+        y = torch.tanh(outputs[0]) * mod_sigmoid(outputs[1])
         if self.noise is not None and noise is not None:
-            y = y + self.noise.render(heard[2], noise)
+            y = y + self.noise.render(outputs[2], noise)
         return y
 
 
@@ -157,7 +157,7 @@ def _residual(config: Config, channels: int, dilation: int) -> Residual:
 
 
 def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
-    """v2's noise synthesiser, whose convolutions see the past alone."""
+    """v2's noise synthesiser; its convolutions are causal."""
     layers: list[Streaming] = []
     for ratio in config.noise_ratios[:-1]:
         layers += [Conv1d(channels, config.noise_hidden, 2 * ratio, ratio)]
@@ -169,7 +169,7 @@ def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
 
 
 def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
-    """v1's noise synthesiser, and by how many band samples it is late."""
+    """The net of v1's noise synthesiser, and its delay in band samples."""
     layers: list[Streaming] = []
     late = 0
     for stage, ratio in enumerate(config.noise_ratios):

@@ -1,12 +1,12 @@
-"""How late a model's sound comes: from the arithmetic of its layers, and by listening to an impulse.
+"""The delay of a model: by the sum of its layers, and measured with an impulse.
 
-With centred padding, upstream's default, a stream waits at every convolution for half its window, and the
-waits add up. The arithmetic gives what streaming adds to the model as it was trained. A causal model that
-others trained may well answer later than that (it learnt when to answer), so an import's card has what an
-impulse shows; ours are trained to answer as late as the sum, and their cards have both.
+With centred padding, upstream's default, every convolution of a stream waits for half its window, and these
+delays add up. The sum is what streaming adds to the model as it was trained. A causal model of others may
+respond later than that, as it learnt to, so the card of an import has the measured delay. Our models are
+trained to respond after the sum, and their cards have both.
 
-Where one model hears and another speaks it matters which part of a delay is the encoder's. A frame of latents
-stands for its middle, so an encoder's part ends there and a decoder's begins: it may have begun before.
+Where one model encodes and another decodes, the encoder's part of the delay matters. A frame of latents
+stands for its middle: there the encoder's part ends and the decoder's begins.
 """
 
 from __future__ import annotations
@@ -34,64 +34,64 @@ if TYPE_CHECKING:
 
 
 def latency(model: RAVE) -> int:
-    """Samples by which decoding an encoding is late, by arithmetic."""
+    """Delay of decode(encode(x)) in samples, by the sum of the layers."""
     config, resampler = model.config, model.resampler
-    late = 0.0  # in samples at the rate of the layer in hand
+    delay = 0.0  # in samples at the rate of the layer in hand
     if config.padding != "newest":
-        late = late_after(model.decoder, late_after(model.encoder.net, late))
-    samples = late * config.bands + model.pqmf.delay
+        delay = delay_after(model.decoder, delay_after(model.encoder.net, delay))
+    samples = delay * config.bands + model.pqmf.delay
     if resampler:
-        samples = (samples + resampler.up_late) * resampler.ratio + resampler.late
+        samples = (samples + resampler.up_delay) * resampler.ratio + resampler.down_delay
     return round(samples)
 
 
 def encoder_latency(model: RAVE) -> int:
-    """Those of `latency`'s samples that have passed in the middle of the latents' frame, by arithmetic."""
+    """The encoder's part of `latency`, up to the middle of the latents' frame, in samples."""
     config, resampler = model.config, model.resampler
-    late = model.pqmf.delay / 2
+    delay = model.pqmf.delay / 2
     if config.padding != "newest":
         frame = model.ratio // config.resampling  # in samples at the bank's rate
-        late += late_after(model.encoder.net, 0.0) * frame
+        delay += delay_after(model.encoder.net, 0.0) * frame
     if resampler:
-        late = late * resampler.ratio + resampler.late
-    return round(late + model.ratio / 2)
+        delay = delay * resampler.ratio + resampler.down_delay
+    return round(delay + model.ratio / 2)
 
 
-def late_after(layer: Streaming, late: float) -> float:
-    """How late a layer's output is, in its own samples, if its input is `late` in its."""
+def delay_after(layer: Streaming, delay: float) -> float:
+    """Delay of a layer's output in its own samples, if its input is delayed by `delay` of its own."""
     match layer:
         case Generator():
-            for part in (layer.net, *layer.branches()[:1]):  # its branches are in step
-                late = late_after(part, late)
-            return late
+            for part in (layer.net, *layer.branches()[:1]):  # its branches are aligned
+                delay = delay_after(part, delay)
+            return delay
         case Chain():
             for part in layer:
-                late = late_after(part, late)
-            return late
+                delay = delay_after(part, delay)
+            return delay
         case Conv1d():
-            return (late + layer.late) / layer.stride
+            return (delay + layer.delay) / layer.stride
         case ConvTranspose1d():
-            return late * layer.ratio + layer.ratio // 2
+            return delay * layer.ratio + layer.ratio // 2
         case ResidualUnit():
-            return late + layer.delay
+            return delay + layer.delay
         case Residual():
-            return late + layer.straight.samples
+            return delay + layer.straight.samples
         case Delay():
-            return late + layer.samples
+            return delay + layer.samples
         case Spectrum():
-            return late / layer.hop
-        case LeakyReLU() | Snake() | AdaIN():  # sample by sample: they delay nothing
-            return late
+            return delay / layer.hop
+        case LeakyReLU() | Snake() | AdaIN():  # they work sample by sample, without delay
+            return delay
     raise UnknownLayer(layer, "the delay")
 
 
 @torch.inference_mode()
 def measure(model: RAVE) -> int:
-    """Samples from an impulse to the middle of what it changes in the output; silence besides.
+    """Samples from an impulse to the middle of its response.
 
-    Averaged over impulses at several places of a frame, as a model hears time in frames.
+    Averaged over impulses at several places of a frame, because the latents have the resolution of a frame.
     """
-    z, places = _struck(model)
+    z, places = _impulse_latents(model)
     noise = z.new_zeros(len(z), model.noise, z.shape[-1])
     y, _ = model.decode(z, noise, model.decoder_state(len(z)))
     energy = (y[:-1] - y[-1:]).square().sum(1)  # (trials, samples)
@@ -102,15 +102,15 @@ def measure(model: RAVE) -> int:
 
 @torch.inference_mode()
 def measure_encoder(model: RAVE) -> int:
-    """Samples from an impulse to the middle of the latents' frames that it changes, on average."""
-    z, places = _struck(model)
+    """Samples from an impulse to the mean middle of the latent frames that it changes."""
+    z, places = _impulse_latents(model)
     energy = (z[:-1] - z[-1:]).square().sum(1)  # (trials, frames)
     middles = (torch.arange(energy.shape[-1]) + 0.5) * model.ratio
     return round(float(((energy @ middles) / energy.sum(-1) - places).mean()))
 
 
-def _struck(model: RAVE) -> tuple[Tensor, Tensor]:
-    """Latents (trials + 1, latents, frames) of impulses, the last of silence; where each was, in samples."""
+def _impulse_latents(model: RAVE) -> tuple[Tensor, Tensor]:
+    """Latents (trials + 1, latents, frames) of impulses, the last row of silence; the impulses' places."""
     ratio, trials = model.ratio, 4
     frames = 2 * -(-model.delay // ratio) + 20
     x = torch.zeros(trials, model.config.channels, frames * ratio)

@@ -1,10 +1,10 @@
-"""From bands to what the bottleneck is made of.
+"""From bands to the input of the bottleneck.
 
-Three bodies, one contract: (B, channels x bands, n * stride) -> (B, width, n). A variational bottleneck
-takes 2 x full_latents, the posterior's mean and then its raw scale; the others full_latents.
+Three architectures, each (B, channels x bands, n * stride) -> (B, width, n). For a variational bottleneck the
+width is 2 x full_latents: the posterior's mean, then its raw scale. For the others it is full_latents.
 `v1` and `convolutional`, v2's, are RAVE's own (Caillon & Esling, arXiv 2111.05011).
-`spectral` starts from log magnitudes instead: which partials sound, and how loud, is then plain to
-see, so a small model finds more than loudness within minutes of training.
+`spectral` starts from log magnitudes, which show partials and their levels directly: so a small model learns
+more than loudness within minutes of training.
 """
 
 import math
@@ -19,7 +19,7 @@ from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, S
 
 
 class Encoder(Streaming):
-    """What the bottleneck is made of, with the body its config names."""
+    """The encoder that a config names."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Encoder(Streaming):
 
 
 def width(config: Config) -> int:
-    """Channels that the encoder makes."""
+    """Channels of the encoder's output."""
     return config.full_latents * (2 if config.bottleneck == "variational" else 1)
 
 
@@ -59,7 +59,7 @@ def convolutional(config: Config) -> Chain:
 
 
 def residual_units(config: Config, channels: int, dilations: tuple[int, ...]) -> list[Streaming]:
-    """A stage's dilated units, each after its style transfer if there is one."""
+    """The dilated units of a stage, each after an AdaIN layer if the config has style transfer."""
     layers: list[Streaming] = []
     for dilation in dilations:
         pad = padding(config.padding, config.kernel, dilation=dilation)
@@ -69,9 +69,9 @@ def residual_units(config: Config, channels: int, dilations: tuple[int, ...]) ->
 
 
 def first(config: Config) -> Chain:
-    """RAVE v1's: strided convolutions alone, each aligned with what is late already.
+    """RAVE v1's: strided convolutions, each aligned with the delay so far.
 
-    Its batch norms have no layers here: at play they are affine, and part of the convolution before them.
+    Its batch norms have no layers here: in inference they are affine and folded into the convolution before.
     """
     channels, mode = config.capacity, config.padding
     layers: list[Streaming] = [Conv1d(config.channels * config.bands, channels, 7, padding=padding(mode, 7))]
@@ -85,7 +85,7 @@ def first(config: Config) -> Chain:
         ]
         late = (pad[1] + align + late) // ratio
         channels *= 2
-    groups = 2 if config.bottleneck == "variational" else 1  # mean and scale never meet
+    groups = 2 if config.bottleneck == "variational" else 1  # mean and scale have separate groups
     return Chain(
         *layers, LeakyReLU(), Conv1d(channels, width(config), 5, padding=padding(mode, 5), groups=groups)
     )
@@ -98,7 +98,7 @@ def spectral(config: Config) -> Chain:
     head = Conv1d(channels, width(config), config.kernel)
     if config.bottleneck == "variational":
         with torch.no_grad():
-            head.bias[config.full_latents :] = -1  # narrow enough for the decoder to hear the latents
+            head.bias[config.full_latents :] = -1  # narrow, so that the decoder uses the latents
     return Chain(
         spectrum,
         Conv1d(spectrum.features, channels, 1),
@@ -112,8 +112,8 @@ def spectral(config: Config) -> Chain:
 class Spectrum(Streaming):
     """Log magnitudes of every band, (B, bands, n * hop) -> (B, features, n).
 
-    A window of four hops tells partials apart, one of a single hop tells when something starts.
-    Both end at the newest sample. -80..0 dBFS become -1..1.
+    A window of four hops resolves partials, a window of one hop resolves onsets. Both end at the newest
+    sample. -80..0 dBFS become -1..1.
     """
 
     long: Tensor  # (2 x bins, 1, 4 x hop): cosines, then sines

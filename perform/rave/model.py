@@ -2,8 +2,8 @@
 
     x -> analysis -> Encoder -> mean -> PCA -> z         z, noise -> PCA back -> Decoder -> synthesis -> y
 
-Weights and projection live in the module; the state of a stream is an argument and a result. Where the
-bottleneck is no posterior, it takes the PCA's place: `embed` and `restore`.
+Weights and projection belong to the module; the state of a stream is an argument and a result. Other
+bottlenecks than a variational one replace mean and PCA: `embed` and `restore`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RAVE(nn.Module):
     """One model. `encode` and `decode` are deterministic and streaming.
 
     latents : latents kept by the projection (all of them until `fit_latents`)
-    card    : what is known about a loaded model (see `files.CARD`); empty on a new one
+    card    : facts about a loaded model (`model_files.CARD`); empty on a new one
     gesture : (frames, latents) a recorded latent loop; empty on a new one
     """
 
@@ -61,17 +61,17 @@ class RAVE(nn.Module):
 
     @property
     def ratio(self) -> int:
-        """Samples in a frame, of each channel."""
+        """Samples of a frame, in each channel."""
         return self.config.ratio
 
     @property
     def delay(self) -> int:
-        """Samples by which `decode(encode(x))` is late (latency.py)."""
+        """Delay of `decode(encode(x))` in samples (delay.py)."""
         return latency(self)
 
     @property
     def shape(self) -> dict[str, int]:
-        """What a card says of any model of this shape."""
+        """Facts for the card that follow from the config."""
         return {
             "sample_rate": self.config.sample_rate,
             "ratio": self.ratio,
@@ -85,13 +85,13 @@ class RAVE(nn.Module):
 
     @property
     def missing(self) -> int:
-        """Latents that the projection dropped or that are always noise."""
+        """Number of latents that the projection drops or that are always noise."""
         kept = self.latents if self.config.bottleneck == "variational" else self.config.full_latents
         return self.config.full_latents + self.config.noise_latents - kept
 
     @property
     def noise(self) -> int:
-        """Rows of noise that a frame is decoded with: `missing`, and a synthesiser's, a frame's samples."""
+        """Random numbers of a decoded frame: `missing`, and a frame of samples for a noise synthesiser."""
         synthesised = self.config.channels * self.ratio // self.config.resampling
         return self.missing + (synthesised if self.config.noise_ratios else 0)
 
@@ -133,8 +133,8 @@ class RAVE(nn.Module):
     def decode(self, z: Tensor, noise: Tensor, state: State) -> tuple[Tensor, State]:
         """Latents (B, latents, n) to samples (B, channels, n * ratio).
 
-        noise : (B, noise, n), standard normal in upstream's exports; zeros are the mean of what the
-            projection dropped, and silence for the synthesiser
+        noise : (B, noise, n), standard normal in upstream's exports; zeros give the mean of the
+            dropped latents and a silent synthesiser
         """
         x = self.restore(z, noise[:, : self.missing])
         cut = self.decoder.states
@@ -143,7 +143,7 @@ class RAVE(nn.Module):
         return y, decoder + synthesis
 
     def embed(self, y: Tensor) -> Tensor:
-        """What the encoder made, (B, width, n), to latents (B, latents, n)."""
+        """The encoder's output (B, width, n) to latents (B, latents, n)."""
         match self.config.bottleneck:
             case "variational":
                 return project(y.chunk(2, 1)[0], self.latent_mean, self.latent_pca[: self.latents])
@@ -155,7 +155,7 @@ class RAVE(nn.Module):
                 return y
 
     def restore(self, z: Tensor, noise: Tensor) -> Tensor:
-        """Latents (B, latents, n) and what fills the `missing` ones to what the decoder wants."""
+        """Latents (B, latents, n) and noise for the `missing` ones to the decoder's input."""
         match self.config.bottleneck:
             case "variational":
                 dropped = self.config.full_latents - self.latents
@@ -191,7 +191,7 @@ class RAVE(nn.Module):
 
         means : (frames, full_latents) posterior means of typical audio
         fidelity : share of the variance to keep, 0..1
-        levels : (frames,) how loud that audio is, dB: each latent is turned so that it rises with it
+        levels : (frames,) level of that audio, dB: each latent gets the sign with which it rises with level
         """
         full = self.config.full_latents
         if self.config.bottleneck != "variational":

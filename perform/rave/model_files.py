@@ -1,4 +1,4 @@
-"""Model files: safetensors, with the config and the card in the header. No code in, none out.
+"""Model files: safetensors with config and card in the header; they hold no code.
 
 __metadata__  {"format": "perform-rave-1", "config": JSON, "card": JSON}
 tensors       the model's state, and gesture (frames, latents); all float32
@@ -46,15 +46,15 @@ CARD = (
     "created",
     "parameters",
 )
-"""Every card has these keys."""
+"""Keys of every card."""
 MORE = ("delay_encode", "hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior")
-"""It may have these too, and no others: the encoder's part of the delay; of one of ours training time, on
-what; the distance after phase 1, and at the end through the kept latents alone; the delay that an impulse
-shows; how good its prior is, in words."""
+"""Further keys a card may have: the encoder's part of the delay; hours and hardware of the training; the
+distance after phase 1, and at the end through the kept latents alone; the delay measured with an impulse; a
+text about the prior."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:
-    """Write a model to `path`, whole or not at all. [disk]
+    """Write a model to `path`, completely or not at all. [disk]
 
     card : the keys of CARD, JSON values; `sample_rate`, `ratio`, `latents` and so on as the model has them
     gesture : (frames, latents), a latent loop
@@ -74,7 +74,7 @@ def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> N
 def load(path: Path) -> RAVE:
     """Read a model, ready to play: no gradients, `card` and `gesture` filled in. [disk]
 
-    Whatever is wrong with the file is one WrongUse.
+    Raises WrongUse for anything wrong with the file.
     """
     where = str(path)
     try:
@@ -120,7 +120,7 @@ def _header(metadata: Mapping[str, str], where: str) -> tuple[Config, dict[str, 
 
 
 def _check_tensors(tensors: dict[str, Tensor], model: RAVE, where: str) -> Tensor:
-    """Take the gesture out of `tensors` and see that the rest is what `model` needs."""
+    """Take the gesture out of `tensors` and check the other tensors against `model`."""
     gesture = tensors.pop("gesture", None)
     if gesture is None:
         raise WrongUse("no tensor 'gesture'", where=where)
@@ -151,11 +151,11 @@ def _check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
         if tensor.dtype != torch.float32:
             raise WrongUse(f"tensor {name!r} is {tensor.dtype}, not float32", where=where)
         if not torch.isfinite(tensor).all():
-            raise WrongUse(f"tensor {name!r} holds values that are not numbers", where=where)
+            raise WrongUse(f"tensor {name!r} holds NaN or infinite values", where=where)
 
 
 def _check_card(card: Mapping[str, Any], config: Config, gesture: Tensor, where: str) -> None:
-    """See that a card has every key and agrees with the model."""
+    """Check that a card has every key and agrees with the model."""
     if missing := set(CARD) - card.keys():
         raise WrongUse(f"the card lacks {min(missing)!r}", where=where)
     if extra := card.keys() - {*CARD, *MORE}:

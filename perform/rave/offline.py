@@ -1,7 +1,7 @@
-"""The family as upstream trains it: a whole signal at once, silence around it, and nothing late.
+"""Models run offline as upstream trains them: a whole signal at once, zeros around it, without delay.
 
-An export that was not made for streaming computes this. Where padding is centred it differs from a stream:
-there every convolution waits for what it would see on its right.
+An export that was not made for streaming computes this. With centred padding it differs from a stream, whose
+convolutions wait for the samples on their right.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from perform.rave.stream import (
 
 
 def encode(model: RAVE, x: Tensor) -> Tensor:
-    """Samples (B, channels, n * ratio) to what the encoder makes, (B, width, n), for RAVE.embed."""
+    """Samples (B, channels, n * ratio) to the encoder's output (B, width, n), for RAVE.embed."""
     batch, mode, x = len(x), model.config.padding, x.reshape(-1, 1, x.shape[-1])
     if model.resampler:
         kernel = model.resampler.down_kernel
@@ -42,8 +42,8 @@ def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
     """Latents (B, latents, n) and noise (B, noise, n) to samples (B, channels, n * ratio)."""
     mode, decoder = model.config.padding, model.decoder
     x = whole(decoder.net, model.restore(z, noise[:, : model.missing]))
-    heard = [whole(branch, x) for branch in decoder.branches()]
-    bands = decoder.mix(heard or [x], model.uniform(noise[:, model.missing :]))
+    outputs = [whole(branch, x) for branch in decoder.branches()]
+    bands = decoder.mix(outputs or [x], model.uniform(noise[:, model.missing :]))
     bands = model.pqmf.turned(bands.reshape(-1, model.config.bands, bands.shape[-1]))
     y = _interleaved(
         conv1d(pad(bands, padding(mode, model.pqmf.synthesis_kernel.shape[-1])), model.pqmf.synthesis_kernel)

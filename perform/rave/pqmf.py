@@ -4,7 +4,7 @@ Cosine-modulated and near-perfect in reconstruction. The prototype is a Kaiser-w
 cutoff is found by a one-dimensional search (Lin & Vaidyanathan, "A Kaiser window approach for the
 design of prototype filters of cosine modulated filterbanks", IEEE SPL 5(6), 1998).
 
-Knows nothing of encoders, latents or sample rates.
+Independent of encoders, latents and sample rates.
 """
 
 import math
@@ -87,9 +87,9 @@ class PQMF(nn.Module):
         0 designs one here
 
     Both ways want whole pairs of band samples: a multiple of `block` = 2 x bands samples a call.
-    Synthesis of an analysis is the input, `delay` samples late. Band `k` covers frequencies
+    Synthesis of an analysis is the input delayed by `delay` samples. Band `k` covers frequencies
     k / bands to (k + 1) / bands of Nyquist; odd bands, which decimation leaves reversed, are turned
-    the right way round, so a rising tone rises in every band.
+    round, so a rising tone rises in every band.
     """
 
     analysis_kernel: Tensor  # (bands, 1, taps), reversed in time as conv1d wants it

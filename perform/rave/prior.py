@@ -1,11 +1,11 @@
-"""A prior: what latents tend to come next, drawn a frame at a time (RAVE's, after WaveNet, arXiv 1609.03499).
+"""A prior: it draws the next frame of latents, given the frames before (after WaveNet, arXiv 1609.03499).
 
-Each latent is one of `resolution` steps: of a normal distribution, as upstream has it, or of its own, once
-they are fitted to a corpus. A stack of dilated gated convolutions, fed with the last choice, gives the odds
-of the next. Latents of one frame depend on one another, so latent `i` is chosen `latents - 1 - i` frames
-before it is heard: the most telling first, the others in its knowledge.
+Each latent is quantised to `resolution` steps: quantiles of a normal distribution, as upstream has it, or
+steps fitted to a corpus. A stack of dilated gated convolutions takes the last choice and gives the logits of
+the next. Latents of one frame depend on one another, so latent `i` is chosen `latents - 1 - i` frames before
+it sounds: the most important one first, and the others depend on it.
 
-Chance is an argument, like the state: the same noise gives the same music.
+Random numbers are an argument, like the state: the same numbers give the same latents.
 """
 
 import math
@@ -18,11 +18,11 @@ from perform.rave.config import PriorConfig
 from perform.rave.stream import Conv1d, State, Streaming
 
 LIMIT = 4.0
-"""Sigma beyond which no latent of a normal distribution goes."""
+"""Largest magnitude of a normally distributed latent, in sigma."""
 
 
 class GatedUnit(Streaming):
-    """A dilated convolution whose halves gate one another: what goes on, and what is added to the result."""
+    """A dilated convolution with a gate: one output for the next unit, one (the skip) for the result."""
 
     def __init__(self, width: int, skip: int, kernel: int, dilation: int) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class GatedUnit(Streaming):
         self.aside = Conv1d(width, skip, 1)
 
     def init_state(self, batch: int) -> State:
-        """The dilated convolution's."""
+        """The state of the dilated convolution."""
         return self.dilated.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, width, n) to what goes on and what is added, one below the other: (B, width + skip, n)."""
+        """(B, width, n) to the input of the next unit and the skip, as one tensor (B, width + skip, n)."""
         y, state = self.dilated(x, state)
         gate, signal = y.chunk(2, 1)
         y = torch.sigmoid(gate) * torch.tanh(signal)
@@ -44,10 +44,10 @@ class GatedUnit(Streaming):
 
 
 class Prior(nn.Module):
-    """Frames of latents out of nothing but their own past, and chance."""
+    """Draws frames of latents from their past and from random numbers."""
 
-    edges: Tensor  # (latents, resolution + 1): where each step begins, and the last one ends
-    pairs: Tensor | None  # (latents, resolution, resolution): logits of what follows each choice
+    edges: Tensor  # (latents, resolution + 1): the edges of the steps
+    pairs: Tensor | None  # (latents, resolution, resolution): logits of the next choice, by choice
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -70,16 +70,16 @@ class Prior(nn.Module):
         self.tail = Conv1d(config.skip, size, 1, groups=config.latents)
 
     def init_state(self, batch: int) -> State:
-        """Before the first frame: the last choice (batch, latents), what is chosen and unheard, the net's."""
+        """State before the first frame: last choice (batch, latents), latents that wait, the net's."""
         latents = self.config.latents
         half = self.config.resolution // 2
         middle = self.head.bias.new_full((batch, latents), half)
-        unheard = self.edges[:, half, None].expand(batch, -1, latents - 1)
+        waiting = self.edges[:, half, None].expand(batch, -1, latents - 1)
         net = [state for unit in (self.head, *self.units) for state in unit.init_state(batch)]
-        return [middle, unheard, *net]
+        return [middle, waiting, *net]
 
     def odds(self, choices: Tensor, state: State) -> tuple[Tensor, State]:
-        """Choices so far (B, latents, n) to logits of what follows each, (B, latents, resolution, n)."""
+        """Choices (B, latents, n) to logits of the choice after each, (B, latents, resolution, n)."""
         hot = one_hot(choices.long(), self.resolution).to(self.head.bias)  # (B, latents, n, resolution)
         x, after = self.head(hot.transpose(2, 3).flatten(1, 2), state[:1])
         x, skip = leaky_relu(x, 0.2), torch.zeros([1], device=x.device)
@@ -99,21 +99,21 @@ class Prior(nn.Module):
     def step(self, noise: Tensor, state: State, temperature: Tensor) -> tuple[Tensor, State]:
         """The next frame of latents, (B, latents).
 
-        noise : (B, 2 x latents), uniform in 0..1: a choice and a place within its step for each latent
-        temperature : (B,) or a scalar, above 0; 1 follows the odds as learnt, less is more certain
+        noise : (B, 2 x latents), uniform in 0..1: for each latent a choice, then a place within the step
+        temperature : (B,) or a scalar, above 0; 1 keeps the learnt probabilities, less prefers likely choices
         """
         logits, net = self.odds(state[0][..., None], state[2:])
         logits = logits[..., 0] / temperature[..., None, None]
         share = torch.softmax(logits, -1).cumsum(-1)  # (B, latents, resolution)
         pick, place = noise.chunk(2, 1)
         choice = (share < pick[..., None]).sum(-1).clamp(max=self.resolution - 1).to(noise.dtype)
-        z, unheard = self.unfold(self.values(choice + place), state[1])
-        return z, [choice, unheard] + net  # noqa: RUF005 (torch.jit.script unpacks no lists)
+        z, waiting = self.unfold(self.values(choice + place), state[1])
+        return z, [choice, waiting] + net  # noqa: RUF005 (torch.jit.script unpacks no lists)
 
     def values(self, position: Tensor) -> Tensor:
         """Places among the steps (B, latents), 0 to `resolution`, to latents.
 
-        Within a step they lie as a normal distribution's do within the same step of it.
+        Within a step they are distributed as a normal distribution is within the same step.
         """
         step = position.long().clamp(max=self.resolution - 1)
         low, high = self.normal[step], self.normal[step + 1]
@@ -124,15 +124,15 @@ class Prior(nn.Module):
         return low + (high - low) * part
 
     def choices(self, z: Tensor) -> Tensor:
-        """Latents (latents, n) to the steps they lie in, (latents, n)."""
+        """Latents (latents, n) to the indices of their steps, (latents, n)."""
         return torch.searchsorted(self.edges[:, 1:-1].contiguous(), z.contiguous(), right=True)
 
-    def unfold(self, chosen: Tensor, unheard: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents as chosen (B, latents) to those that are heard together, and what waits."""
-        line = torch.cat([unheard, chosen[..., None]], -1)  # (B, latents, latents)
+    def unfold(self, chosen: Tensor, waiting: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents just chosen (B, latents) to those that sound in this frame, and those that wait."""
+        line = torch.cat([waiting, chosen[..., None]], -1)  # (B, latents, latents)
         return line.diagonal(dim1=1, dim2=2), line[..., 1:]
 
 
 def normal_quantile(share: Tensor, limit: float = LIMIT) -> Tensor:
-    """Below which value a share 0..1 of a normal distribution lies, within the limit."""
+    """The quantile of a standard normal distribution at `share` (0..1), clamped to the limit."""
     return (torch.erfinv(2 * share - 1) * math.sqrt(2)).clamp(-limit, limit)

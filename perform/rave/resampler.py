@@ -1,4 +1,4 @@
-"""The resampler that some of upstream's exports carry: a model of half the rate plays at the whole one."""
+"""The resampler of some upstream exports: the model runs at a fraction of the sample rate."""
 
 import math
 
@@ -14,9 +14,9 @@ STOP_BAND = 140.0  # dB
 
 
 class Resampler(nn.Module):
-    """Down to a `ratio`-th of the rate and up again. Streaming; the state is an argument.
+    """Down to 1 / `ratio` of the sample rate and up again. Streaming; the state is an argument.
 
-    Both kernels are a model's weights: as designed here, or as they were in its file.
+    Both kernels are weights of the model: designed here, or read from its file.
     """
 
     down_kernel: Tensor  # (1, 1, taps)
@@ -32,9 +32,9 @@ class Resampler(nn.Module):
         self.ratio = ratio
         right = padding(mode, taps, ratio)[1]
         align = -right % ratio
-        self.late = right + align  # of the way down, in samples at the higher rate
+        self.down_delay = right + align  # of the way down, in samples at the higher rate
         self.align, self.down_memory = align, taps - 1 + align
-        self.up_late = padding(mode, phases.shape[1])[1]  # of the way up, in samples at the lower rate
+        self.up_delay = padding(mode, phases.shape[1])[1]  # of the way up, in samples at the lower rate
         self.register_buffer("down_kernel", torch.tensor(h, dtype=torch.float32)[None, None])
         self.register_buffer("up_kernel", torch.tensor(phases, dtype=torch.float32)[:, None])
 

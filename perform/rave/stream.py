@@ -1,4 +1,4 @@
-"""Convolutions that stream: the past is an argument, the weights are shared.
+"""Streaming layers: weights belong to the layer, the state of a stream is an argument.
 
 Every layer maps `(x, state) -> (y, state)`; `init_state(batch)` gives the state before the first
 sample. A state is a flat list of tensors, always of the same length and shapes, so it can become
@@ -19,8 +19,8 @@ from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu
 State = list[Tensor]
 
 FEW = 32
-"""Columns up to which a convolution is done as one matrix product: a player decodes a frame at a
-time, and torch's convolutions, made for long signals, take twice as long over a few columns."""
+"""Outputs up to which a convolution is one matrix product: a deck decodes one frame at a time, and
+torch's convolutions, made for long signals, take twice as long there."""
 
 
 class UnknownLayer(NotImplementedError):
@@ -34,7 +34,7 @@ class UnknownLayer(NotImplementedError):
 
 
 class Streaming(nn.Module):
-    """A layer with `states` tensors of memory (none, unless a subclass says otherwise)."""
+    """A layer whose state has `states` tensors (0 unless a subclass sets it)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,16 +45,16 @@ class Streaming(nn.Module):
         return []
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, channels, n) and the state before it, to the output and the state after it."""
+        """Input (B, channels, n) and the state before it to the output and the state after it."""
         raise NotImplementedError
 
 
 class Conv1d(Streaming):
     """Convolution, (B, inputs, n) -> (B, outputs, n / stride); n a multiple of `stride`.
 
-    padding : samples of silence before and after a whole signal, (left, right). Left out, the window of every
-        output ends at the newest sample of its stride. With a right padding a stream comes that much late.
-    align : samples by which a stream is delayed further, so that what is late already falls on a stride
+    padding : samples of silence before and after a whole signal, (left, right). By default the window of each
+        output ends at the newest sample of its stride. A right padding delays the stream by that much.
+    align : samples of extra delay, so that the delay so far is a multiple of the stride
 
     A stream remembers the last `memory = left + right + align` samples:
 
@@ -85,8 +85,8 @@ class Conv1d(Streaming):
         _init(self.weight, self.bias, inputs // groups * kernel)
 
     @property
-    def late(self) -> int:
-        """Samples of the input by which a stream lags behind the same convolution of a whole signal."""
+    def delay(self) -> int:
+        """Delay of a stream against the same convolution of a whole signal, in samples of the input."""
         return self.padding[1] + self.align
 
     def init_state(self, batch: int) -> State:
@@ -150,7 +150,7 @@ class ConvTranspose1d(Streaming):
 
 
 class LeakyReLU(Streaming):
-    """max(x, 0.2 x), with no memory. `channels` is there because other activations want it."""
+    """max(x, 0.2 x), without state. It ignores `channels`, which other activations need."""
 
     def __init__(self, channels: int = 0) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class LeakyReLU(Streaming):
 class ResidualUnit(Streaming):
     """x + pointwise(leaky(dilated(leaky(x)))): the dilated unit of RAVE v2, (B, channels, n) kept.
 
-    Where the convolution is centred it comes `delay` samples late, and x with it: one memory serves both.
+    A centred convolution delays its output by `delay` samples, so x is delayed too: one state serves both.
     """
 
     def __init__(
@@ -177,10 +177,10 @@ class ResidualUnit(Streaming):
         self.states = 1
         self.dilated = Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
         self.pointwise = Conv1d(channels, channels, 1)
-        self.memory, self.delay = self.dilated.memory, self.dilated.late
+        self.memory, self.delay = self.dilated.memory, self.dilated.delay
 
     def init_state(self, batch: int) -> State:
-        """[(batch, channels, memory)]: what x was."""
+        """[(batch, channels, memory)]: the last samples of x."""
         return self.dilated.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -193,7 +193,7 @@ class ResidualUnit(Streaming):
 
 
 class Chain(Streaming, nn.Sequential):
-    """Layers one after another; its state is theirs in order."""
+    """Layers in sequence; the state is their states, one after another."""
 
     def __init__(self, *layers: Streaming) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ class Chain(Streaming, nn.Sequential):
         return [tensor for layer in self for tensor in layer.init_state(batch)]
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:  # type: ignore[override]
-        """Through every layer in turn."""
+        """(B, channels, n) through every layer."""
         after: State = []
         for layer in self:
             start = len(after)
@@ -221,7 +221,7 @@ class Chain(Streaming, nn.Sequential):
 
 
 def padding(mode: str, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
-    """What a convolution of n samples needs before and after them to yield n / stride (Config.padding)."""
+    """Padding (left, right) with which n samples give n / stride outputs; mode: Config.padding."""
     reach = (kernel - 1) * dilation + 1
     if mode == "newest":
         return max(reach - stride, 0), 0
@@ -229,7 +229,7 @@ def padding(mode: str, kernel: int, stride: int = 1, dilation: int = 1) -> tuple
 
 
 def _init(weight: Tensor, bias: Tensor, fan_in: int) -> None:
-    """Uniform in +-1/sqrt(fan_in), where `fan_in` counts the weights that meet in one output."""
+    """Initial weights, uniform in +-1/sqrt(fan_in); `fan_in` counts the weights of one output."""
     bound = 1 / math.sqrt(fan_in)
     nn.init.uniform_(weight, -bound, bound)
     nn.init.uniform_(bias, -bound, bound)

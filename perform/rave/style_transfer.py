@@ -1,4 +1,4 @@
-"""Style transfer: a model with AdaIN learns by listening what one sound is, and what it is to sound like."""
+"""Style transfer of models with AdaIN: learn the statistics of a source and of a target from sound."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Statistics = tuple[Tensor, Tensor]  # of each channel, mean and deviation, (chan
 
 @torch.no_grad()
 def learn(model: RAVE, source: Tensor, target: Tensor) -> None:
-    """From now on what sounds like `source` comes out like `target`, both (1, channels, n * ratio).
+    """Learn a style that turns `source` into `target`, both (1, channels, n * ratio).
 
-    Layer by layer: what a layer hears of the source is already changed by those before it.
+    The statistics of a layer are those of its input, which the layers before have changed already.
     """
     if not layers(model):
         raise WrongUse("this model learns no styles", hint="only those with AdaIN do: v3")
@@ -29,18 +29,18 @@ def learn(model: RAVE, source: Tensor, target: Tensor) -> None:
 
 
 def layers(model: torch.nn.Module) -> list[AdaIN]:
-    """All that have a style, in the order they are heard in."""
+    """All AdaIN layers of a model, in order."""
     return [layer for layer in model.modules() if isinstance(layer, AdaIN)]
 
 
 def listen(model: torch.nn.Module, side: int | None) -> None:
-    """From now on every window that passes is learnt from, as SOURCE or TARGET, until it is None."""
+    """Learn `side`, SOURCE or TARGET, from everything that plays from now on; None stops."""
     for layer in layers(model):
         layer.learning = side
 
 
 def forget(model: torch.nn.Module, *sides: int) -> None:
-    """No style, or nothing more of one side: every sound as it is."""
+    """Forget the statistics of the given sides, or of both; without both, sound passes unchanged."""
     for layer in layers(model):
         layer.forget(*sides)
 

@@ -1,7 +1,7 @@
-"""Weights of an upstream export into our modules, layer by layer, with everything that must agree checked.
+"""Copy the weights of an upstream export into our layers, and check that both compute the same.
 
-Each of our layers knows what it looks like in an archive: `graft(layer, source, path)` fills it from the
-module at `path`, and says what it found instead if that is something else.
+`graft(layer, source, path)` fills a layer from the module at `path`; it raises Unrecognised, which says what
+is there instead, if the two are different.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PACKAGES = ("rave", "cached_conv", "torch")
 
 
 class Unrecognised(PerformError):
-    """A part of an export that no module of ours is the same as; `what` begins with its path."""
+    """A part of an export that none of our layers computes; `what` begins with its path."""
 
     exit_code = 2
 
@@ -43,30 +43,30 @@ class Unrecognised(PerformError):
 
 
 class UpstreamTensors:
-    """An archive being read. It remembers which tensors were used, so that none is forgotten."""
+    """The tensors and attributes of an archive. It records which tensors were used."""
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
         self.used: set[str] = set()
 
     def refuse(self, path: str, what: str) -> Unrecognised:
-        """The error for what is at `path`."""
+        """The error for the part at `path`."""
         return Unrecognised(path, what, str(self.archive.path))
 
     def kind(self, path: str) -> str:
-        """The class of the module at `path`, "Residual"; with its package if that is none of upstream's."""
+        """The class of the module at `path`, "Residual"; with its package unless that is upstream's."""
         if path not in self.archive.types:
             raise self.refuse(path, "is missing")
         whole = self.archive.plain_type(path)
         return whole.rpartition(".")[2] if whole.startswith(tuple(f"{p}." for p in PACKAGES)) else whole
 
     def unknown(self, path: str) -> Unrecognised:
-        """The error for a module at `path` that has no place there."""
+        """The error for a module of an unexpected class at `path`."""
         self.kind(path)
         return self.refuse(path, f"unknown block {self.archive.plain_type(path)}")
 
     def expect(self, path: str, *kinds: str) -> None:
-        """See that the module at `path` is of one of `kinds`."""
+        """Check that the class of the module at `path` is one of `kinds`."""
         if self.kind(path) not in kinds:
             raise self.unknown(path)
 
@@ -83,11 +83,11 @@ class UpstreamTensors:
         value = self.archive.finals(path).get(name, self.get(f"{path}.{name}"))
         value = value[0] if isinstance(value, (tuple, list)) and value else value
         if type(value) is not int:
-            raise self.refuse(path, f"says no {name}")
+            raise self.refuse(path, f"has no {name}")
         return value
 
     def tensor(self, path: str) -> Tensor:
-        """A tensor of numbers, as float32, and used from now on."""
+        """A tensor as float32; it counts as used from now on."""
         if path not in self.archive.tensors:
             raise self.refuse(path, "is missing")
         self.used.add(path)
@@ -101,12 +101,12 @@ class UpstreamTensors:
         return [f"{path}.{name}" for name in self.archive.children(path)]
 
     def same(self, path: str, what: str, found: object, wanted: object) -> None:
-        """Unrecognised unless what was found is what our module has."""
+        """Raise Unrecognised unless the value found is that of our layer."""
         if found != wanted:
             raise self.refuse(path, f"{what} {found}, not {wanted}")
 
     def copy(self, target: Tensor, path: str, value: Tensor | None = None) -> None:
-        """Fill `target` with the tensor at `path` (or `value`, made of it)."""
+        """Fill `target` with the tensor at `path` (or `value`, derived from it)."""
         value = self.tensor(path) if value is None else value
         self.same(path, "has shape", tuple(value.shape), tuple(target.shape))
         with torch.no_grad():
@@ -170,7 +170,7 @@ def _(layer: AdaIN, source: UpstreamTensors, path: str) -> None:
             source.tensor(f"{path}.{of}_{name}") for of in ("mean", "std", "num_update")
         )
         source.same(path, "has channels", mean.shape[1], layer.known.shape[2])
-        layer.known[side].copy_(torch.cat([mean[0], deviation[0]], 1).T)  # of many rows, the first
+        layer.known[side].copy_(torch.cat([mean[0], deviation[0]], 1).T)  # the first of many rows
         layer.heard[side] = float(count)
 
 
@@ -209,14 +209,14 @@ def branch(layer: Chain, source: UpstreamTensors, path: str, index: int) -> None
 
 
 def check_delay(source: UpstreamTensors, path: str, index: int, samples: int) -> None:
-    """See that a branch is delayed by `samples`, where the export streams."""
+    """Check that a branch is delayed by `samples`, if the export streams."""
     found = source.get(f"{path}.paddings.{index}.padding")
     if found is not None:
         source.same(f"{path}.paddings.{index}", "delay", found, samples)
 
 
 def residual_body(source: UpstreamTensors, path: str, delay: int) -> str:
-    """Path of what a residual adds to its input, once its delays are seen to be ours."""
+    """Path of the body of a residual, after checking its delays."""
     source.expect(path, "Residual")
     aligned = f"{path}.aligned"
     source.same(aligned, "branches", len(source.children(f"{aligned}.branches")), 2)
@@ -226,7 +226,7 @@ def residual_body(source: UpstreamTensors, path: str, delay: int) -> str:
 
 
 def flat(source: UpstreamTensors, path: str) -> Iterator[str]:
-    """Paths of the layers of a sequence, those within v1's containers included."""
+    """Paths of the layers of a sequence, including those in v1's containers."""
     for child in source.children(path):
         match source.kind(child):
             case "UpsampleLayer":
@@ -244,13 +244,13 @@ def flat(source: UpstreamTensors, path: str) -> Iterator[str]:
 
 
 def fold_norm(layer: Conv1d, source: UpstreamTensors, path: str) -> None:
-    """Put the batch norm at `path`, which follows `layer`, into its weights."""
+    """Fold the batch norm at `path`, which follows `layer`, into its weights."""
     mean, variance, weight, bias = (
         source.tensor(f"{path}.{name}") for name in ("running_mean", "running_var", "weight", "bias")
     )
     epsilon = source.archive.finals(path).get("eps", source.get(f"{path}.eps"))
     if not isinstance(epsilon, float):
-        raise source.refuse(path, "says no eps")
+        raise source.refuse(path, "has no eps")
     source.same(path, "has channels", len(mean), len(layer.bias))
     scale = weight / torch.sqrt(variance + epsilon)
     with torch.no_grad():

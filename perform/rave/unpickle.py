@@ -1,8 +1,8 @@
-"""The pickles of a TorchScript archive, read as data: opcodes and globals by allow-list, nothing is called.
+"""Read the pickles of a TorchScript archive as data: opcodes and globals by allow-list, no calls.
 
-What torch's own writer leaves (torch/csrc/jit/serialization/pickler.cpp) is a small part of pickle: plain
-values, lists, dictionaries, tensors over numbered storages, and objects of the archive's own classes. This
-reader builds those from numpy arrays and `PickledObject`s, and refuses all else with one line.
+What torch's own writer leaves (torch/csrc/jit/serialization/pickler.cpp) uses a small part of
+pickle: plain values, lists, dictionaries, tensors over numbered storages, objects of the archive's classes.
+This reader builds those from numpy arrays and `PickledObject`s, and raises WrongUse for everything else.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from perform.core.errors import WrongUse
 Array = npt.NDArray[Any]
 Storage = Callable[[str, np.dtype[Any], int], Array]  #: (key, dtype, elements) -> (elements,)
 
-ELEMENTS = 1 << 29  #: of one tensor
-DEPTH = 64  #: of containers in one another
+ELEMENTS = 1 << 29  #: most elements of a tensor
+DEPTH = 64  #: most containers nested in one another
 _CLASS = re.compile(r"__torch__(\.\w+)* \w+", re.ASCII)
 _FIELD = re.compile(r"[^.\x00-\x1f]{1,200}")
 _TAG = re.compile(r"[\w\[\], .]{1,1000}", re.ASCII)
@@ -85,7 +85,7 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def unpickle(data: bytes, storage: Storage, where: str) -> Any:
-    """One pickle as plain values, arrays (read-only views) and PickledObjects; WrongUse where it is more."""
+    """One pickle as plain values, arrays (read-only views) and PickledObjects; WrongUse for anything else."""
     reader = _Reader(storage)
     try:
         value = reader.read(data)
@@ -98,7 +98,7 @@ def unpickle(data: bytes, storage: Storage, where: str) -> Any:
 
 
 class _Reader:
-    """Pickle's stack machine, without its power to call."""
+    """Pickle's stack machine without calls."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -108,7 +108,7 @@ class _Reader:
     def read(self, data: bytes) -> Any:
         """The value of a whole pickle."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pickletools' own, of escapes in text opcodes that are refused
+            warnings.simplefilter("ignore")  # of escapes in opcodes that are refused later
             operations = list(pickletools.genops(data))
         for opcode, argument, at in operations:
             if opcode.name == "STOP":
@@ -266,7 +266,7 @@ def _reduce(function: Any, arguments: Any) -> Any:
 
 
 def _tensor(stored: Any, offset: Any, size: Any, stride: Any, gradient: Any, hooks: Any, *more: Any) -> Array:
-    """A read-only view of a storage, shaped; `more` is torch's metadata, of which we know none."""
+    """A read-only view of a storage; `more` is torch's metadata, which must be empty."""
     shape = (*size, *stride, offset)
     if not isinstance(stored, _Stored) or len(size) != len(stride) or len(size) > 16 or more:
         raise WrongUse("a tensor that is put together wrongly")
@@ -289,7 +289,7 @@ def _tensor(stored: Any, offset: Any, size: Any, stride: Any, gradient: Any, hoo
 
 
 def _check_depth(value: Any) -> None:
-    """Refuse what lies in itself, or deeper than any model does."""
+    """Refuse objects that contain themselves or are nested deeper than DEPTH."""
     path: list[Any] = []  # containers above the one in hand
     done: set[int] = set()
     walk: list[Any] = [(value, 0)]

@@ -1,12 +1,12 @@
-"""Upstream's exports (.ts) as our models: read as data, recognised by their tensors, nothing of them runs.
+"""Rebuild upstream's exports (.ts) as our models. An export is read as data; its code never runs.
 
     model, facts = read(Path("vintage.ts"))
 
-What each part is follows from the classes' names, the tensors' shapes and the constants their code declares
-(archive.py); the result is a config, and a model of it that is then filled and compared layer by layer
-(transplant.py). What has no counterpart here is named: `Unrecognised`, "decoder.net.3: unknown block ...".
+Class names, tensor shapes and the constants that the code declares (archive.py) give a config. A model of
+that config is then filled and compared layer by layer (transplant.py). A part without a counterpart here
+raises `Unrecognised`, "decoder.net.3: unknown block ...".
 
-An export that was not made for streaming has the same weights, so ours streams all the same.
+An export that was not made for streaming has the same weights, so its model streams too.
 """
 
 from __future__ import annotations
@@ -51,22 +51,22 @@ MUTE = -1e4  # of an amplitude before the sigmoid
 
 
 def read(path: Path, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
-    """The model in the export at `path`, and what is known of it (`convert`). [disk]
+    """The model in the export at `path`, and facts about it (`convert`). [disk]
 
-    WrongUse where the file is no sound archive, Unrecognised where it holds something else than our family.
+    WrongUse if the file is not a valid archive, Unrecognised if it holds another architecture.
     """
     return convert(read_archive(path), sample_rate)
 
 
 def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
-    """The model in an archive, ready to play, and what is known of it; `sample_rate` if it knows none itself.
+    """The model in an archive, ready to play, and facts about it; `sample_rate` is used if it names none.
 
     The facts:
 
     name, sha256, sample_rate, ratio, latents, full_latents, channels, parameters : as in a card
-    delay : samples, by arithmetic; latency.measure listens
+    delay : samples, by the sum of the layers; delay.measure measures it
     streaming : whether the export was made to stream
-    target_channels : channels it was exported to, where more or fewer than the model's own
+    target_channels : channels of the export's output, which may differ from the model's
     prior : whether it has one; fidelity : share of the variance its latents keep, or None
     """
     if "encoder" not in archive.types and "_rave" in archive.types:
@@ -96,17 +96,17 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
 
 
 def _check_size(config: Config, source: UpstreamTensors) -> None:
-    """See that the model is about as large as its export, before any memory is taken for it."""
+    """Check that the model is about as large as its export, before allocating memory for it."""
     with torch.device("meta"):
         plan = RAVE(config)
     wanted = sum(tensor.numel() for tensor in (*plan.parameters(), *plan.buffers()))
     there = sum(array.size for array in source.archive.tensors.values())
     if wanted > 4 * there + (1 << 22):
-        raise source.refuse("", f"describes a model of {wanted} numbers, but holds {there}")
+        raise source.refuse("", f"describes a model of {wanted} values, but holds {there}")
 
 
 def _fit(model: RAVE, source: UpstreamTensors) -> int:
-    """Keep as many latents as the export does; the channels it was exported to."""
+    """Keep as many latents as the export does; the channels of the export's output."""
     size = [int(n) for n in source.tensor("decode_params")]
     most = model.config.most_latents
     model.latents = size[0] if model.config.bottleneck == "variational" else most
@@ -119,7 +119,7 @@ def _fit(model: RAVE, source: UpstreamTensors) -> int:
 
 
 def _without_prior(archive: Archive) -> Archive:
-    """The model alone, of the first exports that have a prior beside it."""
+    """The model alone, for the earliest exports, which hold a prior beside the model."""
     head = "_rave."
 
     def below(parts: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _config(source: UpstreamTensors, sample_rate: int | None) -> Config:
         **_noise(source, bank[0] * channels),
         "prior": _prior(source),
     }
-    if source.get("trained_cropped", False):  # its projection is of the latents that are no noise
+    if source.get("trained_cropped", False):  # its projection excludes the noise latents
         inputs = source.tensor("decoder.net.0.weight").shape[1]
         config["noise_latents"] = inputs - config["full_latents"]
     if bottleneck in ("wasserstein", "spherical"):
@@ -175,7 +175,7 @@ def _config(source: UpstreamTensors, sample_rate: int | None) -> Config:
 
 
 def _inner(source: UpstreamTensors) -> str:
-    """Path of the encoder itself, within its bottleneck's or not."""
+    """Path of the encoder, which may be inside its bottleneck's wrapper."""
     return "encoder.encoder" if source.has("encoder.encoder") else "encoder"
 
 
@@ -184,7 +184,7 @@ def _resampler(source: UpstreamTensors) -> str:
 
 
 def _sample_rate(source: UpstreamTensors, given: int | None) -> int:
-    """Hz: as the export says, or its name ("..._r48000_z16.ts"), or else as `given`."""
+    """Sample rate in Hz: from the export, else from its file name ("..._r48000_z16.ts"), else `given`."""
     rate = source.get("sr", source.get("sampling_rate"))
     if rate is None and "sampling_rate" in source.archive.tensors:
         rate = int(source.tensor("sampling_rate").reshape(-1)[0])
@@ -197,7 +197,7 @@ def _sample_rate(source: UpstreamTensors, given: int | None) -> int:
 
 
 def _padding(source: UpstreamTensors) -> str:
-    """Of all convolutions, as the first one of the encoder has it."""
+    """Padding of all convolutions, from the first one of the encoder."""
     first = f"{_inner(source)}.net.0"
     source.expect(first, *CONV)
     pad = source.get(f"{first}._pad")
@@ -249,7 +249,7 @@ def _stacks(source: UpstreamTensors) -> list[tuple[int, ...]]:
 
 
 def _noise(source: UpstreamTensors, bands: int) -> dict[str, Any]:
-    """The noise synthesiser, if there is one."""
+    """Config of the noise synthesiser, if there is one."""
     net = f"{_noise_path(source)}.net"
     if not source.has(net):
         return {}
@@ -263,7 +263,7 @@ def _noise(source: UpstreamTensors, bands: int) -> dict[str, Any]:
 
 
 def _prior(source: UpstreamTensors) -> PriorConfig | None:
-    """The shape of the prior, if there is one of a kind that is known."""
+    """Config of the prior, if there is one."""
     net = "prior_module.pretrained"
     if not source.has(net):
         return None
@@ -286,7 +286,7 @@ def _noise_path(source: UpstreamTensors) -> str:
 
 
 def _fill(model: RAVE, source: UpstreamTensors) -> None:
-    """Every weight of `model` from its place."""
+    """Fill every weight of `model` from the export."""
     bands, tensors = model.config.bands, model.state_dict()
     source.copy(tensors["pqmf.analysis_kernel"], "pqmf.forward_conv.weight")
     kernel = source.tensor("pqmf.inverse_conv.weight")
@@ -323,11 +323,11 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
         graft(decoder.wave, source, "decoder.waveform_module")
     if decoder.noise is not None:
         graft(decoder.noise.net, source, f"{_noise_path(source)}.net")
-        _silence_cold(decoder.noise.net, source)
+        _mute_untrained_noise(decoder.noise.net, source)
 
 
 def _fill_prior(prior: Prior, source: UpstreamTensors) -> None:
-    """Every weight of a prior from its place."""
+    """Fill every weight of a prior."""
     net = "prior_module.pretrained"
     graft(prior.head, source, f"{net}.pre_net.0")
     for unit, path in zip(prior.units, source.children(f"{net}.residuals"), strict=True):
@@ -339,7 +339,7 @@ def _fill_prior(prior: Prior, source: UpstreamTensors) -> None:
 
 
 def _fill_first_encoder(net: Chain, source: UpstreamTensors) -> None:
-    """v1's encoder, whose batch norms go into the convolutions they follow."""
+    """Fill v1's encoder; batch norms are folded into the convolutions before them."""
     layers, last = iter(net), None
     whole = f"{_inner(source)}.net"
     for path in source.children(whole):
@@ -353,8 +353,8 @@ def _fill_first_encoder(net: Chain, source: UpstreamTensors) -> None:
     source.same(whole, "layers missing", len(list(layers)), 0)
 
 
-def _silence_cold(net: Chain, source: UpstreamTensors) -> None:
-    """v1 adds no noise before its second phase: then it is silenced, at -140 dB."""
+def _mute_untrained_noise(net: Chain, source: UpstreamTensors) -> None:
+    """Mute the noise synthesiser (-140 dB) of a v1 exported before phase 2, when v1 adds no noise."""
     warm = source.archive.tensors.get("decoder.warmed_up")
     *_, last = net
     if warm is not None and not warm.any() and isinstance(last, Conv1d):
@@ -364,7 +364,7 @@ def _silence_cold(net: Chain, source: UpstreamTensors) -> None:
 
 
 def _check_rest(source: UpstreamTensors) -> None:
-    """See that no weight of the export was left out."""
+    """Check that every weight of the export was used."""
     idle = (
         ".pad",
         ".cache",

@@ -15,7 +15,7 @@ from perform.rave import offline, style_transfer
 from perform.rave.blocks import AdaIN, NoiseSynth
 from perform.rave.bottleneck import Codebooks, angles, directions
 from perform.rave.config import PRESETS, Config
-from perform.rave.delay import late_after
+from perform.rave.delay import delay_after
 from perform.rave.model import RAVE
 from perform.rave.model_files import CARD, load, save
 from perform.rave.stream import Conv1d, ConvTranspose1d
@@ -129,7 +129,7 @@ def test_a_v1_stream_is_offline_and_late(name: str) -> None:
     y, _ = model.encoder(bands, model.encoder.init_state(1))
     streamed, _ = model.decoder(y[:, :6], model.decoder.init_state(1))
     whole = offline_decoder(model, offline.whole(model.encoder.net, bands)[:, :6])
-    late = late_after(model.decoder, late_after(model.encoder.net, 0.0))
+    late = delay_after(model.decoder, delay_after(model.encoder.net, 0.0))
     assert late == int(late)
     compare(streamed, whole, int(late))
 
@@ -141,7 +141,7 @@ def test_a_centred_decoder_is_offline_and_late(name: str) -> None:
     model = RAVE(FAMILY[name]).eval().requires_grad_(False)
     x = torch.randn(1, 6, 60)
     streamed, _ = model.decoder(x, model.decoder.init_state(1))
-    compare(streamed, offline_decoder(model, x), int(late_after(model.decoder, 0.0)))
+    compare(streamed, offline_decoder(model, x), int(delay_after(model.decoder, 0.0)))
 
 
 def offline_decoder(model: RAVE, x: Tensor) -> Tensor:

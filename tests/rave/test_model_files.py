@@ -55,7 +55,7 @@ def test_round_trip_is_exact(model: RAVE, tmp_path: Path) -> None:
 
 def test_a_failed_save_leaves_the_old_file(saved: Path, model: RAVE) -> None:
     before = saved.read_bytes()
-    with pytest.raises(WrongUse, match="not numbers"):
+    with pytest.raises(WrongUse, match="NaN or infinite"):
         save(saved, model, card_of(model), torch.full((30, 3), torch.nan))
     assert saved.read_bytes() == before
 
@@ -86,7 +86,7 @@ def _json(part: str, key: str, value: Any) -> Callable[[dict[str, Tensor], dict[
         (lambda t, m: t.pop("gesture"), "no tensor 'gesture'"),
         (_set("more", torch.zeros(1)), "unknown tensor 'more'"),
         (_set("latent_mean", torch.zeros(7)), r"'latent_mean' has shape \(7,\), not \(6,\)"),
-        (_set("latent_mean", torch.full((6,), torch.nan)), "'latent_mean' holds values"),
+        (_set("latent_mean", torch.full((6,), torch.nan)), "'latent_mean' holds NaN or infinite values"),
         (_set("latent_mean", torch.zeros(6, dtype=torch.float64)), "not float32"),
         (_set("gesture", torch.zeros(5, 9)), "'gesture' has shape"),
         (_set("gesture", torch.zeros(5, 2)), "the card says latents 3"),

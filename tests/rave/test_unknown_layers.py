@@ -13,7 +13,7 @@ from torch import Tensor
 from perform.rave import offline
 from perform.rave.archive import read
 from perform.rave.decoder import Generator
-from perform.rave.delay import late_after
+from perform.rave.delay import delay_after
 from perform.rave.export import torchscript
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.layer_graphs import emit
@@ -33,7 +33,7 @@ class Mystery(Streaming):
 @pytest.mark.parametrize(
     "task",
     [
-        lambda layer, _: late_after(layer, 3.0),
+        lambda layer, _: delay_after(layer, 3.0),
         lambda layer, _: offline.whole(layer, torch.zeros(1, 2, 8)),
         lambda layer, _: emit(layer, Graph(), Signal("x", 8, 2)),
         lambda layer, archive: graft(layer, archive, "decoder"),
@@ -52,7 +52,7 @@ def test_it_is_an_error_that_names_the_layer(
 def test_within_a_chain_too() -> None:
     chain = Chain(Conv1d(2, 2, 3), Mystery())
     with pytest.raises(UnknownLayer, match="the delay is not known for a layer of class Mystery"):
-        late_after(chain, 0.0)
+        delay_after(chain, 0.0)
     with pytest.raises(UnknownLayer, match="Mystery"):
         offline.whole(chain, torch.zeros(1, 2, 8))
 
@@ -60,10 +60,10 @@ def test_within_a_chain_too() -> None:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_layer_of_the_family_has_a_known_delay(name: str) -> None:
     model: RAVE = built(name)
-    assert late_after(model.encoder.net, 0.0) >= 0
+    assert delay_after(model.encoder.net, 0.0) >= 0
     decoder = model.decoder
     assert isinstance(decoder, Generator)
-    assert late_after(decoder, 0.0) >= 0
+    assert delay_after(decoder, 0.0) >= 0
 
 
 def test_a_convolution_of_many_groups_has_no_graph() -> None:

@@ -464,7 +464,7 @@ def test_whatever_is_changed_it_is_ours_or_refused_in_one_line(data: st.DataObje
 
 def test_a_model_larger_than_its_file_is_refused_before_it_is_built(archive: Archive) -> None:
     archive.tensors["encoder.encoder.net.0.weight"] = np.broadcast_to(np.float32(0), (1 << 12, 16, 7))
-    with pytest.raises(Unrecognised, match=r"describes a model of \d+ numbers"):
+    with pytest.raises(Unrecognised, match=r"describes a model of \d+ values"):
         convert(archive)
 
 

@@ -1,7 +1,7 @@
-"""A model for other players: TorchScript for nn~, ONNX for the rest.
+"""Export a model for other players: TorchScript for nn~, ONNX for the rest.
 
-`layers`, `parts` and `prior` are what TorchScript makes of a model, `nntilde` the module around them, `files`
-what is written.
+`nn_module` is the module that nn~ calls: our layers, compiled, and the state of their streams
+(`stream_memory`). `export_files` writes the files.
 """
 
 from perform.rave.export.export_files import ROWS, onnx_model, own, torchscript

@@ -21,38 +21,38 @@ from perform.rave import style_transfer
 from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
-from perform.rave.export.nn_module import Module, ModuleWithPrior
+from perform.rave.export.nn_module import NnModule, NnModuleWithPrior
 from perform.rave.graph import GRAPHS
 from perform.rave.graph.labels import labelled
 from perform.rave.model import RAVE
 
-ROWS = 64  #: streams that an export remembers, as upstream's do
+ROWS = 64  #: streams whose state an export keeps, as upstream's do
 FORMAT = "perform-export-1"
 _PLACES = {"codebooks.": "bottleneck.", "prior.": "prior_module.", "resampler.": "rates."}
 _PLACED = {"latent_mean": "bottleneck.mean", "latent_pca": "bottleneck.pca"}
 
 
 def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
-    """An nn~ module (nntilde.py) with a past for `rows` streams, as the bytes of an archive.
+    """An nn~ module (nn_module.py) for up to `rows` streams, as the bytes of an archive.
 
-    WrongUse where no buffer of nn~, whose sizes are powers of two, is a number of the model's frames.
+    WrongUse if the frame is not a power of two, as nn~'s buffers are.
     """
     if model.ratio & (model.ratio - 1):
         what = f"a frame of {model.ratio} samples, where nn~ has buffers of powers of two"
         raise WrongUse(what, hint="an .onnx plays it")
     model = copy.deepcopy(model).requires_grad_(False).eval()  # compiling shares its layers
     style_transfer.listen(model, None)
-    made = (ModuleWithPrior if model.prior else Module)(model, rows).eval().requires_grad_(False)
+    made = (NnModuleWithPrior if model.prior else NnModule)(model, rows).eval().requires_grad_(False)
     out = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit, which nn~ loads nothing else than
+        warnings.simplefilter("ignore", DeprecationWarning)  # nn~ loads nothing but torch.jit
         script: Any = torch.jit.script(made)
-        torch.jit.save(script, out, _extra_files=_words(model))
+        torch.jit.save(script, out, _extra_files=_metadata(model))
     return out.getvalue()
 
 
 def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
-    """One of `perform.rave.graph.GRAPHS` as a model, for any number of streams and so many frames a call.
+    """One of `perform.rave.graph.GRAPHS` as a model, for any number of streams and `frames` frames a call.
 
     Its inputs and outputs are those of `perform.rave.graph.methods`; `state` is zeros before the first call,
     and after it what `after` was.
@@ -67,14 +67,14 @@ def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
         "channels": config.channels,
         "latents": model.latents,
     }
-    said = {name.removesuffix(".json"): words for name, words in _words(model).items()}
+    said = {name.removesuffix(".json"): words for name, words in _metadata(model).items()}
     return labelled(graph, str(model.card.get("name", "")), {**said, **facts})
 
 
 def own(archive: Archive) -> RAVE | None:
-    """The model that `torchscript` made an archive of; None where something else did. Nothing of it runs.
+    """The model in an archive that `torchscript` wrote; None for any other archive. Its code never runs.
 
-    WrongUse where it says it is ours, and its tensors are not those of its configuration.
+    WrongUse if its tensors do not fit its config.
     """
     try:
         card, values = (json.loads(archive.entries[f"extra/{name}.json"]) for name in ("card", "config"))
@@ -83,7 +83,7 @@ def own(archive: Archive) -> RAVE | None:
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
     config = Config.from_dict(values)
-    with torch.device("meta"):  # takes no memory, however much it asks for
+    with torch.device("meta"):  # allocates no memory
         plan = RAVE(config)
     wanted = plan.state_dict()
     styles = {f"{name}.": layer for name, layer in plan.named_modules() if isinstance(layer, AdaIN)}
@@ -98,7 +98,7 @@ def own(archive: Archive) -> RAVE | None:
         if value is None or value.shape != tensor.shape:
             raise WrongUse(f"its {_place(name)} does not fit its configuration", where=str(archive.path))
     if gesture is None or gesture.ndim != 2:
-        raise WrongUse("its gesture is none", where=str(archive.path))
+        raise WrongUse("its gesture is not a table of frames and latents", where=str(archive.path))
     model = RAVE(config)
     model.load_state_dict(found)
     model.gesture = torch.tensor(gesture)
@@ -107,15 +107,15 @@ def own(archive: Archive) -> RAVE | None:
 
 
 def _place(name: str) -> str:
-    """Where a tensor of a model's state lies in its export."""
+    """The name in an export of a tensor of a model's state dict."""
     for ours, theirs in _PLACES.items():
         if name.startswith(ours):
             return theirs + name.removeprefix(ours)
     return _PLACED.get(name, name)
 
 
-def _words(model: RAVE) -> dict[str, str]:
-    """What goes with the weights."""
+def _metadata(model: RAVE) -> dict[str, str]:
+    """Card, config and licence as texts."""
     return {
         "card.json": json.dumps(model.card, ensure_ascii=False),
         "config.json": json.dumps({"format": FORMAT, **model.config.to_dict()}),

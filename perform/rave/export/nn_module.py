@@ -1,10 +1,10 @@
-"""A model as an nn~ module: what nn~ (Max, Pd), RAVE VST and their like call, and what they read.
+"""A model as an nn~ module: the methods that nn~ (Max, Pd) and RAVE VST call, and the attributes they read.
 
-Facts of the contract (nn_tilde 1.5 and 1.6): a method M has a buffer `M_params`, channels and ratio of its
+The contract (nn_tilde 1.5 and 1.6): a method M has a buffer `M_params`, channels and ratio of its
 input and of its output, and labels; it takes one tensor (batch, channels, n / ratio) and gives one. An
 attribute A has a buffer `A_params`, a type for each value, `get_A`, which gives a tuple, and `set_A`, which
-gives 0. There is no `set_sample_rate`: nn~ 1.6 would call it, and `sr` were the host's. RAVE VST reads
-`_rave` besides, and decodes two rows of all latents, the missing ones filled by itself.
+gives 0. There is no `set_sample_rate`: nn~ 1.6 would call it and change `sr` to the host's. RAVE VST
+reads `_rave` too, and decodes two rows of all latents, filling the missing ones itself.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -23,8 +23,8 @@ from perform.rave.model import RAVE
 BOOL, INT, FLOAT = 0, 1, 2  #: types of an attribute's values, as nn~ numbers them
 
 
-class Facts(nn.Module):
-    """What RAVE VST looks for below `_rave`.
+class RaveVstFacts(nn.Module):
+    """The attributes that RAVE VST reads below `_rave`.
 
     stereo : whether it may decode two rows that differ in the latents which the model fills with noise
     """
@@ -36,11 +36,11 @@ class Facts(nn.Module):
         self.register_buffer("latent_size", torch.tensor(model.latents + model.missing))
 
 
-class Module(nn.Module):
-    """One model, for any batch of up to `rows` streams, which it remembers itself.
+class NnModule(nn.Module):
+    """One model for batches of up to `rows` streams, whose state it keeps.
 
-    Attributes of the contract: `temperature` of what the model fills with noise (1: as it was trained, 0:
-    none), `seed` of all chance (0: torch's own), `reset` (true: back to the beginning).
+    Attributes of the contract: `temperature` of the noise (1: as trained, 0: none), `seed` of all random
+    numbers (0: torch's generator), `reset` (true: back to the beginning).
     """
 
     def __init__(self, model: RAVE, rows: int) -> None:
@@ -55,17 +55,17 @@ class Module(nn.Module):
         self.decoder_memory = StreamMemory(model.decoder_state(rows), rows)
         self.bottleneck = bottleneck_module(model)
         self.chance = RandomSource(model.noise, rows)
-        self._rave = Facts(model)
-        self._say(model)
-        self._offer(model)
+        self._rave = RaveVstFacts(model)
+        self._add_facts(model)
+        self._add_methods(model)
         self.temperature, self.seed, self.reset = 1.0, 0, False
         self._attributes = ["temperature", "seed", "reset"] if model.noise or model.prior else ["reset"]
         for name, kind in (("temperature", FLOAT), ("seed", INT), ("reset", BOOL)):
             if name in self._attributes:
                 self.register_buffer(f"{name}_params", torch.tensor([kind]))
 
-    def _say(self, model: RAVE) -> None:
-        """What hosts read besides the contract, under the names that RAVE's exports have."""
+    def _add_facts(self, model: RAVE) -> None:
+        """Attributes beside the contract, under the names of RAVE's exports."""
         config = model.config
         self.sr, self.latent_size = config.sample_rate, model.latents
         self.full_latent_size = model.latents + model.missing
@@ -75,19 +75,19 @@ class Module(nn.Module):
         self._has_prior = model.prior is not None
         self.register_buffer("gesture", model.gesture)
 
-    def _offer(self, model: RAVE) -> None:
-        """The methods, their channels, ratios and labels."""
+    def _add_methods(self, model: RAVE) -> None:
+        """The methods with their channels, ratios and labels."""
         sound = ["mono"] if self.channels == 1 else ["left", "right"]
         latents = [f"latent {i + 1}" for i in range(model.latents)]
-        offered = {
+        methods = {
             "encode": (sound, 1, latents, model.ratio),
             "decode": (latents, model.ratio, sound, 1),
             "forward": (sound, 1, sound, 1),
         }
         if model.prior:
-            offered["prior"] = ["temperature"], model.ratio, latents, model.ratio
-        self._methods = list(offered)
-        for name, (inputs, in_ratio, outputs, out_ratio) in offered.items():
+            methods["prior"] = ["temperature"], model.ratio, latents, model.ratio
+        self._methods = list(methods)
+        for name, (inputs, in_ratio, outputs, out_ratio) in methods.items():
             params = torch.tensor([len(inputs), in_ratio, len(outputs), out_ratio])
             self.register_buffer(f"{name}_params", params)
             setattr(self, f"{name}_input_labels", [f"(signal) {label}" for label in inputs])
@@ -99,10 +99,10 @@ class Module(nn.Module):
 
     @torch.jit.export
     def encode(self, x: Tensor) -> Tensor:
-        """(B, channels, n * ratio) to latents (B, latents, n), of a posterior the mean."""
-        self.check(x)
+        """(B, channels, n * ratio) to latents (B, latents, n); of a posterior the mean."""
+        self.check_rows(x)
         batch = x.shape[0]
-        if x.shape[1] < self.channels:  # RAVE VST listens to one channel
+        if x.shape[1] < self.channels:  # RAVE VST gives one channel
             x = x.expand(batch, self.channels, x.shape[2])
         state = self.encoder_memory.read(batch)
         after: list[Tensor] = []
@@ -117,7 +117,7 @@ class Module(nn.Module):
     @torch.jit.export
     def decode(self, z: Tensor) -> Tensor:
         """Latents (B, latents, n), or with the missing ones, to sound (B, channels, n * ratio)."""
-        self.check(z)
+        self.check_rows(z)
         batch, frames = z.shape[0], z.shape[2]
         noise = self.chance.normal(batch, frames, self.seed) * self.temperature
         if z.shape[1] == self.latents:
@@ -138,8 +138,8 @@ class Module(nn.Module):
         self.decoder_memory.write(after)
         return y
 
-    def check(self, x: Tensor) -> None:
-        """See that there is a past for every row."""
+    def check_rows(self, x: Tensor) -> None:
+        """Check that there is a state for every row."""
         if x.shape[0] > self.rows:
             raise ValueError("more streams in a batch than this export remembers: export it with more rows")
 
@@ -152,22 +152,22 @@ class Module(nn.Module):
 
     @torch.jit.export
     def get_methods(self) -> list[str]:
-        """Their names."""
+        """Names, for nn~."""
         return self._methods
 
     @torch.jit.export
     def get_attributes(self) -> list[str]:
-        """Their names."""
+        """Names, for nn~."""
         return self._attributes
 
     @torch.jit.export
     def get_temperature(self) -> tuple[float]:
-        """Of the noise."""
+        """Temperature or seed of the noise."""
         return (self.temperature,)
 
     @torch.jit.export
     def set_temperature(self, temperature: float) -> int:
-        """0, or -1 where it is negative or no number."""
+        """0, or -1 if it is negative, NaN or infinite."""
         if not (temperature >= 0 and temperature < math.inf):
             return -1
         self.temperature = temperature
@@ -175,18 +175,18 @@ class Module(nn.Module):
 
     @torch.jit.export
     def get_seed(self) -> tuple[int]:
-        """Of the noise."""
+        """Temperature or seed of the noise."""
         return (self.seed,)
 
     @torch.jit.export
     def set_seed(self, seed: int) -> int:
-        """0; the same seed, then `reset`, is the same noise."""
+        """0; the same seed followed by `reset` gives the same noise."""
         self.seed = seed
         return 0
 
     @torch.jit.export
     def get_reset(self) -> tuple[bool]:
-        """It is over as soon as it is done."""
+        """Always false: a reset is done at once."""
         return (self.reset,)
 
     @torch.jit.export
@@ -197,20 +197,20 @@ class Module(nn.Module):
         return 0
 
 
-class ModuleWithPrior(Module):
-    """One that makes latents by itself, too."""
+class NnModuleWithPrior(NnModule):
+    """A module with a prior, which generates latents."""
 
     def __init__(self, model: RAVE, rows: int) -> None:
         super().__init__(model, rows)
         assert model.prior
         self.prior_module = StreamingPrior(model.prior, rows)
-        self.luck = RandomSource(2 * model.latents, rows)
+        self.prior_random = RandomSource(2 * model.latents, rows)
 
     @torch.jit.export
     def prior(self, temperature: Tensor) -> Tensor:
         """Temperatures (B, 1, n) to the next latents (B, latents, n)."""
-        self.check(temperature)
-        uniform = self.luck.uniform(temperature.shape[0], temperature.shape[2], self.seed)
+        self.check_rows(temperature)
+        uniform = self.prior_random.uniform(temperature.shape[0], temperature.shape[2], self.seed)
         return self.prior_module(uniform, temperature[:, 0].clamp(min=1e-3))
 
     @torch.jit.export
@@ -219,5 +219,5 @@ class ModuleWithPrior(Module):
         if reset:
             self.forget()
             self.prior_module.memory.reset()
-            self.luck.reset()
+            self.prior_random.reset()
         return 0

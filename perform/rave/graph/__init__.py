@@ -1,6 +1,6 @@
-"""A model's methods as ONNX graphs: what runs many times a second is better compiled once.
+"""The methods of a model as ONNX graphs, which run many times a second.
 
-`methods` says which graphs there are, `layers` what a layer becomes, `builder` how nodes are written down.
+`methods` lists the graphs, `layer_graphs` builds the part of each layer, `builder` the nodes.
 """
 
 from perform.rave.graph.methods import (

@@ -1,4 +1,4 @@
-"""What lies between encoder and decoder in a graph: as `RAVE.embed` and `RAVE.restore`."""
+"""The bottleneck in a graph: as `RAVE.embed` and `RAVE.restore`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from perform.rave.model import RAVE
 
 
 def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
-    """What the encoder made to latents.
+    """The encoder's output to latents.
 
-    noise : (B, frames, full_latents) what is drawn from a posterior, in its deviations; none for its mean
+    noise : (B, frames, full_latents), standard normal, to sample the posterior; "" for its mean
     """
     match model.config.bottleneck:
         case "variational":
@@ -35,7 +35,7 @@ def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
 
 
 def restore(model: RAVE, graph: Graph, z: Signal, noise: Name) -> Signal:
-    """Latents, and what fills the missing ones, (B * frames, missing) or none, to what the decoder wants."""
+    """Latents and noise for the missing ones, (B * frames, missing) or "", to the decoder's input."""
     dropped = 0
     match model.config.bottleneck:
         case "variational":
@@ -51,7 +51,7 @@ def restore(model: RAVE, graph: Graph, z: Signal, noise: Name) -> Signal:
 
 
 def _join(graph: Graph, z: Signal, noise: Name, width: int) -> Signal:
-    """More channels, if there are any."""
+    """Append the channels of `noise`, if there are any."""
     if not width:
         return z
     return z._replace(name=graph.op("Concat", z.name, noise, axis=1), channels=z.channels + width)

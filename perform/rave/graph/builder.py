@@ -1,12 +1,12 @@
-"""Nodes, constants and memory as a graph is written down, channels last.
+"""Builds an ONNX graph: nodes, constants and state, channels last.
 
-A frame at a time, a deep layer is a matrix times a few rows. So a signal is kept as rows, one a moment,
-and every convolution becomes one matrix product: `Gemm` with constant weights, which a runtime lays out
-once as its kernels want them. The streams of a batch are more rows for the same weights, and reading those
-from memory is what most of a frame's time goes to.
+With one frame per call a deep layer is a matrix times a few rows. So a signal is kept as rows, one per sample
+in time, and every convolution becomes one matrix product: `Gemm` with constant weights, which a runtime packs
+once. The streams of a batch are more rows for the same weights. Most of a frame's time goes into reading the
+weights from memory.
 
-The memory of all layers is one tensor, (B, values): who plays a stream keeps a row of it. What lasts longer
-than a stream's past, a learnt style, is one of its own.
+The state of all layers is one tensor (B, values), a row per stream. A learnt style outlives a reset of the
+stream, so it is a second tensor.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Name = str  # of a value in the graph
 
 
 class Signal(NamedTuple):
-    """A stretch of time in the graph, (B * sounds * frames, channels): one stream's rows after another's."""
+    """A signal in the graph, (B * sounds * frames, channels): the rows of each stream in turn."""
 
     name: Name
     frames: int
     channels: int
-    sounds: int = 1  # of each stream, apart from one another: the channels of what is not in bands yet
+    sounds: int = 1  # separate signals of each stream: the channels of sound before the filter bank
 
 
 class Learning(NamedTuple):
-    """What the layers of a graph that learns a style have in common, each (B, ...).
+    """Values that the layers of a graph that learns a style share, each (B, ...).
 
     due, calls : of each side, whether it is learnt from this call, and from how many with it, (B, 2, 1, 1)
     changes    : whether both are known, and the sound is to change, (B, 1, 1)
@@ -49,7 +49,7 @@ class Learning(NamedTuple):
 
 
 class Graph:
-    """A graph of any number of streams as it is emitted."""
+    """A graph for any number of streams, while it is built."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -59,7 +59,7 @@ class Graph:
         self._results: dict[Name, tuple[Name, list[int]]] = {}
         self._memory: dict[Name, tuple[Name, int, str]] = {}  # before -> after, values and kind of each
         self.learns: Learning | None = None
-        self.words: dict[str, str] = {}  #: what is known besides of who runs it
+        self.metadata: dict[str, str] = {}  #: metadata for the program that runs the graph
 
     def input(self, name: Name, *shape: int) -> Name:
         """An input (B, *shape)."""
@@ -130,13 +130,13 @@ class Graph:
         return joined
 
     def memory(self, size: int, kind: str = "state") -> Name:
-        """What `keep` was given in the call before, (B, size); zeros in the first."""
+        """State (B, size): the value of `keep` in the call before, zeros in the first."""
         before = self._name()
         self._memory[before] = before, size, kind
         return before
 
     def keep(self, memory: Name, value: Name) -> None:
-        """A value (B, its size) that `memory` has in the next call."""
+        """Make `value` (B, its size) the state `memory` of the next call."""
         self._memory[memory] = value, *self._memory[memory][1:]
 
     def windows(self, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1) -> Signal:
@@ -144,20 +144,20 @@ class Graph:
         joined, rows = self.past(x, memory), x.frames // stride
         wide = taps * x.channels
         at = np.arange(rows)[:, None] * stride + np.arange(taps) * dilation  # (rows, taps)
-        if not np.array_equal(at.ravel(), np.arange(memory + x.frames)):  # else the rows lie there as wanted
+        if not np.array_equal(at.ravel(), np.arange(memory + x.frames)):  # else they are in place
             joined = self.shape(joined, -1, memory + x.frames, x.channels)
             joined = self.op("Gather", joined, self.constant(at.ravel()), axis=1)
         return Signal(self.shape(joined, -1, wide), rows, wide, x.sounds)
 
-    def late(self, x: Signal, frames: int) -> Signal:
-        """A signal `frames` rows later."""
+    def delayed(self, x: Signal, frames: int) -> Signal:
+        """A signal delayed by `frames` rows."""
         if not frames:
             return x
         joined = self.cut(self.past(x, frames), 0, x.frames * x.channels)
         return x._replace(name=self.shape(joined, -1, x.channels))
 
     def serialise(self) -> bytes:
-        """The whole, checked; each kind of memory (B, values) is an input of that name, and a result."""
+        """The finished graph as bytes, checked; each kind of state (B, values) is an input and a result."""
         nodes = list(self._nodes)
         for kind, result in AFTER.items():
             kept = {before: what[:2] for before, what in self._memory.items() if what[2] == kind}
@@ -174,7 +174,7 @@ class Graph:
         outputs = {name: shape for name, (_, shape) in self._results.items()}
         proto = helper.make_graph(nodes, "method", _infos(self._inputs), _infos(outputs), self._constants)
         whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-        helper.set_model_props(whole, self.words)
+        helper.set_model_props(whole, self.metadata)
         onnx.checker.check_model(whole)
         serialised: bytes = whole.SerializeToString()
         return serialised

@@ -1,4 +1,4 @@
-"""What travels with a graph that leaves the house."""
+"""Metadata of an exported graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each layer of a model becomes in a graph: one function a kind of layer."""
+"""The part of each layer in a graph: one function per class of layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, Resid
 
 @singledispatch
 def emit(layer: nn.Module, graph: Graph, x: Signal) -> Signal:
-    """Emit a layer: its input to its output."""
+    """Add a layer to the graph and return its output."""
     raise UnknownLayer(layer, "the graph")
 
 
@@ -44,7 +44,7 @@ def _(layer: Snake, graph: Graph, x: Signal) -> Signal:
 def _(layer: AdaIN, graph: Graph, x: Signal) -> Signal:
     if graph.learns:
         return restyle(layer, graph.learns, graph, x)
-    if not layer.heard.all():  # it does nothing
+    if not layer.heard.all():  # without both statistics it does nothing
         return x
     scale, shift = layer.style
     x = graph.map("Mul", x, graph.constant(scale[:, 0]))
@@ -53,7 +53,7 @@ def _(layer: AdaIN, graph: Graph, x: Signal) -> Signal:
 
 @emit.register
 def _(layer: Delay, graph: Graph, x: Signal) -> Signal:
-    return graph.late(x, layer.samples)
+    return graph.delayed(x, layer.samples)
 
 
 @emit.register
@@ -93,7 +93,7 @@ def _(layer: ConvTranspose1d, graph: Graph, x: Signal) -> Signal:
 def _(layer: ResidualUnit, graph: Graph, x: Signal) -> Signal:
     y = emit(layer.dilated, graph, graph.map("LeakyRelu", x, alpha=0.2))
     y = emit(layer.pointwise, graph, graph.map("LeakyRelu", y, alpha=0.2))
-    return graph.map("Add", graph.late(x, layer.delay), y.name)
+    return graph.map("Add", graph.delayed(x, layer.delay), y.name)
 
 
 @emit.register

@@ -1,8 +1,8 @@
 """A model's methods as graphs, for any number of streams and a fixed number of frames a call.
 
-Each is bytes of ONNX. The memory of the streams is the input `state` (B, values), all zeros before the first
-frame, and the result `after`, what the next call is given; of a graph that learns, `style` and `learnt` too.
-What a graph has no use for is no input of it.
+Each is bytes of ONNX. The state of the streams is the input `state` (B, values), zeros before the first
+frame, and the result `after`, which is the next call's `state`. A graph that learns has `style` and `learnt`
+too. An input that a graph does not need is left out.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from perform.rave.model import RAVE
 def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.encode`: x (B, channels, frames * ratio) in, z (B, frames, latents) out.
 
-    noise (B, frames, full_latents) : what is drawn from the posterior, in its deviations; zeros for its mean.
-        An input of variational models
-    learns : its style is no constant but memory, of a graph that learns (style.py)
+    noise (B, frames, full_latents) : standard normal, to sample the posterior; zeros for its mean. An input
+    of
+        variational models
+    learns : AdaIN statistics are state instead of constants (style_graph.py)
     """
     graph, full = Graph(), model.config.full_latents
     if learns:
         style_graph.begin(model.encoder, graph)
-    y = _listen(model, graph, frames)
+    y = _encoder_part(model, graph, frames)
     noise = graph.input("noise", frames, full) if model.config.bottleneck == "variational" else ""
     z = embed(model, graph, y, noise)
     graph.result("z", graph.shape(z.name, -1, frames, model.latents), frames, model.latents)
@@ -41,28 +42,28 @@ def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> byte
 def decoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.decode`: z (B, frames, latents) in, y (B, channels, frames * ratio) out.
 
-    noise (B, frames, model.noise) : standard normal, or of less width; an input of models that want any
-    learns : as of the encoder
+    noise (B, frames, model.noise) : standard normal or narrower; an input of models with noise
+    learns : as for the encoder
     """
     graph = Graph()
     if learns:
         style_graph.begin(model.decoder, graph)
     z = graph.shape(graph.input("z", frames, model.latents), -1, model.latents)
-    _speak(model, graph, Signal(z, frames, model.latents))
+    _decoder_part(model, graph, Signal(z, frames, model.latents))
     return graph.serialise()
 
 
 def forward_graph(model: RAVE, frames: int = 1) -> bytes:
     """Encoder, then decoder: x in, y out, both (B, channels, frames * ratio); noise as the decoder's."""
     graph = Graph()
-    _speak(model, graph, embed(model, graph, _listen(model, graph, frames)))
+    _decoder_part(model, graph, embed(model, graph, _encoder_part(model, graph, frames)))
     return graph.serialise()
 
 
 def prior_graph(model: RAVE, frames: int = 1) -> bytes:
     """`Prior.step`: the next frame's latents, z (B, 1, latents) out.
 
-    uniform (B, 2 * latents) : chance in 0..1, as `Prior.step` takes it; temperature (B, 1) : above 0
+    uniform (B, 2 * latents) : random numbers in 0..1, as for `Prior.step`; temperature (B, 1) : above 0
     """
     if model.prior is None:
         raise WrongUse("this model has no prior", hint="`perform train CORPUS --prior MODEL` makes one")
@@ -79,7 +80,7 @@ METHODS: dict[str, Callable[[RAVE, int], bytes]] = {
     "decode": decoder_graph,
     "forward": forward_graph,
 }
-"""What every model has."""
+"""The graphs of every model."""
 
 GRAPHS: dict[str, Callable[[RAVE, int], bytes]] = {
     **METHODS,
@@ -89,14 +90,14 @@ GRAPHS: dict[str, Callable[[RAVE, int], bytes]] = {
 }
 
 
-def _listen(model: RAVE, graph: Graph, frames: int) -> Signal:
-    """Up to the bottleneck."""
+def _encoder_part(model: RAVE, graph: Graph, frames: int) -> Signal:
+    """From sound to the bottleneck."""
     x = graph.input("x", model.config.channels, frames * model.ratio)
     return emit(model.encoder.net, graph, analyse(model, graph, x, frames))
 
 
-def _speak(model: RAVE, graph: Graph, z: Signal) -> None:
-    """From the latents on."""
+def _decoder_part(model: RAVE, graph: Graph, z: Signal) -> None:
+    """From latents to sound."""
     filling = hiss = ""
     if model.noise:
         noise = graph.shape(graph.input("noise", z.frames, model.noise), -1, model.noise)

@@ -1,7 +1,7 @@
 """A prior in a graph, a frame a call; as `perform.rave.prior`.
 
-Memory is zeros before the first frame, so what is remembered of the last choice and of what waits unheard is
-how far they are from there.
+The state is zeros before the first frame, so it holds the last choice and the waiting latents as differences
+from their first values.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def draw(prior: Prior, graph: Graph, uniform: Name, temperature: Name) -> Name:
 
 
 def _odds(prior: Prior, graph: Graph, choice: Name) -> Name:
-    """The last choice (B, latents) to what comes next."""
+    """The last choice (B, latents) to logits of the next."""
     latents, resolution = prior.config.latents, prior.config.resolution
     steps = graph.constant(np.arange(resolution, dtype=np.float32))
     hot = graph.op("Equal", graph.shape(choice, -1, latents, 1), steps)
@@ -115,13 +115,13 @@ def _polynomial(graph: Graph, x: Name, factors: list[float]) -> Name:
 
 
 def _unfolded(prior: Prior, graph: Graph, chosen: Name) -> Name:
-    """Latents as chosen to those that are heard together: latent i is as many frames late as follow it."""
+    """Delay the chosen latents: latent i by as many frames as there are latents after it."""
     latents, half = prior.config.latents, prior.config.resolution // 2
     middles = prior.edges[:, half]
     heard = []
     for i in range(latents):
         late = latents - 1 - i
         new = graph.op("Sub", graph.cut(chosen, i, i + 1), graph.constant(middles[i : i + 1]))
-        old = graph.late(Signal(new, 1, 1), late).name
+        old = graph.delayed(Signal(new, 1, 1), late).name
         heard.append(graph.op("Add", old, graph.constant(middles[i : i + 1])))
     return graph.op("Concat", *heard, axis=1)

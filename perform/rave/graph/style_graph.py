@@ -1,10 +1,10 @@
-"""AdaIN in a graph that learns, for any number of streams, each with a style of its own; as `blocks.AdaIN`.
+"""AdaIN in a graph that learns, for any number of streams, each with its own style; as `blocks.AdaIN`.
 
-What is known is memory of the kind `style`: first of each side the calls it was learnt from, then a layer
-after the other its mean and deviation of the source and of the target. Which of them a call learns from is
-the input `learning` (B, 2), 0 or 1; a target is heard as it is, and then the source has to wait.
+The statistics are state of the kind `style`: the number of calls that each side was learnt from, then for
+each layer mean and deviation of the source and of the target. The input `learning` (B, 2), 0 or 1, selects
+the sides that a call learns. While a target is learnt it passes unchanged, and the source is not learnt.
 
-Among the graph's words are `channels` of each layer, and `style`, what is known already: base64 of float32.
+The graph's metadata hold `channels` of each layer, and `style`, the first statistics: base64 of float32.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from perform.rave.style_transfer import layers
 
 
 def begin(model: nn.Module, graph: Graph) -> None:
-    """Let the graph's layers learn; WrongUse where it has none that do."""
+    """Let the AdaIN layers of the graph learn; WrongUse if there are none."""
     found = layers(model)
     if not found:
         raise WrongUse("this model learns no styles", hint="only those with AdaIN do: v3")
     known: list[Array] = [array(found[0].heard), *(array(layer.known).ravel() for layer in found)]
-    graph.words["style"] = base64.b64encode(np.concatenate(known).astype("<f4").tobytes()).decode()
-    graph.words["channels"] = json.dumps([layer.known.shape[2] for layer in found])
+    graph.metadata["style"] = base64.b64encode(np.concatenate(known).astype("<f4").tobytes()).decode()
+    graph.metadata["channels"] = json.dumps([layer.known.shape[2] for layer in found])
     target = graph.cut(graph.input("learning", 2), 1)
     heard, now = graph.memory(2, "style"), graph.op("Sub", graph.constant(1.0), target)
     source = graph.op("Mul", graph.cut("learning", 0, 1), now)
@@ -47,7 +47,7 @@ def begin(model: nn.Module, graph: Graph) -> None:
 
 
 def restyle(layer: AdaIN, learns: Learning, graph: Graph, x: Signal) -> Signal:
-    """The layer: learn what is due from this call, then bring the source's style to the target's."""
+    """The layer: learn from this call, then change the source's statistics to the target's."""
     channels, frames = x.channels, x.frames
     rows = graph.shape(x.name, -1, frames, channels)  # (B, frames, channels)
     mean = graph.op("ReduceMean", rows, axes=[1], keepdims=1)
