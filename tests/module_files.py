@@ -14,7 +14,7 @@ from perform.rave.archive import Archive
 
 
 def no_sandbox() -> None:
-    """These modules are ours, and pytest still needs its files."""
+    """Enter no sandbox: these modules are ours, and pytest needs its files."""
 
 
 def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:

@@ -204,7 +204,7 @@ def test_the_verb_prints_what_it_measured(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["difference"] is None
 
 
-def test_a_module_runs_behind_walls_when_it_is_measured(synth: Path) -> None:
+def test_a_module_is_probed_in_a_sandbox(synth: Path) -> None:
     facts = probe.probe(synth, None)
     assert (facts.method, facts.frame, facts.channels) == ("play", 512, 2)
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""Our own exports, as any other nn~ module: scanned, played behind walls, and recognised."""
+"""Our own exports, as any other nn~ module: scanned, played in a sandbox, and recognised."""
 
 from __future__ import annotations
 

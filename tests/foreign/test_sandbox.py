@@ -1,4 +1,4 @@
-"""What a process can still do behind the walls: compute. Each attempt is made in a process of its own."""
+"""What a process can still do in the sandbox: compute. Each attempt has a process of its own."""
 
 from __future__ import annotations
 
