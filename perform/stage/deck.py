@@ -109,7 +109,7 @@ class Deck:
 
     def bring(self, path: Path, *, bank: AttributeValues | None = None) -> None:
         """Bring the model of a file; bank: the attributes it begins with, else as the table stands."""
-        self._hosts.forgive(path)
+        self._hosts.forget_crashes(path)
         self._bring(path, HAND_FADE_S, bank)
 
     def _bring(self, path: Path, fade: float, bank: AttributeValues | None = None) -> None:

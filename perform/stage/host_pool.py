@@ -1,7 +1,6 @@
-"""The host processes, one a model: started, kept warm for whoever plays the model next, watched, let go.
+"""The host processes, one for each model: started, watched, kept warm, and ended to save memory.
 
-A process that nobody plays stays as long as the memory budget allows; the one that was played longest ago
-goes first.
+A process that no deck plays stays within the memory budget; the one unused for the longest time goes first.
 """
 
 from __future__ import annotations
@@ -39,15 +38,18 @@ from perform.stage.child import Child
 DeckAssignments = dict[int, DeckAssignment]  #: deck -> what it plays
 FileAssignments = dict[Path, dict[int, FileAssignment]]  #: model -> number -> sound file to encode
 
-LOAD_S = 30.0  #: a host that is not ready after so long hangs; a first compilation takes some seconds
-CRASHES, CRASH_WINDOW_S = 3, 60.0  #: so many in so long, and a model is not tried again by itself
-HOST_MB = 130.0  #: what a process costs besides its weights
-SOON_S = 0.2  #: what is under way is said to take so long at least
-BUDGET_MB = 2000.0  #: processes that nobody plays are let go when all of them together take more
+LOAD_S = 30.0  #: a host that is not ready after this long hangs; a first compilation takes some seconds
+CRASHES, CRASH_WINDOW_S = (
+    3,
+    60.0,
+)  #: after this many crashes in this time, a model is not loaded again by itself
+HOST_MB = 130.0  #: memory of a process besides its weights
+SOON_S = 0.2  #: the shortest estimate for a file that is still being encoded
+BUDGET_MB = 2000.0  #: unused processes are ended when all processes together take more
 
 
 class HostedModel(NamedTuple):
-    """What a host plays, or is to play."""
+    """A model file and its card."""
 
     path: Path
     card: Card
@@ -76,12 +78,12 @@ class HostProcess:
         self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
 
     def play(self, lane: int, deck: int, words: Texts) -> None:
-        """A new voice on a lane that nobody else writes to; words: of its attributes."""
+        """Start a voice on a free lane; words: the texts of its attributes."""
         self.lanes.add(lane)
         self.child.order(StartVoice(lane, deck, words))
 
     def say(self, lane: int, words: Texts) -> None:
-        """Other words for a voice's attributes."""
+        """New texts for the attributes of a voice."""
         self.child.order(SetTexts(lane, words))
 
     def drop(self, lane: int) -> None:
@@ -93,7 +95,7 @@ class HostProcess:
         return lane in self.lanes and not self.gone
 
     def hears_in(self, file: int, start: float) -> float:
-        """Seconds, about, until a file is encoded up to where it shall begin (0..1); 0 for none."""
+        """About how many seconds until a file is encoded up to `start` (0..1); 0 for no file."""
         part, seconds = self.heard.get(file, (0.0, 0.0))
         if not file or part > start or part >= 1:
             return 0.0
@@ -101,17 +103,17 @@ class HostProcess:
 
     @property
     def megabytes(self) -> float:
-        """About what it takes: the process, and its weights as they lie on disk."""
+        """An estimate: the process, and its weights as large as on disk."""
         return HOST_MB + self.stamp[1] / 2**20
 
 
 class HostPool:
-    """Gives the host of a model: the one that runs, else a new one.
+    """The running host of each model; starts a new one where there is none.
 
-    spawn : gives a process, warm if there is one
+    spawn : returns a host process, warm if there is one
     start : the order that starts a host, but for its model
     wanted: whether some deck plays a model, or is about to
-    refused: hears of each attribute that a model did not take, see `perform.voice.host_process`
+    refused: called for each attribute value that a module refused
     """
 
     def __init__(
@@ -128,7 +130,7 @@ class HostPool:
         self._decks: DeckAssignments = {}
         self._files: FileAssignments = {}
         self._crashes: dict[Path, list[float]] = {}
-        self.load_s = 1.5  #: how long a model takes to load, by the last one
+        self.load_s = 1.5  #: loading time of the last model, as an estimate for the next
 
     def get(self, path: Path, *, idle: bool = False) -> HostProcess:
         """The host of a model, which may still have to load; WrongUse where the file is no model."""
@@ -157,12 +159,12 @@ class HostPool:
         host.heard = {number: heard for number, heard in host.heard.items() if number in files}
         host.child.order(AssignDecks(self._decks, mine, files))
 
-    def forgive(self, path: Path) -> None:
-        """The player asks for it: past crashes no longer count."""
+    def forget_crashes(self, path: Path) -> None:
+        """Forget past crashes of a model, because the player loads it again."""
         self._crashes.pop(path, None)
 
     def crashed_too_often(self, path: Path) -> bool:
-        """Whether a model has ended its host so often that it is not tried again by itself."""
+        """Whether a model crashed so often that it is not loaded again by itself."""
         now = time.monotonic()
         return len([t for t in self._crashes.get(path, []) if now - t < CRASH_WINDOW_S]) >= CRASHES
 
@@ -222,7 +224,7 @@ class HostPool:
         self._crashes.setdefault(host.model.path, []).append(time.monotonic())
 
     def tick(self) -> None:
-        """A few times each 100 ms: end what hangs while loading; for memory, let go of what nobody plays."""
+        """End a host that hangs while loading; end an unused host if memory is short."""
         now = time.monotonic()
         for host in self._hosts:
             slow = not host.ready and not host.idle and now - host.asked > LOAD_S
@@ -243,7 +245,7 @@ class HostPool:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Tells a file from what was written in its place since; (0, 0) where it is gone."""
+    """Modification time and size, which change when the file is replaced; (0, 0) if it is gone."""
     try:
         stat = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""One stage a runtime folder: a lock that lasts as long as its process, however that ends."""
+"""One stage for each runtime folder: a file lock that the system frees when the process ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Lock:
         self._file: int | None = None
 
     def take(self, patience_s: float = 0.0) -> bool:
-        """Hold it from here on; False where another process does, for longer than `patience_s`."""
+        """Take the lock; False if another process still holds it after `patience_s` seconds."""
         deadline = time.monotonic() + patience_s
         while not self._try():
             if time.monotonic() >= deadline:
@@ -44,7 +44,7 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.close(self._file)
@@ -52,7 +52,7 @@ class Lock:
 
 
 def held(runtime: Path) -> bool:
-    """Whether a stage of this folder lives."""
+    """Whether a stage runs in this folder."""
     if not (runtime / "lock").exists():
         return False
     probe = Lock(runtime)

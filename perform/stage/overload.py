@@ -1,8 +1,8 @@
-"""Too much for this machine: said at 80 % of the time there is; at 95 % one deck goes so that the rest plays.
+"""Overload: a warning at 80 % load; at 95 % one deck is unloaded so that the others keep playing.
 
-A deck's load is what its host needs for a frame (95th percentile of its last hundred) over how long the frame
-lasts. The deck that goes is the last one that is neither focused nor soloed; it fades, and stays loaded. One
-that plays alone stays: a broken sound is better than none, and it is said.
+A deck's load is the render time of a frame (95th percentile of the last hundred) divided by its duration. The
+deck that goes is the last one that is neither focused nor soloed. A deck that plays alone stays: broken sound is
+better than none.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from perform.core.params import SLOTS
 from perform.stage.deck import Deck
 
 WARN, TOO_MUCH = 0.80, 0.95
-PATIENCE_S = 1.0  #: too much for so long, and a deck goes; a new one is looked at after as long
-AGAIN_S = 30.0  #: between two warnings of one deck
+PATIENCE_S = 1.0  #: overload must last this long; the next deck goes no sooner than this afterwards
+AGAIN_S = 30.0  #: seconds between two warnings for one deck
 FADE_S = 0.3
 
 
 class Overload:
-    """Looks at all decks. tell: takes a line for the log."""
+    """Watches the load of all decks."""
 
     def __init__(self, arena: Arena, decks: Mapping[int, Deck], tell: Callable[[str], None]) -> None:
         self._arena, self._decks, self._tell = arena, decks, tell

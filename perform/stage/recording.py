@@ -1,4 +1,4 @@
-"""The recorder as the stage sees it: one process behind the tape, replaced at the exact frame if it dies."""
+"""The recorder process: takes, markers, the last minutes. If it dies, a new one continues at the exact frame."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ from perform.stage.commands import (
     answer_all,
 )
 
-STALL_S = 15.0  #: a disk may stand still for ten seconds; a recorder that stands still longer hangs
-MARKS = 100  #: that are remembered for a recorder that takes over; a pipe holds so many at once
-CLOSE_S = 10.0  #: a slow disk may take so long to close a take
+STALL_S = 15.0  #: a slow disk may block for ten seconds; a recorder without a beat for longer hangs
+MARKS = 100  #: markers kept for the next recorder; a pipe holds this many at once
+CLOSE_S = 10.0  #: the longest wait for a slow disk to close a take
 
 
 class TakeOptions(NamedTuple):
-    """What a take holds beside the master, where the command does not say."""
+    """What a take holds besides the master, unless the command says it."""
 
     stems: bool = False
     pre: bool = False
     float32: bool = False
-    heard: bool = False  #: the live input, where one was asked for
+    heard: bool = False  #: the live input
 
 
 MASTER = TakeOptions()
 _ACTIONS = [SLOTS[f"take/{name}"] for name in ("record", "mark", "keep")]
 
 
-def _nobody(answer: Answer) -> None:
-    """The log says what came of it."""
+def _no_reply(answer: Answer) -> None:
+    """Nothing waits for the answer; the log shows the result."""
 
 
 class Recording:
-    """Begins and ends takes, marks them, keeps the past.
+    """Starts and ends takes, sets markers, writes the last minutes.
 
     spawn : starts a recorder that has its arena and folders
-    song  : what a take that begins now begins in
+    song  : the song that plays
     """
 
     def __init__(
@@ -112,22 +112,22 @@ class Recording:
     def _read_counts(self) -> list[float]:
         return [float(self._arena.table[slot]) for slot in _ACTIONS]
 
-    def _obey_table(self) -> None:
-        """What MIDI and the keys ask through the table: record or end, mark, keep."""
+    def _read_actions(self) -> None:
+        """Actions from MIDI and the keys, through the table: record or end, mark, keep."""
         counts, before = self._read_counts(), self._counts
         self._counts = counts
         if counts == before:
             return
         if (counts[0] - before[0]) % 2:
-            self.stop(_nobody) if self.busy else self.record(_nobody, StartRecording())
+            self.stop(_no_reply) if self.busy else self.record(_no_reply, StartRecording())
         if counts[1] != before[1]:
             self.mark("mark")
         if counts[2] != before[2]:
-            self.keep(_nobody)
+            self.keep(_no_reply)
 
     def tick(self) -> None:
         """A few times each 100 ms. A new recorder takes up what the last one left: take and orders."""
-        self._obey_table()
+        self._read_actions()
         if not self._recorder.tick(STALL_S):
             return
         for mark in self._marks:  # first: the take that goes on has those from its frame on
@@ -143,7 +143,7 @@ class Recording:
             self._order(WriteLastMinutes(self._set))
 
     def record(self, reply: Reply, command: StartRecording) -> None:
-        """Begin a take; answers once it is open."""
+        """Start a take; answers once its files are open."""
         if self.take:
             reply(Answer(self.take))
             return

@@ -1,6 +1,6 @@
-"""The stage's door: a local socket (a named pipe on Windows) that takes commands, one JSON line each.
+"""The stage's server: a local socket (a named pipe on Windows) that accepts commands, one JSON line each.
 
-Only who can read the stage's door file (mode 0600) knows the key. Nothing is unpickled.
+The key is in the stage's address file (mode 0600). Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import msgspec
 
 from perform.stage.commands import Answer, AnyCommand
 
-SOCKET_PATH = 100  #: a longer path is no socket's, on any system
-LONGEST = 1 << 16  #: bytes of a command
+SOCKET_PATH = 100  #: the longest socket path that every system accepts
+LONGEST = 1 << 16  #: largest command, bytes
 ANSWER_S = 15.0  #: the longest a client waits for an answer
 
 
 class Server:
     """[server] A thread that accepts, and one for each client.
 
-    take : is given each command and the function that answers it; called on a client's thread
+    take : called with each command and the function that answers it, on the client's thread
     """
 
     def __init__(self, runtime: Path, take: Callable[[AnyCommand, Callable[[Answer], None]], None]) -> None:
@@ -52,11 +52,11 @@ class Server:
             try:
                 line = self._listener.accept()
             except (OSError, EOFError):
-                continue  # gone before it was let in
+                continue  # the client left before it was accepted
             threading.Thread(target=self._serve, args=(line,), name="client", daemon=True).start()
 
     def _serve(self, line: Connection) -> None:
-        """Ask for the key, show that we have it too, then answer until the client hangs up."""
+        """Check the key on both sides, then answer commands until the client disconnects."""
         key = self.key.encode()
         try:
             deliver_challenge(line, key)
@@ -79,7 +79,7 @@ class Server:
             return Answer(error=f"the stage did not answer {type(command).__name__} in time", exit_code=1)
 
     def close(self) -> None:
-        """Take no more clients."""
+        """Accept no more clients."""
         self._closed = True
         with contextlib.suppress(OSError):
             self._listener.close()

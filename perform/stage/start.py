@@ -1,4 +1,4 @@
-"""Starting a stage that outlives whoever started it, and ending one.
+"""Starts a stage that outlives the process that started it, and ends one.
 
 python -m perform.stage.start RUNTIME OPTIONS-JSON      (what `start` runs)
 """
@@ -18,12 +18,12 @@ from perform.stage.commands import Quit, StopRecording
 from perform.stage.options import StageOptions
 from perform.stage.supervisor import Stage
 
-START_S = 20.0  #: a stage answers well within this, or something is wrong
+START_S = 20.0  #: a stage that has not answered by then failed to start
 END_S = 30.0  #: a slow disk may need ten to close a take
 
 
 def start(options: StageOptions, runtime: Path) -> Client:
-    """Start a stage in a session of its own and wait until it answers; PerformError says why it does not."""
+    """Start a stage in a new session and wait until it answers; PerformError says why it does not."""
     runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = runtime / "stage.log"
     arguments = [str(runtime), msgspec.json.encode(options).decode()]
@@ -61,7 +61,7 @@ def end(client: Client) -> str:
 
 
 def main() -> None:
-    """[main] A stage, until it is told to end."""
+    """[main] Run a stage until `Quit` or a signal."""
     options = msgspec.json.decode(sys.argv[2], type=StageOptions)
     try:
         Stage(options, Path(sys.argv[1]), lambda line: None).run()

@@ -103,7 +103,7 @@ def test_a_host_that_dies_is_gone_and_another_can_be_had(rig: Rig, tmp_path: Pat
         host.child.kill()
         until(lambda h=host: rig.step() and h.gone, 5, f"death {n}")
     assert rig.hosts.crashed_too_often(path)
-    rig.hosts.forgive(path)
+    rig.hosts.forget_crashes(path)
     assert not rig.hosts.crashed_too_often(path)
 
 
