@@ -1,8 +1,8 @@
 """Overload: a warning at 80 % load; at 95 % one deck is unloaded so that the others keep playing.
 
 A deck's load is the render time of a frame (95th percentile of the last hundred) divided by its duration. The
-deck that goes is the last one that is neither focused nor soloed. A deck that plays alone stays: broken sound is
-better than none.
+deck that goes is the last one that is neither focused nor soloed. A deck that plays alone stays: broken sound
+is better than none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The recorder process: takes, markers, the last minutes. If it dies, a new one continues at the exact frame."""
+"""The recorder process: takes, markers, the last minutes. A new one continues a take at the exact frame."""
 
 from __future__ import annotations
 
