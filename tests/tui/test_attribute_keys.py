@@ -47,7 +47,7 @@ async def select(hands, name: str) -> None:  # type: ignore[no-untyped-def]
 async def test_arrows_begin_at_what_the_module_has(synth, clock):
     async with playing(synth, clock) as hands:
         await select(hands, "level")
-        assert "deck 1 level  0.5 (its own)" in hands.text()
+        assert "deck 1 level  0.5 (default)" in hands.text()
         await hands.press("shift+right")
         assert hands.value(at(1)) == pytest.approx(0.6)
         await hands.press(*["shift+right"] * 9)
