@@ -11,7 +11,8 @@ from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.messages import AnyReport, TakeFailed
 from perform.core.ring_buffers import Audio
-from perform.recorder.gesture_log import RecentEvents, mark_record, new_header
+from perform.recorder.gesture_log import mark_record, new_header
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import take_name
 from perform.recorder.take_writer import TakePlan, TakeWriter, read_track
 

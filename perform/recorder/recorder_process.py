@@ -35,7 +35,8 @@ from perform.core.messages import (
     WriteLastMinutes,
 )
 from perform.recorder import take_part, wav
-from perform.recorder.gesture_log import RecentEvents, mark_record, new_header
+from perform.recorder.gesture_log import mark_record, new_header
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.retro import SUFFIX, LastMinutes, LastMinutesTake
 from perform.recorder.take_names import take_name
 from perform.recorder.take_writer import TakePlan, TakeWriter
@@ -106,7 +107,7 @@ class Recorder:
         if self._take:
             self._take.advance(self._arena.history.written)
         else:
-            self._history.let_go()
+            self._history.release()
         if self._keeping:
             self._step_keeping(self._keeping)
         self._show()

@@ -19,6 +19,7 @@ import numpy as np
 from perform.core.errors import PerformError
 from perform.core.ring_buffers import HistoryBuffer
 from perform.recorder import gesture_log
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import paths
 from perform.recorder.take_part import TakePart
 from perform.recorder.take_writer import CHUNK, WET, read_track
@@ -102,7 +103,7 @@ class LastMinutesTake:
     def __init__(
         self,
         retro: LastMinutes,
-        history: gesture_log.RecentEvents,
+        history: RecentEvents,
         folders: Sequence[Path],
         name: str,
         header: gesture_log.GestureHeader,

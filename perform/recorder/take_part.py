@@ -9,6 +9,7 @@ from pathlib import Path
 from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, wav
+from perform.recorder.gesture_log_writer import GestureLogWriter
 from perform.recorder.take_names import beside
 from perform.recorder.wav import WavFormat, WavWriter
 
@@ -30,11 +31,11 @@ class TakePart:
     ) -> None:
         self.path, self._rate = master, rate
         self._files: dict[str, WavWriter] = {}
-        self._log: gesture_log.GestureLogWriter | None = None
+        self._log: GestureLogWriter | None = None
         try:
             for track in tracks:
                 self._files[track] = WavWriter(beside(master, track), rate, form)
-            self._log = gesture_log.GestureLogWriter(master.with_suffix(gesture_log.SUFFIX), header)
+            self._log = GestureLogWriter(master.with_suffix(gesture_log.SUFFIX), header)
         except OSError:
             for file in self._files.values():
                 with suppress(OSError):

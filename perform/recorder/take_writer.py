@@ -19,6 +19,7 @@ from perform.core.messages import AnyReport, TakeFailed, TakeOpened
 from perform.core.ring_buffers import Audio, HistoryBuffer
 from perform.recorder import gesture_log
 from perform.recorder.markers import Marker
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside, part_name, paths
 from perform.recorder.take_part import TakePart
 from perform.recorder.wav import FORMATS
@@ -56,7 +57,7 @@ class TakeWriter:
     def __init__(
         self,
         plan: TakePlan,
-        history: gesture_log.RecentEvents,
+        history: RecentEvents,
         report: Callable[[AnyReport], None],
         *,
         position: int,
@@ -159,7 +160,7 @@ class TakeWriter:
             records, self._told = self._history.since(self._told)
             self._files.log(records)
             self._files.sync()
-            self._history.let_go()
+            self._history.release()
 
     def _writing(self) -> bool:
         if self._files is None and time.monotonic() >= self._retry:

@@ -28,13 +28,13 @@ from perform.core.event_log import (
 from perform.recorder import gesture_log
 from perform.recorder.gesture_log import (
     PREROLL_S,
-    GestureLogWriter,
     LoggedEvent,
-    RecentEvents,
     mark_record,
     read,
 )
+from perform.recorder.gesture_log_writer import GestureLogWriter
 from perform.recorder.markers import Marker
+from perform.recorder.recent_events import RecentEvents
 
 a_record = st.builds(
     LoggedEvent,
@@ -157,7 +157,7 @@ def chunk(body: bytes) -> bytes:
     [
         (b"", "not a gesture log"),
         (b"RIFF1234", "not a gesture log"),
-        (b"performG", "without a beginning"),
+        (b"performG", "the gesture log has no header"),
         (b"performG" + chunk(b"{}"), "header is broken"),
         (b"performG" + chunk(b"[" * 100_000), "header is broken"),
         (b"performG" + chunk(bytes(1 << 26)), "too large"),
@@ -202,11 +202,11 @@ class Hand:
             feed(self.arena, RATE)
             if history:
                 history.drain()
-                history.let_go()
+                history.release()
 
 
 def parse(data: bytes) -> list[LoggedEvent]:
-    return list(gesture_log._records(data))
+    return list(gesture_log.parse_records(data))
 
 
 def test_a_log_begins_with_all_numbers_some_seconds_before(arena):

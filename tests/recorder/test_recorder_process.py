@@ -16,6 +16,7 @@ from wav_readers import FLOAT_READERS, READERS, with_wave
 
 from perform.core.arena_layout import STEMS
 from perform.recorder import gesture_log, markers, take_index, take_part, wav
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.retro import LastMinutes, LastMinutesTake
 from perform.recorder.take_names import beside
 
@@ -330,7 +331,7 @@ def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
     retro = LastMinutes(tmp_path / "past.retro", arena.history, RATE, 25.0)
     retro.follow()
     keeping = LastMinutesTake(
-        retro, gesture_log.RecentEvents(arena, 25.0), [tmp_path], "kept", header(["master"]), 0, retro.end
+        retro, RecentEvents(arena, 25.0), [tmp_path], "kept", header(["master"]), 0, retro.end
     )
     claimed = []
     while not keeping.done:

@@ -17,8 +17,8 @@ from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import FRAME_RENDERED, FrameEvent
 from perform.recorder import gesture_log, take_export, take_index, wav
-from perform.recorder.gesture_log import RecentEvents
 from perform.recorder.markers import Marker
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside
 from perform.recorder.take_writer import TakePlan, TakeWriter
 

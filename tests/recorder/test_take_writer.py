@@ -19,7 +19,7 @@ from perform.core.arena import Arena
 from perform.core.messages import TakeFailed, TakeOpened
 from perform.recorder import take_writer as take_module
 from perform.recorder import wav
-from perform.recorder.gesture_log import RecentEvents
+from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside, part_name, paths, safe_name, take_name
 from perform.recorder.take_writer import CHUNK, WET, TakePlan, TakeWriter
 
