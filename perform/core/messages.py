@@ -81,7 +81,7 @@ class OpenRecorder(Order, frozen=True):
 class StartTake(Order, frozen=True):
     """Start a take.
 
-    samples : a name of `wav.FORMATS`
+    samples : a name of `wav_format.FORMATS`
     song : the song it starts in; becomes its first marker
     position : frame of the master history at which it starts; None: now
     """

@@ -24,7 +24,7 @@ from perform.recorder import take_index
 from perform.recorder.markers import Marker
 from perform.recorder.new_files import check_new, writing
 from perform.recorder.take_names import beside
-from perform.recorder.wav import FORMATS
+from perform.recorder.wav_format import FORMATS
 
 
 class ReplayOptions(NamedTuple):

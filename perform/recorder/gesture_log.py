@@ -53,7 +53,7 @@ class GestureHeader(msgspec.Struct, frozen=True):
     began: int  #: frame of the tape at which the take began
     part: int
     tracks: list[str]
-    samples: str  #: a name of `wav.FORMATS`
+    samples: str  #: a name of `wav_format.FORMATS`
     names: list[str]  #: address of each slot
 
 

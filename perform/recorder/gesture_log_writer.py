@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from perform.recorder.gesture_log import CHUNK, LONGEST, MAGIC, GestureHeader
-from perform.recorder.wav import flush_folder
+from perform.recorder.wav_writer import flush_folder
 
 
 class GestureLogWriter:

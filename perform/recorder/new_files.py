@@ -11,9 +11,10 @@ import soundfile
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import atomic_path
 from perform.core.ring_buffers import Audio
-from perform.recorder import wav
+from perform.recorder import wav_repair
 from perform.recorder.markers import Marks
-from perform.recorder.wav import PCM24, WavFormat, WavWriter
+from perform.recorder.wav_format import PCM24, WavFormat
+from perform.recorder.wav_writer import WavWriter
 
 SOUND = (".wav", ".flac")  #: what `writing` writes
 
@@ -68,5 +69,5 @@ def writing(
             yield file.write
         finally:
             file.close(marks=marks)
-        if wav.inspect(part).unfinished:
+        if wav_repair.inspect(part).unfinished:
             raise OSError("no room for its markers")

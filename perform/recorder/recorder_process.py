@@ -34,7 +34,7 @@ from perform.core.messages import (
     TakeRepaired,
     WriteLastMinutes,
 )
-from perform.recorder import take_part, wav
+from perform.recorder import take_part, wav_format, wav_repair
 from perform.recorder.gesture_log import mark_record, new_header
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.retro import SUFFIX, LastMinutes, LastMinutesTake
@@ -77,7 +77,7 @@ class Recorder:
             except PerformError as error:
                 report(LastMinutesOff(str(error)))
         for folder in folders:
-            for path in wav.unfinished(folder):
+            for path in wav_repair.unfinished(folder):
                 with suppress(OSError):
                     report(TakeRepaired(str(path), take_part.repair(path)))
 
@@ -230,7 +230,7 @@ class Recorder:
             return
         with suppress(OSError):
             free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
-            seconds = free / ((self._take.frame if self._take else wav.PCM24.frame) * rate)
+            seconds = free / ((self._take.frame_bytes if self._take else wav_format.PCM24.frame_bytes) * rate)
             self._arena.set_meter("take/left", seconds)
             low = {"seconds"} if seconds < LOW_SECONDS else set()
             low |= {"bytes"} if free < LOW_BYTES else set()

@@ -23,7 +23,7 @@ from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import paths
 from perform.recorder.take_part import TakePart
 from perform.recorder.take_writer import CHUNK, WET, read_track
-from perform.recorder.wav import PCM24
+from perform.recorder.wav_format import PCM24
 
 SUFFIX = ".retro"
 STEP_S = 10.0  #: seconds of sound written at once
@@ -41,7 +41,7 @@ class LastMinutes:
     def __init__(self, path: Path, tape: HistoryBuffer, rate: int, seconds: float) -> None:
         self._tape, self.rate = tape, rate
         self._capacity = round(seconds * rate)
-        size = _HEAD + self._capacity * PCM24.frame
+        size = _HEAD + self._capacity * PCM24.frame_bytes
         found = path.exists() and path.stat().st_size == size
         with path.open("r+b" if found else "w+b") as file:
             if not found and hasattr(os, "posix_fallocate"):
@@ -55,7 +55,7 @@ class LastMinutes:
                 file.truncate(size)
             memory = mmap.mmap(file.fileno(), size)
         self._head = np.ndarray(4, np.int64, memory)
-        self._data = np.ndarray((self._capacity, PCM24.frame), np.uint8, memory, _HEAD)
+        self._data = np.ndarray((self._capacity, PCM24.frame_bytes), np.uint8, memory, _HEAD)
         if list(self._head[:2]) != [_MAGIC, rate]:
             oldest = max(0, tape.written - tape.capacity + WET)
             self._head[1:] = rate, oldest, oldest
@@ -87,7 +87,7 @@ class LastMinutes:
         """Encoded frames from `position` on, silence for what is no longer there."""
         gone = min(max(0, self.begin - position), frames)
         if gone:
-            return bytes(gone * PCM24.frame) + self.read(position + gone, frames - gone)
+            return bytes(gone * PCM24.frame_bytes) + self.read(position + gone, frames - gone)
         at = position % self._capacity
         last = max(0, at + frames - self._capacity)
         return self._data[at : at + frames].tobytes() + self._data[:last].tobytes()

@@ -14,7 +14,7 @@ from perform.core.event_log import FRAME_RENDERED, FrameEvent
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import clock
 from perform.recorder.new_files import check_new, whole, writing
-from perform.recorder.wav import FORMATS
+from perform.recorder.wav_format import FORMATS
 
 KINDS = (".wav", ".flac", ".zip")
 WIDTH = 2000  #: points of a waveform

@@ -14,7 +14,7 @@ import soundfile
 from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError, WrongUse
 from perform.core.ring_buffers import Audio
-from perform.recorder import gesture_log, markers, take_part, wav
+from perform.recorder import gesture_log, markers, take_part, wav_format, wav_repair
 from perform.recorder.take_names import beside, part_name, paths
 
 BLOCK = 1 << 16  #: frames read at once
@@ -96,18 +96,18 @@ def look(path: Path, folders: Sequence[Path] = ()) -> Take:
     OSError, WrongUse where it is none of ours.
     """
     files = tuple(parts(path, folders))
-    found = [wav.inspect(file) for file in files]
+    found = [wav_repair.inspect(file) for file in files]
     marks, start = [], 0
     for file, what in zip(files, found, strict=True):
-        there = _marks(file) if what.unfinished else wav.marks(file)
+        there = _marks(file) if what.unfinished else wav_repair.read_markers(file)
         marks += [markers.Marker(start + m.frame, m.name) for m in there if m.frame <= what.held]
         start += what.held
-    busy = any(wav.busy(file) for file in files)
+    busy = any(wav_repair.is_being_written(file) for file in files)
     broken = any(file.unfinished for file in found)
     return Take(
         files=files,
         rate=found[0].rate,
-        samples=next(name for name, form in wav.FORMATS.items() if form == found[0].form),
+        samples=next(name for name, form in wav_format.FORMATS.items() if form == found[0].form),
         frames=sum(file.held for file in found),
         tracks=("master", *(t for t in (PRE, INPUT, *STEMS) if beside(path, t).exists())),
         log=all(file.with_suffix(gesture_log.SUFFIX).exists() for file in files),
@@ -125,7 +125,7 @@ def verify(take: Take) -> list[str]:
         for track in take.tracks:
             path = beside(master, track)
             try:
-                found = wav.inspect(path)
+                found = wav_repair.inspect(path)
                 lengths[path.name] = found.held
                 problems += [f"{path.name}: {found.missing} bytes of markers are missing"] * (
                     found.missing > 0
@@ -163,7 +163,7 @@ def repair(take: Take) -> list[tuple[Path, int]]:
     for master in take.files:
         for track in take.tracks:
             path = beside(master, track)
-            if path.exists() and wav.inspect(path).unfinished:
+            if path.exists() and wav_repair.inspect(path).unfinished:
                 mended.append((path, take_part.repair(path)))
         with suppress(OSError, PerformError):
             gesture_log.repair(master.with_suffix(gesture_log.SUFFIX))
@@ -224,7 +224,7 @@ def _part(stem: str, folders: Sequence[Path]) -> Path | None:
         with suppress(OSError):  # a disk that is gone
             for path in takewhile(Path.exists, paths(folder, stem)):
                 with suppress(WrongUse):
-                    there.append((wav.inspect(path).held, path))
+                    there.append((wav_repair.inspect(path).held, path))
     return max(there, key=lambda one: one[0])[1] if there else None
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
-from perform.recorder import gesture_log, markers, wav
+from perform.recorder import gesture_log, markers, wav_repair
 from perform.recorder.gesture_log_writer import GestureLogWriter
 from perform.recorder.take_names import beside
-from perform.recorder.wav import WavFormat, WavWriter
+from perform.recorder.wav_format import WavFormat
+from perform.recorder.wav_writer import WavWriter
 
 
 class TakePart:
@@ -114,23 +115,23 @@ def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, titl
 def repair(path: Path, frames: int | None = None) -> int:
     """[disk] Make an unfinished file whole, with the markers its log knows; returns its frames.
 
-    frames : it ends there, where it is longer. OSError and WrongUse as `wav.repair`.
+    frames : it ends there, where it is longer. OSError and WrongUse as `wav_repair.repair`.
     """
     for master in (path, path.with_name(f"{path.stem.rpartition('_')[0]}.wav")):
         with suppress(OSError, PerformError):
             gesture_log.repair(master.with_suffix(gesture_log.SUFFIX))
             log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
-            held = wav.repair(path, log.marks(), frames)
+            held = wav_repair.repair(path, log.marks(), frames)
             if path == master:
                 write_lists(master, log.marks(), held, log.header.rate, log.header.set)
             return held
-    return wav.repair(path, frames=frames)
+    return wav_repair.repair(path, frames=frames)
 
 
 def take_over(master: Path, tracks: Sequence[str]) -> int:
     """[disk] End the files of a part whose recorder died at the last frame that is in all; returns it."""
     files = [beside(master, track) for track in tracks]
-    end = min(wav.inspect(file).held for file in files)
+    end = min(wav_repair.inspect(file).held for file in files)
     for file in files:
         repair(file, end)
     return end

@@ -22,7 +22,7 @@ from perform.recorder.markers import Marker
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside, part_name, paths
 from perform.recorder.take_part import TakePart
-from perform.recorder.wav import FORMATS
+from perform.recorder.wav_format import FORMATS
 
 SYNC = 0.2  #: seconds between two syncs
 RETRY = 1.0  #: seconds between two tries where no folder takes a file
@@ -69,7 +69,8 @@ class TakeWriter:
         self._plan, self._history, self._report = plan, history, report
         self._tracks, self._folders = plan.tracks, list(plan.folders)
         self.rate = plan.header.rate
-        self.frame = FORMATS[plan.header.samples].frame * len(plan.tracks)  #: bytes of a frame in all files
+        #: bytes per frame in all files together
+        self.frame_bytes = FORMATS[plan.header.samples].frame_bytes * len(plan.tracks)
         self._name, self._part, self.first = plan.name, part, first
         self.began = position if began is None else began
         self._own, self._missed = position, missed

@@ -14,7 +14,7 @@ from tiny import tiny_model
 
 import perform as package
 from perform.cli.playing import tell_take
-from perform.recorder.wav import WavWriter
+from perform.recorder.wav_writer import WavWriter
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from test_sound import RATE, level, read_take, steps
 from wav_readers import READERS
 
 from perform.core.arena_layout import CLOCK, DEVICE
-from perform.recorder import gesture_log, wav
+from perform.recorder import gesture_log, wav_repair
 from perform.recorder.take_names import beside
 from perform.stage.commands import StartRecording, StopRecording
 
@@ -162,7 +162,7 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
             position = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position
             files = {track: beside(path, track) for track in tracks if beside(path, track).exists()}
             assert {"master", "pre", "deck1"} <= set(files) if plan else set(files) == {"master"}
-            lost += [(end - position - wav.inspect(file).claimed) / RATE for file in files.values()]
+            lost += [(end - position - wav_repair.inspect(file).claimed) / RATE for file in files.values()]
             for track, file in files.items():
                 for read in READERS:
                     heard = read(file)
@@ -170,8 +170,10 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
                     assert not missed
                     assert np.array_equal(heard, steps(np.clip(made, -1, 1 - 2**-23)))
             assert perform("takes", "repair").returncode == 0
-            assert wav.unfinished(takes) == []
-            lost_after_repair += [(end - position - wav.inspect(f).claimed) / RATE for f in files.values()]
+            assert wav_repair.unfinished(takes) == []
+            lost_after_repair += [
+                (end - position - wav_repair.inspect(f).claimed) / RATE for f in files.values()
+            ]
             assert level(read_take(str(path)) / 2**23) > 1e-4
     print(
         f"{KILLS} kills, {len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};",

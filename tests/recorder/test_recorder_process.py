@@ -15,7 +15,7 @@ from recorder_rig import DEADLINE, RATE, feed, header, source, steps, track_step
 from wav_readers import FLOAT_READERS, READERS, with_wave
 
 from perform.core.arena_layout import STEMS
-from perform.recorder import gesture_log, markers, take_index, take_part, wav
+from perform.recorder import gesture_log, markers, take_index, take_part, wav_format, wav_repair, wav_writer
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.retro import LastMinutes, LastMinutesTake
 from perform.recorder.take_names import beside
@@ -34,7 +34,7 @@ def test_a_take_from_order_to_file(live, start, tmp_path):
     assert path.name.endswith("_Late-Night.wav")
     until(lambda: live.meter("take/frames") > RATE // 2)
     assert live.meter("take/on") == 1
-    assert wav.unfinished(tmp_path / "takes") == []  # it is being written
+    assert wav_repair.unfinished(tmp_path / "takes") == []  # it is being written
     recorder.order("EndTake")
     closed = recorder.wait("TakeClosed")
     assert live.meter("take/on") == 0
@@ -98,16 +98,17 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
             log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
             for track in tracks:
                 path = beside(master, track)
-                before = wav.inspect(path).claimed
+                before = wav_repair.inspect(path).claimed
                 lost.append((end - position - before) / RATE)
                 frames = take_part.repair(path)
                 lost_after_repair.append((end - position - frames) / RATE)
                 expected = track_steps(live, track, position, frames)
                 for read in READERS if samples == "pcm24" else FLOAT_READERS:
                     assert np.array_equal(read_steps(read, path, samples), expected)
-                data = path.read_bytes()[wav.HEADER + wav.FORMATS[samples].frame * frames :]
+                tail = wav_format.HEADER + wav_format.FORMATS[samples].frame_bytes * frames
+                data = path.read_bytes()[tail:]
                 assert markers.read(data) == log.marks()
-            assert wav.unfinished(master.parent) == []
+            assert wav_repair.unfinished(master.parent) == []
             lost_of_log.append(not log.marks())
     print(f"{len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};", end=" ")
     print(
@@ -130,7 +131,7 @@ def test_a_replaced_recorder_goes_on_at_the_exact_frame(live, start, tmp_path, s
     first.child.wait(DEADLINE)
     order = {**{k: v for k, v in one.items() if k != "report"}, "set": "demo", "part": one["part"] + 1}
     if say == "position":
-        order["position"] = one["position"] + wav.repair(Path(order.pop("path")))
+        order["position"] = one["position"] + wav_repair.repair(Path(order.pop("path")))
     second = start(live, [folder])
     second.order("ContinueTake", **order)
     two = second.wait("TakeOpened")
@@ -159,10 +160,10 @@ def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
     folders = [tmp_path / "a", tmp_path / "missing", tmp_path / "b"]
     for folder in (folders[0], folders[2]):
         folder.mkdir()
-        writer = wav.WavWriter(folder / "old.wav", RATE)
+        writer = wav_writer.WavWriter(folder / "old.wav", RATE)
         writer.write(source(0, 700))
         os.close(writer._fd)
-    live_one = wav.WavWriter(tmp_path / "a" / "live.wav", RATE)
+    live_one = wav_writer.WavWriter(tmp_path / "a" / "live.wav", RATE)
     live_one.write(source(0, 700))
     recorder = start(arena, folders)
     for folder in (folders[0], folders[2]):
@@ -192,7 +193,7 @@ def test_the_take_is_finished_when(live, start, tmp_path, end):
     got = with_wave(Path(opened["path"]))
     assert len(got) >= at - opened["position"]
     assert np.array_equal(got, steps(opened["position"], len(got)))
-    assert wav.unfinished(tmp_path) == []
+    assert wav_repair.unfinished(tmp_path) == []
     assert (tmp_path / "recorder.log").read_text() == ""
 
 
@@ -241,7 +242,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
     parts = _check_parts(recorder, 4)
     assert [path.parent for path in parts[:4]] == [folders[0], folders[1], folders[0], folders[1]]
     assert [list(take.files) for take in take_index.takes(folders)] == [parts]
-    assert len(with_wave(parts[0])) == (limit - wav.HEADER) // wav.PCM24.frame
+    assert len(with_wave(parts[0])) == (limit - wav_format.HEADER) // wav_format.PCM24.frame_bytes
 
 
 @pytest.fixture
@@ -336,7 +337,7 @@ def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
     claimed = []
     while not keeping.done:
         keeping.step()
-        claimed.append(wav.inspect(Path(keeping.path)).claimed)
+        claimed.append(wav_repair.inspect(Path(keeping.path)).claimed)
     pieces = np.diff([0, *claimed])
     assert len(pieces) == 3
     assert pieces.max() < 11 * RATE

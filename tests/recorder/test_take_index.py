@@ -16,7 +16,7 @@ from wav_readers import with_soundfile, with_wave
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import FRAME_RENDERED, FrameEvent
-from perform.recorder import gesture_log, take_export, take_index, wav
+from perform.recorder import gesture_log, take_export, take_index, wav_format, wav_repair, wav_writer
 from perform.recorder.markers import Marker
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside
@@ -108,7 +108,7 @@ def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
     assert mended == [(tmp_path / name, RATE // 2 + 4000) for name in ("demo.wav", "demo_deck1.wav")]
     again = take_index.look(tmp_path / "demo.wav")
     assert (again.state, again.marks, take_index.verify(again)) == ("whole", (Marker(RATE // 4, "half"),), [])
-    assert wav.inspect(tmp_path / "demo_deck1.wav").tail > 0
+    assert wav_repair.inspect(tmp_path / "demo_deck1.wav").tail > 0
     assert (tmp_path / "demo.txt").read_text() == "0:00:00.250  half\n"
     for track in TRACKS:
         assert np.array_equal(
@@ -119,7 +119,7 @@ def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
 def test_what_is_wrong_is_said(whole, tmp_path):
     assert take_index.verify(whole) == []
     stem = tmp_path / "demo_deck1.wav"
-    os.truncate(stem, wav.HEADER + 600)
+    os.truncate(stem, wav_format.HEADER + 600)
     log = tmp_path / "demo.gestures"
     os.truncate(log, log.stat().st_size - 3)
     problems = "\n".join(take_index.verify(whole))
@@ -186,7 +186,7 @@ def test_a_part_whose_take_is_not_here_is_listed_and_says_so(arena, tmp_path):
 
 def test_a_part_that_was_only_opened_is_not_the_one(arena, tmp_path):
     """A recorder that dies while it opens a part leaves its name taken."""
-    wav.WavWriter(tmp_path / "demo_part2.wav", RATE).close()
+    wav_writer.WavWriter(tmp_path / "demo_part2.wav", RATE).close()
     played = in_parts(arena, tmp_path, tmp_path)
     found = take_index.find("demo", [tmp_path])
     assert [path.name for path in found.files] == ["demo.wav", "demo_part2_2.wav"]
@@ -208,7 +208,7 @@ def test_a_full_disk_leaves_nothing_of_an_export(whole, tmp_path, name):
     before = set(tmp_path.iterdir())
     everything = sum(path.stat().st_size for path in whole.all_files())
     room = [100_000, everything + 100] if name == "x.zip" else [100_000]  # nothing fits, or all but the end
-    room += [wav.HEADER + wav.PCM24.frame * whole.frames + 10] if name == "x.wav" else []
+    room += [wav_format.HEADER + wav_format.PCM24.frame_bytes * whole.frames + 10] if name == "x.wav" else []
     for size in room:
         with full_at(size), pytest.raises(PerformError, match=rf"{name}: cannot be written .*make room"):
             take_export.export(whole, tmp_path / name)

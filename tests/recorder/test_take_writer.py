@@ -18,7 +18,7 @@ from wav_readers import floats_with_soundfile, with_soundfile, with_wave
 from perform.core.arena import Arena
 from perform.core.messages import TakeFailed, TakeOpened
 from perform.recorder import take_writer as take_module
-from perform.recorder import wav
+from perform.recorder import wav_format, wav_writer
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside, part_name, paths, safe_name, take_name
 from perform.recorder.take_writer import CHUNK, WET, TakePlan, TakeWriter
@@ -157,10 +157,10 @@ def test_a_failed_write_goes_on_in_the_next_folder(arena, told, tmp_path, monkey
     take = begin(arena, told, tmp_path / "a", tmp_path / "b")
     feed(arena, 20_000)
     take.advance(10_000)
-    real, left = wav._write_at, [30_001]  # bytes until the disk is full, in the middle of a frame
+    real, left = wav_writer._write_at, [30_001]  # bytes until the disk is full, in the middle of a frame
 
     def full(fd, data, at):
-        if at < wav.HEADER or not left:
+        if at < wav_format.HEADER or not left:
             return real(fd, data, at)
         if left[0] == 0:
             left.clear()
@@ -169,7 +169,7 @@ def test_a_failed_write_goes_on_in_the_next_folder(arena, told, tmp_path, monkey
         left[0] -= done
         return done
 
-    monkeypatch.setattr(wav, "_write_at", full)
+    monkeypatch.setattr(wav_writer, "_write_at", full)
     take.close(20_000)
     files = told.files()
     assert [path.relative_to(tmp_path).as_posix() for path in files] == ["a/demo.wav", "b/demo_part2.wav"]
@@ -186,7 +186,7 @@ def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monke
     take = begin(arena, told, tmp_path / "a", tmp_path / "b")
     feed(arena, 10_000)
     take.advance(10_000)
-    real, broken = wav._flush, [True]
+    real, broken = wav_writer._flush, [True]
 
     def flush(fd):
         if broken:
@@ -195,7 +195,7 @@ def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monke
         real(fd)
 
     feed(arena, 5000)
-    monkeypatch.setattr(wav, "_flush", flush)
+    monkeypatch.setattr(wav_writer, "_flush", flush)
     take.close(15_000)
     assert [len(with_wave(path)) for path in told.files()] == [10_000, 5000]
     assert np.array_equal(whole(told.files()), steps(0, 15_000))
@@ -275,7 +275,7 @@ def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeyp
     take = begin(arena, told, tmp_path / "a", tmp_path / "b", tracks=TRACKS)
     feed(arena, 20_000)
     take.advance(10_000, sync=True)
-    real, broken = wav.WavWriter.append, [True]
+    real, broken = wav_writer.WavWriter.append, [True]
 
     def append(self, data):
         if broken and self.path == beside(tmp_path / "a" / "demo.wav", full):
@@ -284,7 +284,7 @@ def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeyp
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, data)
 
-    monkeypatch.setattr(wav.WavWriter, "append", append)
+    monkeypatch.setattr(wav_writer.WavWriter, "append", append)
     take.close(20_000)
     assert len(told.files()) == 2
     assert told.of(TakeOpened)[1].position == (11_001 if full == TRACKS[-1] else 10_000)
@@ -331,7 +331,7 @@ def test_each_part_has_its_own_markers_and_lists(arena, told, tmp_path, monkeypa
     take.mark(9000, "scene 2")
     take.mark(20_000, "Größe")
     take.advance(10_000, sync=True)
-    real, broken = wav._flush, [True]
+    real, broken = wav_writer._flush, [True]
 
     def flush(fd):
         if broken:
@@ -339,7 +339,7 @@ def test_each_part_has_its_own_markers_and_lists(arena, told, tmp_path, monkeypa
             raise OSError(errno.EIO, "Input/output error")
         real(fd)
 
-    monkeypatch.setattr(wav, "_flush", flush)
+    monkeypatch.setattr(wav_writer, "_flush", flush)
     take.close(30_000)
     one, two = told.files()
     assert one.with_suffix(".txt").read_text() == "0:00:00.000  First light\n0:00:00.188  scene 2\n"

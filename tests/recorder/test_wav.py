@@ -8,6 +8,7 @@ import struct
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,18 +19,18 @@ from recorder_rig import RATE, source, steps
 from wav_readers import FLOAT_READERS, READERS, with_soundfile, with_wave
 
 from perform.core.errors import WrongUse
-from perform.recorder import markers, wav
+from perform.recorder import markers, wav_format, wav_repair, wav_writer
 from perform.recorder.markers import Marker
 
 
 @pytest.mark.parametrize("read", READERS)
 def test_every_reader_gets_the_bits(tmp_path, read):
     path = tmp_path / "a.wav"
-    writer = wav.WavWriter(path, RATE)
+    writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 10_001))
     writer.close()
     assert np.array_equal(read(path), steps(0, 10_001))
-    assert path.stat().st_size == wav.HEADER + 10_001 * wav.PCM24.frame
+    assert path.stat().st_size == wav_format.HEADER + 10_001 * wav_format.PCM24.frame_bytes
     assert soundfile.info(path).samplerate == RATE
 
 
@@ -38,7 +39,7 @@ def test_every_reader_gets_the_bits(tmp_path, read):
 def test_any_block_sizes_and_syncs(blocks):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.wav"
-        writer = wav.WavWriter(path, 44_100)
+        writer = wav_writer.WavWriter(path, 44_100)
         for frames, sync in blocks:
             writer.write(source(writer.frames, frames))
             if sync:
@@ -51,7 +52,7 @@ def test_any_block_sizes_and_syncs(blocks):
 @pytest.mark.parametrize("read", FLOAT_READERS)
 def test_every_reader_gets_the_floats(tmp_path, read):
     loud = 3.7 * source(0, 10_001)  # a float file clips nothing
-    writer = wav.WavWriter(tmp_path / "a.wav", RATE, wav.FLOAT32)
+    writer = wav_writer.WavWriter(tmp_path / "a.wav", RATE, wav_format.FLOAT32)
     writer.write(loud)
     writer.close(marks=[Marker(7, "x")])
     assert np.array_equal(read(tmp_path / "a.wav"), loud)
@@ -62,22 +63,22 @@ MARKS = [Marker(0, "First light"), Marker(4321, "Größe"), Marker(10_000, 'a "b
 
 
 def tail(path: Path) -> list[Marker]:
-    found = wav.inspect(path)
-    return markers.read(path.read_bytes()[wav.HEADER + found.form.frame * found.held :])
+    found = wav_repair.inspect(path)
+    return markers.read(path.read_bytes()[wav_format.HEADER + found.form.frame_bytes * found.held :])
 
 
 @pytest.mark.parametrize("read", READERS)
 def test_markers_lie_behind_the_sound(tmp_path, read):
     path = tmp_path / "a.wav"
-    writer = wav.WavWriter(path, RATE)
+    writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 10_000))
     writer.close(marks=[*MARKS, Marker(10_001, "past the end"), Marker(-1, "before it")])
     assert np.array_equal(read(path), steps(0, 10_000))
     assert tail(path) == MARKS
     data = path.read_bytes()
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
-    assert wav.unfinished(tmp_path) == []
-    assert wav.repair(path) == 10_000
+    assert wav_repair.unfinished(tmp_path) == []
+    assert wav_repair.repair(path) == 10_000
     assert path.read_bytes() == data
 
 
@@ -90,17 +91,17 @@ def test_any_markers_come_back(marks):
 def test_killed_at_any_byte_of_its_markers(tmp_path):
     """The sound is whole and nothing of the markers is taken for sound; repair writes them again."""
     path = tmp_path / "a.wav"
-    writer = wav.WavWriter(path, RATE)
+    writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     writer.close(marks=[Marker(0, "First light"), Marker(5, "x")])
     whole = path.read_bytes()
-    sound = wav.HEADER + 1000 * wav.PCM24.frame
+    sound = wav_format.HEADER + 1000 * wav_format.PCM24.frame_bytes
     for cut in range(sound, len(whole) + 1):
-        path.write_bytes(wav.header(RATE, 1000) + whole[wav.HEADER : cut])
+        path.write_bytes(wav_format.header(RATE, 1000) + whole[wav_format.HEADER : cut])
         assert np.array_equal(with_wave(path), steps(0, 1000))
         if cut >= sound + 4:  # less is part of a frame like any other
-            assert wav.unfinished(tmp_path) == [path]
-            assert wav.repair(path, [Marker(0, "First light"), Marker(5, "x")]) == 1000
+            assert wav_repair.unfinished(tmp_path) == [path]
+            assert wav_repair.repair(path, [Marker(0, "First light"), Marker(5, "x")]) == 1000
             assert path.read_bytes() == whole
 
 
@@ -130,38 +131,38 @@ def test_rounding_and_clipping():
         np.nan: 0,
     }
     audio = np.array([[x, 0.0] for x in cases], np.float32)
-    raw = np.frombuffer(wav.encode(audio), np.uint8).reshape(-1, 6)
+    raw = np.frombuffer(wav_format.encode(audio), np.uint8).reshape(-1, 6)
     got = [int.from_bytes(bytes(frame[:3]), "little", signed=True) for frame in raw]
     assert got == list(cases.values())
 
 
 @given(st.floats(width=32, allow_nan=False))
 def test_rounding_is_to_the_nearest(x):
-    got = int.from_bytes(wav.encode(np.array([[x, 0]], np.float32))[:3], "little", signed=True)
+    got = int.from_bytes(wav_format.encode(np.array([[x, 0]], np.float32))[:3], "little", signed=True)
     assert got == min(max(round(min(max(x, -2.0), 2.0) * 2**23), -(2**23)), 2**23 - 1)
 
 
 def test_any_memory_order(tmp_path):
     audio = source(0, 1000)
-    assert wav.encode(np.asfortranarray(audio)) == wav.encode(audio)
-    assert wav.encode(np.repeat(audio, 2, axis=0)[::2]) == wav.encode(audio)
+    assert wav_format.encode(np.asfortranarray(audio)) == wav_format.encode(audio)
+    assert wav_format.encode(np.repeat(audio, 2, axis=0)[::2]) == wav_format.encode(audio)
 
 
 def test_never_overwrites(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"precious")
     with pytest.raises(FileExistsError):
-        wav.WavWriter(path, RATE)
+        wav_writer.WavWriter(path, RATE)
     assert path.read_bytes() == b"precious"
 
 
 def test_the_header_claims_only_what_was_synced(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
-    writer = wav.WavWriter(path, RATE)
+    writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     assert soundfile.info(path).frames == 0
     claims = []
-    monkeypatch.setattr(wav, "_flush", lambda fd: claims.append(soundfile.info(path).frames))
+    monkeypatch.setattr(wav_writer, "_flush", lambda fd: claims.append(soundfile.info(path).frames))
     writer.sync()
     assert claims == [0, 1000]  # data flushed before the header, the header flushed after it
     writer.close()
@@ -169,7 +170,7 @@ def test_the_header_claims_only_what_was_synced(tmp_path, monkeypatch):
 
 def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
-    writer = wav.WavWriter(path, RATE)
+    writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     writer.sync()
     writer.write(source(1000, 500))
@@ -177,7 +178,7 @@ def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
     def broken(fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(wav, "_flush", broken)
+    monkeypatch.setattr(wav_writer, "_flush", broken)
     with pytest.raises(OSError):
         writer.sync()
     monkeypatch.undo()  # the kernel reports a lost page once: a second flush would seem to succeed
@@ -188,10 +189,12 @@ def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
 
 def test_becomes_rf64_at_4_gib(tmp_path):
     path = tmp_path / "long.wav"
-    writer = wav.WavWriter(path, RATE)
-    last = (0xFFFF_FFFF - wav.HEADER + 8) // wav.PCM24.frame - 1
+    writer = wav_writer.WavWriter(path, RATE)
+    last = (0xFFFF_FFFF - wav_format.HEADER + 8) // wav_format.PCM24.frame_bytes - 1
     begin = last - 5000
-    os.truncate(path, wav.HEADER + wav.PCM24.frame * begin)  # a hole in the file: 4 GiB that take no room
+    os.truncate(
+        path, wav_format.HEADER + wav_format.PCM24.frame_bytes * begin
+    )  # a hole in the file: 4 GiB that take no room
     writer.frames = begin
     writer.write(source(begin, last - begin))
     writer.sync()
@@ -204,13 +207,13 @@ def test_becomes_rf64_at_4_gib(tmp_path):
     assert np.array_equal(_tail(path, begin), steps(begin, 14_000))
     writer.write(source(last + 9000, 10))  # killed here
     os.close(writer._fd)
-    assert wav.unfinished(tmp_path) == [path]
-    assert wav.repair(path, [Marker(last, "past 4 GiB")]) == last + 9010
+    assert wav_repair.unfinished(tmp_path) == [path]
+    assert wav_repair.repair(path, [Marker(last, "past 4 GiB")]) == last + 9010
     assert np.array_equal(_tail(path, begin), steps(begin, 14_010))
     with path.open("rb") as file:
-        file.seek(wav.HEADER + wav.PCM24.frame * (last + 9010))
+        file.seek(wav_format.HEADER + wav_format.PCM24.frame_bytes * (last + 9010))
         assert markers.read(file.read()) == [Marker(last, "past 4 GiB")]
-    found = wav.inspect(path)
+    found = wav_repair.inspect(path)
     assert (found.claimed, found.held, found.missing, found.unfinished) == (
         last + 9010,
         last + 9010,
@@ -232,7 +235,7 @@ def _tail(path: Path, begin: int) -> np.ndarray:
 
 def test_repair_claims_whole_frames(tmp_path):
     path = tmp_path / "a.wav"
-    writer = wav.WavWriter(path, RATE)
+    writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 1000))
     writer.sync()
     writer.write(source(1000, 777))
@@ -240,20 +243,20 @@ def test_repair_claims_whole_frames(tmp_path):
         file.write(b"torn")  # part of a frame
     os.close(writer._fd)
     assert np.array_equal(with_soundfile(path), steps(0, 1000))
-    assert wav.unfinished(tmp_path) == [path]
-    assert wav.repair(path) == 1777
-    assert wav.unfinished(tmp_path) == []
-    assert wav.repair(path) == 1777
+    assert wav_repair.unfinished(tmp_path) == [path]
+    assert wav_repair.repair(path) == 1777
+    assert wav_repair.unfinished(tmp_path) == []
+    assert wav_repair.repair(path) == 1777
     for read in READERS:
         assert np.array_equal(read(path), steps(0, 1777))
 
 
 def test_a_live_file_is_left_alone(tmp_path):
-    writer = wav.WavWriter(tmp_path / "a.wav", RATE)
+    writer = wav_writer.WavWriter(tmp_path / "a.wav", RATE)
     writer.write(source(0, 1000))
-    assert wav.unfinished(tmp_path) == []
+    assert wav_repair.unfinished(tmp_path) == []
     os.close(writer._fd)
-    assert wav.unfinished(tmp_path) == [tmp_path / "a.wav"]
+    assert wav_repair.unfinished(tmp_path) == [tmp_path / "a.wav"]
 
 
 def test_only_our_own_files_are_touched(tmp_path):
@@ -261,18 +264,28 @@ def test_only_our_own_files_are_touched(tmp_path):
     (tmp_path / "short.wav").write_bytes(b"RIFF")
     (tmp_path / "empty.wav").touch()
     (tmp_path / "folder.wav").mkdir()
-    ours = bytearray(wav.header(RATE, 5) + bytes(600))
+    ours = bytearray(wav_format.header(RATE, 5) + bytes(600))
     ours[4:8] = struct.pack("<I", 9999)  # sizes that do not agree: someone edited it
     (tmp_path / "edited.wav").write_bytes(ours)
-    (tmp_path / "ahead.wav").write_bytes(wav.header(RATE, 500) + bytes(600))  # a copy under way
+    (tmp_path / "ahead.wav").write_bytes(wav_format.header(RATE, 500) + bytes(600))  # a copy under way
     before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
-    assert wav.unfinished(tmp_path) == []
+    assert wav_repair.unfinished(tmp_path) == []
     for name in ("other.wav", "short.wav", "empty.wav", "edited.wav"):
         with pytest.raises(WrongUse, match=name):
-            wav.repair(tmp_path / name)
-    wav.repair(tmp_path / "ahead.wav")
+            wav_repair.repair(tmp_path / name)
+    wav_repair.repair(tmp_path / "ahead.wav")
     assert before == {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
-    assert wav.unfinished(tmp_path / "nowhere") == []
+    assert wav_repair.unfinished(tmp_path / "nowhere") == []
+
+
+def load_again(module: ModuleType) -> ModuleType:
+    """A second copy of a module, loaded as it would be on this system now."""
+    assert module.__file__
+    spec = importlib.util.spec_from_file_location(f"{module.__name__}_again", module.__file__)
+    assert spec and spec.loader
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    return copy
 
 
 def test_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
@@ -281,19 +294,18 @@ def test_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
         monkeypatch.delattr(os, name, raising=False)
     monkeypatch.setitem(sys.modules, "fcntl", None)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert wav.__file__
-    spec = importlib.util.spec_from_file_location("wav_elsewhere", wav.__file__)
-    assert spec and spec.loader
-    elsewhere = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(elsewhere)
+    other_writer = load_again(wav_writer)
+    monkeypatch.setitem(sys.modules, wav_writer.__name__, other_writer)
+    other_repair = load_again(wav_repair)
+    assert other_repair.finish is other_writer.finish
     path = tmp_path / "a.wav"
-    writer = elsewhere.WavWriter(path, RATE)
+    writer = other_writer.WavWriter(path, RATE)
     writer.write(source(0, 300))
     writer.sync()
     writer.write(source(300, 300))
     os.close(writer._fd)
-    assert elsewhere.unfinished(tmp_path) == []
+    assert other_repair.unfinished(tmp_path) == []
     os.utime(path, (1e9, 1e9))
-    assert elsewhere.unfinished(tmp_path) == [path]
-    assert elsewhere.repair(path) == 600
+    assert other_repair.unfinished(tmp_path) == [path]
+    assert other_repair.repair(path) == 600
     assert np.array_equal(with_wave(path), steps(0, 600))
