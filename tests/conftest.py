@@ -23,6 +23,17 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def shared_cache(own_places: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All tests of one run share the compiled graphs, in every pytest process."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
+    shared.mkdir(exist_ok=True)
+    home = own_places / "home"
+    home.mkdir()
+    (home / "cache").symlink_to(shared)
+
+
+@pytest.fixture
 def arena(tmp_path: Path) -> Arena:
     made = Arena.create(tmp_path / "test.arena")
     made.set_meter("rate", 48000)

@@ -44,8 +44,9 @@ class Jack:
     """A dummy JACK server that can be killed and started again under the same name."""
 
     def __init__(self, folder: Path, rate: int = 48000, period: int = 256) -> None:
-        # the same at every run: JACK's registry has eight places, and forgets no name
-        self.name = os.environ.get("PERFORM_TEST_JACK", "perform-test")
+        # the same at every run: JACK's registry has eight places and forgets no name
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        self.name = os.environ.get("PERFORM_TEST_JACK", "perform-test") + worker
         self._log = folder / "jackd.log"
         self._sizes = (str(rate), str(period))
         self._server: subprocess.Popen[bytes] | None = None

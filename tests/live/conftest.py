@@ -19,3 +19,8 @@ def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def compiled_once(shared_cache: None) -> None:
+    """See `shared_cache`."""

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rig import Controller, Jack, Listener, Machine, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
@@ -24,6 +25,7 @@ SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "10"))
 KNOBS_S = 0.02  #: between two messages
 
 
+@pytest.mark.alone
 def test_eight_models_play_while_eight_knobs_move(jack: Jack, runtime: Path, tmp_path: Path) -> None:
     eight, knobs = tmp_path / "eight.toml", tmp_path / "knobs.toml"
     one = subject(MODEL, tmp_path).path  # a file each, so that each has a process and weights of its own

@@ -118,6 +118,7 @@ def test_what_is_played_in_comes_out_as_offline(jack: Jack, runtime: Path, tmp_p
     assert error_of(heard, delay, tmp_path).max() < 1e-3
 
 
+@pytest.mark.alone
 def test_so_it_does_in_real_time_and_loses_nothing(
     jack: Jack, runtime: Path, tmp_path: Path, ears: str
 ) -> None:
@@ -145,6 +146,7 @@ def hardware() -> int:
     return sum(int(found[1]) for found in told if found)
 
 
+@pytest.mark.alone
 def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_path: Path, ears: str) -> None:
     """Model's delay + at most its frame + the device's buffers + 10 ms; more where the machine is slower."""
     card = read_card(find_model("choir"))

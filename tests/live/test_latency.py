@@ -26,6 +26,7 @@ SETTLED = 60  #: frames of a model after which it repeats itself
 BLOCK = 256
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("name", "jack"), [(name, PRESETS[name].sample_rate) for name in MODELS], indirect=["jack"]
 )

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rig import Controller, Instrument, Jack, Listener, Machine, perform, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
@@ -26,6 +27,7 @@ def warm(instrument: Instrument) -> bool:
     return songs.ready == songs.wanted
 
 
+@pytest.mark.alone
 def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path) -> None:
     with (
         Controller() as foot,
@@ -102,6 +104,7 @@ def cue_points(path: Path) -> list[tuple[int, str]]:
     return sorted((frame, labels[i]) for i, frame in frames.items())
 
 
+@pytest.mark.alone
 def test_many_switches_cost_nothing(runtime: Path, tmp_path: Path) -> None:
     """No gap, no click, no leak: PERFORM_SWITCHES=1000 for a thousand of them."""
     path = tmp_path / "two.toml"

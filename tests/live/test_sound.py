@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rig import Controller, Jack, Listener, Machine, playing, until
 
 from perform.core.params import SLOTS
@@ -68,6 +69,7 @@ def level(audio: np.ndarray) -> float:
     return float(np.sqrt((audio.astype(np.float64) ** 2).mean()))
 
 
+@pytest.mark.alone
 def test_a_minute_is_heard_as_it_was_recorded(jack: Jack, runtime: Path, tmp_path: Path) -> None:
     with playing(runtime, "--record", "--block", str(BLOCK)) as instrument:
         instrument.wait_live(1, 2)

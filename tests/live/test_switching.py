@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 from rig import Jack, Machine, playing, until
 
@@ -28,6 +29,7 @@ files = {{ 1 = "{file}" }}
 """
 
 
+@pytest.mark.alone
 def test_switching_sources_makes_no_click_and_is_in_the_take(
     jack: Jack, runtime: Path, tmp_path: Path
 ) -> None:

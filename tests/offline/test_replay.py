@@ -48,15 +48,9 @@ decks = { 1 = "bells", 2 = "slow" }
 """
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture
-def two(tiny_models: Path, tmp_path: Path, compiled: Path) -> Path:
+def two(shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
     """A set of two tiny models, one with another sample rate; compiled once for all tests."""
-    (tiny_models.parent / "cache").symlink_to(compiled)
     tiny_model(tiny_models / "slow.safetensors", sample_rate=44100, seed=3)
     path = tmp_path / "two.toml"
     path.write_text(SET)

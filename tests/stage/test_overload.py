@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from rig import playing, until
 from tiny import tiny_model
 
@@ -12,6 +13,7 @@ from perform.core.params import SLOTS
 from perform.stage.commands import Load
 
 
+@pytest.mark.alone
 def test_the_last_deck_goes(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
     # a frame lasts 0.17 ms
     heavy = tiny_model(tmp_path / "heavy.safetensors", sample_rate=768_000, capacity=192)
