@@ -7,6 +7,8 @@ import os
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before any test module imports onnxruntime
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,16 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("HOME", "RUNTIME", "TAKES"):
         monkeypatch.setenv(f"PERFORM_{name}", str(tmp_path / name.lower()))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def keep_denormals() -> Iterator[None]:
+    """A compiled model flushes denormals for good in its thread, here pytest's own."""
+    yield
+    if "onnxruntime" in sys.modules:
+        import torch
+
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture

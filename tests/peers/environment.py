@@ -70,8 +70,10 @@ def make(names: list[str]) -> None:
     """Environment and exports, what is there already left alone."""
     home = folder()
     python = home / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not (home / "venv" / "complete").exists():
-        torch = importlib.metadata.version("torch").partition("+")[0]
+    torch = importlib.metadata.version("torch").partition("+")[0]
+    recipe = " ".join((torch, *PEERS, *NEEDS))  # the environment is made again when this changes
+    complete = home / "venv" / "complete"
+    if not complete.exists() or complete.read_text() != recipe:
         subprocess.run([sys.executable, "-m", "venv", "--clear", home / "venv"], check=True)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run(
@@ -79,7 +81,7 @@ def make(names: list[str]) -> None:
         )
         subprocess.run([*pip, "--no-deps", *PEERS], check=True)
         subprocess.run([*pip, f"torch=={torch}", *NEEDS], check=True)
-        (home / "venv" / "complete").touch()
+        complete.write_text(recipe)
     if not names and _fresh():
         return
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
