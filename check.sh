@@ -12,6 +12,6 @@ $bin/mypy
 $bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 1; }
 [ $# -eq 0 ] || exec $bin/python -m pytest "$@"
 export OMP_NUM_THREADS=1
-$bin/python -m pytest -n auto --dist worksteal --ignore tests/live --ignore tests/stage
+$bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage
 $bin/python -m pytest -n 3 --dist load -m "not alone" tests/stage tests/live
 exec $bin/python -m pytest -m alone tests/stage tests/live
