@@ -70,7 +70,7 @@ class DeckFiles:
 
     def _hand(self, deck: int) -> None:
         """Tell a deck which file it has."""
-        self._decks[deck].use(self._number(self._of["file"].get(deck)))
+        self._decks[deck].set_file(self._number(self._of["file"].get(deck)))
 
     def put_into(self, song: Song) -> Song:
         """The song with the files and matrices that the decks have."""
@@ -112,7 +112,7 @@ class DeckFiles:
         paths = {number: path for path, number in self._numbers.items()}
         files: FileAssignments = {}
         for number, deck in self._decks.items():
-            for model, file, coming in deck.files():
+            for model, file, coming in deck.wanted_files():
                 of = files.setdefault(model, {})
                 if file and (file not in of or not coming):  # whoever plays it now is in more of a hurry
                     of[file] = FileAssignment(str(paths[file]), number, coming)

@@ -71,12 +71,12 @@ class DeckLane:
         self._to(LanePhase.FILLING)
         host.play(self.index, self.deck, words)
 
-    def say(self, words: Texts) -> None:
+    def set_texts(self, words: Texts) -> None:
         """Any phase: other words for its voice's attributes, where it has one."""
         if self.host and self.host.plays(self.index):
-            self.host.say(self.index, words)
+            self.host.set_texts(self.index, words)
 
-    def use(self, file: int) -> None:
+    def set_file(self, file: int) -> None:
         """Any phase: another file for its voice's source of that name."""
         self._row[LANE["file"]] = file
 

@@ -169,7 +169,7 @@ class Editing:
         for number, deck in self._decks.items():
             listed = self._songs.list.song.models.get(number)
             if path := deck.assigned:
-                sha256 = deck.words().sha256 or hashes.known(path)
+                sha256 = deck.status().sha256 or hashes.known(path)
                 source = listed.source if listed and listed.sha256 == sha256 else ""
                 found[number] = ModelName(_name(path), sha256, source)
             elif deck.error and listed:

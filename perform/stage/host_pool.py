@@ -61,7 +61,7 @@ class HostProcess:
     attributes, actions, has_prior : what its model has besides latents
     ready : its model is warm ; error : why it never will be ; gone : the process has ended
     crashed : by itself, or it gave up while it played ; idle : it loads with what nobody else wants
-    heard : file -> how much of it is encoded, 0..1, and how many seconds that took
+    encoded : file -> how much of it is encoded, 0..1, and how many seconds that took
     """
 
     def __init__(self, model: HostedModel, child: Child, *, idle: bool) -> None:
@@ -73,7 +73,7 @@ class HostProcess:
         self.has_prior = False
         self.ready = self.gone = self.crashed = False
         self.error = ""
-        self.heard: dict[int, tuple[float, float]] = {}
+        self.encoded: dict[int, tuple[float, float]] = {}
         self.lanes: set[int] = set()  # it may write to these
         self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
 
@@ -82,7 +82,7 @@ class HostProcess:
         self.lanes.add(lane)
         self.child.order(StartVoice(lane, deck, words))
 
-    def say(self, lane: int, words: Texts) -> None:
+    def set_texts(self, lane: int, words: Texts) -> None:
         """New texts for the attributes of a voice."""
         self.child.order(SetTexts(lane, words))
 
@@ -94,9 +94,9 @@ class HostProcess:
         """Whether it may still write to the lane."""
         return lane in self.lanes and not self.gone
 
-    def hears_in(self, file: int, start: float) -> float:
+    def seconds_to_encode(self, file: int, start: float) -> float:
         """About how many seconds until a file is encoded up to `start` (0..1); 0 for no file."""
-        part, seconds = self.heard.get(file, (0.0, 0.0))
+        part, seconds = self.encoded.get(file, (0.0, 0.0))
         if not file or part > start or part >= 1:
             return 0.0
         return max(seconds * (start - part) / part if part else 0.0, SOON_S)
@@ -156,7 +156,7 @@ class HostPool:
     def _assign(self, host: HostProcess) -> None:
         mine = tuple(deck for deck, assignment in self._decks.items() if assignment.model == str(host.made))
         files = self._files.get(host.model.path, {})
-        host.heard = {number: heard for number, heard in host.heard.items() if number in files}
+        host.encoded = {number: encoded for number, encoded in host.encoded.items() if number in files}
         host.child.order(AssignDecks(self._decks, mine, files))
 
     def forget_crashes(self, path: Path) -> None:
@@ -186,7 +186,7 @@ class HostPool:
             case HostLog(text):
                 self._tell(text)
             case FileEncoded(file, part, seconds):
-                host.heard[file] = part, seconds
+                host.encoded[file] = part, seconds
             case AttributeRefused():
                 self._refused(report)
             case HostFailed(error):

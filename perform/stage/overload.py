@@ -53,6 +53,6 @@ class Overload:
         least = max(set(loads) - spared, default=max(loads, key=lambda d: loads[d]))
         worst, path = 100 * max(loads.values()), self._decks[least].model
         self._decks[least].unload(FADE_S)
-        self._decks[least].refuse(
+        self._decks[least].fail(
             f"faded out: {worst:.0f} % of the time there is was used; load it again when less plays", path
         )

@@ -118,11 +118,11 @@ class Show:
             model = saved.decks.get(str(number))
             try:
                 if model and Path(model) != deck.model:
-                    deck.bring(Path(model))
+                    deck.load_file(Path(model))
                 elif not model and deck.model:
                     deck.unload()
             except PerformError as error:
-                deck.refuse(str(error), Path(model) if model else None)
+                deck.fail(str(error), Path(model) if model else None)
         for kind, names in zip(KINDS, (saved.files, saved.matrices), strict=True):
             if names is not None:  # else it is of an earlier version
                 for number in self._decks:
@@ -284,7 +284,7 @@ class Show:
         after = deck.model
 
         def bring(path: Path | None, bank: params.AttributeValues) -> None:
-            deck.bring(path, bank=bank) if path else deck.unload()
+            deck.load_file(path, attributes=bank) if path else deck.unload()
 
         if before != after:
             words = f"deck {deck.deck}: {after.stem if after else 'unloaded'}"

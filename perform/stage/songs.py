@@ -91,11 +91,11 @@ class Songs:
         self.opening = self._opening(song)
         self._arena.table[:] = self.opening if table is None else table
         for deck, (model, error) in self._resolve(self.list.key, song).items():
-            self._decks[deck].say(song.words_of(deck))
+            self._decks[deck].set_texts(song.words_of(deck))
             if model:
-                self._decks[deck].bring(model)
+                self._decks[deck].load_file(model)
             else:
-                self._decks[deck].refuse(error)
+                self._decks[deck].fail(error)
         self._resolve_all()
         self._begin(song)
         self._arm(now + 1)
@@ -113,7 +113,7 @@ class Songs:
     def edited(self) -> None:
         """The list was edited: NEXT is the same song where it is still there, else the one that follows."""
         for number, deck in self._decks.items():
-            deck.say(self.list.song.words_of(number))
+            deck.set_texts(self.list.song.words_of(number))
         if self._next is None:
             self._arm(self.list.now + 1)
 
@@ -214,7 +214,7 @@ class Songs:
         now, decks = time.monotonic(), self._decks.values()
         loading = {deck.next_path: deck.next_asked for deck in decks if deck.next_loading}
         models = sum(max(self._hosts.load_s - (now - asked), SOON_S) for asked in loading.values())
-        return models + max(deck.next_hears_in for deck in decks)
+        return models + max(deck.next_encoding_s for deck in decks)
 
     # -- going
 
@@ -266,7 +266,7 @@ class Songs:
         enter = leave if song.switch == "crossfade" else CUT_S
         opening = self._opening(song)
         stood, table = back or (song, opening)
-        kept = [n for n, deck in self._decks.items() if deck.keeps]
+        kept = [n for n, deck in self._decks.items() if deck.keeps_model]
         moving = [i for n in kept for i in range(*params.slots(n).indices(len(table))) if _glides(i)]
         targets = {i: float(table[i]) for i in moving}
         stay = np.zeros(len(table), dtype=bool)
@@ -278,7 +278,7 @@ class Songs:
         with arena.batch():
             arena.table[~stay] = table[~stay]
             for deck in self._decks.values():
-                deck.go(enter, leave)
+                deck.play_next(enter, leave)
         self._glides.begin(
             targets, max(song.fade, GLIDE_S) if song.switch != "cut" else 0.0, time.monotonic()
         )

@@ -121,7 +121,7 @@ class Stage:
 
     def _attribute_refused(self, report: AttributeRefused) -> None:
         deck = self._decks[report.lane // 2 + 1]
-        deck.take_back(report.lane, report.place, report.number, report.kept, report.error)
+        deck.restore_attribute(report.lane, report.place, report.number, report.kept, report.error)
 
     def _find_rate(self) -> None:
         """Wait for the device mixer's report: the stage keeps this rate to its end."""
@@ -266,7 +266,7 @@ class Stage:
         control, recording = self._controllers, self._recording
         status = Status(
             set="",
-            decks=tuple(deck.words() for deck in self._decks.values()),
+            decks=tuple(deck.status() for deck in self._decks.values()),
             device=self._mixers.device,
             midi=control.ports,
             midi_error=control.error,

@@ -1,0 +1,118 @@
+"""The model that the armed song wants on a deck: it loads at idle priority and renders ahead, unheard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from perform.core.arena import Arena
+from perform.core.arena_layout import NEXT
+from perform.core.attributes import Texts
+from perform.core.params import SLOTS, AttributeValues
+from perform.stage.deck_lane import DeckLane, LanePhase
+from perform.stage.host_pool import HostPool, HostProcess
+
+
+@dataclass(slots=True)
+class PendingModel:
+    """A model that will play: its host process, and its lane once it has one.
+
+    fade       : seconds of its fade-in
+    attributes : its attribute values from its first frame on; None: those in the parameter table
+    """
+
+    host: HostProcess
+    fade: float
+    lane: DeckLane | None = None
+    attributes: AttributeValues | None = None
+
+    def release_lane(self) -> None:
+        """Stop rendering ahead and free the lane."""
+        if self.lane:
+            self.lane.leave(0.0)
+            self.lane = None
+
+
+class ArmedModel:
+    """One deck's part of the armed song.
+
+    path  : the model file; None: the deck will be empty
+    error : why the deck will be empty although the song names a model
+    texts : texts of the model's attributes;  file : number of the sound file for the source "file"
+    asked : when the song was armed, monotonic seconds
+
+    `kept` is the host of the playing model where the armed song uses the same model, else None.
+    """
+
+    def __init__(self, arena: Arena, hosts: HostPool, lanes: Sequence[DeckLane], deck: int) -> None:
+        self._arena, self._hosts, self._lanes = arena, hosts, lanes
+        self._start = SLOTS[f"deck/{deck}/file/start"]
+        self.path: Path | None = None
+        self.error, self.asked, self.file = "", 0.0, 0
+        self.texts: Texts = {}
+        self.pending: PendingModel | None = None
+
+    def prepare(self, path: Path | None, error: str, texts: Texts, file: int) -> None:
+        """Replace what was armed."""
+        self.release()
+        self.path, self.error, self.texts, self.file = path, error, texts, file
+        self.asked = time.monotonic()
+
+    def release(self) -> None:
+        """Stop preparing; the path stays."""
+        if self.pending:
+            self.pending.release_lane()
+        self.pending = None
+
+    def release_lane(self) -> None:
+        """Give up the lane for a model that is to play sooner; the host stays warm."""
+        if self.pending:
+            self.pending.release_lane()
+
+    def take(self) -> PendingModel | None:
+        """Hand over the prepared model, which plays now."""
+        pending, self.pending = self.pending, None
+        return pending
+
+    def is_ready(self, kept: HostProcess | None) -> bool:
+        """Nothing to wait for: the file is encoded, and the model has rendered ahead or plays already."""
+        if self.path is None:
+            return True
+        if kept:
+            return not self.seconds_to_encode(kept)
+        pending = self.pending
+        return bool(pending and ((pending.lane and pending.lane.full) or pending.host.error))
+
+    def is_loading(self, kept: HostProcess | None) -> bool:
+        """The model is not warm yet."""
+        return bool(self.path and not kept and not (self.pending and self.pending.host.ready))
+
+    def seconds_to_encode(self, kept: HostProcess | None) -> float:
+        """About how long until the file is encoded up to its start; 0 while the model still loads."""
+        host = kept or (self.pending.host if self.pending else None)
+        if not self.path or not host or not host.ready:
+            return 0.0
+        return host.seconds_to_encode(self.file, float(self._arena.next[self._start]))
+
+    def tick(self, kept: HostProcess | None) -> None:
+        """Load the model; as soon as a lane is free, let it render ahead."""
+        if self.path is None:
+            return
+        pending = self.pending
+        if kept:
+            self.release()
+        elif pending is None:
+            self.pending = PendingModel(self._hosts.get(self.path, idle=True), fade=0.0)
+        elif pending.host.crashed and not self._hosts.crashed_too_often(self.path):
+            self.pending = None  # load it again; a model that was refused is not tried again
+        elif pending.host.ready and pending.lane is None and not self.seconds_to_encode(None):
+            pending.lane = free_lane(self._lanes)
+            if pending.lane:
+                pending.lane.fill(pending.host, NEXT, self.texts, self.file)
+
+
+def free_lane(lanes: Sequence[DeckLane]) -> DeckLane | None:
+    """The first lane that no voice uses."""
+    return next((lane for lane in lanes if lane.phase is LanePhase.FREE), None)
