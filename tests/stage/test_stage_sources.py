@@ -134,7 +134,7 @@ def test_the_next_songs_files_are_there_when_it_begins(
     z = []
     for deck in (1, 2):
         (run,) = (told[lane][-1] for lane in lanes_of(deck) if lane in told)
-        z.append(np.stack([run.frame(age).z for age in run.ages]))
+        z.append(np.stack([run.frame_at(age).z for age in run.ages]))
     wanted = []
     for model, file in zip(("bells", "choir"), files, strict=True):
         recording = FileLatents(file)
