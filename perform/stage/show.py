@@ -83,8 +83,6 @@ class Show:
             self._glides,
             self._materials,
             tell,
-            began=self._song_began,
-            stands=self._stands,
         )
         self._editing = Editing(
             arena.table,
@@ -105,6 +103,7 @@ class Show:
         """Begin a set, as the player named it."""
         self._asked = asked
         self._songs.open(made, path)
+        self._song_began(self._songs.list.song)
         self._use_margin(made)
         self._history.rebase()
 
@@ -113,6 +112,7 @@ class Show:
         self._asked = saved.asked
         path = Path(saved.path) if saved.path else None
         self._songs.open(saved.set, path, now=max(saved.now, 0), table=saved.table(), saved=not saved.changed)
+        self._song_began(self._songs.list.song)
         self._use_margin(None)
         for number, deck in self._decks.items():
             model = saved.decks.get(str(number))
@@ -165,8 +165,8 @@ class Show:
         if self._loops.tick(now):
             self._editing.put_loops("loop recorded")
         before = self._arena.table.copy()
-        if left := self._songs.tick(settled=settled):
-            self._song_done(left, before)
+        if self._songs.tick(settled=settled):
+            self._play_next_song(before)
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         for deck in self._decks.values():
             moved |= deck.moved
@@ -185,8 +185,13 @@ class Show:
         self._use_mapping(song.mapping or self._songs.list.set.mapping)
         self._mark(song.name, "song")
 
-    def _stands(self) -> Song:
-        return self._editing.stands()
+    def _play_next_song(self, before: Table) -> None:
+        """Switch every deck to the armed song; before: the table before that, for undo."""
+        left = PlayedSong(self._songs.list.key, self._editing.stands())
+        change = self._songs.play_next()
+        self._song_began(change.began)
+        if not change.went_back:
+            self._song_done(left, before)
 
     def _song_done(self, before: PlayedSong, table: Table) -> None:
         """A song was gone to: undo goes back to the one before, as it stood."""

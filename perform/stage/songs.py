@@ -43,11 +43,15 @@ class PlayedSong(NamedTuple):
     song: Song
 
 
-class Songs:
-    """The set, the song that plays, and the one that will.
+class SongChange(NamedTuple):
+    """The song that began, and whether undo or redo went back to it."""
 
-    began : is told of each song as it begins
-    """
+    began: Song
+    went_back: bool
+
+
+class Songs:
+    """The set, the song that plays, and the armed song."""
 
     def __init__(
         self,
@@ -57,12 +61,9 @@ class Songs:
         glides: ParameterGlides,
         materials: DeckFiles,
         tell: Callable[[str], None],
-        began: Callable[[Song], None],
-        stands: Callable[[], Song],
     ) -> None:
-        """began : is told what begins;  stands : the song that plays, with what the decks have by now."""
         self._arena, self._decks, self._hosts, self._glides = arena, decks, hosts, glides
-        self._materials, self._tell, self._began, self._stands = materials, tell, began, stands
+        self._materials, self._tell = materials, tell
         self.list = SetList(Set("", songs=[Song("")]), None)  #: the set, as it is edited
         self.opening: Table = params.defaults()  #: the numbers the song that plays began with
         self._since = time.monotonic()
@@ -218,8 +219,8 @@ class Songs:
 
     # -- going
 
-    def tick(self, *, settled: bool) -> PlayedSong | None:
-        """A few times each 100 ms; settled: all decks are. The song that was left, as it stood."""
+    def tick(self, *, settled: bool) -> bool:
+        """[main] Prepare the armed song; True when it is to play now. settled: no deck is loading."""
         self._obey_table()
         if settled and not self._settled:
             self._resolve(
@@ -228,15 +229,17 @@ class Songs:
         self._settled = settled
         if settled or self._going:
             self._prepare()
+        if not self._going or self._next is None:
+            return False
+        return self._now or all(deck.next_ready for deck in self._decks.values())
+
+    def play_next(self) -> SongChange:
+        """[main] Play the armed song, after `tick` said True."""
         index = self._next
-        if not self._going or index is None:
-            return None
-        if not self._now and not all(deck.next_ready for deck in self._decks.values()):
-            return None
+        assert index is not None
         back, self._back = self._back, None
-        left = None if back else PlayedSong(self.list.key, self._stands())
         self._switch(index, back)
-        return left
+        return SongChange(back[0] if back else self.list.song, went_back=back is not None)
 
     def _obey_table(self) -> None:
         """What MIDI asks: a program that arms or jumps, a foot that goes."""
@@ -290,7 +293,6 @@ class Songs:
     def _begin(self, song: Song) -> None:
         self._since = time.monotonic()
         self._tell(f"song {self.list.now + 1}: {song.name}")
-        self._began(song)
 
     # -- words
 
