@@ -120,7 +120,7 @@ def matrix(recordings: tuple[Path, ...], out: Path, ear: str, model: str, as_jso
         made = learn_matrix(((heard(path), _rate(path)) for path in recordings), *ears)
     matrices.save(out, made)
     share = f"{made.fit:.0%}" if math.isfinite(made.fit) else "an unknown share"
-    say(f"it explains {share} of how {made.mouth.name} would have heard the end of it")
+    say(f"it explains {share} of how {made.decoder.name} would have heard the end of it")
     show(out, as_json, path=str(out), fit=made.fit if math.isfinite(made.fit) else None)
 
 

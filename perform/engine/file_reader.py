@@ -18,7 +18,7 @@ class FileReader(Protocol):
         """Read a model's card."""
         ...
 
-    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
+    def matrix(self, path: Path, encoder_sha256: str, decoder_sha256: str) -> LatentMatrix:
         """Read the matrix between two models, named by the SHA-256 of their files."""
         ...
 
@@ -34,9 +34,9 @@ class LocalFileReader:
         """See `FileReader`."""
         return read_card(path)
 
-    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
+    def matrix(self, path: Path, encoder_sha256: str, decoder_sha256: str) -> LatentMatrix:
         """See `FileReader`."""
-        return matrices.load(path, ear_sha256, mouth_sha256)
+        return matrices.load(path, encoder_sha256, decoder_sha256)
 
     def recording(self, path: Path) -> FileLatents:
         """See `FileReader`."""

@@ -36,10 +36,10 @@ class ReaderServer:
         """Read a model's card."""
         return Message({"card": msgspec.to_builtins(read_card(Path(path)))})
 
-    def matrix(self, values: Vector, path: str, ear: str, mouth: str) -> Message:
+    def matrix(self, values: Vector, path: str, encoder: str, decoder: str) -> Message:
         """Read a matrix: the values are its weight, then its offset."""
-        found = matrices.load(Path(path), ear, mouth)
-        sides = {name: msgspec.to_builtins(getattr(found, name)) for name in ("ear", "mouth")}
+        found = matrices.load(Path(path), encoder, decoder)
+        sides = {name: msgspec.to_builtins(getattr(found, name)) for name in ("encoder", "decoder")}
         fit = found.fit if np.isfinite(found.fit) else None
         return Message(sides | {"fit": fit}, np.concatenate([found.weight.ravel(), found.offset]))
 

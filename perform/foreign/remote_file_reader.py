@@ -39,13 +39,15 @@ class RemoteFileReader:
         """See `FileReader`."""
         return msgspec.convert(self._process.ask("card", path=str(path)).fields["card"], Card)
 
-    def matrix(self, path: Path, ear_sha256: str, mouth_sha256: str) -> LatentMatrix:
+    def matrix(self, path: Path, encoder_sha256: str, decoder_sha256: str) -> LatentMatrix:
         """See `FileReader`."""
-        facts, values = self._process.ask("matrix", path=str(path), ear=ear_sha256, mouth=mouth_sha256)
-        ear, mouth = (msgspec.convert(facts[name], MatrixSide) for name in ("ear", "mouth"))
-        weight, offset = values[: -mouth.latents], values[-mouth.latents :]
+        facts, values = self._process.ask(
+            "matrix", path=str(path), encoder=encoder_sha256, decoder=decoder_sha256
+        )
+        encoder, decoder = (msgspec.convert(facts[name], MatrixSide) for name in ("encoder", "decoder"))
+        weight, offset = values[: -decoder.latents], values[-decoder.latents :]
         fit = float("nan") if facts["fit"] is None else float(facts["fit"])
-        return LatentMatrix(ear, mouth, weight.reshape(mouth.latents, ear.latents), offset, fit)
+        return LatentMatrix(encoder, decoder, weight.reshape(decoder.latents, encoder.latents), offset, fit)
 
     def recording(self, path: Path) -> FileLatents:
         """See `FileReader`."""

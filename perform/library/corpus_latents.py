@@ -1,4 +1,4 @@
-"""What a model was made of, as far as its file holds it: the corpus as latents. No torch."""
+"""The latents of a model's held-out corpus, from the model file. No torch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ Latents = npt.NDArray[np.float32]  #: (frames, latents), sigma
 
 
 def read_corpus(path: Path) -> Latents:
-    """[disk] The held-out corpus of a model (its `gesture`); no frames where its file holds none.
+    """[disk] The held-out corpus of a model (its tensor `gesture`); (0, 0) if its file has none.
 
-    None has a stranger's module, an export, nor a RAVE that was imported: the gesture of that is made up, and
-    its card names no corpus. Nor has a file that is gone or broken: whoever plays it says so.
+    Third-party modules, exports and imported RAVE models have none: the gesture of an imported model is
+    synthetic, and its card names no corpus. Missing and broken files give (0, 0) too; loading the model
+    reports the error.
     """
     nothing = np.zeros((0, 0), np.float32)
     try:

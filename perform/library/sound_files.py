@@ -1,4 +1,4 @@
-"""Sound files of any kind, read block by block. [disk]"""
+"""Reading sound files of any format, block by block. [disk]"""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ import soundfile
 from perform.core.errors import PerformError, WrongUse
 from perform.core.ring_buffers import Audio
 
-#: what is taken for sound in a folder; a file that is named may be anything libsndfile reads
+#: the sound files of a folder; a file given by name may have any format that libsndfile reads
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"),
     *(".w64", ".rf64", ".bwf", ".oga", ".voc"),
 )
-BLOCK = 1 << 14  #: frames that are read at once
+BLOCK = 1 << 14  #: frames per read
 
 
 class SoundFile:
     """A sound file, open for reading.
 
-    rate, channels : of the file;  frames : as many as it says it has
+    rate, channels : of the file
+    frames         : number of frames, from the header
     """
 
     def __init__(self, path: Path) -> None:
-        """WrongUse where it cannot be read."""
+        """Open a file; WrongUse if it cannot be read."""
         self.path = path
         try:
             self._file = soundfile.SoundFile(path)
         except (soundfile.LibsndfileError, OSError, RuntimeError, TypeError) as error:
             raise WrongUse(
-                f"cannot be read as sound ({_words(error)})",
+                f"cannot be read as sound ({_reason(error)})",
                 where=str(path),
-                hint=f"{', '.join(SUFFIXES[:6])} and more are",
+                hint=f"{', '.join(SUFFIXES[:6])} and other formats work",
             ) from None
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
@@ -46,24 +47,24 @@ class SoundFile:
         self._file.close()
 
     def blocks(self) -> Iterator[Audio]:
-        """All of it, (at most BLOCK, channels) each; PerformError where it breaks off."""
+        """All frames, in blocks of (at most BLOCK, channels); PerformError if a read fails."""
         while True:
             try:
                 block: Audio = self._file.read(BLOCK, dtype="float32", always_2d=True)
             except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
-                raise PerformError(f"breaks off ({_words(error)})", where=str(self.path)) from None
+                raise PerformError(f"broke off ({_reason(error)})", where=str(self.path)) from None
             if not len(block):
                 return
             yield block
 
 
-def find(folder: Path, besides: Path | None = None) -> list[Path]:
-    """Every sound file in a folder and below, by name, but none in the folder `besides`."""
-    besides = besides and besides.resolve()
+def find(folder: Path, exclude: Path | None = None) -> list[Path]:
+    """Every sound file in a folder and its subfolders, sorted, except those in the folder `exclude`."""
+    exclude = exclude and exclude.resolve()
     found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    return sorted(p for p in found if p.is_file() and besides not in p.resolve().parents)
+    return sorted(p for p in found if p.is_file() and exclude not in p.resolve().parents)
 
 
-def _words(error: Exception) -> str:
-    """libsndfile's own, without the path and the full stop."""
+def _reason(error: Exception) -> str:
+    """The text of libsndfile's error, without path and full stop."""
     return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

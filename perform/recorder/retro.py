@@ -1,8 +1,7 @@
-"""What was played before anybody thought of recording: the last minutes of the master, always kept.
+"""The last minutes of the master, always kept, and saving them as a take.
 
-They lie as 24-bit frames, as a take holds them, in a mapped file beside the shared memory, so that a recorder
-that dies leaves them to the next: 86 MB for five minutes at 48 kHz, where float would be 115. All of it is
-reserved when it is made.
+The frames are 24-bit, as in a take, in a memory-mapped file beside the shared memory. So a new recorder finds
+them after the old one died. Five minutes at 48 kHz take 86 MB (115 as float), all reserved at the start.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from perform.recorder import gesture_log
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import paths
 from perform.recorder.take_part import TakePart
-from perform.recorder.take_writer import CHUNK, WET, read_track
+from perform.recorder.take_writer import CHUNK, OVERWRITTEN, read_track
 from perform.recorder.wav_format import PCM24
 
 SUFFIX = ".retro"
@@ -33,13 +32,13 @@ _HEAD = 64  # bytes: magic, rate, first position, end
 
 
 class LastMinutes:
-    """[disk] The last `seconds` of a tape; call `follow` often.
+    """[disk] Keeps the last `seconds` of a history buffer; call `follow` often.
 
-    PerformError where there is no room for it.
+    PerformError if the disk has no room for it.
     """
 
-    def __init__(self, path: Path, tape: HistoryBuffer, rate: int, seconds: float) -> None:
-        self._tape, self.rate = tape, rate
+    def __init__(self, path: Path, history: HistoryBuffer, rate: int, seconds: float) -> None:
+        self._history, self.rate = history, rate
         self._capacity = round(seconds * rate)
         size = _HEAD + self._capacity * PCM24.frame_bytes
         found = path.exists() and path.stat().st_size == size
@@ -49,7 +48,7 @@ class LastMinutes:
                     os.posix_fallocate(file.fileno(), 0, size)
                 except OSError as error:
                     path.unlink()
-                    what = f"no room for {size >> 20} MiB: what is not recorded is not kept"
+                    what = f"no room for {size >> 20} MiB: the last minutes are not kept"
                     raise PerformError(what, where=str(path.parent), hint="see --retro") from error
             elif not found:
                 file.truncate(size)
@@ -57,25 +56,25 @@ class LastMinutes:
         self._head = np.ndarray(4, np.int64, memory)
         self._data = np.ndarray((self._capacity, PCM24.frame_bytes), np.uint8, memory, _HEAD)
         if list(self._head[:2]) != [_MAGIC, rate]:
-            oldest = max(0, tape.written - tape.capacity + WET)
+            oldest = max(0, history.written - history.capacity + OVERWRITTEN)
             self._head[1:] = rate, oldest, oldest
             self._head[0] = _MAGIC
 
     @property
     def begin(self) -> int:
-        """Frame of the tape of the oldest frame that is kept."""
+        """Position of the oldest frame that is kept."""
         return max(int(self._head[2]), self.end - self._capacity)
 
     @property
     def end(self) -> int:
-        """Frame of the tape after the youngest."""
+        """Position after the newest frame."""
         return int(self._head[3])
 
     def follow(self) -> None:
-        """Take what is new on the tape, silence for what it lost."""
-        end = self._tape.written
+        """Copy the new frames of the history buffer; lost frames become silence."""
+        end = self._history.written
         while n := min(CHUNK, end - self.end):
-            audio, _ = read_track(self._tape, self.end, n)
+            audio, _ = read_track(self._history, self.end, n)
             frames = np.frombuffer(PCM24.encode(audio), np.uint8).reshape(n, -1)
             at = self.end % self._capacity
             first = min(n, self._capacity - at)
@@ -84,26 +83,26 @@ class LastMinutes:
             self._head[3] += n
 
     def read(self, position: int, frames: int) -> bytes:
-        """Encoded frames from `position` on, silence for what is no longer there."""
-        gone = min(max(0, self.begin - position), frames)
-        if gone:
-            return bytes(gone * PCM24.frame_bytes) + self.read(position + gone, frames - gone)
+        """Encoded frames from `position`; frames no longer kept are silent."""
+        lost = min(max(0, self.begin - position), frames)
+        if lost:
+            return bytes(lost * PCM24.frame_bytes) + self.read(position + lost, frames - lost)
         at = position % self._capacity
         last = max(0, at + frames - self._capacity)
         return self._data[at : at + frames].tobytes() + self._data[:last].tobytes()
 
 
 class LastMinutesTake:
-    """[disk] A take out of the past, written piece by piece: call `step` until it is `done`.
+    """[disk] Writes the last minutes as a take, piece by piece: call `step` until it is `done`.
 
-    begin, end : frames of the tape
-    path       : its file, as soon as there is one; "" and `error` where no folder takes it
+    begin, end : positions in the history buffer
+    path       : its file, once opened; "" with a text in `error` if no folder could take it
     """
 
     def __init__(
         self,
         retro: LastMinutes,
-        history: RecentEvents,
+        events: RecentEvents,
         folders: Sequence[Path],
         name: str,
         header: gesture_log.GestureHeader,
@@ -111,21 +110,21 @@ class LastMinutesTake:
         end: int,
     ) -> None:
         self._retro, self._folders, self._name, self._header = retro, list(folders), name, header
-        self._log = history.opening(begin)[0]
-        self._marks = history.marks(begin, end)
+        self._log = events.opening(begin)[0]
+        self._marks = events.marks(begin, end)
         self.begin, self.end = begin, end
         self._part: TakePart | None = None
         self.done, self.error, self.frames = False, "", 0
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """The path of its file, or ""."""
         return str(self._part.path) if self._part else ""
 
     def step(self) -> None:
-        """The next ten seconds, and on the disk: all at once would take a slow one too long.
+        """Write and flush the next ten seconds; a slow disk would block too long for all of it.
 
-        In another folder from the beginning where one fails.
+        If a folder fails, the take starts again in the next one.
         """
         try:
             if self._part is None:
@@ -157,7 +156,7 @@ class LastMinutesTake:
         raise AssertionError("paths never end")
 
     def _fail(self) -> None:
-        """Nothing of it stays in this folder; the next one, if there is one."""
+        """Delete the files of this folder and move on to the next folder, if there is one."""
         if self._part:
             self._part.close((), "")
             self._part.unlink()

@@ -1,4 +1,4 @@
-"""One part of a take: its files side by side in one folder, all from the same frame to the same frame."""
+"""One part of a take: its sound files and its gesture log in one folder, all of the same length."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from perform.recorder.wav_writer import WavWriter
 
 
 class TakePart:
-    """[disk] A file a track and, where there is a header for it, the gesture log.
+    """[disk] Writes one file per track, and the gesture log.
 
-    master : path of the first track's file; FileExistsError where one of the names is taken
-    After an OSError of any method, `close` and go on elsewhere at frame `safe`.
+    master : path of the first track's file; FileExistsError if one of the names is taken
+    After an OSError of any method, close the part and continue in another one at frame `safe`.
     """
 
     def __init__(
@@ -55,28 +55,28 @@ class TakePart:
         return min(file.safe for file in self._files.values())
 
     def write(self, blocks: Mapping[str, Audio]) -> None:
-        """Append as many frames to every track: (n, 2) each."""
+        """Append (n, 2) to every track, with the same n."""
         for track, file in self._files.items():
             file.write(blocks[track])
 
     def append(self, data: bytes) -> None:
-        """Append encoded frames to the master, where that is the only track."""
+        """Append encoded frames to the master, if it is the only track."""
         self._files["master"].append(data)
 
     def log(self, records: bytes) -> None:
-        """Append to the gesture log."""
+        """Append records to the gesture log."""
         assert self._log
         self._log.write(records)
 
     def sync(self) -> None:
-        """Make everything safe."""
+        """Flush all files to the disk."""
         for file in self._files.values():
             file.sync()
         assert self._log
         self._log.sync()
 
     def close(self, marks: markers.Marks, title: str) -> None:
-        """Close all files at the last frame that is safe in each, with their markers. No OSError."""
+        """Close all files, with their markers, at the last frame that is safe in all. Raises no OSError."""
         for file in self._files.values():
             with suppress(OSError):
                 file.sync()
@@ -90,7 +90,7 @@ class TakePart:
         write_lists(self.path, marks, frames, self._rate, title)
 
     def unlink(self) -> None:
-        """Leave nothing of it behind."""
+        """Delete all files of the part."""
         for path in [
             *(file.path for file in self._files.values()),
             self.path.with_suffix(gesture_log.SUFFIX),
@@ -100,7 +100,7 @@ class TakePart:
 
 
 def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, title: str) -> None:
-    """Cue sheet and track list beside a file, where it has markers, there is room, and none are there."""
+    """Write a cue sheet and a track list beside a file with markers; never overwrites, raises no OSError."""
     marks = [mark for mark in marks if 0 <= mark.frame <= frames]
     if not marks:
         return
@@ -113,9 +113,9 @@ def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, titl
 
 
 def repair(path: Path, frames: int | None = None) -> int:
-    """[disk] Make an unfinished file whole, with the markers its log knows; returns its frames.
+    """[disk] Repair an unfinished file, with the markers of its gesture log; returns its frames.
 
-    frames : it ends there, where it is longer. OSError and WrongUse as `wav_repair.repair`.
+    frames : cut a longer file here. Raises OSError and WrongUse as `wav_repair.repair`.
     """
     for master in (path, path.with_name(f"{path.stem.rpartition('_')[0]}.wav")):
         with suppress(OSError, PerformError):
@@ -129,7 +129,7 @@ def repair(path: Path, frames: int | None = None) -> int:
 
 
 def take_over(master: Path, tracks: Sequence[str]) -> int:
-    """[disk] End the files of a part whose recorder died at the last frame that is in all; returns it."""
+    """[disk] End the files of a dead recorder's part at the last frame that is in all; returns it."""
     files = [beside(master, track) for track in tracks]
     end = min(wav_repair.inspect(file).held for file in files)
     for file in files:

@@ -1,7 +1,7 @@
-"""One take: from the tracks to its files, on another disk where one fails, silence where a track got away.
+"""Writing one take: from the history buffers of the tracks to files.
 
-The parts of a take, one after the other, are exactly the tape from the frame it began to the frame it ended.
-This module knows the tracks and the files. It knows no process, no screen and no meters.
+If a disk fails, the take continues in the next folder. Frames that a track lost become silence. The parts
+of a take, put together, hold every frame from its first to its last. This module knows no process.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from perform.recorder.take_names import beside, part_name, paths
 from perform.recorder.take_part import TakePart
 from perform.recorder.wav_format import FORMATS
 
-SYNC = 0.2  #: seconds between two syncs
-RETRY = 1.0  #: seconds between two tries where no folder takes a file
+SYNC_S = 0.2  #: seconds between two syncs
+RETRY_S = 1.0  #: seconds between two tries to open a file after all folders failed
 CHUNK = 1 << 16  #: frames copied at once
-WET = 1 << 14  #: frames at the tape's old end that the mixer may be writing over right now
+OVERWRITTEN = 1 << 14  #: oldest frames of a history buffer, which the mixer may be overwriting
 
 
 class TakePlan(NamedTuple):
-    """What is recorded, and where.
+    """The tracks to record, and where to write them.
 
-    tracks  : what there is to record, the first "master"; all are written
-    folders : places for its files, the best first; it moves on to the next where one fails
+    tracks  : all are written; the first is "master"
+    folders : where to write, best first; if one fails, the take continues in the next
     name    : stem of the first file
-    header  : of its logs; position and part are filled in
+    header  : header of its gesture logs; the writer fills in position and part
     """
 
     tracks: Mapping[str, HistoryBuffer]
@@ -48,16 +48,16 @@ class TakePlan(NamedTuple):
 class TakeWriter:
     """[disk] Call `advance` ten times a second or more; it never raises OSError.
 
-    position : frame of the tape at which this take, or this recorder's share of it, begins
+    position : position in the history buffer of the first frame that this recorder writes
     part     : number of the first file opened here
-    began    : frame of the tape at which the take began
-    missed   : frames that were silenced before this recorder took over
+    began    : position at which the take began
+    missed   : frames already lost when this recorder took over
     """
 
     def __init__(
         self,
         plan: TakePlan,
-        history: RecentEvents,
+        events: RecentEvents,
         report: Callable[[AnyReport], None],
         *,
         position: int,
@@ -66,52 +66,52 @@ class TakeWriter:
         first: Path | None = None,
         missed: int = 0,
     ) -> None:
-        self._plan, self._history, self._report = plan, history, report
+        self._plan, self._events, self._report = plan, events, report
         self._tracks, self._folders = plan.tracks, list(plan.folders)
         self.rate = plan.header.rate
         #: bytes per frame in all files together
         self.frame_bytes = FORMATS[plan.header.samples].frame_bytes * len(plan.tracks)
         self._name, self._part, self.first = plan.name, part, first
         self.began = position if began is None else began
-        self._own, self._missed = position, missed
-        self._holes: list[tuple[int, int]] = []  # position, frames of the silence written here
-        self._marks: list[Marker] = []  # by the tape's frame
-        self._silent = set(plan.tracks) - {"master"}  # tracks in which nothing has sounded
-        self._masters: list[Path] = []  # of its parts, as far as they were opened here
+        self._first_position, self._missed = position, missed
+        self._holes: list[tuple[int, int]] = []  # position and length of the silence written here
+        self._marks: list[Marker] = []  # by position in the history buffer
+        self._silent = set(plan.tracks) - {"master"}  # tracks that were silent so far
+        self._masters: list[Path] = []  # master files of the parts opened here
         self._files: TakePart | None = None
-        self._start = position  # of the open part, or of the next one
-        self._told = 0  # cursor in the history: what the open log has
-        self._due = self._retry = 0.0  # monotonic seconds
-        self._stuck = False  # reported that no folder is left
+        self._start = position  # position of the open part, or of the next one
+        self._cursor = 0  # the open gesture log has all events before it
+        self._sync_due = self._retry_at = 0.0  # monotonic seconds
+        self._stuck = False  # has reported that no folder works
         self._open()
 
     @property
     def position(self) -> int:
-        """The frame of the tape that is written next."""
+        """Position of the next frame to write."""
         return self._start + (self._files.frames if self._files else 0)
 
     @property
     def safe(self) -> int:
-        """Frames of the take that are safe on a disk, in all its parts."""
+        """Frames of all parts that are safe on a disk."""
         return self._start + (self._files.safe if self._files else 0) - self.began
 
     @property
     def missed(self) -> int:
-        """Frames of the take that a track lost before they were written."""
+        """Frames of the take that were lost before they could be written."""
         return self._missed + sum(frames for _, frames in self._holes)
 
     @property
     def folder(self) -> Path | None:
-        """Where the open part lies; None while no folder takes one."""
+        """The folder of the open part; None while no folder works."""
         return self._files.path.parent if self._files else None
 
     def mark(self, at: int, name: str) -> None:
-        """A marker at a frame of the tape; the log has it from the history."""
+        """Set a marker in the sound files; the gesture log gets it from the recent events."""
         self._marks.append(Marker(at, name))
 
     def advance(self, end: int, *, sync: bool = False) -> None:
-        """Write the tracks up to position `end`; sync when it is time, or all of it now."""
-        while self._writing():
+        """Write the tracks up to position `end`; sync every SYNC_S, or at once."""
+        while self._is_open():
             try:
                 self._copy(end)
                 self._sync(now=sync)
@@ -121,17 +121,17 @@ class TakeWriter:
                 self._give_up(error)
 
     def close(self, end: int) -> None:
-        """Write the tracks up to `end`, make it safe, close. What no folder would take counts as missed.
+        """Write the tracks up to `end`, make them safe, close. Frames that no folder took count as missed.
 
-        A track that was silent all the time leaves no file.
+        A track that was silent throughout leaves no file.
         """
-        self._retry = 0.0
+        self._retry_at = 0.0
         self.advance(end, sync=True)
         self._missed += max(0, end - self.position)
         if self._files:
             self._close(self._files)
             self._files = None
-        if self.began == self._own:  # else there are parts that nobody here has heard
+        if self.began == self._first_position:  # else earlier parts exist that this recorder did not write
             for path in (beside(master, track) for master in self._masters for track in self._silent):
                 with suppress(OSError):
                     path.unlink()
@@ -143,8 +143,8 @@ class TakeWriter:
         if wanted <= 0:
             return
         blocks, lost = {}, 0
-        for track, tape in self._tracks.items():
-            blocks[track], silenced = read_track(tape, at, wanted)
+        for track, history in self._tracks.items():
+            blocks[track], silenced = read_track(history, at, wanted)
             lost = max(lost, silenced)
             if track in self._silent and blocks[track].any():
                 self._silent.remove(track)
@@ -155,21 +155,21 @@ class TakeWriter:
     def _sync(self, *, now: bool) -> None:
         assert self._files
         time_now = time.monotonic()
-        if now or time_now >= self._due:
-            self._due = time_now + SYNC
-            self._history.drain()
-            records, self._told = self._history.since(self._told)
+        if now or time_now >= self._sync_due:
+            self._sync_due = time_now + SYNC_S
+            self._events.drain()
+            records, self._cursor = self._events.since(self._cursor)
             self._files.log(records)
             self._files.sync()
-            self._history.release()
+            self._events.release()
 
-    def _writing(self) -> bool:
-        if self._files is None and time.monotonic() >= self._retry:
+    def _is_open(self) -> bool:
+        if self._files is None and time.monotonic() >= self._retry_at:
             self._open()
         return self._files is not None
 
     def _open(self) -> None:
-        """The next part, in the first folder that takes it."""
+        """Open the next part in the first folder that works."""
         why = ""
         header = msgspec.structs.replace(
             self._plan.header, position=self._start, began=self.began, part=self._part
@@ -182,8 +182,8 @@ class TakeWriter:
                 continue
             self._files, self._stuck = files, False
             self._masters.append(files.path)
-            self._history.drain()
-            records, self._told = self._history.opening(self._start)
+            self._events.drain()
+            records, self._cursor = self._events.opening(self._start)
             files.log(records)
             if self._part == 1:
                 self.first, self._name = files.path, files.path.stem
@@ -199,10 +199,10 @@ class TakeWriter:
                 )
             )
             return
-        self._retry = time.monotonic() + RETRY
+        self._retry_at = time.monotonic() + RETRY_S
         if not self._stuck:
             self._stuck = True
-            self._report(TakeFailed(f"no folder takes the recording: {why}", path=""))
+            self._report(TakeFailed(f"no folder can take the recording: {why}", path=""))
 
     def _create(self, folder: Path, header: gesture_log.GestureHeader) -> TakePart:
         folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ class TakeWriter:
         raise AssertionError("paths never end")
 
     def _give_up(self, error: OSError) -> None:
-        """Leave the open part as whole as it will be; the next one begins at the first frame it lacks."""
+        """Close the failed part at its last safe frame; the next part begins there, in another folder."""
         files, self._files = self._files, None
         assert files
         frames = self._close(files)
@@ -221,7 +221,7 @@ class TakeWriter:
         if frames:
             self._part += 1
         else:
-            self._retry = time.monotonic() + RETRY
+            self._retry_at = time.monotonic() + RETRY_S
             files.unlink()
         self._report(TakeFailed(str(error), path=str(files.path)))
 
@@ -233,12 +233,14 @@ class TakeWriter:
         return files.safe
 
 
-def read_track(tape: HistoryBuffer, at: int, wanted: int) -> tuple[Audio, int]:
-    """`wanted` frames of a track from `at` on, silence for what it lost -> (wanted, 2), frames lost."""
-    audio, lost = tape.read(at, wanted)
-    wet = tape.written - tape.capacity + WET - at - lost  # a block not yet counted as written
-    wet = min(max(wet, 0), len(audio))
-    audio, lost = audio[wet:], min(lost + wet, wanted)
+def read_track(history: HistoryBuffer, at: int, wanted: int) -> tuple[Audio, int]:
+    """`wanted` frames of a track from position `at`, lost ones silent -> (wanted, 2), frames lost."""
+    audio, lost = history.read(at, wanted)
+    unsafe = (
+        history.written - history.capacity + OVERWRITTEN - at - lost
+    )  # a block that the mixer has not yet counted as written
+    unsafe = min(max(unsafe, 0), len(audio))
+    audio, lost = audio[unsafe:], min(lost + unsafe, wanted)
     if lost:
         audio = np.concatenate([np.zeros((lost, 2), np.float32), audio[: wanted - lost]])
     return audio, lost

@@ -67,7 +67,7 @@ class LaneContext:
         z = self._histories[playing[0]].read(self.next_sounds_at() - frame)
         if z is None:
             return None
-        latents = matrix.ear.latents
+        latents = matrix.encoder.latents
         return np.asarray(matrix.apply(np.pad(z, (0, max(0, latents - len(z))))[:latents]), np.float64)
 
     def leader_delay(self, leader: int, frame_s: float) -> float:

@@ -194,7 +194,7 @@ def test_a_matrix_is_learnt_from_the_same_sound(ends: dict[str, Ends]) -> None:
     for ear, mouth in (("coarse", "plain"), ("plain", "slow")):
         encoders = ends[ear][0], ends[mouth][0]
         made = learn_matrix([([x], 48000)], *encoders)
-        assert (made.ear.sha256, made.mouth.sha256) == tuple(e.sha256 for e in encoders)
+        assert (made.encoder.sha256, made.decoder.sha256) == tuple(e.sha256 for e in encoders)
         assert made.weight.shape == (encoders[1].card.latents, encoders[0].card.latents)
         y = sent(Transfer(encoders[0], ends[mouth][1], 48000, 48000, matrix=made), x[:5000])
         assert np.isfinite(y).all()

@@ -36,7 +36,7 @@ def record(arena: Arena, *folders: Path, name: str = "demo", **more) -> TakeWrit
         arena.event_logs[2].append(FRAME_RENDERED, start + i * 2000, FrameEvent(0, i, 0, 1.0, z).pack())
     feed(arena, RATE // 2)
     take.mark(start + RATE // 4, "half")
-    take._history.mark(gesture_log.mark_record(start + RATE // 4, "half", "mark"))
+    take._events.mark(gesture_log.mark_record(start + RATE // 4, "half", "mark"))
     take.advance(arena.history.written, sync=True)
     return take
 

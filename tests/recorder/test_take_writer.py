@@ -21,7 +21,7 @@ from perform.recorder import take_writer as take_module
 from perform.recorder import wav_format, wav_writer
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import beside, part_name, paths, safe_name, take_name
-from perform.recorder.take_writer import CHUNK, WET, TakePlan, TakeWriter
+from perform.recorder.take_writer import CHUNK, OVERWRITTEN, TakePlan, TakeWriter
 
 
 class Reports(list):
@@ -131,7 +131,7 @@ def test_a_lapped_tape_is_silence_and_counted(arena, told, tmp_path):
     end = arena.history.capacity + 200_000
     feed(arena, end - 10_000)
     take.advance(end)
-    lost = end - arena.history.capacity + WET - 10_000
+    lost = end - arena.history.capacity + OVERWRITTEN - 10_000
     assert take.missed == lost
     feed(arena, 5000)
     take.close(end + 5000)
@@ -182,7 +182,7 @@ def test_a_failed_write_goes_on_in_the_next_folder(arena, told, tmp_path, monkey
 
 
 def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monkeypatch):
-    monkeypatch.setattr(take_module, "SYNC", 0.0)
+    monkeypatch.setattr(take_module, "SYNC_S", 0.0)
     take = begin(arena, told, tmp_path / "a", tmp_path / "b")
     feed(arena, 10_000)
     take.advance(10_000)
@@ -203,7 +203,7 @@ def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monke
 
 
 def test_no_folder_left_waits_without_loss(arena, told, tmp_path, monkeypatch):
-    monkeypatch.setattr(take_module, "RETRY", 0.0)
+    monkeypatch.setattr(take_module, "RETRY_S", 0.0)
     blocked = tmp_path / "blocked"
     blocked.touch()  # a file where a folder should be
     take = begin(arena, told, blocked)
@@ -298,7 +298,7 @@ def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
     capacity = arena.tracks["pre"].capacity
     feed(arena, capacity + 100_000)
     take.close(capacity + 100_000)
-    lost = 100_000 + WET
+    lost = 100_000 + OVERWRITTEN
     assert take.missed == lost
     assert np.array_equal(with_wave(take.first), steps(0, capacity + 100_000))
     pre = with_wave(beside(take.first, "pre"))

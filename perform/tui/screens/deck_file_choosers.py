@@ -105,4 +105,4 @@ def _sides(name: str) -> str:
     except PerformError as error:
         return f"▲ {error.what}"
     fit = "" if math.isnan(matrix.fit) else f"  explains {100 * matrix.fit:.0f} %"
-    return f"{matrix.ear.name} → {matrix.mouth.name}{fit}"
+    return f"{matrix.encoder.name} → {matrix.decoder.name}{fit}"
