@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from perform.tui import keys
-from perform.tui.keys import Key
+from perform.tui.keys import KeyCommand
 
 INTRO = """# Keys
 
@@ -21,9 +21,9 @@ def page() -> str:
     return INTRO + "".join(_table(group, (key for key in every if key.group == group)) for group in groups)
 
 
-def _table(group: str, rows: Iterable[Key]) -> str:
+def _table(group: str, rows: Iterable[KeyCommand]) -> str:
     head = f"\n## {group}\n\n| key | what it does |\n| --- | --- |\n"
-    return head + "".join(f"| `{key.shown}` | {key.words} |\n" for key in rows)
+    return head + "".join(f"| `{key.shown}` | {key.description} |\n" for key in rows)
 
 
 if __name__ == "__main__":

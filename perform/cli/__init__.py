@@ -1,7 +1,6 @@
-"""The verbs. Data goes to stdout, narration to stderr; exit 0 done, 1 failed, 2 wrong use.
+"""The command line. Data goes to stdout, messages to stderr; exit code 0 done, 1 failed, 2 wrong use.
 
-This room alone wires the others together, and imports what a verb needs when it needs it: a module a family
-of verbs, listed at the end of this file.
+Only this package connects all others. Each verb imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from perform.cli import bench, devices, exporting, models, playing, rendering, t
 from perform.core.errors import PerformError
 
 
-class Verbs(click.Group):
-    """`perform SET` is `perform open SET`; a PerformError is one line and its exit code."""
+class VerbGroup(click.Group):
+    """Treats `perform SET` as `perform open SET`; prints a PerformError as one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The first word that is no option is a verb, or else a set."""
+        """Insert `open` unless the first argument is a verb."""
         if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version")):
             args = ["open", *args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; say what went wrong in one line."""
+        """Run the verb; print an error in one line and exit with its code."""
         try:
             return super().invoke(ctx)
         except PerformError as error:
@@ -37,13 +36,15 @@ class Verbs(click.Group):
             sys.exit(1)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="perform")
 def main() -> None:
-    """Play RAVE models live.
+    """Play RAVE neural audio models live.
 
-    `perform` opens the instrument with the bundled set; `perform SET` opens another, by name or path
-    (options: `perform open --help`).
+    `perform` opens the instrument with the bundled set. `perform SET` opens another set, by name or path.
+    For the options of both see `perform open --help`.
     """
 
 

@@ -1,4 +1,4 @@
-"""`bench`: what models cost on this machine, and what training them does."""
+"""`bench`: measure the computing cost of models and of training on this machine."""
 
 from __future__ import annotations
 
@@ -7,46 +7,51 @@ from typing import Any
 
 import click
 
-from perform.cli.output import json_option, progress
+from perform.cli.output import ProgressBar, json_option
 from perform.train.plan import DEVICES, PRECISIONS
 
-USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured beside the bundled models if none is named
+USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured with the bundled models by default
 
 
-class Subjects(click.Group):
-    """`perform bench MODEL` is `perform bench models MODEL`."""
+class BenchGroup(click.Group):
+    """Treats `perform bench MODEL` as `perform bench models MODEL`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The first word that is no option is `train`, `models`, or else a model."""
+        """Insert `models` unless the first argument is a verb."""
         if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
             args = ["models", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=Subjects)
+@click.group(cls=BenchGroup)
 def bench() -> None:
-    """What models cost on this machine: `bench [MODEL]...`; what training costs: `bench train`."""
+    """Measure what models cost on this machine (bench [MODEL]...), or a training step (bench train)."""
 
 
 @bench.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
     "--block", "blocks", type=click.IntRange(1, 1 << 17), multiple=True, metavar="N",
-    help="Samples a call, rounded up to whole frames; may be given again. One frame if left out.",
+    help="Samples per call, rounded up to whole frames (repeatable; default: one frame).",
 )  # fmt: skip
 @click.option(
     "--calls", type=click.IntRange(10, 1_000_000), default=1000, show_default=True,
-    help="Measured, of each method and block.",
+    help="Number of measured calls per method and block.",
 )  # fmt: skip
-@click.option("--plot", type=click.Path(path_type=Path), metavar="F.png", help="Draw cost against decks.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="F.png",
+    help="Draw a picture: cost against number of decks.",
+)
 @json_option
 def models(
     models: tuple[str, ...], blocks: tuple[int, ...], calls: int, plot: Path | None, as_json: bool
 ) -> None:
-    """What a frame costs, against plain TorchScript and against what this machine can do at all.
+    """Measure the cost of a frame, compared with TorchScript and with the limits of this machine.
 
-    MODEL is a model's name or file, an export (.ts), or the name of an architecture (v2, v1, v2_small, live
-    ...), which gets random weights. Quiet machines give honest figures; ratios hold on any.
+    MODEL is a model's name or file, an export (.ts), or an architecture (v2, v1, v2_small, live ...), which
+    gets random weights. Close other programs for exact times; the ratios also hold on a busy machine.
     """
     import json
     import tempfile
@@ -67,7 +72,7 @@ def models(
     with tempfile.TemporaryDirectory(prefix="perform-bench-") as folder:
         subjects = [subject(name, Path(folder)) for name in names]
         found = []
-        with progress("measuring", 3 * max(len(set(blocks)), 1) * len(subjects), "methods") as on_progress:
+        with ProgressBar("measuring", 3 * max(len(set(blocks)), 1) * len(subjects), "methods") as on_progress:
             for one in subjects:
                 for row in rows(one, blocks, calls):
                     found.append(row)
@@ -82,27 +87,38 @@ def models(
 
 @bench.command()
 @click.argument("config", default="live")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another value in the config.")
 @click.option(
-    "--steps", type=click.IntRange(1), default=20, show_default=True, help="Measured, of each kind."
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value of the config (repeatable)."
 )
-@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops a step.")
-@click.option("--crop", type=click.IntRange(4096), help="Samples a crop; what suits the config if left out.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Number of measured steps of each kind.",
+)
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Crops per step.")
+@click.option("--crop", type=click.IntRange(4096), help="Samples per crop (default: chosen for the config).")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
-@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
-@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
-@click.option("--compile", is_flag=True, help="Compile the nets first (torch.compile).")
+@click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Device to train on."
+)
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True, help="Number format."
+)
+@click.option("--compile", is_flag=True, help="Compile the networks first (torch.compile).")
 @click.option(
     "--against", metavar="COMMAND",
-    help="A program that does a step for each line (1, critics, model) and answers in seconds.",
+    help="Another program to compare with: it reads one line per step (1, critics, model), does the step, "
+    "and prints its seconds.",
 )  # fmt: skip
 @json_option
 def train(
     config: str, changes: tuple[str, ...], steps: int, against: str | None, as_json: bool, **plan: Any
 ) -> None:
-    """What a training step costs, against the plain upstream recipe with the same config and batch.
+    """Measure a training step, compared with the plain upstream recipe (same config, same batch).
 
-    Both take turns, so that a busy machine is unfair to neither.
+    The two take turns, so a busy machine slows both alike.
     """
     import json
 

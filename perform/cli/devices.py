@@ -1,4 +1,4 @@
-"""`devices`: what there is to hear and to play with."""
+"""`devices`: list audio devices and MIDI ports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from perform.cli.output import json_option
 
 
 @click.command()
-@click.option("--device", metavar="D", help="Ask what this choice would give.")
+@click.option("--device", metavar="D", help="Show which device this choice would select.")
 @json_option
 def devices(device: str | None, as_json: bool) -> None:
-    """Audio and MIDI: what there is, what will be used and why."""
+    """List audio devices and MIDI ports, and show which will be used and why."""
     from dataclasses import asdict
 
     from perform.audio import device as audio
@@ -40,7 +40,9 @@ def devices(device: str | None, as_json: bool) -> None:
     for d in found:
         mark = "*" if d == chosen else " "
         click.echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
-    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+    click.echo(
+        f"* will be used: {why}" if chosen else f"{error}: the instrument will run silently on a clock"
+    )
     for port in ports:
         click.echo(f"  MIDI {port}")
     if not ports:

@@ -1,4 +1,4 @@
-"""`export`: a model for other players."""
+"""`export`: write a model for other programs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from perform.core.errors import WrongUse
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .ts or .onnx to write."
 )
-@click.option("--rows", type=click.IntRange(1, 1024), help="Of a .ts: streams that a batch may have; 64.")
+@click.option("--rows", type=click.IntRange(1, 1024), help="For .ts: largest batch size (default: 64).")
 @click.option(
     "--method",
     type=click.Choice(["encode", "decode", "forward", "prior"]),
-    help="Of an .onnx: what the graph computes; forward.",
+    help="For .onnx: method that the graph computes (default: forward).",
 )
-@click.option("--frames", type=click.IntRange(1, 1024), help="Of an .onnx: frames a call; 1.")
-@click.option("--replace", is_flag=True, help="Replace a file of that name.")
+@click.option("--frames", type=click.IntRange(1, 1024), help="For .onnx: frames per call (default: 1).")
+@click.option("--replace", is_flag=True, help="Overwrite an existing file.")
 @json_option
 def export(
     model: str,
@@ -33,25 +33,27 @@ def export(
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Write a model for other players: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for the rest."""
+    """Write a model for other programs: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for all others."""
     from perform.core.files import write_atomically
     from perform.library.cards import find_model, is_module
 
     kind = out.suffix.lower()
     if kind not in (".ts", ".onnx"):
-        raise WrongUse("no export ends like that", where=str(out), hint="name a .ts or an .onnx")
+        raise WrongUse("unknown kind of export", where=str(out), hint="use a name that ends in .ts or .onnx")
     for name, given, wanted in (
         ("rows", rows, ".ts"),
         ("method", method, ".onnx"),
         ("frames", frames, ".onnx"),
     ):
         if given is not None and kind != wanted:
-            raise WrongUse(f"--{name} does not go with {kind}", hint="see perform export --help")
+            raise WrongUse(f"--{name} cannot be used with {kind}", hint="see perform export --help")
     if out.exists() and not replace:
-        raise WrongUse("is there already", where=str(out), hint="--replace, or name another file")
+        raise WrongUse(
+            "the file exists already", where=str(out), hint="add --replace, or choose another name"
+        )
     path = find_model(model)
     if is_module(path):
-        what = "is a stranger's module, which perform only plays"
+        what = "a third-party module cannot be exported"
         raise WrongUse(what, where=str(path), hint="use the .ts that it was imported from")
     from perform.rave import export as exports
     from perform.rave.model_files import load

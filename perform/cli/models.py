@@ -1,4 +1,4 @@
-"""`models`: what can be loaded into a deck, what it is, and how it comes into the library."""
+"""`models`: list, import, inspect and check the models of the library."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """The models at hand, and new ones."""
+    """List, import, inspect and check models."""
 
 
 @models.command("list")
 @json_option
 def models_list(as_json: bool) -> None:
-    """Every model of the library and among the bundled ones."""
+    """List all models: your library and the bundled ones."""
     from perform.library import cards
 
     rows = []
@@ -58,19 +58,19 @@ def models_list(as_json: bool) -> None:
 
 @models.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="Its name in the library; the file's if left out.")
-@click.option("--description", default="", help="One line for its card.")
+@click.option("--name", help="Name in the library (default: the file's name).")
+@click.option("--description", default="", help="One line for the model's card.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
-@click.option("--method", help="Play this method of an nn~ module, as it is.")
-@click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, where the file does not say.")
-@click.option("--no-verify", is_flag=True, help="Do not compare a rebuilt export with itself.")
-@click.option("--yes", is_flag=True, help="Agree to run the code of a third-party module, in a sandbox.")
-@click.option("--replace", is_flag=True, help="Replace a model of that name.")
+@click.option("--method", help="Run this method of an nn~ module unchanged, in the sandbox.")
+@click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, if the file has none.")
+@click.option("--no-verify", is_flag=True, help="Skip comparing the rebuilt model with the original export.")
+@click.option("--yes", is_flag=True, help="Agree to running the file's own code in the sandbox.")
+@click.option("--replace", is_flag=True, help="Replace a model of the same name.")
 @json_option
 def models_import(
     file: Path, name: str | None, yes: bool, replace: bool, as_json: bool, **options: Any
 ) -> None:
-    """Bring in a RAVE export, another nn~ module (.ts), or a model of ours (.safetensors)."""
+    """Import a RAVE export or another nn~ module (.ts), or a perform model (.safetensors)."""
     from perform.foreign.module_file import is_archive
     from perform.library import importing, places
     from perform.library.cards import read_card, sha256, trim_db
@@ -84,24 +84,24 @@ def models_import(
         _take(path, out, yes)
     card = read_card(out)
     delay_ms = _delay_ms(card)
-    late = "unknown: no impulse comes out of it" if delay_ms is None else f"{delay_ms:.0f} ms"
-    say(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {late}")
-    say(f"loudness {card.loudness_db:+.1f} dBFS, trimmed by {trim_db(card):+.1f} dB")
+    delay = "unknown (an impulse gives no output)" if delay_ms is None else f"{delay_ms:.0f} ms"
+    say(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay}")
+    say(f"loudness {card.loudness_db:+.1f} dBFS, trim {trim_db(card):+.1f} dB")
     fields = {"rebuilt": made.rebuilt, "difference": made.difference, "why": made.why} if made else {}
     show(out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=delay_ms, **fields)
 
 
 def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> Any:
-    """An export, rebuilt or wrapped."""
+    """Convert an export: rebuild a RAVE, wrap any other module."""
     from perform.foreign.comparison import FRAMES, TOLERANCE
     from perform.foreign.conversion import convert
     from perform.rave.archive import read
 
-    words = {key: options[key] for key in ("description", "licence")} | {"name": (name or path.stem)[:80]}
+    details = {key: options[key] for key in ("description", "licence")} | {"name": (name or path.stem)[:80]}
     made = convert(
         read(path),
         out,
-        words,
+        details,
         method=options["method"],
         rate=options["rate"],
         verify=not options["no_verify"],
@@ -109,17 +109,17 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
         log=say,
     )
     if made.own:
-        say("exported by perform: the model itself is in it, and was read")
+        say("exported by perform: the model inside was read")
     elif made.rebuilt and made.difference is not None:
-        said = f"{made.difference:.1e} of full scale over {FRAMES} frames (at most {TOLERANCE:g})"
-        say(f"rebuilt; it differs from the original by {said}")
+        difference = f"{made.difference:.1e} of full scale over {FRAMES} frames (limit {TOLERANCE:g})"
+        say(f"rebuilt; largest difference to the original export: {difference}")
     elif made.rebuilt:
-        say("rebuilt; not compared with the original")
+        say("rebuilt; not compared with the original export")
     return made
 
 
 def _take(path: Path, out: Path, yes: bool) -> None:
-    """A model file of ours, into the library."""
+    """Copy a perform model into the library."""
     from perform.core.files import write_atomically
     from perform.foreign.conversion import validate
 
@@ -128,12 +128,12 @@ def _take(path: Path, out: Path, yes: bool) -> None:
 
 
 def _agree(question: str, yes: bool, path: Path) -> bool:
-    """Ask the player, where there is one to ask."""
+    """Ask the player for consent, or require --yes without a terminal."""
     say(f"{path.name}: {question}")
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise WrongUse("this has to be agreed to", where=str(path), hint="--yes agrees")
+        raise WrongUse("this needs your consent", where=str(path), hint="add --yes to agree")
     return click.confirm("Go on?", err=True)
 
 
@@ -141,7 +141,7 @@ def _agree(question: str, yes: bool, path: Path) -> bool:
 @click.argument("name")
 @json_option
 def models_info(name: str, as_json: bool) -> None:
-    """What a model's card says, and what its file is."""
+    """Show a model's card and its file."""
     import msgspec
 
     from perform.foreign.module_file import unwrap
@@ -168,7 +168,7 @@ def models_info(name: str, as_json: bool) -> None:
 
 
 def _delay_ms(card: Card) -> float | None:
-    """From sound in to sound out; None where it is not known."""
+    """Delay from input to output; None if unknown."""
     return round(1000 * card.delay / card.sample_rate, 1) if card.delay_known else None
 
 
@@ -182,10 +182,12 @@ def _plain(value: object) -> str:
 
 @models.command("check")
 @click.argument("name")
-@click.option("--against", type=click.Path(path_type=Path), help="The export it was made of.")
+@click.option(
+    "--against", type=click.Path(path_type=Path), help="Compare with the export that it was made from."
+)
 @json_option
 def models_check(name: str, against: Path | None, as_json: bool) -> None:
-    """Whether a model is whole and sounds as its card says."""
+    """Check that a model file is intact and sounds as its card says."""
     from perform.foreign.model_check import check
     from perform.library.cards import find_model
 
@@ -193,6 +195,6 @@ def models_check(name: str, against: Path | None, as_json: bool) -> None:
     if against and not against.is_file():
         raise PerformError("no such file", where=str(against))
     measured = check(path, against)
-    say(f"{path.stem} is whole and sounds as its card says")
+    say(f"{path.stem} is intact and sounds as its card says")
     plain = ", ".join(f"{key} {value}" for key, value in measured.items())
     show(plain, as_json, name=path.stem, path=str(path), **measured)

@@ -1,4 +1,4 @@
-"""What the verbs share: how they speak, print and count; nothing of what they do."""
+"""Output shared by all verbs: messages, JSON, progress bars."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A length of time: a number, and not one of those that are none."""
+    """A finite length of time in seconds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Text to seconds."""
+        """Convert text to seconds."""
         seconds = float(super().convert(value, param, ctx))
         if not math.isfinite(seconds):
-            self.fail(f"{value} is no length of time", param, ctx)
+            self.fail(f"{value} is not a length of time", param, ctx)
         return seconds
 
 
 def say(line: str) -> None:
-    """Narration: a line on stderr."""
+    """Print a message to stderr."""
     click.echo(line, err=True)
 
 
 def json_option(verb: _F) -> _F:
-    """`--json`, for every verb that prints data."""
+    """Add `--json` to a verb."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(verb)
 
 
 def show(plain: object, as_json: bool, **fields: object) -> None:
-    """The result on stdout: one plain line (none where there is nothing), or one JSON object."""
+    """Print the result to stdout: one line (none if empty), or one JSON object."""
     if as_json:
         click.echo(json.dumps(fields))
     elif plain:
         click.echo(plain)
 
 
-class progress:  # noqa: N801  a context manager, used as a function
-    """A progress bar on stderr; calls of it with (done, words) move it."""
+class ProgressBar:
+    """A progress bar on stderr. Entering it returns a function (done, text, total) that moves it."""
 
     def __init__(self, title: str, total: float, unit: str) -> None:
         from rich.console import Console
@@ -54,17 +54,17 @@ class progress:  # noqa: N801  a context manager, used as a function
             TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[text]}"),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task(title, total=total, words="")
+        self._task = self._bar.add_task(title, total=total, text="")
 
     def __enter__(self) -> Callable[..., None]:
         return self._move
 
-    def _move(self, done: float, words: str = "", total: float | None = None) -> None:
-        self._bar.start()  # with the first step, so that what fails before it says one line alone
-        self._bar.update(self._task, completed=done, words=words, total=total)
+    def _move(self, done: float, text: str = "", total: float | None = None) -> None:
+        self._bar.start()  # with the first step: an error before it prints its line alone
+        self._bar.update(self._task, completed=done, text=text, total=total)
 
     def __exit__(self, *_: object) -> None:
         if self._bar.live.is_started:

@@ -1,4 +1,4 @@
-"""`open`, `play`, `attach`, `stop`: a stage, and the screen on it."""
+"""`open`, `play`, `attach`, `stop`: start and end a stage, show its screen."""
 
 from __future__ import annotations
 
@@ -15,43 +15,50 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _sound_options(verb: _F) -> _F:
-    """How a stage finds its devices; the same for every verb that starts one."""
+    """Add the options of every verb that starts a stage."""
     for option in (
-        click.option("--device", metavar="D", help="Audio device: part of its name, its number, or null."),
+        click.option(
+            "--device", metavar="D", help="Audio output: part of its name, its number, or null for silence."
+        ),
         click.option(
             "--input",
             metavar="D",
-            help="Listen to an audio input too, for the takes: part of its name, its number, or default.",
+            help="Audio input for decks and takes: part of its name, its number, or default.",
         ),
-        click.option("--rate", type=int, metavar="HZ", help="Sample rate; the device's own if left out."),
-        click.option("--block", type=int, metavar="N", help="Frames a block; 256 if left out."),
+        click.option("--rate", type=int, metavar="HZ", help="Sample rate (default: the device's)."),
+        click.option("--block", type=int, metavar="N", help="Frames per block (default: 256)."),
         click.option(
-            "--mapping", metavar="NAME", default="", help="Controller mapping, instead of the set's."
+            "--mapping", metavar="NAME", default="", help="Controller mapping to use instead of the set's."
         ),
         click.option(
-            "--midi", "ports", metavar="PORT", multiple=True, help="Part of a MIDI port's name; all."
+            "--midi",
+            "ports",
+            metavar="TEXT",
+            multiple=True,
+            help="Use only MIDI ports whose name contains TEXT (repeatable; default: all).",
         ),
         click.option(
             "--margin",
             type=click.Choice(["tight", "normal", "safe"]),
-            help="How early decks render, instead of what the set says: tight is 3 ms, normal 10, safe 25.",
+            help="Safety margin of just-in-time rendering: tight 3 ms, normal 10 ms, safe 25 ms "
+            "(default: the set's).",
         ),
-        click.option("--record", is_flag=True, help="Record from the first moment."),
-        click.option("--stems", is_flag=True, help="Takes have a file for each deck, too."),
-        click.option("--pre", is_flag=True, help="Takes have a file from before the limiter, too."),
-        click.option("--float", "float32", is_flag=True, help="Takes are 32-bit float, not 24-bit PCM."),
+        click.option("--record", is_flag=True, help="Start recording at once."),
+        click.option("--stems", is_flag=True, help="Also record one file per deck."),
+        click.option("--pre", is_flag=True, help="Also record the master before the limiter."),
+        click.option("--float", "float32", is_flag=True, help="Record 32-bit float instead of 24-bit PCM."),
         click.option(
             "--retro",
             type=click.FloatRange(0, 60),
             default=5.0,
             show_default=True,
-            help="Minutes of the past that can be kept as a take; 0 for none.",
+            help="Minutes kept in memory, to be saved as a take later; 0 for none.",
         ),
-        click.option("--fresh", is_flag=True, help="Do not go on where a crash broke off."),
+        click.option("--fresh", is_flag=True, help="Start the set from its beginning, even after a crash."),
         click.option(
             "--patient",
             is_flag=True,
-            help="Wait for every deck: for an audio server that runs ahead of time (JACK's freewheel).",
+            help="Wait for late decks instead of fading them, e.g. for an audio server in freewheel mode.",
         ),
     ):
         verb = option(verb)
@@ -62,21 +69,21 @@ def _sound_options(verb: _F) -> _F:
 @click.argument("set_name", metavar="[SET]", default="")
 @_sound_options
 def open_(set_name: str, **sound: Any) -> None:
-    """Open the instrument."""
+    """Open the instrument with a set."""
     _open(set_name, sound)
 
 
 @click.command()
 @click.argument("set_name", metavar="SET", default="demo")
-@click.option("--headless", is_flag=True, help="No screen: play in this terminal until ctrl-c.")
-@click.option("--seconds", type=Seconds(0.1), metavar="N", help="End after N seconds (headless).")
+@click.option("--headless", is_flag=True, help="Play without a screen until ctrl-c.")
+@click.option("--seconds", type=Seconds(0.1), metavar="N", help="Stop after N seconds (with --headless).")
 @json_option
 @_sound_options
 def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **sound: Any) -> None:
-    """Play a set; with --headless, print the take's path at the end."""
+    """Play a set. With --headless there is no screen, and the take's path is printed at the end."""
     if not headless:
         if seconds is not None:
-            raise WrongUse("--seconds goes with --headless")
+            raise WrongUse("--seconds needs --headless")
         _open(set_name, sound)
         return
     from perform.library import places
@@ -84,31 +91,31 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
 
     take = Stage(_options(set_name, sound, seconds), places.runtime(), say).run()
     if sound["record"] and not take:
-        raise PerformError("nothing was recorded", hint="the lines above say why")
-    tell_take(take, as_json)
+        raise PerformError("nothing was recorded", hint="see the messages above")
+    show_take(take, as_json)
 
 
 @click.command()
 def attach() -> None:
-    """Come back to a running stage."""
+    """Open the screen of a running stage."""
     _attach()
 
 
 @click.command()
 @json_option
 def stop(as_json: bool) -> None:
-    """End a running stage: close its take, fade out."""
+    """Stop a running stage: fade out and finish the take."""
     from perform.library import places
     from perform.stage.client import Client
     from perform.stage.start import end
 
     take = end(Client(places.runtime()))
     say("the stage has ended")
-    tell_take(take, as_json)
+    show_take(take, as_json)
 
 
-def tell_take(take: str, as_json: bool) -> None:
-    """All parts of a take, by its first file, which comes last: by that the other verbs know it."""
+def show_take(take: str, as_json: bool) -> None:
+    """Print all files of a take; its first file comes last, since other verbs use it as the take's name."""
     from pathlib import Path
 
     from perform.library import places
@@ -130,18 +137,18 @@ def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None)
 
 
 def _open(set_name: str, sound: dict[str, Any]) -> None:
-    """Start a stage if none runs, and show it."""
+    """Start a stage unless one is running, and show its screen."""
     from perform.library import places, sets
     from perform.stage.client import running
     from perform.stage.start import start
 
     runtime = places.runtime()
     if set_name:
-        sets.load_set(set_name)  # what is wrong with it is said here, not in a log
+        sets.load_set(set_name)  # show an error here, not in a log
     if running(runtime):
         if set_name:
-            hint = "`perform attach` goes there, `perform stop` ends it"
-            raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
+            hint = "`perform attach` opens its screen, `perform stop` ends it"
+            raise WrongUse("a stage is running already", where=str(runtime), hint=hint)
         _attach()
         return
     _need_terminal()
@@ -159,17 +166,19 @@ def _attach() -> None:
 
 def _need_terminal() -> None:
     if not sys.stdin.isatty() or not sys.stdout.isatty():
-        raise WrongUse("the screen needs a terminal", hint="`perform play SET --headless` plays without one")
+        raise WrongUse(
+            "the screen needs a terminal", hint="`perform play SET --headless` plays without a screen"
+        )
 
 
 def _screen(client: Any) -> None:
-    """Show a stage until the player leaves it, or stops it."""
+    """Show a stage until the player leaves or stops it."""
     from perform.library import places
     from perform.stage.start import end
     from perform.tui.app import run
 
     chosen = run(client, log=places.runtime() / "screen.log")
     if chosen == "stop":
-        tell_take(end(client), as_json=False)
+        show_take(end(client), as_json=False)
     else:
-        say("the stage plays on: `perform attach` comes back, `perform stop` ends it")
+        say("the stage keeps playing: `perform attach` opens the screen again, `perform stop` ends it")

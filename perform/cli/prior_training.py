@@ -1,4 +1,4 @@
-"""`train --prior`: what a model's latents do by themselves."""
+"""`train --prior`: train a prior for a model's latents."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from perform.cli.output import progress, say, show
+from perform.cli.output import ProgressBar, say, show
 from perform.cli.training_bar import TrainingBar
 from perform.core.errors import WrongUse
 from perform.train.progress import Progress
 
 OPTIONS = ("steps", "batch", "rate", "seed", "threads", "resume", "checkpoint", "evaluate_every")
-"""Those of `train` that mean something here; each has a default of its own."""
+"""Options of `train` that also apply to a prior; their defaults differ."""
 
 
-def learn_prior(corpus: Path, name: str, out: Path | None, as_json: bool) -> None:
-    """Train a prior over the latents of a model, with the options of `train` that were given."""
+def train_prior_verb(corpus: Path, name: str, out: Path | None, as_json: bool) -> None:
+    """Train a prior over the latents of a model, with the given options of `train`."""
     context = click.get_current_context()
     given = {
         option: value
@@ -25,26 +25,28 @@ def learn_prior(corpus: Path, name: str, out: Path | None, as_json: bool) -> Non
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE
     }
     for option in given.keys() - {*OPTIONS, "corpus", "out", "prior", "as_json"}:
-        hint = f"it takes {', '.join('--' + known.replace('_', '-') for known in OPTIONS)}"
-        raise WrongUse(f"--{option.replace('_', '-')} does not go with --prior", hint=hint)
+        hint = f"use only {', '.join('--' + known.replace('_', '-') for known in OPTIONS)}"
+        raise WrongUse(f"--{option.replace('_', '-')} cannot be used with --prior", hint=hint)
     from perform.library import places
     from perform.library.cards import find_model, is_module
 
     model = find_model(name)
     if is_module(model):
-        raise WrongUse("is a stranger's module, which is not trained", where=str(model))
+        raise WrongUse("a third-party module cannot be trained", where=str(model))
     if out is None and model.resolve().is_relative_to(places.bundled("models").resolve()):
-        raise WrongUse("a bundled model stays as it is", where=str(model), hint="name another file with -o")
+        raise WrongUse(
+            "a bundled model is never overwritten", where=str(model), hint="choose another file with -o"
+        )
     from perform.train.prior_trainer import PriorPlan, train_prior
     from perform.train.processes import cores
 
     values = {"threads": cores()} | {option: given[option] for option in OPTIONS if option in given}
     plan = PriorPlan(corpus, model, out or model, **values)
-    with progress(f"a prior for {model.stem}", plan.steps, "steps") as on_progress:
-        card = train_prior(plan, TrainingBar(_words, on_progress)).card
+    with ProgressBar(f"a prior for {model.stem}", plan.steps, "steps") as on_progress:
+        card = train_prior(plan, TrainingBar(_status, on_progress)).card
     say(card["prior"])
     show(plan.output, as_json, path=str(plan.output), prior=card["prior"])
 
 
-def _words(progress: Progress) -> str:
+def _status(progress: Progress) -> str:
     return f"loss {progress.loss:.2f}  held out {progress.distance:.2f} nats a frame"

@@ -1,4 +1,4 @@
-"""`render`: a set or a take to a file, offline."""
+"""`render`: render a set or a take to a file, offline."""
 
 from __future__ import annotations
 
@@ -8,42 +8,49 @@ from typing import Any
 
 import click
 
-from perform.cli.output import Seconds, json_option, progress, say, show
+from perform.cli.output import ProgressBar, Seconds, json_option, say, show
 from perform.core.errors import WrongUse
 
 
-class Swap(click.ParamType):  # type: ignore[type-arg]
-    """`2=bells`: a deck and a model."""
+class DeckModel(click.ParamType):  # type: ignore[type-arg]
+    """A deck and a model, as in `2=bells`."""
 
     name = "DECK=MODEL"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """-> (deck, model)."""
+        """Convert text to (deck, model)."""
         deck, _, model = str(value).partition("=")
         if not deck.isdecimal() or not model:
-            self.fail(f"{value!r} names no deck and model, as 2=bells does", param, ctx)
+            self.fail(f"{value!r} is not DECK=MODEL, for example 2=bells", param, ctx)
         return int(deck), model
 
 
 @click.command()
 @click.argument("name", metavar="SET|TAKE")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The WAV to write.")
-@click.option("--rate", type=int, help="Sample rate; 48000, or the take's own, if left out.")
-@click.option("--stems", is_flag=True, help="A file for each deck, too.")
-@click.option("--float", "float32", is_flag=True, help="32-bit float, not 24-bit PCM.")
-@click.option("--seconds", type=Seconds(0.01), help="Length of a set's sound; 30 if left out.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another chance for every deck of a set.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="WAV file to write.")
+@click.option("--rate", type=int, help="Sample rate (default: 48000, or the take's).")
+@click.option("--stems", is_flag=True, help="Also write one file per deck.")
+@click.option("--float", "float32", is_flag=True, help="Write 32-bit float instead of 24-bit PCM.")
+@click.option("--seconds", type=Seconds(0.01), help="Length of a set in seconds (default: 30).")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed for all decks of a set.")
 @click.option(
-    "--take", type=click.Path(path_type=Path), help="Folder: record the set as a take with its gesture log."
+    "--take",
+    type=click.Path(path_type=Path),
+    help="Folder in which to record the set as a take, with its gesture log.",
 )
-@click.option("--swap", type=Swap(), multiple=True, help="Another model on a deck of a take: 2=bells.")
-@click.option("--from", "begin", type=Seconds(0), help="Begin so many seconds into a take.")
-@click.option("--to", "end", type=Seconds(0), help="End so many seconds into a take.")
+@click.option(
+    "--swap",
+    type=DeckModel(),
+    multiple=True,
+    help="Use another model on a deck of a take, e.g. 2=bells (repeatable).",
+)
+@click.option("--from", "begin", type=Seconds(0), help="Start at this second of a take.")
+@click.option("--to", "end", type=Seconds(0), help="Stop at this second of a take.")
 @json_option
 def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
-    """Render a set, or a take from its gesture log, offline: the same engine, the same bits every time.
+    """Render a set, or a take from its gesture log, offline. Every run gives the same bits.
 
-    A take is named by its WAV, or as in `perform takes`; what is no set is looked for among them.
+    Name a take by its WAV file, by its name in `perform takes`, or as `last`.
     """
     from perform.audio.device import check_rate_and_block
 
@@ -51,14 +58,14 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
     began = time.monotonic()
     if _is_take(name):
         if out is None:
-            raise WrongUse("where to?", hint="name a WAV with -o")
+            raise WrongUse("no output file", hint="name a WAV with -o")
         _refuse("a take", how, "seconds", "seed", "take")
         seconds = _take(name, out, how)
         path = out
     else:
         _refuse("a set", how, "begin", "end", "swap", *([] if how["take"] else ["stems", "float32"]))
         if (out is None) == (how["take"] is None):
-            raise WrongUse("where to?", hint="name a WAV with -o, or a folder with --take")
+            raise WrongUse("name one output", hint="a WAV with -o, or a folder with --take")
         seconds = how["seconds"] or 30.0
         path = _set(name, out, how, seconds)
     took = time.monotonic() - began
@@ -67,7 +74,7 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
 
 
 def _is_take(name: str) -> bool:
-    """By its name: a WAV or a log; or what is a take's and no set's."""
+    """Whether a name means a take: a WAV or a gesture log, or a take's name that no set has."""
     from perform.library import places, sets
     from perform.recorder import take_index
 
@@ -81,12 +88,12 @@ def _is_take(name: str) -> bool:
 
 
 def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
-    """WrongUse for options that mean nothing there."""
-    words = {"begin": "from", "end": "to", "float32": "float"}
+    """Raise WrongUse for options that do not apply."""
+    spelled = {"begin": "from", "end": "to", "float32": "float"}
     for name in names:
         if how[name] not in (None, False, ()):
             raise WrongUse(
-                f"--{words.get(name, name)} does not go with {what}", hint="see perform render --help"
+                f"--{spelled.get(name, name)} cannot be used with {what}", hint="see perform render --help"
             )
 
 
@@ -97,7 +104,7 @@ def _set(name: str, out: Path | None, how: dict[str, Any], seconds: float) -> Pa
 
     tracks = ("master", *STEMS) if how["stems"] else ("master",)
     recorded = TakeOutput(how["take"] or Path(), tracks, "float32" if how["float32"] else "pcm24")
-    with progress(f"rendering {name}", seconds, "s") as on_progress:
+    with ProgressBar(f"rendering {name}", seconds, "s") as on_progress:
         return offline(
             name,
             out or recorded,
@@ -114,12 +121,12 @@ def _take(name: str, out: Path, how: dict[str, Any]) -> float:
     from perform.recorder import take_index
 
     take = take_index.find(name, places.take_folders())
-    wish = replay.ReplayOptions(
+    options = replay.ReplayOptions(
         how["rate"], how["float32"] or None, how["stems"], dict(how["swap"]), how["begin"] or 0.0, how["end"]
     )
-    seconds = min(take.seconds, wish.end or take.seconds) - wish.begin
-    with progress(f"rendering {take.path.stem}", max(seconds, 0.0), "s") as on_progress:
-        played = replay.render(take, out, wish, on_progress)
+    seconds = min(take.seconds, options.end or take.seconds) - options.begin
+    with ProgressBar(f"rendering {take.path.stem}", max(seconds, 0.0), "s") as on_progress:
+        played = replay.render(take, out, options, on_progress)
     if played.lost:
-        say(f"{played.lost} records of its gesture log are missing: it may sound different there")
+        say(f"{played.lost} events are missing from its gesture log: the sound may differ there")
     return seconds

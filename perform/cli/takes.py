@@ -1,4 +1,4 @@
-"""`takes`: what was recorded."""
+"""`takes`: list, verify, repair, export and plot recordings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def takes(ctx: click.Context, as_json: bool) -> None:
-    """The takes: list (if nothing else is asked for), verify, repair, export, plot.
+    """List, verify, repair, export or plot takes; without a command, list them.
 
-    A take is named by the name of its first file, by a path, or as `last`.
+    Name a take by its first file's name, by a path, or as `last`.
     """
     if ctx.invoked_subcommand is None:
         _list(as_json)
@@ -30,7 +30,7 @@ def takes(ctx: click.Context, as_json: bool) -> None:
 @takes.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Every take in the folders that takes go to."""
+    """List the takes in all take folders."""
     _list(as_json)
 
 
@@ -38,7 +38,7 @@ def list_(as_json: bool) -> None:
 @click.argument("names", metavar="[TAKE]...", nargs=-1)
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Look for what is wrong with takes; exit 1 where something is."""
+    """Look for damage in takes (default: all); exit code 1 if there is any."""
     from perform.recorder import take_index
 
     found = {str(take.path): take_index.verify(take) for take in _chosen(names)}
@@ -57,7 +57,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("names", metavar="[TAKE]...", nargs=-1)
 @json_option
 def repair(names: tuple[str, ...], as_json: bool) -> None:
-    """Make unfinished takes whole (a stage does it for its own folders when it starts)."""
+    """Repair unfinished takes (default: all). A stage does this for its own folders when it starts."""
     from perform.recorder import take_index
 
     mended = [
@@ -78,11 +78,15 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
 @takes.command()
 @click.argument("name", metavar="TAKE")
 @click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .wav, .flac or .zip to write."
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The .wav, .flac or .zip file to write.",
 )
 @json_option
 def export(name: str, out: Path, as_json: bool) -> None:
-    """One WAV or FLAC of all its parts, or a ZIP of all its files, stems too."""
+    """Export a take: one WAV or FLAC of all its parts, or a ZIP of all files, stems included."""
     from perform.recorder import take_export as work
     from perform.recorder import take_index
 
@@ -93,10 +97,10 @@ def export(name: str, out: Path, as_json: bool) -> None:
 
 @takes.command()
 @click.argument("name", metavar="TAKE")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .png to write.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .png file to write.")
 @json_option
 def plot(name: str, out: Path, as_json: bool) -> None:
-    """A picture: the waveform, its markers, and the latents of each deck."""
+    """Draw the waveform, the markers, and the latents of each deck."""
     from perform.recorder import take_export as work
     from perform.recorder import take_index
 

@@ -1,4 +1,4 @@
-"""`train`: a folder of sound to a model."""
+"""`train`: train a model on a folder of sound."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from perform.cli.output import json_option, progress, say, show
-from perform.cli.prior_training import learn_prior
+from perform.cli.output import ProgressBar, json_option, say, show
+from perform.cli.prior_training import train_prior_verb
 from perform.cli.training_bar import TrainingBar
 from perform.core.errors import WrongUse
 from perform.train.plan import OPTIONS, PlanOption
@@ -19,7 +19,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _plan_options(verb: _F) -> _F:
-    """The choices of a plan, which a training on a bare machine has too."""
+    """Add the options of a training plan, which `python -m perform.train` has too."""
     for option in reversed(OPTIONS):
         flag = option.kind is bool
         verb = click.option(
@@ -46,20 +46,22 @@ def _type(option: PlanOption) -> Any:
 
 @click.command()
 @click.argument("corpus", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The .safetensors to write.")
-@click.option("--prior", metavar="MODEL", help="Train a prior for this model; into its file, without -o.")
-@click.option("--name", help="The model's name; the file's if left out.")
-@click.option("--config", help="live (the default), v1, v2, causal ...")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The .safetensors file to write.")
 @click.option(
-    "--set", multiple=True, metavar="KEY=VALUE", help="Another value in the config; may be given again."
+    "--prior",
+    metavar="MODEL",
+    help="Train a prior for this model; without -o it is written into the model's file.",
 )
-@click.option("--from", metavar="MODEL", help="A model to go on from, by name or path.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads; all there are if left out.")
+@click.option("--name", help="Name of the model (default: the file's name).")
+@click.option("--config", help="Architecture: live (default), v1, v2, causal ...")
+@click.option("--set", multiple=True, metavar="KEY=VALUE", help="Change a value of the config (repeatable).")
+@click.option("--from", metavar="MODEL", help="Start from the weights of this model, by name or path.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all).")
 @_plan_options
+@click.option("--prepare", "only_prepare", is_flag=True, help="Only prepare the corpus and show a summary.")
 @click.option(
-    "--prepare", "only_prepare", is_flag=True, help="Prepare the corpus, say what it holds, and stop."
+    "--snapshot", "only_snapshot", is_flag=True, help="Only write a model from the last checkpoint."
 )
-@click.option("--snapshot", "only_snapshot", is_flag=True, help="Write the model as it stands, and stop.")
 @json_option
 def train(
     corpus: Path,
@@ -70,17 +72,17 @@ def train(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Train a RAVE on a folder of sound files, or on a prepared corpus.
+    """Train a RAVE model on a folder of sound files, or on a prepared corpus.
 
-    Phase 1 learns spectra, phase 2 adds discriminators. Ctrl-C saves, --resume goes on. Checkpoints, the
-    prepared corpus and a report lie in OUT.training. On several GPUs or machines: torchrun --nproc-per-node N
+    Phase 1 learns spectra, phase 2 adds discriminators. Ctrl-C saves, --resume continues. Checkpoints, the
+    prepared corpus and a report are in OUT.training. On several GPUs or machines: torchrun --nproc-per-node N
     --no-python perform train ...
     """
     if prior:
-        learn_prior(corpus, prior, out, as_json)
+        train_prior_verb(corpus, prior, out, as_json)
         return
     if out is None:
-        raise WrongUse("where to?", hint="name a .safetensors with -o")
+        raise WrongUse("no output file", hint="name a .safetensors file with -o")
     from perform.library.cards import find_model
     from perform.train import loop
     from perform.train.plan import planned
@@ -94,20 +96,20 @@ def train(
         loop.prepare(plan.corpus, plan.folder / "corpus", plan.config, plan.threads, TrainingBar())
         show(plan.folder / "corpus", as_json, corpus=str(plan.folder / "corpus"))
         return
-    learn = loop.snapshot if only_snapshot else loop.train
-    with progress(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
-        card = learn(plan, TrainingBar(_words, on_progress)).card
+    run = loop.snapshot if only_snapshot else loop.train
+    with ProgressBar(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
+        card = run(plan, TrainingBar(_status, on_progress)).card
     if not card:  # another process of this training writes the file
         return
     keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps")
     figures = {key: card[key] for key in keys}
     say(
-        "held-out distance {distance:.2f} (untrained {distance_untrained:.2f}); with the {latents} latents "
-        "that are kept {distance_kept:.2f}".format(**figures)
+        "held-out distance {distance:.2f} (untrained {distance_untrained:.2f}); with the {latents} kept "
+        "latents {distance_kept:.2f}".format(**figures)
     )
     show(out, as_json, path=str(out), **figures)
 
 
-def _words(progress: Progress) -> str:
-    told = f"phase {progress.phase}  loss {progress.loss:.2f}  held out {progress.distance:.2f}"
-    return f"{told}  heard {progress.heard:.0f} %"
+def _status(progress: Progress) -> str:
+    losses = f"phase {progress.phase}  loss {progress.loss:.2f}  held out {progress.distance:.2f}"
+    return f"{losses}  corpus {progress.heard:.0f} %"

@@ -1,4 +1,4 @@
-"""A training as the verbs show it."""
+"""Progress of a training on stderr."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from perform.train.progress import Progress, ProgressListener
 
 
 class TrainingBar(ProgressListener):
-    """A bar on stderr, with lines above it.
+    """A progress bar with messages above it.
 
-    words : what a step is told in;  move : of `words.progress`
+    status : text for a step
+    move   : moves a `ProgressBar`
     """
 
     def __init__(
-        self, words: Callable[[Progress], str] = lambda _: "", move: Callable[..., None] = lambda *_: None
+        self, status: Callable[[Progress], str] = lambda _: "", move: Callable[..., None] = lambda *_: None
     ) -> None:
-        self._words, self._move = words, move
+        self._status, self._move = status, move
 
     def progress(self, progress: Progress) -> None:
-        """Move it."""
-        words = f"{self._words(progress)}  {progress.steps_per_s:.1f}/s"
-        self._move(progress.step, words, progress.steps)
+        """Move the bar."""
+        status = f"{self._status(progress)}  {progress.steps_per_s:.1f}/s"
+        self._move(progress.step, status, progress.steps)
 
     def say(self, line: str) -> None:
-        """A line above it."""
+        """Print a line above the bar."""
         say(line)
 
     def preparing(self, done: int, files: int) -> None:
-        """Tell every so many files."""
+        """Print a line for every 100 files."""
         if done % 100 == 0:
             say(f"read {done} of {files} files")

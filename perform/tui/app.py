@@ -1,6 +1,6 @@
-"""The screen as an app: one frame 25 times a second, the line to the stage, and what opens above the decks.
+"""The screen as a Textual app: 25 frames per second, the actions of the stage, the dialogs.
 
-It may die at any time: all it holds that is heard is in the table. It never waits for the stage.
+It may die at any time: all sound comes from the parameter table. It never waits for the stage.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ from perform.tui.screens.latent_screen import LatentScreen
 from perform.tui.screens.leave_dialog import LeaveDialog
 from perform.tui.screens.mapping_chooser import MappingChooser, mappings
 from perform.tui.screens.model_browser import UNLOAD, ModelBrowser
-from perform.tui.screens.naming import FILE, Name
+from perform.tui.screens.naming import FILE, NameDialog
 from perform.tui.screens.play_screen import PlayScreen
 from perform.tui.screens.set_list_screen import SetListScreen
 from perform.tui.screens.value_entry import ValueEntry
 from perform.tui.song_keys import SongKeys
 from perform.tui.stage_line import StageLink
 
-FRAMES = 25  #: frames a second
+FRAMES = 25  #: frames per second
 
 
 class Instrument(SongKeys, SceneKeys):
@@ -62,7 +62,7 @@ class Instrument(SongKeys, SceneKeys):
     TITLE = "perform"
     CSS_PATH = Path(__file__).with_name("app.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(k.keys, k.action.removeprefix("app."), k.words, show=False, id=k.id, priority=True)
+        Binding(k.keys, k.action.removeprefix("app."), k.description, show=False, id=k.id, priority=True)
         for k in ALWAYS
     ]
 
@@ -74,208 +74,215 @@ class Instrument(SongKeys, SceneKeys):
         self.theme = themes.THEMES[0].name
 
     def get_default_screen(self) -> Screen[None]:
-        """The screen that plays."""
+        """The screen with all decks."""
         return self._play
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Inks of themes that know nothing of this app."""
+        """Values of $ink-* for Textual's own themes."""
         return themes.inks(self.current_theme)
 
     def on_mount(self) -> None:
-        """Begin."""
-        self.line.start()
+        """Connect to the stage and start the frame timer."""
+        self.stage_line.start()
         self.set_interval(1 / FRAMES, self.tick)
 
     def on_unmount(self) -> None:
-        """Leave nothing behind in the stage."""
+        """Stop learning and disconnect."""
         if self.view.learning:
-            self.line.ask(Learn(""))
-        self.line.stop()
+            self.stage_line.ask(Learn(""))
+        self.stage_line.stop()
 
     # -- frames
 
     def tick(self) -> None:
-        """[ui] One frame: hear what the stage answered, look, draw."""
-        while self.line.outcomes:
-            outcome = self.line.outcomes.popleft()
+        """[ui] One frame: handle the stage's answers, read the meters, draw."""
+        while self.stage_line.outcomes:
+            outcome = self.stage_line.outcomes.popleft()
             if isinstance(outcome, PerformError):
                 self.view.arming = 0
-                self.notice(f"▲ {outcome}")
+                self.show_notice(f"▲ {outcome}")
             else:
                 done, answer = outcome
                 done(answer)
-        self.view.gone = self.line.gone is not None
-        self.view.silence = self.line.silence()
-        frame = self.look()
-        played = self.played
+        self.view.gone = self.stage_line.gone is not None
+        self.view.silence = self.stage_line.silence()
+        frame = self.read_frame()
+        visible = self.play_screen
         for screen in self.screen_stack:
-            if screen is played or isinstance(screen, SetListScreen):
+            if screen is visible or isinstance(screen, SetListScreen):
                 screen.show(frame)
 
     @property
-    def played(self) -> PlayScreen:
-        """The screen that lies under every dialog: the decks, or the latents of one; the other is hidden."""
+    def play_screen(self) -> PlayScreen:
+        """The screen below every dialog: all decks, or the latents of one deck."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, PlayScreen))
 
     # -- the stage
 
     def action_panic(self) -> None:
-        """Let everything go; twice: silence."""
-        if self.twice("panic"):
+        """Panic; a second press mutes the master."""
+        if self.is_second_press("panic"):
             params.set_value(self.table, "master/mute", 1)
-            self.notice("master muted; M lets it sound again")
+            self.show_notice("master muted; M unmutes")
             return
         params.trigger(self.table, "panic")
-        self.notice("panic: all let go; ! again within 2 s mutes the master")
+        self.show_notice("panic; press ! again within 2 s to mute the master")
 
     def action_master_mute(self) -> None:
-        """Mute the master, or lift it."""
+        """Mute or unmute the master."""
         if self.view.learning:
             self.learn("master/mute")
             return
         muted = params.set_value(
             self.table, "master/mute", 0 if self.table[params.slot("master/mute")] else 1
         )
-        self.notice("master muted; M lets it sound again" if muted else "master sounds again")
+        self.show_notice("master muted; M unmutes" if muted else "master unmuted")
 
     def action_input(self) -> None:
-        """Let the input in, which takes two presses, or shut it out."""
-        if self.instead("input/open"):
+        """Close the input; opening it takes two presses."""
+        if self.learn_instead("input/open"):
             return
         if self.table[params.slot("input/open")]:
             params.set_value(self.table, "input/open", 0)
-            self.notice("input closed")
-        elif self.twice("input"):
+            self.show_notice("input closed")
+        elif self.is_second_press("input"):
             params.set_value(self.table, "input/open", 1)
-            self.notice("input open; I closes it")
+            self.show_notice("input open; press I to close it")
         else:
-            self.notice("a microphone near its loudspeakers howls: I again within 2 s opens the input")
+            self.show_notice(
+                "a microphone near the loudspeakers feeds back; press I again within 2 s to open the input"
+            )
 
     def action_record(self) -> None:
-        """Record; stopping takes two presses."""
-        if self.instead("take/record"):
+        """Start recording; stopping takes two presses."""
+        if self.learn_instead("take/record"):
             return
-        if not self.look().recording:
-            self.line.ask(StartRecording(), self.said("recording to"))
-        elif self.twice("record"):
-            self.line.ask(StopRecording(), self.said("take closed:"))
+        if not self.read_frame().recording:
+            self.stage_line.ask(StartRecording(), self.notice_answer("recording to"))
+        elif self.is_second_press("record"):
+            self.stage_line.ask(StopRecording(), self.notice_answer("recorded:"))
         else:
-            self.notice("recording goes on; r again within 2 s stops it")
+            self.show_notice("still recording; press r again within 2 s to stop")
 
     def action_mark(self) -> None:
-        """A marker in the take."""
-        if self.instead("take/mark"):
+        """Put a marker into the take."""
+        if self.learn_instead("take/mark"):
             return
         params.trigger(self.table, "take/mark")
-        frame = self.look()
+        frame = self.read_frame()
         if frame.recording:
-            seconds = frame.master("take/frames") / max(1.0, frame.master("rate"))
-            self.notice(f"marker at {time_text(seconds)}")
+            seconds = frame.stage_meter("take/frames") / max(1.0, frame.stage_meter("rate"))
+            self.show_notice(f"marker at {time_text(seconds)}")
         else:
-            self.notice("marker; no take runs: R keeps it with the last minutes")
+            self.show_notice("marker set, but nothing is recording: R keeps the last minutes with it")
 
     def action_keep(self) -> None:
-        """What was played a moment ago becomes a take, though nothing was recording."""
-        if not self.instead("take/keep"):
-            self.notice("keeping the last minutes as a take")
-            self.line.ask(KeepLastMinutes(), self.said("kept:"))
+        """Save the last minutes as a take."""
+        if not self.learn_instead("take/keep"):
+            self.show_notice("saving the last minutes as a take")
+            self.stage_line.ask(KeepLastMinutes(), self.notice_answer("saved:"))
 
     # -- control
 
     def action_learn(self) -> None:
-        """Learn the selected parameter, and whatever is selected next, until esc."""
-        self.learn(self.look().selected.address)
+        """Learn a control for the selected parameter, then for each one selected, until esc."""
+        self.learn(self.read_frame().selected.address)
 
     def action_stop_learning(self) -> None:
-        """Enough; a prefix that waits is let go too."""
-        if self.look().prefix:
-            self.prefix("")
-            self.notice("")
+        """Stop learning and cancel a waiting prefix key."""
+        if self.read_frame().prefix:
+            self.set_prefix("")
+            self.show_notice("")
         if self.view.learning:
             self.view.learning = ""
-            self.line.ask(Learn(""))
+            self.stage_line.ask(Learn(""))
 
     def action_unlearn(self) -> None:
-        """Forget the controls of the selected parameter, or of the one being learned."""
-        address = self.view.learning or self.look().selected.address
-        self.line.ask(Unlearn(address), lambda _: self.notice(f"{name(address)} forgets its controls"))
+        """Remove all controls of the selected parameter, or of the one being learned."""
+        address = self.view.learning or self.read_frame().selected.address
+        self.stage_line.ask(
+            Unlearn(address), lambda _: self.show_notice(f"{name(address)}: controls removed")
+        )
 
     def action_mapping(self) -> None:
         """Choose a mapping."""
         names = mappings()
         if not names:
-            self.notice("there are no mappings yet; l learns one, S saves it")
+            self.show_notice("no mappings yet: learn controls with l, then save with S")
             return
 
-        self.question(
+        self.open_dialog(
             MappingChooser(names, self.frame.status.mapping),
-            lambda chosen: self.line.ask(UseMapping(chosen), lambda _: self.notice(f"mapping {chosen}")),
+            lambda chosen: self.stage_line.ask(
+                UseMapping(chosen), lambda _: self.show_notice(f"mapping {chosen}")
+            ),
         )
 
     def action_save_mapping(self) -> None:
         """Save the mapping in use."""
-        current, hint = self.frame.status.mapping, "enter saves it among your own mappings"
-        self.question(
-            Name("Save the mapping in use as", current, hint, FILE),
-            lambda chosen: self.line.ask(SaveMapping(chosen), self.said("mapping saved:")),
+        current, hint = self.frame.status.mapping, "enter saves to your own mappings"
+        self.open_dialog(
+            NameDialog("Save the current mapping as", current, hint, FILE),
+            lambda chosen: self.stage_line.ask(SaveMapping(chosen), self.notice_answer("mapping saved:")),
         )
 
     # -- dialogs
 
     def action_browse(self, deck: int = 0) -> None:
-        """Choose a model for a deck, the focused one where none is named."""
-        deck = deck or self.look().focus
+        """Choose a model for a deck; 0: the deck with the focus."""
+        deck = deck or self.read_frame().focus
         loaded = self.frame.deck(deck).model or ("the model" if self.frame.in_use(deck) else "")
 
-        self.question(
+        self.open_dialog(
             ModelBrowser(deck, loaded),
-            lambda chosen: self.line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
+            lambda chosen: self.stage_line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
         )
 
     def action_material(self, deck: int = 0) -> None:
-        """Choose what a deck's source needs: where it follows another deck a matrix, else a sound file."""
-        deck = deck or self.look().focus
-        words, source = self.frame.deck(deck), SOURCES[int(self.frame.value(deck, "source"))]
+        """Choose a matrix for a deck that follows another deck, else a sound file."""
+        deck = deck or self.read_frame().focus
+        status, source = self.frame.deck(deck), SOURCES[int(self.frame.value(deck, "source"))]
         if source == "deck":
-            self.question(
-                MatrixChooser(deck, words.matrix), lambda chosen: self.line.ask(UseMatrix(deck, chosen))
+            self.open_dialog(
+                MatrixChooser(deck, status.matrix),
+                lambda chosen: self.stage_line.ask(UseMatrix(deck, chosen)),
             )
         else:
-            self.question(
-                SoundChooser(deck, words.file, plays=source == "file"),
-                lambda chosen: self.line.ask(UseFile(deck, chosen)),
+            self.open_dialog(
+                SoundChooser(deck, status.file, plays=source == "file"),
+                lambda chosen: self.stage_line.ask(UseFile(deck, chosen)),
             )
 
     def action_latents(self) -> None:
-        """The latents of the deck in focus, as long as they are wanted."""
-        if not isinstance(self.played, LatentScreen):
+        """Show the latents of the deck in focus."""
+        if not isinstance(self.play_screen, LatentScreen):
             self.push_screen(LatentScreen())
 
     def action_value(self) -> None:
         """Type a value for the selected parameter."""
-        selected = self.look().selected
+        selected = self.read_frame().selected
 
         def answered(value: float | str) -> None:
             if isinstance(value, str):
-                self.line.ask(SetWord(selected.address, value))
+                self.stage_line.ask(SetWord(selected.address, value))
             else:
                 params.set_value(self.table, selected.address, value)
 
         if not selected.spec.action:
-            self.question(ValueEntry(selected, self.frame.table[selected.slot]), answered)
+            self.open_dialog(ValueEntry(selected, self.frame.table[selected.slot]), answered)
 
     def action_help(self) -> None:
-        """All keys."""
+        """Show all keys."""
         self.push_screen(HelpScreen())
 
     def action_help_quit(self) -> None:
-        """ctrl+c, which ends other programs."""
-        self.notice("ctrl+q leaves")
+        """Tell that ctrl+c does not leave."""
+        self.show_notice("press ctrl+q to leave")
 
     async def action_quit(self) -> None:
-        """Leave; ask what becomes of the sound where there is any."""
-        frame = self.look()
-        if self.line.gone is not None:
+        """Leave; ask first while something plays, records, or is not saved."""
+        frame = self.read_frame()
+        if self.stage_line.gone is not None:
             self.exit("leave")
             return
         live = any(frame.meter(d, "state") in (LOADING, LIVE) for d in range(1, params.DECKS + 1))
@@ -283,54 +290,54 @@ class Instrument(SongKeys, SceneKeys):
         if not live and not frame.recording and not changed:
             self.exit("stop")
         elif not isinstance(self.screen, LeaveDialog):
-            self.question(LeaveDialog(live, frame.recording, changed), self.exit)
+            self.open_dialog(LeaveDialog(live, frame.recording, changed), self.exit)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: every action, and the theme."""
+        """The command palette: every action, and the theme."""
         for key in (*ALWAYS, *KEYS):
             if key.action not in ("app.command_palette", "app.stop_learning"):
-                yield SystemCommand(key.words, key.shown, self._later(key.action, self._play))
+                yield SystemCommand(key.description, key.shown, self._later(key.action, self._play))
         for key in SET_LIST:
             if isinstance(screen, SetListScreen) or key.action.startswith("app."):
                 yield SystemCommand(
-                    key.words, f"{key.shown} in the set list", self._later(key.action, screen)
+                    key.description, f"{key.shown} in the set list", self._later(key.action, screen)
                 )
-        if isinstance(self.played, LatentScreen):
+        if isinstance(self.play_screen, LatentScreen):
             for key in LATENTS:
                 shown = f"{key.shown} in the latents"
-                yield SystemCommand(key.words, shown, self._later(key.action, self.played))
-        yield SystemCommand("theme", "colours of the screen", self.action_change_theme)
+                yield SystemCommand(key.description, shown, self._later(key.action, self.play_screen))
+        yield SystemCommand("theme", "change the colours", self.action_change_theme)
 
     def _later(self, action: str, owner: Screen[Any]) -> Callable[[], object]:
-        """Run a screen's action once the palette is gone."""
+        """Run a screen's action after the palette has closed."""
         return lambda: self.call_next(self.run_action, action, owner)
 
 
 def run(client: StageLink, log: Path | None = None) -> str:
     """Play until the player leaves; returns "stop" or "leave".
 
-    What libraries print on descriptor 2 goes to `log`, not onto the screen. A stage that ended meanwhile
-    raises its StageGone.
+    Output of libraries on descriptor 2 goes to `log`, not onto the screen. Raises StageGone if the stage
+    ended.
     """
-    for exported in ("COLUMNS", "LINES"):  # would stand in for the terminal's own size for ever
+    for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
         os.environ.pop(exported, None)
     with _own_terminal(log):
         app = Instrument(client)
         choice = app.run()
-    if app.line.gone is not None:
-        raise app.line.gone
+    if app.stage_line.gone is not None:
+        raise app.stage_line.gone
     if app.return_code:
         raise PerformError(
-            "the screen failed; the stage plays on",
+            "the screen failed; the stage keeps playing",
             where=str(log or "screen"),
-            hint="`perform attach` comes back, `perform stop` ends it",
+            hint="`perform attach` opens the screen again, `perform stop` ends the stage",
         )
     return choice or "leave"
 
 
 @contextmanager
 def _own_terminal(log: Path | None) -> Iterator[None]:
-    """Textual draws on a duplicate of descriptor 2, which itself points to the log meanwhile."""
+    """Let Textual draw on a duplicate of descriptor 2 while descriptor 2 points to the log."""
     if log is None:
         yield
         return

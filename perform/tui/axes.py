@@ -1,4 +1,4 @@
-"""Which two latents of a deck its pad spans, and how much of each."""
+"""The two latents on the axes of a deck's pad, and their ranges."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class Axis:
     high: float
 
     def position(self, value: float) -> float:
-        """Where a value lies, 0..1; what lies beyond an end is at that end."""
+        """Position of a value, 0..1, clamped to the ends."""
         return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
 
     def value(self, position: float) -> float:
-        """What lies at a position."""
+        """Value at a position 0..1."""
         return self.low + position * (self.high - self.low)
 
     def address(self, deck: int) -> str:
-        """The number that its handle is."""
+        """Address of the bias that the handle sets."""
         return f"deck/{deck}/z/{self.latent}/bias"
 
 
 def latents(frame: ScreenFrame, deck: int) -> int:
-    """How many latents of a deck have numbers."""
+    """Number of latents of a deck that have parameters."""
     return min(frame.deck(deck).latents, LATENTS)
 
 
 def axes(frame: ScreenFrame, deck: int) -> tuple[Axis | None, Axis | None]:
-    """Across and up, as they were chosen for this deck; there may be one latent only, or none."""
+    """The x and y axes chosen for this deck; None where the model has too few latents."""
     count = latents(frame, deck)
     x, y = chosen(frame, deck)
     return (
@@ -48,14 +48,14 @@ def axes(frame: ScreenFrame, deck: int) -> tuple[Axis | None, Axis | None]:
 
 
 def chosen(frame: ScreenFrame, deck: int) -> tuple[int, int]:
-    """Numbers of the two latents; another model may have fewer than there were when they were chosen."""
+    """Numbers of the two latents, limited to those of the model now loaded."""
     last = max(latents(frame, deck) - 1, 0)
     x, y = (min(one, last) for one in frame.view.axes.get(deck, (0, 1)))
     return (x, y) if x != y or not last else (x, (x + 1) % (last + 1))
 
 
 def corpus_range(frame: ScreenFrame, deck: int, latent: int) -> tuple[float, float] | None:
-    """5th and 95th percentile of a latent, where the card says any."""
+    """5th and 95th percentile of a latent in the corpus; None where the card has none."""
     low, high = frame.deck(deck).latent_low, frame.deck(deck).latent_high
     if len(low) > latent < len(high) and low[latent] < high[latent]:
         return low[latent], high[latent]
@@ -63,7 +63,7 @@ def corpus_range(frame: ScreenFrame, deck: int, latent: int) -> tuple[float, flo
 
 
 def _axis(frame: ScreenFrame, deck: int, latent: int) -> Axis:
-    """All of a bias's range; near, what the corpus fills and a quarter of it on either side."""
+    """The full range of a bias; zoomed in, the corpus range plus a quarter of it on either side."""
     near = corpus_range(frame, deck, latent)
     if not frame.view.near or near is None:
         return Axis(latent, _WHOLE.low, _WHOLE.high)

@@ -1,4 +1,4 @@
-"""Dots finer than a cell: one cell of braille holds two of them across and four down."""
+"""Braille graphics: each character cell holds 2 x 4 dots."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Dots = npt.NDArray[np.bool_]  #: (DOWN x lines, ACROSS x cells), the first row o
 
 
 def blank(lines: int, cells: int) -> Dots:
-    """No dots."""
+    """A grid without dots."""
     return np.zeros((DOWN * lines, ACROSS * cells), bool)
 
 

@@ -1,4 +1,4 @@
-"""What the keys of every subject work with: the table, the line to the stage, the frame, a notice."""
+"""Base of the app: the parameter table, the connection to the stage, the current frame, notices, dialogs."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from textual.app import App
 from textual.screen import Screen
 
 from perform.stage.commands import Answer, Learn
-from perform.tui.screen_frame import FrameCamera, ScreenFrame, ScreenView
+from perform.tui.screen_frame import FrameReader, ScreenFrame, ScreenState
 from perform.tui.screens.dialog import Dialog, T
 from perform.tui.stage_line import StageLine, StageLink
 
 TWICE = 2.0  #: seconds within which a second press confirms
-_NOTICE = 5.0  #: seconds a notice stands
-_PREFIX = 5.0  #: seconds a prefix key waits for the key that follows it
+_NOTICE = 5.0  #: seconds a notice is shown
+_PREFIX = 5.0  #: seconds a prefix key waits for the next key
 
 
 class KeyGroup(App[str]):
-    """The base of the app; what a subject adds is a module of its own, and all of them are one app."""
+    """Base class of the app. Each subclass adds the actions of one group of keys."""
 
     def __init__(self, client: StageLink, clock: Callable[[], float] = time.monotonic) -> None:
-        self.view = ScreenView()
+        self.view = ScreenState()
         super().__init__()
         self.table = client.arena.table
-        self.line = StageLine(client)
+        self.stage_line = StageLine(client)
         self._clock = clock
-        self._camera = FrameCamera(client.arena.table, client.arena.meters, self.view)
-        self.frame = self.look()
+        self._reader = FrameReader(client.arena.table, client.arena.meters, self.view)
+        self.frame = self.read_frame()
         self._pressed: dict[str, float] = {}
 
-    def look(self) -> ScreenFrame:
-        """[ui] The table and meters as they are now."""
-        self.frame = self._camera.take(self.line.status, self._clock())
+    def read_frame(self) -> ScreenFrame:
+        """[ui] Read the table and the meters now."""
+        self.frame = self._reader.read(self.stage_line.status, self._clock())
         return self.frame
 
-    def notice(self, text: str) -> None:
-        """Say something in one line, for a while."""
+    def show_notice(self, text: str) -> None:
+        """Show one line at the bottom of the screen for five seconds."""
         self.view.notice, self.view.notice_until = text, self._clock() + _NOTICE
 
-    def said(self, words: str) -> Callable[[Answer], None]:
-        """What to do with an answer: say it behind these words."""
-        return lambda answer: self.notice(f"{words} {answer.value}".rstrip(" :"))
+    def notice_answer(self, text: str) -> Callable[[Answer], None]:
+        """A callback that shows an answer behind this text."""
+        return lambda answer: self.show_notice(f"{text} {answer.value}".rstrip(" :"))
 
-    def twice(self, what: str) -> bool:
+    def is_second_press(self, what: str) -> bool:
         """Whether this is the second press within TWICE."""
         now = self._clock()
         before = self._pressed.get(what)
@@ -55,31 +55,31 @@ class KeyGroup(App[str]):
         self._pressed[what] = now
         return False
 
-    def prefix(self, what: str) -> None:
-        """The next function key means something else, for a while; "" ends that."""
+    def set_prefix(self, what: str) -> None:
+        """Set what the next function key does to its scene, for five seconds; "" for recall."""
         self.view.prefix, self.view.prefix_until = what, self._clock() + _PREFIX
 
     def learn(self, address: str) -> None:
-        """The next control that moves is mapped to this."""
+        """Map the next control that moves to this address."""
         self.view.learning, self.view.learn_asked = address, False
 
         def asked(_: Answer) -> None:
             self.view.learn_asked = True
 
-        self.line.ask(Learn(address), asked)
+        self.stage_line.ask(Learn(address), asked)
 
-    def instead(self, address: str) -> bool:
-        """While learning, a key that would change a number or do something chooses it instead."""
+    def learn_instead(self, address: str) -> bool:
+        """While learning, select this address for learning and return True; the key does nothing else."""
         if self.view.learning:
             self.learn(address)
             return True
         return False
 
-    def question(self, dialog: Dialog[T], answered: Callable[[T], object]) -> None:
-        """Open a dialog; nothing happens where the player goes back."""
+    def open_dialog(self, dialog: Dialog[T], on_answer: Callable[[T], object]) -> None:
+        """Open a dialog; call `on_answer` unless the player goes back."""
 
         def done(answer: T | None) -> None:
             if answer is not None:
-                answered(answer)
+                on_answer(answer)
 
         self.push_screen(cast("Screen[T]", dialog), done)

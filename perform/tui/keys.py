@@ -1,6 +1,6 @@
-"""Every key and what it does: bindings, help and palette are all made of this one table.
+"""Table of all keys; bindings, help and command palette are made from it.
 
-Terminals send letters, digits, function keys and the few below alike; ids are for remapping.
+Only keys that all terminals send alike. The ids let players remap keys.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from perform.core.params import DECKS, SCENES
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """One action: its keys as Textual spells them, as a player reads them, and what it does in words."""
+class KeyCommand:
+    """One action: its keys as Textual names them and as the help shows them, and a description."""
 
     group: str
     keys: str
     shown: str
     action: str
     id: str
-    words: str
+    description: str
 
     def binding(self) -> Binding:
-        """As Textual wants it."""
-        return Binding(self.keys, self.action, self.words, show=False, id=self.id)
+        """The binding for Textual."""
+        return Binding(self.keys, self.action, self.description, show=False, id=self.id)
 
 
-def _decks() -> tuple[Key, ...]:
+def _decks() -> tuple[KeyCommand, ...]:
     return tuple(
-        Key("Decks", f"{d}", f"{d}", f"deck({d})", f"deck.focus{d}", f"focus deck {d}")
+        KeyCommand("Decks", f"{d}", f"{d}", f"deck({d})", f"deck.focus{d}", f"focus deck {d}")
         for d in range(1, DECKS + 1)
     )
 
 
-def _scenes() -> tuple[Key, ...]:
+def _scenes() -> tuple[KeyCommand, ...]:
     return tuple(
-        Key(
+        KeyCommand(
             "Scenes",
             f"f{n + 1}",
             f"F{n + 1}",
@@ -49,104 +49,173 @@ def _scenes() -> tuple[Key, ...]:
     )
 
 
-#: played on the screen itself
-KEYS: tuple[Key, ...] = (
+#: on the screens with decks
+KEYS: tuple[KeyCommand, ...] = (
     *_decks(),
-    Key("Decks", "tab", "tab", "focus_step(1)", "deck.next", "focus the next deck"),
-    Key("Decks", "shift+tab", "shift+tab", "focus_step(-1)", "deck.previous", "focus the deck before"),
-    Key("Decks", "o", "o", "app.browse", "deck.load", "load or unload a model"),
-    Key("Decks", "m", "m", "flag('mute')", "deck.mute", "mute"),
-    Key("Decks", "s", "s", "flag('solo')", "deck.solo", "solo"),
-    Key("Decks", "f", "f", "flag('freeze')", "deck.freeze", "freeze: the source stands still"),
-    Key("Decks", "x", "x", "side", "deck.side", "side of the crossfader: A, –, B"),
-    Key("Decks", "a", "a", "source", "deck.source", "source of the latents: hand, loop, walk, input..."),
-    Key("Decks", "O", "O", "app.material", "deck.material", "sound file of the deck, or its matrix"),
-    Key("Parameters", "up", "↑", "move(-1)", "row.up", "select the parameter above"),
-    Key("Parameters", "down", "↓", "move(1)", "row.down", "select the parameter below"),
-    Key("Parameters", "left", "←", "nudge(-0.01)", "row.less", "1 % less"),
-    Key("Parameters", "right", "→", "nudge(0.01)", "row.more", "1 % more"),
-    Key("Parameters", "shift+left", "shift+←", "nudge(-0.1)", "row.much_less", "10 % less"),
-    Key("Parameters", "shift+right", "shift+→", "nudge(0.1)", "row.much_more", "10 % more"),
-    Key("Parameters", "shift+up", "shift+↑", "nudge(0.1)", "row.much_more_up", "10 % more"),
-    Key("Parameters", "shift+down", "shift+↓", "nudge(-0.1)", "row.much_less_down", "10 % less"),
-    Key("Parameters", "equals_sign", "=", "app.value", "row.value", "type a value"),
-    Key("Parameters", "0", "0", "recentre", "row.recentre", "back to its default"),
-    Key("Parameters", "left_square_bracket", "[", "page(-1)", "row.page_up", "one bank of rows up"),
-    Key("Parameters", "right_square_bracket", "]", "page(1)", "row.page_down", "one bank of rows down"),
-    Key("Parameters", "b", "b", "bias_scale", "row.bias_scale", "latent rows show bias, scale (×), mute..."),
-    Key("Parameters", "g", "g", "app.loop", "row.loop", "gesture: record it, loop it, stop, play on"),
-    Key("Parameters", "G", "G", "app.forget_loop", "row.forget_loop", "forget its loop"),
-    Key("Parameters", "E", "E", "app.exclude", "row.exclude", "scenes leave it alone, or no longer"),
-    Key(
+    KeyCommand("Decks", "tab", "tab", "focus_step(1)", "deck.next", "focus the next deck"),
+    KeyCommand(
+        "Decks", "shift+tab", "shift+tab", "focus_step(-1)", "deck.previous", "focus the previous deck"
+    ),
+    KeyCommand("Decks", "o", "o", "app.browse", "deck.load", "load or unload a model"),
+    KeyCommand("Decks", "m", "m", "flag('mute')", "deck.mute", "mute"),
+    KeyCommand("Decks", "s", "s", "flag('solo')", "deck.solo", "solo"),
+    KeyCommand("Decks", "f", "f", "flag('freeze')", "deck.freeze", "freeze the source"),
+    KeyCommand("Decks", "x", "x", "side", "deck.side", "side of the crossfader: A, –, B"),
+    KeyCommand(
+        "Decks", "a", "a", "source", "deck.source", "next source of the latents: hand, loop, walk, input..."
+    ),
+    KeyCommand("Decks", "O", "O", "app.material", "deck.material", "choose the deck's sound file or matrix"),
+    KeyCommand("Parameters", "up", "↑", "move(-1)", "row.up", "select the parameter above"),
+    KeyCommand("Parameters", "down", "↓", "move(1)", "row.down", "select the parameter below"),
+    KeyCommand("Parameters", "left", "←", "nudge(-0.01)", "row.less", "1 % less"),
+    KeyCommand("Parameters", "right", "→", "nudge(0.01)", "row.more", "1 % more"),
+    KeyCommand("Parameters", "shift+left", "shift+←", "nudge(-0.1)", "row.much_less", "10 % less"),
+    KeyCommand("Parameters", "shift+right", "shift+→", "nudge(0.1)", "row.much_more", "10 % more"),
+    KeyCommand("Parameters", "shift+up", "shift+↑", "nudge(0.1)", "row.much_more_up", "10 % more"),
+    KeyCommand("Parameters", "shift+down", "shift+↓", "nudge(-0.1)", "row.much_less_down", "10 % less"),
+    KeyCommand("Parameters", "equals_sign", "=", "app.value", "row.value", "type a value"),
+    KeyCommand("Parameters", "0", "0", "recentre", "row.recentre", "reset to the default"),
+    KeyCommand("Parameters", "left_square_bracket", "[", "page(-1)", "row.page_up", "eight rows up"),
+    KeyCommand("Parameters", "right_square_bracket", "]", "page(1)", "row.page_down", "eight rows down"),
+    KeyCommand(
+        "Parameters",
+        "b",
+        "b",
+        "bias_scale",
+        "row.bias_scale",
+        "rows of latents: next of bias, scale (×), mute...",
+    ),
+    KeyCommand(
+        "Parameters", "g", "g", "app.loop", "row.loop", "gesture loop: record, loop, stop, play again"
+    ),
+    KeyCommand("Parameters", "G", "G", "app.forget_loop", "row.forget_loop", "delete its gesture loop"),
+    KeyCommand(
+        "Parameters", "E", "E", "app.exclude", "row.exclude", "exclude it from scenes, or include it again"
+    ),
+    KeyCommand(
         "Parameters",
         "z",
         "z",
         "app.latents",
         "latents.open",
-        "latents of the deck: a pad for two, traces of all",
+        "latents of the deck: a pad for two, traces for all",
     ),
-    Key("Songs", "n", "n", "app.arm(1)", "song.next", "arm the next song: it becomes NEXT"),
-    Key("Songs", "p", "p", "app.arm(-1)", "song.previous", "arm the song before"),
-    Key("Songs", "enter", "⏎", "app.go", "song.go", "go to NEXT as soon as its models are warm"),
-    Key("Songs", "N", "N", "app.go(True)", "song.go_now", "go now: decks enter as they come"),
-    Key("Songs", "j", "j", "app.set_list", "song.list", "set list: jump, reorder, rename, open another set"),
-    Key("Songs", "K", "K", "app.keep_song", "song.keep", "keep: the song begins like this from now on"),
+    KeyCommand("Songs", "n", "n", "app.arm(1)", "song.next", "arm the next song"),
+    KeyCommand("Songs", "p", "p", "app.arm(-1)", "song.previous", "arm the previous song"),
+    KeyCommand(
+        "Songs",
+        "enter",
+        "⏎",
+        "app.go",
+        "song.go",
+        "go: switch to the armed song as soon as its models are ready",
+    ),
+    KeyCommand(
+        "Songs", "N", "N", "app.go(True)", "song.go_now", "go now: each deck enters when its model is ready"
+    ),
+    KeyCommand(
+        "Songs", "j", "j", "app.set_list", "song.list", "set list: jump, reorder, rename, open another set"
+    ),
+    KeyCommand(
+        "Songs", "K", "K", "app.keep_song", "song.keep", "keep the current settings as the start of the song"
+    ),
     *_scenes(),
-    Key("Scenes", "w", "w F2 … F9", "app.prefix('store')", "scene.store", "store what stands as a scene"),
-    Key("Scenes", "W", "W F2 … F9", "app.prefix('forget')", "scene.forget", "forget a scene"),
-    Key("Scenes", "A", "A F2 … F9", "app.prefix('a')", "scene.a", "choose the scene at the morph's left end"),
-    Key(
-        "Scenes", "B", "B F2 … F9", "app.prefix('b')", "scene.b", "choose the scene at the morph's right end"
+    KeyCommand(
+        "Scenes",
+        "w",
+        "w F2 … F9",
+        "app.prefix('store')",
+        "scene.store",
+        "store the current settings as a scene",
     ),
-    Key("Scenes", "semicolon", ";", "morph(-0.01)", "morph.less", "morph 1 % towards a"),
-    Key("Scenes", "apostrophe", "'", "morph(0.01)", "morph.more", "morph 1 % towards b"),
-    Key("Scenes", "colon", ":", "morph(-1)", "morph.a", "morph: all a"),
-    Key("Scenes", "quotation_mark", '"', "morph(1)", "morph.b", "morph: all b"),
-    Key("Crossfader", "comma", ",", "fade(-0.01)", "xfade.less", "1 % towards A"),
-    Key("Crossfader", "full_stop", ".", "fade(0.01)", "xfade.more", "1 % towards B"),
-    Key("Crossfader", "less_than_sign", "<", "fade(-1)", "xfade.a", "all A"),
-    Key("Crossfader", "greater_than_sign", ">", "fade(1)", "xfade.b", "all B"),
-    Key("Crossfader", "backslash", "\\", "fade(0)", "xfade.centre", "the middle"),
-    Key("Stage", "r", "r, r r", "app.record", "stage.record", "record; twice within 2 s: stop"),
-    Key("Stage", "M", "M", "app.master_mute", "stage.mute", "mute the master, or let it sound again"),
-    Key("Stage", "I", "I, I I", "app.input", "stage.input", "close the input; twice within 2 s: open it"),
-    Key("Stage", "k", "k", "app.mark", "take.mark", "marker in the take"),
-    Key("Stage", "R", "R", "app.keep", "take.keep", "keep the last minutes as a take"),
-    Key("Stage", "u", "u", "app.undo", "stage.undo", "undo"),
-    Key("Stage", "U", "U", "app.undo(True)", "stage.redo", "redo"),
-    Key("Control", "l", "l", "app.learn", "control.learn", "learn: the next control moves this; esc stops"),
-    Key(
-        "Control", "escape", "esc", "app.stop_learning", "control.stop", "stop learning, or choosing a scene"
+    KeyCommand("Scenes", "W", "W F2 … F9", "app.prefix('forget')", "scene.forget", "delete a scene"),
+    KeyCommand(
+        "Scenes",
+        "A",
+        "A F2 … F9",
+        "app.prefix('a')",
+        "scene.a",
+        "choose the scene at the left end of the morph",
     ),
-    Key("Control", "L", "L", "app.unlearn", "control.unlearn", "forget every control of this"),
-    Key("Control", "C", "C", "app.mapping", "control.mapping", "choose a controller mapping"),
-    Key("Control", "S", "S", "app.save_mapping", "control.save", "save the mapping in use under a name"),
-    Key("Screen", "question_mark,f1", "? F1", "app.help", "screen.help", "all keys"),
-    Key("Screen", "ctrl+p", "ctrl+p", "app.command_palette", "screen.palette", "every action by name"),
+    KeyCommand(
+        "Scenes",
+        "B",
+        "B F2 … F9",
+        "app.prefix('b')",
+        "scene.b",
+        "choose the scene at the right end of the morph",
+    ),
+    KeyCommand("Scenes", "semicolon", ";", "morph(-0.01)", "morph.less", "morph 1 % towards the left scene"),
+    KeyCommand("Scenes", "apostrophe", "'", "morph(0.01)", "morph.more", "morph 1 % towards the right scene"),
+    KeyCommand("Scenes", "colon", ":", "morph(-1)", "morph.a", "morph fully to the left scene"),
+    KeyCommand("Scenes", "quotation_mark", '"', "morph(1)", "morph.b", "morph fully to the right scene"),
+    KeyCommand("Crossfader", "comma", ",", "fade(-0.01)", "xfade.less", "1 % towards A"),
+    KeyCommand("Crossfader", "full_stop", ".", "fade(0.01)", "xfade.more", "1 % towards B"),
+    KeyCommand("Crossfader", "less_than_sign", "<", "fade(-1)", "xfade.a", "fully to A"),
+    KeyCommand("Crossfader", "greater_than_sign", ">", "fade(1)", "xfade.b", "fully to B"),
+    KeyCommand("Crossfader", "backslash", "\\", "fade(0)", "xfade.centre", "to the middle"),
+    KeyCommand(
+        "Stage", "r", "r, r r", "app.record", "stage.record", "record; press twice within 2 s to stop"
+    ),
+    KeyCommand("Stage", "M", "M", "app.master_mute", "stage.mute", "mute or unmute the master"),
+    KeyCommand(
+        "Stage",
+        "I",
+        "I, I I",
+        "app.input",
+        "stage.input",
+        "close the input; press twice within 2 s to open it",
+    ),
+    KeyCommand("Stage", "k", "k", "app.mark", "take.mark", "put a marker into the take"),
+    KeyCommand("Stage", "R", "R", "app.keep", "take.keep", "save the last minutes as a take"),
+    KeyCommand("Stage", "u", "u", "app.undo", "stage.undo", "undo"),
+    KeyCommand("Stage", "U", "U", "app.undo(True)", "stage.redo", "redo"),
+    KeyCommand(
+        "Control", "l", "l", "app.learn", "control.learn", "learn: map the next control you move; esc stops"
+    ),
+    KeyCommand(
+        "Control",
+        "escape",
+        "esc",
+        "app.stop_learning",
+        "control.stop",
+        "stop learning; cancel choosing a scene",
+    ),
+    KeyCommand("Control", "L", "L", "app.unlearn", "control.unlearn", "remove all controls of the parameter"),
+    KeyCommand("Control", "C", "C", "app.mapping", "control.mapping", "choose a controller mapping"),
+    KeyCommand(
+        "Control", "S", "S", "app.save_mapping", "control.save", "save the current mapping under a name"
+    ),
+    KeyCommand("Screen", "question_mark,f1", "? F1", "app.help", "screen.help", "all keys"),
+    KeyCommand(
+        "Screen", "ctrl+p", "ctrl+p", "app.command_palette", "screen.palette", "find any action by name"
+    ),
 )
 
-#: in the set list, which hears all of "Songs" and "Stage" as well
-SET_LIST: tuple[Key, ...] = (
-    Key("Set list", "up", "↑", "mark(-1)", "list.up", "mark the song above"),
-    Key("Set list", "down", "↓", "mark(1)", "list.down", "mark the song below"),
-    Key("Set list", "home", "home", "mark(-1000)", "list.first", "mark the first song"),
-    Key("Set list", "end", "end", "mark(1000)", "list.last", "mark the last song"),
-    Key("Set list", "enter", "⏎", "arm", "list.arm", "arm the marked song; go where it is armed"),
-    Key("Set list", "N", "N", "go_now", "list.go_now", "arm the marked song; go now where it is armed"),
-    Key("Set list", "K,ctrl+up,shift+up", "K ctrl+↑", "shift(-1)", "list.earlier", "play the song earlier"),
-    Key("Set list", "J,ctrl+down,shift+down", "J ctrl+↓", "shift(1)", "list.later", "play the song later"),
-    Key("Set list", "d", "d", "app.add_song", "list.add", "duplicate: a new song, a copy of the marked one"),
-    Key("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
-    Key("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),
-    Key("Set list", "o", "o", "app.open_set", "list.open", "open another set"),
-    Key("Set list", "S", "S", "app.save_as", "list.save_as", "save the set under a name"),
-    Key("Set list", "j", "j esc", "back", "list.back", "close the set list"),
+#: in the set list, where the keys of "Songs" and "Stage" work too
+SET_LIST: tuple[KeyCommand, ...] = (
+    KeyCommand("Set list", "up", "↑", "mark(-1)", "list.up", "mark the song above"),
+    KeyCommand("Set list", "down", "↓", "mark(1)", "list.down", "mark the song below"),
+    KeyCommand("Set list", "home", "home", "mark(-1000)", "list.first", "mark the first song"),
+    KeyCommand("Set list", "end", "end", "mark(1000)", "list.last", "mark the last song"),
+    KeyCommand("Set list", "enter", "⏎", "arm", "list.arm", "arm the marked song; once armed, go"),
+    KeyCommand("Set list", "N", "N", "go_now", "list.go_now", "arm the marked song; once armed, go now"),
+    KeyCommand("Set list", "K,ctrl+up,shift+up", "K ctrl+↑", "shift(-1)", "list.earlier", "move the song up"),
+    KeyCommand(
+        "Set list", "J,ctrl+down,shift+down", "J ctrl+↓", "shift(1)", "list.later", "move the song down"
+    ),
+    KeyCommand("Set list", "d", "d", "app.add_song", "list.add", "duplicate the marked song"),
+    KeyCommand("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
+    KeyCommand("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),
+    KeyCommand("Set list", "o", "o", "app.open_set", "list.open", "open another set"),
+    KeyCommand("Set list", "S", "S", "app.save_as", "list.save_as", "save the set under a name"),
+    KeyCommand("Set list", "j", "j esc", "back", "list.back", "close the set list"),
 )
 
-#: on the screen of latents, which hears all of KEYS but these as well
-LATENTS: tuple[Key, ...] = (
+#: on the latent screen, where the other keys of KEYS work too
+LATENTS: tuple[KeyCommand, ...] = (
     *(
-        Key(
+        KeyCommand(
             "Latents",
             f"{shift}{key}",
             f"{shift}{shown}",
@@ -155,7 +224,7 @@ LATENTS: tuple[Key, ...] = (
             words,
         )
         for shift, part, word, words in (
-            ("", 0.01, "", "move the pad's point by 1 %"),
+            ("", 0.01, "", "move the point of the pad by 1 %"),
             ("shift+", 0.1, "far_", "by 10 %"),
         )
         for key, shown, axis, by in (
@@ -165,25 +234,33 @@ LATENTS: tuple[Key, ...] = (
             ("down", "↓", "y", -1),
         )
     ),
-    Key("Latents", "0", "0", "recentre", "pad.recentre", "both biases of the pad back to 0"),
-    Key("Latents", "left_square_bracket", "[", "axis('x', -1)", "pad.x_less", "another latent across"),
-    Key("Latents", "right_square_bracket", "]", "axis('x', 1)", "pad.x_more", "another latent across"),
-    Key("Latents", "left_curly_bracket", "{", "axis('y', -1)", "pad.y_less", "another latent up"),
-    Key("Latents", "right_curly_bracket", "}", "axis('y', 1)", "pad.y_more", "another latent up"),
-    Key("Latents", "v", "v", "near", "pad.near", "the whole range, or where the corpus lives"),
-    Key("Latents", "z,escape", "z esc", "back", "pad.back", "close the latents"),
+    KeyCommand("Latents", "0", "0", "recentre", "pad.recentre", "reset both biases of the pad to 0"),
+    KeyCommand(
+        "Latents", "left_square_bracket", "[", "axis('x', -1)", "pad.x_less", "another latent for the x axis"
+    ),
+    KeyCommand(
+        "Latents", "right_square_bracket", "]", "axis('x', 1)", "pad.x_more", "another latent for the x axis"
+    ),
+    KeyCommand(
+        "Latents", "left_curly_bracket", "{", "axis('y', -1)", "pad.y_less", "another latent for the y axis"
+    ),
+    KeyCommand(
+        "Latents", "right_curly_bracket", "}", "axis('y', 1)", "pad.y_more", "another latent for the y axis"
+    ),
+    KeyCommand("Latents", "v", "v", "near", "pad.near", "zoom: the full range, or the range of the corpus"),
+    KeyCommand("Latents", "z,escape", "z esc", "back", "pad.back", "close the latents"),
 )
 
-#: heard in dialogs too
-ALWAYS: tuple[Key, ...] = (
-    Key(
+#: work in dialogs too
+ALWAYS: tuple[KeyCommand, ...] = (
+    KeyCommand(
         "Stage",
         "exclamation_mark,f12",
         "! F12",
         "app.panic",
         "stage.panic",
-        "panic; twice within 2 s: mute the master",
+        "panic; press twice within 2 s to mute the master",
     ),
-    Key("Stage", "ctrl+s", "ctrl+s", "app.save", "stage.save", "save the set"),
-    Key("Screen", "ctrl+q", "ctrl+q", "app.quit", "screen.leave", "leave: keep playing, or stop"),
+    KeyCommand("Stage", "ctrl+s", "ctrl+s", "app.save", "stage.save", "save the set"),
+    KeyCommand("Screen", "ctrl+q", "ctrl+q", "app.quit", "screen.leave", "leave: keep playing or stop"),
 )

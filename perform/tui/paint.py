@@ -1,7 +1,7 @@
-"""What the screen is drawn with: styles, bars, meters, fitted text. All of it pure and remembered.
+"""Drawing primitives of the screen: styles, bars, meters, fitted text. All are pure functions with a cache.
 
-A drawn piece is a tuple of segments with a known width. The same picture gives the same tuple, so that
-whoever compares two frames mostly compares identities.
+A drawn piece is a tuple of segments with a known width. The cache returns the same tuple for the same
+picture, so comparing two frames is mostly comparing identities.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 @dataclass(frozen=True, eq=False)
 class Ink:
-    """The styles of one theme. Compared by identity: a new theme makes a new one and forgets old pictures."""
+    """The styles of one theme. Compared by identity, so that a new theme invalidates cached pieces."""
 
     text: Style
     dim: Style
     bright: Style
-    rail: Style  #: of a bar, where there is nothing
-    range: Style  #: of a bar, where the corpus lives
+    rail: Style  #: empty part of a bar
+    range: Style  #: range of the corpus on a bar
     level: Style
     handle: Style
-    mark: Style  #: where the latent really is
+    mark: Style  #: the latent as decoded
     hot: Style  #: near the limit
     on: Style  #: a switch that is on
     alert: Style
@@ -77,9 +77,9 @@ def bar(
     high: int = -1,
     centre: int = -1,
 ) -> Piece:
-    """A rail with a handle `●`, marks `◆` (what sounds), `◇` (what came in), `◈` (both), low..high heavier.
+    """A rail with a handle `●`, marks `◆` (decoded), `◇` (source), `◈` (both), and low..high as a thick line.
 
-    All are cells; -1 draws none.
+    All arguments are cells; -1 draws none.
     """
     glyphs = ["─"] * width
     styles = [ink.rail] * width
@@ -98,7 +98,7 @@ def bar(
 
 @lru_cache(4096)
 def fader(width: int, handle: int, ink: Ink) -> Piece:
-    """A rail filled up to its handle."""
+    """A rail that is filled up to its handle."""
     glyphs = ["━"] * handle + ["●"] + ["─"] * (width - handle - 1)
     return runs(glyphs, [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1))
 
@@ -116,7 +116,7 @@ def meter(width: int, eighths: int, ink: Ink) -> Piece:
 
 @lru_cache(8192)
 def twin(width: int, left: int, right: int, ink: Ink) -> Piece:
-    """Two levels in one line, left in its upper half and right in its lower; both in whole cells."""
+    """Two levels in one line: left in the upper half, right in the lower half, both in whole cells."""
     hot = width * 54 // 60
     glyphs = [
         "█" if x < min(left, right) else "▀" if x < left else "▄" if x < right else "·" for x in range(width)
@@ -126,7 +126,7 @@ def twin(width: int, left: int, right: int, ink: Ink) -> Piece:
 
 
 def runs(glyphs: list[str], styles: list[Style]) -> Piece:
-    """Cells as a piece: neighbours of one style become one segment."""
+    """Join cells to a piece; neighbours with the same style become one segment."""
     out: list[Segment] = []
     start = 0
     for x in range(1, len(glyphs) + 1):
@@ -137,17 +137,17 @@ def runs(glyphs: list[str], styles: list[Style]) -> Piece:
 
 
 def cell(position: float, width: int) -> int:
-    """Cell of a bar at which a position 0..1 is drawn."""
+    """Cell of a bar for a position 0..1."""
     return min(max(int(position * (width - 1) + 0.5), 0), width - 1)
 
 
 def eighths(db: float, width: int) -> int:
-    """Eighths of a cell that a meter of this width shows of -60..0 dB."""
+    """Length of a meter of this width in eighths of a cell, for -60..0 dB."""
     return int(min(max(1.0 + db / 60.0, 0.0), 1.0) * width * 8)
 
 
 def short(spec: Spec, value: float) -> str:
-    """A value without its unit, as the panels show it."""
+    """A value without its unit, for the panels."""
     if spec.choices:
         return spec.text(value)
     if spec.whole:
@@ -165,7 +165,7 @@ def long(spec: Spec, value: float) -> str:
 
 
 def decibel(db: float) -> str:
-    """A level as the meters print it."""
+    """A level in dB, for the meters."""
     return "-inf" if db <= SILENCE_DB else f"{0.0 if abs(db) < 0.05 else db:.1f}"
 
 
@@ -176,7 +176,7 @@ def time(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """`06:12`, of something that rarely takes an hour."""
+    """`06:12`, for times that rarely exceed an hour."""
     s = max(0, int(seconds))
     return f"{s // 60:02d}:{s % 60:02d}"
 

@@ -1,4 +1,4 @@
-"""The parameters a cursor can stand on: a deck's own, and below them those of the whole stage."""
+"""Rows of parameters that the cursor can select: those of a deck, then those of the whole stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perform.core.params import MODULE_DEFAULT, Spec
 from perform.tui.paint import long, short
 
 Side = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
-#: which number of each latent the rows show, and what stands before the latent then
+#: parameter of each latent that the rows can show -> prefix of the row's label
 SIDES: dict[Side, str] = {
     "bias": "",
     "scale": "×",
@@ -33,36 +33,36 @@ class ParameterRow:
     address: str
     slot: int
     spec: Spec
-    latent: int = -1  #: number of the latent, -1 where it is none
-    attribute: Attribute | None = None  #: where it is one of the model's
-    words: tuple[str, ...] = ()  #: of that
+    latent: int = -1  #: number of the latent; -1 for other parameters
+    attribute: Attribute | None = None  #: the attribute of the model; None for other parameters
+    texts: tuple[str, ...] = ()  #: texts that the attribute has had
 
     def shown(self, value: float) -> float:
-        """The number that is in force: an attribute may be as the model has it."""
+        """The value in use; an attribute that nobody has set shows the module default."""
         return self.attribute.shown(value) if self.attribute else value
 
     def short(self, value: float) -> str:
         """A value without its unit."""
-        return self.attribute.text(value, self.words) if self.attribute else short(self.spec, value)
+        return self.attribute.text(value, self.texts) if self.attribute else short(self.spec, value)
 
     def long(self, value: float) -> str:
-        """A value with its unit, and whether an attribute is as the model has it; how often it was done."""
+        """A value with its unit; marks a module default; counts the runs of an action."""
         if self.spec.action:
-            return f"{value:.0f} times; → does it"
+            return f"{value:.0f} times; → runs it"
         if self.attribute is None:
             return long(self.spec, value)
-        own = " (default)" if value <= MODULE_DEFAULT and not self.attribute.is_text else ""
-        return self.attribute.text(value, self.words) + own
+        default = " (default)" if value <= MODULE_DEFAULT and not self.attribute.is_text else ""
+        return self.attribute.text(value, self.texts) + default
 
     @property
     def name(self) -> str:
-        """The address as words: `deck 1 z0 bias`."""
-        words = self.address.split("/")
-        if self.attribute or "action" in words:
-            return f"{words[0]} {words[1]} {self.label or words[-1]}"
-        if "z" in words:
-            return f"{words[0]} {words[1]} z{words[3]} {words[4]}"
-        return " ".join(words)
+        """The address for reading: `deck 1 z0 bias`."""
+        parts = self.address.split("/")
+        if self.attribute or "action" in parts:
+            return f"{parts[0]} {parts[1]} {self.label or parts[-1]}"
+        if "z" in parts:
+            return f"{parts[0]} {parts[1]} z{parts[3]} {parts[4]}"
+        return " ".join(parts)
 
 
 def row(address: str, label: str = "", latent: int = -1) -> ParameterRow:
@@ -71,11 +71,11 @@ def row(address: str, label: str = "", latent: int = -1) -> ParameterRow:
     return ParameterRow(label, address, at, params.SPEC_AT[at], latent)
 
 
-def attribute_row(deck: int, number: int, attribute: Attribute, words: tuple[str, ...]) -> ParameterRow:
-    """The row of an attribute of a deck's model, 1 the first."""
+def attribute_row(deck: int, number: int, attribute: Attribute, texts: tuple[str, ...]) -> ParameterRow:
+    """The row of an attribute of a deck's model, counted from 1."""
     address = f"deck/{deck}/attribute/{number}"
-    spec = attribute.spec(words)
-    return ParameterRow(attribute.name, address, params.slot(address), spec, attribute=attribute, words=words)
+    spec = attribute.spec(texts)
+    return ParameterRow(attribute.name, address, params.slot(address), spec, attribute=attribute, texts=texts)
 
 
 @lru_cache(256)
@@ -87,9 +87,11 @@ def deck_rows(
     actions: tuple[str, ...] = (),
     source: str = "hand",
 ) -> tuple[ParameterRow, ...]:
-    """The rows of a deck, top to bottom: what is played most stands highest, what its source needs below.
+    """The rows of a deck, top to bottom: gain and latents, then those of its source and its model.
 
-    attributes : of its model, each with its words; actions: what it can do; source: of the deck
+    attributes : attributes of the model, each with its texts
+    actions    : names of the model's actions
+    source     : name of the deck's source
     """
     own = f"deck/{deck}"
     return (
@@ -103,7 +105,7 @@ def deck_rows(
         *(row(f"{own}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
         *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
         *(attribute_row(deck, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
-        *(row(f"{own}/action/{i}", word) for i, word in enumerate(actions[: params.ACTIONS], 1)),
+        *(row(f"{own}/action/{i}", action) for i, action in enumerate(actions[: params.ACTIONS], 1)),
     )
 
 
@@ -127,7 +129,7 @@ _INPUT = (
 )
 
 
-#: rows that belong to no deck; the cursor walks on into them
+#: rows below those of a deck; they belong to the whole stage
 STAGE_ROWS = (
     row("xfade", "X-FADE"),
     row("scene/morph", "MORPH"),
@@ -142,5 +144,5 @@ STAGE_ROWS = (
 
 @lru_cache(1024)
 def name(address: str) -> str:
-    """Any address as words; what a screen prints of an address it did not choose."""
+    """Any address for reading; unknown addresses as they are."""
     return row(address).name if address in params.SLOTS else address

@@ -1,4 +1,4 @@
-"""Keys of scenes, of the morph between two of them, of loops, and of what scenes leave alone."""
+"""Actions for scenes, the morph between two scenes, gesture loops, and parameters excluded from scenes."""
 
 from __future__ import annotations
 
@@ -14,65 +14,69 @@ from perform.stage.commands import (
 )
 from perform.tui.key_group import KeyGroup
 from perform.tui.parameter_rows import name
-from perform.tui.screen_frame import loop_words
-from perform.tui.screens.naming import ANY, Name
+from perform.tui.screen_frame import loop_text
+from perform.tui.screens.naming import ANY, NameDialog
 
-#: prefix -> what it says while it waits for F2 to F9
+#: prefix -> notice while it waits for F2 to F9
 PREFIXES = {
-    "store": "F2 to F9 stores what stands as a scene",
-    "forget": "F2 to F9 forgets a scene",
-    "a": "F2 to F9 chooses the scene at the morph's left end",
-    "b": "F2 to F9 chooses the scene at the morph's right end",
+    "store": "F2 to F9 stores the current settings as a scene",
+    "forget": "F2 to F9 deletes a scene",
+    "a": "F2 to F9 chooses the scene at the left end of the morph",
+    "b": "F2 to F9 chooses the scene at the right end of the morph",
 }
 
 
 class SceneKeys(KeyGroup):
-    """Snapshots of the numbers, and gestures that repeat."""
+    """Actions for scenes and gesture loops."""
 
     def action_prefix(self, what: str) -> None:
-        """The next of F2 to F9 does this to its scene instead of recalling it."""
-        if what in ("a", "b") and self.instead(f"scene/{what}"):
+        """Set the action of the next F2 to F9 on its scene, instead of recall."""
+        if what in ("a", "b") and self.learn_instead(f"scene/{what}"):
             return
-        self.prefix(what)
-        self.notice(f"{PREFIXES[what]}; esc goes back")
+        self.set_prefix(what)
+        self.show_notice(f"{PREFIXES[what]}; esc cancels")
 
     def action_scene(self, number: int) -> None:
-        """Recall a scene, or do to it what the prefix key before meant."""
-        frame = self.look()
+        """Recall a scene, or do what the prefix key chose."""
+        frame = self.read_frame()
         what = frame.prefix
         if not what:
-            if not self.instead("scene/recall"):
-                self.line.ask(RecallScene(number))
+            if not self.learn_instead("scene/recall"):
+                self.stage_line.ask(RecallScene(number))
             return
-        self.prefix("")
-        self.notice("")
+        self.set_prefix("")
+        self.show_notice("")
         if what == "store":
             self._store(number)
         elif what == "forget":
-            self.line.ask(
-                ForgetScene(number), lambda _: self.notice(f"{frame.scene(number)} forgotten; u undoes")
+            self.stage_line.ask(
+                ForgetScene(number),
+                lambda _: self.show_notice(f"{frame.scene(number)} deleted; press u to undo"),
             )
         else:
             params.set_value(self.table, f"scene/{what}", number)
 
     def _store(self, number: int) -> None:
-        """Ask for a name, which may be none; where a scene stands already this is what confirms."""
+        """Ask for a name, which may be empty; the dialog also confirms replacing a scene."""
         there = self.frame.scenes.get(number)
-        title = f"Scene F{number + 1} is {there.name}: store over it?" if there else f"Scene F{number + 1}"
-        self.question(
-            Name(title, there.name if there else "", "enter stores what stands now; it needs no name", ANY),
-            lambda name: self.line.ask(
-                StoreScene(number, name), lambda _: self.notice(f"{self.look().scene(number)} stored")
+        title = f"Scene F{number + 1} is {there.name}: replace it?" if there else f"Scene F{number + 1}"
+        self.open_dialog(
+            NameDialog(
+                title, there.name if there else "", "enter stores the scene; the name may be empty", ANY
+            ),
+            lambda name: self.stage_line.ask(
+                StoreScene(number, name),
+                lambda _: self.show_notice(f"{self.read_frame().scene(number)} stored"),
             ),
         )
 
     def action_morph_end(self, end: str) -> None:
-        """The next stored scene at an end of the morph."""
-        if self.instead(f"scene/{end}"):
+        """Choose the next stored scene for an end of the morph."""
+        if self.learn_instead(f"scene/{end}"):
             return
-        stored = sorted(self.look().scenes)
+        stored = sorted(self.read_frame().scenes)
         if not stored:
-            self.notice("there is no scene to morph to: w then F2 stores one")
+            self.show_notice("no scene to morph to: press w, then F2 to store one")
             return
         at = int(self.table[params.slot(f"scene/{end}")])
         params.set_value(self.table, f"scene/{end}", next((n for n in stored if n > at), stored[0]))
@@ -80,28 +84,28 @@ class SceneKeys(KeyGroup):
     # -- the selected parameter
 
     def action_loop(self, address: str = "") -> None:
-        """Record a gesture of a parameter, loop it, stop it, play it on."""
-        address = address or self.look().selected.address
-        self.line.ask(
+        """Record a gesture of a parameter, loop it, stop it, play it again."""
+        address = address or self.read_frame().selected.address
+        self.stage_line.ask(
             ToggleLoop(address),
-            lambda _: self.notice(f"{name(address)}: {loop_words(self.look(), address) or 'no loop'}"),
+            lambda _: self.show_notice(
+                f"{name(address)}: {loop_text(self.read_frame(), address) or 'no loop'}"
+            ),
         )
 
     def action_forget_loop(self) -> None:
-        """No loop any more."""
-        address = self.look().selected.address
-        self.line.ask(
-            ForgetLoop(address), lambda _: self.notice(f"{name(address)} forgets its loop; u undoes")
+        """Delete the gesture loop of the selected parameter."""
+        address = self.read_frame().selected.address
+        self.stage_line.ask(
+            ForgetLoop(address), lambda _: self.show_notice(f"{name(address)}: loop deleted; press u to undo")
         )
 
     def action_exclude(self, address: str = "") -> None:
-        """Scenes leave a parameter alone, or no longer."""
-        address = address or self.look().selected.address
+        """Exclude a parameter from scenes, or include it again."""
+        address = address or self.read_frame().selected.address
 
-        def excluded(_: Answer) -> None:
-            alone = address in self.look().status.excluded
-            self.notice(
-                f"scenes {'leave' if alone else 'move'} {name(address)} {'alone' if alone else 'again'}"
-            )
+        def on_answer(_: Answer) -> None:
+            excluded = address in self.read_frame().status.excluded
+            self.show_notice(f"{name(address)}: {'excluded from' if excluded else 'included in'} scenes")
 
-        self.line.ask(Exclude(address), excluded)
+        self.stage_line.ask(Exclude(address), on_answer)

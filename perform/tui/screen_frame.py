@@ -1,4 +1,4 @@
-"""What one frame of the screen shows: one copy of the table and the meters, the last status, the view."""
+"""One frame of the screen: a copy of the table and the meters, the last status, the screen's own state."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from perform.core import params
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.core.params import DECKS
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
-from perform.tui.latent_history import LatentPast
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow, Side, deck_rows
 from perform.tui.parameter_rows import row as row_of
+from perform.tui.trace_history import TraceHistory
 
 EMPTY_STATUS = Status("", (DeckStatus(),) * DECKS, "", (), "", "", (), "", "", "", "", ())
 LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
 EXCLUDED = "⊘"
-_CALM = 5  #: frames a printed number stands still for, so that it can be read
+_PRINT_EVERY = 5  #: frames between two updates of a printed number, so that it can be read
 _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
 _OFFSET = {a.removeprefix("deck/1/"): i for i, a in enumerate(params.ADDRESSES[params.slots(1)])}
@@ -28,26 +28,26 @@ _FOCUS = params.slot("focus")
 
 
 @dataclass
-class ScreenView:
-    """What this screen alone knows: cursors, a notice, learning. Nothing here is heard."""
+class ScreenState:
+    """State of this screen only: cursors, a notice, learning. It never changes the sound."""
 
     selected: dict[int, str] = field(default_factory=dict)  #: deck -> address under its cursor
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
     side: Side = "bias"
     axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
-    near: bool = False  #: pads span where the corpus lives, not the whole range
-    arming: int = 0  #: song that the stage was asked to arm and has not yet answered for
-    prefix: str = ""  #: what the next of F2 to F9 does to its scene
+    near: bool = False  #: pads show the range of the corpus, not the full range
+    arming: int = 0  #: song that the stage was asked to arm, until it answers
+    prefix: str = ""  #: action of the next F2 to F9 on its scene
     prefix_until: float = 0.0
     learning: str = ""  #: address that the next control is mapped to, or ""
-    learn_asked: bool = False  #: the stage waits for that control, or has had it
+    learn_asked: bool = False  #: the stage has confirmed that it is learning
     notice: str = ""
     notice_until: float = 0.0
     gone: bool = False
-    silence: float = 0.0  #: seconds the stage has owed an answer for
-    xruns: float = -1.0  #: last count of dropouts seen; -1 before the first
-    xrun_at: float = -1.0  #: when it last grew
-    frames_at: float = 0.0  #: when the mixer was last seen to move
+    silence: float = 0.0  #: seconds since the oldest command without an answer
+    xruns: float = -1.0  #: last count of dropouts; -1 before the first
+    xrun_at: float = -1.0  #: time of the last dropout
+    frames_at: float = 0.0  #: time at which the mixer last counted up
     frames: float = -1.0
 
 
@@ -57,73 +57,73 @@ class ScreenFrame:
 
     table: list[float]
     meters: list[float]
-    calm: list[float]
+    printed: list[float]
     status: Status
-    view: ScreenView
+    view: ScreenState
     now: float
     controls: dict[str, str]  #: address -> "nanoKONTROL2 1:CC16"
-    scenes: dict[int, SceneStatus]  #: those that are stored, by number
-    marks: dict[str, str]  #: address -> glyphs: "↻" its gesture loops, "⊘" scenes leave it alone
-    past: LatentPast
+    scenes: dict[int, SceneStatus]  #: the stored scenes, by number
+    marks: dict[str, str]  #: address -> glyphs: "↻" a looping gesture, "⊘" excluded from scenes
+    traces: TraceHistory
 
     @property
     def focus(self) -> int:
-        """The deck that has the focus."""
+        """The deck with the focus."""
         return int(params.SPEC_AT[_FOCUS].clamp(self.table[_FOCUS]))
 
     def value(self, deck: int, key: str) -> float:
-        """A deck's number."""
+        """A parameter of a deck."""
         return self.table[_DECK_SLOTS[deck] + _OFFSET[key]]
 
     def meter(self, deck: int, name: str) -> float:
-        """A deck's meter."""
+        """A meter of a deck."""
         return self.meters[_DECK_METERS[deck] + DECK_METER[name]]
 
-    def steady(self, deck: int, name: str) -> float:
-        """A deck's meter, for print."""
-        return self.calm[_DECK_METERS[deck] + DECK_METER[name]]
+    def printed_meter(self, deck: int, name: str) -> float:
+        """A meter of a deck, for printing."""
+        return self.printed[_DECK_METERS[deck] + DECK_METER[name]]
 
-    def master(self, name: str) -> float:
+    def stage_meter(self, name: str) -> float:
         """A meter of the whole stage."""
         return self.meters[METER_SLOTS[name]]
 
-    def steady_master(self, name: str) -> float:
-        """A meter of the whole stage, for print."""
-        return self.calm[METER_SLOTS[name]]
+    def printed_stage_meter(self, name: str) -> float:
+        """A meter of the whole stage, for printing."""
+        return self.printed[METER_SLOTS[name]]
 
     def deck(self, deck: int) -> DeckStatus:
-        """What stands on a deck."""
+        """The status of a deck."""
         return self.status.decks[deck - 1]
 
     def in_use(self, deck: int) -> bool:
-        """Whether a deck holds something, or tries to, or failed to."""
+        """Whether a deck has a model, loads one, or failed to."""
         return bool(self.meter(deck, "state") or self.deck(deck).model or self.deck(deck).error)
 
-    def material(self, deck: int) -> str:
-        """What a deck's source plays or goes by; "" where it needs nothing."""
-        words = self.deck(deck)
-        by = {"file": words.file or "no file", "deck": words.matrix or "by variance"}
-        return by.get(params.SOURCES[int(self.value(deck, "source"))], "")
+    def source_file(self, deck: int) -> str:
+        """Sound file or matrix of a deck's source; "" for a source without one."""
+        status = self.deck(deck)
+        files = {"file": status.file or "no file", "deck": status.matrix or "by variance"}
+        return files.get(params.SOURCES[int(self.value(deck, "source"))], "")
 
-    def given(self, deck: int, latent: int) -> float | None:
-        """What a deck's source gives a latent; None where it does not play, or the hand alone does."""
+    def source_value(self, deck: int, latent: int) -> float | None:
+        """Value that a deck's source gives a latent; None if the deck is not live or its source is hand."""
         if self.meter(deck, "state") != LIVE or not self.value(deck, "source"):
             return None
         return self.meter(deck, f"in/{latent}")
 
     def rows(self, deck: int) -> tuple[ParameterRow, ...]:
         """The rows of a deck."""
-        words, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
-        attributes = tuple((a, words.words.get(str(i), ())) for i, a in enumerate(words.attributes, 1))
-        return deck_rows(deck, words.latents, self.view.side, attributes, words.actions, source)
+        status, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
+        attributes = tuple((a, status.words.get(str(i), ())) for i, a in enumerate(status.attributes, 1))
+        return deck_rows(deck, status.latents, self.view.side, attributes, status.actions, source)
 
     def row(self, address: str) -> ParameterRow:
-        """The row of an address, as its deck has it."""
+        """The row of an address; a deck's row knows the attributes of its model."""
         own = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else ()
         return next((one for one in own if one.address == address), None) or row_of(address)
 
     def cursor(self, deck: int) -> int:
-        """Index of a deck's cursor in its rows and STAGE_ROWS behind them."""
+        """Index of a deck's cursor in its rows, followed by STAGE_ROWS."""
         wanted = self.view.selected.get(deck, "")
         for i, row in enumerate((*self.rows(deck), *STAGE_ROWS)):
             if row.address == wanted:
@@ -131,8 +131,8 @@ class ScreenFrame:
         return 0
 
     @property
-    def listening(self) -> bool:
-        """The input is open, or some deck's source."""
+    def shows_input(self) -> bool:
+        """Whether the input is open, or is the source of a deck."""
         wanted = params.SOURCES.index("input")
         return bool(self.table[_INPUT_OPEN]) or any(
             self.value(deck, "source") == wanted for deck in range(1, DECKS + 1)
@@ -149,16 +149,16 @@ class ScreenFrame:
 
     @property
     def songs(self) -> SongsStatus:
-        """Where the set is."""
+        """The songs of the set: current, armed, names."""
         return self.status.songs
 
     @property
     def armed(self) -> int:
-        """Number of the song that is NEXT, or was asked to be; 0 for none."""
+        """Number of the armed song, also before the stage confirms it; 0 for none."""
         return self.view.arming or self.songs.next
 
     def song(self, number: int) -> str:
-        """Name of a song, "song 7" where there is none."""
+        """Name of a song; "song 7" if the set has none of that number."""
         lines = self.songs.lines
         return lines[number - 1].name if 1 <= number <= len(lines) else f"song {number}"
 
@@ -169,73 +169,71 @@ class ScreenFrame:
 
     @property
     def prefix(self) -> str:
-        """What the next of F2 to F9 does to its scene, "" where it recalls it."""
+        """Action of the next F2 to F9 on its scene; "" for recall."""
         return self.view.prefix if self.now < self.view.prefix_until else ""
 
     @property
     def recording(self) -> bool:
-        """Whether a take runs."""
-        return self.master("take/on") > 0 or bool(self.status.take)
+        """Whether a take is being recorded."""
+        return self.stage_meter("take/on") > 0 or bool(self.status.take)
 
     @property
     def dropouts(self) -> float:
-        """Underflows of the device and blocks that a deck had nothing for, since the stage began."""
-        return self.master("xruns") + sum(self.meters[i] for i in _LATE)
+        """Dropouts since the stage started: xruns of the device plus late blocks of all decks."""
+        return self.stage_meter("xruns") + sum(self.meters[i] for i in _LATE)
 
 
-class FrameCamera:
-    """Takes one frame after the other of an arena, and keeps what only time shows."""
+class FrameReader:
+    """Reads frames from shared memory; keeps traces, printed numbers and times of dropouts between frames."""
 
-    def __init__(self, table: params.Table, meters: Meters, view: ScreenView) -> None:
+    def __init__(self, table: params.Table, meters: Meters, view: ScreenState) -> None:
         self._table, self._meters, self.view = table, meters, view
         self._worst = meters.copy()
-        self._calm: list[float] = []
+        self._printed: list[float] = []
         self._count = 0
         self._status = EMPTY_STATUS
         self._scenes: dict[int, SceneStatus] = {}
         self._marks: dict[str, str] = {}
-        self._past = LatentPast()
+        self._traces_of_decks = TraceHistory()
         self._controls: dict[str, str] = {}
         self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
 
-    def take(self, status: Status | None, now: float) -> ScreenFrame:
-        """[ui] The frame of this moment."""
-        meters = np.nan_to_num(
-            self._meters, posinf=0.0, neginf=0.0
-        )  # a copy; a broken meter must not break the screen
+    def read(self, status: Status | None, now: float) -> ScreenFrame:
+        """[ui] Read one frame."""
+        meters = np.nan_to_num(self._meters, posinf=0.0, neginf=0.0)  # a copy; the screen must survive a NaN
         np.maximum(self._worst, meters, out=self._worst)
-        if self._count % _CALM == 0:
-            self._calm = self._worst.tolist()
+        if self._count % _PRINT_EVERY == 0:
+            self._printed = self._worst.tolist()
             self._worst = meters.copy()
         self._count += 1
         if status is not None and status != self._status:
             self._status = status
             self._scenes = {scene.number: scene for scene in status.scenes}
             self._marks = _marks(status)
-        self._past.note(now, self._table, meters)
+        self._traces_of_decks.note(now, self._table, meters)
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
         frame = ScreenFrame(
             table,
             meters.tolist(),
-            self._calm,
+            self._printed,
             self._status,
             self.view,
             now,
             self._mapped(table[_FOCUS]),
             self._scenes,
             self._marks,
-            self._past,
+            self._traces_of_decks,
         )
         view, count = self.view, frame.dropouts
         if view.xruns >= 0 and count > view.xruns:
             view.xrun_at = now
         view.xruns = count
-        if frame.master("frames") != view.frames:
-            view.frames, view.frames_at = frame.master("frames"), now
+        if frame.stage_meter("frames") != view.frames:
+            view.frames, view.frames_at = frame.stage_meter("frames"), now
         return frame
 
     def _mapped(self, focus: float) -> dict[str, str]:
-        """The control of each address; those of the focus are those of the deck that has it."""
+        """The control of each address; `focus/...` counts for the deck with the focus."""
         if self._controls_of[0] is not self._status or self._controls_of[1] != focus:
             own = f"deck/{focus:.0f}/"
             binds = self._status.binds
@@ -244,7 +242,7 @@ class FrameCamera:
                 for b in reversed(binds)  # the first of several is shown
                 if b.address.startswith("focus/")
             }
-            # what was mapped to this very address, learnt for it most likely, before what follows the focus
+            # a control mapped to this deck comes before one that follows the focus
             self._controls = focused | {b.address: b.control for b in binds}
             self._controls_of = (self._status, focus)
         return self._controls
@@ -255,15 +253,15 @@ def _marks(status: Status) -> dict[str, str]:
     return marks | {address: marks.get(address, "") + EXCLUDED for address in status.excluded}
 
 
-def loop_words(frame: ScreenFrame, address: str) -> str:
-    """`↻ looping 4.0 s`, "" where there is no loop."""
+def loop_text(frame: ScreenFrame, address: str) -> str:
+    """`↻ looping 4.0 s`; "" if there is no loop."""
     for loop in frame.status.loops:
         if loop.address == address:
-            length = f" {loop.seconds:.1f} s" if loop.seconds else ""  # none yet while it is recorded
+            length = f" {loop.seconds:.1f} s" if loop.seconds else ""  # unknown while recording
             return f"{LOOP_GLYPHS.get(loop.state, '■')} {loop.state}{length}"
     return ""
 
 
 def level(amplitude: float) -> float:
-    """Peak as decibel, -inf for silence."""
+    """Amplitude to dB; -inf for silence."""
     return 20.0 * math.log10(amplitude) if amplitude > 1e-6 else -math.inf

@@ -1,4 +1,4 @@
-"""Keys of songs, of the set as a file, and of what was done: arm, go, save, undo."""
+"""Actions for songs, the set file, and the undo history: arm, go, save, undo."""
 
 from __future__ import annotations
 
@@ -16,122 +16,132 @@ from perform.stage.commands import (
     Undo,
 )
 from perform.tui.key_group import KeyGroup
-from perform.tui.screens.naming import FILE, TITLE, Confirm, Name
+from perform.tui.screens.naming import FILE, TITLE, ConfirmDialog, NameDialog
 from perform.tui.screens.set_chooser import SetChooser
 from perform.tui.screens.set_list_screen import SetListScreen
 
 
 class SongKeys(KeyGroup):
-    """What is NOW, what is NEXT, and the list both stand in."""
+    """Actions for songs, sets and undo."""
 
     def action_arm(self, steps: int) -> None:
-        """The neighbour of what is armed becomes NEXT; of what plays where nothing is."""
-        if self.instead("song/next" if steps > 0 else "song/previous"):
+        """Arm the neighbour of the armed song, or of the current one if none is armed."""
+        if self.learn_instead("song/next" if steps > 0 else "song/previous"):
             return
-        frame = self.look()
+        frame = self.read_frame()
         wanted = (frame.armed or frame.songs.now) + steps
         if 1 <= wanted <= len(frame.songs.lines):
             self.arm(wanted)
         else:
-            self.notice(f"there is no song {'behind' if steps > 0 else 'before'} this one")
+            self.show_notice(f"this is the {'last' if steps > 0 else 'first'} song")
 
     def arm(self, song: int) -> None:
-        """Make a song NEXT; until the stage has said so, the wish itself is shown and counted from."""
+        """Arm a song; the screen shows it at once, before the stage confirms."""
         self.view.arming = song
 
         def armed(answer: Answer) -> None:
             if self.view.arming == song:
                 self.view.arming = 0
-            self.notice(f"NEXT {song} {self.frame.song(song)}: {answer.value}".rstrip(" :"))
+            self.show_notice(f"NEXT {song} {self.frame.song(song)}: {answer.value}".rstrip(" :"))
 
-        self.line.ask(Arm(song), armed)
+        self.stage_line.ask(Arm(song), armed)
 
     def action_go(self, now: bool = False) -> None:
-        """NEXT becomes NOW, as soon as it is ready or at once."""
-        if not self.instead("song/go"):
-            self.line.ask(Go(now), self.said("go:"))
+        """Switch to the armed song as soon as it is ready, or at once."""
+        if not self.learn_instead("song/go"):
+            self.stage_line.ask(Go(now), self.notice_answer("go:"))
 
     def action_set_list(self) -> None:
-        """The songs of the set."""
+        """Open the set list."""
         if not isinstance(self.screen, SetListScreen):
-            self.push_screen(SetListScreen(self.look()))
+            self.push_screen(SetListScreen(self.read_frame()))
 
     # -- the songs of the set
 
     def action_add_song(self) -> None:
-        """A copy of what plays, as it stands; in the set list of the marked song, where that is another."""
-        frame = self.look()
+        """Copy the current song with its current settings; in the set list, copy the marked song."""
+        frame = self.read_frame()
         song = self.screen.marked if isinstance(self.screen, SetListScreen) else frame.songs.now
-        source = "what plays now" if song == frame.songs.now else f"song {song}"
+        source = "the current song" if song == frame.songs.now else f"song {song}"
         wanted = 0 if song == frame.songs.now else song
-        self.question(
-            Name(f"A copy of {source} ({frame.song(song)}) is called", "", "enter puts it after that", TITLE),
-            lambda name: self.line.ask(AddSong(name, wanted), lambda _: self.notice(f"new song: {name}")),
+        self.open_dialog(
+            NameDialog(f"Copy {source} ({frame.song(song)}) as", "", "enter adds the copy after it", TITLE),
+            lambda name: self.stage_line.ask(
+                AddSong(name, wanted), lambda _: self.show_notice(f"new song: {name}")
+            ),
         )
 
     def action_rename_song(self, song: int = 0) -> None:
-        """Call a song something else, the one that plays where none is named."""
-        frame = self.look()
+        """Rename a song; 0: the current song."""
+        frame = self.read_frame()
         song = song or frame.songs.now
-        self.question(
-            Name(f"Song {song} is called", frame.song(song), "enter renames it", TITLE),
-            lambda name: self.line.ask(
-                RenameSong(song, name), lambda _: self.notice(f"song {song} is called {name}")
+        self.open_dialog(
+            NameDialog(f"Rename song {song}", frame.song(song), "enter renames it", TITLE),
+            lambda name: self.stage_line.ask(
+                RenameSong(song, name), lambda _: self.show_notice(f"song {song} renamed to {name}")
             ),
         )
 
     def move_song(self, song: int, to: int) -> None:
-        """Put a song at another place."""
-        self.line.ask(MoveSong(song, to))
+        """Move a song to another place in the set."""
+        self.stage_line.ask(MoveSong(song, to))
 
     def remove_song(self, song: int) -> None:
-        """Take a song out of the set; ask first."""
-        frame = self.look()
+        """Remove a song from the set, after asking."""
+        frame = self.read_frame()
         name = frame.song(song)
         if song == frame.songs.now:
-            self.notice(f"{name} plays: go to another song before it is removed")
+            self.show_notice(f"{name} is playing: go to another song before you remove it")
             return
-        self.question(
-            Confirm(f"Remove song {song}, {name}, from the set?", "remove it; u brings it back"),
-            lambda _: self.line.ask(RemoveSong(song), lambda _: self.notice(f"removed: {name}; u undoes")),
+        self.open_dialog(
+            ConfirmDialog(f"Remove song {song}, {name}, from the set?", "remove it; u undoes"),
+            lambda _: self.stage_line.ask(
+                RemoveSong(song), lambda _: self.show_notice(f"removed: {name}; press u to undo")
+            ),
         )
 
     def action_keep_song(self) -> None:
-        """What stands becomes the song's own."""
-        frame = self.look()
+        """Keep the current settings as the start of the song."""
+        frame = self.read_frame()
         name = frame.song(frame.songs.now)
-        self.line.ask(KeepSong(), lambda _: self.notice(f"{name} begins like this from now on; ctrl+s saves"))
+        self.stage_line.ask(
+            KeepSong(), lambda _: self.show_notice(f"{name} now starts with these settings; ctrl+s saves")
+        )
 
     # -- the set as a file
 
     def action_open_set(self) -> None:
-        """Choose another set."""
-        frame = self.look()
-        self.question(
+        """Choose another set to open."""
+        frame = self.read_frame()
+        self.open_dialog(
             SetChooser(frame.status.set, frame.songs.changed),
-            lambda name: self.line.ask(
+            lambda name: self.stage_line.ask(
                 Open(name),
-                lambda _: self.notice(f"set {name}: what plays goes on until you go to a song of it"),
+                lambda _: self.show_notice(
+                    f"set {name} is open; the sound goes on until you go to one of its songs"
+                ),
             ),
         )
 
     def action_save(self) -> None:
-        """Write the set."""
-        self.line.ask(Save(), self.said("set saved:"))
+        """Save the set."""
+        self.stage_line.ask(Save(), self.notice_answer("set saved:"))
 
     def action_save_as(self) -> None:
-        """Write the set under a name."""
-        self.question(
-            Name("Save the set as", self.look().status.set, "enter saves it among your own sets", FILE),
-            lambda name: self.line.ask(Save(name), self.said("set saved:")),
+        """Save the set under a new name."""
+        self.open_dialog(
+            NameDialog("Save the set as", self.read_frame().status.set, "enter saves to your own sets", FILE),
+            lambda name: self.stage_line.ask(Save(name), self.notice_answer("set saved:")),
         )
 
     # -- what was done
 
     def action_undo(self, redo: bool = False) -> None:
-        """Take the last change back, or make it again; say what it was."""
+        """Undo or redo the last change and show what it was."""
         verb = "redo" if redo else "undo"
-        self.line.ask(
+        self.stage_line.ask(
             Undo(redo),
-            lambda answer: self.notice(f"{verb}ne: {answer.value}" if answer.value else f"nothing to {verb}"),
+            lambda answer: self.show_notice(
+                f"{verb}ne: {answer.value}" if answer.value else f"nothing to {verb}"
+            ),
         )

@@ -1,4 +1,4 @@
-"""The screen's line to the stage: a thread that waits for answers so that the screen never does."""
+"""Connection from the screen to the stage: a thread waits for answers, so the screen never waits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from perform.stage.client import StageGone
 from perform.stage.commands import Answer, AnyCommand
 from perform.stage.status import Status
 
-POLL = 0.22  #: seconds between two looks at the status
+POLL = 0.22  #: seconds between two requests for the status
 
 
 class StageLink(Protocol):
-    """What the screen needs of `perform.stage.client.Client`."""
+    """The part of `perform.stage.client.Client` that the screen uses."""
 
     @property
     def arena(self) -> Arena:
@@ -30,64 +30,64 @@ class StageLink(Protocol):
         """The stage's process."""
 
     def ask(self, command: AnyCommand) -> Answer:
-        """Send a command, wait for its answer."""
+        """Send a command and wait for its answer."""
 
     def status(self) -> Status:
-        """All that is words about the stage."""
+        """The status of the stage."""
 
 
-Done = Callable[[Answer], None]
+OnAnswer = Callable[[Answer], None]
 
 
 class StageLine:
-    """One daemon thread that speaks with the stage. The screen reads `status`, and drains `outcomes`.
+    """One thread that talks to the stage. The screen reads `status` and drains `outcomes`.
 
-    A daemon: a stage that never answers must not keep the screen from closing.
+    It is a daemon thread, so that a stage that never answers cannot keep the screen open.
     """
 
     def __init__(self, stage: StageLink) -> None:
         self._stage = stage
-        self._orders: queue.SimpleQueue[tuple[AnyCommand, Done] | None] = queue.SimpleQueue()
-        self.outcomes: deque[tuple[Done, Answer] | PerformError] = deque()
+        self._commands: queue.SimpleQueue[tuple[AnyCommand, OnAnswer] | None] = queue.SimpleQueue()
+        self.outcomes: deque[tuple[OnAnswer, Answer] | PerformError] = deque()
         self.status: Status | None = None
         self.gone: StageGone | None = None
         self._waiting_since = 0.0
         self._thread = threading.Thread(target=self._serve, name="screen-line", daemon=True)
 
     def start(self) -> None:
-        """[ui] Begin to look at the status."""
+        """[ui] Start the thread."""
         self._thread.start()
 
-    def ask(self, command: AnyCommand, done: Done = lambda _: None) -> None:
-        """[ui] Send a command; `done` runs on the screen's own thread when the answer is there."""
-        self._orders.put((command, done))
+    def ask(self, command: AnyCommand, done: OnAnswer = lambda _: None) -> None:
+        """[ui] Send a command; `done` runs on the screen's thread when the answer has arrived."""
+        self._commands.put((command, done))
 
     def stop(self) -> None:
-        """[ui] Hang up, once what is under way has been answered."""
-        self._orders.put(None)
-        self._thread.join(0.5)  # enough for a stage that lives; one that does not is not waited for
+        """[ui] Disconnect after pending commands; wait at most half a second."""
+        self._commands.put(None)
+        self._thread.join(0.5)  # a stage that is alive answers within this time
 
     def silence(self) -> float:
-        """[ui] Seconds the stage has owed an answer for."""
+        """[ui] Seconds since the oldest request without an answer; 0 for none."""
         since = self._waiting_since
         return time.monotonic() - since if since else 0.0
 
     def _serve(self) -> None:
-        told: tuple[Done, Answer] | None = None
+        answered: tuple[OnAnswer, Answer] | None = None
         while self.gone is None:
             try:
                 self._waiting_since = time.monotonic()
                 self.status = self._stage.status()
                 self._waiting_since = 0.0
-                if told is not None:  # only now: whoever hears of it finds the status that goes with it
-                    self.outcomes.append(told)
-                    told = None
-                order = self._orders.get(timeout=POLL)
-                if order is None:
+                if answered is not None:  # only now, so that the status is as new as the answer
+                    self.outcomes.append(answered)
+                    answered = None
+                queued = self._commands.get(timeout=POLL)
+                if queued is None:
                     return
-                command, done = order
+                command, done = queued
                 self._waiting_since = time.monotonic()
-                told = (done, self._stage.ask(command))
+                answered = (done, self._stage.ask(command))
             except queue.Empty:
                 continue
             except StageGone as error:

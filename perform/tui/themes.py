@@ -1,4 +1,4 @@
-"""Colours: blue and orange on a dark stage, one of high contrast, and inks for every other theme."""
+"""Colour themes: blue and orange on dark, a high-contrast one, and values of $ink-* for other themes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from rig import perform
 from tiny import tiny_model
 
 import perform as package
-from perform.cli.playing import tell_take
+from perform.cli.playing import show_take
 from perform.recorder.wav_writer import WavWriter
 
 
@@ -164,9 +164,9 @@ def test_every_part_of_a_take_is_told_and_its_first_file_last(
         with contextlib.closing(WavWriter(file, 48000)) as wav:
             wav.write(np.zeros((10, 2), np.float32))
     first, second, third, _ = map(str, files)
-    tell_take(first, as_json=False)
+    show_take(first, as_json=False)
     assert capsys.readouterr().out.splitlines() == [second, third, first]
-    tell_take(first, as_json=True)
+    show_take(first, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"take": first, "parts": [first, second, third]}
-    tell_take("", as_json=False)
+    show_take("", as_json=False)
     assert capsys.readouterr().out == ""

@@ -61,7 +61,7 @@ class Hands:
         lines = self.text().split("\n")[box.y + 1 : box.bottom - 1]
         return " ".join(" ".join(line[box.x + 1 : box.right - 1] for line in lines).split())
 
-    def spot(self, widget: str, address: str = "", action: str = ""):  # type: ignore[no-untyped-def]
+    def target(self, widget: str, address: str = "", action: str = ""):  # type: ignore[no-untyped-def]
         """The first thing on a drawn widget that can be clicked for an address or an action."""
         lines = next(s for s in self.app.screen_stack if s.query(f"#{widget}")).query_one(f"#{widget}")
         return next(
@@ -77,7 +77,7 @@ async def playing(stage: FakeStage, clock: Clock, size: tuple[int, int] = (120, 
     app = Instrument(stage, clock)
     async with app.run_test(size=size) as pilot:
         hands = Hands(app, pilot, stage)
-        await hands.until(lambda: app.line.status is not None)
+        await hands.until(lambda: app.stage_line.status is not None)
         await hands.settle()
         yield hands
         stage.free.set()

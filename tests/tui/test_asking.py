@@ -59,7 +59,7 @@ async def test_panic_then_mute_and_only_its_key_lifts_it(stage, clock):
         assert (hands.value("panic"), hands.value("master/mute")) == (1, 0)
         await hands.press("!")
         assert (hands.value("panic"), hands.value("master/mute")) == (1, 1)
-        assert "MASTER MUTED: press M to sound again" in hands.text()
+        assert "MASTER MUTED: press M to unmute" in hands.text()
         await hands.press("!", "!", "!")
         assert hands.value("master/mute") == 1
         await hands.press("M")
@@ -113,17 +113,17 @@ async def test_a_learned_control_is_named_beside_its_row(stage, clock):
 async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
     stage.words = status(*stage.words.decks[:3], binds=(BindStatus("focus/pan", "Twister 3:CC77"),))
     async with playing(stage, clock) as hands:
-        assert hands.app.look().control("deck/1/pan") == "Twister 3:CC77"
+        assert hands.app.read_frame().control("deck/1/pan") == "Twister 3:CC77"
         await hands.press("2")
-        assert hands.app.look().control("deck/2/pan") == "Twister 3:CC77"
-        assert hands.app.look().control("deck/1/pan") == ""
+        assert hands.app.read_frame().control("deck/2/pan") == "Twister 3:CC77"
+        assert hands.app.read_frame().control("deck/1/pan") == ""
 
 
 async def test_what_was_learnt_for_an_address_is_shown_before_what_follows_the_focus(stage, clock):
     binds = (BindStatus("focus/z/0/bias", "Any:CC1"), BindStatus("deck/1/z/0/bias", "MyBox 1:CC33"))
     stage.words = status(*stage.words.decks[:3], binds=binds)
     async with playing(stage, clock) as hands:
-        assert hands.app.look().control("deck/1/z/0/bias") == "MyBox 1:CC33"
+        assert hands.app.read_frame().control("deck/1/z/0/bias") == "MyBox 1:CC33"
 
 
 async def test_unlearn_and_leaving_while_learning(stage, clock):
@@ -198,7 +198,7 @@ async def test_an_empty_library_says_where_models_come_from(stage, clock, home):
         path.unlink()
     async with playing(stage, clock) as hands:
         await hands.press("o")
-        await hands.until(lambda: "no models: `perform train` makes one" in hands.text())
+        await hands.until(lambda: "no models: make one with `perform train`" in hands.text())
 
 
 async def test_mappings_are_chosen_and_saved(stage, clock):
@@ -227,12 +227,12 @@ async def test_markup_in_names_is_shown_as_it_is(stage, clock):
 async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
     async with playing(stage, clock) as hands:
         stage.free.clear()
-        await hands.until(lambda: hands.app.line.silence() > 0.1)
+        await hands.until(lambda: hands.app.stage_line.silence() > 0.1)
         params.set_value(stage.arena.table, "deck/1/pan", 0)
         await hands.press("down", "right", "l", "escape", "r")
         assert hands.value("deck/1/pan") == pytest.approx(0.02)
         assert stage.asked == []
-        hands.app.line._waiting_since -= 10
+        hands.app.stage_line._waiting_since -= 10
         await hands.settle()
         assert re.search(r"the stage owes an answer for 1\d s; the knobs still work", hands.text())
         stage.free.set()
@@ -242,7 +242,7 @@ async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
 async def test_a_screen_leaves_although_the_stage_never_answers(stage, clock):
     async with playing(stage, clock) as hands:
         stage.free.clear()
-        await hands.until(lambda: hands.app.line.silence() > 0.1)
+        await hands.until(lambda: hands.app.stage_line.silence() > 0.1)
         await hands.press("ctrl+q", "k")
     assert hands.app.return_value == "leave"
 
@@ -254,7 +254,7 @@ async def test_a_stage_that_ends_is_said_and_survived(stage, clock):
         await hands.press("right", "m", "o", "escape", "r", "l", "escape", "!")
         assert "the stage has ended" in hands.text()
         await hands.press("ctrl+q")
-    assert isinstance(hands.app.line.gone, StageGone)
+    assert isinstance(hands.app.stage_line.gone, StageGone)
 
 
 @pytest.mark.parametrize(
@@ -340,8 +340,16 @@ async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
             owner = app if key.action.startswith("app.") else owner
             assert hasattr(owner, f"action_{key.action.removeprefix('app.').partition('(')[0]}"), key
         named = {c.title for c in app.get_system_commands(app.screen)}
-        assert {"mute", "record; twice within 2 s: stop", "focus deck 8", "undo", "recall scene F9"} <= named
-        assert {key.words for key in app_module.SET_LIST} <= named, "on the set list, its own keys as well"
+        assert {
+            "mute",
+            "record; press twice within 2 s to stop",
+            "focus deck 8",
+            "undo",
+            "recall scene F9",
+        } <= named
+        assert {key.description for key in app_module.SET_LIST} <= named, (
+            "on the set list, its own keys as well"
+        )
         await hands.press("escape")
         named = {c.title for c in app.get_system_commands(app.screen)}
         assert "save the set under a name" in named

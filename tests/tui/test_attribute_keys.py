@@ -38,10 +38,12 @@ def at(number: int) -> str:
 
 async def select(hands, name: str) -> None:  # type: ignore[no-untyped-def]
     """Down to the row of this label."""
-    await hands.until(lambda: hands.app.look().deck(1).attributes)
-    labels = [row.label for row in hands.app.look().rows(1)]
-    await hands.press("1", *["down"] * ((labels.index(name) - hands.app.look().cursor(1)) % len(labels)))
-    assert hands.app.look().selected.label == name
+    await hands.until(lambda: hands.app.read_frame().deck(1).attributes)
+    labels = [row.label for row in hands.app.read_frame().rows(1)]
+    await hands.press(
+        "1", *["down"] * ((labels.index(name) - hands.app.read_frame().cursor(1)) % len(labels))
+    )
+    assert hands.app.read_frame().selected.label == name
 
 
 async def test_arrows_begin_at_what_the_module_has(synth, clock):
@@ -99,7 +101,7 @@ async def test_what_it_can_do_is_done(synth, clock):
 
 async def test_a_prior_is_a_source_where_there_is_one(synth, clock):
     async with playing(synth, clock) as hands:
-        await hands.until(lambda: hands.app.look().deck(1).has_prior)
+        await hands.until(lambda: hands.app.read_frame().deck(1).has_prior)
         for focused, last in (("1", "prior"), ("2", "walk")):
             await hands.press(focused)
             seen = []

@@ -16,8 +16,8 @@ from perform.core import params
 from perform.core.arena_layout import EMPTY
 from perform.tui import braille
 from perform.tui.app import Instrument
-from perform.tui.latent_history import RATE, RESULT, SOURCE, LatentPast
 from perform.tui.screens.help_screen import _page
+from perform.tui.trace_history import RATE, RESULT, SOURCE, TraceHistory
 from perform.tui.widgets.latent_traces import split
 from perform.tui.widgets.line_widget import MouseTarget
 
@@ -66,16 +66,16 @@ def sing(stage: FakeStage, clock: Clock, app: Instrument, seconds: float) -> Non
             stage.arena.set_meter(f"deck/1/in/{i}", came)
             bias = stage.arena.table[params.slot(f"deck/1/z/{i}/bias")]
             stage.arena.set_meter(f"deck/1/z/{i}", came + bias)
-        app.look()
+        app.read_frame()
 
 
 def pad(hands: Hands) -> MouseTarget:
-    return next(h for h in hands.app.played.query_one("#latents").hits() if h.lines > 1)
+    return next(h for h in hands.app.play_screen.query_one("#latents").hits() if h.lines > 1)
 
 
 def at(hands: Hands, glyph: str) -> tuple[float, float]:
     """Where a mark stands on the pad, as positions 0..1 across and up."""
-    hit, top = pad(hands), hands.app.played.query_one("#latents").region.y
+    hit, top = pad(hands), hands.app.play_screen.query_one("#latents").region.y
     lines = hands.text().split("\n")[top + hit.y : top + hit.y + hit.lines]
     ((x, y),) = [
         (hit.x0 + line[hit.x0 : hit.x1].index(glyph), row)
@@ -89,7 +89,7 @@ def at(hands: Hands, glyph: str) -> tuple[float, float]:
 def test_picture_of_latents(snap_compare, ring, clock, size):
     async def run_before(pilot) -> None:
         hands = Hands(pilot.app, pilot, ring)
-        await hands.until(lambda: pilot.app.line.status is not None)
+        await hands.until(lambda: pilot.app.stage_line.status is not None)
         sing(ring, clock, pilot.app, 14)
         await hands.press("z")
         await hands.until(lambda: " corpus ┘" in hands.text())
@@ -104,7 +104,7 @@ def test_picture_of_latents_without_colour_source_or_corpus(snap_compare, tmp_pa
 
     async def run_before(pilot) -> None:
         hands = Hands(pilot.app, pilot, stage)
-        await hands.until(lambda: pilot.app.line.status is not None)
+        await hands.until(lambda: pilot.app.stage_line.status is not None)
         sing(stage, clock, pilot.app, 4)
         await hands.press("z", "}", "v")
 
@@ -118,7 +118,7 @@ async def test_arrows_move_two_biases_and_nothing_else(stage, clock):
         before = stage.arena.table.copy()
         await hands.press("z", "right", "up", "shift+up", "shift+left")
         assert (hands.value(X), hands.value(Y)) == pytest.approx((0.08 - 0.8, 0.08 + 0.8))
-        assert hands.app.look().selected.address == X, "so that l, g, E and = mean it"
+        assert hands.app.read_frame().selected.address == X, "so that l, g, E and = mean it"
         moved = np.flatnonzero(stage.arena.table != before)
         assert [params.ADDRESSES[i] for i in moved] == [X, Y]
         await hands.press(*["shift+down"] * 12)
@@ -170,7 +170,7 @@ async def test_the_corpus_lies_behind_the_pad(ring, clock):
     async with playing(ring, clock) as hands:
         await hands.press("z")
         await hands.until(lambda: " corpus ┘" in hands.text())
-        hit, top = pad(hands), hands.app.played.query_one("#latents").region.y
+        hit, top = pad(hands), hands.app.play_screen.query_one("#latents").region.y
         lines = hands.text().split("\n")[top + hit.y : top + hit.y + hit.lines]
         dots = [
             (x, y) for y, line in enumerate(lines) for x in range(hit.x0, hit.x1) if line[x] > chr(0x2800)
@@ -186,8 +186,8 @@ async def test_keys_and_clicks_choose_the_two_latents(stage, clock):
         assert "→ z2 " in hands.text(), "z1 goes up already"
         await hands.press("{", "right")
         assert "↑ z0 " in hands.text()
-        assert hands.app.look().selected.address == "deck/1/z/2/bias"
-        hit = hands.spot("latents", action="span('x', 5)")
+        assert hands.app.read_frame().selected.address == "deck/1/z/2/bias"
+        hit = hands.target("latents", action="span('x', 5)")
         await hands.pilot.click("#latents", offset=(hit.x0, hit.y))
         await hands.settle()
         assert "→ z5 " in hands.text()
@@ -204,7 +204,7 @@ async def test_whatever_stands_on_the_deck_it_draws(stage, clock, size):
             stage.words = msgspec.structs.replace(
                 stage.words, decks=(deck("other", latents), *stage.words.decks[1:])
             )
-            await hands.until(lambda n=latents: hands.app.line.status.decks[0].latents == n)
+            await hands.until(lambda n=latents: hands.app.stage_line.status.decks[0].latents == n)
             await hands.press("up", "]", "v")
             assert seen in hands.text()
         for focus, seen in (("2", "night"), ("3", "its model failed"), ("8", "no latents")):
@@ -237,9 +237,9 @@ async def test_all_else_is_played_as_ever_and_what_is_hidden_is_not_drawn(stage,
         await hands.press("escape", "l", "up")
         assert hands.app.view.learning == Y
         await hands.press("escape")
-        assert hands.app.played is not hands.app._play, "it ended learning alone"
+        assert hands.app.play_screen is not hands.app._play, "it ended learning alone"
         await hands.press("z")
-        assert hands.app.played is hands.app._play
+        assert hands.app.play_screen is hands.app._play
         assert drawn
 
 
@@ -257,7 +257,7 @@ async def test_a_row_tells_what_came_in_from_what_sounds(stage, clock):
 
 
 def test_the_past_knows_what_there_was(stage):
-    past, arena = LatentPast(), stage.arena
+    past, arena = TraceHistory(), stage.arena
     params.set_value(arena.table, "deck/2/source", LOOP)
     arena.set_meter("deck/2/in/0", 0.5)
     for look in (100, 101, 103, 120):

@@ -33,7 +33,7 @@ def keys(*presses: str):
 
     async def run_before(pilot) -> None:
         hands = Hands(pilot.app, pilot, None)
-        await hands.until(lambda: pilot.app.line.status is not None)
+        await hands.until(lambda: pilot.app.stage_line.status is not None)
         for press in presses:
             await pilot.press(press)
         await hands.settle()
@@ -145,7 +145,7 @@ async def test_it_resizes_live(stage, clock):
 
 async def test_a_panel_may_be_of_any_height_for_a_moment(stage, clock):
     async with playing(stage, clock) as hands:
-        frame, ink = hands.app.look(), next(iter(hands.app.query(LineWidget))).ink
+        frame, ink = hands.app.read_frame(), next(iter(hands.app.query(LineWidget))).ink
         for height in range(24):
             for deck in range(1, 9):
                 pens = [LinePen(ink, y) for y in range(height)]
@@ -247,7 +247,7 @@ def test_run_raises_what_ended_the_stage(tmp_path, monkeypatch):
 
     class Ended(Instrument):
         def run(self, *_, **__):
-            self.line.gone = StageGone("the stage has ended", where="process 4321")
+            self.stage_line.gone = StageGone("the stage has ended", where="process 4321")
             return "leave"
 
     monkeypatch.setattr(app_module, "Instrument", Ended)

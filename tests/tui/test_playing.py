@@ -51,7 +51,7 @@ async def test_every_row_can_be_reached_and_changed(stage, clock):
     async with playing(stage, clock) as hands:
         seen = []
         for _ in range(30):
-            row = hands.app.look().selected
+            row = hands.app.read_frame().selected
             if row.address in seen:
                 break
             seen.append(row.address)
@@ -139,14 +139,14 @@ async def test_each_source_has_its_own_rows(stage, clock):
     async with playing(stage, clock) as hands:
         for source, own in (("input", "input/gate"), ("file", "deck/1/file/loop"), ("deck", "deck/1/from")):
             params.set_value(stage.arena.table, "deck/1/source", params.SOURCES.index(source))
-            assert own in [row.address for row in hands.app.look().rows(1)]
+            assert own in [row.address for row in hands.app.read_frame().rows(1)]
 
 
 async def test_opening_the_input_takes_two_presses(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("I")
         assert hands.value("input/open") == 0
-        assert "howls" in hands.text()
+        assert "feeds back" in hands.text()
         await hands.press("I")
         assert hands.value("input/open") == 1
         await hands.press("I")
@@ -183,15 +183,15 @@ async def test_the_mouse_sets_and_drags_a_bar(stage, clock, size, widget, addres
         await hands.pilot.hover(place, offset=(hit.x1 - 1, hit.y))
         await hands.pilot.pause()
         assert hands.value(address) == pytest.approx(spec.low), "let go, but it still follows"
-        assert hands.app.look().selected.address == address
+        assert hands.app.read_frame().selected.address == address
 
 
 async def test_a_click_focuses_a_deck_and_turns_its_switch(stage, clock):
     async with playing(stage, clock) as hands:
-        hit = hands.spot("decks", action="deck(2)")
+        hit = hands.target("decks", action="deck(2)")
         await hands.pilot.click("#decks", offset=(hit.x0 + 2, hit.y))
         assert hands.value("focus") == 2
-        hit = hands.spot("decks", address="deck/1/solo")
+        hit = hands.target("decks", address="deck/1/solo")
         await hands.pilot.click("#decks", offset=(hit.x0, hit.y))
         assert (hands.value("focus"), hands.value("deck/1/solo")) == (1, 1)
 
@@ -199,7 +199,7 @@ async def test_a_click_focuses_a_deck_and_turns_its_switch(stage, clock):
 async def test_the_wheel_nudges(stage, clock):
     async with playing(stage, clock) as hands:
         params.set_value(stage.arena.table, Z0, 0)
-        hit = hands.spot("decks", address=Z0)
+        hit = hands.target("decks", address=Z0)
         await hands.pilot._post_mouse_events([MouseScrollUp], "#decks", offset=(hit.x0, hit.y))
         await hands.pilot.pause()
         assert hands.value(Z0) == pytest.approx(0.08)

@@ -7,9 +7,16 @@ from hands import playing
 from msgspec.structs import replace
 
 from perform.core import params
-from perform.stage.commands import Exclude, ForgetLoop, ForgetScene, RecallScene, StoreScene, ToggleLoop
+from perform.stage.commands import (
+    Exclude,
+    ForgetLoop,
+    ForgetScene,
+    RecallScene,
+    StoreScene,
+    ToggleLoop,
+)
 from perform.stage.status import SceneStatus
-from perform.tui.screens.naming import Name
+from perform.tui.screens.naming import NameDialog
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -40,12 +47,12 @@ async def test_a_scene_is_stored_and_a_used_one_only_when_it_is_meant(stage, clo
     async with playing(stage, clock) as hands:
         await hands.press("w")
         assert "▸STORE" in hands.text()
-        assert "F2 to F9 stores what stands as a scene; esc goes back" in hands.text()
+        assert "F2 to F9 stores the current settings as a scene; esc cancels" in hands.text()
         await hands.press("f4", "enter")
         await asked(hands, StoreScene(3))
         assert "F4 ●" in hands.text(), "a scene without a name is seen"
         await hands.press("w", "f3")
-        assert "Scene F3 is fog: store over it?" in hands.text()
+        assert "Scene F3 is fog: replace it?" in hands.text()
         await hands.press("escape", "w", "f3", *(["backspace"] * 3), *"mist", "enter")
         await asked(hands, StoreScene(3), StoreScene(2, "mist"))
         assert "F3 mist stored" in hands.text()
@@ -57,7 +64,7 @@ async def test_a_scene_is_forgotten(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("W", "f3")
         await asked(hands, ForgetScene(2))
-        assert "F3 fog forgotten; u undoes" in hands.text()
+        assert "F3 fog deleted; press u to undo" in hands.text()
 
 
 async def test_a_prefix_is_let_go_by_esc_and_by_time(stage, clock):
@@ -73,14 +80,14 @@ async def test_a_prefix_is_let_go_by_esc_and_by_time(stage, clock):
 @pytest.mark.parametrize("size", SIZES)
 async def test_scenes_by_mouse(stage, clock, size):
     async with playing(stage, clock, size) as hands:
-        hit = hands.spot("foot", action="app.scene(5)")
+        hit = hands.target("foot", action="app.scene(5)")
         await hands.pilot.click("#foot", offset=(hit.x0 + 3, hit.y))
         await asked(hands, RecallScene(5))
         await hands.press("w")
-        hit = hands.spot("foot", action="app.scene(4)")
+        hit = hands.target("foot", action="app.scene(4)")
         await hands.pilot.click("#foot", offset=(hit.x0, hit.y))
         await hands.settle()
-        assert isinstance(hands.app.screen, Name)
+        assert isinstance(hands.app.screen, NameDialog)
 
 
 # -- the morph
@@ -102,7 +109,7 @@ async def test_a_click_on_an_end_takes_the_next_stored_scene(stage, clock, size)
     async with playing(stage, clock, size) as hands:
         seen = []
         for _ in range(5):
-            hit = hands.spot("foot", action="app.morph_end('b')")
+            hit = hands.target("foot", action="app.morph_end('b')")
             await hands.pilot.click("#foot", offset=(hit.x0, hit.y))
             await hands.settle()
             seen.append(hands.value("scene/b"))
@@ -115,10 +122,10 @@ async def test_a_song_without_scenes_has_nothing_to_morph(stage, clock):
         params.set_value(stage.arena.table, f"scene/{end}", 0)
     async with playing(stage, clock) as hands:
         assert "SCENES  F2 – F3 – F4 – F5 – F6 – F7 – F8 – F9 –" in hands.text()
-        hit = hands.spot("foot", action="app.morph_end('a')")
+        hit = hands.target("foot", action="app.morph_end('a')")
         await hands.pilot.click("#foot", offset=(hit.x0, hit.y))
         await hands.settle()
-        assert "there is no scene to morph to: w then F2 stores one" in hands.text()
+        assert "no scene to morph to: press w, then F2 to store one" in hands.text()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -183,7 +190,7 @@ async def test_loops_and_exclusions_by_mouse(stage, clock, size):
             ("foot", "app.loop"),
             ("foot", "app.exclude"),
         ):
-            hit = hands.spot(place, action=action)
+            hit = hands.target(place, action=action)
             await hands.pilot.click(f"#{place}", offset=(hit.x0, hit.y))
             await hands.settle()
         await asked(
@@ -193,7 +200,7 @@ async def test_loops_and_exclusions_by_mouse(stage, clock, size):
 
 async def test_a_row_of_the_stage_loops_as_well(stage, clock):
     async with playing(stage, clock) as hands:
-        hit = hands.spot("foot", action="select('xfade')")
+        hit = hands.target("foot", action="select('xfade')")
         await hands.pilot.click("#foot", offset=(hit.x0, hit.y))
         await hands.press("g")
         await asked(hands, ToggleLoop("xfade"))

@@ -61,9 +61,9 @@ async def test_now_and_next_are_always_in_sight(stage, clock, size):
 @pytest.mark.parametrize(
     ("fields", "wide", "narrow"),
     [
-        ({}, "↻ 1/2 models warm, 3 s ▲ 1 missing", "↻ 1/2 warm, 3 s ▲ 1 missing"),
+        ({}, "↻ 1/2 models ready, 3 s ▲ 1 missing", "↻ 1/2 ready, 3 s ▲ 1 missing"),
         ({"next": 2, "ready": 2}, "● ready", "● ready"),
-        ({"next": 2, "going": True, "wait": 0.0}, "▶ going… ↻ 1/2 models warm", "▶ 1/2 warm"),
+        ({"next": 2, "going": True, "wait": 0.0}, "▶ going… ↻ 1/2 models ready", "▶ 1/2 ready"),
         ({"next": 2, "going": True, "ready": 2}, "▶ going…", "▶ going…"),
         ({"next": 0}, "NEXT – n arms 4 Choir of Rust", "NEXT – n arms 4 Choir of Rust"),
         ({"next": 0, "now": 5}, "NEXT – last song", "NEXT – last song"),
@@ -100,7 +100,7 @@ async def test_presses_count_on_although_the_stage_has_not_answered_yet(stage, c
     songs(stage, now=1, next=0)
     async with playing(stage, clock) as hands:
         stage.free.clear()
-        await hands.until(lambda: hands.app.line.silence() > 0.1)
+        await hands.until(lambda: hands.app.stage_line.silence() > 0.1)
         await hands.press("n", "n", "n", "enter")
         assert "NEXT 4 Choir of Rust  ↻ arming…" in hands.text()
         stage.free.set()
@@ -136,13 +136,13 @@ async def test_enter_in_a_dialog_is_the_dialogs_own(stage, clock):
 
 async def test_the_line_can_be_clicked(stage, clock):
     async with playing(stage, clock) as hands:
-        hit = hands.spot("status", action="app.go")
+        hit = hands.target("status", action="app.go")
         await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
         await asked(hands, Go())
-        hit = hands.spot("status", action="app.save")
+        hit = hands.target("status", action="app.save")
         await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
         await asked(hands, Go(), Save())
-        hit = hands.spot("status", action="app.set_list")
+        hit = hands.target("status", action="app.set_list")
         await hands.pilot.click("#status", offset=(hit.x0 + 1, hit.y))
         assert isinstance(hands.app.screen, SetListScreen)
 
@@ -166,7 +166,7 @@ async def test_the_set_list_arms_then_goes_and_closes(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "home", "down", "enter")
         await asked(hands, Arm(2))
-        assert "○ NEXT  ↻ 0/2 warm, 9 s" in hands.text()
+        assert "○ NEXT  ↻ 0/2 ready, 9 s" in hands.text()
         await hands.press("enter")
         await asked(hands, Arm(2), Go())
         assert not isinstance(hands.app.screen, SetListScreen)
@@ -208,10 +208,10 @@ async def test_songs_are_moved_and_the_mark_goes_with_them(stage, clock):
 
 async def test_a_song_is_duplicated_renamed_and_removed(stage, clock):
     async with playing(stage, clock) as hands:
-        frame = hands.app.look()
+        frame = hands.app.read_frame()
         steps = ["home", *["down"] * (frame.songs.now - 1)]
         await hands.press("j", *steps, "d", "enter")
-        assert "a name has at least one letter" in hands.text()
+        assert "type a name" in hands.text()
         await hands.press(*"Tide", "space", "2", "enter")
         await asked(hands, AddSong("Tide 2"))
         await hands.press("home", "e", *(["backspace"] * 9), *"Intro", "enter")
@@ -226,7 +226,7 @@ async def test_a_song_is_duplicated_renamed_and_removed(stage, clock):
 
 async def test_the_marked_song_is_duplicated(stage, clock):
     async with playing(stage, clock) as hands:
-        assert hands.app.look().songs.now != 1
+        assert hands.app.read_frame().songs.now != 1
         await hands.press("j", "home", "d", *"Tide", "enter")
         await asked(hands, AddSong("Tide", 1))
 
@@ -250,16 +250,16 @@ async def test_the_set_list_hears_the_keys_of_the_stage_too(stage, clock):
 async def test_the_set_list_by_mouse(stage, clock, size):
     async with playing(stage, clock, size) as hands:
         await hands.press("j")
-        hit = hands.spot("songs", action="mark_song(2)")
+        hit = hands.target("songs", action="mark_song(2)")
         await hands.pilot.click("#songs", offset=(hit.x0 + 6, hit.y))
         assert hands.app.screen._list.marked == 2
         await hands.pilot._post_mouse_events([MouseScrollDown], "#songs", offset=(5, 1))
         await hands.settle()
         assert hands.app.screen._list.marked == 3
-        hit = hands.spot("songs", action="shift(-1)")
+        hit = hands.target("songs", action="shift(-1)")
         await hands.pilot.click("#songs", offset=(hit.x0, hit.y))
         await asked(hands, MoveSong(3, 2))
-        hit = hands.spot("songs", action="arm")
+        hit = hands.target("songs", action="arm")
         await hands.pilot.click("#songs", offset=(hit.x0, hit.y))
         await asked(hands, MoveSong(3, 2), Arm(2))
 

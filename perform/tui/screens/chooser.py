@@ -1,4 +1,4 @@
-"""A list with a filter above it: type to narrow it, or a path; enter takes what is marked."""
+"""Base of the dialogs with a filtered list: type to filter, or type a path; enter takes the marked line."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from perform.tui.screens.dialog import Dialog, Field
 
 
 class Chooser(Dialog[str]):
-    """Answers with a name of the list, or the path of a file."""
+    """Returns a name from the list, or the path of a file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", "Next", id="chooser.next", priority=True),
         Binding("up", "move(-1)", "Previous", id="chooser.previous", priority=True),
     ]
 
-    verb: ClassVar[str] = "open"  #: what enter does
-    kind: ClassVar[str] = "file"  #: what one of them is called
-    none: str = "there are none"  #: what an empty list says
+    verb: ClassVar[str] = "open"  #: action of enter
+    kind: ClassVar[str] = "file"  #: noun for one entry
+    none: str = "there are none"  #: text of an empty list
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()
@@ -36,15 +36,15 @@ class Chooser(Dialog[str]):
         self._lines: Mapping[str, Content] | None = None
 
     def lines(self) -> Mapping[str, Content]:
-        """[disk] Names, and the line of each."""
+        """[disk] Name -> line of the list."""
         raise NotImplementedError
 
     def check(self, chosen: str) -> None:
-        """PerformError where this cannot be taken; it is said here, where another can be chosen."""
+        """Raise PerformError if this entry cannot be used; the dialog shows it and stays open."""
         raise NotImplementedError
 
     def others(self) -> Iterable[tuple[str, str]]:
-        """Answers below the list that are no names of it: words and answer."""
+        """Additional answers below the list: (text, answer)."""
         return ()
 
     def compose(self) -> ComposeResult:
@@ -55,11 +55,11 @@ class Chooser(Dialog[str]):
             yield OptionList(Option("reading…", disabled=True), markup=False)
             if self._note:
                 yield Static(self._note, classes="note", markup=False)
-            hint = f"enter {self.verb}s · up down choose · esc goes back"
+            hint = f"enter {self.verb}s · up down choose · esc cancels"
             yield Static(hint, classes="hint", markup=False)
 
     def on_mount(self) -> None:
-        """Read beside the screen: a slow disk must not hold it up."""
+        """Read the list in a thread, so that a slow disk cannot block the screen."""
         self.query_one(OptionList).can_focus = False
         self._read()
 
@@ -74,8 +74,8 @@ class Chooser(Dialog[str]):
     def _fill(self, lines: Mapping[str, Content], wanted: str) -> None:
         options = self.query_one(OptionList)
         options.clear_options()
-        words = wanted.casefold().split()
-        found = [n for n, line in lines.items() if all(w in line.plain.casefold() for w in words)]
+        terms = wanted.casefold().split()
+        found = [n for n, line in lines.items() if all(term in line.plain.casefold() for term in terms)]
         options.add_options(Option(lines[name], id=f"={name}") for name in found)
         if places.is_path(wanted) and (path := places.existing(wanted)):
             options.add_option(Option(Content(f"{self.verb} the file {path}"), id=f"={path}"))
@@ -84,26 +84,26 @@ class Chooser(Dialog[str]):
         elif not found:
             options.add_option(Option(Content(f"no {self.kind} matches {wanted!r}"), disabled=True))
         for text, answer in self.others():
-            if all(w in text.casefold() for w in words):
+            if all(term in text.casefold() for term in terms):
                 options.add_option(Option(Content(text), id=f"!{answer}"))
         options.action_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter, or find the file that was named."""
+        """Filter the list, or look for a file of that path."""
         if self._lines is not None:
             self._fill(self._lines, event.value)
 
     def on_input_submitted(self) -> None:
-        """Take what is marked."""
+        """Take the marked line."""
         self.query_one(OptionList).action_select()
 
     def action_move(self, steps: int) -> None:
-        """Move the mark; the filter keeps the keyboard."""
+        """Move the mark; the text field keeps the focus."""
         options = self.query_one(OptionList)
         (options.action_cursor_down if steps > 0 else options.action_cursor_up)()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer, or say why that cannot be."""
+        """Return the entry, or show why it cannot be used."""
         chosen = event.option.id or ""
         try:
             if chosen.startswith("="):

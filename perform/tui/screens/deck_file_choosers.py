@@ -1,4 +1,4 @@
-"""What a deck's source needs besides numbers: a sound file for `file`, a matrix for `deck`."""
+"""Dialogs that choose a file for a deck's source: a sound file for `file`, a matrix for `deck`."""
 
 from __future__ import annotations
 
@@ -13,80 +13,84 @@ from perform.core.errors import PerformError
 from perform.library import matrices, places, sets
 from perform.tui.screens.chooser import Chooser
 
-NOTHING = ""  #: the answer that takes away what a deck has
+NOTHING = ""  #: the answer that removes the deck's file
 
 
-class _Material(Chooser):
-    """Answers with a name among the player's sounds, a path, or NOTHING."""
+class _DeckFileChooser(Chooser):
+    """Returns a name in the player's folder `sounds`, a path, or NOTHING."""
 
     verb = "use"
-    without: ClassVar[str]  #: how NOTHING is called
+    without: ClassVar[str]  #: text of NOTHING
 
     def __init__(self, deck: int, current: str, note: str) -> None:
         super().__init__(f"A {self.kind} for deck {deck}", note)
         self._current = current
 
     def others(self) -> Iterable[tuple[str, str]]:
-        """Or none."""
+        """Offer NOTHING if the deck has a file."""
         return [(f"{self.without} instead of {self._current}", NOTHING)] if self._current else []
 
-    def _line(self, name: str, words: str) -> Content:
-        """A name, whether the deck has it, and what is known of it."""
+    def _line(self, name: str, details: str) -> Content:
+        """A name, a mark on the deck's file, and details."""
         mark = "●" if name == self._current else " "
         padded = set_cell_size(name, max(32, cell_len(name)))
-        style = "$error" if words.startswith("▲") else "$ink-dim"
-        return Content.assemble((f"{mark} {padded}", "bold"), (f"  {words}", style))
+        style = "$error" if details.startswith("▲") else "$ink-dim"
+        return Content.assemble((f"{mark} {padded}", "bold"), (f"  {details}", style))
 
 
-class SoundChooser(_Material):
-    """The sound files there are: those in the player's folder `sounds` and below."""
+class SoundChooser(_DeckFileChooser):
+    """Lists the sound files below the player's folder `sounds`."""
 
     kind, without = "sound file", "no file"
 
     def __init__(self, deck: int, current: str, plays: bool) -> None:
         own = places.user("sounds")
-        self.none = f"no sounds yet: type a path, or put some into {own}"
-        super().__init__(deck, current, "" if plays else "it sounds with the source `file`, which a chooses")
+        self.none = f"no sounds yet: type a path, or put files into {own}"
+        super().__init__(deck, current, "" if plays else "to hear it, press a until the source is `file`")
 
     def lines(self) -> Mapping[str, Content]:
-        """[disk] All of them, each with its length."""
+        """[disk] All sound files, each with its length."""
         from perform.library.sound_files import find
 
         own = places.user("sounds")
         names = [str(path.relative_to(own)) for path in find(own)]
-        return {name: self._line(name, _figures(name)) for name in names}
+        return {name: self._line(name, _sound_details(name)) for name in names}
 
     def check(self, chosen: str) -> None:
-        """Only what can be read as sound."""
+        """Raise PerformError if the file is no readable sound."""
         from perform.library.sound_files import SoundFile
 
         with SoundFile(sets.material(chosen)):
             pass
 
 
-class MatrixChooser(_Material):
-    """The matrices there are: those in the player's folder `sounds` and below."""
+class MatrixChooser(_DeckFileChooser):
+    """Lists the matrices below the player's folder `sounds`."""
 
     kind, without = "matrix", "by variance"
 
     def __init__(self, deck: int, current: str) -> None:
         own = places.user("sounds")
-        self.none = f"no matrices yet: `perform matrix` learns one; put it into {own}"
-        super().__init__(deck, current, "without one: the most telling latent moves the most telling one")
+        self.none = f"no matrices yet: make one with `perform matrix` and put it into {own}"
+        super().__init__(
+            deck,
+            current,
+            "without a matrix, the most important latent moves the most important one, and so on",
+        )
 
     def lines(self) -> Mapping[str, Content]:
-        """[disk] All of them, each with its two models."""
+        """[disk] All matrices, each with its two models."""
         own = places.user("sounds")
         names = sorted(str(path.relative_to(own)) for path in own.rglob(f"*{matrices.SUFFIX}"))
-        return {name: self._line(name, _sides(name)) for name in names}
+        return {name: self._line(name, _matrix_details(name)) for name in names}
 
     def check(self, chosen: str) -> None:
-        """Only a matrix."""
+        """Raise PerformError if the file is no matrix."""
         matrices.read(sets.material(chosen))
 
 
-def _figures(name: str) -> str:
-    """`1:02  44.1 kHz  stereo`, or why it cannot be read. [disk]"""
+def _sound_details(name: str) -> str:
+    """[disk] `1:02  44.1 kHz  stereo`, or why it cannot be read."""
     from perform.library.sound_files import SoundFile
 
     try:
@@ -98,8 +102,8 @@ def _figures(name: str) -> str:
         return f"▲ {error.what}"
 
 
-def _sides(name: str) -> str:
-    """`bells → choir  explains 71 %`, or why it is none. [disk]"""
+def _matrix_details(name: str) -> str:
+    """[disk] `bells → choir  explains 71 %`, or why it cannot be read."""
     try:
         matrix = matrices.read(sets.material(name))
     except PerformError as error:

@@ -1,4 +1,4 @@
-"""The base of all dialogs: in the middle of the screen, esc goes back, the status bar stays in sight."""
+"""Base of all dialogs: centred, esc cancels, the status bar stays visible."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ T = TypeVar("T")
 
 
 class Field(Input):
-    """An input in which panic is still panic, and nothing blinks on a dark stage."""
+    """A text field without a blinking cursor, in which `!` is still panic."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Every printable key but `!` is text."""
+        """Treat every printable key but `!` as text."""
         return key != "exclamation_mark" and super().check_consume_key(key, character)
 
     def on_mount(self) -> None:
-        """Stand still."""
+        """Stop the cursor from blinking."""
         self.cursor_blink = False
 
 
 class Dialog(ModalScreen[T]):
-    """A question; None means that the player went back."""
+    """A dialog; its result is None if the player went back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", id="dialog.back")]
 
     def render(self) -> BackgroundScreen:
-        """What plays stands below, however many dialogs are open: Textual would show the one before alone."""
+        """Show the decks below; with several dialogs open, Textual would show only the previous dialog."""
         below = next(screen for screen in reversed(self.app.screen_stack) if not screen.is_modal)
         return BackgroundScreen(below, self.styles.background)
 
     def action_back(self) -> None:
-        """Close without an answer."""
+        """Close without a result."""
         self.dismiss(None)

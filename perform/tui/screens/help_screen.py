@@ -9,7 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST, Key
+from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST, KeyCommand
 from perform.tui.screens.dialog import Dialog
 
 _ORDER = (
@@ -24,21 +24,21 @@ _ORDER = (
     "Control",
     "Screen",
 )
-#: what many keys do, each to one of a row: told once, by the head of their ids
+#: groups of keys shown as one line: start of their ids -> (keys, description)
 _ROWS = {"deck.focus": ("1 … 8", "focus a deck"), "scene.recall": ("F2 … F9", "recall a scene")}
 
 
 class HelpScreen(Dialog[None]):
-    """The keys, by what they are for."""
+    """All keys by group."""
 
     def compose(self) -> ComposeResult:
-        """A page that scrolls."""
+        """A scrolling page."""
         with Vertical():
             yield Static("Keys", classes="title")
             with VerticalScroll():
                 yield Static(_page())
             yield Static(
-                "All of it can be clicked as well: bars are dragged, the wheel nudges. esc goes back.",
+                "The mouse works too: click anything, drag bars, turn the wheel to nudge. esc closes.",
                 classes="hint",
             )
 
@@ -49,17 +49,18 @@ def _page() -> Content:
     for group, members in groupby(keys, key=lambda k: k.group):
         lines.append(Content.styled(group, "bold $primary"))
         lines += [
-            Content.assemble((f"  {shown:<18}", "bold"), words) for shown, words in _told(list(members))
+            Content.assemble((f"  {shown:<18}", "bold"), description)
+            for shown, description in _help_lines(list(members))
         ]
         lines.append(Content(""))
     return Content("\n").join(lines)
 
 
-def _told(keys: list[Key]) -> list[tuple[str, str]]:
-    """Keys of a row are told once, and keys of one meaning together."""
-    told: dict[str, str] = {}
+def _help_lines(keys: list[KeyCommand]) -> list[tuple[str, str]]:
+    """(keys, description) of each line; keys with the same description share one."""
+    lines: dict[str, str] = {}
     for key in keys:
         row = next((r for head, r in _ROWS.items() if key.id.startswith(head)), None)
-        shown, words = row or (key.shown, key.words)
-        told[words] = f"{told[words]}  {shown}" if words in told and shown not in told[words] else shown
-    return [(shown, words) for words, shown in told.items()]
+        shown, text = row or (key.shown, key.description)
+        lines[text] = f"{lines[text]}  {shown}" if text in lines and shown not in lines[text] else shown
+    return [(shown, text) for text, shown in lines.items()]

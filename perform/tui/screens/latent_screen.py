@@ -1,4 +1,4 @@
-"""The latents of the deck in focus: two of them on a pad under both hands, all of them as they went."""
+"""The latent screen: a pad for two latents of the deck in focus, and traces of all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perform.tui.widgets.latent_pad import NO_CORPUS, CorpusCloud
 from perform.tui.widgets.latent_view import LatentView
 from perform.tui.widgets.line_widget import LineWidget
 
-_KEPT = 8  #: corpora that stay in memory, one a deck
+_KEPT = 8  #: corpora kept in memory, one per deck
 _OWN = (
     ("]", "x", "axis('x', 1)"),
     ("}", "y", "axis('y', 1)"),
@@ -29,7 +29,7 @@ _OWN = (
 
 
 class LatentScreen(PlayScreen):
-    """All that `PlayScreen` plays, but for the arrows: they move the pad's handle, which is two biases."""
+    """All keys of `PlayScreen`, except that the arrows move the pad's handle, which sets two biases."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in LATENTS]
 
@@ -43,7 +43,7 @@ class LatentScreen(PlayScreen):
         return self._latents, FootBar("foot", (*_OWN, *HINTS))
 
     def show(self, frame: ScreenFrame) -> None:
-        """Draw a frame, with the corpus as soon as it has been read."""
+        """Draw a frame; the corpus appears when it has been read."""
         self._latents.corpus = self._corpus(frame)
         super().show(frame)
 
@@ -59,39 +59,39 @@ class LatentScreen(PlayScreen):
 
     @work(thread=True, exit_on_error=False)
     def _read(self, key: tuple[str, str]) -> None:
-        """[disk] Read beside the screen; the next frame has it. Whatever a file is like, the screen lives."""
+        """[disk] Read a corpus in a thread; an unreadable file must not end the screen."""
         self._corpora[key] = CorpusCloud(read_corpus(Path(key[0])))
 
     # -- the pad
 
     def _axis(self, name: str) -> Axis | None:
-        frame = self.instrument.look()
+        frame = self.instrument.read_frame()
         return axes(frame, frame.focus)["xy".index(name)]
 
     def action_push(self, name: str, by: float) -> None:
-        """Move the handle along x or y by a part of what the pad shows of it."""
+        """Move the handle along x or y by a fraction of the pad's range."""
         if axis := self._axis(name):
-            address = axis.address(self.instrument.look().focus)
+            address = axis.address(self.instrument.read_frame().focus)
             self._take(address)
             if not self.instrument.view.learning:
                 self._put(address, round(self._value(address) + by * (axis.high - axis.low), 6))
 
     def action_recentre(self) -> None:
-        """Both biases back to their defaults."""
+        """Reset both biases to 0."""
         for axis in (self._axis("x"), self._axis("y")):
             if axis:
-                self._put(axis.address(self.instrument.look().focus), 0.0)
+                self._put(axis.address(self.instrument.read_frame().focus), 0.0)
 
     def _take(self, address: str) -> None:
-        """Select a bias, whatever the rows of the decks have shown of their latents."""
+        """Select a bias and let the rows show biases."""
         self.instrument.view.side = "bias"
         self.action_select(address)
 
-    # -- what it spans
+    # -- axes
 
     def action_axis(self, name: str, steps: int) -> None:
-        """The next latent along x or y, the other's left out."""
-        frame = self.instrument.look()
+        """Choose the next latent for x or y, except the one on the other axis."""
+        frame = self.instrument.read_frame()
         count, pair = latents(frame, frame.focus), chosen(frame, frame.focus)
         at = "xy".index(name)
         if count > 2:
@@ -101,8 +101,8 @@ class LatentScreen(PlayScreen):
             self.action_span(name, pair[1 - at])
 
     def action_span(self, name: str, latent: int) -> None:
-        """Lay a latent along x or y; the two change places where it is the other's."""
-        frame = self.instrument.look()
+        """Put a latent on x or y; swap the axes if the other one has it."""
+        frame = self.instrument.read_frame()
         pair, at = list(chosen(frame, frame.focus)), "xy".index(name)
         if latent == pair[1 - at]:
             pair[1 - at] = pair[at]
@@ -110,12 +110,12 @@ class LatentScreen(PlayScreen):
         frame.view.axes[frame.focus] = (pair[0], pair[1])
 
     def action_near(self) -> None:
-        """The whole range of the biases, or where the corpus lives."""
+        """Switch between the full range of the biases and the range of the corpus."""
         self.instrument.view.near = not self.instrument.view.near
 
     def action_back(self) -> None:
-        """Back to the decks; while something is learned, or a prefix waits, only that ends."""
-        if self.instrument.view.learning or self.instrument.look().prefix:
+        """Return to the decks; while learning or choosing a scene, only cancel that."""
+        if self.instrument.view.learning or self.instrument.read_frame().prefix:
             self.instrument.action_stop_learning()
         else:
             self.dismiss()
@@ -123,15 +123,15 @@ class LatentScreen(PlayScreen):
     # -- mouse
 
     async def on_line_widget_grabbed(self, message: LineWidget.Grabbed) -> None:
-        """The pad is dragged both ways at once; while learning, a press chooses its x."""
+        """Drag the pad's handle; while learning, a press selects its x axis."""
         hit = message.hit
         if hit.lines == 1:
             return
-        message.prevent_default()  # what Play makes of a bar
+        message.prevent_default()  # PlayScreen would treat it as a bar
         if not message.drag:
             self._take(hit.address)
         if not self.instrument.view.learning:
             positions = hit.position(message.x), hit.height(message.y)
-            for axis, position in zip(axes(self.instrument.look(), hit.deck), positions, strict=True):
+            for axis, position in zip(axes(self.instrument.read_frame(), hit.deck), positions, strict=True):
                 if axis:
                     self._put(axis.address(hit.deck), round(axis.value(position), 6))

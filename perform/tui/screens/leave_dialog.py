@@ -1,4 +1,4 @@
-"""Leaving while sound is live, or something is not saved: what shall become of it?"""
+"""Dialog on leaving while something plays, records, or is not saved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Choice = Literal["leave", "stop"]
 
 
 class LeaveDialog(Dialog[Choice]):
-    """Keep playing without a screen, stop the stage, or go back to the screen."""
+    """Returns "leave" to keep playing without a screen, or "stop" to end the stage."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "choose('leave')", "Keep playing", id="leave.keep"),
@@ -26,7 +26,7 @@ class LeaveDialog(Dialog[Choice]):
 
     def __init__(self, live: bool, recording: bool, changed: bool) -> None:
         super().__init__()
-        self._title = "Leave while sound is live?" if live or recording else "Leave?"
+        self._title = "Leave while something is playing?" if live or recording else "Leave?"
         self._recording, self._changed = recording, changed
 
     def compose(self) -> ComposeResult:
@@ -34,22 +34,22 @@ class LeaveDialog(Dialog[Choice]):
         with Vertical():
             yield Static(self._title, classes="title")
             yield OptionList(
-                Option("k  keep playing: the stage goes on, `perform attach` comes back", id="leave"),
+                Option("k  keep playing; `perform attach` opens the screen again", id="leave"),
                 Option(
-                    "s  stop: fade out and end the stage" + (", closing the take" if self._recording else ""),
+                    "s  stop: fade out and quit" + (", finish the take" if self._recording else ""),
                     id="stop",
                 ),
                 Option("b  back to the screen", id="back"),
                 markup=False,
             )
             if self._changed:
-                yield Static("▲ the set has changes that are not saved: ctrl+s saves them", classes="note")
+                yield Static("▲ the set has unsaved changes: press ctrl+s to save", classes="note")
 
     def action_choose(self, choice: Choice) -> None:
-        """Answer."""
+        """Choose by key."""
         self.dismiss(choice)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer by the list."""
+        """Choose from the list."""
         choice = event.option.id
         self.dismiss("leave" if choice == "leave" else "stop" if choice == "stop" else None)

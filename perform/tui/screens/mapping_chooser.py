@@ -1,4 +1,4 @@
-"""Choosing a controller mapping."""
+"""Dialog that chooses a controller mapping."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from perform.tui.screens.dialog import Dialog
 
 
 def mappings() -> list[str]:
-    """Names of the mappings that ship with perform, and of the player's own."""
+    """Names of the bundled mappings and of the player's own."""
     folders = (places.bundled("presets") / "controllers", places.user("controllers"))
     return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
 
 
 class MappingChooser(Dialog[str]):
-    """Answers with the name of a mapping."""
+    """Returns the name of a mapping."""
 
     def __init__(self, names: Sequence[str], current: str) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class MappingChooser(Dialog[str]):
                 markup=False,
             )
             yield Static(
-                "enter uses it · esc goes back · S on the screen saves the one in use", classes="hint"
+                "enter uses it · esc cancels · S on the screen saves the current one", classes="hint"
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer."""
+        """Return the chosen name."""
         self.dismiss((event.option.id or "").removeprefix("="))

@@ -1,4 +1,4 @@
-"""The model browser: loads onto the deck it was opened for."""
+"""Dialog that chooses a model for a deck."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from perform.core.errors import PerformError
 from perform.library import cards
 from perform.tui.screens.chooser import Chooser
 
-UNLOAD = ""  #: the answer that empties the deck
+UNLOAD = ""  #: the answer that unloads the deck
 
 
 class ModelBrowser(Chooser):
-    """Answers with a model's name or path, or UNLOAD."""
+    """Returns a model's name or path, or UNLOAD."""
 
-    verb, kind, none = "load", "model", "no models: `perform train` makes one"
+    verb, kind, none = "load", "model", "no models: make one with `perform train`"
 
     def __init__(self, deck: int, loaded: str, library: Callable[[], dict[str, Path]] = cards.models) -> None:
         super().__init__(f"A model for deck {deck}")
         self._loaded, self._library = loaded, library
 
     def lines(self) -> Mapping[str, Content]:
-        """[disk] All models, each with its figures."""
+        """[disk] All models, each with latents, ratio, sample rate and description."""
         return {name: _line(name, path) for name, path in self._library().items()}
 
     def check(self, chosen: str) -> None:
-        """Only a model can be loaded."""
+        """Raise PerformError if the file is no model."""
         cards.read_card(cards.find_model(chosen))
 
     def others(self) -> Iterable[tuple[str, str]]:
-        """Or nothing at all."""
+        """Offer to unload the deck's model."""
         return [(f"unload {self._loaded}", UNLOAD)] if self._loaded else []
 
 
 def _line(name: str, path: Path) -> Content:
-    """Name, latents, ratio, rate, description; or why the file cannot be played."""
+    """Name, latents, ratio, sample rate and description, or why the file cannot be played."""
     padded = set_cell_size(name, max(20, cell_len(name)))
     try:
         card = cards.read_card(path)

@@ -1,4 +1,4 @@
-"""Asking for a name, and asking whether something is meant."""
+"""Dialogs that ask for a name or a confirmation."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from perform.tui.screens.dialog import Dialog, Field
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What a name may be, and how that is said."""
+class NameRule:
+    """Which names are allowed, and the message for others."""
 
     pattern: re.Pattern[str]
-    words: str
+    message: str
 
 
-FILE = Rule(re.compile(r"\w[\w .-]*"), "a name has letters, digits, spaces, dots and dashes")
-TITLE = Rule(re.compile(r"\S.*"), "a name has at least one letter")
-ANY = Rule(re.compile(r".*"), "")
+FILE = NameRule(re.compile(r"\w[\w .-]*"), "use letters, digits, spaces, dots and dashes")
+TITLE = NameRule(re.compile(r"\S.*"), "type a name")
+ANY = NameRule(re.compile(r".*"), "")
 
 
-class Name(Dialog[str]):
-    """Answers with a name."""
+class NameDialog(Dialog[str]):
+    """Returns a name."""
 
-    def __init__(self, title: str, current: str, hint: str, rule: Rule) -> None:
+    def __init__(self, title: str, current: str, hint: str, rule: NameRule) -> None:
         super().__init__()
         self._title, self._current, self._hint, self._rule = title, current, hint, rule
 
     def compose(self) -> ComposeResult:
-        """A title, an input, what is wrong with it."""
+        """A title, a text field, an error message."""
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
             yield Field(self._current, placeholder="a name", max_length=80)
             yield Static("", id="wrong", classes="wrong", markup=False)
-            yield Static(f"{self._hint} · esc goes back", classes="hint", markup=False)
+            yield Static(f"{self._hint} · esc cancels", classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer, or say what a name is."""
+        """Return the name, or show which names are allowed."""
         name = event.value.strip()
         if self._rule.pattern.fullmatch(name):
             self.dismiss(name)
         else:
-            self.query_one("#wrong", Static).update(f"▲ {self._rule.words}")
+            self.query_one("#wrong", Static).update(f"▲ {self._rule.message}")
 
 
-class Confirm(Dialog[bool]):
-    """Answers True, or not at all."""
+class ConfirmDialog(Dialog[bool]):
+    """Returns True, or None if the player goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "Yes", id="confirm.yes"),
@@ -65,15 +65,15 @@ class Confirm(Dialog[bool]):
         self._title, self._yes = title, yes
 
     def compose(self) -> ComposeResult:
-        """Two choices; the one that changes nothing is marked."""
+        """Two choices; the one that changes nothing comes first."""
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
             yield OptionList(Option("b  back", id="back"), Option(f"y  {self._yes}", id="yes"), markup=False)
 
     def action_yes(self) -> None:
-        """It is meant."""
+        """Confirm."""
         self.dismiss(True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer by the list."""
+        """Choose from the list."""
         self.dismiss(True if event.option.id == "yes" else None)

@@ -1,4 +1,4 @@
-"""The screen that plays: status, decks, foot; keys and mouse become numbers in the table."""
+"""The screen with all decks: status bar, decks, foot. Keys and mouse write parameters into the table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BANK = 8  #: rows of a bank
 
 
 class PlayScreen(Screen[None]):
-    """Everything that is played. Numbers go straight into the table; nothing here waits for the stage."""
+    """Writes parameters straight into the table and never waits for the stage."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
 
@@ -36,7 +36,7 @@ class PlayScreen(Screen[None]):
         self._heights = (-1, -1)
 
     def widgets(self) -> tuple[LineWidget, LineWidget]:
-        """What stands below the status bar, and the foot."""
+        """The widgets below the status bar: the middle and the foot."""
         return DeckGrid("decks"), FootBar("foot", HINTS)
 
     def compose(self) -> ComposeResult:
@@ -49,7 +49,7 @@ class PlayScreen(Screen[None]):
         return cast("Instrument", self.app)
 
     def show(self, frame: ScreenFrame) -> None:
-        """Draw a frame; only the heights of status and foot are ever laid out anew."""
+        """Draw a frame; a new layout is needed only if the height of status bar or foot changes."""
         heights = status_height(self.size.height), foot_height(*self.size, frame)
         if heights != self._heights:
             self._heights = heights
@@ -59,7 +59,7 @@ class PlayScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """What was hidden is drawn at once, not at the next frame."""
-        self.show(self.instrument.look())
+        self.show(self.instrument.read_frame())
 
     # -- numbers
 
@@ -70,19 +70,19 @@ class PlayScreen(Screen[None]):
         return float(self.instrument.table[params.slot(address)])
 
     def _own(self, key: str) -> str:
-        return f"deck/{self.instrument.look().focus}/{key}"
+        return f"deck/{self.instrument.read_frame().focus}/{key}"
 
     def _nudge(self, row: ParameterRow, by: float) -> None:
-        """By a part of the range; choices and whole numbers by one step, or ten."""
+        """Change by a fraction of the range; choices and integers by one step or ten."""
         spec, stored = row.spec, self._value(row.address)
         value = row.shown(stored)
         if spec.action:
             if by > 0:
                 params.trigger(self.instrument.table, row.address)
             return
-        if row.attribute and row.attribute.is_text:  # its own, then its words
+        if row.attribute and row.attribute.is_text:  # the module default, then its texts
             step = (stored if stored > params.MODULE_DEFAULT else -1.0) + (1 if by > 0 else -1)
-            value = min(step, len(row.words) - 1.0) if step >= 0 else params.MODULE_DEFAULT
+            value = min(step, len(row.texts) - 1.0) if step >= 0 else params.MODULE_DEFAULT
         elif spec.choices:
             value = spec.clamp(value + (1 if by > 0 else -1))
         elif spec.whole:
@@ -94,31 +94,31 @@ class PlayScreen(Screen[None]):
     # -- decks
 
     def action_deck(self, deck: int) -> None:
-        """Focus a deck; its number is in the table, so that mappings of the focus follow."""
+        """Focus a deck. The focus is a parameter, so mappings of `focus/...` follow it."""
         self._put("focus", deck)
         self._select_again()
 
     def action_focus_step(self, steps: int) -> None:
-        """Focus the next deck, or the one before."""
-        self.action_deck((self.instrument.look().focus - 1 + steps) % DECKS + 1)
+        """Focus the next or the previous deck."""
+        self.action_deck((self.instrument.read_frame().focus - 1 + steps) % DECKS + 1)
 
     def action_flag(self, name: str) -> None:
-        """Turn a switch of the focused deck."""
+        """Toggle a switch of the deck in focus."""
         address = self._own(name)
-        if not self.instrument.instead(address):
+        if not self.instrument.learn_instead(address):
             self._put(address, 0.0 if self._value(address) else 1.0)
 
     def action_side(self) -> None:
-        """Next side of the crossfader."""
+        """Choose the next side of the crossfader."""
         address = self._own("side")
-        if not self.instrument.instead(address):
+        if not self.instrument.learn_instead(address):
             self._put(address, (self._value(address) + 1) % 3)
 
     def action_source(self) -> None:
-        """Next source; a prior where the model has one."""
+        """Choose the next source; skip the prior if the model has none."""
         address = self._own("source")
-        if not self.instrument.instead(address):
-            frame = self.instrument.look()
+        if not self.instrument.learn_instead(address):
+            frame = self.instrument.read_frame()
             there = [
                 i for i, name in enumerate(SOURCES) if name != "prior" or frame.deck(frame.focus).has_prior
             ]
@@ -129,44 +129,44 @@ class PlayScreen(Screen[None]):
     def action_select(self, address: str) -> None:
         """Put the cursor on a parameter."""
         view = self.instrument.view
-        view.selected[self.instrument.look().focus] = address
+        view.selected[self.instrument.read_frame().focus] = address
         if view.learning:
             self.instrument.learn(address)
 
     def _select_again(self) -> None:
-        self.action_select(self.instrument.look().selected.address)
+        self.action_select(self.instrument.read_frame().selected.address)
 
     def action_move(self, steps: int) -> None:
-        """Move the cursor, round through the rows of the stage."""
-        frame = self.instrument.look()
+        """Move the cursor through the rows of deck and stage; it wraps around."""
+        frame = self.instrument.read_frame()
         rows = (*frame.rows(frame.focus), *STAGE_ROWS)
         self.action_select(rows[(frame.cursor(frame.focus) + steps) % len(rows)].address)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by a bank, within the deck."""
-        frame = self.instrument.look()
+        """Move the cursor by a bank of rows within the deck."""
+        frame = self.instrument.read_frame()
         rows = frame.rows(frame.focus)
         at = frame.cursor(frame.focus) + pages * _BANK
         self.action_select(rows[min(max(at, 0), len(rows) - 1)].address)
 
     def action_nudge(self, by: float) -> None:
-        """Change the selected number by a part of its range."""
-        self._nudge(self.instrument.look().selected, by)
+        """Change the selected parameter by a fraction of its range."""
+        self._nudge(self.instrument.read_frame().selected, by)
 
     def action_recentre(self) -> None:
-        """The selected number back to its default."""
-        selected = self.instrument.look().selected
+        """Reset the selected parameter to its default."""
+        selected = self.instrument.read_frame().selected
         if not selected.spec.action:
             self._put(selected.address, params.SPECS[selected.address].default)
 
     def action_fire(self, address: str) -> None:
-        """Do what the model can do."""
+        """Run an action of the model."""
         self.action_select(address)
-        if not self.instrument.instead(address):
+        if not self.instrument.learn_instead(address):
             params.trigger(self.instrument.table, address)
 
     def action_bias_scale(self) -> None:
-        """Show the next number of each latent; the cursor stays on its latent."""
+        """Show the next parameter of each latent; the cursor stays on its latent."""
         view, sides = self.instrument.view, list(SIDES)
         old = view.side
         view.side = sides[(sides.index(old) + 1) % len(sides)]
@@ -176,33 +176,33 @@ class PlayScreen(Screen[None]):
         self._select_again()
 
     def action_fade(self, by: float) -> None:
-        """Move the crossfader; a whole step goes to its end, none to its middle."""
-        if not self.instrument.instead("xfade"):
+        """Move the crossfader; by ±1 to an end, by 0 to the middle."""
+        if not self.instrument.learn_instead("xfade"):
             self._put("xfade", round(self._value("xfade") + by, 6) if by else 0.5)
 
     def action_morph(self, by: float) -> None:
         """Move the morph between two scenes."""
-        if not self.instrument.instead("scene/morph"):
+        if not self.instrument.learn_instead("scene/morph"):
             self._put("scene/morph", round(self._value("scene/morph") + by, 6))
 
     # -- mouse
 
     async def on_line_widget_grabbed(self, message: LineWidget.Grabbed) -> None:
-        """A click or a drag."""
+        """Handle a click or a drag."""
         hit = message.hit
         if hit.deck and not message.drag:
             self.action_deck(hit.deck)
         if hit.address and hit.value is not None:
-            if not self.instrument.instead(hit.address):
+            if not self.instrument.learn_instead(hit.address):
                 self._put(hit.address, hit.value)
         elif hit.address:
             if not message.drag:
                 self.action_select(hit.address)
-            spec = self.instrument.look().row(hit.address).spec
+            spec = self.instrument.read_frame().row(hit.address).spec
             self._put(hit.address, spec.value(hit.position(message.x)))
         elif hit.action:
             await self.instrument.run_action(hit.action, self)
 
     def on_line_widget_wheeled(self, message: LineWidget.Wheeled) -> None:
-        """The wheel nudges what it is above."""
-        self._nudge(self.instrument.look().row(message.hit.address), 0.01 * message.steps)
+        """Nudge the parameter below the mouse wheel."""
+        self._nudge(self.instrument.read_frame().row(message.hit.address), 0.01 * message.steps)

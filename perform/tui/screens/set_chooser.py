@@ -1,4 +1,4 @@
-"""The sets there are: another one for the night."""
+"""Dialog that chooses a set to open."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from perform.tui.screens.chooser import Chooser
 
 
 class SetChooser(Chooser):
-    """Answers with a set's name or path."""
+    """Returns a set's name or path."""
 
-    verb, kind, none = "open", "set", "no sets yet: S in the set list saves this one"
+    verb, kind, none = "open", "set", "no sets yet: press S in the set list to save this one"
 
     def __init__(self, current: str, changed: bool) -> None:
-        note = "▲ this set has changes that are not saved: ctrl+s saves them" if changed else ""
+        note = "▲ this set has unsaved changes: press ctrl+s to save" if changed else ""
         super().__init__("Open another set", note)
         self._current = current
 
@@ -27,7 +27,7 @@ class SetChooser(Chooser):
         return {name: self._line(name) for name in sorted(sets.available())}
 
     def check(self, chosen: str) -> None:
-        """Only a set can be opened."""
+        """Raise PerformError if the file is no set."""
         sets.load_set(chosen)
 
     def _line(self, name: str) -> Content:

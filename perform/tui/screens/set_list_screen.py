@@ -1,4 +1,4 @@
-"""The set list: the songs of the set, to jump to, reorder, rename, remove."""
+"""The set list: jump to songs of the set, reorder, rename and remove them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OWN = {one for key in SET_LIST for one in key.keys.split(",")}
 
 
 class SetListScreen(Dialog[None]):
-    """It may stay open: what is played by keys of "Songs" and "Stage" is played here too."""
+    """May stay open while playing: the keys of "Songs" and "Stage" work here too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(key.binding() for key in SET_LIST),
@@ -36,7 +36,7 @@ class SetListScreen(Dialog[None]):
         self._list = SongList("songs", frame.armed or frame.songs.now)
 
     def compose(self) -> ComposeResult:
-        """A title, and the list, which is drawn."""
+        """A title and the list."""
         with Vertical():
             yield Static(self._title(self._frame), classes="title", markup=False)
             yield self._list
@@ -51,7 +51,7 @@ class SetListScreen(Dialog[None]):
         self.show(self._frame)
 
     def show(self, frame: ScreenFrame) -> None:
-        """Draw a frame; the title changes with the set alone."""
+        """Draw a frame."""
         if self._title(frame) != self._title(self._frame):
             self.query_one(".title", Static).update(self._title(frame))
         self._frame = frame
@@ -59,12 +59,12 @@ class SetListScreen(Dialog[None]):
 
     @staticmethod
     def _title(frame: ScreenFrame) -> str:
-        changed = "   * not saved: ctrl+s saves it" if frame.songs.changed else ""
+        changed = "   * unsaved: ctrl+s saves it" if frame.songs.changed else ""
         return f"Set {frame.status.set}{changed}"
 
     @property
     def marked(self) -> int:
-        """The number of the song that the keys mean."""
+        """Number of the marked song."""
         return self._list.marked
 
     def action_mark(self, steps: int) -> None:
@@ -77,20 +77,20 @@ class SetListScreen(Dialog[None]):
         self._list.show(self._frame)
 
     def action_arm(self) -> None:
-        """The marked song becomes NEXT; where it is, go."""
+        """Arm the marked song; if it is armed already, go."""
         if self._ready():
             self.dismiss()
             self.instrument.action_go()
 
     def action_go_now(self) -> None:
-        """Go at once; the first time arm only, which says how long its models will take."""
+        """Go at once; the first press only arms and shows how long its models will take."""
         if self._ready():
             self.dismiss()
-            self.instrument.line.ask(Go(now=True), self.instrument.said("go:"))
+            self.instrument.stage_line.ask(Go(now=True), self.instrument.notice_answer("go:"))
 
     def _ready(self) -> bool:
-        """Whether the marked song is NEXT; it is armed where it is not."""
-        frame = self.instrument.look()
+        """Whether the marked song is armed; arm it if not."""
+        frame = self.instrument.read_frame()
         if self._list.marked == frame.armed:
             return True
         if frame.songs.lines:
@@ -98,21 +98,21 @@ class SetListScreen(Dialog[None]):
         return False
 
     def action_shift(self, steps: int) -> None:
-        """Put the marked song at another place; the mark goes with it."""
+        """Move the marked song; the mark moves with it."""
         song = self._list.marked
         if 1 <= song + steps <= len(self._frame.songs.lines):
             self.instrument.move_song(song, song + steps)
             self.action_mark_song(song + steps)
 
     def action_rename(self) -> None:
-        """Call the marked song something else."""
+        """Rename the marked song."""
         self.instrument.action_rename_song(self._list.marked)
 
     def action_remove(self) -> None:
-        """Take the marked song out of the set."""
+        """Remove the marked song from the set."""
         self.instrument.remove_song(self._list.marked)
 
     async def on_line_widget_grabbed(self, message: LineWidget.Grabbed) -> None:
-        """A click."""
+        """Run the action of a clicked line or key."""
         if message.hit.action:
             await self.instrument.run_action(message.hit.action, self)

@@ -1,4 +1,4 @@
-"""Typing a value for the selected parameter."""
+"""Dialog for typing a value of the selected parameter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perform.tui.screens.dialog import Dialog, Field
 
 
 def parse(text: str, row: ParameterRow) -> float | str:
-    """A typed value, or a word for an attribute that goes by words; WrongUse for what is none of these."""
+    """A typed value, or a text for an attribute that is text; WrongUse for anything else."""
     attribute, word = row.attribute, text.strip()
     if attribute is None:
         return number(text, row.spec)
@@ -24,12 +24,12 @@ def parse(text: str, row: ParameterRow) -> float | str:
     if not attribute.is_text:
         return number(text, row.spec if row.spec.choices else SPECS[row.address])
     if not word:
-        raise WrongUse(f"nothing is not {allowed(row)}")
-    return float(row.words.index(word)) if word in row.words else word
+        raise WrongUse(f"type {allowed(row)}")
+    return float(row.texts.index(word)) if word in row.texts else word
 
 
 def number(text: str, spec: Spec) -> float:
-    """A typed value; WrongUse for what is none or lies outside the range."""
+    """A typed value; WrongUse for anything that is no value within the range."""
     text = text.strip().lower().removesuffix(spec.unit.lower()).strip().replace("−", "-")
     names = [c.lower() for c in spec.choices]
     if text in names:
@@ -46,12 +46,12 @@ def number(text: str, spec: Spec) -> float:
 
 
 def allowed(row: ParameterRow) -> str:
-    """What may be typed."""
+    """Description of the values that can be typed."""
     if row.attribute is None:
         return _range(row.spec)
     if row.attribute.kind in ("tensor", "buffer") and row.attribute.is_text:
-        return "numbers with spaces between, or own"
-    return f"{'text' if row.attribute.is_text else _range(row.spec)}, or own"
+        return "numbers separated by spaces, or own (module default)"
+    return f"{'text' if row.attribute.is_text else _range(row.spec)}, or own (module default)"
 
 
 def _range(spec: Spec) -> str:
@@ -61,22 +61,22 @@ def _range(spec: Spec) -> str:
 
 
 class ValueEntry(Dialog[float | str]):
-    """Asks for a value in plain units, or a word."""
+    """Returns a value in the parameter's unit, or a text."""
 
     def __init__(self, row: ParameterRow, value: float) -> None:
         super().__init__()
         self._row, self._value = row, value
 
     def compose(self) -> ComposeResult:
-        """A title, an input, what is wrong with it."""
+        """A title, a text field, an error message."""
         with Vertical():
             yield Static(f"{self._row.name}: {self._row.long(self._value)}", classes="title", markup=False)
             yield Field(placeholder=allowed(self._row))
             yield Static("", id="wrong", classes="wrong", markup=False)
-            yield Static("enter sets it · esc goes back", classes="hint", markup=False)
+            yield Static("enter sets it · esc cancels", classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer, or say what may be typed."""
+        """Return the value, or show which values are allowed."""
         try:
             self.dismiss(parse(event.value, self._row))
         except WrongUse as error:

@@ -1,1 +1,1 @@
-"""What the playing screen is made of: a few large widgets that draw whole lines."""
+"""Widgets of the screen; each draws whole lines."""

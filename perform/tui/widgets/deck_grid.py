@@ -1,4 +1,4 @@
-"""All decks: eight panels in a fixed grid, or one line each where the terminal is small."""
+"""All decks: eight panels in a fixed grid, or one line per deck on a small terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeckGrid(LineWidget):
     """The eight decks."""
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """Panels or strips, whatever the screen has room for."""
+        """Draw panels, or strips on a small terminal."""
         width, height = self.size
         if panelled(*self.app.size):
             return self._panels(frame, ink, hits, width, height)
@@ -47,7 +47,7 @@ class DeckGrid(LineWidget):
 
 
 def row_heights(frame: ScreenFrame, height: int) -> list[int]:
-    """Lines of each row of panels: rows in use share what spare ones leave."""
+    """Lines of each row of panels; rows in use share the lines that unused rows leave."""
     rows = DECKS // COLUMNS
     used = [any(frame.in_use(r * COLUMNS + c + 1) for c in range(COLUMNS)) for r in range(rows)]
     if not any(used):
@@ -62,10 +62,10 @@ def row_heights(frame: ScreenFrame, height: int) -> list[int]:
 
 
 def too_small(ink: Ink, width: int, height: int) -> list[LinePen]:
-    """What stands where there is no room for anything."""
+    """The text on a terminal that is too small."""
     pens = [LinePen(ink, y) for y in range(height)]
     for pen, text in zip(
-        pens[height // 2 :], ("enlarge the terminal to 80x24", "the sound goes on"), strict=False
+        pens[height // 2 :], ("enlarge the terminal to 80x24", "the sound continues"), strict=False
     ):
         pen.text(text.center(width)[:width], ink.bright)
     return pens

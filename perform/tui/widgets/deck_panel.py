@@ -1,4 +1,4 @@
-"""One deck as a panel: who it is, how it fares, how loud it is, and its rows."""
+"""One deck as a panel: model, state, level, and rows of parameters."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from perform.tui.widgets.row_bar import control_width, draw_row
 
 GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
 _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
-FEWEST = 5  #: lines between the borders in which a deck in use has room for anything
-ROOMY = 16  #: lines between the borders in which nothing need share a line
+FEWEST = 5  #: smallest number of lines between the borders that shows a deck in use
+ROOMY = 16  #: lines between the borders from which on model and levels get lines of their own
 FLAGS = ("mute", "solo", "freeze")
 
 
@@ -31,22 +31,22 @@ def state_of(frame: ScreenFrame, deck: int) -> int:
     return min(max(int(frame.meter(deck, "state")), 0), len(STATES) - 1)
 
 
-def state_words(frame: ScreenFrame, deck: int) -> str:
+def state_text(frame: ScreenFrame, deck: int) -> str:
     """`● LIVE`."""
     state = state_of(frame, deck)
     return f"{GLYPHS[state]} {STATES[state].upper()}"
 
 
 def latency(frame: ScreenFrame, deck: int) -> str:
-    """From a knob to the sound: the deck's own wait and the model's delay; or from its input."""
-    if heard := frame.steady(deck, "heard"):
+    """Latency from a knob to the sound, with the model's delay; or from the live input."""
+    if heard := frame.printed_meter(deck, "heard"):
         return f"in {1000 * heard:.0f} ms"
-    seconds = frame.steady(deck, "latency")
+    seconds = frame.printed_meter(deck, "latency")
     return f"{1000 * (seconds + frame.deck(deck).delay):.0f} ms" if seconds > 0 else "– ms"
 
 
 def scroll(frame: ScreenFrame, deck: int, room: int) -> int:
-    """First row shown: stays where it is as long as the cursor is in sight."""
+    """First row shown; it changes only when the cursor leaves the visible rows."""
     count, at = len(frame.rows(deck)), frame.cursor(deck)
     top = frame.view.top.get(deck, 0)
     if at < count:
@@ -57,10 +57,10 @@ def scroll(frame: ScreenFrame, deck: int, room: int) -> int:
 
 
 def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
-    """Append the panel of a deck to lines of their own."""
+    """Append the panel of a deck to these lines."""
     if len(pens) < 2:  # no room for its borders
         for pen in pens:
-            pen.to(pen.x + width)
+            pen.pad_to(pen.x + width)
         return
     ink = pens[0].ink
     focused = deck == frame.focus
@@ -68,7 +68,7 @@ def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
     inner = width - 2
     for pen in pens:
         pen.deck = deck
-        pen.spot(width, action=f"deck({deck})")
+        pen.target(width, action=f"deck({deck})")
     ends = pens[0].x + width
     title = f" {deck} ▸ FOCUS " if focused else f" {deck} "
     pens[0].text(corners[0] + corners[1], edge)
@@ -77,7 +77,7 @@ def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
     if len(body) < ROOMY and (model := frame.deck(deck).model):
         room = inner - 3 - len(title)
         cells = min(cell_len(model), room)
-        pens[0].spot(cells, action=f"app.browse({deck})")
+        pens[0].target(cells, action=f"app.browse({deck})")
         pens[0].text(model, ink.bright, cells)
         pens[0].text(" ", edge)
     pens[0].text(corners[1] * (ends - 1 - pens[0].x) + corners[2], edge)
@@ -92,32 +92,32 @@ def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
 
 
 def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str:
-    """Draw between the borders; returns what the lower one says.
+    """Draw between the borders; return the text of the lower border.
 
-    While the terminal is being resized a panel may be of any height, for a moment.
+    A panel may have any height for a moment while the terminal is resized.
     """
     if not pens:
         return ""
     focused, state = deck == frame.focus, state_of(frame, deck)
-    words, ink, ends = frame.deck(deck), pens[0].ink, pens[0].x + inner
+    status, ink, ends = frame.deck(deck), pens[0].ink, pens[0].x + inner
     lines = iter(pens)
     if not frame.in_use(deck):
         _empty(next(lines), inner, deck)
         if not focused or len(pens) < 6:
             for pen in lines:
-                pen.to(ends)
+                pen.pad_to(ends)
             return ""
     elif len(pens) < FEWEST:
         for pen in pens:
-            pen.to(ends)
+            pen.pad_to(ends)
         return ""
     else:
         roomy = len(pens) >= ROOMY
-        if roomy:  # else it stands in the border
+        if roomy:  # otherwise the border shows the model
             pen = next(lines)
             pen.text(" ", ink.text)
-            pen.spot(inner - 2, action=f"app.browse({deck})")
-            pen.text(words.model or "…", ink.bright, inner - 2)
+            pen.target(inner - 2, action=f"app.browse({deck})")
+            pen.text(status.model or "…", ink.bright, inner - 2)
         _state(next(lines), frame, deck, inner, state)
         _flags(next(lines), frame, deck, roomy)
         if roomy:
@@ -129,8 +129,8 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
             pen = next(lines)
             pen.text(" LR ", ink.dim)
             both(pen, frame, deck, inner - 5)
-        if words.error:
-            for text in textwrap.wrap(words.error, inner - 2)[: max(1, len(pens) // 3)]:
+        if status.error:
+            for text in textwrap.wrap(status.error, inner - 2)[: max(1, len(pens) // 3)]:
                 pen = next(lines)
                 pen.text(" ", ink.text)
                 pen.text(text, ink.mark, inner - 2)
@@ -139,25 +139,27 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
     rest = list(lines)
     hint = _rows(rest, frame, deck, inner, focused) if state != FAILED or focused else ""
     for pen in pens:
-        pen.to(ends)
+        pen.pad_to(ends)
     return hint
 
 
 def _empty(pen: LinePen, inner: int, deck: int) -> None:
     text = "○ EMPTY · o loads a model"
     pen.text(" ", pen.ink.text)
-    pen.spot(inner - 1, action=f"app.browse({deck})")
+    pen.target(inner - 1, action=f"app.browse({deck})")
     pen.text(text, pen.ink.dim, inner - 1)
 
 
 def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) -> None:
-    ink, load = pen.ink, frame.steady(deck, "load")
+    ink, load = pen.ink, frame.printed_meter(deck, "load")
     pen.text(" ", ink.text)
-    pen.text(state_words(frame, deck), state_style(pen, state), 10)
+    pen.text(state_text(frame, deck), state_style(pen, state), 10)
     if state == LIVE:
         counts = {"broken": "bad", "late": "late", "reset": "resets"}  # the worst first
-        said = (f"{word} {n:.0f}" for word, name in counts.items() if (n := frame.steady(deck, name)))
-        trouble = next(said, "")
+        troubles = (
+            f"{text} {n:.0f}" for text, name in counts.items() if (n := frame.printed_meter(deck, name))
+        )
+        trouble = next(troubles, "")
         room = inner - 12
         pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
         pen.text(latency(frame, deck), ink.dim, 8, right=True)
@@ -166,7 +168,7 @@ def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) 
 
 
 def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
-    """Switches that are on are in capitals. A short panel has no row for the source: it stands here."""
+    """Switches; capitals for on. A short panel shows the source here, too."""
     ink = pen.ink
     for flag in FLAGS:
         on = frame.value(deck, flag) > 0
@@ -176,7 +178,7 @@ def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
         )
     pen.text("  ", ink.text)
     side = int(frame.value(deck, "side"))
-    pen.spot(6 if roomy else 1, address=f"deck/{deck}/side", value=float((side + 1) % 3))
+    pen.target(6 if roomy else 1, address=f"deck/{deck}/side", value=float((side + 1) % 3))
     pen.text("side " if roomy else "", ink.dim)
     pen.text("–" if SIDES[side] == "-" else SIDES[side], ink.dim if SIDES[side] == "-" else ink.bright)
     if not roomy:
@@ -186,11 +188,11 @@ def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
 
 
 def both(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
-    """Left and right in one line, and the louder of them in dB."""
+    """Levels of left and right in one line, and the louder one in dB."""
     room = width - 6
     left, right = (eighths(level(frame.meter(deck, f"peak/{side}")), room) // 8 for side in "lr")
     pen.put(twin(room, left, right, pen.ink), room)
-    peak = level(max(frame.steady(deck, "peak/l"), frame.steady(deck, "peak/r")))
+    peak = level(max(frame.printed_meter(deck, "peak/l"), frame.printed_meter(deck, "peak/r")))
     pen.text(decibel(peak), pen.ink.hot if peak > -6 else pen.ink.text, 6, right=True)
 
 
@@ -198,7 +200,7 @@ def _level(pen: LinePen, frame: ScreenFrame, deck: int, side: str, width: int) -
     ink, room = pen.ink, width - 8
     pen.text(f"{side.upper()} ", ink.dim)
     pen.put(meter(room, eighths(level(frame.meter(deck, f"peak/{side}")), room), ink), room)
-    peak = level(frame.steady(deck, f"peak/{side}"))
+    peak = level(frame.printed_meter(deck, f"peak/{side}"))
     pen.text(decibel(peak), ink.hot if peak > -6 else ink.text, 6, right=True)
 
 

@@ -1,4 +1,4 @@
-"""The decks of a small terminal: one line a deck in use, and the rows of the focused one in two columns."""
+"""The decks on a small terminal: one line per deck in use; rows of the focused deck in two columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from perform.core.params import DECKS, SIDES
 from perform.tui.paint import Ink, short
 from perform.tui.parameter_rows import row
 from perform.tui.screen_frame import ScreenFrame
-from perform.tui.widgets.deck_panel import FLAGS, both, latency, scroll, state_of, state_style, state_words
+from perform.tui.widgets.deck_panel import FLAGS, both, latency, scroll, state_of, state_style, state_text
 from perform.tui.widgets.line_widget import LinePen, MouseTarget
 from perform.tui.widgets.row_bar import control_width, draw_row
 
@@ -15,7 +15,7 @@ from perform.tui.widgets.row_bar import control_width, draw_row
 def draw_strips(
     frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None, width: int, height: int
 ) -> list[LinePen]:
-    """Everything between the status bar and the foot of a small screen."""
+    """Draw everything between the status bar and the foot of a small screen."""
     pens = [LinePen(ink, y, 0, hits) for y in range(height)]
     lines = iter(pens)
     used = [d for d in range(1, DECKS + 1) if frame.in_use(d) or d == frame.focus]
@@ -32,25 +32,25 @@ def draw_strips(
     _title(next(lines), frame, width)
     _columns(list(lines), frame, width)
     for pen in pens:
-        pen.to(width)
+        pen.pad_to(width)
     return pens
 
 
 def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
-    """A deck as one line."""
+    """Draw a deck as one line."""
     ink, state, focused = pen.ink, state_of(frame, deck), deck == frame.focus
     pen.deck = deck
-    pen.spot(width, action=f"deck({deck})")
+    pen.target(width, action=f"deck({deck})")
     pen.text(f" {deck}{'▸' if focused else ' '}", ink.focus if focused else ink.dim)
-    words = frame.deck(deck)
-    pen.text(words.model or "–", ink.bright if focused else ink.text, 14)
+    status = frame.deck(deck)
+    pen.text(status.model or "–", ink.bright if focused else ink.text, 14)
     pen.text(" ", ink.text)
-    pen.text(state_words(frame, deck), state_style(pen, state), 10)
-    if words.error:
-        pen.text(words.error, ink.mark, width - pen.x)
+    pen.text(state_text(frame, deck), state_style(pen, state), 10)
+    if status.error:
+        pen.text(status.error, ink.mark, width - pen.x)
         return
     both(pen, frame, deck, max(16, width - 64))
-    load = frame.steady(deck, "load")
+    load = frame.printed_meter(deck, "load")
     pen.text(
         f"{100 * load:.0f} %" if state == LIVE else "–", ink.hot if load > 0.8 else ink.dim, 6, right=True
     )
@@ -68,9 +68,9 @@ def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
 
 def _title(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     deck = frame.focus
-    words = frame.deck(deck)
-    text = f"━━ {deck} {words.model or 'empty'} "
-    tail = f" {latency(frame, deck)} ━━" if words.model else ""
+    status = frame.deck(deck)
+    text = f"━━ {deck} {status.model or 'empty'} "
+    tail = f" {latency(frame, deck)} ━━" if status.model else ""
     pen.text(text, pen.ink.focus, min(len(text), width - len(tail)))
     pen.text("━" * (width - pen.x - len(tail)) + tail, pen.ink.focus)
 
@@ -83,5 +83,5 @@ def _columns(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
     for i in range(top, min(len(rows), top + 2 * height)):
         column, y = divmod(i - top, height)
         pens[y].deck = deck
-        pens[y].to(column * half)
+        pens[y].pad_to(column * half)
         draw_row(pens[y], frame, rows[i], half, here=i == at, controls=controls)

@@ -1,4 +1,4 @@
-"""The foot: crossfader, scenes, master, what is selected, what was touched, the last events, the keys."""
+"""The foot: crossfader, scenes, master, selected parameter, last control moved, log, keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perform.core.arena_layout import METER_SLOTS
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
-from perform.tui.screen_frame import EXCLUDED, ScreenFrame, level, loop_words
+from perform.tui.screen_frame import EXCLUDED, ScreenFrame, level, loop_text
 from perform.tui.widgets.deck_grid import SPARE, panelled, row_heights
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.row_bar import brief, draw_marks
@@ -17,14 +17,12 @@ from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
 _XFADE, *_, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
 _MASTER = STAGE_ROWS[-3:]
-_SIX, _FULL = (
-    18,
-    48,
-)  #: lines a small screen needs beyond its decks, and one of two rows of panels, for MORPH's own
+#: lines from which on MORPH has its own line: on a small screen besides the decks; with two rows of panels
+_SIX, _FULL = 18, 48
 _TOUCHED = METER_SLOTS["control/slot"]
 _MOVED = METER_SLOTS["control/count"]
 
-#: key as shown, word, action; what a narrow screen has no room for is left out from the end
+#: key as shown, text, action; a narrow screen leaves out the last ones
 HINTS = (
     ("!", "panic", "app.panic"),
     ("r", "rec", "app.record"),
@@ -48,7 +46,7 @@ HINTS = (
 
 
 def foot_height(width: int, height: int, frame: ScreenFrame) -> int:
-    """Lines of the foot: all but the log are fixed, and the log is long where the decks are few."""
+    """Lines of the foot; the log is longer if few decks are in use."""
     fixed = 6 if shared(width, height, frame) else 7
     if not panelled(width, height):
         return fixed + 1 if width >= 80 and height >= 24 else 0
@@ -58,7 +56,7 @@ def foot_height(width: int, height: int, frame: ScreenFrame) -> int:
 
 
 def shared(width: int, height: int, frame: ScreenFrame) -> bool:
-    """Whether SCENES and MORPH share a line: the decks need the other one."""
+    """Whether SCENES and MORPH share a line, because the decks need the other line."""
     if panelled(width, height):
         return height < (_FULL if _two_rows(frame, height) else 37)
     return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _SIX
@@ -69,7 +67,7 @@ def _two_rows(frame: ScreenFrame, height: int) -> bool:
 
 
 class FootBar(LineWidget):
-    """The lines below the decks. hints : keys of its last line, see HINTS."""
+    """The lines below the decks. `hints` are the keys on its last line, see HINTS."""
 
     def __init__(self, name: str, hints: Sequence[tuple[str, str, str]]) -> None:
         super().__init__(name)
@@ -96,24 +94,24 @@ class FootBar(LineWidget):
         _log(list(lines), frame, width)
         _keys(pens[-1], frame, width, self._hints)
         for pen in pens:
-            pen.to(width)
+            pen.pad_to(width)
         return pens
 
 
-def _head(pen: LinePen, word: str, here: bool = False, marks: str = "", address: str = "") -> None:
+def _head(pen: LinePen, text: str, here: bool = False, marks: str = "", address: str = "") -> None:
     pen.text("▸" if here else " ", pen.ink.focus)
-    pen.text(word, pen.ink.focus if here else pen.ink.dim, 8 - len(marks))
+    pen.text(text, pen.ink.focus if here else pen.ink.dim, 8 - len(marks))
     draw_marks(pen, address, marks)
 
 
 def _xfade(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink, value, here = pen.ink, frame.table[_XFADE.slot], frame.selected is _XFADE
-    pen.spot(9, action="select('xfade')")
+    pen.target(9, action="select('xfade')")
     _head(pen, "X-FADE", here, frame.marks.get("xfade", ""), "xfade")
     control = frame.control("xfade")
     room = width - 9 - 4 - 8 - (len(brief(control)) + 2 if control else 0)
     pen.button("A ", ink.bright, "xfade", 0.0)
-    pen.spot(room, address="xfade")
+    pen.target(room, address="xfade")
     pen.put(bar(room, cell(value, room), ink, centre=cell(0.5, room)), room)
     pen.button(" B", ink.bright, "xfade", 1.0)
     pen.text(f"{100 * value:.0f} % ", ink.bright if here else ink.text, 7, right=True)
@@ -127,8 +125,8 @@ def _master(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     room = max(8, (width - 76) // 3 if width >= 112 else 8)
     for side in ("l", "r"):
         pen.text(f"{side.upper()} ", ink.dim)
-        pen.put(meter(room, eighths(level(frame.master(f"peak/{side}")), room), ink), room)
-        peak = level(frame.steady_master(f"peak/{side}"))
+        pen.put(meter(room, eighths(level(frame.stage_meter(f"peak/{side}")), room), ink), room)
+        peak = level(frame.printed_stage_meter(f"peak/{side}"))
         pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 6, right=True)
         pen.text("  ", ink.text)
     for row in _MASTER:
@@ -137,11 +135,11 @@ def _master(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         bar_room = room if row is _GAIN else 0
         if pen.x + len(row.label) + len(marks) + bar_room + len(text) + 4 > width:
             return
-        pen.spot(len(row.label) + len(text) + bar_room + 2, action=f"select('{row.address}')")
+        pen.target(len(row.label) + len(text) + bar_room + 2, action=f"select('{row.address}')")
         pen.text(f"{'▸' if here else ' '}{row.label} ", ink.focus if here else ink.dim)
         draw_marks(pen, row.address, marks)
         if bar_room:
-            pen.spot(bar_room, address=row.address)
+            pen.target(bar_room, address=row.address)
             pen.put(fader(bar_room, cell(row.spec.position(value), bar_room), ink), bar_room)
             pen.text(" ", ink.text)
         pen.text(text, ink.bright if here else ink.text, max(5, len(text)))
@@ -154,42 +152,42 @@ def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         text = f"LEARN  move a control to map it to {address}, esc to stop"
         if control and view.learn_asked and not frame.status.learning:
             text = f"LEARNED  {address} ← {control}; select another, esc to stop"
-        pen.spot(width, action="app.stop_learning")
+        pen.target(width, action="app.stop_learning")
         pen.text(f" ◉ {text}", ink.alert, width)
         return
     _head(pen, "SELECT")
     pen.text(row.name, ink.bright)
-    pen.spot(20, action="app.value")
+    pen.target(20, action="app.value")
     pen.text(f"  {row.long(frame.table[row.slot])}", ink.bright)
-    for word in (
-        loop_words(frame, row.address),
+    for text in (
+        loop_text(frame, row.address),
         f"{EXCLUDED} excluded" if EXCLUDED in frame.marks.get(row.address, "") else "",
     ):
-        if word:
-            pen.text(f"   {word}", ink.mark)
+        if text:
+            pen.text(f"   {text}", ink.mark)
     parts = _latent(row, frame)
-    if row.address == f"deck/{frame.focus}/source" and (material := frame.material(frame.focus)):
-        parts.append(f"{material} (O)")
+    if row.address == f"deck/{frame.focus}/source" and (file := frame.source_file(frame.focus)):
+        parts.append(f"{file} (O)")
     control = frame.control(row.address)
-    parts.append(control or "unmapped")
+    parts.append(control or "not mapped")
     text = "   ".join(parts)
     loop, alone = ("g ↻ loop  ", "E ⊘ exclude ") if width >= 112 else ("g↻ ", "E⊘ ")
     pen.text(f"   {text}", ink.dim, max(0, min(len(text) + 3, width - len(loop) - len(alone) - 1 - pen.x)))
-    pen.to(width - len(loop) - len(alone))
+    pen.pad_to(width - len(loop) - len(alone))
     pen.button(loop, ink.dim, action="app.loop")
     pen.button(alone, ink.dim, action="app.exclude")
 
 
 def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:
-    """What is known of a latent beyond its bias: where it is, where the corpus lives."""
+    """Current values of a latent and the range of the corpus."""
     if row.latent < 0:
         return []
-    words = frame.deck(frame.focus)
-    parts = [f"sounds {frame.steady(frame.focus, f'z/{row.latent}'):+.2f}"]
-    if frame.given(frame.focus, row.latent) is not None:
-        parts.append(f"source {frame.steady(frame.focus, f'in/{row.latent}'):+.2f}")
-    if len(words.latent_low) > row.latent < len(words.latent_high):
-        parts.append(f"corpus {words.latent_low[row.latent]:+.2f}..{words.latent_high[row.latent]:+.2f}")
+    status = frame.deck(frame.focus)
+    parts = [f"sounds {frame.printed_meter(frame.focus, f'z/{row.latent}'):+.2f}"]
+    if frame.source_value(frame.focus, row.latent) is not None:
+        parts.append(f"source {frame.printed_meter(frame.focus, f'in/{row.latent}'):+.2f}")
+    if len(status.latent_low) > row.latent < len(status.latent_high):
+        parts.append(f"corpus {status.latent_low[row.latent]:+.2f}..{status.latent_high[row.latent]:+.2f}")
     return parts
 
 
@@ -212,7 +210,7 @@ def _log(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
         _head(pens[0], "LOG")
     events = frame.status.log[-len(pens) :][::-1] if pens else ()
     for i, pen in enumerate(pens):
-        pen.to(9)
+        pen.pad_to(9)
         if i < len(events):
             pen.text(events[i], pen.ink.dim if i else pen.ink.text, width - 10)
 
@@ -222,9 +220,9 @@ def _keys(pen: LinePen, frame: ScreenFrame, width: int, hints: Sequence[tuple[st
     if view.notice and frame.now < view.notice_until:
         pen.text(f" {view.notice}", ink.mark, width)
         return
-    for key, word, action in hints:
-        if pen.x + len(key) + len(word) + 4 > width:
+    for key, text, action in hints:
+        if pen.x + len(key) + len(text) + 4 > width:
             return
-        pen.spot(len(key) + len(word) + 3, action=action)
+        pen.target(len(key) + len(text) + 3, action=action)
         pen.text(f" {key}", ink.focus)
-        pen.text(f" {word} ", ink.dim)
+        pen.text(f" {text} ", ink.dim)

@@ -1,4 +1,4 @@
-"""The pad: two latents of a deck as a plane, behind them where the corpus lives."""
+"""The pad: two latents of a deck as a plane, with the corpus behind them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perform.tui.widgets.line_widget import LinePen, MouseTarget
 
 @dataclass(frozen=True, eq=False)
 class CorpusCloud:
-    """Latents of a corpus (frames, latents), sigma. Compared by identity: pictures are remembered by it."""
+    """Latents of a corpus, (frames, latents), in sigma. Compared by identity: it is the key of a cache."""
 
     z: npt.NDArray[np.float32]
 
@@ -36,26 +36,26 @@ def draw_pad(
     width: int,
     hits: list[MouseTarget] | None,
 ) -> None:
-    """Append the pad to lines of their own; it is dragged in both directions."""
+    """Append the pad to these lines; it can be dragged in both directions."""
     x, y = axes(frame, deck)
     if x is None or len(pens) < 3 or width < 8:
         for pen in pens:
-            pen.to(pen.x + width)
+            pen.pad_to(pen.x + width)
         return
     ink, left, inner, body = pens[0].ink, pens[0].x, width - 2, pens[1:-1]
     here, there = x.address(deck), y.address(deck) if y else ""
     if hits is not None:
         hits.append(
-            MouseTarget(body[0].y, left + 1, left + 1 + inner, deck, here, lines=len(body), rise=there)
+            MouseTarget(body[0].y, left + 1, left + 1 + inner, deck, here, lines=len(body), y_address=there)
         )
     known = tuple(corpus_range(frame, deck, axis.latent) if axis else None for axis in (x, y))
-    ground = _ground(corpus, x, y, known, inner, len(body), ink)
+    background = _background(corpus, x, y, known, inner, len(body), ink)
     marks = _marks(frame, deck, x, y, inner, len(body), ink)
     _edge(pens[0], frame, "┌┐", "↑", y, "y", inner)
     for row, pen in enumerate(body):
         pen.text("│", ink.frame)
         spots = tuple(sorted((at, *mark) for (at, line), mark in marks.items() if line == row))
-        pen.put(_row(ground, row, spots), inner)
+        pen.put(_row(background, row, spots), inner)
         pen.text("│", ink.frame)
     behind = "corpus" if len(corpus.z) else "5…95 %" if known[0] else ""
     _edge(pens[-1], frame, "└┘", "→", x, "x", inner, behind)
@@ -69,34 +69,34 @@ def _edge(
     axis: Axis | None,
     name: str,
     inner: int,
-    words: str = "",
+    note: str = "",
 ) -> None:
-    """A border that says what goes along it: the latent, its bias, and the two ends."""
+    """A border with the latent of its axis, the latent's bias, and the range."""
     ink, end = pen.ink, pen.x + inner + 1
     pen.text(corners[0] + "─", ink.frame)
     if axis:
         bias = frame.value(frame.focus, f"z/{axis.latent}/bias")
-        pen.spot(5, action=f"axis({name!r}, 1)")
+        pen.target(5, action=f"axis({name!r}, 1)")
         pen.text(f" {arrow} z{axis.latent} ", ink.focus)
         pen.text(f"● {bias:+z.2f}  ", ink.text)
         pen.text(f"{axis.low:+.3g}…{axis.high:+.3g} ", ink.dim)
-    words = f" {words} " if words and pen.x + len(words) + 3 <= end else ""
-    pen.text("─" * (end - pen.x - len(words)), ink.frame)
-    pen.text(words, ink.range)
+    note = f" {note} " if note and pen.x + len(note) + 3 <= end else ""
+    pen.text("─" * (end - pen.x - len(note)), ink.frame)
+    pen.text(note, ink.range)
     pen.text(corners[1], ink.frame)
 
 
 def _marks(
     frame: ScreenFrame, deck: int, x: Axis, y: Axis | None, width: int, height: int, ink: Ink
 ) -> dict[tuple[int, int], tuple[str, Style]]:
-    """Cell -> glyph: what the source gives, above it what sounds, above that the handle."""
+    """Cell -> glyph of source, decoded latent and handle; the last one wins."""
 
     def at(right: float, up: float) -> tuple[int, int]:
         return cell(x.position(right), width), cell(1 - y.position(up) if y else 0.5, height)
 
     marks = {}
     up = y.latent if y else x.latent
-    right_in, up_in = frame.given(deck, x.latent), frame.given(deck, up)
+    right_in, up_in = frame.source_value(deck, x.latent), frame.source_value(deck, up)
     if right_in is not None and up_in is not None:
         marks[at(right_in, up_in)] = ("◇", ink.bright)
     if frame.meter(deck, "state") == LIVE:
@@ -107,8 +107,8 @@ def _marks(
 
 
 @dataclass(frozen=True, eq=False)
-class _Ground:
-    """A pad without its marks: each line as cells, and as it is drawn."""
+class _PadBackground:
+    """A pad without its marks: each line as cells and as a drawn piece."""
 
     glyphs: list[list[str]]
     styles: list[list[Style]]
@@ -116,7 +116,7 @@ class _Ground:
 
 
 @lru_cache(16)
-def _ground(
+def _background(
     corpus: CorpusCloud,
     x: Axis,
     y: Axis | None,
@@ -124,8 +124,8 @@ def _ground(
     width: int,
     height: int,
     ink: Ink,
-) -> _Ground:
-    """The corpus as dots, or where a file holds none the frame of what its card says; and both zeros."""
+) -> _PadBackground:
+    """The corpus as dots, or a frame of the card's ranges if the file has no corpus; and the zero lines."""
     dots = braille.blank(height, width)
     last = max(x.latent, y.latent if y else 0)
     if len(corpus.z) and last < corpus.z.shape[1]:
@@ -148,11 +148,11 @@ def _ground(
         for i, glyph in enumerate(cells):
             if glyph == " " and (row == line or i == column):
                 cells[i] = "┼" if row == line and i == column else "─" if row == line else "│"
-    return _Ground(glyphs, styles, [runs(g, s) for g, s in zip(glyphs, styles, strict=True)])
+    return _PadBackground(glyphs, styles, [runs(g, s) for g, s in zip(glyphs, styles, strict=True)])
 
 
 def _across(x: Axis, value: float, width: int) -> int:
-    """Column of dots of a value; it lies in the very cell in which a mark of that value is."""
+    """Column of dots of a value, within the cell of a mark at that value."""
     return _dot(x.position(value), width, braille.ACROSS)
 
 
@@ -165,11 +165,11 @@ def _dot(position: float, cells: int, dots: int) -> int:
 
 
 @lru_cache(1024)
-def _row(ground: _Ground, row: int, spots: tuple[tuple[int, str, Style], ...]) -> Piece:
+def _row(background: _PadBackground, row: int, spots: tuple[tuple[int, str, Style], ...]) -> Piece:
     """A line of the pad with its marks."""
     if not spots:
-        return ground.pieces[row]
-    glyphs, styles = list(ground.glyphs[row]), list(ground.styles[row])
+        return background.pieces[row]
+    glyphs, styles = list(background.glyphs[row]), list(background.styles[row])
     for at, glyph, style in spots:
         glyphs[at], styles[at] = glyph, style
     return runs(glyphs, styles)

@@ -1,4 +1,4 @@
-"""The last seconds of a deck's latents: of each a line of what sounded, and dots of what its source gave."""
+"""Traces of a deck's latents over the last seconds: a line for the decoded value, dots for the source."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from perform.core.arena_layout import LIVE
 from perform.core.params import SOURCES
 from perform.tui import braille
 from perform.tui.axes import chosen, corpus_range, latents
-from perform.tui.latent_history import LOOKS, RATE, RESULT, SOURCE, LatentPast
 from perform.tui.paint import Ink, Piece, runs
 from perform.tui.screen_frame import ScreenFrame
+from perform.tui.trace_history import RATE, RESULT, SAMPLES, SOURCE, TraceHistory
 from perform.tui.widgets.line_widget import LinePen
 
-SECONDS = 10  #: at least, however wide the trace is
+SECONDS = 10  #: shortest time that a trace shows, for any width
 _HEAD = 14  #: cells before a trace
-_TALL = 3  #: lines of a trace, where there is room
-_PAIR = 5  #: lines of the two that the pad spans, together, at least
+_TALL = 3  #: preferred lines of a trace
+_PAIR = 5  #: fewest lines for both traces of the pad together
 _ENDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma at the upper edge of a trace
 
 Edges = npt.NDArray[np.float32]  #: (dots,)
 
 
 def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
-    """Append a legend and the traces to lines of their own: those of the pad on top, then as many as fit."""
+    """Append a legend and the traces to these lines: the pad's latents on top, then as many as fit."""
     count = latents(frame, deck)
     if not count or not pens or width < _HEAD + 8:
         return
-    left, cells = pens[0].x, min(width - _HEAD, LOOKS // 4)
+    left, cells = pens[0].x, min(width - _HEAD, SAMPLES // 4)
     dots = braille.ACROSS * cells
     step = -(-SECONDS * RATE // dots)
     _legend(pens[0], frame, deck, width, dots * step / RATE)
@@ -39,7 +39,7 @@ def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) 
     order = [x, y, *(i for i in range(count) if i not in (x, y))] if count > 1 else [0]
     shown = tuple(zip(order, heights, strict=False))
     ends = tuple(_end(frame, deck, latent) for latent, _ in shown)
-    traces = _traces(frame.past, frame.past.now // step, deck, step, dots, shown, ends, pens[0].ink)
+    traces = _traces(frame.traces, frame.traces.now // step, deck, step, dots, shown, ends, pens[0].ink)
     lines = iter(pens[1:])
     for (latent, tall), trace in zip(shown, traces, strict=True):
         end, pieces = trace
@@ -48,13 +48,13 @@ def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) 
             _head(pen, frame, deck, latent, row, end)
             pen.put(pieces[row], cells)
     for pen in lines if len(shown) < count else ():
-        pen.text(f"{count - len(shown)} more: ] and }} bring them up", pen.ink.dim)
+        pen.text(f"{count - len(shown)} more: ] and }} show them", pen.ink.dim)
     for pen in pens:
-        pen.to(left + width)
+        pen.pad_to(left + width)
 
 
 def split(lines: int, count: int) -> list[int]:
-    """Lines of each trace: the first two share what the others leave. One is left over where not all fit."""
+    """Lines of each trace; the first two share the rest. One line stays free if not all traces fit."""
     if count < 2:
         return [lines]
     each = min(_TALL, max(1, lines // count))
@@ -69,20 +69,20 @@ def _legend(pen: LinePen, frame: ScreenFrame, deck: int, width: int, seconds: fl
     ink, end = pen.ink, pen.x + width
     source = SOURCES[int(frame.value(deck, "source"))]
     pen.button(source, ink.bright, action="source")
-    for glyph, style, words in (
+    for glyph, style, meaning in (
         ("●", ink.handle, "bias"),
         ("◆━", ink.mark, "sounds"),
         ("◇┅", ink.text, "source"),
     ):
         pen.text(f"  {glyph}", style)
-        pen.text(f" {words}", ink.dim)
+        pen.text(f" {meaning}", ink.dim)
     text = f"{seconds:.0f} s"
     if pen.x + len(text) + 2 <= end:
         pen.text(text, ink.dim, end - pen.x, right=True)
 
 
 def _head(pen: LinePen, frame: ScreenFrame, deck: int, latent: int, row: int, end: float) -> None:
-    """What stands before a line of a trace: its name, then numbers, as far as there are lines."""
+    """The head of a line of a trace: on the first line its name, on the others values."""
     ink, after = pen.ink, pen.x + _HEAD
     if row == 0:
         x, y = chosen(frame, deck)
@@ -93,31 +93,31 @@ def _head(pen: LinePen, frame: ScreenFrame, deck: int, latent: int, row: int, en
                 action=f"span({name!r}, {latent})",
             )
         address = f"deck/{deck}/z/{latent}/bias"
-        pen.spot(5, action=f"select('{address}')")
+        pen.target(5, action=f"select('{address}')")
         pen.text(f" z{latent}", ink.focus if frame.selected.address == address else ink.text, 5)
         if frame.meter(deck, "state") == LIVE:
             pen.text("◆", ink.mark)
-            pen.text(f"{frame.steady(deck, f'z/{latent}'):+z.2f}", ink.text, 5)
+            pen.text(f"{frame.printed_meter(deck, f'z/{latent}'):+z.2f}", ink.text, 5)
     elif row == 1:
         pen.text(f" ±{end:g}", ink.dim, 7)
-        if frame.given(deck, latent) is not None:
+        if frame.source_value(deck, latent) is not None:
             pen.text("◇", ink.text)
-            pen.text(f"{frame.steady(deck, f'in/{latent}'):+z.2f}", ink.dim, 5)
+            pen.text(f"{frame.printed_meter(deck, f'in/{latent}'):+z.2f}", ink.dim, 5)
     elif row == 2:
-        pen.to(after - 7)
+        pen.pad_to(after - 7)
         pen.text("●", ink.handle)
         pen.text(f"{frame.value(deck, f'z/{latent}/bias'):+z.2f}", ink.dim, 5)
-    pen.to(after)
+    pen.pad_to(after)
 
 
 def _end(frame: ScreenFrame, deck: int, latent: int) -> float:
-    """What a trace shows at least, sigma: the corpus's range."""
+    """Smallest upper edge of a trace, in sigma: the range of the corpus."""
     return max(map(abs, corpus_range(frame, deck, latent) or (0.0,)))
 
 
 @lru_cache(4)
 def _traces(
-    past: LatentPast,
+    history: TraceHistory,
     end: int,
     deck: int,
     step: int,
@@ -126,14 +126,19 @@ def _traces(
     least: tuple[float, ...],
     ink: Ink,
 ) -> list[tuple[float, list[Piece]]]:
-    """The upper edge of each trace, and its lines; anew only when a column of dots (`step` looks) is full.
+    """Upper edge and lines of each trace. Cached until the next column of dots (`step` samples) is full.
 
     end : number of the column that is not yet full
     """
-    looks = past.window(deck, (end - dots) * step, dots * step)
-    looks = looks.reshape(dots, step, 2, -1)  # -> (dots, step, 2, LATENTS)
-    low, high = np.fmin.reduce(looks, axis=1), np.fmax.reduce(looks, axis=1)  # NaN where there was nothing
-    even = (np.arange(end - dots, end) % 2).astype(bool)  # dots that stay dots while they move on
+    samples = history.window(deck, (end - dots) * step, dots * step)
+    samples = samples.reshape(dots, step, 2, -1)  # -> (dots, step, 2, LATENTS)
+    low, high = (
+        np.fmin.reduce(samples, axis=1),
+        np.fmax.reduce(samples, axis=1),
+    )  # NaN: no value
+    even = (np.arange(end - dots, end) % 2).astype(
+        bool
+    )  # every second column; dots keep their places while they scroll
     traces = []
     for (latent, tall), least_end in zip(shown, least, strict=True):
         reach = np.nan_to_num(np.abs([low[:, :, latent], high[:, :, latent]])).max()
@@ -146,7 +151,7 @@ def _traces(
 
 
 def _line(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
-    """All between two edges, and from each column to the one before it."""
+    """All dots between two edges, joined to the column before."""
     before_low, before_high = (np.concatenate(([np.nan], one[:-1])) for one in (low, high))
     gone = np.isnan(low)
     low, high = np.fmin(low, before_high), np.fmax(high, before_low)
@@ -159,7 +164,7 @@ def _between(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
     with np.errstate(invalid="ignore"):
         top, bottom = (np.clip(np.floor((1 - z / edge) / 2 * rows), 0, rows - 1) for z in (high, low))
         at = np.arange(rows)[:, None]
-        return np.asarray((at >= top) & (at <= bottom))  # false where there was nothing
+        return np.asarray((at >= top) & (at <= bottom))  # False for NaN
 
 
 def _pieces(result: braille.Dots, source: braille.Dots, ink: Ink) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""The latents of the deck in focus: the deck in a line, below it the pad, beside it the traces."""
+"""The latents of the deck in focus: one line for the deck, below it the pad and the traces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 
 
 class LatentView(LineWidget):
-    """`corpus` is that of the deck in focus, as far as it has been read."""
+    """`corpus` is the corpus of the deck in focus; empty until it has been read."""
 
     corpus = NO_CORPUS
 
@@ -28,22 +28,22 @@ class LatentView(LineWidget):
         pens = [LinePen(ink, y, 0, hits, frame.focus) for y in range(height)]
         draw_strip(pens[0], frame, frame.focus, width)
         if latents(frame, frame.focus):
-            half = (width * 48 // 100) | 1  # odd, so that zero has a column of its own; and a line
+            half = (width * 48 // 100) | 1  # odd, so that zero is the middle column
             draw_pad(
                 pens[1 : 1 + (height - 1 - (height % 2 == 1))], frame, frame.focus, self.corpus, half, hits
             )
             for pen in pens[1:]:
-                pen.to(half + 1)
+                pen.pad_to(half + 1)
             draw_traces(pens[1:], frame, frame.focus, width - half - 1)
         elif height > 2:
             self._nothing(pens[2], frame)
         for pen in pens:
-            pen.to(width)
+            pen.pad_to(width)
         return pens
 
     @staticmethod
     def _nothing(pen: LinePen, frame: ScreenFrame) -> None:
         failed = state_of(frame, frame.focus) == FAILED
-        words = "its model failed" if failed else "no latents: nothing plays here"
-        pen.spot(pen.x + 60, action="app.browse")
-        pen.text(f" {words}; o loads a model", pen.ink.dim)
+        problem = "its model failed" if failed else "no latents: the deck is empty"
+        pen.target(pen.x + 60, action="app.browse")
+        pen.text(f" {problem}; press o to load a model", pen.ink.dim)

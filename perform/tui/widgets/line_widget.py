@@ -1,4 +1,4 @@
-"""The base of the drawn widgets: whole lines, redrawn where they changed, and what a mouse finds on them."""
+"""Base of the drawn widgets: redraws the lines that changed, and finds mouse targets on them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from perform.tui.screen_frame import ScreenFrame
 
 @dataclass(frozen=True, slots=True)
 class MouseTarget:
-    """What lies at x0 <= x < x1 of a line.
+    """What the mouse can click at x0 <= x < x1 of a line.
 
-    A number (`address`) is dragged along the bar, which begins at x0, or set to `value` where that is given;
-    `action` is one of the app's; `deck` is the deck it belongs to, 0 for none. A pad is some `lines` high: a
-    second number, `rise`, grows along them, up.
+    address   : parameter that is dragged along the bar from x0 on, or set to `value` if that is given
+    action    : action of the app or the screen
+    deck      : deck it belongs to, 0 for none
+    y_address : second parameter of a pad; it grows upwards over `lines` lines
     """
 
     y: int
@@ -33,7 +34,7 @@ class MouseTarget:
     address: str = ""
     value: float | None = None
     action: str = ""
-    rise: str = ""
+    y_address: str = ""
     lines: int = 1
 
     def position(self, x: int) -> float:
@@ -46,7 +47,7 @@ class MouseTarget:
 
 
 class LinePen:
-    """Writes one line from left to right; notes what can be clicked where somebody asks for it."""
+    """Writes one line from left to right; adds mouse targets to `hits` if a list is given."""
 
     __slots__ = ("_hits", "deck", "ink", "pieces", "x", "y")
 
@@ -62,44 +63,44 @@ class LinePen:
         self.x += width
 
     def text(self, text: str, style: Style, width: int = -1, right: bool = False) -> None:
-        """Append text in `width` cells, as long as it is where none is given."""
+        """Append text in `width` cells; -1: as long as the text."""
         if width < 0:
             width = len(text)
         if width:
             self.put(label(text, width, style, right), width)
 
-    def spot(self, width: int, address: str = "", value: float | None = None, action: str = "") -> None:
-        """The next `width` cells can be clicked."""
+    def target(self, width: int, address: str = "", value: float | None = None, action: str = "") -> None:
+        """Make the next `width` cells clickable."""
         if self._hits is not None:
             self._hits.append(MouseTarget(self.y, self.x, self.x + width, self.deck, address, value, action))
 
     def button(
         self, text: str, style: Style, address: str = "", value: float | None = None, action: str = ""
     ) -> None:
-        """Text that can be clicked."""
-        self.spot(len(text), address, value, action)
+        """Append clickable text."""
+        self.target(len(text), address, value, action)
         self.text(text, style)
 
-    def to(self, x: int) -> None:
-        """Blank up to a column."""
+    def pad_to(self, x: int) -> None:
+        """Fill with spaces up to a column."""
         if x > self.x:
             self.text("", self.ink.text, x - self.x)
 
 
 class LineWidget(Widget):
-    """A widget of drawn lines. `show` redraws those that differ from the frame before; no layout ever."""
+    """A widget of drawn lines. `show` redraws the lines that changed, without a new layout."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}
 
     class Grabbed(Message):
-        """A mouse button went down on something, or is dragged along it."""
+        """A mouse button was pressed on a target, or the target is dragged."""
 
         def __init__(self, hit: MouseTarget, x: int, y: int, drag: bool) -> None:
             super().__init__()
             self.hit, self.x, self.y, self.drag = hit, x, y, drag
 
     class Wheeled(Message):
-        """The wheel was turned above a number."""
+        """The mouse wheel was turned on a parameter."""
 
         def __init__(self, hit: MouseTarget, steps: int) -> None:
             super().__init__()
@@ -113,24 +114,24 @@ class LineWidget(Widget):
         self._held: MouseTarget | None = None
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """One finished pen a line; `hits` takes what can be clicked."""
+        """Draw one pen per line; append mouse targets to `hits` unless it is None."""
         raise NotImplementedError
 
     @property
     def ink(self) -> Ink:
-        """The styles of the theme in force."""
+        """The styles of the current theme."""
         if self._ink is None:
             self._ink = Ink(*(self.get_component_rich_style(f"ink--{name}") for name in INKS))
         return self._ink
 
     def notify_style_update(self) -> None:
-        """A new theme: forget its styles and every line drawn with them."""
+        """Drop styles and lines of the old theme."""
         self._ink = None
         self._rows = []
         super().notify_style_update()
 
     def show(self, frame: ScreenFrame) -> None:
-        """Draw a frame; ask the terminal for the changed lines alone."""
+        """Draw a frame; refresh only the lines that changed."""
         self._frame = frame
         if not self.size:
             return
@@ -145,19 +146,19 @@ class LineWidget(Widget):
             self.refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
-        """The strip of a line, as Textual asks for it."""
+        """The strip of a line, for Textual."""
         if y >= len(self._rows):
             return Strip.blank(self.size.width, self.rich_style)
         return Strip(chain.from_iterable(self._rows[y])).adjust_cell_length(self.size.width, self.rich_style)
 
     def on_resize(self) -> None:
-        """Draw at the new size at once, not at the next frame."""
+        """Draw at the new size at once, without waiting for the next frame."""
         if self._frame is not None:
             self._rows = []
             self.show(self._frame)
 
     def hits(self) -> list[MouseTarget]:
-        """All that can be clicked on the frame shown last; what lies on top comes first."""
+        """All mouse targets on the last frame; the topmost comes first."""
         hits: list[MouseTarget] = []
         if self._frame is not None:
             self.draw(self._frame, self.ink, hits)
@@ -167,7 +168,7 @@ class LineWidget(Widget):
         return next((h for h in self.hits() if h.y <= y < h.y + h.lines and h.x0 <= x < h.x1), None)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of what lies there."""
+        """Press a target; hold it if it can be dragged."""
         hit = self._hit(event.x, event.y)
         if hit is None:
             return
@@ -177,12 +178,12 @@ class LineWidget(Widget):
         self.post_message(self.Grabbed(hit, event.x, event.y, drag=False))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Drag what is held."""
+        """Drag the held target."""
         if self._held is not None:
             self.post_message(self.Grabbed(self._held, event.x, event.y, drag=True))
 
     def on_mouse_up(self) -> None:
-        """Let go."""
+        """Release the held target."""
         self._held = None
         self.release_mouse()
 

@@ -1,4 +1,4 @@
-"""One parameter as a line: cursor, label, bar, value, and the control that moves it."""
+"""One parameter as a line: cursor, label, bar, value, and its MIDI control."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def brief(control: str) -> str:
 
 
 def control_width(frame: ScreenFrame, deck: int) -> int:
-    """Cells that the controls of a deck's rows need; 0 where nothing is mapped."""
+    """Cells for the controls of a deck's rows; 0 if nothing is mapped."""
     own = f"deck/{deck}/"
     return min(6, max((len(brief(c)) for a, c in frame.controls.items() if a.startswith(own)), default=0))
 
@@ -31,7 +31,7 @@ def draw_row(
     """Append one row of a deck in `width` cells."""
     ink, end = pen.ink, pen.x + width
     value = frame.table[row.slot]
-    pen.spot(width, action=f"select('{row.address}')")
+    pen.target(width, action=f"select('{row.address}')")
     marks = frame.marks.get(row.address, "")
     label = max(_LABEL, min(len(row.label), width // 2) + max(1, len(marks)))
     pen.text("▸" if here else " ", ink.focus)
@@ -39,42 +39,42 @@ def draw_row(
     draw_marks(pen, row.address, marks)
     room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
     if row.spec.action:
-        pen.button("do", ink.bright if here else ink.text, action=f"fire('{row.address}')")
+        pen.button("run", ink.bright if here else ink.text, action=f"fire('{row.address}')")
     elif row.attribute and row.attribute.is_text:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     elif row.spec.choices:
         deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
         missing = "prior" if deck and not frame.deck(deck).has_prior else ""
-        material = frame.material(deck) if row.address.endswith("/source") else ""
-        need = len(material) + 1 if material else 0
+        file = frame.source_file(deck) if row.address.endswith("/source") else ""
+        need = len(file) + 1 if file else 0
         _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x - need)
-        if material:
+        if file:
             room = max(0, end - pen.x - (controls + 1 if frame.control(row.address) else 0))
-            pen.spot(room, action=f"app.material({deck})")
-            pen.text(PurePath(material).name, ink.text, room)
+            pen.target(room, action=f"app.material({deck})")
+            pen.text(PurePath(file).name, ink.text, room)
     elif (row.spec.whole and not row.attribute) or room < 3:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     else:
-        pen.spot(room, address=row.address)
+        pen.target(room, address=row.address)
         _bar(pen, frame, row, room)
         pen.text(row.short(value), ink.bright if here else ink.text, 1 + _VALUE, right=True)
     if controls and (control := frame.control(row.address)):
-        pen.to(end - controls - 1)
+        pen.pad_to(end - controls - 1)
         pen.text(brief(control), ink.dim, controls)
-    pen.to(end)
+    pen.pad_to(end)
 
 
 def draw_marks(pen: LinePen, address: str, marks: str) -> None:
-    """The glyphs of a loop and of an exclusion; a click on one does what its key does."""
+    """The glyphs of a loop and an exclusion; a click does the same as the key."""
     for glyph in marks:
         action = "app.exclude" if glyph == EXCLUDED else "app.loop"
         pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
 
 
 def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: int) -> None:
-    """The chosen one in capitals; and the others where there is room, but for what the model has not."""
-    words = [word for word in row.spec.choices if word != missing]
-    wide = sum(len(word) + 1 for word in words) <= width + 1
+    """The current choice in capitals, and the others if there is room; without `missing`."""
+    offered = [choice for choice in row.spec.choices if choice != missing]
+    wide = sum(len(choice) + 1 for choice in offered) <= width + 1
     for i, word in enumerate(row.spec.choices):
         if i == chosen:
             pen.button(
@@ -88,7 +88,7 @@ def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: 
 
 
 def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> None:
-    """A fader, or around a centre a rail; a latent has its corpus range, what came in and what sounds."""
+    """A fader, or a rail with a centre; on a latent also the corpus range, source and decoded value."""
     spec = row.spec
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
     if spec.low >= 0 or spec.unit == "dB":
@@ -97,11 +97,11 @@ def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> Non
     mark = given = low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
         deck = int(row.address.split("/")[1])
-        words = frame.deck(deck)
-        if len(words.latent_low) > row.latent < len(words.latent_high):
-            low = cell(spec.position(words.latent_low[row.latent]), width)
-            high = cell(spec.position(words.latent_high[row.latent]), width)
-        if (came := frame.given(deck, row.latent)) is not None:
+        status = frame.deck(deck)
+        if len(status.latent_low) > row.latent < len(status.latent_high):
+            low = cell(spec.position(status.latent_low[row.latent]), width)
+            high = cell(spec.position(status.latent_high[row.latent]), width)
+        if (came := frame.source_value(deck, row.latent)) is not None:
             given = cell(spec.position(came), width)
         if frame.meter(deck, "state") == LIVE:
             mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)

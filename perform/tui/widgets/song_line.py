@@ -1,4 +1,4 @@
-"""NOW and NEXT in one line, and how ready NEXT is, in words."""
+"""The current song (NOW) and the armed song (NEXT) in one line, and how many models are ready."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from perform.tui.paint import clock
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
-UNSAVED = "*"  #: stands behind the name of what plays while something is not saved
+UNSAVED = "*"  #: behind the name of the current song while something is not saved
 
 
 def readiness(frame: ScreenFrame, wide: bool) -> str:
-    """How ready the song that is armed is: `↻ 1/2 models warm, 3 s`, `● ready`, `going…`."""
+    """State of the armed song: `↻ 1/2 models ready, 3 s`, `● ready`, `going…`."""
     songs = frame.songs
     if frame.view.arming:
         return "↻ arming…"
-    warm = songs.ready >= songs.wanted
+    all_ready = songs.ready >= songs.wanted
     wait = f", {songs.wait:.0f} s" if songs.wait >= 0.5 else ""
-    text = f"↻ {songs.ready}/{songs.wanted}{' models' if wide else ''} warm{wait}"
+    text = f"↻ {songs.ready}/{songs.wanted}{' models' if wide else ''} ready{wait}"
     if songs.going:
-        return "▶ going…" if warm else f"▶ going… {text}" if wide else f"▶ {text[2:]}"
-    return "● ready" if warm else text
+        return "▶ going…" if all_ready else f"▶ going… {text}" if wide else f"▶ {text[2:]}"
+    return "● ready" if all_ready else text
 
 
 def missing(frame: ScreenFrame, number: int) -> str:
-    """`▲ 1 missing`, "" where the models of a song are all here."""
+    """`▲ 1 missing`; "" if all models of a song are installed."""
     lines = frame.songs.lines
     count = len(lines[number - 1].missing) if 1 <= number <= len(lines) else 0
     return f"▲ {count} missing" if count else ""
 
 
 def draw_songs(pen: LinePen, frame: ScreenFrame, width: int) -> None:
-    """What plays on the left, what comes next on the right."""
+    """Draw the current song on the left, the armed one on the right."""
     wide = width >= 112
     _now(pen, frame, width * 5 // 12)
     _next(pen, frame, width, wide)
@@ -40,11 +40,11 @@ def draw_songs(pen: LinePen, frame: ScreenFrame, width: int) -> None:
 
 def _now(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink, songs = pen.ink, frame.songs
-    pen.spot(width, action="app.set_list")
+    pen.target(width, action="app.set_list")
     pen.text(" NOW ", ink.dim)
     if not songs.lines:
         pen.text("–", ink.dim)
-        pen.to(width)
+        pen.pad_to(width)
         return
     elapsed = f"  {clock(frame.now - songs.since)}" if songs.since else ""
     count = f"{songs.now}/{len(songs.lines)} "
@@ -57,7 +57,7 @@ def _now(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     pen.text(elapsed, ink.text)
     if short:
         pen.text(f" {short}", ink.mark)
-    pen.to(width)
+    pen.pad_to(width)
 
 
 def _next(pen: LinePen, frame: ScreenFrame, width: int, wide: bool) -> None:
@@ -69,7 +69,7 @@ def _next(pen: LinePen, frame: ScreenFrame, width: int, wide: bool) -> None:
         if songs.now >= len(songs.lines):
             pen.text("– last song", ink.dim)
             return
-        pen.spot(width - pen.x, action="app.arm(1)")
+        pen.target(width - pen.x, action="app.arm(1)")
         pen.text("– n arms ", ink.dim)
         pen.text(f"{songs.now + 1} ", ink.dim)
         _name(pen, frame.song(songs.now + 1), width - pen.x, bright=False)
@@ -78,7 +78,7 @@ def _next(pen: LinePen, frame: ScreenFrame, width: int, wide: bool) -> None:
     enter = "⏎ go" if wide else "⏎"
     pen.text(f"{armed} ", ink.text)
     tail = len(state) + len(short) + bool(short) + len(enter) + 4
-    pen.spot(width - pen.x, action="app.set_list")
+    pen.target(width - pen.x, action="app.set_list")
     _name(pen, frame.song(armed), width - pen.x - tail, bright=True)
     ready = state.startswith("●")
     pen.text(f"  {state}", ink.level if ready else ink.mark)

@@ -1,4 +1,4 @@
-"""The songs of the set, one line each, and below them all that is known of the one that is marked."""
+"""The songs of the set, one line each, and below them details of the marked song."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.song_line import missing, readiness
 
-#: key as shown, word, action; the rest is in the help
+#: key as shown, text, action; the help has all keys
 HINTS = (
     ("⏎", "arm, go", "arm"),
     ("N", "go now", "go_now"),
-    ("K", "earlier", "shift(-1)"),
-    ("J", "later", "shift(1)"),
+    ("K", "up", "shift(-1)"),
+    ("J", "down", "shift(1)"),
     ("d", "duplicate", "app.add_song"),
     ("e", "rename", "rename"),
     ("del", "remove", "remove"),
@@ -26,11 +26,11 @@ HINTS = (
     ("S", "save as", "app.save_as"),
     ("esc", "back", "back"),
 )
-_STATE = 26  #: cells of "● NEXT  ↻ 1/2 warm, 12 s"
+_STATE = 26  #: cells of "● NEXT  ↻ 1/2 ready, 12 s"
 
 
 class SongList(LineWidget):
-    """`marked` is the number of the song that the keys of the list mean."""
+    """`marked` is the number of the song on which the keys act."""
 
     def __init__(self, name: str, marked: int) -> None:
         super().__init__(name)
@@ -38,13 +38,13 @@ class SongList(LineWidget):
         self._top = 1
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """List, details, keys."""
+        """Draw list, details and keys."""
         width, height = self.size
         songs = frame.songs.lines
         pens = [LinePen(ink, y, 0, hits) for y in range(height)]
         if not songs:
             if pens:
-                pens[0].text("the stage has told of no songs yet", ink.dim)
+                pens[0].text("waiting for the stage to send the songs", ink.dim)
             return pens
         self.marked = min(max(self.marked, 1), len(songs))
         keys = _key_lines(width)
@@ -54,14 +54,14 @@ class SongList(LineWidget):
         for pen, number in zip(pens[:room], range(self._top, len(songs) + 1), strict=False):
             _song(pen, frame, number, width, here=number == self.marked)
         at = min(room, len(songs)) + 1
-        for pen, (words, trouble) in zip(pens[at:], details, strict=False):
-            pen.text(words, ink.mark if trouble else ink.dim, width)
+        for pen, (line, is_problem) in zip(pens[at:], details, strict=False):
+            pen.text(line, ink.mark if is_problem else ink.dim, width)
         for pen, hints in zip(pens[max(0, height - len(keys)) :], keys, strict=False):
             _keys(pen, hints)
         return pens
 
     def _wheel(self, event: events.MouseEvent, steps: int) -> None:
-        """The wheel moves the mark; there are no numbers here."""
+        """The wheel moves the mark; the list has no parameters."""
         event.stop()
         self.marked -= steps
 
@@ -69,7 +69,7 @@ class SongList(LineWidget):
 def _song(pen: LinePen, frame: ScreenFrame, number: int, width: int, *, here: bool) -> None:
     ink, songs = pen.ink, frame.songs
     song, now, armed = songs.lines[number - 1], number == songs.now, number == frame.armed
-    pen.spot(width, action="arm" if here else f"mark_song({number})")
+    pen.target(width, action="arm" if here else f"mark_song({number})")
     pen.text("▸" if here else " ", ink.focus)
     pen.text(f"{number:>3} ", ink.focus if here else ink.dim)
     room = max(10, (width - _STATE - 5) * 2 // 5)
@@ -89,7 +89,7 @@ def _song(pen: LinePen, frame: ScreenFrame, number: int, width: int, *, here: bo
 
 
 def _details(song: SongStatus, width: int) -> list[tuple[str, bool]]:
-    """Lines about a song, and whether each says that something is wrong."""
+    """Lines about a song, each with True if it reports a problem."""
     lines = [(f"models   {', '.join(song.models) or 'none'}", False)]
     for text in song.missing:
         wrapped = textwrap.wrap(text, max(10, width - 11)) or [""]
@@ -112,7 +112,7 @@ def _key_lines(width: int) -> list[list[tuple[str, str, str]]]:
 
 
 def _keys(pen: LinePen, hints: list[tuple[str, str, str]]) -> None:
-    for key, word, action in hints:
-        pen.spot(len(key) + len(word) + 1, action=action)
+    for key, text, action in hints:
+        pen.target(len(key) + len(text) + 1, action=action)
         pen.text(key, pen.ink.focus)
-        pen.text(f" {word}  ", pen.ink.dim)
+        pen.text(f" {text}  ", pen.ink.dim)

@@ -1,4 +1,4 @@
-"""The status bar: what a player must know at any moment, under every dialog too."""
+"""The status bar: recording, load, dropouts, songs and problems; visible under every dialog."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from perform.tui.widgets.song_line import draw_songs
 
 _MUTE, _INPUT_OPEN = slot("master/mute"), slot("input/open")
 _LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, DECKS + 1)]
-_STALLED = 1.0  #: seconds without a block after which the mixer is said to stand still
-_SILENT = 2.0  #: seconds without an answer after which the stage is said to be silent
+_STALLED = 1.0  #: seconds without a block after which the mixer counts as stopped
+_SILENT = 2.0  #: seconds without an answer after which the stage counts as not answering
 
 
 class StatusBar(LineWidget):
-    """The figures; NOW and NEXT; then the device, or the one thing that is wrong."""
+    """Meters; current and armed song; devices, or an alarm."""
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """Three lines, or two without NOW and NEXT."""
+        """Draw three lines, or two without the songs."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(max(2, height))]
-        _figures(pens[0], frame, wide=width >= 112)
+        _meters(pens[0], frame, wide=width >= 112)
         if height > 2:
             draw_songs(pens[1], frame, width)
         last = pens[-1]
         alarm, action = _alarm(frame)
         if alarm:
-            last.spot(width, action=action)
+            last.target(width, action=action)
             last.text(alarm.center(width), ink.alert, width)
         else:
-            _places(last, frame, width)
+            _devices(last, frame, width)
         return pens
 
 
@@ -45,27 +45,27 @@ def status_height(height: int) -> int:
 
 
 def _alarm(frame: ScreenFrame) -> tuple[str, str]:
-    """What is wrong, loudest first, and the action a click on it means."""
+    """The most urgent problem, and the action of a click on it."""
     view = frame.view
     if view.gone:
-        return "▲ the stage has ended: ctrl+q to leave", "app.quit"
+        return "▲ the stage has ended: press ctrl+q to leave", "app.quit"
     if frame.table[_MUTE] > 0:
-        return "■ ■ ■   MASTER MUTED: press M to sound again   ■ ■ ■", "app.master_mute"
-    if frame.master("owner") == NO_MIXER and frame.status.set:
-        return "▲ no mixer is running: a new one is on its way", ""
-    if frame.now - view.frames_at > _STALLED and frame.master("frames") > 0:
-        return "▲ the mixer stands still", ""
+        return "■ ■ ■   MASTER MUTED: press M to unmute   ■ ■ ■", "app.master_mute"
+    if frame.stage_meter("owner") == NO_MIXER and frame.status.set:
+        return "▲ no mixer is running: a new one is starting", ""
+    if frame.now - view.frames_at > _STALLED and frame.stage_meter("frames") > 0:
+        return "▲ the mixer has stopped", ""
     if view.silence > _SILENT:
-        return f"▲ the stage owes an answer for {view.silence:.0f} s; the knobs still work", ""
+        return f"▲ the stage has not answered for {view.silence:.0f} s; the knobs still work", ""
     return "", ""
 
 
-def _figures(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
-    """What matters most comes first: a line too long for the terminal loses its end."""
+def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
+    """Recording, load, dropouts and so on, the most important first; a narrow terminal cuts the end."""
     ink = pen.ink
     pen.text(" ", ink.text)
     _take(pen, frame, wide)
-    load = max(frame.steady_master("load"), *(frame.calm[i] for i in _LOADS))
+    load = max(frame.printed_stage_meter("load"), *(frame.printed[i] for i in _LOADS))
     _field(
         pen,
         "DSP worst" if wide else "DSP",
@@ -87,35 +87,35 @@ def _figures(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
     else:
         plural = "" if ports == 1 else "s"
         _field(pen, "MIDI", f"{ports} port{plural}" if wide else f"{ports}", ink.text)
-    missed = frame.master("missed")
+    missed = frame.stage_meter("missed")
     if missed:
-        _field(pen, "GAPS", span(missed / max(1.0, frame.master("rate"))), ink.hot)
-    reduction = frame.steady_master("reduction")
+        _field(pen, "GAPS", span(missed / max(1.0, frame.stage_meter("rate"))), ink.hot)
+    reduction = frame.printed_stage_meter("reduction")
     _field(
         pen,
         "LIM",
         f"{-reduction:4.1f}" if reduction >= 0.05 else " 0.0",
         ink.hot if reduction >= 0.05 else ink.text,
     )
-    if frame.listening:
+    if frame.shows_input:
         _input(pen, frame)
-    granted = frame.master("realtime") > 0
+    granted = frame.stage_meter("realtime") > 0
     _field(pen, "realtime" if wide else "RT", "yes" if granted else "no", ink.text if granted else ink.dim)
 
 
 def _input(pen: LinePen, frame: ScreenFrame) -> None:
-    """How loud it is, and whether anybody hears it."""
+    """Level of the live input, and whether it is open."""
     ink, is_open = pen.ink, frame.table[_INPUT_OPEN] > 0
-    peak = level(10 ** (frame.master("input/peak") / 20))
-    howls = frame.master("input/howls")
+    peak = level(10 ** (frame.stage_meter("input/peak") / 20))
+    howls = frame.stage_meter("input/howls")
     pen.text(" │ ", ink.frame)
     pen.text("IN ", ink.dim)
     pen.put(meter(6, eighths(peak, 6), ink), 6)
     pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 6, right=True)
-    gate = "" if frame.master("input/gate") or not is_open else " shut"
+    gate = "" if frame.stage_meter("input/gate") or not is_open else " shut"
     pen.button(f" open{gate}" if is_open else " closed", ink.on if is_open else ink.dim, action="app.input")
     if howls:
-        pen.text(f" ▲ howled {howls:.0f}", ink.hot)
+        pen.text(f" ▲ feedback {howls:.0f}", ink.hot)
 
 
 def _field(pen: LinePen, name: str, text: str, style: Style) -> None:
@@ -126,16 +126,16 @@ def _field(pen: LinePen, name: str, text: str, style: Style) -> None:
 
 def _take(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
     ink = pen.ink
-    rate, left = max(1.0, frame.master("rate")), frame.master("take/left")
+    rate, left = max(1.0, frame.stage_meter("rate")), frame.stage_meter("take/left")
     if frame.recording:
-        pen.spot(14, action="app.record")
+        pen.target(14, action="app.record")
         pen.text(" ● REC ", ink.alert)
-        pen.text(f" {time(frame.master('take/frames') / rate)}", ink.bright)
+        pen.text(f" {time(frame.stage_meter('take/frames') / rate)}", ink.bright)
         if wide and frame.status.take:
             pen.text(" ", ink.text)
             stem = Path(frame.status.take).stem
             pen.text(stem, ink.text, min(len(stem), 24))
-        missed = frame.master("take/missed")
+        missed = frame.stage_meter("take/missed")
         if missed:
             pen.text(f" ▲ lost {missed / rate:.2f} s", ink.hot)
     else:
@@ -145,7 +145,7 @@ def _take(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
         pen.text(f" {'▲ ' if low else ''}{span(left)} left", ink.hot if low else ink.dim)
 
 
-def _places(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+def _devices(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     status, ink = frame.status, pen.ink
     device = status.device or "waiting for the stage…"
     missing = device.startswith("no ")
