@@ -41,7 +41,7 @@ def devices(device: str | None, as_json: bool) -> None:
         mark = "*" if d == chosen else " "
         click.echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
     click.echo(
-        f"* will be used: {why}" if chosen else f"{error}: the instrument will run silently on a clock"
+        f"* will be used: {why}" if chosen else f"{error}: the instrument runs on a silent clock"
     )
     for port in ports:
         click.echo(f"  MIDI {port}")

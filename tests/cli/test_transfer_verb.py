@@ -125,7 +125,7 @@ def test_a_module_hears_and_speaks_behind_its_walls(tmp_path: Path, monkeypatch:
     refused = run(
         "transfer", tmp_path / "burst.wav", "-o", tmp_path / "x.wav", "--model", "pair", "--from", "deaf"
     )
-    assert "delay of deaf is not known" in refused.stderr
+    assert "delay of deaf is unknown" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -173,10 +173,10 @@ async def test_rows_show_their_loop_and_that_scenes_leave_them_alone(stage, cloc
 async def test_a_parameter_is_excluded_and_taken_in_again(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("down", "E")
-        await hands.until(lambda: "scenes leave deck 1 pan alone" in hands.text())
+        await hands.until(lambda: "deck 1 pan: excluded from scenes" in hands.text())
         assert "▸pan  ⊘" in hands.text()
         await hands.press("E")
-        await hands.until(lambda: "scenes move deck 1 pan again" in hands.text())
+        await hands.until(lambda: "deck 1 pan: included in scenes" in hands.text())
         await asked(hands, *[Exclude("deck/1/pan")] * 2)
 
 
