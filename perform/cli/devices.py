@@ -40,9 +40,7 @@ def devices(device: str | None, as_json: bool) -> None:
     for d in found:
         mark = "*" if d == chosen else " "
         click.echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
-    click.echo(
-        f"* will be used: {why}" if chosen else f"{error}: the instrument runs on a silent clock"
-    )
+    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument runs on a silent clock")
     for port in ports:
         click.echo(f"  MIDI {port}")
     if not ports:

@@ -108,7 +108,7 @@ KEYS: tuple[KeyCommand, ...] = (
         "⏎",
         "app.go",
         "song.go",
-        "go: switch to the armed song as soon as its models are ready",
+        "go to the armed song as soon as its models are ready",
     ),
     KeyCommand(
         "Songs", "N", "N", "app.go(True)", "song.go_now", "go now: each deck enters when its model is ready"
@@ -116,9 +116,7 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand(
         "Songs", "j", "j", "app.set_list", "song.list", "set list: jump, reorder, rename, open another set"
     ),
-    KeyCommand(
-        "Songs", "K", "K", "app.keep_song", "song.keep", "keep the current settings as the start of the song"
-    ),
+    KeyCommand("Songs", "K", "K", "app.keep_song", "song.keep", "keep the settings as the start of the song"),
     *_scenes(),
     KeyCommand(
         "Scenes",
@@ -164,7 +162,7 @@ KEYS: tuple[KeyCommand, ...] = (
         "I, I I",
         "app.input",
         "stage.input",
-        "close the input; press twice within 2 s to open it",
+        "close the input; press twice to open it",
     ),
     KeyCommand("Stage", "k", "k", "app.mark", "take.mark", "put a marker into the take"),
     KeyCommand("Stage", "R", "R", "app.keep", "take.keep", "save the last minutes as a take"),
