@@ -1,7 +1,7 @@
 """The two mixer processes: one runs in an audio device's callback, one on the monotonic clock.
 
 The stage names one of them the owner of the decks; the other outputs silence and stands by. When the device
-or its server dies, its process ends (PortAudio would hang in it for ever) and the clock mixer carries on
+or its server dies, its process ends (PortAudio would hang in it) and the clock mixer carries on
 with the same ring buffers and parameters. A new device mixer retries until the device is back.
 
     python -m perform.audio.mixer_process clock|device        (orders and reports: perform/core/messages.py)

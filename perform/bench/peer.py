@@ -1,7 +1,7 @@
 """The same model as plain TorchScript: what it would cost in nn~, or in any program that loads an export.
 
 One of our models is traced, its convolutions plain ones, with the memory of its stream kept outside. An
-export is played as it is, in a process of its own, scanned and behind walls, which takes turns on request:
+export is scanned and plays unchanged in a separate, sandboxed process, which times calls on request:
 
     python -m perform.bench.peer EXPORT METHOD SAMPLES      a number a line in, that many seconds as JSON out
 """
@@ -79,7 +79,7 @@ def traced(model: RAVE, method: str, frames: int) -> Timed:
 
 
 class PeerExport:
-    """[main] An export in a process of its own; close it when done."""
+    """[main] An export in a separate process; close it when done."""
 
     def __init__(self, path: Path, method: str, samples: int) -> None:
         command = [sys.executable, "-m", "perform.bench.peer", str(path), method, str(samples)]

@@ -2,8 +2,8 @@
 
 The same model, batch and losses as the paper (arXiv 2111.05011) and the public configurations describe them,
 put together from torch's own parts in the obvious way: a `torch.stft` for each signal and size, autograd
-through all of it, the same sizes for bands, folded sounds as pictures for the period critics, and each step
-of phase 2 computing both sides' losses.
+through all of it, the same sizes for bands, folded sounds as pictures for the period discriminators, and
+each step of phase 2 computing both sides' losses.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PlainNet(nn.Module):
 
 
 class PlainRecipe:
-    """A training, a step at a time: of phase 1 ("1"), of phase 2's "critics" or of its "model"."""
+    """Trains step by step: phase 1 ("1"), or the discriminators ("critics") or "model" of phase 2."""
 
     def __init__(self, model: RAVE) -> None:
         self.model = copy.deepcopy(model)

@@ -201,7 +201,7 @@ def _noise(folder: Path, config: Config) -> Corpus:
 
 
 class PlainTraining:
-    """Another implementation, in a process of its own."""
+    """Another implementation of the training, in a separate process."""
 
     def __init__(self, command: str, stack: ExitStack) -> None:
         self._command = command
@@ -210,7 +210,7 @@ class PlainTraining:
         stack.callback(self._end)
 
     def _end(self) -> None:
-        with suppress(OSError), self._process:  # which flushes what nobody reads any more
+        with suppress(OSError), self._process:  # leaving the process flushes a pipe that has no reader
             self._process.kill()
 
     def step(self, kind: str) -> float:

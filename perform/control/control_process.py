@@ -1,8 +1,8 @@
-"""The control process: MIDI bytes in, numbers into the table. `python -m perform.control.control_process`
+"""The control process: turns MIDI bytes into parameter values. `python -m perform.control.control_process`
 
-Two threads. [control] reads what rtmidi queued for each open port and stores numbers; rtmidi's own threads
-run no Python, so this interpreter can hold up no audio server. [main] obeys the stage, looks after the
-ports, learns, writes files and reports. Values hold whatever happens to either.
+Two threads. [control] reads what rtmidi queued for each open port and stores values; rtmidi's own threads
+run no Python, so this interpreter can hold up no audio server. [main] handles the stage's orders, opens
+and closes ports, learns, writes files and reports. If either stops, parameters keep their values.
 
 Orders and reports: `core/messages.py`.
 """
@@ -134,7 +134,7 @@ class ControlProcess:
                 raise WrongUse(f"not an order for the control process: {order}")
 
     def _look(self) -> None:
-        """All that happens by itself."""
+        """Check the reader and the ports, learn, and report the control that was touched last."""
         self._arena.set_meter("beat/control", self._arena.meter("beat/control") + 1)
         if not self._reader.is_alive():
             raise MidiServerGone("the MIDI reader stopped: values hold")

@@ -101,7 +101,7 @@ class UpstreamTensors:
         return [f"{path}.{name}" for name in self.archive.children(path)]
 
     def same(self, path: str, what: str, found: object, wanted: object) -> None:
-        """Raise Unrecognised unless the value found is that of our layer."""
+        """Raise Unrecognised unless the value found equals our layer's."""
         if found != wanted:
             raise self.refuse(path, f"{what} {found}, not {wanted}")
 

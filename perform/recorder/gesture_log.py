@@ -3,7 +3,7 @@
     8 bytes     "performG"
     chunks      length and CRC-32 of the body (4 bytes each), body: zlib
         the first is the `GestureHeader` as JSON, all others together are records one after the other, as the
-        journals hold them (`perform.core.event_log`): length, kind, who, frame of the tape, payload
+        event logs hold them (`perform.core.event_log`): length, kind, who, frame of the history, payload
 
 The file only grows, one chunk per sync. A crash leaves at most one torn chunk at its end, which a reader
 recognises. A log begins PREROLL_S before its take, at records that hold all values: a decoder's memory of the
@@ -49,8 +49,8 @@ class GestureHeader(msgspec.Struct, frozen=True):
     made: str  #: local time, ISO 8601
     rate: int
     block: int  #: frames in one block of the device
-    position: int  #: frame of the tape at which this part of the take begins
-    began: int  #: frame of the tape at which the take began
+    position: int  #: frame of the history at which this part of the take begins
+    began: int  #: frame of the history at which the take began
     part: int
     tracks: list[str]
     samples: str  #: a name of `wav_format.FORMATS`
@@ -76,7 +76,7 @@ def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> 
 
 
 class LoggedEvent(NamedTuple):
-    """One thing that was told: kind (`perform.core.event_log`), by whom, at which frame of the tape."""
+    """One logged event: its kind (`perform.core.event_log`), its writer and its frame of the history."""
 
     kind: int
     who: int
@@ -106,7 +106,7 @@ class GestureLog(NamedTuple):
 
 
 def mark_record(at: int, name: str, what: str) -> LoggedEvent:
-    """A marker at a frame of the tape; what: "mark", "song", "scene"."""
+    """A marker at a frame of the history; what: "mark", "song", "scene"."""
     return LoggedEvent(MARKER, STAGE_WRITER, at, json.dumps({"name": name, "what": what}).encode())
 
 

@@ -16,7 +16,7 @@ class RecentEvents:
     def __init__(self, arena: Arena, seconds: float) -> None:
         self._arena = arena
         self._seconds = seconds + PREROLL_S + 2 * ALL_VALUES_S
-        self._pieces: deque[tuple[int, bytes]] = deque()  # frame of the tape at which it was read, records
+        self._pieces: deque[tuple[int, bytes]] = deque()  # frame of the history when it was read, records
         self._ends = [event_log.oldest for event_log in arena.event_logs]
         self._dropped = [event_log.dropped for event_log in arena.event_logs]
         self._count = 0  # pieces ever
@@ -49,7 +49,7 @@ class RecentEvents:
         self._count += 1
 
     def release(self) -> None:
-        """What was taken is safe, or nobody wants it: the tellers have their room again."""
+        """Free the space of the records read so far; call it when they are written or not needed."""
         for event_log in self._arena.event_logs:
             event_log.release(self._ends[event_log.who])
 
@@ -57,21 +57,19 @@ class RecentEvents:
         """Records up to now that a log beginning at frame `position` needs -> (records, cursor)."""
         rate = self._arena.meter("rate")
         begin = position - round(PREROLL_S * rate)
-        recent = begin - round(
-            3 * ALL_VALUES_S * rate
-        )  # where each teller that is at rest has told everything since
+        recent = begin - round(3 * ALL_VALUES_S * rate)  # an idle writer has logged all its values since then
         kept = self._needed(begin, position, recent)
         if any(records[0].kind not in (ALL_VALUES, FIRST_VALUES, MARKER) for records in kept.values()):
             kept = self._needed(begin, position, 0)
         return b"".join(record.pack() for records in kept.values() for record in records), self._count
 
     def _needed(self, begin: int, position: int, since: int) -> dict[int, list[LoggedEvent]]:
-        """By teller, from the last record before `begin` that holds all; markers from `position` on."""
+        """Records by writer, from the last one before `begin` with all values; markers from `position` on."""
         kept: dict[int, list[LoggedEvent]] = {}
         for read, piece in self._pieces:
             for record in parse_records(piece) if read >= since else ():
                 if record.kind in (ALL_VALUES, FIRST_VALUES) and record.at <= begin:
-                    kept[record.who] = []  # what was before it is in it
+                    kept[record.who] = []  # it includes all earlier values
                 if record.kind != MARKER or record.at >= position:
                     kept.setdefault(record.who, []).append(record)
         return kept

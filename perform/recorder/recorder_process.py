@@ -1,7 +1,7 @@
-"""The recorder process, `python -m perform.recorder.recorder_process`: follows the tape and keeps it on disk.
+"""The recorder process, `python -m perform.recorder.recorder_process`: writes the history to disk.
 
 Orders and reports: `core/messages.py`.
-The end of the lifeline and SIGTERM finish the take; ctrl-C is for others.
+The end of the lifeline and SIGTERM finish the take; it ignores ctrl-C.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from perform.recorder.retro import SUFFIX, LastMinutes, LastMinutesTake
 from perform.recorder.take_names import take_name
 from perform.recorder.take_writer import TakePlan, TakeWriter
 
-TICK = 0.05  #: seconds between two looks at the tape
+TICK = 0.05  #: seconds between two reads of the history
 TRACKS_S = 1.0  #: longest wait for a mixer to write the tracks of a take
 LOW_SECONDS = 30 * 60.0
 LOW_BYTES = 1 << 30
 
 
 class Recorder:
-    """[disk] Obeys orders, keeps the take/* meters.
+    """[disk] Handles orders, writes takes and updates the take/* meters.
 
     retro : seconds of the past that are kept
     """
@@ -97,7 +97,7 @@ class Recorder:
                 self.stop()
 
     def step(self) -> None:
-        """Write what is new on the tape; call it every TICK."""
+        """Write the new frames of the history; call it every TICK."""
         self._arena.set_meter("beat/recorder", self._arena.meter("beat/recorder") + 1)
         self._history.drain()
         if self._retro:
@@ -116,7 +116,7 @@ class Recorder:
             self._measure_space()
 
     def stop(self) -> None:
-        """End the take, if one runs, at the tape's position now."""
+        """End the take, if one runs, at the present frame of the history."""
         if self._asked:
             self._asked = None
             self._report(TakeClosed(path="", frames=0, seconds=0.0, missed=0))

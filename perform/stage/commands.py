@@ -62,10 +62,10 @@ class AddMarker(Command, frozen=True):
 
 
 class KeepLastMinutes(Command, frozen=True):
-    """Keep what was played in the last minutes, though nobody recorded it.
+    """Keep the last minutes as a take, even if recording was off.
 
-    Answers with the take's path once it is begun; the log says when it is whole (`kept:`), or what failed.
-    While a take runs, it is what came before that.
+    Answers with the take's path once writing begins; the log says when it is complete (`kept:`) or failed.
+    While a take runs, it keeps the minutes before that take.
     """
 
 
@@ -74,9 +74,9 @@ class StopRecording(Command, frozen=True):
 
 
 class SetWord(Command, frozen=True):
-    """Set an attribute that is text, or several values: a word of its own, which becomes one of the song's.
+    """Set a text attribute, or one with several values; the text joins the song's list.
 
-    A tensor's or buffer's word is its numbers: "0 0.5 1".
+    The text of a tensor or buffer lists its values: "0 0.5 1".
     """
 
     address: str
@@ -108,19 +108,19 @@ class SaveMapping(Command, frozen=True):
 
 
 class Arm(Command, frozen=True):
-    """Make a song of the set NEXT (1 the first); answers with how long it will take to be ready, in words."""
+    """Make a song of the set NEXT (1 the first); answers with the time until it is ready, as text."""
 
     song: int
 
 
 class Go(Command, frozen=True):
-    """NEXT is NOW: once its models are warm, or at once and its decks as they come."""
+    """Play the song NEXT: once its models are warm, or now, each deck as its model gets ready."""
 
     now: bool = False
 
 
 class Open(Command, frozen=True):
-    """Exchange the set for another, by name or path; what plays plays on until a song of it is gone to."""
+    """Open another set, by name or path; the present song plays on until you go to one of the new set's."""
 
     set: str
 
@@ -135,13 +135,13 @@ class Save(Command, frozen=True):
 
 
 class KeepSong(Command, frozen=True):
-    """The models and numbers as they stand become those of the song that plays; `Save` writes it."""
+    """Store the present models and values in the song that plays; `Save` writes it."""
 
 
 class AddSong(Command, frozen=True):
     """A new song, a copy of another and right after it, under another name.
 
-    song : its number; 0: of the one that plays, as it stands
+    song : number of the song to copy; 0: the song that plays, with its present values
     """
 
     name: str

@@ -42,7 +42,7 @@ LOAD_S = 30.0  #: a host that is not ready after this long hangs; a first compil
 CRASHES, CRASH_WINDOW_S = (
     3,
     60.0,
-)  #: after this many crashes in this time, a model is not loaded again by itself
+)  #: after this many crashes in this time, a model is not loaded again automatically
 HOST_MB = 130.0  #: memory of a process besides its weights
 SOON_S = 0.2  #: the shortest estimate for a file that is still being encoded
 BUDGET_MB = 2000.0  #: unused processes are ended when all processes together take more
@@ -56,11 +56,11 @@ class HostedModel(NamedTuple):
 
 
 class HostProcess:
-    """One host process and the lanes it plays on. `HostPool` alone writes what is public; everybody reads it.
+    """One host process and the lanes it plays on. Only `HostPool` writes its public attributes.
 
-    attributes, actions, has_prior : what its model has besides latents
-    ready : its model is warm ; error : why it never will be ; gone : the process has ended
-    crashed : by itself, or it gave up while it played ; idle : it loads with what nobody else wants
+    attributes, actions, has_prior : of its model
+    ready : its model is warm ; error : why it cannot load ; gone : the process has ended
+    crashed : it ended unasked, or failed while it played ; idle : it loads at low priority
     encoded : file -> how much of it is encoded, 0..1, and how many seconds that took
     """
 
@@ -164,7 +164,7 @@ class HostPool:
         self._crashes.pop(path, None)
 
     def crashed_too_often(self, path: Path) -> bool:
-        """Whether a model crashed so often that it is not loaded again by itself."""
+        """Whether a model crashed so often that it is not loaded again automatically."""
         now = time.monotonic()
         return len([t for t in self._crashes.get(path, []) if now - t < CRASH_WINDOW_S]) >= CRASHES
 

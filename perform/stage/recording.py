@@ -254,7 +254,7 @@ class Recording:
         return True
 
     def end(self) -> None:
-        """Close the lifeline: it writes what is on the tape, closes the file and ends."""
+        """Close the lifeline: the recorder writes the rest of the history, closes its file and ends."""
         if self._recorder.child:
             self._recorder.child.close()
             self._recorder.child.wait(CLOSE_S)

@@ -11,7 +11,7 @@ from perform.core.attributes import Attribute
 
 
 class DeckStatus(Struct, frozen=True):
-    """What stands on a deck, in words; its numbers are in the table and the meters."""
+    """Texts and facts of one deck; its values are in the parameter table and the meters."""
 
     model: str = ""  #: display name; "" where the deck is empty
     path: str = ""
@@ -23,7 +23,7 @@ class DeckStatus(Struct, frozen=True):
     latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
     latent_high: tuple[float, ...] = ()  #: 95th percentile
     attributes: tuple[Attribute, ...] = ()  #: the first is the number `attribute/1`
-    words: dict[str, tuple[str, ...]] = {}  #: of its attributes, by their numbers
+    words: dict[str, tuple[str, ...]] = {}  #: texts of its attributes, by their numbers
     actions: tuple[str, ...] = ()  #: the first is `action/1`
     has_prior: bool = False
     error: str = ""  #: why it failed, one line
@@ -79,7 +79,7 @@ class LoopStatus(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """All that is words about a stage."""
+    """The state of a stage that is not in the parameter table or the meters."""
 
     set: str
     decks: tuple[DeckStatus, ...]  #: DECKS of them, deck 1 first
