@@ -92,8 +92,8 @@ def test_the_verb_overwrites_nothing_and_says_what_to_try(tiny: Path, tmp_path: 
     before = out.read_bytes()
     for options, says in (
         (["-o", str(out)], "--replace"),
-        (["-o", str(out), "--replace", "--rows", "3"], "--rows does not go with .onnx"),
-        (["-o", str(tmp_path / "x.pt")], "name a .ts or an .onnx"),
+        (["-o", str(out), "--replace", "--rows", "3"], "--rows cannot be used with .onnx"),
+        (["-o", str(tmp_path / "x.pt")], "use a name that ends in .ts or .onnx"),
         (["-o", str(out), "--replace", "--method", "prior"], "this model has no prior; `perform train"),
     ):
         done = perform("export", source, *options)
@@ -113,7 +113,7 @@ def test_a_prior_is_trained_exported_and_taken_back(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "sound.wav", sound, 48000)
     train = ["train", str(tmp_path / "sound.wav"), "--prior", str(source)]
     done = perform(*train, "--latents", "3")
-    assert (done.exit_code, "--latents does not go with --prior; it takes --steps" in done.stderr) == (
+    assert (done.exit_code, "--latents cannot be used with --prior; use only --steps" in done.stderr) == (
         2,
         True,
     )

@@ -82,7 +82,7 @@ def test_what_is_no_number_comes_near_no_decoder(tensor: str) -> None:
 
 def test_a_matrix_is_for_its_two_models(saved: Path) -> None:
     for sides in ((MOUTH, EAR), (EAR, EAR), (MOUTH, MOUTH)):
-        with pytest.raises(WrongUse, match=r"leads (from|to) '[ab]'"):
+        with pytest.raises(WrongUse, match=r"maps (from|to) '[ab]'"):
             load(saved, *(side.sha256 for side in sides))
     with pytest.raises(WrongUse, match="cannot be read"):
         load(saved.with_name("nothing"), EAR.sha256, MOUTH.sha256)

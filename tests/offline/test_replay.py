@@ -155,9 +155,9 @@ def test_errors_of_a_render_name_the_cause(two: Path, tmp_path: Path) -> None:
     with pytest.raises(PerformError, match="no gesture log"):
         again(take, tmp_path / "x.wav")
     for words, says in (
-        ((str(two),), "where to?"),
-        ((str(two), "--swap", "2=bells", "-o", "x.wav"), "--swap does not go with a set"),
-        ((str(take.path), "--seed", "3", "-o", "x.wav"), "--seed does not go with a take"),
+        ((str(two),), "name one output"),
+        ((str(two), "--swap", "2=bells", "-o", "x.wav"), "--swap cannot be used with a set"),
+        ((str(take.path), "--seed", "3", "-o", "x.wav"), "--seed cannot be used with a take"),
         ((str(take.path), "--swap", "two=bells", "-o", "x.wav"), "2=bells"),
     ):
         done = perform("render", *words)
