@@ -163,12 +163,23 @@ for line in sys.stdin:
         self._process.communicate()
 
 
+def joined(spans: np.ndarray, apart: float = 0.005) -> np.ndarray:
+    """Spans of time (n, 2), those that overlap or lie less than `apart` seconds from each other as one."""
+    one: list[list[float]] = []
+    for began, ended in spans[np.argsort(spans[:, 0])]:
+        if one and began < one[-1][1] + apart:
+            one[-1][1] = max(one[-1][1], ended)
+        else:
+            one.append([began, ended])
+    return np.array(one).reshape(-1, 2)
+
+
 class Machine:
-    """When was the machine itself away, or the audio server late?
+    """When was the machine itself away or slow, or the audio server late?
 
     Watched by an idle process on each core, above everything of ours, and by an idle JACK client that is
-    connected to nothing. A virtual machine loses its cores to neighbours for milliseconds: what is lost then
-    says nothing of us.
+    connected to nothing. A virtual machine loses its cores to neighbours for milliseconds, and some run at a
+    tenth of their speed for a while: what is lost then says nothing of us.
 
     server : there is a JACK server to be watched
     """
@@ -193,7 +204,7 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         for watcher in self._running:
             watcher.communicate(timeout=10)
-        self.stalls = np.concatenate([np.load(saved) for saved in self._watchers])
+        self.stalls = joined(np.concatenate([np.load(saved) for saved in self._watchers]))
 
     def away(self, block: float) -> int:
         """Blocks of so many seconds that it spoilt at most."""

@@ -31,13 +31,15 @@ def main() -> None:
     times = np.full(total, 0.0)
     called = time.monotonic()
     ears = [client.inports.register(f"in_{i}") for i in range(2)]
-    done, gone = threading.Event(), threading.Event()
+    whole, done, gone = threading.Event(), threading.Event(), threading.Event()
     start, last = -1, -1
 
     @client.set_process_callback
     def _(frames: int) -> None:
         nonlocal start, last, called
         called = time.monotonic()
+        if not whole.is_set():  # a busy server may take a second between two connections
+            return
         now = client.last_frame_time
         if start < 0 or now < start:  # the clock of a server that has just begun may still jump back
             start, last = now, -1
@@ -67,6 +69,7 @@ def main() -> None:
         while not all(ear.number_of_connections for ear in ears):
             connect()
             time.sleep(0.01)
+        whole.set()
         if freewheel:
             client.set_freewheel(True)
         print("listening", flush=True)

@@ -1,9 +1,12 @@
-"""An idle control process on one core: sleeps half a millisecond at a time, notes when the machine was away.
+"""An idle control process on one core: notes when the machine was away or slow.
 
     python sleeper.py CORE OUT.npy
-Where the system grants it, it runs at FIFO 95, above everything of ours: what delays it is not us but the
-machine (a virtual one loses its core to a neighbour). Ends when stdin does; saves (n, 2) float64: from, to,
-in seconds of the monotonic clock, of every sleep that took over 1.5 ms too long.
+It sleeps half a millisecond, sums the same two kilobytes, and notes the time of both. Where the system
+grants it, it runs at FIFO 95, above everything of ours: what delays it is not us but the machine. A virtual
+one loses its core to a neighbour, or runs for some tens of milliseconds at a tenth of its speed. Ends when
+stdin does;
+saves (n, 2) float64: from, to, in seconds of the monotonic clock, of every sleep that took over 1.5 ms too
+long and of every row of sums, over 2 ms together, that each took over SLOW times the usual.
 """
 
 from __future__ import annotations
@@ -14,8 +17,15 @@ import os
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
+
+SLEEP_S = 0.0005
+LATE_S = 0.002  #: shorter spans are not noted
+SLOW = 2.0  #: times the median
+WORK = bytes(2048)
+SUMS = 10
 
 
 def main() -> None:
@@ -25,17 +35,24 @@ def main() -> None:
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(95))
-    stalls = []
+    ends, took = [], []
     gc.disable()
     print("watching", flush=True)
-    before = time.monotonic()
     while not ended.is_set():
-        time.sleep(0.0005)
-        now = time.monotonic()
-        if now - before > 0.002:
-            stalls.append((before, now))
-        before = now
-    np.save(out, np.array(stalls).reshape(-1, 2))
+        time.sleep(SLEEP_S)
+        began = time.monotonic()
+        for _ in range(SUMS):
+            zlib.crc32(WORK)
+        ends.append(time.monotonic())
+        took.append(ends[-1] - began)
+    since, to = np.array(ends[:-1]), np.array(ends[1:])
+    slow = np.array(took[1:]) > SLOW * np.median(took)
+    edges = np.flatnonzero(np.diff(slow, prepend=False, append=False)).reshape(
+        -1, 2
+    )  # first, one after the last
+    spans = np.stack([since[edges[:, 0]], to[edges[:, 1] - 1]], axis=1)
+    spans = np.concatenate([spans, np.stack([since, to], axis=1)[to - since > LATE_S]])
+    np.save(out, spans[spans[:, 1] - spans[:, 0] > LATE_S])
 
 
 if __name__ == "__main__":

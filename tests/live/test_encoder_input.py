@@ -155,7 +155,7 @@ def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_pat
     with playing(runtime, "--input", "default", set_name=ears) as instrument:
         settled(instrument)
         with Machine(tmp_path) as machine:
-            heard = Echo(tmp_path, clicks, 6).heard()
+            heard = Echo(tmp_path, clicks, 12).heard()
         shown, air, rise = RATE * instrument.meter("deck/1/heard"), hardware(), []
         own = behind(instrument)
         sent, audio = heard["sent"], np.abs(heard["audio"][:, 0])
@@ -167,5 +167,5 @@ def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_pat
     limit = card.delay + card.ratio + 0.010 * RATE
     assert own <= limit or len(machine.stalls)  # a host that was held up takes its time
     found = [late for late in rise if late]  # some fall where the model does not mind them
-    assert len(found) > len(rise) // 2
+    assert len(found) > len(rise) // 3
     assert abs(shown - air - np.median(found)) < CLOSE_S * RATE

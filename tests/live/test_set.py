@@ -58,7 +58,7 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
         f"{len(lost)} blocks lost, the machine was away {len(machine.stalls)} times; {late:g} late on a deck"
     )
     assert len(unexplained) <= machine.unseen
-    assert late <= 1 + 2 * len(machine.stalls)
+    assert late <= 1 + 2 * machine.away(BLOCK / RATE)
     step = RATE // 20
     silent = [
         at / RATE
@@ -154,16 +154,17 @@ def test_many_switches_cost_nothing(runtime: Path, tmp_path: Path) -> None:
         until(lambda: warm(instrument), 20, "warm")
         memory, began = resident(instrument), time.monotonic()
         position, steepest = arena.history.written, 0.0
-        for n in range(SWITCHES):
-            go((2, 3, 1)[n % 3])
-            steepest = max(steepest, listen())
+        with Machine(tmp_path, server=False) as machine:
+            for n in range(SWITCHES):
+                go((2, 3, 1)[n % 3])
+                steepest = max(steepest, listen())
         took = time.monotonic() - began
         late = sum(instrument.meter(f"deck/{d}/late") for d in (1, 2))
         grown = resident(instrument) - memory
         instrument.end()
     print(f"{SWITCHES} switches in {took:.0f} s: {late:g} blocks late, memory {grown / 2**20:+.1f} MiB,")
     print(f"steepest step {steepest:.4f}, without switches {steady:.4f}, loudest sample {loudest:.3f}")
-    assert late == 0
+    assert late <= 2 * machine.away(BLOCK / RATE)  # 0 where the machine was never away
     assert steepest <= 2 * steady + 2 * loudest / (0.005 * RATE)
     assert grown < (8 + SWITCHES / 100) * 2**20
 
