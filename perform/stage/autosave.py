@@ -16,7 +16,7 @@ from perform.core import params
 from perform.core.files import write_atomically
 from perform.core.params import Table
 from perform.library import places
-from perform.library.sets import Set
+from perform.library.sets import Set, Song
 
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +38,7 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asked: str  #: the set as the player named it
     files: dict[str, str] | None = None  #: None: as the song has them
     matrices: dict[str, str] | None = None
+    outside: Song | None = None  #: the song that plays, where `now` is -1: it belongs to another set
     clean: bool = False
 
     def table(self) -> Table:

@@ -25,6 +25,21 @@ class SongOrder(NamedTuple):
     keys: list[int]
 
 
+class PlayedSong(NamedTuple):
+    """A song that plays or has played, with the models and files that it had last.
+
+    key : identifies it in a set, see `SetList.keys`
+    """
+
+    key: int
+    song: Song
+
+
+def song_outside(song: Song) -> PlayedSong:
+    """A song that is in no set any more, with a key that no set has."""
+    return PlayedSong(next(_next_key), song)
+
+
 class SetList:
     """A set, the file it came from, and what was last saved of it.
 
@@ -34,19 +49,30 @@ class SetList:
     """
 
     def __init__(
-        self, made: Set, path: Path | None, *, now: int = 0, before: SetList | None = None, saved: bool = True
+        self,
+        made: Set,
+        path: Path | None,
+        *,
+        now: int = 0,
+        outside: PlayedSong | None = None,
+        saved: bool = True,
     ) -> None:
-        """before : the set whose song plays on; then no song of this set plays yet, and `now` is -1."""
+        """outside : the song that plays, where it belongs to another set; then `now` is -1."""
         self.set, self.path = made, path
         self._saved = made if saved else None
         self.keys = [next(_next_key) for _ in made.songs]
         self.now: int
         self.song: Song
         self.key: int
-        if before:
-            self.now, self.song, self.key = -1, before.song, before.key
+        if outside:
+            self.now, self.song, self.key = -1, outside.song, outside.key
         else:
             self.now, self.song, self.key = now, made.songs[now], self.keys[now]
+
+    @property
+    def playing(self) -> PlayedSong:
+        """The song that plays."""
+        return PlayedSong(self.key, self.song)
 
     @property
     def songs(self) -> list[Song]:

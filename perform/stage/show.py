@@ -46,7 +46,8 @@ from perform.stage.host_pool import HostPool
 from perform.stage.loops import Loops
 from perform.stage.saving import SetSaver
 from perform.stage.scenes import Scenes
-from perform.stage.songs import PlayedSong, Songs
+from perform.stage.setlist import PlayedSong, song_outside
+from perform.stage.songs import Songs
 from perform.stage.status import LoopStatus, Status
 from perform.stage.undo import UndoHistory
 
@@ -111,7 +112,15 @@ class Show:
         """Go on where a crash broke off: the same song, models and numbers."""
         self._asked = saved.asked
         path = Path(saved.path) if saved.path else None
-        self._songs.open(saved.set, path, now=max(saved.now, 0), table=saved.table(), saved=not saved.changed)
+        outside = song_outside(saved.outside or Song("unnamed")) if saved.now < 0 else None
+        self._songs.open(
+            saved.set,
+            path,
+            now=max(saved.now, 0),
+            outside=outside,
+            table=saved.table(),
+            saved=not saved.changed,
+        )
         self._song_began(self._songs.list.song)
         self._use_margin(None)
         for number, deck in self._decks.items():
@@ -344,6 +353,7 @@ class Show:
             asked=self._asked,
             files=self._materials.names("file"),
             matrices=self._materials.names("matrix"),
+            outside=setlist.song if setlist.now < 0 else None,
             clean=clean,
         )
 

@@ -23,7 +23,7 @@ from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles, missing
 from perform.stage.glides import ParameterGlides
 from perform.stage.host_pool import SOON_S, HostPool
-from perform.stage.setlist import SetList
+from perform.stage.setlist import PlayedSong, SetList
 from perform.stage.status import SongsStatus, SongStatus
 
 CUT_S = 0.01  #: of a cut: the mixer's shortest ramp
@@ -31,16 +31,6 @@ GLIDE_S = 0.5  #: shortest way of the numbers of a deck that plays on
 
 _ARM, _JUMP = (SLOTS[f"song/{name}"] for name in ("arm", "jump"))
 _NEXT, _PREVIOUS, _GO = (SLOTS[f"song/{name}"] for name in ("next", "previous", "go"))
-
-
-class PlayedSong(NamedTuple):
-    """A song that has played, with the models and files that it had in the end.
-
-    key : identifies it in the set, see `SetList.keys`
-    """
-
-    key: int
-    song: Song
 
 
 class SongChange(NamedTuple):
@@ -83,11 +73,15 @@ class Songs:
         path: Path | None,
         *,
         now: int = 0,
+        outside: PlayedSong | None = None,
         table: Table | None = None,
         saved: bool = True,
     ) -> None:
-        """Begin a set: its first song, or another, with the numbers it had when it was left."""
-        self.list = SetList(made, path, now=now, saved=saved)
+        """Begin a set: its first song, song `now`, or a song that is outside the set.
+
+        table : the values that it had when the stage ended; None: those that it begins with
+        """
+        self.list = SetList(made, path, now=now, outside=outside, saved=saved)
         song = self.list.song
         self.opening = self._opening(song)
         self._arena.table[:] = self.opening if table is None else table
@@ -99,11 +93,11 @@ class Songs:
                 self._decks[deck].fail(error)
         self._resolve_all()
         self._begin(song)
-        self._arm(now + 1)
+        self._arm(self.list.now + 1)
 
     def exchange(self, made: Set, path: Path) -> None:
         """Another set instead: what plays plays on; its first song is NEXT."""
-        self.list = SetList(made, path, before=self.list)
+        self.list = SetList(made, path, outside=self.list.playing)
         self._resolve_all()
         self._arm(0)
 
@@ -173,7 +167,8 @@ class Songs:
     def _arm(self, index: int) -> None:
         self._armed = self.list.keys[index] if 0 <= index < len(self.list.keys) else None
         self._going = self._now = False
-        self._back = None
+        if self._back:  # its models were prepared as undo left them, not as the song begins
+            self._back = self._prepared = None
 
     def go(self, *, now: bool = False) -> None:
         """NEXT is NOW: as soon as it is warm; at once where that is asked, or asked a second time."""
@@ -292,7 +287,8 @@ class Songs:
 
     def _begin(self, song: Song) -> None:
         self._since = time.monotonic()
-        self._tell(f"song {self.list.now + 1}: {song.name}")
+        number = f"song {self.list.now + 1}" if self.list.now >= 0 else "a song of another set"
+        self._tell(f"{number}: {song.name}")
 
     # -- words
 

@@ -215,6 +215,19 @@ def test_what_cannot_be_read_is_no_autosave(own_places: Path) -> None:
         assert autosave.read() is None
 
 
+def test_an_autosave_of_an_earlier_version_is_read(own_places: Path) -> None:
+    path = own_places / "home" / "state" / "autosave.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        '{"set":{"name":"s","songs":[{"name":"x"}]},"path":"","changed":false,"now":-1,"played":3.0,'
+        '"numbers":{"xfade":0.5},"decks":{"1":"/m/bells.safetensors"},"asked":"s"}'
+    )
+    saved = autosave.read()
+    assert saved is not None
+    assert (saved.now, saved.outside, saved.files) == (-1, None, None)
+    assert saved.table()[SLOTS["xfade"]] == 0.5
+
+
 def test_gestures_that_a_file_holds_are_played(tmp_path: Path) -> None:
     table = params.defaults()
     loops = Loops(table)

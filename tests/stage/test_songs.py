@@ -203,7 +203,7 @@ def test_keys_of_songs_stay_theirs_through_every_edit() -> None:
     assert len(set(made.keys)) == len(made.songs) == 5
     made.restore(order)
     assert (made.keys, made.now) == (order.keys, 2)
-    other = SetList(sets.Set("b", songs=[sets.Song("x")]), None, before=made)
+    other = SetList(sets.Set("b", songs=[sets.Song("x")]), None, outside=made.playing)
     assert (other.now, other.key, other.index(made.key)) == (-1, made.key, None)
 
 
@@ -404,6 +404,35 @@ def test_after_a_crash_the_same_song_comes_back(runtime: Path, tour: str) -> Non
         assert song(fresh).now == 1
         assert song(fresh).lines[0].name == "one"
         fresh.end()
+
+
+def test_after_a_crash_a_song_of_another_set_comes_back(
+    runtime: Path, tour: str, tmp_path: Path, tiny_models: Path
+) -> None:
+    """The next set was opened in the middle of a song: that song goes on, and the new set stays as it is."""
+    other = tmp_path / "other.toml"
+    other.write_text('name = "other"\n[[songs]]\nname = "first"\ndecks.5 = "choir"\n')
+    instrument = Instrument(runtime, "--device", "null", set_name=tour)
+    instrument.wait_live(1, 2)
+    params.set_value(instrument.arena.table, "deck/1/z/2/bias", 0.75)
+    instrument.client.ask(commands.Open(str(other)))
+    saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
+    until(lambda: all(text in saved.read_text() for text in ("0.75", '"now":-1')), 10, "an autosave")
+    instrument.kill()
+    with playing(runtime, "--device", "null", set_name=str(other)) as again:
+        again.wait_live(1, 2)
+        assert (song(again).now, song(again).next) == (0, 1)
+        assert [line.name for line in song(again).lines] == ["first"]
+        assert value(again, "deck/1/z/2/bias") == 0.75
+        assert again.client.status().decks[1].model == "choir"
+        assert "resumed after a crash: one" in again.log()
+        with pytest.raises(PerformError, match="another set"):
+            again.client.ask(commands.KeepSong())
+        go(again, 1)
+        until(lambda: states(again)[:2] == [EMPTY, EMPTY], 5, "the song of the other set faded")
+        again.wait_live(5)
+        again.end()
+    assert sets.read_set(other).songs[0].models.keys() == {5}
 
 
 def test_a_song_finds_its_models_by_what_is_in_them(runtime: Path, tour: str, tmp_path: Path) -> None:

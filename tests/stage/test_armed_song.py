@@ -1,0 +1,58 @@
+"""The armed song: what its decks prepare, and the values that they begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perform.core.arena import Arena
+from perform.core.messages import AnyOrder, StartHost
+from perform.core.params import DECKS, SLOTS
+from perform.library.sets import Set, Song
+from perform.stage.deck import Deck
+from perform.stage.deck_files import DeckFiles
+from perform.stage.glides import ParameterGlides
+from perform.stage.host_pool import HostPool
+from perform.stage.songs import Songs
+
+BIAS, SEED = SLOTS["deck/1/z/0/bias"], SLOTS["deck/1/seed"]
+
+
+class SilentChild:
+    """A host process that never gets ready."""
+
+    def order(self, order: AnyOrder) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass
+
+
+@pytest.fixture
+def songs(arena: Arena, tiny_models: Path) -> Iterator[Songs]:
+    made = HostPool(SilentChild, print, StartHost("", "", 48000.0, False), lambda path: True, print)  # type: ignore[arg-type]
+    decks = {number: Deck(number, arena, made, print) for number in range(1, DECKS + 1)}
+    yield Songs(arena, decks, made, ParameterGlides(arena.table), DeckFiles(decks, made, print), print)
+
+
+def test_arming_the_song_that_undo_brings_back_brings_it_as_it_is_written(songs: Songs, arena: Arena) -> None:
+    one = Song("one", decks={"1": "bells"}, values={"deck/1/z/0/bias": 1.0})
+    songs.open(Set("a", songs=[one, Song("two")]), None)
+    left = songs.list.playing
+    songs.go(now=True)
+    assert songs.tick(settled=False)
+    songs.play_next()
+    changed = arena.table.copy()
+    changed[BIAS], changed[SEED] = 7.0, 5.0
+    as_left = left._replace(song=Song("one", decks={"1": "choir"}))
+    songs.return_to(as_left, changed)
+    assert not songs.tick(settled=False)
+    (deck, *_) = songs._decks.values()
+    assert (arena.next[BIAS], deck.next_path.stem) == (7.0, "choir")  # type: ignore[union-attr]
+    songs.arm(1)
+    songs.go()
+    assert not songs.tick(settled=False)
+    assert (arena.next[BIAS], arena.next[SEED]) == (1.0, 0.0)
+    assert deck.next_path and deck.next_path.stem == "bells"
