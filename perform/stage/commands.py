@@ -73,14 +73,14 @@ class StopRecording(Command, frozen=True):
     """End the take; answers with its path, once the file is closed."""
 
 
-class SetWord(Command, frozen=True):
+class SetText(Command, frozen=True):
     """Set a text attribute, or one with several values; the text joins the song's list.
 
     The text of a tensor or buffer lists its values: "0 0.5 1".
     """
 
     address: str
-    word: str
+    text: str
 
 
 class Learn(Command, frozen=True):
@@ -228,7 +228,7 @@ AnyCommand = (
     | StopRecording
     | AddMarker
     | KeepLastMinutes
-    | SetWord
+    | SetText
     | Learn
     | Unlearn
     | UseMapping

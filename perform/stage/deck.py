@@ -103,7 +103,7 @@ class Deck:
             latent_low=tuple(card.latent_p05),
             latent_high=tuple(card.latent_p95),
             attributes=host.attributes,
-            words={number: tuple(texts) for number, texts in self._texts.items()},
+            texts={number: tuple(texts) for number, texts in self._texts.items()},
             actions=host.actions,
             has_prior=host.has_prior,
             error=self.error,

@@ -24,7 +24,7 @@ from perform.stage.commands import (
     MoveSong,
     RemoveSong,
     RenameSong,
-    SetWord,
+    SetText,
     StoreScene,
 )
 from perform.stage.deck import Deck
@@ -118,14 +118,14 @@ class Editing:
         setlist.put(msgspec.structs.replace(setlist.song, exclude=after))
         return f"{address} {'left out of' if address in after else 'back in'} scenes"
 
-    def add_text(self, command: SetWord) -> None:
+    def add_text(self, command: SetText) -> None:
         """Add a text of an attribute to the song's."""
         self._edit(self._add_text, command)
 
-    def _add_text(self, command: SetWord) -> str:
+    def _add_text(self, command: SetText) -> str:
         setlist = self._songs.list
-        setlist.put(sets.with_word(setlist.song, command.address, command.word))
-        return f"{command.address} can be {command.word!r}"
+        setlist.put(sets.with_word(setlist.song, command.address, command.text))
+        return f"{command.address} can be {command.text!r}"
 
     def put_loops(self, words: str) -> None:
         """The loops as they are become the song's, where it is of this set; words: what was done to them."""

@@ -31,7 +31,7 @@ from perform.stage.commands import (
     RecallScene,
     Reply,
     Save,
-    SetWord,
+    SetText,
     ToggleLoop,
     Undo,
     Unload,
@@ -226,7 +226,7 @@ class Show:
         table.on(RecallScene, lambda command: self._recall(command.scene))
         table.on(ToggleLoop, self._toggle_loop)
         table.on(ForgetLoop, self._forget_loop)
-        table.on(SetWord, self._set_text)
+        table.on(SetText, self._set_text)
         table.on_later(Save, lambda command, reply: self.save(command.name, reply))
         self._editing.register(table)
 
@@ -247,9 +247,9 @@ class Show:
         self._loops.forget(command.address)
         self._editing.put_loops(f"loop of {command.address} forgotten")
 
-    def _set_text(self, command: SetWord) -> None:
+    def _set_text(self, command: SetText) -> None:
         """Set an attribute to a text, which becomes one of the song's texts for it."""
-        address, text = command.address, command.word
+        address, text = command.address, command.text
         self._check_word(address)
         if text not in self._songs.list.song.words.get(address, []):
             self._editing.add_text(command)

@@ -23,7 +23,9 @@ class DeckStatus(Struct, frozen=True):
     latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
     latent_high: tuple[float, ...] = ()  #: 95th percentile
     attributes: tuple[Attribute, ...] = ()  #: the first is the number `attribute/1`
-    words: dict[str, tuple[str, ...]] = {}  #: texts of its attributes, by their numbers
+    texts: dict[
+        str, tuple[str, ...]
+    ] = {}  #: what the values 0, 1, 2... of a text attribute mean, by its number
     actions: tuple[str, ...] = ()  #: the first is `action/1`
     has_prior: bool = False
     error: str = ""  #: why it failed, one line

@@ -26,7 +26,7 @@ from perform.stage.commands import (
     Learn,
     Load,
     SaveMapping,
-    SetWord,
+    SetText,
     StartRecording,
     StopRecording,
     Unlearn,
@@ -264,7 +264,7 @@ class Instrument(SongKeys, SceneKeys):
 
         def answered(value: float | str) -> None:
             if isinstance(value, str):
-                self.stage_line.ask(SetWord(selected.address, value))
+                self.stage_line.ask(SetText(selected.address, value))
             else:
                 params.set_value(self.table, selected.address, value)
 

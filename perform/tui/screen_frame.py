@@ -114,7 +114,7 @@ class ScreenFrame:
     def rows(self, deck: int) -> tuple[ParameterRow, ...]:
         """The rows of a deck."""
         status, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
-        attributes = tuple((a, status.words.get(str(i), ())) for i, a in enumerate(status.attributes, 1))
+        attributes = tuple((a, status.texts.get(str(i), ())) for i, a in enumerate(status.attributes, 1))
         return deck_rows(deck, status.latents, self.view.side, attributes, status.actions, source)
 
     def row(self, address: str) -> ParameterRow:

@@ -20,7 +20,7 @@ from perform.library import sets
 from perform.offline import replay
 from perform.rave.archive import read
 from perform.recorder import take_index
-from perform.stage.commands import Go, KeepSong, Load, Save, SetWord, StopRecording, Undo
+from perform.stage.commands import Go, KeepSong, Load, Save, SetText, StopRecording, Undo
 
 pytestmark = [
     pytest.mark.usefixtures("tiny_models"),
@@ -85,7 +85,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         names = [attribute.name for attribute in deck.attributes]
         assert names == ["gain/0", "gain/1", "mute", "partials", "shape", "tilt", "sample"]
         assert (deck.actions, deck.has_prior) == (("reset_phase",), True)
-        assert deck.words == {"5": ("noise",)}
+        assert deck.texts == {"5": ("noise",)}
         assert params.SPECS["stage/margin"].text(table[SLOTS["stage/margin"]]) == "safe"
 
         put(GAIN, 0.5)
@@ -100,10 +100,10 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         assert instrument.meter("deck/1/state") == LIVE
 
         put(SHAPE, 0.0)
-        client.ask(SetWord(f"deck/1/attribute/{SHAPE}", "sine"))
+        client.ask(SetText(f"deck/1/attribute/{SHAPE}", "sine"))
         assert table[SLOTS[f"deck/1/attribute/{SHAPE}"]] == 1.0
-        assert client.status().decks[0].words == {"5": ("noise", "sine")}
-        client.ask(SetWord("deck/1/attribute/6", "0 1 2"))  # a tensor of four
+        assert client.status().decks[0].texts == {"5": ("noise", "sine")}
+        client.ask(SetText("deck/1/attribute/6", "0 1 2"))  # a tensor of four
         until(lambda: "it takes 4 values, not 3" in "\n".join(client.status().log), 10, "it is refused")
         for address, says in (
             ("deck/1/attribute/1", "is a number"),
@@ -112,7 +112,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
             ("deck/1/gain", "is no attribute"),
         ):
             with pytest.raises(PerformError, match=says):
-                client.ask(SetWord(address, "loud"))
+                client.ask(SetText(address, "loud"))
         put(PARTIALS, 4.0)
         params.trigger(table, "deck/1/action/1")
         params.set_value(table, "deck/1/source", params.SOURCES.index("prior"))

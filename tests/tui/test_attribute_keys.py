@@ -10,7 +10,7 @@ from stand_in import FakeStage, deck, status
 from perform.core import params
 from perform.core.attributes import Attribute
 from perform.core.params import MODULE_DEFAULT, SOURCES
-from perform.stage.commands import SetWord
+from perform.stage.commands import SetText
 
 ATTRIBUTES = (
     Attribute("level", "float", 0.5),
@@ -25,7 +25,7 @@ def synth(tmp_path) -> FakeStage:  # type: ignore[no-untyped-def]
     words = msgspec.structs.replace(
         deck("synth", 2),
         attributes=ATTRIBUTES,
-        words={"4": ("noise", "saw")},
+        texts={"4": ("noise", "saw")},
         actions=("reset_phase",),
         has_prior=True,
     )
@@ -89,7 +89,7 @@ async def test_values_beyond_the_knob_and_words_are_typed(synth, clock):
         await hands.press("=", *"saw", "enter")
         assert hands.value(at(4)) == 1.0, "a word that is known is its number"
         await hands.press("=", *"pulse", "enter")
-        await hands.until(lambda: SetWord(at(4), "pulse") in synth.asked)
+        await hands.until(lambda: SetText(at(4), "pulse") in synth.asked)
 
 
 async def test_what_it_can_do_is_done(synth, clock):

@@ -84,7 +84,7 @@ def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size
     synth = msgspec.structs.replace(
         deck("synth", 2),
         attributes=ATTRIBUTES,
-        words={"5": ("sine", "noise")},
+        texts={"5": ("sine", "noise")},
         actions=("reset_phase",),
         has_prior=True,
     )
