@@ -1,4 +1,8 @@
-"""The one error a user meets: what went wrong, where, and what to try."""
+"""The errors that a user reads: what went wrong, where, and what to try."""
+
+from __future__ import annotations
+
+from perform.core.printable import printable
 
 
 class PerformError(Exception):
@@ -18,7 +22,7 @@ class PerformError(Exception):
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
         line = f"{line}; {self.hint}" if self.hint else line
-        return " ".join(line.split())
+        return " ".join(printable(line).split())
 
 
 class WrongUse(PerformError):

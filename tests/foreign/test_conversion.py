@@ -211,6 +211,11 @@ def test_a_module_is_probed_in_a_sandbox(synth: Path) -> None:
         assert facts.sandbox == "the system keeps it from files, network and other programs"
 
 
+def test_a_method_that_a_module_lacks_is_wrong_use(synth: Path) -> None:
+    with pytest.raises(WrongUse, match=r"has no method 'sing'; it offers .*play"):
+        probe.probe(synth, "sing")
+
+
 def test_confirmations_are_remembered() -> None:
     assert not consent.is_given(b"one")
     consent.give(b"one", "A model / with\nodd name")
