@@ -74,9 +74,9 @@ class MixerBlock:
     def _take_over(self, now: float, block: int) -> Mixer:
         """A new mixer; frames that were due since the last block become silence in the history buffers."""
         arena = self._arena
-        opening = REPLACED_OPENING if arena.meter("heard") else FIRST_OPENING
+        opening = REPLACED_OPENING if arena.meter("has_played") else FIRST_OPENING
         if self._me == DEVICE:
-            arena.set_meter("heard", 1)
+            arena.set_meter("has_played", 1)
         if not arena.meter("frames"):
             return Mixer(arena, self._rate, patient=self._patient, opening=opening)
         missed = round((now - arena.meter("time")) * self._rate) - round(arena.meter("block"))

@@ -175,7 +175,7 @@ def _screen(client: Any) -> None:
     """Show a stage until the player leaves or stops it."""
     from perform.library import places
     from perform.stage.start import end
-    from perform.tui.app import run
+    from perform.tui.terminal import run
 
     chosen = run(client, log=places.runtime() / "screen.log")
     if chosen == "stop":

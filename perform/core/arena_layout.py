@@ -62,7 +62,7 @@ DECK_METERS = [
     "frames",  # [render] frames rendered by the playing lane
     "load",  # [render] render time over frame duration; more than 1 is too slow
     "latency",  # [render] seconds from a parameter change to the device's block
-    "heard",  # [render] seconds from live input to output, device included; 0: the deck does not encode it
+    "input/latency",  # [render] seconds from live input to output, device included; 0: it does not encode it
     "resets",  # [render] decoder resets after NaN or infinity
     "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
     "peak/r",
@@ -93,7 +93,7 @@ _STAGE_METERS = [
     "missed",  # [audio] frames that no mixer filled: silence in the history
     "peak/l",  # [audio] master peak, falling 20 dB/s
     "peak/r",
-    "heard",  # [audio] 1 after a device has played sound
+    "has_played",  # [audio] 1 after a device has played
     "delay",  # [audio] frames from a ring buffer to the output
     "pulls",  # [audio] odd while the ring buffers are being read
     "pulled",  # [audio] frame of the history up to which they were read

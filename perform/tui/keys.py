@@ -1,6 +1,6 @@
 """Table of all keys; bindings, help and command palette are made from it.
 
-Only keys that all terminals send alike. The ids let players remap keys.
+It has only keys that every terminal sends in the same way. Players remap keys by their ids.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from perform.core.params import DECKS, SCENES
 
 @dataclass(frozen=True, slots=True)
 class KeyCommand:
-    """One action: its keys as Textual names them and as the help shows them, and a description."""
+    """One action: its keys, as Textual names them and as the help shows them; its id; its description."""
 
     group: str
     keys: str
@@ -60,11 +60,9 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand("Decks", "m", "m", "flag('mute')", "deck.mute", "mute"),
     KeyCommand("Decks", "s", "s", "flag('solo')", "deck.solo", "solo"),
     KeyCommand("Decks", "f", "f", "flag('freeze')", "deck.freeze", "freeze the source"),
-    KeyCommand("Decks", "x", "x", "side", "deck.side", "side of the crossfader: A, –, B"),
-    KeyCommand(
-        "Decks", "a", "a", "source", "deck.source", "next source of the latents: hand, loop, walk, input..."
-    ),
-    KeyCommand("Decks", "O", "O", "app.material", "deck.material", "choose the deck's sound file or matrix"),
+    KeyCommand("Decks", "x", "x", "side", "deck.side", "next side of the crossfader: A, –, B"),
+    KeyCommand("Decks", "a", "a", "source", "deck.source", "next source of the latents: hand, loop, walk..."),
+    KeyCommand("Decks", "O", "O", "app.deck_file", "deck.material", "choose the deck's sound file or matrix"),
     KeyCommand("Parameters", "up", "↑", "move(-1)", "row.up", "select the parameter above"),
     KeyCommand("Parameters", "down", "↓", "move(1)", "row.down", "select the parameter below"),
     KeyCommand("Parameters", "left", "←", "nudge(-0.01)", "row.less", "1 % less"),
@@ -83,14 +81,21 @@ KEYS: tuple[KeyCommand, ...] = (
         "b",
         "bias_scale",
         "row.bias_scale",
-        "rows of latents: next of bias, scale (×), mute...",
+        "show the next parameter of each latent: bias, scale (×)...",
     ),
     KeyCommand(
         "Parameters", "g", "g", "app.loop", "row.loop", "gesture loop: record, loop, stop, play again"
     ),
-    KeyCommand("Parameters", "G", "G", "app.forget_loop", "row.forget_loop", "delete its gesture loop"),
     KeyCommand(
-        "Parameters", "E", "E", "app.exclude", "row.exclude", "exclude it from scenes, or include it again"
+        "Parameters", "G", "G", "app.forget_loop", "row.forget_loop", "delete the parameter's gesture loop"
+    ),
+    KeyCommand(
+        "Parameters",
+        "E",
+        "E",
+        "app.exclude",
+        "row.exclude",
+        "exclude the parameter from scenes, or include it",
     ),
     KeyCommand(
         "Parameters",
@@ -98,7 +103,7 @@ KEYS: tuple[KeyCommand, ...] = (
         "z",
         "app.latents",
         "latents.open",
-        "latents of the deck: a pad for two, traces for all",
+        "show the deck's latents: a pad for two, traces of all",
     ),
     KeyCommand("Songs", "n", "n", "app.arm(1)", "song.next", "arm the next song"),
     KeyCommand("Songs", "p", "p", "app.arm(-1)", "song.previous", "arm the previous song"),
@@ -184,7 +189,7 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand(
         "Control", "S", "S", "app.save_mapping", "control.save", "save the current mapping under a name"
     ),
-    KeyCommand("Screen", "question_mark,f1", "? F1", "app.help", "screen.help", "all keys"),
+    KeyCommand("Screen", "question_mark,f1", "? F1", "app.help", "screen.help", "show all keys"),
     KeyCommand(
         "Screen", "ctrl+p", "ctrl+p", "app.command_palette", "screen.palette", "find any action by name"
     ),
@@ -219,11 +224,11 @@ LATENTS: tuple[KeyCommand, ...] = (
             f"{shift}{shown}",
             f"push({axis!r}, {by * part:g})",
             f"pad.{word}{key}",
-            words,
+            text,
         )
-        for shift, part, word, words in (
+        for shift, part, word, text in (
             ("", 0.01, "", "move the point of the pad by 1 %"),
-            ("shift+", 0.1, "far_", "by 10 %"),
+            ("shift+", 0.1, "far_", "move the point of the pad by 10 %"),
         )
         for key, shown, axis, by in (
             ("left", "←", "x", -1),

@@ -1,7 +1,7 @@
-"""Drawing primitives of the screen: styles, bars, meters, fitted text. All are pure functions with a cache.
+"""Drawing primitives of the screen: styles, bars, meters, fitted text; pure functions with a cache.
 
-A drawn piece is a tuple of segments with a known width. The cache returns the same tuple for the same
-picture, so comparing two frames is mostly comparing identities.
+A drawn piece is a tuple of segments with a known width. For the same picture the cache returns the same
+tuple, so most lines of two frames compare equal by identity, which is fast.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ def bar(
     ink: Ink,
     *,
     mark: int = -1,
-    given: int = -1,
+    source: int = -1,
     low: int = -1,
     high: int = -1,
     centre: int = -1,
 ) -> Piece:
-    """A rail with a handle `●`, marks `◆` (decoded), `◇` (source), `◈` (both), and low..high as a thick line.
+    """A rail with the handle `●`, `◆` decoded, `◇` source (`◈` in one cell), and low..high as a thick line.
 
     All arguments are cells; -1 draws none.
     """
@@ -87,10 +87,10 @@ def bar(
         glyphs[x], styles[x] = "━", ink.range
     if 0 <= centre < width:
         glyphs[centre] = "┿" if glyphs[centre] == "━" else "┼"
-    if 0 <= given < width:
-        glyphs[given], styles[given] = "◇", ink.text
+    if 0 <= source < width:
+        glyphs[source], styles[source] = "◇", ink.text
     if 0 <= mark < width:
-        glyphs[mark], styles[mark] = "◈" if mark == given else "◆", ink.mark
+        glyphs[mark], styles[mark] = "◈" if mark == source else "◆", ink.mark
     if 0 <= handle < width:
         glyphs[handle], styles[handle] = "●", ink.handle
     return runs(glyphs, styles)
@@ -116,7 +116,7 @@ def meter(width: int, eighths: int, ink: Ink) -> Piece:
 
 @lru_cache(8192)
 def twin(width: int, left: int, right: int, ink: Ink) -> Piece:
-    """Two levels in one line: left in the upper half, right in the lower half, both in whole cells."""
+    """Two levels in one line: `left` in the upper half, `right` in the lower half, in whole cells."""
     hot = width * 54 // 60
     glyphs = [
         "█" if x < min(left, right) else "▀" if x < left else "▄" if x < right else "·" for x in range(width)

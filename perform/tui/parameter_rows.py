@@ -1,4 +1,4 @@
-"""Rows of parameters that the cursor can select: those of a deck, then those of the whole stage."""
+"""The parameters that the cursor can select, one a row: those of a deck, then those of the stage."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class ParameterRow:
     spec: Spec
     latent: int = -1  #: number of the latent; -1 for other parameters
     attribute: Attribute | None = None  #: the attribute of the model; None for other parameters
-    texts: tuple[str, ...] = ()  #: texts that the attribute has had
+    texts: tuple[str, ...] = ()  #: the song's texts for the attribute
 
     def shown(self, value: float) -> float:
-        """The value in use; an attribute that nobody has set shows the module default."""
+        """The value in use; an attribute that is not set shows the module default."""
         return self.attribute.shown(value) if self.attribute else value
 
     def short(self, value: float) -> str:
@@ -46,7 +46,7 @@ class ParameterRow:
         return self.attribute.text(value, self.texts) if self.attribute else short(self.spec, value)
 
     def long(self, value: float) -> str:
-        """A value with its unit; marks a module default; counts the runs of an action."""
+        """A value with its unit; for an unset attribute also "(default)", for an action how often it ran."""
         if self.spec.action:
             return f"{value:.0f} times; → runs it"
         if self.attribute is None:
@@ -56,7 +56,7 @@ class ParameterRow:
 
     @property
     def name(self) -> str:
-        """The address for reading: `deck 1 z0 bias`."""
+        """The address as words: `deck 1 z0 bias`."""
         parts = self.address.split("/")
         if self.attribute or "action" in parts:
             return f"{parts[0]} {parts[1]} {self.label or parts[-1]}"
@@ -93,19 +93,19 @@ def deck_rows(
     actions    : names of the model's actions
     source     : name of the deck's source
     """
-    own = f"deck/{deck}"
+    head = f"deck/{deck}"
     return (
-        row(f"{own}/gain", "gain"),
-        row(f"{own}/pan", "pan"),
-        *(row(f"{own}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(min(latents, params.LATENTS))),
-        row(f"{own}/source", "source"),
-        row(f"{own}/speed", "speed"),
-        row(f"{own}/temperature", "temp"),
-        row(f"{own}/seed", "seed"),
-        *(row(f"{own}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
+        row(f"{head}/gain", "gain"),
+        row(f"{head}/pan", "pan"),
+        *(row(f"{head}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(min(latents, params.LATENTS))),
+        row(f"{head}/source", "source"),
+        row(f"{head}/speed", "speed"),
+        row(f"{head}/temperature", "temp"),
+        row(f"{head}/seed", "seed"),
+        *(row(f"{head}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
         *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
         *(attribute_row(deck, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
-        *(row(f"{own}/action/{i}", action) for i, action in enumerate(actions[: params.ACTIONS], 1)),
+        *(row(f"{head}/action/{i}", action) for i, action in enumerate(actions[: params.ACTIONS], 1)),
     )
 
 
@@ -144,5 +144,5 @@ STAGE_ROWS = (
 
 @lru_cache(1024)
 def name(address: str) -> str:
-    """Any address for reading; unknown addresses as they are."""
+    """An address as words; an unknown address unchanged."""
     return row(address).name if address in params.SLOTS else address

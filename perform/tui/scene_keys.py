@@ -12,7 +12,7 @@ from perform.stage.commands import (
     StoreScene,
     ToggleLoop,
 )
-from perform.tui.key_group import KeyGroup
+from perform.tui.base_app import BaseApp
 from perform.tui.parameter_rows import name
 from perform.tui.screen_frame import loop_text
 from perform.tui.screens.naming import ANY, NameDialog
@@ -26,7 +26,7 @@ PREFIXES = {
 }
 
 
-class SceneKeys(KeyGroup):
+class SceneKeys(BaseApp):
     """Actions for scenes and gesture loops."""
 
     def action_prefix(self, what: str) -> None:

@@ -1,4 +1,4 @@
-"""One frame of the screen: a copy of the table and the meters, the last status, the screen's own state."""
+"""One frame of the screen: a copy of table and meters, the last status, the state of this screen."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FOCUS = params.slot("focus")
 
 @dataclass
 class ScreenState:
-    """State of this screen only: cursors, a notice, learning. It never changes the sound."""
+    """What only this screen knows: cursors, a notice, learning. Nothing here changes the sound."""
 
-    selected: dict[int, str] = field(default_factory=dict)  #: deck -> address under its cursor
+    selected: dict[int, str] = field(default_factory=dict)  #: deck -> address that its cursor is on
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
     side: Side = "bias"
     axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
@@ -43,17 +43,21 @@ class ScreenState:
     learn_asked: bool = False  #: the stage has confirmed that it is learning
     notice: str = ""
     notice_until: float = 0.0
-    gone: bool = False
+    gone: bool = False  #: the stage has ended
     silence: float = 0.0  #: seconds since the oldest command without an answer
-    xruns: float = -1.0  #: last count of dropouts; -1 before the first
-    xrun_at: float = -1.0  #: time of the last dropout
+    dropouts: float = -1.0  #: last count of dropouts; -1 before the first frame
+    dropout_at: float = -1.0  #: time of the last dropout; -1: none
     frames_at: float = 0.0  #: time at which the mixer last counted up
-    frames: float = -1.0
+    frames: float = -1.0  #: the mixer's last count
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenFrame:
-    """One moment. `meters` are for bars, `calm` for printed numbers: the worst of the last few frames."""
+    """One moment of table, meters and status.
+
+    meters  : for bars
+    printed : meters for printed numbers: the worst of the last few frames, so that they can be read
+    """
 
     table: list[float]
     meters: list[float]
@@ -119,8 +123,8 @@ class ScreenFrame:
 
     def row(self, address: str) -> ParameterRow:
         """The row of an address; a deck's row knows the attributes of its model."""
-        own = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else ()
-        return next((one for one in own if one.address == address), None) or row_of(address)
+        rows = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else ()
+        return next((one for one in rows if one.address == address), None) or row_of(address)
 
     def cursor(self, deck: int) -> int:
         """Index of a deck's cursor in its rows, followed by STAGE_ROWS."""
@@ -158,7 +162,7 @@ class ScreenFrame:
         return self.view.arming or self.songs.next
 
     def song(self, number: int) -> str:
-        """Name of a song; "song 7" if the set has none of that number."""
+        """Name of a song; "song 7" if the set has no song 7."""
         lines = self.songs.lines
         return lines[number - 1].name if 1 <= number <= len(lines) else f"song {number}"
 
@@ -194,7 +198,7 @@ class FrameReader:
         self._status = EMPTY_STATUS
         self._scenes: dict[int, SceneStatus] = {}
         self._marks: dict[str, str] = {}
-        self._traces_of_decks = TraceHistory()
+        self._traces = TraceHistory()
         self._controls: dict[str, str] = {}
         self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
 
@@ -210,7 +214,7 @@ class FrameReader:
             self._status = status
             self._scenes = {scene.number: scene for scene in status.scenes}
             self._marks = _marks(status)
-        self._traces_of_decks.note(now, self._table, meters)
+        self._traces.sample(now, self._table, meters)
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
         frame = ScreenFrame(
             table,
@@ -222,23 +226,23 @@ class FrameReader:
             self._mapped(table[_FOCUS]),
             self._scenes,
             self._marks,
-            self._traces_of_decks,
+            self._traces,
         )
         view, count = self.view, frame.dropouts
-        if view.xruns >= 0 and count > view.xruns:
-            view.xrun_at = now
-        view.xruns = count
+        if view.dropouts >= 0 and count > view.dropouts:
+            view.dropout_at = now
+        view.dropouts = count
         if frame.stage_meter("frames") != view.frames:
             view.frames, view.frames_at = frame.stage_meter("frames"), now
         return frame
 
     def _mapped(self, focus: float) -> dict[str, str]:
-        """The control of each address; `focus/...` counts for the deck with the focus."""
+        """The control mapped to each address; `focus/...` is the deck with the focus."""
         if self._controls_of[0] is not self._status or self._controls_of[1] != focus:
-            own = f"deck/{focus:.0f}/"
+            deck = f"deck/{focus:.0f}/"
             binds = self._status.binds
             focused = {
-                own + b.address.removeprefix("focus/"): b.control
+                deck + b.address.removeprefix("focus/"): b.control
                 for b in reversed(binds)  # the first of several is shown
                 if b.address.startswith("focus/")
             }

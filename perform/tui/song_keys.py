@@ -15,13 +15,13 @@ from perform.stage.commands import (
     Save,
     Undo,
 )
-from perform.tui.key_group import KeyGroup
+from perform.tui.base_app import BaseApp
 from perform.tui.screens.naming import FILE, TITLE, ConfirmDialog, NameDialog
 from perform.tui.screens.set_chooser import SetChooser
 from perform.tui.screens.set_list_screen import SetListScreen
 
 
-class SongKeys(KeyGroup):
+class SongKeys(BaseApp):
     """Actions for songs, sets and undo."""
 
     def action_arm(self, steps: int) -> None:

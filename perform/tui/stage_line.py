@@ -1,4 +1,4 @@
-"""Connection from the screen to the stage: a thread waits for answers, so the screen never waits."""
+"""The screen's connection to the stage: a thread waits for the answers, so that the screen never does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ OnAnswer = Callable[[Answer], None]
 
 
 class StageLine:
-    """One thread that talks to the stage. The screen reads `status` and drains `outcomes`.
+    """A thread that sends commands to the stage and asks for its status.
+
+    status   : the last one; None before the first
+    outcomes : answers, each with its callback, and errors; the screen empties it
+    gone     : the error, once the stage has ended
 
     It is a daemon thread, so that a stage that never answers cannot keep the screen open.
     """
@@ -63,7 +67,7 @@ class StageLine:
         self._commands.put((command, done))
 
     def stop(self) -> None:
-        """[ui] Disconnect after pending commands; wait at most half a second."""
+        """[ui] Send the commands that wait, then disconnect; this takes at most half a second."""
         self._commands.put(None)
         self._thread.join(0.5)  # a stage that is alive answers within this time
 

@@ -1,4 +1,4 @@
-"""Colour themes: blue and orange on dark, a high-contrast one, and values of $ink-* for other themes."""
+"""Colour themes: `stage`, `stage-contrast`, and the values of $ink-* in any other theme."""
 
 from __future__ import annotations
 

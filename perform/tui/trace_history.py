@@ -1,4 +1,4 @@
-"""The last 20 seconds of every deck's latents, from its source and as decoded, for the latent screen."""
+"""The last 20 seconds of all decks' latents, of the source and as decoded, for the traces."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ _STATE, _LATENTS = DECK_METER["state"], slice(DECK_METER["in/0"], DECK_METER["in
 _SOURCES = [params.slot(f"deck/{d}/source") for d in range(1, DECKS + 1)]
 _HAND = SOURCES.index("hand")
 
-TraceSamples = npt.NDArray[np.float32]  #: (samples, 2, LATENTS), by SOURCE and RESULT; NaN: none
+TraceSamples = npt.NDArray[np.float32]  #: (samples, SOURCE or RESULT, LATENTS); NaN: no value
 
 
 class TraceHistory:
-    """[ui] Samples the latents 25 times a second, on whatever screen; a sample takes a few microseconds."""
+    """[ui] Samples the latents 25 times a second, whichever screen is open; that takes microseconds."""
 
     def __init__(self) -> None:
         self._samples = np.full((SAMPLES, DECKS, 2, LATENTS), np.nan, np.float32)
         self.now = -1  #: number of the last sample, by the clock
 
-    def note(self, now: float, table: params.Table, meters: Meters) -> None:
+    def sample(self, now: float, table: params.Table, meters: Meters) -> None:
         """Store one sample; NaN for a deck that does not play, and for the source "hand"."""
-        sample = int(now * RATE)
-        if sample == self.now:
+        number = int(now * RATE)
+        if number == self.now:
             return
         decks = meters[_FIRST : _FIRST + DECKS * len(DECK_METER)].reshape(DECKS, -1)
         seen = decks[:, _LATENTS].reshape(DECKS, 2, LATENTS).astype(np.float32)
         seen[decks[:, _STATE] != LIVE] = np.nan
         seen[table[_SOURCES] == _HAND, SOURCE] = np.nan
-        missed = min(sample - self.now - 1, SAMPLES) if self.now >= 0 else 0
+        missed = min(number - self.now - 1, SAMPLES) if self.now >= 0 else 0
         for behind in range(missed, 0, -1):
-            self._samples[(sample - behind) % SAMPLES] = seen if behind < _HELD else np.nan
-        self._samples[sample % SAMPLES] = seen
-        self.now = sample
+            self._samples[(number - behind) % SAMPLES] = seen if behind < _HELD else np.nan
+        self._samples[number % SAMPLES] = seen
+        self.now = number
 
     def window(self, deck: int, first: int, count: int) -> TraceSamples:
         """`count` samples (SAMPLES at most) from number `first` on."""

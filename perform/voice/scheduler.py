@@ -169,7 +169,7 @@ class Scheduler:
         input_delay = lane.meters[LANE_METER["behind"]]
         mixer_delay = self._arena.meters[METER_SLOTS["delay"]]
         device = self._arena.meters[METER_SLOTS["buffered"]]
-        meters[DECK_METER["heard"]] = (
+        meters[DECK_METER["input/latency"]] = (
             (input_delay + mixer_delay) / self._rate + device if input_delay else 0.0
         )
         shown = min(len(voice.z), params.LATENTS)

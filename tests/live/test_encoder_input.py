@@ -156,7 +156,7 @@ def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_pat
         settled(instrument)
         with Machine(tmp_path) as machine:
             heard = Echo(tmp_path, clicks, 12).heard()
-        shown, air, rise = RATE * instrument.meter("deck/1/heard"), hardware(), []
+        shown, air, rise = RATE * instrument.meter("deck/1/input/latency"), hardware(), []
         own = behind(instrument)
         sent, audio = heard["sent"], np.abs(heard["audio"][:, 0])
         instrument.end()

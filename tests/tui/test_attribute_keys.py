@@ -80,8 +80,11 @@ async def test_values_beyond_the_knob_and_words_are_typed(synth, clock):
         await hands.press("=", *"-7,5", "enter")
         assert hands.value(at(1)) == -7.5
         assert "-7.5" in hands.text()
-        await hands.press("=", *"own", "enter")
+        await hands.press("=", *"module", "space", *"default", "enter")
         assert hands.value(at(1)) == MODULE_DEFAULT
+        await hands.press("=", "2", "enter")
+        await hands.press("=", *"own", "enter")
+        assert hands.value(at(1)) == MODULE_DEFAULT, "as set files have it"
         await hands.press("=", *"loud", "enter")
         assert "is not" in hands.text()
         await hands.press("escape")

@@ -262,7 +262,7 @@ def test_the_past_knows_what_there_was(stage):
     arena.set_meter("deck/2/in/0", 0.5)
     for look in (100, 101, 103, 120):
         arena.set_meter("deck/1/z/0", look)
-        past.note(look / RATE + 0.001, arena.table, arena.meters)
+        past.sample(look / RATE + 0.001, arena.table, arena.meters)
     result = past.window(1, 100, 21)[:, RESULT, 0]
     assert result[[0, 1, 2, 3, 20]].tolist() == [100, 101, 103, 103, 120], "a look missed is the next one"
     assert np.isnan(result[4:16]).all(), "longer it was not there"
@@ -282,7 +282,7 @@ def test_traces_share_the_lines_there_are(lines, count):
 
 def test_its_keys_are_in_the_help():
     assert "shift+←" in _page().plain
-    assert "latents of the deck" in _page().plain
+    assert "the deck's latents" in _page().plain
 
 
 def test_dots_are_where_they_are():

@@ -221,7 +221,7 @@ def test_the_screen_imports_no_sound_and_no_model():
 
 
 def test_descriptor_2_goes_to_the_log_and_comes_back(tmp_path, monkeypatch, capfd):
-    import perform.tui.app as app_module
+    from perform.tui import terminal
 
     seen = {}
 
@@ -232,9 +232,9 @@ def test_descriptor_2_goes_to_the_log_and_comes_back(tmp_path, monkeypatch, capf
             seen["ran"] = True
             return "leave"
 
-    monkeypatch.setattr(app_module, "Instrument", Quiet)
+    monkeypatch.setattr(terminal, "Instrument", Quiet)
     log = tmp_path / "logs" / "screen.log"
-    assert app_module.run(eight(tmp_path), log) == "leave"
+    assert terminal.run(eight(tmp_path), log) == "leave"
     os.write(2, b"after\n")
     assert seen["ran"]
     assert log.read_text() == "a library complains\n"
@@ -242,14 +242,14 @@ def test_descriptor_2_goes_to_the_log_and_comes_back(tmp_path, monkeypatch, capf
 
 
 def test_run_raises_what_ended_the_stage(tmp_path, monkeypatch):
-    import perform.tui.app as app_module
     from perform.stage.client import StageGone
+    from perform.tui import terminal
 
     class Ended(Instrument):
         def run(self, *_, **__):
             self.stage_line.gone = StageGone("the stage has ended", where="process 4321")
             return "leave"
 
-    monkeypatch.setattr(app_module, "Instrument", Ended)
+    monkeypatch.setattr(terminal, "Instrument", Ended)
     with pytest.raises(StageGone, match="the stage has ended"):
-        app_module.run(eight(tmp_path))
+        terminal.run(eight(tmp_path))

@@ -1,1 +1,1 @@
-"""The screens: the one that plays, and the dialogs above it."""
+"""The play screen, the latent screen, and the dialogs above them."""

@@ -1,4 +1,4 @@
-"""Base of the dialogs with a filtered list: type to filter, or type a path; enter takes the marked line."""
+"""Base of dialogs that choose from a list: type to filter it, or type a path; enter takes the marked line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Chooser(Dialog[str]):
 
     verb: ClassVar[str] = "open"  #: action of enter
     kind: ClassVar[str] = "file"  #: noun for one entry
-    none: str = "there are none"  #: text of an empty list
+    if_empty: str = "there are none"  #: shown instead of an empty list
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Chooser(Dialog[str]):
         self._lines: Mapping[str, Content] | None = None
 
     def lines(self) -> Mapping[str, Content]:
-        """[disk] Name -> line of the list."""
+        """[disk] The entries: name -> its line in the list."""
         raise NotImplementedError
 
     def check(self, chosen: str) -> None:
@@ -44,7 +44,7 @@ class Chooser(Dialog[str]):
         raise NotImplementedError
 
     def others(self) -> Iterable[tuple[str, str]]:
-        """Additional answers below the list: (text, answer)."""
+        """More entries below the list: (text, answer)."""
         return ()
 
     def compose(self) -> ComposeResult:
@@ -80,7 +80,7 @@ class Chooser(Dialog[str]):
         if places.is_path(wanted) and (path := places.existing(wanted)):
             options.add_option(Option(Content(f"{self.verb} the file {path}"), id=f"={path}"))
         elif not lines:
-            options.add_option(Option(self.none, disabled=True))
+            options.add_option(Option(self.if_empty, disabled=True))
         elif not found:
             options.add_option(Option(Content(f"no {self.kind} matches {wanted!r}"), disabled=True))
         for text, answer in self.others():
@@ -89,7 +89,7 @@ class Chooser(Dialog[str]):
         options.action_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter the list, or look for a file of that path."""
+        """Filter the list, or offer the file with that path."""
         if self._lines is not None:
             self._fill(self._lines, event.value)
 
@@ -98,7 +98,7 @@ class Chooser(Dialog[str]):
         self.query_one(OptionList).action_select()
 
     def action_move(self, steps: int) -> None:
-        """Move the mark; the text field keeps the focus."""
+        """Mark another line; the text field keeps the focus."""
         options = self.query_one(OptionList)
         (options.action_cursor_down if steps > 0 else options.action_cursor_up)()
 

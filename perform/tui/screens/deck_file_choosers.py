@@ -17,10 +17,10 @@ NOTHING = ""  #: the answer that removes the deck's file
 
 
 class _DeckFileChooser(Chooser):
-    """Returns a name in the player's folder `sounds`, a path, or NOTHING."""
+    """Returns a name below the folder `sounds`, a path, or NOTHING."""
 
     verb = "use"
-    without: ClassVar[str]  #: text of NOTHING
+    nothing: ClassVar[str]  #: what NOTHING means for the deck, as a text
 
     def __init__(self, deck: int, current: str, note: str) -> None:
         super().__init__(f"A {self.kind} for deck {deck}", note)
@@ -28,7 +28,7 @@ class _DeckFileChooser(Chooser):
 
     def others(self) -> Iterable[tuple[str, str]]:
         """Offer NOTHING if the deck has a file."""
-        return [(f"{self.without} instead of {self._current}", NOTHING)] if self._current else []
+        return [(f"{self.nothing} instead of {self._current}", NOTHING)] if self._current else []
 
     def _line(self, name: str, details: str) -> Content:
         """A name, a mark on the deck's file, and details."""
@@ -39,25 +39,25 @@ class _DeckFileChooser(Chooser):
 
 
 class SoundChooser(_DeckFileChooser):
-    """Lists the sound files below the player's folder `sounds`."""
+    """Lists the sound files below the folder `sounds`."""
 
-    kind, without = "sound file", "no file"
+    kind, nothing = "sound file", "no file"
 
     def __init__(self, deck: int, current: str, plays: bool) -> None:
-        own = places.user("sounds")
-        self.none = f"no sounds yet: type a path, or put files into {own}"
+        folder = places.user("sounds")
+        self.if_empty = f"no sounds yet: type a path, or put files into {folder}"
         super().__init__(deck, current, "" if plays else "to hear it, press a until the source is `file`")
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All sound files, each with its length."""
         from perform.library.sound_files import find
 
-        own = places.user("sounds")
-        names = [str(path.relative_to(own)) for path in find(own)]
+        folder = places.user("sounds")
+        names = [str(path.relative_to(folder)) for path in find(folder)]
         return {name: self._line(name, _sound_details(name)) for name in names}
 
     def check(self, chosen: str) -> None:
-        """Raise PerformError if the file is no readable sound."""
+        """Raise PerformError if the file is not a sound that can be read."""
         from perform.library.sound_files import SoundFile
 
         with SoundFile(sets.material(chosen)):
@@ -65,27 +65,27 @@ class SoundChooser(_DeckFileChooser):
 
 
 class MatrixChooser(_DeckFileChooser):
-    """Lists the matrices below the player's folder `sounds`."""
+    """Lists the matrices below the folder `sounds`."""
 
-    kind, without = "matrix", "by variance"
+    kind, nothing = "matrix", "by variance"
 
     def __init__(self, deck: int, current: str) -> None:
-        own = places.user("sounds")
-        self.none = f"no matrices yet: make one with `perform matrix` and put it into {own}"
+        folder = places.user("sounds")
+        self.if_empty = f"no matrices yet: make one with `perform matrix` and put it into {folder}"
         super().__init__(
             deck,
             current,
-            "without a matrix, the most important latent moves the most important one, and so on",
+            "without a matrix, each deck's most important latents are paired, in order",
         )
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All matrices, each with its two models."""
-        own = places.user("sounds")
-        names = sorted(str(path.relative_to(own)) for path in own.rglob(f"*{matrices.SUFFIX}"))
+        folder = places.user("sounds")
+        names = sorted(str(path.relative_to(folder)) for path in folder.rglob(f"*{matrices.SUFFIX}"))
         return {name: self._line(name, _matrix_details(name)) for name in names}
 
     def check(self, chosen: str) -> None:
-        """Raise PerformError if the file is no matrix."""
+        """Raise PerformError if the file is not a matrix."""
         matrices.read(sets.material(chosen))
 
 

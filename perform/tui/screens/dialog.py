@@ -25,12 +25,12 @@ class Field(Input):
 
 
 class Dialog(ModalScreen[T]):
-    """A dialog; its result is None if the player went back."""
+    """A dialog; its result is None if the player cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", id="dialog.back")]
 
     def render(self) -> BackgroundScreen:
-        """Show the decks below; with several dialogs open, Textual would show only the previous dialog."""
+        """Draw the decks behind the dialog; above a second dialog, Textual would draw only the first one."""
         below = next(screen for screen in reversed(self.app.screen_stack) if not screen.is_modal)
         return BackgroundScreen(below, self.styles.background)
 

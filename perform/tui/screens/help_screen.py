@@ -1,4 +1,4 @@
-"""All keys on one page."""
+"""The help: all keys by group, on one page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROWS = {"deck.focus": ("1 … 8", "focus a deck"), "scene.recall": ("F2 … F9"
 
 
 class HelpScreen(Dialog[None]):
-    """All keys by group."""
+    """Shows all keys; esc closes it."""
 
     def compose(self) -> ComposeResult:
         """A scrolling page."""
@@ -38,7 +38,7 @@ class HelpScreen(Dialog[None]):
             with VerticalScroll():
                 yield Static(_page())
             yield Static(
-                "The mouse works too: click anything, drag bars, turn the wheel to nudge. esc closes.",
+                "The mouse works too: click anything, drag bars, turn the wheel on a parameter. esc closes.",
                 classes="hint",
             )
 
@@ -57,7 +57,7 @@ def _page() -> Content:
 
 
 def _help_lines(keys: list[KeyCommand]) -> list[tuple[str, str]]:
-    """(keys, description) of each line; keys with the same description share one."""
+    """The lines, (keys, description); keys with the same description share a line."""
     lines: dict[str, str] = {}
     for key in keys:
         row = next((r for head, r in _ROWS.items() if key.id.startswith(head)), None)

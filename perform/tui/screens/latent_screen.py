@@ -19,17 +19,17 @@ from perform.tui.widgets.latent_view import LatentView
 from perform.tui.widgets.line_widget import LineWidget
 
 _KEPT = 8  #: corpora kept in memory, one per deck
-_OWN = (
+_HINTS = (
     ("]", "x", "axis('x', 1)"),
     ("}", "y", "axis('y', 1)"),
-    ("v", "near", "near"),
-    ("0", "centre", "recentre"),
+    ("v", "zoom", "near"),
+    ("0", "reset", "recentre"),
     ("z", "decks", "back"),
 )
 
 
 class LatentScreen(PlayScreen):
-    """All keys of `PlayScreen`, except that the arrows move the pad's handle, which sets two biases."""
+    """Has the keys of `PlayScreen`, but the arrows move the pad's point, which sets two biases."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in LATENTS]
 
@@ -40,7 +40,7 @@ class LatentScreen(PlayScreen):
     def widgets(self) -> tuple[LineWidget, LineWidget]:
         """The deck's latents instead of all decks."""
         self._latents = LatentView("latents")
-        return self._latents, FootBar("foot", (*_OWN, *HINTS))
+        return self._latents, FootBar("foot", (*_HINTS, *HINTS))
 
     def show(self, frame: ScreenFrame) -> None:
         """Draw a frame; the corpus appears when it has been read."""
@@ -59,7 +59,7 @@ class LatentScreen(PlayScreen):
 
     @work(thread=True, exit_on_error=False)
     def _read(self, key: tuple[str, str]) -> None:
-        """[disk] Read a corpus in a thread; an unreadable file must not end the screen."""
+        """[disk] Read a corpus in a thread; the screen survives a file that cannot be read."""
         self._corpora[key] = CorpusCloud(read_corpus(Path(key[0])))
 
     # -- the pad
@@ -69,7 +69,7 @@ class LatentScreen(PlayScreen):
         return axes(frame, frame.focus)["xy".index(name)]
 
     def action_push(self, name: str, by: float) -> None:
-        """Move the handle along x or y by a fraction of the pad's range."""
+        """Move the point along x or y by a fraction of the pad's range."""
         if axis := self._axis(name):
             address = axis.address(self.instrument.read_frame().focus)
             self._take(address)
@@ -83,7 +83,7 @@ class LatentScreen(PlayScreen):
                 self._put(axis.address(self.instrument.read_frame().focus), 0.0)
 
     def _take(self, address: str) -> None:
-        """Select a bias and let the rows show biases."""
+        """Select a bias; the rows of the decks then show biases too."""
         self.instrument.view.side = "bias"
         self.action_select(address)
 
@@ -123,7 +123,7 @@ class LatentScreen(PlayScreen):
     # -- mouse
 
     async def on_line_widget_grabbed(self, message: LineWidget.Grabbed) -> None:
-        """Drag the pad's handle; while learning, a press selects its x axis."""
+        """Drag the pad's point; while learning, a press learns the bias of its x axis."""
         hit = message.hit
         if hit.lines == 1:
             return

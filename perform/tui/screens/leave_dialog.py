@@ -1,4 +1,4 @@
-"""Dialog on leaving while something plays, records, or is not saved."""
+"""The dialog that `ctrl+q` opens while something plays, records, or is not saved."""
 
 from __future__ import annotations
 

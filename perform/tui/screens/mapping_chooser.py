@@ -15,13 +15,13 @@ from perform.tui.screens.dialog import Dialog
 
 
 def mappings() -> list[str]:
-    """Names of the bundled mappings and of the player's own."""
+    """Names of all mappings: the bundled ones and those that the player saved."""
     folders = (places.bundled("presets") / "controllers", places.user("controllers"))
     return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
 
 
 class MappingChooser(Dialog[str]):
-    """Returns the name of a mapping."""
+    """Returns the name of the chosen mapping."""
 
     def __init__(self, names: Sequence[str], current: str) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ UNLOAD = ""  #: the answer that unloads the deck
 class ModelBrowser(Chooser):
     """Returns a model's name or path, or UNLOAD."""
 
-    verb, kind, none = "load", "model", "no models: make one with `perform train`"
+    verb, kind, if_empty = "load", "model", "no models: make one with `perform train`"
 
     def __init__(self, deck: int, loaded: str, library: Callable[[], dict[str, Path]] = cards.models) -> None:
         super().__init__(f"A model for deck {deck}")
@@ -29,7 +29,7 @@ class ModelBrowser(Chooser):
         return {name: _line(name, path) for name, path in self._library().items()}
 
     def check(self, chosen: str) -> None:
-        """Raise PerformError if the file is no model."""
+        """Raise PerformError if the file is not a model."""
         cards.read_card(cards.find_model(chosen))
 
     def others(self) -> Iterable[tuple[str, str]]:

@@ -17,7 +17,7 @@ from perform.tui.screens.dialog import Dialog, Field
 
 @dataclass(frozen=True, slots=True)
 class NameRule:
-    """Which names are allowed, and the message for others."""
+    """Which names are allowed, and what to show for other names."""
 
     pattern: re.Pattern[str]
     message: str
@@ -29,7 +29,7 @@ ANY = NameRule(re.compile(r".*"), "")
 
 
 class NameDialog(Dialog[str]):
-    """Returns a name."""
+    """Returns the typed name."""
 
     def __init__(self, title: str, current: str, hint: str, rule: NameRule) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class NameDialog(Dialog[str]):
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Returns True, or None if the player goes back."""
+    """Returns True if the player confirms, None if they cancel."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "Yes", id="confirm.yes"),

@@ -21,11 +21,11 @@ from perform.tui.widgets.status_bar import StatusBar, status_height
 if TYPE_CHECKING:
     from perform.tui.app import Instrument
 
-_BANK = 8  #: rows of a bank
+_PAGE = 8  #: rows of a page
 
 
 class PlayScreen(Screen[None]):
-    """Writes parameters straight into the table and never waits for the stage."""
+    """All decks. It writes parameters straight into the table and never waits for the stage."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
 
@@ -45,7 +45,7 @@ class PlayScreen(Screen[None]):
 
     @property
     def instrument(self) -> Instrument:
-        """The app, by its own type."""
+        """The app, typed as the instrument."""
         return cast("Instrument", self.app)
 
     def show(self, frame: ScreenFrame) -> None:
@@ -58,10 +58,10 @@ class PlayScreen(Screen[None]):
             widget.show(frame)
 
     def on_screen_resume(self) -> None:
-        """What was hidden is drawn at once, not at the next frame."""
+        """Draw at once when a dialog closes, not at the next frame."""
         self.show(self.instrument.read_frame())
 
-    # -- numbers
+    # -- parameters
 
     def _put(self, address: str, value: float) -> None:
         params.set_value(self.instrument.table, address, value)
@@ -69,11 +69,11 @@ class PlayScreen(Screen[None]):
     def _value(self, address: str) -> float:
         return float(self.instrument.table[params.slot(address)])
 
-    def _own(self, key: str) -> str:
+    def _focused(self, key: str) -> str:
         return f"deck/{self.instrument.read_frame().focus}/{key}"
 
     def _nudge(self, row: ParameterRow, by: float) -> None:
-        """Change by a fraction of the range; choices and integers by one step or ten."""
+        """Change a parameter by a fraction of its range; a choice by one step, an integer by one or ten."""
         spec, stored = row.spec, self._value(row.address)
         value = row.shown(stored)
         if spec.action:
@@ -104,19 +104,19 @@ class PlayScreen(Screen[None]):
 
     def action_flag(self, name: str) -> None:
         """Toggle a switch of the deck in focus."""
-        address = self._own(name)
+        address = self._focused(name)
         if not self.instrument.learn_instead(address):
             self._put(address, 0.0 if self._value(address) else 1.0)
 
     def action_side(self) -> None:
         """Choose the next side of the crossfader."""
-        address = self._own("side")
+        address = self._focused("side")
         if not self.instrument.learn_instead(address):
             self._put(address, (self._value(address) + 1) % 3)
 
     def action_source(self) -> None:
         """Choose the next source; skip the prior if the model has none."""
-        address = self._own("source")
+        address = self._focused("source")
         if not self.instrument.learn_instead(address):
             frame = self.instrument.read_frame()
             there = [
@@ -124,7 +124,7 @@ class PlayScreen(Screen[None]):
             ]
             self._put(address, next((i for i in there if i > self._value(address)), there[0]))
 
-    # -- parameters
+    # -- rows
 
     def action_select(self, address: str) -> None:
         """Put the cursor on a parameter."""
@@ -143,10 +143,10 @@ class PlayScreen(Screen[None]):
         self.action_select(rows[(frame.cursor(frame.focus) + steps) % len(rows)].address)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by a bank of rows within the deck."""
+        """Move the cursor by eight rows within the deck."""
         frame = self.instrument.read_frame()
         rows = frame.rows(frame.focus)
-        at = frame.cursor(frame.focus) + pages * _BANK
+        at = frame.cursor(frame.focus) + pages * _PAGE
         self.action_select(rows[min(max(at, 0), len(rows) - 1)].address)
 
     def action_nudge(self, by: float) -> None:
@@ -176,7 +176,7 @@ class PlayScreen(Screen[None]):
         self._select_again()
 
     def action_fade(self, by: float) -> None:
-        """Move the crossfader; by ±1 to an end, by 0 to the middle."""
+        """Move the crossfader; ±1 moves it to an end, 0 to the middle."""
         if not self.instrument.learn_instead("xfade"):
             self._put("xfade", round(self._value("xfade") + by, 6) if by else 0.5)
 

@@ -15,7 +15,7 @@ from perform.tui.screens.chooser import Chooser
 class SetChooser(Chooser):
     """Returns a set's name or path."""
 
-    verb, kind, none = "open", "set", "no sets yet: press S in the set list to save this one"
+    verb, kind, if_empty = "open", "set", "no sets yet: press S in the set list to save this one"
 
     def __init__(self, current: str, changed: bool) -> None:
         note = "▲ this set has unsaved changes: press ctrl+s to save" if changed else ""
@@ -27,7 +27,7 @@ class SetChooser(Chooser):
         return {name: self._line(name) for name in sorted(sets.available())}
 
     def check(self, chosen: str) -> None:
-        """Raise PerformError if the file is no set."""
+        """Raise PerformError if the file is not a set."""
         sets.load_set(chosen)
 
     def _line(self, name: str) -> Content:

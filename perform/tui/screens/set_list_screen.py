@@ -19,15 +19,15 @@ from perform.tui.widgets.song_list import SongList
 if TYPE_CHECKING:
     from perform.tui.app import Instrument
 
-_OWN = {one for key in SET_LIST for one in key.keys.split(",")}
+_TAKEN = {one for key in SET_LIST for one in key.keys.split(",")}  # keys that mean something else here
 
 
 class SetListScreen(Dialog[None]):
-    """May stay open while playing: the keys of "Songs" and "Stage" work here too."""
+    """The dialog of the set list; the keys of "Songs" and "Stage" work in it, so it may stay open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(key.binding() for key in SET_LIST),
-        *(key.binding() for key in KEYS if key.group in ("Songs", "Stage") and key.keys not in _OWN),
+        *(key.binding() for key in KEYS if key.group in ("Songs", "Stage") and key.keys not in _TAKEN),
     ]
 
     def __init__(self, frame: ScreenFrame) -> None:
@@ -43,7 +43,7 @@ class SetListScreen(Dialog[None]):
 
     @property
     def instrument(self) -> Instrument:
-        """The app, by its own type."""
+        """The app, typed as the instrument."""
         return cast("Instrument", self.app)
 
     def on_mount(self) -> None:

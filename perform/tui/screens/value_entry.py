@@ -13,13 +13,18 @@ from perform.core.params import MODULE_DEFAULT, SPECS, Spec
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screens.dialog import Dialog, Field
 
+MODULE_DEFAULT_TEXT = "module default"  #: what the player types to leave an attribute to its module
+
 
 def parse(text: str, row: ParameterRow) -> float | str:
-    """A typed value, or a text for an attribute that is text; WrongUse for anything else."""
+    """A typed value, or a text for an attribute that is text; WrongUse for anything else.
+
+    "module default" (in set files: "own") leaves an attribute to its module.
+    """
     attribute, word = row.attribute, text.strip()
     if attribute is None:
         return number(text, row.spec)
-    if word == "own":
+    if word in (MODULE_DEFAULT_TEXT, "own"):
         return MODULE_DEFAULT
     if not attribute.is_text:
         return number(text, row.spec if row.spec.choices else SPECS[row.address])
@@ -29,7 +34,7 @@ def parse(text: str, row: ParameterRow) -> float | str:
 
 
 def number(text: str, spec: Spec) -> float:
-    """A typed value; WrongUse for anything that is no value within the range."""
+    """A typed value; WrongUse if it is not a number within the range, or not one of the choices."""
     text = text.strip().lower().removesuffix(spec.unit.lower()).strip().replace("−", "-")
     names = [c.lower() for c in spec.choices]
     if text in names:
@@ -46,12 +51,12 @@ def number(text: str, spec: Spec) -> float:
 
 
 def allowed(row: ParameterRow) -> str:
-    """Description of the values that can be typed."""
+    """Which values can be typed, as a text."""
     if row.attribute is None:
         return _range(row.spec)
     if row.attribute.kind in ("tensor", "buffer") and row.attribute.is_text:
-        return "numbers separated by spaces, or own (module default)"
-    return f"{'text' if row.attribute.is_text else _range(row.spec)}, or own (module default)"
+        return f"numbers separated by spaces, or {MODULE_DEFAULT_TEXT!r}"
+    return f"{'text' if row.attribute.is_text else _range(row.spec)}, or {MODULE_DEFAULT_TEXT!r}"
 
 
 def _range(spec: Spec) -> str:

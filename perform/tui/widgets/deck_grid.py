@@ -1,4 +1,4 @@
-"""All decks: eight panels in a fixed grid, or one line per deck on a small terminal."""
+"""All decks: eight panels in a fixed grid, or on a small terminal one line per deck."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.deck_strips import draw_strips
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 
-COLUMNS = 4  #: deck 3 is always the third from the left
-SPARE = 3  #: lines of a row of panels in which no deck is in use
+COLUMNS = 4  #: panels in a row; a deck never changes its place
+SPARE = 3  #: lines of a row of panels if none of its decks is in use
 SMALLEST = 80, 24  #: columns and lines of a screen on which anything is drawn
 WIDE, TALL = 112, 34  #: the smallest screen that shows panels
 

@@ -16,8 +16,8 @@ from perform.tui.widgets.row_bar import control_width, draw_row
 
 GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
 _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
-FEWEST = 5  #: smallest number of lines between the borders that shows a deck in use
-ROOMY = 16  #: lines between the borders from which on model and levels get lines of their own
+FEWEST = 5  #: with fewer lines between the borders, a deck in use is not drawn
+ROOMY = 16  #: with so many lines between the borders, model and levels get separate lines
 FLAGS = ("mute", "solo", "freeze")
 
 
@@ -38,9 +38,9 @@ def state_text(frame: ScreenFrame, deck: int) -> str:
 
 
 def latency(frame: ScreenFrame, deck: int) -> str:
-    """Latency from a knob to the sound, with the model's delay; or from the live input."""
-    if heard := frame.printed_meter(deck, "heard"):
-        return f"in {1000 * heard:.0f} ms"
+    """Latency from a knob to the sound, with the model's delay; from the live input if the deck plays it."""
+    if seconds := frame.printed_meter(deck, "input/latency"):
+        return f"in {1000 * seconds:.0f} ms"
     seconds = frame.printed_meter(deck, "latency")
     return f"{1000 * (seconds + frame.deck(deck).delay):.0f} ms" if seconds > 0 else "– ms"
 
@@ -57,7 +57,7 @@ def scroll(frame: ScreenFrame, deck: int, room: int) -> int:
 
 
 def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
-    """Append the panel of a deck to these lines."""
+    """Draw the panel of a deck at the right end of these lines."""
     if len(pens) < 2:  # no room for its borders
         for pen in pens:
             pen.pad_to(pen.x + width)
@@ -155,20 +155,18 @@ def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) 
     pen.text(" ", ink.text)
     pen.text(state_text(frame, deck), state_style(pen, state), 10)
     if state == LIVE:
-        counts = {"broken": "bad", "late": "late", "reset": "resets"}  # the worst first
-        troubles = (
-            f"{text} {n:.0f}" for text, name in counts.items() if (n := frame.printed_meter(deck, name))
-        )
-        trouble = next(troubles, "")
+        counts = ("bad", "late", "resets")  # the worst first
+        problems = (f"{name} {n:.0f}" for name in counts if (n := frame.printed_meter(deck, name)))
+        problem = next(problems, "")
         room = inner - 12
         pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
         pen.text(latency(frame, deck), ink.dim, 8, right=True)
-        if trouble and room > 27:
-            pen.text(trouble, ink.hot, 10, right=True)
+        if problem and room > 27:
+            pen.text(problem, ink.hot, 10, right=True)
 
 
 def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
-    """Switches; capitals for on. A short panel shows the source here, too."""
+    """The switches, in capitals if they are on, and the side; in a short panel also the source."""
     ink = pen.ink
     for flag in FLAGS:
         on = frame.value(deck, flag) > 0

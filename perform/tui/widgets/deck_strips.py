@@ -1,4 +1,4 @@
-"""The decks on a small terminal: one line per deck in use; rows of the focused deck in two columns."""
+"""The decks on a small terminal: a line for each deck in use, and the rows of the focused deck."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The foot: crossfader, scenes, master, selected parameter, last control moved, log, keys."""
+"""The lines below the decks: crossfader, scenes, master, selected parameter, last control, log, keys."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
 _XFADE, *_, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
 _MASTER = STAGE_ROWS[-3:]
-#: lines from which on MORPH has its own line: on a small screen besides the decks; with two rows of panels
-_SIX, _FULL = 18, 48
+#: with so many lines MORPH gets a separate line: beside the strips of a small screen; with two rows of panels
+_TALL_STRIPS, _TALL_PANELS = 18, 48
 _TOUCHED = METER_SLOTS["control/slot"]
 _MOVED = METER_SLOTS["control/count"]
 
@@ -46,20 +46,20 @@ HINTS = (
 
 
 def foot_height(width: int, height: int, frame: ScreenFrame) -> int:
-    """Lines of the foot; the log is longer if few decks are in use."""
+    """Number of lines; the log gets more of them if few decks are in use."""
     fixed = 6 if shared(width, height, frame) else 7
     if not panelled(width, height):
         return fixed + 1 if width >= 80 and height >= 24 else 0
     if _two_rows(frame, height):
-        return fixed + (1 if height < _FULL else 5)
+        return fixed + (1 if height < _TALL_PANELS else 5)
     return fixed + min(max(1, height - 37), 5)
 
 
 def shared(width: int, height: int, frame: ScreenFrame) -> bool:
     """Whether SCENES and MORPH share a line, because the decks need the other line."""
     if panelled(width, height):
-        return height < (_FULL if _two_rows(frame, height) else 37)
-    return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _SIX
+        return height < (_TALL_PANELS if _two_rows(frame, height) else 37)
+    return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _TALL_STRIPS
 
 
 def _two_rows(frame: ScreenFrame, height: int) -> bool:

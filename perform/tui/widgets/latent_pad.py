@@ -1,4 +1,4 @@
-"""The pad: two latents of a deck as a plane, with the corpus behind them."""
+"""The pad: a plane of two latents of a deck, with the model's corpus behind it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def draw_pad(
     width: int,
     hits: list[MouseTarget] | None,
 ) -> None:
-    """Append the pad to these lines; it can be dragged in both directions."""
+    """Draw the pad at the right end of these lines; its point can be dragged in both directions."""
     x, y = axes(frame, deck)
     if x is None or len(pens) < 3 or width < 8:
         for pen in pens:
@@ -89,7 +89,7 @@ def _edge(
 def _marks(
     frame: ScreenFrame, deck: int, x: Axis, y: Axis | None, width: int, height: int, ink: Ink
 ) -> dict[tuple[int, int], tuple[str, Style]]:
-    """Cell -> glyph of source, decoded latent and handle; the last one wins."""
+    """Cell -> glyph of the source, the decoded latent, the bias; in one cell the last of these is drawn."""
 
     def at(right: float, up: float) -> tuple[int, int]:
         return cell(x.position(right), width), cell(1 - y.position(up) if y else 0.5, height)

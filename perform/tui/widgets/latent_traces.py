@@ -26,7 +26,7 @@ Edges = npt.NDArray[np.float32]  #: (dots,)
 
 
 def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
-    """Append a legend and the traces to these lines: the pad's latents on top, then as many as fit."""
+    """Draw a legend and the traces on these lines: the pad's two latents on top, then as many as fit."""
     count = latents(frame, deck)
     if not count or not pens or width < _HEAD + 8:
         return
@@ -54,7 +54,7 @@ def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) 
 
 
 def split(lines: int, count: int) -> list[int]:
-    """Lines of each trace; the first two share the rest. One line stays free if not all traces fit."""
+    """Lines of each trace. The first two share what is left. One line stays free if not all traces fit."""
     if count < 2:
         return [lines]
     each = min(_TALL, max(1, lines // count))

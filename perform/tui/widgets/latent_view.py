@@ -1,4 +1,4 @@
-"""The latents of the deck in focus: one line for the deck, below it the pad and the traces."""
+"""The latents of the deck in focus: a line about the deck, then the pad beside the traces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 
 
 class LatentView(LineWidget):
-    """`corpus` is the corpus of the deck in focus; empty until it has been read."""
+    """Draws them.
+
+    corpus : of the deck in focus; empty until it has been read
+    """
 
     corpus = NO_CORPUS
 

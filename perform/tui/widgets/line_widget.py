@@ -1,4 +1,4 @@
-"""Base of the drawn widgets: redraws the lines that changed, and finds mouse targets on them."""
+"""Base of the drawn widgets: it redraws lines that changed, and knows what the mouse can click."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class LinePen:
 
 
 class LineWidget(Widget):
-    """A widget of drawn lines. `show` redraws the lines that changed, without a new layout."""
+    """A widget that draws each of its lines. `show` redraws only lines that changed, without a new layout."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}
 

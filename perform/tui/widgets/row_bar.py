@@ -21,8 +21,8 @@ def brief(control: str) -> str:
 
 def control_width(frame: ScreenFrame, deck: int) -> int:
     """Cells for the controls of a deck's rows; 0 if nothing is mapped."""
-    own = f"deck/{deck}/"
-    return min(6, max((len(brief(c)) for a, c in frame.controls.items() if a.startswith(own)), default=0))
+    head = f"deck/{deck}/"
+    return min(6, max((len(brief(c)) for a, c in frame.controls.items() if a.startswith(head)), default=0))
 
 
 def draw_row(
@@ -50,7 +50,7 @@ def draw_row(
         _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x - need)
         if file:
             room = max(0, end - pen.x - (controls + 1 if frame.control(row.address) else 0))
-            pen.target(room, action=f"app.material({deck})")
+            pen.target(room, action=f"app.deck_file({deck})")
             pen.text(PurePath(file).name, ink.text, room)
     elif (row.spec.whole and not row.attribute) or room < 3:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
@@ -72,7 +72,7 @@ def draw_marks(pen: LinePen, address: str, marks: str) -> None:
 
 
 def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: int) -> None:
-    """The current choice in capitals, and the others if there is room; without `missing`."""
+    """The current choice in capitals, and the others, except `missing`, if there is room."""
     offered = [choice for choice in row.spec.choices if choice != missing]
     wide = sum(len(choice) + 1 for choice in offered) <= width + 1
     for i, word in enumerate(row.spec.choices):
@@ -88,22 +88,22 @@ def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: 
 
 
 def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> None:
-    """A fader, or a rail with a centre; on a latent also the corpus range, source and decoded value."""
+    """A fader, or a rail with a centre; for a bias also the corpus range, source and decoded value."""
     spec = row.spec
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
     if spec.low >= 0 or spec.unit == "dB":
         pen.put(fader(width, at, pen.ink), width)
         return
-    mark = given = low = high = -1
+    mark = source = low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
         deck = int(row.address.split("/")[1])
         status = frame.deck(deck)
         if len(status.latent_low) > row.latent < len(status.latent_high):
             low = cell(spec.position(status.latent_low[row.latent]), width)
             high = cell(spec.position(status.latent_high[row.latent]), width)
-        if (came := frame.source_value(deck, row.latent)) is not None:
-            given = cell(spec.position(came), width)
+        if (value := frame.source_value(deck, row.latent)) is not None:
+            source = cell(spec.position(value), width)
         if frame.meter(deck, "state") == LIVE:
             mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
     centre = cell(spec.position(0.0), width)
-    pen.put(bar(width, at, pen.ink, mark=mark, given=given, low=low, high=high, centre=centre), width)
+    pen.put(bar(width, at, pen.ink, mark=mark, source=source, low=low, high=high, centre=centre), width)

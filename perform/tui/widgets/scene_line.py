@@ -1,4 +1,4 @@
-"""The scenes of the song, and the morph between two scenes."""
+"""The lines SCENES and MORPH: the scenes of the song, and the morph between two of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from perform.tui.widgets.row_bar import brief, draw_marks
 
 _MORPH, _A, _B, _TEMPO = STAGE_ROWS[1:5]
 _HEADS = {"": " SCENES", "store": "▸STORE", "forget": "▸DELETE", "a": "▸A IS", "b": "▸B IS"}
-_HEADED = 60  #: cells from which on the line has a title
-_NAMED = 40  #: cells from which on the ends of the morph have names
+_HEADED = 60  #: with so many cells the line has a title
+_NAMED = 40  #: with so many cells the ends of the morph have names
 _UNUSED = 5  #: cells of a scene that is not stored: "F4 – "
 
 

@@ -1,4 +1,4 @@
-"""The current song (NOW) and the armed song (NEXT) in one line, and how many models are ready."""
+"""The line of songs: the current one (NOW), the armed one (NEXT) and how many of its models are ready."""
 
 from __future__ import annotations
 

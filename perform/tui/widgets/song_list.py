@@ -30,7 +30,10 @@ _STATE = 26  #: cells of "● NEXT  ↻ 1/2 ready, 12 s"
 
 
 class SongList(LineWidget):
-    """`marked` is the number of the song on which the keys act."""
+    """The list in the set list.
+
+    marked : number of the song on which the keys act
+    """
 
     def __init__(self, name: str, marked: int) -> None:
         super().__init__(name)
@@ -80,12 +83,12 @@ def _song(pen: LinePen, frame: ScreenFrame, number: int, width: int, *, here: bo
     else:
         state = f"○ NEXT  {readiness(frame, wide=False)}" if armed else ""
     pen.text(state, ink.level if now else ink.mark, _STATE)
-    trouble = missing(frame, number)
+    problem = missing(frame, number)
     models = ", ".join(song.models)
-    left = max(0, width - pen.x - (len(trouble) + 1 if trouble else 0))
+    left = max(0, width - pen.x - (len(problem) + 1 if problem else 0))
     pen.text(models, ink.dim, left)
-    if trouble:
-        pen.text(f" {trouble}", ink.mark)
+    if problem:
+        pen.text(f" {problem}", ink.mark)
 
 
 def _details(song: SongStatus, width: int) -> list[tuple[str, bool]]:

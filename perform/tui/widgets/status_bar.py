@@ -61,7 +61,7 @@ def _alarm(frame: ScreenFrame) -> tuple[str, str]:
 
 
 def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
-    """Recording, load, dropouts and so on, the most important first; a narrow terminal cuts the end."""
+    """Recording, load, dropouts and so on, the most important first; a narrow screen cuts off the end."""
     ink = pen.ink
     pen.text(" ", ink.text)
     _take(pen, frame, wide)
@@ -73,8 +73,8 @@ def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
         ink.hot if load > 0.8 else ink.text,
     )
     view, count = frame.view, frame.dropouts
-    age = f" {span(frame.now - view.xrun_at)} ago" if view.xrun_at >= 0 else ""
-    recent = view.xrun_at >= 0 and frame.now - view.xrun_at < 10
+    age = f" {span(frame.now - view.dropout_at)} ago" if view.dropout_at >= 0 else ""
+    recent = view.dropout_at >= 0 and frame.now - view.dropout_at < 10
     _field(
         pen,
         "XRUN",

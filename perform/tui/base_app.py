@@ -19,8 +19,8 @@ _NOTICE = 5.0  #: seconds a notice is shown
 _PREFIX = 5.0  #: seconds a prefix key waits for the next key
 
 
-class KeyGroup(App[str]):
-    """Base class of the app. Each subclass adds the actions of one group of keys."""
+class BaseApp(App[str]):
+    """What every group of keys uses. Each subclass adds the actions of one group (keys.py)."""
 
     def __init__(self, client: StageLink, clock: Callable[[], float] = time.monotonic) -> None:
         self.view = ScreenState()
@@ -56,7 +56,7 @@ class KeyGroup(App[str]):
         return False
 
     def set_prefix(self, what: str) -> None:
-        """Set what the next function key does to its scene, for five seconds; "" for recall."""
+        """Choose for five seconds what F2 to F9 do with their scene; "" for recall."""
         self.view.prefix, self.view.prefix_until = what, self._clock() + _PREFIX
 
     def learn(self, address: str) -> None:
@@ -69,14 +69,14 @@ class KeyGroup(App[str]):
         self.stage_line.ask(Learn(address), asked)
 
     def learn_instead(self, address: str) -> bool:
-        """While learning, select this address for learning and return True; the key does nothing else."""
+        """While learning, learn this address instead of acting on it, and return True."""
         if self.view.learning:
             self.learn(address)
             return True
         return False
 
     def open_dialog(self, dialog: Dialog[T], on_answer: Callable[[T], object]) -> None:
-        """Open a dialog; call `on_answer` unless the player goes back."""
+        """Open a dialog; call `on_answer` with its result unless the player cancels."""
 
         def done(answer: T | None) -> None:
             if answer is not None:

@@ -1,0 +1,55 @@
+"""Actions for controllers: learning, removing learnt controls, choosing and saving a mapping."""
+
+from __future__ import annotations
+
+from perform.stage.commands import Learn, SaveMapping, Unlearn, UseMapping
+from perform.tui.base_app import BaseApp
+from perform.tui.parameter_rows import name
+from perform.tui.screens.mapping_chooser import MappingChooser, mappings
+from perform.tui.screens.naming import FILE, NameDialog
+
+
+class ControlKeys(BaseApp):
+    """Actions for learning and for mappings."""
+
+    def action_learn(self) -> None:
+        """Learn a control for the selected parameter, then for each one selected, until esc."""
+        self.learn(self.read_frame().selected.address)
+
+    def action_stop_learning(self) -> None:
+        """Stop learning and cancel a waiting prefix key."""
+        if self.read_frame().prefix:
+            self.set_prefix("")
+            self.show_notice("")
+        if self.view.learning:
+            self.view.learning = ""
+            self.stage_line.ask(Learn(""))
+
+    def action_unlearn(self) -> None:
+        """Remove all controls of the selected parameter, or of the one being learned."""
+        address = self.view.learning or self.read_frame().selected.address
+        self.stage_line.ask(
+            Unlearn(address), lambda _: self.show_notice(f"{name(address)}: controls removed")
+        )
+
+    def action_mapping(self) -> None:
+        """Choose a mapping."""
+        names = mappings()
+        if not names:
+            self.show_notice("no mappings yet: learn controls with l, then save with S")
+            return
+
+        self.open_dialog(
+            MappingChooser(names, self.frame.status.mapping),
+            lambda chosen: self.stage_line.ask(
+                UseMapping(chosen), lambda _: self.show_notice(f"mapping {chosen}")
+            ),
+        )
+
+    def action_save_mapping(self) -> None:
+        """Save the mapping in use."""
+        current, hint = self.frame.status.mapping, "enter saves to your own mappings"
+        self.open_dialog(
+            NameDialog("Save the current mapping as", current, hint, FILE),
+            lambda chosen: self.stage_line.ask(SaveMapping(chosen), self.notice_answer("mapping saved:")),
+        )

@@ -1,0 +1,53 @@
+"""Runs the screen on the terminal until the player leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from perform.core.errors import PerformError
+from perform.tui.app import Instrument
+from perform.tui.stage_line import StageLink
+
+
+def run(client: StageLink, log: Path | None = None) -> str:
+    """Play until the player leaves; returns "stop" or "leave".
+
+    Libraries print on descriptor 2: that goes to `log`, not onto the screen. StageGone: the stage has ended.
+    """
+    for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
+        os.environ.pop(exported, None)
+    with _descriptor_2_to(log):
+        app = Instrument(client)
+        choice = app.run()
+    if app.stage_line.gone is not None:
+        raise app.stage_line.gone
+    if app.return_code:
+        raise PerformError(
+            "the screen failed; the stage keeps playing",
+            where=str(log or "screen"),
+            hint="`perform attach` opens the screen again, `perform stop` ends the stage",
+        )
+    return choice or "leave"
+
+
+@contextmanager
+def _descriptor_2_to(log: Path | None) -> Iterator[None]:
+    """Let Textual draw on a duplicate of descriptor 2 while descriptor 2 points to the log."""
+    if log is None:
+        yield
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before, terminal = sys.__stderr__, os.dup(2)
+    with log.open("ab") as sink, os.fdopen(os.dup(terminal), "w", encoding="utf-8") as screen:
+        os.dup2(sink.fileno(), 2)
+        sys.__stderr__ = screen  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            sys.__stderr__ = before  # type: ignore[misc]
+            os.dup2(terminal, 2)
+            os.close(terminal)
