@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import NEXT
 from perform.core.attributes import Texts
 from perform.core.params import SLOTS, AttributeValues
-from perform.stage.deck_lane import DeckLane, LanePhase
-from perform.stage.host_pool import HostPool, HostProcess
+from perform.stage.deck_lane import DeckLane
+from perform.stage.host_pool import HostPool
+from perform.stage.lane_pair import LanePair
+from perform.stage.model_host import HostProcess
 
 
 @dataclass(slots=True)
@@ -35,22 +37,38 @@ class PendingModel:
             self.lane = None
 
 
+class ArmedState(NamedTuple):
+    """How far a deck is with the armed song's model.
+
+    path  : the model file; None: the deck will be empty
+    asked : when the song was armed, monotonic seconds
+    ready : nothing to wait for before the song plays;  loading : the model is not warm yet
+    encoding_s : about how many seconds until the sound file is encoded up to its start
+    """
+
+    path: Path | None
+    asked: float
+    ready: bool
+    loading: bool
+    encoding_s: float
+
+
 class ArmedModel:
     """One deck's part of the armed song.
 
     path  : the model file; None: the deck will be empty
     error : why the deck will be empty although the song names a model
     texts : texts of the model's attributes;  file : number of the sound file for the source "file"
-    asked : when the song was armed, monotonic seconds
 
     `kept` is the host of the playing model where the armed song uses the same model, else None.
     """
 
-    def __init__(self, arena: Arena, hosts: HostPool, lanes: Sequence[DeckLane], deck: int) -> None:
+    def __init__(self, arena: Arena, hosts: HostPool, lanes: LanePair, deck: int) -> None:
         self._arena, self._hosts, self._lanes = arena, hosts, lanes
         self._start = SLOTS[f"deck/{deck}/file/start"]
         self.path: Path | None = None
-        self.error, self.asked, self.file = "", 0.0, 0
+        self.error, self.file = "", 0
+        self._asked = 0.0
         self.texts: Texts = {}
         self.pending: PendingModel | None = None
 
@@ -58,7 +76,7 @@ class ArmedModel:
         """Replace what was armed."""
         self.release()
         self.path, self.error, self.texts, self.file = path, error, texts, file
-        self.asked = time.monotonic()
+        self._asked = time.monotonic()
 
     def release(self) -> None:
         """Stop preparing; the path stays."""
@@ -76,20 +94,23 @@ class ArmedModel:
         pending, self.pending = self.pending, None
         return pending
 
-    def is_ready(self, kept: HostProcess | None) -> bool:
-        """Nothing to wait for: the file is encoded, and the model has rendered ahead or plays already."""
+    def state(self, kept: HostProcess | None) -> ArmedState:
+        """How far it is."""
+        pending = self.pending
+        loading = bool(self.path and not kept and not (pending and pending.host.ready))
+        encoding_s = self._seconds_to_encode(kept)
+        return ArmedState(self.path, self._asked, self._is_ready(kept), loading, encoding_s)
+
+    def _is_ready(self, kept: HostProcess | None) -> bool:
+        """The file is encoded, and the model has rendered ahead or plays already."""
         if self.path is None:
             return True
         if kept:
-            return not self.seconds_to_encode(kept)
+            return not self._seconds_to_encode(kept)
         pending = self.pending
         return bool(pending and ((pending.lane and pending.lane.full) or pending.host.error))
 
-    def is_loading(self, kept: HostProcess | None) -> bool:
-        """The model is not warm yet."""
-        return bool(self.path and not kept and not (self.pending and self.pending.host.ready))
-
-    def seconds_to_encode(self, kept: HostProcess | None) -> float:
+    def _seconds_to_encode(self, kept: HostProcess | None) -> float:
         """About how long until the file is encoded up to its start; 0 while the model still loads."""
         host = kept or (self.pending.host if self.pending else None)
         if not self.path or not host or not host.ready:
@@ -107,12 +128,7 @@ class ArmedModel:
             self.pending = PendingModel(self._hosts.get(self.path, idle=True), fade=0.0)
         elif pending.host.crashed and not self._hosts.crashed_too_often(self.path):
             self.pending = None  # load it again; a model that was refused is not tried again
-        elif pending.host.ready and pending.lane is None and not self.seconds_to_encode(None):
-            pending.lane = free_lane(self._lanes)
+        elif pending.host.ready and pending.lane is None and not self._seconds_to_encode(None):
+            pending.lane = self._lanes.free
             if pending.lane:
                 pending.lane.fill(pending.host, NEXT, self.texts, self.file)
-
-
-def free_lane(lanes: Sequence[DeckLane]) -> DeckLane | None:
-    """The first lane that no voice uses."""
-    return next((lane for lane in lanes if lane.phase is LanePhase.FREE), None)

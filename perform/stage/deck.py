@@ -13,16 +13,18 @@ import numpy as np
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT, NOW, lanes_of
+from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT
 from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
 from perform.core.messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, AttributeValues
 from perform.library.cards import find_model
-from perform.stage.armed_model import ArmedModel, PendingModel, free_lane
+from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel
 from perform.stage.deck_lane import DeckLane, LanePhase
 from perform.stage.hang_watch import HangWatch
-from perform.stage.host_pool import HostPool, HostProcess
+from perform.stage.host_pool import HostPool
+from perform.stage.lane_pair import LanePair
+from perform.stage.model_host import HostProcess
 from perform.stage.refused_attributes import RefusedAttributes
 from perform.stage.status import DeckStatus
 
@@ -37,13 +39,11 @@ class Deck:
         self.deck = deck
         self._arena, self._hosts, self._log = arena, hosts, log
         self._meters = arena.deck_meters(deck)
-        self._lanes = [DeckLane(arena, index, deck) for index in lanes_of(deck)]
+        self._lanes = LanePair(arena, deck)
         self._playing: DeckLane | None = None
         self._pending: PendingModel | None = None
         self._armed = ArmedModel(arena, hosts, self._lanes, deck)
         self._watch = HangWatch()
-        self._texts: Texts = {}  # of the attributes
-        self._file = 0  # number of the sound file of the source "file"
         self.moved: set[int] = set()  #: slots the deck itself has written; the reader empties it
         self._refused = RefusedAttributes(deck, arena, self.moved, log)
         self.error = ""
@@ -69,9 +69,8 @@ class Deck:
     @property
     def wanted(self) -> set[Path]:
         """The models that play, load or are prepared here."""
-        hosts = [lane.host for lane in self._lanes]
-        hosts += [pending.host for pending in (self._pending, self._armed.pending) if pending]
-        return {host.model.path for host in hosts if host}
+        pending = [one.host for one in (self._pending, self._armed.pending) if one]
+        return {host.model.path for host in (*self._lanes.hosts, *pending)}
 
     @property
     def _host(self) -> HostProcess | None:
@@ -89,25 +88,7 @@ class Deck:
     def status(self) -> DeckStatus:
         """The deck's line of a `Status`."""
         host = self._host
-        if host is None:
-            return DeckStatus(error=self.error)
-        card = host.model.card
-        return DeckStatus(
-            model=card.name,
-            path=str(host.model.path),
-            sha256=host.sha256,
-            latents=card.latents,
-            ratio=card.ratio,
-            sample_rate=card.sample_rate,
-            delay=card.delay / card.sample_rate,
-            latent_low=tuple(card.latent_p05),
-            latent_high=tuple(card.latent_p95),
-            attributes=host.attributes,
-            texts={number: tuple(texts) for number, texts in self._texts.items()},
-            actions=host.actions,
-            has_prior=host.has_prior,
-            error=self.error,
-        )
+        return host.deck_status(self._lanes.texts, self.error) if host else DeckStatus(error=self.error)
 
     # -- loading
 
@@ -154,18 +135,11 @@ class Deck:
 
     def set_texts(self, texts: Texts) -> None:
         """Set the texts of the attributes to those of the song that plays."""
-        if texts != self._texts:
-            self._texts = texts
-            for lane in self._lanes:
-                if lane.mode == NOW:
-                    lane.set_texts(texts)
+        self._lanes.set_texts(texts)
 
     def set_file(self, file: int) -> None:
         """Set the sound file of the source "file" by its number; 0 for none."""
-        self._file = file
-        for lane in self._lanes:
-            if lane.mode == NOW:
-                lane.set_file(file)
+        self._lanes.set_file(file)
 
     def wanted_files(self) -> Iterator[tuple[Path, int, bool]]:
         """Model, number of the file that it plays, and whether only the armed song needs it."""
@@ -173,7 +147,7 @@ class Deck:
             if lane.host:
                 yield lane.host.model.path, lane.file, lane.mode == NEXT
         if self._pending:
-            yield self._pending.host.model.path, self._file, False
+            yield self._pending.host.model.path, self._lanes.file, False
         if self._armed.path:
             yield self._armed.path, self._armed.file, True
 
@@ -181,11 +155,6 @@ class Deck:
         """An attribute of the model that loads or plays, counted from 1."""
         attributes = self._host.attributes if self._host else ()
         return attributes[number - 1] if 1 <= number <= len(attributes) else None
-
-    def restore_attribute(self, lane: int, index: int, refused: float, accepted: float, error: str) -> None:
-        """A model refused an attribute value: write the accepted one back into the table."""
-        mode = next(one.mode for one in self._lanes if one.index == lane)
-        self._refused.restore(mode, index, refused, accepted, error)
 
     # -- the armed song
 
@@ -198,14 +167,9 @@ class Deck:
         self._armed.prepare(path, error, texts or {}, file)
 
     @property
-    def next_path(self) -> Path | None:
-        """The armed song's model; None: the deck will be empty."""
-        return self._armed.path
-
-    @property
-    def next_asked(self) -> float:
-        """When the song was armed, monotonic seconds."""
-        return self._armed.asked
+    def next(self) -> ArmedState:
+        """How far the armed song's model is."""
+        return self._armed.state(self._kept)
 
     @property
     def keeps_model(self) -> bool:
@@ -215,21 +179,6 @@ class Deck:
     @property
     def _kept(self) -> HostProcess | None:
         return self._playing.host if self._playing and self.keeps_model else None
-
-    @property
-    def next_ready(self) -> bool:
-        """Nothing to wait for before the armed song plays."""
-        return self._armed.is_ready(self._kept)
-
-    @property
-    def next_loading(self) -> bool:
-        """The armed song's model is not warm yet."""
-        return self._armed.is_loading(self._kept)
-
-    @property
-    def next_encoding_s(self) -> float:
-        """About how many seconds until the armed song's file is encoded up to its start."""
-        return self._armed.seconds_to_encode(self._kept)
 
     def play_next(self, enter: float, leave: float) -> None:
         """[inside a batch] Play the armed song's model; one that is not ready plays as soon as it is."""
@@ -256,8 +205,10 @@ class Deck:
 
     def tick(self) -> None:
         """[main, about every 30 ms] Advance the lanes and the loading model; replace a crashed host."""
+        self._lanes.tick()
         for lane in self._lanes:
-            lane.tick()
+            if lane.host:
+                self._refused.restore(lane.mode, lane.host.take_refused(lane.index))
         if self._playing and self._playing.host:
             if self._playing.host.gone:
                 self._recover(self._playing.host)
@@ -275,7 +226,7 @@ class Deck:
             if pending.host.ready and (lane := self._lane_for_pending()):
                 pending.lane = lane
                 self._write_attributes(pending)
-                lane.fill(pending.host, NOW, self._texts, self._file)
+                self._lanes.fill(lane, pending.host)
         elif pending.lane.full:
             with self._arena.batch():
                 if self._playing:
@@ -287,7 +238,7 @@ class Deck:
 
     def _lane_for_pending(self) -> DeckLane | None:
         self._armed.release_lane()
-        return free_lane(self._lanes)
+        return self._lanes.free
 
     def _write_attributes(self, pending: PendingModel) -> None:
         """Write the new model's attributes into the table; the model that plays keeps its present values."""

@@ -1,10 +1,10 @@
-"""One way from a host to the mixer, as the stage sees it. A deck has two: one fades, the other enters.
+"""A lane: one voice's way from its host to the mixer, as the stage controls it.
 
-FREE     nobody writes, nobody reads
-FILLING  a voice fills the ring up to its lead and waits
-PLAYING  the mixer pulls it
-LEAVING  the mixer pulls it while its gate closes; its voice keeps the numbers it had
-DROPPING the mixer has let go; the host is asked to, and its ring is cleared then
+FREE     no voice uses the lane
+FILLING  a voice fills the ring buffer up to its lead and waits
+PLAYING  the mixer plays the ring buffer
+LEAVING  the mixer plays it while its gate closes; the voice keeps the values that it had
+DROPPING the mixer no longer reads it; once the host has ended the voice, the ring buffer is cleared
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import HELD, LANE, LANE_METER, NOW
 from perform.core.attributes import Texts
 from perform.library.cards import trim_db
-from perform.stage.host_pool import HostProcess
+from perform.stage.model_host import HostProcess
 
-DROP_S = 2.0  #: a host that does not let go of a lane in so long hangs
+DROP_S = 2.0  #: a host that has not ended a voice after this long hangs
+SHORTEST_FADE_S = 0.01  #: the mixer's shortest ramp
 
 
 class LanePhase(Enum):
-    """Where a lane is on its way."""
+    """What a lane does now."""
 
     FREE = auto()
     FILLING = auto()
@@ -32,7 +33,7 @@ class LanePhase(Enum):
 
 
 class DeckLane:
-    """One of the sixteen. `tick` moves it on; nothing in it waits."""
+    """One of the sixteen lanes. `tick` advances it; no method waits."""
 
     def __init__(self, arena: Arena, index: int, deck: int) -> None:
         self.index, self.deck = index, deck
@@ -44,75 +45,79 @@ class DeckLane:
 
     @property
     def frames(self) -> float:
-        """Frames its voice has rendered."""
+        """Frames that its voice has rendered."""
         return float(self._meters[LANE_METER["frames"]])
 
     @property
     def resets(self) -> float:
-        """Times its decoder was reset for a non-finite output."""
+        """How often its decoder was reset because its output was not finite."""
         return float(self._meters[LANE_METER["resets"]])
 
     @property
     def dry(self) -> bool:
-        """The next block finds too little in its ring."""
+        """Its ring buffer holds less than the mixer's next block."""
         return self._ring.fill < self._arena.meter("block")
 
     @property
     def full(self) -> bool:
-        """Its voice has rendered ahead: the mixer may begin."""
+        """Its voice has rendered ahead: the mixer can begin to play it."""
         return self.phase is LanePhase.FILLING and self.frames > 0 and not self.dry
 
-    def fill(self, host: HostProcess, mode: int, words: Texts, file: int) -> None:
-        """[FREE] A new voice renders ahead: the numbers of `mode` (NOW or NEXT), these words, this file."""
+    def fill(self, host: HostProcess, mode: int, texts: Texts, file: int) -> None:
+        """[FREE] Start a voice that renders ahead.
+
+        mode  : which parameter table it reads, NOW or NEXT
+        texts : of its attributes;  file : number of the sound file for the source "file"
+        """
         self.host = host
         self._row[LANE["mode"]], self._row[LANE["file"]] = mode, file
         self._row[LANE["trim"]] = trim_db(host.model.card)
         self._meters[:] = 0.0
-        self._to(LanePhase.FILLING)
-        host.play(self.index, self.deck, words)
+        self._enter_phase(LanePhase.FILLING)
+        host.play(self.index, self.deck, texts)
 
-    def set_texts(self, words: Texts) -> None:
-        """Any phase: other words for its voice's attributes, where it has one."""
+    def set_texts(self, texts: Texts) -> None:
+        """[any phase] Replace the texts of its voice's attributes."""
         if self.host and self.host.plays(self.index):
-            self.host.set_texts(self.index, words)
+            self.host.set_texts(self.index, texts)
 
     def set_file(self, file: int) -> None:
-        """Any phase: another file for its voice's source of that name."""
+        """[any phase] Replace the sound file of its voice's source "file"; 0 for none."""
         self._row[LANE["file"]] = file
 
     @property
     def file(self) -> int:
-        """What its voice's source of that name plays; 0 for nothing."""
+        """Number of the sound file of its voice's source "file"; 0 for none."""
         return int(self._row[LANE["file"]])
 
     @property
     def mode(self) -> int:
-        """Which numbers its voice goes by."""
+        """Which values its voice uses: NOW, NEXT or HELD."""
         return int(self._row[LANE["mode"]])
 
     def hold(self, *, still: bool) -> None:
-        """[PLAYING] Its voice keeps the numbers it has; or goes by the table again."""
+        """[PLAYING] Let its voice keep the values that it has, or read the table again."""
         if self.phase is LanePhase.PLAYING:
             self._row[LANE["mode"]] = HELD if still else NOW
 
     def enter(self, fade: float) -> None:
-        """[FILLING] The gate opens over `fade` seconds."""
+        """[FILLING] Open the gate over `fade` seconds."""
         row = self._row
         row[LANE["live"]], row[LANE["gate"]], row[LANE["fade"]], row[LANE["mode"]] = 1, 1, fade, NOW
-        self._to(LanePhase.PLAYING)
+        self._enter_phase(LanePhase.PLAYING)
 
     def leave(self, fade: float) -> None:
-        """Any phase but FREE: the gate closes over `fade` seconds, then the lane becomes free."""
+        """[any phase but FREE] Close the gate over `fade` seconds; then the lane becomes free."""
         if self.phase is LanePhase.FILLING:
             self._drop()
         elif self.phase is LanePhase.PLAYING:
             row = self._row
             row[LANE["gate"]], row[LANE["fade"]], row[LANE["mode"]] = 0, fade, HELD
-            self._to(LanePhase.LEAVING)
-            self._until = self._since + max(fade, 0.01) + self._blocks(3)
+            self._enter_phase(LanePhase.LEAVING)
+            self._until = self._since + max(fade, SHORTEST_FADE_S) + self._blocks(3)
 
     def tick(self) -> None:
-        """A few times each 100 ms."""
+        """[main, about every 30 ms] Finish a fade-out; free the lane once its voice has ended."""
         now = time.monotonic()
         self._row[LANE["behind"]] = round(self._meters[LANE_METER["behind"]])
         if self.phase is LanePhase.LEAVING and now >= self._until:
@@ -123,18 +128,18 @@ class DeckLane:
                 if now - self._since > self._blocks(3):
                     self._ring.clear()
                     self.host = None
-                    self._to(LanePhase.FREE)
+                    self._enter_phase(LanePhase.FREE)
             elif now - self._since > DROP_S:
                 self.host.child.kill()
 
     def _drop(self) -> None:
         if self.host:
             self.host.drop(self.index)
-        self._to(LanePhase.DROPPING)
+        self._enter_phase(LanePhase.DROPPING)
 
     def _blocks(self, n: int) -> float:
-        """Seconds in which the mixer has certainly looked."""
+        """Seconds of `n` blocks: after three, the mixer has seen every change."""
         return n * self._arena.meter("block") / self._arena.meter("rate")
 
-    def _to(self, phase: LanePhase) -> None:
+    def _enter_phase(self, phase: LanePhase) -> None:
         self.phase, self._since = phase, time.monotonic()

@@ -1,6 +1,7 @@
 """The host processes, one for each model: started, watched, kept warm, and ended to save memory.
 
-A process that no deck plays stays within the memory budget; the one unused for the longest time goes first.
+All processes together have a memory budget. Above it, the pool ends the process that has been unused for the
+longest time; a model that a deck plays, loads or prepares stays.
 """
 
 from __future__ import annotations
@@ -8,17 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from perform.core.attributes import Attribute, Texts
 from perform.core.messages import (
     AnyReport,
     AssignDecks,
     AttributeRefused,
     DeckAssignment,
-    DropVoice,
     FileAssignment,
     FileEncoded,
     HostFailed,
@@ -26,107 +24,34 @@ from perform.core.messages import (
     HostLog,
     HostReady,
     RaisePriority,
-    SetTexts,
     StartHost,
-    StartVoice,
     VoiceDropped,
 )
 from perform.library import hashes
-from perform.library.cards import Card, read_card
+from perform.library.cards import read_card
 from perform.stage.child import Child
+from perform.stage.model_host import HostedModel, HostProcess, file_stamp
 
 DeckAssignments = dict[int, DeckAssignment]  #: deck -> what it plays
 FileAssignments = dict[Path, dict[int, FileAssignment]]  #: model -> number -> sound file to encode
 
 LOAD_S = 30.0  #: a host that is not ready after this long hangs; a first compilation takes some seconds
-CRASHES, CRASH_WINDOW_S = (
-    3,
-    60.0,
-)  #: after this many crashes in this time, a model is not loaded again automatically
-HOST_MB = 130.0  #: memory of a process besides its weights
-SOON_S = 0.2  #: the shortest estimate for a file that is still being encoded
+CRASHES = 3  #: after this many crashes within CRASH_WINDOW_S, a model is not loaded again automatically
+CRASH_WINDOW_S = 60.0
 BUDGET_MB = 2000.0  #: unused processes are ended when all processes together take more
-
-
-class HostedModel(NamedTuple):
-    """A model file and its card."""
-
-    path: Path
-    card: Card
-
-
-class HostProcess:
-    """One host process and the lanes it plays on. Only `HostPool` writes its public attributes.
-
-    attributes, actions, has_prior : of its model
-    ready : its model is warm ; error : why it cannot load ; gone : the process has ended
-    crashed : it ended unasked, or failed while it played ; idle : it loads at low priority
-    encoded : file -> how much of it is encoded, 0..1, and how many seconds that took
-    """
-
-    def __init__(self, model: HostedModel, child: Child, *, idle: bool) -> None:
-        self.model, self.child, self.idle = model, child, idle
-        self.stamp = _stamp(model.path)
-        self.sha256, self.made = "", model.path  # what it plays; an export's is made of it
-        self.attributes: tuple[Attribute, ...] = ()
-        self.actions: tuple[str, ...] = ()
-        self.has_prior = False
-        self.ready = self.gone = self.crashed = False
-        self.error = ""
-        self.encoded: dict[int, tuple[float, float]] = {}
-        self.lanes: set[int] = set()  # it may write to these
-        self.asked = self.left = time.monotonic()  # when it began to load; when it was last played
-
-    def play(self, lane: int, deck: int, words: Texts) -> None:
-        """Start a voice on a free lane; words: the texts of its attributes."""
-        self.lanes.add(lane)
-        self.child.order(StartVoice(lane, deck, words))
-
-    def set_texts(self, lane: int, words: Texts) -> None:
-        """New texts for the attributes of a voice."""
-        self.child.order(SetTexts(lane, words))
-
-    def drop(self, lane: int) -> None:
-        """End a voice; the lane is free once it is no longer among `lanes`."""
-        self.child.order(DropVoice(lane))
-
-    def plays(self, lane: int) -> bool:
-        """Whether it may still write to the lane."""
-        return lane in self.lanes and not self.gone
-
-    def seconds_to_encode(self, file: int, start: float) -> float:
-        """About how many seconds until a file is encoded up to `start` (0..1); 0 for no file."""
-        part, seconds = self.encoded.get(file, (0.0, 0.0))
-        if not file or part > start or part >= 1:
-            return 0.0
-        return max(seconds * (start - part) / part if part else 0.0, SOON_S)
-
-    @property
-    def megabytes(self) -> float:
-        """An estimate: the process, and its weights as large as on disk."""
-        return HOST_MB + self.stamp[1] / 2**20
 
 
 class HostPool:
     """The running host of each model; starts a new one where there is none.
 
-    spawn : returns a host process, warm if there is one
-    start : the order that starts a host, but for its model
-    wanted: whether some deck plays a model, or is about to
-    refused: called for each attribute value that a module refused
+    spawn : returns a host process without a model, warm if there is one
+    start : the order that starts a host; the pool fills in the model
     """
 
-    def __init__(
-        self,
-        spawn: Callable[[], Child],
-        tell: Callable[[str], None],
-        start: StartHost,
-        wanted: Callable[[Path], bool],
-        refused: Callable[[AttributeRefused], None],
-    ) -> None:
-        self._refused = refused
-        self._spawn, self._tell, self._start, self._wanted = spawn, tell, start, wanted
+    def __init__(self, spawn: Callable[[], Child], log: Callable[[str], None], start: StartHost) -> None:
+        self._spawn, self._log, self._start = spawn, log, start
         self._hosts: list[HostProcess] = []
+        self._in_use: set[Path] = set()
         self._decks: DeckAssignments = {}
         self._files: FileAssignments = {}
         self._crashes: dict[Path, list[float]] = {}
@@ -134,7 +59,7 @@ class HostPool:
 
     def get(self, path: Path, *, idle: bool = False) -> HostProcess:
         """The host of a model, which may still have to load; WrongUse where the file is no model."""
-        stamp = _stamp(path)
+        stamp = file_stamp(path)
         for host in self._hosts:
             if (host.model.path, host.stamp) == (path, stamp) and not host.error:
                 if host.idle and not idle and not host.ready:
@@ -146,6 +71,10 @@ class HostPool:
         self._hosts.append(host)
         self._assign(host)
         return host
+
+    def keep(self, models: set[Path]) -> None:
+        """Keep the hosts of these models, which the decks play, load or prepare."""
+        self._in_use = models
 
     def assign(self, decks: DeckAssignments, files: FileAssignments) -> None:
         """Send every host what all decks play, which of them play its model, and which files to encode."""
@@ -182,13 +111,13 @@ class HostPool:
                 self._ready(host, report)
             case HostLoading(text):  # each step of a conversion has the whole loading time
                 host.asked = time.monotonic()
-                self._tell(text)
+                self._log(text)
             case HostLog(text):
-                self._tell(text)
+                self._log(text)
             case FileEncoded(file, part, seconds):
                 host.encoded[file] = part, seconds
-            case AttributeRefused():
-                self._refused(report)
+            case AttributeRefused(lane):
+                host.refused.setdefault(lane, []).append(report)
             case HostFailed(error):
                 host.error = error
                 if host.ready:
@@ -196,7 +125,7 @@ class HostPool:
                 host.child.kill()
             case VoiceDropped(lane):
                 host.lanes.discard(lane)
-                host.left = time.monotonic()
+                host.last_played = time.monotonic()
 
     def _ready(self, host: HostProcess, report: HostReady) -> None:
         host.ready, host.sha256 = True, report.sha256
@@ -231,23 +160,14 @@ class HostPool:
             if slow and not host.error:
                 host.error = f"it did not load in {LOAD_S:.0f} s"
                 host.child.kill()
-        unused = [h for h in self._hosts if h.ready and not h.lanes and not self._wanted(h.model.path)]
-        if unused and sum(h.megabytes for h in self._hosts) > BUDGET_MB:
-            oldest = min(unused, key=lambda host: host.left)
-            oldest.error = "let go to save memory"
+        unused = [h for h in self._hosts if h.ready and not h.lanes and h.model.path not in self._in_use]
+        if unused and sum(host.megabytes for host in self._hosts) > BUDGET_MB:
+            oldest = min(unused, key=lambda host: host.last_played)
+            oldest.error = "released to save memory"
             oldest.child.kill()
-            self._tell(f"{oldest.model.card.name} is let go: over {BUDGET_MB / 1000:.0f} GB of models")
+            self._log(f"{oldest.model.card.name} is released: over {BUDGET_MB / 1000:.0f} GB of models")
 
     def end(self) -> None:
         """Kill them all."""
         for host in self._hosts:
             host.child.kill()
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Modification time and size, which change when the file is replaced; (0, 0) if it is gone."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size

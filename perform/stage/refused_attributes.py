@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import NEXT, NOW
+from perform.core.messages import AttributeRefused
 from perform.core.params import ATTRIBUTES
 
 REPEAT_S = 5.0  #: between two log lines about one attribute
@@ -20,13 +21,18 @@ class RefusedAttributes:
         self._deck, self._arena, self._moved, self._log = deck, arena, moved, log
         self._logged: dict[int, float] = {}  # attribute index -> when the log last named it
 
-    def restore(self, mode: int, index: int, refused: float, accepted: float, error: str) -> None:
-        """Write the accepted value back; mode: the table (NOW or NEXT) that the voice reads."""
-        slot = params.attribute_slots(self._deck).start + index
-        for table in {NOW: [self._arena.table], NEXT: [self._arena.next]}.get(mode, []):
-            if index < ATTRIBUTES and table[slot] == refused:
-                table[slot] = accepted
-                self._moved.add(slot)
+    def restore(self, mode: int, refusals: Iterable[AttributeRefused]) -> None:
+        """Write the accepted values back; mode: the table (NOW or NEXT) that the voice reads."""
+        tables = {NOW: [self._arena.table], NEXT: [self._arena.next]}.get(mode, [])
+        for report in refusals:
+            index, slot = report.place, params.attribute_slots(self._deck).start + report.place
+            for table in tables:
+                if index < ATTRIBUTES and table[slot] == report.number:
+                    table[slot] = report.kept
+                    self._moved.add(slot)
+            self._log_once(index, report.error)
+
+    def _log_once(self, index: int, error: str) -> None:
         now = time.monotonic()
         if now - self._logged.get(index, -REPEAT_S) >= REPEAT_S:
             self._logged[index] = now

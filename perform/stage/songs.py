@@ -22,7 +22,8 @@ from perform.library.sets import Set, Song
 from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles, missing
 from perform.stage.glides import ParameterGlides
-from perform.stage.host_pool import SOON_S, HostPool
+from perform.stage.host_pool import HostPool
+from perform.stage.model_host import SHORTEST_WAIT_S
 from perform.stage.setlist import PlayedSong, SetList
 from perform.stage.status import SongsStatus, SongStatus
 
@@ -208,9 +209,10 @@ class Songs:
     def wait(self) -> float:
         """Seconds until all of NEXT is warm, about: its models, and what they play of files."""
         now, decks = time.monotonic(), self._decks.values()
-        loading = {deck.next_path: deck.next_asked for deck in decks if deck.next_loading}
-        models = sum(max(self._hosts.load_s - (now - asked), SOON_S) for asked in loading.values())
-        return models + max(deck.next_encoding_s for deck in decks)
+        armed = [deck.next for deck in decks]
+        loading = {state.path: state.asked for state in armed if state.loading}
+        models = sum(max(self._hosts.load_s - (now - asked), SHORTEST_WAIT_S) for asked in loading.values())
+        return models + max(state.encoding_s for state in armed)
 
     # -- going
 
@@ -226,7 +228,7 @@ class Songs:
             self._prepare()
         if not self._going or self._next is None:
             return False
-        return self._now or all(deck.next_ready for deck in self._decks.values())
+        return self._now or all(deck.next.ready for deck in self._decks.values())
 
     def play_next(self) -> SongChange:
         """[main] Play the armed song, after `tick` said True."""
@@ -303,14 +305,14 @@ class Songs:
 
     def status(self) -> SongsStatus:
         """For a status."""
-        wanted = [deck for deck in self._decks.values() if deck.next_path]
+        wanted = [deck.next for deck in self._decks.values() if deck.next.path]
         index = self._next
         return SongsStatus(
             lines=tuple(self._line(*pair) for pair in zip(self.list.keys, self.list.songs, strict=True)),
             now=self.list.now + 1,
             since=self._since,
             next=0 if index is None else index + 1,
-            ready=sum(deck.next_ready for deck in wanted),
+            ready=sum(state.ready for state in wanted),
             wanted=len(wanted),
             wait=self.wait,
             going=self._going,

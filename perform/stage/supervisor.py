@@ -23,7 +23,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
-from perform.core.messages import AnyReport, AttributeRefused
+from perform.core.messages import AnyReport
 from perform.core.params import DECKS, SLOTS, slot
 from perform.core.realtime import STAGE_PRIORITY, request_real_time
 from perform.library import sets
@@ -94,9 +94,7 @@ class Stage:
         wants_device = options.device != NO_DEVICE
         self._mixers = Mixers(arena, children.mixer, self._log, wanted=wants_device, patient=options.patient)
         self._find_rate()
-        self._hosts = HostPool(
-            children.host, self._log, children.host_order(), self._is_wanted, self._attribute_refused
-        )
+        self._hosts = HostPool(children.host, self._log, children.host_order())
         self._decks = {d: Deck(d, arena, self._hosts, self._log) for d in range(1, DECKS + 1)}
         wanted = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
         self._recording = Recording(arena, children.recorder, self._log, opened.name, wanted)
@@ -114,14 +112,6 @@ class Stage:
         self._asked, self._resumed, self._set, self._set_path = asked, resumed, opened, path
         self._commands = self._register_commands()
         self._ending = False
-
-    def _is_wanted(self, model: Path) -> bool:
-        """Whether a deck plays a model, or is about to."""
-        return any(model in deck.wanted for deck in self._decks.values())
-
-    def _attribute_refused(self, report: AttributeRefused) -> None:
-        deck = self._decks[report.lane // 2 + 1]
-        deck.restore_attribute(report.lane, report.place, report.number, report.kept, report.error)
 
     def _find_rate(self) -> None:
         """Wait for the device mixer's report: the stage keeps this rate to its end."""
@@ -192,6 +182,7 @@ class Stage:
                 self._survive(lambda: self._handle_child(event.child, event.report))
             else:
                 self._handle_command(event.command, event.reply)
+        self._hosts.keep({model for deck in self._decks.values() for model in deck.wanted})
         for owner in self._owners():
             self._survive(owner.tick)
         for deck in self._decks.values():

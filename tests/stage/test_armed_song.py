@@ -32,7 +32,7 @@ class SilentChild:
 
 @pytest.fixture
 def songs(arena: Arena, tiny_models: Path) -> Iterator[Songs]:
-    made = HostPool(SilentChild, print, StartHost("", "", 48000.0, False), lambda path: True, print)  # type: ignore[arg-type]
+    made = HostPool(SilentChild, print, StartHost("", "", 48000.0, False))  # type: ignore[arg-type]
     decks = {number: Deck(number, arena, made, print) for number in range(1, DECKS + 1)}
     yield Songs(arena, decks, made, ParameterGlides(arena.table), DeckFiles(decks, made, print), print)
 
@@ -50,9 +50,9 @@ def test_arming_the_song_that_undo_brings_back_brings_it_as_it_is_written(songs:
     songs.return_to(as_left, changed)
     assert not songs.tick(settled=False)
     (deck, *_) = songs._decks.values()
-    assert (arena.next[BIAS], deck.next_path.stem) == (7.0, "choir")  # type: ignore[union-attr]
+    assert (arena.next[BIAS], deck.next.path.stem) == (7.0, "choir")  # type: ignore[union-attr]
     songs.arm(1)
     songs.go()
     assert not songs.tick(settled=False)
     assert (arena.next[BIAS], arena.next[SEED]) == (1.0, 0.0)
-    assert deck.next_path and deck.next_path.stem == "bells"
+    assert deck.next.path and deck.next.path.stem == "bells"

@@ -1,4 +1,4 @@
-"""Host processes, real ones: shared by who plays a model, kept warm, let go where memory is short."""
+"""Real host processes: shared by the decks that play a model, kept warm, released where memory is short."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from tiny import tiny_model
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE_METER, NOW
-from perform.core.messages import AttributeRefused, StartHost
+from perform.core.messages import StartHost
 from perform.stage import host_pool as hosts_module
 from perform.stage.child import Child, ChildEvent
 from perform.stage.deck_lane import DeckLane, LanePhase
-from perform.stage.host_pool import HostPool, HostProcess
+from perform.stage.host_pool import HostPool
+from perform.stage.model_host import HOST_MB, HostProcess
 
 
 class Rig:
     def __init__(self, arena: Arena, tmp_path: Path) -> None:
         self.events: queue.SimpleQueue[ChildEvent] = queue.SimpleQueue()
-        self.told: list[str] = []
+        self.lines: list[str] = []
         self.wanted: set[Path] = set()
-        self.refused: list[AttributeRefused] = []
         log = (tmp_path / "log").open("ab")
         self.hosts = HostPool(
             lambda: Child(self.events, log, "perform.voice.host_process"),
-            self.told.append,
+            self.lines.append,
             StartHost(str(arena.path), "", 48000.0, patient=False),
-            self.wanted.__contains__,
-            self.refused.append,
         )
 
     def step(self) -> bool:
@@ -40,6 +38,7 @@ class Rig:
         while not self.events.empty():
             child, report = self.events.get()
             self.hosts.handle_death(child) if report is None else self.hosts.handle_report(child, report)
+        self.hosts.keep(self.wanted)
         self.hosts.tick()
         return True
 
@@ -65,7 +64,7 @@ def test_one_process_plays_a_model_on_all_its_decks(rig: Rig, arena: Arena, tmp_
         lane.fill(host, NOW, {}, 0)
     until(lambda: all(lane.full for lane in lanes), 10, "three lanes full")
     lanes[1].leave(0.0)
-    until(lambda: rig.step() and not host.plays(4), 5, "one let go")
+    until(lambda: rig.step() and not host.plays(4), 5, "one voice ended")
     frames = [arena.lane_meters(n)[LANE_METER["frames"]] for n in (0, 4, 5)]
     arena.rings[0].clear()
     until(lambda: arena.lane_meters(0)[LANE_METER["frames"]] > frames[0], 5, "the others render on")
@@ -82,17 +81,17 @@ def test_a_file_written_anew_is_another_model(rig: Rig, tmp_path: Path) -> None:
     assert first.sha256 != second.sha256
 
 
-def test_what_nobody_plays_is_let_go_for_memory_the_oldest_first(
+def test_unused_hosts_are_released_for_memory_the_oldest_first(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [tiny_model(tmp_path / f"{name}.safetensors", seed=i) for i, name in enumerate("abc")]
     made = [rig.ready(rig.hosts.get(path)) for path in paths]
     rig.wanted.add(paths[0])
-    monkeypatch.setattr(hosts_module, "BUDGET_MB", 2.5 * hosts_module.HOST_MB)
-    until(lambda: rig.step() and made[1].gone, 5, "b let go")
+    monkeypatch.setattr(hosts_module, "BUDGET_MB", 2.5 * HOST_MB)
+    until(lambda: rig.step() and made[1].gone, 5, "b released")
     assert not made[0].gone  # it is wanted
     assert not made[2].gone  # played later, and there is room again
-    assert any("b is let go" in line for line in rig.told)
+    assert any("b is released" in line for line in rig.lines)
 
 
 def test_a_host_that_dies_is_gone_and_another_can_be_had(rig: Rig, tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_a_host_that_dies_is_gone_and_another_can_be_had(rig: Rig, tmp_path: Pat
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no idle class")
-def test_a_host_somebody_waits_for_takes_more_than_what_is_left(rig: Rig, tmp_path: Path) -> None:
+def test_a_host_that_the_player_waits_for_leaves_the_idle_class(rig: Rig, tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "a.safetensors")
     host = rig.hosts.get(path, idle=True)
     until(lambda: os.sched_getscheduler(host.child.pid) == os.SCHED_IDLE, 20, "the idle class")
@@ -119,7 +118,7 @@ def test_a_host_somebody_waits_for_takes_more_than_what_is_left(rig: Rig, tmp_pa
     rig.ready(host)
 
 
-def test_what_is_no_model_is_refused_once(rig: Rig, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused_once(rig: Rig, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(b"PK\x03\x04, and no archive")
     host = rig.hosts.get(path)

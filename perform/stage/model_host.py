@@ -1,0 +1,116 @@
+"""The host process of one model, as the stage sees it: its state, and the orders for its voices."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from perform.core.attributes import Attribute, Texts
+from perform.core.messages import AttributeRefused, DropVoice, SetTexts, StartVoice
+from perform.library.cards import Card
+from perform.stage.child import Child
+from perform.stage.status import DeckStatus
+
+HOST_MB = 130.0  #: memory of a process besides its weights
+SHORTEST_WAIT_S = 0.2  #: the shortest estimate for a file that is still being encoded
+
+
+class HostedModel(NamedTuple):
+    """A model file and its card."""
+
+    path: Path
+    card: Card
+
+
+class HostProcess:
+    """One host process and the lanes it plays on. Only `HostPool` writes its public attributes.
+
+    made : the file that it plays: the one that was made from an export, else the model file itself
+    attributes, actions, has_prior : of its model
+    ready : its model is warm;  error : why it cannot load;  gone : the process has ended
+    crashed : it died unexpectedly, or failed while it played;  idle : it loads at low priority
+    encoded : file number -> how much of it is encoded, 0..1, and how many seconds that took
+    lanes : it may write to these;  refused : lane -> attribute values that its voice refused
+    asked, last_played : when it began to load, and when it last played, monotonic seconds
+    """
+
+    def __init__(self, model: HostedModel, child: Child, *, idle: bool) -> None:
+        self.model, self.child, self.idle = model, child, idle
+        self.stamp = file_stamp(model.path)
+        self.sha256, self.made = "", model.path
+        self.attributes: tuple[Attribute, ...] = ()
+        self.actions: tuple[str, ...] = ()
+        self.has_prior = False
+        self.ready = self.gone = self.crashed = False
+        self.error = ""
+        self.encoded: dict[int, tuple[float, float]] = {}
+        self.lanes: set[int] = set()
+        self.refused: dict[int, list[AttributeRefused]] = {}
+        self.asked = self.last_played = time.monotonic()
+
+    def play(self, lane: int, deck: int, texts: Texts) -> None:
+        """Start a voice on a free lane; texts: of its attributes."""
+        self.lanes.add(lane)
+        self.refused.pop(lane, None)
+        self.child.order(StartVoice(lane, deck, texts))
+
+    def set_texts(self, lane: int, texts: Texts) -> None:
+        """Replace the texts of a voice's attributes."""
+        self.child.order(SetTexts(lane, texts))
+
+    def drop(self, lane: int) -> None:
+        """End a voice; the lane is free once it is no longer among `lanes`."""
+        self.child.order(DropVoice(lane))
+
+    def plays(self, lane: int) -> bool:
+        """Whether it may still write to the lane."""
+        return lane in self.lanes and not self.gone
+
+    def take_refused(self, lane: int) -> list[AttributeRefused]:
+        """The attribute values that a voice has refused since the last call."""
+        return self.refused.pop(lane, [])
+
+    def seconds_to_encode(self, file: int, start: float) -> float:
+        """About how many seconds until a file is encoded up to `start` (0..1); 0 for no file."""
+        part, seconds = self.encoded.get(file, (0.0, 0.0))
+        if not file or part > start or part >= 1:
+            return 0.0
+        return max(seconds * (start - part) / part if part else 0.0, SHORTEST_WAIT_S)
+
+    @property
+    def megabytes(self) -> float:
+        """An estimate of its memory: the process, and its weights as large as on disk."""
+        return HOST_MB + self.stamp[1] / 2**20
+
+    def deck_status(self, texts: Texts, error: str) -> DeckStatus:
+        """The status of a deck that plays or loads this model.
+
+        texts : of the attributes;  error : the deck's last error
+        """
+        card = self.model.card
+        return DeckStatus(
+            model=card.name,
+            path=str(self.model.path),
+            sha256=self.sha256,
+            latents=card.latents,
+            ratio=card.ratio,
+            sample_rate=card.sample_rate,
+            delay=card.delay / card.sample_rate,
+            latent_low=tuple(card.latent_p05),
+            latent_high=tuple(card.latent_p95),
+            attributes=self.attributes,
+            texts={number: tuple(values) for number, values in texts.items()},
+            actions=self.actions,
+            has_prior=self.has_prior,
+            error=error,
+        )
+
+
+def file_stamp(path: Path) -> tuple[int, int]:
+    """Modification time and size, which change when the file is replaced; (0, 0) if it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
