@@ -114,7 +114,7 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
 CONTROLLERS = page("controllers.md")
 
 
-def test_controllers_lists_every_key_of_a_bind() -> None:
+def test_controllers_lists_every_key_of_a_bindinging() -> None:
     rows = tables(CONTROLLERS)["key", "means", "left out"]
     assert [code(row[0]) for row in rows] == [[f.encode_name] for f in msgspec.structs.fields(Binding)]
     curves = next(row[1] for row in rows if row[0] == "`curve`")
@@ -156,8 +156,8 @@ def run(cell: str) -> list[str]:
     return ["".join([*first[:place], str(n), *first[place + 1 :]]) for n in numbers]
 
 
-def binds(row: list[str]) -> Iterator[Binding]:
-    """The binds that a row of a table of a mapping stands for."""
+def bindings(row: list[str]) -> Iterator[Binding]:
+    """The bindings that a row of a table of a mapping stands for."""
     _, sends, moves, reach, mode = row
     controls, addresses = run(sends), run(moves)
     if " to " in reach:
@@ -177,8 +177,8 @@ def test_controllers_lists_every_bind_of_the_bundled_mappings(path: Path) -> Non
     bundled = mapping_files.load(path)
     rows = tables(section(CONTROLLERS, f"### {bundled.name}"))
     (listed,) = rows.values()
-    documented = [bind for row in listed for bind in binds(row)]
-    assert sorted(map(repr, documented)) == sorted(map(repr, bundled.binds))
+    documented = [binding for row in listed for binding in bindings(row)]
+    assert sorted(map(repr, documented)) == sorted(map(repr, bundled.bindings))
 
 
 # ---------------------------------------------------------------- keys

@@ -1,1 +1,1 @@
-"""Everything that writes the parameter table."""
+"""MIDI controllers: ports, mappings, learning, and the process that turns messages into parameter values."""

@@ -1,8 +1,9 @@
-"""The control process: turns MIDI bytes into parameter values. `python -m perform.control.control_process`
+"""The control process: MIDI messages in, parameter values out. `python -m perform.control.control_process`
 
-Two threads. [control] reads what rtmidi queued for each open port and stores values; rtmidi's own threads
-run no Python, so this interpreter can hold up no audio server. [main] handles the stage's orders, opens
-and closes ports, learns, writes files and reports. If either stops, parameters keep their values.
+It has two threads. [control] reads the messages that rtmidi queues for each open port, and sets parameters.
+[main] handles the stage's orders, opens and closes ports, learns, writes mapping files and reports to the
+stage. If the process stops, the parameters keep their values. The threads of rtmidi run no Python, so this
+interpreter never delays the audio server.
 
 Orders and reports: `core/messages.py`.
 """
@@ -40,47 +41,52 @@ from perform.core.messages import (
     WriteMapping,
 )
 
-NAP_BUSY, NAP_IDLE = 0.001, 0.003  #: seconds [control] sleeps: within a second of a message, otherwise
-TICK = 0.05  #: seconds between two looks of [main]
-CLOSE_S = 2.0  #: seconds that leaving the MIDI system may take
-TOUCHES, POLLS, BEATS, RETRIES = 0.1, 0.25, 0.5, 2.0  #: seconds between two of each
-_BURST = 256  #: messages of one port before the next has its turn
+SLEEP_BUSY_S = 0.001  #: pause of [control] in the first second after a message
+SLEEP_IDLE_S = 0.003  #: pause of [control] otherwise
+TICK_S = 0.05  #: [main] checks everything this often
+CLOSE_S = 2.0  #: leaving the MIDI system may take this long
+TOUCH_S = 0.1  #: least time between two reports of a touched control
+POLL_S = 0.25  #: time between two looks at the list of ports
+BEAT_S = 0.5  #: time between two checks of the MIDI server
+RETRY_S = 2.0  #: time between two attempts to reach a MIDI system
+_BURST = 256  #: most messages read from one port before the next port is read
 
 
 class ControlProcess:
-    """Everything the process knows."""
+    """The ports, the mapping in use and the two threads."""
 
     def __init__(self, line: Lifeline, start: StartControl) -> None:
         self._arena = arena = Arena.open(Path(start.arena))
         self._line = line
         self._router = ControlRouter(arena.table, arena.meters)
-        self._mapping = ActiveMapping()
-        self._follow = not start.mapping  # the mapping follows the controllers that are connected
-        self._wanted: list[str] = list(start.ports)
+        self._active = ActiveMapping()
+        self._auto = not start.mapping  # choose the mapping by the connected controllers
+        self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
-        self._inputs: Inputs = ()  # what [control] reads
-        self._known: list[str] = []  # ports that are or were there: what is unplugged is no other's to play
-        self._touched: TouchedControl | None = None
-        self._shown: tuple[list[str], str] | None = None
-        self._due = dict.fromkeys((TOUCHES, POLLS, BEATS, RETRIES), 0.0)
-        self._reader = threading.Thread(target=self._read, name="control", daemon=True)
+        self._open_inputs: Inputs = ()  # read by [control]
+        # with the unplugged ports, so that no other device takes their place
+        self._known_ports: list[str] = []
+        self._reported_touch: TouchedControl | None = None
+        self._reported_ports: tuple[list[str], str] | None = None
+        self._due = dict.fromkeys((TOUCH_S, POLL_S, BEAT_S, RETRY_S), 0.0)
+        self._reader = threading.Thread(target=self._read_ports, name="control", daemon=True)
         try:
             if start.mapping:
-                self._mapping.use(start.mapping)
+                self._active.load(start.mapping)
         except PerformError as error:
-            self._follow = True
+            self._auto = True
             self._line.report(ControlFailed(str(error)))
-        if self._follow:
-            self._choose_mapping_for([])
-        self._take_mapping()
+        if self._auto:
+            self._choose_mapping([])
+        self._use_new_mapping()
 
     def run(self) -> None:
-        """[main] Until the stage is gone; it then leaves the MIDI system. Raises ServerGone."""
+        """[main] Run until the stage is gone, then leave the MIDI system. Raises MidiServerGone."""
         self._reader.start()
         while True:
-            self._look()
+            self._check_all()
             try:
-                order = self._line.next(timeout=TICK)
+                order = self._line.next(timeout=TICK_S)
             except queue.Empty:
                 continue
             if order is None:
@@ -89,70 +95,70 @@ class ControlProcess:
                 self._handle(order)
             except (PerformError, OSError, RuntimeError) as error:
                 self._line.report(ControlFailed(str(error)))
-        self._inputs = ()
-        time.sleep(10 * NAP_IDLE)  # [control] has seen that
+        self._open_inputs = ()
+        time.sleep(10 * SLEEP_IDLE_S)  # until [control] has finished its last read
         if self._ports is not None:
-            # a JACK server that dies just now would let this hang for ever
+            # close() never returns if the JACK server dies at this moment
             faulthandler.dump_traceback_later(CLOSE_S, exit=True)
             self._ports.close()
 
-    def _read(self) -> None:
-        """[control] Whatever arrived, into the table."""
-        heard = 0.0
+    def _read_ports(self) -> None:
+        """[control] Read all open ports, again and again, and set the parameters."""
+        last_message = 0.0
         while True:
             now = time.monotonic()
-            for name, port in self._inputs:
+            for name, port in self._open_inputs:
                 for _ in range(_BURST):
                     message = port.get_message()
                     if message is None:
                         break
                     self._router.handle(name, message[0])
-                    heard = now
-            time.sleep(NAP_BUSY if now - heard < 1.0 else NAP_IDLE)
+                    last_message = now
+            time.sleep(SLEEP_BUSY_S if now - last_message < 1.0 else SLEEP_IDLE_S)
 
     def _handle(self, order: AnyOrder) -> None:
         match order:
-            case LearnControl(address, span):
-                self._mapping.learn(address, span)
-                while not self._router.moved.empty():  # what moved before does not count
+            case LearnControl(address, over):
+                self._active.learn(address, over)
+                while not self._router.moved.empty():  # ignore controls that moved before
                     self._router.moved.get()
                 self._router.learning = bool(address)
             case UnlearnControl(address):
-                self._mapping.unlearn(address)
-                self._route()
-                self._keep()
+                self._active.unlearn(address)
+                self._update_routes()
+                self._save_mapping()
             case LoadMapping(path):
-                self._mapping.use(path)
-                self._follow = False
-                self._take_mapping()
+                self._active.load(path)
+                self._auto = False
+                self._use_new_mapping()
             case WriteMapping(name, path):
-                self._mapping.save(name, path)
-                self._follow = False
-                self._line.report(MappingWritten(str(self._mapping.path)))
-                self._take_mapping()
+                self._active.save_as(name, path)
+                self._auto = False
+                self._line.report(MappingWritten(str(self._active.path)))
+                self._use_new_mapping()
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
 
-    def _look(self) -> None:
+    def _check_all(self) -> None:
         """Check the reader and the ports, learn, and report the control that was touched last."""
         self._arena.set_meter("beat/control", self._arena.meter("beat/control") + 1)
         if not self._reader.is_alive():
-            raise MidiServerGone("the MIDI reader stopped: values hold")
-        if self._ports is None and self._is_time(RETRIES):
+            raise MidiServerGone("the MIDI thread stopped; parameters keep their values")
+        if self._ports is None and self._is_due(RETRY_S):
             self._connect()
-        if self._ports is not None and self._is_time(POLLS):
+        if self._ports is not None and self._is_due(POLL_S):
             self._ports.poll()
-            self._show_ports(self._ports.opened, self._ports.error())
-        if self._ports is not None and self._is_time(BEATS):
+            self._update_ports(self._ports.opened, self._ports.error())
+        if self._ports is not None and self._is_due(BEAT_S):
             self._ports.beat()
         self._learn()
-        if self._router.touch is not self._touched and self._is_time(TOUCHES):
-            self._touched = touch = self._router.touch
+        if self._router.touch is not self._reported_touch and self._is_due(TOUCH_S):
+            self._reported_touch = touch = self._router.touch
             if touch:
                 address = params.ADDRESSES[touch.slot] if touch.slot >= 0 else ""
                 self._line.report(ControlTouched(touch.text(), address))
 
-    def _is_time(self, period: float) -> bool:
+    def _is_due(self, period: float) -> bool:
         now = time.monotonic()
         if now < self._due[period]:
             return False
@@ -161,51 +167,51 @@ class ControlProcess:
 
     def _connect(self) -> None:
         try:
-            if self._shown is None:
-                self._ports = MidiPorts(self._wanted)
+            if self._reported_ports is None:
+                self._ports = MidiPorts(self._fragments)
             else:
-                with quiet():  # the log has the libraries' complaints from the first time
-                    self._ports = MidiPorts(self._wanted)
+                with quiet():  # the first attempt has printed the libraries' messages to the log
+                    self._ports = MidiPorts(self._fragments)
         except (NoMidi, WrongUse) as error:
-            self._show_ports((), str(error))
+            self._update_ports((), str(error))
 
-    def _show_ports(self, inputs: Inputs, error: str) -> None:
-        """Routes first, then the messages that wait in the inputs, then the stage."""
+    def _update_ports(self, inputs: Inputs, error: str) -> None:
+        """Report the open ports if they changed; route new ports before their first message is read."""
         names = [name for name, _ in inputs]
-        other = inputs != self._inputs  # of the same names, where one left and came back between two looks
-        if self._shown == (names, error) and not other:
+        changed = inputs != self._open_inputs  # also if a port left and came back with the same name
+        if self._reported_ports == (names, error) and not changed:
             return
-        if other:
-            if inputs and self._follow:
-                self._choose_mapping_for(names)
-            self._known += [name for name in names if name not in self._known]
-            self._route()
-            self._inputs = inputs
-        self._shown = names, error
+        if changed:
+            if inputs and self._auto:
+                self._choose_mapping(names)
+            self._known_ports += [name for name in names if name not in self._known_ports]
+            self._update_routes()
+            self._open_inputs = inputs
+        self._reported_ports = names, error
         self._line.report(MidiPortsChanged(tuple(names), error))
-        if other:
-            self._show_mapping()
+        if changed:
+            self._report_mapping()
 
-    def _choose_mapping_for(self, ports: list[str]) -> None:
-        for error in self._mapping.choose_for(ports):
+    def _choose_mapping(self, ports: list[str]) -> None:
+        for error in self._active.choose_for(ports):
             self._line.report(ControlFailed(error))
 
-    def _take_mapping(self) -> None:
-        self._route()
-        self._show_mapping()
+    def _use_new_mapping(self) -> None:
+        self._update_routes()
+        self._report_mapping()
 
-    def _route(self) -> None:
-        self._router.use(self._mapping.now, self._known)
+    def _update_routes(self) -> None:
+        self._router.use(self._active.mapping, self._known_ports)
 
-    def _show_mapping(self) -> None:
-        mapping = self._mapping.now
+    def _report_mapping(self) -> None:
+        mapping = self._active.mapping
         self._line.report(
             MappingChanged(
                 name=mapping.name,
-                path=str(self._mapping.path),
-                binds=tuple((bind.to, bind.label(mapping.ports)) for bind in mapping.binds),
-                changed=self._mapping.changed,
-                follows=self._follow,
+                path=str(self._active.path),
+                bindings=tuple((binding.to, binding.label(mapping.ports)) for binding in mapping.bindings),
+                changed=self._active.changed,
+                follows=self._auto,
             )
         )
 
@@ -213,31 +219,31 @@ class ControlProcess:
         learnt: list[Binding] = []
         while not self._router.moved.empty():
             port, source = self._router.moved.get()
-            if self._mapping.address and (bind := self._mapping.moved(port, source, self._known)):
-                learnt.append(bind)
+            if self._active.address and (binding := self._active.bind(port, source, self._known_ports)):
+                learnt.append(binding)
         if learnt:
-            self._route()  # before the disk takes its time
-            for bind in learnt:
-                self._line.report(ControlLearned(bind.to, bind.label(())))
-            self._keep()
+            self._update_routes()  # before the slow disk
+            for binding in learnt:
+                self._line.report(ControlLearned(binding.to, binding.label(())))
+            self._save_mapping()
 
-    def _keep(self) -> None:
-        """Onto the disk at once; where that fails it plays all the same."""
-        self._follow = False
+    def _save_mapping(self) -> None:
+        """Write the mapping to disk. It stays in use if that fails."""
+        self._auto = False
         try:
-            self._mapping.keep()
+            self._active.save()
         except PerformError as error:
             self._line.report(ControlFailed(str(error)))
-        self._show_mapping()
+        self._report_mapping()
 
 
 def main() -> None:
-    """Until the stage is gone; exit code 1 where the process must be replaced.
+    """Run until the stage is gone; exit code 1 asks the stage to start a new process.
 
-    It leaves by `_exit`: rtmidi's destructors crash after a JACK server died, and the system closes the
-    ports anyway.
+    It ends with `_exit`, because rtmidi's destructors crash after the JACK server died. The operating system
+    closes the ports.
     """
-    sys.setswitchinterval(0.0005)  # [control] goes before whatever [main] is at
+    sys.setswitchinterval(0.0005)  # so that [main] never holds [control] up for long
     line = Lifeline()
     start = line.next()
     code = 0

@@ -1,4 +1,4 @@
-"""A mapping: the binds of one file, and the ports they respond to."""
+"""A mapping: the bindings of one file and the ports that they respond to."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import msgspec
 from perform.control.binding import Binding
 
 
-class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"binds": "bind"}):
-    """The binds of one file, in order."""
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"bindings": "bind"}):
+    """The bindings of one file, in the file's order."""
 
     name: str
-    ports: tuple[str, ...] = ()  #: fragments of port names; none: every port
-    binds: tuple[Binding, ...] = ()
+    ports: tuple[str, ...] = ()  #: parts of port names; none: every port
+    bindings: tuple[Binding, ...] = ()
 
-    def listens(self, bind: Binding, port: str, known: Sequence[str]) -> bool:
-        """Whether this bind responds to `port`, one of the `known` ports."""
-        return port in chosen(known, (bind.port,) if bind.port else self.ports)
+    def responds_to(self, port: str, binding: Binding, known: Sequence[str]) -> bool:
+        """Return whether a binding responds to `port`, one of the `known` ports."""
+        return port in matching_ports(known, (binding.port,) if binding.port else self.ports)
 
 
-def chosen(names: Sequence[str], fragments: Sequence[str]) -> list[str]:
-    """The ports that match a fragment of a name, in upper or lower case; all ports if there are no fragments.
+def matching_ports(names: Sequence[str], fragments: Sequence[str]) -> list[str]:
+    """Return the ports whose name contains one of the fragments, in upper or lower case.
 
-    A fragment that is a whole name matches that device only: "Launch Control" does not match "Launch Control
-    XL" while both are known.
+    Without fragments, all ports match. A fragment that is the whole name of a port matches that device only:
+    "Launch Control" does not match "Launch Control XL" while both are known.
     """
     whole = {name.casefold() for name in names}
 
     def matches(name: str, fragment: str) -> bool:
-        if fragment in whole:  # the second form: the device now has several ports
+        if fragment in whole:  # a device with several ports has names like "Keys:MIDI"
             return name == fragment or name.startswith(f"{fragment}:")
         return fragment in name
 

@@ -1,12 +1,12 @@
-"""Mapping files: TOML, read and written with their comments kept. Data, never code.
+"""Mapping files: reading and writing TOML; comments in a file are kept.
 
 name = "nanoKONTROL2"
-ports = ["nanoKONTROL2"]      # fragments of port names it responds to; none: every port
+ports = ["nanoKONTROL2"]      # parts of the names of the ports it responds to; none: every port
 
 [[bind]]
 control = "cc 16"             # "cc 0".."cc 119", "note 0".."note 127", "bend", "program"
 to = "focus/z/0/bias"         # an address; focus/... is the deck that has the focus
-range = [-3.0, 3.0]           # plain units; left out: the parameter's range
+range = [-3.0, 3.0]           # in the parameter's unit; left out: the parameter's range
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNKNOWN_KEY = re.compile(r"unknown field `(.*)`", re.DOTALL)
 
 
 def load(path: Path) -> Mapping:
-    """[disk] Read a mapping file; WrongUse gives file, line and what is allowed."""
+    """[disk] Read a mapping file; WrongUse names the file, the line and what is allowed."""
     text = ""
     try:
         text = path.read_bytes().decode()
@@ -39,15 +39,17 @@ def load(path: Path) -> Mapping:
     except (OSError, ValueError, RecursionError) as error:
         cause = _cause(error).replace("at end of document", f"at line {len(text.splitlines())}, its end")
         raise WrongUse(cause, where=str(path), hint="a mapping is a TOML file") from error
-    binds = raw.pop("bind", [])
-    if not isinstance(binds, list):
-        raise WrongUse("bind must be a list", where=str(path), hint="write [[bind]] above each")
-    frame = _convert(raw, Mapping, str(path))
+    bindings = raw.pop("bind", [])
+    if not isinstance(bindings, list):
+        raise WrongUse("bind must be a list", where=str(path), hint="write [[bind]] above each binding")
+    mapping = _convert(raw, Mapping, str(path))
     lines = [1 + text.count("\n", 0, found.start()) for found in _BIND_HEADER.finditer(text)]
-    places_of = [f"{path}:{n}" for n in lines] if len(lines) == len(binds) else [str(path)] * len(binds)
+    places_of = [f"{path}:{n}" for n in lines] if len(lines) == len(bindings) else [str(path)] * len(bindings)
     return msgspec.structs.replace(
-        frame,
-        binds=tuple(_convert(bind, Binding, where) for bind, where in zip(binds, places_of, strict=True)),
+        mapping,
+        bindings=tuple(
+            _convert(binding, Binding, where) for binding, where in zip(bindings, places_of, strict=True)
+        ),
     )
 
 
@@ -55,8 +57,12 @@ def _cause(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or "cannot be read"
     if isinstance(error, UnicodeDecodeError):
-        return "it is not text in UTF-8"
-    return str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is too deep or too large"
+        return "the file is not UTF-8 text"
+    return (
+        str(error)
+        if isinstance(error, tomllib.TOMLDecodeError)
+        else "the file is nested too deeply or too large"
+    )
 
 
 def _convert(raw: Any, kind: type[_T], where: str) -> _T:
@@ -72,10 +78,10 @@ def _convert(raw: Any, kind: type[_T], where: str) -> _T:
 
 
 def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
-    """[disk] Write a mapping atomically, keeping comments and order of the file at `path`.
+    """[disk] Write a mapping atomically, keeping the comments and the order of the file at `path`.
 
-    like : the file whose text to start from if `path` does not exist yet
-    WrongUse if the existing file is not a legal mapping; it stays as it is.
+    like : the file whose comments and order to keep if `path` does not exist yet
+    WrongUse if the existing file is not a valid mapping; that file is not changed.
     """
     source = path if path.exists() else like
     document = tomlkit.document()
@@ -87,23 +93,23 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
 
 
 def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:
-    """Change only what differs."""
+    """Change only the entries that differ, so that comments stay in place."""
     if document.get("name") != mapping.name:
         document["name"] = mapping.name
     if tuple(document.get("ports", ())) != mapping.ports:
         document["ports"] = list(mapping.ports)
     old = document.get("bind", [])
     tables = {msgspec.convert(table.unwrap(), Binding): table for table in old}
-    if tuple(tables) == mapping.binds:
+    if tuple(tables) == mapping.bindings:
         return
-    binds = tomlkit.aot()
-    for bind in mapping.binds:
-        binds.append(tables.pop(bind, None) or tomlkit.item(msgspec.to_builtins(bind)))
-    document["bind"] = binds
+    bindings = tomlkit.aot()
+    for binding in mapping.bindings:
+        bindings.append(tables.pop(binding, None) or tomlkit.item(msgspec.to_builtins(binding)))
+    document["bind"] = bindings
 
 
 def available() -> dict[str, Path]:
-    """[disk] Name -> file of every mapping; the player's own hide bundled ones of the same name."""
+    """[disk] Return all mappings, name -> file. The player's file hides a bundled one of the same name."""
     known: dict[str, Path] = {}
     for folder in (places.user("controllers"), bundled()):
         for path in sorted(folder.glob("*.toml")):
@@ -112,12 +118,12 @@ def available() -> dict[str, Path]:
 
 
 def bundled() -> Path:
-    """Folder of the mappings that ship with perform; they are never changed."""
+    """Return the folder of the bundled mappings, which are never changed."""
     return places.bundled("presets") / "controllers"
 
 
 def find(name: str) -> Path:
-    """[disk] The file of a mapping, by name or path; WrongUse lists the names."""
+    """[disk] Find the file of a mapping by name or path; WrongUse lists the names."""
     path = Path(name).expanduser()
     if path.suffix == ".toml" and path.is_file():
         return path

@@ -1,9 +1,9 @@
-"""MIDI input ports: listing, opening, and noticing that a port or the MIDI server is gone.
+"""MIDI input ports: listing and opening them, and noticing that a port or the MIDI server is gone.
 
-Ports have stable names, without the numbers that ALSA and others add on each connection. rtmidi does not
-report a vanished port or a dead JACK server (it goes on listing the ports), and its `close_port` crashes on
-a dead server. So this module polls the names; on JACK it sends itself a message that must come back, and
-closes a port only while that works.
+ALSA and others add a number to a port's name on each connection; this module leaves it out, so that a name
+stays the same. rtmidi reports neither a vanished port nor a dead JACK server: it keeps listing the ports.
+Its `close_port` crashes on a dead server. So this module polls the list of ports. On JACK it also sends
+itself a message, the pulse, and closes a port only while the pulse comes back.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 
 import rtmidi
 
-from perform.control.mapping import chosen
+from perform.control.mapping import matching_ports
 from perform.core.errors import PerformError, WrongUse
 
-PATIENCE = 2.0  #: seconds without an answer before a JACK server counts as gone
-_QUEUE = 1 << 14  #: messages a port holds for the thread that reads them
+PULSE_TIMEOUT_S = 2.0  #: without a pulse for this long, the JACK server counts as gone
+_QUEUE = 1 << 14  #: most messages that a port holds for the [control] thread
 _CLIENT = "perform"
-_ACTIVE_SENSING = [0xFE]  # harmless to any other receiver
+_ACTIVE_SENSING = [0xFE]  # the pulse: other receivers ignore this message
 
 _BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system):")  # bridges from ALSA to JACK
 _NUMBERS = re.compile(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \(capture[^)]*\)")
@@ -42,18 +42,18 @@ _APIS = {
 
 
 class NoMidi(PerformError):
-    """No MIDI system answers."""
+    """There is no MIDI system, or none answers."""
 
 
 class MidiServerGone(PerformError):
-    """The JACK server died or hangs. This process can no longer use rtmidi."""
+    """The JACK server died or hangs, so this process can no longer use rtmidi."""
 
 
 def stable_names(raw: Sequence[str]) -> dict[str, str]:
-    """The system's port names -> short names that stay the same after reconnecting.
+    """Map the system's port names to short names that stay the same after reconnecting.
 
-    A client with one port has the client's name. The second of two devices with the same name ends in ` #2`.
-    perform's own ports and "Midi Through" are left out.
+    The only port of a device gets the device's name. The second of two devices with the same name gets ` #2`
+    at the end. The ports of perform and "Midi Through" are left out.
     """
     whole = {name: _NUMBERS.sub("", _BRIDGE.sub("", name)) for name in raw}
     whole = {name: stable for name, stable in whole.items() if not _IGNORED.match(stable)}
@@ -71,14 +71,14 @@ def stable_names(raw: Sequence[str]) -> dict[str, str]:
 class MidiPorts:
     """[main] The open input ports of one MIDI system; NoMidi if there is none.
 
-    opened : the open ports; another thread may read their messages
-    listed : names of all ports
+    opened : the open ports; the [control] thread reads their messages
+    listed : the names of all ports
     """
 
     def __init__(self, fragments: Sequence[str]) -> None:
         self._fragments = tuple(fragments)
         self._api, self._names = _connect()
-        self._inputs: dict[str, rtmidi.MidiIn] = {}  # by the system's own name
+        self._inputs: dict[str, rtmidi.MidiIn] = {}  # by the system's name of the port
         self._pulse: rtmidi.MidiOut | None = None
         self.listed: list[str] = []
         self.opened: Inputs = ()
@@ -88,7 +88,7 @@ class MidiPorts:
             self._start_pulse()
 
     def _start_pulse(self) -> None:
-        """Connect an output of this process to the input that lists the names."""
+        """Connect an output of this process to the input that lists the ports."""
         client = f"{_CLIENT} {os.getpid()}"
         self._pulse = rtmidi.MidiOut(self._api, name=client)
         self._pulse.open_virtual_port("pulse")
@@ -97,27 +97,27 @@ class MidiPorts:
         self._names.open_port(ours[0], "pulse")
 
     def beat(self) -> None:
-        """[main] Check that the server answers; call it twice a second. MidiServerGone if it does not."""
-        if not self._answers():
-            raise MidiServerGone("the JACK server is gone or hangs: values hold")
+        """[main] Send the pulse, twice a second; MidiServerGone if it does not come back."""
+        if not self._pulse_returns():
+            raise MidiServerGone("the JACK server is gone or hangs; parameters keep their values")
 
-    def _answers(self) -> bool:
-        """Whether the pulse comes back; a live server returns it within two periods."""
+    def _pulse_returns(self) -> bool:
+        """Return whether the pulse comes back; a working server returns it within two periods."""
         if self._pulse is None:
             return True
         while self._names.get_message():
             pass
         self._pulse.send_message(_ACTIVE_SENSING)
-        for _ in range(round(PATIENCE / 0.005)):  # count naps, not time: a busy machine is not a dead server
+        for _ in range(round(PULSE_TIMEOUT_S / 0.005)):  # count pauses, not time: this machine may be busy
             if self._names.get_message():
                 return True
             time.sleep(0.005)
         return False
 
     def poll(self) -> None:
-        """[main] Close vanished ports and open new ones that match.
+        """[main] Close vanished ports, and open new ones whose name matches; call it several times a second.
 
-        Call it several times a second: a port that left and came back between two polls stays silent.
+        A port that leaves and comes back between two polls under the same system name stays silent.
         """
         names = stable_names(self._names.get_ports())
         vanished = self._inputs.keys() - names.keys()
@@ -126,7 +126,7 @@ class MidiPorts:
         for raw in vanished:
             self._inputs.pop(raw).close_port()
         self.listed = list(names.values())
-        wanted = set(chosen(self.listed, self._fragments))
+        wanted = set(matching_ports(self.listed, self._fragments))
         for raw, name in names.items():
             if name in wanted and raw not in self._inputs and (port := self._open(raw)):
                 self._inputs[raw] = port
@@ -137,7 +137,7 @@ class MidiPorts:
         self._refused = wanted - now
 
     def _open(self, raw: str) -> rtmidi.MidiIn | None:
-        """Open a port; None if it vanished again or another program holds it."""
+        """Open a port; None if it has vanished or another program has opened it."""
         try:
             port = rtmidi.MidiIn(self._api, name=_CLIENT, queue_size_limit=_QUEUE)
             port.open_port(port.get_ports().index(raw), "in")
@@ -146,29 +146,29 @@ class MidiPorts:
         return port
 
     def close(self) -> None:
-        """[main] Leave the MIDI system; no thread may read from the ports any more.
+        """[main] Leave the MIDI system, after the last read from the ports.
 
-        A JACK client that dies without this causes an xrun in every other client.
+        A JACK client that ends without this causes an xrun in every other client.
         """
-        if self._answers():
+        if self._pulse_returns():
             for client in (*self._inputs.values(), self._pulse, self._names):
                 if client is not None:
                     client.delete()
 
     def error(self) -> str:
-        """[main] One line for the player about missing ports, or ""."""
+        """[main] Return a line for the player about missing ports, or ""."""
         if self._gone:
-            return f"{', '.join(sorted(self._gone))} is gone: values hold"
+            return f"{', '.join(sorted(self._gone))} is unplugged; its parameters keep their values"
         if self._refused:
-            return f"{', '.join(sorted(self._refused))} cannot be opened; another program may hold it"
+            return f"{', '.join(sorted(self._refused))} cannot be opened; another program may use it"
         if self._fragments and not self.opened:
-            there = f"there are {', '.join(self.listed)}" if self.listed else "there are none"
-            return f"no MIDI port is called {' or '.join(self._fragments)}; {there}"
+            there = f"the ports are {', '.join(self.listed)}" if self.listed else "there are no ports"
+            return f"no MIDI port has {' or '.join(self._fragments)} in its name; {there}"
         return ""
 
 
 def list_ports() -> tuple[list[str], str]:
-    """Names of the input ports, and why there are none, or ""; opens no port."""
+    """Return the names of the input ports, and an error or ""; opens no port."""
     try:
         with quiet():
             _, names = _connect()
@@ -178,20 +178,20 @@ def list_ports() -> tuple[list[str], str]:
 
 
 def _candidates() -> list[int]:
-    """The MIDI systems to try, best first; PERFORM_MIDI chooses one."""
+    """Return the MIDI systems to try, best first; PERFORM_MIDI chooses one."""
     forced = os.environ.get("PERFORM_MIDI", "")
     if forced and forced not in _APIS:
-        raise WrongUse(f"PERFORM_MIDI is {forced!r}", hint=f"it may be {', '.join(_APIS)}")
+        raise WrongUse(f"PERFORM_MIDI is set to {forced!r}", hint=f"set it to one of {', '.join(_APIS)}")
     compiled = rtmidi.get_compiled_api()
     return [api for name, api in _APIS.items() if api in compiled and forced in ("", name)]
 
 
 def _connect() -> tuple[int, rtmidi.MidiIn]:
-    """The first MIDI system that answers, and an input that lists its ports."""
+    """Return the first MIDI system that answers, and an input that lists its ports."""
     reasons = []
     for api in _candidates():
         if api == rtmidi.API_LINUX_ALSA and not Path("/dev/snd/seq").exists():
-            reasons.append("no ALSA sequencer")  # opening it would only print to the log
+            reasons.append("no ALSA sequencer")  # opening it would print to the log
             continue
         try:
             return api, rtmidi.MidiIn(api, name=_CLIENT)
@@ -202,7 +202,7 @@ def _connect() -> tuple[int, rtmidi.MidiIn]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """[main] Silence descriptor 2: C libraries print there at each failed attempt."""
+    """[main] Silence descriptor 2, where C libraries print a message at each failed attempt."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

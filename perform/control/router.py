@@ -1,7 +1,7 @@
-"""From a MIDI message to a parameter: decode, look up the binds, apply range and curve, store.
+"""From a MIDI message to a parameter: decode it, look up its bindings, apply range and curve, set the value.
 
-One `ControlRouter` serves every port, on one thread. It never raises, whatever the bytes, and stores only
-finite values within their specs.
+One `ControlRouter` handles the messages of all ports, on the [control] thread. It raises for no message, and
+sets only finite values within a parameter's range.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SLOT, _COUNT, _UNMAPPED = (METER_SLOTS[f"control/{name}"] for name in ("slot", 
 
 
 class ControlId(NamedTuple):
-    """A control on a channel (1..16)."""
+    """A control on a MIDI channel (1..16)."""
 
     kind: Kind
     number: int
@@ -31,33 +31,33 @@ class ControlId(NamedTuple):
 
 
 class ControlEvent(NamedTuple):
-    """One message, decoded."""
+    """One decoded MIDI message."""
 
     source: ControlId
     value: int  #: as sent: 0..127, pitch bend -8192..8191
     position: float  #: 0..1; pitch bend 0 is exactly 0.5
-    down: bool  #: pressed: a note with velocity, or a cc of 64 or more
-    release: bool = False  #: the end of a note
+    down: bool  #: a note that begins, or a cc of 64 or more
+    release: bool = False  #: a note that ends
 
 
 class TouchedControl(NamedTuple):
-    """The last control that moved, and the slot of the parameter it moved (-1: none)."""
+    """The last control that moved, and the slot of the parameter that it moved (-1: none)."""
 
     port: str
     event: ControlEvent
     slot: int
 
     def text(self) -> str:
-        """`nanoKONTROL2 1:CC16=22`."""
+        """Return port, channel, control and value: `nanoKONTROL2 1:CC16=22`."""
         kind, number, channel = self.event.source
         return f"{self.port} {channel}:{control_label(kind, number)}={self.event.value}"
 
 
 def decode(data: Sequence[int]) -> ControlEvent | None:
-    """[control] Decode one MIDI message; None for clock, sysex, channel mode and garbage."""
+    """[control] Decode one MIDI message; None for clock, sysex, channel mode and invalid bytes."""
     try:
         message = mido.Message.from_bytes(data)
-    except (ValueError, IndexError, TypeError):  # mido raises these for bytes that are not a message
+    except (ValueError, IndexError, TypeError):  # mido raises these for invalid bytes
         return None
     match message.type:
         case "control_change" if message.control < 120:
@@ -77,17 +77,17 @@ def decode(data: Sequence[int]) -> ControlEvent | None:
 
 
 class ControlRoute:
-    """One bind with its slots and range worked out."""
+    """One binding, with the slots and the range looked up."""
 
-    def __init__(self, bind: Binding) -> None:
-        self._slots = tuple(params.slot(address) for address in bind.addresses)
-        self._spec, self._mode = bind.spec, bind.effective_mode
-        self._low, self._high = (self._spec.clamp(end) for end in bind.ends)
-        self._curve = bind.curve or bind.spec.curve
+    def __init__(self, binding: Binding) -> None:
+        self._slots = tuple(params.slot(address) for address in binding.addresses)
+        self._spec, self._mode = binding.spec, binding.effective_mode
+        self._low, self._high = (self._spec.clamp(end) for end in binding.ends)
+        self._curve = binding.curve or binding.spec.curve
         self._down = False
 
     def play(self, event: ControlEvent, table: Table) -> int:
-        """[control] Move the parameter; returns its slot, or -1 if the message moves nothing."""
+        """[control] Set the parameter; return its slot, or -1 if the message sets nothing."""
         pressed, self._down = event.down and not self._down, event.down
         if event.source.kind == "note":
             pressed = event.down  # a second note-on without a release is a press
@@ -102,7 +102,7 @@ class ControlRoute:
             case "toggle":
                 if not pressed:
                     return -1
-                table[slot] = self._other(float(table[slot]))
+                table[slot] = self._toggled(float(table[slot]))
             case "momentary" if self._spec.choices:
                 table[slot] = self._value(1.0 if event.down else 0.0)
             case "absolute" if event.release:
@@ -115,12 +115,12 @@ class ControlRoute:
 
     def _value(self, position: float) -> float:
         if position <= 0.0:
-            return self._low  # exact ends, without the curve's rounding
+            return self._low  # exactly, without the curve's rounding
         if position >= 1.0:
             return self._high
         return self._spec.clamp(params.curve_value(position, self._low, self._high, self._curve))
 
-    def _other(self, value: float) -> float:
+    def _toggled(self, value: float) -> float:
         value = self._spec.clamp(value)
         if self._spec.choices:
             step = 1.0 if self._high >= self._low else -1.0
@@ -130,10 +130,10 @@ class ControlRoute:
 
 
 class ControlRouter:
-    """All binds of the mapping in use, by port and control.
+    """All bindings of the mapping in use, by port and control.
 
     touch : the last control that moved
-    moved : while `learning`, the port and control of each message that may be learnt
+    moved : while `learning`, the port and control of each message that can be learnt
     """
 
     def __init__(self, table: Table, meters: Meters) -> None:
@@ -144,7 +144,7 @@ class ControlRouter:
         self.moved: SimpleQueue[tuple[str, ControlId]] = SimpleQueue()
 
     def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
-        """[main] Use a mapping for these ports, from the next message on."""
+        """[main] Route these ports by a mapping, from the next message on."""
         self._routes = {port: _routes(mapping, port, ports) for port in ports}
 
     def handle(self, port: str, data: Sequence[int]) -> None:
@@ -166,14 +166,16 @@ class ControlRouter:
 
 
 def learnable(event: ControlEvent) -> bool:
-    """Not cc 0 (many devices send it as bank select), not a note's release, not a program change."""
+    """Return whether an event can be learnt: not cc 0 (bank select), a note's release or a program change."""
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
 def _routes(mapping: Mapping, port: str, known: Sequence[str]) -> dict[ControlId, list[ControlRoute]]:
     routes: dict[ControlId, list[ControlRoute]] = {}
-    for bind in mapping.binds:
-        if mapping.listens(bind, port, known):
-            for channel in (bind.channel,) if bind.channel else range(1, 17):
-                routes.setdefault(ControlId(bind.kind, bind.number, channel), []).append(ControlRoute(bind))
+    for binding in mapping.bindings:
+        if mapping.responds_to(port, binding, known):
+            for channel in (binding.channel,) if binding.channel else range(1, 17):
+                routes.setdefault(ControlId(binding.kind, binding.number, channel), []).append(
+                    ControlRoute(binding)
+                )
     return routes

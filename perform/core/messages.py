@@ -257,14 +257,14 @@ class MidiPortsChanged(Report, frozen=True):
 class MappingChanged(Report, frozen=True):
     """The mapping in use.
 
-    binds : (address, control as the screen names it)
+    bindings : (address, control as the screen names it)
     changed : it has changes that are not saved
     follows : it follows the connected controllers
     """
 
     name: str
     path: str
-    binds: tuple[tuple[str, str], ...]
+    bindings: tuple[tuple[str, str], ...]
     changed: bool
     follows: bool
 

@@ -25,7 +25,7 @@ from perform.core.params import slot
 from perform.stage.child import Child, KeptChild
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, Reply, SaveMapping, Unlearn, UseMapping, answer_all
-from perform.stage.status import BindStatus
+from perform.stage.status import BindingStatus
 
 STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
 
@@ -58,7 +58,7 @@ class Controllers:
         self._fixed = bool(mapping)  # no song changes a mapping that was given at the start
         self._song_mapping = ""  # the last one that a song named
         self._path = mapping  # for the next process; "": the mapping made for the connected controllers
-        self.binds: tuple[BindStatus, ...] = ()
+        self.bindings: tuple[BindingStatus, ...] = ()
         self.learning = ""
         self._learning_range: tuple[float, float] | None = None
         self.touched = ""
@@ -129,7 +129,7 @@ class Controllers:
                 self.mapping = report.name
                 if not report.follows:  # else the mapping depends on the connected controllers
                     self._path = report.path
-                self.binds = tuple(BindStatus(address, control) for address, control in report.binds)
+                self.bindings = tuple(BindingStatus(address, control) for address, control in report.bindings)
                 answer_all(self._loading, Answer(self._path))
             case ControlTouched(text):
                 self.touched = text

@@ -33,7 +33,7 @@ class DeckStatus(Struct, frozen=True):
     matrix: str = ""  #: by which it follows another deck
 
 
-class BindStatus(Struct, frozen=True):
+class BindingStatus(Struct, frozen=True):
     """One control of the mapping in use, as the screen names it."""
 
     address: str
@@ -91,7 +91,7 @@ class Status(Struct, frozen=True):
     midi: tuple[str, ...]  #: ports that are open
     midi_error: str  #: "" or why there is no MIDI
     mapping: str
-    binds: tuple[BindStatus, ...]
+    bindings: tuple[BindingStatus, ...]
     learning: str  #: the address that waits for a control, or ""
     touched: str  #: last control moved, "nanoKONTROL2 1:CC16=22", or ""
     take: str  #: path of the running take, or ""

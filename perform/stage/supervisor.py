@@ -262,7 +262,7 @@ class Stage:
             midi=control.ports,
             midi_error=control.error,
             mapping=control.mapping,
-            binds=control.binds,
+            bindings=control.bindings,
             learning=control.learning,
             touched=control.touched,
             take=recording.take,

@@ -240,14 +240,14 @@ class FrameReader:
         """The control mapped to each address; `focus/...` is the deck with the focus."""
         if self._controls_of[0] is not self._status or self._controls_of[1] != focus:
             deck = f"deck/{focus:.0f}/"
-            binds = self._status.binds
+            bindings = self._status.bindings
             focused = {
                 deck + b.address.removeprefix("focus/"): b.control
-                for b in reversed(binds)  # the first of several is shown
+                for b in reversed(bindings)  # the first of several is shown
                 if b.address.startswith("focus/")
             }
             # a control mapped to this deck comes before one that follows the focus
-            self._controls = focused | {b.address: b.control for b in binds}
+            self._controls = focused | {b.address: b.control for b in bindings}
             self._controls_of = (self._status, focus)
         return self._controls
 

@@ -1,4 +1,4 @@
-"""A private JACK server with no sound card, virtual controllers, the control process as the stage runs it."""
+"""Fixtures: a private JACK server without a sound card, virtual controllers, and a control process."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def eventually(true: Callable[[], Any], what: str = "", seconds: float = DEADLIN
 
 
 class Jack:
-    """A server of our own, at a period that a loaded machine keeps: a late JACK client loses its MIDI.
+    """A private server. Its long period suits a busy machine: a JACK client that is late loses its MIDI.
 
-    The registry of a machine holds eight names, so few are ever used.
+    JACK registers at most eight server names on a machine, so all tests share three.
     """
 
     def __init__(self, log: Path) -> None:
@@ -94,7 +94,7 @@ class Jack:
 
 
 class Controller:
-    """A MIDI device with one port, in a process of its own."""
+    """A virtual MIDI device with one port, in a separate process."""
 
     def __init__(self, name: str, port: str, env: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -108,11 +108,11 @@ class Controller:
         assert self._process.stdout and self._process.stdout.readline() == "ready\n"
 
     def send(self, *messages: tuple[int, ...]) -> float:
-        """When the first was sent, monotonic seconds; returns once all are sent."""
+        """Send the messages; return the monotonic time at which the first was sent."""
         return self._do(" ".join(bytes(m).hex() for m in messages))
 
     def replug(self, port: str) -> None:
-        """Its port leaves, and is there again under another name at once."""
+        """Close the port and open it at once under another name."""
         self._do(f"port {port}")
 
     def _do(self, line: str) -> float:
@@ -127,7 +127,7 @@ class Controller:
 
 
 class Control:
-    """The control process and the stage's end of its line."""
+    """A control process, and the stage's end of the connection to it."""
 
     def __init__(
         self, env: dict[str, str], home: Path, mapping: str = "", ports: tuple[str, ...] = ()
@@ -174,7 +174,7 @@ class Control:
         return float(self.arena.table[params.slot(address)])
 
     def plays(self, controller: Controller, address: str, value: float, *messages: tuple[int, ...]) -> None:
-        """Send, until the address has the value: now and then an overloaded server loses a period of MIDI."""
+        """Send until the parameter has the value: an overloaded server can lose a period of MIDI."""
 
         def sent() -> bool:
             controller.send(*messages)
@@ -204,7 +204,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jack]:
 
 @pytest.fixture
 def jack(_server: Jack) -> Jack:
-    """A server that runs; one that a test before killed is started again."""
+    """A running server; it is started again if an earlier test killed it."""
     if _server.process.poll() is not None:
         _server.start()
     return _server
@@ -212,7 +212,7 @@ def jack(_server: Jack) -> Jack:
 
 @pytest.fixture
 def control(jack: Jack, tmp_path: Path) -> Iterator[Callable[..., Control]]:
-    """Starts control processes; each is ended with the test."""
+    """Start control processes that end with the test."""
     started: list[Control] = []
 
     def start(mapping: str = "", ports: tuple[str, ...] = ()) -> Control:

@@ -1,4 +1,4 @@
-"""The control process on a real JACK server, with controllers in other processes."""
+"""The control process on a real JACK server, played by virtual controllers: ports, learning and failures."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def learnt(process: Control, address: str) -> bool:
     return any(r["report"] == "ControlLearned" and r["address"] == address for r in process.reports)
 
 
-def test_a_known_controller_plays_as_soon_as_it_is_there(jack: Jack, control: Start) -> None:
+def test_a_known_controller_plays_as_soon_as_it_is_connected(jack: Jack, control: Start) -> None:
     process = control()
     process.report("MidiPortsChanged", open=[], error="")
     assert process.report("MappingChanged")["name"] == "generic"
     with jack.controller(NANO) as nano:
         process.report("MidiPortsChanged", open=[NANO], error="")
-        binds = process.report("MappingChanged", name=NANO)["binds"]
-        assert ["deck/1/gain", "nanoKONTROL2 CC0"] in binds
+        bindings = process.report("MappingChanged", name=NANO)["bindings"]
+        assert ["deck/1/gain", "nanoKONTROL2 CC0"] in bindings
         process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
         process.plays(nano, "deck/1/z/0/bias", -3.0, (0xB0, 16, 0))
         process.plays(nano, "focus", 3.0, (0xB0, 66, 127), (0xB0, 66, 0))  # R 3
@@ -50,7 +50,7 @@ def test_a_known_controller_plays_as_soon_as_it_is_there(jack: Jack, control: St
         process.report("ControlTouched", text="nanoKONTROL2 1:CC119=1", address="")
 
 
-def test_bend_and_pedal_of_any_keyboard(jack: Jack, control: Start) -> None:
+def test_pitch_bend_and_pedal_of_an_unknown_keyboard_play(jack: Jack, control: Start) -> None:
     process = control(mapping="generic")
     with jack.controller("Keystation") as keys:
         process.report("MidiPortsChanged", open=["Keystation"])
@@ -61,18 +61,22 @@ def test_bend_and_pedal_of_any_keyboard(jack: Jack, control: Start) -> None:
         process.plays(keys, "deck/1/freeze", 0.0, (0xB0, 64, 0))
 
 
-def test_a_controller_leaves_its_values_hold_and_it_comes_back(jack: Jack, control: Start) -> None:
+def test_values_stay_when_a_controller_is_unplugged_and_it_plays_when_it_is_back(
+    jack: Jack, control: Start
+) -> None:
     process = control(mapping="midimix")
     for value in (127, 0, 127):
         with jack.controller(MIX) as mix:
             process.report("MidiPortsChanged", open=[MIX], error="")
             process.plays(mix, "deck/1/gain", 6.0 if value else -60.0, (0xB0, 19, value))
             process.plays(mix, "deck/2/mute", 1.0 if value else 0.0, (0x90, 4, 64), (0x80, 4, 0))
-        process.report("MidiPortsChanged", open=[], error="MIDI Mix is gone: values hold")
+        process.report(
+            "MidiPortsChanged", open=[], error="MIDI Mix is unplugged; its parameters keep their values"
+        )
         assert process.table("deck/1/gain") == (6.0 if value else -60.0)
 
 
-def test_a_controller_that_is_back_before_anybody_looked_plays_on(jack: Jack, control: Start) -> None:
+def test_a_controller_replugged_between_two_polls_plays_on(jack: Jack, control: Start) -> None:
     process = control(mapping="nanokontrol2")
     ports = [f"{NANO} [{client}] (capture): MIDI 1" for client in (20, 24)]  # as a2j names ALSA's
     with jack.controller("a2j", ports[0]) as nano:
@@ -82,14 +86,16 @@ def test_a_controller_that_is_back_before_anybody_looked_plays_on(jack: Jack, co
             process.plays(nano, "deck/1/gain", gain, (0xB0, 0, 127 if gain > 0 else 0))
 
 
-def test_two_controllers_with_the_same_numbers(jack: Jack, control: Start, tmp_path: Path) -> None:
+def test_two_controllers_with_the_same_cc_numbers_move_different_parameters(
+    jack: Jack, control: Start, tmp_path: Path
+) -> None:
     path = tmp_path / "two.toml"
-    binds = [
+    bindings = [
         Binding(control="cc 20", to="deck/1/pan", port="left"),
         Binding(control="cc 20", to="deck/2/pan", port="Right"),
         Binding(control="cc 21", to="xfade"),
     ]
-    mapping_files.save(Mapping("two", binds=tuple(binds)), path)
+    mapping_files.save(Mapping("two", bindings=tuple(bindings)), path)
     process = control(mapping=str(path))
     with jack.controller("Left Hand") as left, jack.controller("Right Hand") as right:
         eventually(lambda: sorted(process.report("MidiPortsChanged")["open"]) == ["Left Hand", "Right Hand"])
@@ -107,7 +113,7 @@ def test_only_the_chosen_ports_are_opened(jack: Jack, control: Start) -> None:
         assert "launch" in lost["error"] and NANO in lost["error"]
 
 
-def test_learning_from_start_to_file(jack: Jack, control: Start) -> None:
+def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, control: Start) -> None:
     process = control()
     own = process.home / "controllers" / "nanokontrol2.toml"
     bundled = mapping_files.find("nanokontrol2").read_bytes()
@@ -133,13 +139,13 @@ def test_learning_from_start_to_file(jack: Jack, control: Start) -> None:
         assert process.table("deck/1/z/0/bias") == was
 
         taught = Binding(control="cc 16", to="deck/2/pan", channel=1, port=NANO)
-        eventually(lambda: [b for b in mapping_files.load(own).binds if b.to == "deck/2/pan"] == [taught])
+        eventually(lambda: [b for b in mapping_files.load(own).bindings if b.to == "deck/2/pan"] == [taught])
         assert mapping_files.load(own).name == NANO
         assert "# Faders 1 to 6" in own.read_text()
         assert mapping_files.find("nanokontrol2").read_bytes() == bundled
 
         process.order("UnlearnControl", address="deck/2/pan")
-        eventually(lambda: all(b.to != "deck/2/pan" for b in mapping_files.load(own).binds))
+        eventually(lambda: all(b.to != "deck/2/pan" for b in mapping_files.load(own).bindings))
         process.order("UnlearnControl", address="deck/2/pan")
         process.report("ControlFailed", error="no control is mapped to 'deck/2/pan'")
 
@@ -153,7 +159,7 @@ def test_learning_from_start_to_file(jack: Jack, control: Start) -> None:
         process.report("MappingChanged", name="friday")
 
 
-def test_what_cannot_be_written_plays_and_is_written_later(jack: Jack, control: Start) -> None:
+def test_a_mapping_that_cannot_be_written_plays_and_is_written_later(jack: Jack, control: Start) -> None:
     process = control()
     folder = process.home / "controllers"
     folder.write_text("in the way")
@@ -166,10 +172,10 @@ def test_what_cannot_be_written_plays_and_is_written_later(jack: Jack, control: 
         folder.unlink()
         process.order("WriteMapping", name="later")
         process.report("MappingChanged", changed=False, name="later")
-        assert any(b.to == "xfade" for b in mapping_files.load(folder / "later.toml").binds)
+        assert any(b.to == "xfade" for b in mapping_files.load(folder / "later.toml").bindings)
 
 
-def test_a_mapping_that_cannot_be_read_does_not_silence_midi(jack: Jack, control: Start) -> None:
+def test_a_mapping_that_cannot_be_read_is_replaced_by_generic(jack: Jack, control: Start) -> None:
     process = control(mapping="/nowhere/x.toml")
     process.report("ControlFailed")
     process.report("MappingChanged", name="generic")
@@ -178,7 +184,7 @@ def test_a_mapping_that_cannot_be_read_does_not_silence_midi(jack: Jack, control
         process.plays(keys, "deck/1/gain", 6.0, (0xB0, 7, 127))
 
 
-def test_a_burst_is_whole_and_latency_is_two_periods_at_most(jack: Jack, control: Start) -> None:
+def test_no_message_of_a_burst_is_lost_and_latency_is_under_three_periods(jack: Jack, control: Start) -> None:
     process = control(mapping="generic")
     values = [int(v) for v in np.random.default_rng(0).integers(0, 128, 4999)] + [101]
     with jack.controller("Keys") as keys:
@@ -193,26 +199,30 @@ def test_a_burst_is_whole_and_latency_is_two_periods_at_most(jack: Jack, control
 
         eventually(whole, "5,000 messages at once")
         assert process.table("deck/1/pan") == pytest.approx(-1 + 2 * 101 / 127)
-        late = []
+        delays = []
         for value in [-1.0, 1.0] * 50:
             sent = time.monotonic()
             process.plays(keys, "deck/1/pan", value, (0xB0, 10, 0 if value < 0 else 127))
-            late.append(time.monotonic() - sent)
-    assert np.median(late) < 3 * 1024 / 48000
+            delays.append(time.monotonic() - sent)
+    assert np.median(delays) < 3 * 1024 / 48000
 
 
-def test_the_servers_death_ends_the_process_with_a_report(jack: Jack, control: Start) -> None:
+def test_the_process_reports_and_ends_when_the_server_dies(jack: Jack, control: Start) -> None:
     process = control()
     with jack.controller(NANO) as nano:
         process.report("MidiPortsChanged", open=[NANO])
         process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
         jack.kill()
         assert process.process.wait(10) == 1
-        process.report("MidiPortsChanged", open=[], error="the JACK server is gone or hangs: values hold")
+        process.report(
+            "MidiPortsChanged",
+            open=[],
+            error="the JACK server is gone or hangs; parameters keep their values",
+        )
         assert process.table("deck/1/gain") == 6.0
 
 
-def test_a_server_that_stands_still_counts_as_gone(jack: Jack, control: Start) -> None:
+def test_the_process_ends_when_the_server_hangs(jack: Jack, control: Start) -> None:
     process = control()
     process.report("MidiPortsChanged", open=[])
     os.kill(jack.process.pid, signal.SIGSTOP)
@@ -222,7 +232,7 @@ def test_a_server_that_stands_still_counts_as_gone(jack: Jack, control: Start) -
         os.kill(jack.process.pid, signal.SIGCONT)
 
 
-def test_without_a_midi_system_it_waits_for_one(jack: Jack, control: Start) -> None:
+def test_the_process_waits_for_a_midi_system(jack: Jack, control: Start) -> None:
     jack.stop()
     process = control()
     assert process.report("MidiPortsChanged", open=[])["error"] == "no MIDI system: JACK server not running"
@@ -232,13 +242,13 @@ def test_without_a_midi_system_it_waits_for_one(jack: Jack, control: Start) -> N
     assert sum(r["report"] == "MidiPortsChanged" and "no MIDI" in r["error"] for r in process.reports) == 1
 
 
-def test_it_ends_with_the_stage(jack: Jack, control: Start) -> None:
+def test_the_process_ends_with_the_stage(jack: Jack, control: Start) -> None:
     process = control()
     process.report("MidiPortsChanged", open=[])
     assert process.close() == 0
 
 
-def test_a_stage_that_never_spoke(jack: Jack) -> None:
+def test_the_process_ends_if_the_stage_closes_without_an_order(jack: Jack) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "perform.control.control_process"],
         stdin=subprocess.DEVNULL,

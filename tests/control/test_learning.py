@@ -1,4 +1,4 @@
-"""What learning binds: the device that was moved, and of an attribute the range of its knob."""
+"""Learning binds the device that moved, and for an attribute the range of its knob on the screen."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from perform.core.errors import WrongUse
 ADDRESS = "deck/1/attribute/2"
 
 
-def test_what_is_learnt_of_an_attribute_has_its_knobs_range() -> None:
+def test_a_binding_learnt_for_an_attribute_has_the_range_of_its_knob() -> None:
     use = ActiveMapping()
     use.learn(ADDRESS, (0.0, 10.0))
-    learnt = use.moved("box", ControlId("cc", 16, 1), ["box"])
+    learnt = use.bind("box", ControlId("cc", 16, 1), ["box"])
     assert learnt == Binding("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
     use.learn(ADDRESS, (0.0, 1.0))
-    learnt = use.moved("box", ControlId("note", 36, 1), ["box"])
+    learnt = use.bind("box", ControlId("note", 36, 1), ["box"])
     assert learnt is not None
     assert (learnt.effective_mode, learnt.ends) == ("toggle", (0.0, 1.0))
-    assert [bind.to for bind in use.now.binds] == [ADDRESS], "it obeys the last control alone"
+    assert [binding.to for binding in use.mapping.bindings] == [ADDRESS], "only the last control is bound"
 
 
-def test_a_file_has_to_say_a_range() -> None:
-    with pytest.raises(WrongUse, match=r"no range of its own.*range ="):
+def test_a_binding_of_an_attribute_needs_a_range() -> None:
+    with pytest.raises(WrongUse, match=r"no default range.*range ="):
         Binding("cc 16", ADDRESS)
-    with pytest.raises(WrongUse, match="no range of its own"):
+    with pytest.raises(WrongUse, match="no default range"):
         ActiveMapping().learn(ADDRESS)
     assert Binding("cc 16", ADDRESS, range=(-2.0, 20.0)).ends == (-2.0, 20.0)
     assert Binding("note 1", "focus/action/1").effective_mode == "trigger"
 
 
 @pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad:MIDI", "Pad:MIDI #2")])
-def test_a_device_is_not_the_one_whose_name_holds_its_own(names: tuple[str, str]) -> None:
+def test_devices_are_not_confused_if_one_name_begins_with_the_other(names: tuple[str, str]) -> None:
     use, table = ActiveMapping(), params.defaults()
     router = ControlRouter(table, np.zeros(len(METER_SLOTS)))
     for name, address in zip(names, ("deck/1/pan", "deck/2/pan"), strict=True):
         use.learn(address)
-        use.moved(name, ControlId("cc", 16, 1), names)
+        use.bind(name, ControlId("cc", 16, 1), names)
         use.learn("")
-    assert [bind.port for bind in use.now.binds] == list(names), "neither took the other's place"
-    router.use(use.now, names)
+    assert [binding.port for binding in use.mapping.bindings] == list(names), "both bindings are kept"
+    router.use(use.mapping, names)
     router.handle(names[0], (0xB0, 16, 0))
     router.handle(names[1], (0xB0, 16, 127))
     assert (table[params.slot("deck/1/pan")], table[params.slot("deck/2/pan")]) == (-1.0, 1.0)

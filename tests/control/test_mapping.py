@@ -1,4 +1,4 @@
-"""Mapping files: what they may say, that nothing is lost on the way to disk, and what ships."""
+"""Mapping files: reading, saving, error messages, and the bundled mappings."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ WORDS = st.text(string.printable + "äø♪", max_size=12)
 
 
 @st.composite
-def binds(draw: st.DrawFn) -> Binding:
-    """Any legal bind."""
+def bindings(draw: st.DrawFn) -> Binding:
+    """Any valid binding."""
     control = draw(
         st.one_of(
             st.integers(0, 119).map("cc {}".format),
@@ -59,13 +59,13 @@ def binds(draw: st.DrawFn) -> Binding:
 
 
 mappings = st.builds(
-    Mapping, WORDS, st.lists(WORDS, max_size=3).map(tuple), st.lists(binds(), max_size=6).map(tuple)
+    Mapping, WORDS, st.lists(WORDS, max_size=3).map(tuple), st.lists(bindings(), max_size=6).map(tuple)
 )
 
 
 @settings(max_examples=50, deadline=None)
 @given(old=st.none() | mappings, new=mappings)
-def test_what_is_saved_is_what_is_loaded(
+def test_a_saved_mapping_loads_unchanged(
     tmp_path_factory: pytest.TempPathFactory, old: Mapping | None, new: Mapping
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "round.toml"
@@ -78,7 +78,7 @@ def test_what_is_saved_is_what_is_loaded(
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_a_mangled_file_is_wrong_use_and_nothing_else(
+def test_a_damaged_mapping_raises_only_wrong_use(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     text = bytearray(data.draw(st.sampled_from(BUNDLED)).read_bytes())
@@ -98,7 +98,9 @@ def test_a_mangled_file_is_wrong_use_and_nothing_else(
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.text() | st.binary())
-def test_neither_is_anything_else(tmp_path_factory: pytest.TempPathFactory, text: str | bytes) -> None:
+def test_a_file_that_is_no_mapping_raises_wrong_use(
+    tmp_path_factory: pytest.TempPathFactory, text: str | bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     with pytest.raises(WrongUse):
@@ -127,19 +129,22 @@ BIND = '[[bind]]\ncontrol = "cc 16"\nto = "deck/1/pan"\n'
         ('name = "a"\n' + BIND.replace("16", "120"), "channel mode"),
         ('name = "a"\n' + BIND.replace("cc 16", "note 128"), "0 to 127"),
         ('name = "a"\n' + BIND.replace("cc 16", "CC 16"), 'write "cc 16"'),
-        ('name = "a"\n' + BIND + "channel = 0", "no MIDI channel 0"),
+        ('name = "a"\n' + BIND + "channel = 0", "there is no MIDI channel 0"),
         ('name = "a"\n' + BIND + "channel = 17", "use 1 to 16"),
-        ('name = "a"\n' + BIND + "range = [-2, 2]", "stay in -1 to 1"),
-        ('name = "a"\n' + BIND + "range = [nan, 1]", "is outside that of deck/1/pan"),
-        ('name = "a"\n' + BIND + 'curve = "exp"', "cannot reach zero"),
+        ('name = "a"\n' + BIND + "range = [-2, 2]", "use values from -1 to 1"),
+        ('name = "a"\n' + BIND + "range = [nan, 1]", "goes beyond the range of deck/1/pan"),
+        ('name = "a"\n' + BIND + 'curve = "exp"', "needs a range without zero"),
         ('name = "a"\n' + BIND + 'curve = "log"', "Invalid enum value 'log'"),
-        ('name = "a"\n' + BIND + 'mode = "trigger"', "has nothing to trigger"),
+        ('name = "a"\n' + BIND + 'mode = "trigger"', "deck/1/pan is not an action"),
         ('name = "a"\n' + BIND.replace("deck/1/pan", "panic") + 'mode = "toggle"', "can only be triggered"),
-        ('name = "a"\n' + BIND.replace("deck/1/pan", "panic") + "range = [0, 1]", "is an action"),
+        (
+            'name = "a"\n' + BIND.replace("deck/1/pan", "panic") + "range = [0, 1]",
+            "panic is an action; leave out range",
+        ),
         ('name = "a"\n' + BIND.replace("cc 16", "bend") + 'mode = "toggle"', "pitch bend cannot toggle"),
     ],
 )
-def test_errors_name_the_place_and_the_way_out(tmp_path: Path, text: str, says: str) -> None:
+def test_errors_name_the_file_the_line_and_what_to_try(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "m.toml"
     path.write_text(text)
     with pytest.raises(WrongUse) as caught:
@@ -156,26 +161,27 @@ def test_saving_keeps_comments_and_order(tmp_path: Path) -> None:
     mapping_files.save(was, path)
     assert path.read_text() == text
     more = Binding("note 5", "deck/2/mute", channel=3, port="MIDI Mix")
-    mapping_files.save(msgspec.structs.replace(was, binds=(*was.binds[1:], more)), path)
+    mapping_files.save(msgspec.structs.replace(was, bindings=(*was.bindings[1:], more)), path)
     now = path.read_text()
     assert now.startswith("# Korg nanoKONTROL2") and "# S: solo." in now
-    assert mapping_files.load(path).binds == (*was.binds[1:], more)
+    assert mapping_files.load(path).bindings == (*was.bindings[1:], more)
 
 
-def test_learning_all_evening_adds_no_blank_lines(tmp_path: Path) -> None:
+def test_many_saves_add_no_blank_lines(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text((mapping_files.bundled() / "generic.toml").read_text())
     for note in range(10):
         was = mapping_files.load(path)
         mapping_files.save(
-            msgspec.structs.replace(was, binds=(*was.binds, Binding(f"note {note}", "deck/1/mute"))), path
+            msgspec.structs.replace(was, bindings=(*was.bindings, Binding(f"note {note}", "deck/1/mute"))),
+            path,
         )
     text = path.read_text()
     assert "\n\n\n" not in text
-    assert text.count("\n\n") <= len(mapping_files.load(path).binds) + 5
+    assert text.count("\n\n") <= len(mapping_files.load(path).bindings) + 5
 
 
-def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mine.toml"
     mapping_files.save(Mapping("old"), path)
 
@@ -193,7 +199,9 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
     assert path.read_text() == "half typed ["
 
 
-def test_names_are_found_the_players_own_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_players_mapping_is_found_before_the_bundled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PERFORM_HOME", str(tmp_path))
     assert mapping_files.find("NanoKontrol2") == mapping_files.bundled() / "nanokontrol2.toml"
     own = tmp_path / "controllers" / "nanokontrol2.toml"
@@ -204,14 +212,14 @@ def test_names_are_found_the_players_own_first(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda p: p.stem)
-def test_what_ships_is_right(path: Path) -> None:
+def test_a_bundled_mapping_binds_each_control_once(path: Path) -> None:
     shipped = mapping_files.load(path)
-    sources = [(bind.control, bind.channel, bind.port) for bind in shipped.binds]
-    assert len(set(sources)) == len(sources), "one control moves two things"
-    for bind in shipped.binds:
-        if bind.to.endswith("/bias"):
-            assert bind.ends in ((-3.0, 3.0), (0.0, 3.0))
+    sources = [(binding.control, binding.channel, binding.port) for binding in shipped.bindings]
+    assert len(set(sources)) == len(sources), "a control is bound twice"
+    for binding in shipped.bindings:
+        if binding.to.endswith("/bias"):
+            assert binding.ends in ((-3.0, 3.0), (0.0, 3.0))
 
 
-def test_the_bundled_ones() -> None:
+def test_three_mappings_are_bundled() -> None:
     assert [path.stem for path in BUNDLED] == ["generic", "midimix", "nanokontrol2"]

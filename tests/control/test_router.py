@@ -1,4 +1,4 @@
-"""From bytes to the table: exact ends, every mode, and no byte that breaks it."""
+"""From MIDI bytes to parameter values: exact ends of the range, every mode, and invalid bytes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from perform.control.router import ControlRouter, decode
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import SPEC_AT, Curve, Table
-from tests.control.test_mapping import binds
+from tests.control.test_mapping import bindings
 
 PORT = "nanoKONTROL2"
 
 
 class Rig:
-    def __init__(self, *binds: Binding, ports: tuple[str, ...] = (), on: tuple[str, ...] = (PORT,)) -> None:
+    def __init__(
+        self, *bindings: Binding, ports: tuple[str, ...] = (), on: tuple[str, ...] = (PORT,)
+    ) -> None:
         self.table: Table = params.defaults()
         self.meters: Meters = np.zeros(len(METER_SLOTS))
         self.router = ControlRouter(self.table, self.meters)
-        self.router.use(Mapping("test", ports, binds), on)
+        self.router.use(Mapping("test", ports, bindings), on)
 
     def __call__(self, *data: int, port: str = PORT) -> None:
         self.router.handle(port, data)
@@ -42,7 +44,9 @@ class Rig:
 @pytest.mark.parametrize("invert", [False, True])
 @pytest.mark.parametrize("ends", [(0.3, 2.9), (2.9, 0.3), (0.1, 0.7)])
 @pytest.mark.parametrize("control", ["cc 9", "bend", "note 9"])
-def test_ends_are_exact(curve: Curve, invert: bool, ends: tuple[float, float], control: str) -> None:
+def test_the_ends_of_a_range_are_exact(
+    curve: Curve, invert: bool, ends: tuple[float, float], control: str
+) -> None:
     rig = Rig(Binding(control, "deck/1/speed", range=ends, curve=curve, invert=invert))
     low, high = reversed(ends) if invert else ends
     bottom, top = {
@@ -56,7 +60,7 @@ def test_ends_are_exact(curve: Curve, invert: bool, ends: tuple[float, float], c
     assert rig.get("deck/1/speed") == low
 
 
-def test_the_middle_of_pitch_bend_is_the_middle() -> None:
+def test_pitch_bend_zero_is_the_middle_of_the_range() -> None:
     rig = Rig(Binding("bend", "deck/1/pan"), Binding("bend", "deck/1/z/3/bias", range=(-3, 1), curve="s"))
     rig(0xE0, 1, 0)
     rig(0xE0, 0, 64)
@@ -68,7 +72,7 @@ def test_the_middle_of_pitch_bend_is_the_middle() -> None:
         last = rig.get("deck/1/pan")
 
 
-def test_toggles_of_buttons_and_pads() -> None:
+def test_buttons_and_pads_toggle() -> None:
     rig = Rig(
         Binding("cc 48", "deck/1/mute", mode="toggle"),
         Binding("note 1", "deck/2/mute"),
@@ -90,7 +94,7 @@ def test_toggles_of_buttons_and_pads() -> None:
         assert rig.get("deck/1/pan") == expected
 
 
-def test_notes_by_velocity_while_held_and_for_good() -> None:
+def test_a_note_sets_a_value_by_velocity_until_its_release_or_for_good() -> None:
     rig = Rig(
         Binding("note 1", "deck/1/pan"),
         Binding("note 1", "deck/2/pan", mode="absolute"),
@@ -101,10 +105,10 @@ def test_notes_by_velocity_while_held_and_for_good() -> None:
     rig(0x80, 1, 64)
     assert (rig.get("deck/1/pan"), rig.get("deck/2/pan"), rig.get("deck/1/freeze")) == (-1.0, 1.0, 0.0)
     rig(0x90, 1, 1)
-    assert rig.get("deck/1/freeze") == 1.0, "a soft touch switches too"
+    assert rig.get("deck/1/freeze") == 1.0, "a low velocity also switches"
 
 
-def test_actions_fire_once_a_press() -> None:
+def test_an_action_fires_once_per_press() -> None:
     rig = Rig(Binding("cc 42", "panic"), Binding("note 3", "focus/reset"))
     for value in (0, 64, 127, 90, 63, 127):
         rig(0xB0, 42, value)
@@ -112,7 +116,7 @@ def test_actions_fire_once_a_press() -> None:
     assert rig.get("panic") == 2 and rig.get("deck/1/reset") == 2
 
 
-def test_the_focus_is_read_when_the_message_comes() -> None:
+def test_focus_addresses_move_the_deck_that_has_the_focus_now() -> None:
     rig = Rig(Binding("cc 1", "focus/pan"), Binding("note 1", "focus", range=(3, 3)))
     rig(0xB0, 1, 127)
     rig(0x90, 1, 5), rig(0x80, 1, 0)
@@ -124,7 +128,7 @@ def test_the_focus_is_read_when_the_message_comes() -> None:
         assert rig.get(f"deck/{deck}/pan") == 1.0
 
 
-def test_channel_and_port() -> None:
+def test_a_binding_responds_only_to_its_channel_and_port() -> None:
     rig = Rig(
         Binding("cc 1", "deck/1/pan", channel=2),
         Binding("cc 1", "deck/2/pan", port="MIX"),
@@ -141,7 +145,7 @@ def test_channel_and_port() -> None:
     assert params.ADDRESSES[int(rig.meter("slot"))] == "deck/2/pan"
 
 
-def test_what_may_be_learnt() -> None:
+def test_learning_ignores_bank_select_channel_mode_and_releases() -> None:
     rig = Rig()
     rig(0xB0, 7, 1)
     rig.router.learning = True
@@ -168,13 +172,15 @@ messages = st.lists(
 
 
 @settings(max_examples=120, deadline=None)
-@given(binds=st.lists(binds(), max_size=8), stream=messages, odd=st.floats())
-def test_no_bytes_break_it_or_the_table(binds: list[Binding], stream: list[list[int]], odd: float) -> None:
-    rig = Rig(*binds)
-    if binds:
-        slot = params.slot(binds[0].addresses[0])
+@given(bindings=st.lists(bindings(), max_size=8), stream=messages, odd=st.floats())
+def test_no_message_raises_or_sets_a_value_out_of_range(
+    bindings: list[Binding], stream: list[list[int]], odd: float
+) -> None:
+    rig = Rig(*bindings)
+    if bindings:
+        slot = params.slot(bindings[0].addresses[0])
         rig.table[slot] = SPEC_AT[slot].clamp(odd) if SPEC_AT[slot].action else odd
-    touched = {params.slot(a) for bind in binds for a in bind.addresses}
+    touched = {params.slot(a) for binding in bindings for a in binding.addresses}
     before = rig.table.copy()
     rig.router.learning = True
     for data in stream:
@@ -185,8 +191,8 @@ def test_no_bytes_break_it_or_the_table(binds: list[Binding], stream: list[list[
         assert np.isnan(before[slot]) or (math.isfinite(value) and SPEC_AT[slot].clamp(value) == value)
 
 
-def test_a_million_bytes_of_garbage() -> None:
-    rig = Rig(*mapping_files.load(mapping_files.bundled() / "generic.toml").binds)
+def test_random_bytes_set_only_values_in_range() -> None:
+    rig = Rig(*mapping_files.load(mapping_files.bundled() / "generic.toml").bindings)
     noise = np.random.default_rng(1).integers(0, 256, 300_000).tolist()
     for at in range(0, len(noise) - 3, 3):
         rig(*noise[at : at + 3])
@@ -197,11 +203,11 @@ def test_a_million_bytes_of_garbage() -> None:
 @pytest.mark.parametrize(
     "data", [(), (0xB0,), (0xB0, 1), (0xB0, 1, 128), (7, 100), (0xF0, 1, 2), (0xF7,), (0xFE,)]
 )
-def test_what_is_no_control(data: tuple[int, ...]) -> None:
+def test_other_messages_are_ignored(data: tuple[int, ...]) -> None:
     assert decode(data) is None
 
 
-def test_a_program_change_says_a_number() -> None:
+def test_a_program_change_sets_its_number() -> None:
     rig = Rig(Binding("program", "song/jump"), Binding("program", "focus", channel=3))
     rig(0xC0, 0)
     assert rig.get("song/jump") == 1

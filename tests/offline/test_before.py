@@ -120,10 +120,12 @@ def test_a_set(models: Path, tmp_path: Path) -> None:
 
 def test_a_controller_mapping() -> None:
     loaded = mapping_files.load(BEFORE / "nanokontrol2.toml")
-    first = loaded.binds[0]
+    first = loaded.bindings[0]
     assert (loaded.name, loaded.ports) == ("nanoKONTROL2", ("nanoKONTROL2",))
     assert (first.control, first.to, first.range) == ("cc 16", "focus/z/0/bias", (2.0, -1.0))
-    assert loaded.binds[1:] == mapping_files.load(mapping_files.bundled() / "nanokontrol2.toml").binds[1:]
+    assert (
+        loaded.bindings[1:] == mapping_files.load(mapping_files.bundled() / "nanokontrol2.toml").bindings[1:]
+    )
 
 
 def test_model_files(models: Path) -> None:

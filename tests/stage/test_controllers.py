@@ -38,7 +38,7 @@ class Stage:
 
     @property
     def mapped(self) -> set[str]:
-        return {bind.address for bind in self.controllers.binds}
+        return {binding.address for binding in self.controllers.bindings}
 
     def _look(self) -> None:
         self.controllers.tick()

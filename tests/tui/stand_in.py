@@ -28,7 +28,7 @@ from perform.stage.commands import (
     Undo,
 )
 from perform.stage.status import (
-    BindStatus,
+    BindingStatus,
     DeckStatus,
     LoopStatus,
     SceneStatus,
@@ -93,11 +93,11 @@ def status(*decks: DeckStatus, **words: object) -> Status:
         "midi": ("nanoKONTROL2 MIDI 1",),
         "midi_error": "",
         "mapping": "nanokontrol2",
-        "binds": (
-            BindStatus("deck/1/z/0/bias", "nanoKONTROL2 1:CC16"),
-            BindStatus("deck/1/z/1/bias", "nanoKONTROL2 1:CC17"),
-            BindStatus("deck/1/gain", "nanoKONTROL2 1:CC0"),
-            BindStatus("xfade", "nanoKONTROL2 1:CC48"),
+        "bindings": (
+            BindingStatus("deck/1/z/0/bias", "nanoKONTROL2 1:CC16"),
+            BindingStatus("deck/1/z/1/bias", "nanoKONTROL2 1:CC17"),
+            BindingStatus("deck/1/gain", "nanoKONTROL2 1:CC0"),
+            BindingStatus("xfade", "nanoKONTROL2 1:CC48"),
         ),
         "learning": "",
         "touched": "nanoKONTROL2 1:CC17=22",

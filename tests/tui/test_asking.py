@@ -31,7 +31,7 @@ from perform.stage.commands import (
     UseMapping,
     UseMatrix,
 )
-from perform.stage.status import BindStatus
+from perform.stage.status import BindingStatus
 from perform.tui import keys
 from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog
@@ -105,13 +105,15 @@ async def test_learning_follows_the_cursor_until_esc(stage, clock):
 async def test_a_learned_control_is_named_beside_its_row(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("l", "down")
-        stage.words = status(*stage.words.decks[:3], binds=(BindStatus("deck/1/pan", "Twister 3:CC77"),))
+        stage.words = status(
+            *stage.words.decks[:3], bindings=(BindingStatus("deck/1/pan", "Twister 3:CC77"),)
+        )
         await hands.until(lambda: "LEARNED  deck/1/pan ← Twister 3:CC77" in hands.text())
         assert "3:77" in hands.text()
 
 
 async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
-    stage.words = status(*stage.words.decks[:3], binds=(BindStatus("focus/pan", "Twister 3:CC77"),))
+    stage.words = status(*stage.words.decks[:3], bindings=(BindingStatus("focus/pan", "Twister 3:CC77"),))
     async with playing(stage, clock) as hands:
         assert hands.app.read_frame().control("deck/1/pan") == "Twister 3:CC77"
         await hands.press("2")
@@ -120,8 +122,8 @@ async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
 
 
 async def test_what_was_learnt_for_an_address_is_shown_before_what_follows_the_focus(stage, clock):
-    binds = (BindStatus("focus/z/0/bias", "Any:CC1"), BindStatus("deck/1/z/0/bias", "MyBox 1:CC33"))
-    stage.words = status(*stage.words.decks[:3], binds=binds)
+    bindings = (BindingStatus("focus/z/0/bias", "Any:CC1"), BindingStatus("deck/1/z/0/bias", "MyBox 1:CC33"))
+    stage.words = status(*stage.words.decks[:3], bindings=bindings)
     async with playing(stage, clock) as hands:
         assert hands.app.read_frame().control("deck/1/z/0/bias") == "MyBox 1:CC33"
 

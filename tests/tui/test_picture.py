@@ -98,7 +98,15 @@ def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size
 
 
 def test_picture_of_an_empty_stage(snap_compare, tmp_path, clock):
-    nothing = {"binds": (), "touched": "", "log": (), "loops": (), "excluded": (), "scenes": (), "scene": 0}
+    nothing = {
+        "bindings": (),
+        "touched": "",
+        "log": (),
+        "loops": (),
+        "excluded": (),
+        "scenes": (),
+        "scene": 0,
+    }
     words = status(midi=(), midi_error="no MIDI: libasound is missing", songs=SongsStatus(), **nothing)
     stage = FakeStage(tmp_path, words)
     play(stage)
