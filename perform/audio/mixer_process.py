@@ -4,7 +4,7 @@ The stage names one of them the owner of the decks; the other outputs silence an
 or its server dies, its process ends (PortAudio would hang in it) and the clock mixer carries on
 with the same ring buffers and parameters. A new device mixer retries until the device is back.
 
-    python -m perform.audio.mixer_process clock|device        (orders and reports: perform/core/messages.py)
+    python -m perform.audio.mixer_process clock|device        (see core/messages/mixer_messages.py)
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE, DEVICE, METER_SLOTS
 from perform.core.lifeline import Lifeline
-from perform.core.messages import DeviceLost, DevicePlaying, DeviceWaiting, MixerReady, StartMixer
+from perform.core.messages.mixer_messages import (
+    DeviceLost,
+    DevicePlaying,
+    DeviceWaiting,
+    MixerReady,
+    StartMixer,
+)
 from perform.core.realtime import AUDIO_PRIORITY, request_real_time
 from perform.core.ring_buffers import Audio
 

@@ -5,7 +5,7 @@ It has two threads. [control] reads the messages that rtmidi queues for each ope
 stage. If the process stops, the parameters keep their values. The threads of rtmidi run no Python, so this
 interpreter never delays the audio server.
 
-Orders and reports: `core/messages.py`.
+Orders and reports: `core/messages/control_messages.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from perform.core import params
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.lifeline import Lifeline
-from perform.core.messages import (
-    AnyOrder,
+from perform.core.messages.control_messages import (
     ControlFailed,
     ControlLearned,
     ControlTouched,
@@ -40,6 +39,7 @@ from perform.core.messages import (
     UnlearnControl,
     WriteMapping,
 )
+from perform.core.messages.message_lines import AnyOrder
 
 SLEEP_BUSY_S = 0.001  #: pause of [control] in the first second after a message
 SLEEP_IDLE_S = 0.003  #: pause of [control] otherwise

@@ -1,8 +1,8 @@
-"""Event logs from hosts and mixer to the recorder: what changed, and when, as records in a ring of bytes.
+"""Event logs from hosts and mixer to the recorder: the changes of values and their times, in a ring of bytes.
 
-Each host lane and the mixer writes one log; the recorder reads all and keeps them beside the take
-(`perform.recorder.gesture_log`). A writer never waits. A record that finds no room is dropped and counted,
-and the writer's next record holds all its values again. numpy and the standard library only.
+Each lane's voice and the mixer write one log each; the recorder reads all of them and stores them beside the
+take (`perform.recorder.gesture_log`). A writer never waits. When the log is full, the record is dropped and
+counted, and the writer's next record holds all its values again. numpy and the standard library only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Slots = npt.NDArray[np.intp]
 #: header of a record: bytes that follow, kind, writer, frame of the history at which it happened
 RECORD_HEADER = struct.Struct("<IHHq")
 
-#: kinds of records. FIRST_VALUES are all values of a writer that has just started
+#: kinds of records; FIRST_VALUES is ALL_VALUES of a writer that has just started
 CHANGED_VALUES, ALL_VALUES, FIRST_VALUES, FRAME_RENDERED, RING_READ, MARKER, RECORDS_LOST = range(7)
 
 STAGE_WRITER = 0xFFFF  #: the writer of markers; the others are numbered like `Arena.event_logs`
@@ -29,9 +29,11 @@ ALL_VALUES_S = 5.0  #: seconds between two records that hold all values of their
 
 
 class EventLog:
-    """Bytes from one writer to one reader.
+    """Records from one writer to one reader, in a ring of bytes.
 
-    ends : bytes ever written, bytes released, records dropped
+    who  : number of the writer
+    ends : (3,) bytes ever written, bytes released, records dropped
+    data : (capacity,)
     """
 
     def __init__(self, who: int, ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> None:
@@ -41,7 +43,7 @@ class EventLog:
 
     @property
     def dropped(self) -> int:
-        """Records that found no room."""
+        """Records that were dropped because the log was full."""
         return int(self._ends[2])
 
     @property
@@ -73,15 +75,16 @@ class EventLog:
         )
 
     def release(self, position: int) -> None:
-        """[disk] Give the bytes before `position` back to the writer."""
+        """[disk] Free the bytes before `position` for the writer."""
         store_release(self._ends, 1, position)
 
 
 class EventWriter:
-    """[render], [audio] Writes the changes of some parameters to an event log, and regularly all of them.
+    """[render], [audio] Writes the changes of some values to an event log, and regularly all of them.
 
-    slots   : the parameters that matter to this writer, as indices of `Arena.values`
-    details : bytes that follow all values: what else a reader of the log must know of the writer
+    slots   : indices of these values in `Arena.values`
+    rate    : Hz
+    details : bytes written after all values: other facts about the writer
     """
 
     def __init__(self, log: EventLog, slots: Slots, rate: float, details: bytes) -> None:
@@ -94,7 +97,7 @@ class EventWriter:
     def write_values(self, at: int, values: Values, *, still: bool = True) -> bool:
         """Log the values that apply from frame `at` of the history on; True if all of them were written.
 
-        still : the values alone describe the writer's state (no fade runs), so a log may begin here
+        still : no fade runs, so the values describe the writer's state and a replay can begin here
         """
         now = values[self._slots]
         if at >= self._due and (still or not self._started):
@@ -112,11 +115,11 @@ class EventWriter:
         return False
 
     def is_due(self, at: int) -> bool:
-        """Whether all values are to be written at frame `at` of the history."""
+        """Return whether all values are due at frame `at` of the history."""
         return at >= self._due
 
     def set_details(self, details: bytes) -> None:
-        """Change the details; they are written with the next values, which are then all values."""
+        """Replace the details. The next record holds all values, with the new details."""
         self._details, self._due = details, -1
 
     def write(self, kind: int, at: int, payload: bytes) -> None:
@@ -126,12 +129,12 @@ class EventWriter:
 
 
 def pack_values(slots: Slots, values: Values) -> bytes:
-    """Slots and their values as bytes."""
+    """Pack slots and their values."""
     return struct.pack("<H", len(slots)) + slots.astype("<u2").tobytes() + values.astype("<f8").tobytes()
 
 
 def unpack_values(payload: bytes) -> tuple[Slots, Values, bytes]:
-    """Return slots, values, and the bytes after them. ValueError if the payload is cut short."""
+    """Unpack slots, values and the bytes after them. ValueError: the payload is cut short."""
     if len(payload) < 2:
         raise ValueError("no values")
     n = int.from_bytes(payload[:2], "little")
@@ -143,11 +146,13 @@ def unpack_values(payload: bytes) -> tuple[Slots, Values, bytes]:
 
 
 class FrameEvent(NamedTuple):
-    """One frame of a lane's voice, as its host process decoded it.
+    """One frame that a lane's voice decoded.
 
-    base : frame of the lane's ring buffer at which the stream's first sample lies, or would lie
-    age  : frames of the stream before this one; 0 after a start or reset
-    seed : random seed of the stream
+    base        : position in the lane's ring buffer of the stream's first sample
+    age         : frames of the stream before this one; 0 after a start or reset
+    seed        : random seed of the stream
+    temperature : randomness of the latents beyond the model's PCA
+    z           : (latents,) to the decoder
     """
 
     base: int
@@ -157,12 +162,12 @@ class FrameEvent(NamedTuple):
     z: npt.NDArray[np.float32]
 
     def pack(self) -> bytes:
-        """The event as a record's payload."""
+        """Pack the event as a record's payload."""
         return _FRAME.pack(*self[:-1]) + self.z.astype("<f4").tobytes()
 
     @classmethod
     def unpack(cls, payload: bytes) -> FrameEvent:
-        """The event in a payload; ValueError if it is cut short."""
+        """Unpack an event. ValueError: the payload is cut short."""
         if len(payload) < _FRAME.size or (len(payload) - _FRAME.size) % 4:
             raise ValueError("a frame cut short")
         z = np.frombuffer(payload, "<f4", offset=_FRAME.size).astype(np.float32)
@@ -174,23 +179,25 @@ _FRAME = struct.Struct("<qqqd")
 
 
 class RingReadEvent(NamedTuple):
-    """What the mixer read of a lane's ring buffer in one block, if that was not simply the next frames.
+    """The mixer began or stopped to read a lane's ring buffer, or skipped frames of it.
 
-    whole : True if later blocks continue from here without gaps; False if nothing follows these frames
+    ring   : first frame of this block, as a position in the ring buffer
+    frames : read in this block
+    whole  : True if later blocks continue from here without gaps; False if nothing follows these frames
     """
 
     lane: int
-    ring: int  # first frame, as a position in the ring buffer
+    ring: int
     frames: int
     whole: bool
 
     def pack(self) -> bytes:
-        """The event as a record's payload."""
+        """Pack the event as a record's payload."""
         return _RING_READ.pack(*self)
 
     @classmethod
     def unpack(cls, payload: bytes) -> RingReadEvent:
-        """The event in a payload; ValueError if it is cut short."""
+        """Unpack an event. ValueError: the payload is cut short."""
         if len(payload) != _RING_READ.size:
             raise ValueError("a reading cut short")
         lane, ring, frames, whole = _RING_READ.unpack(payload)

@@ -1,7 +1,7 @@
 """A child process's pipes to the stage: orders come in on stdin, reports go out on stdout.
 
-One JSON line each (`core/messages.py`). The end of stdin means that the stage is gone, however it ended.
-What C libraries print goes to the log on descriptor 2, never onto a screen.
+One JSON line each (`core/messages/`). When the stage ends, for whatever reason, stdin closes.
+Prints of C libraries go to the log on descriptor 2, never onto a screen.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import signal
 import sys
 import threading
 
-from perform.core.messages import AnyOrder, AnyReport, BadMessage, decode_order, encode
+from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_order, encode
 
 
 class Lifeline:
-    """[any] Orders from the stage as a queue; None once the stage is gone.
+    """[any] The orders of the stage as a queue, with None after the last; and the way to report back.
 
-    It first moves descriptor 1 away, so that a library's stray print cannot break a report. Make it on the
-    main thread: it also makes the process ignore signals that a terminal sends to the whole group.
+    It moves descriptor 1 away, so that a library's print cannot break a report. Make it on the main thread:
+    it also makes the process ignore the signals that a terminal sends to the whole group.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Lifeline:
             self.orders.put(None)
 
     def report(self, report: AnyReport) -> None:
-        """Send a report; never from the audio thread, because a full pipe blocks."""
+        """Send a report. Not from the audio thread: a full pipe blocks."""
         try:
             with self._writing:
                 self._out.write(encode(report))
@@ -53,5 +53,5 @@ class Lifeline:
             self.orders.put(None)
 
     def next(self, timeout: float | None = None) -> AnyOrder | None:
-        """The next order; None when the stage is gone. Raises queue.Empty after `timeout` seconds."""
+        """Wait for the next order; None when the stage is gone. queue.Empty: none in `timeout` seconds."""
         return self.orders.get(timeout=timeout)

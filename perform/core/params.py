@@ -24,7 +24,7 @@ SONGS = 128  #: songs of a set that a parameter can select, as many as MIDI has 
 LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
 ATTRIBUTES = 16  #: attributes of a deck's model are numbered 1..ATTRIBUTES
 ACTIONS = 4  #: actions of a deck's model are numbered 1..ACTIONS
-MODULE_DEFAULT = -1e9  #: value of an attribute that nobody has set: the module's own
+MODULE_DEFAULT = -1e9  #: value of an attribute that the player has not set; the module then uses its own
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
 AttributeValues = npt.NDArray[np.float64]  #: (ATTRIBUTES + ACTIONS,) of a deck
@@ -50,26 +50,26 @@ class Spec:
     whole: bool = False
 
     def clamp(self, value: float) -> float:
-        """Nearest legal value; a non-finite one becomes the default."""
+        """Return the nearest legal value; NaN and infinity become the default."""
         if self.action or not math.isfinite(value):
             return value if self.action and math.isfinite(value) else self.default
         value = min(max(value, self.low), self.high)
         return float(round(value)) if self.choices or self.whole else value
 
     def value(self, position: float) -> float:
-        """Position 0..1 of a knob -> value in plain units."""
+        """Convert a knob position, 0..1, to a value in plain units."""
         return self.clamp(curve_value(position, self.low, self.high, self.curve))
 
     def position(self, value: float) -> float:
-        """Value in plain units -> position 0..1 of a knob."""
+        """Convert a value in plain units to a knob position, 0..1."""
         return curve_position(self.clamp(value), self.low, self.high, self.curve)
 
     def jumps(self, *values: float) -> bool:
-        """Whether a glide between these values is impossible, so that it jumps."""
+        """Return whether a parameter jumps between these values, because it cannot glide."""
         return bool(self.choices) or min(values) <= MODULE_DEFAULT
 
     def text(self, value: float) -> str:
-        """The text a player reads: `-3.0 dB`, `hand`, `on`."""
+        """Return the text that the player reads: `-3.0 dB`, `hand`, `on`."""
         if self.choices:
             return self.choices[int(self.clamp(value))]
         if value <= MODULE_DEFAULT:
@@ -82,7 +82,7 @@ class Spec:
 
 
 def curve_value(position: float, low: float, high: float, curve: Curve) -> float:
-    """Position 0..1 -> value from low to high along a curve; low > high inverts the range.
+    """Convert a position, 0..1, to a value from low to high along a curve; low > high inverts the range.
 
     `exp` needs both ends of the same sign, neither zero; `s` is the smoothstep 3p^2 - 2p^3.
     """
@@ -95,7 +95,7 @@ def curve_value(position: float, low: float, high: float, curve: Curve) -> float
 
 
 def curve_position(value: float, low: float, high: float, curve: Curve) -> float:
-    """The inverse of `curve_value`: value -> position 0..1."""
+    """Convert a value to a position, 0..1: the inverse of `curve_value`."""
     if curve == "exp":
         return math.log(value / low) / math.log(high / low)
     p = min(max((value - low) / (high - low), 0.0), 1.0)
@@ -106,12 +106,9 @@ def curve_position(value: float, low: float, high: float, curve: Curve) -> float
 
 SILENCE_DB = -60.0  #: a fader at or below this value is silent
 GATE_FLOOR_DB = -90.0  #: a gate at this threshold is always open
-SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: what feeds a deck's latents
-MARGINS = {
-    "tight": 0.003,
-    "normal": 0.010,
-    "safe": 0.025,
-}  #: seconds of margin beyond the worst render time (p99.9)
+SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: sources of a deck's latents
+#: seconds of margin beyond the worst render time (p99.9)
+MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 
 
@@ -119,6 +116,7 @@ def _numbers(last: int) -> tuple[str, ...]:
     return ("-", *(str(n) for n in range(1, last + 1)))
 
 
+_DECK_NUMBERS = tuple(str(n) for n in range(1, DECKS + 1))
 _switch = Spec(0, 1, 0, choices=("off", "on"))
 _counter = Spec(0, math.inf, 0, action=True)
 
@@ -129,9 +127,7 @@ _deck: dict[str, Spec] = {
     "solo": _switch,
     "side": Spec(0, 2, 1, choices=SIDES),
     "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
-    "from": Spec(
-        0, DECKS - 1, 0, choices=tuple(str(n) for n in range(1, DECKS + 1))
-    ),  # the deck that the source "deck" follows
+    "from": Spec(0, DECKS - 1, 0, choices=_DECK_NUMBERS),  # the deck that the source "deck" follows
     "wet": Spec(0, 1, 1),  # amount of the source; 0: biases only
     "freeze": _switch,  # hold the source still
     "speed": Spec(0.1, 4, 1, "x", "exp"),  # of the sources loop, walk, prior and file
@@ -139,9 +135,8 @@ _deck: dict[str, Spec] = {
     "file/loop": Spec(0, 1, 1, choices=("off", "on")),
     "file/start": Spec(0, 1, 0),  # as a fraction of the file
     "file/end": Spec(0, 1, 1),
-    "silence": Spec(
-        0, 1, 0, choices=("model", "own")
-    ),  # target of the latents while the input gate is closed
+    # latents while the input gate is closed: those of the model's silence, or `z/*/silence`
+    "silence": Spec(0, 1, 0, choices=("model", "own")),
     "temperature": Spec(0, 2, 1),  # randomness of the latents beyond the model's PCA, and of its prior
     "seed": Spec(0, 2**31 - 1, 0, whole=True),
     "reset": _counter,  # reset the decoder and restart the source
@@ -150,18 +145,13 @@ _deck |= {f"z/{i}/bias": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
 _deck |= {f"z/{i}/scale": Spec(-2, 2, 1, "x") for i in range(LATENTS)}
 _deck |= {f"z/{i}/mute": _switch for i in range(LATENTS)}  # bias only: ignore the source
 _deck |= {f"z/{i}/freeze": _switch for i in range(LATENTS)}  # hold this latent of the source still
-_deck |= {
-    f"z/{i}/smooth": Spec(0, 5, 0, "s") for i in range(LATENTS)
-}  # smoothing time of the resulting latent
+_deck |= {f"z/{i}/smooth": Spec(0, 5, 0, "s") for i in range(LATENTS)}  # smoothing time of the result
 _deck |= {f"z/{i}/level": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}  # added at full-scale live input
-_deck |= {
-    f"z/{i}/pitch": Spec(-4, 4, 0, "σ") for i in range(LATENTS)
-}  # added for each octave of input pitch above 220 Hz
-_deck |= {
-    f"z/{i}/silence": Spec(-4, 4, 0, "σ") for i in range(LATENTS)
-}  # target of the closed gate, if `silence` is "own"
-
-#: attributes and actions of a third-party module; the loaded model defines their meaning
+# added for each octave of input pitch above 220 Hz
+_deck |= {f"z/{i}/pitch": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
+# the latent while the gate is closed, if `silence` is "own"
+_deck |= {f"z/{i}/silence": Spec(-4, 4, 0, "σ") for i in range(LATENTS)}
+# attributes and actions of a third-party module; the loaded model defines their meaning
 _deck |= {
     f"attribute/{i}": Spec(MODULE_DEFAULT, -MODULE_DEFAULT, MODULE_DEFAULT) for i in range(1, ATTRIBUTES + 1)
 }
@@ -175,13 +165,11 @@ _global: dict[str, Spec] = {
     "input/open": _switch,  # the live input is closed at the start
     "input/gain": Spec(SILENCE_DB, 24, 0, "dB"),
     "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: off
-    "input/gate": Spec(
-        GATE_FLOOR_DB, 0, -60, "dBFS"
-    ),  # threshold of the gate; at the minimum it is always open
-    "input/monitor": Spec(
-        SILENCE_DB, 12, SILENCE_DB, "dB"
-    ),  # direct sound of the input, delayed to match the decks
-    "input/wet": Spec(0, 1, 1),  # 0: the input alone; 1: the decks that encode it alone
+    # threshold of the gate; at the minimum it is always open
+    "input/gate": Spec(GATE_FLOOR_DB, 0, -60, "dBFS"),
+    # direct sound of the input, delayed to match the decks
+    "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),
+    "input/wet": Spec(0, 1, 1),  # 0: only the input; 1: only the decks that encode it
     "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # margin of just-in-time rendering
     "tempo": Spec(20, 300, 120, "bpm"),  # for glides in beats
     "scene/morph": Spec(0, 1, 0),  # between scenes a and b
@@ -212,7 +200,7 @@ SPEC_AT: tuple[Spec, ...] = tuple(SPECS.values())  #: spec of each slot
 
 
 def slot(address: str) -> int:
-    """Slot of an address; WrongUse suggests similar ones if there is none."""
+    """Return the slot of an address. WrongUse: there is none; it suggests similar ones."""
     try:
         return SLOTS[address]
     except KeyError:
@@ -224,7 +212,7 @@ def slot(address: str) -> int:
 
 
 def slots(deck: int, suffix: str = "") -> slice:
-    """The contiguous slots of a deck, or of one parameter of all its latents: "bias" for `z/*/bias`."""
+    """Return the contiguous slots of a deck, or of one parameter of all its latents: "bias" is `z/*/bias`."""
     if not suffix:
         first = SLOTS[f"deck/{deck}/{next(iter(_deck))}"]
         return slice(first, first + len(_deck))
@@ -233,23 +221,23 @@ def slots(deck: int, suffix: str = "") -> slice:
 
 
 def attribute_slots(deck: int) -> slice:
-    """The contiguous slots of a deck's attributes, followed by its actions."""
+    """Return the contiguous slots of a deck's attributes, followed by those of its actions."""
     first = SLOTS[f"deck/{deck}/attribute/1"]
     return slice(first, first + ATTRIBUTES + ACTIONS)
 
 
 def default_attributes() -> AttributeValues:
-    """New values: every attribute at MODULE_DEFAULT, every action at 0."""
+    """Return new values: every attribute at MODULE_DEFAULT, every action at 0."""
     return np.array([MODULE_DEFAULT] * ATTRIBUTES + [0.0] * ACTIONS)
 
 
 def margin(table: Table) -> float:
-    """Seconds of margin beyond the worst render time (p99.9)."""
+    """Return the margin beyond the worst render time (p99.9), in seconds."""
     return tuple(MARGINS.values())[int(table[SLOTS["stage/margin"]])]
 
 
 def defaults() -> Table:
-    """A new table with every parameter at its default."""
+    """Return a new table with every parameter at its default."""
     return np.array([s.default for s in SPEC_AT], dtype=np.float64)
 
 
@@ -261,16 +249,16 @@ def set_value(table: Table, address: str, value: float) -> float:
 
 
 def trigger(table: Table, address: str) -> None:
-    """Trigger an action: its counter grows by one."""
+    """Trigger an action: add one to its counter."""
     table[slot(address)] += 1
 
 
 def changed(table: Table) -> Iterator[tuple[str, float]]:
-    """Addresses and values of the parameters that differ from their defaults, in table order."""
+    """Yield addresses and values of the parameters that differ from their defaults, in table order."""
     for i in np.flatnonzero(table != defaults()):
         yield ADDRESSES[i], float(table[i])
 
 
 def gain(db: float) -> float:
-    """Decibels -> factor; 0 at or below SILENCE_DB."""
+    """Convert decibels to a factor; 0 at or below SILENCE_DB."""
     return 0.0 if db <= SILENCE_DB else float(10.0 ** (db / 20.0))

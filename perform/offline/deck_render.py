@@ -8,7 +8,7 @@ from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
 from perform.core.errors import PerformError
-from perform.core.messages import DeckAssignment, FileAssignment
+from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.foreign.opening import open_model, prepare
 from perform.library import sets
 from perform.library.cards import trim_db

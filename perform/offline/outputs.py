@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
-from perform.core.messages import AnyReport, TakeFailed
+from perform.core.messages.message_lines import AnyReport
+from perform.core.messages.recorder_messages import TakeFailed
 from perform.core.ring_buffers import Audio
 from perform.recorder.gesture_log import mark_record, new_header
 from perform.recorder.recent_events import RecentEvents

@@ -1,6 +1,6 @@
 """The recorder process, `python -m perform.recorder.recorder_process`: writes the history to disk.
 
-Orders and reports: `core/messages.py`.
+Orders and reports: `core/messages/recorder_messages.py`.
 The end of the lifeline and SIGTERM finish the take; it ignores ctrl-C.
 """
 
@@ -18,9 +18,8 @@ from pathlib import Path
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.lifeline import Lifeline
-from perform.core.messages import (
-    AnyOrder,
-    AnyReport,
+from perform.core.messages.message_lines import AnyOrder, AnyReport
+from perform.core.messages.recorder_messages import (
     ContinueTake,
     DiskLow,
     EndTake,

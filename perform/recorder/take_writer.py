@@ -15,7 +15,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from perform.core.messages import AnyReport, TakeFailed, TakeOpened
+from perform.core.messages.message_lines import AnyReport
+from perform.core.messages.recorder_messages import TakeFailed, TakeOpened
 from perform.core.ring_buffers import Audio, HistoryBuffer
 from perform.recorder import gesture_log
 from perform.recorder.markers import Marker

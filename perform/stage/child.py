@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import IO, NamedTuple, Protocol
 
-from perform.core.messages import AnyOrder, AnyReport, BadMessage, decode_report, encode
+from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_report, encode
 
 
 class ChildEvent(NamedTuple):

@@ -7,7 +7,9 @@ from typing import IO
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK
-from perform.core.messages import OpenRecorder, StartHost, StartMixer
+from perform.core.messages.host_messages import StartHost
+from perform.core.messages.mixer_messages import StartMixer
+from perform.core.messages.recorder_messages import OpenRecorder
 from perform.library import places
 from perform.stage.child import Child, ChildEvents, KeptChild
 from perform.stage.options import StageOptions

@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
-from perform.core.messages import (
-    AnyOrder,
-    AnyReport,
+from perform.core.messages.control_messages import (
     ControlFailed,
     ControlLearned,
     ControlTouched,
@@ -21,6 +19,7 @@ from perform.core.messages import (
     UnlearnControl,
     WriteMapping,
 )
+from perform.core.messages.message_lines import AnyOrder, AnyReport
 from perform.core.params import slot
 from perform.stage.child import Child, KeptChild
 from perform.stage.command_table import CommandTable

@@ -16,7 +16,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT
 from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
-from perform.core.messages import DeckAssignment
+from perform.core.messages.host_messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, AttributeValues
 from perform.library.cards import find_model
 from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from perform.core.errors import PerformError
-from perform.core.messages import FileAssignment
+from perform.core.messages.host_messages import FileAssignment
 from perform.library import sets
 from perform.library.sets import Song
 from perform.stage.deck import Deck

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from perform.core.messages import (
-    AnyReport,
+from perform.core.messages.host_messages import (
     AssignDecks,
     AttributeRefused,
     DeckAssignment,
@@ -27,6 +26,7 @@ from perform.core.messages import (
     StartHost,
     VoiceDropped,
 )
+from perform.core.messages.message_lines import AnyReport
 from perform.library import hashes
 from perform.library.cards import read_card
 from perform.stage.child import Child

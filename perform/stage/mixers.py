@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, DEVICE, NO_MIXER
-from perform.core.messages import AnyReport, DevicePlaying, DeviceWaiting
+from perform.core.messages.message_lines import AnyReport
+from perform.core.messages.mixer_messages import DevicePlaying, DeviceWaiting
 from perform.stage.child import Child, KeptChild
 
 HANDOVER_S = 0.03  #: no mixer owns the decks for this long, so that the last owner finishes its block

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perform.core.attributes import Attribute, Texts
-from perform.core.messages import AttributeRefused, DropVoice, SetTexts, StartVoice
+from perform.core.messages.host_messages import AttributeRefused, DropVoice, SetTexts, StartVoice
 from perform.library.cards import Card
 from perform.stage.child import Child
 from perform.stage.status import DeckStatus

@@ -11,9 +11,8 @@ import msgspec
 from perform.core.arena import Arena
 from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError
-from perform.core.messages import (
-    AnyOrder,
-    AnyReport,
+from perform.core.messages.message_lines import AnyOrder, AnyReport
+from perform.core.messages.recorder_messages import (
     ContinueTake,
     DiskLow,
     EndTake,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import NEXT, NOW
-from perform.core.messages import AttributeRefused
+from perform.core.messages.host_messages import AttributeRefused
 from perform.core.params import ATTRIBUTES
 
 REPEAT_S = 5.0  #: between two log lines about one attribute
@@ -25,9 +25,9 @@ class RefusedAttributes:
         """Write the accepted values back; mode: the table (NOW or NEXT) that the voice reads."""
         tables = {NOW: [self._arena.table], NEXT: [self._arena.next]}.get(mode, [])
         for report in refusals:
-            index, slot = report.place, params.attribute_slots(self._deck).start + report.place
+            index, slot = report.index, params.attribute_slots(self._deck).start + report.index
             for table in tables:
-                if index < ATTRIBUTES and table[slot] == report.number:
+                if index < ATTRIBUTES and table[slot] == report.value:
                     table[slot] = report.kept
                     self._moved.add(slot)
             self._log_once(index, report.error)

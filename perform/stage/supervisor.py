@@ -23,7 +23,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
-from perform.core.messages import AnyReport
+from perform.core.messages.message_lines import AnyReport
 from perform.core.params import DECKS, SLOTS, slot
 from perform.core.realtime import STAGE_PRIORITY, request_real_time
 from perform.library import sets

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perform.core.errors import PerformError
-from perform.core.messages import DeckAssignment, FileAssignment
+from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
 from perform.library import matrices

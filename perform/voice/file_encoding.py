@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perform.core.errors import PerformError
-from perform.core.messages import FileAssignment
+from perform.core.messages.host_messages import FileAssignment
 from perform.engine.file_latents import FileLatents
 from perform.engine.file_reader import FileReader
 from perform.engine.protocol import PlayableModel, StreamingEncoder

@@ -3,7 +3,7 @@
 It starts before it has a model, so that loading one needs no time for Python and its imports. All decks that
 play the model are voices of this process, and frames that are due together are decoded as one batch.
 
-    python -m perform.voice.host_process       (orders and reports: perform/core/messages.py)
+    python -m perform.voice.host_process       (see core/messages/host_messages.py)
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pathlib import Path
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.lifeline import Lifeline
-from perform.core.messages import (
-    AnyOrder,
+from perform.core.messages.host_messages import (
     AssignDecks,
     FileEncoded,
     HostFailed,
@@ -28,6 +27,7 @@ from perform.core.messages import (
     RaisePriority,
     StartHost,
 )
+from perform.core.messages.message_lines import AnyOrder
 from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priority, request_real_time
 from perform.foreign.opening import file_reader, open_model, prepare
 from perform.library.cards import read_card

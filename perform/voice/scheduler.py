@@ -13,7 +13,14 @@ from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, LANE_METER, METER_SLOTS
 from perform.core.lifeline import Lifeline
-from perform.core.messages import AnyOrder, AttributeRefused, DropVoice, SetTexts, StartVoice, VoiceDropped
+from perform.core.messages.host_messages import (
+    AttributeRefused,
+    DropVoice,
+    SetTexts,
+    StartVoice,
+    VoiceDropped,
+)
+from perform.core.messages.message_lines import AnyOrder
 from perform.core.table_reader import TableReader
 from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments

@@ -1,4 +1,4 @@
-"""Rings, tape and arena, as several processes see them."""
+"""The arena, ring buffers and history buffers, used by several processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ramp(start: int, n: int) -> np.ndarray:
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 150)), max_size=40))
-def test_a_ring_gives_what_it_took_in_order(moves: list[tuple[int, int]]) -> None:
+def test_a_ring_buffer_returns_its_frames_in_order(moves: list[tuple[int, int]]) -> None:
     ring = RingBuffer(np.zeros(2, np.int64), np.zeros((100, 2), np.float32))
     written = read = 0
     for put, get in moves:
@@ -38,19 +38,19 @@ def test_a_ring_gives_what_it_took_in_order(moves: list[tuple[int, int]]) -> Non
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 60)), max_size=40))
-def test_a_tape_never_waits_and_counts_what_its_reader_lost(moves: list[tuple[int, int]]) -> None:
-    tape = HistoryBuffer(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((100, 2), np.float32))
+def test_a_history_buffer_keeps_the_latest_frames_and_counts_lost_ones(moves: list[tuple[int, int]]) -> None:
+    history = HistoryBuffer(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((100, 2), np.float32))
     position = 0
     for put, limit in moves:
-        tape.write(ramp(tape.written, put))
-        audio, lost = tape.read(position, limit)
-        assert lost == max(0, tape.written - 100 - position)
+        history.write(ramp(history.written, put))
+        audio, lost = history.read(position, limit)
+        assert lost == max(0, history.written - 100 - position)
         assert np.array_equal(audio, ramp(position + lost, len(audio)))
-        assert len(audio) == min(limit, tape.written - position - lost)
+        assert len(audio) == min(limit, history.written - position - lost)
         position += lost + len(audio)
 
 
-def test_two_processes_see_one_arena(tmp_path: Path) -> None:
+def test_two_mappings_share_one_arena(tmp_path: Path) -> None:
     made = Arena.create(tmp_path / "a")
     seen = Arena.open(tmp_path / "a")
     made.table[3] = 0.25
@@ -87,7 +87,7 @@ def test_writer_and_reader_run_side_by_side(arena: Arena) -> None:
     assert ring.fill == 0
 
 
-def test_another_versions_memory_is_refused(tmp_path: Path) -> None:
+def test_the_memory_of_another_version_is_refused(tmp_path: Path) -> None:
     Arena.create(tmp_path / "a")
     data = bytearray((tmp_path / "a").read_bytes())
     data[0] ^= 1
@@ -98,12 +98,12 @@ def test_another_versions_memory_is_refused(tmp_path: Path) -> None:
         Arena.open(tmp_path / "nothing")
 
 
-def test_a_look_sees_a_batch_whole_or_not_at_all(arena: Arena) -> None:
-    look = TableReader(arena)
+def test_a_table_reader_sees_all_of_a_batch_or_nothing(arena: Arena) -> None:
+    reader = TableReader(arena)
     with arena.batch():
         arena.table[0], arena.lanes[3, LANE["gate"]] = 5.0, 1.0
-        assert not look.update()
-        assert (look.table[0], look.lanes[3, LANE["gate"]]) == (0.0, 0.0)
-    assert look.update()
-    assert (look.table[0], look.lanes[3, LANE["gate"]]) == (5.0, 1.0)
-    assert not look.update()
+        assert not reader.update()
+        assert (reader.table[0], reader.lanes[3, LANE["gate"]]) == (0.0, 0.0)
+    assert reader.update()
+    assert (reader.table[0], reader.lanes[3, LANE["gate"]]) == (5.0, 1.0)
+    assert not reader.update()

@@ -1,4 +1,4 @@
-"""A file is replaced whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
-def test_permissions_are_the_users_choice_or_private(tmp_path: Path) -> None:
+def test_a_file_has_the_users_default_permissions_or_is_private(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_atomically(tmp_path / "shared", b"")
@@ -60,9 +60,7 @@ def test_permissions_are_the_users_choice_or_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
 
 
-def test_the_data_reaches_the_disk_before_the_name_and_the_name_before_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_data_is_on_the_disk_before_the_new_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
     sync, replace = os.fsync, Path.replace
 
@@ -80,7 +78,7 @@ def test_the_data_reaches_the_disk_before_the_name_and_the_name_before_the_end(
     assert steps == (["data", "name"] if os.name == "nt" else ["data", "name", "folder"])
 
 
-def test_threads_that_write_one_file_never_mix(tmp_path: Path) -> None:
+def test_several_threads_can_write_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
 
     def write(letter: bytes) -> None:
@@ -106,7 +104,7 @@ def test_threads_that_write_one_file_never_mix(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.bin"]
 
 
-def test_what_a_killed_writer_left_is_removed_an_hour_later(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_killed_writer_is_removed_an_hour_later(tmp_path: Path) -> None:
     old, young = tmp_path / ".a.txt.4194304.part", tmp_path / ".a.txt.4194305.part"
     other = tmp_path / ".a.txt.notes.part"
     for path in (old, young, other):

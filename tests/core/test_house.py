@@ -1,4 +1,4 @@
-"""A name stands for one thing: no two classes and no two files of the package share one."""
+"""Each class name and each file name occurs only once in the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer process and a reader process: whatever is read was written whole, in order, and only once."""
+"""Shared memory between a writer and a reader process: data arrive whole, in order and once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def shared(tmp_path: Path) -> Arena:
     return Arena.create(tmp_path / "shared")
 
 
-def test_a_ring_hands_over_every_frame(shared: Arena) -> None:
+def test_a_ring_buffer_passes_on_every_frame(shared: Arena) -> None:
     writer, count, out = running(shared, "ring"), 0, np.zeros((480, 2), np.float32)
     while writer.poll() is None or shared.rings[3].fill:
         n = shared.rings[3].read(out)
@@ -75,7 +75,7 @@ def test_a_ring_hands_over_every_frame(shared: Arena) -> None:
     assert count > 0
 
 
-def test_a_history_is_read_whole_even_by_a_reader_that_is_overtaken(shared: Arena) -> None:
+def test_a_reader_that_is_overtaken_reads_no_mixed_frames(shared: Arena) -> None:
     writer, position, got, lost = running(shared, "history"), 0, 0, 0
     while writer.poll() is None:
         oldest = max(position, shared.input.written - shared.input.capacity)  # where the writer is at work
@@ -89,7 +89,7 @@ def test_a_history_is_read_whole_even_by_a_reader_that_is_overtaken(shared: Aren
     assert got > 0
 
 
-def test_latents_are_never_half_of_two_vectors(shared: Arena) -> None:
+def test_a_latent_vector_is_read_whole(shared: Arena) -> None:
     writer, seen = running(shared, "latents"), 0
     while writer.poll() is None:
         frame = shared.latent_histories[2]._count[0] - 40
@@ -102,7 +102,7 @@ def test_latents_are_never_half_of_two_vectors(shared: Arena) -> None:
     assert seen > 0
 
 
-def test_an_event_log_hands_over_whole_records(shared: Arena) -> None:
+def test_an_event_log_passes_on_whole_records(shared: Arena) -> None:
     log, seen, last = shared.event_logs[1], 0, -1
     writer = running(shared, "log")
     while writer.poll() is None or log.oldest < log._ends[0]:
@@ -120,7 +120,7 @@ def test_an_event_log_hands_over_whole_records(shared: Arena) -> None:
     assert last + 1 == seen + log.dropped or log.dropped > 0
 
 
-def test_a_batch_is_seen_whole(shared: Arena) -> None:
+def test_a_batch_is_read_whole(shared: Arena) -> None:
     reader, writer, updates = TableReader(shared), running(shared, "batch"), 0
     deadline = time.monotonic() + 60
     while writer.poll() is None and time.monotonic() < deadline:
@@ -148,12 +148,12 @@ def test_latents_that_are_overwritten_during_a_read_are_left_out(monkeypatch: py
     writes = iter(range(8, 12))
 
     def overtake() -> None:
-        monkeypatch.undo()  # from here on, fences are fences again
+        monkeypatch.undo()  # the next fences are real ones
         for n in writes:
             history.write(n, np.full(2, n))
 
     monkeypatch.setattr("perform.core.ring_buffers.fence", overtake)  # between the copy and its check
-    assert history.read(2) == pytest.approx([5.0, 5.0])  # the oldest that is surely whole
+    assert history.read(2) == pytest.approx([5.0, 5.0])  # the oldest that is certainly whole
     assert history.read(11) == pytest.approx([11.0, 11.0])
 
 
@@ -180,16 +180,16 @@ def test_a_fence_never_waits_for_another_thread() -> None:
     thread.join()
 
 
-def test_a_fence_that_was_interrupted_is_mended_by_the_next() -> None:
+def test_a_fence_works_after_an_interrupted_one() -> None:
     memory_order._own.release()
     memory_order.fence()
     memory_order.fence()
     assert not memory_order._own.acquire(False)
 
 
-def test_a_reader_knows_that_it_read_during_a_write() -> None:
-    words = np.zeros(2)
-    lock = memory_order.SequenceLock(words, 1)
+def test_a_reader_detects_a_write_during_its_read() -> None:
+    values = np.zeros(2)
+    lock = memory_order.SequenceLock(values, 1)
     before = lock.begin_read()
     assert lock.is_consistent(before)
     lock.begin_write()
@@ -198,7 +198,7 @@ def test_a_reader_knows_that_it_read_during_a_write() -> None:
     lock.end_write()
     assert not lock.is_consistent(before)
     assert lock.is_consistent(lock.begin_read())
-    assert list(words) == [0.0, 2.0]
+    assert list(values) == [0.0, 2.0]
 
 
 def test_a_lane_row_changes_with_the_table(shared: Arena) -> None:

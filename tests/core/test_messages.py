@@ -1,4 +1,4 @@
-"""Orders and reports as lines; a line that is none is logged and ends nothing."""
+"""Orders and reports as lines. A bad line is logged, and stage and child go on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from pathlib import Path
 import pytest
 from rig import until
 
-from perform.core import messages
 from perform.core.attributes import Attribute
-from perform.core.messages import BadMessage, DeckAssignment, FileAssignment
+from perform.core.messages.host_messages import (
+    AssignDecks,
+    DeckAssignment,
+    FileAssignment,
+    HostLog,
+    HostReady,
+)
+from perform.core.messages.message_lines import BadMessage, decode_order, decode_report, encode
+from perform.core.messages.mixer_messages import MixerReady
 from perform.stage.child import Child, ChildEvent
 
 CHILD = """
 from perform.core.lifeline import Lifeline
-from perform.core.messages import HostLog
+from perform.core.messages.host_messages import HostLog
 line = Lifeline()
 print("a stray print")
 while (order := line.next()) is not None:
@@ -27,20 +34,20 @@ while (order := line.next()) is not None:
 
 def test_a_message_comes_back_as_it_was_sent():
     files = {7: FileAssignment("/a.wav", 2, coming=True)}
-    order = messages.AssignDecks({1: DeckAssignment("/m", "ff"), 2: DeckAssignment()}, (1, 2), files)
-    assert messages.decode_order(messages.encode(order)) == order
+    order = AssignDecks({1: DeckAssignment("/m", "ff"), 2: DeckAssignment()}, (1, 2), files)
+    assert decode_order(encode(order)) == order
     attributes = (Attribute("gain", "float", 0.5), Attribute("bank", "str", "a"))
-    ready = messages.HostReady(1.5, "ff", "/m", attributes, ("reset",), has_prior=True)
-    assert messages.decode_report(messages.encode(ready)) == ready
+    ready = HostReady(1.5, "ff", "/m", attributes, ("reset",), has_prior=True)
+    assert decode_report(encode(ready)) == ready
 
 
 @pytest.mark.parametrize(
     "line",
     ["", "{", "[]", '{"order": "Nothing"}', '{"order": "EndTake", "more": 1}', '{"order": "DropVoice"}'],
 )
-def test_what_is_no_order_is_refused_with_its_line(line):
+def test_a_line_that_is_no_order_is_refused_and_shown(line):
     with pytest.raises(BadMessage, match="not an order"):
-        messages.decode_order(line)
+        decode_order(line)
 
 
 def test_a_child_logs_a_bad_order_and_goes_on(tmp_path: Path):
@@ -53,9 +60,7 @@ def test_a_child_logs_a_bad_order_and_goes_on(tmp_path: Path):
             text=True,
             check=True,
         )
-    assert [messages.decode_report(line) for line in done.stdout.splitlines()] == [
-        messages.HostLog("EndTake")
-    ]
+    assert [decode_report(line) for line in done.stdout.splitlines()] == [HostLog("EndTake")]
     assert "not an order" in (tmp_path / "log").read_text()
     assert '{"order": "Dro' in (tmp_path / "log").read_text()
 
@@ -66,6 +71,6 @@ def test_the_stage_logs_a_bad_report_and_goes_on(tmp_path: Path, monkeypatch: py
     events: queue.SimpleQueue[ChildEvent] = queue.SimpleQueue()
     with (tmp_path / "log").open("ab", buffering=0) as log:
         child = Child(events, log, "bad_child")
-        assert events.get(timeout=20) == ChildEvent(child, messages.MixerReady())
+        assert events.get(timeout=20) == ChildEvent(child, MixerReady())
         assert events.get(timeout=20) == ChildEvent(child, None)
     until(lambda: "half a li" in (tmp_path / "log").read_text(), 5, "the line in the log")

@@ -1,4 +1,4 @@
-"""One address a number: slots, specs, curves."""
+"""Parameters: addresses, slots, ranges and curves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform.core import params
@@ -25,13 +25,14 @@ def test_every_address_has_one_slot_and_a_deck_is_contiguous() -> None:
         assert ADDRESSES[params.slots(deck, "scale")] == tuple(f"deck/{deck}/z/{i}/scale" for i in range(32))
 
 
-def test_an_unknown_address_names_its_neighbours() -> None:
+def test_an_unknown_address_suggests_similar_ones() -> None:
     with pytest.raises(WrongUse, match="deck/1/z/0/bias"):
         params.slot("deck/1/z/0/bia")
 
 
+@settings(deadline=None)
 @given(st.sampled_from(values), st.floats(0, 1))
-def test_a_knob_goes_there_and_back(address: str, position: float) -> None:
+def test_a_value_becomes_a_position_and_the_same_value_again(address: str, position: float) -> None:
     spec = SPECS[address]
     value = spec.value(position)
     assert spec.low <= value <= spec.high
@@ -39,8 +40,9 @@ def test_a_knob_goes_there_and_back(address: str, position: float) -> None:
         assert spec.value(spec.position(value)) == pytest.approx(value, abs=1e-9 * (spec.high - spec.low))
 
 
+@settings(deadline=None)
 @given(curves, st.floats(0.01, 10), st.floats(0.01, 10), st.floats(0, 1))
-def test_ends_are_exact_and_curves_rise(
+def test_curves_meet_their_ends_and_stay_between_them(
     curve: params.Curve, low: float, high: float, position: float
 ) -> None:
     assert params.curve_value(0, low, high, curve) == pytest.approx(low)
@@ -52,8 +54,9 @@ def test_ends_are_exact_and_curves_rise(
     )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(SPECS)), st.floats(allow_nan=True, allow_infinity=True))
-def test_nothing_illegal_enters_the_table(address: str, value: float) -> None:
+def test_only_legal_values_enter_the_table(address: str, value: float) -> None:
     table, spec = params.defaults(), SPECS[address]
     stored = params.set_value(table, address, value)
     assert math.isfinite(stored)
@@ -63,7 +66,7 @@ def test_nothing_illegal_enters_the_table(address: str, value: float) -> None:
     assert np.array_equal(others, np.delete(params.defaults(), SLOTS[address]))
 
 
-def test_defaults_are_legal_and_said_in_words() -> None:
+def test_defaults_are_legal_and_have_a_text() -> None:
     assert all(s.clamp(s.default) == s.default for s in SPECS.values())
     assert Spec(-60, 12, 0, "dB").text(-60) == "-inf dB"
     assert SPECS["deck/1/source"].text(1) == "loop"
@@ -78,7 +81,7 @@ def test_actions_only_grow() -> None:
     assert dict(params.changed(table)) == {"panic": 2.0}
 
 
-def test_gain_is_silent_at_the_foot() -> None:
+def test_the_lowest_gain_is_silent() -> None:
     assert params.gain(-60) == 0.0
     assert params.gain(0) == 1.0
     assert params.gain(6) == pytest.approx(1.9953, abs=1e-4)

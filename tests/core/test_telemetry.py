@@ -1,4 +1,4 @@
-"""No library that perform uses reports to its maker or keeps a device id."""
+"""Playing a model sends no telemetry and stores no device id."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from recorder_rig import feed, until
 
 from perform.core.arena import Arena
-from perform.core.messages import LastMinutesOpened, OpenRecorder
+from perform.core.messages.recorder_messages import LastMinutesOpened, OpenRecorder
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import Marker
 from perform.stage.child import Child

@@ -16,7 +16,7 @@ from recorder_rig import RATE, feed, header, steps, track_steps
 from wav_readers import floats_with_soundfile, with_soundfile, with_wave
 
 from perform.core.arena import Arena
-from perform.core.messages import TakeFailed, TakeOpened
+from perform.core.messages.recorder_messages import TakeFailed, TakeOpened
 from perform.recorder import take_writer as take_module
 from perform.recorder import wav_format, wav_writer
 from perform.recorder.recent_events import RecentEvents

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from perform.core.arena import Arena
-from perform.core.messages import AnyOrder, StartHost
+from perform.core.messages.host_messages import StartHost
+from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import DECKS, SLOTS
 from perform.library.sets import Set, Song
 from perform.stage.deck import Deck

@@ -12,7 +12,7 @@ from rig import until
 
 from perform.control import mapping_files
 from perform.core.arena import Arena
-from perform.core.messages import MappingChanged
+from perform.core.messages.control_messages import MappingChanged
 from perform.stage.child import Child, ChildEvent
 from perform.stage.commands import Answer
 from perform.stage.controllers import Controllers

@@ -13,7 +13,7 @@ from tiny import tiny_model
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE_METER, NOW
-from perform.core.messages import StartHost
+from perform.core.messages.host_messages import StartHost
 from perform.stage import host_pool as hosts_module
 from perform.stage.child import Child, ChildEvent
 from perform.stage.deck_lane import DeckLane, LanePhase

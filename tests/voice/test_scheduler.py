@@ -10,7 +10,8 @@ from tiny import tiny_model
 
 from perform.core.arena import Arena
 from perform.core.lifeline import Lifeline
-from perform.core.messages import AnyOrder, StartVoice
+from perform.core.messages.host_messages import StartVoice
+from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import Table
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.protocol import Vector

@@ -16,7 +16,7 @@ from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, lanes_of
-from perform.core.messages import DeckAssignment, FileAssignment
+from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import PlayableModel

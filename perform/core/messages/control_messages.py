@@ -1,0 +1,100 @@
+"""Messages between the stage and the control process (`perform.control.control_process`)."""
+
+from __future__ import annotations
+
+from perform.core.messages.message import Order, Report
+
+
+class StartControl(Order, frozen=True):
+    """The first order to the control process.
+
+    mapping : name or path; "": the mapping made for the connected controllers
+    ports   : use only MIDI ports whose name contains one of these; empty: all
+    """
+
+    arena: str
+    mapping: str
+    ports: tuple[str, ...]
+
+
+class LearnControl(Order, frozen=True):
+    """Map the next control that moves to an address; "" ends learning.
+
+    range : of the control, for an address without a range
+    """
+
+    address: str
+    range: tuple[float, float] | None = None
+
+
+class UnlearnControl(Order, frozen=True):
+    """Remove every binding of an address."""
+
+    address: str
+
+
+class LoadMapping(Order, frozen=True):
+    """Use another mapping, by name or path."""
+
+    path: str
+
+
+class WriteMapping(Order, frozen=True):
+    """Save the mapping in use under a name, or at `path` instead of the player's folder."""
+
+    name: str
+    path: str = ""
+
+
+class MidiPortsChanged(Report, frozen=True):
+    """The MIDI ports that are open; `error` says why there are no more."""
+
+    open: tuple[str, ...]
+    error: str
+
+
+class MappingChanged(Report, frozen=True):
+    """The mapping in use.
+
+    bindings : (address, control as the screen names it)
+    changed  : it has unsaved changes
+    follows  : another controller brings its own mapping
+    """
+
+    name: str
+    path: str
+    bindings: tuple[tuple[str, str], ...]
+    changed: bool
+    follows: bool
+
+
+class ControlTouched(Report, frozen=True):
+    """A control moved; `address` is the parameter it is mapped to, or ""."""
+
+    text: str
+    address: str
+
+
+class ControlLearned(Report, frozen=True):
+    """A control has been mapped to an address."""
+
+    address: str
+    control: str
+
+
+class MappingWritten(Report, frozen=True):
+    """The mapping is saved."""
+
+    path: str
+
+
+class ControlFailed(Report, frozen=True):
+    """An order failed, or a file could not be read or written."""
+
+    error: str
+
+
+ControlOrder = StartControl | LearnControl | UnlearnControl | LoadMapping | WriteMapping
+ControlReport = (
+    MidiPortsChanged | MappingChanged | ControlTouched | ControlLearned | MappingWritten | ControlFailed
+)

@@ -1,0 +1,45 @@
+"""Orders and reports as lines of JSON, and back.
+
+The tag of a line is the name of its class; unknown tags and unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from perform.core.messages.control_messages import ControlOrder, ControlReport
+from perform.core.messages.host_messages import HostOrder, HostReport
+from perform.core.messages.message import Order, Report
+from perform.core.messages.mixer_messages import MixerOrder, MixerReport
+from perform.core.messages.recorder_messages import RecorderOrder, RecorderReport
+
+AnyOrder = MixerOrder | RecorderOrder | ControlOrder | HostOrder
+AnyReport = MixerReport | RecorderReport | ControlReport | HostReport
+
+_ORDERS: msgspec.json.Decoder[AnyOrder] = msgspec.json.Decoder(AnyOrder)
+_REPORTS: msgspec.json.Decoder[AnyReport] = msgspec.json.Decoder(AnyReport)
+
+
+class BadMessage(ValueError):
+    """A line is not an order or report; the text says why, and shows the line."""
+
+
+def encode(message: Order | Report) -> str:
+    """Return a message as one line, newline included."""
+    return msgspec.json.encode(message).decode() + "\n"
+
+
+def decode_order(line: str) -> AnyOrder:
+    """Read an order from a line. BadMessage: it is not one."""
+    try:
+        return _ORDERS.decode(line)
+    except msgspec.DecodeError as error:
+        raise BadMessage(f"not an order ({error}): {line.strip()[:200]}") from error
+
+
+def decode_report(line: str) -> AnyReport:
+    """Read a report from a line. BadMessage: it is not one, perhaps cut short by the death of its child."""
+    try:
+        return _REPORTS.decode(line)
+    except msgspec.DecodeError as error:
+        raise BadMessage(f"not a report ({error}): {line.strip()[:200]}") from error

@@ -1,0 +1,56 @@
+"""Messages between the stage and the mixers (`perform.audio.mixer_process`)."""
+
+from __future__ import annotations
+
+from perform.core.messages.message import Order, Report
+
+
+class StartMixer(Order, frozen=True):
+    """The first order to a mixer.
+
+    device, input : names of the output and input device; None: choose
+    rate, block   : in Hz and frames; None: as the device prefers
+    patient       : wait for a late deck instead of fading it out
+    """
+
+    arena: str
+    device: str | None
+    input: str | None
+    rate: float | None
+    block: int | None
+    patient: bool
+
+
+class MixerReady(Report, frozen=True):
+    """The clock mixer runs."""
+
+
+class DeviceWaiting(Report, frozen=True):
+    """No device can be opened; the device mixer keeps trying."""
+
+    error: str
+
+
+class DevicePlaying(Report, frozen=True):
+    """The device is open.
+
+    device      : its name, rate and block, for the log
+    why         : the reason for this choice
+    rate        : Hz
+    input_error : why there is no live input; "" if there is one
+    """
+
+    device: str
+    why: str
+    rate: float
+    input_error: str
+
+
+class DeviceLost(Report, frozen=True):
+    """The device makes no more audio callbacks; the device mixer ends."""
+
+    device: str
+
+
+MixerOrder = StartMixer
+MixerReport = MixerReady | DeviceWaiting | DevicePlaying | DeviceLost
