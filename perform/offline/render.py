@@ -55,7 +55,7 @@ def render(
         if isinstance(out, TakeOutput):
             arena.set_meter("tracks/on", len(out.tracks) > 1)
         loops = Loops(arena.table)
-        loops.use(song.loops, 0.0)
+        loops.replace(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # the limiter's delay, so that the file begins with the song
         end = begin + round(seconds * rate)

@@ -1,6 +1,6 @@
-"""What was played last, kept every few seconds: after a crash the same song comes back, as it stood.
+"""The autosave: every few seconds the stage writes what plays, and after a crash it resumes there.
 
-Written by a thread of its own: a slow disk keeps nobody waiting.
+A separate thread writes it, so that a slow disk never stalls the stage.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from perform.library.sets import Set, Song
 
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A set in the middle of its playing.
+    """A set in the middle of a song.
 
-    path   : the file of the set, or ""; changed: it holds what that file does not
-    decks  : deck -> path of its model, as it stood; numbers: address -> value, where it is no default
-    files, matrices : deck -> what its sources have, as a song writes it
-    played : seconds of the song; clean: the player ended it
+    path   : the file of the set, or "";  changed : the set has edits that its file does not have
+    now    : index of the song that plays, -1 for a song of another set, which is `outside`
+    played : seconds that the song has played
+    values : address -> value, where it is no default
+    decks  : deck -> path of its model
+    set_name : the set as the player named it
+    files, matrices : deck -> its sound file or matrix, as a song names it; None: as the song says
+    clean  : the player ended the stage, so there is nothing to resume
     """
 
     set: Set
@@ -33,25 +37,25 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     changed: bool
     now: int
     played: float
-    numbers: dict[str, float]
+    values: dict[str, float] = msgspec.field(name="numbers")
     decks: dict[str, str]
-    asked: str  #: the set as the player named it
-    files: dict[str, str] | None = None  #: None: as the song has them
+    set_name: str = msgspec.field(name="asked")
+    files: dict[str, str] | None = None
     matrices: dict[str, str] | None = None
-    outside: Song | None = None  #: the song that plays, where `now` is -1: it belongs to another set
+    outside: Song | None = None
     clean: bool = False
 
     def table(self) -> Table:
-        """The numbers as a table; what this version does not know is left out."""
+        """The values as a parameter table, without the addresses that this version does not know."""
         table = params.defaults()
-        for address, value in self.numbers.items():
+        for address, value in self.values.items():
             if address in params.SLOTS:
                 params.set_value(table, address, value)
         return table
 
 
 def read() -> Saved | None:
-    """[disk] What was saved last; None where nothing was, or it cannot be read."""
+    """[disk] The last autosave; None where there is none, or it cannot be read."""
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode(_file().read_bytes(), type=Saved)
     return None
@@ -62,7 +66,7 @@ def _file() -> Path:
 
 
 class Autosave:
-    """Writes the newest, whole or not at all; what comes while the disk is busy replaces what waits."""
+    """Writes the newest state, whole or not at all. A newer state replaces one that waits for the disk."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[Saved | None] = queue.Queue()
@@ -70,11 +74,11 @@ class Autosave:
         self._thread.start()
 
     def keep(self, saved: Saved) -> None:
-        """[main] Hand over what is to be kept."""
+        """[main] Queue a state; never waits."""
         self._waiting.put(saved)
 
     def end(self, seconds: float) -> None:
-        """[main] Wait for the last one to be on the disk."""
+        """[main] Wait until the last state is on the disk, at most so many seconds."""
         self._waiting.put(None)
         self._thread.join(seconds)
 
@@ -89,7 +93,7 @@ class Autosave:
                 saved, newest = (later or newest), later
             ended = newest is None
             if saved is not None:
-                with contextlib.suppress(OSError):  # the next one is tried again
+                with contextlib.suppress(OSError):  # the next state is tried again
                     self._write(msgspec.json.encode(saved))
 
     def _write(self, data: bytes) -> None:

@@ -1,12 +1,11 @@
-"""What the decks' sources need besides numbers: sound files, and matrices between their latents.
+"""The sound files of the decks' source "file", and the matrices by which decks follow other decks' latents.
 
-They are the song's, until a hand says otherwise. Hosts read them; a host is told how all decks are whenever
-that is another than before, and which files it shall encode: the next song's too, so that they are there.
+A song names them; the player may choose others. Hosts read them. The stage sends every host what all decks
+play whenever it changes, and which files to encode: those of the next song too, so that they are ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,79 +15,78 @@ from perform.core.errors import PerformError
 from perform.core.messages.host_messages import FileAssignment
 from perform.library import sets
 from perform.library.sets import Song
-from perform.stage.deck import Deck
-from perform.stage.host_pool import DeckAssignments, FileAssignments, HostPool
+from perform.stage.host_pool import DeckAssignments, FileAssignments
+from perform.stage.rack import Rack
 
 Kind = Literal["file", "matrix"]
 KINDS: tuple[Kind, Kind] = ("file", "matrix")
 
 
 class DeckFile(NamedTuple):
-    """A file or a matrix, as a song calls it; where it is; or why it is nowhere."""
+    """A sound file or a matrix: its name in the song, and its path, or why there is none."""
 
     name: str
     path: Path | None
     error: str = ""
 
 
-Of = dict[Kind, dict[int, DeckFile]]  #: deck -> what it has
+FilesOfDecks = dict[Kind, dict[int, DeckFile]]  #: kind -> deck -> its file
 
 
 class DeckFiles:
-    """Of all decks. What is missing is said, and the deck plays without it."""
+    """The files and matrices of all decks. A deck plays on without one that is missing."""
 
-    def __init__(self, decks: Mapping[int, Deck], hosts: HostPool, tell: Callable[[str], None]) -> None:
-        self._decks, self._hosts, self._tell = decks, hosts, tell
-        self._of: Of = {"file": {}, "matrix": {}}
-        self._numbers: dict[Path, int] = {}  # what lanes call the files
-        self._told: tuple[DeckAssignments, FileAssignments] = {}, {}
+    def __init__(self, rack: Rack) -> None:
+        self._rack = rack
+        self._files: FilesOfDecks = {"file": {}, "matrix": {}}
+        self._numbers: dict[Path, int] = {}  # path -> the number by which lanes know a sound file
+        self._sent: tuple[DeckAssignments, FileAssignments] = {}, {}
 
-    def use(self, song: Song) -> None:
-        """Those of a song; where one is not here, say so."""
-        self._of = _all(song)
-        for line in missing(song):
-            self._tell(line)
-        for deck in self._decks:
-            self._hand(deck)
+    def load_song(self, song: Song) -> None:
+        """Give the decks a song's files; log those that are missing."""
+        self._files = _find_all(song)
+        for line in missing_files(song):
+            self._rack.log(line)
+        for deck in self._rack.decks:
+            self._set_number(deck)
 
-    def put(self, deck: int, kind: Kind, name: str) -> None:
-        """Another for a deck, "" for none; WrongUse where it is not there."""
+    def choose(self, deck: int, kind: Kind, name: str) -> None:
+        """Give a deck another file, "" for none; WrongUse where there is no such file."""
         if name:
             sets.material(name)
         self.restore(deck, kind, name)
 
     def restore(self, deck: int, kind: Kind, name: str) -> None:
-        """What a deck had, "" for nothing; where it is gone since, say so."""
+        """Give a deck the file that it had, "" for none; log it where the file has gone since."""
         if name == self.name(deck, kind):
             return
-        self._of[kind].pop(deck, None)
+        self._files[kind].pop(deck, None)
         if name:
-            self._of[kind][deck] = found = _look(name)
+            self._files[kind][deck] = found = _find(name)
             if found.error:
-                self._tell(f"deck {deck}: no {kind}: {found.error}")
-        self._hand(deck)
+                self._rack.log(f"deck {deck}: no {kind}: {found.error}")
+        self._set_number(deck)
 
-    def _hand(self, deck: int) -> None:
-        """Tell a deck which file it has."""
-        self._decks[deck].set_file(self._number(self._of["file"].get(deck)))
+    def _set_number(self, deck: int) -> None:
+        self._rack.decks[deck].set_file(self._number(self._files["file"].get(deck)))
 
-    def put_into(self, song: Song) -> Song:
-        """The song with the files and matrices that the decks have."""
+    def song_with_files(self, song: Song) -> Song:
+        """The song with the files and matrices that the decks have now."""
         return msgspec.structs.replace(song, files=self.names("file"), matrices=self.names("matrix"))
 
     def name(self, deck: int, kind: Kind) -> str:
-        """What a deck has, as a song writes it; "" for nothing."""
-        found = self._of[kind].get(deck)
+        """A deck's file as a song names it; "" for none."""
+        found = self._files[kind].get(deck)
         return found.name if found else ""
 
-    def names(self, kind: Kind, *, here: bool = False) -> dict[str, str]:
-        """As a song writes them; here: without what is missing, which goes on being the song's."""
-        of = sorted(self._of[kind].items())
-        return {str(deck): found.name for deck, found in of if found.path or not here}
+    def names(self, kind: Kind, *, found_only: bool = False) -> dict[str, str]:
+        """Deck -> file, as a song names them. A missing file stays in the song; found_only leaves it out."""
+        files = sorted(self._files[kind].items())
+        return {str(deck): found.name for deck, found in files if found.path or not found_only}
 
-    def file(self, song: Song, deck: int) -> int:
-        """The number of the file that a song has for a deck; 0 where there is none."""
-        return self._number(_all(song)["file"].get(deck))
+    def number_for(self, song: Song, deck: int) -> int:
+        """The number of the sound file that a song names for a deck; 0 where there is none."""
+        return self._number(_find_all(song)["file"].get(deck))
 
     def _number(self, found: DeckFile | None) -> int:
         if not found or not found.path:
@@ -96,48 +94,48 @@ class DeckFiles:
         return self._numbers.setdefault(found.path, len(self._numbers) + 1)
 
     def tick(self) -> None:
-        """A few times each 100 ms."""
-        matrices = self._of["matrix"]
+        """[main, about every 30 ms] Send the hosts what has changed."""
+        matrices = self._files["matrix"]
         assignments = {
             number: deck.assignment(str(matrices[number].path or "") if number in matrices else "")
-            for number, deck in self._decks.items()
+            for number, deck in self._rack.decks.items()
         }
-        told = assignments, self._files()
-        if told != self._told:
-            self._told = told
-            self._hosts.assign(*told)
+        present = assignments, self._to_encode()
+        if present != self._sent:
+            self._sent = present
+            self._rack.hosts.assign(*present)
 
-    def _files(self) -> FileAssignments:
-        """What each model's host shall encode: what its voices play, and those of the next song."""
+    def _to_encode(self) -> FileAssignments:
+        """The files that each model's host encodes: those that its voices play, and the next song's."""
         paths = {number: path for path, number in self._numbers.items()}
         files: FileAssignments = {}
-        for number, deck in self._decks.items():
+        for number, deck in self._rack.decks.items():
             for model, file, coming in deck.wanted_files():
-                of = files.setdefault(model, {})
-                if file and (file not in of or not coming):  # whoever plays it now is in more of a hurry
-                    of[file] = FileAssignment(str(paths[file]), number, coming)
+                of_model = files.setdefault(model, {})
+                if file and (file not in of_model or not coming):  # a deck that plays the file now is urgent
+                    of_model[file] = FileAssignment(str(paths[file]), number, coming)
         return files
 
 
-def missing(song: Song) -> list[str]:
-    """[disk] What a song names that is not here, a line each."""
+def missing_files(song: Song) -> list[str]:
+    """[disk] The files and matrices of a song that are not here, a line each."""
     return [
         f"deck {deck}: no {kind}: {found.error}"
-        for kind, of in _all(song).items()
-        for deck, found in of.items()
+        for kind, files in _find_all(song).items()
+        for deck, found in files.items()
         if found.error
     ]
 
 
-def _all(song: Song) -> Of:
+def _find_all(song: Song) -> FilesOfDecks:
     """[disk]"""
     return {
-        "file": {int(deck): _look(name) for deck, name in song.files.items()},
-        "matrix": {int(deck): _look(name) for deck, name in song.matrices.items()},
+        "file": {int(deck): _find(name) for deck, name in song.files.items()},
+        "matrix": {int(deck): _find(name) for deck, name in song.matrices.items()},
     }
 
 
-def _look(name: str) -> DeckFile:
+def _find(name: str) -> DeckFile:
     """[disk]"""
     try:
         path = sets.material(name)

@@ -1,6 +1,6 @@
-"""Numbers on their way: from where they are to where they shall be, in a given time.
+"""Glides: parameters move to new values in a given time.
 
-A hand wins: a number that somebody else moves while it glides is that somebody's.
+The player wins: a parameter that is moved while it glides stays where the player put it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from perform.core.params import SPEC_AT, Table
 
 @dataclass(slots=True)
 class ParameterGlide:
-    """One number: positions 0..1 of its spec, when it began (monotonic seconds), how long it takes."""
+    """The glide of one parameter.
+
+    start, end : positions 0..1 of its spec;  target : its value at the end
+    began      : monotonic seconds;  last : the value that was written last
+    """
 
     start: float
     end: float
     target: float
     began: float
     seconds: float
-    last: float  # what was written last
+    last: float
 
 
 class ParameterGlides:
-    """All that glides now. `tick` writes; nothing in it waits."""
+    """All parameters that glide now."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -32,11 +36,11 @@ class ParameterGlides:
 
     @property
     def slots(self) -> Iterable[int]:
-        """What moves."""
+        """The slots that glide."""
         return self._glides.keys()
 
     def begin(self, targets: Mapping[int, float], seconds: float, now: float) -> None:
-        """Let slots glide to values in `seconds`; at once where that is 0."""
+        """Let slots glide to values in `seconds`; 0 writes them at once."""
         for slot, target in targets.items():
             self._glides.pop(slot, None)
             value = float(self._table[slot])
@@ -51,27 +55,27 @@ class ParameterGlides:
             )
 
     def stop(self, slots: Iterable[int] | None = None) -> None:
-        """Leave numbers where they are: these, or all."""
+        """End glides, of these slots or all; the parameters stay where they are."""
         for slot in list(self._glides) if slots is None else slots:
             self._glides.pop(slot, None)
 
     def tick(self, now: float) -> None:
-        """A few times each 100 ms: move on."""
+        """[main, about every 30 ms] Write where every gliding parameter is now."""
         for slot, glide in list(self._glides.items()):
             if self._table[slot] != glide.last:
                 del self._glides[slot]
                 continue
-            way = (now - glide.began) / glide.seconds
-            if way >= 1.0:
+            fraction = (now - glide.began) / glide.seconds
+            if fraction >= 1.0:
                 self._table[slot] = glide.target
                 del self._glides[slot]
                 continue
-            glide.last = self._table[slot] = between(slot, glide.start, glide.end, way)
+            glide.last = self._table[slot] = between(slot, glide.start, glide.end, fraction)
 
 
-def between(slot: int, start: float, end: float, way: float) -> float:
-    """The value `way` (0..1) from one position to another; what can only jump does so half-way."""
+def between(slot: int, start: float, end: float, fraction: float) -> float:
+    """The value at a fraction (0..1) of the way between two positions. Choices jump half-way."""
     spec = SPEC_AT[slot]
     if spec.jumps(spec.value(start), spec.value(end)):
-        return spec.value(start if way < 0.5 else end)
-    return spec.value(start + (end - start) * way)
+        return spec.value(start if fraction < 0.5 else end)
+    return spec.value(start + (end - start) * fraction)

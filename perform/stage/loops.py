@@ -1,6 +1,6 @@
-"""Gestures: what a hand does with one number is recorded, then played round and round.
+"""Loops: the player's gesture on one parameter is recorded, then repeats.
 
-A hand wins: whoever moves a number while it loops stops its loop.
+The player wins: moving a parameter while it loops stops its loop.
 """
 
 from __future__ import annotations
@@ -16,27 +16,33 @@ from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import SPEC_AT, Table
 from perform.library.sets import LoopGesture
+from perform.stage.status import LoopStatus
 
 State = Literal["recording", "looping", "stopped"]
 SHORTEST_S = 0.05
-LONGEST_S = 600.0  #: a gesture that is recorded for so long loops by itself
-STEPS = 128  #: a gesture is kept to one of so many steps of its way, as most controllers send it
+LONGEST_S = 600.0  #: a gesture loops by itself after this much recording
+STEPS = 128  #: resolution of a stored gesture, over its range: most controllers send 128 values
 
 
 @dataclass(slots=True)
 class RunningLoop:
-    """One gesture: when it began (monotonic seconds), and its points."""
+    """One gesture and its state.
+
+    began   : of the recording, or of a turn of the loop; monotonic seconds
+    times, values : its points;  last : the value that the table had last
+    gesture : as a song stores it; None while it is recorded
+    """
 
     state: State
     began: float
     times: list[float]
     values: list[float]
-    last: float  # what the table held last
-    gesture: LoopGesture | None = None  # as a song keeps it; None while it is being recorded
+    last: float
+    gesture: LoopGesture | None = None
 
 
 class Loops:
-    """All gestures of the song that plays."""
+    """The loops of the song that plays."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -44,14 +50,14 @@ class Loops:
 
     @property
     def slots(self) -> Iterable[int]:
-        """What is moved by a loop now."""
+        """The slots that loops move now."""
         return [slot for slot, loop in self._loops.items() if loop.state == "looping"]
 
     def toggle(self, address: str, now: float) -> str:
-        """Record; then loop; then stop; then loop again. Answers with the state it is in now."""
+        """Record; the next time loop, then stop, then loop again. Returns the new state."""
         slot = params.slot(address)
         if SPEC_AT[slot].action or address.startswith(params.NEVER_STORED):
-            raise WrongUse(f"{address} cannot be looped", hint="loop a number that sounds")
+            raise WrongUse(f"{address} cannot be looped", hint="loop a parameter of a deck or the master")
         loop = self._loops.get(slot)
         if loop is None:
             value = float(self._table[slot])
@@ -65,12 +71,12 @@ class Loops:
         return loop.state
 
     def forget(self, address: str) -> None:
-        """Take a loop out."""
+        """Remove a loop."""
         if self._loops.pop(params.slot(address), None) is None:
             raise WrongUse(f"{address} has no loop", hint="record one first")
 
     def _close(self, slot: int, loop: RunningLoop, now: float) -> None:
-        """It is recorded: what plays from now on is what a song keeps of it."""
+        """End the recording. The loop plays the thinned gesture, which is what the song stores."""
         seconds = max(now - loop.began, SHORTEST_S)
         points = list(zip(loop.times, loop.values, strict=True))
         if not SPEC_AT[slot].jumps(*loop.values):
@@ -83,46 +89,46 @@ class Loops:
     def _start(self, slot: int, loop: RunningLoop, now: float) -> None:
         loop.state, loop.began, loop.last = "looping", now, float(self._table[slot])
 
-    def use(self, gestures: Sequence[LoopGesture], now: float) -> None:
-        """Another song's loops instead; they all play."""
+    def replace(self, gestures: Sequence[LoopGesture], now: float) -> None:
+        """Replace all loops by another song's, which all play."""
         self._loops = {}
         self.follow(gestures, now)
 
     def follow(self, gestures: Sequence[LoopGesture], now: float) -> None:
-        """The song has these: what is another begins to play, the rest goes on; so does what is recorded."""
-        there = self._loops
+        """Follow an edit of the song: changed gestures begin to play, the others and recordings go on."""
+        before = self._loops
         self._loops = {}
         for gesture in gestures:
             slot = params.slot(gesture.address)
-            loop = there.pop(slot, None)
+            loop = before.pop(slot, None)
             if loop is None or loop.gesture != gesture:
                 times, values = (list(part) for part in zip(*gesture.points, strict=True))
                 loop = RunningLoop("looping", now, times, values, float(self._table[slot]), gesture)
             self._loops[slot] = loop
-        self._loops |= {slot: loop for slot, loop in there.items() if loop.state == "recording"}
+        self._loops |= {slot: loop for slot, loop in before.items() if loop.state == "recording"}
 
     def gestures(self) -> list[LoopGesture]:
-        """As a song keeps them; what is being recorded is not among them yet."""
+        """The gestures as a song stores them, without those that are still recorded."""
         return [loop.gesture for loop in self._loops.values() if loop.gesture]
 
-    def lines(self) -> list[tuple[str, State, float]]:
-        """Address, state and seconds of each, for a status."""
-        return [
-            (params.ADDRESSES[slot], loop.state, loop.gesture.seconds if loop.gesture else 0.0)
+    def status(self) -> tuple[LoopStatus, ...]:
+        """The loops' part of a `Status`."""
+        return tuple(
+            LoopStatus(params.ADDRESSES[slot], loop.state, loop.gesture.seconds if loop.gesture else 0.0)
             for slot, loop in self._loops.items()
-        ]
+        )
 
     def tick(self, now: float) -> bool:
-        """A few times each 100 ms: listen to what is recorded, move what loops.
+        """[main, about every 30 ms] Record values, and write those of the loops that play.
 
-        True where one has been recorded for so long that it loops by itself.
+        True where a recording has reached LONGEST_S, so that it loops now.
         """
         closed = False
         for slot, loop in self._loops.items():
             value = float(self._table[slot])
             if loop.state == "recording":
                 if value != loop.values[-1] and now - loop.began > loop.times[-1]:
-                    if now - loop.began - loop.times[-1] > 0.1:  # it stood still until just now
+                    if now - loop.began - loop.times[-1] > 0.1:  # it stood still until now
                         loop.times.append(now - loop.began - 0.02)
                         loop.values.append(loop.values[-1])
                     loop.times.append(now - loop.began)
@@ -148,11 +154,12 @@ class Loops:
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those of a gesture's points between which a straight line misses no other by more than a step.
+    """The fewest points of a gesture whose connecting lines pass within a step of all its points.
 
-    From a point that stays, a line goes as far as there is a slope that passes all since within a step: the
-    swinging door of E. H. Bristol (US patent 4,669,097, 1987), here between recorded points alone.
     points : (second, value), the seconds growing
+
+    A line from the last kept point goes on as long as some slope passes all points since within a step. This
+    is the swinging door algorithm of E. H. Bristol (US patent 4,669,097, 1987), with recorded points only.
     """
     values = [value for _, value in points]
     step = (max(values) - min(values)) / STEPS

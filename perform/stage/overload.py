@@ -8,12 +8,10 @@ is better than none.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 
-from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, LIVE
 from perform.core.params import SLOTS
-from perform.stage.deck import Deck
+from perform.stage.rack import Rack
 
 WARN, TOO_MUCH = 0.80, 0.95
 PATIENCE_S = 1.0  #: overload must last this long; the next deck goes no sooner than this afterwards
@@ -24,20 +22,20 @@ FADE_S = 0.3
 class Overload:
     """Watches the load of all decks."""
 
-    def __init__(self, arena: Arena, decks: Mapping[int, Deck], tell: Callable[[str], None]) -> None:
-        self._arena, self._decks, self._tell = arena, decks, tell
+    def __init__(self, rack: Rack) -> None:
+        self._arena, self._decks, self._log = rack.arena, rack.decks, rack.log
         self._warned: dict[int, float] = {}
-        self._since: float | None = None  # when it became too much
+        self._since: float | None = None  # when the overload began
 
     def tick(self) -> None:
-        """A few times each 100 ms."""
+        """[main, about every 30 ms] Warn about a high load; unload a deck after PATIENCE_S of overload."""
         now = time.monotonic()
         meters = {d: self._arena.deck_meters(d) for d in self._decks}
         loads = {d: float(m[DECK_METER["load"]]) for d, m in meters.items() if m[DECK_METER["state"]] == LIVE}
         for deck, load in loads.items():
             if load >= WARN and now - self._warned.get(deck, -AGAIN_S) >= AGAIN_S:
                 self._warned[deck] = now
-                self._tell(f"deck {deck} takes {100 * load:.0f} % of its time")
+                self._log(f"deck {deck} takes {100 * load:.0f} % of its time")
         if max(loads.values(), default=0.0) < TOO_MUCH or len(loads) < 2:
             self._since = None
         elif self._since is None:
@@ -47,12 +45,11 @@ class Overload:
             self._shed(loads)
 
     def _shed(self, loads: dict[int, float]) -> None:
-        """The last deck that is neither focused nor soloed, else the one that takes most."""
+        """Unload the last deck that is neither focused nor soloed, else the one with the highest load."""
         table = self._arena.table
         spared = {int(table[SLOTS["focus"]])} | {d for d in loads if table[SLOTS[f"deck/{d}/solo"]]}
-        least = max(set(loads) - spared, default=max(loads, key=lambda d: loads[d]))
-        worst, path = 100 * max(loads.values()), self._decks[least].model
-        self._decks[least].unload(FADE_S)
-        self._decks[least].fail(
-            f"faded out: {worst:.0f} % of the time there is was used; load it again when less plays", path
-        )
+        number = max(set(loads) - spared, default=max(loads, key=lambda d: loads[d]))
+        worst, deck = 100 * max(loads.values()), self._decks[number]
+        path = deck.model
+        deck.unload(FADE_S)
+        deck.fail(f"faded out: a deck took {worst:.0f} % of its time; load it again when less plays", path)

@@ -73,11 +73,11 @@ class Recording:
         self,
         arena: Arena,
         spawn: Callable[[], Child],
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         set_name: str,
         wanted: TakeOptions = MASTER,
     ) -> None:
-        self._arena, self._tell, self._set, self._wanted = arena, tell, set_name, wanted
+        self._arena, self._log, self._set, self._wanted = arena, log, set_name, wanted
         self.song = ""
         self._start: StartTake | None = None  # the order that started the last take
         self._reserved = False
@@ -156,7 +156,7 @@ class Recording:
                 try:
                     self._write_tracks()
                 except PerformError as error:
-                    self._tell(f"recorder: {error}")
+                    self._log(f"recorder: {error}")
                     reply(Answer(error=str(error), exit_code=error.exit_code))
                     return
             samples = "float32" if float32 else "pcm24"
@@ -206,12 +206,12 @@ class Recording:
         match report:
             case TakeOpened():
                 self._opened = report
-                self._tell(f"recording {self.take}")
+                self._log(f"recording {self.take}")
                 answer_all(self._beginning, Answer(self.take))
             case TakeClosed():
                 self._closed(report)
             case TakeFailed(error):
-                self._tell(f"recorder: {error}")
+                self._log(f"recorder: {error}")
                 if self._beginning:  # otherwise it would try again every second
                     self._order(EndTake())
                     answer_all(self._beginning, Answer(error=error, exit_code=1))
@@ -220,34 +220,34 @@ class Recording:
                 answer_all(self._keeping, Answer(path))
             case LastMinutesWritten(path, _, seconds, error):
                 self._past, self.last = "", path or self.last
-                self._tell(f"kept: {path} ({seconds:.1f} s)" if path else f"recorder: {error}")
+                self._log(f"kept: {path} ({seconds:.1f} s)" if path else f"recorder: {error}")
                 answer_all(self._keeping, Answer(error=error, exit_code=1))  # where none was opened
             case LastMinutesOff(error):
-                self._tell(f"recorder: {error}")
+                self._log(f"recorder: {error}")
             case TakeRepaired(path):
-                self._tell(f"unfinished take repaired: {path}")
+                self._log(f"unfinished take repaired: {path}")
             case DiskLow(seconds_left):
-                self._tell(f"disk: {seconds_left / 60:.0f} min left for the take")
+                self._log(f"disk: {seconds_left / 60:.0f} min left for the take")
         return True
 
     def _closed(self, report: TakeClosed) -> None:
         self._opened, self.last = None, report.path or self.last
         if self._beginning and self._ending:  # it was still waiting for its tracks
-            self._tell("recorder: the take was ended before it began")
+            self._log("recorder: the take was ended before it began")
             answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
         if not self._beginning:
             self._arena.set_meter("tracks/on", 0)
         if report.path:
-            self._tell(f"take closed: {self.last} ({report.seconds:.1f} s, {report.missed} frames missed)")
+            self._log(f"take closed: {self.last} ({report.seconds:.1f} s, {report.missed} frames missed)")
         answer_all(self._ending, Answer(self.last))
 
     def handle_death(self, child: Child) -> bool:
         """Plan a new recorder; a running take goes on in a new part, at the frame where it broke off."""
         if not self._recorder.handle_death(child):
             return False
-        self._tell("the recorder died: starting it again")
+        self._log("the recorder died: starting it again")
         if self._past:
-            self._tell(f"only a part of the past is in {self._past}: keep it again")
+            self._log(f"only a part of the past is in {self._past}: keep it again")
             self._past = ""
         answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
         return True

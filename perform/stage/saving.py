@@ -1,6 +1,6 @@
-"""Sets to disk, on a thread of its own: a large set or a slow disk keeps nobody waiting but who asked.
+"""Writes sets on a separate thread, so that a large set or a slow disk never stalls the stage.
 
-A set is a frozen value, so it can be edited on while it is being written.
+A set is an immutable value, so the player can go on editing while it is written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from perform.stage.setlist import SetList
 
 
 class SaveJob(NamedTuple):
-    """A set and where it goes; like: the file whose comments it has."""
+    """A set and the path that it is written to; like: the file whose comments it keeps."""
 
     made: Set
     path: Path
@@ -29,24 +29,24 @@ class SaveJob(NamedTuple):
 
 
 class SetSaver:
-    """Writes one set after the other. All but `_run` is the stage's own thread."""
+    """Writes one set after the other. All methods but `_run` belong to the stage's main thread."""
 
     def __init__(self) -> None:
-        self._asked: deque[tuple[SetList, str, Reply]] = deque()
+        self._queue: deque[tuple[SetList, str, Reply]] = deque()
         self._running: tuple[SetList, SaveJob, Reply] | None = None
         self._jobs: queue.SimpleQueue[SaveJob] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="saving", daemon=True).start()
+        threading.Thread(target=self._run, name="set saver", daemon=True).start()
 
     def save(self, setlist: SetList, name: str, reply: Reply) -> None:
-        """Write a set, under another name where one is given; answers with the path, once it is there."""
-        self._asked.append((setlist, name, reply))
+        """Write a set, under `name` where it is given; answers with the path once the file is written."""
+        self._queue.append((setlist, name, reply))
         self._begin()
 
     def _begin(self) -> None:
-        """The next one: where it goes is decided when the one before is written."""
-        while self._asked and not self._running:
-            setlist, name, reply = self._asked.popleft()
+        """Begin the next set. Its path is chosen only now, because the one before may have changed it."""
+        while self._queue and not self._running:
+            setlist, name, reply = self._queue.popleft()
             try:
                 made, path = setlist.to_write(name)
             except Exception as error:
@@ -57,19 +57,19 @@ class SetSaver:
             self._jobs.put(job)
 
     def tick(self, wait: float = 0.0) -> None:
-        """A few times each 100 ms: answer for what has been written."""
+        """[main, about every 30 ms] Answer where a set has been written."""
         if not self._running:
             return
         with contextlib.suppress(queue.Empty):
             answer = self._done.get(wait > 0, wait)
             (setlist, job, reply), self._running = self._running, None
             if not answer.error:
-                setlist.written(job.made, job.path)
+                setlist.note_saved(job.made, job.path)
             reply(answer)
             self._begin()
 
     def end(self, seconds: float) -> None:
-        """Wait for what is under way."""
+        """Wait until all sets are written, at most so many seconds."""
         until = time.monotonic() + seconds
         while self._running and time.monotonic() < until:
             self.tick(until - time.monotonic())
@@ -90,7 +90,6 @@ def _write(job: SaveJob) -> Answer:
 
 
 def _refusal(error: Exception, where: str) -> Answer:
-    """Whatever it was, who asked is told."""
     if isinstance(error, PerformError):
         return Answer(error=str(error), exit_code=error.exit_code)
     return Answer(error=f"{where}: cannot be saved: {error!r}", exit_code=1)

@@ -1,7 +1,8 @@
-"""Scenes of the song that plays: stored, recalled with a glide, morphed between two on a fader.
+"""Scenes of the song that plays: stored, recalled with a glide, and morphed between two of them.
 
-All scenes a stage stores in one song hold the same numbers, those in which any of them differs from how the
-song opens: so each recall is the whole way, from anywhere. One written by hand holds what it lists.
+All scenes that a stage stores in one song hold the same parameters: those in which any scene differs from
+the song's opening values. So a recall gives the same sound from anywhere. A scene that was written by hand
+holds the parameters that it lists.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from perform.stage.status import SceneStatus
 _MORPH, _A, _B, _RECALL, _TEMPO = (
     slot(a) for a in ("scene/morph", "scene/a", "scene/b", "scene/recall", "tempo")
 )
-#: what no scene holds: what is done, and what would start a voice over
+#: slots that no scene holds: actions, and seeds, which would start a voice over
 _NEVER = {
     i
     for i, address in enumerate(params.ADDRESSES)
@@ -27,16 +28,20 @@ _NEVER = {
 
 
 class Scenes:
-    """Recalls and morphs; what it stores it gives back as a changed song."""
+    """Stores, recalls and morphs scenes. A song is an immutable value: storing returns a changed one.
+
+    current : number of the scene that was recalled last, 0 for none
+    moved   : slots that the last tick wrote
+    """
 
     def __init__(self, table: Table, glides: ParameterGlides) -> None:
         self._table, self._glides = table, glides
         self._morph = float(table[_MORPH])
-        self.current = 0  #: the scene recalled last
-        self.moved: set[int] = set()  #: what the last tick wrote
+        self.current = 0
+        self.moved: set[int] = set()
 
     def store(self, song: Song, number: int, name: str, opening: Table) -> Song:
-        """The song with the numbers as they stand in a scene; opening: the numbers it begins with."""
+        """The song with the present values in a scene; opening: the values that the song begins with."""
         _check(number)
         excluded = {slot(address) for address in song.exclude}
         held = {i for scene in song.scenes.values() for i in numbers(scene.values, song.words)}
@@ -63,7 +68,7 @@ class Scenes:
         )
 
     def recall(self, song: Song, number: int, now: float) -> Scene:
-        """Glide to a scene, in its own time."""
+        """Glide to a scene over the time that it gives."""
         scene = self._find(song, number)
         beat = 60.0 / float(self._table[_TEMPO])
         self._glides.begin(self._targets(song, scene), scene.glide * (beat if scene.beats else 1.0), now)
@@ -71,18 +76,21 @@ class Scenes:
         return scene
 
     def tick(self, song: Song, opening: Table) -> int:
-        """A few times each 100 ms: morph where the fader has moved; the scene MIDI asks for, or 0."""
+        """[main, about every 30 ms] Morph where the fader has moved.
+
+        Returns the scene that a controller or key wants to recall, or 0.
+        """
         morph = float(self._table[_MORPH])
         self.moved = set()
         if morph != self._morph:
             self._morph = morph
             self._blend(song, morph, opening)
-        if asked := int(self._table[_RECALL]):
+        if wanted := int(self._table[_RECALL]):
             self._table[_RECALL] = 0
-        return asked if str(asked) in song.scenes else 0
+        return wanted if str(wanted) in song.scenes else 0
 
     def _blend(self, song: Song, morph: float, opening: Table) -> None:
-        """Every number that a or b holds, `morph` of the way from a to b."""
+        """Write every parameter that scene A or B holds, at `morph` (0..1) of the way from A to B."""
         a, b = (song.scenes.get(str(int(self._table[i]))) for i in (_A, _B))
         if a is None or b is None:
             return
@@ -95,8 +103,8 @@ class Scenes:
             self._table[i] = between(i, start, end, morph)
 
     def _targets(self, song: Song, scene: Scene) -> dict[int, float]:
-        left_alone = _NEVER | {slot(address) for address in song.exclude}
-        return {i: value for i, value in numbers(scene.values, song.words).items() if i not in left_alone}
+        skipped = _NEVER | {slot(address) for address in song.exclude}
+        return {i: value for i, value in numbers(scene.values, song.words).items() if i not in skipped}
 
     def _find(self, song: Song, number: int) -> Scene:
         _check(number)
@@ -105,8 +113,8 @@ class Scenes:
         return song.scenes[str(number)]
 
     @staticmethod
-    def lines(song: Song) -> tuple[SceneStatus, ...]:
-        """For a status."""
+    def status(song: Song) -> tuple[SceneStatus, ...]:
+        """The scenes' part of a `Status`."""
         return tuple(
             SceneStatus(int(key), scene.name, f"{scene.glide:g} {'beats' if scene.beats else 's'}")
             for key, scene in sorted(song.scenes.items())
@@ -119,6 +127,6 @@ def _check(number: int) -> None:
 
 
 def _values(held: set[int], scene: Scene, opening: Table) -> dict[str, float | str]:
-    """A scene's values, and how the song opens where it lists none."""
-    fresh = {params.ADDRESSES[i]: words(i, float(opening[i])) for i in sorted(held)}
-    return fresh | scene.values
+    """A scene's values, and the song's opening values where it lists none."""
+    added = {params.ADDRESSES[i]: words(i, float(opening[i])) for i in sorted(held)}
+    return added | scene.values

@@ -1,4 +1,4 @@
-"""The set that is played, as it is edited: every edit gives another whole set, and undo the one before."""
+"""The set that plays: every edit makes another set, and undo brings the songs before it."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def song_outside(song: Song) -> PlayedSong:
 
 
 class SetList:
-    """A set, the file it came from, and what was last saved of it.
+    """A set, its file, and the version that was saved last.
 
-    song : the one that plays; now: its index, or -1 when it belongs to the set before
-    keys : identify the songs, in their order, for as long as the stage lives: edits and moves keep them
-    key  : the key of the song that plays
+    song : the song that plays;  now : its index, or -1 while a song of another set plays
+    keys : of the songs, in their order; edits and moves keep them, for as long as the stage lives
+    key  : of the song that plays
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SetList:
         outside: PlayedSong | None = None,
         saved: bool = True,
     ) -> None:
-        """outside : the song that plays, where it belongs to another set; then `now` is -1."""
+        """Songs get new keys. outside: the song that plays, where it belongs to another set."""
         self.set, self.path = made, path
         self._saved = made if saved else None
         self.keys = [next(_next_key) for _ in made.songs]
@@ -76,12 +76,12 @@ class SetList:
 
     @property
     def songs(self) -> list[Song]:
-        """In their order."""
+        """The songs in their order."""
         return self.set.songs
 
     @property
     def changed(self) -> bool:
-        """Something is not saved."""
+        """Some edit is not saved."""
         return self.set != self._saved
 
     @property
@@ -90,11 +90,11 @@ class SetList:
         return SongOrder(self.songs, self.keys)
 
     def index(self, key: int | None) -> int | None:
-        """Where a song is; None when it is not in the set."""
+        """Index of a song by its key; None where the set has no such song."""
         return self.keys.index(key) if key in self.keys else None
 
     def play(self, index: int) -> None:
-        """The song at an index plays now."""
+        """Note that the song at an index plays."""
         self.now, self.song, self.key = index, self.songs[index], self.keys[index]
 
     def at(self, number: int) -> int:
@@ -104,39 +104,41 @@ class SetList:
         return number - 1
 
     def put(self, song: Song) -> None:
-        """Another version of the song that plays."""
+        """Replace the song that plays by another version of it."""
         if self.now < 0:
-            raise WrongUse("the song that plays is of another set", hint="go to a song of this one first")
+            raise WrongUse(
+                "the song that plays belongs to another set", hint="go to a song of this set first"
+            )
         self.song = song
         self._put([*self.songs[: self.now], song, *self.songs[self.now + 1 :]], self.keys)
 
     def add(self, song: Song) -> None:
-        """A song after the one that plays."""
+        """Insert a song after the one that plays."""
         self._insert(self.now + 1, song)
 
     def copy(self, number: int, name: str) -> None:
-        """A copy of a song, as it is written, right after it."""
+        """Insert a copy of a song, as it is stored, right after it."""
         i = self.at(number)
-        song = msgspec.structs.replace(self.songs[i], name=_named(name))
+        song = msgspec.structs.replace(self.songs[i], name=_checked_name(name))
         self._insert(i + 1, song)
 
     def rename(self, number: int, name: str) -> None:
-        """Call a song something else."""
+        """Give a song another name."""
         i = self.at(number)
         songs = list(self.songs)
-        songs[i] = msgspec.structs.replace(songs[i], name=_named(name))
+        songs[i] = msgspec.structs.replace(songs[i], name=_checked_name(name))
         self._put(songs, self.keys)
         self.song = songs[self.now] if i == self.now else self.song
 
     def move(self, number: int, to: int) -> None:
-        """Put a song at another place; what plays is the same song as before."""
+        """Move a song to another place; the same song plays as before."""
         source, target = self.at(number), self.at(to)
         order = list(range(len(self.songs)))
         order.insert(target, order.pop(source))
         self._put([self.songs[i] for i in order], [self.keys[i] for i in order])
 
     def remove(self, number: int) -> None:
-        """Take a song out."""
+        """Remove a song that does not play."""
         i = self.at(number)
         if i == self.now:
             raise WrongUse("this song plays", hint="go to another one first")
@@ -154,63 +156,66 @@ class SetList:
             self.now = keys.index(self.key)
 
     def restore(self, order: SongOrder) -> None:
-        """The songs as they were before an edit, or after it; the song that plays stays the same one."""
+        """Bring the songs before an edit back, or those after it; the same song plays as before."""
         if self.now >= 0 and self.key not in order.keys:
             raise WrongUse("this song plays", where=self.song.name, hint="go to another one first")
         self._put(order.songs, order.keys)
         self.song = self.song if self.now < 0 else order.songs[self.now]
 
-    def as_it_stands(self, name: str, table: Table, decks: dict[int, ModelName]) -> Song:
-        """The song that plays, with the models and numbers as they are; settings and scenes stay."""
-        opening = params.defaults()
+    def song_with_values(self, name: str, table: Table, decks: dict[int, ModelName]) -> Song:
+        """The song that plays, with these models and the table's values; its settings and scenes stay.
+
+        It stores values of decks in use that are no defaults, and every value that it has stored before.
+        """
+        defaults = params.defaults()
         in_use = np.zeros(len(table), dtype=bool)
         for deck in decks:
             in_use[params.slots(deck)] = True
         shared = params.slots(DECKS).stop
         in_use[shared:] = [not a.startswith(params.NEVER_STORED) for a in params.ADDRESSES[shared:]]
-        kept = set(sets.numbers(self.song.values, self.song.words))  # what the song names it goes on naming
+        stored = set(sets.numbers(self.song.values, self.song.words))
         values = {
             params.ADDRESSES[i]: sets.words(i, float(table[i]))
             for i in range(len(table))
-            if in_use[i] and not SPEC_AT[i].action and (table[i] != opening[i] or i in kept)
+            if in_use[i] and not SPEC_AT[i].action and (table[i] != defaults[i] or i in stored)
         }
         values.pop("tempo", None)
         return msgspec.structs.replace(
             self.song,
-            name=_named(name),
+            name=_checked_name(name),
             decks={str(deck): model for deck, model in sorted(decks.items())},
             values=values,
             tempo=float(table[params.slot("tempo")]),
         )
 
     def to_write(self, name: str = "") -> tuple[Set, Path]:
-        """What shall be written, and where; WrongUse where another set lies there.
+        """The set to write, and its path; WrongUse where another set has this path.
 
-        A bundled set, or one with a new name, goes among the player's own.
+        A bundled set, and a set under a new name, goes into the player's own folder.
         """
         source, made = self.path, self.set
         path = source
         if name:
-            path = Path(name).expanduser().resolve() if places.is_path(name) else _own(name)
+            path = Path(name).expanduser().resolve() if places.is_path(name) else _own_path(name)
             made = msgspec.structs.replace(made, name=path.stem)
         elif path is None or path.is_relative_to(places.bundled("presets")):
-            path = _own(path.stem if path else self.set.name)
+            path = _own_path(path.stem if path else self.set.name)
         if path != source and path.exists():
             raise WrongUse("is there already", where=str(path), hint="save it under another name")
         return made, path
 
-    def written(self, made: Set, path: Path) -> None:
-        """What `to_write` gave is on the disk; edits since are still to be saved."""
+    def note_saved(self, made: Set, path: Path) -> None:
+        """A set of `to_write` is on the disk; later edits are not."""
         self.path, self._saved = path, made
         self.set = msgspec.structs.replace(self.set, name=made.name)
 
 
-def _own(name: str) -> Path:
-    return places.user("sets") / f"{_named(name)}.toml"
+def _own_path(name: str) -> Path:
+    return places.user("sets") / f"{_checked_name(name)}.toml"
 
 
-def _named(name: str) -> str:
+def _checked_name(name: str) -> str:
     name = name.strip()
     if not name or "/" in name or "\\" in name or not name.isprintable():
-        raise WrongUse(f"{name!r} is no name", hint="letters, digits, spaces")
+        raise WrongUse(f"{name!r} is no name", hint="use letters, digits and spaces")
     return name

@@ -24,7 +24,7 @@ from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
 from perform.core.messages.message_lines import AnyReport
-from perform.core.params import DECKS, SLOTS, slot
+from perform.core.params import SLOTS, slot
 from perform.core.realtime import STAGE_PRIORITY, request_real_time
 from perform.library import sets
 from perform.stage import autosave
@@ -34,13 +34,14 @@ from perform.stage.client import STAGE_FILE, StageAddress
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, AnyCommand, GetStatus, Learn, Quit, Reply, StartRecording
 from perform.stage.controllers import Controllers
-from perform.stage.deck import UNLOAD_S, Deck
+from perform.stage.deck import UNLOAD_S
 from perform.stage.host_pool import HostPool
 from perform.stage.lock import Lock
 from perform.stage.mixers import Mixers
 from perform.stage.narrator import Narrator
 from perform.stage.options import StageOptions
 from perform.stage.overload import Overload
+from perform.stage.rack import Rack
 from perform.stage.recording import Recording, TakeOptions
 from perform.stage.server import Server
 from perform.stage.show import Show
@@ -69,9 +70,9 @@ class Stage:
     def __init__(self, options: StageOptions, runtime: Path, log: Callable[[str], None]) -> None:
         self._options, self._runtime, self._narrator = options, runtime, Narrator(log)
         resumed = None if options.fresh else autosave.read()
-        if resumed and (resumed.clean or options.set not in ("", resumed.asked)):
+        if resumed and (resumed.clean or options.set not in ("", resumed.set_name)):
             resumed = None
-        asked = options.set or (resumed.asked if resumed else "demo")
+        asked = options.set or (resumed.set_name if resumed else "demo")
         try:
             path = sets.find_set(asked)
             opened = sets.read_set(path)
@@ -95,20 +96,12 @@ class Stage:
         self._mixers = Mixers(arena, children.mixer, self._log, wanted=wants_device, patient=options.patient)
         self._find_rate()
         self._hosts = HostPool(children.host, self._log, children.host_order())
-        self._decks = {d: Deck(d, arena, self._hosts, self._log) for d in range(1, DECKS + 1)}
+        self._rack = rack = Rack.empty(arena, self._hosts, self._log)
         wanted = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
         self._recording = Recording(arena, children.recorder, self._log, opened.name, wanted)
         self._controllers = Controllers(arena, children.start, self._log, options.mapping, options.ports)
-        self._overload = Overload(arena, self._decks, self._log)
-        self._show = Show(
-            arena,
-            self._decks,
-            self._hosts,
-            self._log,
-            self._recording.mark,
-            self._controllers.use_for_song,
-            options.margin,
-        )
+        self._overload = Overload(rack)
+        self._show = Show(rack, self._recording, self._controllers, options.margin)
         self._asked, self._resumed, self._set, self._set_path = asked, resumed, opened, path
         self._commands = self._register_commands()
         self._ending = False
@@ -166,8 +159,7 @@ class Stage:
         opened, begun, end = time.monotonic(), False, float("inf")
         while not self._ending and time.monotonic() < end:
             self._step()
-            loading = any(not deck.settled for deck in self._decks.values())
-            if not begun and (not loading or time.monotonic() - opened > SETTLE_S):
+            if not begun and (self._rack.settled or time.monotonic() - opened > SETTLE_S):
                 begun = True
                 if self._options.record:
                     self._recording.record(lambda answer: None, StartRecording())
@@ -182,13 +174,13 @@ class Stage:
                 self._survive(lambda: self._handle_child(event.child, event.report))
             else:
                 self._handle_command(event.command, event.reply)
-        self._hosts.keep({model for deck in self._decks.values() for model in deck.wanted})
+        self._hosts.keep(self._rack.models_in_use)
         for owner in self._owners():
             self._survive(owner.tick)
-        for deck in self._decks.values():
+        for deck in self._rack.decks.values():
             self._survive(deck.tick)
         self._survive(self._overload.tick)
-        settled = all(deck.settled for deck in self._decks.values())
+        settled = self._rack.settled
         self._survive(lambda: self._show.tick(settled=settled))
         if settled:
             self._survive(self._children.keep_spare)
@@ -245,7 +237,7 @@ class Stage:
     def _learn(self, command: Learn) -> None:
         if command.address:
             slot(command.address)
-        self._controllers.learn(command.address, self._show.reach(command.address))
+        self._controllers.learn(command.address, self._show.knob_range(command.address))
 
     # -- log and status
 
@@ -257,7 +249,7 @@ class Stage:
         control, recording = self._controllers, self._recording
         status = Status(
             set="",
-            decks=tuple(deck.status() for deck in self._decks.values()),
+            decks=tuple(deck.status() for deck in self._rack.decks.values()),
             device=self._mixers.device,
             midi=control.ports,
             midi_error=control.error,
@@ -269,7 +261,7 @@ class Stage:
             last_take=recording.last,
             log=tuple(self._lines),
         )
-        return self._show.words(status)
+        return self._show.complete(status)
 
     def _publish(self, server: Server) -> None:
         """Write the stage's file last and atomically: a client that finds it finds a stage that answers."""

@@ -1,7 +1,7 @@
-"""Undo and redo: numbers that a hand moved, a gesture a step; and whatever else says how it is taken back.
+"""Undo and redo. A step is a gesture of the player on some parameters, or another change that can be undone.
 
-Nobody tells it of a number: it looks at the table, as everybody does. What glides, loops and songs move is
-no step, it belongs to what began it.
+Gestures are found by comparing the table with its state at the last tick. Parameters that glides, loops and
+songs move make no step: undoing the scene or song that began the movement brings them back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from perform.core import params
 from perform.core.params import ADDRESSES, SPEC_AT, Table
 
-QUIET_S = 0.7  #: a gesture is over when nothing has moved for so long
+QUIET_S = 0.7  #: a gesture ends when no parameter has moved for this long
 DEPTH = 500  #: steps that are kept
 
 _IGNORED = np.array(
@@ -24,41 +24,41 @@ _IGNORED = np.array(
 
 @dataclass(frozen=True, slots=True)
 class UndoStep:
-    """One change: what it was, and how it is taken back and made again."""
+    """One change, as a line of text, with the functions that undo and redo it."""
 
-    words: str
-    back: Callable[[], object]
-    again: Callable[[], object]
+    text: str
+    undo: Callable[[], object]
+    redo: Callable[[], object]
 
 
 class UndoHistory:
-    """Two stacks, and the gesture that is under way."""
+    """The steps that can be undone and redone, and the gesture that has not ended yet."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._seen = table.copy()
-        self._before: dict[int, float] = {}  # of the gesture under way: what its slots held
+        self._before: dict[int, float] = {}  # slot -> value before the gesture that has not ended yet
         self._moved_at = 0.0
         self._done: list[UndoStep] = []
         self._undone: list[UndoStep] = []
 
     @property
-    def undo_words(self) -> str:
-        """What would be taken back."""
-        return (
-            self._gesture_words(self._before) if self._before else self._done[-1].words if self._done else ""
-        )
+    def undo_text(self) -> str:
+        """The change that `undo` would take back, or ""."""
+        if self._before:
+            return self._gesture_text(self._before)
+        return self._done[-1].text if self._done else ""
 
     @property
-    def redo_words(self) -> str:
-        """What would be made again."""
-        return self._undone[-1].words if self._undone else ""
+    def redo_text(self) -> str:
+        """The change that `redo` would make again, or ""."""
+        return self._undone[-1].text if self._undone else ""
 
-    def tick(self, now: float, moved_by_itself: Iterable[int]) -> bool:
-        """A few times each 100 ms: see what a hand has moved; True where something was."""
-        ours = _IGNORED.copy()
-        ours[list(moved_by_itself)] = True
-        self._seen[ours] = self._table[ours]
+    def tick(self, now: float, moved_by_stage: Iterable[int]) -> None:
+        """[main, about every 30 ms] Find what the player has moved; moved_by_stage: slots to leave out."""
+        ignored = _IGNORED.copy()
+        ignored[list(moved_by_stage)] = True
+        self._seen[ignored] = self._table[ignored]
         changed = np.flatnonzero(self._table != self._seen)
         for slot in changed.tolist():
             self._before.setdefault(slot, float(self._seen[slot]))
@@ -66,55 +66,54 @@ class UndoHistory:
         self._seen[changed] = self._table[changed]
         if self._before and now - self._moved_at > QUIET_S:
             self._close()
-        return bool(len(changed))
 
     def rebase(self) -> None:
-        """Somebody else has moved the table, and answers for it: no step."""
+        """The stage has changed the table: the present values are where the next gesture begins."""
         self._close()
         self._seen[:] = self._table
 
-    def did(self, words: str, back: Callable[[], object], again: Callable[[], object]) -> None:
-        """Something that is no number was changed."""
+    def add(self, text: str, undo: Callable[[], object], redo: Callable[[], object]) -> None:
+        """Add a change that is no gesture, with the functions that undo and redo it."""
         self._close()
-        self._push(UndoStep(words, back, again))
+        self._push(UndoStep(text, undo, redo))
 
     def undo(self) -> str:
-        """Take the last step back; what it was, "" where there is none."""
+        """Undo the last step; returns its text, "" where there is none."""
         self._close()
-        return self._step(self._done, self._undone, lambda step: step.back())
+        return self._step(self._done, self._undone, lambda step: step.undo())
 
     def redo(self) -> str:
-        """Make the last step taken back again."""
-        return self._step(self._undone, self._done, lambda step: step.again())
+        """Redo the step that was undone last; returns its text, "" where there is none."""
+        return self._step(self._undone, self._done, lambda step: step.redo())
 
     def _step(self, source: list[UndoStep], other: list[UndoStep], do: Callable[[UndoStep], object]) -> str:
         if not source:
             return ""
         step = source[-1]
-        do(step)  # one that is refused stays where it is
+        do(step)  # where this raises, the step stays
         other.append(source.pop())
         self._seen[:] = self._table
-        return step.words
+        return step.text
 
     def _push(self, step: UndoStep) -> None:
         self._done = [*self._done[-DEPTH + 1 :], step]
         self._undone.clear()
 
     def _close(self) -> None:
-        """The gesture under way becomes a step, unless it led back to where it began."""
+        """End the gesture: it becomes a step, unless every parameter is back where it began."""
         before = {slot: old for slot, old in self._before.items() if self._seen[slot] != old}
         self._before = {}
         if before:
             after = {slot: float(self._seen[slot]) for slot in before}
             self._push(
-                UndoStep(self._gesture_words(before), lambda: self._write(before), lambda: self._write(after))
+                UndoStep(self._gesture_text(before), lambda: self._write(before), lambda: self._write(after))
             )
 
     def _write(self, values: dict[int, float]) -> None:
         for slot, value in values.items():
             self._table[slot] = value
 
-    def _gesture_words(self, before: dict[int, float]) -> str:
+    def _gesture_text(self, before: dict[int, float]) -> str:
         slot, old = next(iter(before.items()))
         spec = SPEC_AT[slot]
         if len(before) == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,12 @@ import pytest
 from perform.core.arena import Arena
 from perform.core.messages.host_messages import StartHost
 from perform.core.messages.message_lines import AnyOrder
-from perform.core.params import DECKS, SLOTS
+from perform.core.params import SLOTS
 from perform.library.sets import Set, Song
-from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
 from perform.stage.host_pool import HostPool
+from perform.stage.rack import Rack
 from perform.stage.songs import Songs
 
 BIAS, SEED = SLOTS["deck/1/z/0/bias"], SLOTS["deck/1/seed"]
@@ -32,28 +31,28 @@ class SilentChild:
 
 
 @pytest.fixture
-def songs(arena: Arena, tiny_models: Path) -> Iterator[Songs]:
+def songs(arena: Arena, tiny_models: Path) -> Songs:
     made = HostPool(SilentChild, print, StartHost("", "", 48000.0, False))  # type: ignore[arg-type]
-    decks = {number: Deck(number, arena, made, print) for number in range(1, DECKS + 1)}
-    yield Songs(arena, decks, made, ParameterGlides(arena.table), DeckFiles(decks, made, print), print)
+    rack = Rack.empty(arena, made, print)
+    return Songs(rack, ParameterGlides(arena.table), DeckFiles(rack))
 
 
 def test_arming_the_song_that_undo_brings_back_brings_it_as_it_is_written(songs: Songs, arena: Arena) -> None:
     one = Song("one", decks={"1": "bells"}, values={"deck/1/z/0/bias": 1.0})
     songs.open(Set("a", songs=[one, Song("two")]), None)
     left = songs.list.playing
-    songs.go(now=True)
+    songs.armed.go(now=True)
     assert songs.tick(settled=False)
     songs.play_next()
     changed = arena.table.copy()
     changed[BIAS], changed[SEED] = 7.0, 5.0
     as_left = left._replace(song=Song("one", decks={"1": "choir"}))
-    songs.return_to(as_left, changed)
+    songs.armed.return_to(as_left, changed)
     assert not songs.tick(settled=False)
-    (deck, *_) = songs._decks.values()
+    deck = songs._rack.decks[1]
     assert (arena.next[BIAS], deck.next.path.stem) == (7.0, "choir")  # type: ignore[union-attr]
-    songs.arm(1)
-    songs.go()
+    songs.armed.arm(1)
+    songs.armed.go()
     assert not songs.tick(settled=False)
     assert (arena.next[BIAS], arena.next[SEED]) == (1.0, 0.0)
     assert deck.next.path and deck.next.path.stem == "bells"

@@ -20,6 +20,7 @@ from perform.library.sets import LoopGesture, Set, Song
 from perform.stage import autosave
 from perform.stage.glides import ParameterGlides
 from perform.stage.loops import STEPS, Loops, thinned
+from perform.stage.status import LoopStatus
 from perform.stage.undo import QUIET_S, UndoHistory
 
 slots = st.sampled_from(
@@ -65,7 +66,7 @@ def test_an_attribute_jumps_from_and_to_its_own() -> None:
     glides.tick(1.5)
     assert table[slot] == pytest.approx(3.0, abs=1e-5)
     loops = Loops(table)
-    loops.use([LoopGesture("deck/1/attribute/1", 4.0, [(0.0, params.MODULE_DEFAULT), (2.0, 1.0)])], 0.0)
+    loops.replace([LoopGesture("deck/1/attribute/1", 4.0, [(0.0, params.MODULE_DEFAULT), (2.0, 1.0)])], 0.0)
     for now, value in ((1.0, params.MODULE_DEFAULT), (2.5, 1.0), (5.0, params.MODULE_DEFAULT)):
         loops.tick(now)
         assert table[slot] == value
@@ -118,7 +119,7 @@ def test_what_moves_by_itself_is_no_step() -> None:
     table[GAIN] = -5.0
     history.tick(1.0, {GAIN})
     history.tick(9.0, ())
-    assert history.undo_words == ""
+    assert history.undo_text == ""
     table[SLOTS["deck/1/pan"]] = 0.5
     history.tick(10.0, ())
     assert history.undo() == "deck/1/pan +0.00 to +0.50"
@@ -139,11 +140,11 @@ def test_a_loop_plays_what_was_recorded() -> None:
             assert table[GAIN] == pytest.approx(-step / 2, abs=0.3)
     gesture = loops.gestures()[0]
     other = Loops(params.defaults())
-    other.use([gesture], 0.0)
+    other.replace([gesture], 0.0)
     assert other.gestures() == [gesture]
     table[GAIN] = 6.0
     loops.tick(4.5)
-    assert loops.lines() == [("deck/1/gain", "stopped", 1.0)]
+    assert loops.status() == (LoopStatus("deck/1/gain", "stopped", 1.0),)
     with pytest.raises(Exception, match="cannot be looped"):
         loops.toggle("panic", 0.0)
 
@@ -231,7 +232,7 @@ def test_an_autosave_of_an_earlier_version_is_read(own_places: Path) -> None:
 def test_gestures_that_a_file_holds_are_played(tmp_path: Path) -> None:
     table = params.defaults()
     loops = Loops(table)
-    loops.use([LoopGesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
+    loops.replace([LoopGesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
     for at, side in ((0.2, 0.0), (0.6, 2.0), (1.3, 0.0), (1.7, 2.0)):
         loops.tick(at)
         assert table[SIDE] == side

@@ -1,4 +1,4 @@
-"""A deck too much: it is said, and the last deck goes so that the others play."""
+"""One deck too many: the log says so, and the last deck is unloaded so that the others keep playing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_last_deck_goes(runtime: Path, tmp_path: Path, tiny_models: Path) ->
         instrument.arena.table[SLOTS["focus"]] = 2
         instrument.client.ask(Load(3, str(heavy)))
         until(lambda: instrument.meter("deck/3/state") == FAILED, 30, f"deck 3 gone; {instrument.log()}")
-        assert "of the time there is" in instrument.client.status().decks[2].error
+        assert "of its time; load it again" in instrument.client.status().decks[2].error
         assert "deck 3 takes" in instrument.log()
         assert [instrument.meter(f"deck/{d}/state") for d in (1, 2, 4)] == [LIVE, LIVE, EMPTY]
         frames = instrument.meter("deck/1/frames")

@@ -1,0 +1,158 @@
+"""NEXT: the armed song. Its models load and render ahead while another song plays."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from perform.core.errors import WrongUse
+from perform.core.params import SLOTS, Table
+from perform.library.sets import Song
+from perform.stage.deck_files import DeckFiles
+from perform.stage.model_host import SHORTEST_WAIT_S
+from perform.stage.rack import Rack
+from perform.stage.setlist import PlayedSong, SetList
+from perform.stage.song_models import SongModels
+from perform.stage.song_values import opening_values
+
+_ARM, _JUMP = (SLOTS[f"song/{name}"] for name in ("arm", "jump"))
+_NEXT, _PREVIOUS, _GO = (SLOTS[f"song/{name}"] for name in ("next", "previous", "go"))
+
+
+class LeftSong(NamedTuple):
+    """A song as the player left it: with its models and files by then, and the table's values."""
+
+    song: Song
+    table: Table
+
+
+class ArmedSong:
+    """Which song is NEXT, and how far it is.
+
+    going : the player wants to switch to it as soon as it is ready
+    """
+
+    def __init__(self, rack: Rack, files: DeckFiles, models: SongModels, setlist: SetList) -> None:
+        self._rack, self._files, self._models, self._list = rack, files, models, setlist
+        self._key: int | None = None  # of the armed song
+        self._prepared: Song | None = None  # the version of it that the decks prepare
+        self._left: LeftSong | None = None  # what undo or redo returns to
+        self.going = self._at_once = False
+        self._counts = self._read_counts()
+
+    @property
+    def index(self) -> int | None:
+        """Index of the armed song; None where there is none, or it was taken out of the set."""
+        return self._list.index(self._key)
+
+    @property
+    def is_due(self) -> bool:
+        """The song is to play now."""
+        if not self.going or self.index is None:
+            return False
+        return self._at_once or all(deck.next.ready for deck in self._rack.decks.values())
+
+    @property
+    def wait(self) -> float:
+        """About how many seconds until its models are warm and its files encoded."""
+        now, hosts = time.monotonic(), self._rack.hosts
+        states = [deck.next for deck in self._rack.decks.values()]
+        loading = {state.path: state.asked for state in states if state.loading}
+        models = sum(max(hosts.load_s - (now - asked), SHORTEST_WAIT_S) for asked in loading.values())
+        return models + max(state.encoding_s for state in states)
+
+    # -- arming
+
+    def follow(self, setlist: SetList) -> None:
+        """Arm the song after the one that plays, of this set."""
+        self._list = setlist
+        self._arm(setlist.now + 1)
+
+    def follow_edit(self) -> None:
+        """The set was edited: the same song stays armed where it is still there."""
+        if self.index is None:
+            self._arm(self._list.now + 1)
+
+    def arm(self, number: int) -> str:
+        """Arm song `number`; returns the time until it is ready, as text."""
+        self._arm(self._list.at(number))
+        self.prepare()
+        wait = self.wait
+        return "ready" if wait <= 0 else f"ready in about {wait:.0f} s"
+
+    def step(self, by: int) -> None:
+        """Arm the song `by` places after the armed one."""
+        index = self.index
+        at = self._list.now if index is None else index
+        self._arm(min(max(at + by, 0), len(self._list.songs) - 1))
+
+    def _arm(self, index: int) -> None:
+        self._key = self._list.keys[index] if 0 <= index < len(self._list.keys) else None
+        self.going = self._at_once = False
+        if self._left:  # its models were prepared as the player left them, not as the song begins
+            self._left = self._prepared = None
+
+    # -- going
+
+    def go(self, *, now: bool = False) -> None:
+        """Switch as soon as the song is ready; at once with `now`, or when asked a second time."""
+        if self._key is None:
+            self._rack.log("there is no next song")
+            return
+        self._at_once = now or self.going
+        self.going = True
+
+    def return_to(self, played: PlayedSong, table: Table) -> None:
+        """Go back to a song that has played, with the models, files and values that it had."""
+        index = self._list.index(played.key)
+        if index is None:
+            raise WrongUse(
+                f"the song {played.song.name!r} is not in the set any more", hint="undo that first"
+            )
+        self._arm(index)
+        self._left, self.going, self._prepared = LeftSong(played.song, table), True, None
+
+    def take(self) -> LeftSong | None:
+        """The stage switches to the song now. Returns how the player left it, where undo returns to it."""
+        left = self._left
+        self._left = self._prepared = None
+        return left
+
+    def read_actions(self) -> None:
+        """Carry out the actions that keys and controllers wrote into the table: arm, jump, next, go."""
+        table, counts = self._rack.table, self._read_counts()
+        before, self._counts = self._counts, counts
+        if steps := int(counts[0] - before[0]) - int(counts[1] - before[1]):
+            self.step(steps)
+        for slot in (_ARM, _JUMP):
+            number = int(table[slot])
+            if number:
+                table[slot] = 0
+            if 1 <= number <= len(self._list.songs):
+                self._arm(number - 1)
+                if slot == _JUMP:
+                    self.go()
+        for _ in range(int(counts[2] - before[2])):
+            self.go()
+
+    def _read_counts(self) -> list[float]:
+        return [float(self._rack.table[slot]) for slot in (_NEXT, _PREVIOUS, _GO)]
+
+    # -- preparing
+
+    def prepare(self) -> None:
+        """Let each deck prepare its model in its other lane; the voices read `Arena.next`."""
+        index = self.index
+        song = None if index is None else self._list.songs[index]
+        if song is self._prepared:
+            return
+        self._prepared = song
+        for deck in self._rack.decks.values():
+            deck.prepare(None)
+        if song is None or self._key is None:
+            return
+        coming, values = self._left or LeftSong(song, opening_values(song, self._rack.table))
+        self._rack.arena.next[:] = values
+        for number, (path, error) in self._models.find(self._key, coming).items():
+            file = self._files.number_for(coming, number)
+            self._rack.decks[number].prepare(path, error, coming.words_of(number), file)

@@ -1,0 +1,56 @@
+"""Attributes that are text: the song has a list of texts for each, and the parameter is an index into it."""
+
+from __future__ import annotations
+
+from perform.core import params
+from perform.core.attributes import Attribute
+from perform.core.errors import WrongUse
+from perform.stage.command_table import CommandTable
+from perform.stage.commands import SetText
+from perform.stage.editing import Editing
+from perform.stage.set_parts import SetParts
+
+
+class AttributeTexts:
+    """Sets attributes to texts. A new text joins the song's list, which the player can undo."""
+
+    def __init__(self, parts: SetParts, editing: Editing) -> None:
+        self._rack, self._songs, self._editing = parts.rack, parts.songs, editing
+
+    def register(self, table: CommandTable) -> None:
+        """Register the command."""
+        table.on(SetText, self._set_text)
+
+    def _set_text(self, command: SetText) -> None:
+        address, text = command.address, command.text
+        slot = params.slot(address)
+        self._check_is_text(address)
+        if text not in self._songs.list.song.words.get(address, []):
+            self._editing.add_text(command)
+        self._rack.table[slot] = self._songs.list.song.words[address].index(text)
+
+    def knob_range(self, address: str) -> tuple[float, float] | None:
+        """The range of an attribute for a knob; None for a parameter that has a range itself."""
+        attribute = self._attribute(address)
+        if attribute is None:
+            return None
+        spec = attribute.spec(self._songs.list.song.words.get(address, ()))
+        return spec.low, spec.high
+
+    def _check_is_text(self, address: str) -> None:
+        """Raise WrongUse where an address is no text attribute of a deck's model."""
+        attribute = self._attribute(address)
+        if attribute is None:
+            raise WrongUse(
+                f"{address} is no attribute of the model that plays there",
+                hint="the screen lists the attributes of a deck's model",
+            )
+        if not attribute.is_text:
+            raise WrongUse(f"{address} ({attribute.name}) is a number", hint="set it like any parameter")
+
+    def _attribute(self, address: str) -> Attribute | None:
+        """The attribute at an address, of the model that plays there."""
+        match address.split("/"):
+            case ["deck", deck, "attribute", number]:
+                return self._rack.decks[int(deck)].attribute(int(number))
+        return None

@@ -1,0 +1,48 @@
+"""The values that a song begins with: which of them change at once, which glide, and which stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from perform.core import params
+from perform.core.params import ADDRESSES, DECKS, SLOTS, SPEC_AT, Table
+from perform.library import sets
+from perform.library.sets import Song
+
+_DEFAULTS = params.defaults()
+_ACTIONS: npt.NDArray[np.bool_] = np.array([spec.action for spec in SPEC_AT])
+_NOT_STORED: npt.NDArray[np.bool_] = _ACTIONS | np.array(
+    [address.startswith(params.NEVER_STORED) for address in ADDRESSES]
+)
+
+
+def opening_values(song: Song, table: Table) -> Table:
+    """The table that a song begins with: its decks as it says; the rest stays where the song is silent."""
+    opening = table.copy()
+    for deck in range(1, DECKS + 1):
+        own = np.r_[params.slots(deck)]
+        own = own[~_ACTIONS[own]]
+        opening[own] = _DEFAULTS[own]
+    sets.apply(song, opening)
+    return opening
+
+
+def gliding_slots(kept: Sequence[int]) -> list[int]:
+    """The slots that glide to a song's values: continuous ones of the decks that keep their model."""
+    own = (i for deck in kept for i in range(*params.slots(deck).indices(len(SPEC_AT))))
+    return [i for i in own if not (SPEC_AT[i].choices or _ACTIONS[i] or ADDRESSES[i].endswith("/seed"))]
+
+
+def changing_slots(kept: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """A mask of the slots that take a song's values at once.
+
+    A deck that keeps its model keeps its seed too: another seed would start its voice over.
+    """
+    changing = ~_NOT_STORED
+    changing[gliding_slots(kept)] = False
+    for deck in kept:
+        changing[SLOTS[f"deck/{deck}/seed"]] = False
+    return changing
