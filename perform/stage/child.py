@@ -1,4 +1,4 @@
-"""The stage's end of a child process: orders go down, reports and the news of its death come up."""
+"""A child process as the stage sees it: it takes orders, and sends reports until it dies."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ChildOwner(Protocol):
         ...
 
     def tick(self) -> None:
-        """Start, watch and end children. The stage calls this a few times each 100 ms."""
+        """[main, about every 15 ms] Start, watch and end children."""
         ...
 
     def end(self) -> None:
@@ -96,7 +96,7 @@ class Child:
 
     def order(self, order: AnyOrder) -> None:
         """Send an order; a dead child never receives it."""
-        with contextlib.suppress(OSError, ValueError):  # the event of its death is on the way
+        with contextlib.suppress(OSError, ValueError):  # the event of its death follows
             self._orders.write(encode(order))
             self._orders.flush()
 
@@ -110,7 +110,7 @@ class Child:
             self._orders.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end; kill it after so many seconds."""
+        """Wait for its end, at most so many seconds; then kill it."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What a client asks of a stage, and the answer. Each command and each answer is one JSON line.
+"""The commands that a client sends to a stage, and the answer. Each is one JSON line.
 
 Commands change structure only: values are written into the parameter table. Unknown fields are refused.
 """
@@ -17,37 +17,41 @@ class Command(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
 
 
 class Load(Command, frozen=True):
-    """Put a model on a deck: a library name or a path. What played there fades out first."""
+    """Load a model on a deck, by library name or path. It fades in over the model that plays there."""
 
     deck: int
     model: str
 
 
 class UseFile(Command, frozen=True):
-    """The sound file of a deck's source "file", by path or by name among the player's sounds; "" for none."""
+    """Choose the sound file of a deck's source "file": a path, or a name in `sounds`; "" for none."""
 
     deck: int
     name: str
 
 
 class UseMatrix(Command, frozen=True):
-    """What leads from another deck's latents to this deck's: a `.matrix` file; "" for the one by variance."""
+    """Choose the `.matrix` file by which a deck follows another deck's latents.
+
+    With "", the most important latent drives the most important latent, and so on.
+    """
 
     deck: int
     name: str
 
 
 class Unload(Command, frozen=True):
-    """Fade a deck out and free its model."""
+    """Fade a deck out and unload its model."""
 
     deck: int
 
 
 class StartRecording(Command, frozen=True):
-    """Begin a take; answers with the take's path. Already recording: the running take's path.
+    """Begin a take; answers with its path. While a take runs, answers with that one's path.
 
-    What is left at None is as the stage's options say: stems, a file each deck; pre, one more from before the
-    limiter; float32, 32-bit float instead of 24-bit PCM.
+    stems   : a file for each deck;  pre : a file from before the limiter
+    float32 : 32-bit float instead of 24-bit PCM
+    None    : as the stage's options say
     """
 
     stems: bool | None = None
@@ -56,16 +60,16 @@ class StartRecording(Command, frozen=True):
 
 
 class AddMarker(Command, frozen=True):
-    """A marker at this moment: in the take that runs, and in what `KeepLastMinutes` would keep."""
+    """Set a marker at this moment, in the take that runs and in the last minutes."""
 
     name: str
 
 
 class KeepLastMinutes(Command, frozen=True):
-    """Keep the last minutes as a take, even if recording was off.
+    """Save the last minutes as a take, even if recording was off.
 
     Answers with the take's path once writing begins; the log says when it is complete (`kept:`) or failed.
-    While a take runs, it keeps the minutes before that take.
+    While a take runs, these are the minutes before that take.
     """
 
 
@@ -84,7 +88,7 @@ class SetText(Command, frozen=True):
 
 
 class Learn(Command, frozen=True):
-    """The next control that moves is mapped to this address; an empty one ends learning."""
+    """Map the next control that moves to this address; an empty address ends learning."""
 
     address: str
 
@@ -114,21 +118,21 @@ class Arm(Command, frozen=True):
 
 
 class Go(Command, frozen=True):
-    """Play the song NEXT: once its models are warm, or now, each deck as its model gets ready."""
+    """Switch to the armed song as soon as its models are ready. With `now`, switch at once."""
 
     now: bool = False
 
 
 class Open(Command, frozen=True):
-    """Open another set, by name or path; the present song plays on until you go to one of the new set's."""
+    """Open another set, by name or path. The present song plays on until you go to a song of the new set."""
 
     set: str
 
 
 class Save(Command, frozen=True):
-    """Write the set with all that was changed in it; answers with the path.
+    """Write the set with all its edits; answers with the path.
 
-    A bundled set is written among the player's own; with a name it is saved under that, and is called so.
+    A bundled set is written into the player's own folder. A name or path saves it there, under that name.
     """
 
     name: str = ""
@@ -139,9 +143,9 @@ class KeepSong(Command, frozen=True):
 
 
 class AddSong(Command, frozen=True):
-    """A new song, a copy of another and right after it, under another name.
+    """Add a song: a copy of another one, right after it, under a new name.
 
-    song : number of the song to copy; 0: the song that plays, with its present values
+    song : number of the song to copy; 0 for the song that plays, with its present values
     """
 
     name: str
@@ -149,64 +153,64 @@ class AddSong(Command, frozen=True):
 
 
 class RenameSong(Command, frozen=True):
-    """Call a song something else."""
+    """Give a song another name."""
 
     song: int
     name: str
 
 
 class MoveSong(Command, frozen=True):
-    """Put a song at another place of the set, `to` counted after it was taken out; both from 1."""
+    """Move a song to place `to` of the set. Songs and places count from 1."""
 
     song: int
     to: int
 
 
 class RemoveSong(Command, frozen=True):
-    """Take a song that does not play out of the set."""
+    """Remove a song from the set; not the one that plays."""
 
     song: int
 
 
 class StoreScene(Command, frozen=True):
-    """The numbers as they stand become a scene (1..SCENES) of the song; an empty name keeps its name."""
+    """Store the present values in a scene (1..SCENES) of the song; an empty name keeps the scene's name."""
 
     scene: int
     name: str = ""
 
 
 class RecallScene(Command, frozen=True):
-    """Glide to a scene, in its own time."""
+    """Glide to a scene, over the time that the scene gives."""
 
     scene: int
 
 
 class ForgetScene(Command, frozen=True):
-    """Take a scene out of the song."""
+    """Remove a scene from the song."""
 
     scene: int
 
 
 class ToggleLoop(Command, frozen=True):
-    """Of one address: record its gesture; the second time, loop it; the third, stop; then play it on."""
+    """Record a gesture of one address; the second time, loop it; the third, stop; then loop it again."""
 
     address: str
 
 
 class ForgetLoop(Command, frozen=True):
-    """Take the loop of an address out of the song."""
+    """Remove the loop of an address from the song."""
 
     address: str
 
 
 class Exclude(Command, frozen=True):
-    """An address scenes leave alone in this song, or (the second time) no longer."""
+    """Exclude an address from this song's scenes; the second time, include it again."""
 
     address: str
 
 
 class Undo(Command, frozen=True):
-    """Take the last change back, or with `redo` make it again; answers with what it was."""
+    """Undo the last change, or with `redo` redo it; answers with the change as text."""
 
     redo: bool = False
 
@@ -255,7 +259,7 @@ AnyCommand = (
 
 
 class Answer(Struct, frozen=True):
-    """The answer to a command: `value` where it was done, else `error` and the exit code it deserves."""
+    """The answer to a command: its result, or the error and the exit code for a verb."""
 
     value: str = ""
     status: Status | None = None
@@ -266,8 +270,12 @@ class Answer(Struct, frozen=True):
 Reply = Callable[[Answer], None]
 
 
+def no_reply(answer: Answer) -> None:
+    """The reply for a caller that needs no answer; the log shows the result."""
+
+
 def answer_all(waiting: list[Reply], answer: Answer) -> None:
-    """Answer everybody who waits for the same thing, once."""
+    """Give all waiting requests the same answer, and forget them."""
     for reply in waiting:
         reply(answer)
     waiting.clear()

@@ -30,7 +30,7 @@ STALL_S = 8.0  #: a control process without a beat for this long hangs in the MI
 
 
 class Controllers:
-    """Keeps the control process running, with what the player chose and learned.
+    """Keeps the control process running, with the mapping that the player chose and the learned controls.
 
     spawn : starts a child process from a module's name
     mapping : the player's choice for the whole run; "" for none

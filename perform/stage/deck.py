@@ -204,7 +204,7 @@ class Deck:
     # -- every tick
 
     def tick(self) -> None:
-        """[main, about every 30 ms] Advance the lanes and the loading model; replace a crashed host."""
+        """[main, about every 15 ms] Advance the lanes and the loading model; replace a crashed host."""
         self._lanes.tick()
         for lane in self._lanes:
             if lane.host:

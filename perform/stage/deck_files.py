@@ -94,7 +94,7 @@ class DeckFiles:
         return self._numbers.setdefault(found.path, len(self._numbers) + 1)
 
     def tick(self) -> None:
-        """[main, about every 30 ms] Send the hosts what has changed."""
+        """[main, about every 15 ms] Send the hosts what has changed."""
         matrices = self._files["matrix"]
         assignments = {
             number: deck.assignment(str(matrices[number].path or "") if number in matrices else "")

@@ -117,7 +117,7 @@ class DeckLane:
             self._until = self._since + max(fade, SHORTEST_FADE_S) + self._blocks(3)
 
     def tick(self) -> None:
-        """[main, about every 30 ms] Finish a fade-out; free the lane once its voice has ended."""
+        """[main, about every 15 ms] Finish a fade-out; free the lane once its voice has ended."""
         now = time.monotonic()
         self._row[LANE["behind"]] = round(self._meters[LANE_METER["behind"]])
         if self.phase is LanePhase.LEAVING and now >= self._until:

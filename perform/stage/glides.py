@@ -60,7 +60,7 @@ class ParameterGlides:
             self._glides.pop(slot, None)
 
     def tick(self, now: float) -> None:
-        """[main, about every 30 ms] Write where every gliding parameter is now."""
+        """[main, about every 15 ms] Write where every gliding parameter is now."""
         for slot, glide in list(self._glides.items()):
             if self._table[slot] != glide.last:
                 del self._glides[slot]

@@ -59,6 +59,6 @@ class LanePair:
         return [lane for lane in self._lanes if lane.mode == NOW]
 
     def tick(self) -> None:
-        """[main, about every 30 ms] Advance both lanes."""
+        """[main, about every 15 ms] Advance both lanes."""
         for lane in self._lanes:
             lane.tick()

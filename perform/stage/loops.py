@@ -119,7 +119,7 @@ class Loops:
         )
 
     def tick(self, now: float) -> bool:
-        """[main, about every 30 ms] Record values, and write those of the loops that play.
+        """[main, about every 15 ms] Record values, and write those of the loops that play.
 
         True where a recording has reached LONGEST_S, so that it loops now.
         """

@@ -1,4 +1,4 @@
-"""Writes log lines on a thread of its own, so that a stalled terminal cannot stall the stage."""
+"""Writes log lines on a separate thread, so that a stalled terminal cannot stall the stage."""
 
 from __future__ import annotations
 

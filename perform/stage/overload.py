@@ -1,7 +1,7 @@
-"""Overload: a warning at 80 % load; at 95 % one deck is unloaded so that the others keep playing.
+"""Overload: the stage warns at 80 % load; at 95 % it unloads one deck so that the others keep playing.
 
 A deck's load is the render time of a frame (95th percentile of the last hundred) divided by its duration. The
-deck that goes is the last one that is neither focused nor soloed. A deck that plays alone stays: broken sound
+deck to unload is the last one that is neither focused nor soloed. A deck that plays alone stays: broken sound
 is better than none.
 """
 
@@ -28,7 +28,7 @@ class Overload:
         self._since: float | None = None  # when the overload began
 
     def tick(self) -> None:
-        """[main, about every 30 ms] Warn about a high load; unload a deck after PATIENCE_S of overload."""
+        """[main, about every 15 ms] Warn about a high load; unload a deck after PATIENCE_S of overload."""
         now = time.monotonic()
         meters = {d: self._arena.deck_meters(d) for d in self._decks}
         loads = {d: float(m[DECK_METER["load"]]) for d, m in meters.items() if m[DECK_METER["state"]] == LIVE}

@@ -38,6 +38,7 @@ from perform.stage.commands import (
     StartRecording,
     StopRecording,
     answer_all,
+    no_reply,
 )
 
 STALL_S = 15.0  #: a slow disk may block for ten seconds; a recorder without a beat for longer hangs
@@ -46,27 +47,27 @@ CLOSE_S = 10.0  #: the longest wait for a slow disk to close a take
 
 
 class TakeOptions(NamedTuple):
-    """What a take holds besides the master, unless the command says it."""
+    """The tracks of a take besides the master, and its samples, where the command does not say them.
+
+    stems : a track for each deck;  pre : one from before the limiter;  live_input : one of the live input
+    float32 : 32-bit float instead of 24-bit PCM
+    """
 
     stems: bool = False
     pre: bool = False
     float32: bool = False
-    heard: bool = False  #: the live input
+    live_input: bool = False
 
 
 MASTER = TakeOptions()
 _ACTIONS = [SLOTS[f"take/{name}"] for name in ("record", "mark", "keep")]
 
 
-def _no_reply(answer: Answer) -> None:
-    """Nothing waits for the answer; the log shows the result."""
-
-
 class Recording:
     """Starts and ends takes, sets markers, writes the last minutes.
 
     spawn : starts a recorder that has its arena and folders
-    song  : the song that plays
+    song  : name of the song that plays;  last : path of the last finished take
     """
 
     def __init__(
@@ -80,15 +81,15 @@ class Recording:
         self._arena, self._log, self._set, self._wanted = arena, log, set_name, wanted
         self.song = ""
         self._start: StartTake | None = None  # the order that started the last take
-        self._reserved = False
+        self._reserved = False  # the arena has memory for all tracks
         self._marks: deque[MarkTake] = deque(maxlen=MARKS)
         self._keeping: list[Reply] = []
-        self._past = ""  # path of the take out of the past that is written
+        self._last_minutes = ""  # path of the last minutes while they are written
         self._recorder = KeptChild(spawn, lambda: arena.meter("beat/recorder"))
         self._beginning: list[Reply] = []
         self._ending: list[Reply] = []
         self._opened: TakeOpened | None = None  # the report of the part that is being written
-        self.last = ""  # path of the last finished take
+        self.last = ""
         self._counts = self._read_counts()
 
     def register(self, table: CommandTable) -> None:
@@ -112,26 +113,26 @@ class Recording:
         return [float(self._arena.table[slot]) for slot in _ACTIONS]
 
     def _read_actions(self) -> None:
-        """Actions from MIDI and the keys, through the table: record or end, mark, keep."""
+        """Carry out the actions that keys and controllers wrote into the table."""
         counts, before = self._read_counts(), self._counts
         self._counts = counts
         if counts == before:
             return
         if (counts[0] - before[0]) % 2:
-            self.stop(_no_reply) if self.busy else self.record(_no_reply, StartRecording())
+            self.stop(no_reply) if self.busy else self.record(no_reply, StartRecording())
         if counts[1] != before[1]:
             self.mark("mark")
         if counts[2] != before[2]:
-            self.keep(_no_reply)
+            self.keep(no_reply)
 
     def tick(self) -> None:
-        """A few times each 100 ms. A new recorder takes up what the last one left: take and orders."""
+        """[main, about every 15 ms] Start and watch the recorder. A new one continues the running take."""
         self._read_actions()
         if not self._recorder.tick(STALL_S):
             return
-        for mark in self._marks:  # first: the take that goes on has those from its frame on
+        for mark in self._marks:  # first: the take that continues needs those after its first frame
             self._order(mark)
-        if self._opened:  # its last report, one part on, is the order to go on
+        if self._opened:  # the report of its last part gives the order for the next one
             opened = msgspec.structs.asdict(self._opened)
             self._order(ContinueTake(set=self._set, **opened | {"part": self._opened.part + 1}))
         elif self._beginning and self._start:
@@ -150,7 +151,7 @@ class Recording:
             asked = (command.stems, command.pre, command.float32)
             wanted = self._wanted
             stems, pre, float32 = (w if a is None else a for a, w in zip(asked, wanted[:3], strict=True))
-            tracks = ["master", *([PRE] if pre else []), *([INPUT] if wanted.heard else [])]
+            tracks = ["master", *([PRE] if pre else []), *([INPUT] if wanted.live_input else [])]
             tracks += STEMS if stems else ()
             if len(tracks) > 1:
                 try:
@@ -165,23 +166,26 @@ class Recording:
         self._beginning.append(reply)
 
     def _write_tracks(self) -> None:
-        """Let the mixer write all tracks; the first time, take the memory for them."""
+        """Let the mixer write all tracks; the first time, reserve memory for them."""
         if not self._reserved:
             self._arena.reserve_tracks()
             self._reserved = True
         self._arena.set_meter("tracks/on", 1)
 
-    def mark(self, name: str, what: str = "mark") -> None:
-        """A marker at the frame that is mixed now: "mark", "song" (later takes begin in it) or "scene"."""
-        if what == "song":
+    def mark(self, name: str, kind: str = "mark") -> None:
+        """Set a marker at the frame that is mixed now.
+
+        kind : "mark", "scene", or "song" for the song that begins
+        """
+        if kind == "song":
             self.song = name
-        self._marks.append(MarkTake(name, what, self._arena.history.written))
+        self._marks.append(MarkTake(name, kind, self._arena.history.written))
         self._order(self._marks[-1])
 
     def keep(self, reply: Reply) -> None:
-        """Keep what was played before; answers once it is begun, and the log says when it is whole."""
-        if self._past:
-            reply(Answer(self._past))
+        """Save the last minutes as a take; answers once writing begins. The log says when it is complete."""
+        if self._last_minutes:
+            reply(Answer(self._last_minutes))
             return
         if not self._keeping:
             self._order(WriteLastMinutes(self._set))
@@ -212,16 +216,16 @@ class Recording:
                 self._closed(report)
             case TakeFailed(error):
                 self._log(f"recorder: {error}")
-                if self._beginning:  # otherwise it would try again every second
+                if self._beginning:  # else the recorder would try again every second
                     self._order(EndTake())
                     answer_all(self._beginning, Answer(error=error, exit_code=1))
             case LastMinutesOpened(path):
-                self._past = path
+                self._last_minutes = path
                 answer_all(self._keeping, Answer(path))
             case LastMinutesWritten(path, _, seconds, error):
-                self._past, self.last = "", path or self.last
+                self._last_minutes, self.last = "", path or self.last
                 self._log(f"kept: {path} ({seconds:.1f} s)" if path else f"recorder: {error}")
-                answer_all(self._keeping, Answer(error=error, exit_code=1))  # where none was opened
+                answer_all(self._keeping, Answer(error=error, exit_code=1))  # if no file could be opened
             case LastMinutesOff(error):
                 self._log(f"recorder: {error}")
             case TakeRepaired(path):
@@ -232,7 +236,7 @@ class Recording:
 
     def _closed(self, report: TakeClosed) -> None:
         self._opened, self.last = None, report.path or self.last
-        if self._beginning and self._ending:  # it was still waiting for its tracks
+        if self._beginning and self._ending:  # the recorder was still waiting for the tracks
             self._log("recorder: the take was ended before it began")
             answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
         if not self._beginning:
@@ -242,14 +246,15 @@ class Recording:
         answer_all(self._ending, Answer(self.last))
 
     def handle_death(self, child: Child) -> bool:
-        """Plan a new recorder; a running take goes on in a new part, at the frame where it broke off."""
+        """Plan a new recorder. It continues a running take in a new part, at the frame where that stopped."""
         if not self._recorder.handle_death(child):
             return False
         self._log("the recorder died: starting it again")
-        if self._past:
-            self._log(f"only a part of the past is in {self._past}: keep it again")
-            self._past = ""
-        answer_all(self._keeping, Answer(error="the recorder died while it kept the past", exit_code=1))
+        if self._last_minutes:
+            self._log(f"the last minutes in {self._last_minutes} are incomplete: keep them again")
+            self._last_minutes = ""
+        error = "the recorder died while it wrote the last minutes: keep them again"
+        answer_all(self._keeping, Answer(error=error, exit_code=1))
         return True
 
     def end(self) -> None:

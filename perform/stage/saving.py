@@ -57,7 +57,7 @@ class SetSaver:
             self._jobs.put(job)
 
     def tick(self, wait: float = 0.0) -> None:
-        """[main, about every 30 ms] Answer where a set has been written."""
+        """[main, about every 15 ms] Answer where a set has been written."""
         if not self._running:
             return
         with contextlib.suppress(queue.Empty):

@@ -76,7 +76,7 @@ class Scenes:
         return scene
 
     def tick(self, song: Song, opening: Table) -> int:
-        """[main, about every 30 ms] Morph where the fader has moved.
+        """[main, about every 15 ms] Morph where the fader has moved.
 
         Returns the scene that a controller or key wants to recall, or 0.
         """

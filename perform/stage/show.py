@@ -1,4 +1,4 @@
-"""The set as it is played: begun, resumed after a crash, advanced, saved and ended.
+"""The set that plays: it begins, resumes after a crash, changes songs, is saved and ends.
 
 It changes parameters in the table and models on the decks, and makes no sound.
 """
@@ -109,7 +109,7 @@ class Show:
             self._rack.table[params.slot("stage/margin")] = list(params.MARGINS).index(margin)
 
     def end(self) -> None:
-        """Save unsaved changes as another set; where that fails, the next start resumes this one."""
+        """Save unsaved changes as another set; if that fails, the next start resumes this session."""
         self._saver.end(CLOSE_S)
         setlist, clean = self._songs.list, True
         if setlist.changed:
@@ -125,7 +125,7 @@ class Show:
         self._autosave.end(CLOSE_S)
 
     def tick(self, *, settled: bool) -> None:
-        """[main, about every 30 ms] Advance everything that moves; settled: no deck loads a model."""
+        """[main, about every 15 ms] Advance everything that moves; settled: no deck loads a model."""
         now = time.monotonic()
         moved = {*self._glides.slots, *self._loops.slots}  # also those that arrive during this tick
         if scene := self._scenes.tick(self._songs.list.song, self._songs.opening):
@@ -164,7 +164,7 @@ class Show:
         )
 
     def _begin_song(self, song: Song) -> None:
-        """Begin what a song has besides models and values: files, loops, mapping and marker."""
+        """Begin a song's files, loops and mapping, and mark it in the take."""
         self._history.rebase()
         self._files.load_song(song)
         self._loops.replace(song.loops, time.monotonic())
@@ -226,7 +226,7 @@ class Show:
         return self._texts.knob_range(address)
 
     def _state(self, *, clean: bool = False) -> Saved:
-        """For the autosave; clean: the stage ends as the player wished."""
+        """The state for the autosave; clean: the player ended the stage."""
         setlist, table = self._songs.list, self._rack.table
         return Saved(
             set=setlist.set,

@@ -20,7 +20,7 @@ _NOT_STORED: npt.NDArray[np.bool_] = _ACTIONS | np.array(
 
 
 def opening_values(song: Song, table: Table) -> Table:
-    """The table that a song begins with: its decks as it says; the rest stays where the song is silent."""
+    """The table that a song begins with: the present one, its decks at their defaults, then its values."""
     opening = table.copy()
     for deck in range(1, DECKS + 1):
         own = np.r_[params.slots(deck)]

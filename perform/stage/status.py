@@ -1,4 +1,4 @@
-"""What a stage shows its clients as text: decks, songs, scenes, loops, MIDI, takes and the log.
+"""The status that a stage sends its clients: decks, songs, scenes, loops, MIDI, takes and the log.
 
 Values are in the parameter table and levels in the meters; both are in shared memory (`core/arena.py`).
 """
@@ -29,8 +29,8 @@ class DeckStatus(Struct, frozen=True):
     actions: tuple[str, ...] = ()  #: the first is `action/1`
     has_prior: bool = False
     error: str = ""  #: why it failed, one line
-    file: str = ""  #: of its source "file", by name
-    matrix: str = ""  #: by which it follows another deck
+    file: str = ""  #: name of the sound file of its source "file"
+    matrix: str = ""  #: name of the matrix by which it follows another deck
 
 
 class BindingStatus(Struct, frozen=True):
@@ -46,21 +46,21 @@ class SongStatus(Struct, frozen=True):
     name: str
     models: tuple[str, ...] = ()  #: "1 bells"
     notes: str = ""
-    missing: tuple[str, ...] = ()  #: models that are not here, a line each: what, and where to get it
+    missing: tuple[str, ...] = ()  #: models and files that are not here, a line each
 
 
 class SongsStatus(Struct, frozen=True):
-    """Where the set is."""
+    """The songs of the set, and how far the armed one is."""
 
     lines: tuple[SongStatus, ...] = ()
     now: int = 1  #: number of the song that plays
     since: float = 0.0  #: monotonic seconds at which it began
-    next: int = 0  #: number of the one that is armed; 0: none
-    ready: int = 0  #: models of it that are warm
-    wanted: int = 0  #: models of it
-    wait: float = 0.0  #: seconds until all of them are, about
-    going: bool = False  #: it will be NOW as soon as it is ready
-    changed: bool = False  #: something is not saved
+    next: int = 0  #: number of the armed song; 0: none
+    ready: int = 0  #: decks of the armed song that are ready
+    wanted: int = 0  #: decks of the armed song that have a model
+    wait: float = 0.0  #: about how many seconds until all of them are ready
+    going: bool = False  #: the stage switches to it as soon as it is ready
+    changed: bool = False  #: some edit is not saved
     path: str = ""  #: the file `Save` writes, or ""
 
 
@@ -99,8 +99,8 @@ class Status(Struct, frozen=True):
     log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last
     songs: SongsStatus = SongsStatus()
     scenes: tuple[SceneStatus, ...] = ()
-    scene: int = 0  #: the one recalled last, 0: none
+    scene: int = 0  #: number of the scene recalled last; 0: none
     loops: tuple[LoopStatus, ...] = ()
     excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
-    undo: str = ""  #: what `Undo` would take back
-    redo: str = ""
+    undo: str = ""  #: the change that `Undo` would undo
+    redo: str = ""  #: the change that it would redo

@@ -26,15 +26,14 @@ from perform.core.files import write_atomically
 from perform.core.messages.message_lines import AnyReport
 from perform.core.params import SLOTS, slot
 from perform.core.realtime import STAGE_PRIORITY, request_real_time
-from perform.library import sets
-from perform.stage import autosave
 from perform.stage.child import Child, ChildEvent, ChildOwner
 from perform.stage.child_processes import ChildProcesses
 from perform.stage.client import STAGE_FILE, StageAddress
 from perform.stage.command_table import CommandTable
-from perform.stage.commands import Answer, AnyCommand, GetStatus, Learn, Quit, Reply, StartRecording
+from perform.stage.commands import Answer, AnyCommand, GetStatus, Learn, Quit, Reply, StartRecording, no_reply
 from perform.stage.controllers import Controllers
 from perform.stage.deck import UNLOAD_S
+from perform.stage.first_set import choose_first_set
 from perform.stage.host_pool import HostPool
 from perform.stage.lock import Lock
 from perform.stage.mixers import Mixers
@@ -69,23 +68,13 @@ class Stage:
 
     def __init__(self, options: StageOptions, runtime: Path, log: Callable[[str], None]) -> None:
         self._options, self._runtime, self._narrator = options, runtime, Narrator(log)
-        resumed = None if options.fresh else autosave.read()
-        if resumed and (resumed.clean or options.set not in ("", resumed.set_name)):
-            resumed = None
-        asked = options.set or (resumed.set_name if resumed else "demo")
-        try:
-            path = sets.find_set(asked)
-            opened = sets.read_set(path)
-        except PerformError:
-            if resumed is None:
-                raise
-            path, opened = Path(resumed.path), resumed.set  # its file has since gone, or is broken
+        self._first = choose_first_set(options)
         self._lock = Lock(runtime)
         if not self._lock.take(LOCK_WAIT_S):
             hint = "`perform attach` shows it, `perform stop` ends it"
             raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
         for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena"), *runtime.glob("*.retro")):
-            with contextlib.suppress(OSError):  # where a mapped file cannot go (Windows)
+            with contextlib.suppress(OSError):  # Windows cannot delete a mapped file
                 stale.unlink(missing_ok=True)
         self._errors = (runtime / "stage.log").open("ab", buffering=0)
         self._lines: deque[str] = deque(maxlen=50)
@@ -98,11 +87,10 @@ class Stage:
         self._hosts = HostPool(children.host, self._log, children.host_order())
         self._rack = rack = Rack.empty(arena, self._hosts, self._log)
         wanted = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
-        self._recording = Recording(arena, children.recorder, self._log, opened.name, wanted)
+        self._recording = Recording(arena, children.recorder, self._log, self._first.made.name, wanted)
         self._controllers = Controllers(arena, children.start, self._log, options.mapping, options.ports)
         self._overload = Overload(rack)
         self._show = Show(rack, self._recording, self._controllers, options.margin)
-        self._asked, self._resumed, self._set, self._set_path = asked, resumed, opened, path
         self._commands = self._register_commands()
         self._ending = False
 
@@ -147,13 +135,14 @@ class Stage:
 
     def _open(self) -> None:
         """Open the set, or resume where a crashed stage stopped."""
-        if self._resumed:
+        first = self._first
+        if first.resumed:
             try:
-                self._show.resume(self._resumed)
+                self._show.resume(first.resumed)
                 return
-            except Exception as error:  # whatever the autosave holds, the set on the disk can still play
+            except Exception as error:  # however damaged the autosave is, the set on the disk can play
                 self._log(f"the session before the crash cannot be resumed: {error!r}")
-        self._show.open(self._asked, self._set, self._set_path)
+        self._show.open(first.name, first.made, first.path)
 
     def _play(self) -> None:
         opened, begun, end = time.monotonic(), False, float("inf")
@@ -162,7 +151,7 @@ class Stage:
             if not begun and (self._rack.settled or time.monotonic() - opened > SETTLE_S):
                 begun = True
                 if self._options.record:
-                    self._recording.record(lambda answer: None, StartRecording())
+                    self._recording.record(no_reply, StartRecording())
                 if self._options.seconds is not None:
                     end = time.monotonic() + self._options.seconds
 
@@ -174,7 +163,7 @@ class Stage:
                 self._survive(lambda: self._handle_child(event.child, event.report))
             else:
                 self._handle_command(event.command, event.reply)
-        self._hosts.keep(self._rack.models_in_use)
+        self._survive(lambda: self._hosts.keep(self._rack.models_in_use))
         for owner in self._owners():
             self._survive(owner.tick)
         for deck in self._rack.decks.values():
@@ -198,7 +187,7 @@ class Stage:
             work()
         except Exception as error:
             line = f"a mistake in the stage: {error!r}"
-            if not any(line in said for said in self._lines):
+            if not any(line in logged for logged in self._lines):
                 self._log(line)
                 self._log_traceback()
 
@@ -276,7 +265,7 @@ class Stage:
         while time.monotonic() < fade:
             self._step()
         self._survive(self._show.end)
-        self._recording.stop(lambda answer: None)
+        self._recording.stop(no_reply)
         while self._recording.busy and time.monotonic() < close:
             self._step()
         self._arena.set_meter("owner", NO_MIXER)
@@ -286,6 +275,6 @@ class Stage:
         self._hosts.end()
         self._children.end()
         for path in (self._runtime / STAGE_FILE, self._arena.path, self._arena.path.with_suffix(".retro")):
-            with contextlib.suppress(OSError):  # a mapped file cannot go on Windows: the next start clears it
+            with contextlib.suppress(OSError):  # Windows cannot delete a mapped file; the next start does
                 path.unlink()
         self._narrator.close()

@@ -55,7 +55,7 @@ class UndoHistory:
         return self._undone[-1].text if self._undone else ""
 
     def tick(self, now: float, moved_by_stage: Iterable[int]) -> None:
-        """[main, about every 30 ms] Find what the player has moved; moved_by_stage: slots to leave out."""
+        """[main, about every 15 ms] Find what the player has moved; moved_by_stage: slots to leave out."""
         ignored = _IGNORED.copy()
         ignored[list(moved_by_stage)] = True
         self._seen[ignored] = self._table[ignored]
