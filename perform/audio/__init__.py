@@ -1,1 +1,1 @@
-"""The mixer and the live input, in real time."""
+"""The mixer processes: strips, output guard, live input, audio device."""

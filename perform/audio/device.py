@@ -1,7 +1,7 @@
 """Audio devices through PortAudio: list them, choose one, open a stream.
 
-PortAudio is imported on first use; without the library perform plays on a silent clock. Use it only in a
-process that can be killed, since it hangs for ever when its server has died.
+PortAudio is imported on first use; without the library perform plays silently on a clock. PortAudio hangs
+for ever when its audio server dies, so use it only in a process that can be killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from perform.core.errors import PerformError, WrongUse
 
-LONGEST_S = 2.0  #: longest credible latency of a device's buffers
+MAX_LATENCY_S = 2.0  #: a device that reports a longer latency is wrong
 
 
 class NoDevice(PerformError):
@@ -137,12 +137,12 @@ def open_stream(
     block: int,
     callback: Callable[[Any, Any, float, Any], None],
 ) -> Any:
-    """Start a stereo float32 stream that calls `callback(heard, out, buffered, status)` on the audio thread.
+    """Start a stereo float32 stream that calls `callback(came, out, buffered, status)` on the audio thread.
 
-    heard    : (n, 1 or 2) from `input_device`, or None without one
-    buffered : seconds of latency outside the callback, from `heard` at the microphone to `out` at the
-               loudspeaker, as the device reports it; if it reports nonsense, the latency of the open
-               stream, which on JACK lacks two periods; 0 without an input
+    came     : (n, 1 or 2) from `input_device`, or None without one
+    buffered : seconds of latency outside the callback, from the input to the output, as the device reports
+               it; if that is impossible, the latency of the open stream, which on JACK lacks two periods;
+               0 without an input
     """
     common = {"samplerate": rate, "blocksize": block, "dtype": "float32", "latency": "low"}
     try:
@@ -157,9 +157,9 @@ def open_stream(
             else:
                 opened_with = 0.0
 
-                def on_block(heard: Any, out: Any, _frames: int, time: Any, status: Any) -> None:
+                def on_block(came: Any, out: Any, _frames: int, time: Any, status: Any) -> None:
                     latency = time.outputBufferDacTime - time.inputBufferAdcTime
-                    callback(heard, out, latency if 0 < latency < LONGEST_S else opened_with, status)
+                    callback(came, out, latency if 0 < latency < MAX_LATENCY_S else opened_with, status)
 
                 stream = sd.Stream(
                     device=(input_device.index, device.index),
@@ -170,7 +170,7 @@ def open_stream(
                 opened_with = sum(stream.latency)
             stream.start()
     except sd.PortAudioError as error:
-        hint = f"it prefers {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device"
+        hint = f"its default is {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device"
         raise NoDevice(
             f"cannot be opened at {rate:.0f} Hz, {block} frames ({error.args[0]})",
             where=f"{device}, input {input_device}" if input_device else str(device),
@@ -180,7 +180,7 @@ def open_stream(
 
 
 def check_rate_and_block(rate: int | None, block: int | None) -> None:
-    """WrongUse if a sample rate or a block size is out of range."""
+    """WrongUse: a sample rate or a block size is out of range."""
     if rate is not None and not 8000 <= rate <= 192000:
         raise WrongUse(f"a rate of {rate} Hz", hint="choose 8000..192000")
     if block is not None and not 16 <= block <= 8192:

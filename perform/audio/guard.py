@@ -1,7 +1,7 @@
 """Output protection: DC blocker, look-ahead limiter, hard ceiling, removal of NaN and infinity.
 
-All work on (n, 2) blocks with n <= MAX_BLOCK and keep their state between them. The output does not depend on
-how the stream is cut into blocks (to rounding). [audio] throughout.
+All take (n, 2) blocks with n <= MAX_BLOCK and keep their state from block to block. The output does not
+depend on the sizes of the blocks, except for rounding. [audio] throughout.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from perform.core.ring_buffers import Audio
 
 Signal = npt.NDArray[np.float64]  #: (n, 2) or (n, 1)
 
-MAX_BLOCK = 1024  #: longest block of one call; it keeps the powers below in range
+MAX_BLOCK = 1024  #: longest block of one call; longer ones would take the powers below out of range
 
 
 class DcBlocker:
@@ -40,9 +40,9 @@ class DcBlocker:
 class Limiter:
     """Look-ahead peak limiter: one gain for both channels, 1.5 ms of delay, no sample above the ceiling.
 
-    The reduction 1 - ceiling/|x| of each sample is held over the look-ahead window (running maximum),
-    released exponentially, and smoothed by a mean as long as the window. When a peak leaves the delay line,
-    the mean has fully reached the reduction it needs.
+    Each sample needs the reduction 1 - ceiling/|x|. A running maximum holds it over the look-ahead window, it
+    is released exponentially, and a mean as long as the window smooths it. So the reduction is complete when
+    the peak leaves the delay line.
     """
 
     def __init__(self, rate: float, ahead_s: float = 0.0015, release_s: float = 0.12) -> None:
@@ -57,7 +57,7 @@ class Limiter:
         self.reduction = 0.0  #: largest reduction of the last block, 0..1
 
     def __call__(self, x: Signal, ceiling: float) -> Signal:
-        """[audio] (n, 2) and a ceiling as a factor -> (n, 2), delayed by `delay` frames."""
+        """[audio] Limit (n, 2) to a ceiling (a factor) -> (n, 2), delayed by `delay` frames."""
         n, width = len(x), self.delay
         peak = np.max(np.abs(x), axis=1)
         need = np.concatenate([self._need, 1.0 - ceiling / np.maximum(peak, ceiling)])

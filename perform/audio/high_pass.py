@@ -16,8 +16,8 @@ class HighPass:
 
     Direct form I. The feedback part y[n] = v[n] - a1 y[n-1] - a2 y[n-2] has two complex poles, p and its
     conjugate q. w[n] = y[n] - q y[n-1] satisfies w[n] = p w[n-1] + v[n], which has a closed form for a whole
-    block: w[n] = p^n (p w[-1] + sum_k p^-k v[k]), and y[n] = Re w[n] + Im w[n] Re p / Im p. The state is
-    plain samples, so the corner may change between two blocks. Switching it on or off is a crossfade.
+    block: w[n] = p^n (p w[-1] + sum_k p^-k v[k]), and y[n] = Re w[n] + Im w[n] Re p / Im p. The state holds
+    samples, not filter variables, so the corner may change between two blocks. On and off are a crossfade.
     """
 
     def __init__(self, rate: float, channels: int) -> None:

@@ -18,7 +18,7 @@ WINDOW_S = 0.043  #: length of a spectrum's window; hops are a quarter of it
 SUSTAIN_S = 0.15  #: how long a suspect must have lasted
 PEAK_DB = 15.0  #: above its neighbours, all that time
 PURE_DB = 20.0  #: above its harmonics, and above the tones whose harmonic it would be
-LONE_DB = -6.0  #: above the highest other tone; a room may howl at several frequencies at once
+LONE_DB = -6.0  #: relative to the highest other tone; a room may howl at several frequencies at once
 GROWTH_DB = 1.0  #: growth over SUSTAIN_S ...
 HIGH_DB = -10.0  #: ... or level after the gain, dBFS, that makes a suspect
 LOUD_DB, LOUD_LONE_DB = -2.0, 6.0  #: level, and level above the others, of a howl that needs no test
@@ -26,16 +26,16 @@ QUIET_DB = -60.0  #: dBFS below which nothing counts as a howl
 FALL_S, RETURN_S = 0.35, 1.2  #: time for a suspect to fall with the dip, and to return after it
 DIP_DB, DIP_DB_S = 8.0, 120.0  #: depth of a dip, and its slope
 FELL_DB, ROSE_DB = 5.0, 3.0  #: how far feedback falls and rises with it
-TRIALS = 3  #: dips in a test; a melody or a rhythm may follow two by chance
-RESUSTAIN = 4  #: spectra it must be pure again after a dip; a newly struck note is not
+TRIALS = 3  #: dips in a test; a melody or a rhythm may seem to follow two by chance
+RESUSTAIN = 4  #: spectra in which it must be a pure tone again after a dip; a newly struck note is not
 RETEST_DB = 10.0  #: growth of a note before it is tested again
 HIGHEST = 0.9  #: fraction of half the rate up to which it searches
 LOWEST = 5  #: first bin of the search, 117 Hz; below, a tone and its harmonic merge
 LOBE, WIDTH = 3, 0.06  #: half the width of a tone: bins, or fraction of its frequency if that is more
 NEAR = 9  #: bins on each side that count as its neighbours
-OVER_DB = 6.0  #: a howl is over once it has fallen this far
+OVER_DB = 6.0  #: a howl has ended once it has fallen by this much
 SLOPE_DB_S = 30.0  #: the input falls at this slope during a howl
-SHUT_DB = -24.0  #: ... and closes completely below this
+CLOSE_DB = -24.0  #: ... and closes completely below this gain
 
 _HANN_DB = 1.76  # power of all bins of a sine over that of its highest
 _HARMONICS = ((2, 1), (3, 1), (1, 2), (1, 3), (3, 2), (2, 3))  # ratios of harmonics and subharmonics
@@ -45,7 +45,7 @@ class HowlGuard:
     """[audio] Analyses an input before its gain, and computes a gain that stops howls.
 
     gain  : factor for the input; 1 until a howl or a test. It stays down after a howl until `reset`
-    now   : a howl is on
+    now   : whether there is a howl
     count : howls so far
     hz    : frequency of the last howl
     """
@@ -105,7 +105,7 @@ class HowlGuard:
                 self._test_suspect()
             step = DIP_DB_S * self._hop_s
             self._dip = max(self._dip - step, -DIP_DB) if self._dipping else min(self._dip + step, 0.0)
-        self.gain = 10 ** ((self._db + self._dip) / 20) if self._db > SHUT_DB else 0.0
+        self.gain = 10 ** ((self._db + self._dip) / 20) if self._db > CLOSE_DB else 0.0
 
     def _find_suspect(self, gain_db: float) -> None:
         """Start a test of the strongest tone if it could be a howl; at full scale, count it at once."""

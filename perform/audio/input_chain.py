@@ -1,8 +1,8 @@
 """The live input's signal path: high-pass, input gain, howl guard, gate; with level and pitch followers.
 
-Gate, gain and level follower decide once per hop, on a grid that runs through the stream. So the output does
-not depend on how the stream is cut into blocks (to rounding); gains are straight lines between grid points.
-The chain adds no delay. While the gain is down only the high-pass runs.
+Gate, gain and level follower decide once per hop of HOP frames, counted through the whole stream; gains are
+straight lines between two hops. So the output does not depend on the sizes of the blocks, except for
+rounding. The chain adds no delay. While the gain is 0 only the high-pass runs.
 [audio] throughout.
 """
 
@@ -76,13 +76,13 @@ class InputChain:
         return y * gain[:, None]
 
     def _is_closed(self) -> bool:
-        """The gain is down, and gain and gate have finished their ramps."""
+        """Whether the input gain is 0, and gain and gate have finished their ramps."""
         always = self.settings.open_db == -math.inf
         gate_rests = self.gate.open == always and self.gate.gain == [float(always)] * 2
         return gate_rests and not params.gain(self.settings.gain_db) and not any(self._gain)
 
     def _reset_followers(self) -> None:
-        """Start all followers afresh for when the input opens again."""
+        """Reset all followers, so that they start anew when the input opens again."""
         self._closed, self.peak, self._level = True, 0.0, LevelFollower(self._rate)
         self.pitch.reset()
         self.howl.reset_analysis()

@@ -8,7 +8,7 @@ from perform.audio.input_settings import HOP, InputSettings, towards
 
 
 class InputGate:
-    """[audio] Closes while nothing is played; two thresholds and a hold time keep it from fluttering.
+    """[audio] Mutes the input below a level; two thresholds and a hold time keep it from fluttering.
 
     open : the input is above the threshold
     gain : at the start and at the end of the current hop, 0..1

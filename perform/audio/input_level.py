@@ -13,7 +13,7 @@ FLOOR_DB = -120.0  #: level of silence
 
 
 class HopLevels:
-    """[audio] Peak and power of each hop (HOP frames) of a stream, however its blocks are cut.
+    """[audio] Peak and power of each hop (HOP frames) of a stream with blocks of any size.
 
     at : frames of the current hop so far
     """

@@ -1,4 +1,4 @@
-"""Settings of the live input, and the grid on which its gate, gain and level follower decide."""
+"""Settings of the live input, and HOP, the frames after which its gate, gain and level follower decide."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The live input in the mixer: processed for the encoders, and dry in the mix (monitor, `input/wet`).
 
-[audio] throughout. A take's input track holds the input before all of this.
+[audio] throughout. A take's input track holds the unprocessed input.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class LiveInput:
     """
 
     def __init__(self, arena: Arena, rate: float) -> None:
-        self._tape, self._meters, self._rate = arena.input, arena.meters, rate
-        self._tape.restart(arena.history.written)
+        self._history, self._meters, self._rate = arena.input, arena.meters, rate
+        self._history.restart(arena.history.written)
         self._chain = InputChain(rate, 2)
         self._open = False
-        self._gain, self._delay = 0.0, 0  # of `dry` now
+        self._gain, self._delay = 0.0, 0  # of the last block of `dry`
         for slot in (_LEVEL, _PEAK):
             self._meters[slot] = FLOOR_DB
 
@@ -52,7 +52,7 @@ class LiveInput:
             chain.howl.reset()
         self._open = opened
         chain.settings = _settings(table)
-        self._tape.write(chain(came).astype(np.float32))
+        self._history.write(chain(came).astype(np.float32))
         peak = 20.0 * math.log10(max(float(np.abs(came).max()) * params.gain(table[_GAIN]), 1e-6))
         fallen = self._meters[_PEAK] - FALL_DB_S * len(came) / self._rate
         self._meters[_PEAK] = max(peak, fallen, FLOOR_DB) if math.isfinite(peak) else FLOOR_DB
@@ -62,9 +62,9 @@ class LiveInput:
         self._meters[_HOWLS] = chain.howl.count
 
     def dry(self, n: int, table: Table, delay: int) -> Audio:
-        """[audio] The processed input, `delay` frames late, at the gain of monitor and dry side: (n, 2).
+        """[audio] The processed input, `delay` frames old, with the gains of monitor and dry side: (n, 2).
 
-        It fades to silence before the delay changes.
+        When `delay` changes, the sound fades out first.
         """
         aim = params.gain(table[_MONITOR]) + dry_wet(table)[0]
         if delay != self._delay and not self._gain:
@@ -73,7 +73,7 @@ class LiveInput:
             aim = 0.0
         if not self._gain and not aim:
             return np.zeros((n, 2), np.float32)
-        audio, _ = self._tape.read(self._tape.written - n - self._delay, n)
+        audio, _ = self._history.read(self._history.written - n - self._delay, n)
         step = max(1.0, self._gain, aim) / (RAMP_S * self._rate)
         ramp = np.arange(1, n + 1) * step
         gain = self._gain + np.clip(aim - self._gain, -ramp, ramp)
@@ -83,7 +83,7 @@ class LiveInput:
 
 
 def dry_wet(table: Table) -> tuple[float, float]:
-    """Gains of the dry input and of the decks that encode it: (0, 1) at `input/wet` 1; equal power."""
+    """Gains of the dry input and of the decks that encode it; equal power, (0, 1) at `input/wet` 1."""
     angle = float(table[_WET]) * math.pi / 2
     return (math.cos(angle), math.sin(angle)) if angle < math.pi / 2 else (0.0, 1.0)
 

@@ -1,4 +1,4 @@
-"""The mixer: its block function reads all decks, fades, sums, limits, meters and records.
+"""The mixer: its block function reads, fades, sums, limits, meters and records all decks.
 
 It reads the arena's ring buffers, parameters and lanes. Live play and offline rendering use the same code.
 """
@@ -48,8 +48,8 @@ class Mixer:
 
     rate    : frames per second
     patient : wait for a late deck instead of fading it out (offline, or a server that runs ahead of time)
-    opening : (gain at the start, seconds from there to full gain)
-    missed  : frames just before the start that no mixer filled; only logged
+    opening : (gain at the start, seconds from that gain to full gain)
+    missed  : frames just before the start that no mixer filled, for the log
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Mixer:
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
         self._reader, self._started = TableReader(arena), False
-        self._parameters = np.zeros(0)  # the mixer's parameters that the gains below follow from
+        self._parameters = np.zeros(0)  # the values from which the gains below were computed
         self._master = np.zeros(1)
         self._master_target = np.zeros(1)
         self._ceiling = 0.0
-        self._open, rise_s = opening  # gain of start and panic: falls at once, rises slowly
+        self._open, rise_s = opening  # gain after a start or a panic: falls at once, rises slowly
         self._rise = 1.0 / (rise_s * rate)
         self._has_sounded = False
         self._panics = arena.table[SLOTS["panic"]]
@@ -89,15 +89,15 @@ class Mixer:
         arena.set_meter("delay", self.delay)
         arena.set_meter("pulls", 0)
 
-    def fill(self, out: Audio, heard: Audio | None = None) -> None:
+    def fill(self, out: Audio, came: Audio | None = None) -> None:
         """[audio] Mix len(out) frames into `out` (n, 2), and write them to history buffers and meters.
 
-        heard : (n, 1 or 2) live input of the same frames
+        came : (n, 1 or 2) live input of the same frames
         """
         for at in range(0, len(out), MAX_BLOCK):
             part = out[at : at + MAX_BLOCK]
-            came = self._silence[: len(part)] if heard is None else heard[at : at + MAX_BLOCK]
-            self._fill(part, np.broadcast_to(came, part.shape))
+            block = self._silence[: len(part)] if came is None else came[at : at + MAX_BLOCK]
+            self._fill(part, np.broadcast_to(block, part.shape))
 
     def _fill(self, out: Audio, came: Audio) -> None:
         n = len(out)
@@ -130,13 +130,13 @@ class Mixer:
         if np.array_equal(parameters, self._parameters):
             return
         self._parameters = parameters
-        now = self._reader.table
-        soloed = any(now[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
-        angle = now[SLOTS["xfade"]] * math.pi / 2
+        table = self._reader.table
+        soloed = any(table[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
+        angle = table[SLOTS["xfade"]] * math.pi / 2
         sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is not faded
-        wet = dry_wet(now)[1]
+        wet = dry_wet(table)[1]
         for (d, strips), (gain, pan, mute, solo, side) in zip(
-            self._strips.items(), now[_DECK_SLOTS], strict=True
+            self._strips.items(), table[_DECK_SLOTS], strict=True
         ):
             level = params.gain(gain) * sides[int(side)]
             level *= not mute and (not soloed or solo)
@@ -147,11 +147,11 @@ class Mixer:
                 row = self._reader.lanes[lane]
                 self._set_strip(strip, row, level * (wet if row[LANE["behind"]] else 1.0) * balance)
         self._master_target = np.array(
-            [params.gain(now[SLOTS["master/gain"]]) * (not now[SLOTS["master/mute"]])]
+            [params.gain(table[SLOTS["master/gain"]]) * (not table[SLOTS["master/mute"]])]
         )
-        self._ceiling = params.gain(now[SLOTS["master/ceiling"]])
-        if now[SLOTS["panic"]] != self._panics:
-            self._panics, self._panic_left = now[SLOTS["panic"]], round(PANIC_HOLD_S * self._rate)
+        self._ceiling = params.gain(table[SLOTS["master/ceiling"]])
+        if table[SLOTS["panic"]] != self._panics:
+            self._panics, self._panic_left = table[SLOTS["panic"]], round(PANIC_HOLD_S * self._rate)
             self._rise = 1.0 / self._rate  # back up over one second
         self._started = True
 
@@ -167,18 +167,18 @@ class Mixer:
         strip.live = live
 
     def _mark_track_start(self) -> None:
-        """Show from which frame on all tracks are being written; 0 while they are not."""
+        """Write the meter `tracks/from`: the frame from which all tracks are complete, 0 if they are off."""
         meters, since = self._arena.meters, METER_SLOTS["tracks/from"]
         if bool(meters[since]) != self._tracks:
             meters[since] = self._arena.history.written if self._tracks else 0.0
 
     def _is_settled(self) -> bool:
-        """No fade and no panic is running, so the log of a take may begin here."""
+        """Whether no fade and no panic is running, so that the log of a take may begin here."""
         risen = self._open == 1.0 and not self._panic_left
         return risen and all(strip.settled for strip in itertools.chain(*self._strips.values()))
 
     def _log_ring_reads(self, *, every: bool) -> None:
-        """Log which frames of the ring buffers this block holds, for each lane that did not just continue.
+        """Log which frames of the ring buffers this block holds, for lanes that did not continue as expected.
 
         every : log all continuous lanes too
         """
@@ -197,7 +197,7 @@ class Mixer:
                 time.sleep(0.0001)
 
     def _sum_decks(self, n: int) -> Signal:
-        """Read and fade every lane, meter and record each deck, and sum them: (n, 2)."""
+        """The sum of all decks, (n, 2): reads and fades each lane, meters and records each deck."""
         mix: Signal = np.zeros((n, 2))
         meters = self._arena.meters
         tracks = self._arena.tracks if self._tracks else None

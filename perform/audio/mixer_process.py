@@ -1,8 +1,8 @@
 """The two mixer processes: one runs in an audio device's callback, one on the monotonic clock.
 
-The stage names one of them the owner of the decks; the other outputs silence and stands by. When the device
-or its server dies, its process ends (PortAudio would hang in it) and the clock mixer carries on
-with the same ring buffers and parameters. A new device mixer retries until the device is back.
+The stage makes one of them the owner of the decks; the other outputs silence and waits. When the device or
+its server dies, its process ends (PortAudio would hang in it), and the clock mixer continues with the same
+ring buffers and parameters. A new device mixer tries to open the device until it is back.
 
     python -m perform.audio.mixer_process clock|device        (see core/messages/mixer_messages.py)
 """
@@ -44,21 +44,22 @@ REPLACED_OPENING = (0.0, 0.02)  #: a replacement mixer fades in at once
 class MixerBlock:
     """[audio] Fills blocks: the mix while this process owns the decks, else silence."""
 
-    def __init__(self, arena: Arena, me: int, rate: float, patient: bool) -> None:
-        self._arena, self._me, self._rate, self._patient = arena, me, rate, patient
+    def __init__(self, arena: Arena, mixer: int, rate: float, patient: bool) -> None:
+        """mixer : CLOCK or DEVICE, which of the two this process is."""
+        self._arena, self._me, self._rate, self._patient = arena, mixer, rate, patient
         self._mixer: Mixer | None = None
-        self._beat = METER_SLOTS["beat/device" if me == DEVICE else "beat/clock"]
+        self._beat = METER_SLOTS["beat/device" if mixer == DEVICE else "beat/clock"]
 
     @property
     def owns(self) -> bool:
         """Whether this process owns the decks."""
         return bool(self._arena.meters[METER_SLOTS["owner"]] == self._me)
 
-    def fill(self, out: Audio, heard: Audio | None = None, buffered: float = 0.0) -> None:
+    def fill(self, out: Audio, came: Audio | None = None, buffered: float = 0.0) -> None:
         """[audio] Fill one block.
 
         out      : (n, 2)
-        heard    : (n, 1 or 2) live input of the same frames
+        came     : (n, 1 or 2) live input of the same frames
         buffered : seconds of latency that the device adds between them
         """
         began = time.monotonic()
@@ -70,7 +71,7 @@ class MixerBlock:
             if self._mixer is None:
                 self._mixer = self._take_over(began, len(out))
             meters[METER_SLOTS["time"]] = began
-            self._mixer.fill(out, heard)
+            self._mixer.fill(out, came)
             load = (time.monotonic() - began) * self._rate / len(out)
             meters[METER_SLOTS["load"]] = max(load, meters[METER_SLOTS["load"]] * 0.995)
             meters[METER_SLOTS["block"]] = len(out)
@@ -78,7 +79,7 @@ class MixerBlock:
         meters[self._beat] += 1
 
     def _take_over(self, now: float, block: int) -> Mixer:
-        """A new mixer; frames that were due since the last block become silence in the history buffers."""
+        """Make a mixer. Frames that were due since the last block become silence in the history buffers."""
         arena = self._arena
         opening = REPLACED_OPENING if arena.meter("has_played") else FIRST_OPENING
         if self._me == DEVICE:
@@ -99,7 +100,7 @@ class MixerBlock:
 
 
 def _stop_garbage_collection() -> None:
-    """A collection would stop the callback for 5 to 100 ms."""
+    """Turn it off: a collection would stop the callback for 5 to 100 ms."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -124,7 +125,7 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
         ahead = due - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)
-        elif ahead < -0.5:  # the machine was suspended: start again from now
+        elif ahead < -0.5:  # the machine was suspended: continue from now
             due = time.monotonic()
 
 
@@ -143,7 +144,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
             mixer = MixerBlock(arena, DEVICE, rate, order.patient)
 
             def callback(
-                heard: Audio | None, out: Audio, buffered: float, status: Any, mixer: MixerBlock = mixer
+                came: Audio | None, out: Audio, buffered: float, status: Any, mixer: MixerBlock = mixer
             ) -> None:
                 nonlocal first
                 if first:
@@ -151,7 +152,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
                     first = False
                 if status and mixer.owns:
                     arena.set_meter("xruns", arena.meter("xruns") + 1)
-                mixer.fill(out, heard, buffered)
+                mixer.fill(out, came, buffered)
 
             _stop_garbage_collection()
             input_device, input_error = devices.choose_input(sd, chosen, order.input)
@@ -163,7 +164,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
                 line.report(DeviceWaiting(reported))
             time.sleep(RETRY_S)
 
-    # this thread holds the interpreter's lock at times: if it were preempted, it would stop the callback
+    # at times this thread holds the interpreter's lock: preempted then, it would stop the callback
     request_real_time(AUDIO_PRIORITY)
     line.report(DevicePlaying(f"{chosen}, {rate:.0f} Hz, {block} frames", why, rate, input_error))
     stall = max(STALL_S, 4 * block / rate, 5.0 if order.patient else 0.0)

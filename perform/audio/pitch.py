@@ -2,7 +2,7 @@
 
 The difference function d(t) = sum_j (x[j] - x[j+t])^2 is two running energies minus twice a correlation.
 Every HOP_S it analyses the last WINDOW_S + 1 / LOW_HZ, so a value is 30 ms old, plus up to HOP_S. The
-result does not depend on how the stream is cut into blocks. [audio]
+result does not depend on the sizes of the blocks. [audio]
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from perform.audio.guard import Signal
 LOW_HZ, HIGH_HZ = 50.0, 2000.0  #: range of pitches
 WINDOW_S = 0.040  #: length of sound that is compared with itself
 HOP_S = 0.010  #: seconds between two analyses
-THRESHOLD = 0.15  #: the shortest period whose aperiodic share of power is below this wins
+THRESHOLD = 0.15  #: the pitch is the shortest period with a smaller aperiodic share of the power
 QUIET = 1e-7  #: mean square (-70 dBFS) below which there is no pitch
-NYQUIST = 10_000.0  #: analysis runs at the lowest whole fraction of the rate above twice this
+NYQUIST = 10_000.0  #: Hz; the analysis needs twice this rate: the lowest whole fraction of `rate` above it
 
 
 class Pitch:

@@ -1,4 +1,4 @@
-"""One lane's strip in the mixer: ring buffer, entry and exit ramps, fader, gate."""
+"""One lane's strip in the mixer: reads the ring buffer, fades the lane in and out, applies fader and gate."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Strip:
 
     def __init__(self, ring: RingBuffer, meters: Meters, rate: float) -> None:
         self.ring, self.meters = ring, meters
-        self.live = False  # the stage wants this lane mixed
+        self.live = False  # the stage has put a voice on this lane
         self.last_read = (0, 0)  # first frame of the last read in the ring, and its length
         self.as_expected = True  # the last read continued the one before, without a gap
         self._expected = -1  # first frame of the next read if all goes well; -1: unknown
         self.target = np.zeros(2)  # gain left, right that the fader moves to
-        self.held = False  # the fader keeps the gain it had
-        self.open = 0.0  # gate position that the gate moves to
+        self.held = False  # the fader keeps its gain
+        self.open = 0.0  # position that the gate moves to
         self.fade_s = RAMP_S  # seconds from closed to open, or back
         self._gain = np.zeros(2)
         self._gate = 0.0  # 0 closed .. 1 open
@@ -44,7 +44,7 @@ class Strip:
 
     @property
     def idle(self) -> bool:
-        """Nothing to play and nothing fading out: the mixer may skip it."""
+        """Whether it plays nothing and fades nothing out, so that the mixer may skip it."""
         return not self.live and not self._presence and self._silent_for >= len(self._tail)
 
     def begin(self, gate: float) -> None:
@@ -53,12 +53,12 @@ class Strip:
 
     @property
     def settled(self) -> bool:
-        """No fade is running: the parameters alone describe its state."""
+        """Whether no fade is running, so that the parameters alone describe its state."""
         return not self.live or (self._gate == self.open and not self.held)
 
     @property
     def continuous(self) -> bool:
-        """The last read was complete, so the next one is expected right after it."""
+        """Whether the last read was complete, so that the next one is expected right after it."""
         return self._expected >= 0
 
     def read(self, n: int) -> Signal:
@@ -121,10 +121,10 @@ class Strip:
             gain = ramp(self._gain, self.target, step)
             self._gain = gain[-1].copy()
         if self._gate != self.open:
-            way = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
-            way = np.clip(self.open - self._gate, -way, way) + self._gate
-            self._gate = float(way[-1])
-            gain = gain * np.sin(np.clip(way, 0.0, 1.0) * np.pi / 2)[:, None]  # a crossfade keeps its power
+            reach = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
+            gate = np.clip(self.open - self._gate, -reach, reach) + self._gate
+            self._gate = float(gate[-1])
+            gain = gain * np.sin(np.clip(gate, 0.0, 1.0) * np.pi / 2)[:, None]  # a crossfade keeps its power
         elif not self._gate:
             return np.zeros_like(x)
         return x * gain
@@ -132,6 +132,6 @@ class Strip:
 
 def ramp(start: npt.NDArray[np.float64], target: npt.NDArray[np.float64], step: Signal) -> Signal:
     """A gain ramp from start (c,) towards target (c,), at most `step` (n, 1) from start: (n, c)."""
-    # a gain above 1 moves faster, so that it takes no longer to silence than full scale does
+    # a gain above 1 moves faster, so that it reaches silence as soon as a gain of 1 would
     steps = step * np.maximum(1.0, np.maximum(start, target))
     return start + np.clip(target - start, -steps, steps)

@@ -1,4 +1,4 @@
-"""A RAVE model of ours on ONNX Runtime. A frame costs a fifth of what it costs in TorchScript.
+"""A `.safetensors` model on ONNX Runtime. A frame takes a fifth of the time that TorchScript takes.
 
 Streams that are rendered together are one batch, so the weights are read from memory once.
 """
@@ -56,7 +56,7 @@ class CompiledModel:
 
 
 class PriorStream(CompiledStream):
-    """[render] A stream of a model with a prior, and the prior's own state."""
+    """[render] A stream of a model with a prior, and the state of the prior."""
 
     def __init__(self, values: int, style: StyleState | None, prior: CompiledGraph) -> None:
         super().__init__(values, style)
@@ -78,7 +78,7 @@ class PriorStream(CompiledStream):
 class CompiledEncoder:
     """[render] The encoder of a `.safetensors` model; see `perform.engine.protocol.StreamingEncoder`.
 
-    noise : values of noise that sample the posterior of a frame; 0 where there is none
+    noise : values of noise per frame that sample the posterior; 0 for models without one
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,7 +88,7 @@ class CompiledEncoder:
         self._path, self.silence = path, silence_latents(self)
 
     def for_another_thread(self) -> CompiledEncoder:
-        """Return an encoder with sessions of its own: a session has one set of buffers."""
+        """Return an encoder with new sessions, because a session has one set of buffers."""
         return CompiledEncoder(self._path)
 
     def stream(self) -> CompiledStream:
@@ -103,5 +103,5 @@ class CompiledEncoder:
         inputs = {}
         if self.noise:
             inputs["noise"] = np.zeros((len(streams), self.noise), np.float32) if noise is None else noise
-        own = cast(Sequence[CompiledStream], streams)
-        return self._encoder.run(own, x=x, **inputs)[:, 0]  # (B, 1, latents) -> (B, latents)
+        z = self._encoder.run(cast(Sequence[CompiledStream], streams), x=x, **inputs)
+        return z[:, 0]  # (B, 1, latents) -> (B, latents)

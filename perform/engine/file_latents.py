@@ -22,7 +22,7 @@ PROGRESS_S = 0.1  #: seconds between two calls of `on_progress`
 
 
 class FileLatents:
-    """The latents of a sound file. A thread that calls `read` writes them; the renderer reads them.
+    """The latents of a sound file: one thread encodes them in `read`, the render thread reads them in `at`.
 
     path  : the sound file
     error : why encoding stopped early, or ""
@@ -43,11 +43,11 @@ class FileLatents:
         return 1.0 if self._ended else self.ready / self.length if self.length else 0.0
 
     def cancel(self) -> None:
-        """Stop `read` after its present block."""
+        """Stop `read` after the block that it is encoding."""
         self._ended = True
 
     def raise_priority(self) -> None:
-        """Raise the idle priority of `read`: the file is needed now."""
+        """Raise the priority of the thread in `read`: the file is needed now."""
         self._needed_now = True
         if self._reader:
             raise_priority(self._reader)

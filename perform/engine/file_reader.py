@@ -1,4 +1,4 @@
-"""Reading the files that a host process needs besides its model: cards, matrices, sound files."""
+"""Reads the files that a host process needs besides its model: cards, matrices, sound files."""
 
 from __future__ import annotations
 

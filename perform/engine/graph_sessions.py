@@ -1,6 +1,6 @@
 """One method of a model as an ONNX Runtime session, for any number of streams at once.
 
-A model's graphs are kept in the cache, so only the first load of a model imports torch.
+The graphs are cached, so only the first load of a model imports torch.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, s
 
 PROVIDERS = ["CPUExecutionProvider"]
 GRAPH = 2  #: version of the graphs: raise it when the same model would give another graph
-AFTER = {"state": "after", "style": "learnt"}  #: memory of a stream: the graph's input -> its output
+AFTER = {"state": "after", "style": "learnt"}  #: kinds of state: the graph's input -> its output
 
 
 class CompiledStream:
-    """[render] The state of one stream: a row of its graph's memory, and its AdaIN style."""
+    """[render] The state of one stream: a row of its graph's input `state`, and its AdaIN style."""
 
     def __init__(self, values: int, style: StyleState | None = None) -> None:
         self.state, self.style = np.zeros(values, np.float32), style
@@ -64,7 +64,7 @@ class CompiledStream:
 
 
 class GraphBatch(NamedTuple):
-    """Buffers for one number of streams, and the binding by which the graph uses them in place."""
+    """Buffers for a batch of one size, and the binding by which the graph uses them in place."""
 
     values: dict[str, Vector]
     binding: ort.IOBinding

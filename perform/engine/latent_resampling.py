@@ -9,10 +9,9 @@ Latents = npt.NDArray[np.floating]  #: (latents,), sigma
 
 
 class LatentResampler:
-    """[render] Averages a stream of frames over the longer of the two frame lengths, around each new frame.
+    """[render] Resamples a stream of latents: a new frame is a mean over the longer of both frame lengths.
 
-    To longer frames it averages; to shorter ones it interpolates linearly; equal ones pass unchanged.
-    Its memory is constant.
+    So it averages to longer frames and interpolates linearly to shorter ones; equal ones pass unchanged.
     """
 
     def __init__(self, in_s: float, out_s: float) -> None:

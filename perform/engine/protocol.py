@@ -22,7 +22,7 @@ _CONSTANT = 1e-5  # largest change between two frames of a constant output
 
 
 class Stream(Protocol):
-    """[render] The state of one voice in a model: all that is remembered between two frames."""
+    """[render] The state that a model keeps for one voice from frame to frame."""
 
     def reset(self) -> None:
         """Return to the beginning, as after silence. Attributes and the AdaIN style stay."""
@@ -89,8 +89,8 @@ class PlayableModel(Protocol):
     noise: int  #: values of standard normal noise that a frame takes
     gesture: Vector  #: (frames, card.latents), a stretch of the corpus as latents; may be empty
     attributes: Sequence[Attribute]  #: what `Stream.set` takes, one value each
-    actions: Sequence[str]  #: what `Stream.act` takes: AdaIN's `reset_target`
-    has_prior: bool  #: `Stream.prior` works
+    actions: Sequence[str]  #: what `Stream.act` takes, such as AdaIN's `reset_target`
+    has_prior: bool  #: whether `Stream.prior` works
 
     @property
     def encoder(self) -> StreamingEncoder | None:
@@ -111,7 +111,7 @@ class PlayableModel(Protocol):
 
 
 def silence_latents(encoder: StreamingEncoder) -> Vector:
-    """Return the latents of silence, (latents,): their mean where the encoder samples them."""
+    """Return the latents of silence, (latents,); where the encoder samples its latents, their mean."""
     stream, z = encoder.stream(), np.zeros((SETTLE_FRAMES, encoder.card.latents), np.float32)
     silence = np.zeros((1, encoder.card.channels, encoder.card.ratio), np.float32)
     for i in range(SETTLE_FRAMES):

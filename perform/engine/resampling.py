@@ -1,8 +1,8 @@
 """Resampling sound from a model's rate to the stage's, with a constant delay.
 
-soxr has two engines. The one for fixed ratios gives its output in bursts, up to 21 ms late from 44.1 to
-48 kHz. The one for variable ratios is always 5.4 ms late, and is used here. It passes 20 kHz at -0.3 dB;
-its artefacts are 110 dB below the signal.
+soxr has two engines. The one for fixed ratios gives its output in bursts, with a delay of up to 21 ms from
+44.1 to 48 kHz. The one for variable ratios, used here, has a constant delay of 5.4 ms. It passes 20 kHz at
+-0.3 dB; its artefacts are 110 dB below the signal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The AdaIN style of one stream: statistics of a source sound and of a target sound, learnt while it plays.
 
-Names and behaviour are RAVE's: a stream that learns a target sounds as if it had no style, and each side is
-the running mean over the frames it learns from.
+Names and behaviour are RAVE's. While a stream learns a target, it plays without a style. The statistics of
+each side are running means over the frames that it was learnt from.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ ACTIONS = ["reset_target", "reset_source"]
 class StyleState:
     """[render] The style of one stream.
 
-    values     : as in the learning graph's memory (perform/rave/graph/style_graph.py)
+    values     : as in the learning graph's input `style` (perform/rave/graph/style_graph.py)
     learning   : (source, target), 0 or 1
-    is_default : the model's own style sounds, and nothing is being learnt
+    is_default : whether the model's default style is in use and nothing is being learnt
     """
 
     def __init__(self, metadata: Mapping[str, str]) -> None:
@@ -70,7 +70,7 @@ class StyleState:
         return b"" if same else self.values.astype("<f4").tobytes()
 
     def restore(self, saved: bytes) -> None:
-        """Take `saved` values. PerformError: they are another model's."""
+        """Restore `saved` values. PerformError: they are another model's."""
         if saved and len(saved) != 4 * len(self.values):
             raise PerformError("this style belongs to another model")
         self.values[:] = np.frombuffer(saved, "<f4") if saved else self._default

@@ -1,8 +1,8 @@
-"""A model's encode or decode method, and how it learns an AdaIN style while it plays.
+"""A model's encode or decode method, which may learn an AdaIN style while it plays.
 
-A method of a model with AdaIN has two graphs. The plain one has the style as constants; it runs every stream
-whose style is the model's default. The learning one has the style as memory; it runs the other streams.
-So a stream that learns nothing costs what it costs in a model without AdaIN.
+A method of a model with AdaIN has two graphs. In the plain one the style is constant; it runs every stream
+that has the model's default style. In the learning one the style is state; it runs the other streams. So a
+stream that learns nothing takes no more time than in a model without AdaIN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the decks play, as the stage reports it to a host process: models, matrices between them, files."""
+"""What each deck plays: models, the matrices between them, files. The stage sends it to all hosts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from perform.voice.file_encoding import FileEncoding, ignore_progress
 
 
 class Assignments:
-    """The latest `update`, read by the voices of one model.
+    """The decks' models, matrices and files, for the voices of one model.
 
-    log : takes a line for the stage's log
-    reader : reads files; None: this process does
-    wait : encode files during `update`, not in threads
-    on_progress : called with a file's number, how much of it is encoded (0..1), and the seconds it took
+    log         : takes a line for the stage's log
+    reader      : reads the files; by default this process does
+    wait        : encode files during `update`, not in threads
+    on_progress : called with a file's number, its encoded part (0..1), and the seconds so far
     """
 
     def __init__(
@@ -42,27 +42,27 @@ class Assignments:
         self.files = FileEncoding(model, self._reader, log, wait=wait, on_progress=on_progress)
 
     def update(
-        self, decks: dict[int, DeckAssignment], own: set[int], files: dict[int, FileAssignment]
+        self, decks: dict[int, DeckAssignment], mine: set[int], files: dict[int, FileAssignment]
     ) -> None:
-        """[disk] Read cards, matrices and files that are new, drop those that nothing uses any more.
+        """[disk] Read cards, matrices and files that are new, and drop those that are no longer used.
 
-        own   : decks that this model plays
-        files : files that its voices play now or next, by the numbers that lanes refer to
+        mine  : the decks that play this model
+        files : the files that its voices play now or in the next song; a lane's row has the file's number
         """
         cards: dict[int, Card] = {}
         for deck, assignment in decks.items():
             if assignment.model:
                 try:
                     cards[deck] = self._reader.card(Path(assignment.model))
-                except PerformError:  # the file is gone since it was loaded: no deck can follow it
+                except PerformError:  # its file was moved since it was loaded: no deck can follow it
                     continue
         found: dict[tuple[int, int], LatentMatrix] = {}
-        for deck in sorted(own):
+        for deck in sorted(mine):
             for leader, card in cards.items():
                 found[leader, deck] = self._read_matrix(card, decks[leader], decks[deck])
             self._check(deck, decks, [found[leader, deck] for leader in cards if leader != deck])
         self._cards, self._matrices = cards, found
-        self.files.update(files, playing=bool(own))
+        self.files.update(files, playing=bool(mine))
 
     def _read_matrix(self, card: Card, leader: DeckAssignment, follower: DeckAssignment) -> LatentMatrix:
         if follower.matrix:
@@ -82,7 +82,7 @@ class Assignments:
             self._logged.add(wanted)
 
     def matrix(self, leader: int, follower: int) -> LatentMatrix | None:
-        """[render] Translates the latents of one deck for another; None if nothing plays there."""
+        """[render] The matrix from a leader to a follower; None if the leader plays nothing."""
         return self._matrices.get((leader, follower))
 
     def card(self, deck: int) -> Card | None:

@@ -1,4 +1,4 @@
-"""The live input of a voice, as latents: one encoded frame for each frame that sounds."""
+"""The live input of a voice as latents: one encoded frame for each frame that the voice renders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class EncoderInput(InputFollower):
     """[render] One voice's encoded input.
 
     stream : the encoder's stream, used by this voice alone
-    z : (latents,) of the last frame; zeros before the first
+    z      : (latents,) of the last frame; zeros before the first
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Sound files that a model's voices play: each is encoded ahead by a thread with an encoder for itself."""
+"""Encodes the sound files that a model's voices play: one thread per file, each with a separate encoder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from perform.engine.protocol import PlayableModel, StreamingEncoder
 
 
 def ignore_progress(file: int, part: float, seconds: float) -> None:
-    """The default where no caller shows progress."""
+    """Do nothing: the default of `on_progress`."""
 
 
 class FileEncoding:
     """Encodes the files of one model.
 
-    latents : by the numbers that lanes refer to
+    latents : of each file, by its number in the lanes' rows
     The arguments are those of `Assignments`.
     """
 
@@ -42,8 +42,8 @@ class FileEncoding:
     def update(self, files: dict[int, FileAssignment], *, playing: bool) -> None:
         """[disk] Encode the files that are new, drop those that are not listed.
 
-        playing : a voice of this model sounds. An idle-priority thread would then hold up the render thread,
-                  as both take turns at the interpreter; it is used only while nothing sounds yet
+        playing : a voice of this model sounds. A thread at idle priority would then hold the interpreter's
+                  lock for long and delay rendering, so all files are encoded at normal priority
         """
         for number in self.latents.keys() - files:
             self.latents.pop(number).cancel()
@@ -66,7 +66,7 @@ class FileEncoding:
         """[disk] Encode a whole file."""
         try:
             encoder = self._new_encoder()
-        except (PerformError, OSError) as error:  # the model's file may be gone since it was loaded
+        except (PerformError, OSError) as error:  # the model's file may have been moved since it was loaded
             self._log(f"deck {file.deck}: {error}")
             self._on_progress(number, 1.0, 0.0)
             return

@@ -1,4 +1,4 @@
-"""The source "file": where in a sound file's latents a voice plays."""
+"""The source "file": plays the latents of a sound file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class FileSource:
     def __init__(self) -> None:
         self._position = 0.0
         self._file: FileLatents | None = None
-        self.turns = 0  #: how often playing began or looped
+        self.turns = 0  #: counts starts and loops
         self._plays = 0.0
 
     def next(
@@ -22,7 +22,7 @@ class FileSource:
 
         speed      : frames of the file per frame played
         begin, end : of the whole file, 0..1
-        plays      : a counter; when it grows, playing starts again
+        plays      : the action `file/play`; when it grows, playing starts again
         """
         first = begin * file.length
         last = max(end * file.length, first + 1.0)

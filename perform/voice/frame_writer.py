@@ -1,4 +1,4 @@
-"""Writes a voice's frames to its lane's ring buffer, and what a replay needs to the lane's event log."""
+"""Writes a voice's frames to its lane's ring buffer, and to its event log the data for a replay."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class FrameWriter:
 
 
 def check_room(arena: Arena, card: Card, rate: float) -> None:
-    """PerformError if a ring buffer cannot hold a block and two of the model's frames.
+    """PerformError: a ring buffer cannot hold a block and two of the model's frames.
 
-    A host process starts a frame while the one before it plays (see `Scheduler`).
+    It must, because a host process renders a frame while the one before it plays (see `Scheduler`).
     """
     frame_s = card.ratio / card.sample_rate
     room_s = (arena.rings[0].capacity - arena.meter("block")) / rate
     if 2 * frame_s >= room_s:
         raise PerformError(
-            f"its frames of {frame_s:.2f} s are too long: two must fit into the {room_s:.2f} s of a deck",
+            f"its frames of {frame_s:.2f} s are too long: two must fit into a ring buffer of {room_s:.2f} s",
             where=card.name,
             hint="play it at a lower sample rate, or export it with fewer samples per frame",
         )
@@ -67,17 +67,17 @@ def check_room(arena: Arena, card: Card, rate: float) -> None:
 def logged_slots(deck: int) -> npt.NDArray[np.intp]:
     """The parameters that a voice logs: its module's attributes and actions, which a replay sets again.
 
-    Every frame is logged with its latents, seed and temperature, so the parameters of the source and of the
-    latents are not needed. The mixer logs gain, pan and the other parameters that it reads.
+    It logs no parameters of source and latents, because each frame has its latents, seed and temperature in
+    the log. The mixer logs gain, pan and the other parameters that it reads.
     """
     bank = params.attribute_slots(deck)
     return np.arange(bank.start, bank.stop, dtype=np.intp)
 
 
 def stream_details(model: PlayableModel, texts: Texts, style: bytes | None) -> bytes:
-    """The log's header of a stream, JSON: its model, the texts of its attributes, the style it has learnt.
+    """Details of a stream for the log, JSON: its model, the texts of its attributes, the style it has learnt.
 
-    style : None if it is too large to log; a replay then uses the model's
+    style : None if it is too large to log; a replay then begins with the model's default style
     """
     card = model.card
     details = {

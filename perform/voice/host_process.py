@@ -1,7 +1,7 @@
-"""The host process: it renders the voices of one model just in time. If it crashes, other models play on.
+"""The host process: it renders the voices of one model just in time. A crash leaves other models playing.
 
-It starts before it has a model, so that loading one needs no time for Python and its imports. All decks that
-play the model are voices of this process, and frames that are due together are decoded as one batch.
+It starts before it has a model (a *warm spare*), so loading one does not wait for Python and its imports. All
+decks with the model are voices of this process. Frames that are due together are decoded as one batch.
 
     python -m perform.voice.host_process       (see core/messages/host_messages.py)
 """
@@ -36,24 +36,24 @@ from perform.voice.frame_writer import check_room
 from perform.voice.scheduler import Scheduler
 
 
-def start(
+def load_and_render(
     line: Lifeline,
     order: StartHost,
     orders: queue.SimpleQueue[AnyOrder],
-    hurried: threading.Event,
+    priority_raised: threading.Event,
     ready: queue.SimpleQueue[Assignments],
 ) -> None:
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
     arena = Arena.open(Path(order.arena))
     if order.idle:
         lower_priority()
-        if hurried.is_set():  # the order came before `lower_priority`
+        if priority_raised.is_set():  # the order came before `lower_priority`
             raise_priority()
     try:
-        made = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
-        check_room(arena, read_card(made), order.rate)
-        reader = file_reader(made)
-        model = open_model(made)
+        model_file = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
+        check_room(arena, read_card(model_file), order.rate)
+        reader = file_reader(model_file)
+        model = open_model(model_file)
         assignments = Assignments(
             model,
             lambda text: line.report(HostLog(text)),
@@ -66,7 +66,7 @@ def start(
     except PerformError as error:
         line.report(HostFailed(str(error)))
         return
-    except Exception as error:  # of any library: the stage shows it
+    except Exception as error:  # a library's: the stage shows it
         line.report(HostFailed(f"{order.model}: {error!r}"))
         raise
     gc.collect()
@@ -77,13 +77,15 @@ def start(
         render_s = scheduler.rehearse()
         if model.encoder and not model.card.delay_known:
             line.report(
-                HostLog(f"{model.card.name}: delay unknown, so the delay shown for its input lacks it")
+                HostLog(
+                    f"{model.card.name}: its delay is unknown and missing in the latency shown for its input"
+                )
             )
         line.report(
             HostReady(
                 render_ms=render_s * 1000.0,
                 sha256=model.sha256,
-                made=str(made),
+                made=str(model_file),
                 attributes=tuple(model.attributes),
                 actions=tuple(model.actions),
                 has_prior=model.has_prior,
@@ -103,13 +105,13 @@ def main() -> None:
     orders: queue.SimpleQueue[AnyOrder] = queue.SimpleQueue()
     assigned: queue.SimpleQueue[AssignDecks] = queue.SimpleQueue()
     ready: queue.SimpleQueue[Assignments] = queue.SimpleQueue()
-    hurried = threading.Event()
+    priority_raised = threading.Event()
 
     def read_orders() -> None:
         while (order := line.next()) is not None:
             match order:
                 case RaisePriority():
-                    hurried.set()
+                    priority_raised.set()
                     raise_priority()
                 case AssignDecks():
                     assigned.put(order)
@@ -125,7 +127,7 @@ def main() -> None:
 
     threading.Thread(target=read_orders, name="orders", daemon=True).start()
     threading.Thread(target=update_assignments, name="assignments", daemon=True).start()
-    start(line, start_order, orders, hurried, ready)
+    load_and_render(line, start_order, orders, priority_raised, ready)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Cuts the live input into frames at a model's rate, a fixed time before each frame sounds.
 
-A frame's input is complete `slack` frames before the frame has to sound. The delay from input to output is
-the slack, the frame, and what model, resamplers and limiter add.
+A frame's input is complete `slack` frames before the frame must sound. The latency from input to output is
+the slack, the length of the frame, and the delays of model, resamplers and limiter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from perform.library.cards import Card
 class InputFollower:
     """[render] Reads one voice's input from the history of the live input.
 
-    card : of the encoder;  rate : of the history, frames a second
+    card : of the encoder
+    rate : of the history, frames per second
     """
 
     def __init__(self, card: Card, history: HistoryBuffer, rate: float) -> None:
@@ -39,7 +40,7 @@ class InputFollower:
 
     @property
     def end(self) -> int:
-        """The history must be written about up to this frame before the next frame is complete."""
+        """The next frame is complete when the history has been written about up to this frame."""
         return self._position + self._missing
 
     @property
@@ -49,15 +50,15 @@ class InputFollower:
 
     @property
     def delay(self) -> float:
-        """Frames from the input to the beginning of its frame in the ring buffer; 0 before `follow`."""
+        """Frames from an input to the start of its model frame in the ring buffer; 0 before `follow`."""
         if self._slack is None:
             return 0.0
         return self._slack + self._ratio * self._rate / self._model_rate + self._resampler_delay
 
     def follow(self, sounds_at: int, slack: float, tolerance: float) -> None:
-        """The next frame sounds at this frame of the history: read the input that came `slack` before.
+        """Align the next frame: it sounds at frame `sounds_at`, so its input ends `slack` frames before.
 
-        The position moves only if it is wrong by more than `tolerance` frames, so a steady input has no gaps.
+        The position moves only if it is wrong by more than `tolerance` frames, so normally there are no gaps.
         """
         if self._slack is None or abs(sounds_at - self.end - self._slack) > tolerance:
             self._pending = self._pending[:0]

@@ -1,4 +1,4 @@
-"""A lane as its voice sees it: when the next frame sounds, the live input, other decks' latents."""
+"""What a voice asks of its lane: when the next frame will sound, the live input, other decks' latents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ A3 = 220.0  #: Hz; this pitch gives a modulation of 0
 LEVEL_RANGE_DB = 60.0  #: this far below full scale, the level gives a modulation of 0
 
 _PULLED, _GATE = METER_SLOTS["pulled"], METER_SLOTS["input/gate"]
-_LEVEL, _PITCH = METER_SLOTS["input/level"], METER_SLOTS["input/pitch"]
+_LEVEL, _PITCH, _RATE = (METER_SLOTS[name] for name in ("input/level", "input/pitch", "rate"))
 
 
 class LaneContext:
@@ -34,7 +34,6 @@ class LaneContext:
             arena.latent_histories[lane],
         )
         self._row = arena.lanes[lane]
-        self._rate = METER_SLOTS["rate"]
         self._history.clear()
         self._meters, self._ring = arena.meters, arena.rings[lane]
         self._ring_reads = arena.ring_reads
@@ -53,9 +52,9 @@ class LaneContext:
         self._history.write(self.next_sounds_at(), z)
 
     def leader_latents(self, leader: int, deck: int) -> npt.NDArray[np.float64] | None:
-        """The latents of another deck's source, translated for this deck; None if nothing plays there.
+        """A leader's source latents, through the matrix to this deck; None if the leader plays nothing.
 
-        They are one frame of the leader old, so that there is a frame on either side to interpolate.
+        They are one frame of the leader old, so that the frames before and after can be interpolated.
         """
         matrix = self.assignments.matrix(leader, deck)
         playing = [
@@ -63,7 +62,7 @@ class LaneContext:
         ]
         if matrix is None or not playing:
             return None
-        frame = round(self.assignments.frame_s(leader) * self._meters[self._rate])
+        frame = round(self.assignments.frame_s(leader) * self._meters[_RATE])
         z = self._histories[playing[0]].read(self.next_sounds_at() - frame)
         if z is None:
             return None
@@ -79,38 +78,37 @@ class LaneContext:
         card = self.assignments.card(leader)
         if not delay or card is None:
             return 0.0
-        rate = float(self._meters[self._rate])
+        rate = float(self._meters[_RATE])
         decoder_s = card.decoder_s + resampling_delay(card.sample_rate, rate)
-        follow_s = (
-            card.ratio / card.sample_rate + frame_s
-        ) / 2  # `leader_latents` is a frame old, begin to begin
+        # `leader_latents` is one frame late; this is from the middle of that frame to the middle of ours
+        follow_s = (card.ratio / card.sample_rate + frame_s) / 2
         return float(delay) + (follow_s - decoder_s) * rate
 
     @property
     def has_file(self) -> bool:
-        """A file is assigned to the lane for the source "file"."""
+        """Whether the lane has a file for its source "file"."""
         return bool(self._row[LANE["file"]])
 
     @property
     def file_latents(self) -> FileLatents | None:
-        """The latents of that file, as far as it is encoded."""
+        """The latents of the lane's file, as far as it is encoded."""
         return self.assignments.files.latents.get(int(self._row[LANE["file"]]))
 
     @property
     def gate_open(self) -> bool:
-        """The live input is louder than its gate."""
+        """Whether the live input is louder than its gate."""
         return bool(self._meters[_GATE])
 
     @property
     def modulation(self) -> tuple[float, float]:
-        """From the live input: its level, 0 at -60 dBFS to 1 at full scale, and its octaves above 220 Hz."""
+        """Level and pitch of the live input: 0 at -60 dBFS to 1 at full scale, and octaves above 220 Hz."""
         level = min(max(1.0 + self._meters[_LEVEL] / LEVEL_RANGE_DB, 0.0), 1.0)
         pitch = self._meters[_PITCH]
         return level, math.log2(pitch / A3) if pitch > 0 else 0.0
 
 
 def followed_deck(table: Table, deck: int) -> int:
-    """The deck that this deck follows by its source "deck"; 0 if it would follow itself in a circle."""
+    """The deck that a deck with the source "deck" follows; 0 if following leads back to the deck itself."""
     leader, seen = deck, {deck}
     for _ in range(DECKS):
         leader = int(table[SLOTS[f"deck/{leader}/from"]]) + 1

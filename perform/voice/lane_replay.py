@@ -1,4 +1,4 @@
-"""Replays a lane from its recorded streams: latents in, the same frames of the ring buffer out.
+"""Replays a lane from its recorded streams: from the latents it renders the same audio again.
 
 At another sample rate, or with another model, the same latents play at the same moments.
 """
@@ -15,14 +15,14 @@ from perform.engine.protocol import PlayableModel
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
 
-FLUSH = 1 << 14  #: samples of silence that push out the rest of a resampler
+FLUSH = 1 << 14  #: samples of silence that flush a resampler
 WARM_S = 10.0  #: decoding starts this long before the first frame that is wanted
 
 
 class LaneReplay:
     """[render] One lane. Positions are frames of its ring buffer, scaled to the new rate.
 
-    open_model : gives a model that is ready to play
+    open_model : opens a recorded model, or the one that replaces it
     rate, recorded_rate : frames a second now, and in the recording
     """
 
@@ -71,7 +71,7 @@ class LaneReplay:
         return round(position * self._rate / self._recorded_rate)
 
     def _position(self, stream: RecordedStream, age: int) -> int:
-        """Position of a frame's first sample; of a resampled frame, a little after it."""
+        """Position of a frame's first sample; if it is resampled, up to the resampler's delay after it."""
         time = age * stream.model.ratio / stream.model.sample_rate
         return self._scaled(stream.frame_at(age).base) + round(time * self._rate)
 
@@ -85,7 +85,7 @@ class LaneReplay:
         model = self._open_model(stream.model)
         self._card, self._render = model.card, model.render
         self._decoder = decoder = VoiceStream(model, self._rate)
-        self._same_model = model.sha256 == stream.model.sha256  # else attributes and style mean nothing to it
+        self._same_model = model.sha256 == stream.model.sha256  # attributes and style fit no other model
         self._adopted: bytes | None = None
         age = stream.ages[0]
         decoder.begin(stream.frame_at(age).seed)
@@ -97,7 +97,7 @@ class LaneReplay:
         self._end = self._scaled(stream.frame_at(age).base) + decoder.sent
 
     def _continue(self, index: int) -> None:
-        """Restart the decoder for a stream that a reset began; first decode all that it learns from."""
+        """Restart the decoder where a reset began a stream; first decode the rest, which may teach a style."""
         assert self._decoder
         while not self._flushed:
             self._decode(self._end + 1)
@@ -139,13 +139,13 @@ class LaneReplay:
             self._end = self._scaled(frame.base) + decoder.sent
 
     def _adopt_style(self, decoder: VoiceStream, style: bytes | None) -> None:
-        """The style from the log; a stream decoded from its beginning has learnt the same."""
+        """Restore the style from the log, for a stream that was not decoded from its beginning."""
         if self._same_model and style is not None and style is not self._adopted:
             decoder.stream.restore_style(style)
         self._adopted = style
 
     def _apply_settings(self, decoder: VoiceStream, recorded: RecordedSettings) -> None:
-        """A frame's attributes, if the model is the recorded one."""
+        """Set the attributes of a frame, if the model is the recorded one."""
         if self._same_model:
             if decoder.settings.texts is not recorded.texts:
                 decoder.settings.set_texts(recorded.texts)

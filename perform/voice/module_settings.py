@@ -17,7 +17,7 @@ from perform.engine.protocol import PlayableModel, Stream
 
 
 class RefusedSetting(NamedTuple):
-    """A value that the module refused: its place in the deck's bank, the value it kept, and the reason."""
+    """A value that the module refused: its index in the deck's bank, the value in use, and the reason."""
 
     place: int
     number: float
@@ -40,11 +40,11 @@ class ModuleSettings:
         self._accepted = self._applied[:ATTRIBUTES].copy()
 
     def add_stream(self, stream: Stream) -> None:
-        """Another stream of the voice; it gets the first one's values now and all later changes."""
+        """Add a stream of the voice: it gets the values of the first one now, and all later changes."""
         self._streams.append(stream)
         for i in np.flatnonzero(self._accepted != MODULE_DEFAULT).tolist():
             attribute = self._attributes[i]
-            with suppress(PerformError):  # the first stream accepted it
+            with suppress(PerformError):  # unlikely: the first stream accepted the value
                 stream.set(attribute.name, self._value(i, attribute, float(self._accepted[i])))
 
     def begin(self, bank: AttributeValues) -> None:
@@ -59,7 +59,7 @@ class ModuleSettings:
                 self._applied[i] = np.nan
 
     def apply(self, bank: AttributeValues) -> None:
-        """Set the attributes that changed and run the actions that were triggered, by the deck's bank."""
+        """Set the attributes that changed in the deck's bank, and run the actions that were triggered."""
         if np.array_equal(bank, self._applied):
             return
         for i in np.flatnonzero(bank != self._applied).tolist():

@@ -1,4 +1,4 @@
-"""The streams of a lane as its event log has them: the model, each frame's latents and attributes."""
+"""Reads the streams of a lane from its event log: the model, the latents and attributes of each frame."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RecordedModel(NamedTuple):
 
 
 class RecordedSettings(NamedTuple):
-    """A stream's attributes, their texts, and the style it had learnt when that was last logged."""
+    """A stream's attributes, their texts, and the last logged style."""
 
     bank: AttributeValues
     texts: Texts
@@ -43,9 +43,10 @@ class RecordedSettings(NamedTuple):
 class RecordedStream(NamedTuple):
     """The frames of one stream, from its beginning or from where the log begins, with its model.
 
-    frames : packed `FrameEvent`s;  ages : frames decoded in the stream before each
-    settings : the attributes at each frame, and the style that was last logged after it
-    continues : a reset began the stream, so it keeps the style of the one before: `earlier_style`
+    frames    : packed `FrameEvent`s
+    ages      : for each frame, how many the stream had decoded before it
+    settings  : for each frame, the attributes, and the style that was logged last
+    continues : a reset began the stream, so it keeps the style of the stream before, `earlier_style`
     """
 
     model: RecordedModel
@@ -75,9 +76,9 @@ class RecordedStream(NamedTuple):
 def recorded_streams(
     events: Iterable[tuple[int, bytes]], places: npt.NDArray[np.intp]
 ) -> list[RecordedStream]:
-    """The streams in one lane's events, (kind, payload) in order. ValueError if the events are damaged.
+    """The streams in one lane's events, (kind, payload) in order. ValueError: the events are damaged.
 
-    Logs may hold more values than the deck's bank; those are ignored.
+    Values in the log that are not in the deck's bank are ignored.
 
     places : for each slot of the log, its place in the bank of the lane's deck; -1 if it is not in the bank
     """

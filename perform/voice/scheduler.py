@@ -1,4 +1,4 @@
-"""Just-in-time rendering: when each voice's next frame has to begin, and which voices render together."""
+"""Just-in-time rendering: decides when each voice's next frame starts and which voices render as a batch."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from perform.voice.voice import Voice, render, render_applied
 from perform.voice.voice_lane import VoiceLane
 
 WARM_UP = 2  #: frames decoded first: they take 20 to 100 times as long as later ones
-REHEARSAL = 10  #: frames timed before any voice sounds, at the priority of playing
-LEAD_TIMES = 1000  #: render times that give the lead
-LOAD_TIMES = 100  #: render times that give the load; the rehearsal is not among them
-SHOW_EVERY = 20  #: frames between two updates of the load, which needs as many render times
+REHEARSAL = 10  #: frames timed before any voice sounds, at real-time priority
+LEAD_TIMES = 1000  #: render times from which the lead follows
+LOAD_TIMES = 100  #: render times from which the load follows; the rehearsal does not count
+SHOW_EVERY = 20  #: frames between two updates of the load meter; it is 0 before the first
 MIN_SLEEP_S = 0.0003
 NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep, seconds
 BATCH_WITHIN = 0.25  #: frames; a voice due this soon joins the batch that is due now
@@ -67,15 +67,15 @@ class Scheduler:
             render(self._model, [voice], [table])
 
     def rehearse(self) -> float:
-        """Time unheard frames, half of the time asleep; returns the median render time, seconds."""
+        """Render and time some frames that nobody hears, sleeping in between; the median time, seconds."""
         table = params.defaults()
         voice = Voice(self._model, 1, self._rate, table)
         for _ in range(REHEARSAL):
             began = time.perf_counter()
             render(self._model, [voice], [table])
             self._times.append(time.perf_counter() - began)
-            time.sleep(self._times[-1])  # processes that play already go first
-        if encoder := self._model.encoder:  # load it now, not when a deck first plays the input
+            time.sleep(self._times[-1])  # leave half of the time to processes that play already
+        if encoder := self._model.encoder:  # load it now, not when a deck begins to play the input
             encode_inputs([EncoderInput(encoder, encoder.stream(), self._arena.input, self._rate)])
         self._slowest = max(self._times)
         return float(np.median(self._times))
@@ -117,7 +117,7 @@ class Scheduler:
                 line.report(VoiceDropped(lane))
 
     def _lead(self, lane: VoiceLane) -> float:
-        """Seconds of sound left in the ring when a frame has to start: the slowest frame plus the margin."""
+        """Seconds of sound left in the ring when a frame must start: slowest render time plus margin."""
         longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
         wanted = self._slowest + params.margin(self._arena.table)
         return min(wanted, max(longest, 0.0))  # leaves room for a longer block
@@ -129,8 +129,8 @@ class Scheduler:
     def _seconds_left(self, lane: VoiceLane) -> float:
         """Seconds until a lane's next frame has to start.
 
-        A device takes whole blocks. As time passes since its last one, that much of the next counts as used;
-        all of it if rendering is `patient` or the mixer does not read the lane yet.
+        A device takes whole blocks. The time since its last block counts as used of the next one; the whole
+        block counts if rendering is `patient` or the mixer does not read the lane yet.
         """
         encoder_input = lane.voice.encoder_input
         if encoder_input and lane.is_live:
@@ -142,7 +142,7 @@ class Scheduler:
         return lane.ring.fill / self._rate - used - self._lead(lane)
 
     def _input_complete(self, lane: VoiceLane) -> bool:
-        """Whether a lane's next frame has its input; it then starts at once, so the slack is its render time.
+        """Whether the input of a lane's next frame has arrived; the frame then starts at once.
 
         The slack is the margin less the limiter's delay, or the slowest render time if that is longer.
         """

@@ -1,4 +1,4 @@
-"""From a source's latents to those that sound: source x scale + bias + modulation, for each latent."""
+"""Shapes the source's latents for the decoder: source x scale + bias + modulation, for each latent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LatentShaping:
         self._held, self._z = np.zeros(n), np.zeros(0)
 
     def __call__(self, source: Latents, table: Table, level: float, octaves: float) -> Latents:
-        """(latents,) of the source -> (latents,) that sound.
+        """Latents of the source (latents,) -> latents for the decoder (latents,).
 
         level, octaves : modulation by the live input: its level 0..1, its pitch in octaves above 220 Hz
         """

@@ -33,7 +33,7 @@ class HandSource:
 
 
 class LoopSource:
-    """The model's gesture (frames, latents) in a loop, interpolated linearly between its frames."""
+    """Repeats the model's gesture (frames, latents), interpolated linearly between its frames."""
 
     def __init__(self, gesture: npt.NDArray[np.float32]) -> None:
         self._gesture = gesture.astype(np.float64)
@@ -76,7 +76,7 @@ class WalkSource:
 
 
 class PriorSource:
-    """The model's prior, which predicts how its corpus goes on; interpolated linearly between its frames.
+    """Latents that the model's prior generates, interpolated linearly between its frames.
 
     draw : gives the next frame's latents, from a 32-bit seed
     """

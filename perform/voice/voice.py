@@ -1,6 +1,6 @@
 """A voice: a source and the parameter table give latents, the model decodes them to audio.
 
-Live and offline rendering use it alike, one frame at a time. The same tables and the same seed give the same
+Live and offline rendering both use it, one frame at a time. The same tables and the same seed give the same
 samples. Voices of one model are decoded as one batch.
 """
 
@@ -23,13 +23,13 @@ from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
 from perform.voice.sources import HandSource, Latents, LatentSource, LoopSource, PriorSource, WalkSource
 from perform.voice.voice_stream import VoiceStream
 
-MIN_TEMPERATURE = 0.01  #: of a prior, which divides by it
+MIN_TEMPERATURE = 0.01  #: a prior divides by the temperature
 
 
 class Voice(VoiceStream):
     """[render] One playing instance of a model on a deck; its audio is stereo at the stage's rate.
 
-    context : the lane it plays on; without one, the sources input, file and deck play as the hand
+    context : the lane it plays on; without it the sources input, file and deck give zeros
     source_latents, z : (latents,) of the last frame, sigma: before and after shaping
     temperature : of the last frame's noise
     encoder_input : encodes the live input while that is the source, else None
@@ -79,7 +79,7 @@ class Voice(VoiceStream):
         self.settings.begin(table[self._bank])
 
     def apply(self, table: Table) -> None:
-        """Once before each frame: apply attributes, restart if asked to, open or close the encoder input."""
+        """Before each frame: apply attributes, restart on reset or panic, open or close the encoder input."""
         self.settings.apply(table[self._bank])
         if not np.array_equal(table[self._restart_slots], self._restarts):
             self.start(table)
@@ -126,7 +126,7 @@ class Voice(VoiceStream):
         return self.stream.prior(max(self.temperature, MIN_TEMPERATURE), seed)
 
     def _input_stream(self, encoder: StreamingEncoder) -> Stream:
-        """The one encoder stream of this voice: its learnt style survives a change of source."""
+        """The encoder stream of this voice; it is kept, so its learnt style survives a change of source."""
         if self._encoder_stream is None:
             self._encoder_stream = encoder.stream()
             self.settings.add_stream(self._encoder_stream)

@@ -1,4 +1,4 @@
-"""One voice on a lane: which parameters it reads, when its input is complete, where its frames go."""
+"""One voice on a lane: reads the parameters, checks that the input is complete, writes the frames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class VoiceLane:
         self._reader, self._index = reader, index
         self.ring, self.meters = arena.rings[index], arena.lane_meters(index)
         self.deck_meters = arena.deck_meters(deck)
-        self.is_new = True  # its deck's meters have not shown it yet
+        self.is_new = True  # it has not written the deck's meters yet
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
         self.table: Table = (arena.next if self._mode == NEXT else arena.table).copy()
@@ -42,7 +42,7 @@ class VoiceLane:
         self._out = FrameWriter(arena, index, deck, model, self.voice, rate)
 
     def update(self) -> None:
-        """Read and apply the table: the current song's, or the last one read if the voice fades or waits."""
+        """Read and apply the current song's table; a voice that fades out or waits keeps its copy."""
         mode = int(self._reader.lanes[self._index, LANE["mode"]])
         if mode == NOW:
             self.table[:] = self._reader.table
@@ -63,7 +63,7 @@ class VoiceLane:
         return encoder_input.complete()
 
     def write(self, audio: Audio) -> None:
-        """Write the voice's next frame."""
+        """Write the voice's next frame and the lane's meters."""
         self._out.write(audio, self.table)
         self.meters[LANE_METER["frames"]] += 1
         self.meters[LANE_METER["resets"]] = self.voice.resets
@@ -71,10 +71,10 @@ class VoiceLane:
 
     @property
     def is_live(self) -> bool:
-        """The mixer reads the lane, as of the last look at the lanes."""
+        """Whether the mixer reads the lane, since the last update of the table."""
         return bool(self._reader.lanes[self._index, LANE["live"]])
 
     @property
     def is_shown(self) -> bool:
-        """It is the voice that its deck plays, so it writes the deck's meters."""
+        """Whether the deck plays this voice (it does not fade out); then it writes the deck's meters."""
         return self._mode != HELD and self.is_live

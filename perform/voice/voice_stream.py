@@ -37,7 +37,7 @@ class VoiceStream:
             self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
 
     def skip(self, frames: int) -> None:
-        """Advance noise and time as if this many silent frames had been decoded."""
+        """Advance noise, resampler and frame count as if so many silent frames had been decoded."""
         self.age += frames
         for at in range(0, frames, SKIPPED):
             count = min(SKIPPED, frames - at)
@@ -51,16 +51,15 @@ class VoiceStream:
         return (self._random.standard_normal(self._noise_values) * temperature).astype(np.float32)
 
     def resample(self, y: Vector) -> Audio:
-        """The decoder's output (channels, n) -> audio (n x rate / model rate, 2), about.
+        """The decoder's output (channels, n) -> audio at the stage's rate, about (n x rate / model rate, 2).
 
-        A decoder keeps a NaN in its caches for ever, so NaN or infinity resets it and plays as silence.
+        NaN or infinity becomes silence and resets the decoder, whose state would keep a NaN for ever.
         """
         if not np.isfinite(y).all():
             self.stream.reset()
             self.resets += 1
             y = np.zeros_like(y)
-        audio = (
-            self._resampler.resample_chunk(y.T) if self._resample else y.T
-        )  # (channels, n) -> (n, channels)
+        y = y.T  # (channels, n) -> (n, channels)
+        audio = self._resampler.resample_chunk(y) if self._resample else y
         self.sent += len(audio)
         return np.broadcast_to(audio, (len(audio), 2))  # mono to stereo; stereo stays

@@ -178,7 +178,7 @@ def test_frames_too_long_for_a_ring_buffer_are_refused(arena: Arena, tmp_path: P
     failed = worker.report()
     assert failed["report"] == "HostFailed"
     assert failed["error"].startswith(
-        "vast: its frames of 0.34 s are too long: two must fit into the 0.68 s of a deck"
+        "vast: its frames of 0.34 s are too long: two must fit into a ring buffer of 0.68 s"
     )
     assert worker.process.wait(30) == 0
     card = msgspec.structs.replace(read_card(path), ratio=1 << 16, sample_rate=768_000)
