@@ -108,7 +108,7 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
         ask_consent=lambda question: _agree(question, yes, path),
         log=say,
     )
-    if made.own:
+    if made.ours:
         say("exported by perform: the model inside was read")
     elif made.rebuilt and made.difference is not None:
         difference = f"{made.difference:.1e} of full scale over {FRAMES} frames (limit {TOLERANCE:g})"

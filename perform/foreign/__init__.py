@@ -1,1 +1,1 @@
-"""Third-party modules: scanned, asked for consent, sandboxed, played."""
+"""Third-party modules (scan, consent, sandbox, playing), and the conversion of RAVE exports."""

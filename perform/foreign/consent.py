@@ -1,4 +1,4 @@
-"""The player's consent to run the code of a third-party module: given once, kept by the archive's hash."""
+"""The player's consent to run the code of a third-party module; it is kept with the archive's hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perform.foreign import sandbox
 from perform.library import places
 from perform.library.importing import file_name
 
-AskConsent = Callable[[str], bool]  #: shows the player a question; True: they agree
+AskConsent = Callable[[str], bool]  #: shows the player a question; returns whether they agree
 
 
 def ask(archive: bytes, path: Path, ask_consent: AskConsent) -> None:
@@ -27,7 +27,7 @@ def ask(archive: bytes, path: Path, ask_consent: AskConsent) -> None:
 
 
 def ask_to_compare(ask_consent: AskConsent) -> bool:
-    """Ask whether an export may run for a moment, to be compared. In a complete sandbox it always may."""
+    """Ask whether an export may run in the sandbox, to be compared; a complete sandbox needs no question."""
     available = sandbox.available()
     return available.complete or ask_consent(f"comparing it with the export runs its code, and {available}")
 
@@ -40,7 +40,7 @@ def require(archive: bytes, path: Path) -> None:
 
 def missing(path: Path) -> WrongUse:
     """Return the error that says how to consent."""
-    hint = f"`perform models import {path}` asks once"
+    hint = f"`perform models import {path}` asks for your consent"
     return WrongUse("it runs its own code, which you have not agreed to", where=str(path), hint=hint)
 
 

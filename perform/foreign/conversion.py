@@ -1,8 +1,8 @@
 """Converting an export or another TorchScript archive to a model file.
 
-scan -> an export of ours: take the model out of it
+scan -> an export of perform: take the model out of it
      -> a RAVE export: rebuild it (`rebuilding`), compare it with the export (`comparison`)
-     -> anything else, or if they differ: wrap the module as it is (`wrapping`), with the player's consent
+     -> anything else, or if these differ: wrap the module unchanged (`wrapping`), with the player's consent
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from perform.foreign.scan.archive_scan import scan
 from perform.library.cards import Card, is_module, read_card
 from perform.rave import upstream
 from perform.rave.archive import Archive, parse
-from perform.rave.export import own
+from perform.rave.export import model_in_export
 from perform.rave.model import RAVE
 from perform.rave.model_files import load, save
 
@@ -27,10 +27,10 @@ from perform.rave.model_files import load, save
 class ConvertedModel:
     """The result of a conversion.
 
-    rebuilt    : a RAVE of ours; else the module itself
-    own        : an export of ours, whose model was taken out of it
+    rebuilt    : the file holds a RAVE; otherwise the module itself
+    ours       : the archive was an export of perform, and its model was taken out of it
     why        : why it was not rebuilt
-    difference : largest difference from the export, where they were compared
+    difference : largest difference from the export, if they were compared
     delay      : samples, calculated from the layers; the card has the measured delay
     """
 
@@ -39,7 +39,7 @@ class ConvertedModel:
     why: str = ""
     difference: float | None = None
     delay: int | None = None
-    own: bool = False
+    ours: bool = False
 
 
 def convert(
@@ -56,15 +56,15 @@ def convert(
     """Write the model file of an archive to `out`. [disk, slow]
 
     texts       : the card's name, description and licence
-    method      : play this method of the module as it is
-    rate        : of a module that does not say its sample rate, Hz
+    method      : do not rebuild; play this method of the module
+    rate        : sample rate in Hz, for a module that does not say it
     verify      : compare a rebuilt RAVE with its export
-    ask_consent : called where code of the archive needs the player's consent
+    ask_consent : called if running the archive's code needs the player's consent
     WrongUse: the scan or the player refuses the archive. PerformError: it cannot be played.
     """
     scan(archive)
     if method is None:
-        if (model := own(archive)) is not None:
+        if (model := model_in_export(archive)) is not None:
             return _take_out(model, archive.path, out, texts)
         try:
             compare = verify and consent.ask_to_compare(ask_consent)
@@ -73,7 +73,7 @@ def convert(
             why = error.what
         except comparison.Different as error:
             why = str(error)
-        log(f"not rebuilt ({why}): the module is played as it is, in a sandbox")
+        log(f"not rebuilt ({why}): perform plays the module itself, in a sandbox")
     else:
         why = f"its method {method!r} was asked for"
     card = wrapping.wrap_module(archive, out, texts, method, rate, why, ask_consent)
@@ -81,7 +81,7 @@ def convert(
 
 
 def validate(path: Path, ask_consent: AskConsent) -> None:
-    """Check that a model file is complete, and get consent for a module. WrongUse: it is not. [disk]"""
+    """Check that a model file is complete; for a module, ask for consent. WrongUse: it is damaged. [disk]"""
     if is_module(path):
         data, _ = unwrap(path)
         scan(parse(data, path))
@@ -91,17 +91,17 @@ def validate(path: Path, ask_consent: AskConsent) -> None:
 
 
 def _take_out(model: RAVE, path: Path, out: Path, texts: dict[str, str]) -> ConvertedModel:
-    """Write the model inside an export of ours; its card keeps its texts unless others are given."""
+    """Write the model inside an export of perform; its card keeps its texts unless others are given."""
     given = {key: value for key, value in texts.items() if value not in ("", "unknown", path.stem[:80])}
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, model, {**model.card, **given}, model.gesture)
-    return ConvertedModel(read_card(out), True, own=True)
+    return ConvertedModel(read_card(out), True, ours=True)
 
 
 def _rebuild(
     archive: Archive, out: Path, texts: dict[str, str], compare: bool, log: Callable[[str], None]
 ) -> ConvertedModel:
-    """Rebuild a RAVE export. Unrecognised: it is not one we know; Different: it sounds otherwise."""
+    """Rebuild a RAVE export. Unrecognised: it is none that we know. Different: the copy sounds different."""
     model, facts = upstream.convert(archive)
     difference = None
     if compare:

@@ -1,7 +1,7 @@
-"""A third-party module, loaded in the sandbox; copies of it play.
+"""A third-party module, loaded in the sandbox; each stream plays a copy.
 
 A module keeps its state inside itself, in caches, counters and lists that nn~ does not name, and nn~ has no
-reset. So each stream plays a copy that shares the parameters (`ModuleInstance`).
+reset. So each stream has a copy that shares the parameters (`ModuleInstance`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from perform.rave.archive import Archive
 
 
 class LoadedModule:
-    """A module as it is in its file. It is never played itself; its instances are.
+    """A module in the state of its file. It is never played, only its instances are.
 
-    enter : enters the sandbox, just before the module is loaded
+    enter : enters the sandbox; called just before the module is loaded
     """
 
     def __init__(self, archive: Archive, enter: Callable[[], object] = sandbox.enter) -> None:
@@ -56,7 +56,7 @@ class LoadedModule:
         return nn_contract.choose(self.methods, wanted, self._where)
 
     def encoder_for(self, played: NnMethod) -> NnMethod | None:
-        """Return the method that encodes sound to the latents of the played one; None without one."""
+        """Return the method that encodes sound to the played method's latents; None if there is none."""
         encode = self.methods.get("encode")
         if played.name != "decode" or encode is None or len(encode.outputs) != len(played.inputs):
             return None

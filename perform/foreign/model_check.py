@@ -1,4 +1,4 @@
-"""Checking a model of the library: is it complete, is its sound finite, and as loud as its card says?"""
+"""Checks a model: it must be complete, its sound finite, and as loud as its card says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FLOOR = 1e-5  # RMS of silence
 def check(path: Path, against: Path | None = None) -> dict[str, Any]:
     """Return what was measured. PerformError: the model does not play as its card says. [disk, slow]
 
-    against : the export it was rebuilt from, to compare it with
+    against : the export from which it was rebuilt, to compare them
     """
     measured = _check_module(path) if is_module(path) else _check_rave(path, against)
     expected = read_card(path).loudness_db

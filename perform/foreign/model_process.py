@@ -19,11 +19,11 @@ from perform.core.pipe import Message, serve
 from perform.engine.protocol import Vector
 from perform.foreign.torchscript_model import TorchscriptModel, TorchscriptStream
 
-FATAL = ("load", "encoder", "render", "encode", "prior")  #: a module that fails in these is not played on
+FATAL = ("load", "encoder", "render", "encode", "prior")  #: requests that end the process if they fail
 
 
 class ModelServer:
-    """[main] Answers each request with the method of its name; streams go by their index."""
+    """[main] Answers each request with the method of its name; a stream is an index into a list."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -112,7 +112,7 @@ CALLS = (
 
 
 def main() -> None:
-    """[main] Serve one model until no more requests can come."""
+    """[main] Serve one model until the pipe of requests ends."""
     server = ModelServer(Path(sys.argv[1]))
     serve({call: getattr(server, call) for call in CALLS}, FATAL)
 

@@ -1,7 +1,7 @@
 """The model file of a third-party module: its TorchScript archive, a card, and how it is played.
 
-A module that perform cannot rebuild is kept as it came. Its `.safetensors` file has one tensor of bytes, the
-archive, and in the header a card like every model's, and options: {"method": "decode"}.
+perform keeps a module that it cannot rebuild. The `.safetensors` file has one tensor of bytes, the archive;
+the header has a card, as in every model file, and options: {"method": "decode"}.
 """
 
 from __future__ import annotations

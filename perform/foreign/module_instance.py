@@ -1,7 +1,7 @@
 """A playing copy of a third-party module, with its own state.
 
-The state is everything that was in the file besides parameters and submodules. A reset puts it back, except
-the AdaIN style and what the player has set.
+The state is everything in the file except parameters and submodules. A reset restores it, but keeps the AdaIN
+style and the attributes that the player has set.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class InitialValue(NamedTuple):
 
 
 class ModuleInstance:
-    """[render] A copy of the module, and the state to put back."""
+    """[render] A copy of the module, and the state that a reset restores."""
 
     def __init__(self, module: Module, initial: list[InitialValue]) -> None:
         self.module = module
@@ -45,7 +45,7 @@ class ModuleInstance:
         self._frames = 0
 
     def begin(self) -> None:
-        """Return to the state in the file: nothing set, nothing learnt."""
+        """Return to the state in the file, without attributes set or a style learnt."""
         self.settings, self.sounds = {}, {}
         self._restore([one for one in self._initial if one[1].is_style])
         self.reset()
@@ -53,8 +53,8 @@ class ModuleInstance:
     def reset(self) -> None:
         """Return to the beginning; what the player set and what AdaIN learnt stay."""
         self._last, self._frames = None, 0
-        broken = any(one.is_style and not _finite(part.getattr(one.name)) for part, one in self._initial)
-        self._restore([one for one in self._initial if broken or not one[1].is_style])
+        damaged = any(one.is_style and not _finite(part.getattr(one.name)) for part, one in self._initial)
+        self._restore([one for one in self._initial if damaged or not one[1].is_style])
         for name, settings in self.settings.items():
             self.set(name, settings)
         for name, (sound, rate) in self.sounds.items():
@@ -128,8 +128,8 @@ class ModuleInstance:
     def saved_style(self) -> bytes:
         """The AdaIN style for `restore_style`; empty where it is the file's."""
         held = [(part.getattr(one.name), one.value) for part, one in self._initial if one.is_style]
-        parts = [(_row(now), _row(own)) for now, own in held if isinstance(own, torch.Tensor)]
-        if all(torch.equal(now, own) for now, own in parts):
+        parts = [(_row(now), _row(first)) for now, first in held if isinstance(first, torch.Tensor)]
+        if all(torch.equal(now, first) for now, first in parts):
             return b""
         return torch.cat([now.reshape(-1) for now, _ in parts]).numpy().astype("<f4").tobytes()
 
@@ -162,7 +162,7 @@ class ModuleInstance:
 
 
 def initial_state(module: Module, archive: Archive) -> Iterator[InitialValue]:
-    """Yield everything that may change while a module runs: all but parameters and submodules."""
+    """Yield everything that may change while a module runs: all except parameters and submodules."""
     for path, part in module.named_modules():
         parameters = {name for name, _ in part.named_parameters(recurse=False)}
         for name in archive.fields(path):

@@ -42,7 +42,7 @@ class NnMethod:
 
 
 def call(module: Module, name: str, *values: Any) -> Any:
-    """Call a method of a module. PerformError, of one line: it failed."""
+    """Call a method of a module. PerformError, with one line of text: it failed."""
     try:
         with torch.inference_mode():
             return module._c._get_method(name)(*values)
@@ -131,17 +131,17 @@ ADAIN = ("learn_target", "reset_target", "learn_source", "reset_source")
 
 
 def described(name: str, kinds: tuple[str, ...], held: list[Any]) -> list[Attribute]:
-    """Describe each value of an attribute. TypeError, ValueError: it has another kind than it says."""
+    """Describe each value of an attribute. TypeError, ValueError: a value is not of its declared kind."""
     found = []
     for i, (kind, value) in enumerate(zip(kinds, held, strict=True)):
-        own = _own(kind, value)
-        low, high = (0.0, 1.0) if isinstance(own, str) else knob_range(own, kind == "int")
+        default = _default(kind, value)
+        low, high = (0.0, 1.0) if isinstance(default, str) else knob_range(default, kind == "int")
         shown = f"{name}/{i}" if len(kinds) > 1 else name
-        found.append(Attribute(shown[:80], cast("Kind", kind), own, low, high))
+        found.append(Attribute(shown[:80], cast("Kind", kind), default, low, high))
     return found
 
 
-def _own(kind: str, value: Any) -> float | str:
+def _default(kind: str, value: Any) -> float | str:
     if kind == "buffer":
         return "sound"
     if isinstance(value, torch.Tensor) and value.numel() != 1:

@@ -1,9 +1,9 @@
 """Opening any model file or export to play it.
 
     prepare     an export -> a model file in the cache, by the export's hash; a model file -> itself
-    open_model  a RAVE of ours -> `engine.compiled_model`; a module with consent -> `torchscript_model`
+    open_model  a RAVE -> `engine.compiled_model`; a module with consent -> `torchscript_model`
 
-`prepare` is slow the first time. The second load of an export costs what a model of ours costs.
+`prepare` is slow the first time. Later an export loads as fast as a model file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONVERSION = 3  #: version of the conversion: raise it when the same export woul
 def prepare(path: Path, log: Callable[[str], None] = lambda line: None) -> Path:
     """Return a model file to load: `path` itself, or the one converted from an export. [disk, slow]
 
-    log : called with a line as each step begins; none takes longer than a first compilation
+    log : called with a line of text before each step; no step takes longer than compiling a model
     """
     if not is_archive(path):
         return path
@@ -45,7 +45,7 @@ def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
 
     A third-party module runs in a sandbox, which this process can never leave.
 
-    separate_process : the sandbox is another process, so that this one can go on opening files
+    separate_process : run the module in another process, so that this one can still open files
     WrongUse: the file is not a model, or the player has not consented to run its code.
     """
     model = prepare(path)
@@ -64,7 +64,7 @@ def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
 
 
 def file_reader(model: Path) -> FileReader:
-    """[disk] Return what reads files for a process that will play a model file. Call it before `open_model`.
+    """[disk] Return the reader of other files for a process that plays a model. Call it before `open_model`.
 
     A sandboxed process opens no files, so a companion process reads them.
     """

@@ -1,7 +1,7 @@
 """Measuring a third-party module in a sandboxed process that ends afterwards (`foreign.probe_process`).
 
-So an import learns how a module plays, and how an export decodes given latents, without running any of its
-code in the importing process. A module that hangs is ended by its processor time or by the clock.
+An import needs to know how a module plays, and how an export decodes given latents. The probe runs this code,
+not the importing process. Limits of processor time and of waiting end a module that hangs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
 class ModuleFacts(msgspec.Struct, frozen=True):
-    """What a probe found out about a module."""
+    """The measurements of a probe."""
 
-    method: str  #: that is played
+    method: str  #: the method that is played
     methods: list[str]
     inputs: list[str]  #: labels
     outputs: list[str]
@@ -37,9 +37,9 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     prior: bool
     loudness_db: _Number  #: RMS, dBFS
     has_encoder: bool  #: `encode` makes the latents that `method` takes
-    delay: Annotated[int, Meta(ge=0, le=1 << 24)] | None  #: samples; None where no impulse came out
+    delay: Annotated[int, Meta(ge=0, le=1 << 24)] | None  #: samples; None if an impulse gave no response
     render_ms: _Number  #: median time of a frame
-    sandbox: str  #: what the module could not do
+    sandbox: str  #: text of the `SandboxReport`
 
 
 def probe(path: Path, method: str | None) -> ModuleFacts:
@@ -54,7 +54,7 @@ def probe(path: Path, method: str | None) -> ModuleFacts:
 def decode(path: Path, z: Vector, seed: int) -> Vector:
     """Have a RAVE export decode latents, (latents, frames) -> (channels, samples), in one call.
 
-    Its noise is torch's own after `torch.manual_seed(seed)`, drawn in the order of the export's code.
+    The export draws its noise from torch's generator, after `torch.manual_seed(seed)`, in its own order.
     """
     fields, sound = _ask(path, "decode", z, shape=z.shape, seed=seed)
     try:

@@ -114,7 +114,7 @@ def decode(path: Path, z: Vector, seed: int) -> Vector:
 
 
 def main() -> None:
-    """[main] Answer for the module at PATH."""
+    """[main] Answer one request about the module at PATH."""
     path = Path(sys.argv[1])
 
     def answer_measure(values: Vector, method: str | None) -> Message:

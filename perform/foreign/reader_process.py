@@ -2,7 +2,7 @@
 
     python -m perform.foreign.reader_process MODEL       (requests and answers: perform/core/pipe.py)
 
-It has no sandbox of its own. The module that encodes its sound files runs in a third, sandboxed process.
+It runs outside the sandbox. The module that encodes the sound files runs in a third, sandboxed process.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ReaderServer:
 
     def encode_file(self, values: Vector, number: int, path: str) -> Message:
         """Start to encode a sound file in a thread, under a number."""
-        raise_priority()  # threads and processes that start from here on inherit the priority
+        raise_priority()  # threads and processes that start later inherit it
         file = FileLatents(Path(path))
         thread = threading.Thread(target=self._encode, args=(file,), daemon=True)
         self._files[number] = file, thread
@@ -82,7 +82,7 @@ CALLS = ("card", "matrix", "encode_file", "frames", "cancel")
 
 
 def main() -> None:
-    """[main] Serve until no more requests can come."""
+    """[main] Serve until the pipe of requests ends."""
     server = ReaderServer(Path(sys.argv[1]))
     serve({call: getattr(server, call) for call in CALLS})
 

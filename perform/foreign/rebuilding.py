@@ -1,4 +1,4 @@
-"""The model file of a rebuilt RAVE: a gesture is made for it, and its card is measured."""
+"""Writes the model file of a rebuilt RAVE: makes a gesture for it and measures its card."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def gesture(model: RAVE) -> Tensor:
 
 
 def import_texts(texts: dict[str, str], archive: Archive) -> dict[str, Any]:
-    """Return the card's fields that are not measured; those an import cannot know are empty."""
+    """Return the card's fields that are not measured; an import leaves some empty."""
     return {
         **texts,
         "corpus": "",

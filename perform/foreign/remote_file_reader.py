@@ -1,6 +1,7 @@
 """A file reader for a sandboxed host process, which can open no file (`perform.foreign.reader_process`).
 
-The companion process starts before the sandbox is entered. It sends numbers, never a file's bytes.
+The companion process starts before the host enters the sandbox. It sends cards, matrices and latents, never
+the bytes of a file.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class RemoteFileReader:
 
 
 class RemoteFileLatents(FileLatents):
-    """A sound file that the companion encodes; `number` names it there."""
+    """A sound file that the companion process encodes; it knows the file by `number`."""
 
     def __init__(self, path: Path, process: HelperProcess, number: int) -> None:
         super().__init__(path)

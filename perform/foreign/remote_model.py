@@ -1,6 +1,6 @@
-"""A third-party module that plays in a sandboxed process of its own (`perform.foreign.model_process`).
+"""A third-party module that plays in another, sandboxed process (`perform.foreign.model_process`).
 
-For processes that must go on opening files: `perform render`, `replay`, `transfer`. On stage, the whole host
+For processes that must still open files: `perform render` and `perform transfer`. On stage, the whole host
 process is in the sandbox instead.
 """
 
@@ -78,7 +78,7 @@ class RemoteModel:
 
     @property
     def ended(self) -> bool:
-        """The other process has ended: every further frame fails."""
+        """Whether the other process has ended; then every frame fails."""
         return self._process.ended
 
     @functools.cached_property

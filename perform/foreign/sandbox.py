@@ -1,9 +1,9 @@
-"""The sandbox for third-party modules: a process gives up files, network, other programs and endless memory.
+"""The sandbox for third-party modules: a process without files, network and programs, with limited memory.
 
 On Linux the kernel enforces it. Landlock forbids every file, TCP, and signals to other processes. A seccomp
 filter forbids sockets and new programs. Limits forbid new descriptors and core dumps, and bound the memory.
 Descriptors and mappings that are already open keep working: shared memory, the two pipes, the log. Load
-everything else before `enter`, imports too. Other systems have only the limits, if any.
+everything else before `enter`, imports too. Other systems than Linux have only the limits, if any.
 
 Landlock holds for the thread that calls `enter` and for threads it starts later. So call it on the thread
 that loads and runs the module, before torch starts threads. Sources: Linux' landlock(7) and seccomp(2).
@@ -58,7 +58,7 @@ class SandboxReport:
 
     @property
     def complete(self) -> bool:
-        """All of them are enforced."""
+        """Whether all three are enforced."""
         return self.files and self.network and self.memory
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ def available() -> SandboxReport:
 
 
 def enter(memory: int = MEMORY) -> SandboxReport:
-    """[render] Enter the sandbox for good, and report what is enforced.
+    """[render] Enter the sandbox; it cannot be left. Report what is enforced.
 
     memory : bytes that may be allocated from here on; more is a MemoryError, or an error of torch's
     """

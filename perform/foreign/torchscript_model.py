@@ -63,11 +63,11 @@ class TorchscriptModel:
                 described = nn_contract.described(name, kinds, self.defaults[name])
                 self.attributes = [*self.attributes, *(described if name not in self.actions else ())]
         first.render(self._method, self._module.frame, np.zeros(facts[0], np.float32))
-        self._spare = [first]  # of streams that ended: a reset is faster than a copy
+        self._spare = [first]  # instances of streams that ended: a reset is faster than a copy
 
     @functools.cached_property
     def encoder(self) -> TorchscriptEncoder | None:
-        """The module's `encode`; None without one, or where it breaks its contract."""
+        """The module's `encode`; None if there is none or it breaks the contract."""
         method = self._module.encoder_for(self._method)
         with suppress(PerformError):
             return TorchscriptEncoder(self, method) if method else None
@@ -109,7 +109,7 @@ class TorchscriptModel:
 
 
 class TorchscriptStream:
-    """[render] One voice's instance of the module, returned to the model when this is released."""
+    """[render] One voice's instance of the module; the model reuses the instance afterwards."""
 
     def __init__(self, model: TorchscriptModel, instance: ModuleInstance) -> None:
         self._model, self.instance = model, instance
@@ -133,14 +133,15 @@ class TorchscriptStream:
         WrongUse: there is no such attribute, or the module refuses the value.
         """
         whole, index = self._model.find(name)
-        kinds, own = self._model.kinds[whole], self._model.defaults[whole]
+        kinds, defaults = self._model.kinds[whole], self._model.defaults[whole]
         if kinds[index] == "buffer":
             sound = np.zeros(0, np.float32) if value is None else _parse_values(value)
             self.instance.set_buffer(f"{whole}#{index}", sound, self._model.card.sample_rate)
             self.instance.sounds[f"{whole}#{index}"] = sound, self._model.card.sample_rate
             return
-        settings = list(self.instance.settings.get(whole, own))
-        settings[index] = own[index] if value is None else _cast(kinds[index], value, own[index])
+        settings = list(self.instance.settings.get(whole, defaults))
+        default = defaults[index]
+        settings[index] = default if value is None else _cast(kinds[index], value, default)
         self.instance.set(whole, settings)
         self.instance.settings[whole] = settings
 
@@ -200,13 +201,13 @@ def _copy(value: Any) -> Any:
     return value.clone() if isinstance(value, torch.Tensor) else value
 
 
-def _cast(kind: str, value: float | str | Vector, own: Any) -> Any:
+def _cast(kind: str, value: float | str | Vector, default: Any) -> Any:
     """Convert a player's value to the kind of an attribute."""
     if kind == "tensor":
-        given, shape = _parse_values(value), tuple(own.shape)
-        if given.size != own.numel():
-            raise WrongUse(f"it takes {own.numel()} values, not {given.size}")
-        return torch.from_numpy(given.reshape(shape)).to(own.dtype)
+        given, shape = _parse_values(value), tuple(default.shape)
+        if given.size != default.numel():
+            raise WrongUse(f"it takes {default.numel()} values, not {given.size}")
+        return torch.from_numpy(given.reshape(shape)).to(default.dtype)
     if kind == "str":
         return str(value)
     if isinstance(value, str) or not np.isfinite(value):

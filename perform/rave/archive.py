@@ -1,4 +1,4 @@
-"""Read a TorchScript archive (.ts) as data: tensors, attributes, the text of its code. Its code never runs.
+"""Reads a TorchScript archive (.ts) as data: tensors, attributes, the text of its code. The code never runs.
 
     archive = read(Path("vintage.ts"))
     archive.tensors["decoder.net.2.weight"]      # (1536, 768, 4), read-only
@@ -44,7 +44,7 @@ _NAME = re.compile(
     re.ASCII,
 )
 _MANGLE = re.compile(r"___torch_mangle_\d+\.")
-_BROKEN = (
+_DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -154,11 +154,11 @@ class Archive:
 
 
 def read(path: Path) -> Archive:
-    """Read the archive at `path`; WrongUse if it is not a valid archive. [disk]"""
+    """Read the archive at `path`. WrongUse: it is not a valid archive. [disk]"""
     where = str(path)
     try:
         if path.stat().st_size > TOTAL:
-            raise WrongUse("larger than 2 GiB", where=where, hint="no model is")
+            raise WrongUse("larger than 2 GiB", where=where, hint="no model is that large")
         data = path.read_bytes()
     except FileNotFoundError:
         raise WrongUse("no such model file", where=where) from None
@@ -173,15 +173,17 @@ def parse(data: bytes, path: Path) -> Archive:
     entries = _entries(data, where)
     for name in ("data.pkl", "constants.pkl", "version"):
         if name not in entries:
-            raise WrongUse(f"a zip without {name!r}, so no TorchScript module", where=where)
+            raise WrongUse(f"a zip without {name!r}, so not a TorchScript module", where=where)
     if entries.get("byteorder", b"little") != b"little":
         raise WrongUse("saved on a big-endian machine", where=where)
     root = unpickle(entries["data.pkl"], _storages(entries, "data"), f"{where}: data.pkl")
     constants = unpickle(entries["constants.pkl"], _storages(entries, "constants"), f"{where}: constants.pkl")
     if not isinstance(root, PickledObject):
-        raise WrongUse("holds no module", where=where, hint="a state dict or a checkpoint is no export")
+        raise WrongUse(
+            "contains no module", where=where, hint="a state dict or a checkpoint is not an export"
+        )
     if not isinstance(constants, tuple):
-        raise WrongUse("its constants are no tuple", where=where)
+        raise WrongUse("its constants are not a tuple", where=where)
     tensors, attributes, records = _flatten(root, where)
     types = {name: record.type for name, record in records.items()}
     digest = hashlib.sha256(data).hexdigest()
@@ -190,9 +192,9 @@ def parse(data: bytes, path: Path) -> Archive:
 
 def _entries(data: bytes, where: str) -> dict[str, bytes]:
     """Every file of the zip, checked."""
-    hint = "an export ends in .ts and is one file, whole"
+    hint = "an export is one complete file that ends in .ts"
     if data[:4] != b"PK\x03\x04":
-        raise WrongUse("not a TorchScript archive (no zip)", where=where, hint=hint)
+        raise WrongUse("not a TorchScript archive (not a zip)", where=where, hint=hint)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
@@ -203,12 +205,14 @@ def _entries(data: bytes, where: str) -> dict[str, bytes]:
                 with archive.open(info) as file:
                     found[name] = file.read(info.file_size)  # its end checks the CRC
                     if len(found[name]) != info.file_size or file.read(1):
-                        raise WrongUse(f"{name!r} has another size than it says", where=where, hint=hint)
-    except _BROKEN as error:
+                        raise WrongUse(
+                            f"{name!r} does not have the size that the zip declares", where=where, hint=hint
+                        )
+    except _DAMAGED as error:
         if isinstance(error, WrongUse):
             raise
-        words = " ".join(str(error).split())[:120]
-        raise WrongUse(f"a broken zip ({words})", where=where, hint="fetch or export it again") from None
+        text = " ".join(str(error).split())[:120]
+        raise WrongUse(f"a damaged zip ({text})", where=where, hint="download or export it again") from None
     return found
 
 
@@ -223,25 +227,25 @@ def _check_infos(infos: list[zipfile.ZipInfo], size: int, where: str) -> None:
         folder, _, name = info.orig_filename.partition("/")
         shown = repr(info.orig_filename[:80])
         if folder != top or not _TOP.fullmatch(folder) or folder in (".", "..") or not _NAME.fullmatch(name):
-            raise WrongUse(f"holds {shown}, which no TorchScript module has", where=where)
+            raise WrongUse(f"contains {shown}, which no TorchScript module has", where=where)
         if name in seen:
-            raise WrongUse(f"holds {shown} twice", where=where)
+            raise WrongUse(f"contains {shown} twice", where=where)
         seen.add(name)
         if info.flag_bits & 0x1:
             raise WrongUse(f"{shown} is encrypted", where=where)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise WrongUse(f"{shown} is packed in a way torch never uses", where=where)
+            raise WrongUse(f"{shown} is compressed by a method that torch never uses", where=where)
         if info.file_size > max(RATIO * info.compress_size, 1 << 10):
             raise WrongUse(f"{shown} unpacks to {info.file_size} bytes, a zip bomb", where=where)
         limit = PICKLE if name in ("data.pkl", "constants.pkl") else TOTAL
         total += info.file_size
         text += info.file_size if name.startswith("code/") and name.endswith(".py") else 0
         if info.file_size > limit or total > TOTAL or text > TEXT:
-            raise WrongUse(f"{shown} is larger than a model's is", where=where)
+            raise WrongUse(f"{shown} is larger than in any model", where=where)
         ends.append((info.header_offset, info.header_offset + 30 + info.compress_size))
     ends.sort()
     if ends[0][0] != 0 or ends[-1][1] > size:
-        raise WrongUse("a broken zip (its directory points elsewhere)", where=where)
+        raise WrongUse("a damaged zip (its directory points outside the file)", where=where)
     if any(end > start for (_, end), (start, _) in itertools.pairwise(ends)):
         raise WrongUse("a zip whose files overlap", where=where)
 

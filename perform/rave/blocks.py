@@ -1,4 +1,4 @@
-"""Layers of some configurations: Snake, delay, v1's residual, AdaIN, filtered noise."""
+"""Layers that only some configs use: Snake, a delay, v1's residual, AdaIN, filtered noise."""
 
 import math
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Delay(Streaming):
 
 
 class Residual(Streaming):
-    """x + body(x), x delayed as the body delays it: v1's residual, whose body has several convolutions."""
+    """v1's residual: x + body(x), with x delayed by the delay of the body, which has several convolutions."""
 
     def __init__(self, channels: int, body: Chain) -> None:
         super().__init__()
@@ -72,11 +72,11 @@ class Residual(Streaming):
 class AdaIN(Streaming):
     """Adaptive instance normalisation (Huang & Belongie, arXiv 1703.06868): style transfer.
 
-    Each channel's mean and deviation for the source are changed to those for the target. Both are learnt from
-    sound that plays, because a stream cannot know its statistics in advance. Until both are known, the input
-    passes unchanged.
+    It replaces each channel's mean and deviation, learnt from a source sound, by those of a target sound. A
+    stream cannot know its statistics in advance, so it learns both from sound that plays. Until both are
+    known, the input passes unchanged.
 
-    learning : the side that learns now, SOURCE or TARGET; while a target is learnt it passes unchanged
+    learning : the side that it learns now, SOURCE or TARGET; while it learns a target, the input passes
     """
 
     known: Tensor  # (side, mean and deviation, channels)
@@ -127,8 +127,8 @@ class AdaIN(Streaming):
         scale, shift = (tensors.pop(f"{prefix}{name}", None) for name in ("scale", "shift"))
         if scale is not None and shift is not None and f"{prefix}known" not in tensors:
             learnt = bool((scale != 1).any() or shift.any())
-            own = torch.zeros_like(scale), torch.ones_like(scale) - 1e-5
-            known = [torch.cat(side, 1).T for side in (own, (shift, scale))]
+            source = torch.zeros_like(scale), torch.ones_like(scale) - 1e-5
+            known = [torch.cat(side, 1).T for side in (source, (shift, scale))]
             tensors[f"{prefix}known"] = torch.stack(known) if learnt else _nothing(len(scale))
             tensors[f"{prefix}heard"] = torch.full((2,), float(learnt))
 

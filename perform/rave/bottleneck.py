@@ -1,6 +1,6 @@
-"""Bottlenecks: a projection (PCA), angles on a sphere, codebooks.
+"""Bottlenecks, from the encoder's output to latents and back: a projection (PCA), angles, codebooks.
 
-Each maps (B, dimensions, n) to latents (B, latents, n) and back, frame by frame.
+Each maps (B, dimensions, n) to (B, latents, n) and back, frame by frame.
 """
 
 import math
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-TINY = 1e-12
+TINY = 1e-12  #: smallest norm that a vector is divided by
 
 
 def project(mean: Tensor, centre: Tensor, components: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""From latents to bands: RAVE's two generators (Caillon & Esling, arXiv 2111.05011)."""
+"""The decoder, from latents to bands: RAVE's two generators (Caillon & Esling, arXiv 2111.05011)."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State
 
 
 class Generator(Streaming):
-    """A net, branches that take its output (without any the output is the sound), and their mix."""
+    """Base of both: a net, branches that take its output, and their mix; or the net alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,10 +105,10 @@ class FirstDecoder(Generator):
         self.net = Chain(*layers)
         wave = Conv1d(channels, bands, 7, padding=padding(mode, 7))
         loudness = Conv1d(channels, 1, 3, padding=padding(mode, 3))
-        net, late = _noise_v1(config, channels, bands)
-        latest = max(wave.delay, loudness.delay, late)
-        self.wave = Chain(Delay(channels, latest - wave.delay), wave)
-        self.loudness = Chain(Delay(channels, latest - loudness.delay), loudness)
+        net, delay = _noise_v1(config, channels, bands)
+        longest = max(wave.delay, loudness.delay, delay)
+        self.wave = Chain(Delay(channels, longest - wave.delay), wave)
+        self.loudness = Chain(Delay(channels, longest - loudness.delay), loudness)
         self.noise = NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None
         self._count_states()
 
@@ -171,15 +171,15 @@ def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
 def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
     """The net of v1's noise synthesiser, and its delay in band samples."""
     layers: list[Streaming] = []
-    late = 0
+    delay = 0
     for stage, ratio in enumerate(config.noise_ratios):
         last = stage == len(config.noise_ratios) - 1
         pad = padding(config.padding, 3, ratio)
-        align = -(pad[1] + late) % ratio if config.padding != "newest" else 0
+        align = -(pad[1] + delay) % ratio if config.padding != "newest" else 0
         outputs = bands * config.noise_taps if last else channels
         layers += [Conv1d(channels, outputs, 3, ratio, padding=pad, align=align)]
         layers += [] if last else [LeakyReLU()]
-        late = (pad[1] + align + late) // ratio
+        delay = (pad[1] + align + delay) // ratio
     for ratio in config.noise_ratios:
-        late *= ratio
-    return Chain(*layers), late
+        delay *= ratio
+    return Chain(*layers), delay

@@ -1,9 +1,9 @@
-"""The delay of a model: by the sum of its layers, and measured with an impulse.
+"""The delay of a model: the sum over its layers, and a measurement with an impulse.
 
 With centred padding, upstream's default, every convolution of a stream waits for half its window, and these
-delays add up. The sum is what streaming adds to the model as it was trained. A causal model of others may
-respond later than that, as it learnt to, so the card of an import has the measured delay. Our models are
-trained to respond after the sum, and their cards have both.
+delays add up. An imported causal model may respond later than the sum, if it was trained so; therefore the
+card of an import has the measured delay. Our models are trained to respond after the sum, and their cards
+have both.
 
 Where one model encodes and another decodes, the encoder's part of the delay matters. A frame of latents
 stands for its middle: there the encoder's part ends and the decoder's begins.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def latency(model: RAVE) -> int:
     """Delay of decode(encode(x)) in samples, by the sum of the layers."""
     config, resampler = model.config, model.resampler
-    delay = 0.0  # in samples at the rate of the layer in hand
+    delay = 0.0  # in samples at the rate of the next layer
     if config.padding != "newest":
         delay = delay_after(model.decoder, delay_after(model.encoder.net, delay))
     samples = delay * config.bands + model.pqmf.delay

@@ -1,4 +1,4 @@
-"""From bands to the input of the bottleneck.
+"""The encoder, from bands to the input of the bottleneck.
 
 Three architectures, each (B, channels x bands, n * stride) -> (B, width, n). For a variational bottleneck the
 width is 2 x full_latents: the posterior's mean, then its raw scale. For the others it is full_latents.
@@ -71,19 +71,19 @@ def residual_units(config: Config, channels: int, dilations: tuple[int, ...]) ->
 def first(config: Config) -> Chain:
     """RAVE v1's: strided convolutions, each aligned with the delay so far.
 
-    Its batch norms have no layers here: in inference they are affine and folded into the convolution before.
+    Its batch norms have no layers here: in inference they are affine, and are folded into the convolutions.
     """
     channels, mode = config.capacity, config.padding
     layers: list[Streaming] = [Conv1d(config.channels * config.bands, channels, 7, padding=padding(mode, 7))]
-    late = padding(mode, 7)[1]
+    delay = padding(mode, 7)[1]
     for ratio in config.ratios:
         pad = padding(mode, 2 * ratio + 1, ratio)
-        align = -(pad[1] + late) % ratio if mode != "newest" else 0
+        align = -(pad[1] + delay) % ratio if mode != "newest" else 0
         layers += [
             LeakyReLU(),
             Conv1d(channels, 2 * channels, 2 * ratio + 1, ratio, padding=pad, align=align),
         ]
-        late = (pad[1] + align + late) // ratio
+        delay = (pad[1] + align + delay) // ratio
         channels *= 2
     groups = 2 if config.bottleneck == "variational" else 1  # mean and scale have separate groups
     return Chain(

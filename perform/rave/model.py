@@ -2,8 +2,8 @@
 
     x -> analysis -> Encoder -> mean -> PCA -> z         z, noise -> PCA back -> Decoder -> synthesis -> y
 
-Weights and projection belong to the module; the state of a stream is an argument and a result. Other
-bottlenecks than a variational one replace mean and PCA: `embed` and `restore`.
+Weights and projection belong to the module; the state of a stream is an argument and a result. `embed` and
+`restore` are the bottleneck: mean and PCA if it is variational.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = ["PRESETS", "RAVE", "Config", "preset"]
 class RAVE(nn.Module):
     """One model. `encode` and `decode` are deterministic and streaming.
 
-    latents : latents kept by the projection (all of them until `fit_latents`)
-    card    : facts about a loaded model (`model_files.CARD`); empty on a new one
-    gesture : (frames, latents) a recorded latent loop; empty on a new one
+    latents : number of latents that the projection keeps; all of them before `fit_latents`
+    card    : the card of a loaded model (`model_files.CARD`); empty in a new one
+    gesture : (frames, latents), a stretch of the corpus as latents; empty in a new one
     """
 
     latent_mean: Tensor  # (full_latents,), variational only
@@ -91,7 +91,7 @@ class RAVE(nn.Module):
 
     @property
     def noise(self) -> int:
-        """Random numbers of a decoded frame: `missing`, and a frame of samples for a noise synthesiser."""
+        """Random numbers for decoding a frame: `missing`, and one per sample for a noise synthesiser."""
         synthesised = self.config.channels * self.ratio // self.config.resampling
         return self.missing + (synthesised if self.config.noise_ratios else 0)
 

@@ -57,7 +57,7 @@ def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> N
     """Write a model to `path`, completely or not at all. [disk]
 
     card : the keys of CARD, JSON values; `sample_rate`, `ratio`, `latents` and so on as the model has them
-    gesture : (frames, latents), a latent loop
+    gesture : (frames, latents), a stretch of the corpus as latents
     """
     _check_card(card, model.config, gesture, str(path))
     tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
@@ -74,7 +74,7 @@ def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> N
 def load(path: Path) -> RAVE:
     """Read a model, ready to play: no gradients, `card` and `gesture` filled in. [disk]
 
-    Raises WrongUse for anything wrong with the file.
+    WrongUse: the file is damaged, or not a model.
     """
     where = str(path)
     try:
@@ -105,8 +105,10 @@ def _header(metadata: Mapping[str, str], where: str) -> tuple[Config, dict[str, 
     if found is None:
         raise WrongUse("a safetensors file, but not a perform model", where=where)
     if found != FORMAT:
-        hint = "a newer perform may read it"
-        raise WrongUse(f"model format {found!r}, but {FORMAT!r} is known", where=where, hint=hint)
+        hint = "a newer version may read it"
+        raise WrongUse(
+            f"its format is {found!r}; this version of perform reads {FORMAT!r}", where=where, hint=hint
+        )
     try:
         config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
     except (KeyError, ValueError) as error:

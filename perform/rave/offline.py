@@ -1,7 +1,7 @@
-"""Models run offline as upstream trains them: a whole signal at once, zeros around it, without delay.
+"""Runs a model offline, as upstream trains it: a whole signal at once, zeros around it, without delay.
 
-An export that was not made for streaming computes this. With centred padding it differs from a stream, whose
-convolutions wait for the samples on their right.
+An export that was not made for streaming works like this. With centred padding the result differs from a
+stream, whose convolutions wait for the samples on their right.
 """
 
 from __future__ import annotations

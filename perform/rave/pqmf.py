@@ -35,10 +35,10 @@ def kaiser_taps(attenuation: float, width: float) -> int:
 def prototype(bands: int, attenuation: float) -> NDArray[np.float64]:
     """Low-pass prototype, (taps,), unit gain at 0 Hz.
 
-    Its spectrum must be power-complementary about pi / (2 bands): that is, its autocorrelation must
-    vanish at every multiple of 2 x bands but 0. The cutoff that comes closest is searched for. The
-    transition is 0.8 of a band wide: little less than the widest at which only neighbours overlap,
-    and so nearly the shortest filter.
+    Its spectrum must be power-complementary about pi / (2 bands): its autocorrelation must be 0 at every
+    multiple of 2 x bands except 0. A search finds the cutoff that comes closest. The transition is 0.8 of a
+    band wide. That is little less than the widest at which only neighbouring bands overlap, so the filter is
+    nearly as short as possible.
     """
     taps = kaiser_taps(attenuation, 0.8 * math.pi / bands)
     time = np.arange(taps) - (taps - 1) / 2
@@ -88,8 +88,8 @@ class PQMF(nn.Module):
 
     Both ways want whole pairs of band samples: a multiple of `block` = 2 x bands samples a call.
     Synthesis of an analysis is the input delayed by `delay` samples. Band `k` covers frequencies
-    k / bands to (k + 1) / bands of Nyquist; odd bands, which decimation leaves reversed, are turned
-    round, so a rising tone rises in every band.
+    k / bands to (k + 1) / bands of Nyquist. Decimation reverses the odd bands; they are reversed again, so a
+    rising tone rises in every band.
     """
 
     analysis_kernel: Tensor  # (bands, 1, taps), reversed in time as conv1d wants it

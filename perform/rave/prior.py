@@ -1,9 +1,9 @@
-"""A prior: it draws the next frame of latents, given the frames before (after WaveNet, arXiv 1609.03499).
+"""The prior: it draws the next frame of latents from the frames before (after WaveNet, arXiv 1609.03499).
 
-Each latent is quantised to `resolution` steps: quantiles of a normal distribution, as upstream has it, or
-steps fitted to a corpus. A stack of dilated gated convolutions takes the last choice and gives the logits of
-the next. Latents of one frame depend on one another, so latent `i` is chosen `latents - 1 - i` frames before
-it sounds: the most important one first, and the others depend on it.
+Each latent is quantised to `resolution` steps: quantiles of a normal distribution, as in upstream, or steps
+fitted to a corpus. A stack of dilated gated convolutions takes the last choices and gives the logits of the
+next. The latents of a frame depend on one another. So latent `i` is chosen `latents - 1 - i` frames before
+its frame: the most important one first, and the others with knowledge of it.
 
 Random numbers are an argument, like the state: the same numbers give the same latents.
 """
@@ -47,7 +47,7 @@ class Prior(nn.Module):
     """Draws frames of latents from their past and from random numbers."""
 
     edges: Tensor  # (latents, resolution + 1): the edges of the steps
-    pairs: Tensor | None  # (latents, resolution, resolution): logits of the next choice, by choice
+    pairs: Tensor | None  # (latents, last choice, next choice): logits
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Prior(nn.Module):
         share = torch.arange(config.resolution + 1) / config.resolution
         self.register_buffer("normal", normal_quantile(share), persistent=False)
         self.register_buffer("edges", self.normal.repeat(config.latents, 1))
-        self.normal: Tensor  # (resolution + 1,): the same of a normal distribution
+        self.normal: Tensor  # (resolution + 1,): the edges of a normal distribution
         square = torch.zeros(config.latents, config.resolution, config.resolution)
         self.register_buffer("pairs", square if config.pairs else None)
         self.head = Conv1d(size, config.width, config.kernel, groups=config.latents)
@@ -78,7 +78,7 @@ class Prior(nn.Module):
         net = [state for unit in (self.head, *self.units) for state in unit.init_state(batch)]
         return [middle, waiting, *net]
 
-    def odds(self, choices: Tensor, state: State) -> tuple[Tensor, State]:
+    def logits(self, choices: Tensor, state: State) -> tuple[Tensor, State]:
         """Choices (B, latents, n) to logits of the choice after each, (B, latents, resolution, n)."""
         hot = one_hot(choices.long(), self.resolution).to(self.head.bias)  # (B, latents, n, resolution)
         x, after = self.head(hot.transpose(2, 3).flatten(1, 2), state[:1])
@@ -102,7 +102,7 @@ class Prior(nn.Module):
         noise : (B, 2 x latents), uniform in 0..1: for each latent a choice, then a place within the step
         temperature : (B,) or a scalar, above 0; 1 keeps the learnt probabilities, less prefers likely choices
         """
-        logits, net = self.odds(state[0][..., None], state[2:])
+        logits, net = self.logits(state[0][..., None], state[2:])
         logits = logits[..., 0] / temperature[..., None, None]
         share = torch.softmax(logits, -1).cumsum(-1)  # (B, latents, resolution)
         pick, place = noise.chunk(2, 1)
@@ -128,7 +128,7 @@ class Prior(nn.Module):
         return torch.searchsorted(self.edges[:, 1:-1].contiguous(), z.contiguous(), right=True)
 
     def unfold(self, chosen: Tensor, waiting: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents just chosen (B, latents) to those that sound in this frame, and those that wait."""
+        """The latents just chosen (B, latents) -> those of the current frame, and those of later frames."""
         line = torch.cat([waiting, chosen[..., None]], -1)  # (B, latents, latents)
         return line.diagonal(dim1=1, dim2=2), line[..., 1:]
 

@@ -1,4 +1,4 @@
-"""The resampler of some upstream exports: the model runs at a fraction of the sample rate."""
+"""The resampler in some RAVE exports, whose model runs at a fraction of the sample rate."""
 
 import math
 
@@ -32,9 +32,9 @@ class Resampler(nn.Module):
         self.ratio = ratio
         right = padding(mode, taps, ratio)[1]
         align = -right % ratio
-        self.down_delay = right + align  # of the way down, in samples at the higher rate
+        self.down_delay = right + align  # in samples at the higher rate
         self.align, self.down_memory = align, taps - 1 + align
-        self.up_delay = padding(mode, phases.shape[1])[1]  # of the way up, in samples at the lower rate
+        self.up_delay = padding(mode, phases.shape[1])[1]  # in samples at the lower rate
         self.register_buffer("down_kernel", torch.tensor(h, dtype=torch.float32)[None, None])
         self.register_buffer("up_kernel", torch.tensor(phases, dtype=torch.float32)[:, None])
 

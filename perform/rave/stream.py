@@ -2,8 +2,8 @@
 
 Every layer maps `(x, state) -> (y, state)`; `init_state(batch)` gives the state before the first
 sample. A state is a flat list of tensors, always of the same length and shapes, so it can become
-inputs and outputs of a graph. Training calls a layer once with a whole signal, from the first state:
-what is trained is what is played.
+inputs and outputs of a graph. Training calls a layer once with a whole signal, from the first state, so it
+trains exactly what is played.
 
 `torch.jit.script` compiles `forward` and what it calls (rave/export). So in this module, and in the others
 with layers, annotations are types and not strings, and those methods use attributes instead of globals.
@@ -24,9 +24,9 @@ torch's convolutions, made for long signals, take twice as long there."""
 
 
 class UnknownLayer(NotImplementedError):
-    """A layer of a kind that a function over layers does not know; the message names both.
+    """A function over layers does not know the class of a layer; the message names both.
 
-    It is a mistake in the program, not in a file, so it is no ValueError.
+    It is a mistake in the program, not in a file, so it is not a ValueError.
     """
 
     def __init__(self, layer: nn.Module, task: str) -> None:
@@ -144,8 +144,8 @@ class ConvTranspose1d(Streaming):
                 3, 4
             )  # (B, outputs, 2, n, ratio)
             first, second = frames.flatten(3).unbind(2)  # each (B, outputs, n * ratio)
-            late = torch.cat([state[0], second], -1)
-            y = torch.cat([first + late[..., :whole], late[..., whole:]], -1)
+            overlap = torch.cat([state[0], second], -1)
+            y = torch.cat([first + overlap[..., :whole], overlap[..., whole:]], -1)
         return y[..., :whole] + self.bias[:, None], [y[..., whole:]]
 
 

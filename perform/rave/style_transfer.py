@@ -1,4 +1,4 @@
-"""Style transfer of models with AdaIN: learn the statistics of a source and of a target from sound."""
+"""Style transfer for models with AdaIN: learns the statistics of a source and of a target sound."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def learn(model: RAVE, source: Tensor, target: Tensor) -> None:
     The statistics of a layer are those of its input, which the layers before have changed already.
     """
     if not layers(model):
-        raise WrongUse("this model learns no styles", hint="only those with AdaIN do: v3")
+        raise WrongUse("this model learns no styles", hint="only models with AdaIN do: v3")
     forget(model)
     for sound, side in ((target, TARGET), (source, SOURCE)):
-        listen(model, side)
+        set_learning(model, side)
         z, _ = model.encode(sound, model.encoder_state(1))
         model.decode(z, z.new_zeros(1, model.noise, z.shape[-1]), model.decoder_state(1))
-    listen(model, None)
+    set_learning(model, None)
 
 
 def layers(model: torch.nn.Module) -> list[AdaIN]:
@@ -33,14 +33,14 @@ def layers(model: torch.nn.Module) -> list[AdaIN]:
     return [layer for layer in model.modules() if isinstance(layer, AdaIN)]
 
 
-def listen(model: torch.nn.Module, side: int | None) -> None:
+def set_learning(model: torch.nn.Module, side: int | None) -> None:
     """Learn `side`, SOURCE or TARGET, from everything that plays from now on; None stops."""
     for layer in layers(model):
         layer.learning = side
 
 
 def forget(model: torch.nn.Module, *sides: int) -> None:
-    """Forget the statistics of the given sides, or of both; without both, sound passes unchanged."""
+    """Forget the statistics of the given sides, or of both; then sound passes unchanged."""
     for layer in layers(model):
         layer.forget(*sides)
 

@@ -1,8 +1,8 @@
-"""Read the pickles of a TorchScript archive as data: opcodes and globals by allow-list, no calls.
+"""Reads the pickles of a TorchScript archive as data: opcodes and globals by allow-list, no calls.
 
-What torch's own writer leaves (torch/csrc/jit/serialization/pickler.cpp) uses a small part of
-pickle: plain values, lists, dictionaries, tensors over numbered storages, objects of the archive's classes.
-This reader builds those from numpy arrays and `PickledObject`s, and raises WrongUse for everything else.
+Torch's writer (torch/csrc/jit/serialization/pickler.cpp) uses a small part of pickle: plain values, lists,
+dictionaries, tensors over numbered storages, objects of the archive's classes. This reader builds those from
+numpy arrays and `PickledObject`s, and raises WrongUse for everything else.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def unpickle(data: bytes, storage: Storage, where: str) -> Any:
     except WrongUse as error:
         raise WrongUse(error.what, where=where, hint=error.hint) from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise WrongUse(f"a broken pickle ({error})", where=where) from None
+        raise WrongUse(f"a damaged pickle ({error})", where=where) from None
     return value
 
 
@@ -159,7 +159,7 @@ class _Reader:
         elif name == "NEWOBJ":
             cls, arguments = self._pop(2)
             if not isinstance(cls, _Global) or not _CLASS.fullmatch(cls.name) or arguments != ():
-                raise WrongUse("an object that is none of the archive's own classes")
+                raise WrongUse("an object of a class that the archive does not define")
             stack.append(PickledObject(cls.name.replace(" ", ".")))
         elif name == "BUILD":
             (state,) = self._pop(1)
@@ -175,7 +175,7 @@ class _Reader:
 
     def _pop(self, count: int) -> list[Any]:
         if count > len(self._stack):
-            raise WrongUse("a broken pickle (its stack is empty)")
+            raise WrongUse("a damaged pickle (its stack is empty)")
         items = self._stack[len(self._stack) - count :]
         del self._stack[len(self._stack) - count :]
         return _no_marks(items)
@@ -186,19 +186,19 @@ class _Reader:
                 items = self._stack[at + 1 :]
                 del self._stack[at:]
                 return items
-        raise WrongUse("a broken pickle (a mark is missing)")
+        raise WrongUse("a damaged pickle (a mark is missing)")
 
     def _set(self, items: list[Any]) -> None:
         target = _of(self._stack[-1], dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, (str, int, float)):
-                raise WrongUse("a dictionary with keys that are no text or numbers")
+                raise WrongUse("a dictionary with keys that are not text or numbers")
             target[key] = value
 
     def _stored(self, key: Any) -> _Stored:
         kind, cls, name, device, count = key
         if kind != "storage" or not isinstance(cls, _Global) or cls.name not in DTYPES:
-            raise WrongUse("a storage of no known type")
+            raise WrongUse("a storage of an unknown type")
         if not isinstance(name, str) or type(count) is not int or count < 0:
             raise WrongUse("a storage without a key or a length")
         if not isinstance(device, str) or not _DEVICE.fullmatch(device):
@@ -208,13 +208,13 @@ class _Reader:
 
 def _no_marks(items: list[Any]) -> list[Any]:
     if any(isinstance(item, _Mark) for item in items):
-        raise WrongUse("a broken pickle (a mark where a value belongs)")
+        raise WrongUse("a damaged pickle (a mark where a value belongs)")
     return items
 
 
 def _of(value: Any, kind: type) -> Any:
     if type(value) is not kind:
-        raise WrongUse(f"a broken pickle (no {kind.__name__} to fill)")
+        raise WrongUse(f"a damaged pickle (no {kind.__name__} to fill)")
     return value
 
 
@@ -228,18 +228,18 @@ def _global(name: str) -> _Global:
 
 def _build(record: Any, state: Any) -> None:
     if not isinstance(record, PickledObject) or record.built:
-        raise WrongUse("a broken pickle (no object to fill)")
+        raise WrongUse("a damaged pickle (no object to fill)")
     if not isinstance(state, dict):
-        raise WrongUse(f"{record.type} unpacks itself by code of its own (__setstate__)")
+        raise WrongUse(f"{record.type} unpickles itself with code (__setstate__)")
     for key in state:
         if not isinstance(key, str) or not _FIELD.fullmatch(key):
-            raise WrongUse(f"{record.type} has an attribute of no name")
+            raise WrongUse(f"{record.type} has an attribute without a valid name")
     record.fields, record.built = state, True
 
 
 def _reduce(function: Any, arguments: Any) -> Any:
     if not isinstance(function, _Global) or function.name not in _CALLS or not isinstance(arguments, tuple):
-        raise WrongUse("a pickle that calls what is not to be called")
+        raise WrongUse("its pickle calls a function that no model needs")
     name = function.name
     if name == "collections OrderedDict":
         if arguments:
@@ -255,12 +255,12 @@ def _reduce(function: Any, arguments: Any) -> Any:
         if not isinstance(tag, str) or not _TAG.fullmatch(tag) or "torch.classes" in tag:
             raise WrongUse(f"an unreadable type {str(tag)[:80]!r}")
         if not isinstance(value, (list, dict)):
-            raise WrongUse("a type for what is no list or dictionary")
+            raise WrongUse("a type tag on a value that is not a list or dictionary")
         return value
     if name in _LISTS:
         (values,) = arguments
         if type(values) is not list or any(not isinstance(value, _LISTS[name]) for value in values):
-            raise WrongUse("a list of something else than it says")
+            raise WrongUse("a list whose items are not of the declared type")
         return values
     return _tensor(*arguments)
 
@@ -269,7 +269,7 @@ def _tensor(stored: Any, offset: Any, size: Any, stride: Any, gradient: Any, hoo
     """A read-only view of a storage; `more` is torch's metadata, which must be empty."""
     shape = (*size, *stride, offset)
     if not isinstance(stored, _Stored) or len(size) != len(stride) or len(size) > 16 or more:
-        raise WrongUse("a tensor that is put together wrongly")
+        raise WrongUse("a malformed tensor")
     if type(gradient) is not bool or hooks != {}:
         raise WrongUse("a tensor with hooks")
     if any(type(n) is not int or n < 0 for n in shape):
@@ -290,7 +290,7 @@ def _tensor(stored: Any, offset: Any, size: Any, stride: Any, gradient: Any, hoo
 
 def _check_depth(value: Any) -> None:
     """Refuse objects that contain themselves or are nested deeper than DEPTH."""
-    path: list[Any] = []  # containers above the one in hand
+    path: list[Any] = []  # containers above the current one
     done: set[int] = set()
     walk: list[Any] = [(value, 0)]
     while walk:
@@ -298,7 +298,7 @@ def _check_depth(value: Any) -> None:
         if isinstance(item, (PickledObject, dict, list, tuple)):
             del path[depth:]
             if depth >= DEPTH or any(item is above for above in path):
-                raise WrongUse("objects within themselves, or too deep in one another")
+                raise WrongUse("objects that contain themselves, or are nested too deeply")
             path.append(item)
             if id(item) in done:
                 continue

@@ -1,12 +1,12 @@
-"""Rebuild upstream's exports (.ts) as our models. An export is read as data; its code never runs.
+"""Rebuilds RAVE exports (.ts) as our models. An export is read as data; its code never runs.
 
     model, facts = read(Path("vintage.ts"))
 
 Class names, tensor shapes and the constants that the code declares (archive.py) give a config. A model of
-that config is then filled and compared layer by layer (transplant.py). A part without a counterpart here
-raises `Unrecognised`, "decoder.net.3: unknown block ...".
+that config is then filled and compared layer by layer (upstream_weights.py). A part without a counterpart
+here raises `Unrecognised`, "decoder.net.3: unknown block ...".
 
-An export that was not made for streaming has the same weights, so its model streams too.
+An export that was not made for streaming has the same weights, so the rebuilt model streams too.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from perform.rave.decoder import FirstDecoder
 from perform.rave.model import RAVE
 from perform.rave.prior import GatedUnit, Prior
 from perform.rave.stream import Chain, Conv1d
-from perform.rave.transplant import (
+from perform.rave.upstream_weights import (
     CONV,
     TRANSPOSE,
     Unrecognised,
     UpstreamTensors,
-    branch,
-    flat,
+    fill_branch,
+    fill_layer,
     fold_norm,
-    graft,
+    layer_paths,
 )
 
 __all__ = ["Unrecognised", "convert", "read"]
@@ -59,7 +59,7 @@ def read(path: Path, sample_rate: int | None = None) -> tuple[RAVE, dict[str, An
 
 
 def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dict[str, Any]]:
-    """The model in an archive, ready to play, and facts about it; `sample_rate` is used if it names none.
+    """The model in an archive, ready to play, and facts about it; `sample_rate` is for one that names none.
 
     The facts:
 
@@ -79,7 +79,7 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
         _fill(model, source)
         channels = _fit(model, source)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise source.refuse("", f"not laid out as any export that is known ({error!r})"[:200]) from error
+        raise source.refuse("", f"its layout is not that of any known export ({error!r})"[:200]) from error
     _check_rest(source)
     fidelity, last = archive.tensors.get("fidelity"), model.latents - 1
     known = fidelity is not None and config.bottleneck == "variational" and fidelity.shape[:1] > (last,)
@@ -106,7 +106,7 @@ def _check_size(config: Config, source: UpstreamTensors) -> None:
 
 
 def _fit(model: RAVE, source: UpstreamTensors) -> int:
-    """Keep as many latents as the export does; the channels of the export's output."""
+    """Keep as many latents as the export does. Return the channels of the export's output."""
     size = [int(n) for n in source.tensor("decode_params")]
     most = model.config.most_latents
     model.latents = size[0] if model.config.bottleneck == "variational" else most
@@ -119,7 +119,7 @@ def _fit(model: RAVE, source: UpstreamTensors) -> int:
 
 
 def _without_prior(archive: Archive) -> Archive:
-    """The model alone, for the earliest exports, which hold a prior beside the model."""
+    """The part of the model alone; the earliest exports hold a prior beside it."""
     head = "_rave."
 
     def below(parts: dict[str, Any]) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _stages(source: UpstreamTensors) -> dict[str, Any]:
     kernel = source.tensor(f"{net}.0.weight").shape[2] // 2
     units: list[int] = []
     found = {"activation": "leaky", "adain": False}
-    for path in flat(source, net):
+    for path in layer_paths(source, net):
         match source.kind(path):
             case "Residual":
                 units.append(source.constant(f"{path}.aligned.branches.0.net.1", "dilation"))
@@ -240,7 +240,7 @@ def _stages(source: UpstreamTensors) -> dict[str, Any]:
 def _stacks(source: UpstreamTensors) -> list[tuple[int, ...]]:
     """Dilations of each stage of a v1 decoder."""
     stages: list[list[int]] = []
-    for path in flat(source, "decoder.net"):
+    for path in layer_paths(source, "decoder.net"):
         if source.kind(path) in TRANSPOSE:
             stages.append([])
         elif source.kind(path) == "Residual" and stages:
@@ -297,7 +297,7 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
     if model.config.encoder == "v1":
         _fill_first_encoder(model.encoder.net, source)
     else:
-        graft(model.encoder.net, source, f"{_inner(source)}.net")
+        fill_layer(model.encoder.net, source, f"{_inner(source)}.net")
     match model.config.bottleneck:
         case "variational":
             source.copy(model.latent_mean, "latent_mean")
@@ -315,27 +315,27 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
     if model.prior:
         _fill_prior(model.prior, source)
     decoder = model.decoder
-    graft(decoder.net, source, "decoder.net")
+    fill_layer(decoder.net, source, "decoder.net")
     if isinstance(decoder, FirstDecoder):
-        branch(decoder.wave, source, "decoder.synth", 0)
-        branch(decoder.loudness, source, "decoder.synth", 1)
+        fill_branch(decoder.wave, source, "decoder.synth", 0)
+        fill_branch(decoder.loudness, source, "decoder.synth", 1)
     elif decoder.wave is not None:
-        graft(decoder.wave, source, "decoder.waveform_module")
+        fill_layer(decoder.wave, source, "decoder.waveform_module")
     if decoder.noise is not None:
-        graft(decoder.noise.net, source, f"{_noise_path(source)}.net")
+        fill_layer(decoder.noise.net, source, f"{_noise_path(source)}.net")
         _mute_untrained_noise(decoder.noise.net, source)
 
 
 def _fill_prior(prior: Prior, source: UpstreamTensors) -> None:
     """Fill every weight of a prior."""
     net = "prior_module.pretrained"
-    graft(prior.head, source, f"{net}.pre_net.0")
+    fill_layer(prior.head, source, f"{net}.pre_net.0")
     for unit, path in zip(prior.units, source.children(f"{net}.residuals"), strict=True):
         assert isinstance(unit, GatedUnit)
         for layer, name in ((unit.dilated, "dconv"), (unit.onward, "rconv"), (unit.aside, "sconv")):
-            graft(layer, source, f"{path}.{name}")
-    graft(prior.middle, source, f"{net}.post_net.0")
-    graft(prior.tail, source, f"{net}.post_net.2")
+            fill_layer(layer, source, f"{path}.{name}")
+    fill_layer(prior.middle, source, f"{net}.post_net.0")
+    fill_layer(prior.tail, source, f"{net}.post_net.2")
 
 
 def _fill_first_encoder(net: Chain, source: UpstreamTensors) -> None:
@@ -349,7 +349,7 @@ def _fill_first_encoder(net: Chain, source: UpstreamTensors) -> None:
         last = next(layers, None)
         if last is None:
             raise source.unknown(path)
-        graft(last, source, path)
+        fill_layer(last, source, path)
     source.same(whole, "layers missing", len(list(layers)), 0)
 
 

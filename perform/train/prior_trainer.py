@@ -283,7 +283,7 @@ def chosen(prior: Prior, z: Tensor) -> Tensor:
 
 def nats(prior: Prior, inputs: Tensor, targets: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """Negative log likelihood a frame of `targets` after `inputs`, (B, latents, n); the net's state."""
-    logits, net = prior.odds(inputs, state[2:])
+    logits, net = prior.logits(inputs, state[2:])
     loss = cross_entropy(logits.transpose(1, 2), targets, ignore_index=-1)
     return loss * prior.config.latents, net
 

@@ -97,7 +97,7 @@ class LaneReplay:
         self._end = self._scaled(stream.frame_at(age).base) + decoder.sent
 
     def _continue(self, index: int) -> None:
-        """Restart the decoder where a reset began a stream; first decode the rest, which may teach a style."""
+        """Restart the decoder where a reset began a stream; first decode the rest: it may learn a style."""
         assert self._decoder
         while not self._flushed:
             self._decode(self._end + 1)

@@ -71,7 +71,7 @@ def told(stream: object, model: RAVE, now: set[str], what: str, value: int | Non
         stream.set(what, float(value))  # type: ignore[attr-defined]
         now.add(what) if value else now.discard(what)
         side = SOURCE if "learn_source" in now else None
-        style_transfer.listen(model, TARGET if "learn_target" in now else side)
+        style_transfer.set_learning(model, TARGET if "learn_target" in now else side)
 
 
 @torch.inference_mode()

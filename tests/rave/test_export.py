@@ -1,4 +1,4 @@
-"""An export is our own stream, in the hands of whoever knows the nn~ contract alone (tests/nn_tilde.py)."""
+"""An export streams like the model, for a player that knows only the nn~ contract (tests/nn_tilde.py)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nn_tilde import NnTilde, RaveVst
 from perform.core.errors import WrongUse
 from perform.rave.archive import read
 from perform.rave.config import Config
-from perform.rave.export import onnx_model, own, torchscript
+from perform.rave.export import model_in_export, onnx_model, torchscript
 from perform.rave.model import RAVE
 
 BATCH, ROWS = 4, 4
@@ -169,7 +169,7 @@ def test_a_prior_is_a_method_when_there_is_one(tmp_path: Path) -> None:
     first = host.play(temperature, [1024])[..., ::128]
     assert first.shape == (2, 4, 32)
     assert np.ptp(first) > 0.5
-    assert not np.array_equal(first[0], first[1]), "a row is a stream of its own"
+    assert not np.array_equal(first[0], first[1]), "each row is a separate stream"
     assert host.set("reset", "1")
     assert np.array_equal(host.play(temperature, [128])[..., ::128], first)
     assert host.set("seed", "4")
@@ -217,7 +217,7 @@ def test_card_and_licence_travel_and_the_model_can_be_taken_back(name: str, tmp_
     archive = read(saved(model, tmp_path / "x.ts"))
     assert archive.entries["extra/LICENCE"] == b"CC0-1.0"
     assert json.loads(archive.entries["extra/card.json"]) == model.card
-    again = own(archive)
+    again = model_in_export(archive)
     assert again is not None
     assert (again.config, again.latents) == (model.config, model.latents)
     for ours, theirs in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
@@ -229,11 +229,11 @@ def test_what_is_not_ours_is_not_taken_for_it(tmp_path: Path) -> None:
     archive = read(saved(built("live"), tmp_path / "x.ts"))
     archive.tensors["latent_mean"] = archive.tensors.pop("bottleneck.mean")
     with pytest.raises(WrongUse, match=r"bottleneck\.mean does not fit"):
-        own(archive)
+        model_in_export(archive)
     archive.entries["extra/config.json"] = b'{"format": "another"}'
-    assert own(archive) is None
+    assert model_in_export(archive) is None
     del archive.entries["extra/config.json"]
-    assert own(archive) is None
+    assert model_in_export(archive) is None
 
 
 @pytest.mark.parametrize("name", ["live", "noise"])

@@ -19,7 +19,7 @@ from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.layer_graphs import emit
 from perform.rave.model import RAVE
 from perform.rave.stream import Chain, Conv1d, State, Streaming, UnknownLayer
-from perform.rave.transplant import UpstreamTensors, graft
+from perform.rave.upstream_weights import UpstreamTensors, fill_layer
 
 
 class Mystery(Streaming):
@@ -36,7 +36,7 @@ class Mystery(Streaming):
         lambda layer, _: delay_after(layer, 3.0),
         lambda layer, _: offline.whole(layer, torch.zeros(1, 2, 8)),
         lambda layer, _: emit(layer, Graph(), Signal("x", 8, 2)),
-        lambda layer, archive: graft(layer, archive, "decoder"),
+        lambda layer, archive: fill_layer(layer, archive, "decoder"),
     ],
     ids=["delay", "offline", "graph", "export of others"],
 )

@@ -264,7 +264,7 @@ def test_a_priors_odds_are_upstreams() -> None:
             .transpose(2, 3)
             .flatten(1, 2)
         )
-        odds, hidden = prior.odds(choices, hidden)
+        odds, hidden = prior.logits(choices, hidden)
         torch.testing.assert_close(odds.flatten(1, 2), theirs.pretrained.forward(hot), atol=1e-5, rtol=0)
         for frame in range(frames):
             one = hot[..., frame : frame + 1]
@@ -300,7 +300,7 @@ def test_a_prior_plays() -> None:
     _, cold = play(noise, 1e-6)
     assert torch.equal(cold[:, 0], cold[:, 1]), "whatever the chance"
     first, state = torch.rand(4000, 8), prior.init_state(1)
-    odds = torch.softmax(prior.odds(state[0][..., None], state[2:])[0][0, :, :, 0], -1)
+    odds = torch.softmax(prior.logits(state[0][..., None], state[2:])[0][0, :, :, 0], -1)
     _, after = prior.step(first, [tensor.expand(4000, *tensor.shape[1:]) for tensor in state], torch.ones(()))
     found = torch.stack([(after[0] == step).float().mean(0) for step in range(8)], 1)
     torch.testing.assert_close(found, odds, atol=0.04, rtol=0)

@@ -92,10 +92,10 @@ def test_streamed_odds_are_those_of_the_whole(trained: PriorTrainer) -> None:
     prior = trained.prior
     turns = training.chosen(prior, turning(200, 4))[None]
     with torch.inference_mode():
-        whole, _ = prior.odds(turns, prior.init_state(1)[2:])
+        whole, _ = prior.logits(turns, prior.init_state(1)[2:])
         state, parts = prior.init_state(1)[2:], []
         for part in turns.split([1, 1, 30, 100, turns.shape[2] - 132], 2):
-            odds, state = prior.odds(part, state)
+            odds, state = prior.logits(part, state)
             parts.append(odds)
     assert torch.allclose(torch.cat(parts, -1), whole, atol=1e-4)
 

@@ -1,1 +1,1 @@
-"""Scanning TorchScript archives before they are loaded."""
+"""The scan of a TorchScript archive, before it is loaded."""

@@ -1,10 +1,10 @@
 """The scan of a TorchScript archive: only arithmetic passes, and only the scanned entries are repacked.
 
-The scan runs nothing. Torch printed the archive's code, so its language is small: classes with typed
-attributes, and methods whose every statement names what it calls. The scan parses it with `ast` and follows
-the type of each receiver. Every method must be defined by the archive's own classes, and every operation
-must be listed in `perform.foreign.scan.operations`. Aliases, computed names and bare namespaces are refused.
-So is text that torch's parser might read differently: comments, escapes, other quotes, other letters.
+The scan runs nothing. Torch wrote the archive's code, so its language is small: classes with typed
+attributes, and methods whose every statement names the function that it calls. The scan parses it with `ast`
+and follows the type of each object. Every method must be defined in the archive, and every operation must be
+listed in `perform.foreign.scan.operations`. Aliases, computed names and bare namespaces are refused, and so
+is text that torch's parser might read differently: comments, escapes, other quotes, other letters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KEPT = re.compile(r"data\.pkl|constants\.pkl|version|byteorder|(data|constants)
 
 
 def scan(archive: Archive) -> None:
-    """Scan an archive. WrongUse, of one line: its code may do more than arithmetic. [disk]"""
+    """Scan an archive. WrongUse, with one line of text: its code may do more than arithmetic. [disk]"""
     try:
         _Scan(archive).check()
     except RecursionError:
@@ -50,7 +50,7 @@ def repack(archive: Archive) -> bytes:
 
 
 class _Scan:
-    """The scan of one archive: it collects what the code defines, then checks every name in it."""
+    """The scan of one archive: collects the names that the code defines, then checks those that it uses."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive, self._file = archive, ""

@@ -1,7 +1,7 @@
 """The scan of one function of a TorchScript archive, statement by statement.
 
-It follows the type of every local name as far as needed: to the archive's class that defines a method or an
-attribute. See `perform.foreign.scan.archive_scan`.
+It knows the type of a local name if that is a class of the archive; other types are VALUE. See
+`perform.foreign.scan.archive_scan`.
 """
 
 from __future__ import annotations

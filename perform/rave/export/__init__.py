@@ -4,6 +4,6 @@
 (`stream_memory`). `export_files` writes the files.
 """
 
-from perform.rave.export.export_files import ROWS, onnx_model, own, torchscript
+from perform.rave.export.export_files import ROWS, model_in_export, onnx_model, torchscript
 
-__all__ = ["ROWS", "onnx_model", "own", "torchscript"]
+__all__ = ["ROWS", "model_in_export", "onnx_model", "torchscript"]

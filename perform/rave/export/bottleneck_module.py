@@ -31,7 +31,7 @@ class Projection(nn.Module):
 
 
 class Sphere(nn.Module):
-    """Angles of a direction: a spherical bottleneck."""
+    """A spherical bottleneck: the latents are angles."""
 
     def encode(self, y: Tensor) -> Tensor:
         """The encoder's output (B, full, n) to angles (B, full - 1, n)."""
@@ -43,7 +43,7 @@ class Sphere(nn.Module):
 
 
 class Unchanged(nn.Module):
-    """No bottleneck but the channels: of a Wasserstein model."""
+    """The bottleneck of a Wasserstein model, which changes nothing."""
 
     def encode(self, y: Tensor) -> Tensor:
         """The encoder's output is the latents."""

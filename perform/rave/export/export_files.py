@@ -1,9 +1,9 @@
-"""Export files: `.ts` for nn~ and its like, `.onnx` for any runtime; card and licence go with them.
+"""Writes export files: `.ts` for nn~, `.onnx` for any runtime, with card and licence inside.
 
     .ts      extra/           card.json, config.json, and LICENCE: the weights'
     .onnx    metadata_props   card, config, LICENCE; method, frames, sample_rate, ratio, channels, latents
 
-Both carry the weights and need nothing of perform.
+Both contain the weights and work without perform.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _PLACED = {"latent_mean": "bottleneck.mean", "latent_pca": "bottleneck.pca"}
 def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
     """An nn~ module (nn_module.py) for up to `rows` streams, as the bytes of an archive.
 
-    WrongUse if the frame is not a power of two, as nn~'s buffers are.
+    WrongUse: the samples of a frame are not a power of two, as nn~'s buffers are.
     """
     if model.ratio & (model.ratio - 1):
-        what = f"a frame of {model.ratio} samples, where nn~ has buffers of powers of two"
-        raise WrongUse(what, hint="an .onnx plays it")
+        what = f"a frame has {model.ratio} samples, but nn~ needs a power of two"
+        raise WrongUse(what, hint="export it as .onnx")
     model = copy.deepcopy(model).requires_grad_(False).eval()  # compiling shares its layers
-    style_transfer.listen(model, None)
+    style_transfer.set_learning(model, None)
     made = (NnModuleWithPrior if model.prior else NnModule)(model, rows).eval().requires_grad_(False)
     out = io.BytesIO()
     with warnings.catch_warnings():
@@ -54,8 +54,8 @@ def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
 def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
     """One of `perform.rave.graph.GRAPHS` as a model, for any number of streams and `frames` frames a call.
 
-    Its inputs and outputs are those of `perform.rave.graph.methods`; `state` is zeros before the first call,
-    and after it what `after` was.
+    Its inputs and outputs are those of `perform.rave.graph.methods`. `state` is zeros in the first call, then
+    the result `after` of the call before.
     """
     graph, config = GRAPHS[method](model, frames), model.config
     facts = {
@@ -67,14 +67,14 @@ def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
         "channels": config.channels,
         "latents": model.latents,
     }
-    said = {name.removesuffix(".json"): words for name, words in _metadata(model).items()}
-    return labelled(graph, str(model.card.get("name", "")), {**said, **facts})
+    texts = {name.removesuffix(".json"): text for name, text in _metadata(model).items()}
+    return labelled(graph, str(model.card.get("name", "")), {**texts, **facts})
 
 
-def own(archive: Archive) -> RAVE | None:
+def model_in_export(archive: Archive) -> RAVE | None:
     """The model in an archive that `torchscript` wrote; None for any other archive. Its code never runs.
 
-    WrongUse if its tensors do not fit its config.
+    WrongUse: its tensors do not fit its config.
     """
     try:
         card, values = (json.loads(archive.entries[f"extra/{name}.json"]) for name in ("card", "config"))

@@ -1,4 +1,4 @@
-"""A model as an nn~ module: the methods that nn~ (Max, Pd) and RAVE VST call, and the attributes they read.
+"""A model as an nn~ module, with the methods and attributes that nn~ (Max, Pd) and RAVE VST use.
 
 The contract (nn_tilde 1.5 and 1.6): a method M has a buffer `M_params`, channels and ratio of its
 input and of its output, and labels; it takes one tensor (batch, channels, n / ratio) and gives one. An
@@ -26,7 +26,7 @@ BOOL, INT, FLOAT = 0, 1, 2  #: types of an attribute's values, as nn~ numbers th
 class RaveVstFacts(nn.Module):
     """The attributes that RAVE VST reads below `_rave`.
 
-    stereo : whether it may decode two rows that differ in the latents which the model fills with noise
+    stereo : whether it may decode two rows, which differ in the latents that the model fills with noise
     """
 
     def __init__(self, model: RAVE) -> None:
@@ -152,22 +152,22 @@ class NnModule(nn.Module):
 
     @torch.jit.export
     def get_methods(self) -> list[str]:
-        """Names, for nn~."""
+        """Names of the methods, for nn~."""
         return self._methods
 
     @torch.jit.export
     def get_attributes(self) -> list[str]:
-        """Names, for nn~."""
+        """Names of the attributes, for nn~."""
         return self._attributes
 
     @torch.jit.export
     def get_temperature(self) -> tuple[float]:
-        """Temperature or seed of the noise."""
+        """Temperature of the noise."""
         return (self.temperature,)
 
     @torch.jit.export
     def set_temperature(self, temperature: float) -> int:
-        """0, or -1 if it is negative, NaN or infinite."""
+        """Set the temperature; return 0, or -1 if it is negative, NaN or infinite."""
         if not (temperature >= 0 and temperature < math.inf):
             return -1
         self.temperature = temperature
@@ -175,12 +175,12 @@ class NnModule(nn.Module):
 
     @torch.jit.export
     def get_seed(self) -> tuple[int]:
-        """Temperature or seed of the noise."""
+        """Seed of the noise."""
         return (self.seed,)
 
     @torch.jit.export
     def set_seed(self, seed: int) -> int:
-        """0; the same seed followed by `reset` gives the same noise."""
+        """Set the seed; return 0. The same seed followed by `reset` gives the same noise."""
         self.seed = seed
         return 0
 

@@ -43,7 +43,7 @@ class RandomSource(nn.Module):
         return ((number >> 9).float() + 0.5) / 2**23
 
     def reset(self) -> int:
-        """Back to the first frame; 0."""
+        """Return to the first frame; the result is 0."""
         self.drawn.zero_()
         return 0
 

@@ -1,7 +1,7 @@
-"""A stream's state inside an export: buffers with a row for each stream of a batch.
+"""The state of streams inside an export: buffers with a row for each stream of a batch.
 
-A player of nn~ modules calls a method with sound and nothing else. So an export keeps the state that our
-layers take as an argument, and hands it to those very layers, compiled by `torch.jit.script`.
+nn~ calls a method with sound and nothing else. So an export keeps the state that our layers take as an
+argument, and passes it to these same layers, compiled by `torch.jit.script`.
 """
 
 from collections.abc import Iterator
@@ -44,13 +44,13 @@ class StreamMemory(nn.ModuleList):
         return state
 
     def write(self, state: list[Tensor]) -> int:
-        """Keep the state of as many streams as it is of; 0."""
+        """Store the state of the first streams, as many as it has; the result is 0."""
         for i, part in enumerate(self):
             part.now[: state[i].shape[0]] = state[i]
         return 0
 
     def reset(self) -> int:
-        """Back to before the first sample; 0."""
+        """Return to the state before the first sample; the result is 0."""
         for part in self:
             part.now.copy_(part.first.expand_as(part.now))
         return 0

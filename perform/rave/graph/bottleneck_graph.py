@@ -1,4 +1,4 @@
-"""The bottleneck in a graph: as `RAVE.embed` and `RAVE.restore`."""
+"""The bottleneck in a graph: the same as `RAVE.embed` and `RAVE.restore`."""
 
 from __future__ import annotations
 

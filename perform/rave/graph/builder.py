@@ -1,9 +1,9 @@
 """Builds an ONNX graph: nodes, constants and state, channels last.
 
-With one frame per call a deep layer is a matrix times a few rows. So a signal is kept as rows, one per sample
-in time, and every convolution becomes one matrix product: `Gemm` with constant weights, which a runtime packs
-once. The streams of a batch are more rows for the same weights. Most of a frame's time goes into reading the
-weights from memory.
+With one frame per call, a deep layer multiplies a matrix by a few rows. So a signal is kept as rows, one per
+sample in time, and every convolution is one matrix product: `Gemm` with constant weights, which the runtime
+packs once. Reading the weights from memory takes most of the time; the streams of a batch share it, as they
+are only more rows.
 
 The state of all layers is one tensor (B, values), a row per stream. A learnt style outlives a reset of the
 stream, so it is a second tensor.
@@ -33,14 +33,15 @@ class Signal(NamedTuple):
     name: Name
     frames: int
     channels: int
-    sounds: int = 1  # separate signals of each stream: the channels of sound before the filter bank
+    sounds: int = 1  # separate signals per stream: before the filter bank, the channels of sound
 
 
 class Learning(NamedTuple):
     """Values that the layers of a graph that learns a style share, each (B, ...).
 
-    due, calls : of each side, whether it is learnt from this call, and from how many with it, (B, 2, 1, 1)
-    changes    : whether both are known, and the sound is to change, (B, 1, 1)
+    due     : whether each side is learnt from this call, (B, 2, 1, 1)
+    calls   : number of calls that each side was learnt from, this one included, (B, 2, 1, 1)
+    changes : whether both sides are known, so that the sound changes, (B, 1, 1)
     """
 
     due: Name

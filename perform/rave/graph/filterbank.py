@@ -11,7 +11,7 @@ from perform.rave.model import RAVE
 from perform.rave.pqmf import PQMF
 from perform.rave.resampler import Resampler
 
-BANDS_BLOCK = 4  #: band samples a row: fewer, longer rows are gathered faster; more would multiply more zeros
+BANDS_BLOCK = 4  #: band samples in a row; longer rows are gathered faster, but multiply more zeros
 SAMPLES_BLOCK = 32  #: the same for the resampler, whose rows have one channel
 
 
@@ -78,18 +78,18 @@ def _up(resampler: Resampler, graph: Graph, x: Signal) -> Signal:
     return graph.regroup(_filter(graph, rows, blocked(kernel, block, 1)), x.frames * resampler.ratio)
 
 
-def blocked(kernel: Array, block: int, stride: int, late: int = 0) -> Array:
+def blocked(kernel: Array, block: int, stride: int, delay: int = 0) -> Array:
     """A filter's weights for `block` outputs at once: (time, inputs, block, outputs), time in whole blocks.
 
     kernel : (taps, inputs, outputs), the newest tap last; each output sees `stride` inputs more than the last
-    late : how many inputs before the newest of its stride an output's window ends
+    delay  : inputs between the end of an output's window and the newest input of its stride
     """
     taps, inputs, outputs = kernel.shape
     step = block * stride
-    time = step * (1 + max(math.ceil((taps + late - stride) / step), 0))
+    time = step * (1 + max(math.ceil((taps + delay - stride) / step), 0))
     weight = np.zeros((time, inputs, block, outputs), np.float32)
     for i in range(block):
-        end = time - step + (i + 1) * stride - late
+        end = time - step + (i + 1) * stride - delay
         weight[end - taps : end, :, i] = kernel
     return weight
 

@@ -19,18 +19,20 @@ def generate(decoder: Decoder | FirstDecoder, graph: Graph, x: Signal, noise: Na
         loudness = _mod_sigmoid(graph, emit(decoder.loudness, graph, x).name)
         y = graph.map("Mul", wave, loudness)
         return (
-            y if decoder.noise is None else graph.map("Add", y, _hiss(decoder.noise, graph, x, noise, frames))
+            y
+            if decoder.noise is None
+            else graph.map("Add", y, _noise(decoder.noise, graph, x, noise, frames))
         )
     y = x if decoder.wave is None else emit(decoder.wave, graph, x)
     wave, amplitude = graph.halves(y)
     y = graph.map("Div", wave, _one_and_exp(graph, amplitude.name))
     if decoder.noise is not None:
-        y = graph.map("Add", y, _hiss(decoder.noise, graph, x, noise, frames))
+        y = graph.map("Add", y, _noise(decoder.noise, graph, x, noise, frames))
     return graph.map("Tanh", y)
 
 
-def _hiss(synth: NoiseSynth, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
-    """Normal noise of so many latent frames, made uniform, filtered: (B * x.frames, bands)."""
+def _noise(synth: NoiseSynth, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
+    """The noise synthesiser: normal noise of `frames` latent frames to filtered noise (rows, bands)."""
     bands, taps, frame = synth.bands, synth.taps, synth.frame
     each = x.frames // frames // frame  # filter frames in a latent frame
     amplitudes = emit(synth.net, graph, x)

@@ -1,4 +1,4 @@
-"""Metadata of an exported graph."""
+"""Writes the metadata of an exported graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of each layer in a graph: one function per class of layer."""
+"""Adds layers to a graph: one function per class of layer."""
 
 from __future__ import annotations
 

@@ -24,9 +24,8 @@ from perform.rave.model import RAVE
 def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.encode`: x (B, channels, frames * ratio) in, z (B, frames, latents) out.
 
-    noise (B, frames, full_latents) : standard normal, to sample the posterior; zeros for its mean. An input
-    of
-        variational models
+    noise (B, frames, full_latents) : standard normal, to sample the posterior; zeros give its mean. Only
+        variational models have this input
     learns : AdaIN statistics are state instead of constants (style_graph.py)
     """
     graph, full = Graph(), model.config.full_latents
@@ -98,11 +97,11 @@ def _encoder_part(model: RAVE, graph: Graph, frames: int) -> Signal:
 
 def _decoder_part(model: RAVE, graph: Graph, z: Signal) -> None:
     """From latents to sound."""
-    filling = hiss = ""
+    for_latents = for_synth = ""
     if model.noise:
         noise = graph.shape(graph.input("noise", z.frames, model.noise), -1, model.noise)
-        filling = graph.cut(noise, 0, model.missing) if model.missing else ""
-        hiss = graph.cut(noise, model.missing) if model.config.noise_ratios else ""
-    bands = generate(model.decoder, graph, restore(model, graph, z, filling), hiss)
+        for_latents = graph.cut(noise, 0, model.missing) if model.missing else ""
+        for_synth = graph.cut(noise, model.missing) if model.config.noise_ratios else ""
+    bands = generate(model.decoder, graph, restore(model, graph, z, for_latents), for_synth)
     y = synthesise(model, graph, bands)
     graph.result("y", y, model.config.channels, z.frames * model.ratio)

@@ -27,9 +27,11 @@ def draw(prior: Prior, graph: Graph, uniform: Name, temperature: Name) -> Name:
     latents, resolution = prior.config.latents, prior.config.resolution
     half = resolution // 2
     kept = graph.memory(latents)
-    odds = _odds(prior, graph, graph.op("Add", kept, graph.constant(float(half))))  # (B, latents, resolution)
-    odds = graph.op("Softmax", graph.op("Div", odds, graph.shape(temperature, -1, 1, 1)), axis=2)
-    share = graph.op("CumSum", odds, graph.constant(2))
+    logits = _logits(
+        prior, graph, graph.op("Add", kept, graph.constant(float(half)))
+    )  # (B, latents, resolution)
+    logits = graph.op("Softmax", graph.op("Div", logits, graph.shape(temperature, -1, 1, 1)), axis=2)
+    share = graph.op("CumSum", logits, graph.constant(2))
     pick = graph.shape(graph.cut(uniform, 0, latents), -1, latents, 1)
     below = graph.op("Cast", graph.op("Less", share, pick), to=TensorProto.FLOAT)
     step = graph.op("ReduceSum", below, graph.constant([2]), keepdims=0)
@@ -38,7 +40,7 @@ def draw(prior: Prior, graph: Graph, uniform: Name, temperature: Name) -> Name:
     return _unfolded(prior, graph, _values(prior, graph, step, graph.cut(uniform, latents)))
 
 
-def _odds(prior: Prior, graph: Graph, choice: Name) -> Name:
+def _logits(prior: Prior, graph: Graph, choice: Name) -> Name:
     """The last choice (B, latents) to logits of the next."""
     latents, resolution = prior.config.latents, prior.config.resolution
     steps = graph.constant(np.arange(resolution, dtype=np.float32))
@@ -55,16 +57,18 @@ def _odds(prior: Prior, graph: Graph, choice: Name) -> Name:
         skip = graph.op("Add", skip, aside) if skip else aside
     y = _convolution(prior.middle, graph, Signal(skip, 1, prior.config.skip))
     y = _convolution(prior.tail, graph, graph.map("LeakyRelu", y, alpha=0.2))
-    odds = graph.shape(y.name, -1, latents, resolution)
+    logits = graph.shape(y.name, -1, latents, resolution)
     if prior.pairs is None:
-        return odds
+        return logits
     index = graph.op("Cast", choice, to=TensorProto.INT64)
     index = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))
-    return graph.op("Add", odds, graph.op("Gather", graph.constant(prior.pairs.flatten(0, 1)), index, axis=0))
+    return graph.op(
+        "Add", logits, graph.op("Gather", graph.constant(prior.pairs.flatten(0, 1)), index, axis=0)
+    )
 
 
 def _convolution(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
-    """The layer, its groups as blocks of one matrix: in a frame a call, zeros cost nothing."""
+    """The layer, its groups as blocks of one matrix; with one frame per call, the zeros cost nothing."""
     taps, groups = layer.weight.shape[2], layer.groups
     weight = np.zeros((taps, groups, x.channels // groups, groups, len(layer.bias) // groups), np.float32)
     for i, part in enumerate(layer.weight.chunk(groups)):  # (outputs, inputs, taps) of a group
@@ -89,8 +93,8 @@ def _values(prior: Prior, graph: Graph, step: Name, place: Name) -> Name:
 
     low, wide = ends(array(prior.normal), index)
     part = graph.op("Div", graph.op("Sub", quantile, low), wide)
-    own = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))
-    low, wide = ends(array(prior.edges), own)
+    row = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))  # of each latent's table
+    low, wide = ends(array(prior.edges), row)
     return graph.op("Add", low, graph.op("Mul", wide, part))
 
 
@@ -118,10 +122,9 @@ def _unfolded(prior: Prior, graph: Graph, chosen: Name) -> Name:
     """Delay the chosen latents: latent i by as many frames as there are latents after it."""
     latents, half = prior.config.latents, prior.config.resolution // 2
     middles = prior.edges[:, half]
-    heard = []
+    delayed = []
     for i in range(latents):
-        late = latents - 1 - i
         new = graph.op("Sub", graph.cut(chosen, i, i + 1), graph.constant(middles[i : i + 1]))
-        old = graph.delayed(Signal(new, 1, 1), late).name
-        heard.append(graph.op("Add", old, graph.constant(middles[i : i + 1])))
-    return graph.op("Concat", *heard, axis=1)
+        old = graph.delayed(Signal(new, 1, 1), latents - 1 - i).name
+        delayed.append(graph.op("Add", old, graph.constant(middles[i : i + 1])))
+    return graph.op("Concat", *delayed, axis=1)

@@ -26,7 +26,7 @@ def begin(model: nn.Module, graph: Graph) -> None:
     """Let the AdaIN layers of the graph learn; WrongUse if there are none."""
     found = layers(model)
     if not found:
-        raise WrongUse("this model learns no styles", hint="only those with AdaIN do: v3")
+        raise WrongUse("this model learns no styles", hint="only models with AdaIN do: v3")
     known: list[Array] = [array(found[0].heard), *(array(layer.known).ravel() for layer in found)]
     graph.metadata["style"] = base64.b64encode(np.concatenate(known).astype("<f4").tobytes()).decode()
     graph.metadata["channels"] = json.dumps([layer.known.shape[2] for layer in found])
@@ -51,8 +51,8 @@ def restyle(layer: AdaIN, learns: Learning, graph: Graph, x: Signal) -> Signal:
     channels, frames = x.channels, x.frames
     rows = graph.shape(x.name, -1, frames, channels)  # (B, frames, channels)
     mean = graph.op("ReduceMean", rows, axes=[1], keepdims=1)
-    away = graph.op("Sub", rows, mean)
-    power = graph.op("ReduceSum", graph.op("Mul", away, away), graph.constant([1]), keepdims=1)
+    centred = graph.op("Sub", rows, mean)
+    power = graph.op("ReduceSum", graph.op("Mul", centred, centred), graph.constant([1]), keepdims=1)
     deviation = graph.op("Sqrt", graph.op("Div", power, graph.constant(float(max(frames - 1, 1)))))
     now = graph.shape(graph.op("Concat", mean, deviation, axis=1), -1, 1, 2, channels)
     kept = graph.memory(4 * channels, "style")
@@ -62,8 +62,9 @@ def restyle(layer: AdaIN, learns: Learning, graph: Graph, x: Signal) -> Signal:
     after = graph.shape(known, -1, 4 * channels)
     graph.keep(kept, after)
     parts = graph.shape(after, -1, 4, channels)
-    own, width, wanted, wide = (graph.cut(parts, i, i + 1) for i in range(4))  # (B, 1, channels) each
-    scale = graph.op("Div", wide, graph.op("Add", width, graph.constant(1e-5)))
-    y = graph.op("Add", graph.op("Mul", graph.op("Sub", rows, own), scale), wanted)
+    # mean and deviation of the source, then of the target, (B, 1, channels) each
+    mean, deviation, target_mean, target_deviation = (graph.cut(parts, i, i + 1) for i in range(4))
+    scale = graph.op("Div", target_deviation, graph.op("Add", deviation, graph.constant(1e-5)))
+    y = graph.op("Add", graph.op("Mul", graph.op("Sub", rows, mean), scale), target_mean)
     y = graph.op("Where", learns.changes, y, rows)
     return x._replace(name=graph.shape(y, -1, channels))

@@ -1,7 +1,7 @@
-"""Copy the weights of an upstream export into our layers, and check that both compute the same.
+"""Copies the weights of a RAVE export into our layers, and checks that both compute the same.
 
-`graft(layer, source, path)` fills a layer from the module at `path`; it raises Unrecognised, which says what
-is there instead, if the two are different.
+`fill_layer(layer, source, path)` fills a layer from the module at `path`. If the two are different, it raises
+Unrecognised, which names the difference.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ PACKAGES = ("rave", "cached_conv", "torch")
 
 
 class Unrecognised(PerformError):
-    """A part of an export that none of our layers computes; `what` begins with its path."""
+    """A part of an export has no counterpart in our layers; `what` begins with its path."""
 
     exit_code = 2
 
     def __init__(self, path: str, what: str, where: str) -> None:
-        hint = "such a model can still be played as it is, in the sandbox"
+        hint = "perform can still play the module itself, in a sandbox"
         super().__init__(f"{path}: {what}" if path else what, where=where, hint=hint)
         self.path = path
 
@@ -87,7 +87,7 @@ class UpstreamTensors:
         return value
 
     def tensor(self, path: str) -> Tensor:
-        """A tensor as float32; it counts as used from now on."""
+        """A tensor as float32; it is recorded as used."""
         if path not in self.archive.tensors:
             raise self.refuse(path, "is missing")
         self.used.add(path)
@@ -114,12 +114,12 @@ class UpstreamTensors:
 
 
 @singledispatch
-def graft(layer: Streaming, source: UpstreamTensors, path: str) -> None:
-    """Fill `layer` from the module at `path`; Unrecognised where the archive holds another kind there."""
+def fill_layer(layer: Streaming, source: UpstreamTensors, path: str) -> None:
+    """Fill `layer` from the module at `path`. Unrecognised: that module is of another kind."""
     raise UnknownLayer(layer, "the way to fill it from an export")
 
 
-@graft.register
+@fill_layer.register
 def _(layer: Conv1d, source: UpstreamTensors, path: str) -> None:
     source.expect(path, *CONV)
     for name, wanted in (("stride", layer.stride), ("dilation", layer.dilation), ("groups", layer.groups)):
@@ -135,7 +135,7 @@ def _(layer: Conv1d, source: UpstreamTensors, path: str) -> None:
     _bias(layer.bias, source, path)
 
 
-@graft.register
+@fill_layer.register
 def _(layer: ConvTranspose1d, source: UpstreamTensors, path: str) -> None:
     source.expect(path, *TRANSPOSE)
     for name, wanted in (
@@ -149,20 +149,20 @@ def _(layer: ConvTranspose1d, source: UpstreamTensors, path: str) -> None:
     _bias(layer.bias, source, path)
 
 
-@graft.register
+@fill_layer.register
 def _(layer: LeakyReLU, source: UpstreamTensors, path: str) -> None:
     source.expect(path, "LeakyReLU")
     slope = source.archive.finals(path).get("negative_slope", source.get(f"{path}.negative_slope"))
     source.same(path, "slope", slope, 0.2)
 
 
-@graft.register
+@fill_layer.register
 def _(layer: Snake, source: UpstreamTensors, path: str) -> None:
     source.expect(path, "Snake")
     source.copy(layer.alpha, f"{path}.alpha")
 
 
-@graft.register
+@fill_layer.register
 def _(layer: AdaIN, source: UpstreamTensors, path: str) -> None:
     source.expect(path, "AdaptiveInstanceNormalization")
     for side, name in enumerate("xy"):
@@ -174,38 +174,38 @@ def _(layer: AdaIN, source: UpstreamTensors, path: str) -> None:
         layer.heard[side] = float(count)
 
 
-@graft.register
+@fill_layer.register
 def _(layer: ResidualUnit, source: UpstreamTensors, path: str) -> None:
     unit = residual_body(source, path, layer.delay)
     source.expect(unit, "DilatedUnit")
     parts = source.children(f"{unit}.net")
     source.same(unit, "layers", len(parts), 4)
     for part, place in zip((LeakyReLU(), layer.dilated, LeakyReLU(), layer.pointwise), parts, strict=True):
-        graft(part, source, place)
+        fill_layer(part, source, place)
 
 
-@graft.register
+@fill_layer.register
 def _(layer: Residual, source: UpstreamTensors, path: str) -> None:
-    graft(layer.body, source, residual_body(source, path, layer.straight.samples))
+    fill_layer(layer.body, source, residual_body(source, path, layer.straight.samples))
 
 
-@graft.register
+@fill_layer.register
 def _(layer: Chain, source: UpstreamTensors, path: str) -> None:
-    places = list(flat(source, path))
+    places = list(layer_paths(source, path))
     layers = list(layer)
     for part, place in zip(layers, places, strict=False):
-        graft(part, source, place)
+        fill_layer(part, source, place)
     if len(places) > len(layers):
         raise source.unknown(places[len(layers)])
     source.same(path, "layers", len(places), len(layers))
 
 
-def branch(layer: Chain, source: UpstreamTensors, path: str, index: int) -> None:
+def fill_branch(layer: Chain, source: UpstreamTensors, path: str, index: int) -> None:
     """Fill a delay and a convolution from branch `index` of the branches at `path`."""
     delay, conv = layer
     assert isinstance(delay, Delay)
     check_delay(source, path, index, delay.samples)
-    graft(conv, source, f"{path}.branches.{index}")
+    fill_layer(conv, source, f"{path}.branches.{index}")
 
 
 def check_delay(source: UpstreamTensors, path: str, index: int, samples: int) -> None:
@@ -225,18 +225,18 @@ def residual_body(source: UpstreamTensors, path: str, delay: int) -> str:
     return f"{aligned}.branches.0"
 
 
-def flat(source: UpstreamTensors, path: str) -> Iterator[str]:
+def layer_paths(source: UpstreamTensors, path: str) -> Iterator[str]:
     """Paths of the layers of a sequence, including those in v1's containers."""
     for child in source.children(path):
         match source.kind(child):
             case "UpsampleLayer":
-                yield from flat(source, f"{child}.net")
+                yield from layer_paths(source, f"{child}.net")
             case "ResidualStack" if source.has(f"{child}.net.branches"):
                 branches = source.children(f"{child}.net.branches")
                 source.same(child, "branches", len(branches), 1)
-                yield from flat(source, f"{branches[0]}.net")
+                yield from layer_paths(source, f"{branches[0]}.net")
             case "ResidualStack":
-                yield from flat(source, f"{child}.net")
+                yield from layer_paths(source, f"{child}.net")
             case "ResidualLayer":
                 yield f"{child}.net"
             case _:
