@@ -118,7 +118,7 @@ def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="not a TorchScript archive"):
         read(tmp_path / "text.ts")
     torch.save({"weights": torch.zeros(3)}, tmp_path / "checkpoint.ckpt")
-    with pytest.raises(WrongUse, match="no TorchScript module"):
+    with pytest.raises(WrongUse, match="not a TorchScript module"):
         read(tmp_path / "checkpoint.ckpt")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
         other.writestr("hello/readme.md", "hello")
