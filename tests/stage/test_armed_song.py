@@ -37,7 +37,7 @@ def songs(arena: Arena, tiny_models: Path) -> Songs:
     return Songs(rack, ParameterGlides(arena.table), DeckFiles(rack))
 
 
-def test_arming_the_song_that_undo_brings_back_brings_it_as_it_is_written(songs: Songs, arena: Arena) -> None:
+def test_arming_the_song_that_undo_returns_to_prepares_it_as_written(songs: Songs, arena: Arena) -> None:
     one = Song("one", decks={"1": "bells"}, values={"deck/1/z/0/bias": 1.0})
     songs.open(Set("a", songs=[one, Song("two")]), None)
     left = songs.list.playing

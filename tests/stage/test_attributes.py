@@ -1,4 +1,4 @@
-"""A module's attributes, actions and prior on a real stage: from the song, by hand, refused, recorded."""
+"""A module's attributes, actions and prior on a real stage: from the song, changed, refused, recorded."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def strange(tmp_path: Path) -> Path:
 
 
 def settle(instrument: Instrument, deck: int, frames: int = 30) -> None:
-    """So many of the deck's frames later: what the table holds has been heard by its host."""
+    """Wait for so many of the deck's frames, in which its host has read the table."""
     before = instrument.meter(f"deck/{deck}/frames")
     until(lambda: instrument.meter(f"deck/{deck}/frames") > before + frames, 30, "it plays on")
 
@@ -90,13 +90,15 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
 
         put(GAIN, 0.5)
         assert instrument.meter("deck/1/peak/l") > 1e-2
-        put(GAIN, -1.0)  # refused
-        put(PARTIALS, 99.0)  # it raises
-        assert table[SLOTS[f"deck/1/attribute/{GAIN}"]] == 0.5, "the number says what the module has"
+        put(GAIN, -1.0)  # the module refuses it
+        put(PARTIALS, 99.0)  # the module raises an error
+        assert table[SLOTS[f"deck/1/attribute/{GAIN}"]] == 0.5, (
+            "the table shows the value that the module has"
+        )
         assert table[SLOTS[f"deck/1/attribute/{PARTIALS}"]] == MODULE_DEFAULT
-        said = "\n".join(client.status().log)
-        assert "deck 1: the model refuses [-1.0, 1.0] for its attribute 'gain'" in said
-        assert "too many" in said
+        log = "\n".join(client.status().log)
+        assert "deck 1: the model refuses [-1.0, 1.0] for its attribute 'gain'" in log
+        assert "too many" in log
         assert instrument.meter("deck/1/state") == LIVE
 
         put(SHAPE, 0.0)
@@ -135,7 +137,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         client.ask(Go())
         until(lambda: instrument.meter("deck/1/state") == EMPTY, 30, "song two")
         settle(instrument, 2, 60)
-        assert instrument.meter("deck/2/peak/r") == 0, "NEXT renders ahead by its own attributes"
+        assert instrument.meter("deck/2/peak/r") == 0, "the armed song renders ahead with its own attributes"
         assert instrument.meter("deck/2/peak/l") > 1e-2
         instrument.end()
     master = Path(take)
@@ -147,7 +149,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
     assert 10 * np.log10(((took - made) ** 2).mean() / (took**2).mean() + 1e-30) < -90
 
 
-def test_rendered_offline_it_comes_back_bit_by_bit(strange: Path, tmp_path: Path) -> None:
+def test_a_rendered_take_replays_bit_by_bit(strange: Path, tmp_path: Path) -> None:
     strange.write_text(strange.read_text().replace('"own"', '"noise"'))
     done = perform("render", str(strange), "--take", str(tmp_path / "takes"), "--seconds", "2")
     assert done.returncode == 0, done.stderr
@@ -164,9 +166,9 @@ def test_rendered_offline_it_comes_back_bit_by_bit(strange: Path, tmp_path: Path
     assert "refuses [-1.0, 1.0] for its attribute 'gain'" in done.stderr
 
 
-def test_another_model_begins_with_its_own(strange: Path, runtime: Path) -> None:
+def test_another_model_begins_with_its_default_attributes(strange: Path, runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--margin", "tight", set_name=str(strange)) as instrument:
-        assert params.margin(instrument.arena.table) == 0.003, "the player's word comes before the set's"
+        assert params.margin(instrument.arena.table) == 0.003, "the player's option replaces the set's"
         table, bank = instrument.arena.table, params.attribute_slots(1)
         instrument.wait_live(1)
         instrument.client.ask(Load(deck=1, model="bells"))
@@ -174,12 +176,12 @@ def test_another_model_begins_with_its_own(strange: Path, runtime: Path) -> None
         until(
             lambda: np.array_equal(table[bank], params.default_attributes()),
             30,
-            "nothing is left of the attributes",
+            "the default attributes",
         )
         assert not instrument.client.status().decks[0].attributes
         instrument.wait_live(1)
         instrument.client.ask(Undo())
         until(lambda: instrument.client.status().decks[0].attributes, 60, "the synth again")
-        until(lambda: table[bank][0] == 0.0, 30, "with what it had")
+        until(lambda: table[bank][0] == 0.0, 30, "with its values from before")
         instrument.wait_live(1)
         instrument.end()

@@ -1,4 +1,4 @@
-"""The MIDI process as the stage keeps it: what was chosen, learnt and forgotten outlives it."""
+"""The stage replaces a control process that died; its mapping and learned controls stay."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from perform.stage.commands import Answer
 from perform.stage.controllers import Controllers
 
 
-class Stage:
-    """As much of one as its controllers need; there is no MIDI system."""
+class ControllersRig:
+    """`Controllers` with a real control process, but no MIDI system."""
 
     def __init__(self, arena: Arena, folder: Path, wanted: str) -> None:
         self.events: queue.SimpleQueue[ChildEvent] = queue.SimpleQueue()
-        self.told: list[str] = []
+        self.lines: list[str] = []
         self.mappings = 0
         self.children: list[Child] = []
         self._log = (folder / "log").open("ab")
-        self.controllers = Controllers(arena, self._spawn, self.told.append, wanted, ())
+        self.controllers = Controllers(arena, self._spawn, self.lines.append, wanted, ())
 
     def _spawn(self, module: str) -> Child:
         self.children.append(Child(self.events, self._log, module))
@@ -51,10 +51,10 @@ class Stage:
             self.mappings += isinstance(report, MappingChanged)
 
     def restart(self) -> None:
-        """The process dies, and another one has taken a mapping."""
+        """Kill the process, and wait until another one has loaded a mapping."""
         before = len(self.children)
         self.children[-1].kill()
-        self.until(lambda: len(self.children) > before, "the news of its death")
+        self.until(lambda: len(self.children) > before, "its death")
         seen = self.mappings
         self.until(lambda: self.mappings > seen, "a new process")
 
@@ -66,13 +66,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage(arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stage]]:
+def stage(
+    arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], ControllersRig]]:
     monkeypatch.setenv("PERFORM_MIDI", "jack")
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody-runs-this")
-    stages: list[Stage] = []
+    stages: list[ControllersRig] = []
 
-    def start(wanted: str) -> Stage:
-        stages.append(Stage(arena, tmp_path, wanted))
+    def start(wanted: str) -> ControllersRig:
+        stages.append(ControllersRig(arena, tmp_path, wanted))
         stages[-1].until(lambda: stages[-1].mappings, "a mapping")
         return stages[-1]
 
@@ -81,19 +83,19 @@ def stage(arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         one.end()
 
 
-def test_what_was_unlearnt_stays_so_when_the_process_is_replaced(stage: Callable[[str], Stage]) -> None:
+def test_an_unlearned_control_stays_so_in_the_next_process(stage: Callable[[str], ControllersRig]) -> None:
     bundled = mapping_files.find("nanokontrol2")
     playing = stage(str(bundled))
     assert {"deck/1/gain", "deck/2/gain"} <= playing.mapped
     playing.controllers.unlearn("deck/1/gain")
-    playing.until(lambda: "deck/1/gain" not in playing.mapped, "unlearnt")
+    playing.until(lambda: "deck/1/gain" not in playing.mapped, "unlearned")
     assert mapping_files.find("nanokontrol2") != bundled, "the player has a copy"
     playing.restart()
     assert playing.mapped & {"deck/1/gain", "deck/2/gain"} == {"deck/2/gain"}
 
 
-def test_a_mapping_that_could_not_be_loaded_chooses_nothing(
-    stage: Callable[[str], Stage], own_places: Path
+def test_a_mapping_that_cannot_be_loaded_is_not_chosen(
+    stage: Callable[[str], ControllersRig], own_places: Path
 ) -> None:
     playing = stage("")
     answers: list[Answer] = []
@@ -101,7 +103,7 @@ def test_a_mapping_that_could_not_be_loaded_chooses_nothing(
     playing.until(lambda: answers, "an answer")
     assert "nothing" in answers[0].error
     playing.restart()
-    own = own_places / "home" / "controllers" / "generic.toml"  # what is connected may still bring its own
+    own = own_places / "home" / "controllers" / "generic.toml"  # the player's own default mapping
     own.parent.mkdir(parents=True)
     own.write_text('name = "mine"\n')
     playing.restart()

@@ -34,7 +34,7 @@ class Rig:
         )
 
     def step(self) -> bool:
-        """What a stage's loop does."""
+        """One step of a stage's loop."""
         while not self.events.empty():
             child, report = self.events.get()
             self.hosts.handle_death(child) if report is None else self.hosts.handle_report(child, report)
@@ -73,7 +73,7 @@ def test_one_process_plays_a_model_on_all_its_decks(rig: Rig, arena: Arena, tmp_
     assert arena.rings[4].fill == 0
 
 
-def test_a_file_written_anew_is_another_model(rig: Rig, tmp_path: Path) -> None:
+def test_a_rewritten_file_is_another_model(rig: Rig, tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "a.safetensors")
     first = rig.ready(rig.hosts.get(path))
     tiny_model(path, seed=5)
@@ -94,7 +94,7 @@ def test_unused_hosts_are_released_for_memory_the_oldest_first(
     assert any("b is released" in line for line in rig.lines)
 
 
-def test_a_host_that_dies_is_gone_and_another_can_be_had(rig: Rig, tmp_path: Path) -> None:
+def test_a_dead_host_is_replaced_until_it_crashes_too_often(rig: Rig, tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "a.safetensors")
     for n in range(3):
         host = rig.ready(rig.hosts.get(path))

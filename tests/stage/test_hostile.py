@@ -1,4 +1,4 @@
-"""What a stage must survive: wrong files, wrong clients, processes that hang, terminals that stall or go."""
+"""A stage survives damaged files, wrong clients, processes that hang, and terminals that stall or close."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ FILES = {
 }
 
 
-def still_sings(instrument: Instrument) -> None:
+def still_plays(instrument: Instrument) -> None:
     frames = instrument.meter("deck/2/frames")
-    until(lambda: instrument.meter("deck/2/frames") > frames + 20, 10, f"deck 2 sings on; {instrument.log()}")
+    until(lambda: instrument.meter("deck/2/frames") > frames + 20, 10, f"deck 2 plays on; {instrument.log()}")
     assert instrument.meter("deck/2/state") == LIVE
 
 
@@ -95,17 +95,17 @@ def test_no_request_ends_the_stage(runtime: Path, tmp_path: Path) -> None:
                 refused += 1
                 assert "mistake" not in str(error), name
                 assert "\n" not in str(error)
-        assert refused == len(names) + 3 - 1  # the one with a right card is refused by its host
+        assert refused == len(names) + 3 - 1  # the file with a valid card is refused by its host
         until(lambda: instrument.client.status().decks[2].error, 30, "why the last one failed")
         with pytest.raises(PerformError):
             instrument.client.ask(UseMapping("~nosuchuser/x.toml"))
-        still_sings(instrument)
+        still_plays(instrument)
         instrument.end()
     listed = perform("models", "list", "--json")
     assert listed.returncode == 0
 
 
-def test_a_client_that_says_nothing_or_nonsense_keeps_nobody_out(runtime: Path) -> None:
+def test_silent_and_wrong_clients_keep_no_other_client_out(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         silent, rude = (socket.socket(socket.AF_UNIX) for _ in range(2))
@@ -118,7 +118,7 @@ def test_a_client_that_says_nothing_or_nonsense_keeps_nobody_out(runtime: Path) 
             other.close()
         silent.close()
         rude.close()
-        still_sings(instrument)
+        still_plays(instrument)
         instrument.end()
 
 
@@ -134,7 +134,7 @@ def test_a_recorder_and_a_midi_process_that_hang_are_replaced(runtime: Path) -> 
         for pid in hung.values():
             os.kill(pid, signal.SIGSTOP)
         for module, pid in hung.items():
-            until(lambda m=module, p=pid: _lives_anew(instrument, m, p), 40, f"another {module}")
+            until(lambda m=module, p=pid: _is_replaced(instrument, m, p), 40, f"another {module}")
         safe = instrument.meter("take/frames")
         until(lambda: instrument.meter("take/frames") > safe + 48000, 20, "the take goes on")
         assert instrument.client.ask(StopRecording()).value == take
@@ -142,11 +142,11 @@ def test_a_recorder_and_a_midi_process_that_hang_are_replaced(runtime: Path) -> 
         for part in Path(take).parent.glob("*.wav"):
             with wave.open(str(part)) as wav:
                 frames += wav.getnframes()
-        assert frames > 10 * 48000  # what was played while it hung is there: the tape kept it
+        assert frames > 10 * 48000  # the history buffer kept the sound until the new recorder
         instrument.end()
 
 
-def _lives_anew(instrument: Instrument, module: str, pid: int) -> bool:
+def _is_replaced(instrument: Instrument, module: str, pid: int) -> bool:
     try:
         return instrument.child(module) != pid
     except AssertionError:
@@ -173,7 +173,7 @@ def test_two_starts_at_once_make_one_stage(runtime: Path) -> None:
     assert "deck 2: choir plays" in ended[0]
 
 
-def test_a_reader_that_stalls_or_goes_stalls_nobody(runtime: Path) -> None:
+def test_a_terminal_that_stalls_or_closes_never_stalls_the_stage(runtime: Path) -> None:
     read, write = os.pipe()
     os.set_blocking(write, True)
     fill = os.fdopen(os.dup(write), "wb", buffering=0)
@@ -190,7 +190,7 @@ def test_a_reader_that_stalls_or_goes_stalls_nobody(runtime: Path) -> None:
     client = Client(runtime)
     for deck in (1, 2):
         until(lambda d=deck: client.arena.meter(f"deck/{d}/state") == LIVE, 30, f"deck {deck}")
-    os.close(read)  # and now nobody reads at all
+    os.close(read)  # now the pipe has no reader
     os.kill(int(client.arena.meter("deck/1/pid")), signal.SIGKILL)
     until(lambda: client.arena.meter("deck/1/state") != LIVE, 5, "the death")
     until(lambda: client.arena.meter("deck/1/state") == LIVE, 30, "deck 1 again")
@@ -198,7 +198,7 @@ def test_a_reader_that_stalls_or_goes_stalls_nobody(runtime: Path) -> None:
     assert process.wait(20) == 0
 
 
-def test_a_terminal_that_hangs_up_ends_a_headless_run_in_order(runtime: Path) -> None:
+def test_a_terminal_that_closes_ends_a_headless_run_cleanly(runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--record") as instrument:
         instrument.wait_live(1, 2)
         until(lambda: instrument.meter("take/frames") > 24000, 10, "half a second of take")
@@ -210,7 +210,7 @@ def test_a_terminal_that_hangs_up_ends_a_headless_run_in_order(runtime: Path) ->
     assert not (runtime / "stage.json").exists()
 
 
-def test_record_and_stop_in_one_breath_leave_no_take_running(runtime: Path) -> None:
+def test_record_and_stop_at_once_leave_no_take_running(runtime: Path) -> None:
     import threading
 
     with playing(runtime, "--device", "null") as instrument:
@@ -227,11 +227,11 @@ def test_record_and_stop_in_one_breath_leave_no_take_running(runtime: Path) -> N
         instrument.end()
 
 
-def test_a_mistake_there_is_no_room_to_write_down_ends_nothing(runtime: Path) -> None:
+def test_an_internal_error_with_a_full_disk_ends_nothing(runtime: Path) -> None:
     runtime.mkdir(parents=True)
     (runtime / "stage.log").symlink_to("/dev/full")
-    said: list[str] = []
-    stage = Stage(StageOptions("demo", device="null", retro=0.0), runtime, said.append)
+    lines: list[str] = []
+    stage = Stage(StageOptions("demo", device="null", retro=0.0), runtime, lines.append)
     try:
         answers: list[Answer] = []
         stage._handle_command(Arm("no number"), answers.append)  # type: ignore[arg-type]
@@ -241,10 +241,10 @@ def test_a_mistake_there_is_no_room_to_write_down_ends_nothing(runtime: Path) ->
     finally:
         stage._end()
         stage._lock.release()
-    assert any("a mistake in the stage: KeyError('no key')" in line for line in said)
+    assert any("a mistake in the stage: KeyError('no key')" in line for line in lines)
 
 
-def test_memory_there_is_no_room_for_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arena_without_room_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from perform.core import arena
 
     monkeypatch.setattr(arena, "_SIZE", 1 << 60)

@@ -14,7 +14,7 @@ from perform.stage.commands import Load
 
 
 @pytest.mark.alone
-def test_the_last_deck_goes(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
+def test_the_last_deck_is_unloaded(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
     # a frame lasts 0.17 ms
     heavy = tiny_model(tmp_path / "heavy.safetensors", sample_rate=768_000, capacity=192)
     with playing(runtime, "--device", "null") as instrument:

@@ -1,4 +1,4 @@
-"""A real stage on its silent clock: models come and go, wrong requests are refused, nothing is left."""
+"""A real stage on its silent clock: it loads models, refuses wrong commands, records, and cleans up."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_timed_run_prints_its_take(runtime: Path) -> None:
     assert path.exists()
 
 
-def test_models_come_and_go_while_the_other_plays(runtime: Path, tmp_path: Path) -> None:
+def test_one_deck_changes_models_while_another_plays(runtime: Path, tmp_path: Path) -> None:
     other = tiny_model(tmp_path / "other.safetensors", seed=5)
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
@@ -85,7 +85,7 @@ def test_models_come_and_go_while_the_other_plays(runtime: Path, tmp_path: Path)
         instrument.end()
 
 
-def test_what_is_asked_wrongly_is_refused_and_changes_nothing(runtime: Path, tmp_path: Path) -> None:
+def test_a_wrong_command_is_refused_and_changes_nothing(runtime: Path, tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("this is no model")
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
@@ -110,7 +110,7 @@ def test_a_model_that_breaks_while_loading_leaves_the_rest(runtime: Path, tmp_pa
         instrument.wait_live(1, 2)
         instrument.client.ask(Load(1, str(broken)))
         until(lambda: instrument.client.status().decks[0].error, 20, "the reason")
-        assert instrument.meter("deck/1/state") == LIVE  # what played there plays on
+        assert instrument.meter("deck/1/state") == LIVE  # the old model plays on
         instrument.client.ask(Load(3, str(broken)))
         until(lambda: instrument.meter("deck/3/state") == FAILED, 20, "deck 3 failed")
         assert "broken.safetensors" in instrument.client.status().decks[2].error
@@ -127,7 +127,7 @@ def test_a_host_that_hangs_is_replaced(runtime: Path) -> None:
         instrument.end()
 
 
-def test_recording_goes_by_command_too(runtime: Path) -> None:
+def test_commands_start_and_stop_a_take(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1)
         take = instrument.client.ask(StartRecording()).value
@@ -139,11 +139,11 @@ def test_recording_goes_by_command_too(runtime: Path) -> None:
         instrument.end()
 
 
-def test_one_stage_a_folder_and_the_verbs_that_reach_it(runtime: Path) -> None:
+def test_a_folder_has_one_stage_and_verbs_reach_it(runtime: Path) -> None:
     for verb in ("attach", "stop"):
-        nobody = perform(verb)
-        assert nobody.returncode == 1
-        assert "no stage is running" in nobody.stderr
+        refused = perform(verb)
+        assert refused.returncode == 1
+        assert "no stage is running" in refused.stderr
     with playing(runtime, "--device", "null", "--record") as instrument:
         instrument.wait_live(1)
         second = perform("play", "demo", "--headless", "--device", "null", "--seconds", "1")
@@ -155,7 +155,7 @@ def test_one_stage_a_folder_and_the_verbs_that_reach_it(runtime: Path) -> None:
         assert instrument.process.wait(20) == 0
 
 
-def test_what_a_killed_stage_left_is_cleared(runtime: Path) -> None:
+def test_a_new_stage_deletes_the_files_of_a_killed_one(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.kill()
     assert list(runtime.glob("*.arena"))
@@ -165,22 +165,22 @@ def test_what_a_killed_stage_left_is_cleared(runtime: Path) -> None:
         instrument.end()
 
 
-def test_a_socket_that_lies_elsewhere_leaves_no_folder(
+def test_a_socket_in_a_temporary_folder_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it does where the runtime folder's path is too long for a socket."""
+    """The server uses one where the runtime folder's path is too long for a socket."""
     with tempfile.TemporaryDirectory() as short:
         monkeypatch.setattr(tempfile, "tempdir", short)
-        server = Server(tmp_path / ("long" * 30), lambda command, reply: reply(Answer("heard")))
+        server = Server(tmp_path / ("long" * 30), lambda command, reply: reply(Answer("received")))
         assert list(Path(short).iterdir())
         with connect(server.address, authkey=server.key.encode()) as line:
             line.send_bytes(msgspec.json.encode(GetStatus()))
-            assert b"heard" in line.recv_bytes()
+            assert b"received" in line.recv_bytes()
         server.close()
         assert not list(Path(short).iterdir())
 
 
-def test_two_clients_see_the_same_numbers(runtime: Path) -> None:
+def test_two_clients_see_the_same_values(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1)
         other = Client(runtime)
@@ -192,7 +192,7 @@ def test_two_clients_see_the_same_numbers(runtime: Path) -> None:
         instrument.end()
 
 
-def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
+def test_a_client_without_the_key_is_refused(runtime: Path) -> None:
     from multiprocessing import AuthenticationError
     from multiprocessing.connection import Client as connect
 
@@ -205,13 +205,17 @@ def test_who_has_no_key_is_not_let_in(runtime: Path) -> None:
 
 
 def keep(instrument: Instrument) -> Path:
-    """Keep the last minutes -> the take, once it is whole."""
+    """Keep the last minutes; returns the take once it is complete."""
     path = instrument.client.ask(KeepLastMinutes()).value
-    until(lambda: any(f"kept: {path}" in line for line in instrument.client.status().log), 10, "the past")
+    until(
+        lambda: any(f"kept: {path}" in line for line in instrument.client.status().log),
+        10,
+        "the last minutes",
+    )
     return Path(path)
 
 
-def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime: Path) -> None:
+def test_the_last_minutes_are_kept_with_their_markers(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(AddMarker("here"))
@@ -233,12 +237,12 @@ def test_what_was_played_is_kept_and_marked_though_nothing_was_recording(runtime
         assert (take.tracks, take.samples) == (("master", "deck1", "deck2"), "float32")
         assert [mark.frame for mark in take.marks] == [0]
         header = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header
-        assert take_index.look(before).frames == header.position  # up to the take, and no further
+        assert take_index.look(before).frames == header.position  # they end where the take begins
         instrument.end()
     assert not list(runtime.glob("*.retro"))
 
 
-def test_with_no_past_to_keep_it_says_so(runtime: Path) -> None:
+def test_without_last_minutes_the_command_is_refused(runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--retro", "0") as instrument:
         until(lambda: instrument.meter("beat/recorder"), 20, "a recorder")
         with pytest.raises(PerformError, match="--retro"):

@@ -1,4 +1,4 @@
-"""Sources on a real stage: files and followers by song and by command, switched all the time, in a take."""
+"""File and deck sources on a real stage: by song, by command, in a take, and after a crash."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ files = {{ 1 = "{file}", 2 = "gone.wav" }}
 
 @pytest.fixture
 def listeners(tmp_path: Path) -> str:
-    """A set whose deck 1 plays a file, and deck 2 what deck 1 hears."""
+    """A set whose deck 1 plays a file; deck 2 follows deck 1."""
     dice, at = np.random.default_rng(0), np.arange(3 * 44100) / 44100
     sound = 0.2 * np.sin(2 * np.pi * 330 * at) * (0.5 + 0.5 * np.sin(5 * at)) + 0.01 * dice.normal(
         size=len(at)
@@ -66,19 +66,23 @@ def test_files_and_followers_by_song_and_by_command(runtime: Path, listeners: st
             lambda: seen.add(tuple(latents(instrument, 1))) or len(seen) > 50, 20, "the file's latents move"
         )
         params.set_value(instrument.arena.table, "deck/1/freeze", 1)
-        until(lambda: np.ptp([latents(instrument, 2) for _ in range(9)], axis=0).max() == 0, 10, "it stands")
+        until(
+            lambda: np.ptp([latents(instrument, 2) for _ in range(9)], axis=0).max() == 0,
+            10,
+            "the latents stand still",
+        )
         assert np.abs(latents(instrument, 2)).max() > 0.1
         for key, value in (("source", params.SOURCES.index("loop")), ("z/0/scale", -0.5), ("z/1/bias", 1.5)):
             params.set_value(instrument.arena.table, f"deck/1/{key}", value)
-        first = read_corpus(find_model("choir"))[0]  # of a loop that stands still from its beginning
-        until(lambda: np.array_equal(latents(instrument, 1, "in"), first), 10, "what its source gives")
+        first = read_corpus(find_model("choir"))[0]  # a frozen loop gives its first frame
+        until(lambda: np.array_equal(latents(instrument, 1, "in"), first), 10, "the latents of the source")
         made = first * [-0.5, *[1] * 7] + [0, 1.5, *[0] * 6]
-        until(lambda: np.allclose(latents(instrument, 1), made), 10, "beside what sounds")
+        until(lambda: np.allclose(latents(instrument, 1), made), 10, "the decoded latents")
         with pytest.raises(PerformError, match="no such file"):
             ask(UseFile(1, "nowhere.wav"))
         (tmp_path / "broken.matrix").write_bytes(b"x" * 64)
         ask(UseMatrix(2, str(tmp_path / "broken.matrix")))
-        until(lambda: "not a matrix" in instrument.log(), 10, "what is wrong with it")
+        until(lambda: "not a matrix" in instrument.log(), 10, "the refusal")
         ask(UseMatrix(2, ""))
         ask(UseFile(1, ""))
         ask(UseFile(2, str(tmp_path / "hum.flac")))
@@ -109,10 +113,10 @@ def plays(instrument: Instrument) -> None:
     until(lambda: instrument.meter("deck/1/state") == LIVE, 30, "deck 1 plays")
 
 
-def test_the_next_songs_files_are_there_when_it_begins(
+def test_the_next_songs_files_are_encoded_when_it_begins(
     runtime: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
-    """From their first frames: where the model plays on, and where another renders ahead."""
+    """They sound from their first frames, on a deck that keeps its model and on one that changes it."""
     files = [tmp_path / "first.wav", tmp_path / "second.wav"]
     for seed, file in enumerate(files):
         soundfile.write(file, 0.1 * np.random.default_rng(seed).normal(size=RATE), RATE)
@@ -130,10 +134,10 @@ def test_the_next_songs_files_are_there_when_it_begins(
         until(lambda: instrument.arena.history.written > frames, 10, "half a second")
         ask(StopRecording())
         instrument.end()
-    told = replay.load(take_index.look(take)).lanes
+    logged = replay.load(take_index.look(take)).lanes
     z = []
     for deck in (1, 2):
-        (run,) = (told[lane][-1] for lane in lanes_of(deck) if lane in told)
+        (run,) = (logged[lane][-1] for lane in lanes_of(deck) if lane in logged)
         z.append(np.stack([run.frame_at(age).z for age in run.ages]))
     wanted = []
     for model, file in zip(("bells", "choir"), files, strict=True):
@@ -147,7 +151,7 @@ def test_the_next_songs_files_are_there_when_it_begins(
     assert np.abs(z[0][at - 5] - wanted[0][5]).max() < 0.5 * np.abs(z[0][at - 11] - wanted[0][5]).max()
 
 
-def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
+def test_a_chosen_file_can_be_undone_saved_and_resumed(
     runtime: Path, tiny_models: Path, tmp_path: Path
 ) -> None:
     sound = np.zeros(RATE)
@@ -175,7 +179,7 @@ def test_a_file_chosen_by_hand_is_undone_kept_and_comes_back_after_a_crash(
     until(lambda: instrument.client.status().songs.now == 2, 20, "song two")
     assert files(instrument) == ["song.wav", "song.wav", ""]
     assert ask(Undo()).value == "song files"
-    until(lambda: instrument.client.status().songs.now == 1, 20, "song one, as it stood")
+    until(lambda: instrument.client.status().songs.now == 1, 20, "song one, as the player left it")
     assert files(instrument) == ["hand.wav", "", "lost.wav"]
     saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
     until(lambda: '"now":0' in saved.read_text() and "hand.wav" in saved.read_text(), 10, "an autosave")

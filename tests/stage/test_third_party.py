@@ -1,4 +1,4 @@
-"""Exports and strangers' modules on the decks of a real stage: what they do costs their deck only."""
+"""Exports and third-party modules on a real stage: a module that fails affects only its own deck."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ pytestmark = [
 ]
 
 
-def agreed(path: Path) -> str:
-    """Its path, after the player has agreed to it."""
+def with_consent(path: Path) -> str:
+    """Give the player's consent to a module; returns its path."""
     consent.give(repack(read(path)), path.stem)
     return str(path)
 
 
-def test_a_module_plays_on_a_deck_behind_its_walls(runtime: Path, tmp_path: Path) -> None:
-    path = agreed(export(Synth(), tmp_path / "synth.ts"))
+def test_a_module_plays_in_its_sandbox(runtime: Path, tmp_path: Path) -> None:
+    path = with_consent(export(Synth(), tmp_path / "synth.ts"))
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(Load(deck=3, model=path))
@@ -47,9 +47,9 @@ def test_a_module_plays_on_a_deck_behind_its_walls(runtime: Path, tmp_path: Path
         instrument.end()
 
 
-def test_what_was_not_agreed_to_or_hangs_costs_its_deck_only(runtime: Path, tmp_path: Path) -> None:
+def test_a_module_without_consent_or_with_a_wrong_output_fails_alone(runtime: Path, tmp_path: Path) -> None:
     synth = export(Synth(), tmp_path / "synth.ts")
-    shape = agreed(export(Bare("shape"), tmp_path / "shape.ts"))
+    shape = with_consent(export(Bare("shape"), tmp_path / "shape.ts"))
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         for deck, model, says in ((3, str(synth), "not agreed to"), (4, shape, "gave (1, 1, 255)")):
@@ -60,7 +60,7 @@ def test_what_was_not_agreed_to_or_hangs_costs_its_deck_only(runtime: Path, tmp_
         instrument.end()
 
 
-def test_an_export_goes_straight_into_a_deck(runtime: Path) -> None:
+def test_an_export_is_converted_and_plays(runtime: Path) -> None:
     with playing(runtime, "--device", "null") as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(Load(deck=3, model=str(genuine("v2_small"))))

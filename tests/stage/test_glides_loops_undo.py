@@ -1,4 +1,4 @@
-"""What moves numbers by itself, and how it yields to a hand: glides, loops, undo."""
+"""Glides and loops, and how they yield to the player; undo; the autosave."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_glide_arrives_exactly_and_never_leaves_its_range(
     assert not list(glides.slots)
 
 
-def test_an_attribute_jumps_from_and_to_its_own() -> None:
+def test_an_attribute_jumps_from_and_to_its_module_default() -> None:
     table, slot = params.defaults(), SLOTS["deck/1/attribute/1"]
     glides = ParameterGlides(table)
     glides.begin({slot: 2.0}, 1.0, 0.0)
@@ -72,7 +72,7 @@ def test_an_attribute_jumps_from_and_to_its_own() -> None:
         assert table[slot] == value
 
 
-def test_a_hand_takes_a_glide_over() -> None:
+def test_the_player_stops_a_glide() -> None:
     table = params.defaults()
     glides = ParameterGlides(table)
     glides.begin({GAIN: -30.0, SIDE: 2.0}, 1.0, 0.0)
@@ -87,7 +87,7 @@ def test_a_hand_takes_a_glide_over() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(moves, min_size=1, max_size=4), min_size=1, max_size=12), st.data())
-def test_undo_goes_all_the_way_back_and_redo_forth(
+def test_undo_and_redo_restore_every_state(
     gestures: list[list[tuple[int, float]]], data: st.DataObject
 ) -> None:
     table = params.defaults()
@@ -113,7 +113,7 @@ def test_undo_goes_all_the_way_back_and_redo_forth(
     assert np.array_equal(table, states[0])
 
 
-def test_what_moves_by_itself_is_no_step() -> None:
+def test_a_movement_of_the_stage_is_no_undo_step() -> None:
     table = params.defaults()
     history = UndoHistory(table)
     table[GAIN] = -5.0
@@ -126,7 +126,7 @@ def test_what_moves_by_itself_is_no_step() -> None:
     assert table[GAIN] == -5.0
 
 
-def test_a_loop_plays_what_was_recorded() -> None:
+def test_a_loop_repeats_the_recorded_gesture() -> None:
     table = params.defaults()
     loops = Loops(table)
     assert loops.toggle("deck/1/gain", 0.0) == "recording"
@@ -166,7 +166,7 @@ def test_a_thinned_gesture_is_the_same_within_a_step(moves: list[tuple[float, fl
     assert np.abs(heard - values).max() <= np.ptp(values) / STEPS * (1 + 1e-6) + 1e-9
 
 
-def test_half_a_minute_of_a_knob_is_a_few_points() -> None:
+def test_half_a_minute_of_a_knob_is_stored_as_few_points() -> None:
     table = params.defaults()
     loops = Loops(table)
     loops.toggle("deck/1/gain", 0.0)
@@ -192,8 +192,8 @@ for n in itertools.count():
 """
 
 
-def test_a_kill_in_the_middle_of_a_save_leaves_a_whole_one() -> None:
-    """PERFORM_KILLS=1000 for a thousand of them."""
+def test_a_kill_during_a_save_leaves_a_complete_autosave() -> None:
+    """PERFORM_KILLS: how many kills to try."""
     chance = np.random.default_rng(1)
     for _ in range(int(os.environ.get("PERFORM_KILLS", "5"))):
         saver = subprocess.Popen([sys.executable, "-c", _SAVER], stdout=subprocess.PIPE, text=True)
@@ -208,7 +208,7 @@ def test_a_kill_in_the_middle_of_a_save_leaves_a_whole_one() -> None:
         assert saved.table()[SLOTS["xfade"]] == 0.5
 
 
-def test_what_cannot_be_read_is_no_autosave(own_places: Path) -> None:
+def test_a_damaged_autosave_is_ignored(own_places: Path) -> None:
     path = own_places / "home" / "state" / "autosave.json"
     path.parent.mkdir(parents=True)
     for content in (b"", b"{", b"[]", b'{"set": 1}', b"\xff" * 100):
@@ -229,7 +229,7 @@ def test_an_autosave_of_an_earlier_version_is_read(own_places: Path) -> None:
     assert saved.table()[SLOTS["xfade"]] == 0.5
 
 
-def test_gestures_that_a_file_holds_are_played(tmp_path: Path) -> None:
+def test_loops_of_a_set_file_play(tmp_path: Path) -> None:
     table = params.defaults()
     loops = Loops(table)
     loops.replace([LoopGesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
