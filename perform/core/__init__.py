@@ -1,1 +1,1 @@
-"""What every room may use: the parameter table, the shared memory, errors. It imports no other room."""
+"""The base of all packages: parameters, shared memory, messages, files, errors. It imports no other room."""

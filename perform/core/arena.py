@@ -2,10 +2,10 @@
 
 It holds the parameter table, the lane table, meters, ring buffers, histories and event logs in a fixed
 layout (`perform.core.arena_layout`). Nothing is locked: each value and each position has one writer, and
-`perform.core.memory_order` states which stores another process sees in order.
+`perform.core.memory_order` states in which order another process sees stores.
 
 A deck has two lanes, so that one voice can fade in over another. Values that must change together, such as
-those of a song, are written in a `batch`; a `TableReader` sees all of it or nothing.
+those of a song, are written in a `batch`; a `TableReader` sees all of them or none.
 """
 
 from __future__ import annotations
@@ -81,16 +81,16 @@ class Arena:
     table  : (len(ADDRESSES),) the parameters in plain units
     lanes  : (LANES, len(LANE)) written by the stage alone
     next   : (len(ADDRESSES),) the next song's parameters, for lanes of mode NEXT
-    meters : (len(METER_SLOTS),) what the processes report
+    meters : (len(METER_SLOTS),) levels, loads and positions that the processes report
     rings  : a RingBuffer for each lane, from voice to mixer
     history : the mixer's output, for the recorder
     input  : the live input after its chain, for encoders; same frame numbers as `history`, written earlier
     latent_histories : the latents of each lane's source, for decks that follow it
-    tracks : what can be recorded: "master" (`history`); PRE, INPUT, STEMS, without memory until
-             `reserve_tracks`
+    tracks : the tracks that can be recorded: "master" (`history`), PRE, INPUT, STEMS; all but the master
+             have no memory until `reserve_tracks`
     event_logs : one for each lane's voice, then the mixer's
-    ring_reads : marks the mixer's reads of `rings`; meter "pulled" and the rings' positions belong together
-    batches : marks the batches of `values`
+    ring_reads : sequence lock of the mixer's reads of `rings`, with meter "pulled"
+    batches : sequence lock of the batches of `values`
     """
 
     def __init__(self, memory: mmap.mmap, path: Path) -> None:
@@ -208,7 +208,7 @@ class Arena:
 
 
 def _reserve(fd: int, start: int, end: int, path: Path, hint: str) -> None:
-    """Allocate all pages now, if the system can: a page that is missing later kills the mixer."""
+    """Allocate all pages now, if the system can: a page without memory would kill the mixer later."""
     try:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(fd, start, end - start)

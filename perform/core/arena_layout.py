@@ -1,4 +1,4 @@
-"""What the arena holds: sizes, decks and lanes, the columns of the lane table, the names of all meters."""
+"""Layout of the arena: sizes, states, columns of the lane table, names of the meters."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ PRE = "pre"  #: the track before the limiter, aligned with the master
 STEMS = tuple(f"deck{d}" for d in range(1, DECKS + 1))  #: the decks' tracks, after their faders
 
 DEFAULT_RATE, DEFAULT_BLOCK = 48000, 256  #: if neither player nor device names another
-NO_DEVICE = "null"  #: device name that means: open no device
+NO_DEVICE = "null"  #: device name for: open no device
 
 #: states of a deck, meter `deck/N/state`
 EMPTY, LOADING, LIVE, FAILED = range(4)
 STATES = ("empty", "loading", "live", "failed")
 
-#: which mixer reads the decks, meter `owner`
+#: the mixer that reads the decks, meter `owner`
 NO_MIXER, CLOCK, DEVICE = range(3)
 
-#: which values a lane's voice reads: the table; the next song's; the last ones it read, while it fades out
+#: values that a lane's voice reads: the table; the next song's; while it fades out, the last ones it read
 NOW, NEXT, HELD = range(3)
 
 LANES = 2 * DECKS  #: deck d has the lanes 2d - 2 and 2d - 1

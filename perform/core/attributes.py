@@ -1,8 +1,9 @@
-"""Attributes of a third-party module: its settings besides latents, as table, screen and songs know them.
+"""Attributes of a third-party module: its settings other than latents.
 
-The n-th attribute of a deck's model is the parameter `deck/N/attribute/n`. Its value is 0 or 1 for a switch,
-a number, or an index. Texts and tensors with several values have an index: it selects one of the *texts*
-that the song or the player has given for this attribute, from 0. MODULE_DEFAULT leaves the attribute alone.
+The n-th attribute of a deck's model is the parameter `deck/N/attribute/n`. The value of a switch is 0 or 1,
+that of a number the number. A text, or a tensor with several values, has an index as its value, from 0: it
+selects one of the *texts* that the song or the player gave for this attribute. MODULE_DEFAULT leaves the
+attribute as the module has it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ SWITCH = ("off", "on")
 
 
 class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One attribute. An attribute with several numbers is listed once for each: `gain/0`, `gain/1`.
+    """One attribute. An attribute with several values is listed once for each: `gain/0`, `gain/1`.
 
-    default : the module's own value; for tensors with several values and buffers, a description
+    default   : the module's own value; for a buffer or a tensor with several values, a description
     low, high : range of a knob. A module states none, so values outside are accepted
     """
 
@@ -34,11 +35,11 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_text(self) -> bool:
-        """Whether its parameter is an index into texts."""
+        """True if the parameter is an index into texts."""
         return isinstance(self.default, str)
 
     def spec(self, texts: Sequence[str]) -> Spec:
-        """Spec of its parameter for a knob, without MODULE_DEFAULT."""
+        """Return the spec of the parameter for a knob, without MODULE_DEFAULT."""
         if isinstance(self.default, str):
             return Spec(0, max(len(texts) - 1, 0), 0, choices=tuple(texts) or (self.default,))
         if self.kind == "bool":
@@ -46,7 +47,7 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Spec(self.low, self.high, self.default, whole=self.kind == "int")
 
     def text(self, value: float, texts: Sequence[str]) -> str:
-        """The text a player reads for a value of its parameter."""
+        """Return the text that the player reads for a value of the parameter."""
         if isinstance(self.default, str):
             chosen = value > MODULE_DEFAULT and texts
             return texts[min(int(value), len(texts) - 1)] if chosen else self.default
@@ -55,11 +56,11 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.shown(value):.0f}" if self.kind == "int" else f"{self.shown(value):.4g}"
 
     def shown(self, value: float) -> float:
-        """The value that applies: the module's own at MODULE_DEFAULT."""
+        """Return the value that applies: at MODULE_DEFAULT, the module's own."""
         return self.default if value <= MODULE_DEFAULT and not isinstance(self.default, str) else value
 
 
 def knob_range(default: float, whole: bool) -> tuple[float, float]:
-    """A range around the default, for a number whose module states none."""
+    """Return a range around the default, because a module states none."""
     reach = max(2 * abs(default), 10.0 if whole else 1.0) if whole or not 0 <= default <= 1 else 1.0
     return (-reach if default < 0 else 0.0), reach

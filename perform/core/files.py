@@ -1,8 +1,8 @@
 """Atomic file writes: a reader, or a power failure, finds the old file or the new one, never half of either.
 
-The new content goes to a hidden temporary file in the same folder, is forced to the disk, and then takes the
-name. A writer that is killed leaves its temporary file behind; the next write of that name an hour later
-removes it. Standard library only.
+The new content goes to a hidden temporary file in the same folder, is forced to the disk, then renamed.
+A killed writer leaves its temporary file behind; a write of the same name removes it an hour later.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """[disk] Yield a temporary path to write to; when the block ends, that file replaces `path`.
 
     The file does not exist yet, and must exist and be closed when the block ends. If the block raises, `path`
-    stays as it was and the temporary file is removed. OSError where the disk refuses.
+    stays as it was and the temporary file is removed. OSError: the disk refuses.
     """
     part = path.with_name(f".{path.name}.{threading.get_native_id()}.part")
     _remove_abandoned(path)
@@ -38,9 +38,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
-    """[disk] Write a whole file in place of `path`, and make its folder if there is none.
+    """[disk] Write a whole file in place of `path`; make its folder if there is none.
 
-    private : only the user may read it. OSError where the disk refuses; the old file is then untouched.
+    private : only the user may read it. OSError: the disk refuses; the old file then stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -1,4 +1,4 @@
-"""The order in which one process sees what another one writes to shared memory.
+"""The order in which one process sees the stores of another in shared memory.
 
 The model, in four rules:
 
@@ -46,7 +46,7 @@ def fence() -> None:
     """[any] Keep all loads and stores before this call before all that follow it."""
     try:
         _own.release()
-    except RuntimeError:  # a signal handler or an exception came between the two halves of a fence
+    except RuntimeError:  # a signal handler or an exception interrupted an earlier fence
         _own.acquire(False)
         _own.release()
     _own.acquire(False)
@@ -59,14 +59,14 @@ def store_release(words: npt.NDArray[Any], index: int, value: float) -> None:
 
 
 def load_acquire(words: npt.NDArray[np.int64], index: int) -> int:
-    """[any] Observe: what the writer stored before it released this word is visible from here on."""
+    """[any] Observe: from here on, all stores before the writer's release of this word are visible."""
     value = int(words[index])
     fence()
     return value
 
 
 class SequenceLock:
-    """Tells a reader that it read while the one writer was writing. Neither waits.
+    """Lets a reader detect that it read during a write of the one writer. Neither side waits.
 
     The word counts the beginnings and ends of writes, so it is odd during a write.
     """
@@ -75,12 +75,12 @@ class SequenceLock:
         self._words, self._index = words, index
 
     def begin_write(self) -> None:
-        """[writer] Later stores belong together; readers must not use a part of them."""
+        """[writer] Begin stores that belong together: a reader must see all of them or none."""
         self._words[self._index] += 1
         fence()
 
     def end_write(self) -> None:
-        """[writer] The stores since `begin_write` are complete."""
+        """[writer] End the stores that began with `begin_write`."""
         store_release(self._words, self._index, self._words[self._index] + 1)
 
     def begin_read(self) -> int:
@@ -90,6 +90,6 @@ class SequenceLock:
         return count
 
     def is_consistent(self, count: int) -> bool:
-        """[reader] Whether no write touched what was read since `begin_read` returned `count`."""
+        """[reader] Return whether no write has happened since `begin_read` returned `count`."""
         fence()
         return count % 2 == 0 and count == self._words[self._index]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 
-AUDIO_PRIORITY = 60  #: the mixer's thread: below JACK's own (70), above everything else
-STAGE_PRIORITY = 30  #: the stage process: it must be able to end a host process that renders too much
+AUDIO_PRIORITY = 60  #: the mixer's thread: below JACK's (70), above everything else
+STAGE_PRIORITY = 30  #: the stage process: it must be able to end a host process that takes too much time
 RENDER_PRIORITY = 20  #: the thread that decodes
 
 
 def request_real_time(priority: int) -> bool:
-    """SCHED_FIFO for the calling thread; False if the system has none or refuses."""
+    """Give the calling thread SCHED_FIFO; False if the system has none or refuses."""
     if not hasattr(os, "sched_setscheduler"):
         return False
     try:
-        # not inherited by processes and threads it starts: they ask for themselves
+        # processes and threads that this thread starts do not inherit the priority
         policy = os.SCHED_FIFO | getattr(os, "SCHED_RESET_ON_FORK", 0)
         os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError:
-        with contextlib.suppress(OSError):  # refused; but an idle thread becomes a normal one
+        with contextlib.suppress(OSError):  # at least an idle thread becomes a normal one
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         return False
     return True

@@ -1,11 +1,11 @@
-"""Audio and latents between two processes, in memory that both map.
+"""Audio and latents between processes, in memory that all of them map.
 
-A ring buffer hands frames from one writer to one reader. A history buffer keeps the last seconds for any
-number of readers. A latent history does the same for latents, with the frame at which each begins to sound.
+A ring buffer passes frames from one writer to one reader. A history buffer keeps the last seconds for any
+number of readers. A latent history keeps latents, with the frame at which each begins to sound.
 
-Each position has one writer. No end waits and none locks; `perform.core.memory_order` says why a reader
-never sees a position before its data. A history may overwrite what a reader is copying: the writer claims
-those frames first, and the reader then discards them. numpy and the standard library only.
+Each position has one writer. Nothing waits and nothing is locked; `perform.core.memory_order` explains why a
+reader never sees a position before its data. A writer may overwrite frames that a reader is copying: it
+claims them first, and the reader then discards them. numpy and the standard library only.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RingBuffer:
         return max(0, int(self._ends[0]) - int(self._ends[1]))
 
     def write(self, audio: Audio) -> int:
-        """[render] Append what fits of (n, 2); return how many frames were taken."""
+        """[render] Append (n, 2) as far as it fits; return the number of frames appended."""
         written = int(self._ends[0])
         n = min(len(audio), self.capacity - max(0, written - load_acquire(self._ends, 1)))
         at = written % self.capacity
@@ -56,11 +56,11 @@ class RingBuffer:
         return n
 
     def clear(self) -> None:
-        """[stage] Discard unread frames. Only while neither end is in use."""
+        """[stage] Discard unread frames. Only while no process writes or reads."""
         self._ends[1] = self._ends[0]
 
     def read(self, out: Audio) -> int:
-        """[audio] Fill the head of `out` (n, 2) with unread frames; return how many there were."""
+        """[audio] Copy unread frames to the start of `out` (n, 2); return their number."""
         position = int(self._ends[1])
         n = min(len(out), max(0, load_acquire(self._ends, 0) - position))
         at = position % self.capacity
@@ -74,8 +74,8 @@ class RingBuffer:
 class HistoryBuffer:
     """The last `capacity` frames of one track: (capacity, 2). Each reader keeps its own position.
 
-    end     : frames ever written. All recorded tracks share the master's, so positions agree between them
-    claimed : the frame up to which the writer may have overwritten, set before it writes
+    end     : frames ever written. All recorded tracks share one, so that their positions agree
+    claimed : frame up to which the writer may have written; it is set before the write
     """
 
     def __init__(self, end: Position, claimed: Position, data: Audio) -> None:
@@ -88,7 +88,7 @@ class HistoryBuffer:
         return int(self._end[0])
 
     def restart(self, position: int) -> None:
-        """[audio] Continue at `position`, with silence before it. Only for a track that shares no end."""
+        """[audio] Continue at `position`, with silence before it. Only for a track with its own end."""
         self._claimed[0] = position + self.capacity
         fence()
         self._data[:] = 0.0
@@ -102,7 +102,7 @@ class HistoryBuffer:
         store_release(self._end, 0, at + len(audio))
 
     def write_ahead(self, audio: Audio, ahead: int = 0) -> None:
-        """[audio] Write (n, 2), `ahead` frames after the end; the next master `write` publishes them."""
+        """[audio] Write (n, 2), `ahead` frames after the end; the master's next `write` publishes them."""
         self._put(audio, self.written + ahead)
 
     def _put(self, audio: Audio, position: int) -> None:
@@ -114,7 +114,7 @@ class HistoryBuffer:
         self._data[: n - first] = audio[first:]
 
     def read(self, position: int, limit: int) -> tuple[Audio, int]:
-        """[disk] Up to `limit` frames from `position` on -> (a copy, frames lost before it).
+        """[disk] Copy up to `limit` frames from `position` on; return the copy and the frames lost before it.
 
         Frames are lost when the writer has overwritten them; the copy then starts that much later.
         """
@@ -144,7 +144,7 @@ class LatentHistory:
         """[render] Append (latents,), of which the first `width` are kept."""
         count = int(self._count[0])
         at, n = count % len(self._data), min(len(z), self._data.shape[1])
-        fence()  # the count before: a reader that sees the new vector knows that the oldest one is gone
+        fence()  # after the count: a reader that sees the new vector knows that the oldest one is gone
         self._data[at, :n], self._data[at, n:] = z[:n], 0.0
         self._frames[at] = frame
         store_release(self._count, 0, count + 1)
@@ -154,12 +154,12 @@ class LatentHistory:
         self._count[0] = 0
 
     def read(self, frame: int) -> npt.NDArray[np.float64] | None:
-        """[render] The vector (width,) at a frame, linear between two neighbours.
+        """[render] Return the vector (width,) at a frame, by linear interpolation; None if there is none.
 
-        Before the oldest vector it is the oldest, after the newest the newest; None if there is none.
+        Before the oldest vector this is the oldest one, after the newest the newest.
         """
         count, length = load_acquire(self._count, 0), len(self._data)
-        order = np.arange(max(0, count - length + 1), count)  # the writer may be at work on the oldest one
+        order = np.arange(max(0, count - length + 1), count)  # the writer may be overwriting the oldest one
         frames, z = self._frames[order % length], self._data[order % length].astype(np.float64)
         fence()
         now = int(self._count[0])

@@ -11,9 +11,11 @@ from perform.core.params import Table
 
 
 class TableReader:
-    """[render], [audio] A copy that never holds half of a batch.
+    """[render], [audio] A copy of the shared values that never holds a part of a batch.
 
-    values : all of them, by the slots of NAMES; table : (len(ADDRESSES),); lanes : (LANES, len(LANE))
+    values : (len(NAMES),) table and lanes
+    table  : (len(ADDRESSES),)
+    lanes  : (LANES, len(LANE))
     """
 
     def __init__(self, arena: Arena) -> None:
@@ -24,7 +26,7 @@ class TableReader:
         self.lanes = self.values[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
 
     def update(self) -> bool:
-        """Copy the shared values. False if nothing changed, or during a batch."""
+        """Copy the shared values. False if nothing has changed, or a batch is being written."""
         batch = self._batches.begin_read()
         np.copyto(self._fresh, self._shared)
         if not self._batches.is_consistent(batch) or np.array_equal(self._fresh, self.values):
