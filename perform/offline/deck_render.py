@@ -10,9 +10,9 @@ from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.foreign.opening import open_model, prepare
-from perform.library import sets
 from perform.library.cards import trim_db
-from perform.library.sets import Song
+from perform.library.song import Song
+from perform.library.song_files import find_deck_file
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter, check_room
 from perform.voice.lane_context import LaneContext
@@ -41,13 +41,13 @@ class DeckRender:
         self._table, self._ring = arena.table, arena.rings[lane]
         self._context = LaneContext(arena, lane, self.assignments)
         self._voice = Voice(model, deck, rate, arena.table, self._context)
-        self._voice.settings.set_texts(song.words_of(deck))
+        self._voice.settings.set_texts(song.deck_texts(deck))
         self._out = FrameWriter(arena, lane, deck, model, self._voice, rate)
 
     def assignment(self, song: Song) -> DeckAssignment:
         """This deck for the others' `Assignments`; PerformError if a file of the song is missing."""
         matrix = song.matrices.get(str(self._deck))
-        found = str(sets.material(matrix)) if matrix else ""
+        found = str(find_deck_file(matrix)) if matrix else ""
         return DeckAssignment(str(self._path), self._model.sha256, found)
 
     def files(self, song: Song) -> dict[int, FileAssignment]:
@@ -56,7 +56,7 @@ class DeckRender:
         if not name:
             return {}
         self._row[LANE["file"]] = self._deck
-        return {self._deck: FileAssignment(str(sets.material(name)), self._deck)}
+        return {self._deck: FileAssignment(str(find_deck_file(name)), self._deck)}
 
     def fill(self, frames: int) -> None:
         """Render until the ring holds this many; PerformError if the module refuses a value of the song."""

@@ -15,6 +15,8 @@ import numpy as np
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.library import places, sets
+from perform.library.song_files import model_file
+from perform.library.toml_values import apply_song
 from perform.offline.deck_render import DeckRender
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, writing
@@ -44,9 +46,9 @@ def render(
         arena = Arena.create(Path(folder) / "arena")
         arena.set_meter("rate", rate)
         arena.set_meter("block", BLOCK)
-        sets.apply(song, arena.table)
+        apply_song(song, arena.table)
         decks = {
-            deck: DeckRender(arena, song, deck, sets.model_file(model), seed, rate)
+            deck: DeckRender(arena, song, deck, model_file(model), seed, rate)
             for deck, model in song.models.items()
         }
         assignments = {number: deck.assignment(song) for number, deck in decks.items()}

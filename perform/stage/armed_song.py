@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from perform.core.errors import WrongUse
 from perform.core.params import SLOTS, Table
-from perform.library.sets import Song
+from perform.library.song import Song
 from perform.stage.deck_files import DeckFiles
 from perform.stage.model_host import SHORTEST_WAIT_S
 from perform.stage.rack import Rack
@@ -155,4 +155,4 @@ class ArmedSong:
         self._rack.arena.next[:] = values
         for number, (path, error) in self._models.find(self._key, coming).items():
             file = self._files.number_for(coming, number)
-            self._rack.decks[number].prepare(path, error, coming.words_of(number), file)
+            self._rack.decks[number].prepare(path, error, coming.deck_texts(number), file)

@@ -25,16 +25,16 @@ class AttributeTexts:
         address, text = command.address, command.text
         slot = params.slot(address)
         self._check_is_text(address)
-        if text not in self._songs.list.song.words.get(address, []):
+        if text not in self._songs.list.song.texts.get(address, []):
             self._editing.add_text(command)
-        self._rack.table[slot] = self._songs.list.song.words[address].index(text)
+        self._rack.table[slot] = self._songs.list.song.texts[address].index(text)
 
     def knob_range(self, address: str) -> tuple[float, float] | None:
         """The range of an attribute for a knob; None for a parameter that has a range itself."""
         attribute = self._attribute(address)
         if attribute is None:
             return None
-        spec = attribute.spec(self._songs.list.song.words.get(address, ()))
+        spec = attribute.spec(self._songs.list.song.texts.get(address, ()))
         return spec.low, spec.high
 
     def _check_is_text(self, address: str) -> None:

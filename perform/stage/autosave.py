@@ -16,7 +16,8 @@ from perform.core import params
 from perform.core.files import write_atomically
 from perform.core.params import Table
 from perform.library import places
-from perform.library.sets import Set, Song
+from perform.library.sets import Set
+from perform.library.song import Song
 
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,8 +13,8 @@ import msgspec
 
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import FileAssignment
-from perform.library import sets
-from perform.library.sets import Song
+from perform.library.song import Song
+from perform.library.song_files import deck_file_name, find_deck_file
 from perform.stage.host_pool import DeckAssignments, FileAssignments
 from perform.stage.rack import Rack
 
@@ -53,7 +53,7 @@ class DeckFiles:
     def choose(self, deck: int, kind: Kind, name: str) -> None:
         """Give a deck another file, "" for none; WrongUse where there is no such file."""
         if name:
-            sets.material(name)
+            find_deck_file(name)
         self.restore(deck, kind, name)
 
     def restore(self, deck: int, kind: Kind, name: str) -> None:
@@ -138,7 +138,7 @@ def _find_all(song: Song) -> FilesOfDecks:
 def _find(name: str) -> DeckFile:
     """[disk]"""
     try:
-        path = sets.material(name)
+        path = find_deck_file(name)
     except PerformError as error:
         return DeckFile(name, None, str(error))
-    return DeckFile(sets.material_name(path), path)
+    return DeckFile(deck_file_name(path), path)

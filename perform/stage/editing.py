@@ -14,9 +14,10 @@ import msgspec
 
 from perform.core import params
 from perform.core.errors import WrongUse
-from perform.library import hashes, sets
+from perform.library import hashes
 from perform.library.cards import models
-from perform.library.sets import ModelName, Song
+from perform.library.song import ModelName, Song
+from perform.library.song_check import add_text
 from perform.stage.command_table import C, CommandTable
 from perform.stage.commands import (
     AddSong,
@@ -117,7 +118,7 @@ class Editing:
 
     def _add_text(self, command: SetText) -> str:
         setlist = self._songs.list
-        setlist.put(sets.with_word(setlist.song, command.address, command.text))
+        setlist.put(add_text(setlist.song, command.address, command.text))
         return f"{command.address} can be {command.text!r}"
 
     # -- scenes and loops

@@ -15,7 +15,7 @@ import numpy as np
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import SPEC_AT, Table
-from perform.library.sets import LoopGesture
+from perform.library.song import LoopGesture
 from perform.stage.status import LoopStatus
 
 State = Literal["recording", "looping", "stopped"]

@@ -12,7 +12,8 @@ import msgspec
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import SCENES, SPEC_AT, Table, slot
-from perform.library.sets import Scene, Song, numbers, words
+from perform.library.song import Scene, Song
+from perform.library.toml_values import slot_values, toml_value
 from perform.stage.glides import ParameterGlides, between
 from perform.stage.status import SceneStatus
 
@@ -44,17 +45,17 @@ class Scenes:
         """The song with the present values in a scene; opening: the values that the song begins with."""
         _check(number)
         excluded = {slot(address) for address in song.exclude}
-        held = {i for scene in song.scenes.values() for i in numbers(scene.values, song.words)}
+        held = {i for scene in song.scenes.values() for i in slot_values(scene.values, song.texts)}
         held |= {i for i in range(len(opening)) if self._table[i] != opening[i]}
         held -= _NEVER | excluded
         old = song.scenes.get(str(number), Scene())
         scenes = {
             key: msgspec.structs.replace(
-                scene, values=_values(held | set(numbers(scene.values, song.words)), scene, opening)
+                scene, values=_values(held | set(slot_values(scene.values, song.texts)), scene, opening)
             )
             for key, scene in song.scenes.items()
         }
-        now = {params.ADDRESSES[i]: words(i, float(self._table[i])) for i in sorted(held)}
+        now = {params.ADDRESSES[i]: toml_value(i, float(self._table[i])) for i in sorted(held)}
         scenes[str(number)] = msgspec.structs.replace(old, name=name or old.name, values=now)
         self.current = number
         return msgspec.structs.replace(song, scenes=dict(sorted(scenes.items())))
@@ -104,7 +105,7 @@ class Scenes:
 
     def _targets(self, song: Song, scene: Scene) -> dict[int, float]:
         skipped = _NEVER | {slot(address) for address in song.exclude}
-        return {i: value for i, value in numbers(scene.values, song.words).items() if i not in skipped}
+        return {i: value for i, value in slot_values(scene.values, song.texts).items() if i not in skipped}
 
     def _find(self, song: Song, number: int) -> Scene:
         _check(number)
@@ -128,5 +129,5 @@ def _check(number: int) -> None:
 
 def _values(held: set[int], scene: Scene, opening: Table) -> dict[str, float | str]:
     """A scene's values, and the song's opening values where it lists none."""
-    added = {params.ADDRESSES[i]: words(i, float(opening[i])) for i in sorted(held)}
+    added = {params.ADDRESSES[i]: toml_value(i, float(opening[i])) for i in sorted(held)}
     return added | scene.values

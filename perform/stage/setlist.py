@@ -12,8 +12,10 @@ import numpy as np
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SPEC_AT, Table
-from perform.library import places, sets
-from perform.library.sets import ModelName, Set, Song
+from perform.library import places
+from perform.library.sets import Set
+from perform.library.song import ModelName, Song
+from perform.library.toml_values import slot_values, toml_value
 
 _next_key = itertools.count(1)
 
@@ -173,9 +175,9 @@ class SetList:
             in_use[params.slots(deck)] = True
         shared = params.slots(DECKS).stop
         in_use[shared:] = [not a.startswith(params.NEVER_STORED) for a in params.ADDRESSES[shared:]]
-        stored = set(sets.numbers(self.song.values, self.song.words))
+        stored = set(slot_values(self.song.values, self.song.texts))
         values = {
-            params.ADDRESSES[i]: sets.words(i, float(table[i]))
+            params.ADDRESSES[i]: toml_value(i, float(table[i]))
             for i in range(len(table))
             if in_use[i] and not SPEC_AT[i].action and (table[i] != defaults[i] or i in stored)
         }

@@ -15,7 +15,9 @@ from perform.core import params
 from perform.core.errors import PerformError
 from perform.core.params import SPEC_AT, Table
 from perform.library import places, sets
-from perform.library.sets import Set, Song
+from perform.library.sets import Set
+from perform.library.song import Song
+from perform.library.toml_values import slot_values
 from perform.recorder.take_names import safe_name
 from perform.stage.attribute_texts import AttributeTexts
 from perform.stage.autosave import Autosave, Saved
@@ -179,7 +181,7 @@ class Show:
         before = table.copy()
         scene = self._scenes.recall(song, number, time.monotonic())
         self._history.rebase()
-        slots = list(sets.numbers(scene.values, song.words))
+        slots = list(slot_values(scene.values, song.texts))
 
         def undo() -> None:
             self._glides.stop(slots)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perform.core.errors import PerformError
-from perform.library import hashes, sets
-from perform.library.sets import Song
+from perform.library import hashes
+from perform.library.song import ModelName, Song
+from perform.library.song_files import model_file
 from perform.stage.deck_files import missing_files
 
 
@@ -41,8 +42,8 @@ class SongModels:
         return self._missing.get(key, ())
 
 
-def _find(model: sets.ModelName) -> FoundModel:
+def _find(model: ModelName) -> FoundModel:
     try:
-        return FoundModel(sets.model_file(model))
+        return FoundModel(model_file(model))
     except PerformError as error:
         return FoundModel(None, str(error))

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from perform.core import params
 from perform.core.params import ADDRESSES, DECKS, SLOTS, SPEC_AT, Table
-from perform.library import sets
-from perform.library.sets import Song
+from perform.library.song import Song
+from perform.library.toml_values import apply_song
 
 _DEFAULTS = params.defaults()
 _ACTIONS: npt.NDArray[np.bool_] = np.array([spec.action for spec in SPEC_AT])
@@ -26,7 +26,7 @@ def opening_values(song: Song, table: Table) -> Table:
         own = np.r_[params.slots(deck)]
         own = own[~_ACTIONS[own]]
         opening[own] = _DEFAULTS[own]
-    sets.apply(song, opening)
+    apply_song(song, opening)
     return opening
 
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from perform.core import params
 from perform.core.params import Table
-from perform.library.sets import Set, Song
+from perform.library.sets import Set
+from perform.library.song import Song
 from perform.stage.armed_song import ArmedSong, LeftSong
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
@@ -71,7 +72,7 @@ class Songs:
         self._rack.table[:] = self.opening if table is None else table
         for number, (model, error) in self._models.find(self.list.key, song).items():
             deck = self._rack.decks[number]
-            deck.set_texts(song.words_of(number))
+            deck.set_texts(song.deck_texts(number))
             if model:
                 deck.load_file(model)
             else:
@@ -93,7 +94,7 @@ class Songs:
     def follow_edit(self) -> None:
         """The set was edited: the decks have the song's new texts, and the same song stays NEXT."""
         for number, deck in self._rack.decks.items():
-            deck.set_texts(self.list.song.words_of(number))
+            deck.set_texts(self.list.song.deck_texts(number))
         self.armed.follow_edit()
 
     # -- switching

@@ -1,4 +1,4 @@
-"""Sets as TOML: what is right is taken, what is wrong is said in one line."""
+"""Sets as TOML files: reading, checks, writing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from perform.core import params
 from perform.core.errors import PerformError, WrongUse
 from perform.core.params import SLOTS
 from perform.library import places, sets, toml_files
-from perform.library.sets import LoopGesture, ModelName, Scene, Set, Song
+from perform.library.sets import Set
+from perform.library.song import LoopGesture, ModelName, Scene, Song
+from perform.library.song_check import add_text
+from perform.library.toml_values import PLAYER_ONLY, apply_song, toml_value
 
 GOOD = """
 name = "s"
@@ -36,12 +39,12 @@ def written(tmp_path: Path, text: str) -> str:
 def test_a_set_is_read_and_applied(tmp_path: Path) -> None:
     loaded = sets.load_set(written(tmp_path, GOOD))
     table = params.defaults()
-    sets.apply(loaded.songs[0], table)
+    apply_song(loaded.songs[0], table)
     assert loaded.songs[0].decks == {"3": "bells"}
     assert dict(params.changed(table)) == {"deck/3/source": 2.0, "deck/3/gain": -6.0, "xfade": 0.25}
 
 
-def test_every_bundled_set_is_right() -> None:
+def test_every_bundled_set_is_valid() -> None:
     names = [path.stem for path in (places.bundled("presets") / "sets").glob("*.toml")]
     assert "demo" in names
     for name in names:
@@ -49,7 +52,7 @@ def test_every_bundled_set_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "says"),
+    ("break_it", "expected"),
     [
         (lambda t: t.replace("name = ", "name == ", 1), "line 2"),
         (lambda t: t.replace("[[songs]]", "colour = 1\n[[songs]]"), "colour"),
@@ -62,21 +65,25 @@ def test_every_bundled_set_is_right() -> None:
         (lambda t: t.replace("-6", "true"), "bool"),
         (lambda t: 'name = "s"\nsongs = []\n', "without songs"),
         (lambda t: "\x00" + t, "TOML"),
-        (lambda t: t.replace('"deck/3/source" = "walk"', '"input/open" = "on"'), "by a hand"),
+        (
+            lambda t: t.replace('"deck/3/source" = "walk"', '"input/open" = "on"'),
+            "only the player opens input/open",
+        ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, break_it, says: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_set_is_refused_in_one_line(tmp_path: Path, break_it, expected: str) -> None:  # type: ignore[no-untyped-def]
     path = written(tmp_path, break_it(GOOD))
     with pytest.raises(WrongUse) as caught:
         sets.load_set(path)
     line = str(caught.value)
-    assert says in line
+    assert expected in line
     assert "s.toml" in line
     assert "\n" not in line
 
 
+@settings(deadline=None)
 @given(st.data())
-def test_a_mangled_set_is_refused_or_right_and_never_crashes(
+def test_a_mangled_set_is_refused_or_valid_and_never_crashes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     text = bytearray(GOOD.encode())
@@ -93,11 +100,11 @@ def test_a_mangled_set_is_refused_or_right_and_never_crashes(
         return
     table = params.defaults()
     for song in loaded.songs:
-        sets.apply(song, table)
+        apply_song(song, table)
     assert all(spec.clamp(table[SLOTS[a]]) == table[SLOTS[a]] for a, spec in params.SPECS.items())
 
 
-def test_a_set_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_set_is_refused_with_similar_names(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="demo"):
         sets.load_set("dmeo")
     with pytest.raises(WrongUse, match="no such set"):
@@ -109,7 +116,7 @@ def test_a_set_that_is_not_there(tmp_path: Path) -> None:
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 slots = st.sampled_from(
-    [i for i, spec in enumerate(params.SPEC_AT) if not spec.action and i != SLOTS[sets.BY_HAND]]
+    [i for i, spec in enumerate(params.SPEC_AT) if not spec.action and i != SLOTS[PLAYER_ONLY]]
 )
 
 
@@ -117,7 +124,7 @@ slots = st.sampled_from(
 def values(draw: st.DrawFn) -> dict[str, float | str]:
     chosen = draw(st.lists(slots, max_size=5, unique=True))
     return {
-        params.ADDRESSES[i]: sets.words(i, params.SPEC_AT[i].value(draw(st.floats(0, 1)))) for i in chosen
+        params.ADDRESSES[i]: toml_value(i, params.SPEC_AT[i].value(draw(st.floats(0, 1)))) for i in chosen
     }
 
 
@@ -149,16 +156,14 @@ made_sets = st.builds(Set, name=names, mapping=names, songs=st.lists(songs, min_
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(made_sets, min_size=1, max_size=3))
-def test_what_is_written_is_read_back_equal(
-    tmp_path_factory: pytest.TempPathFactory, written: list[Set]
-) -> None:
+def test_a_written_set_reads_back_equal(tmp_path_factory: pytest.TempPathFactory, written: list[Set]) -> None:
     path = tmp_path_factory.mktemp("sets") / "a.toml"
-    for one in written:  # the second time into the file that is there
+    for one in written:  # the second time over the existing file
         sets.save_set(one, path)
         assert sets.read_set(path) == one
 
 
-def test_comments_stay_where_they_are(tmp_path: Path) -> None:
+def test_comments_stay_when_a_set_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "tour.toml"
     path.write_text(
         "# my tour\nname = 'tour'\n\n# the quiet one\n[[songs]]\nname = 'one' # first\n"
@@ -175,7 +180,7 @@ def test_comments_stay_where_they_are(tmp_path: Path) -> None:
     assert sets.read_set(path).songs[1].values == {"deck/1/gain": -1.0, "xfade": 0.25}
 
 
-def test_a_gesture_is_written_back_as_a_hand_wrote_it(tmp_path: Path) -> None:
+def test_an_unchanged_loop_keeps_its_layout(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     text = (
         'name = \'a\'\n[[songs]]\nname = \'b\'\nnotes = """\nslow\n"""\n'
@@ -194,7 +199,7 @@ def test_a_gesture_is_written_back_as_a_hand_wrote_it(tmp_path: Path) -> None:
     assert "# slow" in path.read_text()
 
 
-def test_notes_that_look_like_a_gesture_stay_notes(tmp_path: Path) -> None:
+def test_notes_that_look_like_a_loop_stay_notes(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text('name = "a"\n[[songs]]\nname = "b"\nnotes = """\npoints = [[0, 9]]\n"""\n')
     made = sets.read_set(path)
@@ -203,7 +208,9 @@ def test_notes_that_look_like_a_gesture_stay_notes(tmp_path: Path) -> None:
     assert made.songs[0].notes == "points = [[0, 9]]\n"
 
 
-def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_that_could_not_be_read_again_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.toml"
     sets.save_set(Set("a", songs=[Song("b")]), path)
     there = path.read_text()
@@ -222,9 +229,9 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
-        ("values.panic = 1", "something to do"),
+        ("values.panic = 1", "panic is an action"),
         ("scenes.9.name = 'x'", "no scene '9'"),
         ("scenes.1.values.'deck/1/gian' = 1", "deck/1/gain"),
         ("exclude = ['deck/9/gain']", "no parameter"),
@@ -235,10 +242,10 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch
         ("decks.1 = {name = 'bells', sha = '12'}", "sha"),
     ],
 )
-def test_what_a_song_cannot_mean_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_a_song_that_has_no_meaning_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "a.toml"
     path.write_text(f"name = 'a'\n[[songs]]\nname = 'b'\n{text}\n")
-    with pytest.raises(WrongUse, match=words) as error:
+    with pytest.raises(WrongUse, match=expected) as error:
         sets.read_set(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
@@ -271,7 +278,7 @@ def test_ten_thousand_mangled_sets_are_refused_in_one_line_or_read(tmp_path: Pat
     assert refused > 3000
 
 
-def test_words_of_attributes(tmp_path: Path) -> None:
+def test_texts_of_attributes(tmp_path: Path) -> None:
     text = GOOD.replace(
         "[songs.values]",
         """[songs.words]
@@ -283,7 +290,7 @@ def test_words_of_attributes(tmp_path: Path) -> None:
     )
     song = sets.load_set(written(tmp_path, text)).songs[0]
     table = params.defaults()
-    sets.apply(song, table)
+    apply_song(song, table)
     assert table[params.attribute_slots(3)][:5].tolist() == [
         -250.5,
         params.MODULE_DEFAULT,
@@ -291,18 +298,18 @@ def test_words_of_attributes(tmp_path: Path) -> None:
         params.MODULE_DEFAULT,
         1.0,
     ]
-    assert sets.words(SLOTS["deck/3/attribute/2"], params.MODULE_DEFAULT) == "own"
-    assert (song.words_of(3), song.words_of(1)) == ({"5": ["sine", "noise"]}, {})
-    more = sets.with_word(song, "deck/3/attribute/5", "saw")
-    assert more.words_of(3) == {"5": ["sine", "noise", "saw"]}
-    for address, word, says in (
+    assert toml_value(SLOTS["deck/3/attribute/2"], params.MODULE_DEFAULT) == "own"
+    assert (song.deck_texts(3), song.deck_texts(1)) == ({"5": ["sine", "noise"]}, {})
+    more = add_text(song, "deck/3/attribute/5", "saw")
+    assert more.deck_texts(3) == {"5": ["sine", "noise", "saw"]}
+    for address, word, expected in (
         ("deck/3/attribute/5", "own", "cannot have the words"),
         ("deck/3/gain", "loud", "cannot have the words"),
         ("deck/3/attribute/99", "saw", "no parameter"),
-        ("deck/3/attribute/5", "two\nlines", "is no word"),
-        ("deck/3/attribute/5", " ", "is no word"),
+        ("deck/3/attribute/5", "two\nlines", "cannot be a word of"),
+        ("deck/3/attribute/5", " ", "cannot be a word of"),
     ):
-        with pytest.raises(WrongUse, match=says):
-            sets.with_word(song, address, word)
+        with pytest.raises(WrongUse, match=expected):
+            add_text(song, address, word)
     with pytest.raises(WrongUse, match="one of the words"):
         sets.load_set(written(tmp_path, text.replace('= "noise"', '= "loud"')))

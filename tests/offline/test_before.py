@@ -18,6 +18,8 @@ from perform.control import mapping_files
 from perform.core import params
 from perform.library import sets
 from perform.library.cards import read_card
+from perform.library.song_files import model_file
+from perform.library.toml_values import apply_song
 from perform.offline import replay
 from perform.recorder import take_index
 from perform.recorder.take_names import beside
@@ -106,10 +108,10 @@ def test_a_set(models: Path, tmp_path: Path) -> None:
     assert (loaded.name, loaded.mapping) == ("before", "nanokontrol2")
     assert (first.name, first.tempo, second.switch, second.fade) == ("First light", 90.0, "crossfade", 0.5)
     assert first.models[2].name == "slow"
-    assert sets.model_file(first.models[2]) == models / "slow.safetensors"
+    assert model_file(first.models[2]) == models / "slow.safetensors"
     assert (first.scenes["1"].name, first.scenes["1"].glide, first.scenes["1"].beats) == ("dawn", 2.0, True)
     table = params.defaults()
-    sets.apply(second, table)
+    apply_song(second, table)
     assert params.SOURCES[int(table[params.slot("deck/3/source")])] == "deck"
     assert table[params.slot("deck/3/from")] == 0
     assert table[params.slot("deck/1/z/1/smooth")] == 0.2

@@ -10,7 +10,8 @@ from perform.core.arena import Arena
 from perform.core.messages.host_messages import StartHost
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS
-from perform.library.sets import Set, Song
+from perform.library.sets import Set
+from perform.library.song import Song
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
 from perform.stage.host_pool import HostPool

@@ -129,7 +129,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
 
         client.ask(KeepSong())
         saved = sets.read_set(Path(client.ask(Save()).value)).songs[0]
-        assert saved.words == {"deck/1/attribute/5": ["noise", "sine"], "deck/1/attribute/6": ["0 1 2"]}
+        assert saved.texts == {"deck/1/attribute/5": ["noise", "sine"], "deck/1/attribute/6": ["0 1 2"]}
         kept = {n: saved.values.get(f"deck/1/attribute/{n}") for n in (GAIN, MUTE, PARTIALS, SHAPE)}
         assert kept == {GAIN: 0.5, MUTE: None, PARTIALS: 4.0, SHAPE: 1.0}
 

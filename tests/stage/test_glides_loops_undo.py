@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from perform.core import params
 from perform.core.params import SLOTS, SPEC_AT
-from perform.library.sets import LoopGesture, Set, Song
+from perform.library.sets import Set
+from perform.library.song import LoopGesture, Song
 from perform.stage import autosave
 from perform.stage.glides import ParameterGlides
 from perform.stage.loops import STEPS, Loops, thinned
@@ -181,7 +182,7 @@ def test_half_a_minute_of_a_knob_is_stored_as_few_points() -> None:
 _SAVER = """
 import sys, itertools
 from perform.core import params
-from perform.library.sets import Set, Song
+from perform.library.sets import Set
 from perform.stage import autosave
 keep = autosave.Autosave()
 for n in itertools.count():

@@ -12,6 +12,7 @@ from perform.core import params
 from perform.core.arena_layout import EMPTY, FAILED, LIVE
 from perform.core.errors import PerformError
 from perform.library import places, sets
+from perform.library.song import Song
 from perform.stage import commands
 from perform.stage.saving import SetSaver
 from perform.stage.setlist import SetList
@@ -75,12 +76,12 @@ def test_two_songs_may_have_one_name(runtime: Path, tmp_path: Path, tiny_models:
 
 
 def test_songs_keep_their_keys_through_every_edit() -> None:
-    made = SetList(sets.Set("a", songs=[sets.Song("x", tempo=60.0 + i) for i in range(4)]), None, now=2)
+    made = SetList(sets.Set("a", songs=[Song("x", tempo=60.0 + i) for i in range(4)]), None, now=2)
     tempo = dict(zip(made.keys, (60.0, 61.0, 62.0, 63.0), strict=True))
     order = made.order
     made.move(3, 1)
     made.copy(4, "x")
-    made.add(sets.Song("x", tempo=100.0))
+    made.add(Song("x", tempo=100.0))
     made.rename(2, "y")
     made.remove(3)
     assert made.song.tempo == made.songs[made.now].tempo == 62.0
@@ -90,7 +91,7 @@ def test_songs_keep_their_keys_through_every_edit() -> None:
     assert len(set(made.keys)) == len(made.songs) == 5
     made.restore(order)
     assert (made.keys, made.now) == (order.keys, 2)
-    other = SetList(sets.Set("b", songs=[sets.Song("x")]), None, outside=made.playing)
+    other = SetList(sets.Set("b", songs=[Song("x")]), None, outside=made.playing)
     assert (other.now, other.key, other.index(made.key)) == (-1, made.key, None)
 
 
@@ -127,7 +128,7 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
 
 
 def test_a_set_can_be_edited_while_it_is_written(tmp_path: Path) -> None:
-    setlist, saving = SetList(sets.Set("a", songs=[sets.Song("b")]), tmp_path / "a.toml"), SetSaver()
+    setlist, saving = SetList(sets.Set("a", songs=[Song("b")]), tmp_path / "a.toml"), SetSaver()
     answers: list[commands.Answer] = []
     saving.save(setlist, "", answers.append)
     saving.save(setlist, str(tmp_path / "c.toml"), answers.append)

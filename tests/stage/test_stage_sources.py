@@ -188,7 +188,7 @@ def test_a_chosen_file_can_be_undone_saved_and_resumed(
     with playing(runtime, "--device", "null", set_name=str(path)) as again:
         plays(again)
         assert files(again) == ["hand.wav", "", ""]
-        assert "lost.wav: no such file; name it by its path, or put it into" in again.log()
+        assert "lost.wav: no such file; give its path, or put it into" in again.log()
         again.client.ask(KeepSong())
         again.client.ask(Save())
         again.end()

@@ -10,7 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from perform.core.errors import PerformError
-from perform.library import matrices, places, sets
+from perform.library import matrices, places
+from perform.library.song_files import find_deck_file
 from perform.tui.screens.chooser import Chooser
 
 NOTHING = ""  #: the answer that removes the deck's file
@@ -60,7 +61,7 @@ class SoundChooser(_DeckFileChooser):
         """Raise PerformError if the file is not a sound that can be read."""
         from perform.library.sound_files import SoundFile
 
-        with SoundFile(sets.material(chosen)):
+        with SoundFile(find_deck_file(chosen)):
             pass
 
 
@@ -86,7 +87,7 @@ class MatrixChooser(_DeckFileChooser):
 
     def check(self, chosen: str) -> None:
         """Raise PerformError if the file is not a matrix."""
-        matrices.read(sets.material(chosen))
+        matrices.read(find_deck_file(chosen))
 
 
 def _sound_details(name: str) -> str:
@@ -94,7 +95,7 @@ def _sound_details(name: str) -> str:
     from perform.library.sound_files import SoundFile
 
     try:
-        with SoundFile(sets.material(name)) as sound:
+        with SoundFile(find_deck_file(name)) as sound:
             minutes, seconds = divmod(round(sound.frames / sound.rate), 60)
             channels = {1: "mono", 2: "stereo"}.get(sound.channels, f"{sound.channels} channels")
             return f"{minutes}:{seconds:02d}  {sound.rate / 1000:g} kHz  {channels}"
@@ -105,7 +106,7 @@ def _sound_details(name: str) -> str:
 def _matrix_details(name: str) -> str:
     """[disk] `bells → choir  explains 71 %`, or why it cannot be read."""
     try:
-        matrix = matrices.read(sets.material(name))
+        matrix = matrices.read(find_deck_file(name))
     except PerformError as error:
         return f"▲ {error.what}"
     fit = "" if math.isnan(matrix.fit) else f"  explains {100 * matrix.fit:.0f} %"

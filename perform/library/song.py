@@ -1,0 +1,87 @@
+"""A song: models on decks, their files and parameters, scenes, loops. A set is a list of songs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+
+class ModelName(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The model of a deck, as a song names it.
+
+    sha256 : of its file, which may then have any name; "": find the file by name
+    source : where to get the model
+    """
+
+    name: str
+    sha256: str = ""
+    source: str = ""
+
+
+class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Some parameters with their values, recalled together.
+
+    glide : time to reach the values, in seconds; in beats of the tempo if `beats` is true
+    """
+
+    name: str = ""
+    values: dict[str, float | str] = {}
+    glide: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
+    beats: bool = False
+
+
+class LoopGesture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A recorded gesture of one parameter, which repeats.
+
+    seconds : its length
+    points  : [second, value] in order of time
+    """
+
+    address: str
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
+    points: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1)]
+
+
+class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One song of a set. Decks and scenes are numbered in text: "1".
+
+    decks    : deck -> model: its name, a path, or a `ModelName`
+    files    : deck -> sound file of its source "file": a path, or a name in the player's folder `sounds`
+    matrices : deck -> `.matrix` file from another deck's latents to its own, likewise
+    values   : address -> value in plain units, or the name of a choice ("loop", "A"); for an attribute of a
+               module also one of its texts, or "own" for the module default
+    texts    : address of an attribute that takes texts -> the texts of its values 0, 1, 2...
+    switch   : how it replaces the song before: tail, crossfade or cut (`docs/sets.md`)
+    fade     : seconds of the switch
+    scenes   : scene -> scene
+    exclude  : addresses that scenes do not change
+    """
+
+    name: str
+    notes: str = ""
+    mapping: str = ""
+    tempo: Annotated[float, msgspec.Meta(ge=20, le=300)] | None = None
+    switch: Literal["tail", "crossfade", "cut"] = "tail"
+    fade: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
+    decks: dict[str, str | ModelName] = {}
+    files: dict[str, str] = {}
+    matrices: dict[str, str] = {}
+    values: dict[str, float | str] = {}
+    texts: dict[str, list[str]] = msgspec.field(name="words", default_factory=dict)
+    scenes: dict[str, Scene] = {}
+    exclude: list[str] = []
+    loops: list[LoopGesture] = []
+
+    @property
+    def models(self) -> dict[int, ModelName]:
+        """Deck -> model."""
+        return {
+            int(deck): ModelName(model) if isinstance(model, str) else model
+            for deck, model in self.decks.items()
+        }
+
+    def deck_texts(self, deck: int) -> dict[str, list[str]]:
+        """Return the texts of a deck's attributes: number of the attribute -> texts."""
+        prefix = f"deck/{deck}/attribute/"
+        return {a.removeprefix(prefix): texts for a, texts in self.texts.items() if a.startswith(prefix)}

@@ -1,0 +1,54 @@
+"""Checks of a song: its decks, addresses, scenes, choices and loops exist and have sense."""
+
+from __future__ import annotations
+
+import msgspec
+
+from perform.core import params
+from perform.core.errors import WrongUse
+from perform.core.params import DECKS, SCENES
+from perform.library.song import LoopGesture, Song
+from perform.library.toml_values import OWN, PLAYER_ONLY, slot_values
+
+_MAX_TEXT = 1000  # characters of a text of an attribute
+
+
+def check_song(song: Song) -> None:
+    """Raise WrongUse if a song names a deck, an address, a scene or a choice that does not exist."""
+    for deck in (*song.decks, *song.files, *song.matrices):
+        if deck not in {str(d) for d in range(1, DECKS + 1)}:
+            raise WrongUse(f"there is no deck {deck!r}", hint=f"decks are 1 to {DECKS}")
+    for number in song.scenes:
+        if number not in {str(n) for n in range(1, SCENES + 1)}:
+            raise WrongUse(f"there is no scene {number!r}", hint=f"scenes are 1 to {SCENES}")
+    for address in song.exclude:
+        params.slot(address)
+    for address, texts in song.texts.items():
+        params.slot(address)
+        if "/attribute/" not in address or not texts or OWN in texts:
+            hint = f"only an attribute has words, at least one, and none of them is `{OWN}`"
+            raise WrongUse(f"{address} cannot have the words {texts}", hint=hint)
+    for values in (song.values, *(scene.values for scene in song.scenes.values())):
+        slot_values(values, song.texts)
+    for loop in song.loops:
+        _check_loop(loop)
+
+
+def _check_loop(loop: LoopGesture) -> None:
+    params.slot(loop.address)
+    if loop.address == PLAYER_ONLY:
+        raise WrongUse(f"only the player opens {loop.address}", hint="remove the loop from the song")
+    times = [at for at, _ in loop.points]
+    if times != sorted(times) or not 0 <= times[0] <= times[-1] <= loop.seconds:
+        hint = f"write them as [second, value], from 0 to {loop.seconds:g} s"
+        raise WrongUse(f"the points of the loop of {loop.address} are not in order", hint=hint)
+
+
+def add_text(song: Song, address: str, text: str) -> Song:
+    """Return the song with one more text for an attribute. WrongUse: it cannot have this text."""
+    if not text.strip() or not text.isprintable() or len(text) > _MAX_TEXT:
+        raise WrongUse(f"{text[:80]!r} cannot be a word of {address}", hint="give one line of text")
+    texts = song.texts | {address: [*song.texts.get(address, []), text]}
+    changed = msgspec.structs.replace(song, texts=texts)
+    check_song(changed)
+    return changed
