@@ -148,9 +148,9 @@ class Controllers:
         if not self._process.handle_death(child):
             return False
         if self.ports:
-            self._log("the MIDI process ended: starting it again, values hold")
+            self._log("the MIDI process died and starts again; all values stay")
         for waiting in (self._loading, self._saving):
-            answer_all(waiting, Answer(error="the MIDI process ended: try again", exit_code=1))
+            answer_all(waiting, Answer(error="the MIDI process died: try again", exit_code=1))
         self.ports = ()
         return True
 

@@ -91,7 +91,7 @@ class Mixers:
             self._hand_over(CLOCK)
             return True
         if self._clock.handle_death(child):
-            self._log(f"the clock mixer ended (exit {child.exit_code}): starting it again")
+            self._log(f"the clock mixer died (exit {child.exit_code}) and starts again")
             return True
         return False
 

@@ -35,7 +35,7 @@ class Overload:
         for deck, load in loads.items():
             if load >= WARN and now - self._warned.get(deck, -AGAIN_S) >= AGAIN_S:
                 self._warned[deck] = now
-                self._log(f"deck {deck} takes {100 * load:.0f} % of its time")
+                self._log(f"deck {deck} uses {100 * load:.0f} % of its render time")
         if max(loads.values(), default=0.0) < TOO_MUCH or len(loads) < 2:
             self._since = None
         elif self._since is None:
@@ -52,4 +52,6 @@ class Overload:
         worst, deck = 100 * max(loads.values()), self._decks[number]
         path = deck.model
         deck.unload(FADE_S)
-        deck.fail(f"faded out: a deck took {worst:.0f} % of its time; load it again when less plays", path)
+        deck.fail(
+            f"faded out: a deck used {worst:.0f} % of its render time; load it again when less plays", path
+        )

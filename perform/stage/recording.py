@@ -76,18 +76,18 @@ class Recording:
         spawn: Callable[[], Child],
         log: Callable[[str], None],
         set_name: str,
-        wanted: TakeOptions = MASTER,
+        options: TakeOptions = MASTER,
     ) -> None:
-        self._arena, self._log, self._set, self._wanted = arena, log, set_name, wanted
+        self._arena, self._log, self._set, self._options = arena, log, set_name, options
         self.song = ""
-        self._start: StartTake | None = None  # the order that started the last take
+        self._start_order: StartTake | None = None  # the order that started the last take
         self._reserved = False  # the arena has memory for all tracks
         self._marks: deque[MarkTake] = deque(maxlen=MARKS)
-        self._keeping: list[Reply] = []
+        self._keep_replies: list[Reply] = []
         self._last_minutes = ""  # path of the last minutes while they are written
         self._recorder = KeptChild(spawn, lambda: arena.meter("beat/recorder"))
-        self._beginning: list[Reply] = []
-        self._ending: list[Reply] = []
+        self._start_replies: list[Reply] = []
+        self._stop_replies: list[Reply] = []
         self._opened: TakeOpened | None = None  # the report of the part that is being written
         self.last = ""
         self._counts = self._read_counts()
@@ -107,7 +107,7 @@ class Recording:
     @property
     def busy(self) -> bool:
         """A take runs, or is about to."""
-        return bool(self._opened or self._beginning)
+        return bool(self._opened or self._start_replies)
 
     def _read_counts(self) -> list[float]:
         return [float(self._arena.table[slot]) for slot in _ACTIONS]
@@ -135,11 +135,11 @@ class Recording:
         if self._opened:  # the report of its last part gives the order for the next one
             opened = msgspec.structs.asdict(self._opened)
             self._order(ContinueTake(set=self._set, **opened | {"part": self._opened.part + 1}))
-        elif self._beginning and self._start:
-            self._order(self._start)
-        if self._ending:
+        elif self._start_replies and self._start_order:
+            self._order(self._start_order)
+        if self._stop_replies:
             self._order(EndTake())
-        if self._keeping:
+        if self._keep_replies:
             self._order(WriteLastMinutes(self._set))
 
     def record(self, reply: Reply, command: StartRecording) -> None:
@@ -147,23 +147,27 @@ class Recording:
         if self.take:
             reply(Answer(self.take))
             return
-        if not self._beginning:
-            asked = (command.stems, command.pre, command.float32)
-            wanted = self._wanted
-            stems, pre, float32 = (w if a is None else a for a, w in zip(asked, wanted[:3], strict=True))
-            tracks = ["master", *([PRE] if pre else []), *([INPUT] if wanted.live_input else [])]
-            tracks += STEMS if stems else ()
-            if len(tracks) > 1:
-                try:
-                    self._write_tracks()
-                except PerformError as error:
-                    self._log(f"recorder: {error}")
-                    reply(Answer(error=str(error), exit_code=error.exit_code))
-                    return
-            samples = "float32" if float32 else "pcm24"
-            self._start = StartTake(self._set, tuple(tracks), samples, self.song)
-            self._order(self._start)
-        self._beginning.append(reply)
+        if not self._start_replies:
+            try:
+                self._start_order = self._new_take(command)
+            except PerformError as error:
+                self._log(f"recorder: {error}")
+                reply(Answer(error=str(error), exit_code=error.exit_code))
+                return
+            self._order(self._start_order)
+        self._start_replies.append(reply)
+
+    def _new_take(self, command: StartRecording) -> StartTake:
+        """The order that starts a take; PerformError where there is no memory for its tracks."""
+        options = self._options
+        stems = options.stems if command.stems is None else command.stems
+        pre = options.pre if command.pre is None else command.pre
+        float32 = options.float32 if command.float32 is None else command.float32
+        tracks = ["master", *([PRE] if pre else []), *([INPUT] if options.live_input else [])]
+        tracks += STEMS if stems else ()
+        if len(tracks) > 1:
+            self._write_tracks()
+        return StartTake(self._set, tuple(tracks), "float32" if float32 else "pcm24", self.song)
 
     def _write_tracks(self) -> None:
         """Let the mixer write all tracks; the first time, reserve memory for them."""
@@ -187,16 +191,16 @@ class Recording:
         if self._last_minutes:
             reply(Answer(self._last_minutes))
             return
-        if not self._keeping:
+        if not self._keep_replies:
             self._order(WriteLastMinutes(self._set))
-        self._keeping.append(reply)
+        self._keep_replies.append(reply)
 
     def stop(self, reply: Reply) -> None:
         """End the take; answers once the file is closed."""
         if not self.busy:
             reply(Answer(self.last))
             return
-        self._ending.append(reply)
+        self._stop_replies.append(reply)
         self._order(EndTake())
 
     def _order(self, order: AnyOrder) -> None:
@@ -211,21 +215,21 @@ class Recording:
             case TakeOpened():
                 self._opened = report
                 self._log(f"recording {self.take}")
-                answer_all(self._beginning, Answer(self.take))
+                answer_all(self._start_replies, Answer(self.take))
             case TakeClosed():
                 self._closed(report)
             case TakeFailed(error):
                 self._log(f"recorder: {error}")
-                if self._beginning:  # else the recorder would try again every second
+                if self._start_replies:  # else the recorder would try again every second
                     self._order(EndTake())
-                    answer_all(self._beginning, Answer(error=error, exit_code=1))
+                    answer_all(self._start_replies, Answer(error=error, exit_code=1))
             case LastMinutesOpened(path):
                 self._last_minutes = path
-                answer_all(self._keeping, Answer(path))
+                answer_all(self._keep_replies, Answer(path))
             case LastMinutesWritten(path, _, seconds, error):
                 self._last_minutes, self.last = "", path or self.last
                 self._log(f"kept: {path} ({seconds:.1f} s)" if path else f"recorder: {error}")
-                answer_all(self._keeping, Answer(error=error, exit_code=1))  # if no file could be opened
+                answer_all(self._keep_replies, Answer(error=error, exit_code=1))  # if no file could be opened
             case LastMinutesOff(error):
                 self._log(f"recorder: {error}")
             case TakeRepaired(path):
@@ -236,25 +240,26 @@ class Recording:
 
     def _closed(self, report: TakeClosed) -> None:
         self._opened, self.last = None, report.path or self.last
-        if self._beginning and self._ending:  # the recorder was still waiting for the tracks
-            self._log("recorder: the take was ended before it began")
-            answer_all(self._beginning, Answer(error="ended before it began", exit_code=1))
-        if not self._beginning:
+        if self._start_replies and self._stop_replies:  # the recorder was still waiting for the tracks
+            error = "the take was ended before it began"
+            self._log(f"recorder: {error}")
+            answer_all(self._start_replies, Answer(error=error, exit_code=1))
+        if not self._start_replies:
             self._arena.set_meter("tracks/on", 0)
         if report.path:
             self._log(f"take closed: {self.last} ({report.seconds:.1f} s, {report.missed} frames missed)")
-        answer_all(self._ending, Answer(self.last))
+        answer_all(self._stop_replies, Answer(self.last))
 
     def handle_death(self, child: Child) -> bool:
         """Plan a new recorder. It continues a running take in a new part, at the frame where that stopped."""
         if not self._recorder.handle_death(child):
             return False
-        self._log("the recorder died: starting it again")
+        self._log("the recorder died and starts again")
         if self._last_minutes:
             self._log(f"the last minutes in {self._last_minutes} are incomplete: keep them again")
             self._last_minutes = ""
         error = "the recorder died while it wrote the last minutes: keep them again"
-        answer_all(self._keeping, Answer(error=error, exit_code=1))
+        answer_all(self._keep_replies, Answer(error=error, exit_code=1))
         return True
 
     def end(self) -> None:

@@ -219,5 +219,5 @@ def _own_path(name: str) -> Path:
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not name or "/" in name or "\\" in name or not name.isprintable():
-        raise WrongUse(f"{name!r} is no name", hint="use letters, digits and spaces")
+        raise WrongUse(f"{name!r} cannot be a name", hint="use letters, digits and spaces")
     return name

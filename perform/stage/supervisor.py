@@ -86,8 +86,8 @@ class Stage:
         self._find_rate()
         self._hosts = HostPool(children.host, self._log, children.host_order())
         self._rack = rack = Rack.empty(arena, self._hosts, self._log)
-        wanted = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
-        self._recording = Recording(arena, children.recorder, self._log, self._first.made.name, wanted)
+        takes = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
+        self._recording = Recording(arena, children.recorder, self._log, self._first.made.name, takes)
         self._controllers = Controllers(arena, children.start, self._log, options.mapping, options.ports)
         self._overload = Overload(rack)
         self._show = Show(rack, self._recording, self._controllers, options.margin)
@@ -186,7 +186,7 @@ class Stage:
         try:
             work()
         except Exception as error:
-            line = f"a mistake in the stage: {error!r}"
+            line = f"internal error in the stage: {error!r}"
             if not any(line in logged for logged in self._lines):
                 self._log(line)
                 self._log_traceback()
@@ -210,7 +210,7 @@ class Stage:
             reply(Answer(error=str(error), exit_code=error.exit_code))
         except Exception as error:
             self._log_traceback()
-            reply(Answer(error=f"a mistake in the stage: {error!r}", exit_code=1))
+            reply(Answer(error=f"internal error in the stage: {error!r}", exit_code=1))
 
     def _register_commands(self) -> CommandTable:
         """The commands of the stage itself; each part registers its own."""

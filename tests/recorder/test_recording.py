@@ -1,4 +1,4 @@
-"""The stage's end of the recorder, with the real one: ended before it began, hanging, dead, kept."""
+"""`Recording` with a real recorder: early ends, a recorder that hangs or dies, the last minutes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_take_that_is_ended_before_it_began_is_not_the_last(stage: Stage, aren
     began = stage.ask(recording.record, StartRecording(stems=True))
     ended = stage.ask(recording.stop)
     assert ended() == Answer("")
-    assert began().error == "ended before it began"
+    assert began().error == "the take was ended before it began"
     assert not recording.busy
     assert arena.meter("tracks/on") == 0
     began = stage.ask(recording.record, StartRecording(stems=True))

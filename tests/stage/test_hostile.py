@@ -93,7 +93,7 @@ def test_no_request_ends_the_stage(runtime: Path, tmp_path: Path) -> None:
                 instrument.client.ask(Load(deck, name))
             except PerformError as error:
                 refused += 1
-                assert "mistake" not in str(error), name
+                assert "internal error" not in str(error), name
                 assert "\n" not in str(error)
         assert refused == len(names) + 3 - 1  # the file with a valid card is refused by its host
         until(lambda: instrument.client.status().decks[2].error, 30, "why the last one failed")
@@ -237,11 +237,11 @@ def test_an_internal_error_with_a_full_disk_ends_nothing(runtime: Path) -> None:
         stage._handle_command(Arm("no number"), answers.append)  # type: ignore[arg-type]
         assert stage._commands.commands == set(get_args(AnyCommand))
         stage._survive(lambda: {}["no key"])
-        assert "a mistake in the stage: TypeError" in answers[0].error
+        assert "internal error in the stage: TypeError" in answers[0].error
     finally:
         stage._end()
         stage._lock.release()
-    assert any("a mistake in the stage: KeyError('no key')" in line for line in lines)
+    assert any("internal error in the stage: KeyError('no key')" in line for line in lines)
 
 
 def test_an_arena_without_room_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,8 @@ def test_the_last_deck_is_unloaded(runtime: Path, tmp_path: Path, tiny_models: P
         instrument.arena.table[SLOTS["focus"]] = 2
         instrument.client.ask(Load(3, str(heavy)))
         until(lambda: instrument.meter("deck/3/state") == FAILED, 30, f"deck 3 gone; {instrument.log()}")
-        assert "of its time; load it again" in instrument.client.status().decks[2].error
-        assert "deck 3 takes" in instrument.log()
+        assert "of its render time; load it again" in instrument.client.status().decks[2].error
+        assert "deck 3 uses" in instrument.log()
         assert [instrument.meter(f"deck/{d}/state") for d in (1, 2, 4)] == [LIVE, LIVE, EMPTY]
         frames = instrument.meter("deck/1/frames")
         until(lambda: instrument.meter("deck/1/frames") > frames + 200, 10, "deck 1 plays on")

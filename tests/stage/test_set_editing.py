@@ -138,7 +138,7 @@ def test_a_set_can_be_edited_while_it_is_written(tmp_path: Path) -> None:
     assert not answers
     saving.end(10)
     assert [Path(answer.value).stem for answer in answers] == ["a", "c", "c", ""]
-    assert "is no name" in answers[3].error
+    assert "cannot be a name" in answers[3].error
     assert [sets.read_set(tmp_path / f"{name}.toml").songs[0].name for name in "ac"] == ["b", "later"]
     assert not setlist.changed
     setlist.rename(1, "last")
