@@ -1,4 +1,4 @@
-"""Nothing dangerous reaches the ears, and the filters are what they say."""
+"""The output is never dangerous, and the filters equal their definitions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_limiter_leaves_quiet_sound_alone() -> None:
     assert np.array_equal(y[limiter.delay :], x[: -limiter.delay])
 
 
-def test_the_limiter_lets_go() -> None:
+def test_the_limiter_releases() -> None:
     limiter = Limiter(RATE)
     x = np.full((RATE, 2), 0.5)
     x[1000] = 8.0
@@ -65,7 +65,7 @@ def test_the_limiter_lets_go() -> None:
 
 
 @given(st.lists(st.floats(width=32, allow_nan=True, allow_infinity=True), min_size=2, max_size=64))
-def test_nothing_passes_the_cap(samples: list[float]) -> None:
+def test_no_sample_exceeds_the_ceiling(samples: list[float]) -> None:
     x = np.array(samples[: len(samples) // 2 * 2], np.float64).reshape(-1, 2)
     y = cap(x.copy(), CEILING)
     assert y.dtype == np.float32

@@ -1,4 +1,4 @@
-"""What the bundled models sing is no howl, loud or soft: the guard of an input leaves it alone."""
+"""The howl guard does not react to the bundled models, loud or soft."""
 
 from __future__ import annotations
 

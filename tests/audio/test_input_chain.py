@@ -1,4 +1,4 @@
-"""An input is made fit to play with, the same however it is cut; a howl is caught before it is loud."""
+"""The input chain gives the same output for any block sizes, and stops a howl before it is loud."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def phrases(seed: int) -> np.ndarray:
 
 @settings(max_examples=15, deadline=None)
 @given(sizes, st.integers(0, 2**32 - 1), st.sampled_from([44100, 48000, 96000]))
-def test_the_same_comes_out_however_the_input_is_cut(sizes: list[int], seed: int, rate: int) -> None:
+def test_any_block_sizes_give_the_same_output(sizes: list[int], seed: int, rate: int) -> None:
     x, settings_ = phrases(seed), InputSettings(gain_db=6.0, open_db=-30.0, close_db=-40.0)
     whole, parts = InputChain(rate, 2, settings_), InputChain(rate, 2, settings_)
     y = whole(x)
@@ -47,7 +47,7 @@ def test_the_same_comes_out_however_the_input_is_cut(sizes: list[int], seed: int
 
 @settings(max_examples=15, deadline=None)
 @given(sizes, st.integers(0, 2**32 - 1), st.floats(20, 960))
-def test_the_high_pass_is_the_cookbooks(sizes: list[int], seed: int, corner: float) -> None:
+def test_the_high_pass_equals_the_cookbook_filter(sizes: list[int], seed: int, corner: float) -> None:
     x = np.random.default_rng(seed).standard_normal((6000, 2)) + 3
     angle = 2 * np.pi * corner / RATE
     alpha, cosine = np.sin(angle) / np.sqrt(2), np.cos(angle)
@@ -68,7 +68,7 @@ def test_a_corner_that_moves_makes_no_click() -> None:
 
 
 @given(st.lists(st.floats(width=32, allow_nan=True, allow_infinity=True), min_size=1, max_size=300))
-def test_whatever_a_device_delivers_is_a_number_afterwards(samples: list[float]) -> None:
+def test_the_output_is_finite_for_any_input(samples: list[float]) -> None:
     chain = InputChain(RATE, 1, InputSettings(gain_db=24.0, open_db=-np.inf))
     chain(np.array(samples, np.float32)[:, None])
     y = chain(np.full((2000, 1), 0.1, np.float32))
@@ -88,8 +88,8 @@ def test_an_input_is_closed_until_it_is_opened_and_opens_without_a_click() -> No
 
 
 @pytest.mark.parametrize("gate", [-np.inf, -50.0])
-def test_what_was_there_while_it_was_closed_is_forgotten(gate: float) -> None:
-    """It opens the same after a howl nobody heard as after silence."""
+def test_sound_from_before_the_input_opened_is_forgotten(gate: float) -> None:
+    """It opens after a muted howl as after silence."""
     time = np.arange(RATE) / RATE
     growing = np.minimum(10 ** (-3 + 6 * time), 0.5)[:, None] * np.sin(2 * np.pi * 1000 * time)[:, None]
     shut = InputSettings(highpass_hz=0.0)
@@ -164,7 +164,7 @@ def test_noise_has_no_pitch() -> None:
     assert pitch.confidence < 0.5
 
 
-def test_the_pitch_is_as_late_as_is_said() -> None:
+def test_the_pitch_has_the_stated_delay() -> None:
     """A note that jumps is told at most one window after it did, and half of it on average."""
     pitch, time = Pitch(RATE), np.arange(RATE) / RATE
     x = np.where(time < 0.5, np.sin(2 * np.pi * 220 * time), np.sin(2 * np.pi * 330 * time))
@@ -240,7 +240,7 @@ def test_a_howl_is_lowered_within_half_a_second_and_ends(
     assert told["level"] < -37
 
 
-def test_it_would_have_howled() -> None:
+def test_the_simulated_room_howls_without_the_guard() -> None:
     assert all(loop(1, *each, caught=False)["level"] > -20 for each in LOOPS)
 
 
@@ -260,7 +260,7 @@ def held(kind: str, hz: float) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["sine", "swell", "flute", "melody"])
 @pytest.mark.parametrize("hz", [220.0, 1567.0])
-def test_what_a_player_holds_is_no_howl(kind: str, hz: float) -> None:
+def test_held_notes_do_not_count_as_howls(kind: str, hz: float) -> None:
     howl, x = (
         HowlGuard(RATE),
         0.5 * held(kind, hz) + 1e-4 * np.random.default_rng(0).standard_normal(4 * RATE),
@@ -274,7 +274,7 @@ def test_what_a_player_holds_is_no_howl(kind: str, hz: float) -> None:
     assert min(gains) >= 10 ** (-DIP_DB / 20) - 1e-9
 
 
-def test_a_howl_that_does_not_end_shuts_the_input_until_it_is_opened_again() -> None:
+def test_a_howl_that_does_not_end_closes_the_input_until_it_is_opened_again() -> None:
     howl, time = HowlGuard(RATE), np.arange(3 * RATE) / RATE
     howl(np.minimum(10 ** (-3 + 3 * time), 1.0) * np.sin(2 * np.pi * 1000 * time))
     assert howl.now

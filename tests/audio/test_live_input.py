@@ -1,4 +1,4 @@
-"""The input on its way through the mixer: shut until it is opened, monitored in time, caught howling."""
+"""The live input in the mixer: closed until opened, monitored with the right delay, guarded against howls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def put(arena: Arena, **values: float) -> None:
         params.set_value(arena.table, f"input/{name}", value)
 
 
-def test_nothing_is_let_in_before_it_is_opened(arena: Arena) -> None:
+def test_the_input_is_silent_until_it_is_opened(arena: Arena) -> None:
     put(arena, monitor=0)
     assert not play(arena, noise(RATE // 4)).any()
     assert not arena.input.read(0, RATE)[0].any()
@@ -57,7 +57,7 @@ def test_the_gate_opens_at_its_level_and_closes_below_it(arena: Arena) -> None:
 
 
 @pytest.mark.parametrize("behind", [0, 1000, 5000])
-def test_the_monitor_is_as_late_as_what_a_deck_makes_of_it(arena: Arena, behind: int) -> None:
+def test_the_monitor_has_the_same_delay_as_a_deck_with_the_input(arena: Arena, behind: int) -> None:
     put(arena, open=1, gate=params.GATE_FLOOR_DB, monitor=-6)
     arena.lanes[3, LANE["behind"]] = behind
     sound = noise(RATE)
@@ -68,7 +68,7 @@ def test_the_monitor_is_as_late_as_what_a_deck_makes_of_it(arena: Arena, behind:
     assert np.sqrt((error**2).mean()) < 0.02 * np.sqrt((wanted**2).mean())  # the DC blocker's
 
 
-def test_a_change_of_its_delay_makes_no_click(arena: Arena) -> None:
+def test_a_change_of_the_monitors_delay_makes_no_click(arena: Arena) -> None:
     put(arena, open=1, gate=params.GATE_FLOOR_DB, monitor=0)
     mixer, parts = Mixer(arena, RATE, opening=(1.0, 1.0)), []
     tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)
@@ -83,7 +83,7 @@ def test_a_change_of_its_delay_makes_no_click(arena: Arena) -> None:
 
 
 def test_dry_and_wet_cross_over_with_equal_power(arena: Arena) -> None:
-    """The input, two decks that hear it, and one whose source it is, but whose model has no ears."""
+    """The input, two decks that encode it, and one with the source `input` whose model has no encoder."""
     put(arena, open=1, gate=params.GATE_FLOOR_DB)
     for deck, behind in ((1, 1), (2, 1), (3, 0)):
         params.set_value(arena.table, f"deck/{deck}/source", params.SOURCES.index("input"))

@@ -1,4 +1,4 @@
-"""The block function on real rings: fades, faders, late and hostile decks, the tape."""
+"""The block function on real ring buffers: fades, faders, late and damaged blocks, the history."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ SMOOTH = 2 * np.pi * 220 / RATE * 0.25 * 1.05  # the slope of the 220 Hz sine it
 RAMP = 0.25 / (0.010 * RATE) * 1.5  # and of a 10 ms fade on it
 
 
-def test_what_goes_in_comes_out_late_by_the_limiter_alone(arena: Arena) -> None:
+def test_the_mixer_adds_only_the_delay_of_the_limiter(arena: Arena) -> None:
     player = Player(arena, 1)
     y = player.play(60)[30 * BLOCK :]
     t = (np.arange(len(y)) + 30 * BLOCK - player.mixer.delay) / RATE
@@ -110,7 +110,7 @@ def test_what_goes_in_comes_out_late_by_the_limiter_alone(arena: Arena) -> None:
         ({"master_mute": 1}, 0, 0),
     ],
 )
-def test_every_fader_gets_there_without_a_click(
+def test_every_fader_moves_without_a_click(
     arena: Arena, change: dict[str, float], left: float, right: float
 ) -> None:
     player = Player(arena, 1)
@@ -147,7 +147,7 @@ class Watched(RingBuffer):
         return fill
 
 
-def test_a_block_that_comes_as_it_is_missed_makes_no_click(arena: Arena) -> None:
+def test_a_block_that_arrives_while_the_lane_fades_makes_no_click(arena: Arena) -> None:
     ring = arena.rings[0] = Watched(arena.rings[0])
     player = Player(arena, 1)
     before = player.play()
@@ -181,7 +181,9 @@ def test_a_closed_gate_fades(arena: Arena) -> None:
         max_size=20,
     )
 )
-def test_hostile_blocks_never_pass(tmp_path_factory: pytest.TempPathFactory, hostile: list[tuple]) -> None:
+def test_nan_infinite_and_loud_blocks_never_reach_the_output(
+    tmp_path_factory: pytest.TempPathFactory, hostile: list[tuple]
+) -> None:
     arena = Arena.create(tmp_path_factory.mktemp("hostile") / "arena")
     arena.set_meter("block", BLOCK)
     live(arena, 1, 2)
@@ -231,11 +233,11 @@ def test_the_first_sound_rises_from_20_db_down(arena: Arena) -> None:
     assert 0.08 < rms(early)[0] / rms(late)[0] < 0.3
 
 
-def test_the_tape_holds_what_was_heard(arena: Arena) -> None:
+def test_the_history_holds_what_was_played(arena: Arena) -> None:
     y = Player(arena, 1, 2).play(30)
-    tape, lost = arena.history.read(0, len(y))
+    history, lost = arena.history.read(0, len(y))
     assert lost == 0
-    assert np.array_equal(tape, y)
+    assert np.array_equal(history, y)
     assert arena.meter("frames") == len(y)
 
 
@@ -254,7 +256,7 @@ def test_any_block_size_sounds_the_same(tmp_path_factory: pytest.TempPathFactory
     assert np.abs(play(block) - play(256)).max() < 1e-6
 
 
-def test_the_meter_of_a_deck_that_left_falls_to_nothing(arena: Arena) -> None:
+def test_the_meter_of_an_unloaded_deck_falls_to_zero(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play()
     assert arena.meter("deck/1/peak/l") > 0.2
@@ -296,7 +298,7 @@ def test_one_lane_fades_while_the_other_enters(arena: Arena, fade: float) -> Non
     assert steepest(y) < 2 * SMOOTH + 2 * RAMP
 
 
-def test_half_a_batch_is_never_heard(arena: Arena) -> None:
+def test_half_a_batch_is_never_played(arena: Arena) -> None:
     player = Player(arena, 1)
     before = player.play()
     with arena.batch():
@@ -312,7 +314,7 @@ def read(arena: Arena, track: str, start: int, frames: int) -> np.ndarray:
     return audio.astype(np.float64)
 
 
-def test_the_tracks_lie_beside_the_master_frame_by_frame(arena: Arena) -> None:
+def test_all_tracks_are_aligned_with_the_master(arena: Arena) -> None:
     """The stems' sum is what came before the limiter, and that, well below the ceiling, the master."""
     arena.set_meter("tracks/on", 1)
     player = Player(arena, 1, 3, level=0.1)
@@ -343,7 +345,7 @@ def test_pre_is_not_limited_and_the_master_is(arena: Arena) -> None:
     assert np.abs(read(arena, "pre", 30 * BLOCK, 20 * BLOCK)).max() > 1.9
 
 
-def test_tracks_wanted_in_the_middle_of_a_block_are_whole_from_the_next_on(arena: Arena) -> None:
+def test_tracks_that_start_within_a_block_are_complete_from_the_next_block(arena: Arena) -> None:
     ring = arena.rings[0] = Watched(arena.rings[0])
     player = Player(arena, 1)
     player.play(20)
@@ -357,7 +359,7 @@ def test_tracks_wanted_in_the_middle_of_a_block_are_whole_from_the_next_on(arena
     assert read(arena, "deck1", since, player.mixer.delay).all()
 
 
-def test_tracks_that_nobody_wants_are_not_written(arena: Arena) -> None:
+def test_tracks_that_are_off_are_not_written(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play(20)
     assert arena.meter("tracks/from") == 0
@@ -366,9 +368,9 @@ def test_tracks_that_nobody_wants_are_not_written(arena: Arena) -> None:
 
 def told(arena: Arena) -> list[tuple[int, int, bytes]]:
     """Kind, frame and payload of all that the mixer told since the last call."""
-    journal = arena.event_logs[LANES]
-    data, found, at = journal.read(journal.oldest), [], 0
-    journal.release(journal.oldest + len(data))
+    log = arena.event_logs[LANES]
+    data, found, at = log.read(log.oldest), [], 0
+    log.release(log.oldest + len(data))
     while at < len(data):
         length, kind, _, stamp = RECORD_HEADER.unpack_from(data, at)
         at += RECORD_HEADER.size + length
@@ -376,7 +378,7 @@ def told(arena: Arena) -> list[tuple[int, int, bytes]]:
     return found
 
 
-def test_it_tells_what_it_heard_and_read_and_when(arena: Arena) -> None:
+def test_the_event_log_has_the_parameters_and_the_ring_reads_of_each_block(arena: Arena) -> None:
     player = Player(arena, 1)
     player.play(10)
     begin, reading = told(arena)
@@ -398,7 +400,7 @@ def test_it_tells_what_it_heard_and_read_and_when(arena: Arena) -> None:
     assert back == RingReadEvent(0, 15 * BLOCK + 100, BLOCK, whole=True)
 
 
-def test_it_tells_everything_only_at_rest(arena: Arena) -> None:
+def test_the_event_log_has_all_values_only_while_no_fade_runs(arena: Arena) -> None:
     """A log that begins there knows all that is heard: no gate moves, no start rises, nothing is hushed."""
     player = Player(arena, 1)
     player.play(1)

@@ -1,4 +1,4 @@
-"""A model of another rate keeps its pitch, and is late by as much as is said."""
+"""A model at another rate keeps its pitch, with the stated delay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_tone_keeps_its_pitch_and_its_level(model_rate: int, stage_rate: int, 
 
 @pytest.mark.parametrize("frame", [100, 512, 2048])
 @pytest.mark.parametrize(("model_rate", "stage_rate"), RATES)
-def test_what_is_held_back_is_always_as_much_as_is_said(model_rate: int, stage_rate: int, frame: int) -> None:
+def test_the_resamplers_delay_is_constant_and_as_stated(model_rate: int, stage_rate: int, frame: int) -> None:
     stream, delay = resampler(model_rate, stage_rate, 2), resampling_delay(model_rate, stage_rate)
     assert 0 < delay < 0.02
     fed = heard = 0
@@ -43,5 +43,5 @@ def test_what_is_held_back_is_always_as_much_as_is_said(model_rate: int, stage_r
             assert fed / model_rate - heard / stage_rate == pytest.approx(delay, abs=2 / stage_rate)
 
 
-def test_a_model_at_the_stages_own_rate_waits_for_nothing() -> None:
+def test_a_model_at_the_stages_rate_has_no_resampling_delay() -> None:
     assert resampling_delay(48000, 48000) == 0

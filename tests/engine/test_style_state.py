@@ -1,4 +1,4 @@
-"""A compiled AdaIN learns what the model itself would, and what the genuine module does; a voice keeps it."""
+"""A compiled AdaIN learns the same style as the torch model and the genuine module; its voice keeps it."""
 
 from __future__ import annotations
 
@@ -75,26 +75,28 @@ def told(stream: object, model: RAVE, now: set[str], what: str, value: int | Non
 
 
 @torch.inference_mode()
-def test_a_stream_learns_what_the_model_would(styled: Path) -> None:
-    host, encoder = CompiledModel(styled), CompiledEncoder(styled)
-    assert [attribute.name for attribute in host.attributes] == ["learn_target", "learn_source"]
-    assert host.actions == ["reset_target", "reset_source"]
-    for half in (host, encoder):
+def test_a_stream_learns_the_same_style_as_the_torch_model(styled: Path) -> None:
+    playable, encoder = CompiledModel(styled), CompiledEncoder(styled)
+    assert [attribute.name for attribute in playable.attributes] == ["learn_target", "learn_source"]
+    assert playable.actions == ["reset_target", "reset_source"]
+    for half in (playable, encoder):
         model, random, now = load(styled), np.random.default_rng(0), set[str]()
         stream, other, alone = (half.stream() for _ in range(3))
-        state = model.decoder_state(1) if half is host else model.encoder_state(1)
+        state = model.decoder_state(1) if half is playable else model.encoder_state(1)
         for (what, value), frames in STEPS:
             told(stream, model, now, what, value)
             for _ in range(frames):
-                if half is host:
-                    z, noise = (random.standard_normal((1, n)).astype(np.float32) for n in (4, host.noise))
+                if half is playable:
+                    z, noise = (
+                        random.standard_normal((1, n)).astype(np.float32) for n in (4, playable.noise)
+                    )
                     wanted, state = model.decode(
                         torch.from_numpy(z[..., None]), torch.from_numpy(noise[..., None]), state
                     )
-                    y = host.render([stream, other], z.repeat(2, 0), noise.repeat(2, 0))
-                    plain = host.render([alone], z, noise)
+                    y = playable.render([stream, other], z.repeat(2, 0), noise.repeat(2, 0))
+                    plain = playable.render([alone], z, noise)
                 else:
-                    x = 0.3 * random.standard_normal((1, 1, host.card.ratio)).astype(np.float32)
+                    x = 0.3 * random.standard_normal((1, 1, playable.card.ratio)).astype(np.float32)
                     mean, state = model.encode(torch.from_numpy(x), state)
                     wanted = mean[..., 0]
                     y, plain = encoder.encode([stream, other], x.repeat(2, 0)), encoder.encode([alone], x)
@@ -103,7 +105,7 @@ def test_a_stream_learns_what_the_model_would(styled: Path) -> None:
         assert stream.style.is_default, "all is forgotten"
 
 
-def test_an_encoder_learns_nothing_of_silence(styled: Path) -> None:
+def test_an_encoder_learns_nothing_from_silence(styled: Path) -> None:
     """A shut gate is no quiet room: of its zeros the deviation sinks, and what follows would be driven up."""
     encoder, random = CompiledEncoder(styled), np.random.default_rng(0)
     paused, plays_on = encoder.stream(), encoder.stream()
@@ -119,29 +121,29 @@ def test_an_encoder_learns_nothing_of_silence(styled: Path) -> None:
     assert not np.array_equal(paused.style.values, plays_on.style.values)
 
 
-def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
-    host, table = CompiledModel(styled), params.defaults()
-    one = np.ones((1, 4), np.float32), np.zeros((1, host.noise), np.float32)
+def test_a_learnt_style_survives_a_reset_but_not_its_voice(styled: Path) -> None:
+    model, table = CompiledModel(styled), params.defaults()
+    one = np.ones((1, 4), np.float32), np.zeros((1, model.noise), np.float32)
 
     def played(stream: object) -> np.ndarray:
-        return np.concatenate([host.render([stream], *one)[0, 0] for _ in range(4)])
+        return np.concatenate([model.render([stream], *one)[0, 0] for _ in range(4)])
 
-    first = played(host.stream())
-    voice = Voice(host, 1, 48000, table)
+    first = played(model.stream())
+    voice = Voice(model, 1, 48000, table)
     for name in ("deck/1/attribute/1", "deck/1/attribute/2"):
         params.set_value(table, name, 1)
         for _ in range(3):
-            render(host, [voice], [table])
+            render(model, [voice], [table])
         params.set_value(table, name, 0)
     params.trigger(table, "deck/1/reset")
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     voice.stream.reset()
     learnt = played(voice.stream)
     assert not np.allclose(learnt, first, atol=1e-3)
     voice.stream.reset()
     assert np.array_equal(played(voice.stream), learnt)
     params.trigger(table, "deck/1/action/2")  # reset_source
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     voice.stream.reset()
     np.testing.assert_allclose(played(voice.stream), first, atol=1e-6)
     voice.stream.style.values[:] = np.nan
@@ -149,39 +151,39 @@ def test_what_was_learnt_outlives_a_reset_and_no_voice(styled: Path) -> None:
     assert np.array_equal(played(voice.stream), first), "what is no number is forgotten"
 
 
-def test_an_encoder_is_told_and_remembers_what_its_voices_decoder_is_told(styled: Path, arena: Arena) -> None:
-    host, table = CompiledModel(styled), arena.table
-    voice = Voice(host, 1, 48000, table, LaneContext(arena, 0, Assignments(host, print)))
+def test_an_encoder_gets_and_keeps_the_attributes_of_its_voice(styled: Path, arena: Arena) -> None:
+    model, table = CompiledModel(styled), arena.table
+    voice = Voice(model, 1, 48000, table, LaneContext(arena, 0, Assignments(model, print)))
     source, learn = "deck/1/source", "deck/1/attribute/1"
     params.set_value(table, learn, 1)
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     params.set_value(table, source, params.SOURCES.index("input"))
-    render(host, [voice], [table])  # it begins to listen
+    render(model, [voice], [table])  # it begins to listen
     arena.input.write(np.ones((4096, 2), np.float32))
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     assert voice.encoder_input
     style = voice.encoder_input.stream.style
     assert style.learning.tolist() == [0, 1]
     assert style.values[1] == 1
     params.set_value(table, source, params.SOURCES.index("hand"))
     params.set_value(table, learn, 0)
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     assert voice.encoder_input is None
     params.set_value(table, source, params.SOURCES.index("input"))
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     assert voice.encoder_input
     assert voice.encoder_input.stream.style is style
     assert style.learning.tolist() == [0, 0]
     assert style.values[1] == 1, "and no more"
 
 
-def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: Arena) -> None:
+def test_a_replay_learns_the_same_style_again(slow: Path, arena: Arena) -> None:
     """From its beginning the same bits, a deck's reset or not; later on, what had been learnt by then."""
     arena.set_meter("rate", RATE)
-    host, table = CompiledModel(slow), arena.table
+    playable, table = CompiledModel(slow), arena.table
     params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
-    voice = Voice(host, 1, RATE, table)
-    telling, ring, journal = FrameWriter(arena, 0, 1, host, voice, RATE), arena.rings[0], arena.event_logs[0]
+    voice = Voice(playable, 1, RATE, table)
+    writer, ring, log = FrameWriter(arena, 0, 1, playable, voice, RATE), arena.rings[0], arena.event_logs[0]
     slots, told, sound, at = np.full(len(table), -1), [], [], 0
     slots[params.attribute_slots(1)] = np.arange(len(table[params.attribute_slots(1)]))
     doing = {
@@ -195,25 +197,25 @@ def test_a_log_makes_again_what_was_learnt_while_it_was_told(slow: Path, arena: 
             params.set_value(table, f"deck/1/attribute/{1 + (what[0] == 'learn_source')}", what[1])
         if i in (65, 330):
             params.trigger(table, "deck/1/reset")
-        (audio,) = render(host, [voice], [table])
-        telling.write(audio, table)
+        (audio,) = render(playable, [voice], [table])
+        writer.write(audio, table)
         arena.history.write(audio)
         sound.append(ring_read(ring, len(audio)))
-        records = journal.read(at)
+        records = log.read(at)
         at += len(records)
-        journal.release(at)
+        log.release(at)
         while records:
             length, kind, *_ = RECORD_HEADER.unpack_from(records)
             told.append((kind, records[RECORD_HEADER.size : RECORD_HEADER.size + length]))
             records = records[RECORD_HEADER.size + length :]
     wanted = np.concatenate(sound)
     assert voice.stream.saved_style
-    whole = LaneReplay(recorded_streams(told, slots), lambda model: host, RATE, RATE)
+    whole = LaneReplay(recorded_streams(told, slots), lambda model: playable, RATE, RATE)
     assert np.array_equal(whole.take(0, len(wanted)), wanted)
-    later = LaneReplay(recorded_streams(told, slots), lambda model: host, RATE, RATE)
+    later = LaneReplay(recorded_streams(told, slots), lambda model: playable, RATE, RATE)
     assert np.abs(later.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
     cut = next(i for i, (kind, _) in enumerate(told) if kind == ALL_VALUES)
-    rest = LaneReplay(recorded_streams(told[cut:], slots), lambda model: host, RATE, RATE)
+    rest = LaneReplay(recorded_streams(told[cut:], slots), lambda model: playable, RATE, RATE)
     assert np.abs(rest.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
 
 
@@ -223,7 +225,7 @@ def ring_read(ring: RingBuffer, frames: int) -> np.ndarray:
     return block
 
 
-def test_an_older_file_has_its_style_still(styled: Path, tmp_path: Path) -> None:
+def test_an_older_file_keeps_its_style(styled: Path, tmp_path: Path) -> None:
     from safetensors import safe_open
     from safetensors.numpy import save_file
 
@@ -243,7 +245,7 @@ def test_an_older_file_has_its_style_still(styled: Path, tmp_path: Path) -> None
         np.testing.assert_allclose(found[1], tensors[f"{layer}shift"], rtol=1e-5)
 
 
-def test_the_genuine_module_learns_the_same(tmp_path: Path) -> None:
+def test_the_genuine_module_learns_the_same_style(tmp_path: Path) -> None:
     path = genuine("adain_learnt")
     module = TorchscriptModel(wrapped(read(path), tmp_path / "module.safetensors", "decode"), no_sandbox)
     words = {"name": "ours", "description": "", "licence": ""}

@@ -1,4 +1,4 @@
-"""A file from elsewhere becomes a model: rebuilt and compared, or kept as it is and asked for."""
+"""An export becomes a model file: rebuilt and compared, or wrapped with the player's consent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(Synth(), tmp_path_factory.mktemp("synth") / "synth.ts")
 
 
-def test_a_module_is_kept_as_it_is_after_one_question(synth: Path, tmp_path: Path) -> None:
+def test_a_module_is_wrapped_after_the_player_consents(synth: Path, tmp_path: Path) -> None:
     refused = verb("models", "import", str(synth))
     assert refused.exit_code == 2
     assert "--yes" in refused.stderr
@@ -65,7 +65,7 @@ def test_a_module_is_kept_as_it_is_after_one_question(synth: Path, tmp_path: Pat
     assert verb("models", "check", "synth").exit_code == 0
 
 
-def test_a_module_asks_for_its_sample_rate_where_it_says_none(tmp_path: Path) -> None:
+def test_a_module_without_a_sample_rate_needs_one_from_the_player(tmp_path: Path) -> None:
     bare = Bare()
     del bare.sampling_rate
     path = export(bare, tmp_path / "bare.ts")
@@ -77,7 +77,7 @@ def test_a_module_asks_for_its_sample_rate_where_it_says_none(tmp_path: Path) ->
     assert read_card(find_model("plain")).sample_rate == 48000
 
 
-def test_what_was_not_agreed_to_does_not_play(synth: Path) -> None:
+def test_a_module_without_consent_does_not_play(synth: Path) -> None:
     with pytest.raises(WrongUse, match=r"not agreed to.*perform models import"):
         open_model(synth)
     conversion.convert(
@@ -123,7 +123,7 @@ def test_a_hostile_archive_is_refused_by_verb_and_deck(synth: Path, tmp_path: Pa
     assert not list(places.cache().glob("*"))
 
 
-def test_a_model_of_ours_is_copied_once_it_is_whole(tmp_path: Path) -> None:
+def test_only_a_complete_model_file_is_copied(tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "mine.safetensors")
     assert verb("models", "import", str(path)).exit_code == 0
     assert find_model("mine").read_bytes() == path.read_bytes()
@@ -139,7 +139,7 @@ EXPORTS = ("v2_small", "noise", "v1", "discrete", "wasserstein", "stereo", "v2_o
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_an_export_is_rebuilt_and_sounds_as_itself(tmp_path: Path, name: str) -> None:
+def test_a_rebuilt_export_sounds_the_same(tmp_path: Path, name: str) -> None:
     out = tmp_path / "made.safetensors"
     made = conversion.convert(read(genuine(name)), out, _words())
     assert made.rebuilt
@@ -152,7 +152,7 @@ def test_an_export_is_rebuilt_and_sounds_as_itself(tmp_path: Path, name: str) ->
     assert not is_module(out)
 
 
-def test_a_rebuilt_model_that_sounds_otherwise_is_kept_as_it_is(
+def test_a_rebuilt_model_that_sounds_different_is_wrapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The comparison hears a hundredth of one weight tensor."""
@@ -169,7 +169,7 @@ def test_a_rebuilt_model_that_sounds_otherwise_is_kept_as_it_is(
     assert is_module(tmp_path / "made.safetensors")
 
 
-def test_what_is_no_rave_is_named_and_kept(tmp_path: Path) -> None:
+def test_a_module_that_is_not_a_rave_is_named_and_wrapped(tmp_path: Path) -> None:
     made = conversion.convert(
         read(genuine("recurrent")), tmp_path / "made.safetensors", _words(), ask_consent=lambda _: True
     )
@@ -177,16 +177,16 @@ def test_what_is_no_rave_is_named_and_kept(tmp_path: Path) -> None:
     assert "unknown block rave.blocks.GRU" in made.why
 
 
-def test_an_export_straight_into_a_deck_is_made_once(tmp_path: Path) -> None:
+def test_an_export_loaded_into_a_deck_is_converted_once(tmp_path: Path) -> None:
     path = genuine("v2_small")
     made = prepare(path)
     stamp = made.stat().st_mtime_ns
     assert prepare(path) == made
     assert made.stat().st_mtime_ns == stamp
     assert prepare(made) == made
-    host = open_model(path)
-    assert isinstance(host, CompiledModel)
-    assert host.card.ratio == 512
+    model = open_model(path)
+    assert isinstance(model, CompiledModel)
+    assert model.card.ratio == 512
 
 
 def test_the_verb_prints_what_it_measured(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_method_that_a_module_lacks_is_wrong_use(synth: Path) -> None:
         probe.probe(synth, "sing")
 
 
-def test_confirmations_are_remembered() -> None:
+def test_consent_is_remembered() -> None:
     assert not consent.is_given(b"one")
     consent.give(b"one", "A model / with\nodd name")
     consent.give(b"two", "two")

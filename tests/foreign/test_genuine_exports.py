@@ -1,4 +1,4 @@
-"""Our own exports, as any other nn~ module: scanned, played in a sandbox, and recognised."""
+"""Our exports are nn~ modules: the scan passes them, a sandbox plays them, an import recognises them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def perform(*args: str) -> Result:
 
 
 @pytest.mark.parametrize("name", ["v1", "v2_small", "v3", "discrete", "spherical", "prior"])
-def test_the_scan_finds_nothing_but_arithmetic_in_them(name: str, tmp_path: Path) -> None:
+def test_the_scan_finds_only_arithmetic_in_them(name: str, tmp_path: Path) -> None:
     model = with_prior() if name == "prior" else built(name)
     (tmp_path / "x.ts").write_bytes(torchscript(model, 2))
     scan(read(tmp_path / "x.ts"))
@@ -64,7 +64,7 @@ def test_the_torchscript_host_plays_one(tmp_path: Path) -> None:
     assert np.array_equal([stream.prior(1.0, seed) for seed in range(20)], first)
 
 
-def test_import_takes_the_very_model_back(tiny: Path, tmp_path: Path) -> None:
+def test_import_reads_the_same_model_back(tiny: Path, tmp_path: Path) -> None:
     source = tiny / "bells.safetensors"
     done = perform("export", str(source), "-o", str(tmp_path / "x.ts"), "--rows", "2")
     assert done.exit_code == 0, done.stderr
@@ -85,7 +85,7 @@ def test_import_takes_the_very_model_back(tiny: Path, tmp_path: Path) -> None:
     assert np.array_equal(*sounds)
 
 
-def test_the_verb_overwrites_nothing_and_says_what_to_try(tiny: Path, tmp_path: Path) -> None:
+def test_the_verb_overwrites_no_file_and_names_an_alternative(tiny: Path, tmp_path: Path) -> None:
     source, out = str(tiny / "bells.safetensors"), tmp_path / "x.onnx"
     done = perform("export", source, "-o", str(out), "--method", "decode", "--frames", "2", "--json")
     assert json.loads(done.stdout)["methods"] == ["decode"]
@@ -106,7 +106,7 @@ def test_the_verb_overwrites_nothing_and_says_what_to_try(tiny: Path, tmp_path: 
     assert out.read_bytes() != before
 
 
-def test_a_prior_is_trained_exported_and_taken_back(tmp_path: Path) -> None:
+def test_a_prior_is_trained_exported_and_imported(tmp_path: Path) -> None:
     source = tiny_model(tmp_path / "m.safetensors")
     time = np.arange(16 * 48000) / 48000
     sound = 0.3 * np.sin(2 * np.pi * (200 + 50 * np.sin(3 * time)) * time) * (time % 0.7)

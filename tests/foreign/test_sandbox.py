@@ -1,4 +1,4 @@
-"""What a process can still do in the sandbox: compute. Each attempt has a process of its own."""
+"""A process in the sandbox can only compute. Each attempt to do more runs in a separate process."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_an_allowance_that_is_renewed_is_no_limit() -> None:
     assert run(code).returncode == 0
 
 
-def test_where_a_wall_is_missing_it_is_said() -> None:
+def test_a_missing_part_of_the_sandbox_is_named() -> None:
     assert "files and network" in str(sandbox.SandboxReport(memory=True))
     assert "files" not in str(sandbox.SandboxReport(files=True, memory=True))
     assert not sandbox.SandboxReport(files=True, network=True).complete

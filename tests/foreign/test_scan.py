@@ -1,4 +1,4 @@
-"""What may be loaded: genuine modules and exports all, a hundred kinds of hostile archives none."""
+"""The scan passes genuine modules and exports, and refuses a hundred kinds of hostile archives."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_no_operation_takes_a_file_or_memory() -> None:
 
 
 @pytest.mark.parametrize("body", ["gain", "nan", "shape", "raise", "hang"])
-def test_what_only_computes_passes_whatever_it_computes(tmp_path: Path, body: str) -> None:
+def test_any_module_that_only_computes_passes(tmp_path: Path, body: str) -> None:
     scan(read(export(Bare(body), tmp_path / "bare.ts")))
 
 

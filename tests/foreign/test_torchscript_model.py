@@ -1,4 +1,4 @@
-"""Any nn~ module plays: methods, attributes, streams, and errors of a module that misbehaves."""
+"""An nn~ module plays: methods, attributes, streams, and the errors of a faulty module."""
 
 from __future__ import annotations
 
@@ -36,61 +36,61 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def host(synth: Path) -> TorchscriptModel:
+def model(synth: Path) -> TorchscriptModel:
     return TorchscriptModel(synth, no_sandbox)
 
 
-def play(host: TorchscriptModel, stream: object, z: list[float], frames: int = 4) -> np.ndarray:
+def play(model: TorchscriptModel, stream: object, z: list[float], frames: int = 4) -> np.ndarray:
     """(channels, frames * ratio)."""
     one = np.array([z], np.float32)
     return np.concatenate(
-        [host.render([stream], one, np.zeros((1, 1), np.float32))[0] for _ in range(frames)], 1
+        [model.render([stream], one, np.zeros((1, 1), np.float32))[0] for _ in range(frames)], 1
     )
 
 
-def test_inputs_are_latents_and_outputs_are_channels(host: TorchscriptModel) -> None:
-    assert (host.card.latents, host.card.ratio, host.card.channels) == (2, RATIO, 2)
-    y = play(host, host.stream(), [0.0, 0.4], frames=100)
+def test_inputs_are_latents_and_outputs_are_channels(model: TorchscriptModel) -> None:
+    assert (model.card.latents, model.card.ratio, model.card.channels) == (2, RATIO, 2)
+    y = play(model, model.stream(), [0.0, 0.4], frames=100)
     assert y.shape == (2, 100 * RATIO)
     assert np.abs(y).max() == pytest.approx(0.5, abs=0.01)
     spectrum = np.abs(np.fft.rfft(y[0, :44100]))
     assert np.argmax(spectrum) == 220
-    higher = play(host, host.stream(), [1.0, 0.4], frames=100)
+    higher = play(model, model.stream(), [1.0, 0.4], frames=100)
     assert np.argmax(np.abs(np.fft.rfft(higher[0, :44100]))) == 440
 
 
-def test_each_stream_has_its_own_state(host: TorchscriptModel) -> None:
-    alone = play(host, host.stream(), [0.3, 0.5], frames=8)
-    one, other = host.stream(), host.stream()
+def test_each_stream_has_its_own_state(model: TorchscriptModel) -> None:
+    alone = play(model, model.stream(), [0.3, 0.5], frames=8)
+    one, other = model.stream(), model.stream()
     together = []
     for i in range(8):
         rows = np.array([[0.3, 0.5], [0.3 + i, 0.1]], np.float32)
-        together.append(host.render([one, other], rows, np.zeros((2, 1), np.float32))[0])
-        play(host, other, [2.0, 0.1], frames=1)  # and not always in step
+        together.append(model.render([one, other], rows, np.zeros((2, 1), np.float32))[0])
+        play(model, other, [2.0, 0.1], frames=1)  # and not always in step
     assert np.array_equal(np.concatenate(together, 1), alone)
 
 
-def test_reset_begins_again(host: TorchscriptModel) -> None:
-    stream = host.stream()
-    first = play(host, stream, [0.3, 0.5])
-    assert not np.array_equal(play(host, stream, [0.3, 0.5]), first)
+def test_reset_begins_again(model: TorchscriptModel) -> None:
+    stream = model.stream()
+    first = play(model, stream, [0.3, 0.5])
+    assert not np.array_equal(play(model, stream, [0.3, 0.5]), first)
     stream.reset()
-    assert np.array_equal(play(host, stream, [0.3, 0.5]), first)
+    assert np.array_equal(play(model, stream, [0.3, 0.5]), first)
 
 
-def test_an_instance_is_reused_after_its_stream_ended(host: TorchscriptModel) -> None:
-    stream = host.stream()
+def test_an_instance_is_reused_after_its_stream_ended(model: TorchscriptModel) -> None:
+    stream = model.stream()
     instance = stream.instance
-    first = play(host, stream, [0.3, 0.5])
+    first = play(model, stream, [0.3, 0.5])
     del stream
     gc.collect()
-    again = host.stream()
+    again = model.stream()
     assert again.instance is instance
-    assert np.array_equal(play(host, again, [0.3, 0.5]), first)
+    assert np.array_equal(play(model, again, [0.3, 0.5]), first)
 
 
-def test_attributes_of_every_kind(host: TorchscriptModel) -> None:
-    found = {a.name: (a.kind, a.default, a.low, a.high) for a in host.attributes}
+def test_attributes_of_every_kind(model: TorchscriptModel) -> None:
+    found = {a.name: (a.kind, a.default, a.low, a.high) for a in model.attributes}
     assert found == {
         "gain/0": ("float", 1.0, 0.0, 1.0),
         "gain/1": ("float", 1.0, 0.0, 1.0),
@@ -100,20 +100,20 @@ def test_attributes_of_every_kind(host: TorchscriptModel) -> None:
         "tilt": ("tensor", "4 values", 0.0, 1.0),
         "sample": ("buffer", "sound", 0.0, 1.0),
     }
-    stream = host.stream()
-    plain = play(host, stream, [0.0, 0.4])
+    stream = model.stream()
+    plain = play(model, stream, [0.0, 0.4])
     stream.set("gain/1", 0.25)
     stream.reset()
-    assert np.allclose(play(host, stream, [0.0, 0.4]), plain * [[1.0], [0.25]])
-    other = host.stream()
-    assert np.array_equal(play(host, other, [0.0, 0.4]), plain), "a voice has its own"
+    assert np.allclose(play(model, stream, [0.0, 0.4]), plain * [[1.0], [0.25]])
+    other = model.stream()
+    assert np.array_equal(play(model, other, [0.0, 0.4]), plain), "a voice has its own"
     stream.set("gain/1", None)
     stream.set("mute", 1.0)
-    assert not play(host, stream, [0.0, 0.4]).any()
+    assert not play(model, stream, [0.0, 0.4]).any()
     stream.set("mute", 0.0)
     stream.set("partials", 3.2)
     stream.reset()
-    assert not np.allclose(play(host, stream, [0.0, 0.4])[0], plain[0])
+    assert not np.allclose(play(model, stream, [0.0, 0.4])[0], plain[0])
     module = stream.instance.module
     stream.set("tilt", "0, 1 2 3")
     assert module.tilt.tolist() == [0, 1, 2, 3]
@@ -128,11 +128,11 @@ def test_attributes_of_every_kind(host: TorchscriptModel) -> None:
     for name in ("tilt", "partials", "shape"):
         stream.set(name, None)
     stream.reset()
-    assert np.array_equal(play(host, stream, [0.0, 0.4]), plain)
+    assert np.array_equal(play(model, stream, [0.0, 0.4]), plain)
 
 
-def test_wrong_attribute_values_are_refused(host: TorchscriptModel) -> None:
-    stream = host.stream()
+def test_wrong_attribute_values_are_refused(model: TorchscriptModel) -> None:
+    stream = model.stream()
     for name, value, says in (
         ("gian", 1.0, r"no attribute 'gian'.*gain/0"),
         ("gain/2", 1.0, "no attribute 'gain/2'"),
@@ -149,13 +149,13 @@ def test_wrong_attribute_values_are_refused(host: TorchscriptModel) -> None:
         stream.act("explode")
 
 
-def test_each_voice_seeds_its_own_noise(host: TorchscriptModel) -> None:
+def test_each_voice_seeds_its_own_noise(model: TorchscriptModel) -> None:
     z, seeds = np.zeros((1, 2), np.float32), np.array([[[0.5]], [[0.7]]], np.float32)
 
     def played(seed: np.ndarray) -> list[np.ndarray]:
-        stream = host.stream()
+        stream = model.stream()
         stream.set("shape", "noise")
-        return [host.render([stream], z, seed) for _ in range(2)]
+        return [model.render([stream], z, seed) for _ in range(2)]
 
     one, same, other = played(seeds[0]), played(seeds[0]), played(seeds[1])
     assert np.array_equal(one, same)
@@ -169,34 +169,34 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_encoder_equals_the_modules_encode(pair: Path, tmp_path: Path) -> None:
-    host = TorchscriptModel(wrapped(read(pair), tmp_path / "pair.safetensors"), no_sandbox)
-    encoder, plain = host.encoder, [torch.jit.load(str(pair)) for _ in range(2)]
+    model = TorchscriptModel(wrapped(read(pair), tmp_path / "pair.safetensors"), no_sandbox)
+    encoder, plain = model.encoder, [torch.jit.load(str(pair)) for _ in range(2)]
     assert encoder is not None
     assert encoder.silence.tolist() == [0.25, 0.0]
     streams = [encoder.stream() for _ in range(2)]
     random = np.random.default_rng(0)
     for _ in range(6):
-        x = random.standard_normal((2, 1, host.card.ratio)).astype(np.float32)
+        x = random.standard_normal((2, 1, model.card.ratio)).astype(np.float32)
         z = encoder.encode(streams, x)
         for row, frame, module in zip(z, x, plain, strict=True):
             assert np.array_equal(row, module.encode(torch.from_numpy(frame[None]))[0, :, 0].numpy())
     streams[0].reset()
-    x = np.ones((1, 1, host.card.ratio), np.float32)
+    x = np.ones((1, 1, model.card.ratio), np.float32)
     assert encoder.encode(streams[:1], x)[0].tolist() == [1.25, 1.0], "nothing before"
 
 
-def test_a_module_without_encode_and_decode_has_no_encoder(host: TorchscriptModel) -> None:
-    assert host.encoder is None
+def test_a_module_without_encode_and_decode_has_no_encoder(model: TorchscriptModel) -> None:
+    assert model.encoder is None
 
 
 def test_a_genuine_encoder_draws_the_same_noise(tmp_path: Path) -> None:
     path = genuine("v2_small")
-    host = TorchscriptModel(wrapped(read(path), tmp_path / "model.safetensors", "decode"), no_sandbox)
-    encoder, plain = host.encoder, torch.jit.load(str(path))
+    model = TorchscriptModel(wrapped(read(path), tmp_path / "model.safetensors", "decode"), no_sandbox)
+    encoder, plain = model.encoder, torch.jit.load(str(path))
     assert encoder is not None
     random, streams = np.random.default_rng(0), [encoder.stream() for _ in range(2)]
     for i in range(8):
-        x = 0.3 * random.standard_normal((1, 1, host.card.ratio)).astype(np.float32)
+        x = 0.3 * random.standard_normal((1, 1, model.card.ratio)).astype(np.float32)
         torch.manual_seed(2654435761 * i % (1 << 32))
         wanted = plain.encode(torch.from_numpy(x))[0, :, 0].numpy()
         assert np.array_equal(encoder.encode(streams[:1], x)[0], wanted)
@@ -205,26 +205,26 @@ def test_a_genuine_encoder_draws_the_same_noise(tmp_path: Path) -> None:
     assert np.array_equal(encoder.encode(streams[:1], x), again)
 
 
-def test_a_deck_plays_it(host: TorchscriptModel) -> None:
+def test_a_deck_plays_it(model: TorchscriptModel) -> None:
     table = params.defaults()
     params.set_value(table, "deck/1/z/1/bias", 0.4)
-    voice = Voice(host, 1, 48000, table)
-    sound = np.concatenate([render(host, [voice], [table])[0] for _ in range(200)])
+    voice = Voice(model, 1, 48000, table)
+    sound = np.concatenate([render(model, [voice], [table])[0] for _ in range(200)])
     assert sound.shape[1] == 2
     tail = sound[8192:56192, 0]
     assert np.argmax(np.abs(np.fft.rfft(tail))) == 220  # of 44.1 kHz, heard at 48
     params.trigger(table, "panic")
-    render(host, [voice], [table])
+    render(model, [voice], [table])
     assert voice.resets == 0
 
 
 def test_an_input_at_audio_rate_is_interpolated(tmp_path: Path) -> None:
     path = wrapped(read(export(Bare(), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
-    host = TorchscriptModel(path, no_sandbox)
-    assert (host.card.latents, host.card.ratio, host.card.sample_rate) == (1, nn_contract.MIN_FRAME, 48000)
-    stream = host.stream()
-    assert np.allclose(play(host, stream, [1.0], frames=1), 0.5)
-    down = play(host, stream, [0.0], frames=1)[0]
+    model = TorchscriptModel(path, no_sandbox)
+    assert (model.card.latents, model.card.ratio, model.card.sample_rate) == (1, nn_contract.MIN_FRAME, 48000)
+    stream = model.stream()
+    assert np.allclose(play(model, stream, [1.0], frames=1), 0.5)
+    down = play(model, stream, [0.0], frames=1)[0]
     assert np.allclose(np.diff(down), -0.5 / nn_contract.MIN_FRAME, atol=1e-6)
     assert down[-1] == 0
 
@@ -242,9 +242,9 @@ def test_a_module_that_gives_no_sound_fails_on_loading(tmp_path: Path, body: str
 def test_a_voice_resets_a_module_that_gives_nan(tmp_path: Path) -> None:
     path = wrapped(read(export(Bare("nan"), tmp_path / "bare.ts")), tmp_path / "bare.safetensors")
     table = params.defaults()
-    host = TorchscriptModel(path, no_sandbox)
-    voice = Voice(host, 1, 48000, table)
-    assert not render(host, [voice], [table])[0].any()
+    model = TorchscriptModel(path, no_sandbox)
+    voice = Voice(model, 1, 48000, table)
+    assert not render(model, [voice], [table])[0].any()
     assert voice.resets == 1
 
 
@@ -287,22 +287,22 @@ EXPORTS = (
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_genuine_exports_play_without_conversion(tmp_path: Path, name: str) -> None:
-    host = TorchscriptModel(wrapped(read(genuine(name)), tmp_path / "model.safetensors"), no_sandbox)
-    one, other = host.stream(), host.stream()
-    z = np.random.default_rng(0).standard_normal((4, 1, host.card.latents)).astype(np.float32)
+    model = TorchscriptModel(wrapped(read(genuine(name)), tmp_path / "model.safetensors"), no_sandbox)
+    one, other = model.stream(), model.stream()
+    z = np.random.default_rng(0).standard_normal((4, 1, model.card.latents)).astype(np.float32)
     chance = np.zeros((1, 1), np.float32)
-    first = [host.render([one], row, chance) for row in z]
-    assert first[0].shape == (1, 2 if name == "stereo" else 1, host.card.ratio)
+    first = [model.render([one], row, chance) for row in z]
+    assert first[0].shape == (1, 2 if name == "stereo" else 1, model.card.ratio)
     assert np.isfinite(first).all()
     assert np.abs(first).max() > 1e-3
-    assert np.array_equal([host.render([other], row, chance) for row in z], first)
+    assert np.array_equal([model.render([other], row, chance) for row in z], first)
     one.reset()
-    assert np.array_equal([host.render([one], row, chance) for row in z], first)
-    assert host.has_prior == (name == "prior")
-    if host.has_prior:
+    assert np.array_equal([model.render([one], row, chance) for row in z], first)
+    assert model.has_prior == (name == "prior")
+    if model.has_prior:
         one.reset()
         latents = np.array([one.prior(1.0, seed) for seed in range(8)])
-        assert latents.shape == (8, host.card.latents)
+        assert latents.shape == (8, model.card.latents)
         assert len(np.unique(latents[:, -1])) > 1
         assert np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents)
         assert not np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents), "it goes on"
@@ -312,21 +312,21 @@ def test_genuine_exports_play_without_conversion(tmp_path: Path, name: str) -> N
 
 def test_an_exports_forward_can_be_played(tmp_path: Path) -> None:
     path = wrapped(read(genuine("v2_small")), tmp_path / "model.safetensors", "forward")
-    host = TorchscriptModel(path, no_sandbox)
-    assert (host.card.latents, host.card.channels) == (1, 1)
-    assert np.isfinite(play(host, host.stream(), [0.5])).all()
+    model = TorchscriptModel(path, no_sandbox)
+    assert (model.card.latents, model.card.channels) == (1, 1)
+    assert np.isfinite(play(model, model.stream(), [0.5])).all()
 
 
 def test_a_genuine_adain_learns_and_forgets(tmp_path: Path) -> None:
     path = wrapped(read(genuine("adain_learnt")), tmp_path / "model.safetensors", "decode")
-    host = TorchscriptModel(path, no_sandbox)
-    assert {attribute.name for attribute in host.attributes} == {"learn_source", "learn_target"}
-    assert set(host.actions) == {"reset_source", "reset_target"}
-    stream = host.stream()
+    model = TorchscriptModel(path, no_sandbox)
+    assert {attribute.name for attribute in model.attributes} == {"learn_source", "learn_target"}
+    assert set(model.actions) == {"reset_source", "reset_target"}
+    stream = model.stream()
 
     def learnt() -> set[tuple[int, int]]:
         """Of each layer of the decoder: frames of the source it knows, and of the target."""
-        play(host, stream, [0.5] * host.card.latents, 3)
+        play(model, stream, [0.5] * model.card.latents, 3)
         counts = {
             name: int(value)
             for name, value in stream.instance.module.named_buffers()
@@ -335,7 +335,7 @@ def test_a_genuine_adain_learns_and_forgets(tmp_path: Path) -> None:
         return {(n, counts[f"{name[:-1]}y"]) for name, n in counts.items() if name.endswith("x")}
 
     assert learnt() == {(1, 1)}, "as it was exported"
-    for action in host.actions:
+    for action in model.actions:
         stream.act(action)
     assert learnt() == {(0, 0)}
     stream.set("learn_target", 1.0)
@@ -350,5 +350,5 @@ def test_a_genuine_adain_learns_and_forgets(tmp_path: Path) -> None:
     assert learnt() == {(3, 0)}
     del stream
     gc.collect()
-    stream = host.stream()
+    stream = model.stream()
     assert learnt() == {(1, 1)}, "but it is one voice's"

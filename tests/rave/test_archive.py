@@ -1,4 +1,4 @@
-"""A TorchScript archive read as data is what torch reads, and nothing of it runs."""
+"""A TorchScript archive read as data has the same contents as for torch, and none of its code runs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def archive(saved: Path) -> Archive:
     return read(saved)
 
 
-def test_tensors_are_what_torch_loads(saved: Path, archive: Archive) -> None:
+def test_tensors_equal_those_that_torch_loads(saved: Path, archive: Archive) -> None:
     loaded = torch.jit.load(str(saved)).state_dict()
     assert archive.tensors.keys() == loaded.keys() | {"tied"}
     for name, tensor in loaded.items():
@@ -102,7 +102,7 @@ def test_modules_have_types_children_finals_and_methods(archive: Archive) -> Non
         archive.module_type("parts.2")
 
 
-def test_nothing_of_torch_is_needed(saved: Path) -> None:
+def test_reading_needs_no_torch(saved: Path) -> None:
     import subprocess
 
     code = (
@@ -111,7 +111,7 @@ def test_nothing_of_torch_is_needed(saved: Path) -> None:
     subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)
 
 
-def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no such model file"):
         read(tmp_path / "nothing.ts")
     (tmp_path / "text.ts").write_text("text")
@@ -132,7 +132,7 @@ def nothing_stored(key: str, dtype: object, count: int) -> np.ndarray:
 
 @given(st.binary(max_size=200))
 @settings(max_examples=500, deadline=None)
-def test_any_bytes_are_a_value_or_refused(data: bytes) -> None:
+def test_any_bytes_give_a_value_or_are_refused(data: bytes) -> None:
     try:
         unpickle(b"\x80\x02" + data + b".", nothing_stored, "here")
     except WrongUse as error:
@@ -165,7 +165,7 @@ def test_plain_values_come_back_as_python_wrote_them(value: object) -> None:
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
-def test_a_cut_or_changed_archive_is_an_answer(saved: Path, data: st.DataObject) -> None:
+def test_a_truncated_or_changed_archive_is_read_or_refused(saved: Path, data: st.DataObject) -> None:
     whole = bytearray(saved.read_bytes())
     at = data.draw(st.integers(0, len(whole) - 1))
     if data.draw(st.booleans()):

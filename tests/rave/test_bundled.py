@@ -1,4 +1,4 @@
-"""The models that come with perform: they load, do what their cards say, and are alive."""
+"""The bundled models load, match their cards, and make varied sound."""
 
 import itertools
 from pathlib import Path
@@ -41,7 +41,7 @@ def bundled(request: pytest.FixtureRequest) -> RAVE:
     return load(MODELS / f"{request.param}.safetensors")
 
 
-def test_is_as_its_card_says(bundled: RAVE) -> None:
+def test_each_model_matches_its_card(bundled: RAVE) -> None:
     card, live = bundled.card, PRESETS["live"]
     assert bundled.ratio == RATIOS.get(card["name"].lower(), live.ratio)
     assert bundled.config == live or bundled.config.noise_ratios
@@ -58,7 +58,7 @@ def test_is_as_its_card_says(bundled: RAVE) -> None:
     assert 10 * torch.log10(y.square().mean()) == pytest.approx(card["loudness_db"], abs=0.1)
 
 
-def test_gesture_sings_without_dc_or_clipping(bundled: RAVE) -> None:
+def test_the_gesture_plays_without_dc_or_clipping(bundled: RAVE) -> None:
     y = render(bundled, bundled.gesture)
     assert len(y) / 48000 == pytest.approx(20, abs=0.1)
     level = envelope(y)
@@ -86,7 +86,7 @@ def test_moving_a_latent_changes_the_sound(bundled: RAVE, latent: int, move: flo
     assert spectral_distance(before[None], after[None], FULL_SCALES) > 0.5
 
 
-def test_each_has_a_colour_of_its_own() -> None:
+def test_each_model_has_a_different_timbre() -> None:
     models = [load(MODELS / f"{name}.safetensors") for name in NAMES]
     middles = sorted(centroid(render(model, model.gesture)) for model in models)
     assert all(above > 1.1 * below for below, above in itertools.pairwise(middles)), middles

@@ -36,7 +36,7 @@ def saved(model: RAVE, path: Path, rows: int = ROWS) -> Path:
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_in_blocks_of_any_size_it_is_our_own_stream(name: str, tmp_path: Path) -> None:
+def test_blocks_of_any_size_equal_our_stream(name: str, tmp_path: Path) -> None:
     model = built(name)
     path = saved(model, tmp_path / "x.ts")
     for batch in (1, BATCH):
@@ -72,7 +72,7 @@ def close(got: np.ndarray, wanted: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != "few bands"])
-def test_block_by_block_it_is_our_own_stream_to_the_last_bit(name: str, tmp_path: Path) -> None:
+def test_block_by_block_it_equals_our_stream_to_the_last_bit(name: str, tmp_path: Path) -> None:
     """The export is our layers, compiled: the same blocks give the same numbers."""
     model = built(name)
     module = NnTilde(saved(model, tmp_path / "x.ts")).model
@@ -92,7 +92,7 @@ def test_block_by_block_it_is_our_own_stream_to_the_last_bit(name: str, tmp_path
 
 
 @pytest.mark.parametrize("name", ["live", "noise", "wasserstein", "resampled"])
-def test_its_noise_is_the_models(name: str, tmp_path: Path) -> None:
+def test_it_has_the_models_noise(name: str, tmp_path: Path) -> None:
     model = built(name)
     host = NnTilde(saved(model, tmp_path / "x.ts"), "decode")
     state = model.decoder_state(1)
@@ -106,7 +106,7 @@ def test_its_noise_is_the_models(name: str, tmp_path: Path) -> None:
             assert (host.model.decode(z) - wanted).abs().max() < 1e-4
 
 
-def test_a_seed_and_a_reset_repeat_it_whatever_the_blocks(tmp_path: Path) -> None:
+def test_a_seed_and_a_reset_repeat_the_sound_for_any_blocks(tmp_path: Path) -> None:
     host = NnTilde(saved(built("noise"), tmp_path / "x.ts"), "decode", batch=2)
     z = np.repeat(np.random.default_rng(0).standard_normal((2, 3, 16)), 2048, -1)
     assert host.set("seed", "7")
@@ -123,7 +123,7 @@ def test_a_seed_and_a_reset_repeat_it_whatever_the_blocks(tmp_path: Path) -> Non
     assert float(torch.corrcoef(uniform.flatten(1))[0, 1]) == pytest.approx(0, abs=0.02)
 
 
-def test_attributes_can_be_read_and_set_as_both_hosts_do_it(tmp_path: Path) -> None:
+def test_attributes_can_be_read_and_set_by_nn_tilde_and_rave_vst(tmp_path: Path) -> None:
     host = NnTilde(saved(built("live"), tmp_path / "x.ts"))
     assert host.attributes == ["temperature", "seed", "reset"]
     assert [host.get(name) for name in host.attributes] == [[1.0], [0], [False]]
@@ -136,7 +136,7 @@ def test_attributes_can_be_read_and_set_as_both_hosts_do_it(tmp_path: Path) -> N
     assert not hasattr(host.model, "set_sample_rate"), "1.6 would call it, and the rate would be lost"
 
 
-def test_rave_vst_hears_two_channels_of_a_mono_model(tmp_path: Path) -> None:
+def test_rave_vst_plays_two_channels_of_a_mono_model(tmp_path: Path) -> None:
     model = built("v2")
     vst = RaveVst(saved(model, tmp_path / "x.ts"))
     assert (vst.sample_rate, vst.full, vst.ratio, vst.prior, vst.stereo) == (44100, 8, 2048, False, True)
@@ -152,14 +152,14 @@ def test_rave_vst_hears_two_channels_of_a_mono_model(tmp_path: Path) -> None:
     assert np.ptp(np.diff(stereo.perform(x[0], 1.0), axis=0)) > 1e-3, "its own two channels"
 
 
-def test_more_rows_than_it_remembers_are_refused_in_words(tmp_path: Path) -> None:
+def test_more_rows_than_it_has_state_for_are_refused(tmp_path: Path) -> None:
     path = saved(built("live"), tmp_path / "x.ts", rows=2)
     NnTilde(path, batch=2).perform(np.zeros((2, 1, 4096)))
     with pytest.raises(Exception, match="export it with more rows"):
         NnTilde(path, batch=3).perform(np.zeros((3, 1, 4096)))
 
 
-def test_a_prior_is_a_method_when_there_is_one(tmp_path: Path) -> None:
+def test_an_export_with_a_prior_has_the_method(tmp_path: Path) -> None:
     model = with_prior()
     host = NnTilde(saved(model, tmp_path / "x.ts"), "prior", batch=2)
     assert host.params("prior") == [1, model.ratio, 4, model.ratio]
@@ -200,7 +200,7 @@ def test_a_prior_draws_the_same_as_module_script_and_graph(pairs: bool, tmp_path
     close(scripted.permute(2, 0, 1).numpy(), torch.stack(wanted))
 
 
-def test_nothing_of_perform_is_needed_to_load_it(tmp_path: Path) -> None:
+def test_an_export_loads_without_perform(tmp_path: Path) -> None:
     path = saved(with_prior(), tmp_path / "x.ts")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-I", nn_tilde.__file__, path]
@@ -212,7 +212,7 @@ def test_nothing_of_perform_is_needed_to_load_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["v1", "v3", "discrete", "stereo", "resampled", "live"])
-def test_card_and_licence_travel_and_the_model_can_be_taken_back(name: str, tmp_path: Path) -> None:
+def test_card_and_licence_are_included_and_the_model_can_be_imported(name: str, tmp_path: Path) -> None:
     model = built(name)
     archive = read(saved(model, tmp_path / "x.ts"))
     assert archive.entries["extra/LICENCE"] == b"CC0-1.0"
@@ -225,7 +225,7 @@ def test_card_and_licence_travel_and_the_model_can_be_taken_back(name: str, tmp_
         assert torch.equal(ours[1], theirs[1])
 
 
-def test_what_is_not_ours_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_another_archive_is_not_taken_for_our_export(tmp_path: Path) -> None:
     archive = read(saved(built("live"), tmp_path / "x.ts"))
     archive.tensors["latent_mean"] = archive.tensors.pop("bottleneck.mean")
     with pytest.raises(WrongUse, match=r"bottleneck\.mean does not fit"):
@@ -264,12 +264,12 @@ def test_an_onnx_export_streams_and_says_what_it_is(name: str) -> None:
         close(y, wanted)
 
 
-def test_frames_that_no_buffer_holds_are_refused() -> None:
+def test_frames_that_are_not_a_power_of_two_are_refused() -> None:
     with pytest.raises(WrongUse, match=r"a frame of 12 samples.*powers of two; an \.onnx"):
         torchscript(built("few bands"))
 
 
-def test_a_model_without_a_prior_has_no_graph_of_one() -> None:
+def test_a_model_without_a_prior_has_no_prior_graph() -> None:
     with pytest.raises(WrongUse, match="no prior"):
         onnx_model(built("live"), "prior")
     with pytest.raises(WrongUse, match="one frame a call"):

@@ -1,4 +1,4 @@
-"""The whole family, small: streamed equals offline, files come back, delays are what arithmetic says."""
+"""All architectures, in small: streamed equals offline, files keep the model, delays are as calculated."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_states_keep_their_shapes_and_go_in_unchanged(member: RAVE) -> None:
     assert len(state) == len(member.decoder_state(1))
 
 
-def test_a_row_is_a_stream_of_its_own(member: RAVE) -> None:
+def test_each_row_is_a_separate_stream(member: RAVE) -> None:
     z, noise = torch.rand(3, member.latents, 4), torch.randn(3, member.noise, 4)
     together, _ = member.decode(z, noise, member.decoder_state(3))
     for row in range(3):
@@ -102,7 +102,7 @@ def test_a_row_is_a_stream_of_its_own(member: RAVE) -> None:
         torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=1e-5)
 
 
-def test_files_keep_it(member: RAVE, tmp_path: Path) -> None:
+def test_a_file_keeps_the_model(member: RAVE, tmp_path: Path) -> None:
     config = member.config
     facts = {"sample_rate": config.sample_rate, "channels": config.channels, "ratio": config.ratio}
     facts |= {"latents": member.latents, "full_latents": config.full_latents}
@@ -121,7 +121,7 @@ def test_files_keep_it(member: RAVE, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["v1", "v1 causal", "raspberry", "stereo v1"])
-def test_a_v1_stream_is_offline_and_late(name: str) -> None:
+def test_a_v1_stream_equals_offline_with_a_delay(name: str) -> None:
     """v1 aligns every stride, so its stream is the whole signal's output, late by what arithmetic says."""
     torch.manual_seed(5)
     model = RAVE(FAMILY[name]).eval().requires_grad_(False)
@@ -135,7 +135,7 @@ def test_a_v1_stream_is_offline_and_late(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["v2", "v3", "noise", "spherical"])
-def test_a_centred_decoder_is_offline_and_late(name: str) -> None:
+def test_a_centred_decoder_equals_offline_with_a_delay(name: str) -> None:
     """Transposed convolutions have no strides to miss: the bands come late, and are otherwise the same."""
     torch.manual_seed(5)
     model = RAVE(FAMILY[name]).eval().requires_grad_(False)
@@ -158,7 +158,7 @@ def compare(streamed: Tensor, whole: Tensor, late: int) -> None:
     torch.testing.assert_close(streamed[..., start + late : end + late], whole[..., start:end])
 
 
-def test_a_style_is_learnt_by_listening() -> None:
+def test_a_style_is_learnt_from_sound() -> None:
     """Then every layer hears of the source what it heard of the target: as loud, as wide."""
     torch.manual_seed(2)
     model = RAVE(FAMILY["transferring"]).eval().requires_grad_(False)
@@ -188,12 +188,12 @@ def test_a_style_is_learnt_by_listening() -> None:
     assert torch.equal(again, plain), "what is forgotten leaves no trace"
 
 
-def test_not_every_model_learns_styles() -> None:
+def test_a_model_without_adain_learns_no_style() -> None:
     with pytest.raises(WrongUse, match="learns no styles"):
         style_transfer.learn(RAVE(FAMILY["live"]), torch.zeros(1, 1, 512), torch.zeros(1, 1, 512))
 
 
-def test_angles_go_round() -> None:
+def test_directions_are_the_inverse_of_angles() -> None:
     vectors = torch.randn(2, 8, 50)
     unit = vectors / vectors.norm(dim=1, keepdim=True)
     z = angles(vectors)
@@ -204,7 +204,7 @@ def test_angles_go_round() -> None:
     assert angles(torch.zeros(1, 8, 3)).isfinite().all()
 
 
-def test_codebooks_find_what_they_made() -> None:
+def test_codebooks_find_near_entries_and_clamp_indices() -> None:
     books = Codebooks(4, 32, 6)
     books.entries *= 0.25 ** torch.arange(4)[:, None, None]  # each book refines the last
     numbers = torch.randint(0, 32, (2, 4, 30)).float()

@@ -1,4 +1,4 @@
-"""The graphs say what the modules say: for any number of streams, at any number of frames a call."""
+"""The graphs equal the torch modules, for any number of streams and of frames per call."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_streams_through_the_graphs_equal_streams_through_the_modules(name: str,
 
 
 @pytest.mark.parametrize("frames", [2, 5, 16])
-def test_it_does_not_matter_how_many_frames_a_call_has(frames: int) -> None:
+def test_any_number_of_frames_per_call_gives_the_same(frames: int) -> None:
     model = built("noise")
     z, noise = torch.randn(BATCH, model.latents, 80), torch.randn(BATCH, model.noise, 80)
 

@@ -51,7 +51,7 @@ def test_shapes_and_delay(model: RAVE) -> None:
     assert model.delay == model.pqmf.delay > 0
 
 
-def test_decode_is_deterministic_and_hears_the_noise(model: RAVE) -> None:
+def test_decode_is_deterministic_and_uses_the_noise(model: RAVE) -> None:
     z, noise = torch.randn(1, 3, 9), torch.randn(1, 3, 9)
     once, _ = model.decode(z, noise, model.decoder_state(1))
     again, _ = model.decode(z, noise, model.decoder_state(1))

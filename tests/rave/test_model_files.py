@@ -101,7 +101,7 @@ def _json(part: str, key: str, value: Any) -> Callable[[dict[str, Tensor], dict[
         (lambda t, m: m.update(card="{}"), "the card lacks 'channels'"),
     ],
 )
-def test_files_that_do_not_add_up_are_refused(
+def test_inconsistent_files_are_refused(
     saved: Path, change: Callable[[dict[str, Tensor], dict[str, Any]], None], message: str
 ) -> None:
     rewrite(saved, change)

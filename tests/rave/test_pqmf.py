@@ -40,7 +40,7 @@ def test_stop_band() -> None:
 
 
 @pytest.mark.parametrize("band", [0, 1, 6, 7, 15])
-def test_a_tone_lands_in_its_band_the_right_way_round(band: int) -> None:
+def test_a_rising_tone_rises_in_its_band(band: int) -> None:
     pqmf = PQMF(16, 100)
     share = 0.25  # of the way up the band
     nyquists = (band + share) / 16

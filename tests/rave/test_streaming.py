@@ -1,4 +1,4 @@
-"""The promise: a stream cut anywhere sounds as if it had not been cut."""
+"""A signal streamed in blocks of any size gives the same sound as in one call."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def cut(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
 )
 @settings(max_examples=20, deadline=None)
 @given(sizes=st.lists(st.integers(1, 3 * FEW), min_size=1, max_size=8))
-def test_layers(layer: Streaming, unit: int, sizes: list[int]) -> None:
+def test_streamed_layers_equal_offline(layer: Streaming, unit: int, sizes: list[int]) -> None:
     x = torch.randn(2, 3, unit * 5 * FEW)
     whole, last = layer(x, layer.init_state(2))
     state, out = layer.init_state(2), []
@@ -61,7 +61,7 @@ def test_layers(layer: Streaming, unit: int, sizes: list[int]) -> None:
         torch.testing.assert_close(streamed, offline, atol=1e-5, rtol=0)
 
 
-def test_convolutions_are_causal_and_the_ones_torch_computes() -> None:
+def test_convolutions_are_causal_and_equal_torchs() -> None:
     conv, up = Conv1d(2, 3, 3, dilation=2), ConvTranspose1d(2, 3, 4)
     for frames in (FEW // 2, 4 * FEW):  # both ways of computing them
         x = torch.randn(1, 2, frames)
@@ -101,7 +101,7 @@ def test_decoder_yields_any_number_of_samples(size: int) -> None:
     torch.testing.assert_close(y, whole[..., : y.shape[-1]], atol=1e-5, rtol=0)
 
 
-def test_decoder_stream_says_what_is_missing() -> None:
+def test_a_decoder_stream_counts_the_missing_frames() -> None:
     stream = DecoderStream(LIVE)
     assert (stream.missing(0), stream.missing(1), stream.missing(512), stream.missing(513)) == (0, 1, 1, 2)
     with pytest.raises(WrongUse, match="2 frames short"):
@@ -110,7 +110,7 @@ def test_decoder_stream_says_what_is_missing() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=8))
-def test_whole_model(sizes: list[int]) -> None:
+def test_the_whole_model_streams(sizes: list[int]) -> None:
     torch.manual_seed(2)
     x = 0.3 * torch.randn(1, 1, 16 * 512)
     z, _ = LIVE.encode(x, LIVE.encoder_state(1))
@@ -149,7 +149,7 @@ def test_two_streams_share_weights_and_nothing_else(model: RAVE) -> None:
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
 
 
-def test_a_batch_is_as_many_streams(model: RAVE) -> None:
+def test_a_batch_equals_separate_streams(model: RAVE) -> None:
     x = torch.randn(3, 1, 10 * model.ratio)
     together, _ = model.encode(x, model.encoder_state(3))
     for row, z in zip(x, together, strict=True):

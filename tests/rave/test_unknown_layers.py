@@ -1,4 +1,4 @@
-"""A layer of a new kind is an error that names it, wherever a function goes through a model's layers."""
+"""Every function over layers raises an error that names a layer of an unknown class."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Mystery(Streaming):
     ],
     ids=["delay", "offline", "graph", "export of others"],
 )
-def test_it_is_an_error_that_names_the_layer(
+def test_an_unknown_layer_is_an_error_that_names_it(
     task: Callable[[Streaming, UpstreamTensors], object], tmp_path: Path
 ) -> None:
     path = tmp_path / "x.ts"
@@ -49,7 +49,7 @@ def test_it_is_an_error_that_names_the_layer(
         task(Mystery(), UpstreamTensors(read(path)))
 
 
-def test_within_a_chain_too() -> None:
+def test_an_unknown_layer_in_a_chain_is_an_error_too() -> None:
     chain = Chain(Conv1d(2, 2, 3), Mystery())
     with pytest.raises(UnknownLayer, match="the delay is not known for a layer of class Mystery"):
         delay_after(chain, 0.0)

@@ -113,7 +113,7 @@ def latents(model: RAVE, frames: int) -> Tensor:
 
 
 @pytest.mark.parametrize("name", STREAMING)
-def test_a_stream_is_upstreams_sample_for_sample(name: str) -> None:
+def test_a_stream_equals_upstreams_sample_for_sample(name: str) -> None:
     path = export(name)
     model, facts = read(path)
     assert facts["streaming"]
@@ -141,7 +141,7 @@ def test_a_stream_is_upstreams_sample_for_sample(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OFFLINE)
-def test_offline_is_upstreams(name: str) -> None:
+def test_offline_equals_upstreams(name: str) -> None:
     path = export(name)
     model, facts = read(path)
     assert not facts["streaming"]
@@ -165,7 +165,7 @@ def reach(method: Callable[[Tensor], Tensor], x: Tensor) -> tuple[int, int]:
 @pytest.mark.parametrize(
     "name", ["v1_offline", "v2_offline", "v2_small_offline", "v3_offline", "causal_offline"]
 )
-def test_receptive_fields_are_upstreams(name: str) -> None:
+def test_receptive_fields_equal_upstreams(name: str) -> None:
     """In float64: at its edges a field is faint."""
     path = export(name)
     model, theirs = read(path)[0].double(), torch.jit.load(path).double()
@@ -182,7 +182,7 @@ def test_receptive_fields_are_upstreams(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["v1", "noise", "stereo_noise"])
-def test_noise_is_heard(name: str) -> None:
+def test_noise_changes_the_sound(name: str) -> None:
     """Or the comparisons above would say nothing of the synthesiser."""
     model, _ = read(export(name))
     z, noise = latents(model, 40), draw(model, 40, 0)
@@ -215,7 +215,7 @@ def test_a_non_streaming_export_becomes_the_same_stream(name: str) -> None:
         "prior": {"prior": True},
     }.items(),
 )
-def test_facts(name: str, facts: dict[str, Any]) -> None:
+def test_facts_about_an_export(name: str, facts: dict[str, Any]) -> None:
     path = export(name)
     found = read(path)[1]
     assert {key: found[key] for key in facts} == facts
@@ -225,16 +225,18 @@ def test_facts(name: str, facts: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["v2", "v1", "v2_small", "stereo", "resampled"])
-def test_an_impulse_is_as_late_as_arithmetic_says(name: str) -> None:
+def test_the_measured_delay_equals_the_calculated_one(name: str) -> None:
     model, facts = read(export(name))
     assert measure(model) == pytest.approx(facts["delay"], rel=0.1)
     assert measure_encoder(model) == pytest.approx(encoder_latency(model), rel=0.1)
 
 
-@pytest.mark.parametrize(("ear", "mouth"), [("v2", "v1"), ("v1", "v2"), ("v1", "causal"), ("causal", "v2")])
-def test_ones_encoder_and_anothers_decoder_are_as_late_as_they_say(ear: str, mouth: str) -> None:
+@pytest.mark.parametrize(
+    ("encoder", "decoder"), [("v2", "v1"), ("v1", "v2"), ("v1", "causal"), ("causal", "v2")]
+)
+def test_the_delays_of_two_models_encoder_and_decoder_add_up(encoder: str, decoder: str) -> None:
     """Within a frame, which all of these have in common."""
-    one, other = read(export(ear))[0], read(export(mouth))[0]
+    one, other = read(export(encoder))[0], read(export(decoder))[0]
     at, frames, ratio = 8, 40, one.ratio
     x = torch.zeros(3, 1, frames * ratio)
     x[0, 0, at * ratio] = x[1, 0, at * ratio + ratio // 2] = 1.0
@@ -248,7 +250,7 @@ def test_ones_encoder_and_anothers_decoder_are_as_late_as_they_say(ear: str, mou
     assert late == pytest.approx(measure_encoder(one) + measure(other) - measure_encoder(other), abs=ratio)
 
 
-def test_a_priors_odds_are_upstreams() -> None:
+def test_a_priors_logits_equal_upstreams() -> None:
     path = export("prior")
     model, _ = read(path)
     prior = model.prior
@@ -306,7 +308,7 @@ def test_a_prior_plays() -> None:
     torch.testing.assert_close(found, odds, atol=0.04, rtol=0)
 
 
-def test_a_stranger_is_named() -> None:
+def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(Unrecognised, match=r"decoder\.net\.0: unknown block rave\.blocks\.GRU") as caught:
         read(export("recurrent"))
     assert caught.value.path == "decoder.net.0"
@@ -318,7 +320,7 @@ def archive() -> Archive:
     return read_archive(export("v2"))
 
 
-def test_what_is_no_longer_the_family_is_refused_by_its_path(archive: Archive) -> None:
+def test_a_changed_layer_is_refused_by_its_path(archive: Archive) -> None:
     kernel, types = archive.tensors["decoder.net.2.weight"], dict(archive.types)
     archive.tensors["decoder.net.2.weight"] = kernel[:, :, :3]
     with pytest.raises(Unrecognised, match=r"decoder\.net\.2\.weight: has shape \(64, 32, 3\), not"):
@@ -345,7 +347,7 @@ def test_what_is_no_longer_the_family_is_refused_by_its_path(archive: Archive) -
         convert(archive)
 
 
-def test_the_iils_signs_turn_latents_round(archive: Archive) -> None:
+def test_the_signs_in_iil_exports_flip_latents(archive: Archive) -> None:
     signs = torch.tensor([1.0, -1.0, -1.0, 1.0])
     plain, _ = convert(archive)
     archive.tensors["signs"] = signs.numpy()
@@ -432,7 +434,7 @@ ODD = st.sampled_from([0, -1, 3, 10**9, 2**62, 0.5, True, None, "x", (), (1, 2),
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(["v1", "v2", "discrete", "prior", "resampled", "v2_offline"]))
-def test_whatever_is_changed_it_is_ours_or_refused_in_one_line(data: st.DataObject, name: str) -> None:
+def test_a_changed_export_is_rebuilt_or_refused_in_one_line(data: st.DataObject, name: str) -> None:
     whole = read_archive(export(name))
     archive = replace(
         whole,
@@ -469,14 +471,14 @@ def test_a_model_larger_than_its_file_is_refused_before_it_is_built(archive: Arc
 
 
 @pytest.mark.parametrize("broken", [0, "44100", -3, 10**12, True])
-def test_numbers_that_make_no_sense_are_refused(archive: Archive, broken: object) -> None:
+def test_impossible_numbers_are_refused(archive: Archive, broken: object) -> None:
     archive.attributes["sr"] = broken
     with pytest.raises((Unrecognised, WrongUse)):
         convert(archive)
 
 
 @pytest.mark.parametrize("name", ["v1", "stereo", "discrete", "resampled", "prior", "adain_learnt"])
-def test_files_keep_what_was_read(name: str, tmp_path: Path) -> None:
+def test_a_file_keeps_the_rebuilt_model(name: str, tmp_path: Path) -> None:
     model, facts = read(export(name))
     card = {key: facts.get(key, 0) for key in CARD}
     path = tmp_path / "model.safetensors"

@@ -1,4 +1,4 @@
-"""Whatever is pressed, in whatever order: the screen lives, and the table stays within its specs."""
+"""Any keys in any order: the screen survives, and all parameters stay within their range."""
 
 from __future__ import annotations
 

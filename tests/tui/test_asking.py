@@ -1,4 +1,4 @@
-"""What the screen asks of the stage, and how it bears a stage that refuses, stalls or dies."""
+"""The commands that the screen sends, and a stage that refuses, stalls or dies."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_recording_starts_at_once_and_stops_at_the_second_press(stage, clo
         await hands.until(lambda: stage.asked == [StartRecording(), StopRecording()])
 
 
-async def test_panic_then_mute_and_only_its_key_lifts_it(stage, clock):
+async def test_a_second_panic_mutes_and_only_m_unmutes(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("!")
         assert (hands.value("panic"), hands.value("master/mute")) == (1, 0)
@@ -67,7 +67,7 @@ async def test_panic_then_mute_and_only_its_key_lifts_it(stage, clock):
         assert "MASTER MUTED" not in hands.text()
 
 
-async def test_slow_presses_panic_twice(stage, clock):
+async def test_two_slow_presses_are_two_panics(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("!")
         clock.now += 2.1
@@ -112,7 +112,7 @@ async def test_a_learned_control_is_named_beside_its_row(stage, clock):
         assert "3:77" in hands.text()
 
 
-async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
+async def test_mappings_of_the_focus_show_on_the_focused_deck(stage, clock):
     stage.words = status(*stage.words.decks[:3], bindings=(BindingStatus("focus/pan", "Twister 3:CC77"),))
     async with playing(stage, clock) as hands:
         assert hands.app.read_frame().control("deck/1/pan") == "Twister 3:CC77"
@@ -121,7 +121,7 @@ async def test_binds_of_the_focus_belong_to_the_deck_that_has_it(stage, clock):
         assert hands.app.read_frame().control("deck/1/pan") == ""
 
 
-async def test_what_was_learnt_for_an_address_is_shown_before_what_follows_the_focus(stage, clock):
+async def test_a_mapping_of_an_address_is_shown_before_one_of_the_focus(stage, clock):
     bindings = (BindingStatus("focus/z/0/bias", "Any:CC1"), BindingStatus("deck/1/z/0/bias", "MyBox 1:CC33"))
     stage.words = status(*stage.words.decks[:3], bindings=bindings)
     async with playing(stage, clock) as hands:
@@ -135,7 +135,7 @@ async def test_unlearn_and_leaving_while_learning(stage, clock):
     assert stage.asked[-1] == Learn(""), "a screen that leaves must not leave the stage learning"
 
 
-async def test_the_browser_loads_into_the_focused_deck_and_touches_no_number(stage, clock):
+async def test_the_browser_loads_into_the_focused_deck_and_changes_no_parameter(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("5")
         before = stage.arena.table.copy()
@@ -181,7 +181,7 @@ async def test_a_path_loads_the_file_it_names(stage, clock, home):
         await hands.until(lambda: stage.asked == [Load(1, str(path))])
 
 
-async def test_a_file_that_is_no_model_keeps_the_browser_open(stage, clock, tmp_path):
+async def test_the_browser_stays_open_if_a_file_is_not_a_model(stage, clock, tmp_path):
     (tmp_path / "bad.safetensors").write_text("nothing")
     async with playing(stage, clock) as hands:
         await hands.press("o")
@@ -195,7 +195,7 @@ async def test_a_file_that_is_no_model_keeps_the_browser_open(stage, clock, tmp_
         assert stage.asked == []
 
 
-async def test_an_empty_library_says_where_models_come_from(stage, clock, home):
+async def test_an_empty_library_names_perform_train(stage, clock, home):
     for path in (home / "models").iterdir():
         path.unlink()
     async with playing(stage, clock) as hands:
@@ -213,7 +213,7 @@ async def test_mappings_are_chosen_and_saved(stage, clock):
         await hands.until(lambda: stage.asked[1:] == [SaveMapping("mine")])
 
 
-async def test_a_refusal_is_said_literally_in_one_line(stage, clock):
+async def test_a_refusal_is_shown_literally_in_one_line(stage, clock):
     async with playing(stage, clock) as hands:
         stage.refusal = WrongUse("no model is called '[b]x'", hint="there are: glass")
         await hands.press("r")
@@ -241,7 +241,7 @@ async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
         await hands.until(lambda: stage.asked == [Learn("deck/1/pan"), Learn(""), StartRecording()])
 
 
-async def test_a_screen_leaves_although_the_stage_never_answers(stage, clock):
+async def test_the_screen_closes_even_if_the_stage_never_answers(stage, clock):
     async with playing(stage, clock) as hands:
         stage.free.clear()
         await hands.until(lambda: hands.app.stage_line.silence() > 0.1)
@@ -249,7 +249,7 @@ async def test_a_screen_leaves_although_the_stage_never_answers(stage, clock):
     assert hands.app.return_value == "leave"
 
 
-async def test_a_stage_that_ends_is_said_and_survived(stage, clock):
+async def test_the_screen_survives_the_end_of_the_stage_and_shows_it(stage, clock):
     async with playing(stage, clock) as hands:
         stage.dead = True
         await hands.until(lambda: "the stage has ended: press ctrl+q to leave" in hands.text())
@@ -289,7 +289,7 @@ async def test_leaving_in_silence_stops_without_a_question(stage, clock):
     assert hands.app.return_value == "stop"
 
 
-async def test_leaving_with_changes_that_are_not_saved_asks_and_they_can_be_saved(stage, clock):
+async def test_leaving_with_unsaved_changes_asks_and_can_save(stage, clock):
     quiet(stage, changed=True)
     async with playing(stage, clock) as hands:
         await hands.press("ctrl+q")
@@ -300,7 +300,7 @@ async def test_leaving_with_changes_that_are_not_saved_asks_and_they_can_be_save
     assert hands.app.return_value == "stop"
 
 
-async def test_dropouts_have_an_age(stage, clock):
+async def test_the_status_bar_shows_the_age_of_the_last_dropout(stage, clock):
     async with playing(stage, clock) as hands:
         assert "XRUN 0 " in hands.text()
         stage.arena.set_meter("deck/2/late", 2)
@@ -311,7 +311,7 @@ async def test_dropouts_have_an_age(stage, clock):
         assert "XRUN 3 12 s ago" in hands.text()
 
 
-async def test_a_deck_whose_sound_is_no_number_says_so(stage, clock):
+async def test_a_deck_counts_late_and_bad_blocks(stage, clock):
     async with playing(stage, clock, (240, 40)) as hands:
         stage.arena.set_meter("deck/2/late", 2)
         await hands.settle()
@@ -321,7 +321,7 @@ async def test_a_deck_whose_sound_is_no_number_says_so(stage, clock):
         assert "bad 3" in hands.text()
 
 
-async def test_a_mixer_that_stands_still_is_said(stage, clock):
+async def test_a_stopped_mixer_is_shown(stage, clock):
     stage.arena.set_meter("frames", 4800)
     async with playing(stage, clock) as hands:
         assert "the mixer has stopped" not in hands.text()
@@ -356,7 +356,7 @@ async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
         assert "remove the marked song" not in named, "there is no mark"
 
 
-async def test_the_palette_acts(stage, clock):
+async def test_the_palette_runs_actions(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("ctrl+p", *"freeze", "enter")
         await hands.until(lambda: len(hands.app.screen_stack) == 1 and hands.value("deck/1/freeze") == 1)
@@ -387,14 +387,14 @@ def _sounds(home: Path) -> Path:
     return folder
 
 
-async def test_a_deck_is_given_a_sound_file(stage, clock, home):
+async def test_a_sound_file_is_chosen_for_a_deck(stage, clock, home):
     _sounds(home)
     async with playing(stage, clock) as hands:
         await hands.press("O")
         await hands.until(lambda: "field/rain.wav" in hands.text())
         assert "1:02  44.1 kHz  mono" in hands.text()
         assert "▲ cannot be read as sound" in hands.text()
-        assert "the source is `file`" in hands.text(), "or nobody would hear it"
+        assert "the source is `file`" in hands.text(), "otherwise the file would not play"
         await hands.press(*"bro", "enter")
         assert len(hands.app.screen_stack) == 2 and not stage.asked
         assert f"▲ {home}"[:30] in hands.text(), "why it cannot be"
@@ -403,7 +403,7 @@ async def test_a_deck_is_given_a_sound_file(stage, clock, home):
         assert len(hands.app.screen_stack) == 1
 
 
-async def test_who_has_no_sounds_yet_types_a_path(stage, clock, home, tmp_path):
+async def test_without_sounds_a_path_can_be_typed(stage, clock, home, tmp_path):
     (tmp_path / "x.wav").write_bytes((_sounds(home) / "field" / "rain.wav").read_bytes())
     shutil.rmtree(home / "sounds")
     async with playing(stage, clock) as hands:
@@ -415,7 +415,7 @@ async def test_who_has_no_sounds_yet_types_a_path(stage, clock, home, tmp_path):
         await hands.until(lambda: stage.asked == [UseFile(1, str(tmp_path / "x.wav"))])
 
 
-async def test_what_a_deck_plays_is_named_and_taken_away(stage, clock, home):
+async def test_the_chooser_marks_and_removes_the_decks_file(stage, clock, home):
     _sounds(home)
     stage.words = status(replace(stage.words.decks[0], file="field/rain.wav"), *stage.words.decks[1:3])
     stage.arena.table[params.slot("deck/1/source")] = params.SOURCES.index("file")
@@ -430,7 +430,7 @@ async def test_what_a_deck_plays_is_named_and_taken_away(stage, clock, home):
         await hands.until(lambda: stage.asked == [UseFile(1, "")])
 
 
-async def test_a_deck_that_follows_is_given_a_matrix(stage, clock, home):
+async def test_a_matrix_is_chosen_for_a_follower(stage, clock, home):
     folder = _sounds(home)
     sides = MatrixSide("bells", "b" * 64, 2), MatrixSide("vintage", "v" * 64, 8)
     made = LatentMatrix(*sides, np.zeros((8, 2), np.float32), np.zeros(8, np.float32), 0.71)

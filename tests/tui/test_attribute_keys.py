@@ -1,4 +1,4 @@
-"""A module's attributes under the keys: moved, typed, done, and back to its own."""
+"""Keys move and type the attributes of a module, run its actions, and restore the module default."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def select(hands, name: str) -> None:  # type: ignore[no-untyped-def]
     assert hands.app.read_frame().selected.label == name
 
 
-async def test_arrows_begin_at_what_the_module_has(synth, clock):
+async def test_arrows_begin_at_the_module_default(synth, clock):
     async with playing(synth, clock) as hands:
         await select(hands, "level")
         assert "deck 1 level  0.5 (default)" in hands.text()
@@ -74,7 +74,7 @@ async def test_arrows_begin_at_what_the_module_has(synth, clock):
             assert hands.value(at(4)) == value
 
 
-async def test_values_beyond_the_knob_and_words_are_typed(synth, clock):
+async def test_values_beyond_the_knob_and_texts_are_typed(synth, clock):
     async with playing(synth, clock) as hands:
         await select(hands, "level")
         await hands.press("=", *"-7,5", "enter")
@@ -95,14 +95,14 @@ async def test_values_beyond_the_knob_and_words_are_typed(synth, clock):
         await hands.until(lambda: SetText(at(4), "pulse") in synth.asked)
 
 
-async def test_what_it_can_do_is_done(synth, clock):
+async def test_a_key_runs_an_action_of_the_module(synth, clock):
     async with playing(synth, clock) as hands:
         await select(hands, "reset_phase")
         await hands.press("right", "right", "left", "0")
         assert hands.value("deck/1/action/1") == 2
 
 
-async def test_a_prior_is_a_source_where_there_is_one(synth, clock):
+async def test_the_source_prior_is_offered_if_the_model_has_one(synth, clock):
     async with playing(synth, clock) as hands:
         await hands.until(lambda: hands.app.read_frame().deck(1).has_prior)
         for focused, last in (("1", "prior"), ("2", "walk")):

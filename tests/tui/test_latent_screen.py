@@ -1,4 +1,4 @@
-"""The screen of latents: a pad that moves two biases, traces of all, and what its source gives beside it."""
+"""The latent screen: a pad that moves two biases, traces of all latents, source and decoded value."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_arrows_move_two_biases_and_nothing_else(stage, clock):
         assert (hands.value(X), hands.value(Y)) == (0, 0)
 
 
-async def test_near_the_same_keys_move_it_less(ring, clock):
+async def test_zoomed_in_the_same_keys_move_it_less(ring, clock):
     async with playing(ring, clock) as hands:
         params.set_value(ring.arena.table, X, 0)
         await hands.press("z", "v", "right")
@@ -152,7 +152,7 @@ async def test_the_mouse_presses_and_drags_the_pad(stage, clock, size):
         assert (hands.value(X), hands.value(Y)) == (0, 0), "let go, but it still follows"
 
 
-async def test_marks_stand_where_the_meters_are(ring, clock):
+async def test_marks_are_drawn_at_the_meters_values(ring, clock):
     async with playing(ring, clock) as hands:
         for name, value in ((X, -4), (Y, -4)):
             params.set_value(ring.arena.table, name, value)
@@ -166,7 +166,7 @@ async def test_marks_stand_where_the_meters_are(ring, clock):
             at(hands, "◇")
 
 
-async def test_the_corpus_lies_behind_the_pad(ring, clock):
+async def test_the_pad_shows_the_corpus(ring, clock):
     async with playing(ring, clock) as hands:
         await hands.press("z")
         await hands.until(lambda: " corpus ┘" in hands.text())
@@ -196,7 +196,7 @@ async def test_keys_and_clicks_choose_the_two_latents(stage, clock):
 
 
 @SIZES
-async def test_whatever_stands_on_the_deck_it_draws(stage, clock, size):
+async def test_it_draws_any_deck(stage, clock, size):
     """One latent, none, more than have numbers, a failed deck, an empty one; in an ANSI theme too."""
     async with playing(stage, clock, size) as hands:
         await hands.press("z")
@@ -219,7 +219,7 @@ async def test_whatever_stands_on_the_deck_it_draws(stage, clock, size):
         assert "enlarge the terminal" in hands.text()
 
 
-async def test_all_else_is_played_as_ever_and_what_is_hidden_is_not_drawn(stage, clock):
+async def test_other_keys_work_and_hidden_widgets_are_not_drawn(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("z")
         drawn: list[object] = []
@@ -243,7 +243,7 @@ async def test_all_else_is_played_as_ever_and_what_is_hidden_is_not_drawn(stage,
         assert drawn
 
 
-async def test_a_row_tells_what_came_in_from_what_sounds(stage, clock):
+async def test_a_row_shows_source_and_decoded_value(stage, clock):
     async with playing(stage, clock) as hands:
         for name, value in (("in/0", -3.5), ("z/0", 3.5)):
             stage.arena.set_meter(f"deck/1/{name}", value)
@@ -256,7 +256,7 @@ async def test_a_row_tells_what_came_in_from_what_sounds(stage, clock):
         assert "sounds +3.50   source -3.50" in hands.text()
 
 
-def test_the_past_knows_what_there_was(stage):
+def test_the_trace_history_keeps_the_samples(stage):
     past, arena = TraceHistory(), stage.arena
     params.set_value(arena.table, "deck/2/source", LOOP)
     arena.set_meter("deck/2/in/0", 0.5)
@@ -273,7 +273,7 @@ def test_the_past_knows_what_there_was(stage):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 16, 32])
 @pytest.mark.parametrize("lines", [0, 1, 2, 5, 11, 25, 60])
-def test_traces_share_the_lines_there_are(lines, count):
+def test_traces_share_the_lines(lines, count):
     heights = split(lines, count)
     assert sum(heights) <= lines
     assert len(heights) <= count
@@ -285,7 +285,7 @@ def test_its_keys_are_in_the_help():
     assert "the deck's latents" in _page().plain
 
 
-def test_dots_are_where_they_are():
+def test_braille_dots_are_in_the_right_cells():
     dots = braille.blank(1, 2)
     assert braille.text(dots) == ["  "]
     dots[0, 0] = dots[3, 3] = True

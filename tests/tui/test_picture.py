@@ -1,4 +1,4 @@
-"""What the screen looks like: snapshots at both sizes, small terminals, no colour, other themes."""
+"""Pictures of the screen: snapshots at two sizes, small terminals, no colour, other themes."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_a_terminal_too_small_keeps_the_status_bar(stage, clock, size):
         assert "enlarge the terminal to 80x24"[: size[0]] in text
 
 
-async def test_it_resizes_live(stage, clock):
+async def test_the_screen_follows_a_resize(stage, clock):
     async with playing(stage, clock) as hands:
         for size, seen in (
             ((80, 24), "z7"),
@@ -170,7 +170,7 @@ async def test_lines_fill_the_screen_and_the_decks_stay_in_place(tmp_path, clock
         assert [line.index(f" {d} ") for line, d in zip(tops, (2, 6), strict=True)] == [32, 32]
 
 
-async def test_no_state_is_told_by_colour_alone(stage, clock):
+async def test_no_state_is_shown_by_colour_alone(stage, clock):
     async with playing(stage, clock) as hands:
         text = hands.text()
         assert "● LIVE" in text
@@ -200,7 +200,7 @@ async def test_every_theme_draws(stage, clock, theme):
         assert "MUTE" in hands.text()
 
 
-async def test_broken_meters_do_not_break_the_screen(stage, clock):
+async def test_the_screen_survives_nan_in_the_meters(stage, clock):
     stage.arena.meters[:] = float("nan")
     async with playing(stage, clock) as hands:
         stage.arena.meters[:] = float("inf")

@@ -1,4 +1,4 @@
-"""Keys and mouse become numbers in the table, and nothing else."""
+"""Keys and mouse write parameters into the table, and nothing else."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_banks_reach_latents_below_the_panel(stage, clock):
         assert hands.app.frame.selected.address == "deck/2/gain"
 
 
-async def test_letters_turn_switches_side_and_source(stage, clock):
+async def test_letters_change_switches_side_and_source(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("m", "s", "f", "x", "a")
         own = {k: hands.value(f"deck/1/{k}") for k in ("mute", "solo", "freeze", "side", "source")}
@@ -114,7 +114,7 @@ async def test_a_typed_value(stage, clock, typed, stored):
         assert hands.value(Z0) == stored
 
 
-async def test_a_typed_value_that_is_none_is_refused_and_says_what_is_one(stage, clock):
+async def test_a_wrong_value_is_refused_and_the_range_shown(stage, clock):
     async with playing(stage, clock) as hands:
         before = hands.value(Z0)
         await hands.press("down", "down", "=", "9", "enter")

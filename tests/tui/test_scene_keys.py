@@ -1,4 +1,4 @@
-"""Scenes, the morph between two of them, loops, and what scenes leave alone."""
+"""Keys for scenes, the morph between two scenes, gesture loops, and excluded parameters."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_scenes_are_named_and_the_one_recalled_is_marked(stage, clock, siz
         await hands.until(lambda: "F6 shatter◀" in hands.text())
 
 
-async def test_a_scene_is_stored_and_a_used_one_only_when_it_is_meant(stage, clock):
+async def test_storing_over_a_scene_asks_first(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("w")
         assert "▸STORE" in hands.text()
@@ -60,14 +60,14 @@ async def test_a_scene_is_stored_and_a_used_one_only_when_it_is_meant(stage, clo
         await asked(hands, StoreScene(3), StoreScene(2, "mist"), RecallScene(2))
 
 
-async def test_a_scene_is_forgotten(stage, clock):
+async def test_a_scene_is_deleted(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("W", "f3")
         await asked(hands, ForgetScene(2))
         assert "F3 fog deleted; press u to undo" in hands.text()
 
 
-async def test_a_prefix_is_let_go_by_esc_and_by_time(stage, clock):
+async def test_esc_or_five_seconds_cancel_a_prefix(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("w", "escape", "f2", "w")
         clock.now += 5.1
@@ -116,7 +116,7 @@ async def test_a_click_on_an_end_takes_the_next_stored_scene(stage, clock, size)
         assert seen == [8, 1, 2, 5, 8]
 
 
-async def test_a_song_without_scenes_has_nothing_to_morph(stage, clock):
+async def test_without_scenes_the_morph_says_so(stage, clock):
     stage.words = replace(stage.words, scenes=(), scene=0)
     for end in ("a", "b"):
         params.set_value(stage.arena.table, f"scene/{end}", 0)
@@ -129,7 +129,7 @@ async def test_a_song_without_scenes_has_nothing_to_morph(stage, clock):
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_eight_scenes_with_long_names_have_room(stage, clock, size):
+async def test_eight_scenes_with_long_names_fit(stage, clock, size):
     names = tuple(SceneStatus(n, f"{n}n 長い名前 of a scene") for n in range(1, 9))
     stage.words = replace(stage.words, scenes=names, decks=(stage.words.decks[0],) * 8)
     for deck in range(1, 9):
@@ -162,7 +162,7 @@ async def test_one_key_records_loops_stops_and_plays_on(stage, clock):
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_rows_show_their_loop_and_that_scenes_leave_them_alone(stage, clock, size):
+async def test_rows_show_their_loop_and_exclusion(stage, clock, size):
     async with playing(stage, clock, size) as hands:
         assert "▸gain ⊘━" in hands.text()
         assert " z2  ↻⊘─" in hands.text()
@@ -170,7 +170,7 @@ async def test_rows_show_their_loop_and_that_scenes_leave_them_alone(stage, cloc
         assert "↻ looping 4.0 s   ⊘ excluded" in hands.text()
 
 
-async def test_a_parameter_is_excluded_and_taken_in_again(stage, clock):
+async def test_a_parameter_is_excluded_and_included_again(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("down", "E")
         await hands.until(lambda: "deck 1 pan: excluded from scenes" in hands.text())
@@ -198,7 +198,7 @@ async def test_loops_and_exclusions_by_mouse(stage, clock, size):
         )
 
 
-async def test_a_row_of_the_stage_loops_as_well(stage, clock):
+async def test_a_parameter_of_the_stage_can_loop(stage, clock):
     async with playing(stage, clock) as hands:
         hit = hands.target("foot", action="select('xfade')")
         await hands.pilot.click("#foot", offset=(hit.x0, hit.y))

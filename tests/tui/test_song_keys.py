@@ -1,4 +1,4 @@
-"""NOW and NEXT, the set list, the set as a file, undo, markers."""
+"""Keys for songs: NOW and NEXT, the set list, the set file, undo, markers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def line(hands, word: str) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_now_and_next_are_always_in_sight(stage, clock, size):
+async def test_now_and_next_are_always_visible(stage, clock, size):
     async with playing(stage, clock, size) as hands:
         for keys in ((), ("o",), ("escape", "j"), ("e",)):
             await hands.press(*keys)
@@ -69,13 +69,13 @@ async def test_now_and_next_are_always_in_sight(stage, clock, size):
         ({"next": 0, "now": 5}, "NEXT – last song", "NEXT – last song"),
     ],
 )
-async def test_next_says_how_ready_it_is(stage, clock, size, fields, wide, narrow):
+async def test_next_shows_how_many_models_are_ready(stage, clock, size, fields, wide, narrow):
     songs(stage, **fields)
     async with playing(stage, clock, size) as hands:
         assert (wide if size[0] == 120 else narrow) in line(hands, "NEXT")
 
 
-async def test_a_set_that_is_saved_has_no_star_and_none_at_all_is_borne(stage, clock):
+async def test_a_saved_set_has_no_star_and_no_set_draws_too(stage, clock):
     songs(stage, changed=False)
     async with playing(stage, clock) as hands:
         assert "Glass Harbour  06:12" in hands.text()
@@ -85,7 +85,7 @@ async def test_a_set_that_is_saved_has_no_star_and_none_at_all_is_borne(stage, c
         assert stage.asked == []
 
 
-async def test_n_and_p_arm_the_neighbour_of_what_is_armed(stage, clock):
+async def test_n_and_p_arm_the_neighbour_of_the_armed_song(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("n", "n", "p", "p", "p")
         await asked(hands, Arm(5), Arm(4), Arm(3), Arm(2))
@@ -96,7 +96,7 @@ async def test_n_and_p_arm_the_neighbour_of_what_is_armed(stage, clock):
         assert "this is the last song" in hands.text()
 
 
-async def test_presses_count_on_although_the_stage_has_not_answered_yet(stage, clock):
+async def test_presses_count_before_the_stage_answers(stage, clock):
     songs(stage, now=1, next=0)
     async with playing(stage, clock) as hands:
         stage.free.clear()
@@ -115,7 +115,7 @@ async def test_a_refused_arm_is_forgotten(stage, clock):
         await hands.until(lambda: "NEXT 4 Choir of Rust" in hands.text())
 
 
-async def test_enter_goes_and_n_goes_now_and_both_say_what_the_stage_says(stage, clock):
+async def test_enter_goes_n_goes_now_and_both_show_the_answer(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("enter")
         await asked(hands, Go())
@@ -126,7 +126,7 @@ async def test_enter_goes_and_n_goes_now_and_both_say_what_the_stage_says(stage,
         assert "NOW 4/5 Choir of Rust" in hands.text()
 
 
-async def test_enter_in_a_dialog_is_the_dialogs_own(stage, clock):
+async def test_enter_in_a_dialog_does_not_go(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("=", *"-3", "enter", "C", "enter", "ctrl+p", *"freeze")
         await hands.press("enter")
@@ -147,7 +147,7 @@ async def test_the_line_can_be_clicked(stage, clock):
         assert isinstance(hands.app.screen, SetListScreen)
 
 
-async def test_while_learning_the_keys_of_songs_choose_what_a_footswitch_will_do(stage, clock):
+async def test_while_learning_song_keys_choose_the_address_to_learn(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("l", "n", "p", "enter", "k", "R", "r", "f3", "A", "escape")
         wanted = (
@@ -172,7 +172,7 @@ async def test_the_set_list_arms_then_goes_and_closes(stage, clock):
         assert not isinstance(hands.app.screen, SetListScreen)
 
 
-async def test_a_far_jump_says_how_long_it_takes_before_it_is_made(stage, clock):
+async def test_a_jump_shows_the_loading_time_first(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "end", "N")
         await asked(hands, Arm(5))
@@ -184,7 +184,7 @@ async def test_a_far_jump_says_how_long_it_takes_before_it_is_made(stage, clock)
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_set_list_tells_models_notes_and_what_is_missing(stage, clock, size):
+async def test_the_set_list_shows_models_notes_and_missing_models(stage, clock, size):
     async with playing(stage, clock, size) as hands:
         await hands.press("j")
         words = hands.words()
@@ -199,7 +199,7 @@ async def test_the_set_list_tells_models_notes_and_what_is_missing(stage, clock,
         assert not isinstance(hands.app.screen, SetListScreen)
 
 
-async def test_songs_are_moved_and_the_mark_goes_with_them(stage, clock):
+async def test_moving_a_song_moves_the_mark(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "home", "J", "ctrl+down", "K", "ctrl+up", "K")
         await asked(hands, MoveSong(1, 2), MoveSong(2, 3), MoveSong(3, 2), MoveSong(2, 1))
@@ -231,14 +231,14 @@ async def test_the_marked_song_is_duplicated(stage, clock):
         await asked(hands, AddSong("Tide", 1))
 
 
-async def test_the_song_that_plays_is_not_removed(stage, clock):
+async def test_the_current_song_is_not_removed(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "up", "delete")
         assert "Glass Harbour is playing: go to another song before you remove it" in hands.text()
         assert isinstance(hands.app.screen, SetListScreen)
 
 
-async def test_the_set_list_hears_the_keys_of_the_stage_too(stage, clock):
+async def test_the_keys_of_the_stage_work_in_the_set_list(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("j", "k", "R", "u", "n", "M", "!")
         await asked(hands, KeepLastMinutes(), Undo(), Arm(5))
@@ -281,7 +281,7 @@ async def test_a_long_set_scrolls(stage, clock, size):
 # -- the set as a file
 
 
-async def test_ctrl_s_saves_anywhere_and_says_where(stage, clock):
+async def test_ctrl_s_saves_on_any_screen_and_shows_the_path(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("o", "ctrl+s")
         await asked(hands, Save())
@@ -323,14 +323,14 @@ async def test_another_set_is_opened_by_name_or_path(stage, clock, home, tmp_pat
         await asked(hands, Open("early"), Open(str(elsewhere)))
 
 
-async def test_the_songs_begin_is_kept(stage, clock):
+async def test_the_settings_are_kept_as_the_start_of_the_song(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("K")
         await asked(hands, KeepSong())
         assert "Glass Harbour now starts with these settings; ctrl+s saves" in hands.text()
 
 
-async def test_the_palette_knows_the_set_list(stage, clock):
+async def test_the_palette_has_the_keys_of_the_set_list(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("ctrl+p", *"duplicate", "enter")
         await hands.until(lambda: "Copy the current song (Glass Harbour) as" in hands.text())
@@ -341,7 +341,7 @@ async def test_the_palette_knows_the_set_list(stage, clock):
 # -- what was done
 
 
-async def test_undo_and_redo_say_what(stage, clock):
+async def test_undo_and_redo_show_the_change(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("u")
         await asked(hands, Undo())

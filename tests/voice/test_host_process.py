@@ -130,9 +130,9 @@ def test_a_sandboxed_module_plays_a_file_the_input_and_another_deck(arena: Arena
     soundfile.write(sound, np.full(48000, 0.5), 48000, subtype="FLOAT")
     worker = HostUnderTest(arena, tmp_path, model)
     sha256 = worker.report()["sha256"]
-    seat = {"model": str(model), "sha256": sha256, "matrix": ""}
+    assignment = {"model": str(model), "sha256": sha256, "matrix": ""}
     files = {"7": {"path": str(sound), "deck": 1}}
-    worker.order("AssignDecks", decks={"1": seat, "2": seat}, mine=[1], files=files)
+    worker.order("AssignDecks", decks={"1": assignment, "2": assignment}, mine=[1], files=files)
     arena.lanes[0, LANE["file"]] = 7
     params.set_value(arena.table, "deck/1/source", params.SOURCES.index("file"))
     worker.order("StartVoice", lane=0, deck=1, texts={})
@@ -220,7 +220,7 @@ def test_a_remote_model_plays_the_same_as_a_local_one(tmp_path: Path, agreed: Pa
     assert np.array_equal(there.render(theirs[:1], z, noise), here.render(ours[:1], z, noise))
     theirs.pop()
     gc.collect()
-    assert there.stream().number == 1, "what nobody has any more is let go"
+    assert there.stream().number == 1, "a stream without users is released"
     (tmp_path / "still.wav").write_text("this process has its files")
 
 
@@ -228,11 +228,11 @@ def test_a_remote_model_says_what_went_wrong(tmp_path: Path) -> None:
     path = tmp_path / "bare.safetensors"
     archive = read(export(Bare("late"), tmp_path / "bare.ts"))
     convert(archive, path, {"name": "bare", "description": "", "licence": ""}, ask_consent=lambda _: True)
-    host = RemoteModel(path)
-    stream, one = host.stream(), np.zeros((1, 1), np.float32)
+    model = RemoteModel(path)
+    stream, one = model.stream(), np.zeros((1, 1), np.float32)
     with pytest.raises(PerformError, match="gave"):
         for _ in range(700):
-            host.render([stream], one, one)
+            model.render([stream], one, one)
     with pytest.raises(PerformError, match="process ended"):
-        host.render([stream], one, one)
-    until(lambda: host.ended, 10, "it knows")
+        model.render([stream], one, one)
+    until(lambda: model.ended, 10, "it knows")

@@ -41,18 +41,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Rig:
     """A mixer and voices without a clock; `frames`: when each frame sounds, and its latents."""
 
-    def __init__(self, arena: Arena, *hosts: PlayableModel) -> None:
+    def __init__(self, arena: Arena, *playables: PlayableModel) -> None:
         self.arena, self.voices, self.assignments = arena, {}, {}
-        for deck, host in enumerate(hosts, 1):
+        for deck, model in enumerate(playables, 1):
             lane = lanes_of(deck)[0]
             arena.lanes[lane, LANE["live"]] = arena.lanes[lane, LANE["gate"]] = 1
             params.set_value(arena.table, f"deck/{deck}/temperature", 0)
-            self.assignments[deck] = Assignments(host, print, wait=True)
+            self.assignments[deck] = Assignments(model, print, wait=True)
             context = LaneContext(arena, lane, self.assignments[deck])
             self.voices[deck] = (
-                host,
+                model,
                 context,
-                Voice(host, deck, RATE, arena.table, context),
+                Voice(model, deck, RATE, arena.table, context),
                 arena.rings[lane],
             )
         self.mixer = Mixer(arena, RATE, opening=(1.0, 1.0))
@@ -69,13 +69,13 @@ class Rig:
         """(frames,) in, (frames, 2) out."""
         parts = []
         for at in range(0, len(sound) - BLOCK + 1, BLOCK):
-            for deck, (host, context, voice, ring) in self.voices.items():
+            for deck, (model, context, voice, ring) in self.voices.items():
                 while ring.fill < BLOCK:
                     voice.apply(self.arena.table)
                     if voice.encoder_input:
                         voice.encoder_input.follow(context.next_sounds_at(), slack, BLOCK / 2)
                     sounds = context.next_sounds_at()
-                    ring.write(render(host, [voice], [self.arena.table])[0])
+                    ring.write(render(model, [voice], [self.arena.table])[0])
                     self.frames[deck].append((sounds, voice.z.copy()))
             out = np.zeros((BLOCK, 2), np.float32)
             self.mixer.fill(out, np.repeat(sound[at : at + BLOCK, None], 2, 1).astype(np.float32))
@@ -125,27 +125,27 @@ def test_the_same_seed_gives_the_same_samples(tmp_path: Path, source: str) -> No
 
 @pytest.mark.parametrize("slack", [256, 400, 1000])
 def test_the_input_gives_the_latents_of_the_encoder(arena: Arena, model: Path, slack: int) -> None:
-    host = CompiledModel(model)
-    rig = Rig(arena, host)
+    playable = CompiledModel(model)
+    rig = Rig(arena, playable)
     rig.source(1, "input")
     rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     sound = noise(RATE // 2)
     rig.play(sound, slack)
-    voice, ratio = rig.voices[1][2], host.card.ratio
+    voice, ratio = rig.voices[1][2], playable.card.ratio
     begins = [sounds - slack - ratio for sounds, _ in rig.frames[1]]
     assert set(np.diff(begins)) == {ratio}
-    encoder, stream, wrong = host.encoder, host.encoder.stream(), []
+    encoder, stream, wrong = playable.encoder, playable.encoder.stream(), []
     for begin, heard in zip(begins, rig.z(1), strict=True):
         if begin >= 0:
             z = encoder.encode([stream], sound[None, None, begin : begin + ratio])[0]
             wrong.append(np.abs(z - heard).max())
     assert max(wrong[60:]) < 1e-4
-    assert voice.input_delay == pytest.approx(slack + ratio + host.card.delay)
+    assert voice.input_delay == pytest.approx(slack + ratio + playable.card.delay)
 
 
 def test_at_another_rate_the_input_has_no_gaps_and_the_shown_delay(arena: Arena, tmp_path: Path) -> None:
-    host = CompiledModel(tiny_model(tmp_path / "other.safetensors", sample_rate=44100))
-    rig = Rig(arena, host)
+    model = CompiledModel(tiny_model(tmp_path / "other.safetensors", sample_rate=44100))
+    rig = Rig(arena, model)
     rig.source(1, "input")
     rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     rig.play(noise(2 * RATE))
@@ -155,14 +155,14 @@ def test_at_another_rate_the_input_has_no_gaps_and_the_shown_delay(arena: Arena,
     rig.play(noise(4 * RATE))
     assert encoder_input.delay == begun  # it never had to be put right
     lag = rig.frames[1][-1][0] - encoder_input.end
-    assert 400 - encoder_input.delay <= lag <= 400 + host.card.ratio * RATE / 44100
-    assert begun > 400 + host.card.ratio * RATE / 44100
+    assert 400 - encoder_input.delay <= lag <= 400 + model.card.ratio * RATE / 44100
+    assert begun > 400 + model.card.ratio * RATE / 44100
 
 
 def test_input_from_before_a_gap_is_skipped(arena: Arena, model: Path) -> None:
     """After a gap the delay is the same as before."""
-    host = CompiledModel(model)
-    rig = Rig(arena, host)
+    playable = CompiledModel(model)
+    rig = Rig(arena, playable)
     rig.source(1, "input")
     rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     rig.play(noise(RATE // 4))
@@ -176,20 +176,20 @@ def test_input_from_before_a_gap_is_skipped(arena: Arena, model: Path) -> None:
 
 
 def test_a_closed_input_gives_the_silence_of_the_model_or_the_deck(arena: Arena, model: Path) -> None:
-    host = CompiledModel(model)
-    rig = Rig(arena, host)
+    playable = CompiledModel(model)
+    rig = Rig(arena, playable)
     rig.source(1, "input")
     rig.play(noise(RATE // 4))
-    assert rig.z(1)[-1] == pytest.approx(host.encoder.silence, abs=1e-6)
+    assert rig.z(1)[-1] == pytest.approx(playable.encoder.silence, abs=1e-6)
     rig.put(deck_1_silence=1, deck_1_z_2_silence=-1.5)
     rig.play(noise(RATE // 4))
     assert rig.z(1)[-1] == pytest.approx([0, 0, -1.5, 0])
 
 
 def test_a_change_of_source_glides(arena: Arena, tmp_path: Path) -> None:
-    host = CompiledModel(tiny_model(tmp_path / "dreaming.safetensors", prior=PRIOR))
-    assert host.has_prior and len(host.gesture)
-    rig = Rig(arena, host)
+    model = CompiledModel(tiny_model(tmp_path / "dreaming.safetensors", prior=PRIOR))
+    assert model.has_prior and len(model.gesture)
+    rig = Rig(arena, model)
     rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB)
     dice = np.random.default_rng(1)
     at, source = [], "hand"
@@ -211,11 +211,11 @@ def sound_file(path: Path, seconds: float = 0.5, rate: int = 44100) -> Path:
 
 
 def playing_a_file(arena: Arena, model: Path, path: Path, **values: float) -> Rig:
-    host = CompiledModel(model)
-    rig = Rig(arena, host)
+    playable = CompiledModel(model)
+    rig = Rig(arena, playable)
     arena.lanes[lanes_of(1)[0], LANE["file"]] = 7
     rig.assignments[1].update(
-        {1: DeckAssignment(str(model), host.sha256)}, {1}, {7: FileAssignment(str(path), 1)}
+        {1: DeckAssignment(str(model), playable.sha256)}, {1}, {7: FileAssignment(str(path), 1)}
     )
     rig.source(1, "file")
     rig.put(**values)
@@ -276,10 +276,10 @@ def test_a_pad_starts_a_file_and_knobs_set_position_and_speed(
 def test_a_file_is_kept_while_a_voice_uses_it(arena: Arena, model: Path, tmp_path: Path) -> None:
     """A file that starts in its middle is silent until that part is encoded."""
     paths = [sound_file(tmp_path / name) for name in ("rain.wav", "hail.wav")]
-    host = CompiledModel(model)
+    playable = CompiledModel(model)
     heard: dict[int, float] = {}
     assignments = Assignments(
-        host, print, wait=True, on_progress=lambda file, part, seconds: heard.update({file: part})
+        playable, print, wait=True, on_progress=lambda file, part, seconds: heard.update({file: part})
     )
     playing, silent = FileSource(), FileLatents(paths[0])
     ways = {"begin": 0.5, "end": 1.0, "loop": False, "plays": 0.0}
@@ -426,14 +426,14 @@ def test_a_follower_of_a_deck_with_live_input_shows_the_delay(tmp_path: Path) ->
 
 def test_a_learnt_matrix_is_used_if_it_fits(arena: Arena, model: Path, other: Path, tmp_path: Path) -> None:
     rig = following(arena, model, other)
-    hosts = [rig.voices[deck][0] for deck in (1, 2)]
-    sides = [MatrixSide(host.card.name, host.sha256, host.card.latents) for host in hosts]
+    playables = [rig.voices[deck][0] for deck in (1, 2)]
+    sides = [MatrixSide(playable.card.name, playable.sha256, playable.card.latents) for playable in playables]
     weight = np.zeros((3, 4), np.float32)
     weight[2, 3] = -1.0
     save(tmp_path / "learnt.matrix", LatentMatrix(*sides, weight, np.full(3, 0.25, np.float32), fit=0.5))
     seats = {
-        1: DeckAssignment(str(model), hosts[0].sha256),
-        2: DeckAssignment(str(other), hosts[1].sha256, str(tmp_path / "learnt.matrix")),
+        1: DeckAssignment(str(model), playables[0].sha256),
+        2: DeckAssignment(str(other), playables[1].sha256, str(tmp_path / "learnt.matrix")),
     }
     rig.assignments[2].update(seats, {2}, {})
     rig.put(deck_1_z_3_bias=0)
@@ -444,7 +444,7 @@ def test_a_learnt_matrix_is_used_if_it_fits(arena: Arena, model: Path, other: Pa
     assert z[:, 2].std() > 0.1
 
 
-def test_no_deck_follows_itself(arena: Arena, model: Path) -> None:
+def test_decks_that_follow_in_a_circle_get_zeros(arena: Arena, model: Path) -> None:
     table = params.defaults()
     for deck, leader in ((1, 2), (2, 3), (3, 1), (4, 4), (5, 1), (6, 7)):
         params.set_value(table, f"deck/{deck}/source", params.SOURCES.index("deck"))

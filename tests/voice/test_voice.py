@@ -26,12 +26,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Player(Voice):
     """A voice that has its model to itself."""
 
-    def __init__(self, host: PlayableModel, table: np.ndarray, rate: float = 48000) -> None:
-        super().__init__(host, 1, rate, table)
-        self.host = host
+    def __init__(self, model: PlayableModel, table: np.ndarray, rate: float = 48000) -> None:
+        super().__init__(model, 1, rate, table)
+        self.model = model
 
     def render(self, table: np.ndarray) -> np.ndarray:
-        return render_together(self.host, [self], [table])[0]
+        return render_together(self.model, [self], [table])[0]
 
 
 def voice(model: Path, table: np.ndarray, rate: float = 48000) -> Player:
@@ -123,26 +123,26 @@ def test_nan_or_infinite_output_resets_the_decoder(model: Path) -> None:
             y = super().render(streams, z, noise)
             return np.full_like(y, np.nan) if self.fail else y
 
-    host = Broken(model)
-    player = Player(host, table)
+    playable = Broken(model)
+    player = Player(playable, table)
     first = render(player, table, 3)
-    host.fail = True
+    playable.fail = True
     assert not player.render(table).any()
     assert player.resets == 1
-    host.fail = False
+    playable.fail = False
     assert np.isfinite(render(player, table, 3)).all()
     assert np.isfinite(first).all()
 
 
 def test_voices_of_one_batch_do_not_affect_each_other(model: Path) -> None:
     """Decoded as one batch, each sounds as it does alone."""
-    host = CompiledModel(model)
+    playable = CompiledModel(model)
     tables = [params.defaults() for _ in range(3)]
     for seed, table in enumerate(tables):
         params.set_value(table, "deck/1/source", params.SOURCES.index("walk"))
         params.set_value(table, "deck/1/seed", seed)
-    voices = [Voice(host, 1, 48000, table) for table in tables]
-    together = [render_together(host, voices, tables) for _ in range(30)]
+    voices = [Voice(playable, 1, 48000, table) for table in tables]
+    together = [render_together(playable, voices, tables) for _ in range(30)]
     for n, table in enumerate(tables):
         alone = render(voice(model, table), table)
         assert np.abs(np.concatenate([y[n] for y in together]) - alone).max() < 1e-6
