@@ -130,7 +130,7 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
 
 
 def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
-    """Open the device as soon as it is available and watch it; end the process when it is gone."""
+    """Open the device as soon as it is available, and watch it. End the process when the device stops."""
     block = order.block or DEFAULT_BLOCK
     reported = ""
     first = True

@@ -95,7 +95,7 @@ class FileLatents:
                     self._append(encode(block))
                     yield
                 silence = np.zeros((sound.rate // 10, sound.channels), np.float32)
-                self._append(encode(silence)[: self.length - self.ready])  # what the resampler held back
+                self._append(encode(silence)[: self.length - self.ready])  # flush the resampler
         except (PerformError, MemoryError) as error:
             self.error = str(error)
         self.length = self.ready

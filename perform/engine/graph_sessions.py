@@ -97,16 +97,16 @@ class CompiledGraph:
         values, binding = self._batches.get(len(streams)) or self._new_batch(len(streams))
         for name, value in inputs.items():
             values[name].reshape(value.shape)[:] = value
-        memories = [(values["state"], [stream.state for stream in streams])]
+        states = [(values["state"], [stream.state for stream in streams])]
         if "style" in values:
-            memories.append((values["style"], [stream.style.values for stream in streams if stream.style]))
-        for rows, own in memories:
-            for row, memory in zip(rows, own, strict=True):
-                row[:] = memory
+            states.append((values["style"], [stream.style.values for stream in streams if stream.style]))
+        for rows, kept in states:
+            for row, state in zip(rows, kept, strict=True):
+                row[:] = state
         self._session.run_with_iobinding(binding)
-        for rows, own in memories:
-            for row, memory in zip(rows, own, strict=True):
-                memory[:] = row
+        for rows, kept in states:
+            for row, state in zip(rows, kept, strict=True):
+                state[:] = row
         return values[self._result.name].copy()
 
     def warm_up(self) -> None:

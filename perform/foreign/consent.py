@@ -20,7 +20,7 @@ def ask(archive: bytes, path: Path, ask_consent: AskConsent) -> None:
     """Ask for consent unless it was given before. WrongUse: the player refuses. [disk]"""
     if is_given(archive):
         return
-    question = f"it runs its own code; the scan found only arithmetic in it, and {sandbox.available()}"
+    question = f"it contains code that runs; the scan found only arithmetic in it, and {sandbox.available()}"
     if not ask_consent(question):
         raise missing(path)
     give(archive, path.stem)
@@ -41,7 +41,7 @@ def require(archive: bytes, path: Path) -> None:
 def missing(path: Path) -> WrongUse:
     """Return the error that says how to consent."""
     hint = f"`perform models import {path}` asks for your consent"
-    return WrongUse("it runs its own code, which you have not agreed to", where=str(path), hint=hint)
+    return WrongUse("it contains code that runs, and you have not agreed to that", where=str(path), hint=hint)
 
 
 def is_given(archive: bytes) -> bool:

@@ -75,7 +75,7 @@ def convert(
             why = str(error)
         log(f"not rebuilt ({why}): perform plays the module itself, in a sandbox")
     else:
-        why = f"its method {method!r} was asked for"
+        why = f"you chose its method {method!r}"
     card = wrapping.wrap_module(archive, out, texts, method, rate, why, ask_consent)
     return ConvertedModel(card, False, why)
 

@@ -63,7 +63,7 @@ class LoadedModule:
         return encode
 
     def instance(self) -> ModuleInstance:
-        """Return a copy with its own state; the parameters are shared."""
+        """Return a copy with separate state and shared parameters."""
         made = copy.deepcopy(self.module)
         parts = dict(made.named_modules())
         for path, part in self.module.named_modules():

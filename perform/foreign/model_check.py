@@ -19,7 +19,7 @@ _FLOOR = 1e-5  # RMS of silence
 
 
 def check(path: Path, against: Path | None = None) -> dict[str, Any]:
-    """Return what was measured. PerformError: the model does not play as its card says. [disk, slow]
+    """Return the measurements. PerformError: the model does not play as its card says. [disk, slow]
 
     against : the export from which it was rebuilt, to compare them
     """

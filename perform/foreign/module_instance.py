@@ -1,4 +1,4 @@
-"""A playing copy of a third-party module, with its own state.
+"""A copy of a third-party module that one stream plays, with separate state.
 
 The state is everything in the file except parameters and submodules. A reset restores it, but keeps the AdaIN
 style and the attributes that the player has set.
@@ -24,7 +24,7 @@ _ADAIN = "AdaptiveInstanceNormalization"  # RAVE's class
 
 
 class InitialValue(NamedTuple):
-    """One value of a module's state, as it is in the file."""
+    """One value of a module's state in the file."""
 
     path: str  #: of the submodule
     name: str  #: of its attribute
@@ -51,7 +51,7 @@ class ModuleInstance:
         self.reset()
 
     def reset(self) -> None:
-        """Return to the beginning; what the player set and what AdaIN learnt stay."""
+        """Return to the beginning; the attributes that the player set and the AdaIN style stay."""
         self._last, self._frames = None, 0
         damaged = any(one.is_style and not _finite(part.getattr(one.name)) for part, one in self._initial)
         self._restore([one for one in self._initial if damaged or not one[1].is_style])

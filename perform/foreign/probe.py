@@ -54,7 +54,7 @@ def probe(path: Path, method: str | None) -> ModuleFacts:
 def decode(path: Path, z: Vector, seed: int) -> Vector:
     """Have a RAVE export decode latents, (latents, frames) -> (channels, samples), in one call.
 
-    The export draws its noise from torch's generator, after `torch.manual_seed(seed)`, in its own order.
+    The export draws its noise from torch's generator, after `torch.manual_seed(seed)`.
     """
     fields, sound = _ask(path, "decode", z, shape=z.shape, seed=seed)
     try:

@@ -55,7 +55,7 @@ class ReaderServer:
     def frames(self, values: Vector, number: int, start: int) -> Message:
         """Return a file's frames from `start` on, as far as they are encoded."""
         file, thread = self._files[number]
-        over = not thread.is_alive()  # asked first, so that the frames below are then the last ones
+        over = not thread.is_alive()  # first, so that no frame is added between this and the frames below
         facts = {"length": file.length, "failed": file.error, "over": over}
         return Message(facts, file.frames(start).ravel())
 

@@ -50,7 +50,7 @@ _ALLOW, _DENY = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 @dataclass(frozen=True)
 class SandboxReport:
-    """What a module cannot do in a sandbox."""
+    """The limits of a sandbox."""
 
     files: bool = False  #: it can open no file
     network: bool = False  #: it can reach no network
@@ -75,7 +75,7 @@ def available() -> SandboxReport:
 
 
 def enter(memory: int = MEMORY) -> SandboxReport:
-    """[render] Enter the sandbox; it cannot be left. Report what is enforced.
+    """[render] Enter the sandbox for the life of the process. Return the limits in force.
 
     memory : bytes that may be allocated from here on; more is a MemoryError, or an error of torch's
     """

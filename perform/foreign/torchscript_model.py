@@ -93,7 +93,7 @@ class TorchscriptModel:
     def render(self, streams: Sequence[Stream], z: Vector, noise: Vector) -> Vector:
         """Decode one frame of each stream: (B, latents), (B, 1) -> (B, channels, ratio).
 
-        A module draws its own noise. Each voice's noise value seeds it, so that a take replays the same.
+        A module draws noise itself. Each voice's noise value seeds it, so that a replay draws the same.
         """
         self.renew()
         frame, sounds = self._module.frame, []

@@ -62,7 +62,7 @@ _DAMAGED = (
 class Archive:
     """The contents of an archive. A path is a module's place in the tree, "decoder.net.2"; the root's is "".
 
-    entries    : name in the archive (without its own folder) -> bytes
+    entries    : name in the archive (without the folder around all) -> bytes
     root       : the model as an object
     constants  : the values that the code calls CONSTANTS.c0, c1 ...
     tensors    : path -> array (read-only), parameters and buffers; bfloat16 comes as float32

@@ -145,10 +145,10 @@ def _nothing(channels: int) -> Tensor:
 class NoiseSynth(Streaming):
     """Filtered noise, one filter per frame and band (RAVE, arXiv 2111.05011, section 3.2).
 
-    `net` turns every `frame` samples into `taps` amplitudes a band: the response of a zero-phase filter
-    at as many frequencies. Windowed and cut to the frame's length it is convolved with the noise of that
-    frame alone. That is linear in the amplitudes, so the noise goes through `taps` fixed filters and
-    their outputs are weighted.
+    `net` turns every `frame` samples into `taps` amplitudes a band: the response of a zero-phase filter at as
+    many frequencies. Windowed and cut to the frame's length it is convolved with the noise of that frame
+    alone. That is linear in the amplitudes. So `taps` fixed filters process the noise, and their outputs are
+    weighted.
     """
 
     filters: Tensor  # (frame, taps * frame): white noise to its parts, in time

@@ -58,7 +58,7 @@ def encoder_latency(model: RAVE) -> int:
 
 
 def delay_after(layer: Streaming, delay: float) -> float:
-    """Delay of a layer's output in its own samples, if its input is delayed by `delay` of its own."""
+    """Delay of a layer's output in output samples, if its input is delayed by `delay` input samples."""
     match layer:
         case Generator():
             for part in (layer.net, *layer.branches()[:1]):  # its branches are aligned

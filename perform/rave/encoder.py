@@ -2,8 +2,8 @@
 
 Three architectures, each (B, channels x bands, n * stride) -> (B, width, n). For a variational bottleneck the
 width is 2 x full_latents: the posterior's mean, then its raw scale. For the others it is full_latents.
-`v1` and `convolutional`, v2's, are RAVE's own (Caillon & Esling, arXiv 2111.05011).
-`spectral` starts from log magnitudes, which show partials and their levels directly: so a small model learns
+`v1` and `convolutional` (v2's) come from RAVE (Caillon & Esling, arXiv 2111.05011).
+`spectral` starts from log magnitudes, which show partials and their levels directly. So a small model learns
 more than loudness within minutes of training.
 """
 

@@ -197,7 +197,7 @@ class RAVE(nn.Module):
         if self.config.bottleneck != "variational":
             raise WrongUse(f"the latents of a {self.config.bottleneck} model have no order to fit")
         if latents is not None and not 1 <= latents <= full:
-            raise WrongUse(f"{latents} latents asked for", hint=f"this config has 1 to {full}")
+            raise WrongUse(f"cannot keep {latents} latents", hint=f"this config has 1 to {full}")
         if len(means) < 2:
             raise WrongUse("too little audio to order the latents by", hint="give two frames or more")
         means = means.double()

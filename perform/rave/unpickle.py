@@ -60,7 +60,7 @@ _CALLS = {
 
 @dataclass(eq=False)
 class PickledObject:
-    """An object of one of the archive's own classes. `type` is its name, `__torch__.rave.blocks.Unit`."""
+    """An object of a class that the archive defines. `type` is its name, `__torch__.rave.blocks.Unit`."""
 
     type: str
     fields: dict[str, Any] = field(default_factory=dict)

@@ -136,7 +136,7 @@ def _config(source: UpstreamTensors, sample_rate: int | None) -> Config:
     for path, kinds in (("encoder", BOTTLENECKS), (inner, ENCODERS), ("decoder", DECODERS)):
         source.expect(path, *kinds)
     if source.get("deterministic", False):
-        raise source.refuse("deterministic", "an export that mutes its own noise")
+        raise source.refuse("deterministic", "an export without noise (deterministic)")
     for side in ("input_mode", "output_mode"):
         if (mode := source.get(side, "pqmf")) != "pqmf":
             raise source.refuse(side, f"is {mode!r}, not 'pqmf'")

@@ -61,12 +61,12 @@ class BaseApp(App[str]):
 
     def learn(self, address: str) -> None:
         """Map the next control that moves to this address."""
-        self.view.learning, self.view.learn_asked = address, False
+        self.view.learning, self.view.learn_confirmed = address, False
 
-        def asked(_: Answer) -> None:
-            self.view.learn_asked = True
+        def confirmed(_: Answer) -> None:
+            self.view.learn_confirmed = True
 
-        self.stage_line.ask(Learn(address), asked)
+        self.stage_line.ask(Learn(address), confirmed)
 
     def learn_instead(self, address: str) -> bool:
         """While learning, learn this address instead of acting on it, and return True."""

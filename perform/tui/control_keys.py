@@ -48,7 +48,7 @@ class ControlKeys(BaseApp):
 
     def action_save_mapping(self) -> None:
         """Save the mapping in use."""
-        current, hint = self.frame.status.mapping, "enter saves to your own mappings"
+        current, hint = self.frame.status.mapping, "enter saves it with your mappings"
         self.open_dialog(
             NameDialog("Save the current mapping as", current, hint, FILE),
             lambda chosen: self.stage_line.ask(SaveMapping(chosen), self.notice_answer("mapping saved:")),

@@ -37,7 +37,7 @@ class SceneKeys(BaseApp):
         self.show_notice(f"{PREFIXES[what]}; esc cancels")
 
     def action_scene(self, number: int) -> None:
-        """Recall a scene, or do what the prefix key chose."""
+        """Recall a scene, or run the action of the prefix key on it."""
         frame = self.read_frame()
         what = frame.prefix
         if not what:

@@ -40,7 +40,7 @@ class ScreenState:
     prefix: str = ""  #: action of the next F2 to F9 on its scene
     prefix_until: float = 0.0
     learning: str = ""  #: address that the next control is mapped to, or ""
-    learn_asked: bool = False  #: the stage has confirmed that it is learning
+    learn_confirmed: bool = False  #: the stage has confirmed that it is learning
     notice: str = ""
     notice_until: float = 0.0
     gone: bool = False  #: the stage has ended

@@ -118,7 +118,7 @@ class SongKeys(BaseApp):
             lambda name: self.stage_line.ask(
                 Open(name),
                 lambda _: self.show_notice(
-                    f"set {name} is open; the sound goes on until you go to one of its songs"
+                    f"set {name} is open; the sound continues until you go to one of its songs"
                 ),
             ),
         )
@@ -130,14 +130,16 @@ class SongKeys(BaseApp):
     def action_save_as(self) -> None:
         """Save the set under a new name."""
         self.open_dialog(
-            NameDialog("Save the set as", self.read_frame().status.set, "enter saves to your own sets", FILE),
+            NameDialog(
+                "Save the set as", self.read_frame().status.set, "enter saves it with your sets", FILE
+            ),
             lambda name: self.stage_line.ask(Save(name), self.notice_answer("set saved:")),
         )
 
-    # -- what was done
+    # -- undo
 
     def action_undo(self, redo: bool = False) -> None:
-        """Undo or redo the last change and show what it was."""
+        """Undo or redo the last change and name it."""
         verb = "redo" if redo else "undo"
         self.stage_line.ask(
             Undo(redo),

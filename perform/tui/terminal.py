@@ -16,7 +16,7 @@ from perform.tui.stage_line import StageLink
 def run(client: StageLink, log: Path | None = None) -> str:
     """Play until the player leaves; returns "stop" or "leave".
 
-    Libraries print on descriptor 2: that goes to `log`, not onto the screen. StageGone: the stage has ended.
+    Output of libraries on descriptor 2 is written to `log`, not onto the screen. StageGone: the stage ended.
     """
     for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
         os.environ.pop(exported, None)

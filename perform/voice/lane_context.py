@@ -1,4 +1,4 @@
-"""What a voice asks of its lane: when the next frame will sound, the live input, other decks' latents."""
+"""A voice's access to the arena: when its next frame will sound, the live input, other decks' latents."""
 
 from __future__ import annotations
 

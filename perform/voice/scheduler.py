@@ -67,7 +67,7 @@ class Scheduler:
             render(self._model, [voice], [table])
 
     def rehearse(self) -> float:
-        """Render and time some frames that nobody hears, sleeping in between; the median time, seconds."""
+        """Render and time some frames without output, with pauses; return the median time, seconds."""
         table = params.defaults()
         voice = Voice(self._model, 1, self._rate, table)
         for _ in range(REHEARSAL):

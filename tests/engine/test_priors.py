@@ -1,4 +1,4 @@
-"""The compiled prior draws the same latents as the torch one, from the same seeds, and again after a reset."""
+"""The compiled prior draws the same latents as the torch one, from the same seeds and after a reset."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ async def test_another_set_is_opened_by_name_or_path(stage, clock, home, tmp_pat
         assert stage.asked == []
         await hands.press(*["backspace"] * 4, "down", "down", "up", "enter")
         await asked(hands, Open("early"))
-        assert "set early is open; the sound goes on until you go to one of its songs" in hands.text()
+        assert "set early is open; the sound continues until you go to one of its songs" in hands.text()
         await hands.press("o")
         await hands.until(lambda: "late one" in hands.text())
         hands.app.screen.query_one("Field").value = str(elsewhere)

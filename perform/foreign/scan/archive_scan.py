@@ -94,7 +94,7 @@ class _Scan:
         return f"{self._file.removeprefix('code/').removesuffix('.py').replace('/', '.')}.{node.name}"
 
     def _declare(self, tree: ast.Module) -> None:
-        """Collect what a file defines."""
+        """Collect the classes and functions that a file defines."""
         for node in tree.body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
                 name = self._name(node)
@@ -109,7 +109,7 @@ class _Scan:
 
     def _declare_class(self, node: ast.ClassDef, name: str) -> None:
         if name.startswith("__torch__.torch.classes"):
-            self._refuse(f"{name}, which is torch's own", node)
+            self._refuse(f"{name}, a class that torch reserves", node)
         fields, methods = self._names.fields.setdefault(name, {}), self._names.methods.setdefault(name, {})
         for part in node.body:
             if isinstance(part, ast.FunctionDef):

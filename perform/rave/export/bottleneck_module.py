@@ -55,7 +55,7 @@ class Unchanged(nn.Module):
 
 
 def bottleneck_module(model: RAVE) -> Projection | Sphere | Codebooks | Unchanged:
-    """The bottleneck of a model; its tensors are the model's own."""
+    """The bottleneck of a model; it shares the model's tensors."""
     match model.config.bottleneck:
         case "variational":
             return Projection(model)

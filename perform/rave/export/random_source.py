@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class RandomSource(nn.Module):
-    """`values` random numbers a frame: torch's own or, with a seed, always the same.
+    """`values` random numbers per frame: from torch or, with a seed, always the same.
 
     Seeded ones are a hash (Thomas Mueller's integer hash) of seed, row, frame and place. So they depend
     neither on the size of the blocks nor on other users of torch's generator.

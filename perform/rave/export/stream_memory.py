@@ -13,7 +13,7 @@ from perform.rave.prior import Prior
 
 
 class StateBuffer(nn.Module):
-    """One tensor of a state, for every stream, and what it is before the first sample."""
+    """One tensor of a state, for every stream, and its value before the first sample."""
 
     now: Tensor  # (signals, ...): `each` signals a stream, one for every channel of the filter bank
     first: Tensor  # (1, ...)

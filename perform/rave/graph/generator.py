@@ -56,5 +56,5 @@ def _mod_sigmoid(graph: Graph, x: Name) -> Name:
 
 
 def _one_and_exp(graph: Graph, x: Name) -> Name:
-    """1 + e^-x, what a sigmoid divides by: ONNX Runtime's own is 2 % off at -12, audible on a loud wave."""
+    """1 + e^-x, the divisor of a sigmoid. ONNX Runtime's sigmoid errs by 2 % at -12, which can be heard."""
     return graph.op("Add", graph.op("Exp", graph.op("Neg", x)), graph.constant(1.0))

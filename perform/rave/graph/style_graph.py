@@ -1,4 +1,4 @@
-"""AdaIN in a graph that learns, for any number of streams, each with its own style; as `blocks.AdaIN`.
+"""AdaIN in a graph that learns, for any number of streams, each with a separate style (see `blocks.AdaIN`).
 
 The statistics are state of the kind `style`: the number of calls that each side was learnt from, then for
 each layer mean and deviation of the source and of the target. The input `learning` (B, 2), 0 or 1, selects
@@ -31,13 +31,13 @@ def begin(model: nn.Module, graph: Graph) -> None:
     graph.metadata["style"] = base64.b64encode(np.concatenate(known).astype("<f4").tobytes()).decode()
     graph.metadata["channels"] = json.dumps([layer.known.shape[2] for layer in found])
     target = graph.cut(graph.input("learning", 2), 1)
-    heard, now = graph.memory(2, "style"), graph.op("Sub", graph.constant(1.0), target)
-    source = graph.op("Mul", graph.cut("learning", 0, 1), now)
+    calls, active = graph.memory(2, "style"), graph.op("Sub", graph.constant(1.0), target)
+    source = graph.op("Mul", graph.cut("learning", 0, 1), active)
     due = graph.op("Concat", source, target, axis=1)
-    counted = graph.op("Add", heard, due)
-    graph.keep(heard, counted)
+    counted = graph.op("Add", calls, due)
+    graph.keep(calls, counted)
     both = graph.op("ReduceMin", counted, axes=[1], keepdims=1)
-    changes = graph.op("Greater", graph.op("Mul", both, now), graph.constant(0.0))
+    changes = graph.op("Greater", graph.op("Mul", both, active), graph.constant(0.0))
     least = graph.op("Max", counted, graph.constant(1.0))
     graph.learns = Learning(
         graph.op("Cast", graph.shape(due, -1, 2, 1, 1), to=TensorProto.BOOL),

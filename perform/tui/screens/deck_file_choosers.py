@@ -47,7 +47,7 @@ class SoundChooser(_DeckFileChooser):
     def __init__(self, deck: int, current: str, plays: bool) -> None:
         folder = places.user("sounds")
         self.if_empty = f"no sounds yet: type a path, or put files into {folder}"
-        super().__init__(deck, current, "" if plays else "to hear it, press a until the source is `file`")
+        super().__init__(deck, current, "" if plays else "it plays when the source is `file`: press a")
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All sound files, each with its length."""

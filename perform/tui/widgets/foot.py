@@ -150,7 +150,7 @@ def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     if view.learning:
         address, control = view.learning, frame.control(view.learning)
         text = f"LEARN  move a control to map it to {address}, esc to stop"
-        if control and view.learn_asked and not frame.status.learning:
+        if control and view.learn_confirmed and not frame.status.learning:
             text = f"LEARNED  {address} ← {control}; select another, esc to stop"
         pen.target(width, action="app.stop_learning")
         pen.text(f" ◉ {text}", ink.alert, width)

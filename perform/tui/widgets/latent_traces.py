@@ -170,6 +170,6 @@ def _between(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
 def _pieces(result: braille.Dots, source: braille.Dots, ink: Ink) -> list[Piece]:
     both, alone = braille.text(result | source), braille.text(result)
     return [
-        runs(list(line), [ink.level if own != " " else ink.text for own in sounds])
-        for line, sounds in zip(both, alone, strict=True)
+        runs(list(line), [ink.level if cell != " " else ink.text for cell in cells])
+        for line, cells in zip(both, alone, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Base of the drawn widgets: it redraws lines that changed, and knows what the mouse can click."""
+"""Base of the drawn widgets: it redraws lines that changed, and finds the target of a click."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perform.tui.screen_frame import ScreenFrame
 
 @dataclass(frozen=True, slots=True)
 class MouseTarget:
-    """What the mouse can click at x0 <= x < x1 of a line.
+    """A part of a line, x0 <= x < x1, that the mouse can click.
 
     address   : parameter that is dragged along the bar from x0 on, or set to `value` if that is given
     action    : action of the app or the screen
