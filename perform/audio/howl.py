@@ -44,10 +44,10 @@ _HARMONICS = ((2, 1), (3, 1), (1, 2), (1, 3), (3, 2), (2, 3))  # ratios of harmo
 class HowlGuard:
     """[audio] Analyses an input before its gain, and computes a gain that stops howls.
 
-    gain  : factor for the input; 1 until a howl or a test. It stays down after a howl until `reset`
-    now   : whether there is a howl
-    count : howls so far
-    hz    : frequency of the last howl
+    gain    : factor for the input; 1 until a howl or a test. It stays down after a howl until `reset`
+    howling : whether there is a howl now
+    count   : howls so far
+    hz      : frequency of the last howl
     """
 
     def __init__(self, rate: float) -> None:
@@ -66,7 +66,7 @@ class HowlGuard:
     def reset_analysis(self) -> None:
         """Start the analysis again as after silence; keep the gain."""
         self._past[:], self._spectra[:], self._fill = 0.0, 0.0, 0  # frames since the last spectrum
-        self.now = False
+        self.howling = False
         self._bin, self._level = 0, 0.0  # bin and level (dBFS) of the suspect or the howl
         self._test_s, self._dipping = 0.0, False  # seconds left to fall or to return; which of them
         self._followed = 0  # dips that the suspect has followed
@@ -96,8 +96,8 @@ class HowlGuard:
         spectrum = np.fft.rfft(self._past * self._window)
         self._spectra[:-1] = self._spectra[1:]
         np.add(np.square(spectrum.real), np.square(spectrum.imag), out=self._spectra[-1])
-        if self.now:
-            self.now = self._level_of(self._bin) > max(self._level - OVER_DB, QUIET_DB)
+        if self.howling:
+            self.howling = self._level_of(self._bin) > max(self._level - OVER_DB, QUIET_DB)
             self._db -= SLOPE_DB_S * self._hop_s
         else:
             self._find_suspect(gain_db)
@@ -146,7 +146,7 @@ class HowlGuard:
             self._dipping, self._note, self._note_db = False, self._bin, max(level, self._level)
 
     def _begin_howl(self) -> None:
-        self.now, self.count, self.hz = True, self.count + 1, self._bin * self._rate / self._size
+        self.howling, self.count, self.hz = True, self.count + 1, self._bin * self._rate / self._size
         self._level = self._level_of(self._bin)
         self._db, self._dip, self._test_s, self._dipping = self._db + self._dip, 0.0, 0.0, False
 

@@ -18,7 +18,7 @@ class InputReplay:
         self._blocks = take_index.sound(take, INPUT) if known else iter(())
         self._at, self._block = logged.begin, np.zeros((0, 2), np.float32)
 
-    def take(self, at: int, frames: int) -> Audio:
+    def read(self, at: int, frames: int) -> Audio:
         """(frames, 2) from a frame of the master's history; calls go forward only."""
         out = np.zeros((frames, 2), np.float32)
         while self._at + len(self._block) < at + frames:

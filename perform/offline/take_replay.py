@@ -75,7 +75,7 @@ class TakeReplay:
                 stop = min(stop, events[index].at if silent_from <= at else silent_from)
                 silent_until = events[index].at if missed and silent_from <= at else silent_until
             n = self._scaled(stop) - self._scaled(at)
-            live_input = self._live_input.take(at, n)
+            live_input = self._live_input.read(at, n)
             blocks = self._mix(n, tracks, live_input, silent=at < silent_until)
             if stop > begin:
                 cut = max(0, self._scaled(begin) - self._scaled(at))
@@ -141,7 +141,7 @@ class TakeReplay:
 
     def _fill(self, lane: int, position: int, frames: int) -> None:
         if lane in self._lanes:
-            self._arena.rings[lane].write(self._lanes[lane].take(position, frames))
+            self._arena.rings[lane].write(self._lanes[lane].read(position, frames))
 
 
 def _details(event: gesture_log.LoggedEvent) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Decoder(Generator):
         return torch.tanh(y)
 
 
-class FirstDecoder(Generator):
+class V1Decoder(Generator):
     """v1's: (B, latents, n) -> (B, channels x bands, n * stride).
 
     Each stage is a transposed convolution and a stack of residuals. Three branches take the net's output,

@@ -23,7 +23,7 @@ class Encoder(Streaming):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.net = {"spectral": spectral, "convolutional": convolutional, "v1": first}[config.encoder](config)
+        self.net = {"spectral": spectral, "convolutional": convolutional, "v1": v1}[config.encoder](config)
         self.states = self.net.states
 
     def init_state(self, batch: int) -> State:
@@ -68,7 +68,7 @@ def residual_units(config: Config, channels: int, dilations: tuple[int, ...]) ->
     return layers
 
 
-def first(config: Config) -> Chain:
+def v1(config: Config) -> Chain:
     """RAVE v1's: strided convolutions, each aligned with the delay so far.
 
     Its batch norms have no layers here: in inference they are affine, and are folded into the convolutions.

@@ -18,7 +18,7 @@ from perform.core.errors import WrongUse
 from perform.rave.blocks import uniform_noise
 from perform.rave.bottleneck import Codebooks, angles, directions, project, unproject
 from perform.rave.config import PRESETS, Config, preset
-from perform.rave.decoder import Decoder, FirstDecoder
+from perform.rave.decoder import Decoder, V1Decoder
 from perform.rave.delay import encoder_latency, latency
 from perform.rave.encoder import Encoder
 from perform.rave.pqmf import PQMF
@@ -51,7 +51,7 @@ class RAVE(nn.Module):
         self.resampler = Resampler(config.resampling, config.padding) if config.resampling > 1 else None
         self.pqmf = PQMF(config.bands, config.attenuation, config.bank_taps)
         self.encoder = Encoder(config)
-        self.decoder = Decoder(config) if config.decoder == "v2" else FirstDecoder(config)
+        self.decoder = Decoder(config) if config.decoder == "v2" else V1Decoder(config)
         if config.bottleneck == "variational":
             self.register_buffer("latent_mean", torch.zeros(config.full_latents))
             self.register_buffer("latent_pca", torch.eye(config.full_latents))

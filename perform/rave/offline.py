@@ -32,19 +32,19 @@ def encode(model: RAVE, x: Tensor) -> Tensor:
         kernel = model.resampler.down_kernel
         x = conv1d(pad(x, padding(mode, kernel.shape[-1])), kernel, stride=model.resampler.ratio)
     kernel = model.pqmf.analysis_kernel
-    bands = model.pqmf.turned(
+    bands = model.pqmf.flip_odd_bands(
         conv1d(pad(x, padding(mode, kernel.shape[-1])), kernel, stride=model.pqmf.bands)
     )
-    return whole(model.encoder.net, bands.reshape(batch, -1, bands.shape[-1]))
+    return run_whole(model.encoder.net, bands.reshape(batch, -1, bands.shape[-1]))
 
 
 def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
     """Latents (B, latents, n) and noise (B, noise, n) to samples (B, channels, n * ratio)."""
     mode, decoder = model.config.padding, model.decoder
-    x = whole(decoder.net, model.restore(z, noise[:, : model.missing]))
-    outputs = [whole(branch, x) for branch in decoder.branches()]
+    x = run_whole(decoder.net, model.restore(z, noise[:, : model.missing]))
+    outputs = [run_whole(branch, x) for branch in decoder.branches()]
     bands = decoder.mix(outputs or [x], model.uniform(noise[:, model.missing :]))
-    bands = model.pqmf.turned(bands.reshape(-1, model.config.bands, bands.shape[-1]))
+    bands = model.pqmf.flip_odd_bands(bands.reshape(-1, model.config.bands, bands.shape[-1]))
     y = _interleaved(
         conv1d(pad(bands, padding(mode, model.pqmf.synthesis_kernel.shape[-1])), model.pqmf.synthesis_kernel)
     )
@@ -55,53 +55,53 @@ def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
 
 
 @singledispatch
-def whole(layer: Streaming, x: Tensor) -> Tensor:
+def run_whole(layer: Streaming, x: Tensor) -> Tensor:
     """The layer's output for a whole signal (B, channels, n)."""
     raise UnknownLayer(layer, "the output for a whole signal")
 
 
-@whole.register
+@run_whole.register
 def _(layer: LeakyReLU | Snake | AdaIN, x: Tensor) -> Tensor:
     y: Tensor = layer(x, [])[0]  # these have no memory: streamed and offline are the same
     return y
 
 
-@whole.register
+@run_whole.register
 def _(layer: Chain, x: Tensor) -> Tensor:
     for part in layer:
-        x = whole(part, x)
+        x = run_whole(part, x)
     return x
 
 
-@whole.register
+@run_whole.register
 def _(layer: Conv1d, x: Tensor) -> Tensor:
     return layer.valid(pad(x, layer.padding))
 
 
-@whole.register
+@run_whole.register
 def _(layer: ConvTranspose1d, x: Tensor) -> Tensor:
     return conv_transpose1d(x, layer.weight, layer.bias, layer.ratio, padding=layer.ratio // 2)
 
 
-@whole.register
+@run_whole.register
 def _(layer: Delay, x: Tensor) -> Tensor:
     return x
 
 
-@whole.register
+@run_whole.register
 def _(layer: ResidualUnit, x: Tensor) -> Tensor:
-    y = whole(layer.dilated, leaky_relu(x, 0.2))
-    return x + whole(layer.pointwise, leaky_relu(y, 0.2))
+    y = run_whole(layer.dilated, leaky_relu(x, 0.2))
+    return x + run_whole(layer.pointwise, leaky_relu(y, 0.2))
 
 
-@whole.register
+@run_whole.register
 def _(layer: Residual, x: Tensor) -> Tensor:
-    return x + whole(layer.body, x)
+    return x + run_whole(layer.body, x)
 
 
-@whole.register
+@run_whole.register
 def _(layer: NoiseSynth, x: Tensor) -> Tensor:
-    return layer.amplitudes(whole(layer.net, x))
+    return layer.amplitudes(run_whole(layer.net, x))
 
 
 def _interleaved(x: Tensor) -> Tensor:

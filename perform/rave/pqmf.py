@@ -130,18 +130,18 @@ class PQMF(nn.Module):
         batch = len(x)
         x = torch.cat([state[0], x.reshape(-1, 1, x.shape[-1])], -1)  # (B x channels, 1, memory + n)
         y = conv1d(x, self.analysis_kernel, stride=self.bands)  # (B x channels, bands, n / bands)
-        y = self.turned(y)
+        y = self.flip_odd_bands(y)
         return y.reshape(batch, -1, y.shape[-1]), [x[..., x.shape[-1] - state[0].shape[-1] :]]
 
     def synthesise(self, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Bands (B, channels x bands, n / bands) to samples (B, channels, n); n a multiple of `block`."""
         batch, samples = len(y), y.shape[-1] * self.bands
-        y = torch.cat([state[0], self.turned(y.reshape(-1, self.bands, y.shape[-1]))], -1)
+        y = torch.cat([state[0], self.flip_odd_bands(y.reshape(-1, self.bands, y.shape[-1]))], -1)
         x = conv1d(y, self.synthesis_kernel)  # (B x channels, phase, n / bands)
         x = x.transpose(1, 2).reshape(batch, -1, samples)  # interleaved: (B, channels, n)
         return x, [y[..., y.shape[-1] - state[0].shape[-1] :]]
 
-    def turned(self, y: Tensor) -> Tensor:
+    def flip_odd_bands(self, y: Tensor) -> Tensor:
         """Odd bands of (B, bands, n) reversed: every other sample, from the first, changes sign."""
         pairs = y.reshape(len(y), self.bands, -1, 2) * self.turn[:, None]
         return pairs.flatten(2)

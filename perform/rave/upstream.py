@@ -21,7 +21,7 @@ import torch
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
 from perform.rave.config import Config, PriorConfig
-from perform.rave.decoder import FirstDecoder
+from perform.rave.decoder import V1Decoder
 from perform.rave.model import RAVE
 from perform.rave.prior import GatedUnit, Prior
 from perform.rave.stream import Chain, Conv1d
@@ -295,7 +295,7 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
         source.copy(model.resampler.down_kernel, f"{_resampler(source)}.downsample.weight")
         source.copy(model.resampler.up_kernel, f"{_resampler(source)}.upsample.weight")
     if model.config.encoder == "v1":
-        _fill_first_encoder(model.encoder.net, source)
+        _fill_v1_encoder(model.encoder.net, source)
     else:
         fill_layer(model.encoder.net, source, f"{_inner(source)}.net")
     match model.config.bottleneck:
@@ -316,7 +316,7 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
         _fill_prior(model.prior, source)
     decoder = model.decoder
     fill_layer(decoder.net, source, "decoder.net")
-    if isinstance(decoder, FirstDecoder):
+    if isinstance(decoder, V1Decoder):
         fill_branch(decoder.wave, source, "decoder.synth", 0)
         fill_branch(decoder.loudness, source, "decoder.synth", 1)
     elif decoder.wave is not None:
@@ -338,7 +338,7 @@ def _fill_prior(prior: Prior, source: UpstreamTensors) -> None:
     fill_layer(prior.tail, source, f"{net}.post_net.2")
 
 
-def _fill_first_encoder(net: Chain, source: UpstreamTensors) -> None:
+def _fill_v1_encoder(net: Chain, source: UpstreamTensors) -> None:
     """Fill v1's encoder; batch norms are folded into the convolutions before them."""
     layers, last = iter(net), None
     whole = f"{_inner(source)}.net"

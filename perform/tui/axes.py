@@ -65,7 +65,7 @@ def corpus_range(frame: ScreenFrame, deck: int, latent: int) -> tuple[float, flo
 def _axis(frame: ScreenFrame, deck: int, latent: int) -> Axis:
     """The full range of a bias; zoomed in, the corpus range plus a quarter of it on either side."""
     near = corpus_range(frame, deck, latent)
-    if not frame.view.near or near is None:
+    if not frame.view.zoomed or near is None:
         return Axis(latent, _WHOLE.low, _WHOLE.high)
     low, high = near
     beside = (high - low) / 4

@@ -79,7 +79,7 @@ KEYS: tuple[KeyCommand, ...] = (
         "Parameters",
         "b",
         "b",
-        "bias_scale",
+        "latent_parameter",
         "row.bias_scale",
         "show the next parameter of each latent: bias, scale (×)...",
     ),
@@ -250,7 +250,7 @@ LATENTS: tuple[KeyCommand, ...] = (
     KeyCommand(
         "Latents", "right_curly_bracket", "}", "axis('y', 1)", "pad.y_more", "another latent for the y axis"
     ),
-    KeyCommand("Latents", "v", "v", "near", "pad.near", "zoom: the full range, or the range of the corpus"),
+    KeyCommand("Latents", "v", "v", "zoom", "pad.near", "zoom: the full range, or the range of the corpus"),
     KeyCommand("Latents", "z,escape", "z esc", "back", "pad.back", "close the latents"),
 )
 

@@ -115,7 +115,7 @@ def meter(width: int, eighths: int, ink: Ink) -> Piece:
 
 
 @lru_cache(8192)
-def twin(width: int, left: int, right: int, ink: Ink) -> Piece:
+def stereo_meter(width: int, left: int, right: int, ink: Ink) -> Piece:
     """Two levels in one line: `left` in the upper half, `right` in the lower half, in whole cells."""
     hot = width * 54 // 60
     glyphs = [

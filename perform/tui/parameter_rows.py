@@ -11,9 +11,9 @@ from perform.core.attributes import Attribute
 from perform.core.params import MODULE_DEFAULT, Spec
 from perform.tui.paint import long, short
 
-Side = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
+LatentParameter = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]
 #: parameter of each latent that the rows can show -> prefix of the row's label
-SIDES: dict[Side, str] = {
+LATENT_PARAMETERS: dict[LatentParameter, str] = {
     "bias": "",
     "scale": "×",
     "mute": "m ",
@@ -82,13 +82,14 @@ def attribute_row(deck: int, number: int, attribute: Attribute, texts: tuple[str
 def deck_rows(
     deck: int,
     latents: int,
-    side: Side,
+    shown: LatentParameter,
     attributes: tuple[tuple[Attribute, tuple[str, ...]], ...] = (),
     actions: tuple[str, ...] = (),
     source: str = "hand",
 ) -> tuple[ParameterRow, ...]:
     """The rows of a deck, top to bottom: gain and latents, then those of its source and its model.
 
+    shown      : which parameter of each latent the rows show
     attributes : attributes of the model, each with its texts
     actions    : names of the model's actions
     source     : name of the deck's source
@@ -97,7 +98,10 @@ def deck_rows(
     return (
         row(f"{head}/gain", "gain"),
         row(f"{head}/pan", "pan"),
-        *(row(f"{head}/z/{i}/{side}", f"{SIDES[side]}z{i}", i) for i in range(min(latents, params.LATENTS))),
+        *(
+            row(f"{head}/z/{i}/{shown}", f"{LATENT_PARAMETERS[shown]}z{i}", i)
+            for i in range(min(latents, params.LATENTS))
+        ),
         row(f"{head}/source", "source"),
         row(f"{head}/speed", "speed"),
         row(f"{head}/temperature", "temp"),

@@ -11,7 +11,7 @@ from perform.core import params
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.core.params import DECKS
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
-from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow, Side, deck_rows
+from perform.tui.parameter_rows import STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.trace_history import TraceHistory
 
@@ -33,9 +33,9 @@ class ScreenState:
 
     selected: dict[int, str] = field(default_factory=dict)  #: deck -> address that its cursor is on
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
-    side: Side = "bias"
+    latent_parameter: LatentParameter = "bias"  #: which parameter of each latent the rows show
     axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
-    near: bool = False  #: pads show the range of the corpus, not the full range
+    zoomed: bool = False  #: pads show the range of the corpus, not the full range
     arming: int = 0  #: song that the stage was asked to arm, until it answers
     prefix: str = ""  #: action of the next F2 to F9 on its scene
     prefix_until: float = 0.0
@@ -119,7 +119,7 @@ class ScreenFrame:
         """The rows of a deck."""
         status, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
         attributes = tuple((a, status.texts.get(str(i), ())) for i, a in enumerate(status.attributes, 1))
-        return deck_rows(deck, status.latents, self.view.side, attributes, status.actions, source)
+        return deck_rows(deck, status.latents, self.view.latent_parameter, attributes, status.actions, source)
 
     def row(self, address: str) -> ParameterRow:
         """The row of an address; a deck's row knows the attributes of its model."""

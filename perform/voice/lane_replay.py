@@ -46,7 +46,7 @@ class LaneReplay:
         self._end = 0  # position after it
         self._flushed = False  # the stream's last frame is decoded
 
-    def take(self, position: int, frames: int) -> Audio:
+    def read(self, position: int, frames: int) -> Audio:
         """(frames, 2) from a scaled position of the ring; silence where no stream plays."""
         out = np.zeros((frames, 2), np.float32)
         done = 0

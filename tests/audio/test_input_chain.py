@@ -277,11 +277,11 @@ def test_held_notes_do_not_count_as_howls(kind: str, hz: float) -> None:
 def test_a_howl_that_does_not_end_closes_the_input_until_it_is_opened_again() -> None:
     howl, time = HowlGuard(RATE), np.arange(3 * RATE) / RATE
     howl(np.minimum(10 ** (-3 + 3 * time), 1.0) * np.sin(2 * np.pi * 1000 * time))
-    assert howl.now
+    assert howl.howling
     assert howl.gain == 0
     assert howl.hz == pytest.approx(1000, abs=24)
     howl(np.zeros(RATE))
-    assert not howl.now
+    assert not howl.howling
     assert howl.gain == 0
     howl.reset()
     howl(np.zeros(RATE))

@@ -211,12 +211,12 @@ def test_a_replay_learns_the_same_style_again(slow: Path, arena: Arena) -> None:
     wanted = np.concatenate(sound)
     assert voice.stream.saved_style
     whole = LaneReplay(recorded_streams(told, slots), lambda model: playable, RATE, RATE)
-    assert np.array_equal(whole.take(0, len(wanted)), wanted)
+    assert np.array_equal(whole.read(0, len(wanted)), wanted)
     later = LaneReplay(recorded_streams(told, slots), lambda model: playable, RATE, RATE)
-    assert np.abs(later.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
+    assert np.abs(later.read(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
     cut = next(i for i, (kind, _) in enumerate(told) if kind == ALL_VALUES)
     rest = LaneReplay(recorded_streams(told[cut:], slots), lambda model: playable, RATE, RATE)
-    assert np.abs(rest.take(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
+    assert np.abs(rest.read(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
 
 
 def ring_read(ring: RingBuffer, frames: int) -> np.ndarray:

@@ -128,7 +128,7 @@ def test_a_v1_stream_equals_offline_with_a_delay(name: str) -> None:
     bands = torch.randn(1, 16 * model.config.channels, 60 * 128)
     y, _ = model.encoder(bands, model.encoder.init_state(1))
     streamed, _ = model.decoder(y[:, :6], model.decoder.init_state(1))
-    whole = offline_decoder(model, offline.whole(model.encoder.net, bands)[:, :6])
+    whole = offline_decoder(model, offline.run_whole(model.encoder.net, bands)[:, :6])
     late = delay_after(model.decoder, delay_after(model.encoder.net, 0.0))
     assert late == int(late)
     compare(streamed, whole, int(late))
@@ -146,8 +146,8 @@ def test_a_centred_decoder_equals_offline_with_a_delay(name: str) -> None:
 
 def offline_decoder(model: RAVE, x: Tensor) -> Tensor:
     """Bands, the whole signal at once."""
-    x = offline.whole(model.decoder.net, x)
-    heard = [offline.whole(branch, x) for branch in model.decoder.branches()]
+    x = offline.run_whole(model.decoder.net, x)
+    heard = [offline.run_whole(branch, x) for branch in model.decoder.branches()]
     return model.decoder.mix(heard or [x], None)
 
 

@@ -91,7 +91,7 @@ def _json(part: str, key: str, value: Any) -> Callable[[dict[str, Tensor], dict[
         (_set("gesture", torch.zeros(5, 9)), "'gesture' has shape"),
         (_set("gesture", torch.zeros(5, 2)), "the card says latents 3"),
         (lambda t, m: m.pop("format"), "not a perform model"),
-        (lambda t, m: m.update(format="perform-rave-9"), "perform-rave-9.*newer perform"),
+        (lambda t, m: m.update(format="perform-rave-9"), "perform-rave-9.*newer version"),
         (lambda t, m: m.update(config="{"), "no readable config"),
         (lambda t, m: m.update(card="[]"), "no readable config"),
         (_json("config", "colour", 3), "unknown key 'colour'"),

@@ -34,7 +34,7 @@ class Mystery(Streaming):
     "task",
     [
         lambda layer, _: delay_after(layer, 3.0),
-        lambda layer, _: offline.whole(layer, torch.zeros(1, 2, 8)),
+        lambda layer, _: offline.run_whole(layer, torch.zeros(1, 2, 8)),
         lambda layer, _: emit(layer, Graph(), Signal("x", 8, 2)),
         lambda layer, archive: fill_layer(layer, archive, "decoder"),
     ],
@@ -54,7 +54,7 @@ def test_an_unknown_layer_in_a_chain_is_an_error_too() -> None:
     with pytest.raises(UnknownLayer, match="the delay is not known for a layer of class Mystery"):
         delay_after(chain, 0.0)
     with pytest.raises(UnknownLayer, match="Mystery"):
-        offline.whole(chain, torch.zeros(1, 2, 8))
+        offline.run_whole(chain, torch.zeros(1, 2, 8))
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -67,6 +67,6 @@ def test_a_voice_logs_what_a_replay_reads(arena: Arena, tmp_path: Path) -> None:
     streams = recorded_streams(logged, places)
     assert [streams[0].settings_at(age).bank[2] for age in (0, 9, 10, 19)] == [1.0, 1.0, 2.0, 2.0]
     wanted = np.concatenate(sound)
-    again = LaneReplay(streams, lambda recorded: model, RATE, RATE).take(0, len(wanted))
+    again = LaneReplay(streams, lambda recorded: model, RATE, RATE).read(0, len(wanted))
     assert np.array_equal(again, wanted)
     assert wanted.any()

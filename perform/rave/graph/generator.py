@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from perform.rave.blocks import NoiseSynth
-from perform.rave.decoder import Decoder, FirstDecoder
+from perform.rave.decoder import Decoder, V1Decoder
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.graph.layer_graphs import emit
 
 
-def generate(decoder: Decoder | FirstDecoder, graph: Graph, x: Signal, noise: Name) -> Signal:
+def generate(decoder: Decoder | V1Decoder, graph: Graph, x: Signal, noise: Name) -> Signal:
     """Latents to bands.
 
     noise : (B * x.frames, a frame's samples band by band) standard normal, where there is a synthesiser
     """
     frames, x = x.frames, emit(decoder.net, graph, x)
-    if isinstance(decoder, FirstDecoder):
+    if isinstance(decoder, V1Decoder):
         wave = graph.map("Tanh", emit(decoder.wave, graph, x))
         loudness = _mod_sigmoid(graph, emit(decoder.loudness, graph, x).name)
         y = graph.map("Mul", wave, loudness)

@@ -22,7 +22,7 @@ _KEPT = 8  #: corpora kept in memory, one per deck
 _HINTS = (
     ("]", "x", "axis('x', 1)"),
     ("}", "y", "axis('y', 1)"),
-    ("v", "zoom", "near"),
+    ("v", "zoom", "zoom"),
     ("0", "reset", "recentre"),
     ("z", "decks", "back"),
 )
@@ -84,7 +84,7 @@ class LatentScreen(PlayScreen):
 
     def _take(self, address: str) -> None:
         """Select a bias; the rows of the decks then show biases too."""
-        self.instrument.view.side = "bias"
+        self.instrument.view.latent_parameter = "bias"
         self.action_select(address)
 
     # -- axes
@@ -109,9 +109,9 @@ class LatentScreen(PlayScreen):
         pair[at] = latent
         frame.view.axes[frame.focus] = (pair[0], pair[1])
 
-    def action_near(self) -> None:
+    def action_zoom(self) -> None:
         """Switch between the full range of the biases and the range of the corpus."""
-        self.instrument.view.near = not self.instrument.view.near
+        self.instrument.view.zoomed = not self.instrument.view.zoomed
 
     def action_back(self) -> None:
         """Return to the decks; while learning or choosing a scene, only cancel that."""

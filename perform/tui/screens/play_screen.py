@@ -11,7 +11,7 @@ from textual.screen import Screen
 from perform.core import params
 from perform.core.params import DECKS, SOURCES
 from perform.tui.keys import KEYS
-from perform.tui.parameter_rows import SIDES, STAGE_ROWS, ParameterRow
+from perform.tui.parameter_rows import LATENT_PARAMETERS, STAGE_ROWS, ParameterRow
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import DeckGrid
 from perform.tui.widgets.foot import HINTS, FootBar, foot_height
@@ -165,14 +165,14 @@ class PlayScreen(Screen[None]):
         if not self.instrument.learn_instead(address):
             params.trigger(self.instrument.table, address)
 
-    def action_bias_scale(self) -> None:
+    def action_latent_parameter(self) -> None:
         """Show the next parameter of each latent; the cursor stays on its latent."""
-        view, sides = self.instrument.view, list(SIDES)
-        old = view.side
-        view.side = sides[(sides.index(old) + 1) % len(sides)]
+        view, choices = self.instrument.view, list(LATENT_PARAMETERS)
+        old = view.latent_parameter
+        view.latent_parameter = choices[(choices.index(old) + 1) % len(choices)]
         for deck, address in view.selected.items():
             if address.endswith(f"/{old}"):
-                view.selected[deck] = address.removesuffix(old) + view.side
+                view.selected[deck] = address.removesuffix(old) + view.latent_parameter
         self._select_again()
 
     def action_fade(self, by: float) -> None:

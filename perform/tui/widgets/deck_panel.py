@@ -9,7 +9,7 @@ from rich.style import Style
 
 from perform.core.arena_layout import FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
-from perform.tui.paint import decibel, eighths, meter, twin
+from perform.tui.paint import decibel, eighths, meter, stereo_meter
 from perform.tui.screen_frame import ScreenFrame, level
 from perform.tui.widgets.line_widget import LinePen
 from perform.tui.widgets.row_bar import control_width, draw_row
@@ -128,7 +128,7 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
         else:
             pen = next(lines)
             pen.text(" LR ", ink.dim)
-            both(pen, frame, deck, inner - 5)
+            stereo_level(pen, frame, deck, inner - 5)
         if status.error:
             for text in textwrap.wrap(status.error, inner - 2)[: max(1, len(pens) // 3)]:
                 pen = next(lines)
@@ -185,11 +185,11 @@ def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
         pen.button(SOURCES[source], ink.text, f"deck/{deck}/source", float((source + 1) % len(SOURCES)))
 
 
-def both(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
+def stereo_level(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
     """Levels of left and right in one line, and the louder one in dB."""
     room = width - 6
     left, right = (eighths(level(frame.meter(deck, f"peak/{side}")), room) // 8 for side in "lr")
-    pen.put(twin(room, left, right, pen.ink), room)
+    pen.put(stereo_meter(room, left, right, pen.ink), room)
     peak = level(max(frame.printed_meter(deck, "peak/l"), frame.printed_meter(deck, "peak/r")))
     pen.text(decibel(peak), pen.ink.hot if peak > -6 else pen.ink.text, 6, right=True)
 

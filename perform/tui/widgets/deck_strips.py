@@ -7,7 +7,15 @@ from perform.core.params import DECKS, SIDES
 from perform.tui.paint import Ink, short
 from perform.tui.parameter_rows import row
 from perform.tui.screen_frame import ScreenFrame
-from perform.tui.widgets.deck_panel import FLAGS, both, latency, scroll, state_of, state_style, state_text
+from perform.tui.widgets.deck_panel import (
+    FLAGS,
+    latency,
+    scroll,
+    state_of,
+    state_style,
+    state_text,
+    stereo_level,
+)
 from perform.tui.widgets.line_widget import LinePen, MouseTarget
 from perform.tui.widgets.row_bar import control_width, draw_row
 
@@ -49,7 +57,7 @@ def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
     if status.error:
         pen.text(status.error, ink.mark, width - pen.x)
         return
-    both(pen, frame, deck, max(16, width - 64))
+    stereo_level(pen, frame, deck, max(16, width - 64))
     load = frame.printed_meter(deck, "load")
     pen.text(
         f"{100 * load:.0f} %" if state == LIVE else "–", ink.hot if load > 0.8 else ink.dim, 6, right=True
