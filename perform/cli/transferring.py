@@ -188,7 +188,7 @@ def _file(path: Path, out: Path, transfer_path: TransferPath, on_progress: Calla
     """Transfer one file; return its length in seconds."""
     from perform.library.sound_files import SoundFile
     from perform.offline.transfer import Transfer
-    from perform.recorder.new_files import writing
+    from perform.recorder.new_files import new_sound_file
 
     with SoundFile(path) as sound:
         rate, fed = transfer_path.rate or sound.rate, 0
@@ -200,7 +200,7 @@ def _file(path: Path, out: Path, transfer_path: TransferPath, on_progress: Calla
             options=transfer_path.options,
             matrix=transfer_path.matrix,
         )
-        with writing(out, rate) as write:
+        with new_sound_file(out, rate) as write:
             for block in sound.blocks():
                 write(through.feed(block))
                 fed += len(block)

@@ -179,7 +179,7 @@ class Arena:
                 path.unlink()
                 if isinstance(error, PerformError):
                     raise
-                what = f"no room for a file of {_SIZE >> 20} MiB ({error.strerror})"
+                what = f"no space for a file of {_SIZE >> 20} MiB ({error.strerror})"
                 raise PerformError(what, where=str(path.parent)) from error
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
@@ -213,5 +213,5 @@ def _reserve(fd: int, start: int, end: int, path: Path, hint: str) -> None:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(fd, start, end - start)
     except OSError as error:
-        what = f"no room for {(end - start) >> 20} MiB of shared memory"
-        raise PerformError(what, where=str(path.parent), hint=f"make room there, {hint}") from error
+        what = f"no space for {(end - start) >> 20} MiB of shared memory"
+        raise PerformError(what, where=str(path.parent), hint=f"free some space there, {hint}") from error

@@ -15,7 +15,7 @@ class InputReplay:
 
     def __init__(self, take: take_index.Take, logged: LoggedTake, rate: int) -> None:
         known = INPUT in take.tracks and rate == logged.rate
-        self._blocks = take_index.sound(take, INPUT) if known else iter(())
+        self._blocks = take_index.read_sound(take, INPUT) if known else iter(())
         self._at, self._block = logged.begin, np.zeros((0, 2), np.float32)
 
     def read(self, at: int, frames: int) -> Audio:

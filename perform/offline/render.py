@@ -19,7 +19,7 @@ from perform.library.song_files import model_file
 from perform.library.toml_values import apply_song
 from perform.offline.deck_render import DeckRender
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
-from perform.recorder.new_files import check_new, writing
+from perform.recorder.new_files import check_new, new_sound_file
 from perform.stage.loops import Loops
 
 BLOCK = 256  #: frames of a block; parameters change between blocks
@@ -65,7 +65,7 @@ def render(
         with ExitStack() as files:
             output: MasterFile | RenderedTake
             if isinstance(out, Path):
-                output = MasterFile(out, files.enter_context(writing(out, rate)), begin)
+                output = MasterFile(out, files.enter_context(new_sound_file(out, rate)), begin)
             else:
                 output = files.enter_context(closing(RenderedTake(out, arena, name, song.name, begin)))
             while arena.history.written < end:

@@ -22,8 +22,8 @@ from perform.offline.take_models import take_models
 from perform.offline.take_replay import MASTER, TakeReplay
 from perform.recorder import take_index
 from perform.recorder.markers import Marker
-from perform.recorder.new_files import check_new, writing
-from perform.recorder.take_names import beside
+from perform.recorder.new_files import check_new, new_sound_file
+from perform.recorder.take_names import track_path
 from perform.recorder.wav_format import FORMATS
 
 
@@ -68,7 +68,7 @@ def render(
         player = TakeReplay(arena, logged, model_for, rate, InputReplay(take, logged, rate))
         form, write = FORMATS[samples], {}
         for track in tracks:
-            write[track] = files.enter_context(writing(beside(out, track), rate, form, marks))
+            write[track] = files.enter_context(new_sound_file(track_path(out, track), rate, form, marks))
         for at, blocks in player.play(begin, end, tracks):
             for track in tracks:
                 write[track](blocks[track])

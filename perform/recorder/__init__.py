@@ -1,1 +1,1 @@
-"""Ring to disk: takes that survive a crash."""
+"""Takes: recording them so that they survive a crash, finding, checking and exporting them."""

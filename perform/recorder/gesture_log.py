@@ -1,9 +1,9 @@
 """The gesture log of a take: every parameter value and latent that hosts and mixer used, by frame.
 
     8 bytes     "performG"
-    chunks      length and CRC-32 of the body (4 bytes each), body: zlib
-        the first is the `GestureHeader` as JSON, all others together are records one after the other, as the
-        event logs hold them (`perform.core.event_log`): length, kind, who, frame of the history, payload
+    chunks      length and CRC-32 of the body (4 bytes each), then the body, compressed with zlib
+        The first body is the `GestureHeader` as JSON. All others together are records one after the other, in
+        the format of the event logs (`perform.core.event_log`): length, kind, who, frame, payload.
 
 The file only grows, one chunk per sync. A crash leaves at most one torn chunk at its end, which a reader
 recognises. A log begins PREROLL_S before its take, at records that hold all values: a decoder's memory of the
@@ -58,7 +58,7 @@ class GestureHeader(msgspec.Struct, frozen=True):
 
 
 def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> GestureHeader:
-    """A header for a log that begins now; the take fills in the frame."""
+    """Make a header for a log that begins now; the take fills in position and part."""
     return GestureHeader(
         format=FORMAT,
         perform=__version__,
@@ -84,15 +84,15 @@ class LoggedEvent(NamedTuple):
     payload: bytes
 
     def pack(self) -> bytes:
-        """The event as the file holds it."""
+        """Pack the event as the file holds it."""
         return RECORD_HEADER.pack(len(self.payload), self.kind, self.who, self.at) + self.payload
 
 
 class GestureLog(NamedTuple):
     """A log as read.
 
-    torn    : bytes of an unfinished chunk at the end, left out
-    damaged : bytes from a damaged chunk to the end, left out too
+    torn    : bytes of an unfinished chunk at the end, not read
+    damaged : bytes from a damaged chunk to the end, not read
     """
 
     header: GestureHeader
@@ -101,17 +101,17 @@ class GestureLog(NamedTuple):
     damaged: int
 
     def marks(self) -> list[Marker]:
-        """The markers, from the take's part's first frame on."""
+        """Return the markers; their frames count from the first frame of this part."""
         return [mark_of(r, self.header.position) for r in self.records if r.kind == MARKER]
 
 
 def mark_record(at: int, name: str, what: str) -> LoggedEvent:
-    """A marker at a frame of the history; what: "mark", "song", "scene"."""
+    """Make the record of a marker at a frame of the history; what: "mark", "song" or "scene"."""
     return LoggedEvent(MARKER, STAGE_WRITER, at, json.dumps({"name": name, "what": what}).encode())
 
 
 def mark_of(record: LoggedEvent, position: int) -> Marker:
-    """A marker, from frame `position` of the tape on."""
+    """Return the marker in a record; its frame counts from `position` of the history."""
     try:
         return Marker(record.at - position, str(json.loads(record.payload)["name"]))
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -119,7 +119,7 @@ def mark_of(record: LoggedEvent, position: int) -> Marker:
 
 
 def read(path: Path) -> GestureLog:
-    """[disk] Read a log up to any damage; WrongUse if the file is no log, PerformError if nothing is left."""
+    """[disk] Read a log up to any damage. WrongUse: the file is no log. PerformError: nothing can be read."""
     data = path.read_bytes()
     header, pieces, end = None, [], len(data)
     if not data.startswith(MAGIC):
@@ -164,7 +164,7 @@ def _bodies(data: bytes, path: Path) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _torn(rest: bytes) -> bool:
-    """Whether this is a torn chunk followed by zeros: a file may grow before its data reaches the disk."""
+    """Recognise a torn chunk, perhaps followed by zeros: a file may grow before its data reach the disk."""
     length = CHUNK.unpack_from(rest.ljust(CHUNK.size, b"\0"))[0]
     return len(rest) <= 2 * LONGEST and not any(rest[CHUNK.size + length :])
 

@@ -1,4 +1,4 @@
-"""Markers of a take: cue points in its WAV, a cue sheet and a track list beside it."""
+"""Markers of a take: cue points in its WAV files, and a cue sheet and a track list beside them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-LIMIT = 1 << 24  #: bytes of markers in a file
+LIMIT = 1 << 24  #: largest size of a file's markers, bytes
 
 
 class Marker(NamedTuple):
-    """A place in a file and its name."""
+    """A named frame of a file."""
 
-    frame: int  #: from the file's first
+    frame: int  #: 0: the first of the file
     name: str
 
 
 Marks = Sequence[Marker]
 
 
-def chunks(marks: Marks, frames: int) -> bytes:
-    """The chunks `cue ` and `LIST adtl`, a label each, of the marks within a file of `frames`, or b""."""
+def pack(marks: Marks, frames: int) -> bytes:
+    """Pack the marks within a file of `frames` as WAV chunks: `cue `, and a label each in `LIST adtl`."""
     marks = [mark for mark in marks if 0 <= mark.frame <= min(frames, 0xFFFF_FFFF)]
     if not marks:
         return b""
@@ -33,14 +33,14 @@ def chunks(marks: Marks, frames: int) -> bytes:
     return points + struct.pack("<4sI", b"LIST", len(labels)) + labels
 
 
-def begin(data: bytes) -> bool:
-    """Whether these are the first bytes of what `chunks` makes, or of a part of it: no frames of sound."""
+def are_markers(data: bytes) -> bool:
+    """Return whether data begin with packed markers, perhaps cut short, and not with frames of sound."""
     head, size, count = struct.unpack_from("<4sII", data.ljust(12, b"\0"))
     return bool(head == b"cue " and (count == 0 or size == 4 + 24 * count))
 
 
-def read(data: bytes) -> list[Marker]:
-    """The marks in what `chunks` made; ValueError where it is something else, or cut short."""
+def unpack(data: bytes) -> list[Marker]:
+    """Unpack markers. ValueError: the data are something else, or cut short."""
     frames, names = {}, {}
     try:
         for kind, body in _walk(data):
@@ -58,7 +58,6 @@ def read(data: bytes) -> list[Marker]:
 
 
 def _walk(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Chunk by chunk: name, body."""
     at = 0
     while at < len(data):
         kind, size = struct.unpack_from("<4sI", data, at)
@@ -68,8 +67,8 @@ def _walk(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + size + size % 2
 
 
-def sheet(file: str, title: str, marks: Marks, rate: int) -> str:
-    """A cue sheet: a track a mark, in minutes, seconds and 75ths; 99 at most, as the format has it."""
+def cue_sheet(file: str, title: str, marks: Marks, rate: int) -> str:
+    """Return a cue sheet: one track for each of the first 99 marks, in minutes, seconds and 75ths."""
     lines = [f'TITLE "{_plain(title)}"', f'FILE "{_plain(file)}" WAVE']
     for number, mark in enumerate(marks[:99], 1):
         ticks = mark.frame * 75 // rate
@@ -82,12 +81,12 @@ def sheet(file: str, title: str, marks: Marks, rate: int) -> str:
 
 
 def track_list(marks: Marks, rate: int) -> str:
-    """A line a mark: hours, minutes, seconds, name."""
+    """Return a list with one line for each mark: hours, minutes, seconds, name."""
     return "".join(f"{clock(mark.frame / rate)}  {mark.name}\n" for mark in marks)
 
 
 def clock(seconds: float) -> str:
-    """1:02:03.456."""
+    """Return a time as `1:02:03.456`."""
     ms = round(seconds * 1000)
     return f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
 

@@ -1,4 +1,4 @@
-"""New files for others: each has its name only once it is whole, else nothing of it is left. [disk]"""
+"""New files for the player: each gets its name when it is complete; after an error nothing is left. [disk]"""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from perform.recorder.markers import Marks
 from perform.recorder.wav_format import PCM24, WavFormat
 from perform.recorder.wav_writer import WavWriter
 
-SOUND = (".wav", ".flac")  #: what `writing` writes
+SOUND = (".wav", ".flac")  #: suffixes that `new_sound_file` writes
 
 
 def check_new(out: Path, kinds: tuple[str, ...]) -> None:
-    """WrongUse where a file is there, has no folder, or another suffix than these."""
+    """Raise WrongUse if a file exists, has no folder, or has none of these suffixes."""
     if out.suffix not in kinds:
         raise WrongUse(
             f"cannot write {out.suffix or 'that'!r}", where=str(out), hint=f"name it {', '.join(kinds)}"
         )
     if not out.parent.is_dir():
-        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
+        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or choose another folder")
     if out.exists():
-        raise WrongUse("is there already", where=str(out), hint="nothing is overwritten: name another file")
+        raise WrongUse("exists already", where=str(out), hint="choose another name: nothing is overwritten")
 
 
 @contextmanager
-def whole(out: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
-    """The path to write to in the place of `out`, which it becomes in the end; nothing is overwritten.
+def new_file(out: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
+    """Yield a temporary path to write to, which becomes `out` at the end; nothing is overwritten.
 
-    WrongUse as `check_new`; PerformError where the disk fails.
+    WrongUse as `check_new`; PerformError: the disk fails.
     """
     check_new(out, kinds)
     part: Path | None = None
@@ -45,21 +45,21 @@ def whole(out: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
             check_new(out, kinds)
     except (OSError, soundfile.LibsndfileError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(part)):
-            raise  # of a file that is read
-        words = getattr(error, "strerror", None) or str(error).rpartition(": ")[2].rstrip(".")
-        hint = "make room there, or name a file elsewhere"
-        raise PerformError(f"cannot be written ({words})", where=str(out), hint=hint) from error
+            raise  # the error is about another file
+        text = getattr(error, "strerror", None) or str(error).rpartition(": ")[2].rstrip(".")
+        hint = "free some space there, or choose another folder"
+        raise PerformError(f"cannot be written ({text})", where=str(out), hint=hint) from error
 
 
 @contextmanager
-def writing(
+def new_sound_file(
     out: Path, rate: int, form: WavFormat = PCM24, marks: Marks = ()
 ) -> Iterator[Callable[[Audio], None]]:
-    """A new stereo file as a function that appends (n, 2): .wav, or .flac in 24 bits and without the marks.
+    """Yield a function that appends (n, 2) to a new stereo file: .wav, or .flac of 24 bits without marks.
 
-    WrongUse and PerformError as `whole`.
+    WrongUse and PerformError as `new_file`.
     """
-    with whole(out, SOUND) as part:
+    with new_file(out, SOUND) as part:
         if out.suffix == ".flac":
             with soundfile.SoundFile(part, "x", rate, 2, "PCM_24", format="FLAC") as flac:
                 yield flac.write
@@ -70,4 +70,4 @@ def writing(
         finally:
             file.close(marks=marks)
         if wav_repair.inspect(part).unfinished:
-            raise OSError("no room for its markers")
+            raise OSError("no space for its markers")

@@ -19,7 +19,7 @@ class RecentEvents:
         self._pieces: deque[tuple[int, bytes]] = deque()  # frame of the history when it was read, records
         self._ends = [event_log.oldest for event_log in arena.event_logs]
         self._dropped = [event_log.dropped for event_log in arena.event_logs]
-        self._count = 0  # pieces ever
+        self._count = 0  # pieces ever added
 
     def drain(self) -> None:
         """Read new records from the event logs; call it often."""
@@ -54,7 +54,7 @@ class RecentEvents:
             event_log.release(self._ends[event_log.who])
 
     def opening(self, position: int) -> tuple[bytes, int]:
-        """Records up to now that a log beginning at frame `position` needs -> (records, cursor)."""
+        """Return the records so far that a log from frame `position` on needs, and a cursor for `since`."""
         rate = self._arena.meter("rate")
         begin = position - round(PREROLL_S * rate)
         recent = begin - round(3 * ALL_VALUES_S * rate)  # an idle writer has logged all its values since then
@@ -64,7 +64,7 @@ class RecentEvents:
         return b"".join(record.pack() for records in kept.values() for record in records), self._count
 
     def _needed(self, begin: int, position: int, since: int) -> dict[int, list[LoggedEvent]]:
-        """Records by writer, from the last one before `begin` with all values; markers from `position` on."""
+        """Return records by writer, from the last with all values before `begin`; markers from `position`."""
         kept: dict[int, list[LoggedEvent]] = {}
         for read, piece in self._pieces:
             for record in parse_records(piece) if read >= since else ():
@@ -75,13 +75,13 @@ class RecentEvents:
         return kept
 
     def since(self, cursor: int) -> tuple[bytes, int]:
-        """Records since a cursor -> (records, cursor)."""
+        """Return the records since a cursor, and the next cursor."""
         fresh = min(self._count - cursor, len(self._pieces))
         pieces = [self._pieces[i][1] for i in range(len(self._pieces) - fresh, len(self._pieces))]
         return b"".join(pieces), self._count
 
     def marks(self, begin: int, end: int) -> list[Marker]:
-        """The markers between two frames; their frames count from `begin`."""
+        """Return the markers between two frames; their frames count from `begin`."""
         events = (
             event for _, piece in self._pieces for event in parse_records(piece) if event.kind == MARKER
         )

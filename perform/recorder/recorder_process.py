@@ -1,7 +1,7 @@
-"""The recorder process, `python -m perform.recorder.recorder_process`: writes the history to disk.
+"""The recorder process, `python -m perform.recorder.recorder_process`: writes histories to disk.
 
-Orders and reports: `core/messages/recorder_messages.py`.
-The end of the lifeline and SIGTERM finish the take; it ignores ctrl-C.
+Orders and reports: `core/messages/recorder_messages.py`. It finishes the take when the stage ends or on
+SIGTERM, and ignores ctrl-C.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from perform.recorder.take_names import take_name
 from perform.recorder.take_writer import TakePlan, TakeWriter
 
 TICK = 0.05  #: seconds between two reads of the history
-TRACKS_S = 1.0  #: longest wait for a mixer to write the tracks of a take
+TRACKS_S = 1.0  #: longest wait until the mixer writes the tracks of a take
 LOW_SECONDS = 30 * 60.0
 LOW_BYTES = 1 << 30
 
@@ -49,7 +49,8 @@ LOW_BYTES = 1 << 30
 class Recorder:
     """[disk] Handles orders, writes takes and updates the take/* meters.
 
-    retro : seconds of the past that are kept
+    folders : where to write, best first
+    retro   : seconds of sound to keep in memory
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class Recorder:
     ) -> None:
         self._arena, self._folders, self._report = arena, folders, report
         self._take: TakeWriter | None = None
-        self._asked: StartTake | None = None  # a take whose tracks the mixer has not begun
-        self._asked_at = 0.0
-        self._keeping: LastMinutesTake | None = None
-        self._history = RecentEvents(arena, retro)
+        self._waiting: StartTake | None = None  # a take whose tracks the mixer does not write yet
+        self._waiting_since = 0.0
+        self._saving: LastMinutesTake | None = None
+        self._events = RecentEvents(arena, retro)
         self._retro: LastMinutes | None = None
         self._space_due = 0.0  # monotonic seconds
         self._warned: set[str] = set()
-        self._show()
+        self._update_meters()
         if retro and arena.meter("rate"):
             try:
                 path = arena.path.with_suffix(SUFFIX)
@@ -81,43 +82,43 @@ class Recorder:
                     report(TakeRepaired(str(path), take_part.repair(path)))
 
     def handle(self, order: AnyOrder) -> None:
-        """One order of the stage."""
+        """Handle an order of the stage."""
         match order:
             case StartTake() if self._take is None:
-                self._asked, self._asked_at = order, time.monotonic()
+                self._waiting, self._waiting_since = order, time.monotonic()
                 self._begin()
             case ContinueTake() if self._take is None:
                 self._continue(order)
             case MarkTake(name, what, position):
                 self._mark(position, name, what)
-            case WriteLastMinutes(set_name) if self._keeping is None:
-                self._keep(set_name)
+            case WriteLastMinutes(set_name) if self._saving is None:
+                self._save_last_minutes(set_name)
             case EndTake():
                 self.stop()
 
     def step(self) -> None:
         """Write the new frames of the history; call it every TICK."""
         self._arena.set_meter("beat/recorder", self._arena.meter("beat/recorder") + 1)
-        self._history.drain()
+        self._events.drain()
         if self._retro:
             self._retro.follow()
-        if self._asked:
+        if self._waiting:
             self._begin()
         if self._take:
             self._take.advance(self._arena.history.written)
         else:
-            self._history.release()
-        if self._keeping:
-            self._step_keeping(self._keeping)
-        self._show()
+            self._events.release()
+        if self._saving:
+            self._step_saving(self._saving)
+        self._update_meters()
         if time.monotonic() >= self._space_due:
             self._space_due = time.monotonic() + 1.0
             self._measure_space()
 
     def stop(self) -> None:
         """End the take, if one runs, at the present frame of the history."""
-        if self._asked:
-            self._asked = None
+        if self._waiting:
+            self._waiting = None
             self._report(TakeClosed(path="", frames=0, seconds=0.0, missed=0))
         if self._take is None:
             return
@@ -125,24 +126,24 @@ class Recorder:
         take.close(self._arena.history.written)
         self._arena.set_meter("take/frames", take.safe)
         self._arena.set_meter("take/missed", take.missed)
-        self._show()
+        self._update_meters()
         path = str(take.first or "")
         self._report(TakeClosed(path, take.safe, seconds=take.safe / take.rate, missed=take.missed))
 
     def end(self) -> None:
-        """Finish all that was begun."""
+        """Finish the take and the last minutes."""
         self.stop()
-        while self._keeping:
-            self._step_keeping(self._keeping)
+        while self._saving:
+            self._step_saving(self._saving)
 
     def _begin(self) -> None:
-        """The take that was asked for, once the mixer writes its tracks."""
-        order = self._asked
+        """Start the waiting take when the mixer writes its tracks."""
+        order = self._waiting
         assert order
         alone = order.tracks == ("master",)
-        waited = time.monotonic() - self._asked_at > TRACKS_S
+        waited = time.monotonic() - self._waiting_since > TRACKS_S
         if alone or waited or self._arena.meter("tracks/from"):
-            self._asked = None
+            self._waiting = None
             self._start(order)
 
     def _start(self, order: StartTake) -> None:
@@ -151,7 +152,7 @@ class Recorder:
         if position is None:
             position = max(arena.history.written, int(arena.meter("tracks/from")))
         plan = self._plan(order, take_name(order.set, datetime.now()))
-        self._take = TakeWriter(plan, self._history, self._report, position=position)
+        self._take = TakeWriter(plan, self._events, self._report, position=position)
         if order.song:
             self._mark(position, order.song, "song")
 
@@ -160,12 +161,12 @@ class Recorder:
         if order.path:
             try:
                 position += take_part.take_over(Path(order.path), order.tracks)
-            except (OSError, WrongUse):  # its disk is gone: only what was safe on it is known
+            except (OSError, WrongUse):  # its disk is gone; the meter has its safe frames
                 position = order.began + int(arena.meter("take/frames"))
         first = Path(order.take)
         self._take = TakeWriter(
             self._plan(order, first.stem),
-            self._history,
+            self._events,
             self._report,
             position=position,
             part=order.part,
@@ -173,7 +174,7 @@ class Recorder:
             first=first,
             missed=int(arena.meter("take/missed")),
         )
-        for mark in self._history.marks(position, arena.history.written):  # set while no recorder ran
+        for mark in self._events.marks(position, arena.history.written):  # set while no recorder ran
             self._take.mark(position + mark.frame, mark.name)
 
     def _plan(self, order: StartTake | ContinueTake, name: str) -> TakePlan:
@@ -184,36 +185,36 @@ class Recorder:
         return TakePlan(tracks, self._folders, name, header)
 
     def _mark(self, position: int, name: str, what: str) -> None:
-        self._history.mark(mark_record(position, name, what))
+        self._events.mark(mark_record(position, name, what))
         if self._take:
             self._take.mark(position, name)
 
-    def _keep(self, set_name: str) -> None:
+    def _save_last_minutes(self, set_name: str) -> None:
         retro = self._retro
         if retro:
             retro.follow()
         begin, end = (retro.begin, retro.end) if retro else (0, 0)
         end = min(end, self._take.began) if self._take else end
         if retro is None or end <= begin:
-            why = "nothing was played before the take" if retro else "nothing is kept: see --retro"
+            why = "nothing was played before the take" if retro else "nothing is in memory: see --retro"
             self._report(LastMinutesWritten(path="", frames=0, seconds=0.0, error=why))
             return
         header = new_header(self._arena, set_name, ["master"], "pcm24")
         name = take_name(f"{set_name} kept", datetime.now())
-        self._keeping = LastMinutesTake(retro, self._history, self._folders, name, header, begin, end)
+        self._saving = LastMinutesTake(retro, self._events, self._folders, name, header, begin, end)
 
-    def _step_keeping(self, keeping: LastMinutesTake) -> None:
-        before = keeping.path
-        keeping.step()
-        if keeping.path not in ("", before):
-            self._report(LastMinutesOpened(keeping.path))
-        if not keeping.done:
+    def _step_saving(self, saving: LastMinutesTake) -> None:
+        before = saving.path
+        saving.step()
+        if saving.path not in ("", before):
+            self._report(LastMinutesOpened(saving.path))
+        if not saving.done:
             return
-        self._keeping = None
-        seconds = keeping.frames / int(self._arena.meter("rate"))
-        self._report(LastMinutesWritten(keeping.path, keeping.frames, seconds, keeping.error))
+        self._saving = None
+        seconds = saving.frames / int(self._arena.meter("rate"))
+        self._report(LastMinutesWritten(saving.path, saving.frames, seconds, saving.error))
 
-    def _show(self) -> None:
+    def _update_meters(self) -> None:
         take = self._take
         self._arena.set_meter("take/on", take is not None and take.folder is not None)
         if take:
@@ -221,7 +222,7 @@ class Recorder:
             self._arena.set_meter("take/missed", take.missed)
 
     def _measure_space(self) -> None:
-        """take/left, and a warning the first time the disk is low."""
+        """Update take/left, and report the first time that the disk is low."""
         rate = self._arena.meter("rate")
         folder = self._take.folder if self._take else self._folders[0]
         if folder is None or not rate:

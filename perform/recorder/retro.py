@@ -1,4 +1,4 @@
-"""The last minutes of the master, always kept, and saving them as a take.
+"""The last minutes of the master, which are always in memory, and saving them as a take.
 
 The frames are 24-bit, as in a take, in a memory-mapped file beside the shared memory. So a new recorder finds
 them after the old one died. Five minutes at 48 kHz take 86 MB (115 as float), all reserved at the start.
@@ -19,7 +19,7 @@ from perform.core.errors import PerformError
 from perform.core.ring_buffers import HistoryBuffer
 from perform.recorder import gesture_log
 from perform.recorder.recent_events import RecentEvents
-from perform.recorder.take_names import paths
+from perform.recorder.take_names import numbered_paths
 from perform.recorder.take_part import TakePart
 from perform.recorder.take_writer import CHUNK, OVERWRITTEN, read_track
 from perform.recorder.wav_format import PCM24
@@ -34,7 +34,7 @@ _HEAD = 64  # bytes: magic, rate, first position, end
 class LastMinutes:
     """[disk] Keeps the last `seconds` of a history buffer; call `follow` often.
 
-    PerformError if the disk has no room for it.
+    PerformError: there is no space for them.
     """
 
     def __init__(self, path: Path, history: HistoryBuffer, rate: int, seconds: float) -> None:
@@ -48,8 +48,9 @@ class LastMinutes:
                     os.posix_fallocate(file.fileno(), 0, size)
                 except OSError as error:
                     path.unlink()
-                    what = f"no room for {size >> 20} MiB: the last minutes are not kept"
-                    raise PerformError(what, where=str(path.parent), hint="see --retro") from error
+                    what = f"no space for {size >> 20} MiB: the last minutes cannot be saved"
+                    hint = "keep fewer minutes with --retro"
+                    raise PerformError(what, where=str(path.parent), hint=hint) from error
             elif not found:
                 file.truncate(size)
             memory = mmap.mmap(file.fileno(), size)
@@ -62,7 +63,7 @@ class LastMinutes:
 
     @property
     def begin(self) -> int:
-        """Position of the oldest frame that is kept."""
+        """Position of the oldest frame in memory."""
         return max(int(self._head[2]), self.end - self._capacity)
 
     @property
@@ -83,7 +84,7 @@ class LastMinutes:
             self._head[3] += n
 
     def read(self, position: int, frames: int) -> bytes:
-        """Encoded frames from `position`; frames no longer kept are silent."""
+        """Return encoded frames from `position` on; older frames than `begin` are silent."""
         lost = min(max(0, self.begin - position), frames)
         if lost:
             return bytes(lost * PCM24.frame_bytes) + self.read(position + lost, frames - lost)
@@ -96,7 +97,7 @@ class LastMinutesTake:
     """[disk] Writes the last minutes as a take, piece by piece: call `step` until it is `done`.
 
     begin, end : positions in the history buffer
-    path       : its file, once opened; "" with a text in `error` if no folder could take it
+    path       : of the open file; "" before, and if no folder accepted a file, with the reason in `error`
     """
 
     def __init__(
@@ -118,11 +119,11 @@ class LastMinutesTake:
 
     @property
     def path(self) -> str:
-        """The path of its file, or ""."""
+        """The path of the open file, or ""."""
         return str(self._part.path) if self._part else ""
 
     def step(self) -> None:
-        """Write and flush the next ten seconds; a slow disk would block too long for all of it.
+        """Write and flush the next ten seconds: more at once would block too long on a slow disk.
 
         If a folder fails, the take starts again in the next one.
         """
@@ -148,7 +149,7 @@ class LastMinutesTake:
         header = msgspec.structs.replace(self._header, position=self.begin, began=self.begin)
         folder = self._folders[0]
         folder.mkdir(parents=True, exist_ok=True)
-        for path in paths(folder, self._name):
+        for path in numbered_paths(folder, self._name):
             with suppress(FileExistsError):
                 part = TakePart(path, self._retro.rate, ["master"], PCM24, header)
                 part.log(self._log)

@@ -1,4 +1,4 @@
-"""Takes for others: one WAV or FLAC of all parts, a ZIP of all files, a picture."""
+"""Exporting a take: all parts as one WAV or FLAC, all files as a ZIP, a picture."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from perform.core.errors import PerformError
 from perform.core.event_log import FRAME_RENDERED, FrameEvent
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import clock
-from perform.recorder.new_files import check_new, whole, writing
+from perform.recorder.new_files import check_new, new_file, new_sound_file
 from perform.recorder.wav_format import FORMATS
 
 KINDS = (".wav", ".flac", ".zip")
-WIDTH = 2000  #: points of a waveform
-GAP_S = 0.5  #: a lane that decoded nothing for so long was silent
+WIDTH = 2000  #: points of the waveform in a picture
+GAP_S = 0.5  #: a longer pause of a lane is drawn as a gap
 TRACES = 8  #: latents of a lane in a picture
 
 
 def export(take: take_index.Take, out: Path) -> None:
-    """[disk] `.wav`: all parts in one, with the markers; `.flac`: the same in 24 bits; `.zip`: every file.
+    """[disk] Write `.wav`: all parts in one, with markers; `.flac`: the same in 24 bits; `.zip`: all files.
 
-    It is there once it is whole. WrongUse and PerformError as `whole`.
+    WrongUse and PerformError as `new_file`.
     """
     if out.suffix == ".zip":
-        with whole(out, KINDS) as part, zipfile.ZipFile(part, "x", zipfile.ZIP_STORED) as archive:
-            for path in take.all_files():  # sound does not deflate
+        with new_file(out, KINDS) as part, zipfile.ZipFile(part, "x", zipfile.ZIP_STORED) as archive:
+            for path in take.all_files():  # stored: sound does not compress well
                 archive.write(path, path.name)
         return
     check_new(out, KINDS)
-    with writing(out, take.rate, FORMATS[take.samples], take.marks) as write:
-        for block in take_index.sound(take):
+    with new_sound_file(out, take.rate, FORMATS[take.samples], take.marks) as write:
+        for block in take_index.read_sound(take):
             write(block)
 
 
 def plot(take: take_index.Take, out: Path) -> None:
-    """[disk] A PNG: the waveform with the markers, below it the latents each lane decoded."""
+    """[disk] Draw a PNG: the waveform with the markers, and below it the latents that each lane decoded."""
     check_new(out, (".png",))
     try:
         from matplotlib.figure import Figure
@@ -62,16 +62,16 @@ def plot(take: take_index.Take, out: Path) -> None:
         axis.plot(times, z, linewidth=0.7)
         axis.set(ylabel=name)
     axes[-1].set(xlabel=f"seconds of {clock(take.seconds)}", xlim=(0, take.seconds))
-    with whole(out, (".png",)) as part:
+    with new_file(out, (".png",)) as part:
         figure.savefig(part, dpi=100, format="png")
 
 
 def envelope(take: take_index.Take) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Lowest and highest sample of each of at most WIDTH stretches of the master."""
+    """Return the lowest and the highest sample of each of at most WIDTH stretches of the master."""
     step = max(1, -(-take.frames // WIDTH))
     low, high = np.zeros(-(-take.frames // step), np.float32), np.zeros(-(-take.frames // step), np.float32)
     at = 0
-    for block in take_index.sound(take):
+    for block in take_index.read_sound(take):
         index = (at + np.arange(len(block))) // step
         np.minimum.at(low, index, block.min(axis=1))
         np.maximum.at(high, index, block.max(axis=1))
@@ -80,7 +80,7 @@ def envelope(take: take_index.Take) -> tuple[npt.NDArray[np.float32], npt.NDArra
 
 
 def traces(take: take_index.Take) -> list[tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float32]]]:
-    """Of each lane that was decoded: "deck 2", seconds of the take (n,), its first latents (n, <= TRACES)."""
+    """Return for each lane: its name "deck 2", times in seconds (n,), first latents (n, <= TRACES)."""
     lanes: dict[int, list[tuple[float, npt.NDArray[np.float32]]]] = {}
     for file in take.files:
         try:
@@ -100,7 +100,7 @@ def traces(take: take_index.Take) -> list[tuple[str, npt.NDArray[np.float64], np
         for i, (_, row) in enumerate(frames):
             z[i, : len(row)] = row
         times = np.array([t for t, _ in frames])
-        gaps = np.flatnonzero(np.diff(times) > GAP_S) + 1  # nothing is drawn where nothing was decoded
+        gaps = np.flatnonzero(np.diff(times) > GAP_S) + 1  # draw nothing where nothing was decoded
         times, z = np.insert(times, gaps, times[gaps]), np.insert(z, gaps, np.nan, axis=0)
         drawn.append((f"deck {who // 2 + 1}", times, z))
     return drawn

@@ -1,11 +1,11 @@
-"""The takes there are: which files belong together, what is in them, whether they are whole."""
+"""Finding, reading, checking and repairing takes: which files belong together, and what is in them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError, WrongUse
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, take_part, wav_format, wav_repair
-from perform.recorder.take_names import beside, part_name, paths
+from perform.recorder.take_names import numbered_paths, part_name, track_path
 
-BLOCK = 1 << 16  #: frames read at once
+BLOCK = 1 << 16  #: frames of one read
 
 _TRACK = re.compile(rf"(.+)_({PRE}|{INPUT}|{'|'.join(STEMS)})")
 _PART = re.compile(r"(.+)_part(\d+)(?:_\d+)?")
@@ -25,9 +25,9 @@ _PART = re.compile(r"(.+)_part(\d+)(?:_\d+)?")
 
 @dataclass(frozen=True)
 class Take:
-    """A take: the masters of its parts, in order, and what they say.
+    """A take: the master files of its parts in order, and facts about them.
 
-    tracks : "master", then what lies beside it; problems : what `verify` found, a line each
+    tracks : "master", then the other tracks
     """
 
     files: tuple[Path, ...]
@@ -35,10 +35,9 @@ class Take:
     samples: str
     frames: int
     tracks: tuple[str, ...]
-    log: bool  #: every part has its gesture log
+    log: bool  #: every part has a gesture log
     marks: tuple[markers.Marker, ...]  #: from the take's first frame
     state: str  #: "whole", "unfinished" or "recording"
-    problems: tuple[str, ...] = field(default=())
 
     @property
     def path(self) -> Path:
@@ -51,49 +50,56 @@ class Take:
         return self.frames / self.rate
 
     def all_files(self) -> list[Path]:
-        """Everything that belongs to it and is there."""
+        """Return all existing files that belong to it."""
         there: list[Path] = []
         for master in self.files:
             suffixes = (gesture_log.SUFFIX, ".cue", ".txt")
-            names = [*(beside(master, t) for t in self.tracks), *(master.with_suffix(s) for s in suffixes)]
+            names = [
+                *(track_path(master, t) for t in self.tracks),
+                *(master.with_suffix(s) for s in suffixes),
+            ]
             there += [path for path in names if path.exists()]
         return there
 
 
 def takes(folders: Sequence[Path]) -> list[Take]:
-    """[disk] All takes in these folders, the oldest first; a later part that none lists is one of its own."""
+    """[disk] Return all takes in these folders, oldest first. A part without its first part is a take too."""
     found: list[Take] = []
     listed: set[Path] = set()
     for path in sorted((path for folder in dict.fromkeys(folders) for path in _masters(folder)), key=_number):
         if path not in listed:
             with suppress(OSError, WrongUse):
-                found.append(look(path, folders))
+                found.append(read(path, folders))
                 listed.update(found[-1].files)
     return sorted(found, key=lambda take: take.path.name)
 
 
 def find(name: str, folders: Sequence[Path]) -> Take:
-    """[disk] A take by path (of any of its files) or by the name of its first; "last" is the youngest."""
+    """[disk] Return a take by path of any of its files, or by name of the first one; "last": the newest."""
     path = Path(name).expanduser()
     if path.suffix and path.is_file():
         path = path.with_suffix(".wav")
         if not path.exists():
-            raise WrongUse("its sound is not there", where=str(path), hint="a log and its take lie together")
+            raise WrongUse(
+                "its sound is missing", where=str(path), hint="keep a log in the folder of its take"
+            )
         return _around(_master(path), folders)
     there = takes(folders)
     if name == "last" and there:
         return max(there, key=lambda take: take.path.stat().st_mtime)
     matches = [take for take in there if take.path.stem == path.stem]
     if not matches:
-        hint = f"there are: {', '.join(take.path.stem for take in there[-5:])}" if there else "there is none"
+        hint = (
+            f"the latest are {', '.join(take.path.stem for take in there[-5:])}" if there else "there is none"
+        )
         raise WrongUse(f"no take is called {name[:120]!r}", hint=hint + " (`perform takes`)")
     return matches[0]
 
 
-def look(path: Path, folders: Sequence[Path] = ()) -> Take:
-    """[disk] The take that begins with this file, its later parts beside it or in one of the folders.
+def read(path: Path, folders: Sequence[Path] = ()) -> Take:
+    """[disk] Read the take that begins with this file; later parts lie beside it or in one of the folders.
 
-    OSError, WrongUse where it is none of ours.
+    OSError, WrongUse: the file is not a take of perform.
     """
     files = tuple(parts(path, folders))
     found = [wav_repair.inspect(file) for file in files]
@@ -109,7 +115,7 @@ def look(path: Path, folders: Sequence[Path] = ()) -> Take:
         rate=found[0].rate,
         samples=next(name for name, form in wav_format.FORMATS.items() if form == found[0].form),
         frames=sum(file.held for file in found),
-        tracks=("master", *(t for t in (PRE, INPUT, *STEMS) if beside(path, t).exists())),
+        tracks=("master", *(t for t in (PRE, INPUT, *STEMS) if track_path(path, t).exists())),
         log=all(file.with_suffix(gesture_log.SUFFIX).exists() for file in files),
         marks=tuple(marks),
         state="recording" if busy else "unfinished" if broken else "whole",
@@ -117,13 +123,13 @@ def look(path: Path, folders: Sequence[Path] = ()) -> Take:
 
 
 def verify(take: Take) -> list[str]:
-    """[disk] What is wrong with a take, a line each."""
+    """[disk] Return the problems of a take, one line each."""
     problems = []
     after = -1
     for master in take.files:
         lengths = {}
         for track in take.tracks:
-            path = beside(master, track)
+            path = track_path(master, track)
             try:
                 found = wav_repair.inspect(path)
                 lengths[path.name] = found.held
@@ -133,22 +139,22 @@ def verify(take: Take) -> list[str]:
                 if found.held < found.claimed:
                     problems.append(f"{path.name}: {found.claimed - found.held} frames are missing")
                 if found.unfinished and take.state != "recording":
-                    problems.append(f"{path.name}: unfinished, `perform takes repair` makes it whole")
+                    problems.append(f"{path.name}: unfinished; mend it with `perform takes repair`")
             except (OSError, WrongUse) as error:
                 problems.append(f"{path.name}: {error}")
         if len(set(lengths.values())) > 1 and take.state != "recording":
-            problems.append(f"its tracks are not of one length: {lengths}")
+            problems.append(f"its tracks differ in length: {lengths}")
         try:
             log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
         except (OSError, PerformError) as error:
             problems.append(f"gesture log: {error}")
             continue
         if log.torn:
-            problems.append(f"{master.stem}{gesture_log.SUFFIX}: {log.torn} bytes of an unfinished end")
+            problems.append(f"{master.stem}{gesture_log.SUFFIX}: the last {log.torn} bytes are unfinished")
         if log.damaged:
             problems.append(f"{master.stem}{gesture_log.SUFFIX}: damaged, {log.damaged} bytes are lost")
         if after == -1 and log.header.part > 1:
-            problems.append(f"{master.name}: what came before this part is in no folder of takes")
+            problems.append(f"{master.name}: the parts before this one are in no folder of takes")
         if after not in (-1, log.header.position):
             problems.append(f"{master.name}: begins {log.header.position - after} frames after the last part")
         after = log.header.position + lengths.get(master.name, 0)
@@ -156,61 +162,61 @@ def verify(take: Take) -> list[str]:
 
 
 def repair(take: Take) -> list[tuple[Path, int]]:
-    """[disk] Make an unfinished take whole -> each file that was not, and its frames now."""
+    """[disk] Repair an unfinished take; return each repaired file and its frames."""
     if take.state == "recording":
         raise WrongUse("is being recorded", where=str(take.path), hint="end the take first")
-    mended = []
+    repaired = []
     for master in take.files:
         for track in take.tracks:
-            path = beside(master, track)
+            path = track_path(master, track)
             if path.exists() and wav_repair.inspect(path).unfinished:
-                mended.append((path, take_part.repair(path)))
+                repaired.append((path, take_part.repair(path)))
         with suppress(OSError, PerformError):
             gesture_log.repair(master.with_suffix(gesture_log.SUFFIX))
-    return mended
+    return repaired
 
 
-def sound(take: Take, track: str = "master") -> Iterator[Audio]:
-    """[disk] All parts of a track, a block (n, 2) at a time; PerformError where one cannot be read."""
+def read_sound(take: Take, track: str = "master") -> Iterator[Audio]:
+    """[disk] Yield blocks (n, 2) of a track, through all parts. PerformError: a file cannot be read."""
     for master in take.files:
-        path = beside(master, track)
+        path = track_path(master, track)
         try:
             with soundfile.SoundFile(path) as file:
                 while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
                     yield block
         except soundfile.LibsndfileError as error:
-            hint = "`perform takes verify` says what is wrong with a take"
+            hint = "`perform takes verify` finds the problems of a take"
             raise PerformError("cannot be read", where=str(path), hint=hint) from error
 
 
 def _marks(master: Path) -> list[markers.Marker]:
-    """The markers of a file that was not closed, from its log."""
+    """Return the markers of an unclosed file, from its gesture log."""
     with suppress(OSError, PerformError):
         return gesture_log.read(master.with_suffix(gesture_log.SUFFIX)).marks()
     return []
 
 
 def _masters(folder: Path) -> list[Path]:
-    """The files of a folder that are no other's track."""
+    """Return the master files of a folder."""
     with suppress(OSError):
         return [path for path in sorted(folder.glob("*.wav")) if _master(path) == path]
     return []
 
 
 def _master(path: Path) -> Path:
-    """The master that a file is a track of, or itself."""
+    """Return the master of the part that a file belongs to."""
     match = _TRACK.fullmatch(path.stem)
     return master if match and (master := path.with_name(f"{match[1]}.wav")).exists() else path
 
 
 def _number(path: Path) -> int:
-    """Which part of a take a master is, by its name."""
+    """Return the number of a part, from its file name."""
     match = _PART.fullmatch(path.stem)
     return int(match[2]) if match else 1
 
 
 def parts(first: Path, folders: Sequence[Path]) -> list[Path]:
-    """[disk] The masters of a take: it goes on in another folder where a disk is full, and may come back."""
+    """[disk] Return the master files of a take. After a full disk, a part may be in another folder."""
     found = [first]
     while after := _part(part_name(first.stem, len(found) + 1), [first.parent, *folders]):
         found.append(after)
@@ -218,23 +224,23 @@ def parts(first: Path, folders: Sequence[Path]) -> list[Path]:
 
 
 def _part(stem: str, folders: Sequence[Path]) -> Path | None:
-    """The longest file of this name: one that a recorder left as it opened it may lie there too, empty."""
+    """Return the longest file of this name: a recorder that failed may have left an empty one too."""
     there: list[tuple[int, Path]] = []
     for folder in folders:
-        with suppress(OSError):  # a disk that is gone
-            for path in takewhile(Path.exists, paths(folder, stem)):
+        with suppress(OSError):  # the disk is gone
+            for path in takewhile(Path.exists, numbered_paths(folder, stem)):
                 with suppress(WrongUse):
                     there.append((wav_repair.inspect(path).held, path))
     return max(there, key=lambda one: one[0])[1] if there else None
 
 
 def _around(master: Path, folders: Sequence[Path]) -> Take:
-    """The take that a master belongs to: it begins in the same folder or in another, or with this file."""
+    """Return the take of a master, which begins in its folder, in another one, or with this file."""
     if match := _PART.fullmatch(master.stem):
         for folder in (master.parent, *folders):
             first = folder / f"{match[1]}.wav"
             with suppress(OSError, WrongUse):
-                take = look(first, [master.parent, *folders])
+                take = read(first, [master.parent, *folders])
                 if any(file.samefile(master) for file in take.files):
                     return take
-    return look(master, folders)
+    return read(master, folders)

@@ -10,7 +10,7 @@ from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, wav_repair
 from perform.recorder.gesture_log_writer import GestureLogWriter
-from perform.recorder.take_names import beside
+from perform.recorder.take_names import track_path
 from perform.recorder.wav_format import WavFormat
 from perform.recorder.wav_writer import WavWriter
 
@@ -18,7 +18,7 @@ from perform.recorder.wav_writer import WavWriter
 class TakePart:
     """[disk] Writes one file per track, and the gesture log.
 
-    master : path of the first track's file; FileExistsError if one of the names is taken
+    master : path of the first track's file. FileExistsError: one of the names is taken
     After an OSError of any method, close the part and continue in another one at frame `safe`.
     """
 
@@ -35,7 +35,7 @@ class TakePart:
         self._log: GestureLogWriter | None = None
         try:
             for track in tracks:
-                self._files[track] = WavWriter(beside(master, track), rate, form)
+                self._files[track] = WavWriter(track_path(master, track), rate, form)
             self._log = GestureLogWriter(master.with_suffix(gesture_log.SUFFIX), header)
         except OSError:
             for file in self._files.values():
@@ -105,7 +105,7 @@ def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, titl
     if not marks:
         return
     for suffix, text in (
-        (".cue", markers.sheet(master.name, title, marks, rate)),
+        (".cue", markers.cue_sheet(master.name, title, marks, rate)),
         (".txt", markers.track_list(marks, rate)),
     ):
         with suppress(OSError), master.with_suffix(suffix).open("x", encoding="utf-8") as file:
@@ -113,9 +113,9 @@ def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, titl
 
 
 def repair(path: Path, frames: int | None = None) -> int:
-    """[disk] Repair an unfinished file, with the markers of its gesture log; returns its frames.
+    """[disk] Repair an unfinished file, with the markers of its gesture log; return its frames.
 
-    frames : cut a longer file here. Raises OSError and WrongUse as `wav_repair.repair`.
+    frames : cut a longer file here. OSError and WrongUse as `wav_repair.repair`.
     """
     for master in (path, path.with_name(f"{path.stem.rpartition('_')[0]}.wav")):
         with suppress(OSError, PerformError):
@@ -129,8 +129,8 @@ def repair(path: Path, frames: int | None = None) -> int:
 
 
 def take_over(master: Path, tracks: Sequence[str]) -> int:
-    """[disk] End the files of a dead recorder's part at the last frame that is in all; returns it."""
-    files = [beside(master, track) for track in tracks]
+    """[disk] End the files of a dead recorder's part at the last frame that all of them hold; return it."""
+    files = [track_path(master, track) for track in tracks]
     end = min(wav_repair.inspect(file).held for file in files)
     for file in files:
         repair(file, end)

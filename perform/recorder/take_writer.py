@@ -21,7 +21,7 @@ from perform.core.ring_buffers import Audio, HistoryBuffer
 from perform.recorder import gesture_log
 from perform.recorder.markers import Marker
 from perform.recorder.recent_events import RecentEvents
-from perform.recorder.take_names import beside, part_name, paths
+from perform.recorder.take_names import numbered_paths, part_name, track_path
 from perform.recorder.take_part import TakePart
 from perform.recorder.wav_format import FORMATS
 
@@ -83,7 +83,7 @@ class TakeWriter:
         self._start = position  # position of the open part, or of the next one
         self._cursor = 0  # the open gesture log has all events before it
         self._sync_due = self._retry_at = 0.0  # monotonic seconds
-        self._stuck = False  # has reported that no folder works
+        self._stuck = False  # no folder works, and this has been reported
         self._open()
 
     @property
@@ -107,7 +107,7 @@ class TakeWriter:
         return self._files.path.parent if self._files else None
 
     def mark(self, at: int, name: str) -> None:
-        """Set a marker in the sound files; the gesture log gets it from the recent events."""
+        """Set a marker for the sound files; the gesture log gets it from the recent events."""
         self._marks.append(Marker(at, name))
 
     def advance(self, end: int, *, sync: bool = False) -> None:
@@ -122,7 +122,7 @@ class TakeWriter:
                 self._give_up(error)
 
     def close(self, end: int) -> None:
-        """Write the tracks up to `end`, make them safe, close. Frames that no folder took count as missed.
+        """Write and sync the tracks up to `end`, then close. Frames that no folder accepted count as missed.
 
         A track that was silent throughout leaves no file.
         """
@@ -133,7 +133,7 @@ class TakeWriter:
             self._close(self._files)
             self._files = None
         if self.began == self._first_position:  # else earlier parts exist that this recorder did not write
-            for path in (beside(master, track) for master in self._masters for track in self._silent):
+            for path in (track_path(master, track) for master in self._masters for track in self._silent):
                 with suppress(OSError):
                     path.unlink()
 
@@ -203,11 +203,11 @@ class TakeWriter:
         self._retry_at = time.monotonic() + RETRY_S
         if not self._stuck:
             self._stuck = True
-            self._report(TakeFailed(f"no folder can take the recording: {why}", path=""))
+            self._report(TakeFailed(f"no folder accepts the recording: {why}", path=""))
 
     def _create(self, folder: Path, header: gesture_log.GestureHeader) -> TakePart:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in paths(folder, part_name(self._name, self._part)):
+        for path in numbered_paths(folder, part_name(self._name, self._part)):
             with suppress(FileExistsError):
                 return TakePart(path, self.rate, list(self._tracks), FORMATS[header.samples], header)
         raise AssertionError("paths never end")
@@ -235,11 +235,9 @@ class TakeWriter:
 
 
 def read_track(history: HistoryBuffer, at: int, wanted: int) -> tuple[Audio, int]:
-    """`wanted` frames of a track from position `at`, lost ones silent -> (wanted, 2), frames lost."""
+    """Read (wanted, 2) of a track from position `at` on, lost frames silent, and the number of those."""
     audio, lost = history.read(at, wanted)
-    unsafe = (
-        history.written - history.capacity + OVERWRITTEN - at - lost
-    )  # a block that the mixer has not yet counted as written
+    unsafe = history.written - history.capacity + OVERWRITTEN - at - lost  # the mixer may be writing there
     unsafe = min(max(unsafe, 0), len(audio))
     audio, lost = audio[unsafe:], min(lost + unsafe, wanted)
     if lost:

@@ -35,11 +35,11 @@ class WavFormat(NamedTuple):
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes per frame."""
+        """Bytes of a frame."""
         return CHANNELS * self.bits // 8
 
     def encode(self, audio: Audio) -> bytes:
-        """(n, 2) float32 -> bytes, interleaved. NaN becomes 0."""
+        """Encode (n, 2) float32 as interleaved bytes. NaN becomes 0."""
         return encode(audio) if self.code == 1 else np.nan_to_num(audio).astype("<f4", order="C").tobytes()
 
 
@@ -48,7 +48,7 @@ FORMATS = {"pcm24": PCM24, "float32": FLOAT32}
 
 
 def encode(audio: Audio) -> bytes:
-    """(n, 2) float32 -> 24-bit little-endian, interleaved; 1.0 is 2**23, clipped to 2**23 - 1.
+    """Encode (n, 2) float32 as 24-bit little-endian, interleaved; 1.0 is 2**23, clipped to 2**23 - 1.
 
     Rounds to the nearest step, ties to even; NaN becomes 0. Any multiple of 2**-23 is stored exactly.
     There is no dither. The rounding error is 144 dB below full scale, under the noise of every converter.
@@ -61,7 +61,7 @@ def encode(audio: Audio) -> bytes:
 
 
 def header(rate: int, frames: int, form: WavFormat = PCM24, tail: int = 0, *, is_open: bool = False) -> bytes:
-    """The header (HEADER bytes) of a file: `frames` frames at `rate` Hz, then `tail` bytes of markers."""
+    """Return the header of a file with `frames` frames at `rate` Hz, then `tail` bytes of markers."""
     size = form.frame_bytes * frames
     riff = HEADER - 8 + size + tail
     if riff < _FULL:

@@ -15,23 +15,23 @@ from perform.recorder.wav_writer import OPEN_FLAGS, finish, lock
 
 
 class FoundWav(NamedTuple):
-    """What the header of a take claims, and what the file holds."""
+    """The frames that the header of a take claims, and those that the file holds."""
 
     rate: int
     form: WavFormat
     claimed: int  #: frames in the header
     held: int  #: whole frames in the file
-    tail: int  #: bytes of markers, in the header or not
+    tail: int  #: bytes of markers, claimed by the header or not
     missing: int  #: bytes that the header claims but the file lacks
     unfinished: bool  #: it was not closed, or holds more than the header claims
 
 
 def repair(path: Path, marks: markers.Marks = (), frames: int | None = None) -> int:
-    """[disk] Make the header of an unfinished take claim all whole frames of the file; returns their number.
+    """[disk] Make the header of an unfinished take claim all whole frames of the file; return their number.
 
-    marks  : written behind the last frame
+    marks  : to write behind the last frame
     frames : cut a longer file here
-    WrongUse if the file is not a take. Check with `unfinished` first that no process is writing it.
+    WrongUse: the file is not a take. Check with `unfinished` first that no process is writing it.
     """
     fd = os.open(path, OPEN_FLAGS)
     try:
@@ -45,7 +45,7 @@ def repair(path: Path, marks: markers.Marks = (), frames: int | None = None) -> 
 
 
 def unfinished(folder: Path) -> list[Path]:
-    """[disk] The takes in a folder that were never closed and that no process is writing."""
+    """[disk] Return the takes in a folder that were never closed and that no process is writing."""
     with suppress(OSError):
         return [path for path in sorted(folder.glob("*.wav")) if _is_unfinished(path)]
     return []
@@ -63,7 +63,7 @@ def _is_unfinished(path: Path) -> bool:
 
 
 def is_being_written(path: Path) -> bool:
-    """[disk] Whether a process is writing the file, as far as the system can tell."""
+    """[disk] Return whether a process is writing the file, as far as the system can tell."""
     with suppress(OSError):
         fd = os.open(path, OPEN_FLAGS)
         try:
@@ -74,12 +74,12 @@ def is_being_written(path: Path) -> bool:
 
 
 def read_markers(path: Path) -> list[markers.Marker]:
-    """[disk] The markers of a closed file; empty if they cannot be read."""
+    """[disk] Return the markers of a closed file; none if they cannot be read."""
     with suppress(OSError, WrongUse, ValueError):
         found = inspect(path)
         with path.open("rb") as file:
             file.seek(HEADER + found.form.frame_bytes * found.held)
-            return markers.read(file.read(found.tail))
+            return markers.unpack(file.read(found.tail))
     return []
 
 
@@ -111,11 +111,11 @@ def _inspect_open(fd: int, path: Path) -> FoundWav:
 
 
 def _measure(fd: int, rate: int, form: WavFormat, claimed: int, tail: int) -> FoundWav | None:
-    """Tell unclaimed frames from markers; None if the claimed tail is something else."""
+    """Distinguish unclaimed frames from markers; None if the claimed tail is neither."""
     end = HEADER + form.frame_bytes * claimed
     rest = os.fstat(fd).st_size - end
     os.lseek(fd, end, os.SEEK_SET)
-    marked = rest >= 4 and markers.begin(os.read(fd, 12))
+    marked = rest >= 4 and markers.are_markers(os.read(fd, 12))
     if tail and rest >= 12 and not marked:
         return None
     if tail or rest < 0:

@@ -1,10 +1,10 @@
 """Writing a WAV file that survives SIGKILL and power loss.
 
 `sync` flushes the frames to the disk first and the header second. So the header never claims frames that the
-disk lacks. After a crash, whole frames or markers may follow what the header claims; `wav_repair.py` tells
-them apart and claims the frames. The header is one write within one sector: a reader sees the old header or
-the new one. On macOS `fsync` does not empty the drive's cache: power loss may cost the last moments there,
-a crash costs nothing.
+disk lacks. After a crash, unclaimed frames or markers may follow the claimed frames; `wav_repair.py`
+distinguishes them and claims the frames. The header is one write within one sector, so a reader sees the old
+header or the new one. On macOS `fsync` does not empty the drive's cache: power loss may cost the last
+moments there, a crash costs nothing.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def finish(fd: int, rate: int, frames: int, form: WavFormat, marks: markers.Mark
     os.ftruncate(fd, end)
     _write_at(fd, header(rate, frames, form, is_open=True), 0)
     os.fsync(fd)  # else the header could still claim more frames, and markers would be read as frames
-    tail = markers.chunks(marks, frames)
+    tail = markers.pack(marks, frames)
     if tail:
         _write_at(fd, tail, end)
         os.fsync(fd)

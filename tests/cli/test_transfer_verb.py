@@ -22,7 +22,7 @@ from modules import Pair, export
 from perform.cli import main
 from perform.core.errors import PerformError
 from perform.library.sound_files import BLOCK, SoundFile
-from perform.recorder.new_files import writing
+from perform.recorder.new_files import new_sound_file
 
 RATE = 48000
 
@@ -178,12 +178,12 @@ def test_a_mangled_file_is_read_to_its_end_or_refused(
 def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     for suffix in (".wav", ".flac"):
         out = tmp_path / f"x{suffix}"
-        with pytest.raises(RuntimeError, match="midway"), writing(out, RATE) as write:
+        with pytest.raises(RuntimeError, match="midway"), new_sound_file(out, RATE) as write:
             write(np.zeros((5000, 2), np.float32))
             assert not out.exists()
             raise RuntimeError("midway")
         assert not list(tmp_path.iterdir())
-        with writing(out, RATE) as write:
+        with new_sound_file(out, RATE) as write:
             write(np.full((5000, 2), 0.5, np.float32))
         assert soundfile.read(out)[0] == pytest.approx(0.5)
         out.unlink()

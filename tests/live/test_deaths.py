@@ -16,7 +16,7 @@ from wav_readers import READERS
 
 from perform.core.arena_layout import CLOCK, DEVICE
 from perform.recorder import gesture_log, wav_repair
-from perform.recorder.take_names import beside
+from perform.recorder.take_names import track_path
 from perform.stage.commands import StartRecording, StopRecording
 
 KILLS = int(os.environ.get("PERFORM_STAGE_KILLS", "2"))  # of the stage, each way: 100 for a long test
@@ -160,7 +160,7 @@ def test_the_stage_while_recording(jack: Jack, runtime: Path, tmp_path: Path, al
             until(lambda pids=children: all(gone(pid) for pid in pids), 10, "the end of its processes")
             tracks = instrument.arena.tracks
             position = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header.position
-            files = {track: beside(path, track) for track in tracks if beside(path, track).exists()}
+            files = {track: track_path(path, track) for track in tracks if track_path(path, track).exists()}
             assert {"master", "pre", "deck1"} <= set(files) if plan else set(files) == {"master"}
             lost += [(end - position - wav_repair.inspect(file).claimed) / RATE for file in files.values()]
             for track, file in files.items():

@@ -78,7 +78,7 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
     assert lost["deck/1/late"] + lost["deck/2/late"] <= 2 * away + machine.unseen
     assert lost["xruns"] <= away + machine.unseen
     assert steepest <= 2 * steady
-    take = take_index.look(path)
+    take = take_index.read(path)
     replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
     took, made = (soundfile.read(file)[0] for file in (path, tmp_path / "again.wav"))
     assert ((took - made) ** 2).mean() < 1e-9 * (took**2).mean()

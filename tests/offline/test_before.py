@@ -22,7 +22,7 @@ from perform.library.song_files import model_file
 from perform.library.toml_values import apply_song
 from perform.offline import replay
 from perform.recorder import take_index
-from perform.recorder.take_names import beside
+from perform.recorder.take_names import track_path
 from perform.stage import autosave
 
 BEFORE = Path(__file__).parent.parent / "fixtures" / "before"
@@ -78,14 +78,14 @@ def models(own_places: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["stems", "float", "live"])
 def test_a_take_renders_again(name: str, recorded: Path, models: Path, tmp_path: Path) -> None:
-    take = take_index.look(recorded / f"{name}.wav")
+    take = take_index.read(recorded / f"{name}.wav")
     assert take_index.verify(take) == []
     assert take.tracks == (("master", "deck1", "deck2") if name == "stems" else ("master",))
     out = tmp_path / "again.wav"
     options = replay.ReplayOptions(stems=name == "stems")
     assert replay.render(take, out, options, lambda seconds: None).lost == 0
     for track in take.tracks:
-        kept, made = beside(take.path, track), beside(out, track)
+        kept, made = track_path(take.path, track), track_path(out, track)
         one, other = (soundfile.read(path, always_2d=True)[0] for path in (kept, made))
         assert one.shape == other.shape
         assert np.abs(one).max() > 0.05
@@ -97,7 +97,7 @@ def test_a_take_renders_again(name: str, recorded: Path, models: Path, tmp_path:
 
 
 def test_markers_of_a_take(recorded: Path) -> None:
-    take = take_index.look(recorded / "live.wav")
+    take = take_index.read(recorded / "live.wav")
     assert [mark.name for mark in take.marks] == ["First light", "scene 1 dawn", "a bend", "Second"]
     assert [mark.frame for mark in take.marks] == [0, 54016, 54016, 73472]
 

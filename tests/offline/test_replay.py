@@ -27,7 +27,7 @@ from perform.offline.input_replay import InputReplay
 from perform.offline.logged_take import LoggedTake
 from perform.offline.take_replay import TakeReplay
 from perform.recorder import gesture_log, take_index
-from perform.recorder.take_names import beside
+from perform.recorder.take_names import track_path
 from perform.stage.commands import AddMarker, Load, StartRecording, StopRecording, Unload
 
 RATE = 48000
@@ -60,7 +60,7 @@ def two(shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
 def offline(two: Path, folder: Path, *how: str) -> take_index.Take:
     done = perform("render", str(two), "--take", str(folder), "--seconds", "3", *how)
     assert done.returncode == 0, done.stderr
-    return take_index.look(Path(done.stdout.strip()))
+    return take_index.read(Path(done.stdout.strip()))
 
 
 def again(take: take_index.Take, out: Path, **options: object) -> LoggedTake:
@@ -85,8 +85,10 @@ def test_an_offline_take_comes_back_bit_by_bit(two: Path, tmp_path: Path, how: t
     assert take.seconds == 3.0
     again(take, tmp_path / "x.wav", stems=True)
     for track in take.tracks:
-        assert sound(beside(take.path, track)).any()
-        assert np.array_equal(sound(beside(tmp_path / "x.wav", track)), sound(beside(take.path, track)))
+        assert sound(track_path(take.path, track)).any()
+        assert np.array_equal(
+            sound(track_path(tmp_path / "x.wav", track)), sound(track_path(take.path, track))
+        )
     assert take.path.read_bytes() == (tmp_path / "x.wav").read_bytes()
     if "--stems" in how:
         assert take.tracks == ("master", "deck1", "deck2")
@@ -108,7 +110,10 @@ def test_another_rate_gives_the_same_music(tmp_path: Path) -> None:
     info = soundfile.info(tmp_path / "x.wav")
     assert (info.samplerate, info.frames, info.subtype) == (96000, 2 * take.frames, "FLOAT")
     for track in ("deck1", "deck2"):  # the limiter makes a difference: it sees peaks between the samples
-        took, made = sound(beside(take.path, track))[:, 0], sound(beside(tmp_path / "x.wav", track))[:, 0]
+        took, made = (
+            sound(track_path(take.path, track))[:, 0],
+            sound(track_path(tmp_path / "x.wav", track))[:, 0],
+        )
         below = round(16_000 * take.seconds)  # Hz: what both rates hold
         low = [np.fft.rfft(np.hanning(len(x)) * x)[:below] / len(x) for x in (took, made)]
         assert np.linalg.norm(low[0] - low[1]) < 1e-3 * np.linalg.norm(low[0])
@@ -117,10 +122,10 @@ def test_another_rate_gives_the_same_music(tmp_path: Path) -> None:
 def test_another_model_on_a_deck_leaves_the_others_as_they_were(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes", "--stems")
     again(take, tmp_path / "x.wav", stems=True, swap={2: "choir"})
-    one, other = (sound(beside(tmp_path / "x.wav", f"deck{d}")) for d in (1, 2))
-    assert np.array_equal(one, sound(beside(take.path, "deck1")))
+    one, other = (sound(track_path(tmp_path / "x.wav", f"deck{d}")) for d in (1, 2))
+    assert np.array_equal(one, sound(track_path(take.path, "deck1")))
     assert other.any()
-    assert not np.array_equal(other, sound(beside(take.path, "deck2")))
+    assert not np.array_equal(other, sound(track_path(take.path, "deck2")))
     with pytest.raises(WrongUse, match="deck 7 is silent in this take"):
         again(take, tmp_path / "y.wav", swap={7: "choir"})
 
@@ -141,7 +146,7 @@ def test_a_missing_model_is_named_and_a_renamed_one_is_found(
 
 def test_errors_of_a_render_name_the_cause(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes")
-    with pytest.raises(WrongUse, match="is there already"):
+    with pytest.raises(WrongUse, match="exists already"):
         again(take, take.path)
     log = take.path.with_suffix(gesture_log.SUFFIX)
     data = bytearray(log.read_bytes())
@@ -225,12 +230,12 @@ def close_to_the_take(take: take_index.Take, folder: Path) -> None:
     out = folder / "again.wav"
     played = again(take, out, stems=len(take.tracks) > 1)
     assert played.lost == 0
-    took = np.concatenate(list(take_index.sound(take)))
+    took = np.concatenate(list(take_index.read_sound(take)))
     assert residual_db(took, sound(out).astype(np.float32)) < CLOSE_DB
     for track in take.tracks[1:]:
-        took = np.concatenate(list(take_index.sound(take, track)))
+        took = np.concatenate(list(take_index.read_sound(take, track)))
         if took.any() and track != "pre":
-            assert residual_db(took, sound(beside(out, track)).astype(np.float32)) < CLOSE_DB
+            assert residual_db(took, sound(track_path(out, track)).astype(np.float32)) < CLOSE_DB
 
 
 def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_path: Path) -> None:
@@ -262,7 +267,7 @@ def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_
         until(lambda: instrument.meter("deck/3/state") == LIVE, 20, "deck 3 live")
         assert instrument.client.ask(StopRecording()).value == str(path)
         assert instrument.meter("take/missed") == 0
-    take = take_index.look(path)
+    take = take_index.read(path)
     assert {"master", "pre", "deck1", "deck2"} <= set(take.tracks)
     assert [mark.name for mark in take.marks][-1] == "here"
     close_to_the_take(take, tmp_path)
@@ -278,7 +283,7 @@ def test_a_take_continues_after_its_recorder_dies(two: Path, runtime: Path, tmp_
         until(lambda: instrument.client.status().take.endswith("_part2.wav"), 10, "the second part")
         play(instrument, 0.5, lambda at: None)
         instrument.client.ask(StopRecording())
-    take = take_index.look(path)
+    take = take_index.read(path)
     assert len(take.files) == 2
     assert take_index.verify(take) == []
     close_to_the_take(take, tmp_path)

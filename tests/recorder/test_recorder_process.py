@@ -18,7 +18,7 @@ from perform.core.arena_layout import STEMS
 from perform.recorder import gesture_log, markers, take_index, take_part, wav_format, wav_repair, wav_writer
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.retro import LastMinutes, LastMinutesTake
-from perform.recorder.take_names import beside
+from perform.recorder.take_names import track_path
 
 KILLS = int(os.environ.get("PERFORM_KILLS", "24"))  # of the recorder, at random moments: 200 for a long test
 AT_ONCE = 6  #: files, and so recorders or tracks
@@ -97,7 +97,7 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
             master, position = Path(report["path"]), report["position"]
             log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
             for track in tracks:
-                path = beside(master, track)
+                path = track_path(master, track)
                 before = wav_repair.inspect(path).claimed
                 lost.append((end - position - before) / RATE)
                 frames = take_part.repair(path)
@@ -107,7 +107,7 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
                     assert np.array_equal(read_steps(read, path, samples), expected)
                 tail = wav_format.HEADER + wav_format.FORMATS[samples].frame_bytes * frames
                 data = path.read_bytes()[tail:]
-                assert markers.read(data) == log.marks()
+                assert markers.unpack(data) == log.marks()
             assert wav_repair.unfinished(master.parent) == []
             lost_of_log.append(not log.marks())
     print(f"{len(lost)} files, seconds lost: worst {max(lost):.3f}, mean {np.mean(lost):.3f};", end=" ")
@@ -281,7 +281,7 @@ def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_di
     samples = plan.get("samples", "pcm24")
     read = with_wave if samples == "pcm24" else FLOAT_READERS[0]
     for track in plan.get("tracks", ["master"]):
-        got = np.concatenate([read_steps(read, beside(path, track), samples) for path in parts])
+        got = np.concatenate([read_steps(read, track_path(path, track), samples) for path in parts])
         assert np.array_equal(got, track_steps(arena, track, 0, 250_001))
 
 

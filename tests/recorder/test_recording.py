@@ -120,13 +120,13 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
     stage.until(lambda: len(stage.children) == 2)
     feed(arena, 5000)
     assert stage.ask(recording.stop)().value == str(path)
-    take = take_index.look(path)
+    take = take_index.read(path)
     assert (len(take.files), take.frames) == (2, 25_000)
     assert take_index.verify(take) == []
     assert {mark.name: mark.frame for mark in take.marks} == marked
     path = kept().value
     stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
-    assert take_index.look(Path(path)).marks == (Marker(9000, "before the take"),)
+    assert take_index.read(Path(path)).marks == (Marker(9000, "before the take"),)
 
 
 def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, arena: Arena) -> None:
@@ -135,6 +135,6 @@ def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, are
     path = stage.ask(stage.recording.keep)().value
     stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))
     assert stage.recording.last == path
-    assert take_index.look(Path(path)).state == "whole"
+    assert take_index.read(Path(path)).state == "whole"
     stage.recording.handle_report(stage.children[-1], LastMinutesOpened("a long one"))
     assert stage.ask(stage.recording.keep)() == Answer("a long one")

@@ -19,7 +19,7 @@ from perform.core.event_log import FRAME_RENDERED, FrameEvent
 from perform.recorder import gesture_log, take_export, take_index, wav_format, wav_repair, wav_writer
 from perform.recorder.markers import Marker
 from perform.recorder.recent_events import RecentEvents
-from perform.recorder.take_names import beside
+from perform.recorder.take_names import track_path
 from perform.recorder.take_writer import TakePlan, TakeWriter
 
 TRACKS = ["master", "deck1"]
@@ -52,7 +52,7 @@ def crash(take: TakeWriter) -> None:
 def whole(arena, tmp_path) -> take_index.Take:
     take = record(arena, tmp_path)
     take.close(arena.history.written)
-    return take_index.look(tmp_path / "demo.wav")
+    return take_index.read(tmp_path / "demo.wav")
 
 
 def test_files_of_one_take_are_one_take(arena, whole, tmp_path):
@@ -87,7 +87,7 @@ def test_a_take_is_found_by(whole, tmp_path, name):
 
 
 def test_what_is_not_there_is_said_with_what_is(whole, tmp_path):
-    with pytest.raises(WrongUse, match="no take is called 'x'; there are: demo"):
+    with pytest.raises(WrongUse, match="no take is called 'x'; the latest are demo"):
         take_index.find("x", [tmp_path])
     with pytest.raises(WrongUse, match="there is none"):
         take_index.find("x", [])
@@ -101,18 +101,18 @@ def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
     feed(arena, 4000)
     take._copy(arena.history.written)
     crash(take)
-    found = take_index.look(tmp_path / "demo.wav")
+    found = take_index.read(tmp_path / "demo.wav")
     assert found.state == "unfinished"
     assert sum("repair" in problem for problem in take_index.verify(found)) == 2
     mended = take_index.repair(found)
     assert mended == [(tmp_path / name, RATE // 2 + 4000) for name in ("demo.wav", "demo_deck1.wav")]
-    again = take_index.look(tmp_path / "demo.wav")
+    again = take_index.read(tmp_path / "demo.wav")
     assert (again.state, again.marks, take_index.verify(again)) == ("whole", (Marker(RATE // 4, "half"),), [])
     assert wav_repair.inspect(tmp_path / "demo_deck1.wav").tail > 0
     assert (tmp_path / "demo.txt").read_text() == "0:00:00.250  half\n"
     for track in TRACKS:
         assert np.array_equal(
-            with_wave(beside(tmp_path / "demo.wav", track)), track_steps(arena, track, 0, again.frames)
+            with_wave(track_path(tmp_path / "demo.wav", track)), track_steps(arena, track, 0, again.frames)
         )
 
 
@@ -124,8 +124,8 @@ def test_what_is_wrong_is_said(whole, tmp_path):
     os.truncate(log, log.stat().st_size - 3)
     problems = "\n".join(take_index.verify(whole))
     assert f"demo_deck1.wav: {RATE // 2 - 100} frames are missing" in problems
-    assert "not of one length" in problems
-    assert "bytes of an unfinished end" in problems
+    assert "its tracks differ in length" in problems
+    assert "bytes are unfinished" in problems
     log.unlink()
     stem.write_bytes(b"RIFF")
     problems = "\n".join(take_index.verify(whole))
@@ -136,7 +136,7 @@ def test_what_is_wrong_is_said(whole, tmp_path):
 def test_parts_are_one_take(arena, tmp_path):
     take = record(arena, tmp_path)
     crash(take)
-    take_index.repair(take_index.look(tmp_path / "demo.wav"))
+    take_index.repair(take_index.read(tmp_path / "demo.wav"))
     plan = TakePlan({t: arena.tracks[t] for t in TRACKS}, [tmp_path], "demo", header(TRACKS))
     second = TakeWriter(
         plan, RecentEvents(arena, 60), lambda report: None, position=RATE // 2, part=2, began=0
@@ -180,7 +180,7 @@ def test_a_part_whose_take_is_not_here_is_listed_and_says_so(arena, tmp_path):
     in_parts(arena, a, b, a)
     first, last = take_index.takes([a])
     assert [first.files, last.files] == [(a / "demo.wav",), (a / "demo_part3.wav",)]
-    assert "what came before" in take_index.verify(last)[0]
+    assert "the parts before this one" in take_index.verify(last)[0]
     assert take_index.find(str(a / "demo_part3.wav"), [a]) == last
 
 
@@ -198,7 +198,7 @@ def test_an_export_has_the_same_samples(whole, tmp_path, suffix):
     out = tmp_path / f"x{suffix}"
     take_export.export(whole, out)
     assert np.array_equal(with_soundfile(out), steps(0, RATE // 2))
-    with pytest.raises(WrongUse, match="is there already"):
+    with pytest.raises(WrongUse, match="exists already"):
         take_export.export(whole, out)
 
 
@@ -210,7 +210,10 @@ def test_a_full_disk_leaves_nothing_of_an_export(whole, tmp_path, name):
     room = [100_000, everything + 100] if name == "x.zip" else [100_000]  # nothing fits, or all but the end
     room += [wav_format.HEADER + wav_format.PCM24.frame_bytes * whole.frames + 10] if name == "x.wav" else []
     for size in room:
-        with full_at(size), pytest.raises(PerformError, match=rf"{name}: cannot be written .*make room"):
+        with (
+            full_at(size),
+            pytest.raises(PerformError, match=rf"{name}: cannot be written .*free some space"),
+        ):
             take_export.export(whole, tmp_path / name)
         assert set(tmp_path.iterdir()) == before
     take_export.export(whole, tmp_path / name)

@@ -20,7 +20,7 @@ from perform.core.messages.recorder_messages import TakeFailed, TakeOpened
 from perform.recorder import take_writer as take_module
 from perform.recorder import wav_format, wav_writer
 from perform.recorder.recent_events import RecentEvents
-from perform.recorder.take_names import beside, part_name, paths, safe_name, take_name
+from perform.recorder.take_names import numbered_paths, part_name, safe_name, take_name, track_path
 from perform.recorder.take_writer import CHUNK, OVERWRITTEN, TakePlan, TakeWriter
 
 
@@ -56,7 +56,7 @@ def test_names():
     assert take_name("demo", when) == "2026-11-22_21-03-11_demo"
     assert part_name("x_demo", 1) == "x_demo"
     assert part_name("x_demo", 2) == "x_demo_part2"
-    names = paths(Path("t"), "x")
+    names = numbered_paths(Path("t"), "x")
     assert [next(names).name for _ in range(3)] == ["x.wav", "x_2.wav", "x_3.wav"]
 
 
@@ -246,10 +246,10 @@ TRACKS = ["master", "pre", "deck1", "deck8"]
 
 def check_tracks(arena: Arena, files: list[Path], end: int) -> None:
     for track in TRACKS:
-        whole_track = np.concatenate([with_wave(beside(path, track)) for path in files])
+        whole_track = np.concatenate([with_wave(track_path(path, track)) for path in files])
         assert np.array_equal(whole_track, track_steps(arena, track, 0, end))
     for path in files:
-        assert len({len(with_wave(beside(path, track))) for track in TRACKS}) == 1
+        assert len({len(with_wave(track_path(path, track))) for track in TRACKS}) == 1
 
 
 def test_all_tracks_lie_frame_by_frame_beside_each_other(arena, told, tmp_path):
@@ -278,7 +278,7 @@ def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeyp
     real, broken = wav_writer.WavWriter.append, [True]
 
     def append(self, data):
-        if broken and self.path == beside(tmp_path / "a" / "demo.wav", full):
+        if broken and self.path == track_path(tmp_path / "a" / "demo.wav", full):
             broken.clear()
             real(self, data[: 1001 * 6])
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -301,7 +301,7 @@ def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
     lost = 100_000 + OVERWRITTEN
     assert take.missed == lost
     assert np.array_equal(with_wave(take.first), steps(0, capacity + 100_000))
-    pre = with_wave(beside(take.first, "pre"))
+    pre = with_wave(track_path(take.first, "pre"))
     assert not pre[:lost].any()
     assert np.array_equal(pre[lost:], track_steps(arena, "pre", lost, capacity + 100_000 - lost))
 

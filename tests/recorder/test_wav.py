@@ -64,7 +64,7 @@ MARKS = [Marker(0, "First light"), Marker(4321, "Größe"), Marker(10_000, 'a "b
 
 def tail(path: Path) -> list[Marker]:
     found = wav_repair.inspect(path)
-    return markers.read(path.read_bytes()[wav_format.HEADER + found.form.frame_bytes * found.held :])
+    return markers.unpack(path.read_bytes()[wav_format.HEADER + found.form.frame_bytes * found.held :])
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -85,7 +85,7 @@ def test_markers_lie_behind_the_sound(tmp_path, read):
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.text(max_size=60)), min_size=1, max_size=20))
 def test_any_markers_come_back(marks):
     marks = [Marker(at, name.rstrip("\0")) for at, name in marks if "\0" not in name and name.isprintable()]
-    assert markers.read(markers.chunks(marks, 2**33)) == marks
+    assert markers.unpack(markers.pack(marks, 2**33)) == marks
 
 
 def test_killed_at_any_byte_of_its_markers(tmp_path):
@@ -212,7 +212,7 @@ def test_becomes_rf64_at_4_gib(tmp_path):
     assert np.array_equal(_tail(path, begin), steps(begin, 14_010))
     with path.open("rb") as file:
         file.seek(wav_format.HEADER + wav_format.PCM24.frame_bytes * (last + 9010))
-        assert markers.read(file.read()) == [Marker(last, "past 4 GiB")]
+        assert markers.unpack(file.read()) == [Marker(last, "past 4 GiB")]
     found = wav_repair.inspect(path)
     assert (found.claimed, found.held, found.missing, found.unfinished) == (
         last + 9010,

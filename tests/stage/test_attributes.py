@@ -142,7 +142,7 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         instrument.end()
     master = Path(take)
     replay.render(
-        take_index.look(master), tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None
+        take_index.read(master), tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None
     )
     took, made = (soundfile.read(path)[0] for path in (master, tmp_path / "again.wav"))
     assert took.any()
@@ -154,7 +154,7 @@ def test_a_rendered_take_replays_bit_by_bit(strange: Path, tmp_path: Path) -> No
     done = perform("render", str(strange), "--take", str(tmp_path / "takes"), "--seconds", "2")
     assert done.returncode == 0, done.stderr
     take = Path(done.stdout.strip())
-    replay.render(take_index.look(take), tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
+    replay.render(take_index.read(take), tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
     took, made = (soundfile.read(path)[0] for path in (take, tmp_path / "again.wav"))
     assert not took[:, 0].any(), "the song's gain"
     spectrum = np.abs(np.fft.rfft(took[48000:, 1]))

@@ -248,6 +248,6 @@ def test_an_arena_without_room_is_refused_at_once(tmp_path: Path, monkeypatch: p
     from perform.core import arena
 
     monkeypatch.setattr(arena, "_SIZE", 1 << 60)
-    with pytest.raises(PerformError, match="no room"):
+    with pytest.raises(PerformError, match="no space"):
         arena.Arena.create(tmp_path / "arena")
     assert not (tmp_path / "arena").exists()

@@ -222,22 +222,22 @@ def test_the_last_minutes_are_kept_with_their_markers(runtime: Path) -> None:
         at = instrument.arena.history.written
         until(lambda: instrument.arena.history.written > at + 24000, 10, "half a second")
         kept = keep(instrument)
-        take = take_index.look(kept)
+        take = take_index.read(kept)
         assert take_index.verify(take) == []
         marks = {mark.name: mark.frame for mark in take.marks}
         assert abs(marks["here"] - at) < 4800
         assert take.frames > at + 24000
-        assert np.abs(np.concatenate(list(take_index.sound(take)))).max() > 1e-3
+        assert np.abs(np.concatenate(list(take_index.read_sound(take)))).max() > 1e-3
         path = Path(instrument.client.ask(StartRecording(stems=True, float32=True)).value)
         at = instrument.arena.history.written
         until(lambda: instrument.arena.history.written > at + 24000, 10, "half a second")
         before = keep(instrument)
         instrument.client.ask(StopRecording())
-        take = take_index.look(path)
+        take = take_index.read(path)
         assert (take.tracks, take.samples) == (("master", "deck1", "deck2"), "float32")
         assert [mark.frame for mark in take.marks] == [0]
         header = gesture_log.read(path.with_suffix(gesture_log.SUFFIX)).header
-        assert take_index.look(before).frames == header.position  # they end where the take begins
+        assert take_index.read(before).frames == header.position  # they end where the take begins
         instrument.end()
     assert not list(runtime.glob("*.retro"))
 

@@ -134,7 +134,7 @@ def test_the_next_songs_files_are_encoded_when_it_begins(
         until(lambda: instrument.arena.history.written > frames, 10, "half a second")
         ask(StopRecording())
         instrument.end()
-    logged = replay.load(take_index.look(take)).lanes
+    logged = replay.load(take_index.read(take)).lanes
     z = []
     for deck in (1, 2):
         (run,) = (logged[lane][-1] for lane in lanes_of(deck) if lane in logged)
