@@ -21,6 +21,8 @@ from perform.stage.status import LoopStatus
 State = Literal["recording", "looping", "stopped"]
 SHORTEST_S = 0.05
 LONGEST_S = 600.0  #: a gesture loops by itself after this much recording
+STILL_S = 0.1  #: a parameter stands still when it has not moved for this long
+EDGE_S = 0.02  #: the first move after that takes this long
 STEPS = 128  #: resolution of a stored gesture, over its range: most controllers send 128 values
 
 
@@ -39,6 +41,17 @@ class RunningLoop:
     values: list[float]
     last: float
     gesture: LoopGesture | None = None
+
+    def record(self, value: float, now: float) -> None:
+        """Add a point where the value has changed; another one before it, where it stood still until now."""
+        at = now - self.began
+        if value != self.values[-1] and at > self.times[-1]:
+            if at - self.times[-1] > STILL_S:
+                self.times.append(at - EDGE_S)
+                self.values.append(self.values[-1])
+            self.times.append(at)
+            self.values.append(value)
+        self.last = value
 
 
 class Loops:
@@ -127,21 +140,15 @@ class Loops:
         for slot, loop in self._loops.items():
             value = float(self._table[slot])
             if loop.state == "recording":
-                if value != loop.values[-1] and now - loop.began > loop.times[-1]:
-                    if now - loop.began - loop.times[-1] > 0.1:  # it stood still until now
-                        loop.times.append(now - loop.began - 0.02)
-                        loop.values.append(loop.values[-1])
-                    loop.times.append(now - loop.began)
-                    loop.values.append(value)
-                loop.last = value
+                loop.record(value, now)
                 if now - loop.began > LONGEST_S:
                     self._close(slot, loop, now)
                     closed = True
             elif loop.state == "looping":
                 if value != loop.last:
                     loop.state = "stopped"
-                    continue
-                loop.last = self._table[slot] = self._at(slot, loop, now)
+                else:
+                    loop.last = self._table[slot] = self._at(slot, loop, now)
         return closed
 
     def _at(self, slot: int, loop: RunningLoop, now: float) -> float:

@@ -183,6 +183,7 @@ _SAVER = """
 import sys, itertools
 from perform.core import params
 from perform.library.sets import Set
+from perform.library.song import Song
 from perform.stage import autosave
 keep = autosave.Autosave()
 for n in itertools.count():
