@@ -1,6 +1,6 @@
-"""Write the readable card of each bundled model, and its picture: python models/recipes/cards.py [NAME...].
+"""Write a page and a picture for each bundled model: python models/recipes/cards.py [NAME...].
 
-It measures a minute of the same kind of sound that was in no corpus (seed 1000).
+The measurements use a minute of the same kind of sound that was in no corpus (seed 1000).
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ MODELS = Path(__file__).parents[1]
 SHOWN_S = 8
 ABOUT = {
     "bells": """Five bells of fixed inharmonic partials in just intonation on 93.75 Hz. Struck softly or
-hard, tolled, rolled, damped. Falls short: partials flutter at the frame rate (93.75 Hz), 3 dB more than the
-corpus has it.""",
+hard, tolled, rolled, damped. Falls short: partials flutter at the frame rate (93.75 Hz), by 3 dB more
+than in the corpus.""",
     "choir": """A small choir singing five vowels on chord tones in just intonation on 93.75 Hz: long
 chords, short calls, drawn breaths. Falls short: vibrato and beating are 4 to 6 dB flatter than in the
 corpus.""",
     "strings": """Plucked steel strings on nine tones in just intonation on 93.75 Hz: single notes that ring,
-arpeggios, muted runs, tremolo, a chord now and then. Falls short: what rings above 4 kHz is 5 dB too soft,
-and long tails end early.""",
+arpeggios, muted runs, tremolo, occasional chords. Falls short: ringing above 4 kHz is 5 dB too
+soft, and long decays end early.""",
     "drums": """A drum kit of eight voices (kick, snare, toms, two hats, rim, clap, shaker), in patterns and
-alone. Its frames are half as long as the others', for attacks that come at once. Falls short: cymbals are
+alone. Its frames are half as long as the others', for sharp attacks. Falls short: cymbals are
 3 dB too soft, and silence is a hiss of -56 dBFS.""",
     "weather": """Wind that howls round corners, rain, a brook, surf. Its frames are twice as long as the
-others': it moves slowly, and costs little. Falls short: rumble below 500 Hz is 8 to 10 dB too soft, and
-the last two latents hardly move anything.""",
+others': it changes slowly and needs little computing time. Falls short: rumble below 500 Hz is 8 to 10 dB
+too soft, and the last two latents hardly change the sound.""",
 }
 
 
 @torch.no_grad()
 def reconstruction(model: RAVE, name: str) -> tuple[Samples, Samples]:
-    """A minute of new sound of the corpus's kind and its reconstruction, aligned: (n,) each."""
+    """Return a minute of sound like the corpus and its reconstruction, aligned: (n,) each."""
     sound = recorded(name, 60.0, np.random.default_rng([1000, 0]))
     x = torch.from_numpy(sound[: len(sound) // model.ratio * model.ratio].astype(np.float32))
     given, made = reconstruct(model, x[None, None])
@@ -49,30 +49,30 @@ def reconstruction(model: RAVE, name: str) -> tuple[Samples, Samples]:
 
 
 def envelope(x: Samples) -> Samples:
-    """RMS of every tenth of a second."""
+    """Return the RMS of every tenth of a second."""
     length = RATE // 10
     return np.sqrt(np.square(x[: len(x) // length * length].reshape(-1, length)).mean(axis=1))
 
 
 def spectrogram(x: Samples) -> Samples:
-    """Power in dB, (frames, 1025)."""
+    """Return the power in dB, (frames, 1025)."""
     frames = np.lib.stride_tricks.sliding_window_view(x, 2048)[::512] * np.hanning(2048)
     return 10 * np.log10(np.square(np.abs(np.fft.rfft(frames))) + 1e-6)
 
 
-def middle(x: Samples) -> float:
-    """Centroid of the mean power spectrum, Hz."""
+def centroid(x: Samples) -> float:
+    """Return the centroid of the mean power spectrum, Hz."""
     power = 10 ** (spectrogram(x) / 10)
     return float((power.mean(0) * np.linspace(0, RATE / 2, 1025)).sum() / power.mean(0).sum())
 
 
 def decibels(x: Samples) -> float:
-    """RMS, dBFS."""
+    """Return the RMS in dBFS."""
     return float(20 * np.log10(np.sqrt(np.square(x).mean()) + 1e-9))
 
 
 def picture(path: Path, model: RAVE, given: Samples, made: Samples) -> None:
-    """Spectrograms of input and output, and the latents between them."""
+    """Draw the spectrograms and envelopes of input and output, and the latents."""
     figure = Figure(figsize=(9, 4.5), layout="tight")
     axes = figure.subplots(2, 2, sharex=True)
     cut = SHOWN_S * RATE // model.ratio * model.ratio
@@ -81,8 +81,8 @@ def picture(path: Path, model: RAVE, given: Samples, made: Samples) -> None:
         place.imshow(shown, origin="lower", aspect="auto", vmin=-40, vmax=50, extent=extent, cmap="magma")
         place.set(title=title, ylim=(0, 14), ylabel="kHz")
     with torch.no_grad():
-        heard_of = torch.from_numpy(given[None, None, :cut].astype(np.float32))
-        z = model.encode(heard_of, model.encoder_state(1))[0][0].numpy()
+        sound = torch.from_numpy(given[None, None, :cut].astype(np.float32))
+        z = model.encode(sound, model.encoder_state(1))[0][0].numpy()
     for index, row in enumerate(z):
         axes[1, 0].plot(np.arange(z.shape[1]) * model.ratio / RATE, row, lw=0.7, label=f"z{index}")
     axes[1, 0].set(xlabel="s", ylabel="latents, sigma")
@@ -95,7 +95,7 @@ def picture(path: Path, model: RAVE, given: Samples, made: Samples) -> None:
 
 
 def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
-    """The card of models/<name>.safetensors, in Markdown."""
+    """Return the card of models/<name>.safetensors as Markdown."""
     card = model.card
     milliseconds = 1000 / card["sample_rate"]
     frame = f"{card['ratio']} samples ({card['ratio'] * milliseconds:.1f} ms)"
@@ -116,22 +116,22 @@ def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
 | | |
 | --- | --- |
 | weights | {card["licence"]}, {card["parameters"] / 1e6:.2f} M parameters, {size:.1f} MB |
-| made | {card["created"]} |
+| date | {card["created"]} |
 | sound | {card["sample_rate"]} Hz, mono; a frame is {frame} |
-| delay, encoded and decoded | {card["delay"]} samples ({card["delay"] * milliseconds:.1f} ms) |
+| delay of encoder and decoder | {card["delay"]} samples ({card["delay"] * milliseconds:.1f} ms) |
 | latents | {card["latents"]} of {card["full_latents"]} |
 | loudness of its loop | {card["loudness_db"]:.1f} dBFS RMS |
-| loop | {len(model.gesture)} frames ({seconds:.0f} s) of held-out corpus |
+| loop | {len(model.gesture)} frames ({seconds:.0f} s) of held-out sound |
 | corpus | {card["corpus"]}; synthesised by recipes/corpora.py |
 | training | {card["steps"]} steps in both phases; commands in recipes/README.md |
-| hours, hardware | {card["hours"]:.1f} h on {card["hardware"]}, two or three trainings at once on two cores |
-| spectral distance, held-out audio: untrained | {distances[0]:.2f} |
+| hours, hardware | {card["hours"]:.1f} h on {card["hardware"]}, beside one or two other trainings |
+| spectral distance on held-out sound: untrained | {distances[0]:.2f} |
 | ... after phase 1 | {distances[1]:.2f} |
 | ... after phase 2 | {distances[2]:.2f} |
 
-For a minute of sound that was not in its corpus: loudness follows with a correlation of {follows:.2f},
-level {decibels(given):.1f} to {decibels(made):.1f} dBFS, spectral centroid
-{middle(given):.0f} to {middle(made):.0f} Hz.
+Measured with a minute of sound that was not in its corpus: the output's loudness follows the input's with a
+correlation of {follows:.2f}. The level changes from {decibels(given):.1f} to {decibels(made):.1f} dBFS,
+the spectral centroid from {centroid(given):.0f} to {centroid(made):.0f} Hz.
 
 | latent | deviation | 5 % | 95 % |
 | --- | --- | --- | --- |
@@ -143,7 +143,7 @@ The figures come from the file (`perform.rave.model_files.load(...).card`) and f
 
 
 def main() -> None:
-    """Write the cards and pictures."""
+    """Write the pages and pictures."""
     torch.set_num_threads(1)
     for name in sys.argv[1:] or ABOUT:
         model = load(MODELS / f"{name}.safetensors")

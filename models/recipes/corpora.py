@@ -17,25 +17,27 @@ from weather import weather
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
     make.__name__: make for make in (bells, choir, strings, drums, weather)
 }
-"""Each makes so many seconds of sound, mono, at RATE."""
+"""Each function synthesises a number of seconds of mono sound at RATE."""
 
 
 def recorded(name: str, seconds: float, rng: Rng) -> Samples:
-    """So much of a corpus as a recorder would have it: no louder than full scale, above a floor of noise."""
+    """Synthesise sound like a recording: soft-clipped below full scale, with a noise floor of -90 dBFS."""
     samples = CORPORA[name](seconds, rng)
-    samples = 0.8 * np.tanh(samples / 0.8)  # where strokes pile up, squeeze rather than clip
+    samples = 0.8 * np.tanh(samples / 0.8)  # soft clipping, where many strokes overlap
     return samples + 10 ** (-90 / 20) * rng.standard_normal(len(samples))
 
 
 def main() -> None:
-    """Write the corpus as one-minute FLAC files, or prepared for training."""
+    """Write the corpus as one-minute FLAC files, or as a prepared corpus."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("corpus", choices=sorted(CORPORA))
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--prepared", action="store_true", help="as `perform train` reads it; needs numpy alone"
+        "--prepared",
+        action="store_true",
+        help="write a prepared corpus for `perform train`; needs only numpy",
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

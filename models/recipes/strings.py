@@ -6,9 +6,9 @@ import numpy as np
 from tuning import RATE, ROOT, Rng, Samples, put
 
 NOTES = (1, 2, 3, 4, 5, 6, 8, 10, 12)
-"""Multiples of ROOT: all that these strings are tuned to, and every partial of theirs is one too."""
+"""Multiples of ROOT to which the strings are tuned; their partials are multiples of ROOT too."""
 BODY = ((98.0, 0.06, 1.0), (205.0, 0.045, 0.7), (410.0, 0.025, 0.3))
-"""Hz, seconds and level of the body's modes, which every pluck knocks on."""
+"""Frequency (Hz), decay (seconds) and level of the body's modes, which every pluck excites."""
 
 
 def pluck(note: int, level: float, place: float, brightness: float, ring: float, rng: Rng) -> Samples:
@@ -44,7 +44,7 @@ def pluck(note: int, level: float, place: float, brightness: float, ring: float,
 
 
 def strings(seconds: float, rng: Rng) -> Samples:
-    """Phrases: single notes that ring, arpeggios, muted runs, tremolo, a chord now and then, silences."""
+    """Phrases: single notes that ring, arpeggios, muted runs, tremolo, occasional chords, silences."""
     out, now = np.zeros(int(seconds * RATE) + 8 * RATE), 0.4
     while now < seconds - 1:
         kind = rng.choice(["single", "arpeggio", "muted", "tremolo", "chord"], p=[0.35, 0.25, 0.2, 0.1, 0.1])

@@ -1,1 +1,1 @@
-"""What a model costs on this machine, beside what else it could cost: `perform bench`."""
+"""`perform bench`: computing time of models and of training steps, compared with other implementations."""

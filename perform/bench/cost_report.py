@@ -1,4 +1,4 @@
-"""What was measured, as a table and as a picture."""
+"""The measured times of models, as tables and as a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perform.core.errors import PerformError, WrongUse
 
 
 def table(rows: Iterable[CostRow]) -> str:
-    """A line a method and block."""
+    """Return a table with a line for each method and block."""
     head = (
         f"{'model':<16} {'method':<8} {'block':>6} {'period':>8} {'median':>8} {'p95':>8} {'p99.9':>8}"
         f" {'TorchScript':>11} {'roofline':>8} {'decks':>6} {'delay':>8} {'latency':>8}"
@@ -27,47 +27,47 @@ def table(rows: Iterable[CostRow]) -> str:
     return "\n".join(lines)
 
 
-def crowds(rows: Iterable[CostRow]) -> str:
-    """Two lines a model: decks with models of their own, and decks that share one."""
-    lines = [f"{'ms a frame of so many decks':<28}" + "".join(f"{decks:>8}" for decks in range(1, 9))]
+def decks_table(rows: Iterable[CostRow]) -> str:
+    """Return a table with two lines for each model: decks with separate models, and decks with one model."""
+    lines = [f"{'ms per frame of N decks':<29}" + "".join(f"{decks:>8}" for decks in range(1, 9))]
     for row in rows:
-        if crowd := row.crowd:
+        if cost := row.decks_cost:
             for what, times, more in (
-                ("own models", crowd.own_ms, f"slope {100 * crowd.slope_error:+.1f} %"),
-                ("one model", crowd.shared_ms, f"{crowd.mb_per_deck:.1f} MB a deck"),
+                ("N models", cost.separate_ms, f"slope {100 * cost.slope_error:+.1f} %"),
+                ("one model", cost.shared_ms, f"{cost.mb_per_deck:.1f} MB per deck"),
             ):
-                numbers = "".join(f"{ms:>8.3f}" for ms in times)
-                lines.append(f"{row.model:<16.16} {what:<11}{numbers}  {more}")
-            lines[-1] += f", first sound in {crowd.first_sound_ms:.0f} ms"
+                values = "".join(f"{ms:>8.3f}" for ms in times)
+                lines.append(f"{row.model:<16.16} {what:<12}{values}  {more}")
+            lines[-1] += f", first sound in {cost.first_sound_ms:.0f} ms"
     return "\n".join(lines)
 
 
 def check_picture(out: Path) -> None:
-    """See, before anything is measured, that a picture can be drawn and written."""
+    """Raise an error before the measurement if the picture could not be drawn or written."""
     if not out.parent.is_dir():
-        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or name a file elsewhere")
+        raise WrongUse("no such folder", where=str(out.parent), hint="make it, or choose another folder")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
         hint = "pip install 'perform[plot]'"
-        raise PerformError("matplotlib, which draws the picture, is not installed", hint=hint) from None
+        raise PerformError("the picture needs matplotlib, which is not installed", hint=hint) from None
     if out.suffix[1:] not in FigureCanvasAgg.get_supported_filetypes():
-        raise WrongUse("no kind of picture", where=str(out), hint="name a .png, .svg or .pdf")
+        raise WrongUse("unknown picture format", where=str(out), hint="name a .png, .svg or .pdf file")
 
 
 def plot(rows: Sequence[CostRow], out: Path) -> None:
-    """Cost against the number of decks, as a picture of the kind that the name ends in. [disk]"""
+    """Draw the time per frame against the number of decks; the file's suffix is the format. [disk]"""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     for row in rows:
-        if not (crowd := row.crowd):
+        if not (cost := row.decks_cost):
             continue
-        decks = range(1, len(crowd.own_ms) + 1)
-        (line,) = axes.plot(decks, crowd.own_ms, "o-", label=f"{row.model}, models of their own")
-        axes.plot(decks, crowd.shared_ms, "s--", color=line.get_color(), label=f"{row.model}, one model")
-    axes.set(xlabel="decks", ylabel="ms a frame of each, one core", xlim=(0, None), ylim=(0, None))
+        decks = range(1, len(cost.separate_ms) + 1)
+        (line,) = axes.plot(decks, cost.separate_ms, "o-", label=f"{row.model}, separate models")
+        axes.plot(decks, cost.shared_ms, "s--", color=line.get_color(), label=f"{row.model}, one model")
+    axes.set(xlabel="decks", ylabel="ms for a frame of each deck, one core", xlim=(0, None), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(out, dpi=150)

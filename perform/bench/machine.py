@@ -1,7 +1,7 @@
-"""What this machine can do at most, and how long a graph takes at least: a roofline.
+"""Roofline of this machine: the least time that a graph can take on one core.
 
-A layer waits for its weights or for its arithmetic, whichever takes longer (Williams, Waterman & Patterson,
-"Roofline", CACM 52(4), 2009), and the layers of a frame run one after another on one core.
+A layer takes the time of reading its weights or of its arithmetic, whichever is longer (Williams, Waterman &
+Patterson, "Roofline", CACM 52(4), 2009). The layers of a frame run one after another.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from onnx import TensorProto, helper, numpy_helper
 
 from perform.bench.timing import Timed, Times, timed
 
-SQUARE = 768  #: size of the matrices whose product is timed
+SQUARE = 768  #: rows and columns of the matrices whose product is timed
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """What one core was seen to do, by medians: bytes and FLOP a second."""
+    """Measured limits of one core: bytes and FLOP per second."""
 
     bytes_s: float
     flop_s: float
 
     def seconds(self, graph: bytes) -> float:
-        """The least time of one call of a graph for one stream."""
+        """Return the least time of one call of a graph for one stream."""
         return sum(max(4 * weights / self.bytes_s, 2 * work / self.flop_s) for weights, work in layers(graph))
 
 
 class Machine:
-    """One thread of this machine, to be timed beside a model with so many bytes of weights.
+    """One thread of this machine, timed in turn with a model whose weights have this many bytes.
 
-    things : ways to read as many bytes (where caches help, they count), then ways to multiply two matrices
+    timed_calls : several ways to read as many bytes, then several ways to multiply two matrices
     """
 
     def __init__(self, weights: int) -> None:
@@ -49,21 +49,21 @@ class Machine:
             lambda: session.run(None, {"x": square}),
         ]
         self._reads = len(reads)
-        self.things: list[Timed] = [timed(call) for call in (*reads, *products)]
+        self.timed_calls: list[Timed] = [timed(call) for call in (*reads, *products)]
 
-    def roof(self, times: Sequence[Times]) -> Roofline:
-        """Its limits, from the times of `things`: those of the best way to do either."""
+    def roofline(self, times: Sequence[Times]) -> Roofline:
+        """Return the limits by the fastest read and the fastest product among `timed_calls`."""
         best = [min(t.median for t in part) / 1000 for part in (times[: self._reads], times[self._reads :])]
         return Roofline(self._bytes / best[0], 2 * SQUARE**3 / best[1])
 
 
 def size(graph: bytes) -> int:
-    """Bytes of a graph's weights."""
+    """Return the size of a graph's weights in bytes."""
     return sum(4 * weights for weights, _ in layers(graph))
 
 
 def layers(graph: bytes) -> list[tuple[int, int]]:
-    """Weights and multiply-adds of each matrix product of a graph, for one stream."""
+    """Return the number of weights and of multiply-adds of each matrix product of a graph, for one stream."""
     model = onnx.load_from_string(graph)
     for value in [*model.graph.input, *model.graph.output]:
         value.type.tensor_type.shape.dim[0].dim_value = 1
@@ -83,7 +83,7 @@ def layers(graph: bytes) -> list[tuple[int, int]]:
 
 
 def _product(weight: np.ndarray) -> ort.InferenceSession:
-    """A session that multiplies by `weight`."""
+    """Return a session that multiplies by `weight`."""
     n = len(weight)
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [n, n]) for name in "xy")
     node = helper.make_node("Gemm", ["x", "w"], ["y"])

@@ -1,9 +1,11 @@
-"""The same model as plain TorchScript: what it would cost in nn~, or in any program that loads an export.
+"""The same model in TorchScript, as nn~ or any other program would run it, for comparison.
 
-One of our models is traced, its convolutions plain ones, with the memory of its stream kept outside. An
-export is scanned and plays unchanged in a separate, sandboxed process, which times calls on request:
+A perform model is traced with plain convolutions; the state of its stream is an input and an output. An
+export is scanned and runs unchanged in a separate, sandboxed process, which times calls on request:
 
-    python -m perform.bench.peer EXPORT METHOD SAMPLES      a number a line in, that many seconds as JSON out
+    python -m perform.bench.peer EXPORT METHOD SAMPLES
+
+Each line of its input is a number of calls; it prints their seconds as a JSON list.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ START_S = 60  #: longest wait for an export to load
 
 
 class PeerMethod(nn.Module):
-    """A method of a model with all that it needs and gives as plain tensors, as a trace wants it."""
+    """A method of a model whose inputs, outputs and states are plain tensors, so that it can be traced."""
 
     def __init__(self, model: RAVE, method: str) -> None:
         super().__init__()
@@ -42,14 +44,14 @@ class PeerMethod(nn.Module):
         self.start = {"encode": encoder, "decode": decoder, "forward": [*encoder, *decoder]}[method]
 
     def inputs(self, frames: int) -> list[Tensor]:
-        """Something to begin with: all inputs but the state."""
+        """Return random inputs, without the state."""
         x = 0.1 * torch.randn(1, self.model.config.channels, frames * self.model.ratio)
         z = torch.randn(1, self.model.latents, frames)
         noise = torch.randn(1, self.model.noise, frames)
         return {"encode": [x], "decode": [z, noise], "forward": [x, noise]}[self.method]
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Inputs and states to the result and the states after it."""
+        """Compute the result and the next state from inputs and state."""
         if self.method == "encode":
             z, after = self.model.encode(tensors[0], list(tensors[1:]))
             return z, *after
@@ -63,7 +65,7 @@ class PeerMethod(nn.Module):
 
 
 def traced(model: RAVE, method: str, frames: int) -> Timed:
-    """[main] One of our models as TorchScript, its stream going on from call to call."""
+    """[main] Trace a model; each call continues the stream."""
     plain = PeerMethod(model, method)
     inputs, state = plain.inputs(frames), plain.start
     with torch.inference_mode(), warnings.catch_warnings(), mock.patch.object(stream, "FEW", 0):
@@ -79,7 +81,7 @@ def traced(model: RAVE, method: str, frames: int) -> Timed:
 
 
 class PeerExport:
-    """[main] An export in a separate process; close it when done."""
+    """[main] An export that runs in a separate process until it is closed."""
 
     def __init__(self, path: Path, method: str, samples: int) -> None:
         command = [sys.executable, "-m", "perform.bench.peer", str(path), method, str(samples)]
@@ -89,13 +91,12 @@ class PeerExport:
         try:
             self(1)
         except (OSError, ValueError):
-            said = self._child.communicate()[1].strip().splitlines()
-            raise PerformError(
-                f"does not run as TorchScript ({said[-1] if said else 'it ended'})", where=str(path)
-            ) from None
+            errors = self._child.communicate()[1].strip().splitlines()
+            why = errors[-1] if errors else "its process ended"
+            raise PerformError(f"the export does not run in TorchScript ({why})", where=str(path)) from None
 
     def __call__(self, calls: int) -> Sequence[float]:
-        """So many calls in a row: the seconds of each."""
+        """Make this many calls in a row; return the seconds of each."""
         assert self._child.stdin and self._child.stdout
         self._child.stdin.write(f"{calls}\n")
         self._child.stdin.flush()
@@ -109,7 +110,7 @@ class PeerExport:
 
 
 def main(path: Path, method: str, samples: int) -> None:
-    """[main] The process around an export."""
+    """[main] Load an export and time calls until the input ends."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         script = LoadedModule(read(path)).module

@@ -1,4 +1,4 @@
-"""What is measured: model files, and architectures by name with random weights where there is no file."""
+"""The models to measure: files, exports, and architectures with random weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from perform.rave.config import PRESETS
 from perform.rave.model import RAVE
 from perform.rave.model_files import save
 
-LATENTS = 16  #: latents a preset's random projection keeps, as exports do
+LATENTS = 16  #: latents that an architecture with random weights keeps, as many as usual exports
 
 
 @dataclass(frozen=True)
 class BenchSubject:
-    """A model to be measured.
+    """A model to measure.
 
-    path   : our file of it
-    export : the TorchScript it was imported from, if it was
+    path   : a perform model file
+    export : the TorchScript file that it was made from, or None
     """
 
     name: str
@@ -32,9 +32,9 @@ class BenchSubject:
 
 
 def subject(name: str, folder: Path) -> BenchSubject:
-    """[disk] A model by path, library name or architecture; WrongUse where it is none.
+    """[disk] Find a model by path, library name or architecture; WrongUse lists the names.
 
-    folder : where files are made that are not there yet
+    folder : for the files of exports and architectures
     """
     if Path(name).suffix == ".ts" and (export := places.existing(name)):
         model, _ = upstream.read(export)
@@ -45,11 +45,11 @@ def subject(name: str, folder: Path) -> BenchSubject:
     if name in PRESETS:
         return BenchSubject(name, _written(random_model(name), name, folder))
     known = ", ".join([*models(), *PRESETS])
-    raise WrongUse(f"no model or architecture is called {name[:80]!r}", hint=f"there are: {known}")
+    raise WrongUse(f"no model or architecture is called {name[:80]!r}", hint=f"there are {known}")
 
 
 def random_model(name: str) -> RAVE:
-    """An architecture with random weights, always the same: for what it costs, not for its sound."""
+    """Return an architecture with random weights, always the same ones."""
     torch.manual_seed(0)
     model = RAVE(PRESETS[name])
     if model.config.bottleneck == "variational":
@@ -59,16 +59,16 @@ def random_model(name: str) -> RAVE:
 
 
 def _written(model: RAVE, name: str, folder: Path) -> Path:
-    """A file of a model that has none, its card without what takes listening."""
+    """Write a model to a file with an empty card."""
     zeros = [0.0] * model.latents
-    words = dict.fromkeys(("description", "licence", "corpus", "recipe", "created"), "")
+    texts = dict.fromkeys(("description", "licence", "corpus", "recipe", "created"), "")
     latents = dict.fromkeys(("latent_mean", "latent_std", "latent_p05", "latent_p95"), zeros)
     numbers = dict.fromkeys(("steps", "loudness_db", "distance", "distance_untrained"), 0)
     path = folder / f"{name}.safetensors"
     save(
         path,
         model,
-        {"name": name, **words, **latents, **numbers, **model.shape},
+        {"name": name, **texts, **latents, **numbers, **model.shape},
         torch.zeros(1, model.latents),
     )
     return path

@@ -1,4 +1,4 @@
-"""Times of several things taken turn by turn, so that what else the machine does meets all of them alike."""
+"""Time several functions in turn, so that other programs on the machine slow all of them equally."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 WARM_UP = 10
-TURN = 10  #: calls in a row before the other's turn: enough that each finds its weights where it left them
+TURN = 10  #: calls in a row before another function's turn, so that its weights are in the cache
 
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of a call."""
+    """The time of a call, in milliseconds."""
 
     median: float
     p95: float
@@ -23,16 +23,16 @@ class Times:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Times:
-        """From the seconds of each call."""
+        """Return median and percentiles of the seconds of each call."""
         median, p95, p999 = np.percentile(np.array(seconds) * 1000, [50, 95, 99.9])
         return cls(float(median), float(p95), float(p999))
 
 
-Timed = Callable[[int], Sequence[float]]  #: so many calls in a row -> the seconds of each
+Timed = Callable[[int], Sequence[float]]  #: number of calls in a row -> the seconds of each
 
 
 def timed(call: Callable[[], object]) -> Timed:
-    """A function of this process as something to be timed."""
+    """Make a function of this process `Timed`."""
 
     def run(calls: int) -> list[float]:
         times = []
@@ -45,20 +45,21 @@ def timed(call: Callable[[], object]) -> Timed:
     return run
 
 
-def interleave(things: Sequence[Timed], calls: int, rest: int = 5) -> list[Times]:
-    """[main] Times of the first thing over so many calls, and of the others in the same seconds.
+def interleave(functions: Sequence[Timed], calls: int, rest: int = 5) -> list[Times]:
+    """[main] Time `calls` calls of the first function, and calls of the others between them.
 
-    rest : the others have a turn for so many of the first; a median needs fewer calls than the slowest
+    rest : turns of the first function for each turn of the others; their median needs fewer calls
     """
-    seconds: list[list[float]] = [[] for _ in things]
-    for thing in things:
-        thing(WARM_UP)
+    seconds: list[list[float]] = [[] for _ in functions]
+    for function in functions:
+        function(WARM_UP)
     gc.collect()
     gc.disable()
     try:
         for turn in range(-(-calls // TURN)):
-            for times, thing in zip(seconds, things if turn % rest == 0 else things[:1], strict=False):
-                times.extend(thing(TURN))
+            due = functions if turn % rest == 0 else functions[:1]
+            for times, function in zip(seconds, due, strict=False):
+                times.extend(function(TURN))
     finally:
         gc.enable()
     return [Times.of(times) for times in seconds]

@@ -1,6 +1,6 @@
-"""The command line. Data goes to stdout, messages to stderr; exit code 0 done, 1 failed, 2 wrong use.
+"""The command line. Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use.
 
-Only this package connects all others. Each verb imports what it needs when it runs.
+This package alone may import all others. Each verb imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from perform.core.errors import PerformError
 
 
 class VerbGroup(click.Group):
-    """Treats `perform SET` as `perform open SET`; prints a PerformError as one line."""
+    """Reads `perform SET` as `perform open SET`; prints an error as one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert `open` unless the first argument is a verb."""
@@ -44,7 +44,7 @@ def main() -> None:
     """Play RAVE neural audio models live.
 
     `perform` opens the instrument with the bundled set. `perform SET` opens another set, by name or path.
-    For the options of both see `perform open --help`.
+    `perform open --help` lists the options of both.
     """
 
 

@@ -1,4 +1,4 @@
-"""`bench`: measure the computing cost of models and of training on this machine."""
+"""`bench`: measure the computing time of models and of training steps on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured with the bun
 
 
 class BenchGroup(click.Group):
-    """Treats `perform bench MODEL` as `perform bench models MODEL`."""
+    """Reads `perform bench MODEL` as `perform bench models MODEL`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert `models` unless the first argument is a verb."""
@@ -25,7 +25,7 @@ class BenchGroup(click.Group):
 
 @click.group(cls=BenchGroup)
 def bench() -> None:
-    """Measure what models cost on this machine (bench [MODEL]...), or a training step (bench train)."""
+    """Measure the computing time of models (bench [MODEL]...) or of a training step (bench train)."""
 
 
 @bench.command()
@@ -42,16 +42,17 @@ def bench() -> None:
     "--plot",
     type=click.Path(path_type=Path),
     metavar="F.png",
-    help="Draw a picture: cost against number of decks.",
+    help="Also draw a picture: time per frame against number of decks.",
 )
 @json_option
 def models(
     models: tuple[str, ...], blocks: tuple[int, ...], calls: int, plot: Path | None, as_json: bool
 ) -> None:
-    """Measure the cost of a frame, compared with TorchScript and with the limits of this machine.
+    """Measure the time of a frame, compared with TorchScript and with the limits of this machine.
 
-    MODEL is a model's name or file, an export (.ts), or an architecture (v2, v1, v2_small, live ...), which
-    gets random weights. Close other programs for exact times; the ratios also hold on a busy machine.
+    MODEL is a model's name or file, an export (.ts), or an architecture (v2, v1, v2_small, live ...) with
+    random weights. Without MODEL, all your models and four architectures are measured. Close other programs
+    for exact times; the ratios are also right on a busy machine.
     """
     import json
     import tempfile
@@ -73,8 +74,8 @@ def models(
         subjects = [subject(name, Path(folder)) for name in names]
         found = []
         with ProgressBar("measuring", 3 * max(len(set(blocks)), 1) * len(subjects), "methods") as on_progress:
-            for one in subjects:
-                for row in rows(one, blocks, calls):
+            for measured in subjects:
+                for row in rows(measured, blocks, calls):
                     found.append(row)
                     on_progress(len(found), f"{row.model} {row.method}")
     if plot:
@@ -82,11 +83,11 @@ def models(
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(found), indent=2))
     else:
-        click.echo(f"{cost_report.table(found)}\n\n{cost_report.crowds(found)}")
+        click.echo(f"{cost_report.table(found)}\n\n{cost_report.decks_table(found)}")
 
 
 @bench.command()
-@click.argument("config", default="live")
+@click.argument("config", metavar="[CONFIG]", default="live")
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value of the config (repeatable)."
 )
@@ -109,16 +110,17 @@ def models(
 @click.option("--compile", is_flag=True, help="Compile the networks first (torch.compile).")
 @click.option(
     "--against", metavar="COMMAND",
-    help="Another program to compare with: it reads one line per step (1, critics, model), does the step, "
-    "and prints its seconds.",
+    help="Another program to compare with. For each step it reads one line: 1 (phase 1), critics "
+    "(discriminator step) or model (generator step). It does the step and prints the seconds.",
 )  # fmt: skip
 @json_option
 def train(
     config: str, changes: tuple[str, ...], steps: int, against: str | None, as_json: bool, **plan: Any
 ) -> None:
-    """Measure a training step, compared with the plain upstream recipe (same config, same batch).
+    """Measure a training step, compared with the plain recipe of RAVE (same config, same batch).
 
-    The two take turns, so a busy machine slows both alike.
+    CONFIG is an architecture: live (default), v1, v2 ... The two recipes take turns, so that a busy machine
+    slows both equally.
     """
     import json
 

@@ -10,7 +10,7 @@ from perform.cli.output import json_option
 
 
 @click.command()
-@click.option("--device", metavar="D", help="Show which device this choice would select.")
+@click.option("--device", metavar="D", help="Show which audio device `perform play --device D` would use.")
 @json_option
 def devices(device: str | None, as_json: bool) -> None:
     """List audio devices and MIDI ports, and show which will be used and why."""
@@ -40,7 +40,7 @@ def devices(device: str | None, as_json: bool) -> None:
     for d in found:
         mark = "*" if d == chosen else " "
         click.echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
-    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument runs on a silent clock")
+    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
     for port in ports:
         click.echo(f"  MIDI {port}")
     if not ports:

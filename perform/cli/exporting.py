@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from perform.cli.output import json_option, say, show
+from perform.cli.output import json_option, log, show
 from perform.core.errors import WrongUse
 
 
 @click.command()
 @click.argument("model")
 @click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .ts or .onnx to write."
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .ts or .onnx file to write."
 )
-@click.option("--rows", type=click.IntRange(1, 1024), help="For .ts: largest batch size (default: 64).")
+@click.option("--rows", type=click.IntRange(1, 1024), help="For .ts: the largest batch (default: 64).")
 @click.option(
     "--method",
     type=click.Choice(["encode", "decode", "forward", "prior"]),
-    help="For .onnx: method that the graph computes (default: forward).",
+    help="For .onnx: the method that the graph computes (default: forward).",
 )
 @click.option("--frames", type=click.IntRange(1, 1024), help="For .onnx: frames per call (default: 1).")
 @click.option("--replace", is_flag=True, help="Overwrite an existing file.")
@@ -33,23 +33,23 @@ def export(
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Write a model for other programs: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for all others."""
+    """Export a model to other programs: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for all others."""
     from perform.core.files import write_atomically
     from perform.library.cards import find_model, is_module
 
     kind = out.suffix.lower()
     if kind not in (".ts", ".onnx"):
-        raise WrongUse("unknown kind of export", where=str(out), hint="use a name that ends in .ts or .onnx")
+        raise WrongUse("unknown export format", where=str(out), hint="use a name that ends in .ts or .onnx")
     for name, given, wanted in (
         ("rows", rows, ".ts"),
         ("method", method, ".onnx"),
         ("frames", frames, ".onnx"),
     ):
         if given is not None and kind != wanted:
-            raise WrongUse(f"--{name} cannot be used with {kind}", hint="see perform export --help")
+            raise WrongUse(f"--{name} cannot be used with {kind}", hint="see `perform export --help`")
     if out.exists() and not replace:
         raise WrongUse(
-            "the file exists already", where=str(out), hint="add --replace, or choose another name"
+            "the file already exists", where=str(out), hint="add --replace, or choose another name"
         )
     path = find_model(model)
     if is_module(path):
@@ -67,5 +67,5 @@ def export(
         methods = [method or "forward"]
     write_atomically(out, data)
     card = loaded.card
-    say(f"{card['name']}: {', '.join(methods)}; {card['sample_rate']} Hz, licence {card['licence']}")
+    log(f"{card['name']}: {', '.join(methods)}; {card['sample_rate']} Hz, licence {card['licence']}")
     show(out, as_json, path=str(out), bytes=len(data), methods=methods)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.output import json_option, say, show
+from perform.cli.output import json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def models_list(as_json: bool) -> None:
         try:
             card = cards.read_card(path)
         except WrongUse as error:
-            say(f"{name}: {error}")
+            log(f"{name}: {error}")
             continue
         rows.append(
             {
@@ -58,13 +58,13 @@ def models_list(as_json: bool) -> None:
 
 @models.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="Name in the library (default: the file's name).")
+@click.option("--name", help="Name of the model in the library (default: the file's name).")
 @click.option("--description", default="", help="One line for the model's card.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
-@click.option("--method", help="Run this method of an nn~ module unchanged, in the sandbox.")
+@click.option("--method", help="Keep an nn~ module as it is and play this method of it, in the sandbox.")
 @click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, if the file has none.")
-@click.option("--no-verify", is_flag=True, help="Skip comparing the rebuilt model with the original export.")
-@click.option("--yes", is_flag=True, help="Agree to running the file's own code in the sandbox.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the rebuilt model with the export.")
+@click.option("--yes", is_flag=True, help="Agree that code from the file may run in the sandbox.")
 @click.option("--replace", is_flag=True, help="Replace a model of the same name.")
 @json_option
 def models_import(
@@ -85,14 +85,14 @@ def models_import(
     card = read_card(out)
     delay_ms = _delay_ms(card)
     delay = "unknown (an impulse gives no output)" if delay_ms is None else f"{delay_ms:.0f} ms"
-    say(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay}")
-    say(f"loudness {card.loudness_db:+.1f} dBFS, trim {trim_db(card):+.1f} dB")
+    log(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay}")
+    log(f"loudness {card.loudness_db:+.1f} dBFS, trim {trim_db(card):+.1f} dB")
     fields = {"rebuilt": made.rebuilt, "difference": made.difference, "why": made.why} if made else {}
     show(out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=delay_ms, **fields)
 
 
 def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> Any:
-    """Convert an export: rebuild a RAVE, wrap any other module."""
+    """Convert an export: rebuild a RAVE model, wrap any other module."""
     from perform.foreign.comparison import FRAMES, TOLERANCE
     from perform.foreign.conversion import convert
     from perform.rave.archive import read
@@ -106,15 +106,15 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
         rate=options["rate"],
         verify=not options["no_verify"],
         ask_consent=lambda question: _agree(question, yes, path),
-        log=say,
+        log=log,
     )
     if made.ours:
-        say("exported by perform: the model inside was read")
+        log("this export is from perform: it contains the model, which was read")
     elif made.rebuilt and made.difference is not None:
         difference = f"{made.difference:.1e} of full scale over {FRAMES} frames (limit {TOLERANCE:g})"
-        say(f"rebuilt; largest difference to the original export: {difference}")
+        log(f"rebuilt; largest difference to the original export: {difference}")
     elif made.rebuilt:
-        say("rebuilt; not compared with the original export")
+        log("rebuilt; not compared with the original export")
     return made
 
 
@@ -129,7 +129,7 @@ def _take(path: Path, out: Path, yes: bool) -> None:
 
 def _agree(question: str, yes: bool, path: Path) -> bool:
     """Ask the player for consent, or require --yes without a terminal."""
-    say(f"{path.name}: {question}")
+    log(f"{path.name}: {question}")
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -195,6 +195,6 @@ def models_check(name: str, against: Path | None, as_json: bool) -> None:
     if against and not against.is_file():
         raise PerformError("no such file", where=str(against))
     measured = check(path, against)
-    say(f"{path.stem} is intact and sounds as its card says")
+    log(f"{path.stem} is intact and sounds as its card says")
     plain = ", ".join(f"{key} {value}" for key, value in measured.items())
     show(plain, as_json, name=path.stem, path=str(path), **measured)

@@ -1,4 +1,4 @@
-"""Output shared by all verbs: messages, JSON, progress bars."""
+"""Output of all verbs: messages on stderr, results on stdout, progress bars."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Seconds(click.FloatRange):
         """Convert text to seconds."""
         seconds = float(super().convert(value, param, ctx))
         if not math.isfinite(seconds):
-            self.fail(f"{value} is not a length of time", param, ctx)
+            self.fail(f"{value} is not a number of seconds", param, ctx)
         return seconds
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print a message to stderr."""
     click.echo(line, err=True)
 
@@ -42,7 +42,7 @@ def show(plain: object, as_json: bool, **fields: object) -> None:
 
 
 class ProgressBar:
-    """A progress bar on stderr. Entering it returns a function (done, text, total) that moves it."""
+    """A progress bar on stderr. The context manager returns a function (done, text, total) that moves it."""
 
     def __init__(self, title: str, total: float, unit: str) -> None:
         from rich.console import Console
@@ -63,7 +63,7 @@ class ProgressBar:
         return self._move
 
     def _move(self, done: float, text: str = "", total: float | None = None) -> None:
-        self._bar.start()  # with the first step: an error before it prints its line alone
+        self._bar.start()  # not before the first step, so that no empty bar precedes an error
         self._bar.update(self._task, completed=done, text=text, total=total)
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""`open`, `play`, `attach`, `stop`: start and end a stage, show its screen."""
+"""`open`, `play`, `attach`, `stop`: start a stage, show its screen, end it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from perform.cli.output import Seconds, json_option, say, show
+from perform.cli.output import Seconds, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -52,9 +52,11 @@ def _sound_options(verb: _F) -> _F:
             type=click.FloatRange(0, 60),
             default=5.0,
             show_default=True,
-            help="Minutes kept in memory, to be saved as a take later; 0 for none.",
+            help="Minutes kept in memory, which can be saved as a take afterwards; 0 for none.",
         ),
-        click.option("--fresh", is_flag=True, help="Start the set from its beginning, even after a crash."),
+        click.option(
+            "--fresh", is_flag=True, help="Start the set from its beginning, not from where a crash ended it."
+        ),
         click.option(
             "--patient",
             is_flag=True,
@@ -75,21 +77,21 @@ def open_(set_name: str, **sound: Any) -> None:
 
 @click.command()
 @click.argument("set_name", metavar="SET", default="demo")
-@click.option("--headless", is_flag=True, help="Play without a screen until ctrl-c.")
+@click.option("--headless", is_flag=True, help="Play without a screen until Ctrl-C.")
 @click.option("--seconds", type=Seconds(0.1), metavar="N", help="Stop after N seconds (with --headless).")
 @json_option
 @_sound_options
 def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **sound: Any) -> None:
-    """Play a set. With --headless there is no screen, and the take's path is printed at the end."""
+    """Play a set, with or without a screen. With --headless, the take's path is printed at the end."""
     if not headless:
         if seconds is not None:
-            raise WrongUse("--seconds needs --headless")
+            raise WrongUse("--seconds needs --headless", hint="add --headless, or leave --seconds out")
         _open(set_name, sound)
         return
     from perform.library import places
     from perform.stage.supervisor import Stage
 
-    take = Stage(_options(set_name, sound, seconds), places.runtime(), say).run()
+    take = Stage(_options(set_name, sound, seconds), places.runtime(), log).run()
     if sound["record"] and not take:
         raise PerformError("nothing was recorded", hint="see the messages above")
     show_take(take, as_json)
@@ -110,12 +112,12 @@ def stop(as_json: bool) -> None:
     from perform.stage.start import end
 
     take = end(Client(places.runtime()))
-    say("the stage has ended")
+    log("the stage has ended")
     show_take(take, as_json)
 
 
 def show_take(take: str, as_json: bool) -> None:
-    """Print all files of a take; its first file comes last, since other verbs use it as the take's name."""
+    """Print all files of a take. The first file is printed last, because other verbs name a take by it."""
     from pathlib import Path
 
     from perform.library import places
@@ -181,4 +183,4 @@ def _screen(client: Any) -> None:
     if chosen == "stop":
         show_take(end(client), as_json=False)
     else:
-        say("the stage keeps playing: `perform attach` opens the screen again, `perform stop` ends it")
+        log("the stage keeps playing: `perform attach` opens the screen again, `perform stop` ends it")

@@ -1,4 +1,4 @@
-"""`train --prior`: train a prior for a model's latents."""
+"""`train --prior`: train a prior, which continues a model's latents by itself."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from perform.cli.output import ProgressBar, say, show
+from perform.cli.output import ProgressBar, log, show
 from perform.cli.training_bar import TrainingBar
 from perform.core.errors import WrongUse
 from perform.train.progress import Progress
 
 OPTIONS = ("steps", "batch", "rate", "seed", "threads", "resume", "checkpoint", "evaluate_every")
-"""Options of `train` that also apply to a prior; their defaults differ."""
+"""Options of `train` that also apply to a prior, with other defaults."""
 
 
 def train_prior_verb(corpus: Path, name: str, out: Path | None, as_json: bool) -> None:
-    """Train a prior over the latents of a model, with the given options of `train`."""
+    """Train a prior for the latents of a model, with the given options of `train`."""
     context = click.get_current_context()
     given = {
         option: value
@@ -35,18 +35,18 @@ def train_prior_verb(corpus: Path, name: str, out: Path | None, as_json: bool) -
         raise WrongUse("a third-party module cannot be trained", where=str(model))
     if out is None and model.resolve().is_relative_to(places.bundled("models").resolve()):
         raise WrongUse(
-            "a bundled model is never overwritten", where=str(model), hint="choose another file with -o"
+            "a bundled model is never overwritten", where=str(model), hint="name another file with -o"
         )
     from perform.train.prior_trainer import PriorPlan, train_prior
     from perform.train.processes import cores
 
     values = {"threads": cores()} | {option: given[option] for option in OPTIONS if option in given}
     plan = PriorPlan(corpus, model, out or model, **values)
-    with ProgressBar(f"a prior for {model.stem}", plan.steps, "steps") as on_progress:
+    with ProgressBar(f"training a prior for {model.stem}", plan.steps, "steps") as on_progress:
         card = train_prior(plan, TrainingBar(_status, on_progress)).card
-    say(card["prior"])
+    log(card["prior"])
     show(plan.output, as_json, path=str(plan.output), prior=card["prior"])
 
 
 def _status(progress: Progress) -> str:
-    return f"loss {progress.loss:.2f}  held out {progress.distance:.2f} nats a frame"
+    return f"loss {progress.loss:.2f}  held out {progress.distance:.2f} nats per frame"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from perform.cli.output import ProgressBar, Seconds, json_option, say, show
+from perform.cli.output import ProgressBar, Seconds, json_option, log, show
 from perform.core.errors import WrongUse
 
 
@@ -36,7 +36,7 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--take",
     type=click.Path(path_type=Path),
-    help="Folder in which to record the set as a take, with its gesture log.",
+    help="Record the set as a take, with its gesture log, in this folder.",
 )
 @click.option(
     "--swap",
@@ -48,9 +48,9 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 @click.option("--to", "end", type=Seconds(0), help="Stop at this second of a take.")
 @json_option
 def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
-    """Render a set, or a take from its gesture log, offline. Every run gives the same bits.
+    """Render a set, or a take from its gesture log, to a file. Every run gives the same samples.
 
-    Name a take by its WAV file, by its name in `perform takes`, or as `last`.
+    A take is named by its WAV file, by its name in `perform takes`, or as `last`.
     """
     from perform.audio.device import check_rate_and_block
 
@@ -58,23 +58,23 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
     began = time.monotonic()
     if _is_take(name):
         if out is None:
-            raise WrongUse("no output file", hint="name a WAV with -o")
+            raise WrongUse("no output file", hint="name a WAV file with -o")
         _refuse("a take", how, "seconds", "seed", "take")
         seconds = _take(name, out, how)
         path = out
     else:
         _refuse("a set", how, "begin", "end", "swap", *([] if how["take"] else ["stems", "float32"]))
         if (out is None) == (how["take"] is None):
-            raise WrongUse("name one output", hint="a WAV with -o, or a folder with --take")
+            raise WrongUse("name one output", hint="a WAV file with -o, or a folder with --take")
         seconds = how["seconds"] or 30.0
         path = _set(name, out, how, seconds)
     took = time.monotonic() - began
-    say(f"{seconds:g} s in {took:.1f} s ({seconds / took:.1f} times real time)")
+    log(f"{seconds:g} s in {took:.1f} s ({seconds / took:.1f} times real time)")
     show(path, as_json, path=str(path), seconds=seconds, took_s=round(took, 2))
 
 
 def _is_take(name: str) -> bool:
-    """Whether a name means a take: a WAV or a gesture log, or a take's name that no set has."""
+    """Return whether a name means a take: a WAV, a gesture log, or the name of a take and of no set."""
     from perform.library import places, sets
     from perform.recorder import take_index
 
@@ -93,7 +93,7 @@ def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
     for name in names:
         if how[name] not in (None, False, ()):
             raise WrongUse(
-                f"--{spelled.get(name, name)} cannot be used with {what}", hint="see perform render --help"
+                f"--{spelled.get(name, name)} cannot be used with {what}", hint="see `perform render --help`"
             )
 
 
@@ -128,5 +128,5 @@ def _take(name: str, out: Path, how: dict[str, Any]) -> float:
     with ProgressBar(f"rendering {take.path.stem}", max(seconds, 0.0), "s") as on_progress:
         played = replay.render(take, out, options, on_progress)
     if played.lost:
-        say(f"{played.lost} events are missing from its gesture log: the sound may differ there")
+        log(f"{played.lost} events are missing from its gesture log: the sound may differ there")
     return seconds

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.output import json_option, say, show
+from perform.cli.output import json_option, log, show
 
 if TYPE_CHECKING:
     from perform.recorder.take_index import Take
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def takes(ctx: click.Context, as_json: bool) -> None:
     """List, verify, repair, export or plot takes; without a command, list them.
 
-    Name a take by its first file's name, by a path, or as `last`.
+    A take is named by the name of its first file, by a path, or as `last`.
     """
     if ctx.invoked_subcommand is None:
         _list(as_json)
@@ -38,7 +38,7 @@ def list_(as_json: bool) -> None:
 @click.argument("names", metavar="[TAKE]...", nargs=-1)
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Look for damage in takes (default: all); exit code 1 if there is any."""
+    """Check takes for damage (default: all); exit code 1 if a take is damaged."""
     from perform.recorder import take_index
 
     found = {str(take.path): take_index.verify(take) for take in _chosen(names)}
@@ -57,22 +57,22 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("names", metavar="[TAKE]...", nargs=-1)
 @json_option
 def repair(names: tuple[str, ...], as_json: bool) -> None:
-    """Repair unfinished takes (default: all). A stage does this for its own folders when it starts."""
+    """Repair unfinished takes (default: all). A stage repairs those in its folders when it starts."""
     from perform.recorder import take_index
 
-    mended = [
+    repaired = [
         {"path": str(path), "frames": frames}
         for take in _chosen(names)
         if names or take.state == "unfinished"
         for path, frames in take_index.repair(take)
     ]
     if as_json:
-        click.echo(json.dumps(mended, indent=2))
+        click.echo(json.dumps(repaired, indent=2))
         return
-    for row in mended:
+    for row in repaired:
         click.echo(f"{row['path']}: {row['frames']} frames")
-    if not mended:
-        say("nothing to repair")
+    if not repaired:
+        log("nothing to repair")
 
 
 @takes.command()
@@ -86,7 +86,7 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
 )
 @json_option
 def export(name: str, out: Path, as_json: bool) -> None:
-    """Export a take: one WAV or FLAC of all its parts, or a ZIP of all files, stems included."""
+    """Export a take: one WAV or FLAC with all its parts, or a ZIP with all its files and stems."""
     from perform.recorder import take_export as work
     from perform.recorder import take_index
 
@@ -100,7 +100,7 @@ def export(name: str, out: Path, as_json: bool) -> None:
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .png file to write.")
 @json_option
 def plot(name: str, out: Path, as_json: bool) -> None:
-    """Draw the waveform, the markers, and the latents of each deck."""
+    """Draw a take's waveform, its markers, and the latents of each deck."""
     from perform.recorder import take_export as work
     from perform.recorder import take_index
 
@@ -126,7 +126,7 @@ def _list(as_json: bool) -> None:
         click.echo(json.dumps([_row(take) for take in found], indent=2))
         return
     if not found:
-        say(f"no takes in {', '.join(str(folder) for folder in _folders())}")
+        log(f"no takes in {', '.join(str(folder) for folder in _folders())}")
     from perform.recorder.markers import clock
 
     for take in found:

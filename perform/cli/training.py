@@ -1,4 +1,4 @@
-"""`train`: train a model on a folder of sound."""
+"""`train`: train a model on a folder of sound files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from perform.cli.output import ProgressBar, json_option, say, show
+from perform.cli.output import ProgressBar, json_option, log, show
 from perform.cli.prior_training import train_prior_verb
 from perform.cli.training_bar import TrainingBar
 from perform.core.errors import WrongUse
@@ -19,7 +19,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _plan_options(verb: _F) -> _F:
-    """Add the options of a training plan, which `python -m perform.train` has too."""
+    """Add the options of a training plan, the same as in `python -m perform.train`."""
     for option in reversed(OPTIONS):
         flag = option.kind is bool
         verb = click.option(
@@ -52,15 +52,15 @@ def _type(option: PlanOption) -> Any:
     metavar="MODEL",
     help="Train a prior for this model; without -o it is written into the model's file.",
 )
-@click.option("--name", help="Name of the model (default: the file's name).")
+@click.option("--name", help="Name on the model's card (default: the file's name).")
 @click.option("--config", help="Architecture: live (default), v1, v2, causal ...")
 @click.option("--set", multiple=True, metavar="KEY=VALUE", help="Change a value of the config (repeatable).")
 @click.option("--from", metavar="MODEL", help="Start from the weights of this model, by name or path.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all).")
 @_plan_options
-@click.option("--prepare", "only_prepare", is_flag=True, help="Only prepare the corpus and show a summary.")
+@click.option("--prepare", "only_prepare", is_flag=True, help="Prepare the corpus, show a summary, and stop.")
 @click.option(
-    "--snapshot", "only_snapshot", is_flag=True, help="Only write a model from the last checkpoint."
+    "--snapshot", "only_snapshot", is_flag=True, help="Write the model from the last checkpoint, and stop."
 )
 @json_option
 def train(
@@ -74,9 +74,9 @@ def train(
 ) -> None:
     """Train a RAVE model on a folder of sound files, or on a prepared corpus.
 
-    Phase 1 learns spectra, phase 2 adds discriminators. Ctrl-C saves, --resume continues. Checkpoints, the
-    prepared corpus and a report are in OUT.training. On several GPUs or machines: torchrun --nproc-per-node N
-    --no-python perform train ...
+    Phase 1 trains on the spectral distance; phase 2 adds discriminators. Ctrl-C saves and stops, --resume
+    continues. The folder OUT.training holds the checkpoints, the prepared corpus and a report. On several
+    GPUs: torchrun --nproc-per-node N --no-python perform train ...
     """
     if prior:
         train_prior_verb(corpus, prior, out, as_json)
@@ -103,13 +103,13 @@ def train(
         return
     keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps")
     figures = {key: card[key] for key in keys}
-    say(
-        "held-out distance {distance:.2f} (untrained {distance_untrained:.2f}); with the {latents} kept "
-        "latents {distance_kept:.2f}".format(**figures)
+    log(
+        "distance on held-out sound {distance:.2f} (untrained {distance_untrained:.2f}), with only the "
+        "{latents} kept latents {distance_kept:.2f}".format(**figures)
     )
     show(out, as_json, path=str(out), **figures)
 
 
 def _status(progress: Progress) -> str:
-    losses = f"phase {progress.phase}  loss {progress.loss:.2f}  held out {progress.distance:.2f}"
-    return f"{losses}  corpus {progress.heard:.0f} %"
+    distance = f"held out {progress.distance:.2f} ({progress.improvement:.0f} % better than untrained)"
+    return f"phase {progress.phase}  loss {progress.loss:.2f}  {distance}"

@@ -1,18 +1,18 @@
-"""Progress of a training on stderr."""
+"""The progress bar of a training, on stderr."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from perform.cli.output import say
+from perform.cli.output import log
 from perform.train.progress import Progress, ProgressListener
 
 
 class TrainingBar(ProgressListener):
-    """A progress bar with messages above it.
+    """Shows a training's progress in a bar, and its messages above the bar.
 
-    status : text for a step
-    move   : moves a `ProgressBar`
+    status : returns the text beside the bar
+    move   : the function of a `ProgressBar`
     """
 
     def __init__(
@@ -25,11 +25,11 @@ class TrainingBar(ProgressListener):
         status = f"{self._status(progress)}  {progress.steps_per_s:.1f}/s"
         self._move(progress.step, status, progress.steps)
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line above the bar."""
-        say(line)
+        log(line)
 
-    def preparing(self, done: int, files: int) -> None:
+    def files_read(self, done: int, files: int) -> None:
         """Print a line for every 100 files."""
         if done % 100 == 0:
-            say(f"read {done} of {files} files")
+            log(f"read {done} of {files} files")

@@ -1,4 +1,4 @@
-"""`transfer`: resynthesise sounds with a model; `matrix`: learn a map between the latents of two models."""
+"""`transfer`: resynthesise sounds with a model. `matrix`: learn the matrix between two models' latents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from perform.cli.output import ProgressBar, json_option, say, show
+from perform.cli.output import ProgressBar, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class LatentNumber(click.ParamType):  # type: ignore[type-arg]
         return found
 
 
-class TransferPath(NamedTuple):
-    """Encoder, decoder and options, the same for every file."""
+class TransferSetup(NamedTuple):
+    """The encoder, decoder and options for all files."""
 
     encoder: StreamingEncoder
     decoder: PlayableModel
@@ -56,7 +56,7 @@ class TransferPath(NamedTuple):
 @click.option(
     "--matrix",
     type=click.Path(path_type=Path),
-    help="Matrix between the latents of both models, made by `perform matrix`.",
+    help="Matrix from the latents of one model to those of the other, made by `perform matrix`.",
 )
 @click.option("--scale", type=LatentNumber(), multiple=True, help="Scale a latent, e.g. 0=1.5 (repeatable).")
 @click.option("--bias", type=LatentNumber(), multiple=True, help="Shift a latent, e.g. 0=0.3 (repeatable).")
@@ -64,15 +64,15 @@ class TransferPath(NamedTuple):
     "--temperature",
     type=click.FloatRange(0, 2),
     default=1.0,
-    help="Random spread of unused latents (default: 1).",
+    help="Amount of noise in the latents that the model does not use (default: 1).",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Random seed for unused latents.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Random seed of that noise.")
 @click.option("--rate", type=click.IntRange(8000, 192_000), help="Sample rate (default: the sound's).")
 @json_option
 def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bool, **how: Any) -> None:
-    """Timbre transfer: resynthesise a sound with a model, offline, with the same length and timing.
+    """Timbre transfer: resynthesise a sound file with a model, keeping its length and timing.
 
-    For a folder, all sound files in and below it are transferred. Nothing is overwritten.
+    For a folder, all sound files in and below it are transferred. No file is overwritten.
     """
     from perform.offline.transfer import TransferOptions
 
@@ -83,15 +83,15 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
 
         check_new(out, SOUND)
     options = TransferOptions(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
-    transfer_path = _path(model, source, how["matrix"], options, how["rate"])
+    setup = _setup(model, source, how["matrix"], options, how["rate"])
     if sound.is_dir():
-        _folder(sound, out, transfer_path, as_json)
+        _transfer_folder(sound, out, setup, as_json)
         return
     began = time.monotonic()
     with ProgressBar(f"transferring {sound.name}", _seconds(sound), "s") as on_progress:
-        seconds = _file(sound, out, transfer_path, on_progress)
+        seconds = _transfer_file(sound, out, setup, on_progress)
     took = time.monotonic() - began
-    say(f"{seconds:.1f} s in {took:.1f} s ({seconds / max(took, 1e-3):.1f} times real time)")
+    log(f"{seconds:.1f} s in {took:.1f} s ({seconds / max(took, 1e-3):.1f} times real time)")
     show(out, as_json, path=str(out), seconds=round(seconds, 3), took_s=round(took, 2))
 
 
@@ -106,10 +106,10 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
 @click.option("--model", required=True, help="Model that resynthesises the sound.")
 @json_option
 def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_json: bool) -> None:
-    """Learn a matrix from recordings that maps one model's latents to another's.
+    """Learn the matrix that turns one model's latents into another's, from recordings.
 
-    Half a minute of the kind of sound you will play is enough. Both models encode it. Without a matrix,
-    `perform transfer --from` lets the latents that vary most drive those that vary most.
+    Half a minute of the kind of sound that you will play is enough. Both models encode it. Without a matrix,
+    `perform transfer --from` pairs the latents by variance: the largest drives the largest, and so on.
     """
     from perform.library import matrices
     from perform.library.sound_files import SoundFile
@@ -133,30 +133,30 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
         made = learn_matrix(((blocks(path), _rate(path)) for path in recordings), *encoders)
     matrices.save(out, made)
     share = f"{made.fit:.0%}" if math.isfinite(made.fit) else "an unknown share"
-    say(f"it explains {share} of the latents of {made.decoder.name} at the end of the recordings")
+    log(f"it explains {share} of the variance of {made.decoder.name}'s latents, measured on held-out sound")
     show(out, as_json, path=str(out), fit=made.fit if math.isfinite(made.fit) else None)
 
 
 def _model(name: str) -> PlayableModel:
-    """Open a model; an export is converted first, a third-party module runs in its own process."""
+    """Open a model. An export is converted first; a third-party module runs in a separate process."""
     from perform.foreign.opening import open_model, prepare
     from perform.library.cards import find_model
 
-    return open_model(prepare(find_model(name), say), separate_process=True)
+    return open_model(prepare(find_model(name), log), separate_process=True)
 
 
 def _encoder(model: PlayableModel) -> StreamingEncoder:
     if model.encoder is None:
-        hint = "a module needs an `encode` for the `decode` that is played"
+        hint = "choose another model with --from; a module needs an `encode` method beside `decode`"
         raise WrongUse(f"{model.card.name} has no encoder", hint=hint)
     if not model.card.delay_known:
-        say(f"the delay of {model.card.name} is unknown and not removed: the result may be late")
+        log(f"the delay of {model.card.name} is unknown, so the result may be late")
     return model.encoder
 
 
-def _path(
+def _setup(
     model: str, source: str | None, matrix: Path | None, options: TransferOptions, rate: int | None
-) -> TransferPath:
+) -> TransferSetup:
     from perform.library import matrices
     from perform.offline.transfer import Transfer
 
@@ -164,13 +164,13 @@ def _path(
     encoder = _encoder(_model(source) if source else decoder)
     found = matrices.load(matrix, encoder.sha256, decoder.sha256) if matrix else None
     if encoder.sha256 != decoder.sha256 and found is None:
-        say(f"{source}'s latents drive {model}'s by variance; a matrix from `perform matrix` follows closer")
-    Transfer(encoder, decoder, 48000, 48000, options=options, matrix=found)  # fail now, not for every file
-    return TransferPath(encoder, decoder, found, options, rate)
+        log(f"{source}'s latents drive {model}'s by variance; `perform matrix` makes a closer match")
+    Transfer(encoder, decoder, 48000, 48000, options=options, matrix=found)  # raises an error before any file
+    return TransferSetup(encoder, decoder, found, options, rate)
 
 
 def _seconds(path: Path) -> float:
-    """Length of a file in seconds, according to its header."""
+    """Return the length of a file in seconds, from its header."""
     from perform.library.sound_files import SoundFile
 
     with SoundFile(path) as sound:
@@ -184,34 +184,36 @@ def _rate(path: Path) -> int:
         return sound.rate
 
 
-def _file(path: Path, out: Path, transfer_path: TransferPath, on_progress: Callable[[float], None]) -> float:
+def _transfer_file(
+    path: Path, out: Path, setup: TransferSetup, on_progress: Callable[[float], None]
+) -> float:
     """Transfer one file; return its length in seconds."""
     from perform.library.sound_files import SoundFile
     from perform.offline.transfer import Transfer
     from perform.recorder.new_files import new_sound_file
 
     with SoundFile(path) as sound:
-        rate, fed = transfer_path.rate or sound.rate, 0
-        through = Transfer(
-            transfer_path.encoder,
-            transfer_path.decoder,
+        rate, fed = setup.rate or sound.rate, 0
+        transferring = Transfer(
+            setup.encoder,
+            setup.decoder,
             sound.rate,
             rate,
-            options=transfer_path.options,
-            matrix=transfer_path.matrix,
+            options=setup.options,
+            matrix=setup.matrix,
         )
         with new_sound_file(out, rate) as write:
             for block in sound.blocks():
-                write(through.feed(block))
+                write(transferring.feed(block))
                 fed += len(block)
                 on_progress(fed / sound.rate)
-            write(through.finish())
+            write(transferring.finish())
         if not fed:
-            say(f"{path}: the file is empty, and so is {out.name}")
+            log(f"{path}: the file has no samples, so {out.name} is empty")
         return fed / sound.rate
 
 
-def _folder(folder: Path, out: Path, transfer_path: TransferPath, as_json: bool) -> None:
+def _transfer_folder(folder: Path, out: Path, setup: TransferSetup, as_json: bool) -> None:
     """Transfer all files of a folder; list failures at the end."""
     from perform.library.sound_files import find
 
@@ -220,26 +222,26 @@ def _folder(folder: Path, out: Path, transfer_path: TransferPath, as_json: bool)
         raise WrongUse("no sound files", where=str(folder))
     failed: list[tuple[Path, PerformError]] = []
     with ProgressBar(f"transferring {folder.name}", len(files), "files") as on_progress:
-        for done, (path, wanted) in enumerate(zip(files, _names(files, folder, out), strict=True)):
+        for done, (path, wanted) in enumerate(zip(files, _output_files(files, folder, out), strict=True)):
             on_progress(done, str(path.relative_to(folder)))
             try:
                 wanted.parent.mkdir(parents=True, exist_ok=True)
-                _file(path, wanted, transfer_path, lambda seconds: None)
+                _transfer_file(path, wanted, setup, lambda seconds: None)
             except PerformError as error:
                 failed.append((path, error))
             except OSError as error:
                 failed.append((path, PerformError(error.strerror or str(error), where=str(wanted))))
         on_progress(len(files))
     for _, problem in failed:
-        say(str(problem))
+        log(str(problem))
     problems = [{"path": str(path), "why": problem.what} for path, problem in failed]
     show(out, as_json, path=str(out), files=len(files) - len(failed), failed=problems)
     if failed:
         raise PerformError(f"{len(failed)} of {len(files)} files could not be transferred", where=str(folder))
 
 
-def _names(files: list[Path], folder: Path, out: Path) -> list[Path]:
-    """Output file of each input: its name with .wav; its old suffix stays in if two names would be equal."""
+def _output_files(files: list[Path], folder: Path, out: Path) -> list[Path]:
+    """Return the output file of each input: its name with .wav, or with .flac.wav if two names were equal."""
     plain = [out / path.relative_to(folder).with_suffix(".wav") for path in files]
     full = [out / path.relative_to(folder).with_name(f"{path.name}.wav") for path in files]
     return [a if plain.count(a) == 1 else b for a, b in zip(plain, full, strict=True)]

@@ -1,1 +1,1 @@
-"""Without a clock: sets and takes rendered to files, sound through a model."""
+"""Offline rendering: sets and takes to files, and timbre transfer of sound files."""

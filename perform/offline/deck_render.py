@@ -1,4 +1,4 @@
-"""One deck without a clock: its voice renders into its lane whenever the mixer needs a block."""
+"""One deck of an offline render: its voice renders into its lane whenever the mixer needs a block."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from perform.voice.voice import Voice, render_applied
 
 
 class DeckRender:
-    """A song's model on a deck; its lane is open, as the stage would open it.
+    """A song's model on a deck, with an open lane, as on stage.
 
-    seed : added to the deck's seed; None: leave it
+    seed : added to the deck's seed; None adds nothing
     """
 
     def __init__(self, arena: Arena, song: Song, deck: int, path: Path, seed: int | None, rate: int) -> None:
@@ -45,13 +45,13 @@ class DeckRender:
         self._out = FrameWriter(arena, lane, deck, model, self._voice, rate)
 
     def assignment(self, song: Song) -> DeckAssignment:
-        """This deck for the others' `Assignments`; PerformError if a file of the song is missing."""
+        """Return this deck's assignment for the other decks; PerformError if its matrix is missing."""
         matrix = song.matrices.get(str(self._deck))
         found = str(find_deck_file(matrix)) if matrix else ""
         return DeckAssignment(str(self._path), self._model.sha256, found)
 
     def files(self, song: Song) -> dict[int, FileAssignment]:
-        """The sound file it plays, if any; PerformError if the file is missing."""
+        """Return the deck's sound file, if it has one; PerformError if the file is missing."""
         name = song.files.get(str(self._deck))
         if not name:
             return {}
@@ -59,7 +59,10 @@ class DeckRender:
         return {self._deck: FileAssignment(str(find_deck_file(name)), self._deck)}
 
     def fill(self, frames: int) -> None:
-        """Render until the ring holds this many; PerformError if the module refuses a value of the song."""
+        """Render until the ring buffer holds this many frames of sound.
+
+        PerformError if the module refuses a value of the song.
+        """
         while self._ring.fill < frames:
             self._voice.apply(self._table)
             if encoder_input := self._voice.encoder_input:

@@ -1,4 +1,4 @@
-"""The live input of a take, from the input's track, for the mixer that replays it."""
+"""The live input of a replayed take, read from the take's input track."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perform.recorder import take_index
 
 
 class InputReplay:
-    """[disk] Silence if the take has no input track, or if it renders at another sample rate."""
+    """[disk] Reads the input track. Silence if there is none, or if the take renders at another rate."""
 
     def __init__(self, take: take_index.Take, logged: LoggedTake, rate: int) -> None:
         known = INPUT in take.tracks and rate == logged.rate
@@ -19,7 +19,7 @@ class InputReplay:
         self._at, self._block = logged.begin, np.zeros((0, 2), np.float32)
 
     def read(self, at: int, frames: int) -> Audio:
-        """(frames, 2) from a frame of the master's history; calls go forward only."""
+        """Return sound (frames, 2) from a frame of the master's history; successive calls go forward."""
         out = np.zeros((frames, 2), np.float32)
         while self._at + len(self._block) < at + frames:
             begin = max(at, self._at)

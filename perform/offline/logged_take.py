@@ -1,4 +1,4 @@
-"""A take as its gesture logs describe it: the mixer's events and each lane's recorded streams."""
+"""The gesture logs of a take: the mixer's events and the recorded streams of each lane."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from perform.voice.recorded_streams import RecordedStream, recorded_streams
 class LoggedTake:
     """The contents of a take's gesture logs.
 
-    begin, end : the take, in frames of the master's history
-    mixer : events of the mixer, in order;  lanes : lane -> the streams that played on it
-    slots : for each slot of the log the slot of this version, -1 if it no longer exists
-    lost : events that found no room in the log
-    damaged : frame from which events may be missing, because a log is damaged; None if none is
+    begin, end : first frame and end of the take, in frames of the master's history
+    mixer      : events of the mixer, in order
+    lanes      : lane -> the streams that played on it
+    slots      : for each slot of the log the slot of this version, -1 if it no longer exists
+    lost       : number of events that are missing, because the event log was full
+    damaged    : frame from which events may be missing, because a log is damaged; None if no log is
     """
 
     rate: int
@@ -41,22 +42,22 @@ class LoggedTake:
     marks: list[Marker] = field(default_factory=list)
 
     def plays(self, deck: int) -> bool:
-        """Whether a deck, from 1, played anything."""
+        """Return whether a deck, from 1, played anything."""
         return any(deck_of(lane) == deck for lane in self.lanes)
 
 
 def load(take: take_index.Take) -> LoggedTake:
-    """[disk] A take's logs, up to where they are damaged; PerformError if one is missing."""
+    """[disk] Read a take's gesture logs, up to where they are damaged; PerformError if one is missing."""
     logs = []
     for master in take.files:
         path = master.with_suffix(gesture_log.SUFFIX)
         if not path.exists():
-            hint = "takes of another version may have none; the WAV itself is complete"
+            hint = "very old takes have none; the WAV file is complete"
             raise PerformError("this take has no gesture log", where=str(path), hint=hint)
         logs.append(gesture_log.read(path))
     seen: set[gesture_log.LoggedEvent] = set()
     events: list[gesture_log.LoggedEvent] = []
-    for log in logs:  # each part's log begins with the end of the log before
+    for log in logs:  # the log of each part begins with the last events of the one before
         events += [event for event in log.records if event not in seen]
         seen = set(log.records) if len(logs) > 1 else seen
     header = logs[0].header
@@ -65,11 +66,11 @@ def load(take: take_index.Take) -> LoggedTake:
     try:
         lanes = {}
         for lane in range(LANES):
-            own = ((event.kind, event.payload) for event in events if event.who == lane)
-            if streams := recorded_streams(own, _bank_places(header, lane)):
+            events_of_lane = ((event.kind, event.payload) for event in events if event.who == lane)
+            if streams := recorded_streams(events_of_lane, _bank_places(header, lane)):
                 lanes[lane] = streams
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise PerformError(f"its gesture log is damaged ({error})", where=str(take.path)) from error
+        raise PerformError(f"the gesture log is damaged ({error})", where=str(take.path)) from error
     slots = {name: i for i, name in enumerate(NAMES)}
     return LoggedTake(
         rate=header.rate,
@@ -89,11 +90,11 @@ def load(take: take_index.Take) -> LoggedTake:
 
 
 def deck_of(lane: int) -> int:
-    """The deck, from 1, that a lane belongs to."""
+    """Return the deck, from 1, of a lane."""
     return lane // 2 + 1
 
 
 def _bank_places(header: gesture_log.GestureHeader, lane: int) -> npt.NDArray[np.intp]:
-    """For each slot of a log, its place in the bank of a lane's deck; -1 if it is not in the bank."""
+    """Return for each slot of a log its place in the attribute bank of a lane's deck, or -1."""
     bank = {name: i for i, name in enumerate(ADDRESSES[params.attribute_slots(deck_of(lane))])}
     return np.array([bank.get(name, -1) for name in header.names], np.intp)

@@ -1,4 +1,4 @@
-"""Where an offline render goes: one WAV of the master, or a take with its tracks and its gesture log."""
+"""Outputs of an offline render: one WAV file of the master, or a take with tracks and gesture log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SYNC_S = 2.0  #: seconds of sound between two syncs of a take to disk
 
 
 class TakeOutput(NamedTuple):
-    """A take: the folder it goes to, its tracks ("master" first), and its sample format."""
+    """Options of a rendered take: its folder, its tracks ("master" first), and its sample format."""
 
     folder: Path
     tracks: tuple[str, ...]
@@ -29,7 +29,7 @@ class TakeOutput(NamedTuple):
 
 
 class MasterFile:
-    """The master in one file; begin: the first frame that is written."""
+    """Writes the master to one file. begin: the first frame to write."""
 
     def __init__(self, path: Path, write: Callable[[Audio], None], begin: int) -> None:
         self.path, self._write, self._at = path, write, begin
@@ -42,7 +42,7 @@ class MasterFile:
 
 
 class RenderedTake:
-    """The take that a recorder would have written."""
+    """Writes a take, as the recorder does on stage."""
 
     def __init__(self, out: TakeOutput, arena: Arena, set_name: str, song: str, begin: int) -> None:
         self._end = self._synced = begin
@@ -58,7 +58,7 @@ class RenderedTake:
 
     @property
     def path(self) -> Path:
-        """Its first file."""
+        """The first file of the take."""
         assert self._take.first
         return self._take.first
 
@@ -67,7 +67,7 @@ class RenderedTake:
             raise PerformError(report.error, where=report.path)
 
     def advance(self, arena: Arena, end: int) -> None:
-        """Write up to a frame of the master's history, often enough that no event log fills up."""
+        """Write up to a frame of the master's history. Call it often, so that no event log fills up."""
         self._end = end
         if end - self._synced >= self._step:
             self._take.advance(end, sync=True)

@@ -1,6 +1,6 @@
-"""Renders a set without a clock: the voices and the mixer of the stage, as fast as the machine can.
+"""Renders a set offline with the stage's voices and mixer, as fast as the machine can.
 
-Two renders of one set with one seed are equal to the last bit.
+The same set with the same seed gives the same bits.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ def render(
 ) -> Path:
     """Render the first song of a set, with its loops, and return the path of the new file.
 
-    out : a new file (24-bit WAV), or a take with its gesture log; nothing is overwritten
-    seconds : length of the sound;  seed : added to each deck's seed;  on_progress : gets the seconds rendered
+    out         : a new file (24-bit WAV), or a take with its gesture log; no file is overwritten
+    seconds     : length of the sound
+    seed        : added to each deck's seed
+    on_progress : called with the seconds rendered so far
     """
     song = sets.load_set(name).songs[0]
     if isinstance(out, Path):
@@ -59,7 +61,7 @@ def render(
         loops = Loops(arena.table)
         loops.replace(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
-        begin = mixer.delay  # the limiter's delay, so that the file begins with the song
+        begin = mixer.delay  # skip the limiter's delay, so that the file begins with the song
         end = begin + round(seconds * rate)
         block = np.zeros((BLOCK, 2), np.float32)
         with ExitStack() as files:

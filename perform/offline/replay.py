@@ -1,7 +1,7 @@
-"""Renders a take again from its gesture log: the same mixer, the same decoders, the same latents.
+"""Renders a take from its gesture log, with the same mixer, decoders and latents.
 
-A take that was rendered offline comes back bit by bit. For a live take, decoders and limiter first replay the
-seconds before it from the log, so that only rounding differs.
+A take that was rendered offline is reproduced bit by bit. For a live take, decoders and limiter first replay
+the seconds before the take, so that only rounding differs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from perform.recorder.wav_format import FORMATS
 
 
 class ReplayOptions(NamedTuple):
-    """How to render a take; None: as it was recorded. begin, end: seconds of the take."""
+    """How to render a take; None: as it was recorded. begin, end: in seconds of the take."""
 
     rate: int | None = None
     float32: bool | None = None
@@ -41,10 +41,10 @@ class ReplayOptions(NamedTuple):
 def render(
     take: take_index.Take, out: Path, options: ReplayOptions, on_progress: Callable[[float], None]
 ) -> LoggedTake:
-    """Render a take to a new WAV, with `options.stems` a file for each deck beside it.
+    """Render a take to a new WAV file; with `options.stems` also a file for each deck.
 
-    on_progress : gets the seconds rendered
-    PerformError if a model is missing, or if the log is damaged before the end of what is to be rendered.
+    on_progress : called with the seconds rendered so far
+    PerformError if a model is missing, or if the log is damaged before `options.end`.
     """
     logged = load(take)
     rate = options.rate or logged.rate
@@ -54,7 +54,7 @@ def render(
     begin, end = _span(take, logged, options)
     stems = [stem for i, stem in enumerate(STEMS) if options.stems and logged.plays(i + 1)]
     tracks = [MASTER, *stems]
-    model_for = take_models(logged, options.swap)  # a missing model is an error before any file is made
+    model_for = take_models(logged, options.swap)  # raises for a missing model before any file is made
     check_new(out, (".wav",))
     scale = rate / logged.rate
     marks = [
@@ -66,9 +66,11 @@ def render(
         arena = Arena.create(Path(folder) / "arena")
         arena.set_meter("tracks/on", options.stems)
         player = TakeReplay(arena, logged, model_for, rate, InputReplay(take, logged, rate))
-        form, write = FORMATS[samples], {}
+        wav_format, write = FORMATS[samples], {}
         for track in tracks:
-            write[track] = files.enter_context(new_sound_file(track_path(out, track), rate, form, marks))
+            write[track] = files.enter_context(
+                new_sound_file(track_path(out, track), rate, wav_format, marks)
+            )
         for at, blocks in player.play(begin, end, tracks):
             for track in tracks:
                 write[track](blocks[track])
@@ -77,16 +79,16 @@ def render(
 
 
 def _span(take: take_index.Take, logged: LoggedTake, options: ReplayOptions) -> tuple[int, int]:
-    """The first frame to render and the one after the last; WrongUse if there is none between them."""
+    """Return the first frame to render and the end; WrongUse if there is no frame between them."""
     begin = logged.begin + round(options.begin * logged.rate)
     end = logged.end
     if options.end is not None:
         end = min(end, logged.begin + round(options.end * logged.rate))
     if begin >= end:
-        what = f"nothing lies between {options.begin:g} s and {options.end or take.seconds:g} s"
-        raise WrongUse(what, where=str(take.path), hint=f"the take is {take.seconds:.1f} s long")
+        what = f"the take has no sound from {options.begin:g} s to {options.end or take.seconds:g} s"
+        raise WrongUse(what, where=str(take.path), hint=f"it is {take.seconds:.1f} s long")
     if logged.damaged is not None and logged.damaged < end:
         known = max(0, (logged.damaged - logged.begin) // logged.rate)
-        hint = f"--to {known} renders what comes before" if known else "the sound of the take itself is whole"
-        raise PerformError(f"its gesture log is damaged {known} s in", where=str(take.path), hint=hint)
+        hint = f"--to {known} renders the sound before that" if known else "the WAV files are complete"
+        raise PerformError(f"the gesture log is damaged after {known} s", where=str(take.path), hint=hint)
     return begin, end

@@ -1,4 +1,4 @@
-"""The models of a take: found by their SHA-256 wherever they are now, or swapped for others."""
+"""The models of a replayed take: found by their SHA-256, or swapped for others."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from perform.voice.recorded_streams import RecordedModel
 
 
 def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, RecordedModel], PlayableModel]:
-    """(deck, recorded model) -> the model to play, opened once.
+    """Return a function (deck, recorded model) -> model to play; it opens each model once.
 
     swap : deck -> another model, by library name or path
-    PerformError names every model that is missing; WrongUse if a swapped deck is silent.
+    PerformError names all missing models; WrongUse if a swapped deck does not play in the take.
     """
     swapped = {deck: find_model(name) for deck, name in swap.items()}
     for deck in swapped:
@@ -35,8 +35,8 @@ def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, R
             else:
                 missing.append(f"{model.name} (SHA-256 {model.sha256[:12]}) of deck {deck_of(lane)}")
     if missing:
-        hint = "put the file among your models, or render with another: --swap DECK=MODEL"
-        raise PerformError(f"a model of this take is missing: {'; '.join(sorted(set(missing)))}", hint=hint)
+        hint = "put the file into your models folder, or use another model with --swap DECK=MODEL"
+        raise PerformError(f"models of this take are missing: {'; '.join(sorted(set(missing)))}", hint=hint)
     opened: dict[Path, PlayableModel] = {}
 
     def model_for(deck: int, model: RecordedModel) -> PlayableModel:
@@ -49,7 +49,7 @@ def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, R
 
 
 def _find(model: RecordedModel) -> Path | None:
-    """The file of a model by its hash: where it was played, then the library, its recorded name first."""
+    """Find a model's file by its hash: the file that was played, or else one of the library."""
     if played := hashes.find(model.sha256):
         return played
     known = models() | {path.stem: path for path in places.cache().glob("*.safetensors")}

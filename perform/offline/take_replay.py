@@ -1,4 +1,4 @@
-"""Replays a take: the mixer and the lanes get the values of the gesture log, in the same blocks as then."""
+"""Replays a take: mixer and lanes get the values of the gesture log, in the same blocks as on stage."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ MASTER = "master"
 
 
 class TakeReplay:
-    """[render] The mixer of a take and its lanes.
+    """[render] The mixer and the lanes of a take.
 
-    model_for : gives the model to play on a deck, by the model that was recorded there
-    live_input : the input of the take
+    model_for  : (deck, recorded model) -> the model to play
+    live_input : the live input of the take
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class TakeReplay:
             lane: LaneReplay(streams, partial(model_for, deck_of(lane)), rate, logged.rate)
             for lane, streams in logged.lanes.items()
         }
-        self._reading: dict[int, int] = {}  # lane -> scaled position of the ring that is read next
-        self._once: dict[int, tuple[int, int]] = {}  # lane -> position and frames, for one block
+        self._reading: dict[int, int] = {}  # lane -> next position in its ring buffer, at the output rate
+        self._once: dict[int, tuple[int, int]] = {}  # lane -> position and frames, for one block only
         self._mixer: Mixer | None = None
 
     def play(self, begin: int, end: int, tracks: list[str]) -> Iterator[tuple[int, dict[str, Audio]]]:
-        """Frames of the history -> after each block: the frame reached, and its audio (n, 2) by track."""
+        """Play from frame `begin` to `end`; yield the end of each block and its audio (n, 2) by track."""
         events = self._events(begin)
         at = max(0, min(begin, events[0].at)) if events else begin
         start, index, silent_until = at, 0, at
@@ -66,7 +66,8 @@ class TakeReplay:
                 try:
                     self._apply(events[index])
                 except (ValueError, LookupError, TypeError, RecursionError) as error:
-                    raise PerformError(f"the gesture log is damaged at frame {at} ({error})") from error
+                    what = f"the gesture log is damaged at frame {at} ({error})"
+                    raise PerformError(what, hint="the WAV files are complete") from error
                 index += 1
             stop = min(end, at + self._left_of_block(at, start))
             if index < len(events):
@@ -83,14 +84,14 @@ class TakeReplay:
             at = stop
 
     def _left_of_block(self, at: int, start: int) -> int:
-        """Frames to the end of the block that `at` is in: the same blocks round to the same samples."""
+        """Return the frames to the end of the recorded block; other blocks would round differently."""
         return self._logged.block - (at - start) % self._logged.block
 
     def _scaled(self, at: int) -> int:
         return round(at * self._rate / self._logged.rate)
 
     def _events(self, begin: int) -> list[gesture_log.LoggedEvent]:
-        """The mixer's events, from the last full set of values that is early enough to settle the mixer."""
+        """Return the mixer's events from the last full set of values that is PREROLL_S before `begin`."""
         early = begin - round(gesture_log.PREROLL_S * self._logged.rate)
         events = self._logged.mixer
         whole = [i for i, event in enumerate(events) if event.kind in (ALL_VALUES, FIRST_VALUES)]
@@ -98,7 +99,7 @@ class TakeReplay:
         return events[first:]
 
     def _missed(self, event: gesture_log.LoggedEvent) -> int:
-        """Frames before a new mixer that no mixer rendered."""
+        """Return the frames before a new mixer in which no mixer ran."""
         if event.kind != FIRST_VALUES or self._mixer is None:
             return 0
         return int(_details(event).get("missed", 0))

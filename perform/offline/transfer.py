@@ -1,7 +1,8 @@
 """Timbre transfer of sound files: one model encodes, the same or another one decodes, as on a deck.
 
-Encoder, matrix, scale and bias, decoder, trim, limiter; blocks in, blocks out, in constant memory. All delays
-are removed, so the output is in time with the input. The same seed gives the same samples.
+The signal path: encoder, matrix, scale and bias, decoder, trim, limiter. It works in blocks, in constant
+memory. All delays are removed, so that the output is in time with the input. The same seed gives the same
+samples.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ CEILING = 10.0 ** (-1.0 / 20.0)  #: dBFS -1, as on stage
 
 
 class TransferOptions(NamedTuple):
-    """z = source x scale + bias, by the number of the latent; temperature and seed of the noise."""
+    """Scale and bias by latent (z = source x scale + bias), and temperature and seed of the noise."""
 
     scale: Mapping[int, float] = {}
     bias: Mapping[int, float] = {}
-    temperature: float = 1.0  #: of the noise for the latents that the model's PCA left out
+    temperature: float = 1.0  #: of the noise in the latents that the model's PCA left out
     seed: int = 0
 
 
 class Transfer:
-    """[render] One sound; `feed` its blocks, then `finish`.
+    """[render] The transfer of one sound: `feed` its blocks, then `finish`.
 
-    rate, out_rate : frames a second of input and output
-    delay_s : from the encoder's input to the decoder's output; already removed
+    rate, out_rate : sample rates of input and output
+    delay_s        : delay from the encoder's input to the decoder's output, which is removed
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Transfer:
         options: TransferOptions | None = None,
         matrix: LatentMatrix | None = None,
     ) -> None:
-        """matrix : translates the encoder's latents for the decoder; None matches them by variance."""
+        """matrix: turns the encoder's latents into the decoder's; None pairs them by variance."""
         options = options or TransferOptions()
         self._model = model
         self._matrix = matrix or _default_matrix(encoder, model)
@@ -70,12 +71,12 @@ class Transfer:
         self._fed = self._made = 0
 
     def feed(self, x: Audio) -> Audio:
-        """(n, channels) of the sound -> the output that is ready, (m, 2)."""
+        """Take the next block of the sound, (n, channels); return the output so far, (m, 2)."""
         self._fed += len(x)
         return self._run(x)
 
     def finish(self) -> Audio:
-        """The rest of the output, which is as long as the input."""
+        """Return the rest of the output; in all, it is as long as the input."""
         parts, due = [], round(self._fed * self._out_rate / self._rate)
         silence = np.zeros((self._rate // 10, 1), np.float32)
         while self._made < due:
@@ -96,12 +97,12 @@ class Transfer:
         return y[skipped:]
 
     def _decode(self, z: Vector) -> Audio:
-        """One frame, (m, 2)."""
+        """Decode one frame to sound, (m, 2)."""
         noise = self._decoder.noise(self._temperature)
         return self._decoder.resample(self._model.render([self._decoder.stream], z[None], noise[None])[0])
 
     def _guard(self, y: Audio) -> list[Audio]:
-        """Trim, DC blocker and limiter: the path of a single deck on stage, its fader at 0 dB."""
+        """Apply trim, DC blocker and limiter, as for a single deck on stage with its fader at 0 dB."""
         loud: Signal = np.clip(y, -OVERLOAD, OVERLOAD).astype(np.float64) * self._trim
         blocks = (loud[at : at + MAX_BLOCK] for at in range(0, len(loud), MAX_BLOCK))
         return [cap(self._limiter(self._dc(block), CEILING), CEILING) for block in blocks]
@@ -110,9 +111,9 @@ class Transfer:
 def learn_matrix(
     sounds: Iterable[tuple[Iterable[Audio], int]], source: StreamingEncoder, target: StreamingEncoder
 ) -> LatentMatrix:
-    """Learn to translate one model's latents for another, as both encode the same sounds (`matrices.learn`).
+    """Learn the matrix from one model's latents to another's; both models encode the same sounds.
 
-    sounds : recordings in blocks (n, channels), each with its rate
+    sounds : recordings, each as blocks (n, channels) and a sample rate
     """
     frame_s = [encoder.card.ratio / encoder.card.sample_rate for encoder in (source, target)]
     given: list[Vector] = []
@@ -136,14 +137,14 @@ def learn_matrix(
 
 
 def _default_matrix(encoder: StreamingEncoder, model: PlayableModel) -> LatentMatrix | None:
-    """None if one model encodes and decodes, else by variance."""
+    """Return None if one model encodes and decodes, or else the matrix by variance."""
     if encoder.sha256 == model.sha256:
         return None
     return by_variance(encoder.card, encoder.sha256, model.card, model.sha256)
 
 
 def _scale_and_bias(model: PlayableModel, options: TransferOptions) -> tuple[Vector, Vector]:
-    """Scale and bias of each latent; WrongUse for a latent that the model does not have."""
+    """Return scale and bias of each latent; WrongUse for a latent that the model does not have."""
     latents = model.card.latents
     both = np.ones(latents, np.float32), np.zeros(latents, np.float32)
     for option, values, chosen in zip(("scale", "bias"), both, (options.scale, options.bias), strict=True):

@@ -1,10 +1,10 @@
-"""A training on a bare machine: torch, numpy and safetensors, no more.
+"""Train a model with only torch, numpy and safetensors installed.
 
     python -m perform.train CORPUS -o mine.safetensors
     torchrun --nproc-per-node 8 -m perform.train CORPUS -o mine.safetensors
 
-CORPUS is a prepared one (`perform train FOLDER -o mine.safetensors --prepare` leaves it in
-`mine.safetensors.training/corpus`), or what a recipe wrote with `perform.train.corpus.write`. The choices are
+CORPUS is a prepared corpus. `perform train FOLDER -o mine.safetensors --prepare` writes one to
+`mine.safetensors.training/corpus`; a program can write one with `perform.train.corpus.write`. The options are
 those of `perform train`.
 """
 
@@ -20,35 +20,42 @@ from perform.train.processes import cores
 from perform.train.progress import Progress, ProgressListener
 
 EVERY = 100
+"""Steps between two progress lines."""
 
 
 class PrintedProgress(ProgressListener):
-    """Lines on stderr."""
+    """Prints progress and messages to stderr."""
 
     def progress(self, progress: Progress) -> None:
-        """One every so many steps."""
+        """Print a line every EVERY steps."""
         if progress.step % EVERY == 0 or progress.step == progress.steps:
-            self.say(
+            self.log(
                 f"step {progress.step}/{progress.steps}  phase {progress.phase}  loss {progress.loss:.3f}  "
-                f"held out {progress.distance:.3f}  heard {progress.heard:.0f} %  "
+                f"held out {progress.distance:.3f} ({progress.improvement:.0f} % better than untrained)  "
                 f"{progress.steps_per_s:.2f} steps/s  {progress.eta_s / 60:.0f} min left"
             )
 
-    def say(self, line: str) -> None:
-        """A line."""
+    def log(self, line: str) -> None:
+        """Print a message."""
         print(line, file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """The command line; its exit code."""
+    """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser("python -m perform.train", description=__doc__.partition("\n")[0])
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--name")
-    parser.add_argument("--config")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--from", type=Path)
-    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("corpus", type=Path, help="A prepared corpus.")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="The .safetensors file to write.")
+    parser.add_argument("--name", help="Name on the model's card (default: the file's name).")
+    parser.add_argument("--config", help="Architecture: live (default), v1, v2, causal ...")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="Change a value of the config (repeatable).",
+    )
+    parser.add_argument("--from", type=Path, help="Start from the weights of this model file.")
+    parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all).")
     for option in OPTIONS:
         flag = f"--{option.name}"
         if option.kind is bool:

@@ -1,10 +1,10 @@
 """Data augmentation: random changes to a crop.
 
 gain      -6 to +3 dB, never beyond full scale
-phase     random all-pass filters, which keep the spectrum, so that no waveform is memorised
-pitch     up to three semitones up or down, by resampling (off by default: it moves formants too)
-compress  quiet passages up to twice as near to loud ones (off by default)
-mute      silence, now and then, so that silence in gives silence out (off by default)
+phase     random all-pass filters. They keep the spectrum, and the model cannot memorise a waveform
+pitch     up to three semitones up or down, by resampling (off by default: it also moves formants)
+compress  up to 2:1 less range between quiet and loud passages (off by default)
+mute      silence in one of twenty crops, so that silence in gives silence out (off by default)
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from perform.train.corpus import Sound
 
 MARGIN = 2048
-"""Samples on each side of a crop that are filtered too: every all-pass dies away within them."""
+"""Samples on each side of a crop that are also filtered; the response of an all-pass decays within them."""
 SEMITONES = 3.0
 STEP = 256
-"""Transform lengths are multiples of it, which are fast."""
+"""Transform lengths are multiples of this, because these are fast."""
 RADIUS = (0.9, 0.99)
 """Range of the radius of an all-pass's pole; 0.99 decays by 178 dB within MARGIN."""
 WINDOW_S, WINDOWS = 0.02, 6
@@ -34,9 +34,9 @@ def augment(
     sample_rate: int,
     random: np.random.Generator,
 ) -> Sound:
-    """A crop (channels, length), changed in the ways of `kinds`.
+    """Return a crop (channels, length) with the random changes in `kinds`.
 
-    read : given n, returns n samples from the start of the crop, (channels, n)
+    read : returns the first n samples from the start of the crop, (channels, n)
     """
     wide = length + 2 * MARGIN
     taken = wide
@@ -64,7 +64,7 @@ def augment(
 
 
 def _all_passes(size: int, sample_rate: int, random: np.random.Generator) -> NDArray[np.complex64]:
-    """The response of one to three all-pass filters of second order, at the bins of an rfft of `size`."""
+    """Return the response of one to three second-order all-pass filters at the bins of an rfft of `size`."""
     delay = np.exp(-2j * math.pi * np.arange(size // 2 + 1) / size)  # z^-1
     response = np.ones_like(delay)
     for _ in range(random.integers(1, 4)):
@@ -78,7 +78,7 @@ def _all_passes(size: int, sample_rate: int, random: np.random.Generator) -> NDA
 
 
 def _compressed(crop: Sound, power: float, sample_rate: int) -> Sound:
-    """The crop with its envelope, relative to its loudest moment, raised to `power`."""
+    """Return the crop with its envelope, relative to its loudest moment, raised to `power`."""
     window = max(round(WINDOW_S * sample_rate), 1)
     blocks = -(-crop.shape[1] // window)
     padded = np.pad(crop, ((0, 0), (0, blocks * window - crop.shape[1])))

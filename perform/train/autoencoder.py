@@ -1,4 +1,4 @@
-"""The autoencoder in training: sound in, sound out, aligned in time, and a penalty on the latents."""
+"""The autoencoder in training: from sound to its reconstruction, aligned in time, and a latent penalty."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class AutoencoderPass:
 class Autoencoder(nn.Module):
     """A model in training.
 
-    Training runs the stream itself, from its first sample on, whatever the padding. The input is delayed by
-    the model's delay before output and input are compared. So what is trained is what is played.
+    It is trained as it is played: as a stream from the first sample on. The input is delayed by the model's
+    delay before it is compared with the output.
     """
 
     def __init__(self, model: RAVE, seed: int) -> None:
@@ -42,50 +42,51 @@ class Autoencoder(nn.Module):
         self.model = model
         self.quantizers = QuantizerTraining(model.codebooks, seed) if hasattr(model, "codebooks") else None
         self.frozen = False
-        """Whether the encoder is fixed (phase 2)."""
+        """Whether the encoder's weights stay as they are (phase 2)."""
 
     def freeze(self) -> None:
-        """Fix the encoder's weights from now on."""
+        """Keep the encoder's weights as they are from now on."""
         self.frozen = True
         self.model.encoder.requires_grad_(False)
 
-    def forward(self, x: Tensor, dice: Tensor, noise: Tensor | None) -> tuple[Tensor, ...]:
-        """A batch (B, channels, n * ratio) to the fields of AutoencoderPass, not yet aligned.
+    def forward(self, x: Tensor, latent_noise: Tensor, noise: Tensor | None) -> tuple[Tensor, ...]:
+        """Return the fields of AutoencoderPass for a batch (B, channels, n * ratio), not yet aligned.
 
-        dice : (B, dice_rows, n), normal;  noise : (B, channels x bands, band samples), uniform in -1..1
+        latent_noise : (B, latent_noise_rows, n), standard normal
+        noise        : (B, channels x bands, band samples), uniform in -1..1
         """
         model, sounds = self.model, len(x) * self.model.config.channels
         with torch.no_grad(), in_float32(x.device):
             x_bands, _ = model.analyse(x, model.pqmf.analysis_state(sounds))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             embedding, _ = model.encoder(x_bands, model.encoder.init_state(len(x)))
-            z, penalty = self._bottleneck(embedding, dice)
+            z, penalty = self._bottleneck(embedding, latent_noise)
         y_bands, _ = model.decoder(z, model.decoder.init_state(len(x)), noise)
         with in_float32(x.device):
             y_bands = y_bands.float()
             y, _ = model.synthesise(y_bands, model.pqmf.synthesis_state(sounds))
         return x, y, x_bands, y_bands, penalty, embedding.detach().float()
 
-    def _bottleneck(self, embedding: Tensor, dice: Tensor) -> tuple[Tensor, Tensor]:
+    def _bottleneck(self, embedding: Tensor, latent_noise: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(embedding.device.type, enabled=False):
             embedding = embedding.float()
             if self.quantizers:
                 z, penalty = self.quantizers(self.model.codebooks, embedding)
-                return torch.cat([z, dice], 1), penalty
-            return pass_bottleneck(self.model.config, embedding, dice)
+                return torch.cat([z, latent_noise], 1), penalty
+            return pass_bottleneck(self.model.config, embedding, latent_noise)
 
     def aligned(self, parts: tuple[Tensor, ...]) -> AutoencoderPass:
-        """The result of `forward` with input and output aligned in time."""
+        """Align input and output of a result of `forward` in time."""
         x, y, x_bands, y_bands, penalty, embedding = parts
-        late, bank = self.model.delay, self.model.pqmf
-        later = (late - bank.delay) // bank.bands  # delay in band samples
-        x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - later], y_bands[..., later:]
-        return AutoencoderPass(x[..., :-late], y[..., late:], x_bands, y_bands, penalty, embedding)
+        delay, bank = self.model.delay, self.model.pqmf
+        band_delay = (delay - bank.delay) // bank.bands  # band samples
+        x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - band_delay], y_bands[..., band_delay:]
+        return AutoencoderPass(x[..., :-delay], y[..., delay:], x_bands, y_bands, penalty, embedding)
 
 
 @contextmanager
 def in_float32(device: torch.device) -> Iterator[None]:
-    """Compute the filter bank in float32: TF32 and bfloat16 would leave hiss at -60 dB."""
+    """Compute in float32. In TF32 or bfloat16 the filter bank would add hiss at -60 dB."""
     with ExitStack() as stack:
         stack.enter_context(torch.autocast(device.type, enabled=False))
         if device.type == "cuda":
@@ -97,12 +98,12 @@ def in_float32(device: torch.device) -> Iterator[None]:
 
 
 def least_crop(model: RAVE) -> int:
-    """Samples of the shortest crop that can be trained with."""
+    """Return the shortest crop that the model can be trained with, in samples."""
     return -(-max(4096, 2 * model.delay) // model.ratio) * model.ratio
 
 
 def usual_crop(model: RAVE) -> int:
-    """Samples of a crop by default: two thirds of a second, more for a model with a long delay."""
+    """Return the default crop, in samples: two thirds of a second, more for a model with a long delay."""
     usual = 32_768 if model.config.padding == "newest" else 65_536
     usual = max(usual, -(-4 * model.delay // 16_384) * 16_384)
     return -(-usual // model.ratio) * model.ratio

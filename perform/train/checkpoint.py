@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, written whole or not at all. [disk]"""
+"""Checkpoints: the whole state of a training in one file, written atomically. [disk]"""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from perform.core.files import atomic_path
 
 FORMAT = "perform-checkpoint-2"
 SHOWN = {"critics": "choice of discriminators"}
-"""Keys of an identity whose name in the file is an older word."""
+"""What messages call a key that has an older name in the file."""
 LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"
 
 
 def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint. `identity` holds the options that must not change until it is resumed."""
+    """Write a checkpoint. `identity` holds the options that must be the same when it is resumed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part, part.open("xb") as out:
         torch.save({"format": FORMAT, "identity": dict(identity), "state": dict(state)}, out)
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU; WrongUse if it is no checkpoint or of another training."""
+    """Return the state in a checkpoint, on the CPU; WrongUse for any other file or another training."""
     if not path.exists():
         raise WrongUse("no checkpoint to resume from", where=str(path), hint="train without --resume")
     try:
@@ -34,7 +34,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     except Exception as error:
         raise WrongUse(f"not a checkpoint ({type(error).__name__})", where=str(path)) from error
     if version != FORMAT:
-        hint = "begin anew, or finish it with the version that began it"
+        hint = "start a new training, or finish this one with the version that started it"
         raise WrongUse("a checkpoint of another version of perform", where=str(path), hint=hint)
     for key, value in identity.items():
         before = found["identity"].get(key)
@@ -42,20 +42,21 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
             _compare_config(before, value, path)
         elif before != value:
             what = f"the checkpoint was made with another {SHOWN.get(key, key)}: {before}, not {value}"
-            raise WrongUse(what, where=str(path), hint="use that one, or train into another file")
+            raise WrongUse(what, where=str(path), hint="use the same value, or another output file")
     state: dict[str, Any] = found["state"]
     return state
 
 
 def _compare_config(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
-    """Refuse another config and say how it differs."""
+    """Raise WrongUse for a different config."""
     if missing := sorted(now.keys() - before):
         what = f"the checkpoint's config lacks {', '.join(missing)}: an older version of perform made it"
-        raise WrongUse(what, where=str(path), hint="begin anew, or finish it with the version that began it")
+        hint = "start a new training, or finish this one with the version that started it"
+        raise WrongUse(what, where=str(path), hint=hint)
     if extra := sorted(before.keys() - now):
         what = f"the checkpoint's config has {', '.join(extra)}: a newer version of perform made it"
-        raise WrongUse(what, where=str(path), hint="go on with that version")
+        raise WrongUse(what, where=str(path), hint="continue with that version")
     for key, value in now.items():
         if before[key] != value:
             what = f"the checkpoint was made with another config: {key} is {before[key]}, not {value}"
-            raise WrongUse(what, where=str(path), hint="use that one, or train into another file")
+            raise WrongUse(what, where=str(path), hint="use the same config, or another output file")

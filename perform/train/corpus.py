@@ -3,7 +3,8 @@
     corpus.json     {"format", "name", "sample_rate", "channels", "samples", "sound", "pieces", "survey"}
     ...-corpus.i16  16-bit samples, (samples, channels), piece after piece
 
-Needs numpy alone. preparation.py decodes sound files into one; a program that makes sound can call `write`.
+It needs only numpy. preparation.py makes a corpus from sound files; a program that generates sound can call
+`write`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from perform.core.files import write_atomically
 FORMAT = "perform-corpus-1"
 INDEX, SOUND = "corpus.json", "corpus.i16"
 HELD_OUT = 0.1
-"""Share of the corpus kept from training."""
+"""Share of the corpus that is held out from training."""
 SEGMENT = (2.0, 30.0)
-"""Seconds: a long piece is held out in segments, a 25th of the corpus but within these."""
+"""Least and most seconds of a held-out segment of a long piece; between them, a 25th of the corpus."""
 
 Sound = NDArray[np.float32]  # (channels, n)
 Samples = NDArray[np.int16]  # (n, channels)
@@ -36,7 +37,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class CorpusPiece:
-    """The sound of one file, or of one call of a program that makes sound."""
+    """One file of a corpus, or one sound of a program that generates it."""
 
     name: str
     key: str
@@ -50,7 +51,7 @@ class CorpusPiece:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The signal, on disk, and the stretches for training and for measurements."""
+    """The signal, mapped from disk, and its training and held-out stretches."""
 
     name: str
     signal: Samples
@@ -60,16 +61,16 @@ class Corpus:
     held_out: list[Span]
     """[start, end) stretches never trained on."""
     digest: str
-    """Identifies the corpus: a resumed training must use the same one."""
+    """A hash of the corpus: a resumed training must use the same one."""
 
     @classmethod
     def load(cls, folder: Path) -> Corpus:
-        """Map a prepared corpus; WrongUse if it is none or not complete. [disk]"""
+        """Map a prepared corpus; WrongUse if it is missing or incomplete. [disk]"""
         index, pieces = read_index(folder)
         shape = (int(index["samples"]), int(index["channels"]))
         path = folder / index["sound"]
         if not shape[0] or not path.is_file() or path.stat().st_size != 2 * shape[0] * shape[1]:
-            raise WrongUse("an incomplete prepared corpus", where=str(folder), hint="prepare it again")
+            raise WrongUse("the prepared corpus is incomplete", where=str(folder), hint="prepare it again")
         signal = np.memmap(path, "<i2", "r", shape=shape)
         training, held_out = split(pieces, index["sample_rate"])
         facts = (index["sample_rate"], shape, [(piece.name, piece.key) for piece in pieces])
@@ -82,13 +83,13 @@ class Corpus:
         return len(self.signal) / self.sample_rate
 
     def read(self, start: int, length: int) -> Sound:
-        """A stretch as (channels, length) in -1..1."""
+        """Return a stretch as (channels, length) in -1..1."""
         return self.signal[start : start + length].T.astype(np.float32) / np.float32(32768)
 
     def spread(self, spans: list[Span], count: int, length: int) -> Sound:
-        """Up to `count` stretches evenly spread over `spans`: (count, channels, length).
+        """Return up to `count` stretches, evenly spread over `spans`: (count, channels, length).
 
-        A shorter stretch is followed by silence.
+        A shorter stretch is filled up with silence.
         """
         whole = [s for start, end in spans for s in range(start, end - length + 1, length)]
         starts = [(start, length) for start in whole] or [(s, e - s) for s, e in spans]
@@ -100,12 +101,12 @@ class Corpus:
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether a folder is a prepared corpus."""
+    """Return whether a folder is a prepared corpus."""
     return (folder / INDEX).is_file()
 
 
 def read_index(folder: Path) -> tuple[dict[str, Any], list[CorpusPiece]]:
-    """The index of a prepared corpus, and its pieces. [disk]"""
+    """Read the index of a prepared corpus, and its pieces. [disk]"""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["format"] != FORMAT:
@@ -127,7 +128,7 @@ def write(
     sounds: Iterable[tuple[str, str, Samples, dict[str, Any]]],
     survey: dict[str, Any] | None = None,
 ) -> None:
-    """Prepare a corpus of (name, key, samples (n, channels), facts), whole or not at all. [disk]
+    """Write a corpus of sounds (name, key, samples (n, channels), facts) atomically. [disk]
 
     An earlier corpus in `folder` is replaced at the end. `survey` may grow while `sounds` are read.
     """
@@ -142,9 +143,9 @@ def write(
         os.fsync(out.fileno())
     if not start:
         part.unlink()
-        raise WrongUse("a corpus without sound", where=name)
+        raise WrongUse("the corpus has no sound", where=name)
     stamp = hashlib.sha256(repr([(piece.name, piece.key) for piece in pieces]).encode()).hexdigest()[:12]
-    sound = f"{stamp}-{SOUND}"  # by content: an index always finds its own sound
+    sound = f"{stamp}-{SOUND}"  # the name depends on the content, so an index never finds another sound
     part.replace(folder / sound)
     index = {
         "format": FORMAT,
@@ -163,16 +164,16 @@ def write(
 
 
 def quantise(sound: NDArray[Any]) -> Samples:
-    """Sound (channels, n) in -1..1 as 16-bit samples (n, channels)."""
+    """Convert sound (channels, n) in -1..1 to 16-bit samples (n, channels)."""
     samples: Samples = np.clip(np.rint(np.asarray(sound).T * 32767), -32768, 32767).astype("<i2")
     return samples
 
 
 def split(pieces: list[CorpusPiece], sample_rate: int) -> tuple[list[Span], list[Span]]:
-    """Training and held-out stretches, the same whenever the pieces are.
+    """Split pieces into training and held-out stretches; the same pieces always give the same stretches.
 
     Short pieces are held out whole, long ones in segments. A hash of their names selects them, so that a
-    corpus that grows keeps most of its held-out stretches.
+    growing corpus keeps most of its held-out stretches.
     """
     total = sum(piece.length for piece in pieces)
     segment = min(max(total // 25, round(SEGMENT[0] * sample_rate)), round(SEGMENT[1] * sample_rate))
@@ -194,7 +195,7 @@ def split(pieces: list[CorpusPiece], sample_rate: int) -> tuple[list[Span], list
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """The stretches, touching ones joined: a crop may run from one piece into the next."""
+    """Join adjacent stretches, because a crop may run from one piece into the next."""
     joined: list[Span] = []
     for start, end in spans:
         if joined and joined[-1][1] == start:

@@ -1,4 +1,4 @@
-"""A corpus encoded to the latents of a model, for the training of a prior; kept on disk. [disk]"""
+"""A corpus as latents of a model, for the training of a prior; cached on disk. [disk]"""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from perform.train.corpus import Corpus, Span
 from perform.train.finishing import SETTLE
 
 CHUNK = 256
-"""Frames of one call of the encoder."""
+"""Frames that the encoder computes in one call."""
 
 
 def latents(model: RAVE, corpus: Corpus, folder: Path) -> tuple[list[Tensor], list[Tensor]]:
-    """Latents of the training and of the held-out stretches, each (latents, frames), cached in `folder`."""
+    """Return the latents of the training and of the held-out stretches, each (latents, frames).
+
+    They are cached in `folder`.
+    """
     path = folder / f"{_digest(model)}-{corpus.digest}.latents"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +45,7 @@ def latents(model: RAVE, corpus: Corpus, folder: Path) -> tuple[list[Tensor], li
 
 @torch.inference_mode()
 def _encoded(model: RAVE, corpus: Corpus, span: Span) -> Tensor:
-    """Latents of a stretch, (latents, frames); of a posterior the means."""
+    """Return the latents of a stretch, (latents, frames); for a variational model, their means."""
     ratio, (start, end) = model.ratio, span
     before = min(SETTLE, start // ratio)
     frames = before + (end - start) // ratio
@@ -56,7 +59,7 @@ def _encoded(model: RAVE, corpus: Corpus, span: Span) -> Tensor:
 
 
 def _digest(model: RAVE) -> str:
-    """A hash of the weights that make the latents, without prior and decoder."""
+    """Return a hash of the weights that determine the latents: all but prior and decoder."""
     digest = hashlib.sha256(str((model.config.sample_rate, model.latents)).encode())
     for name, tensor in model.state_dict().items():
         if not name.startswith(("prior.", "decoder.")):

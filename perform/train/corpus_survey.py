@@ -1,4 +1,4 @@
-"""A survey of a folder of sounds, shown before training: length, level, clipping, files left out."""
+"""A summary of a corpus, shown before training: length, level, clipping, files left out."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LITTLE_MIN = 20.0
-"""Minutes below which a model is likely to overfit."""
+"""With fewer minutes, a model is likely to overfit."""
 NAMED = 5
-"""Files named in a line of each kind."""
+"""Most files named for each kind of problem."""
 
 
 @dataclass
 class CorpusSurvey:
-    """Facts of each file by name: seconds, kept, rate, peak, power, clipped; or why it was left out."""
+    """For each file by name: seconds, kept, rate, peak, power, clipped; or why it was left out."""
 
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, name: str, facts: dict[str, Any]) -> None:
-        """Add a file."""
+        """Add the facts of a file."""
         self.files[name] = facts
 
     def to_dict(self) -> dict[str, Any]:
-        """The survey for JSON; it includes files added later."""
+        """Return the survey for JSON; files added later are included."""
         return {"files": self.files}
 
     def skipped(self) -> dict[str, str]:
-        """The files that are not used, and why."""
+        """Return the files that are left out, and why."""
         reasons = {}
         for name, facts in self.files.items():
             if why := facts.get("why"):
@@ -40,27 +40,28 @@ class CorpusSurvey:
 
     @property
     def minutes(self) -> float:
-        """Minutes of sound to learn from."""
+        """Minutes of sound, without silence."""
         left_out = self.skipped()
         seconds = [float(facts["kept"]) for name, facts in self.files.items() if name not in left_out]
         return sum(seconds) / 60
 
     def lines(self) -> list[str]:
-        """The survey as lines of text, problems last."""
+        """Return the survey as lines of text, problems last."""
         skipped = self.skipped()
         used = {name: facts for name, facts in self.files.items() if name not in skipped}
-        heard, kept = (sum(facts[key] for facts in used.values()) for key in ("seconds", "kept"))
+        total, kept = (sum(facts[key] for facts in used.values()) for key in ("seconds", "kept"))
         power = sum(facts["power"] * facts["kept"] for facts in used.values()) / max(kept, 1e-9)
         peak = max((facts["peak"] for facts in used.values()), default=0.0)
         rates = sorted({facts["rate"] for facts in used.values()})
         lines = [
-            f"{len(used)} files, {_time(heard)} at {', '.join(map(str, rates))} Hz; "
-            f"{_time(heard - kept)} of silence left out",
+            f"{len(used)} files, {_time(total)} at {', '.join(map(str, rates))} Hz; "
+            f"{_time(total - kept)} of silence left out",
             f"level {_db(math.sqrt(power)):.1f} dBFS, peak {_db(peak):+.1f} dBFS",
         ]
         levels = sorted(_db(math.sqrt(facts["power"])) for facts in used.values())
         if levels and levels[-1] - levels[0] > 20:
-            lines.append(f"files from {levels[0]:.0f} to {levels[-1]:.0f} dBFS: the quiet ones teach little")
+            spread = f"the files' levels range from {levels[0]:.0f} to {levels[-1]:.0f} dBFS"
+            lines.append(f"{spread}: the model will learn little from the quiet ones")
         for what, found in (
             ("clipped", {n: f"{f['clipped']} samples" for n, f in used.items() if f["clipped"] > 10}),
             ("left out", skipped),
@@ -69,7 +70,9 @@ class CorpusSurvey:
             if len(found) > NAMED:
                 lines.append(f"{what}: {len(found) - NAMED} more")
         if self.minutes < LITTLE_MIN:
-            lines.append(f"{_time(kept)} is little: expect overfitting; an hour of one kind of sound is good")
+            lines.append(
+                f"{_time(kept)} of sound is little: the model may overfit; an hour of one kind is good"
+            )
         return lines
 
 

@@ -1,8 +1,8 @@
-"""Discriminators, which tell a model's sound from its corpus's, and the losses of phase 2.
+"""Discriminators, which learn to tell a model's sound from the corpus, and the losses of phase 2.
 
-Three kinds: several periods (HiFi-GAN, arXiv 2010.05646), several scales (MelGAN, arXiv 1910.06711) and
-several spectra (EnCodec, arXiv 2210.13438, appendix A.2), in the sizes of RAVE's public configurations. Each
-returns the output of every layer; the last one is its verdict, high for real sound.
+There are three kinds: multi-period (HiFi-GAN, arXiv 2010.05646), multi-scale (MelGAN, arXiv 1910.06711) and
+multi-resolution STFT (EnCodec, arXiv 2210.13438, appendix A.2). Their sizes are those of RAVE's public
+configurations. Each returns the output of every layer. The last one is its verdict, high for real sound.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ SPECTRA = (2048, 1024, 512)
 SPECTRUM_CHANNELS = 32
 
 Features = list[list[Tensor]]
-"""Of each discriminator the outputs of its layers, its verdict last."""
+"""For each discriminator, the outputs of its layers, the verdict last."""
 
 
 class ScaleDiscriminator(nn.Module):
-    """Four strided convolutions, each with twice the channels of the one before, and a verdict."""
+    """Four strided convolutions, each with twice as many channels as the one before, and a verdict."""
 
     def __init__(self, channels: int, capacity: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ScaleDiscriminator(nn.Module):
 
 
 class PeriodDiscriminator(ScaleDiscriminator):
-    """Folds the sound: every period-th sample is one signal."""
+    """Convolutions over every `period`-th sample of the sound."""
 
     def __init__(self, channels: int, capacity: int, period: int) -> None:
         super().__init__(channels, capacity, 5, 4)
@@ -61,7 +61,7 @@ class PeriodDiscriminator(ScaleDiscriminator):
 
 
 class SpectrumDiscriminator(nn.Module):
-    """Two-dimensional convolutions over a short-time spectrum; real and imaginary parts are channels."""
+    """Two-dimensional convolutions over an STFT, whose real and imaginary parts are channels."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Discriminators(nn.Module):
         self.spectra = nn.ModuleList(SpectrumDiscriminator(channels, size) for size in spectra)
 
     def forward(self, x: Tensor) -> Features:
-        """(B, channels, n) to the features of each discriminator."""
+        """Return the features of each discriminator for sound (B, channels, n)."""
         features = [discriminator(x) for discriminator in (*self.periods, *self.spectra)]
         for discriminator in self.scales:
             features.append(discriminator(x))
@@ -124,7 +124,7 @@ class Discriminators(nn.Module):
 
 
 def discriminator_loss(both: Features) -> Tensor:
-    """Hinge loss of the discriminators: of each batch the first half is real, the second the model's."""
+    """Return the hinge loss of the discriminators; each batch is half real sound, then half the model's."""
     loss = both[0][-1].new_zeros((), dtype=torch.float32)
     for features in both:
         real, fake = features[-1].float().chunk(2)
@@ -133,12 +133,12 @@ def discriminator_loss(both: Features) -> Tensor:
 
 
 def generator_loss(fake: Features) -> Tensor:
-    """The adversarial loss of the model: minus the mean verdict on its sound, summed over discriminators."""
+    """Return the adversarial loss of the model: minus the mean verdict, summed over discriminators."""
     return -torch.stack([features[-1].float().mean() for features in fake]).sum()
 
 
 def feature_distance(real: Features, fake: Features) -> Tensor:
-    """Feature matching: mean difference of the layers' outputs relative to the real ones, but the first's."""
+    """Return the feature matching loss: the mean relative difference of all layers but the first."""
     total = fake[0][-1].new_zeros((), dtype=torch.float32)
     for ours, theirs in zip(fake, real, strict=True):
         for a, b in zip(ours[1:], theirs[1:], strict=True):

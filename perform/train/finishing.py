@@ -1,4 +1,4 @@
-"""The end of a training: choose a gesture, measure the model, fill in its card, write the file."""
+"""The end of a training: choose a loop for the model, measure it, fill in its card, write the file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from perform.rave.model_files import save
 from perform.train.corpus import Corpus
 from perform.train.losses import audio_distance
 
-GESTURE_SECONDS = 20.0
-LONGEST_S = 120.0
-"""Seconds of each held-out stretch that are searched for a gesture."""
+LOOP_S = 20.0
+"""Length of the loop in the model file, seconds."""
+SEARCHED_S = 120.0
+"""Seconds of each held-out stretch in which a loop is searched."""
 QUIET = -60.0
-"""dBFS that counts as silence."""
+"""Level that counts as silence, dBFS."""
 STRETCH, SETTLE = 384, 32
-"""Frames of a stretch for measuring latents; the first SETTLE ones, still settling, are left out."""
+"""Frames of a stretch for measuring latents; the first SETTLE frames are left out."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class FinishedModel:
     """A trained model, and examples for its report."""
 
     model: RAVE
-    heard: list[tuple[Tensor, Tensor]]
+    examples: list[tuple[Tensor, Tensor]]
     """Input and output of some held-out stretches, aligned: (channels, n) each."""
 
 
@@ -40,17 +41,17 @@ class FinishedModel:
 def finish(
     model: RAVE, corpus: Corpus, output: Path, held_out: Tensor, details: Mapping[str, Any]
 ) -> FinishedModel:
-    """Measure a trained `model` whose latents are fitted, write it to `output`, and give it its card.
+    """Measure a trained model whose latents are fitted, complete its card, and write it to `output`.
 
     held_out : (B, channels, n), the sound for `distance_kept`, as for the distances in `details`
-    details : the card's name, description, licence, recipe, steps, distances, and what else is known
+    details  : known entries of the card: name, description, licence, recipe, steps, distances ...
     """
     config = model.config
-    gesture = choose_gesture(model, corpus)
+    gesture = choose_loop(model, corpus)
     y, _ = model.decode(gesture.T[None], fixed_noise(model, 1, len(gesture)), model.decoder_state(1))
     length = min(512 * model.ratio, -(-8 * config.sample_rate // model.ratio) * model.ratio)
     length = max(length, -(-2 * model.delay // model.ratio) * model.ratio)
-    x, heard = reconstruct(model, torch.from_numpy(corpus.spread(corpus.held_out, 16, length)))
+    inputs, outputs = reconstruct(model, torch.from_numpy(corpus.spread(corpus.held_out, 16, length)))
     z = torch.cat(encoded(model, corpus))
     minutes, measured = corpus.seconds / 60, delay.measure(model)
     card = {
@@ -68,14 +69,14 @@ def finish(
     }
     save(output, model, card, gesture)
     model.card, model.gesture = card, gesture
-    return FinishedModel(model, list(zip(x[:4], heard[:4], strict=True)))
+    return FinishedModel(model, list(zip(inputs[:4], outputs[:4], strict=True)))
 
 
 @torch.no_grad()
 def reconstruct(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """x (B, channels, n * ratio) and its reconstruction through the kept latents, aligned in time.
+    """Return sound x (B, channels, n * ratio) and its reconstruction from the kept latents, aligned in time.
 
-    The latents that are not kept are at their means; a noise synthesiser gets noise.
+    The latents that are not kept are at their means. A noise synthesiser gets noise.
     """
     z, _ = model.encode(x, model.encoder_state(len(x)))
     noise = fixed_noise(model, len(x), z.shape[-1])
@@ -87,7 +88,7 @@ def reconstruct(model: RAVE, x: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def posterior_means(model: RAVE, corpus: Corpus) -> tuple[Tensor, Tensor]:
-    """Means of 32 stretches of training audio, (frames, full_latents), and their levels (frames,), dB."""
+    """Return the latent means of 32 training stretches, (frames, full_latents), and levels, (frames,) dB."""
     means, levels = [], []
     for bands in _bands(model, corpus):
         mean, _, _ = model.posterior(bands, model.encoder.init_state(1))
@@ -98,7 +99,7 @@ def posterior_means(model: RAVE, corpus: Corpus) -> tuple[Tensor, Tensor]:
 
 
 def encoded(model: RAVE, corpus: Corpus) -> list[Tensor]:
-    """Latents of the same stretches, each (frames, latents)."""
+    """Return the latents of 32 training stretches, each (frames, latents)."""
     return [
         model.embed(model.encoder(bands, model.encoder.init_state(1))[0])[0, :, SETTLE:].T
         for bands in _bands(model, corpus)
@@ -106,20 +107,20 @@ def encoded(model: RAVE, corpus: Corpus) -> list[Tensor]:
 
 
 def _bands(model: RAVE, corpus: Corpus) -> list[Tensor]:
-    """Stretches of training audio in bands, each (1, channels x bands, n)."""
+    """Return 32 training stretches as bands, each (1, channels x bands, n)."""
     crops = torch.from_numpy(corpus.spread(corpus.training, 32, STRETCH * model.ratio))
     return [model.analyse(crop[None], model.pqmf.analysis_state(len(crop)))[0] for crop in crops]
 
 
-def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
-    """The liveliest GESTURE_SECONDS of held-out audio, encoded: (frames, latents).
+def choose_loop(model: RAVE, corpus: Corpus) -> Tensor:
+    """Return the LOOP_S seconds of held-out sound whose latents move most, as latents (frames, latents).
 
-    Lively means that the latents move a lot; a loop with a quiet seam is preferred.
+    A loop that begins and ends quietly is preferred.
     """
     ratio, rate = model.ratio, corpus.sample_rate
     best, chosen = -math.inf, torch.zeros(1, model.latents)
     for start, end in corpus.held_out:
-        count = min(end - start, round(LONGEST_S * rate)) // ratio
+        count = min(end - start, round(SEARCHED_S * rate)) // ratio
         if not count:
             continue
         x = torch.from_numpy(corpus.read(start, count * ratio))
@@ -127,11 +128,11 @@ def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
         level = (10 * torch.log10(power + 1e-12)).clamp(min=QUIET)
         z, _ = model.encode(x[None], model.encoder_state(1))
         moves = z[0].diff(dim=1, prepend=z[0, :, :1]).norm(dim=0)
-        length = min(count, round(GESTURE_SECONDS * rate / ratio))
+        length = min(count, round(LOOP_S * rate / ratio))
         sums = torch.cat([moves.new_zeros(1), moves.cumsum(0)])
         lively = (sums[length:] - sums[:-length]) / length  # (count - length + 1,)
         seam = level[: count - length + 1] + level[length - 1 :] - 2 * QUIET
-        score = lively - 0.001 * seam + 0.01 * length / GESTURE_SECONDS * ratio / rate
+        score = lively - 0.001 * seam + 0.01 * length / LOOP_S * ratio / rate
         first = int(score.argmax())
         if float(score[first]) > best:
             best, chosen = float(score[first]), z[0, :, first : first + length].T
@@ -139,15 +140,14 @@ def choose_gesture(model: RAVE, corpus: Corpus) -> Tensor:
 
 
 def fixed_noise(model: RAVE, batch: int, frames: int) -> Tensor:
-    """Noise for the decoder, the same at each call: (batch, noise, frames), standard normal."""
+    """Return noise for the decoder, the same at each call: (batch, noise, frames), standard normal."""
     noise = torch.randn(batch, model.noise, frames, generator=torch.Generator().manual_seed(0))
     return noise.to(model.pqmf.turn.device)
 
 
 def distance(model: RAVE, x: Tensor) -> float:
-    """Spectral distance between sounds (B, channels, n * ratio) and their reconstructions."""
-    given, made = reconstruct(model, x)
-    return float(audio_distance(given, made, model.pqmf))
+    """Return the spectral distance between sounds (B, channels, n * ratio) and their reconstructions."""
+    return float(audio_distance(*reconstruct(model, x), model.pqmf))
 
 
 def _rounded(values: Tensor) -> list[float]:

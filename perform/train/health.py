@@ -1,20 +1,20 @@
-"""Health of a training by its measurements on held-out sound: go on, begin phase 2, or go back."""
+"""Health of a training, from measurements on held-out sound: progress, a plateau, or failure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PATIENCE = 6
-"""Measurements without progress after which a phase has flattened."""
+PLATEAU = 6
+"""A phase has reached a plateau after this many measurements without progress."""
 PROGRESS = 0.01
-"""Share by which the distance must have shrunk to count as progress."""
+"""Progress means that the distance has shrunk by this share."""
 SILENT_DB = 40.0
-"""An output so far below its input has collapsed..."""
+"""An output this far below its input has collapsed ..."""
 ALIVE_DB = 20.0
-"""... if it was once within this."""
+"""... if an earlier output was at most this far below."""
 
 
 @dataclass(frozen=True)
@@ -24,35 +24,41 @@ class Measurement:
     step: int
     phase: int
     distance: float
-    heard: float
-    """Percent of the untrained model's distance that is gone."""
+    improvement: float
+    """By how many percent the distance is smaller than the untrained model's."""
     level_db: float
-    """Level of the output above the input, dB."""
+    """Level of the output relative to the input, dB."""
     loss: float
     """Mean training loss since the last measurement."""
     seconds: float
     """Seconds of training so far."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
-        return asdict(self)
+        """Return plain values, with the keys of checkpoint files."""
+        values = asdict(self)
+        return {"heard" if key == "improvement" else key: value for key, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Measurement:
+        """Read the values in a checkpoint."""
+        return cls(**{"improvement" if key == "heard" else key: value for key, value in values.items()})
 
 
-def heard(distance: float, untrained: float) -> float:
-    """Percent of the untrained model's distance that is gone: 100 would be the input itself."""
+def improvement(distance: float, untrained: float) -> float:
+    """Return by how many percent a distance is smaller than the untrained model's; 100 is a perfect copy."""
     return 100 * max(0.0, 1 - distance / untrained) if math.isfinite(distance) else 0.0
 
 
-def flattened(history: Sequence[Measurement]) -> bool:
-    """Whether phase 1 no longer makes progress."""
+def reached_plateau(history: Sequence[Measurement]) -> bool:
+    """Return whether phase 1 no longer makes progress."""
     first = [measured.distance for measured in history if measured.phase == 1]
-    if len(first) < 2 * PATIENCE:
+    if len(first) < 2 * PLATEAU:
         return False
-    return min(first[-PATIENCE:]) > (1 - PROGRESS) * min(first[:-PATIENCE])
+    return min(first[-PLATEAU:]) > (1 - PROGRESS) * min(first[:-PLATEAU])
 
 
-def trouble(now: Measurement, history: Sequence[Measurement]) -> str | None:
-    """What is wrong with a measurement, given those before it; None if it is healthy."""
+def failure(now: Measurement, history: Sequence[Measurement]) -> str | None:
+    """Return what is wrong with a measurement, given the earlier ones; None if it is healthy."""
     if not math.isfinite(now.distance):
         return "the output is NaN or infinite"
     if now.level_db < -SILENT_DB and any(before.level_db > -ALIVE_DB for before in history):

@@ -12,21 +12,21 @@ from perform.train.plan import TrainingPlan
 
 
 def initial_model(plan: TrainingPlan) -> RAVE:
-    """A new model with random weights, or the one that `plan.start` names, without its prior."""
+    """Return a model with random weights, or the model in `plan.start` without its prior."""
     if plan.start:
         model = load_model(plan.start)
         if model.prior:
             weights = {name: t for name, t in model.state_dict().items() if not name.startswith("prior.")}
             model = RAVE(replace(model.config, prior=None))
             model.load_state_dict(weights)
-        return neutral(model).requires_grad_(True).train()
+        return without_projection(model).requires_grad_(True).train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         return RAVE(plan.config)
 
 
-def neutral(model: RAVE) -> RAVE:
-    """The model with all its latents and without a projection (PCA)."""
+def without_projection(model: RAVE) -> RAVE:
+    """Remove the projection (PCA) of a model, so that it has all its latents; return the model."""
     model.latents = model.config.most_latents
     if model.config.bottleneck == "variational":
         model.latent_mean.zero_()

@@ -1,6 +1,7 @@
-"""A training from its first step to its model file. Resumable to the bit, deterministic by seed.
+"""A training from its first step to its model file.
 
-Knows nothing of terminals: lines and progress go to a `ProgressListener`.
+The same seed gives the same model, and a resumed training gives the same model as an uninterrupted one.
+Messages and progress go to a `ProgressListener`; this module knows no terminal.
 """
 
 from __future__ import annotations
@@ -29,53 +30,54 @@ from perform.train.corpus import Corpus, is_prepared
 from perform.train.finishing import FinishedModel, distance, finish, posterior_means
 from perform.train.initial_model import initial_model
 from perform.train.plan import TrainingPlan, check
-from perform.train.processes import TrainingProcesses, world
+from perform.train.processes import TrainingProcesses, joined_processes
 from perform.train.progress import Progress, ProgressListener, Stopped
 from perform.train.tensorboard_log import TensorboardLog, open_tensorboard
 from perform.train.trainer import Trainer
 from perform.train.training_report import write_report
 
 SETTLE_EVERY = 10
-"""Steps between two checks of the losses on an accelerator or in several processes; all wait for it."""
+"""Steps between two checks of the losses on a GPU or in several processes, which wait for each check."""
 
 
 def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
-    """Train to the end of both phases, write the model file and the report, return the model. [disk]
+    """Train to the end of both phases, write the model file and the report, and return the model. [disk]
 
-    Under `torchrun` all processes call it. Ctrl-C (or SIGTERM) finishes the step, saves and raises Stopped.
+    With `torchrun`, all processes call this. Ctrl-C (or SIGTERM) finishes the step, saves a checkpoint and
+    raises Stopped.
     """
     check(plan, least_crop(initial_model(plan)))
     torch.set_num_threads(plan.threads)
-    with world(plan.device) as here:
-        tell = (listener or ProgressListener()) if here.first else ProgressListener()
+    with joined_processes(plan.device) as world:
+        listener = (listener or ProgressListener()) if world.first else ProgressListener()
         _check_beginning(plan)
-        corpus = _corpus(plan, here, tell)
-        trainer = Trainer(plan, corpus, here)
+        corpus = _corpus(plan, world, listener)
+        trainer = Trainer(plan, corpus, world)
         if plan.resume:
             trainer.load()
         else:
             trainer.measure()
             trainer.save()
-        here.wait()
-        tell.say(_opening(trainer))
-        with open_tensorboard(plan.folder, here.first) as pictures:
-            _run(trainer, tell, pictures)
+        world.wait()
+        listener.log(_opening(trainer))
+        with open_tensorboard(plan.folder, world.first) as pictures:
+            _run(trainer, listener, pictures)
         model = trainer.model()
-        if here.first:
-            model = conclude(trainer, tell).model
-        here.wait()
+        if world.first:
+            model = conclude(trainer, listener).model
+        world.wait()
         return model
 
 
 def snapshot(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
-    """Write the model file from the latest checkpoint; the training stays as it is. [disk]"""
+    """Write the model file from the latest checkpoint, and return the model. [disk]"""
     plan = replace(plan, resume=True)
-    with world(plan.device) as here:
-        tell = (listener or ProgressListener()) if here.first else ProgressListener()
-        trainer = Trainer(plan, _corpus(plan, here, tell), here)
+    with joined_processes(plan.device) as world:
+        listener = (listener or ProgressListener()) if world.first else ProgressListener()
+        trainer = Trainer(plan, _corpus(plan, world, listener), world)
         trainer.load(for_snapshot=True)
-        model = conclude(trainer, tell).model if here.first else trainer.model()
-        here.wait()
+        model = conclude(trainer, listener).model if world.first else trainer.model()
+        world.wait()
         return model
 
 
@@ -84,52 +86,52 @@ def open_corpus(
     target: Path,
     config: Config,
     threads: int,
-    here: TrainingProcesses,
-    tell: ProgressListener,
+    world: TrainingProcesses,
+    listener: ProgressListener,
     *,
     again: bool,
 ) -> Corpus:
     """Open the corpus; if `sounds` is a folder of sound files, prepare it in `target` first. [disk]
 
-    again : a training is resumed, with the corpus that was prepared for it
+    again : a resumed training, which uses the corpus that was prepared for it
     """
     if not is_prepared(sounds):
         if again and is_prepared(target):
-            tell.say("resuming with the corpus as it was prepared; later changes in the folder are ignored")
-        elif here.first:
-            prepare(sounds, target, config, threads, tell)
-        here.wait()
+            listener.log("resuming with the prepared corpus; later changes to the sound files are ignored")
+        elif world.first:
+            prepare(sounds, target, config, threads, listener)
+        world.wait()
         sounds = target
     corpus = Corpus.load(sounds)
     shape = corpus.sample_rate, corpus.signal.shape[1]
     if shape != (config.sample_rate, config.channels):
-        what = f"a corpus of {shape[0]} Hz and {shape[1]} channels"
-        hint = f"{config.sample_rate} and {config.channels} are wanted: prepare it for that"
+        what = f"the corpus was prepared for {shape[0]} Hz and {shape[1]} channels"
+        hint = f"prepare it again for {config.sample_rate} Hz and {config.channels}"
         raise WrongUse(what, where=str(sounds), hint=hint)
     return corpus
 
 
-def prepare(sounds: Path, target: Path, config: Config, threads: int, tell: ProgressListener) -> None:
-    """Prepare a folder of sounds as a corpus, or bring that up to date, and report what it holds. [disk]"""
+def prepare(sounds: Path, target: Path, config: Config, threads: int, listener: ProgressListener) -> None:
+    """Prepare a folder of sound files as a corpus, or update that corpus, and log a summary. [disk]"""
     if not sounds.exists():
-        raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sounds")
+        raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sound files")
     try:
         from perform.train.preparation import prepare as make
     except ImportError as error:
-        hint = "prepare it where they are (`perform train FOLDER -o FILE --prepare`), and bring that folder"
-        raise PerformError(f"sounds cannot be read without {error.name}", hint=hint) from None
-    survey = make(sounds, target, config.sample_rate, config.channels, threads, tell.preparing)
+        hint = f"install {error.name}, or copy a corpus that `perform train FOLDER -o FILE --prepare` made"
+        raise PerformError(f"sound files cannot be read without {error.name}", hint=hint) from None
+    survey = make(sounds, target, config.sample_rate, config.channels, threads, listener.files_read)
     for line in survey.lines():
-        tell.say(line)
+        listener.log(line)
 
 
-def _corpus(plan: TrainingPlan, here: TrainingProcesses, tell: ProgressListener) -> Corpus:
+def _corpus(plan: TrainingPlan, world: TrainingProcesses, listener: ProgressListener) -> Corpus:
     target = plan.folder / "corpus"
-    return open_corpus(plan.corpus, target, plan.config, plan.threads, here, tell, again=plan.resume)
+    return open_corpus(plan.corpus, target, plan.config, plan.threads, world, listener, again=plan.resume)
 
 
-def conclude(trainer: Trainer, tell: ProgressListener) -> FinishedModel:
-    """Write the model file and the report from the current weights. [disk]"""
+def conclude(trainer: Trainer, listener: ProgressListener) -> FinishedModel:
+    """Write the model file and the report from the averaged weights. [disk]"""
     plan, model = trainer.plan, trainer.model()
     if model.config.bottleneck == "variational":
         means, levels = posterior_means(model, trainer.corpus)
@@ -147,70 +149,73 @@ def conclude(trainer: Trainer, tell: ProgressListener) -> FinishedModel:
         details["distance_spectral"] = round(spectral[-1], 3)
     plan.output.parent.mkdir(parents=True, exist_ok=True)
     finished = finish(model, trainer.corpus, plan.output, trainer.held_out.cpu(), details)
-    tell.say(_delay(finished))
-    tell.say(write_report(plan.folder / "report.html", trainer.history, finished))
+    listener.log(_delay(finished))
+    listener.log(write_report(plan.folder / "report.html", trainer.history, finished))
     return finished
 
 
-def _run(trainer: Trainer, tell: ProgressListener, pictures: TensorboardLog | None) -> None:
-    """Do the steps that are left."""
-    plan, here = trainer.plan, trainer.world
-    settle_every = 1 if here.size == 1 and here.device.type == "cpu" else SETTLE_EVERY
+def _run(trainer: Trainer, listener: ProgressListener, pictures: TensorboardLog | None) -> None:
+    """Do the remaining steps."""
+    plan, world = trainer.plan, trainer.world
+    settle_every = 1 if world.size == 1 and world.device.type == "cpu" else SETTLE_EVERY
     saved, started, first = time.monotonic(), time.monotonic(), trainer.step
     pending: list[torch.Tensor] = []
-    flat_reported = False
+    plateau_reported = False
     with interruption() as interrupted, ExitStack() as stack:
         batches = stack.enter_context(_closing(trainer))
         while trainer.step < trainer.total:
             pending.append(trainer.advance(next(batches)))
-            due = trainer.step % plan.evaluate_every == 0 or trainer.step in (trainer.turn, trainer.total)
+            due = trainer.step % plan.evaluate_every == 0 or trainer.step in (
+                trainer.phase_1_steps,
+                trainer.total,
+            )
             if not (due or trainer.step % settle_every == 0):
                 continue
-            losses = here.mean(torch.stack([loss.float() for loss in pending])).tolist()
+            losses = world.mean(torch.stack([loss.float() for loss in pending])).tolist()
             pending.clear()
             wrong = None if all(map(math.isfinite, losses)) else "the loss is NaN or infinite"
             if not wrong:
                 for back, loss in enumerate(reversed(losses)):
-                    trainer.note(loss, trainer.step - back)
+                    trainer.record_loss(loss, trainer.step - back)
                 if due:
                     wrong = trainer.measure()
             if wrong:
-                tell.say(trainer.fall_back(wrong))
+                listener.log(trainer.roll_back(wrong))
                 batches = stack.enter_context(_closing(trainer))
                 started, first = time.monotonic(), trainer.step
                 continue
-            if due and trainer.flat:
+            if due and trainer.plateau:
                 if plan.auto and plan.adversarial:
-                    trainer.move_on()
-                    tell.say(f"phase 1 has flattened at step {trainer.step}: on to phase 2")
-                elif not flat_reported:
-                    tell.say(_flat(trainer))
-                    flat_reported = True
+                    trainer.begin_phase_2_now()
+                    listener.log(f"phase 1 has reached a plateau at step {trainer.step}: phase 2 begins")
+                elif not plateau_reported:
+                    listener.log(_plateau(trainer))
+                    plateau_reported = True
             if due:
                 if trainer.is_finite():
                     trainer.save(checkpoint.HEALTHY)
                 if pictures:
-                    pictures.note(trainer)
+                    pictures.write(trainer)
             speed = (trainer.step - first) / (time.monotonic() - started)
-            tell.progress(_progress(trainer, losses[-1], speed))
-            stop = here.any(interrupted.is_set())
+            listener.progress(_progress(trainer, losses[-1], speed))
+            stop = world.any(interrupted.is_set())
             if stop or time.monotonic() - saved > 60 * plan.checkpoint:
                 trainer.save()
                 saved = time.monotonic()
-            if stop and not here.first:
+            if stop and not world.first:
                 raise SystemExit(Stopped.exit_code)  # the first process reports it
             if stop:
                 raise Stopped(
                     f"stopped after step {trainer.step} of {trainer.total}",
                     where=str(plan.folder / checkpoint.LATEST),
-                    hint="the same command with --resume goes on from here",
+                    hint="the same command with --resume continues from there",
                 )
     trainer.save()
 
 
 @contextmanager
 def _closing(trainer: Trainer) -> Iterator[Iterator[TrainingBatch]]:
-    """The batches from a trainer's step on; their thread ends with the block."""
+    """Yield the batches from a trainer's step on; their thread ends with the `with` block."""
     batches = trainer.batches.following(trainer.step)
     try:
         yield batches
@@ -223,67 +228,67 @@ def _progress(trainer: Trainer, loss: float, speed: float) -> Progress:
     return Progress(
         step=trainer.step,
         steps=trainer.total,
-        phase=1 if trainer.step <= trainer.turn else 2,
+        phase=1 if trainer.step <= trainer.phase_1_steps else 2,
         loss=loss,
         distance=last.distance if last else math.nan,
-        heard=last.heard if last else 0.0,
+        improvement=last.improvement if last else 0.0,
         steps_per_s=speed,
         eta_s=(trainer.total - trainer.step) / speed,
     )
 
 
 def _opening(trainer: Trainer) -> str:
-    plan, here = trainer.plan, trainer.world
-    processes = f"{here.size} processes, " if here.size > 1 else ""
-    phases = f"{trainer.turn} steps of phase 1, {plan.adversarial} of phase 2"
-    size = f"{plan.batch * here.size} crops of {trainer.crop / plan.config.sample_rate:.2f} s a step"
-    safe = f"a checkpoint every {plan.checkpoint:g} minutes"
-    return f"on {processes}{here.device}: {phases}, {size}; {safe}"
+    plan, world = trainer.plan, trainer.world
+    processes = f"{world.size} processes, " if world.size > 1 else ""
+    phases = f"{trainer.phase_1_steps} steps of phase 1, {plan.adversarial} of phase 2"
+    size = f"{plan.batch * world.size} crops of {trainer.crop / plan.config.sample_rate:.2f} s per step"
+    saving = f"a checkpoint every {plan.checkpoint:g} minutes"
+    return f"training on {processes}{world.device}: {phases}, {size}; {saving}"
 
 
-def _flat(trainer: Trainer) -> str:
-    more = "more steps will gain little"
+def _plateau(trainer: Trainer) -> str:
+    what = f"phase 1 has reached a plateau at step {trainer.step}: more steps will gain little"
     if trainer.plan.adversarial:
-        return f"phase 1 has flattened at step {trainer.step}: {more}; --resume --auto moves on at once"
-    return f"phase 1 has flattened at step {trainer.step}: {more}; Ctrl-C and --snapshot keep what there is"
+        return f"{what}; Ctrl-C, then --resume --auto begins phase 2 at once"
+    return f"{what}; Ctrl-C, then --snapshot writes the model"
 
 
 def _delay(finished: FinishedModel) -> str:
     model = finished.model
     delays = model.delay, model.card["delay_measured"]
-    by_sum, measured = (1000 * n / model.config.sample_rate for n in delays)
-    return f"delay {by_sum:.1f} ms by the sum of its layers, {measured:.1f} ms measured with an impulse"
+    computed, measured = (1000 * n / model.config.sample_rate for n in delays)
+    return f"delay {computed:.1f} ms computed from the layers, {measured:.1f} ms measured with an impulse"
 
 
-def _hardware(here: TrainingProcesses) -> str:
-    if here.device.type == "cuda":
-        name = torch.cuda.get_device_name(here.device)
+def _hardware(world: TrainingProcesses) -> str:
+    if world.device.type == "cuda":
+        name = torch.cuda.get_device_name(world.device)
     else:
-        name = f"{platform.machine()} {here.device.type}, {torch.get_num_threads()} threads"
-    return f"{here.size} x {name}" if here.size > 1 else name
+        name = f"{platform.machine()} {world.device.type}, {torch.get_num_threads()} threads"
+    return f"{world.size} x {name}" if world.size > 1 else name
 
 
 def _check_beginning(plan: TrainingPlan) -> None:
     if (plan.folder / checkpoint.LATEST).exists() and not plan.resume:
         raise WrongUse(
-            "a training with this output was begun before",
+            "a training with this output was started before",
             where=str(plan.folder),
-            hint="use --resume to go on, or delete that folder",
+            hint="use --resume to continue it, or delete this folder",
         )
 
 
 @contextmanager
 def interruption() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that they don't interrupt a step."""
+    """Yield an event that Ctrl-C and SIGTERM set, so that they do not interrupt a step."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         event.set()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:

@@ -1,10 +1,10 @@
 """The multi-scale spectral distance between two sounds (RAVE, arXiv 2111.05011, section 3.1.1).
 
-For each STFT size, a relative Frobenius distance of magnitudes (which weighs loud parts) plus a mean
-difference of their logarithms (which weighs quiet parts). Phase is ignored.
+For each STFT size it adds two distances. The relative Frobenius distance of the magnitudes weighs loud parts;
+the mean difference of their logarithms weighs quiet parts. Phase is ignored.
 
-The distance and its gradient are computed together: both signals share one transform, the adjoint takes the
-gradient back, and no intermediate results are kept. That costs half of what autograd costs.
+The distance and its gradient are computed together, in half the time of autograd: both signals share one
+transform, the adjoint transforms the gradient back, and no intermediate results are kept.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from torch.nn.functional import pad
 from perform.rave.pqmf import PQMF
 
 FULL_SCALES = (2048, 1024, 512, 256, 128)
-"""STFT sizes in samples."""
+"""STFT sizes for the full-band signal, in samples."""
 BAND_SCALES = (128, 64, 32, 16)
-"""STFT sizes in band samples, each worth `bands` samples."""
+"""STFT sizes for the bands, in band samples."""
 OVERLAP = 4
-"""STFT frames that overlap at each sample."""
+"""Number of STFT frames that contain each sample."""
 FLOOR = 1e-4
 """Magnitudes are compared down to -80 dBFS."""
 
@@ -37,7 +37,7 @@ def _window(size: int, device: torch.device) -> Tensor:
 
 
 def spectra(x: Tensor, size: int) -> Tensor:
-    """STFT of signals (B, n), mirrored at both ends: complex, (B, frames, size / 2 + 1)."""
+    """Return the STFT of signals (B, n), mirrored at both ends: complex, (B, frames, size / 2 + 1)."""
     mirrored = pad(x[:, None], (size // 2, size // 2), mode="reflect")[:, 0]
     frames = mirrored.unfold(-1, size, size // OVERLAP)  # (B, frames, size)
     spectrum: Tensor = torch.fft.rfft(frames * _window(size, x.device))
@@ -45,9 +45,9 @@ def spectra(x: Tensor, size: int) -> Tensor:
 
 
 def _adjoint(slope: Tensor, size: int, length: int) -> Tensor:
-    """The transpose of `spectra`: a gradient by spectrum to a gradient by sample, (B, length).
+    """Apply the transpose of `spectra`: from a gradient by spectrum to one by sample, (B, length).
 
-    slope : complex, the gradient by real and imaginary part; overwritten
+    slope : complex, the gradient by real and imaginary part; it is overwritten
     """
     hop, half = size // OVERLAP, size // 2
     slope[..., 1:-1] *= 0.5  # irfft counts each of these bins twice
@@ -65,7 +65,7 @@ def _adjoint(slope: Tensor, size: int, length: int) -> Tensor:
 
 
 def _one_scale(xy: Tensor, size: int, with_slope: bool) -> tuple[Tensor, Tensor | None]:
-    """The distance at one STFT size of targets and values, (2 x B, n), and its gradient by the values."""
+    """Return the distance of targets and values, (2 x B, n), at one STFT size, and its gradient by value."""
     spectrum = spectra(xy, size)
     parts = torch.view_as_real(spectrum)
     power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
@@ -105,22 +105,26 @@ class _SpectralDistance(torch.autograd.Function):
 
 
 def spectral_distance(x: Tensor, y: Tensor, scales: Sequence[int]) -> Tensor:
-    """Sum over `scales` of the distances between `y` and its target `x`, both (B, n): a scalar >= 0.
+    """Return the distance between `y` and its target `x`, both (B, n), summed over `scales`: a scalar >= 0.
 
-    It has a gradient by `y` alone. n must be more than half the largest scale.
+    Only `y` gets a gradient. n must be more than half the largest scale.
     """
     result: Tensor = _SpectralDistance.apply(x.detach().float(), y.float(), tuple(scales))  # type: ignore[no-untyped-call]
     return result
 
 
 def distance(x: Tensor, y: Tensor, x_bands: Tensor, y_bands: Tensor) -> Tensor:
-    """Full-band plus multiband distance of signals (B, channels, n) and their bands (B, bands, n / bands)."""
+    """Return the full-band plus the multiband distance.
+
+    x, y             : target and output, (B, channels, n)
+    x_bands, y_bands : their bands, (B, bands, n / bands)
+    """
     full = spectral_distance(x.flatten(0, 1), y.flatten(0, 1), FULL_SCALES)
     return full + spectral_distance(x_bands.flatten(0, 1), y_bands.flatten(0, 1), BAND_SCALES)
 
 
 def audio_distance(x: Tensor, y: Tensor, pqmf: PQMF) -> Tensor:
-    """`distance` of aligned signals (B, channels, n), without their bands; n a multiple of `pqmf.block`."""
+    """Return `distance` of aligned signals (B, channels, n); n is a multiple of `pqmf.block`."""
     x, y = (sound.reshape(-1, 1, sound.shape[-1]) for sound in (x, y))
     x_bands, _ = pqmf.analyse(x, pqmf.analysis_state(len(x)))
     y_bands, _ = pqmf.analyse(y, pqmf.analysis_state(len(y)))

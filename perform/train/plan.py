@@ -1,4 +1,4 @@
-"""The plan of a training, and its fields as options of a command line."""
+"""The options of a training, for the code and for the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perform.core.errors import WrongUse
 from perform.rave.config import Config, preset
 
 CHANGES = ("gain", "phase", "pitch", "compress", "mute")
-"""Ways to change a sound (augmentation.py)."""
+"""Random changes to crops, for data augmentation (augmentation.py)."""
 DISCRIMINATORS = ("period", "scale", "spectrum")
 """Kinds of discriminators (discriminators.py)."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -21,70 +21,71 @@ PRECISIONS = ("auto", "float32", "mixed", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything a training is given."""
+    """The options of a training."""
 
     corpus: Path
-    """A folder of sounds, or a prepared corpus."""
+    """A folder of sound files, or a prepared corpus."""
     output: Path
-    """The model file; checkpoints, the prepared corpus and the report go to `<output>.training`."""
+    """The model file. The folder `<output>.training` holds checkpoints, prepared corpus and report."""
     name: str
     description: str = ""
     licence: str = "unknown"
     recipe: str = ""
     config: Config = field(default_factory=Config)
     start: Path | None = None
-    """A model file to go on from."""
+    """A model file whose weights the training starts from."""
     steps: int = 10_000
     """Steps of phase 1."""
     adversarial: int = 5_000
-    """Steps of phase 2; every fourth trains the discriminators."""
+    """Steps of phase 2; every fourth step trains the discriminators."""
     auto: bool = False
-    """Whether phase 2 begins as soon as phase 1 has flattened."""
+    """Whether phase 2 begins as soon as phase 1 has reached a plateau."""
     latents: int | None = None
-    """Latents to keep; None keeps as many as `fidelity` needs."""
+    """Number of latents to keep; None: as many as `fidelity` needs."""
     fidelity: float = 0.95
     """Share of the latents' variance to keep."""
     batch: int = 4
-    """Crops a step, in each process."""
+    """Crops per step, in each process."""
     crop: int | None = None
-    """Samples of a crop, a multiple of the config's ratio; None takes `usual_crop`."""
+    """Length of a crop in samples, a multiple of the config's ratio; None: `usual_crop`."""
     rate: float = 1e-3
-    """Peak learning rate: reached after `steps` / 50, then a half cosine down to a hundredth."""
+    """Peak learning rate, reached after `steps` / 50; then a half cosine down to a hundredth."""
     adversarial_rate: float = 1e-4
-    """Peak learning rate of phase 2, of model and discriminators; it falls as phase 1's does."""
+    """Peak learning rate of model and discriminators in phase 2; it falls as in phase 1."""
     discriminator_weight: float = 0.25
-    """Weight of the adversarial losses beside the spectral distance. The paper's 1 needs hundreds of
-    thousands of steps: in 3,000 steps it worsened the bundled bells from a distance of 5.2 to 7.3."""
+    """Weight of the adversarial losses relative to the spectral distance. The paper's weight of 1 needs
+    hundreds of thousands of steps; in 3,000 steps it raised the distance of the bells from 5.2 to 7.3."""
     beta: float | None = None
-    """Weight of the bottleneck's penalty; it rises over the first quarter of phase 1. None takes BETA."""
+    """Weight of the bottleneck's penalty; it rises over the first quarter of phase 1. None: BETA."""
     discriminators: tuple[str, ...] = DISCRIMINATORS[:2]
     changes: tuple[str, ...] = CHANGES[:2]
-    """How crops are changed (augmentation.py)."""
+    """Random changes to the crops (augmentation.py)."""
     seed: int = 0
     threads: int = 1
     device: str = "auto"
     precision: str = "auto"
-    """What is computed in bfloat16: nothing (`float32`), the discriminators (`mixed`), or the model too."""
+    """`float32`, `mixed` (bfloat16 for the discriminators) or `bfloat16` (for the model too)."""
     compile: bool = False
-    """Whether to compile the nets with torch.compile."""
+    """Whether to compile the networks with torch.compile."""
     resume: bool = False
     checkpoint: float = 5.0
-    """Minutes between checkpoints: the most that a power cut loses."""
+    """Minutes between checkpoints; a power cut loses at most this much."""
     evaluate_every: int = 500
-    """Steps between measurements on held-out audio."""
+    """Steps between two measurements on held-out sound."""
 
     @property
     def folder(self) -> Path:
-        """Where the checkpoints, the prepared corpus and the report are kept."""
+        """The folder for checkpoints, prepared corpus and report."""
         return self.output.with_name(self.output.name + ".training")
 
 
 @dataclass(frozen=True)
 class PlanOption:
-    """A field of TrainingPlan on a command line, `--name`.
+    """A field of TrainingPlan as an option of a command line, `--name`.
 
-    kind : bool, int, float or str, or the values allowed
-    least : the smallest number allowed;  many : whether it takes several values, with commas
+    kind  : bool, int, float or str, or the allowed values
+    least : the smallest allowed number
+    many  : whether it takes several values, separated by commas
     """
 
     name: str
@@ -93,63 +94,63 @@ class PlanOption:
     least: int | None = None
     many: bool = False
     alias: str | None = None
-    """An older name, which still works and is not shown."""
+    """An older name, which still works but is not shown."""
 
     @property
     def field(self) -> str:
-        """Its name in TrainingPlan."""
+        """The name of the field in TrainingPlan."""
         return self.name.replace("-", "_")
 
     @property
     def default(self) -> Any:
-        """The value if it is left out."""
+        """The default value."""
         return TrainingPlan.__dataclass_fields__[self.field].default
 
 
 OPTIONS = (
     PlanOption("description", str, "One line for the model's card."),
     PlanOption("licence", str, "Licence of the weights."),
-    PlanOption("recipe", str, "Where the recipe is written down, for the model's card."),
-    PlanOption("steps", int, "Steps of phase 1, which learns spectra.", 1),
-    PlanOption("adversarial", int, "Steps of phase 2, with discriminators; 0: none.", 0),
-    PlanOption("auto", bool, "Begin phase 2 when phase 1 has flattened; --steps is then the most."),
-    PlanOption("latents", int, "Latents to keep; if left out, as many as --fidelity needs.", 1),
+    PlanOption("recipe", str, "Path or address of the recipe, for the model's card."),
+    PlanOption("steps", int, "Steps of phase 1, on the spectral distance.", 1),
+    PlanOption("adversarial", int, "Steps of phase 2, with discriminators; 0 for none.", 0),
+    PlanOption("auto", bool, "Begin phase 2 when phase 1 reaches a plateau, after --steps at the latest."),
+    PlanOption("latents", int, "Number of latents to keep (default: as many as --fidelity needs).", 1),
     PlanOption("fidelity", float, "Share of the latents' variance to keep, 0..1."),
-    PlanOption("batch", int, "Crops a step, in each process.", 1),
-    PlanOption("crop", int, "Samples of a crop; if left out, the usual for the config.", 1),
+    PlanOption("batch", int, "Crops per step, in each process.", 1),
+    PlanOption("crop", int, "Samples per crop (default: chosen for the config).", 1),
     PlanOption("rate", float, "Peak learning rate."),
-    PlanOption("beta", float, "Weight of the bottleneck's penalty; if left out, the usual one."),
-    PlanOption("discriminators", DISCRIMINATORS, "Discriminators of phase 2.", many=True, alias="critics"),
+    PlanOption("beta", float, "Weight of the penalty on the latents (default: chosen for the config)."),
+    PlanOption("discriminators", DISCRIMINATORS, "Kinds of discriminators:", many=True, alias="critics"),
     PlanOption(
         "discriminator-weight",
         float,
-        "Weight of their losses beside the spectral distance; 1 for long trainings.",
+        "Weight of the discriminators' losses relative to the spectral distance; 1 for long trainings.",
         alias="critics-weight",
     ),
-    PlanOption("changes", (*CHANGES, "none"), "Random changes to the crops (data augmentation).", many=True),
-    PlanOption("seed", int, "Random seed of weights, crops and noise.", 0),
-    PlanOption("device", DEVICES, "Device to compute on."),
-    PlanOption("precision", PRECISIONS, "Computed in bfloat16: nothing, the discriminators (mixed), all."),
-    PlanOption("compile", bool, "Compile the nets first (torch.compile)."),
-    PlanOption("resume", bool, "Go on from the last checkpoint."),
-    PlanOption("checkpoint", float, "Minutes between checkpoints, the most that a power cut loses."),
-    PlanOption("evaluate-every", int, "Steps between measurements on held-out sound.", 1),
+    PlanOption("changes", (*CHANGES, "none"), "Random changes to crops (augmentation):", many=True),
+    PlanOption("seed", int, "Random seed for weights, crops and noise.", 0),
+    PlanOption("device", DEVICES, "Device to train on."),
+    PlanOption("precision", PRECISIONS, "Number format; mixed: bfloat16 for the discriminators only."),
+    PlanOption("compile", bool, "Compile the networks first (torch.compile)."),
+    PlanOption("resume", bool, "Continue from the last checkpoint."),
+    PlanOption("checkpoint", float, "Minutes between checkpoints; a power cut loses at most this much."),
+    PlanOption("evaluate-every", int, "Steps between two measurements on held-out sound.", 1),
 )
 """The options of both `perform train` and `python -m perform.train`."""
 
 
 def chosen_values(text: str, option: PlanOption) -> tuple[str, ...]:
-    """The values in a text with commas, each one of `option.kind`; `none` stands for an empty list."""
+    """Return the values in a text with commas, each one of `option.kind`; `none` means no values."""
     found = tuple(value.strip() for value in text.split(",") if value.strip())
     for value in found:
         if value not in option.kind:  # type: ignore[operator]
-            hint = f"there are {', '.join(option.kind)}"  # type: ignore[arg-type]
+            hint = f"use {', '.join(option.kind)}"  # type: ignore[arg-type]
             raise WrongUse(f"unknown value {value!r}", where=f"--{option.name}", hint=hint)
     return () if found == ("none",) else found
 
 
 def configured(name: str, changes: tuple[str, ...]) -> Config:
-    """A preset with some keys changed, each as KEY=VALUE with a JSON value."""
+    """Return a preset with some values changed, each given as KEY=VALUE, where VALUE is JSON or text."""
     values = preset(name).to_dict()
     for change in changes:
         key, equals, value = change.partition("=")
@@ -161,7 +162,7 @@ def configured(name: str, changes: tuple[str, ...]) -> Config:
 
 
 def planned(values: Mapping[str, Any]) -> TrainingPlan:
-    """A plan from a command line's values: the fields of TrainingPlan, `config` (a name), `set`, `from`."""
+    """Make a plan from the values of a command line: TrainingPlan's fields, `config`, `set` and `from`."""
     values = dict(values)
     config, changes, start = (values.pop(key) for key in ("config", "set", "from"))
     for option in OPTIONS:
@@ -172,7 +173,7 @@ def planned(values: Mapping[str, Any]) -> TrainingPlan:
     if not start:
         return TrainingPlan(**values, config=configured(config or "live", changes))
     if config or changes:
-        raise WrongUse("--from takes the model's own config", hint="leave --config and --set out")
+        raise WrongUse("--from uses the config of that model", hint="leave --config and --set out")
     return TrainingPlan(**values, config=_config_of(start), start=start)
 
 
@@ -183,34 +184,35 @@ def _config_of(path: Path) -> Config:
 
 
 def check(plan: TrainingPlan, least: int) -> None:
-    """Raise WrongUse for a plan that cannot be trained. least : samples of the shortest crop allowed."""
+    """Raise WrongUse for a plan that cannot be trained. least: the shortest crop, in samples."""
     config = plan.config
     if config.resampling > 1:
-        hint = (
-            f"train another at {config.sample_rate // config.resampling} Hz: --config, --set sample_rate=..."
-        )
-        raise WrongUse("a model with its own resampler cannot be trained", hint=hint)
+        rate = config.sample_rate // config.resampling
+        hint = f"train another config at {rate} Hz: --config, --set sample_rate={rate}"
+        raise WrongUse("a model that contains a resampler cannot be trained", hint=hint)
     if plan.latents is not None and config.bottleneck != "variational":
-        hint = "leave --latents out"
-        raise WrongUse(f"a {config.bottleneck} model keeps all {config.most_latents} latents", hint=hint)
+        what = f"a {config.bottleneck} model always keeps all {config.most_latents} latents"
+        raise WrongUse(what, hint="leave --latents out")
     if plan.latents is not None and not 1 <= plan.latents <= config.full_latents:
-        raise WrongUse(
-            f"{plan.latents} latents asked for", hint=f"this config has 1 to {config.full_latents}"
-        )
+        what = f"this config cannot keep {plan.latents} latents"
+        raise WrongUse(what, where="--latents", hint=f"use 1 to {config.full_latents}")
     if not 0 < plan.fidelity <= 1:
-        raise WrongUse(f"a fidelity of {plan.fidelity}", hint="more than 0, at most 1")
+        what = f"a fidelity of {plan.fidelity} is not possible"
+        raise WrongUse(what, where="--fidelity", hint="use more than 0 and at most 1")
     if plan.crop is not None and (plan.crop % config.ratio or plan.crop < least):
-        hint = f"a multiple of {config.ratio}, {least} at least"
-        raise WrongUse(f"a crop of {plan.crop} samples", hint=hint)
+        hint = f"use a multiple of {config.ratio}, at least {least}"
+        raise WrongUse(f"{plan.crop} samples cannot be a crop", where="--crop", hint=hint)
     for option in OPTIONS:
         value = getattr(plan, option.field)
         if option.least is not None and value is not None and value < option.least:
-            raise WrongUse(f"{value} is too few", where=f"--{option.name}", hint=f"{option.least} or more")
+            hint = f"use {option.least} or more"
+            raise WrongUse(f"{value} is too small", where=f"--{option.name}", hint=hint)
     if plan.threads < 1:
-        raise WrongUse(f"{plan.threads} is too few", where="--threads", hint="1 or more")
+        raise WrongUse(f"{plan.threads} is too small", where="--threads", hint="use 1 or more")
     if plan.checkpoint < 0:
-        raise WrongUse(f"{plan.checkpoint:g} minutes", where="--checkpoint", hint="0 or more")
+        raise WrongUse(f"{plan.checkpoint:g} is too small", where="--checkpoint", hint="use 0 or more")
     if not plan.rate > 0:
-        raise WrongUse(f"a learning rate of {plan.rate:g}", where="--rate", hint="more than 0, usually 0.001")
+        hint = "use more than 0, usually 0.001"
+        raise WrongUse(f"{plan.rate:g} is too small", where="--rate", hint=hint)
     if plan.adversarial and not plan.discriminators:
-        raise WrongUse("phase 2 needs discriminators", hint="--discriminators, or --adversarial 0")
+        raise WrongUse("phase 2 needs discriminators", hint="name some, or use --adversarial 0")

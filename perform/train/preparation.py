@@ -1,6 +1,6 @@
-"""Prepare a folder of sound files as a corpus: decode, resample, remove silence, survey. [disk]
+"""Prepare a folder of sound files as a corpus: decode, resample, remove silence, summarise. [disk]
 
-This module alone needs soundfile and soxr. Training reads the result with corpus.py.
+Only this module of the package needs soundfile and soxr. Training reads the result with corpus.py.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from perform.train.corpus_survey import CorpusSurvey
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 QUIET_DB = -65.0
-"""dBFS: a block below it is silence."""
-BLOCK_S, HOLD_S = 0.01, 0.5
-"""Seconds of a block whose level is measured; seconds of silence kept beside sound, for tails."""
+"""A block below this level, in dBFS, is silence."""
+BLOCK_S = 0.01
+"""Length of a block whose level is measured, seconds."""
+HOLD_S = 0.5
+"""Seconds of silence that are kept on each side of sound, for decays."""
 FADE_S = 0.003
-"""Seconds of the fades at a piece's ends, so that the joints of files do not click."""
+"""Length of the fades at the ends of a file, seconds, so that joined files do not click."""
 READ_S = 10
 CLIPPED = 0.999
 RUN = 3
-"""Consecutive samples at full scale that count as clipped."""
+"""This many samples in a row at full scale count as clipped."""
 Block = NDArray[np.float32]  # (n, channels)
 VERSION = 1
-"""Increase it when the same file would give other samples."""
+"""Increase this when the same file would give different samples."""
 
 
 def find(folder: Path) -> list[Path]:
-    """Every sound file in `folder` and below, sorted by name; or the one file given."""
+    """Return all sound files in and below `folder`, sorted by name; or the file itself, if it is one."""
     if not folder.exists():
         raise WrongUse("no such corpus", where=str(folder))
     files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
@@ -56,13 +58,13 @@ def prepare(
     threads: int = 1,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CorpusSurvey:
-    """Prepare the sounds in `folder` as a corpus in `target`; unchanged files are not decoded again.
+    """Prepare the sound files in `folder` as a corpus in `target`; unchanged files are not decoded again.
 
-    on_file : called with the number of files done and of all files
+    on_file : called with the number of files read so far, and of all files
     """
     files = find(folder)
     root = folder if folder.is_dir() else folder.parent
-    before = _known(target)
+    before = _earlier_corpus(target)
     survey = CorpusSurvey()
     titles = {path: path.relative_to(root).as_posix() for path in files}
     keys = {path: _key(path, titles[path], sample_rate, channels) for path in files}
@@ -70,15 +72,15 @@ def prepare(
         return before[0].survey()
 
     def sounds() -> Iterator[tuple[str, str, Samples, dict[str, Any]]]:
-        seen: dict[str | Path, str] = {}  # sound's hash (silence: path) -> first title
+        seen: dict[str | Path, str] = {}  # hash of the samples (for silence: the path) -> first title
         done = 0
         with ThreadPoolExecutor(threads) as pool:
             for first in range(0, len(files), 2 * threads):
-                jobs = [(path, pool.submit(one, path)) for path in files[first : first + 2 * threads]]
+                jobs = [(path, pool.submit(read, path)) for path in files[first : first + 2 * threads]]
                 for path, job in jobs:
                     samples, facts = job.result()
-                    own = facts.get("sound", "") if samples is not None and len(samples) else path
-                    if (same := seen.setdefault(own, titles[path])) != titles[path]:
+                    content = facts.get("sound", "") if samples is not None and len(samples) else path
+                    if (same := seen.setdefault(content, titles[path])) != titles[path]:
                         facts, samples = {**facts, "same_as": same}, None
                     facts["stamp"] = keys[path]
                     survey.add(titles[path], facts)
@@ -88,8 +90,8 @@ def prepare(
                     if samples is not None and len(samples):
                         yield titles[path], facts["sound"], samples, facts
 
-    def one(path: Path) -> tuple[Samples | None, dict[str, Any]]:
-        if before and (found := before[0].find_again(keys[path])):
+    def read(path: Path) -> tuple[Samples | None, dict[str, Any]]:
+        if before and (found := before[0].find(keys[path])):
             return found
         try:
             return decode(path, sample_rate, channels)
@@ -99,15 +101,15 @@ def prepare(
     try:
         corpus.write(target, folder.name, sample_rate, channels, sounds(), survey.to_dict())
     except WrongUse:
-        why = next(iter(survey.skipped().values()), "all of it is silence")
-        raise WrongUse("nothing here to learn from", where=str(folder), hint=why) from None
+        why = next(iter(survey.skipped().values()), "all files are silent")
+        raise WrongUse("there is no sound to train on", where=str(folder), hint=why) from None
     return survey
 
 
 def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[str, Any]]:
-    """One file without its silence, (n, channels) at `sample_rate`, and facts for the survey.
+    """Read one file without its silence, (n, channels) at `sample_rate`, and facts for the survey.
 
-    A file with another number of channels is mixed to mono, which every channel gets.
+    A file with another number of channels is mixed to mono, and every channel gets the mix.
     WrongUse if it cannot be read.
     """
     parts, clipped = [], 0
@@ -119,8 +121,8 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
                 stream = soxr.ResampleStream(rate, sample_rate, channels, "float32", "VHQ")
             for block in file.blocks(READ_S * rate, dtype="float32", always_2d=True):
                 clipped += _clipped(block)
-                laid = _laid(block, channels)
-                parts.append(stream.resample_chunk(laid) if stream else laid)
+                mixed = _with_channels(block, channels)
+                parts.append(stream.resample_chunk(mixed) if stream else mixed)
             if stream:
                 parts.append(stream.resample_chunk(np.zeros((0, channels), np.float32), last=True))
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
@@ -128,11 +130,11 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
     sound: Block = np.concatenate([np.zeros((0, channels), np.float32), *parts])
     del parts  # an hour is 0.7 GB
     if not len(sound):
-        raise WrongUse("holds no samples", where=str(path))
+        raise WrongUse("the file has no samples", where=str(path))
     if not np.isfinite(sound).all():
-        raise WrongUse("holds samples that are NaN or infinite", where=str(path))
+        raise WrongUse("the file has samples that are NaN or infinite", where=str(path))
     peak = float(np.abs(sound).max())
-    sound /= np.float32(max(peak, 1.0))  # resampled, or as floats, it may go beyond full scale
+    sound /= np.float32(max(peak, 1.0))  # after resampling, or in float files, peaks may exceed full scale
     kept = trim(sound, sample_rate)
     samples = corpus.quantise(kept.T)
     return samples, {
@@ -147,7 +149,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
 
 
 def trim(sound: Block, sample_rate: int) -> Block:
-    """Sound (n, channels) without silences longer than HOLD_S on each side of sound, faded at its ends."""
+    """Cut silence from sound (n, channels), but keep HOLD_S of it on each side of sound; fade the ends."""
     block = max(round(BLOCK_S * sample_rate), 1)
     blocks = -(-len(sound) // block)
     each = (sound[at : at + block] for at in range(0, len(sound), block))
@@ -165,15 +167,15 @@ def trim(sound: Block, sample_rate: int) -> Block:
     return kept
 
 
-def _laid(block: Block, channels: int) -> Block:
-    """A block (n, any) as (n, channels)."""
+def _with_channels(block: Block, channels: int) -> Block:
+    """Convert a block with any number of channels to (n, channels)."""
     if block.shape[1] != channels:
         block = np.repeat(block.mean(1, keepdims=True), channels, 1)
     return np.ascontiguousarray(block, np.float32)
 
 
 def _clipped(block: Block) -> int:
-    """Samples of (n, channels) in runs at full scale."""
+    """Count the samples of (n, channels) in runs at full scale."""
     full = np.abs(block) >= CLIPPED
     runs = full[: -RUN + 1].copy() if len(full) >= RUN else full[:0]
     for later in range(1, RUN):
@@ -182,13 +184,13 @@ def _clipped(block: Block) -> int:
 
 
 def _key(path: Path, title: str, sample_rate: int, channels: int) -> str:
-    """A hash of a file's name, size and time, and of the format it is prepared in."""
+    """Return a hash of a file's name, size and time, and of the prepared format."""
     stat = path.stat()
     facts = (VERSION, title, stat.st_size, stat.st_mtime_ns, sample_rate, channels)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-class _Known:
+class _EarlierCorpus:
     """An earlier corpus in the same folder."""
 
     def __init__(self, target: Path) -> None:
@@ -199,11 +201,11 @@ class _Known:
         self._files = index["survey"]["files"]
 
     def survey(self) -> CorpusSurvey:
-        """The survey of that corpus."""
+        """Return the survey of the earlier corpus."""
         return CorpusSurvey(dict(self._files))
 
-    def find_again(self, key: str) -> tuple[Samples | None, dict[str, Any]] | None:
-        """The samples and facts of the file with that key, if it was prepared before."""
+    def find(self, key: str) -> tuple[Samples | None, dict[str, Any]] | None:
+        """Return the samples and facts of a file that was prepared before, by its key; None if it was not."""
         facts = dict(self._facts.get(key, {}))
         if facts.pop("same_as", None) or not facts:
             return None
@@ -213,12 +215,12 @@ class _Known:
         return self._signal[piece.start : piece.start + piece.length], facts
 
 
-def _known(target: Path) -> tuple[_Known, list[str]] | None:
-    """The earlier corpus in `target` and the keys of its files; None if there is none that is complete."""
+def _earlier_corpus(target: Path) -> tuple[_EarlierCorpus, list[str]] | None:
+    """Return the earlier corpus in `target` and the keys of its files; None if there is no complete one."""
     if not corpus.is_prepared(target):
         return None
     try:
-        known = _Known(target)
+        earlier = _EarlierCorpus(target)
     except (WrongUse, KeyError):
         return None
-    return known, [facts["stamp"] for facts in known.survey().files.values()]
+    return earlier, [facts["stamp"] for facts in earlier.survey().files.values()]

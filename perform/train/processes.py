@@ -1,4 +1,4 @@
-"""The processes that train together: one, or as many as `torchrun` started."""
+"""The processes that train one model together: one, or as many as `torchrun` started."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ from torch.nn.parallel import DistributedDataParallel
 
 from perform.core.errors import WrongUse
 
-PATIENCE = datetime.timedelta(hours=2)
-"""How long the other processes wait for the first, which prepares the corpus and measures."""
+TIMEOUT = datetime.timedelta(hours=2)
+"""Longest wait of the other processes for the first one, which prepares the corpus and measures."""
 
 
 class TrainingProcesses:
-    """The processes of a training: this one's rank and device, and how they exchange tensors."""
+    """The processes of a training: rank and device of this one, and exchange of tensors between all."""
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
         self.rank, self.size, self.device = rank, size, device
 
     @property
     def first(self) -> bool:
-        """Whether this process prints and writes files for all."""
+        """Whether this is the first process, which prints and writes files."""
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module, its gradients averaged over all processes."""
+        """Return the module, with gradients averaged over all processes."""
         if self.size == 1 or not any(weight.requires_grad for weight in module.parameters()):
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
 
     def sum(self, value: Tensor) -> Tensor:
-        """A tensor added up over all processes."""
+        """Return the sum of a tensor over all processes."""
         if self.size > 1:
             distributed.all_reduce(value)
         return value
 
     def mean(self, value: Tensor) -> Tensor:
-        """A tensor averaged over all processes."""
+        """Return the mean of a tensor over all processes."""
         return self.sum(value) / self.size
 
     def from_first(self, value: Tensor) -> Tensor:
-        """A tensor as the first process has it."""
+        """Return the first process's tensor, in all processes."""
         if self.size > 1:
             value = value.contiguous()
             distributed.broadcast(value, 0)
         return value
 
-    def any(self, here: bool) -> bool:
-        """Whether `here` is true in any process."""
+    def any(self, value: bool) -> bool:
+        """Return whether `value` is true in any process."""
         if self.size == 1:
-            return here
-        return bool(self.sum(torch.tensor(float(here), device=self.device)) > 0)
+            return value
+        return bool(self.sum(torch.tensor(float(value), device=self.device)) > 0)
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             distributed.barrier()
 
 
 @contextmanager
-def world(device: str) -> Iterator[TrainingProcesses]:
-    """Join the processes that `torchrun` started, if it did, on a device: `auto`, `cpu`, `cuda` or `mps`."""
+def joined_processes(device: str) -> Iterator[TrainingProcesses]:
+    """Join the processes that `torchrun` started, if any. device: `auto`, `cpu`, `cuda` or `mps`."""
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     place = _device(device, local, size)
     if size == 1:
@@ -74,7 +74,7 @@ def world(device: str) -> Iterator[TrainingProcesses]:
         return
     if place.type == "cuda":
         torch.cuda.set_device(place)
-    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield TrainingProcesses(distributed.get_rank(), size, place)
     finally:
@@ -82,7 +82,7 @@ def world(device: str) -> Iterator[TrainingProcesses]:
 
 
 def cores() -> int:
-    """Cores for this process: its share of those there are, where `torchrun` started several."""
+    """Return the number of cores for this process; processes that `torchrun` started share the machine's."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
@@ -96,8 +96,8 @@ def _device(name: str, local: int, size: int) -> torch.device:
     name = there[0] if name == "auto" else name
     if name not in there:
         many = f" for {size} processes" if size > 1 else ""
-        raise WrongUse(f"no {name} device here{many}", hint=f"there is {', '.join(there)}")
+        raise WrongUse(f"this machine has no {name} device{many}", hint=f"use {' or '.join(there)}")
     if name == "cuda" and local >= torch.cuda.device_count():
         what = f"process {local + 1} of this machine has no GPU"
-        raise WrongUse(what, hint=f"there are {torch.cuda.device_count()}: --nproc-per-node says how many")
+        raise WrongUse(what, hint=f"it has {torch.cuda.device_count()} GPUs: set --nproc-per-node to that")
     return torch.device(name, local) if name == "cuda" else torch.device(name)

@@ -1,4 +1,4 @@
-"""Progress reports of a training. Needs no torch, so that a command can import it quickly."""
+"""Progress reports of a training. This module needs no torch, so that a command starts quickly."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ class Progress:
 
     step: int
     steps: int
-    """Steps of both phases, as planned now."""
+    """Planned steps of both phases."""
     phase: int
     loss: float
     """Loss of the last batch."""
     distance: float
-    """Distance on held-out audio at the last measurement; NaN before the first."""
-    heard: float
-    """Percent of the untrained model's distance that is gone."""
+    """Distance on held-out sound at the last measurement; NaN before the first."""
+    improvement: float
+    """By how many percent the distance is smaller than the untrained model's."""
     steps_per_s: float
     eta_s: float
+    """Estimated seconds until the end."""
 
 
 class ProgressListener:
-    """Receives the reports of a training; the default ignores them."""
+    """Receives the reports of a training. This base class ignores them."""
 
     def progress(self, progress: Progress) -> None:
-        """A step was done. In several processes or on a GPU only some steps are reported."""
+        """Receive progress after a step. With several processes or a GPU, only some steps are reported."""
 
-    def say(self, line: str) -> None:
-        """A line of text for the user."""
+    def log(self, line: str) -> None:
+        """Receive a message for the user."""
 
-    def preparing(self, done: int, files: int) -> None:
-        """`done` of `files` sound files have been read."""
+    def files_read(self, done: int, files: int) -> None:
+        """Receive the number of sound files that have been read, and of all."""
 
 
 class Stopped(PerformError):

@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from perform.train.trainer import Trainer
 
 SOUNDS = 3
-"""Held-out stretches to listen to."""
+"""Number of held-out stretches that are written as sound."""
 
 
 class TensorboardLog:
-    """Writes curves and sounds of a training."""
+    """Writes the curves and sounds of a training."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def note(self, trainer: Trainer) -> None:
+    def write(self, trainer: Trainer) -> None:
         """Write the last measurement and the reconstructions of a few held-out stretches."""
         last, rate = trainer.history[-1], trainer.config.sample_rate
-        for name in ("distance", "heard", "level_db", "loss"):
+        for name in ("distance", "improvement", "level_db", "loss"):
             self._writer.add_scalar(name, getattr(last, name), last.step)
-        x, y = reconstruct(trainer.average, trainer.held_out[:SOUNDS])
-        for index, (given, made) in enumerate(zip(x, y, strict=True)):
-            both = torch.cat([given, made], -1).mean(0, keepdim=True).clamp(-1, 1).cpu()
-            self._writer.add_audio(f"held out {index + 1}: given, then made", both, last.step, rate)
+        inputs, outputs = reconstruct(trainer.average, trainer.held_out[:SOUNDS])
+        for index, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
+            both = torch.cat([x, y], -1).mean(0, keepdim=True).clamp(-1, 1).cpu()
+            self._writer.add_audio(f"held out {index + 1}: input, then output", both, last.step, rate)
 
 
 @contextmanager
 def open_tensorboard(folder: Path, wanted: bool) -> Iterator[TensorboardLog | None]:
-    """A log in `<folder>/tensorboard`; None without tensorboard or if not wanted."""
+    """Open a log in `<folder>/tensorboard`; None if tensorboard is not installed or not wanted."""
     writer = None
     if wanted:
         try:

@@ -1,9 +1,9 @@
-"""The steps of a training: nets, optimisers, the averaged weights, and checkpoints.
+"""The training steps, with their networks and optimisers, the averaged weights and checkpoints.
 
-Phase 1 (representation learning, Caillon & Esling, arXiv 2111.05011, section 3.1) lowers the spectral
+Phase 1 (representation learning, Caillon & Esling, arXiv 2111.05011, section 3.1) minimises the spectral
 distance plus the bottleneck's penalty. Phase 2 (adversarial fine-tuning, section 3.2) freezes the encoder and
-trains the decoder with discriminators: hinge loss, feature matching and the spectral distance. The model file
-holds an exponential average of the weights.
+trains the decoder with discriminators: hinge loss, feature matching and spectral distance. The model file
+gets an exponential moving average of the weights.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from perform.train.bottleneck_training import BETA
 from perform.train.corpus import Corpus
 from perform.train.discriminators import Discriminators, discriminator_loss, feature_distance, generator_loss
 from perform.train.finishing import reconstruct
-from perform.train.health import Measurement, flattened, heard, trouble
+from perform.train.health import Measurement, failure, improvement, reached_plateau
 from perform.train.initial_model import initial_model
 from perform.train.losses import audio_distance
 from perform.train.plan import TrainingPlan
 from perform.train.processes import TrainingProcesses
 
 DISCRIMINATORS_EVERY = 4
-"""Every so many steps of phase 2 the discriminators are trained instead of the model."""
+"""Every n-th step of phase 2 trains the discriminators instead of the model."""
 FEATURES_WEIGHT = 20.0
 AVERAGE = 0.999
-"""Decay of the average of the weights, per step, once there have been many steps."""
+"""Decay per step of the averaged weights; smaller in the first steps."""
 CLIP = 1.0
-"""Largest norm of a gradient; longer ones are scaled down to it."""
+"""Largest norm of a gradient; a larger gradient is scaled down to it."""
 MEASURED = 8
-"""Held-out crops of a measurement."""
+"""Number of held-out crops in a measurement."""
 _BATCH = "batch of all processes"
 RETRIES = 5
-"""Times that a training may go back to its last healthy checkpoint before it stops for good."""
+"""A training goes back to its last healthy checkpoint at most this often; then it fails."""
 
 
 class Trainer:
-    """Everything that changes while a training runs. `step` counts the steps done, in both phases."""
+    """The state of a running training. `step` counts the finished steps of both phases."""
 
     def __init__(self, plan: TrainingPlan, corpus: Corpus, world: TrainingProcesses) -> None:
         self.plan, self.world, self.corpus = plan, world, corpus
@@ -60,21 +60,20 @@ class Trainer:
         self.crop = plan.crop or usual_crop(initial_model(plan))
         items = range(world.rank * plan.batch, (world.rank + 1) * plan.batch)
         self.batches = TrainingBatches(corpus, plan.config, items, self.crop, plan.changes, plan.seed)
-        asked = plan.precision
-        self.precision = usual_precision(world.device) if asked == "auto" else asked
+        self.precision = usual_precision(world.device) if plan.precision == "auto" else plan.precision
         self.held_out = torch.from_numpy(corpus.spread(corpus.held_out, MEASURED, self.crop)).to(world.device)
         self.begin()
 
     def begin(self) -> None:
-        """Go to step 0: new weights, no history."""
+        """Start at step 0, with new weights and no history."""
         model = initial_model(self.plan)
         for layer in convolutions(model):
             weight_norm(layer)
         self.learner = Autoencoder(model, self.plan.seed).to(self.world.device)
         self.average = copy.deepcopy(self.learner.model).requires_grad_(False)
         self.discriminators: Discriminators | None = None
-        self.step, self.turn, self.moved = 0, self.plan.steps, False
-        self.slower, self.falls = 1.0, 0
+        self.step, self.phase_1_steps, self.ended_early = 0, self.plan.steps, False
+        self.rate_scale, self.rollbacks = 1.0, 0
         self.history: list[Measurement] = []
         self.seconds = 0.0
         self.losses: list[float] = []  # since the last measurement
@@ -83,20 +82,20 @@ class Trainer:
         self.untrained = self._distance_and_level(self._untrained())[0]
 
     def _untrained(self) -> RAVE:
-        """A model with random weights, to compare distances with."""
+        """Return a model with random weights, to compare distances with."""
         if not self.plan.start:
             return self.average
         return initial_model(replace(self.plan, start=None)).to(self.world.device)
 
     @property
     def phase(self) -> int:
-        """Phase of the next step, 1 or 2."""
-        return 1 if self.step < self.turn else 2
+        """The phase of the next step, 1 or 2."""
+        return 1 if self.step < self.phase_1_steps else 2
 
     @property
     def total(self) -> int:
-        """Steps of both phases."""
-        return self.turn + self.plan.adversarial
+        """The number of steps of both phases."""
+        return self.phase_1_steps + self.plan.adversarial
 
     def advance(self, batch: TrainingBatch) -> Tensor:
         """Do one step and return its loss."""
@@ -105,7 +104,7 @@ class Trainer:
         batch = batch.to(self.world.device)
         if self.phase == 1:
             loss = self._spectral_step(batch)
-        elif self._discriminators_turn:
+        elif self._is_discriminator_step:
             loss = self._discriminator_step(batch)
         else:
             loss = self._generator_step(batch)
@@ -113,17 +112,17 @@ class Trainer:
         return loss
 
     @property
-    def _discriminators_turn(self) -> bool:
-        return (self.step - self.turn) % DISCRIMINATORS_EVERY == 0
+    def _is_discriminator_step(self) -> bool:
+        return (self.step - self.phase_1_steps) % DISCRIMINATORS_EVERY == 0
 
-    def note(self, loss: float, step: int) -> None:
-        """Keep the loss of step `step` for the curves; of phase 2 only the model's steps count."""
-        if step <= self.turn or (step - 1 - self.turn) % DISCRIMINATORS_EVERY:
+    def record_loss(self, loss: float, step: int) -> None:
+        """Record the loss of a step for the curves; in phase 2 only generator steps count."""
+        if step <= self.phase_1_steps or (step - 1 - self.phase_1_steps) % DISCRIMINATORS_EVERY:
             self.losses.append(loss)
 
-    def move_on(self) -> None:
-        """Begin phase 2 with the next step, whatever was planned."""
-        self.turn, self.moved = self.step, True
+    def begin_phase_2_now(self) -> None:
+        """Begin phase 2 with the next step, before the planned end of phase 1."""
+        self.phase_1_steps, self.ended_early = self.step, True
 
     def _spectral_step(self, batch: TrainingBatch) -> Tensor:
         plan, done = self.plan, self.step / self.plan.steps
@@ -167,7 +166,7 @@ class Trainer:
 
     def _pass(self, batch: TrainingBatch, through: nn.Module | None = None) -> AutoencoderPass:
         with self._autocast("bfloat16"):
-            parts = (through or self._shared_learner)(batch.x, batch.dice, batch.noise)
+            parts = (through or self._shared_learner)(batch.x, batch.latent_noise, batch.noise)
         return self.learner.aligned(parts)
 
     def _autocast(self, least: str) -> torch.autocast:
@@ -184,15 +183,15 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Update the averaged model, which will be saved; it follows fast at first."""
-        keep = min(AVERAGE, self.step / (self.step + 10))
-        mine, other = self.average, self.learner.model
-        torch._foreach_lerp_(list(mine.parameters()), list(other.parameters()), 1 - keep)
+        """Update the averaged model, which is saved at the end. It follows faster in the first steps."""
+        decay = min(AVERAGE, self.step / (self.step + 10))
+        average, model = self.average, self.learner.model
+        torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
         if self.learner.quantizers:
-            mine.codebooks.entries.copy_(other.codebooks.entries)
+            average.codebooks.entries.copy_(model.codebooks.entries)
 
     def _begin_phase_2(self) -> None:
-        """Continue from the averaged model with a frozen encoder, and make the discriminators."""
+        """Continue with the averaged model, freeze its encoder, and create the discriminators."""
         self.learner.model.load_state_dict(self.average.state_dict())
         self.learner.freeze()
         with torch.random.fork_rng(devices=[]):
@@ -204,9 +203,9 @@ class Trainer:
         self._optimise()
 
     def _optimise(self) -> None:
-        """Make optimisers for the weights that learn from now on, and wrap the nets for all processes.
+        """Create the optimisers for the weights of this phase, and wrap the networks for all processes.
 
-        Each step sets the learning rate itself.
+        Each step sets the learning rate.
         """
         fused = self.world.device.type in ("cpu", "cuda")
 
@@ -226,16 +225,16 @@ class Trainer:
 
     @property
     def _adversarial_rate(self) -> float:
-        """It falls as phase 1's does, so that the noise of the last steps does not stay in the model."""
-        done = (self.step - self.turn) / self.plan.adversarial
+        """The learning rate of phase 2. It falls as in phase 1, which keeps noise out of the final model."""
+        done = (self.step - self.phase_1_steps) / self.plan.adversarial
         return self.plan.adversarial_rate * learning_rate(done)
 
     def _set_rate(self, optimiser: torch.optim.Optimizer, rate: float) -> None:
         for group in optimiser.param_groups:
-            group["lr"] = rate * self.slower
+            group["lr"] = rate * self.rate_scale
 
     def _distance_and_level(self, model: RAVE) -> tuple[float, float]:
-        """Distance on held-out sound, and the output's level above the input's in dB, in all processes."""
+        """Return distance and level (dB above the input) on held-out sound, the same in all processes."""
         found = torch.zeros(2, device=self.world.device)
         if self.world.first:
             x, y = reconstruct(model, self.held_out)
@@ -245,45 +244,49 @@ class Trainer:
         return distance, level_db
 
     def measure(self) -> str | None:
-        """Measure the model on held-out sound and add that to the history; what is wrong, or None."""
+        """Measure the model on held-out sound and add the result to the history.
+
+        Return what is wrong with the model, or None if it is healthy.
+        """
         now = time.monotonic()
         self.seconds += now - self._since
         self._since = now
         distance, level_db = self._distance_and_level(self.average)
         loss = float(np.mean(self.losses)) if self.losses else math.nan
-        phase = 1 if self.step <= self.turn else 2
-        score = heard(distance, self.untrained)
+        phase = 1 if self.step <= self.phase_1_steps else 2
+        score = improvement(distance, self.untrained)
         measured = Measurement(self.step, phase, distance, score, level_db, loss, self.seconds)
-        if wrong := trouble(measured, self.history):
+        if wrong := failure(measured, self.history):
             return wrong
         self.history.append(measured)
         self.losses.clear()
         return None
 
     @property
-    def flat(self) -> bool:
-        """Whether phase 1 no longer makes progress (health.py)."""
-        return self.phase == 1 and flattened(self.history)
+    def plateau(self) -> bool:
+        """Whether phase 1 no longer makes progress."""
+        return self.phase == 1 and reached_plateau(self.history)
 
-    def fall_back(self, wrong: str) -> str:
-        """Go back to the last healthy checkpoint with half the learning rate; the line to show."""
-        falls, slower, at = self.falls + 1, self.slower / 2, self.step
-        if falls > RETRIES:
+    def roll_back(self, wrong: str) -> str:
+        """Go back to the last healthy checkpoint with half the learning rate; return a message."""
+        rollbacks, rate_scale, at = self.rollbacks + 1, self.rate_scale / 2, self.step
+        if rollbacks > RETRIES:
             raise PerformError(
-                f"step {at}: {wrong}, for the {falls}th time",
+                f"step {at}: {wrong}, for the {rollbacks}th time",
                 where=str(self.plan.folder),
-                hint="check the sounds of the corpus, or begin again with a lower --rate",
+                hint="check the sounds of the corpus, or start again with a lower --rate",
             )
         if (self.plan.folder / checkpoint.HEALTHY).exists():
             self.load(checkpoint.HEALTHY)
         else:
             self.begin()
-        self.falls, self.slower = falls, slower
-        return f"step {at}: {wrong}; back to step {self.step} with 1/{round(1 / slower)} of the learning rate"
+        self.rollbacks, self.rate_scale = rollbacks, rate_scale
+        rate = f"1/{round(1 / rate_scale)} of the learning rate"
+        return f"step {at}: {wrong}; going back to step {self.step} with {rate}"
 
     @torch.no_grad()
     def model(self) -> RAVE:
-        """The averaged model with plain weights, without weight normalisation, on the CPU."""
+        """Return the averaged model, with its weight normalisation resolved, on the CPU."""
         model = RAVE(self.config)
         for plain, normed in zip(convolutions(model), convolutions(self.average), strict=True):
             plain.weight.copy_(normed.weight)
@@ -295,7 +298,7 @@ class Trainer:
         return model.requires_grad_(False).eval()
 
     def is_finite(self) -> bool:
-        """Whether every weight is finite."""
+        """Return whether all weights are finite."""
         weights = [
             *self.learner.parameters(),
             *(self.discriminators.parameters() if self.discriminators else ()),
@@ -303,7 +306,10 @@ class Trainer:
         return bool(torch.stack([torch.isfinite(weight).all() for weight in weights]).all())
 
     def save(self, name: str = checkpoint.LATEST) -> None:
-        """Write a checkpoint, in the first process only. [disk]"""
+        """Write a checkpoint, in the first process only. [disk]
+
+        The keys of the file are those of all versions.
+        """
         now = time.monotonic()
         self.seconds += now - self._since
         self._since = now
@@ -311,10 +317,10 @@ class Trainer:
             return
         state: dict[str, Any] = {
             "step": self.step,
-            "turn": self.turn,
-            "moved": self.moved,
-            "slower": self.slower,
-            "falls": self.falls,
+            "turn": self.phase_1_steps,
+            "moved": self.ended_early,
+            "slower": self.rate_scale,
+            "falls": self.rollbacks,
             "seconds": self.seconds,
             "untrained": self.untrained,
             "losses": self.losses,
@@ -324,7 +330,6 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
         }
         if self.discriminators is not None:
-            # the keys of the files that earlier versions wrote
             state |= {
                 "critics": self.discriminators.state_dict(),
                 "hearing": self.discriminator_optimiser.state_dict(),
@@ -332,17 +337,17 @@ class Trainer:
         checkpoint.save(self.plan.folder / name, self._identity(), state)
 
     def load(self, name: str = checkpoint.LATEST, *, for_snapshot: bool = False) -> None:
-        """Go on from a checkpoint; for a snapshot the batch may have another size. [disk]"""
+        """Continue from a checkpoint; for a snapshot the batch may have another size. [disk]"""
         identity = self._identity()
         if for_snapshot:
             del identity[_BATCH]
         state = checkpoint.load(self.plan.folder / name, identity)
         self.begin()
         self.average.load_state_dict(state["average"])
-        self.slower, self.falls = state["slower"], state["falls"]
-        self.step, self.moved = state["step"], state["moved"]
-        over = self.moved or "critics" in state  # else a longer --steps prolongs phase 1
-        self.turn = state["turn"] if over else max(self.plan.steps, self.step)
+        self.rate_scale, self.rollbacks = state["slower"], state["falls"]
+        self.step, self.ended_early = state["step"], state["moved"]
+        in_phase_2 = self.ended_early or "critics" in state  # if not, more --steps prolong phase 1
+        self.phase_1_steps = state["turn"] if in_phase_2 else max(self.plan.steps, self.step)
         if "critics" in state:
             self._begin_phase_2()
             assert self.discriminators
@@ -351,12 +356,12 @@ class Trainer:
         self.learner.load_state_dict(state["learner"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.seconds, self.untrained = state["seconds"], state["untrained"]
-        self.history = [Measurement(**measured) for measured in state["history"]]
+        self.history = [Measurement.from_dict(measured) for measured in state["history"]]
         self.losses = list(state["losses"])
         self._since = time.monotonic()
 
     def _identity(self) -> dict[str, Any]:
-        """What must not change between a training and its continuation."""
+        """Return the options that must be the same when a training is resumed."""
         plan = self.plan
         return {
             "config": json.loads(json.dumps(self.config.to_dict())),
@@ -365,17 +370,17 @@ class Trainer:
             "crop": self.crop,
             "seed": plan.seed,
             "changes": list(plan.changes),
-            "critics": list(plan.discriminators),  # the key in checkpoints of every version
+            "critics": list(plan.discriminators),
         }
 
 
 def convolutions(model: RAVE) -> Iterator[Conv1d | ConvTranspose1d]:
-    """Every layer with weight normalisation."""
+    """Return every layer with weight normalisation."""
     return (layer for layer in model.modules() if isinstance(layer, (Conv1d, ConvTranspose1d)))
 
 
 def usual_precision(device: torch.device) -> str:
-    """`mixed` where bfloat16 is faster than float32, else `float32`."""
+    """Return `mixed` on devices where bfloat16 is faster than float32, or else `float32`."""
     if device.type == "cuda":
         faster = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
@@ -386,5 +391,5 @@ def usual_precision(device: torch.device) -> str:
 
 
 def learning_rate(done: float) -> float:
-    """Share of the peak learning rate after `done` (0..1) of the steps: a ramp, then a half cosine."""
+    """Return the share of the peak learning rate after `done` (0..1) of the steps: a ramp, then a cosine."""
     return min(1.0, done * 50 + 0.01) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))))

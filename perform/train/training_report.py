@@ -20,7 +20,7 @@ from torch import Tensor
 from perform.core.files import write_atomically
 from perform.train.corpus import quantise
 from perform.train.finishing import FinishedModel
-from perform.train.health import Measurement
+from perform.train.health import Measurement, improvement
 from perform.train.losses import spectra
 
 if TYPE_CHECKING:
@@ -31,45 +31,43 @@ body { font: 15px sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em 
 img { max-width: 100% } td { padding-right: 1em }
 """
 SIZE = 1024
-"""Samples of a spectrogram's windows."""
-SHOWN = (
+"""STFT size of the spectrograms, samples."""
+CARD_ROWS = (
     *("name", "corpus", "steps", "hours", "hardware", "latents", "full_latents", "loudness_db"),
     *("delay", "delay_measured"),
 )
 
 
 def write_report(path: Path, history: Sequence[Measurement], finished: FinishedModel) -> str:
-    """Write the page if matplotlib is installed; a line that says where it is, or why there is none."""
+    """Write the page if matplotlib is installed; return a message that says where it is, or why not."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "no report: it needs matplotlib (pip install 'perform[train]'; then --resume writes it)"
+        return "no report without matplotlib: pip install 'perform[train]', then --resume writes it"
     model = finished.model
     card, rate = model.card, model.config.sample_rate
     title = html.escape(str(card["name"]))
     parts = [f"<h1>{title}</h1>", _table(card)]
     parts += ["<h2>Learning</h2>", _picture(_curves(Figure, history, card))]
-    parts.append("<h2>Sounds it never learnt from</h2>")
-    for index, (given, made) in enumerate(finished.heard):
-        parts.append(_picture(_spectrograms(Figure, given, made, rate)))
-        parts.append(f"<p>given {_sound(given, rate)} made {_sound(made, rate)}</p>")
+    parts.append("<h2>Held-out sounds</h2>")
+    for index, (x, y) in enumerate(finished.examples):
+        parts.append(_picture(_spectrograms(Figure, x, y, rate)))
+        parts.append(f"<p>input {_sound(x, rate)} output {_sound(y, rate)}</p>")
         if index == 0:
-            z, _ = model.encode(given[None][..., : _whole(given, model.ratio)], model.encoder_state(1))
+            whole = x.shape[-1] // model.ratio * model.ratio
+            z, _ = model.encode(x[None][..., :whole], model.encoder_state(1))
             parts.append(_picture(_traces(Figure, z[0], rate / model.ratio)))
     page = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
     write_atomically(path, (page + "\n".join(parts)).encode())
     return f"report: {path}"
 
 
-def _whole(x: Tensor, ratio: int) -> int:
-    return x.shape[-1] // ratio * ratio
-
-
 def _table(card: dict[str, Any]) -> str:
-    best, rest = card["distance"], card["distance_untrained"]
-    rows = [(key, card[key]) for key in SHOWN if key in card]
-    rows += [("held-out distance", f"{best} (untrained {rest}): {100 * max(0, 1 - best / rest):.0f} % heard")]
-    rows += [("... through the latents that are kept", card["distance_kept"])]
+    distance, untrained = card["distance"], card["distance_untrained"]
+    better = f"{improvement(distance, untrained):.0f} % better than untrained ({untrained})"
+    rows = [(key, card[key]) for key in CARD_ROWS if key in card]
+    rows += [("distance on held-out sound", f"{distance}, {better}")]
+    rows += [("... with only the kept latents", card["distance_kept"])]
     cells = "".join(f"<tr><td>{html.escape(str(a))}<td>{html.escape(str(b))}" for a, b in rows)
     return f"<table>{cells}</table>"
 
@@ -88,17 +86,17 @@ def _curves(figure_of: type[Figure], history: Sequence[Measurement], card: dict[
     return figure
 
 
-def _spectrograms(figure_of: type[Figure], given: Tensor, made: Tensor, rate: int) -> Figure:
+def _spectrograms(figure_of: type[Figure], x: Tensor, y: Tensor, rate: int) -> Figure:
     figure = figure_of(figsize=(9, 3), layout="tight")
-    extent = (0, given.shape[-1] / rate, 0, rate / 2000)
-    for axes, title, x in zip(
-        figure.subplots(1, 2, sharey=True), ("given", "made"), (given, made), strict=True
+    extent = (0, x.shape[-1] / rate, 0, rate / 2000)
+    for axes, title, sound in zip(
+        figure.subplots(1, 2, sharey=True), ("input", "output"), (x, y), strict=True
     ):
-        level = 20 * torch.log10(spectra(x.mean(0, keepdim=True), SIZE)[0].abs() + 1e-5).T
+        level = 20 * torch.log10(spectra(sound.mean(0, keepdim=True), SIZE)[0].abs() + 1e-5).T
         axes.imshow(
             level.numpy(), origin="lower", aspect="auto", vmin=-90, vmax=0, extent=extent, cmap="magma"
         )
-        axes.set(title=title, xlabel="s", ylabel="kHz" if title == "given" else "")
+        axes.set(title=title, xlabel="s", ylabel="kHz" if title == "input" else "")
     return figure
 
 
@@ -108,7 +106,7 @@ def _traces(figure_of: type[Figure], z: Tensor, frames_per_s: float) -> Figure:
     time = np.arange(z.shape[-1]) / frames_per_s
     for index, trace in enumerate(z[:8].numpy()):
         axes.plot(time, trace, label=f"z{index}", lw=1)
-    axes.set(xlabel="s", title="latents of the first", xlim=(0, None))
+    axes.set(xlabel="s", title="latents of the first sound", xlim=(0, None))
     axes.legend(ncols=8, fontsize="small")
     return figure
 

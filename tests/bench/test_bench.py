@@ -1,4 +1,4 @@
-"""`perform bench` measures what it says, in the shape it promises; how fast that is, no test may say."""
+"""`perform bench`: its JSON, tables, models and errors. No test checks how fast a model is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def own_torch() -> None:
 
 
 class Doubling(torch.nn.Module):
-    """What an export looks like from outside: a method and how many channels and samples it takes."""
+    """A minimal export: a method, and the channels and samples that it takes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def export(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("tiny_models")
-def test_the_verb_prints_a_list_of_methods_and_blocks(tmp_path: Path) -> None:
+def test_json_has_a_row_for_each_method_and_block(tmp_path: Path) -> None:
     picture = tmp_path / "cost.png"
     options = ["--calls", "20", "--block", "100", "--block", "256", "--plot", str(picture), "--json"]
     done = perform("bench", "bells", *options)
@@ -68,13 +68,13 @@ def test_the_verb_prints_a_list_of_methods_and_blocks(tmp_path: Path) -> None:
         assert row["decks"] >= 0
         assert row["period_ms"] == pytest.approx(row["block"] / 48)
         assert (row["latency_ms"] is None) == (row["method"] == "encode")
-    crowds = [row["crowd"] for row in found if row["crowd"]]
-    assert [len(crowd[times]) for crowd in crowds for times in ("own_ms", "shared_ms")] == [8, 8]
+    costs = [row["crowd"] for row in found if row["crowd"]]
+    assert [len(cost[times]) for cost in costs for times in ("own_ms", "shared_ms")] == [8, 8]
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("tiny_models")
-def test_the_table_has_a_line_a_method(tmp_path: Path) -> None:
+def test_the_table_has_a_line_for_each_method(tmp_path: Path) -> None:
     done = perform("bench", "bells", "--calls", "10")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -83,21 +83,21 @@ def test_the_table_has_a_line_a_method(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["v22", "nowhere.ts", "nowhere.safetensors"])
-def test_what_is_no_model_is_wrong_use(name: str) -> None:
+def test_an_unknown_model_is_wrong_use(name: str) -> None:
     done = perform("bench", name)
     assert done.returncode == 2
     assert name in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_an_architecture_needs_no_file(tmp_path: Path) -> None:
+def test_an_architecture_gets_random_weights(tmp_path: Path) -> None:
     found = load(subject("raspberry", tmp_path).path)
     assert found.config == PRESETS["raspberry"]
     wanted = random_model("raspberry").state_dict()
     assert all(torch.equal(value, wanted[name]) for name, value in found.state_dict().items())
 
 
-def test_every_weight_and_product_of_a_graph_is_counted() -> None:
+def test_all_weights_and_multiply_adds_of_a_graph_are_counted() -> None:
     model = RAVE(TINY)
     weights = [p.numel() for name, p in model.decoder.named_parameters() if name.endswith("weight")]
     blocks = 1 + math.ceil((model.pqmf.synthesis_kernel.shape[-1] - 1) / 4)  # of four band samples
@@ -109,7 +109,7 @@ def test_every_weight_and_product_of_a_graph_is_counted() -> None:
     assert [work for _, work in twice] == [2 * work for _, work in counted]
 
 
-def test_an_export_takes_its_turns_in_a_process_of_its_own(export: Path) -> None:
+def test_an_export_is_timed_in_a_separate_process(export: Path) -> None:
     peer = PeerExport(export, "decode", 128)
     try:
         assert len(peer(7)) == 7
@@ -118,14 +118,14 @@ def test_an_export_takes_its_turns_in_a_process_of_its_own(export: Path) -> None
         peer.close()
 
 
-def test_a_model_is_compared_with_the_export_it_was_made_from(tmp_path: Path, export: Path) -> None:
+def test_an_export_without_the_method_is_an_error(tmp_path: Path, export: Path) -> None:
     one = BenchSubject("tiny", tiny_model(tmp_path / "tiny.safetensors"), export)
     found = rows(one, [], 10)
-    with pytest.raises(PerformError, match="does not run as TorchScript"):
-        next(found)  # an `encode` this export has not
+    with pytest.raises(PerformError, match="the export does not run in TorchScript"):
+        next(found)  # this export has no `encode`
 
 
-def test_without_matplotlib_the_picture_is_refused_and_the_way_out_said(
+def test_a_picture_without_matplotlib_is_an_error_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
@@ -133,7 +133,7 @@ def test_without_matplotlib_the_picture_is_refused_and_the_way_out_said(
         check_picture(Path("cost.png"))
 
 
-def test_a_picture_of_an_unknown_kind_is_wrong_use(tmp_path: Path) -> None:
+def test_a_picture_of_an_unknown_format_or_in_no_folder_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"\.png"):
         check_picture(tmp_path / "cost.xyz")
     with pytest.raises(WrongUse, match="no such folder"):

@@ -1,4 +1,4 @@
-"""`perform transfer` and `perform matrix` as scripts use them: files and folders, whatever lies in them."""
+"""`perform transfer` and `perform matrix`: files, folders, third-party modules, and error messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def denormals_again() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where graphs are kept from one test to the next."""
+    """A home folder whose graph cache all tests share."""
     return tmp_path_factory.mktemp("home")
 
 
@@ -47,7 +47,7 @@ def home(cache: Path, tiny: Path, own_places: Path, monkeypatch: pytest.MonkeyPa
 
 
 def run(*args: object) -> Result:
-    """A verb in this process."""
+    """Run a verb in this process."""
     return CliRunner().invoke(main, [str(arg) for arg in args])
 
 
@@ -58,11 +58,11 @@ def sound(path: Path, seconds: float = 0.5, channels: int = 1, rate: int = RATE,
     return path
 
 
-def test_a_file_becomes_a_file_as_long(tmp_path: Path) -> None:
-    said = run("transfer", sound(tmp_path / "in.flac", 0.7), "-o", tmp_path / "out.wav", "--model", "bells",
+def test_the_output_is_as_long_as_the_input(tmp_path: Path) -> None:
+    result = run("transfer", sound(tmp_path / "in.flac", 0.7), "-o", tmp_path / "out.wav", "--model", "bells",
                "--from", "choir", "--scale", "0=1.5", "--bias", "1=-0.3", "--json")  # fmt: skip
-    assert said.exit_code == 0, said.output
-    assert json.loads(said.stdout)["seconds"] == 0.7
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["seconds"] == 0.7
     y, rate = soundfile.read(tmp_path / "out.wav")
     assert (y.shape, rate) == ((round(0.7 * RATE), 2), RATE)
     assert np.abs(y).max() > 1e-3
@@ -76,7 +76,7 @@ def test_a_file_becomes_a_file_as_long(tmp_path: Path) -> None:
     assert soundfile.info(tmp_path / "a.flac").frames == round(0.7 * 44100)
 
 
-def test_a_folder_is_done_to_its_end_and_what_failed_is_said_at_the_end(tmp_path: Path) -> None:
+def test_all_files_of_a_folder_are_transferred_and_failures_are_listed_at_the_end(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "in" / "out"
     sound(folder / "a.wav", channels=2, rate=44100)
     sound(folder / "a.flac")
@@ -84,27 +84,29 @@ def test_a_folder_is_done_to_its_end_and_what_failed_is_said_at_the_end(tmp_path
     sound(folder / "c.ogg", channels=6)
     (folder / "broken.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEjunk")
     (folder / "notes.txt").write_text("no sound")
-    said = run("transfer", folder, "-o", out, "--model", "bells", "--json")
-    assert said.exit_code == 1
-    told = json.loads(said.stdout)
-    assert told["files"] == 4
-    assert [Path(f["path"]).name for f in told["failed"]] == ["broken.wav"]
-    lines = [line for line in said.stderr.splitlines() if "broken.wav" in line]
+    result = run("transfer", folder, "-o", out, "--model", "bells", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["files"] == 4
+    assert [Path(f["path"]).name for f in report["failed"]] == ["broken.wav"]
+    lines = [line for line in result.stderr.splitlines() if "broken.wav" in line]
     assert len(lines) == 1
-    assert "1 of 5 files" in said.stderr.splitlines()[-1]
+    assert "1 of 5 files" in result.stderr.splitlines()[-1]
     written = {str(path.relative_to(out)): path for path in out.rglob("*.wav")}
     assert set(written) == {"a.wav.wav", "a.flac.wav", str(Path("deep/er/b.wav")), "c.wav"}
     assert {soundfile.info(path).samplerate for path in written.values()} == {RATE, 44100, 22050}
     before = {path: path.read_bytes() for path in written.values()}
     (folder / "broken.wav").unlink()
     again = run("transfer", folder, "-o", out, "--model", "bells")
-    assert again.exit_code == 1  # all of them are there already
+    assert again.exit_code == 1  # all output files exist already
     assert {path: path.read_bytes() for path in written.values()} == before
     assert not list(out.rglob("*.part"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_module_hears_and_speaks_behind_its_walls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_third_party_module_encodes_and_decodes_in_the_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "home"))
     deaf = run("models", "import", export(Pair(deaf=True), tmp_path / "deaf.ts"), "--yes")
     assert "delay unknown" in deaf.stderr
@@ -114,14 +116,14 @@ def test_a_module_hears_and_speaks_behind_its_walls(tmp_path: Path, monkeypatch:
     x = np.zeros((RATE, 1))
     x[24064:28160] = 0.2  # 16 of its frames
     soundfile.write(tmp_path / "burst.wav", x, RATE, subtype="FLOAT")
-    said = run(
+    result = run(
         "transfer", tmp_path / "burst.wav", "-o", tmp_path / "out.wav", "--model", "pair", "--bias", "0=-0.25"
     )
-    assert said.exit_code == 0, said.stderr
+    assert result.exit_code == 0, result.stderr
     y, _ = soundfile.read(tmp_path / "out.wav")
     assert y.shape == (RATE, 2)
     loud = np.abs(y[:, 0]) > 0.5 * np.abs(y).max()
-    assert (np.flatnonzero(loud)[0], np.flatnonzero(loud)[-1]) == (24064, 28159), "in time"
+    assert (np.flatnonzero(loud)[0], np.flatnonzero(loud)[-1]) == (24064, 28159), "the output is in time"
     refused = run(
         "transfer", tmp_path / "burst.wav", "-o", tmp_path / "x.wav", "--model", "pair", "--from", "deaf"
     )
@@ -143,22 +145,22 @@ def test_a_module_hears_and_speaks_behind_its_walls(tmp_path: Path, monkeypatch:
         (["empty", "-o", "x", "--model", "bells"], "no sound files"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_written(
+def test_an_error_names_the_cause_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sound(tmp_path / "in.wav")
     (tmp_path / "text.wav").write_text("text")
     (tmp_path / "empty").mkdir()
-    said = run("transfer", *args)
-    assert said.exit_code == 2
-    assert says in said.stderr
+    result = run("transfer", *args)
+    assert result.exit_code == 2
+    assert says in result.stderr
     assert not [*tmp_path.glob("x*"), *tmp_path.glob(".x*")]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.sampled_from(["wav", "flac", "ogg", "aiff", "caf"]))
-def test_a_mangled_file_is_read_to_its_end_or_refused(
+def test_a_damaged_sound_file_is_read_to_its_end_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, kind: str
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"mangled.{kind}"
@@ -175,7 +177,7 @@ def test_a_mangled_file_is_read_to_its_end_or_refused(
         assert path.name in str(error)
 
 
-def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
+def test_an_output_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     for suffix in (".wav", ".flac"):
         out = tmp_path / f"x{suffix}"
         with pytest.raises(RuntimeError, match="midway"), new_sound_file(out, RATE) as write:
@@ -189,7 +191,7 @@ def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
         out.unlink()
 
 
-def test_a_matrix_is_learnt_and_refused_by_other_models(tmp_path: Path) -> None:
+def test_a_matrix_works_only_with_the_two_models_it_was_learnt_for(tmp_path: Path) -> None:
     recording = sound(tmp_path / "both.wav", 3.0)
     made = run(
         "matrix", recording, "--from", "bells", "--model", "choir", "-o", tmp_path / "b.matrix", "--json"
@@ -218,7 +220,7 @@ def test_a_matrix_is_learnt_and_refused_by_other_models(tmp_path: Path) -> None:
     assert not (tmp_path / "s.matrix").exists()
 
 
-def test_a_model_that_was_loaded_once_needs_no_torch(tmp_path: Path) -> None:
+def test_transfer_with_a_cached_model_needs_no_torch(tmp_path: Path) -> None:
     path = sound(tmp_path / "in.wav")
     assert run("transfer", path, "-o", tmp_path / "one.wav", "--model", "bells").exit_code == 0
     code = (

@@ -1,4 +1,4 @@
-"""The verbs as scripts use them: data on stdout, one line on stderr, exit codes."""
+"""The verbs in scripts: results on stdout, errors as one line on stderr, exit codes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def bad(tmp_path: Path) -> Path:
         ("text.safetensors", ["text.safetensors"]),
     ],
 )
-def test_what_is_wrong_is_one_clear_line_and_exit_code_2(bad: Path, name: str, says: list[str]) -> None:
+def test_an_error_is_one_line_that_names_the_cause_and_exit_code_2(
+    bad: Path, name: str, says: list[str]
+) -> None:
     done = perform("render", str(bad / name), "-o", str(bad / "out.wav"), "--seconds", "1")
     assert done.returncode == 2
     assert done.stdout == ""
@@ -54,7 +56,7 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_2(bad: Path, name: str, s
 
 
 @pytest.mark.parametrize("verb", [["demoo"], ["play", "demoo", "--headless"]])
-def test_a_wrong_name_is_wrong_use_for_every_verb(verb: list[str]) -> None:
+def test_an_unknown_set_is_wrong_use_and_the_error_lists_the_sets(verb: list[str]) -> None:
     done = perform(*verb)
     assert done.returncode == 2
     assert "demo" in done.stderr
@@ -69,11 +71,11 @@ def test_a_wrong_name_is_wrong_use_for_every_verb(verb: list[str]) -> None:
         ["play", "--seconds", "1"],
     ],
 )
-def test_wrong_options_exit_with_2(args: list[str]) -> None:
+def test_wrong_options_exit_with_code_2(args: list[str]) -> None:
     assert perform(*args).returncode == 2
 
 
-def test_help_and_version() -> None:
+def test_every_verb_has_help() -> None:
     assert perform("--version").stdout.strip().endswith(package.__version__)
     for words in (
         [],
@@ -94,7 +96,7 @@ def test_help_and_version() -> None:
 
 
 @pytest.mark.usefixtures("tiny_models")
-def test_two_renders_are_the_same_bits_and_never_overwrite(tmp_path: Path) -> None:
+def test_two_renders_with_one_seed_are_equal_and_never_overwrite(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.wav" for i in range(3)]
     for path, seed in zip(paths, ("1", "1", "2"), strict=True):
         done = perform("render", "demo", "-o", str(path), "--seconds", "2", "--seed", seed)
@@ -111,7 +113,7 @@ def test_two_renders_are_the_same_bits_and_never_overwrite(tmp_path: Path) -> No
     assert paths[0].read_bytes() == one
 
 
-def test_devices_is_never_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_succeeds_without_audio_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody-runs-this")
     done = perform("devices", "--json")
     assert done.returncode == 0
@@ -123,7 +125,9 @@ def test_devices_is_never_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "silent clock" in plain.stdout or "will be used" in plain.stdout
 
 
-def test_models_list_names_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_list_shows_readable_models_and_names_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny_model(tmp_path / "home" / "models" / "mine.safetensors")
     (tmp_path / "home" / "models" / "junk.safetensors").write_text("junk")
     done = perform("models", "list", "--json")
@@ -135,13 +139,13 @@ def test_models_list_names_what_there_is(tmp_path: Path, monkeypatch: pytest.Mon
     assert "mine" in perform("models", "list").stdout
 
 
-def test_train_says_what_is_wrong_with_a_corpus(tmp_path: Path) -> None:
+def test_train_names_a_missing_corpus(tmp_path: Path) -> None:
     done = perform("train", str(tmp_path / "nothing"), "-o", str(tmp_path / "m.safetensors"))
     assert done.returncode == 2
     assert "nothing" in done.stderr
 
 
-def test_the_player_path_imports_no_torch() -> None:
+def test_playing_imports_no_torch() -> None:
     import subprocess
     import sys
 
@@ -156,7 +160,7 @@ def test_the_player_path_imports_no_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_part_of_a_take_is_told_and_its_first_file_last(
+def test_all_parts_of_a_take_are_printed_with_the_first_file_last(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [tmp_path / f"x_demo{part}.wav" for part in ("", "_part2", "_part3", "_part5")]

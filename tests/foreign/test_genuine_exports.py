@@ -119,7 +119,7 @@ def test_a_prior_is_trained_exported_and_imported(tmp_path: Path) -> None:
     )
     done = perform(*train, "--steps", "3", "--threads", "1")
     assert done.exit_code == 0, done.stderr
-    assert "nats a held-out frame" in done.stderr
+    assert "nats per held-out frame" in done.stderr
     assert "3 steps" in perform("models", "info", str(source)).stdout
     assert perform("export", str(source), "-o", str(tmp_path / "x.ts"), "--rows", "1").exit_code == 0
     assert perform("models", "import", str(tmp_path / "x.ts"), "--name", "again").exit_code == 0

@@ -53,7 +53,7 @@ def same_machine() -> bool:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
-    """The takes as the recorder left them: FLAC files are WAVs again."""
+    """The takes as the recorder wrote them: WAV files, unpacked from FLAC."""
     folder = tmp_path / "recorded"
     folder.mkdir()
     for path in RECORDED.iterdir():
@@ -77,7 +77,7 @@ def models(own_places: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["stems", "float", "live"])
-def test_a_take_renders_again(name: str, recorded: Path, models: Path, tmp_path: Path) -> None:
+def test_an_old_take_renders_as_before(name: str, recorded: Path, models: Path, tmp_path: Path) -> None:
     take = take_index.read(recorded / f"{name}.wav")
     assert take_index.verify(take) == []
     assert take.tracks == (("master", "deck1", "deck2") if name == "stems" else ("master",))
@@ -96,13 +96,13 @@ def test_a_take_renders_again(name: str, recorded: Path, models: Path, tmp_path:
         assert out.read_bytes() == take.path.read_bytes()
 
 
-def test_markers_of_a_take(recorded: Path) -> None:
+def test_the_markers_of_an_old_take_are_read(recorded: Path) -> None:
     take = take_index.read(recorded / "live.wav")
     assert [mark.name for mark in take.marks] == ["First light", "scene 1 dawn", "a bend", "Second"]
     assert [mark.frame for mark in take.marks] == [0, 54016, 54016, 73472]
 
 
-def test_a_set(models: Path, tmp_path: Path) -> None:
+def test_an_old_set_plays_as_before(models: Path, tmp_path: Path) -> None:
     loaded = sets.read_set(BEFORE / "before.toml")
     first, second = loaded.songs
     assert (loaded.name, loaded.mapping) == ("before", "nanokontrol2")
@@ -120,7 +120,7 @@ def test_a_set(models: Path, tmp_path: Path) -> None:
     assert saved.read_text() == (BEFORE / "before.toml").read_text()
 
 
-def test_a_controller_mapping() -> None:
+def test_an_old_mapping_loads() -> None:
     loaded = mapping_files.load(BEFORE / "nanokontrol2.toml")
     first = loaded.bindings[0]
     assert (loaded.name, loaded.ports) == ("nanoKONTROL2", ("nanoKONTROL2",))
@@ -130,13 +130,13 @@ def test_a_controller_mapping() -> None:
     )
 
 
-def test_model_files(models: Path) -> None:
+def test_old_model_files_load(models: Path) -> None:
     for name, rate in (("glass", 48000), ("slow", 44100)):
         card = read_card(models / f"{name}.safetensors")
         assert (card.sample_rate, card.ratio, card.latents) == (rate, 128, 4)
 
 
-def test_an_autosave() -> None:
+def test_an_old_autosave_loads() -> None:
     state = Path(os.environ["PERFORM_HOME"]) / "state"
     state.mkdir(parents=True)
     shutil.copy(BEFORE / "autosave.json", state)

@@ -1,4 +1,4 @@
-"""The bundled models transfer as their cards say: each with its own kind of sound, and in pairs."""
+"""Timbre transfer with the bundled models, alone and in pairs: loudness, timing and timbre."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def corpora() -> dict[str, np.ndarray]:
 
 
 def sent(through: Transfer, x: np.ndarray) -> np.ndarray:
-    """A sound (n,) transferred, (n,)."""
+    """Transfer a sound (n,); return (n,)."""
     return np.concatenate([through.feed(x.astype(np.float32)[:, None]), through.finish()])[:, 0]
 
 
@@ -69,7 +69,7 @@ def envelope(x: np.ndarray) -> np.ndarray:
 
 
 def centroid(x: np.ndarray) -> float:
-    """Of the mean power spectrum, Hz."""
+    """The spectral centroid of the mean power spectrum, Hz."""
     frames = np.lib.stride_tricks.sliding_window_view(x, 2048)[::1024] * np.hanning(2048)
     power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
     return float((power * np.linspace(0, 24000, 1025)).sum() / power.sum())
@@ -98,7 +98,7 @@ def brightness(x: np.ndarray) -> float:
     return float(np.log2(np.median(sizes @ np.linspace(0, 24000, 1025) / sizes.sum(axis=1))))
 
 
-def test_all_are_bundled_and_small() -> None:
+def test_all_bundled_models_are_present_and_small() -> None:
     files = sorted(MODELS.glob("*.safetensors"))
     assert tuple(file.stem for file in files) == NAMES
     sizes = [file.stat().st_size for file in files]
@@ -125,30 +125,30 @@ def test_a_model_keeps_loudness_timing_and_timbre_of_its_kind(
     assert abs(np.log2(centroid(y) / centroid(x))) < COLOUR.get(name, 0.4)
 
 
-@pytest.mark.parametrize("mouth", NAMES)
+@pytest.mark.parametrize("target", NAMES)
 def test_a_decoder_brings_a_sound_closer_to_its_corpus(
     ends: dict[str, tuple[CompiledEncoder, CompiledModel]],
     corpora: dict[str, np.ndarray],
-    mouth: str,
+    target: str,
 ) -> None:
     """With any encoder: the same length, loudness over time kept, spectrum closer to the decoder's corpus."""
     before, after = [], []
-    for ear in sorted(set(NAMES) - {mouth}):
-        x = corpora[ear][: 6 * 48000]
-        off, dull = apart(x, corpora[mouth]), abs(brightness(x) - brightness(corpora[mouth]))
-        for hears in (ear, mouth):
-            y = sent(Transfer(ends[hears][0], ends[mouth][1], 48000, 48000), x)
+    for source in sorted(set(NAMES) - {target}):
+        x = corpora[source][: 6 * 48000]
+        off, dull = apart(x, corpora[target]), abs(brightness(x) - brightness(corpora[target]))
+        for encoder in (source, target):
+            y = sent(Transfer(ends[encoder][0], ends[target][1], 48000, 48000), x)
             assert len(y) == len(x)
             assert np.isfinite(y).all()
             assert 1e-3 < np.abs(y).max() <= CEILING
-            then, duller = apart(y, corpora[mouth]), abs(brightness(y) - brightness(corpora[mouth]))
-            print(f"{ear} as {mouth}, heard by {hears}: {off:.1f} dB off, then {then:.1f};", end=" ")
+            then, duller = apart(y, corpora[target]), abs(brightness(y) - brightness(corpora[target]))
+            print(f"{source} as {target}, encoded by {encoder}: {off:.1f} dB off, then {then:.1f};", end=" ")
             print(f"{dull:.2f} octaves, then {duller:.2f}")
-            assert then < off or (ear, mouth, hears) in NO_NEARER
+            assert then < off or (source, target, encoder) in NO_NEARER
             assert duller < dull or dull < FAR
             before.append(off)
             after.append(then)
         follows = np.corrcoef(envelope(x), envelope(y))[0, 1]
-        assert follows > 0.2, "louder is louder"
+        assert follows > 0.2, "louder input gives louder output"
         print(f"loudness {follows:.2f}")
     assert np.mean(after) < 0.8 * np.mean(before)

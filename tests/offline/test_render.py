@@ -1,4 +1,4 @@
-"""A set renders offline as it plays on stage."""
+"""Rendering a set offline, with its loops."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ points = [[0.0, 0.0], [0.2, 0.0], [0.25, -60.0], [0.45, -60.0], [0.5, 0.0]]
 
 
 @pytest.mark.usefixtures("tiny_models")
-def test_a_songs_loops_play(tmp_path: Path) -> None:
+def test_the_loops_of_a_song_play(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(SET)
     out = tmp_path / "a.wav"
     render(str(tmp_path / "a.toml"), out, 2.0, seed=1, rate=48000, on_progress=lambda seconds: None)

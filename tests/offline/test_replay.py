@@ -1,4 +1,4 @@
-"""A take renders again: an offline one bit by bit, a live one to -90 dB."""
+"""Rendering a take from its gesture log: an offline take bit by bit, a live take to -90 dB."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def residual_db(took: np.ndarray, made: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("how", [(), ("--stems", "--float"), ("--rate", "44100")])
-def test_an_offline_take_comes_back_bit_by_bit(two: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
+def test_an_offline_take_renders_bit_by_bit(two: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
     take = offline(two, tmp_path / "takes", *how)
     assert take_index.verify(take) == []
     assert take.marks[0].name == "First light"
@@ -94,32 +94,32 @@ def test_an_offline_take_comes_back_bit_by_bit(two: Path, tmp_path: Path, how: t
         assert take.tracks == ("master", "deck1", "deck2")
 
 
-def test_a_part_of_a_take(two: Path, tmp_path: Path) -> None:
+def test_from_and_to_render_a_part_of_a_take(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes")
     again(take, tmp_path / "x.wav", begin=1.25, end=2.5)
     whole = sound(take.path)
     assert residual_db(whole[60_000:120_000], sound(tmp_path / "x.wav")) < CLOSE_DB
-    with pytest.raises(WrongUse, match="nothing lies between 5 s and"):
+    with pytest.raises(WrongUse, match="the take has no sound from 5 s to"):
         again(take, tmp_path / "y.wav", begin=5.0)
 
 
-def test_another_rate_gives_the_same_music(tmp_path: Path) -> None:
+def test_another_sample_rate_gives_the_same_sound(tmp_path: Path) -> None:
     """With trained models: the output of random ones is clipped, differently at another rate."""
     take = offline(Path("demo"), tmp_path / "takes", "--stems")
     again(take, tmp_path / "x.wav", rate=96000, float32=True, stems=True)
     info = soundfile.info(tmp_path / "x.wav")
     assert (info.samplerate, info.frames, info.subtype) == (96000, 2 * take.frames, "FLOAT")
-    for track in ("deck1", "deck2"):  # the limiter makes a difference: it sees peaks between the samples
+    for track in ("deck1", "deck2"):  # not the master: its limiter depends on the rate
         took, made = (
             sound(track_path(take.path, track))[:, 0],
             sound(track_path(tmp_path / "x.wav", track))[:, 0],
         )
-        below = round(16_000 * take.seconds)  # Hz: what both rates hold
+        below = round(16_000 * take.seconds)  # frequency bins that both rates have
         low = [np.fft.rfft(np.hanning(len(x)) * x)[:below] / len(x) for x in (took, made)]
         assert np.linalg.norm(low[0] - low[1]) < 1e-3 * np.linalg.norm(low[0])
 
 
-def test_another_model_on_a_deck_leaves_the_others_as_they_were(two: Path, tmp_path: Path) -> None:
+def test_swapping_a_model_changes_only_its_deck(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes", "--stems")
     again(take, tmp_path / "x.wav", stems=True, swap={2: "choir"})
     one, other = (sound(track_path(tmp_path / "x.wav", f"deck{d}")) for d in (1, 2))
@@ -152,7 +152,7 @@ def test_errors_of_a_render_name_the_cause(two: Path, tmp_path: Path) -> None:
     data = bytearray(log.read_bytes())
     data[-10] ^= 1
     log.write_bytes(data + b"more")
-    with pytest.raises(PerformError, match=r"damaged 1 s in.*--to 1 "):
+    with pytest.raises(PerformError, match=r"damaged after 1 s.*--to 1 "):
         again(take, tmp_path / "x.wav")
     again(take, tmp_path / "begin.wav", end=1.0)
     assert np.array_equal(sound(tmp_path / "begin.wav"), sound(take.path)[:RATE])
@@ -170,8 +170,8 @@ def test_errors_of_a_render_name_the_cause(two: Path, tmp_path: Path) -> None:
         assert says in done.stderr
 
 
-def test_the_input_in_the_mix_comes_back_bit_by_bit(tmp_path: Path) -> None:
-    """While dry/wet, the monitor and the input itself change."""
+def test_the_live_input_in_the_mix_renders_bit_by_bit(tmp_path: Path) -> None:
+    """Dry/wet, the monitor and the input change during the take."""
     arena = Arena.create(tmp_path / "played.arena")
     mixer, dice, block = Mixer(arena, RATE, opening=(1.0, 1.0)), np.random.default_rng(0), 256
     came = dice.uniform(-0.3, 0.3, (300 * block, 2)).astype(np.float32)
@@ -238,7 +238,9 @@ def close_to_the_take(take: take_index.Take, folder: Path) -> None:
             assert residual_db(took, sound(track_path(out, track)).astype(np.float32)) < CLOSE_DB
 
 
-def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_path: Path) -> None:
+def test_a_live_take_with_loads_resets_and_a_panic_renders_to_minus_90_db(
+    two: Path, runtime: Path, tmp_path: Path
+) -> None:
     """It starts during the music; decks are reset, loaded and unloaded, and there is a panic."""
     with playing(runtime, "--device", "null", "--stems", "--pre", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
@@ -273,7 +275,7 @@ def test_a_live_take_with_models_that_come_and_go(two: Path, runtime: Path, tmp_
     close_to_the_take(take, tmp_path)
 
 
-def test_a_take_continues_after_its_recorder_dies(two: Path, runtime: Path, tmp_path: Path) -> None:
+def test_a_take_renders_across_the_death_of_its_recorder(two: Path, runtime: Path, tmp_path: Path) -> None:
     with playing(runtime, "--device", "null", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
         path = Path(instrument.client.ask(StartRecording()).value)
@@ -289,7 +291,7 @@ def test_a_take_continues_after_its_recorder_dies(two: Path, runtime: Path, tmp_
     close_to_the_take(take, tmp_path)
 
 
-def test_takes_as_json(two: Path, tmp_path: Path) -> None:
+def test_takes_are_listed_as_json(two: Path, tmp_path: Path) -> None:
     folder = Path(os.environ["PERFORM_TAKES"])
     take = offline(two, folder, "--stems")
     rows = json.loads(perform("takes", "--json").stdout)

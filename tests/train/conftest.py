@@ -18,7 +18,7 @@ def bursts(seconds: float, channels: int = 1, rate: int = 16000) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds of bursts, prepared."""
+    """A prepared corpus of eight seconds of bursts."""
     folder = tmp_path_factory.mktemp("prepared")
     write(folder, "bursts", 16000, 1, [("a", "1", quantise(bursts(8)), {})])
     return folder

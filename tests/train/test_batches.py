@@ -26,7 +26,7 @@ def peak(x: Sound) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(x[0] * np.hanning(x.shape[1]))))) * RATE / x.shape[1]
 
 
-def test_phase_changes_the_wave_and_not_the_spectrum() -> None:
+def test_phase_changes_the_waveform_and_not_the_spectrum() -> None:
     noise = 0.1 * np.random.default_rng(1).standard_normal((2, 40_000)).astype(np.float32)
     whole = augment(lambda n: noise[:, :n], 16384, ("phase",), RATE, np.random.default_rng(0))
     given = noise[:, MARGIN : MARGIN + 16384]
@@ -44,7 +44,7 @@ def test_pitch_moves_a_tone_by_three_semitones_at_most() -> None:
     assert np.std(ratios) > 0.05
 
 
-def test_gain_compression_and_mute() -> None:
+def test_gain_compression_and_mute_stay_in_range() -> None:
     quiet = tone(500)
     levels = [np.abs(changed(quiet, "gain", seed=seed)).max() for seed in range(30)]
     relative = np.array(levels) / np.abs(quiet[:, :16384]).max()
@@ -61,7 +61,7 @@ def test_gain_compression_and_mute() -> None:
     assert 2 <= sum(muted) <= 25
 
 
-def test_a_batch_is_a_function_of_seed_and_step(corpus: Corpus, tiny: Config) -> None:
+def test_a_batch_depends_only_on_seed_and_step(corpus: Corpus, tiny: Config) -> None:
     config = replace(tiny, noise_ratios=(2,), noise_taps=3)
 
     def batches(items: range, seed: int = 1) -> TrainingBatches:
@@ -69,26 +69,26 @@ def test_a_batch_is_a_function_of_seed_and_step(corpus: Corpus, tiny: Config) ->
 
     whole = batches(range(4)).batch(7)
     assert whole.x.shape == (4, 1, 4096)
-    assert whole.dice.shape == (4, 6, 4096 // tiny.ratio)
+    assert whole.latent_noise.shape == (4, 6, 4096 // tiny.ratio)
     assert whole.noise is not None
     assert whole.noise.shape == (4, 4, 1024)
     assert -1 <= whole.noise.min() < -0.9 < 0.9 < whole.noise.max() <= 1
     for part in (batches(range(2)).batch(7), batches(range(2, 4)).batch(7)):
         assert any(torch.equal(part.x, half) for half in whole.x.chunk(2))
-        assert any(torch.equal(part.dice, half) for half in whole.dice.chunk(2))
+        assert any(torch.equal(part.latent_noise, half) for half in whole.latent_noise.chunk(2))
     following = batches(range(4)).following(6)
     assert [torch.equal(next(following).x, whole.x) for _ in range(3)] == [False, True, False]
     following.close()
     assert not torch.equal(batches(range(4), seed=2).batch(7).x, whole.x)
 
 
-def test_crops_come_from_all_of_the_training_audio_and_from_nothing_else(tiny: Config) -> None:
+def test_crops_cover_all_training_sound_and_no_held_out_sound(tiny: Config) -> None:
     signal = np.arange(20_000, dtype=np.int16)[:, None]
     corpus = Corpus("x", signal, RATE, [(1000, 6000), (8000, 9000), (12000, 19000)], [(0, 1000)], "")
     starts = []
     for step in range(200):
         x = TrainingBatches(corpus, tiny, range(1), 512, (), 0).batch(step).x[0, 0] * 32768
-        assert torch.equal(x.diff(), torch.ones(511)), "no crop jumps"
+        assert torch.equal(x.diff(), torch.ones(511)), "a crop is one stretch of sound"
         starts.append(int(x[0]))
     for start in starts:
         assert any(a <= start <= b - 512 for a, b in corpus.training)
@@ -98,7 +98,7 @@ def test_crops_come_from_all_of_the_training_audio_and_from_nothing_else(tiny: C
 
 
 @pytest.mark.parametrize("length", [256, 4096])
-def test_a_corpus_shorter_than_a_crop_is_filled_up_with_silence(tiny: Config, length: int) -> None:
+def test_a_corpus_shorter_than_a_crop_is_padded_with_silence(tiny: Config, length: int) -> None:
     signal = np.full((300, 1), 16384, np.int16)
     corpus = Corpus("x", signal, RATE, [(0, 300)], [(0, 300)], "")
     x = TrainingBatches(corpus, tiny, range(2), length, (), 0).batch(0).x

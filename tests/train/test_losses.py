@@ -23,7 +23,7 @@ def plain(x: torch.Tensor, y: torch.Tensor, scales: tuple[int, ...]) -> torch.Te
     return total
 
 
-def test_distance_and_its_slope_are_those_of_autograd() -> None:
+def test_distance_and_gradient_equal_those_of_autograd() -> None:
     for length in (4096, 4101, 1500):
         x, y = 0.1 * torch.randn(3, length), (0.1 * torch.randn(3, length)).requires_grad_()
         ours, theirs = spectral_distance(x, y, FULL_SCALES), plain(x, y, FULL_SCALES)
@@ -32,7 +32,7 @@ def test_distance_and_its_slope_are_those_of_autograd() -> None:
         assert torch.allclose(slope, wanted, atol=1e-5 * float(wanted.abs().max())), length
 
 
-def test_distance_knows_level_pitch_and_nothing_of_phase() -> None:
+def test_distance_depends_on_level_and_pitch_and_not_on_phase() -> None:
     time = torch.arange(16000) / 16000
     tone = 0.5 * torch.sin(2 * torch.pi * 440 * time)[None]
     shifted = 0.5 * torch.cos(2 * torch.pi * 440 * time)[None]
@@ -45,7 +45,7 @@ def test_distance_knows_level_pitch_and_nothing_of_phase() -> None:
     assert audio_distance(tone[None], other[None], pqmf) > spectral_distance(tone, other, FULL_SCALES)
 
 
-def test_distance_has_a_finite_slope_at_silence() -> None:
+def test_distance_has_a_finite_gradient_at_silence() -> None:
     for x in (torch.zeros(1, 4096), torch.full((1, 4096), 0.1)):
         y = torch.zeros(1, 4096, requires_grad=True)
         torch.autograd.backward(spectral_distance(x, y, FULL_SCALES))
@@ -53,13 +53,13 @@ def test_distance_has_a_finite_slope_at_silence() -> None:
         assert torch.isfinite(y.grad).all()
 
 
-def test_divergence_of_a_standard_normal_is_none() -> None:
+def test_the_divergence_of_a_standard_normal_is_zero() -> None:
     mean, std = torch.zeros(2, 6, 5), torch.ones(2, 6, 5)
     assert divergence(mean, std) == 0
     assert divergence(mean + 1, std) == approx(3)
 
 
-def test_discrepancy_grows_as_latents_leave_the_normal() -> None:
+def test_discrepancy_grows_as_latents_differ_from_a_normal() -> None:
     normal, other = torch.randn(4, 2, 200), torch.randn(4, 2, 200)
     near, shifted, narrow = (discrepancy(z, normal) for z in (other, other + 2, 0.1 * other))
     assert abs(float(near)) < 0.01

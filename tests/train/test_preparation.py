@@ -18,7 +18,7 @@ RATE = 16000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The same two seconds in every format, at several rates, mono and stereo."""
+    """The same two seconds of sound in every format, at several rates, mono and stereo."""
     made = tmp_path / "sounds"
     (made / "deep").mkdir(parents=True)
     for name, rate, channels in (
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_every_format_becomes_the_same_sound_at_one_rate(folder: Path, tmp_path: Path) -> None:
+def test_every_format_and_rate_gives_the_same_sound(folder: Path, tmp_path: Path) -> None:
     survey = prepare(folder, tmp_path / "corpus", RATE, 1, threads=2)
     corpus = Corpus.load(tmp_path / "corpus")
     assert list(survey.files) == ["a.wav", "b.flac", "c.mp3", "d.ogg", "deep/e.aiff"]
@@ -43,10 +43,10 @@ def test_every_format_becomes_the_same_sound_at_one_rate(folder: Path, tmp_path:
         assert np.argmax(spectrum) == pytest.approx(2760 / (2 * np.pi), abs=2), "the hum"
     text = "\n".join(survey.lines())
     assert "5 files, 10 seconds at 16000, 22050, 32000, 44100, 48000 Hz" in text
-    assert "is little: expect overfitting" in text
+    assert "is little: the model may overfit" in text
 
 
-def test_stereo_is_kept_and_mono_feeds_both_sides(folder: Path, tmp_path: Path) -> None:
+def test_stereo_is_kept_and_mono_goes_to_both_channels(folder: Path, tmp_path: Path) -> None:
     prepare(folder, tmp_path / "corpus", RATE, 2)
     corpus = Corpus.load(tmp_path / "corpus")
     left, right = corpus.read(0, 2 * RATE)
@@ -55,7 +55,7 @@ def test_stereo_is_kept_and_mono_feeds_both_sides(folder: Path, tmp_path: Path) 
     assert np.array_equal(left, right)
 
 
-def test_what_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
+def test_files_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
     made = tmp_path / "mixed"
     made.mkdir()
     good = bursts(2)[0]
@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
     assert any(line.startswith("clipped: clipped.wav") for line in survey.lines())
     for name in ("good.wav", "same.flac", "clipped.wav"):
         (made / name).unlink()
-    with pytest.raises(WrongUse, match="nothing here to learn from"):
+    with pytest.raises(WrongUse, match="there is no sound to train on"):
         prepare(made, tmp_path / "other", RATE, 1)
     with pytest.raises(WrongUse, match="cannot be read"):
         decode(made / "bad.wav", RATE, 1)
@@ -86,11 +86,11 @@ def test_what_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
         find(tmp_path / "nowhere")
 
 
-def test_only_files_that_changed_are_read_again(folder: Path, tmp_path: Path) -> None:
+def test_only_changed_files_are_read_again(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
     prepare(folder, target, RATE, 1)
     first, signal = Corpus.load(target), Corpus.load(target).signal.copy()
-    for name in ("a.wav", "d.ogg"):  # unreadable now, but nothing about them tells
+    for name in ("a.wav", "d.ogg"):  # unreadable, but with the same size and time
         stat = (folder / name).stat()
         (folder / name).write_bytes(bytes(stat.st_size))
         os.utime(folder / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -103,17 +103,17 @@ def test_only_files_that_changed_are_read_again(folder: Path, tmp_path: Path) ->
     assert second.digest != first.digest
     assert len(second.signal) == len(signal) + RATE
     assert np.array_equal(second.signal[: 2 * RATE - 9], signal[: 2 * RATE - 9])
-    assert len(list(target.iterdir())) == 2, "what it replaced is gone"
+    assert len(list(target.iterdir())) == 2, "the earlier corpus is deleted"
 
 
-def test_a_corpus_that_is_not_whole_is_said_to_be(folder: Path, tmp_path: Path) -> None:
+def test_an_incomplete_corpus_is_an_error(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
     with pytest.raises(WrongUse, match="no prepared corpus"):
         Corpus.load(target)
     prepare(folder, target, RATE, 1)
     (sound,) = target.glob("*.i16")
     sound.write_bytes(sound.read_bytes()[:-2])
-    with pytest.raises(WrongUse, match="incomplete prepared corpus"):
+    with pytest.raises(WrongUse, match="the prepared corpus is incomplete"):
         Corpus.load(target)
     prepare(folder, target, RATE, 1)
     Corpus.load(target)
@@ -122,7 +122,7 @@ def test_a_corpus_that_is_not_whole_is_said_to_be(folder: Path, tmp_path: Path) 
         Corpus.load(target)
 
 
-def test_two_silences_are_not_the_same_sound(tmp_path: Path) -> None:
+def test_two_silent_files_are_no_duplicates(tmp_path: Path) -> None:
     (tmp_path / "sounds").mkdir()
     for name, sound in (("a", np.zeros(RATE)), ("b", np.zeros(2 * RATE)), ("c", 0.5 * bursts(2)[0])):
         soundfile.write(tmp_path / "sounds" / f"{name}.wav", sound, RATE)
@@ -130,12 +130,14 @@ def test_two_silences_are_not_the_same_sound(tmp_path: Path) -> None:
     assert not any("same_as" in facts for facts in files.values())
 
 
-def test_silence_goes_and_tails_stay() -> None:
+def test_silence_is_removed_and_decays_are_kept() -> None:
     tone = 0.3 * np.sin(np.arange(RATE) * 0.2)
     silence = np.zeros(3 * RATE)
     sound = np.concatenate([silence, tone, silence, tone]).astype(np.float32)[:, None]
     kept = trim(sound, RATE)
-    assert len(kept) / RATE == pytest.approx(2 + 3 * 0.5, abs=0.05), "half a second beside each"
+    assert len(kept) / RATE == pytest.approx(2 + 3 * 0.5, abs=0.05), (
+        "half a second of silence is kept on each side"
+    )
     assert np.array_equal(
         trim(sound[3 * RATE : 4 * RATE], RATE)[100:-100], sound[3 * RATE + 100 : 4 * RATE - 100]
     )
@@ -157,7 +159,7 @@ def test_every_sample_is_trained_on_or_held_out(lengths: list[int], rate: int) -
     assert split(pieces, rate) == (training, held_out)
 
 
-def test_a_tenth_is_held_out_and_stays_so_when_the_corpus_grows() -> None:
+def test_a_tenth_is_held_out_and_stays_held_out_as_the_corpus_grows() -> None:
     pieces = [CorpusPiece(f"{i}", "k", i * 1000, 1000) for i in range(300)]
     _, held_out = split(pieces[:280], 1000)
     share = sum(end - start for start, end in held_out) / 280_000
@@ -170,7 +172,7 @@ def test_a_tenth_is_held_out_and_stays_so_when_the_corpus_grows() -> None:
     assert len(before & after) >= 0.9 * len(before)
 
 
-def test_short_stretches_are_followed_by_silence(tmp_path: Path) -> None:
+def test_short_stretches_are_padded_with_silence(tmp_path: Path) -> None:
     write(tmp_path, "x", RATE, 1, [(str(i), "k", quantise(np.full((1, 500), 0.5)), {}) for i in range(4)])
     corpus = Corpus.load(tmp_path)
     (row,) = corpus.spread(corpus.held_out, 3, 2000)[:, 0]

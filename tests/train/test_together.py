@@ -1,4 +1,4 @@
-"""Several processes that train together, as `torchrun` starts them, and a bare machine."""
+"""Training in several processes with torchrun, and with only torch, numpy and safetensors installed."""
 
 import os
 import re
@@ -35,7 +35,7 @@ BLOCKED = (
 
 
 def run(starter: list[str], corpus: Path, out: Path, *options: str, code: int = 0) -> str:
-    """A training in a process of its own that finds torch, numpy and safetensors alone; what it says."""
+    """Train in a separate process that can import only torch, numpy and safetensors; return its messages."""
     bare = out.parent / "bare"
     bare.mkdir(exist_ok=True)
     for name in BLOCKED:
@@ -73,18 +73,18 @@ def run(starter: list[str], corpus: Path, out: Path, *options: str, code: int = 
 
 
 def curves(folder: Path) -> tuple[list[float], list[float]]:
-    """The held-out distances and the training losses that a training's checkpoint remembers."""
+    """Return the held-out distances and the training losses in a checkpoint."""
     import torch
 
     history = torch.load(folder / "checkpoint.pt", weights_only=True)["state"]["history"]
     return [m["distance"] for m in history], [m["loss"] for m in history[1:]]
 
 
-def test_two_processes_learn_as_one_with_twice_the_batch(corpus_folder: Path, tmp_path: Path) -> None:
+def test_two_processes_train_like_one_with_twice_the_batch(corpus_folder: Path, tmp_path: Path) -> None:
     torchrun = ["torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "perform.train"]
-    told = run(torchrun, corpus_folder, tmp_path / "two.safetensors", "--batch", "2")
-    assert "on 2 processes, cpu: 12 steps of phase 1, 8 of phase 2, 4 crops" in told
-    assert len(re.findall("held-out|on 2 processes", told)) == 1, "only one of them speaks"
+    messages = run(torchrun, corpus_folder, tmp_path / "two.safetensors", "--batch", "2")
+    assert "on 2 processes, cpu: 12 steps of phase 1, 8 of phase 2, 4 crops" in messages
+    assert len(re.findall("held-out|on 2 processes", messages)) == 1, "only the first process prints"
     run(["perform.train"], corpus_folder, tmp_path / "one.safetensors", "--batch", "4")
     two, one = (curves(tmp_path / f"{name}.safetensors.training") for name in ("two", "one"))
     assert np.array(two[0]) == pytest.approx(np.array(one[0]), rel=0.03)
@@ -95,7 +95,10 @@ def test_two_processes_learn_as_one_with_twice_the_batch(corpus_folder: Path, tm
         assert file.get_tensor("gesture").shape[1] == 2
 
 
-def test_a_bare_machine_says_what_it_cannot_read(tmp_path: Path) -> None:
+def test_without_soundfile_the_error_names_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "sounds").mkdir()
-    told = run(["perform.train"], tmp_path / "sounds", tmp_path / "m.safetensors", code=1)
-    assert "perform: sounds cannot be read without soundfile; prepare it where they are" in told
+    messages = run(["perform.train"], tmp_path / "sounds", tmp_path / "m.safetensors", code=1)
+    assert (
+        "perform: sound files cannot be read without soundfile; install soundfile, or copy a corpus"
+        in messages
+    )

@@ -19,18 +19,18 @@ from perform.train.autoencoder import Autoencoder, usual_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, quantise, write
 from perform.train.finishing import fixed_noise, reconstruct
-from perform.train.health import Measurement, flattened, heard, trouble
+from perform.train.health import Measurement, failure, improvement, reached_plateau
 from perform.train.loop import snapshot, train
 from perform.train.plan import OPTIONS, TrainingPlan, configured, planned
-from perform.train.processes import world
+from perform.train.processes import joined_processes
 from perform.train.progress import Progress, ProgressListener, Stopped
 from perform.train.trainer import Trainer, convolutions
 
 from .conftest import bursts
 
 
-class Ear(ProgressListener):
-    """Remembers what it was told, and may do something about a step."""
+class RecordingListener(ProgressListener):
+    """Records all reports, and calls a function at given steps."""
 
     def __init__(self, at: dict[int, Callable[[], None]] | None = None) -> None:
         self.steps: list[Progress] = []
@@ -41,7 +41,7 @@ class Ear(ProgressListener):
         self.steps.append(progress)
         self._at.get(progress.step, lambda: None)()
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
 
@@ -56,14 +56,16 @@ def interrupt() -> None:
 
 
 def test_both_phases_learn_and_their_file_loads(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
-    ear, output = Ear(), tmp_path / "m.safetensors"
-    train(plan(corpus_folder, output, tiny, steps=90, adversarial=20, evaluate_every=30), ear)
-    first, last = (np.mean([p.loss for p in part]) for part in (ear.steps[:10], ear.steps[80:90]))
+    listener, output = RecordingListener(), tmp_path / "m.safetensors"
+    train(plan(corpus_folder, output, tiny, steps=90, adversarial=20, evaluate_every=30), listener)
+    first, last = (np.mean([p.loss for p in part]) for part in (listener.steps[:10], listener.steps[80:90]))
     assert last < 0.6 * first
-    assert [p.step for p in ear.steps] == list(range(1, 111))
-    assert [p.phase for p in ear.steps] == 90 * [1] + 20 * [2]
-    assert ear.steps[-1].eta_s == 0
-    assert ear.steps[-1].heard == pytest.approx(100 * (1 - ear.steps[-1].distance / 32), abs=25)
+    assert [p.step for p in listener.steps] == list(range(1, 111))
+    assert [p.phase for p in listener.steps] == 90 * [1] + 20 * [2]
+    assert listener.steps[-1].eta_s == 0
+    assert listener.steps[-1].improvement == pytest.approx(
+        100 * (1 - listener.steps[-1].distance / 32), abs=25
+    )
     card = load(output).card
     assert card["distance"] < 0.7 * card["distance_untrained"]
     assert card["steps"] == 110
@@ -73,7 +75,7 @@ def test_both_phases_learn_and_their_file_loads(corpus_folder: Path, tmp_path: P
     assert page.count("data:image/png") >= 3
     assert "data:audio/wav" in page
     assert "http" not in page, "it needs no network"
-    assert any("measured with an impulse" in line for line in ear.lines)
+    assert any("measured with an impulse" in line for line in listener.lines)
 
 
 FAMILY: dict[str, dict[str, Any]] = {
@@ -88,31 +90,35 @@ FAMILY: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", FAMILY.values(), ids=FAMILY)
-def test_the_family_learns(tmp_path: Path, tiny: Config, change: dict[str, Any]) -> None:
+def test_every_architecture_learns(tmp_path: Path, tiny: Config, change: dict[str, Any]) -> None:
     config, output = replace(tiny, **change), tmp_path / "m.safetensors"
     sound = quantise(bursts(8, config.channels))
     write(tmp_path / "corpus", "bursts", 16000, config.channels, [("a", "1", sound, {})])
     here = plan(tmp_path / "corpus", output, config, steps=60, adversarial=3, latents=None, evaluate_every=60)
-    ear = Ear()
-    train(replace(here, discriminators=("spectrum",)), ear)
-    first, last = (np.mean([p.loss for p in part]) for part in (ear.steps[:6], ear.steps[50:60]))
+    listener = RecordingListener()
+    train(replace(here, discriminators=("spectrum",)), listener)
+    first, last = (np.mean([p.loss for p in part]) for part in (listener.steps[:6], listener.steps[50:60]))
     assert last < 0.85 * first
     card = load(output).card
-    assert card["distance"] < 0.85 * card["distance_untrained"], "so what is trained is what is saved"
+    assert card["distance"] < 0.85 * card["distance_untrained"], "the saved model is the trained one"
 
 
 @pytest.mark.parametrize("change", FAMILY.values(), ids=FAMILY)
-def test_the_family_takes_a_step_in_bfloat16(tmp_path: Path, tiny: Config, change: dict[str, Any]) -> None:
+def test_every_architecture_takes_a_step_in_bfloat16(
+    tmp_path: Path, tiny: Config, change: dict[str, Any]
+) -> None:
     config = replace(tiny, **change)
     sound = quantise(bursts(4, config.channels))
     write(tmp_path / "corpus", "bursts", 16000, config.channels, [("a", "1", sound, {})])
     here = plan(tmp_path / "corpus", tmp_path / "m.safetensors", config, steps=1, latents=None)
-    ear = Ear()
-    train(replace(here, precision="bfloat16", adversarial=2, discriminators=("scale",)), ear)
-    assert [np.isfinite(p.loss) for p in ear.steps] == 3 * [True]
+    listener = RecordingListener()
+    train(replace(here, precision="bfloat16", adversarial=2, discriminators=("scale",)), listener)
+    assert [np.isfinite(p.loss) for p in listener.steps] == 3 * [True]
 
 
-def test_what_is_measured_hisses_as_what_is_played(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_the_card_is_measured_with_the_noise_of_a_played_model(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
     config = replace(tiny, noise_ratios=(2,), noise_taps=3, noise_hidden=4)
     model = train(plan(corpus_folder, tmp_path / "m.safetensors", config, steps=1))
     noise = fixed_noise(model, 1, len(model.gesture))
@@ -122,7 +128,7 @@ def test_what_is_measured_hisses_as_what_is_played(corpus_folder: Path, tmp_path
         y, _ = model.decode(model.gesture.T[None], noise, model.decoder_state(1))
         sounds.append(y)
         noise = fixed_noise(model, 1, len(model.gesture))
-    assert not torch.equal(*sounds), "it has a hiss"
+    assert not torch.equal(*sounds), "the model has a noise synthesiser"
     level = 20 * torch.log10(sounds[1].square().mean().sqrt())
     assert model.card["loudness_db"] == pytest.approx(float(level), abs=0.01)
     x = torch.from_numpy(np.float32(bursts(1)))[None]
@@ -135,7 +141,7 @@ def test_what_is_measured_hisses_as_what_is_played(corpus_folder: Path, tmp_path
 
 
 @pytest.mark.parametrize("padding", ["newest", "causal", "centred"])
-def test_what_is_trained_is_what_is_played(tiny: Config, padding: str) -> None:
+def test_the_training_pass_equals_the_stream(tiny: Config, padding: str) -> None:
     model = RAVE(replace(tiny, encoder="convolutional", padding=padding, full_latents=3))
     for layer in convolutions(model):
         torch.nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
@@ -153,7 +159,9 @@ def test_what_is_trained_is_what_is_played(tiny: Config, padding: str) -> None:
     assert usual_crop(model) >= 4 * model.delay
 
 
-def test_resumed_equals_unbroken_in_either_phase(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one_in_both_phases(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
     def here(name: str) -> TrainingPlan:
         return plan(corpus_folder, tmp_path / name, tiny, steps=8, adversarial=7, changes=("gain", "phase"))
 
@@ -162,36 +170,36 @@ def test_resumed_equals_unbroken_in_either_phase(corpus_folder: Path, tmp_path: 
     broken = here("broken.safetensors")
     for last in (5, 8, 11):
         with pytest.raises(Stopped, match=rf"after step {last} of 15.*--resume"):
-            train(replace(broken, resume=last != 5), Ear({last: interrupt}))
+            train(replace(broken, resume=last != 5), RecordingListener({last: interrupt}))
         assert not broken.output.exists()
     assert signal.getsignal(signal.SIGINT) is handler
-    ear = Ear()
-    model = train(replace(broken, resume=True), ear)
-    assert ear.steps[0].step == 12
+    listener = RecordingListener()
+    model = train(replace(broken, resume=True), listener)
+    assert listener.steps[0].step == 12
     for name, tensor in whole.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
     cards = [load(p.output).card for p in (broken, here("whole.safetensors"))]
     assert {**cards[0], "hours": 0} == {**cards[1], "hours": 0}
-    assert train(replace(broken, resume=True)).card == model.card, "nothing is left to do"
+    assert train(replace(broken, resume=True)).card == model.card, "no step is left"
 
 
-def test_phase_1_may_be_prolonged_until_phase_2_begins(
+def test_more_steps_prolong_phase_1_until_phase_2_begins(
     corpus_folder: Path, tmp_path: Path, tiny: Config
 ) -> None:
-    here, ear = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=2), Ear()
+    here, listener = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=2), RecordingListener()
     train(here)
-    train(replace(here, resume=True, steps=4, adversarial=1), ear)
-    assert [(p.step, p.phase) for p in ear.steps] == [(3, 1), (4, 1), (5, 2)]
-    train(replace(here, resume=True, steps=9, adversarial=2), ear)
-    assert [(p.step, p.phase) for p in ear.steps[3:]] == [(6, 2)]
+    train(replace(here, resume=True, steps=4, adversarial=1), listener)
+    assert [(p.step, p.phase) for p in listener.steps] == [(3, 1), (4, 1), (5, 2)]
+    train(replace(here, resume=True, steps=9, adversarial=2), listener)
+    assert [(p.step, p.phase) for p in listener.steps[3:]] == [(6, 2)]
 
 
-def test_another_seed_is_another_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_another_seed_gives_another_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     a, b = (train(plan(corpus_folder, tmp_path / f"{n}.safetensors", tiny, steps=2, seed=n)) for n in (1, 2))
     assert not torch.equal(a.latent_mean, b.latent_mean)
 
 
-def test_snapshot_writes_the_model_and_leaves_the_training(
+def test_snapshot_writes_the_model_and_does_not_change_the_checkpoint(
     corpus_folder: Path, tmp_path: Path, tiny: Config
 ) -> None:
     here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=4)
@@ -205,7 +213,7 @@ def test_snapshot_writes_the_model_and_leaves_the_training(
     assert latest.read_bytes() == before
 
 
-def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_a_training_can_start_from_a_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     first = plan(corpus_folder, tmp_path / "first.safetensors", tiny, steps=60, evaluate_every=60)
     train(first)
     values = {"config": None, "set": (), "from": first.output, "discriminators": "scale", "changes": "none"}
@@ -216,73 +224,77 @@ def test_another_training_goes_on_from_a_model(corpus_folder: Path, tmp_path: Pa
     assert onward.changes == ()
     train(onward)
     before, after = load(first.output).card, load(onward.output).card
-    assert after["distance_untrained"] == before["distance_untrained"], "nobody's, not the first training's"
-    assert after["distance_spectral"] < 0.75 * before["distance_untrained"], "it begins where the other ended"
+    assert after["distance_untrained"] == before["distance_untrained"], (
+        "compared with random weights, not with the first training"
+    )
+    assert after["distance_spectral"] < 0.75 * before["distance_untrained"], (
+        "it starts from the trained weights"
+    )
     assert after["latents"] == 2
-    with pytest.raises(WrongUse, match="own config"):
+    with pytest.raises(WrongUse, match="--from uses the config of that model"):
         planned({**values, **options, "config": "v2"})
 
 
 class Faulty(Trainer):
-    """Once, before its seventh step, a weight becomes NaN."""
+    """A trainer in which a weight becomes NaN once, before the seventh step."""
 
     def advance(self, batch: TrainingBatch) -> torch.Tensor:
-        if self.step == 6 and not self.falls:
+        if self.step == 6 and not self.rollbacks:
             next(self.learner.model.decoder.parameters()).data.fill_(torch.nan)
         return super().advance(batch)
 
 
-def test_a_loss_that_is_no_number_is_rolled_back_with_a_lower_rate(
+def test_a_nan_loss_rolls_back_to_the_last_healthy_checkpoint_with_a_lower_rate(
     corpus_folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "Trainer", Faulty)
-    here, ear = plan(corpus_folder, tmp_path / "m.safetensors", tiny), Ear()
-    train(here, ear)
-    told = "step 7: the loss is NaN or infinite; back to step 4 with 1/2 of the learning rate"
-    assert ear.lines.count(told) == 1
-    assert [p.step for p in ear.steps] == [*range(1, 7), *range(5, 13)]
+    here, listener = plan(corpus_folder, tmp_path / "m.safetensors", tiny), RecordingListener()
+    train(here, listener)
+    line = "step 7: the loss is NaN or infinite; going back to step 4 with 1/2 of the learning rate"
+    assert listener.lines.count(line) == 1
+    assert [p.step for p in listener.steps] == [*range(1, 7), *range(5, 13)]
     assert load(here.output).card["steps"] == 12
 
 
-def test_a_training_that_keeps_falling_is_given_up(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_a_training_fails_after_five_rollbacks(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     with pytest.raises(PerformError, match=r"for the 6th time.*lower --rate"):
         train(plan(corpus_folder, tmp_path / "m.safetensors", tiny, rate=1e30))
 
 
-def test_a_resumed_training_keeps_the_corpus_it_began_with(tmp_path: Path, tiny: Config) -> None:
+def test_a_resumed_training_uses_the_corpus_prepared_at_its_start(tmp_path: Path, tiny: Config) -> None:
     (tmp_path / "sounds").mkdir()
     for name in ("a", "b"):
         soundfile.write(tmp_path / "sounds" / f"{name}.wav", bursts(4)[0], 16000)
-    here, ear = plan(tmp_path / "sounds", tmp_path / "m.safetensors", tiny, steps=2), Ear()
+    here, listener = plan(tmp_path / "sounds", tmp_path / "m.safetensors", tiny, steps=2), RecordingListener()
     train(here)
     (tmp_path / "sounds" / "a.wav").unlink()
-    train(replace(here, steps=3, resume=True), ear)
-    assert [p.step for p in ear.steps] == [3]
-    assert any("resuming with the corpus as it was prepared" in line for line in ear.lines)
+    train(replace(here, steps=3, resume=True), listener)
+    assert [p.step for p in listener.steps] == [3]
+    assert any("resuming with the prepared corpus" in line for line in listener.lines)
 
 
-def test_the_curve_of_phase_2_is_the_models(corpus: Corpus, tmp_path: Path, tiny: Config) -> None:
-    with world("cpu") as here:
-        trainer = Trainer(plan(tmp_path, tmp_path / "m.safetensors", tiny, steps=4), corpus, here)
-    for step in range(1, 13):  # of phase 2 the 5th and the 9th are the discriminators'
-        trainer.note(float(step), step)
+def test_in_phase_2_only_generator_steps_are_recorded(corpus: Corpus, tmp_path: Path, tiny: Config) -> None:
+    with joined_processes("cpu") as world:
+        trainer = Trainer(plan(tmp_path, tmp_path / "m.safetensors", tiny, steps=4), corpus, world)
+    for step in range(1, 13):  # the 5th and the 9th are discriminator steps
+        trainer.record_loss(float(step), step)
     assert trainer.losses == [1, 2, 3, 4, 6, 7, 8, 10, 11, 12]
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_discriminators_weigh_what_the_plan_says(
+def test_the_discriminator_weight_scales_their_losses(
     corpus: Corpus, tmp_path: Path, tiny: Config, weight: float
 ) -> None:
-    """At no weight only the spectral distance moves the decoder; the rate falls to a hundredth."""
+    """At weight 0, only the spectral distance changes the decoder. The learning rate falls to a hundredth."""
     here = plan(
         tmp_path, tmp_path / "m.safetensors", tiny, steps=1, adversarial=8, discriminator_weight=weight
     )
-    with world("cpu") as alone:
-        learning, other = Trainer(here, corpus, alone), Trainer(replace(here, seed=1), corpus, alone)
+    with joined_processes("cpu") as world:
+        learning, other = Trainer(here, corpus, world), Trainer(replace(here, seed=1), corpus, world)
         for trainer in (learning, other):
             trainer.advance(trainer.batches.batch(0))
-            trainer.advance(trainer.batches.batch(1))  # of phase 2: the discriminators' own
-        other.learner.load_state_dict(learning.learner.state_dict())  # what differs is the discriminators
+            trainer.advance(trainer.batches.batch(1))  # the first discriminator step
+        other.learner.load_state_dict(learning.learner.state_dict())  # only the discriminators differ
         rates = []
         for step in range(2, 9):
             for trainer in (learning, other):
@@ -295,62 +307,66 @@ def test_discriminators_weigh_what_the_plan_says(
     assert rates[-1] < 0.1 * rates[0]
 
 
-def test_auto_moves_on_when_phase_1_has_flattened(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
-    ear = Ear()
+def test_auto_begins_phase_2_at_the_plateau_of_phase_1(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
+    listener = RecordingListener()
     here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=500, adversarial=2, evaluate_every=1)
-    train(replace(here, rate=1e-12, auto=True), ear)
-    told = [line for line in ear.lines if "phase 1 has flattened" in line]
-    assert told == ["phase 1 has flattened at step 11: on to phase 2"]
-    assert (ear.steps[-1].step, ear.steps[-1].steps, ear.steps[-1].phase) == (13, 13, 2)
+    train(replace(here, rate=1e-12, auto=True), listener)
+    lines = [line for line in listener.lines if "phase 1 has reached a plateau" in line]
+    assert lines == ["phase 1 has reached a plateau at step 11: phase 2 begins"]
+    assert (listener.steps[-1].step, listener.steps[-1].steps, listener.steps[-1].phase) == (13, 13, 2)
     healthy = torch.load(here.folder / checkpoint.HEALTHY, weights_only=True)["state"]
-    assert (healthy["turn"], healthy["moved"]) == (11, True), "who falls in phase 2 falls back to phase 2"
+    assert (healthy["turn"], healthy["moved"]) == (11, True), "a failure in phase 2 goes back to phase 2"
 
 
 def measurement(distance: float, level_db: float = 0.0, phase: int = 1) -> Measurement:
     return Measurement(0, phase, distance, 0.0, level_db, 0.0, 0.0)
 
 
-def test_guidance() -> None:
+def test_plateau_failure_and_improvement_are_found() -> None:
     falling = [measurement(10 * 0.9**i) for i in range(12)]
     still = [measurement(10.0 - 0.001 * i) for i in range(12)]
-    assert not flattened(falling)
-    assert not flattened(still[:-1])
-    assert flattened(still)
-    assert not flattened([replace(m, phase=2) for m in still])
-    assert trouble(measurement(5.0), falling) is None
-    assert trouble(measurement(float("nan")), []) == "the output is NaN or infinite"
-    assert trouble(measurement(5.0, -50), []) is None, "it may be silent at first"
-    assert "silence" in str(trouble(measurement(5.0, -50), falling))
-    assert (heard(10, 40), heard(50, 40), heard(float("nan"), 40)) == (75, 0, 0)
+    assert not reached_plateau(falling)
+    assert not reached_plateau(still[:-1])
+    assert reached_plateau(still)
+    assert not reached_plateau([replace(m, phase=2) for m in still])
+    assert failure(measurement(5.0), falling) is None
+    assert failure(measurement(float("nan")), []) == "the output is NaN or infinite"
+    assert failure(measurement(5.0, -50), []) is None, "an untrained model may be silent"
+    assert "silence" in str(failure(measurement(5.0, -50), falling))
+    assert (improvement(10, 40), improvement(50, 40), improvement(float("nan"), 40)) == (75, 0, 0)
 
 
-def test_exactly_as_many_latents_as_asked_for(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_latents_and_fidelity_choose_the_number_of_latents(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
     for asked, fidelity, kept in ((6, 0.1, 6), (1, 1.0, 1), (None, 0.01, 1), (None, 1.0, 6)):
         output = tmp_path / f"{asked}{fidelity}.safetensors"
         train(plan(corpus_folder, output, tiny, steps=1, latents=asked, fidelity=fidelity))
         assert load(output).latents == kept
 
 
-def test_training_refuses(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_errors_name_the_option_and_what_to_try(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=1)
     for changes, words in (
         ({"resume": True}, "no checkpoint"),
-        ({"crop": 5000}, "crop of 5000"),
-        ({"adversarial": -1}, "--adversarial: -1 is too few; 0 or more"),
+        ({"crop": 5000}, "--crop: 5000 samples cannot be a crop"),
+        ({"adversarial": -1}, "--adversarial: -1 is too small; use 0 or more"),
         ({"seed": -1}, "--seed"),
         ({"rate": 0.0}, "--rate"),
         ({"corpus": tmp_path / "nowhere"}, "no such corpus"),
-        ({"latents": 7}, "7 latents asked for"),
-        ({"fidelity": 0.0}, "fidelity of 0"),
+        ({"latents": 7}, "--latents: this config cannot keep 7 latents"),
+        ({"fidelity": 0.0}, "--fidelity: a fidelity of 0"),
         ({"discriminators": (), "adversarial": 1}, "needs discriminators"),
         ({"config": replace(tiny, resampling=2)}, "resampler"),
         ({"config": replace(tiny, channels=2)}, "16000 Hz and 1 channels"),
-        ({"config": replace(tiny, bottleneck="spherical")}, "keeps all 5 latents"),
+        ({"config": replace(tiny, bottleneck="spherical")}, "always keeps all 5 latents"),
     ):
         with pytest.raises(WrongUse, match=words):
             train(replace(here, **changes))
     train(here)
-    with pytest.raises(WrongUse, match="begun before"):
+    with pytest.raises(WrongUse, match="started before"):
         train(here)
     on = replace(here, resume=True)
     with pytest.raises(WrongUse, match="another seed: 0, not 9"):
@@ -375,7 +391,7 @@ def test_training_refuses(corpus_folder: Path, tmp_path: Path, tiny: Config) -> 
         train(on)
 
 
-def test_a_config_is_changed_by_key() -> None:
+def test_set_changes_values_of_a_config() -> None:
     config = configured("v2", ("capacity=16", "ratios=[4, 4, 2, 2]", "padding=causal"))
     assert (config.capacity, config.ratios, config.padding) == (16, (4, 4, 2, 2), "causal")
     with pytest.raises(WrongUse, match="did you mean 'capacity'"):
@@ -384,7 +400,7 @@ def test_a_config_is_changed_by_key() -> None:
         planned({"config": None, "set": (), "from": None, "discriminators": "scale", "changes": "loud"})
 
 
-def test_the_older_names_of_options_still_work() -> None:
+def test_older_names_of_options_still_work() -> None:
     names = [option.name for option in OPTIONS]
     assert "critics" not in names
     values = {"config": None, "set": (), "from": None, "corpus": Path("c"), "output": Path("o"), "name": "n"}

@@ -1,4 +1,4 @@
-"""The whole way: a synthesised corpus, a training that is killed and goes on, its model in a deck."""
+"""From corpus to sound: `perform train` is killed and resumed, and its model plays on a deck."""
 
 import json
 import os
@@ -30,7 +30,7 @@ LENGTH = (
 
 
 def strokes(path: Path) -> None:
-    """A minute of five bells, struck at random, over a few files."""
+    """Write a minute of five bells, struck at random, to a few files."""
     random = np.random.default_rng(1)
     for index in range(4):
         sound = np.zeros(15 * RATE)
@@ -43,7 +43,7 @@ def strokes(path: Path) -> None:
 
 
 def start(folder: Path, out: Path, *options: str) -> subprocess.Popen[str]:
-    """`perform train` in the background."""
+    """Start `perform train` in the background."""
     command = [
         "nice",
         sys.executable,
@@ -64,7 +64,7 @@ def start(folder: Path, out: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def finished(process: subprocess.Popen[str]) -> dict[str, object]:
-    """What it printed."""
+    """Wait for the end; return the JSON that it printed."""
     out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     told: dict[str, object] = json.loads(out)
@@ -73,7 +73,7 @@ def finished(process: subprocess.Popen[str]) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
-    """A model whose training was killed and went on, beside one whose was not."""
+    """A model whose training was killed and resumed, and one whose training was not."""
     home = tmp_path_factory.mktemp("verb")
     (home / "sounds").mkdir()
     strokes(home / "sounds")
@@ -91,7 +91,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
     return home, told
 
 
-def test_it_learns(trained: tuple[Path, dict[str, float]]) -> None:
+def test_the_trained_model_is_better_than_an_untrained_one(trained: tuple[Path, dict[str, float]]) -> None:
     home, told = trained
     assert told["path"] == str(home / "killed.safetensors")
     assert told["distance"] < 0.5 * told["distance_untrained"]
@@ -99,7 +99,9 @@ def test_it_learns(trained: tuple[Path, dict[str, float]]) -> None:
     assert (home / "killed.safetensors.training" / "report.html").exists()
 
 
-def test_killed_and_resumed_equals_unbroken(trained: tuple[Path, dict[str, object]]) -> None:
+def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
+    trained: tuple[Path, dict[str, object]],
+) -> None:
     from perform.rave.model_files import load
 
     one, other = (load(trained[0] / f"{name}.safetensors") for name in ("killed", "unbroken"))
@@ -109,10 +111,10 @@ def test_killed_and_resumed_equals_unbroken(trained: tuple[Path, dict[str, objec
 
 
 @pytest.mark.parametrize("exported", [False, True])
-def test_it_plays_in_a_deck(trained: tuple[Path, dict[str, object]], exported: bool) -> None:
+def test_the_trained_model_plays_on_a_deck(trained: tuple[Path, dict[str, object]], exported: bool) -> None:
     home, _ = trained
     model = home / "killed.safetensors"
-    if exported:  # as nn~ would have it, and back again
+    if exported:  # exported and imported again
         perform("export", model, "-o", home / "killed.ts")
         model = home / "killed.ts"
     take, song = home / f"{exported}.wav", home / f"{exported}.toml"
@@ -121,11 +123,11 @@ def test_it_plays_in_a_deck(trained: tuple[Path, dict[str, object]], exported: b
     with wave.open(str(take)) as file:
         assert file.getnframes() == 2 * 48000
         data = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 3)
-    assert data[:, 1:].copy().view("<i2").std() > 50, "it sounds"
+    assert data[:, 1:].copy().view("<i2").std() > 50, "the deck is not silent"
 
 
 def perform(*words: object) -> None:
-    """A verb, to its end."""
+    """Run a verb to its end."""
     command = [sys.executable, "-m", "perform", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
