@@ -198,7 +198,7 @@ def test_the_live_input_in_the_mix_renders_bit_by_bit(tmp_path: Path) -> None:
         def __init__(self) -> None:
             """`came` is the input."""
 
-        def take(self, at: int, frames: int) -> np.ndarray:
+        def read(self, at: int, frames: int) -> np.ndarray:
             return came[at : at + frames]
 
     def none(deck: int, model: object) -> Never:
