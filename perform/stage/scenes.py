@@ -43,7 +43,7 @@ class Scenes:
 
     def store(self, song: Song, number: int, name: str, opening: Table) -> Song:
         """The song with the present values in a scene; opening: the values that the song begins with."""
-        _check(number)
+        _check_number(number)
         excluded = {slot(address) for address in song.exclude}
         held = {i for scene in song.scenes.values() for i in slot_values(scene.values, song.texts)}
         held |= {i for i in range(len(opening)) if self._table[i] != opening[i]}
@@ -85,22 +85,22 @@ class Scenes:
         self.moved = set()
         if morph != self._morph:
             self._morph = morph
-            self._blend(song, morph, opening)
+            self._write_morph(song, morph, opening)
         if wanted := int(self._table[_RECALL]):
             self._table[_RECALL] = 0
         return wanted if str(wanted) in song.scenes else 0
 
-    def _blend(self, song: Song, morph: float, opening: Table) -> None:
+    def _write_morph(self, song: Song, morph: float, opening: Table) -> None:
         """Write every parameter that scene A or B holds, at `morph` (0..1) of the way from A to B."""
         a, b = (song.scenes.get(str(int(self._table[i]))) for i in (_A, _B))
         if a is None or b is None:
             return
-        one, two = self._targets(song, a), self._targets(song, b)
-        self.moved = one.keys() | two.keys()
+        from_a, from_b = self._targets(song, a), self._targets(song, b)
+        self.moved = from_a.keys() | from_b.keys()
         self._glides.stop(self.moved)
         for i in self.moved:
             spec = SPEC_AT[i]
-            start, end = (spec.position(values.get(i, float(opening[i]))) for values in (one, two))
+            start, end = (spec.position(values.get(i, float(opening[i]))) for values in (from_a, from_b))
             self._table[i] = between(i, start, end, morph)
 
     def _targets(self, song: Song, scene: Scene) -> dict[int, float]:
@@ -108,7 +108,7 @@ class Scenes:
         return {i: value for i, value in slot_values(scene.values, song.texts).items() if i not in skipped}
 
     def _find(self, song: Song, number: int) -> Scene:
-        _check(number)
+        _check_number(number)
         if str(number) not in song.scenes:
             raise WrongUse(f"scene {number} is empty", hint="store one there first")
         return song.scenes[str(number)]
@@ -122,7 +122,7 @@ class Scenes:
         )
 
 
-def _check(number: int) -> None:
+def _check_number(number: int) -> None:
     if not 1 <= number <= SCENES:
         raise WrongUse(f"there is no scene {number}", hint=f"scenes are 1 to {SCENES}")
 
