@@ -92,8 +92,8 @@ def test_sound_from_before_the_input_opened_is_forgotten(gate: float) -> None:
     """It opens after a muted howl as after silence."""
     time = np.arange(RATE) / RATE
     growing = np.minimum(10 ** (-3 + 6 * time), 0.5)[:, None] * np.sin(2 * np.pi * 1000 * time)[:, None]
-    shut = InputSettings(highpass_hz=0.0)
-    after, fresh = InputChain(RATE, 1, shut), InputChain(RATE, 1, shut)
+    closed = InputSettings(highpass_hz=0.0)
+    after, fresh = InputChain(RATE, 1, closed), InputChain(RATE, 1, closed)
     for chain, past in ((after, growing), (fresh, 0 * growing)):
         for part in blocks(past, [256]):
             chain(part)
@@ -104,7 +104,7 @@ def test_sound_from_before_the_input_opened_is_forgotten(gate: float) -> None:
         assert np.array_equal(after(part), fresh(part))
     assert after.pitch.hz == fresh.pitch.hz
     assert after.level_db == fresh.level_db
-    after.settings = shut
+    after.settings = closed
     for part in blocks(growing, [256]):
         after(part)
     assert after.level_db == FLOOR_DB

@@ -106,7 +106,7 @@ def test_a_stream_learns_the_same_style_as_the_torch_model(styled: Path) -> None
 
 
 def test_an_encoder_learns_nothing_from_silence(styled: Path) -> None:
-    """A shut gate is no quiet room: of its zeros the deviation sinks, and what follows would be driven up."""
+    """A closed gate gives zeros, whose deviation is 0: learnt, it would amplify all sound after it."""
     encoder, random = CompiledEncoder(styled), np.random.default_rng(0)
     paused, plays_on = encoder.stream(), encoder.stream()
     for stream in (paused, plays_on):

@@ -58,7 +58,7 @@ def ring(tmp_path: Path, stage: FakeStage) -> FakeStage:
 
 
 def sing(stage: FakeStage, clock: Clock, app: Instrument, seconds: float) -> None:
-    """Time passes: what comes in swings, what sounds is that and the biases."""
+    """Let time pass while the source swings; the decoded latents are the source plus the biases."""
     for _ in range(round(seconds * RATE)):
         clock.now += 1 / RATE
         for i in range(8):
@@ -253,7 +253,7 @@ async def test_a_row_shows_source_and_decoded_value(stage, clock):
         await hands.settle()
         row = next(line for line in hands.text().split("\n") if "▸z0" in line)
         assert row.index("◇") < row.index("●") < row.index("◆")
-        assert "sounds +3.50   source -3.50" in hands.text()
+        assert "decoded +3.50   source -3.50" in hands.text()
 
 
 def test_the_trace_history_keeps_the_samples(stage):

@@ -183,7 +183,7 @@ def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:
     if row.latent < 0:
         return []
     status = frame.deck(frame.focus)
-    parts = [f"sounds {frame.printed_meter(frame.focus, f'z/{row.latent}'):+.2f}"]
+    parts = [f"decoded {frame.printed_meter(frame.focus, f'z/{row.latent}'):+.2f}"]
     if frame.source_value(frame.focus, row.latent) is not None:
         parts.append(f"source {frame.printed_meter(frame.focus, f'in/{row.latent}'):+.2f}")
     if len(status.latent_low) > row.latent < len(status.latent_high):

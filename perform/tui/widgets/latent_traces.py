@@ -71,7 +71,7 @@ def _legend(pen: LinePen, frame: ScreenFrame, deck: int, width: int, seconds: fl
     pen.button(source, ink.bright, action="source")
     for glyph, style, meaning in (
         ("●", ink.handle, "bias"),
-        ("◆━", ink.mark, "sounds"),
+        ("◆━", ink.mark, "decoded"),
         ("◇┅", ink.text, "source"),
     ):
         pen.text(f"  {glyph}", style)

@@ -112,7 +112,7 @@ def _input(pen: LinePen, frame: ScreenFrame) -> None:
     pen.text("IN ", ink.dim)
     pen.put(meter(6, eighths(peak, 6), ink), 6)
     pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 6, right=True)
-    gate = "" if frame.stage_meter("input/gate") or not is_open else " shut"
+    gate = "" if frame.stage_meter("input/gate") or not is_open else " gated"
     pen.button(f" open{gate}" if is_open else " closed", ink.on if is_open else ink.dim, action="app.input")
     if howls:
         pen.text(f" ▲ feedback {howls:.0f}", ink.hot)
