@@ -9,7 +9,7 @@ import torch
 
 from perform.core.errors import WrongUse
 from perform.library import places
-from perform.library.cards import find_model, models
+from perform.library.model_library import find_model, models
 from perform.rave import upstream
 from perform.rave.config import PRESETS
 from perform.rave.model import RAVE

@@ -63,13 +63,13 @@ def models(
     from perform.bench import cost_report
     from perform.bench.measure import rows
     from perform.bench.subjects import subject
-    from perform.library import cards
+    from perform.library import model_library
 
     if plot:
         cost_report.check_picture(plot)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    names = models or (*cards.models(), *USUAL)
+    names = models or (*model_library.models(), *USUAL)
     with tempfile.TemporaryDirectory(prefix="perform-bench-") as folder:
         subjects = [subject(name, Path(folder)) for name in names]
         found = []

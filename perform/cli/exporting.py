@@ -35,7 +35,8 @@ def export(
 ) -> None:
     """Export a model to other programs: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for all others."""
     from perform.core.files import write_atomically
-    from perform.library.cards import find_model, is_module
+    from perform.library.cards import is_module
+    from perform.library.model_library import find_model
 
     kind = out.suffix.lower()
     if kind not in (".ts", ".onnx"):

@@ -25,10 +25,10 @@ def models() -> None:
 @json_option
 def models_list(as_json: bool) -> None:
     """List all models: your library and the bundled ones."""
-    from perform.library import cards
+    from perform.library import cards, model_library
 
     rows = []
-    for name, path in cards.models().items():
+    for name, path in model_library.models().items():
         try:
             card = cards.read_card(path)
         except WrongUse as error:
@@ -72,13 +72,14 @@ def models_import(
 ) -> None:
     """Import a RAVE export or another nn~ module (.ts), or a perform model (.safetensors)."""
     from perform.foreign.module_file import is_archive
-    from perform.library import importing, places
-    from perform.library.cards import read_card, sha256, trim_db
+    from perform.library import model_library, places
+    from perform.library.cards import read_card, trim_db
+    from perform.library.hashes import sha256
 
     path = places.existing(str(file))
     if path is None:
         raise WrongUse("no such file", where=str(file))
-    out = importing.destination(name or path.stem, replace)
+    out = model_library.destination(name or path.stem, replace)
     made = _convert(path, name, out, yes, options) if is_archive(path) else None
     if made is None:
         _take(path, out, yes)
@@ -145,16 +146,16 @@ def models_info(name: str, as_json: bool) -> None:
     import msgspec
 
     from perform.foreign.module_file import unwrap
-    from perform.library import cards
+    from perform.library import cards, hashes, model_library
 
-    path = cards.find_model(name)
+    path = model_library.find_model(name)
     card = cards.read_card(path)
     module = cards.is_module(path)
     facts: dict[str, Any] = {
         **msgspec.to_builtins(card),
         "kind": "nn~ module, run in a sandbox" if module else "RAVE",
         "path": str(path),
-        "sha256": cards.sha256(path),
+        "sha256": hashes.sha256(path),
         "delay_ms": _delay_ms(card),
         "trim_db": round(cards.trim_db(card), 1),
         **(unwrap(path)[1] if module else {}),
@@ -189,7 +190,7 @@ def _plain(value: object) -> str:
 def models_check(name: str, against: Path | None, as_json: bool) -> None:
     """Check that a model file is intact and sounds as its card says."""
     from perform.foreign.model_check import check
-    from perform.library.cards import find_model
+    from perform.library.model_library import find_model
 
     path = find_model(name)
     if against and not against.is_file():

@@ -28,7 +28,8 @@ def train_prior_verb(corpus: Path, name: str, out: Path | None, as_json: bool) -
         hint = f"use only {', '.join('--' + known.replace('_', '-') for known in OPTIONS)}"
         raise WrongUse(f"--{option.replace('_', '-')} cannot be used with --prior", hint=hint)
     from perform.library import places
-    from perform.library.cards import find_model, is_module
+    from perform.library.cards import is_module
+    from perform.library.model_library import find_model
 
     model = find_model(name)
     if is_module(model):

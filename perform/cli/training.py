@@ -83,7 +83,7 @@ def train(
         return
     if out is None:
         raise WrongUse("no output file", hint="name a .safetensors file with -o")
-    from perform.library.cards import find_model
+    from perform.library.model_library import find_model
     from perform.train import loop
     from perform.train.plan import planned
     from perform.train.processes import cores

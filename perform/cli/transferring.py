@@ -140,7 +140,7 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
 def _model(name: str) -> PlayableModel:
     """Open a model. An export is converted first; a third-party module runs in a separate process."""
     from perform.foreign.opening import open_model, prepare
-    from perform.library.cards import find_model
+    from perform.library.model_library import find_model
 
     return open_model(prepare(find_model(name), log), separate_process=True)
 

@@ -19,7 +19,8 @@ from perform.engine.graph_sessions import CompiledGraph, CompiledStream, compile
 from perform.engine.protocol import Stream, Vector, silence_latents
 from perform.engine.style_state import ACTIONS, SWITCHES, StyleState
 from perform.engine.styled_method import StyledMethod
-from perform.library.cards import read_card, sha256
+from perform.library.cards import read_card
+from perform.library.hashes import sha256
 
 __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from perform.core.errors import WrongUse
 from perform.foreign import sandbox
 from perform.library import places
-from perform.library.importing import file_name
+from perform.library.model_library import file_name
 
 AskConsent = Callable[[str], bool]  #: shows the player a question; returns whether they agree
 

@@ -16,7 +16,8 @@ from perform.engine.protocol import PlayableModel
 from perform.foreign import consent
 from perform.foreign.module_file import is_archive, unwrap
 from perform.library import places
-from perform.library.cards import is_module, sha256
+from perform.library.cards import is_module
+from perform.library.hashes import sha256
 
 CONVERSION = 3  #: version of the conversion: raise it when the same export would become another model file
 

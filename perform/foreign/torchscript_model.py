@@ -24,7 +24,8 @@ from perform.foreign import nn_contract, sandbox
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.module_file import unwrap
 from perform.foreign.module_instance import ModuleInstance
-from perform.library.cards import read_card, sha256
+from perform.library.cards import read_card
+from perform.library.hashes import sha256
 from perform.rave.archive import parse
 
 

@@ -1,1 +1,1 @@
-"""Models, presets and places on disk; reads headers, never weights."""
+"""Models, sets, sound files, matrices and folders on disk. Reads headers of models, never weights."""

@@ -1,4 +1,4 @@
-"""The latents of a model's held-out corpus, from the model file. No torch."""
+"""Latents of a model's held-out corpus, read from the model file. No torch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Latents = npt.NDArray[np.float32]  #: (frames, latents), sigma
 
 
 def read_corpus(path: Path) -> Latents:
-    """[disk] The held-out corpus of a model (its tensor `gesture`); (0, 0) if its file has none.
+    """[disk] Read the latents of a model's held-out corpus (tensor `gesture`); (0, 0) if there are none.
 
     Third-party modules, exports and imported RAVE models have none: the gesture of an imported model is
-    synthetic, and its card names no corpus. Missing and broken files give (0, 0) too; loading the model
+    synthetic, and its card names no corpus. Missing and damaged files give (0, 0) too; loading the model
     reports the error.
     """
     nothing = np.zeros((0, 0), np.float32)

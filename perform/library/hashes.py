@@ -1,36 +1,42 @@
-"""Which file has which SHA-256, as far as a host has said: a song finds its models whatever their names."""
+"""SHA-256 of model files, with a cache: a song finds its models under any file name. [disk]"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 
 from perform.core.files import write_atomically
 from perform.library import places
-from perform.library.cards import models
+from perform.library.model_library import models
+
+
+def sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remember(path: Path, sha256: str) -> None:
-    """[disk] A host has read this file."""
-    known = _read()
+    """Store the hash of a file that a host has read."""
+    entries = _read()
     entry: list[str | int] = [sha256, *_stamp(path)]
-    if known.get(str(path)) == entry:
+    if entries.get(str(path)) == entry:
         return
-    known[str(path)] = entry
-    index = places.cache() / "hashes.json"
-    with contextlib.suppress(OSError):  # it is only a memory of what can be read again
-        write_atomically(index, json.dumps(known).encode())
+    entries[str(path)] = entry
+    with contextlib.suppress(OSError):  # the cache can be made again
+        write_atomically(_cache(), json.dumps(entries).encode())
 
 
 def known(path: Path) -> str:
-    """[disk] A file's hash, if somebody has read it as it is now; else ""."""
+    """Return a file's hash from the cache; "" if it is not there, or the file has changed since."""
     entry = _read().get(str(path))
     return str(entry[0]) if entry and entry[1:] == _stamp(path) else ""
 
 
 def find(sha256: str) -> Path | None:
-    """[disk] The file of the library, or any that was played once, that has this hash."""
+    """Return a file with this hash: a model of the library, or any other that has been played."""
     entries = _read()
     for name in [*(str(path) for path in models().values()), *entries]:
         if name in entries and entries[name][0] == sha256 and entries[name][1:] == _stamp(Path(name)):
@@ -38,7 +44,12 @@ def find(sha256: str) -> Path | None:
     return None
 
 
+def _cache() -> Path:
+    return places.cache() / "hashes.json"
+
+
 def _stamp(path: Path) -> list[int]:
+    """Size and time of change: the hash is known as long as they stay the same."""
     try:
         stat = path.stat()
     except OSError:
@@ -48,7 +59,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _read() -> dict[str, list[str | int]]:
     with contextlib.suppress(OSError, ValueError):
-        found = json.loads((places.cache() / "hashes.json").read_text())
+        found = json.loads(_cache().read_text())
         if isinstance(found, dict) and all(isinstance(e, list) and len(e) == 3 for e in found.values()):
             return found
     return {}

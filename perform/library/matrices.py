@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class MatrixSide(msgspec.Struct, frozen=True):
-    """The model at one end of a matrix: its name, hash and number of latents."""
+    """One of the two models of a matrix: name, hash and number of latents."""
 
     name: str
     sha256: str
@@ -57,7 +57,7 @@ class LatentMatrix:
     fit: float = math.nan
 
     def __post_init__(self) -> None:
-        """Check shapes and values; WrongUse if a decoder could not use them."""
+        """Check shapes and values. WrongUse: a decoder could not use them."""
         shapes = (self.decoder.latents, self.encoder.latents), (self.decoder.latents,)
         if (self.weight.shape, self.offset.shape) != shapes:
             raise WrongUse("its shapes do not match its models")
@@ -65,12 +65,12 @@ class LatentMatrix:
             raise WrongUse("contains NaN or infinity")
 
     def apply(self, z: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """[render] (..., encoder.latents) -> (..., decoder.latents)."""
+        """[render] Map (..., encoder.latents) to (..., decoder.latents)."""
         return z @ self.weight.T + self.offset
 
 
 def by_variance(encoder: Card, encoder_sha256: str, decoder: Card, decoder_sha256: str) -> LatentMatrix:
-    """The most important latent of one model drives the most important latent of the other, and so on.
+    """Make a matrix: the most important latent of one model drives that of the other, and so on.
 
     Importance is the variance over the corpus. Each latent is scaled to the range it has in the corpus of the
     other model. Latents of `decoder` without a partner stay at their mean.
@@ -89,11 +89,11 @@ def by_variance(encoder: Card, encoder_sha256: str, decoder: Card, decoder_sha25
 
 
 def learn(inputs: Floats, targets: Floats, encoder: MatrixSide, decoder: MatrixSide) -> LatentMatrix:
-    """Ridge regression between the latents of two encoders for one recording, (frames, latents) each.
+    """Learn a matrix by ridge regression between two encoders' latents of one recording, (frames, latents).
 
-    One encoder may be later than the other, so the best lag is searched together with the ridge. `fit` is
-    measured on the last fifth of the recording, by a matrix learnt from the rest. The returned matrix is
-    learnt from all of it. WrongUse if the recording is too short or its latents never change.
+    One encoder may have more delay than the other, so the best lag is searched together with the ridge.
+    `fit` is measured on the last fifth of the recording, with a matrix learnt from the rest. The returned
+    matrix is learnt from all of it. WrongUse: the recording is too short, or its latents never change.
     """
     frames = min(len(inputs), len(targets))
     wanted = FRAMES_A_LATENT * (encoder.latents + 1) + 2 * LAG
@@ -118,13 +118,13 @@ def learn(inputs: Floats, targets: Floats, encoder: MatrixSide, decoder: MatrixS
 
 
 def _shifted(inputs: Floats, targets: Floats, lag: int) -> tuple[Any, Any]:
-    """Pairs of frames if `inputs` is `lag` frames late; the same number for every lag."""
+    """Return the pairs of frames for a lag of `inputs`; their number is the same for every lag."""
     frames = min(len(inputs), len(targets)) - 2 * LAG
     return inputs[LAG + lag : LAG + lag + frames].astype(np.float64), targets[LAG : LAG + frames]
 
 
 def _ridge(x: Any, y: Any, ridge: float) -> tuple[Any, Any]:
-    """Weight and offset of y = weight x + offset; the columns of x are standardised first."""
+    """Return weight and offset of y = weight x + offset; the columns of x are standardised first."""
     mean, width = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
     unit = (x - mean) / width
     square = unit.T @ unit / len(x) + ridge * np.eye(x.shape[1])
@@ -133,13 +133,13 @@ def _ridge(x: Any, y: Any, ridge: float) -> tuple[Any, Any]:
 
 
 def _explained(weight: Any, offset: Any, x: Any, y: Any) -> float:
-    """Share of the variance of y that the matrix explains."""
+    """Return the share of the variance of y that the matrix explains."""
     total = np.square(y - y.mean(axis=0)).sum()
     return 1.0 - float(np.square(y - x @ weight.T - offset).sum() / total) if total > 0 else -math.inf
 
 
 def save(path: Path, matrix: LatentMatrix) -> None:
-    """[disk] Write a file; PerformError if that fails. Never overwrites."""
+    """[disk] Write a new file. WrongUse: it exists. PerformError: it cannot be written."""
     sides = {name: msgspec.json.encode(side).decode() for name, side in _sides(matrix).items()}
     header = {"format": FORMAT, **sides, "fit": json.dumps(None if math.isnan(matrix.fit) else matrix.fit)}
     tensors = {"weight": np.ascontiguousarray(matrix.weight), "offset": matrix.offset}
@@ -147,14 +147,14 @@ def save(path: Path, matrix: LatentMatrix) -> None:
         with path.open("xb") as file:
             file.write(pack_tensors(tensors, header))
     except FileExistsError:
-        hint = "files are never overwritten: choose another name"
+        hint = "choose another name: nothing is overwritten"
         raise WrongUse("exists already", where=str(path), hint=hint) from None
     except OSError as error:
         raise PerformError(f"cannot be written ({error.strerror})", where=str(path)) from error
 
 
 def read(path: Path) -> LatentMatrix:
-    """[disk] Read a matrix for any two models; WrongUse if the file is not a matrix."""
+    """[disk] Read a matrix for any two models. WrongUse: the file is not a matrix."""
     try:
         return _parse(_read(path))
     except WrongUse as error:
@@ -163,14 +163,15 @@ def read(path: Path) -> LatentMatrix:
 
 
 def load(path: Path, encoder_sha256: str, decoder_sha256: str) -> LatentMatrix:
-    """[disk] Read a matrix for these two models; WrongUse if it is not a matrix or made for others."""
+    """[disk] Read a matrix for these two models. WrongUse: it is not a matrix, or it is for other models."""
     matrix = read(path)
-    for word, side, sha256 in (
+    for direction, side, sha256 in (
         ("from", matrix.encoder, encoder_sha256),
         ("to", matrix.decoder, decoder_sha256),
     ):
         if side.sha256 != sha256:
-            what = f"maps {word} {side.name!r} ({side.sha256[:12]}), not {word} this model ({sha256[:12]})"
+            other, this = f"{side.name!r} ({side.sha256[:12]})", f"this model ({sha256[:12]})"
+            what = f"maps {direction} {other}, not {direction} {this}"
             raise WrongUse(what, where=str(path), hint="`perform matrix` makes one for these two")
     return matrix
 
@@ -203,5 +204,5 @@ def _parse(data: bytes) -> LatentMatrix:
             raise WrongUse("its tensors are not float32")
         fit = msgspec.json.decode(header["fit"], type=float | None)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise WrongUse("broken") from error
+        raise WrongUse("damaged") from error
     return LatentMatrix(encoder, decoder, weight, offset, math.nan if fit is None else fit)

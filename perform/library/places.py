@@ -1,4 +1,4 @@
-"""Where things are on disk: bundled files, the player's own, takes, and the running stage's."""
+"""Folders on disk: bundled files, the player's files, takes, and the files of the running stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def existing(name: str) -> Path | None:
-    """The file a player means by a path, absolute; None where there is none, or it can be no path."""
+    """Return the absolute path of an existing file; None if there is none, or the name cannot be a path."""
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         path = Path(name).expanduser()
         if path.is_file():
@@ -22,43 +22,43 @@ def existing(name: str) -> Path | None:
 
 
 def is_path(name: str) -> bool:
-    """Whether a name is meant as a path: it has a folder or a suffix."""
+    """Return whether a name is a path: it has a folder or a suffix."""
     return Path(name).suffix != "" or Path(name).parent != Path()
 
 
 def bundled(kind: str) -> Path:
-    """Folder of what ships with perform: "models" or "presets". In a wheel it lies inside the package."""
+    """Return the folder of the bundled "models" or "presets". In a wheel it lies inside the package."""
     inside = _PACKAGE / "bundled" / kind
     return inside if inside.is_dir() else _PACKAGE.parent / kind
 
 
 def user(kind: str) -> Path:
-    """Folder of the player's own "models", "controllers" or "sets"; PERFORM_HOME moves it."""
+    """Return the folder of the player's "models", "controllers", "sets"...; PERFORM_HOME moves it."""
     home = os.environ.get("PERFORM_HOME")
     return (Path(home) if home else Path(platformdirs.user_data_dir("perform", appauthor=False))) / kind
 
 
 def cache() -> Path:
-    """Folder of what can be made again: compiled models."""
+    """Return the folder of files that can be made again, such as compiled models."""
     home = os.environ.get("PERFORM_HOME")
     return Path(home) / "cache" if home else Path(platformdirs.user_cache_dir("perform", appauthor=False))
 
 
 def takes() -> Path:
-    """Folder of takes: PERFORM_TAKES, else `perform` in the player's music folder."""
+    """Return the folder of takes: PERFORM_TAKES, else `perform` in the player's music folder."""
     chosen = os.environ.get("PERFORM_TAKES")
     return Path(chosen) if chosen else Path(platformdirs.user_music_dir()) / "perform"
 
 
 def take_folders() -> list[Path]:
-    """Where takes go, the best first: a recorder goes on in the next where a disk is full or gone."""
+    """Return the folders for takes, best first: the recorder uses the next one if a disk is full or gone."""
     return [takes(), user("takes"), Path.home()]
 
 
 def runtime() -> Path:
-    """Folder of the running stage: its socket, its shared memory, its log; PERFORM_RUNTIME moves it.
+    """Return the folder of the stage's socket, shared memory and log; PERFORM_RUNTIME moves it.
 
-    One stage runs a folder. On Linux it lies in /dev/shm, whose pages never go to a disk.
+    Each running stage has its own folder. On Linux it lies in /dev/shm, which is never written to a disk.
     """
     chosen = os.environ.get("PERFORM_RUNTIME")
     if chosen:
@@ -68,6 +68,6 @@ def runtime() -> Path:
 
 
 def memory() -> Path:
-    """Folder for files that are only mapped: /dev/shm where there is one, else the temporary folder."""
+    """Return the folder for files that are only mapped: /dev/shm, else the temporary folder."""
     shared = Path("/dev/shm")
     return shared if shared.is_dir() and os.access(shared, os.W_OK) else Path(tempfile.gettempdir())

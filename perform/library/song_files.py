@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perform.core.errors import PerformError, WrongUse
 from perform.library import hashes, places
-from perform.library.cards import find_model
+from perform.library.model_library import find_model
 from perform.library.song import ModelName
 
 

@@ -1,6 +1,6 @@
-"""TOML files as typed values: unknown keys and wrong types are refused, each with one clear line.
+"""TOML files as typed values. Unknown keys and wrong types are refused, with one clear line.
 
-Written back, a file keeps its comments and the order of what did not change.
+A file that is saved again keeps its comments, and the order of unchanged parts.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tomlkit.items import AoT, Table
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
 
-LIMIT = 1 << 23  #: bytes: 128 songs, each with eight loops of half a minute
+LIMIT = 1 << 23  #: bytes of a file: 128 songs, each with eight loops of half a minute
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 def read(path: Path, kind: type[_T]) -> _T:
-    """A TOML file as a `kind`; WrongUse says what is wrong, in which file, at which key or line."""
+    """Read a TOML file as a `kind`. WrongUse: names the fault, the file, and the key or line."""
     name = kind.__name__.lower()
     try:
         data = path.read_bytes()
@@ -43,18 +43,18 @@ def read(path: Path, kind: type[_T]) -> _T:
         ) from error
     except msgspec.ValidationError as error:
         hint = f"its keys are {', '.join(kind.__struct_encode_fields__)}"
-        if "- at `$" in str(error):  # deeper down: those are not the keys it takes there
-            hint = f"docs/{name}s.md shows what goes there"
+        if "- at `$" in str(error):  # the fault is in a table, which has other keys
+            hint = f"see docs/{name}s.md for the format"
         raise WrongUse(f"not a {name}: {error}", where=str(path), hint=hint) from error
 
 
 def write(path: Path, text: str) -> None:
-    """[disk] Put a text in the place of a file, whole or not at all; PerformError where it cannot be."""
-    # tables taken over keep the blank lines after them: not one more each time
+    """[disk] Write a file atomically. PerformError: it cannot be written, or would be too large to read."""
+    # each reused table keeps the blank lines after it: do not let them grow
     data = re.sub(r"\n{3,}", "\n\n", text).encode()
     if len(data) > LIMIT:
-        what = f"too large to be read again ({len(data) / 2**20:.1f} MiB of {LIMIT >> 20} at most)"
-        raise PerformError(what, where=str(path), hint="forget some of its loops, or make two of it")
+        what = f"too large to be read again ({len(data) / 2**20:.1f} MiB, the limit is {LIMIT >> 20})"
+        raise PerformError(what, where=str(path), hint="remove some loops, or split it in two")
     try:
         write_atomically(path, data, private=True)
     except OSError as error:
@@ -62,41 +62,41 @@ def write(path: Path, text: str) -> None:
 
 
 def rewritten(text: str, values: Mapping[str, Any], long: str = "") -> str:
-    """A text that says `values`, as much like `text` as can be, its comments included.
+    """Return a TOML text with other `values`, and the comments and layout of `text` as far as possible.
 
-    long : a key that holds lists of lists of numbers; they go past tomlkit, which takes 50 us for each byte
-    Raises tomlkit's TOMLKitError where the text is no TOML.
+    long : a key of long lists of lists of numbers. They bypass tomlkit, which takes 50 us for each byte
+    TOMLKitError: `text` is not TOML.
     """
-    aside = _Aside(long)
-    document = tomlkit.parse(aside.hide_in(text))  # first: what is in it stays as it is written
-    hidden = aside.hide(values)
+    lists = _LongLists(long)
+    document = tomlkit.parse(lists.hide_in(text))  # first, so that equal lists keep their layout
+    hidden = lists.hide(values)
     update(document, hidden)
     made = tomlkit.dumps(document)
     with contextlib.suppress(tomllib.TOMLDecodeError):
         if tomllib.loads(made) == hidden:
-            return aside.shown(made)
-    document = tomlkit.document()  # rather without its comments than wrong
+            return lists.restore(made)
+    document = tomlkit.document()  # the layout could not be kept: write it anew, without comments
     update(document, hidden)
-    return aside.shown(tomlkit.dumps(document))
+    return lists.restore(tomlkit.dumps(document))
 
 
-class _Aside:
-    """What stands in a document for the long lists it holds: a word each, the same for equal ones."""
+class _LongLists:
+    """Replaces long lists in a document by short placeholders, and restores them. Equal lists share one."""
 
     def __init__(self, key: str) -> None:
         self._key, self._mark = key, secrets.token_hex(8)
         self._texts: list[str] = []
-        self._words: dict[str, str] = {}  # of the lists, by how they are written here
+        self._placeholders: dict[str, str] = {}  # list in `_plain` form -> placeholder
 
-    def _word(self, value: object, text: str) -> str:
+    def _placeholder(self, value: object, text: str) -> str:
         plain = _plain(value)
-        if plain not in self._words:
-            self._words[plain] = f"{self._mark}.{len(self._texts)}"
+        if plain not in self._placeholders:
+            self._placeholders[plain] = f"{self._mark}.{len(self._texts)}"
             self._texts.append(text)
-        return self._words[plain]
+        return self._placeholders[plain]
 
     def hide_in(self, text: str) -> str:
-        """A text with words for the lists it has, each alone on its line or lines."""
+        """Replace the lists in a text; each must have its lines for itself."""
         head = rf"(?m)^(\s*{re.escape(self._key)}\s*=\s*)"
         return re.sub(head + _ROWS, self._hide_match, text) if self._key else text
 
@@ -105,36 +105,38 @@ class _Aside:
             value = tomllib.loads(f"x = {match[2]}")["x"]
         except tomllib.TOMLDecodeError:
             return match[0]
-        return f'{match[1]}"{self._word(value, match[2])}"'
+        return f'{match[1]}"{self._placeholder(value, match[2])}"'
 
     def hide(self, values: Any) -> Any:
-        """Values with words for lists."""
+        """Replace the lists in values."""
         if isinstance(values, Mapping):
             return {
-                key: self._word(value, _plain(value)) if key == self._key and value else self.hide(value)
+                key: self._placeholder(value, _plain(value))
+                if key == self._key and value
+                else self.hide(value)
                 for key, value in values.items()
             }
         return [self.hide(value) for value in values] if isinstance(values, list) else values
 
-    def shown(self, text: str) -> str:
-        """The text with the lists again, as they were written or as they are."""
+    def restore(self, text: str) -> str:
+        """Restore the lists, in the layout that they had, else in one line."""
         return re.sub(rf'"{self._mark}\.(\d+)"', lambda match: self._texts[int(match[1])], text)
 
 
-#: a list of lists of numbers, as TOML has it
+#: a list of lists of numbers in TOML
 _ROWS = r"(\[\s*(?:\[[-+.\deE_,\s]*\][\s,]*)+\])"
 
 
 def _plain(rows: object) -> str:
-    """Lists of lists of numbers in one line."""
+    """Write lists of lists of numbers in one line."""
     assert isinstance(rows, list)
     return str([[float(number) for number in row] for row in rows])
 
 
 def update(table: Table | tomlkit.TOMLDocument, values: Mapping[str, Any], key: str = "name") -> None:
-    """Make a table equal to plain values; what is equal already stays as it is written, comments and all.
+    """Make a table equal to plain values; equal parts keep their layout and comments.
 
-    key : what tells the tables of a list apart, wherever they stand
+    key : identifies the tables of a list, in any order
     """
     for gone in [name for name in table if name not in values]:
         del table[gone]
@@ -173,7 +175,7 @@ def _list(old: AoT, values: list[dict[str, Any]], key: str) -> AoT:
 
 
 def _reads_back(item: Table, value: Mapping[str, Any]) -> bool:
-    """Whether a table that was updated in place says what it should: dotted keys do not always bear it."""
+    """Return whether an updated table is read back right: tomlkit fails with some dotted keys."""
     document, alone = tomlkit.document(), tomlkit.aot()
     alone.append(item)
     document["item"] = alone
@@ -183,7 +185,7 @@ def _reads_back(item: Table, value: Mapping[str, Any]) -> bool:
 
 
 def _fresh(value: Any) -> Any:
-    """A plain value as TOML that a person would write: a table for a mapping, one each in a list of them."""
+    """Return a plain value as TOML that a person would write: a table for each mapping."""
     if isinstance(value, Mapping):
         table = tomlkit.table()
         for name, inner in value.items():

@@ -10,7 +10,8 @@ from perform.core.errors import PerformError, WrongUse
 from perform.engine.protocol import PlayableModel
 from perform.foreign.opening import open_model
 from perform.library import hashes, places
-from perform.library.cards import find_model, models, sha256
+from perform.library.hashes import sha256
+from perform.library.model_library import find_model, models
 from perform.offline.logged_take import LoggedTake, deck_of
 from perform.voice.recorded_streams import RecordedModel
 

@@ -18,7 +18,7 @@ from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, AttributeValues
-from perform.library.cards import find_model
+from perform.library.model_library import find_model
 from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel
 from perform.stage.deck_lane import DeckLane, LanePhase
 from perform.stage.hang_watch import HangWatch

@@ -15,7 +15,7 @@ import msgspec
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.library import hashes
-from perform.library.cards import models
+from perform.library.model_library import models
 from perform.library.song import ModelName, Song
 from perform.library.song_check import add_text
 from perform.stage.command_table import C, CommandTable

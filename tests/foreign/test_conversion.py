@@ -22,7 +22,8 @@ from perform.foreign.model_check import check
 from perform.foreign.module_file import unwrap
 from perform.foreign.opening import open_model, prepare
 from perform.library import places
-from perform.library.cards import find_model, is_module, read_card
+from perform.library.cards import is_module, read_card
+from perform.library.model_library import find_model
 from perform.rave import upstream
 from perform.rave.archive import read
 

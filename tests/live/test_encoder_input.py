@@ -15,7 +15,8 @@ from rig import Echo, Instrument, Jack, Machine, playing, until
 
 from perform.core import params
 from perform.engine.compiled_model import CompiledModel
-from perform.library.cards import find_model, read_card, trim_db
+from perform.library.cards import read_card, trim_db
+from perform.library.model_library import find_model
 
 RATE, BLOCK = 48000, 256
 CLOSE_S = 0.005  #: a model's answer to an impulse has no edge

@@ -15,8 +15,8 @@ from perform.core.arena_layout import LIVE, lanes_of
 from perform.core.errors import PerformError
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.file_latents import FileLatents
-from perform.library.cards import find_model
 from perform.library.corpus_latents import read_corpus
+from perform.library.model_library import find_model
 from perform.library.sets import load_set
 from perform.offline import replay
 from perform.recorder import take_index

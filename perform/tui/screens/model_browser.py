@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from perform.core.errors import PerformError
-from perform.library import cards
+from perform.library import cards, model_library
 from perform.tui.screens.chooser import Chooser
 
 UNLOAD = ""  #: the answer that unloads the deck
@@ -20,7 +20,9 @@ class ModelBrowser(Chooser):
 
     verb, kind, if_empty = "load", "model", "no models: make one with `perform train`"
 
-    def __init__(self, deck: int, loaded: str, library: Callable[[], dict[str, Path]] = cards.models) -> None:
+    def __init__(
+        self, deck: int, loaded: str, library: Callable[[], dict[str, Path]] = model_library.models
+    ) -> None:
         super().__init__(f"A model for deck {deck}")
         self._loaded, self._library = loaded, library
 
@@ -30,7 +32,7 @@ class ModelBrowser(Chooser):
 
     def check(self, chosen: str) -> None:
         """Raise PerformError if the file is not a model."""
-        cards.read_card(cards.find_model(chosen))
+        cards.read_card(model_library.find_model(chosen))
 
     def others(self) -> Iterable[tuple[str, str]]:
         """Offer to unload the deck's model."""

@@ -1,0 +1,49 @@
+"""The model library: the player's models and the bundled ones, by name. [disk]"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+from perform.core.errors import WrongUse
+from perform.library import places
+
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+
+
+def models() -> dict[str, Path]:
+    """Return the file of every model by name; the player's models replace bundled ones of the same name."""
+    found: dict[str, Path] = {}
+    for folder in (places.bundled("models"), places.user("models")):
+        found |= {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return dict(sorted(found.items()))
+
+
+def find_model(name: str) -> Path:
+    """Return the file of a model, by path or name. WrongUse: there is none; it lists similar names."""
+    if places.is_path(name):
+        if path := places.existing(name):
+            return path
+        hint = "see `perform models list` for the models of the library"
+        raise WrongUse("no such model file", where=name[:200], hint=hint)
+    known = models()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"the models are {', '.join(known) or 'none'}"
+        raise WrongUse(f"no model is called {name[:80]!r}", hint=hint)
+    return known[name]
+
+
+def file_name(text: str) -> str:
+    """Return a text as a file name of the library: letters, digits, `_`, `-`, `+` and `.`."""
+    return _NOT_IN_NAMES.sub("_", text).strip("._")[:100] or "model"
+
+
+def destination(name: str, replace: bool = False) -> Path:
+    """Return the path of a new model in the player's library. WrongUse: it exists, and is not replaced."""
+    path = places.user("models") / f"{file_name(name)}.safetensors"
+    if path.exists() and not replace:
+        hint = "choose another --name, or --replace it"
+        raise WrongUse(f"there is already a model {path.stem!r}", where=str(path), hint=hint)
+    return path
