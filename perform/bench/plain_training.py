@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool1d, leaky_relu, pad
+from torch.nn.functional import avg_pool1d, pad
 from torch.nn.utils.parametrizations import weight_norm
 
 from perform.rave.model import RAVE
 from perform.train.bottleneck_training import divergence
-from perform.train.discriminators import PERIODS, SCALES
+from perform.train.discriminators import PERIODS, SCALES, Discriminator
 from perform.train.losses import FULL_SCALES
-from perform.train.trainer import convolutions
+from perform.train.weight_norm import add_weight_norm
 
 EPSILON = 1e-7
 
@@ -35,7 +35,7 @@ def distance(x: Tensor, y: Tensor, scales: tuple[int, ...]) -> Tensor:
     return total
 
 
-class PlainDiscriminator(nn.Module):
+class PlainDiscriminator(Discriminator):
     """A discriminator: four strided convolutions and a verdict."""
 
     def __init__(self, channels: int, capacity: int, folded: bool) -> None:
@@ -51,12 +51,7 @@ class PlainDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the outputs of all layers for (B, channels, n) or (B, channels, n / period, period)."""
-        features = []
-        for layer in self.layers:
-            x = layer(x)
-            features.append(x)
-            x = leaky_relu(x, 0.2)
-        return [*features, self.verdict(x)]
+        return self.features(x)
 
 
 class PlainRecipe:
@@ -64,8 +59,7 @@ class PlainRecipe:
 
     def __init__(self, model: RAVE) -> None:
         self.model = copy.deepcopy(model)
-        for layer in convolutions(self.model):
-            weight_norm(layer)
+        add_weight_norm(self.model)
         channels, capacity = model.config.channels, model.config.capacity
         self.periods = nn.ModuleList(PlainDiscriminator(channels, capacity, True) for _ in PERIODS)
         self.scales = nn.ModuleList(PlainDiscriminator(channels, capacity, False) for _ in range(SCALES))

@@ -12,17 +12,14 @@ import click
 
 from perform import __version__
 from perform.cli import bench, devices, exporting, models, playing, rendering, takes, training, transferring
+from perform.cli.output import DefaultVerbGroup
 from perform.core.errors import PerformError
 
 
-class VerbGroup(click.Group):
+class VerbGroup(DefaultVerbGroup):
     """Reads `perform SET` as `perform open SET`; prints an error as one line."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert `open` unless the first argument is a verb."""
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version")):
-            args = ["open", *args]
-        return super().parse_args(ctx, args)
+    default_verb = "open"
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; print an error in one line and exit with its code."""

@@ -7,20 +7,16 @@ from typing import Any
 
 import click
 
-from perform.cli.output import ProgressBar, json_option
+from perform.cli.output import DefaultVerbGroup, ProgressBar, json_option
 from perform.train.plan import DEVICES, PRECISIONS
 
 USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured with the bundled models by default
 
 
-class BenchGroup(click.Group):
+class BenchGroup(DefaultVerbGroup):
     """Reads `perform bench MODEL` as `perform bench models MODEL`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert `models` unless the first argument is a verb."""
-        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
-            args = ["models", *args]
-        return super().parse_args(ctx, args)
+    default_verb = "models"
 
 
 @click.group(cls=BenchGroup)

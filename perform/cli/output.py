@@ -23,6 +23,18 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class DefaultVerbGroup(click.Group):
+    """A group of verbs; `default_verb` is used if the first argument is not a verb."""
+
+    default_verb: str
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert the default verb unless the first argument is a verb, or an option of the group."""
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help", "--version")):
+            args = [self.default_verb, *args]
+        return super().parse_args(ctx, args)
+
+
 def log(line: str) -> None:
     """Print a message to stderr."""
     click.echo(line, err=True)

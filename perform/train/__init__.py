@@ -7,7 +7,8 @@ autoencoder.py losses.py                phase 1: the spectral distance and the b
 bottleneck_training.py                  noise, penalties and codebooks between encoder and decoder
 discriminators.py                       phase 2: discriminators and adversarial losses
 initial_model.py                        the model that a training starts from
-trainer.py checkpoint.py                the training steps; checkpoint files
+trainer.py weight_norm.py               the training steps; the weights while they are trained
+training_state.py checkpoint.py         what a checkpoint contains; checkpoint files
 health.py                               when phase 1 has reached a plateau, and when a training has failed
 processes.py                            one process, or several that torchrun started
 loop.py finishing.py                    from the first step to the model file

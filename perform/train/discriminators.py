@@ -23,7 +23,23 @@ Features = list[list[Tensor]]
 """For each discriminator, the outputs of its layers, the verdict last."""
 
 
-class ScaleDiscriminator(nn.Module):
+class Discriminator(nn.Module):
+    """Layers with leaky ReLUs between them, and a verdict."""
+
+    layers: nn.ModuleList
+    verdict: nn.Module
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return the outputs of the layers, the verdict last."""
+        outputs = []
+        for layer in self.layers:
+            x = layer(x)
+            outputs.append(x)
+            x = leaky_relu(x, 0.2)
+        return [*outputs, self.verdict(x)]
+
+
+class ScaleDiscriminator(Discriminator):
     """Four strided convolutions, each with twice as many channels as the one before, and a verdict."""
 
     def __init__(self, channels: int, capacity: int, kernel: int, stride: int) -> None:
@@ -35,13 +51,8 @@ class ScaleDiscriminator(nn.Module):
         self.verdict = nn.Conv1d(widths[-1], 1, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Sound (B, channels, n) to the outputs of the layers, the verdict last."""
-        features = []
-        for layer in self.layers:
-            x = layer(x)
-            features.append(x)
-            x = leaky_relu(x, 0.2)
-        return [*features, self.verdict(x)]
+        """Return the features of sound (B, channels, n)."""
+        return self.features(x)
 
 
 class PeriodDiscriminator(ScaleDiscriminator):
@@ -52,7 +63,7 @@ class PeriodDiscriminator(ScaleDiscriminator):
         self.period = period
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Sound (B, channels, n) to the outputs of the layers, the verdict last."""
+        """Return the features of sound (B, channels, n)."""
         x = pad(x, (0, -x.shape[-1] % self.period))
         folded = x.reshape(*x.shape[:2], -1, self.period).permute(
             0, 3, 1, 2
@@ -60,7 +71,7 @@ class PeriodDiscriminator(ScaleDiscriminator):
         return super().forward(folded.flatten(0, 1))
 
 
-class SpectrumDiscriminator(nn.Module):
+class SpectrumDiscriminator(Discriminator):
     """Two-dimensional convolutions over an STFT, whose real and imaginary parts are channels."""
 
     def __init__(self, channels: int, size: int) -> None:
@@ -89,17 +100,12 @@ class SpectrumDiscriminator(nn.Module):
         self.verdict = nn.Conv2d(wide, 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Sound (B, channels, n) to the outputs of the layers, the verdict last."""
+        """Return the features of sound (B, channels, n)."""
         with torch.autocast(x.device.type, enabled=False):
             frames = x.float().unfold(-1, self.size, self.size // 4)  # (B, channels, frames, size)
             spectrum = torch.view_as_real(torch.fft.rfft(frames * self.window))
         x = spectrum.permute(0, 1, 4, 2, 3).flatten(1, 2)  # (B, channels x 2, frames, bins)
-        features = []
-        for layer in self.layers:
-            x = layer(x)
-            features.append(x)
-            x = leaky_relu(x, 0.2)
-        return [*features, self.verdict(x)]
+        return self.features(x)
 
 
 class Discriminators(nn.Module):

@@ -87,6 +87,17 @@ def cores() -> int:
     return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
+def usual_precision(device: torch.device) -> str:
+    """Return `mixed` on devices where bfloat16 is faster than float32, or else `float32`."""
+    if device.type == "cuda":
+        faster = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        faster = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    else:
+        faster = False  # not measured on MPS
+    return "mixed" if faster else "float32"
+
+
 def _device(name: str, local: int, size: int) -> torch.device:
     there = [
         *(["cuda"] if torch.cuda.is_available() else []),

@@ -9,21 +9,16 @@ gets an exponential moving average of the weights.
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
 
 from perform.core.errors import PerformError
 from perform.rave.model import RAVE
-from perform.rave.stream import Conv1d, ConvTranspose1d
 from perform.train import checkpoint
 from perform.train.autoencoder import Autoencoder, AutoencoderPass, usual_crop
 from perform.train.batches import TrainingBatch, TrainingBatches
@@ -35,7 +30,9 @@ from perform.train.health import Measurement, failure, improvement, reached_plat
 from perform.train.initial_model import initial_model
 from perform.train.losses import audio_distance
 from perform.train.plan import TrainingPlan
-from perform.train.processes import TrainingProcesses
+from perform.train.processes import TrainingProcesses, usual_precision
+from perform.train.training_state import BATCH, fixed_options, restore, state_of
+from perform.train.weight_norm import add_weight_norm, without_weight_norm
 
 DISCRIMINATORS_EVERY = 4
 """Every n-th step of phase 2 trains the discriminators instead of the model."""
@@ -46,7 +43,6 @@ CLIP = 1.0
 """Largest norm of a gradient; a larger gradient is scaled down to it."""
 MEASURED = 8
 """Number of held-out crops in a measurement."""
-_BATCH = "batch of all processes"
 RETRIES = 5
 """A training goes back to its last healthy checkpoint at most this often; then it fails."""
 
@@ -67,8 +63,7 @@ class Trainer:
     def begin(self) -> None:
         """Start at step 0, with new weights and no history."""
         model = initial_model(self.plan)
-        for layer in convolutions(model):
-            weight_norm(layer)
+        add_weight_norm(model)
         self.learner = Autoencoder(model, self.plan.seed).to(self.world.device)
         self.average = copy.deepcopy(self.learner.model).requires_grad_(False)
         self.discriminators: Discriminators | None = None
@@ -100,7 +95,7 @@ class Trainer:
     def advance(self, batch: TrainingBatch) -> Tensor:
         """Do one step and return its loss."""
         if self.phase == 2 and self.discriminators is None:
-            self._begin_phase_2()
+            self.create_discriminators()
         batch = batch.to(self.world.device)
         if self.phase == 1:
             loss = self._spectral_step(batch)
@@ -190,7 +185,7 @@ class Trainer:
         if self.learner.quantizers:
             average.codebooks.entries.copy_(model.codebooks.entries)
 
-    def _begin_phase_2(self) -> None:
+    def create_discriminators(self) -> None:
         """Continue with the averaged model, freeze its encoder, and create the discriminators."""
         self.learner.model.load_state_dict(self.average.state_dict())
         self.learner.freeze()
@@ -284,18 +279,9 @@ class Trainer:
         rate = f"1/{round(1 / rate_scale)} of the learning rate"
         return f"step {at}: {wrong}; going back to step {self.step} with {rate}"
 
-    @torch.no_grad()
     def model(self) -> RAVE:
-        """Return the averaged model, with its weight normalisation resolved, on the CPU."""
-        model = RAVE(self.config)
-        for plain, normed in zip(convolutions(model), convolutions(self.average), strict=True):
-            plain.weight.copy_(normed.weight)
-            plain.bias.copy_(normed.bias)
-        averages = {**dict(self.average.named_parameters()), **dict(self.average.named_buffers())}
-        for name, tensor in model.state_dict().items():
-            if name in averages:  # tensors without weight normalisation
-                tensor.copy_(averages[name])
-        return model.requires_grad_(False).eval()
+        """Return the averaged model, without weight normalisation, on the CPU."""
+        return without_weight_norm(self.average)
 
     def is_finite(self) -> bool:
         """Return whether all weights are finite."""
@@ -306,88 +292,23 @@ class Trainer:
         return bool(torch.stack([torch.isfinite(weight).all() for weight in weights]).all())
 
     def save(self, name: str = checkpoint.LATEST) -> None:
-        """Write a checkpoint, in the first process only. [disk]
-
-        The keys of the file are those of all versions.
-        """
+        """Write a checkpoint, in the first process only. [disk]"""
         now = time.monotonic()
         self.seconds += now - self._since
         self._since = now
         if not self.world.first:
             return
-        state: dict[str, Any] = {
-            "step": self.step,
-            "turn": self.phase_1_steps,
-            "moved": self.ended_early,
-            "slower": self.rate_scale,
-            "falls": self.rollbacks,
-            "seconds": self.seconds,
-            "untrained": self.untrained,
-            "losses": self.losses,
-            "history": [measured.to_dict() for measured in self.history],
-            "learner": self.learner.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        if self.discriminators is not None:
-            state |= {
-                "critics": self.discriminators.state_dict(),
-                "hearing": self.discriminator_optimiser.state_dict(),
-            }
-        checkpoint.save(self.plan.folder / name, self._identity(), state)
+        checkpoint.save(self.plan.folder / name, fixed_options(self), state_of(self))
 
     def load(self, name: str = checkpoint.LATEST, *, for_snapshot: bool = False) -> None:
         """Continue from a checkpoint; for a snapshot the batch may have another size. [disk]"""
-        identity = self._identity()
+        options = fixed_options(self)
         if for_snapshot:
-            del identity[_BATCH]
-        state = checkpoint.load(self.plan.folder / name, identity)
+            del options[BATCH]
+        state = checkpoint.load(self.plan.folder / name, options)
         self.begin()
-        self.average.load_state_dict(state["average"])
-        self.rate_scale, self.rollbacks = state["slower"], state["falls"]
-        self.step, self.ended_early = state["step"], state["moved"]
-        in_phase_2 = self.ended_early or "critics" in state  # if not, more --steps prolong phase 1
-        self.phase_1_steps = state["turn"] if in_phase_2 else max(self.plan.steps, self.step)
-        if "critics" in state:
-            self._begin_phase_2()
-            assert self.discriminators
-            self.discriminators.load_state_dict(state["critics"])
-            self.discriminator_optimiser.load_state_dict(state["hearing"])
-        self.learner.load_state_dict(state["learner"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.seconds, self.untrained = state["seconds"], state["untrained"]
-        self.history = [Measurement.from_dict(measured) for measured in state["history"]]
-        self.losses = list(state["losses"])
+        restore(self, state)
         self._since = time.monotonic()
-
-    def _identity(self) -> dict[str, Any]:
-        """Return the options that must be the same when a training is resumed."""
-        plan = self.plan
-        return {
-            "config": json.loads(json.dumps(self.config.to_dict())),
-            "corpus": self.corpus.digest,
-            _BATCH: plan.batch * self.world.size,
-            "crop": self.crop,
-            "seed": plan.seed,
-            "changes": list(plan.changes),
-            "critics": list(plan.discriminators),
-        }
-
-
-def convolutions(model: RAVE) -> Iterator[Conv1d | ConvTranspose1d]:
-    """Return every layer with weight normalisation."""
-    return (layer for layer in model.modules() if isinstance(layer, (Conv1d, ConvTranspose1d)))
-
-
-def usual_precision(device: torch.device) -> str:
-    """Return `mixed` on devices where bfloat16 is faster than float32, or else `float32`."""
-    if device.type == "cuda":
-        faster = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        faster = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
-    else:
-        faster = False  # not measured on MPS
-    return "mixed" if faster else "float32"
 
 
 def learning_rate(done: float) -> float:

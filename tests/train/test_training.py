@@ -24,7 +24,8 @@ from perform.train.loop import snapshot, train
 from perform.train.plan import OPTIONS, TrainingPlan, configured, planned
 from perform.train.processes import joined_processes
 from perform.train.progress import Progress, ProgressListener, Stopped
-from perform.train.trainer import Trainer, convolutions
+from perform.train.trainer import Trainer
+from perform.train.weight_norm import convolutions
 
 from .conftest import bursts
 
