@@ -1,7 +1,7 @@
 """Audio devices through PortAudio: list them, choose one, open a stream.
 
 PortAudio is imported on first use; without the library perform plays silently on a clock. PortAudio hangs
-for ever when its audio server dies, so use it only in a process that can be killed.
+when its audio server dies, so use it only in a process that can be killed.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from perform.core.errors import PerformError, WrongUse
 if TYPE_CHECKING:
     from perform.engine.protocol import PlayableModel, StreamingEncoder
     from perform.library.matrices import LatentMatrix
-    from perform.offline.transfer import TransferOptions
+    from perform.offline.transfer import Transfer, TransferOptions
 
 
 class LatentNumber(click.ParamType):  # type: ignore[type-arg]
@@ -44,6 +44,12 @@ class TransferSetup(NamedTuple):
     matrix: LatentMatrix | None
     options: TransferOptions
     rate: int | None
+
+    def start(self, rate: int, out_rate: int) -> Transfer:
+        """Start the transfer of one sound. rate, out_rate: sample rates of input and output."""
+        from perform.offline.transfer import Transfer
+
+        return Transfer(self.encoder, self.decoder, rate, out_rate, options=self.options, matrix=self.matrix)
 
 
 @click.command()
@@ -88,7 +94,7 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
         _transfer_folder(sound, out, setup, as_json)
         return
     began = time.monotonic()
-    with ProgressBar(f"transferring {sound.name}", _seconds(sound), "s") as on_progress:
+    with ProgressBar(f"transferring {sound.name}", _header(sound)[0], "s") as on_progress:
         seconds = _transfer_file(sound, out, setup, on_progress)
     took = time.monotonic() - began
     log(f"{seconds:.1f} s in {took:.1f} s ({seconds / max(took, 1e-3):.1f} times real time)")
@@ -118,7 +124,8 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
 
     check_new(out, (matrices.SUFFIX,))
     encoders = [_encoder(_model(name)) for name in (source, model)]
-    total = sum(_seconds(path) for path in recordings)
+    headers = [_header(path) for path in recordings]
+    total = sum(seconds for seconds, _ in headers)
     with ProgressBar("encoding", total, "s") as on_progress:
         done = 0.0
 
@@ -130,7 +137,9 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
                     done += len(block) / sound.rate
                     on_progress(done)
 
-        made = learn_matrix(((blocks(path), _rate(path)) for path in recordings), *encoders)
+        made = learn_matrix(
+            ((blocks(path), rate) for path, (_, rate) in zip(recordings, headers, strict=True)), *encoders
+        )
     matrices.save(out, made)
     share = f"{made.fit:.0%}" if math.isfinite(made.fit) else "an unknown share"
     log(f"it explains {share} of the variance of {made.decoder.name}'s latents, measured on held-out sound")
@@ -158,30 +167,23 @@ def _setup(
     model: str, source: str | None, matrix: Path | None, options: TransferOptions, rate: int | None
 ) -> TransferSetup:
     from perform.library import matrices
-    from perform.offline.transfer import Transfer
 
     decoder = _model(model)
     encoder = _encoder(_model(source) if source else decoder)
     found = matrices.load(matrix, encoder.sha256, decoder.sha256) if matrix else None
     if encoder.sha256 != decoder.sha256 and found is None:
         log(f"{source}'s latents drive {model}'s by variance; `perform matrix` makes a closer match")
-    Transfer(encoder, decoder, 48000, 48000, options=options, matrix=found)  # raises an error before any file
-    return TransferSetup(encoder, decoder, found, options, rate)
+    setup = TransferSetup(encoder, decoder, found, options, rate)
+    setup.start(48000, 48000)  # raises for wrong options before any file is read
+    return setup
 
 
-def _seconds(path: Path) -> float:
-    """Return the length of a file in seconds, from its header."""
+def _header(path: Path) -> tuple[float, int]:
+    """Return the length in seconds and the sample rate of a file."""
     from perform.library.sound_files import SoundFile
 
     with SoundFile(path) as sound:
-        return sound.frames / sound.rate
-
-
-def _rate(path: Path) -> int:
-    from perform.library.sound_files import SoundFile
-
-    with SoundFile(path) as sound:
-        return sound.rate
+        return sound.frames / sound.rate, sound.rate
 
 
 def _transfer_file(
@@ -189,19 +191,11 @@ def _transfer_file(
 ) -> float:
     """Transfer one file; return its length in seconds."""
     from perform.library.sound_files import SoundFile
-    from perform.offline.transfer import Transfer
     from perform.recorder.new_files import new_sound_file
 
     with SoundFile(path) as sound:
         rate, fed = setup.rate or sound.rate, 0
-        transferring = Transfer(
-            setup.encoder,
-            setup.decoder,
-            sound.rate,
-            rate,
-            options=setup.options,
-            matrix=setup.matrix,
-        )
+        transferring = setup.start(sound.rate, rate)
         with new_sound_file(out, rate) as write:
             for block in sound.blocks():
                 write(transferring.feed(block))

@@ -64,7 +64,7 @@ class ControlProcess:
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
         self._open_inputs: Inputs = ()  # read by [control]
-        # with the unplugged ports, so that no other device takes their place
+        # with the unplugged ports, so that a device with a similar name does not get their bindings
         self._known_ports: list[str] = []
         self._reported_touch: TouchedControl | None = None
         self._reported_ports: tuple[list[str], str] | None = None

@@ -53,7 +53,7 @@ class VoiceStream:
     def resample(self, y: Vector) -> Audio:
         """The decoder's output (channels, n) -> audio at the stage's rate, about (n x rate / model rate, 2).
 
-        NaN or infinity becomes silence and resets the decoder, whose state would keep a NaN for ever.
+        NaN or infinity becomes silence and resets the decoder, whose state would keep the NaN.
         """
         if not np.isfinite(y).all():
             self.stream.reset()
