@@ -13,6 +13,7 @@ from perform.cli.output import json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
+    from perform.foreign.conversion import ConvertedModel
     from perform.library.cards import Card
 
 
@@ -80,62 +81,63 @@ def models_import(
     if path is None:
         raise WrongUse("no such file", where=str(file))
     out = model_library.destination(name or path.stem, replace)
-    made = _convert(path, name, out, yes, options) if is_archive(path) else None
-    if made is None:
-        _take(path, out, yes)
+    converted = _convert(path, name, out, yes, options) if is_archive(path) else None
+    if converted is None:
+        _copy(path, out, yes)
     card = read_card(out)
     delay_ms = _delay_ms(card)
-    delay = "unknown (an impulse gives no output)" if delay_ms is None else f"{delay_ms:.0f} ms"
+    delay = "unknown (no impulse came out)" if delay_ms is None else f"{delay_ms:.0f} ms"
     log(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay}")
     log(f"loudness {card.loudness_db:+.1f} dBFS, trim {trim_db(card):+.1f} dB")
-    fields = {"rebuilt": made.rebuilt, "difference": made.difference, "why": made.why} if made else {}
+    keys = ("rebuilt", "difference", "why") if converted else ()
+    fields = {key: getattr(converted, key) for key in keys}
     show(out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=delay_ms, **fields)
 
 
-def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> Any:
+def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> ConvertedModel:
     """Convert an export: rebuild a RAVE model, wrap any other module."""
     from perform.foreign.comparison import FRAMES, TOLERANCE
     from perform.foreign.conversion import convert
     from perform.rave.archive import read
 
     details = {key: options[key] for key in ("description", "licence")} | {"name": (name or path.stem)[:80]}
-    made = convert(
+    converted = convert(
         read(path),
         out,
         details,
         method=options["method"],
         rate=options["rate"],
         verify=not options["no_verify"],
-        ask_consent=lambda question: _agree(question, yes, path),
+        ask_consent=lambda question: _ask_consent(question, yes, path),
         log=log,
     )
-    if made.ours:
+    if converted.ours:
         log("this export is from perform: it contains the model, which was read")
-    elif made.rebuilt and made.difference is not None:
-        difference = f"{made.difference:.1e} of full scale over {FRAMES} frames (limit {TOLERANCE:g})"
-        log(f"rebuilt; largest difference to the original export: {difference}")
-    elif made.rebuilt:
-        log("rebuilt; not compared with the original export")
-    return made
+    elif converted.rebuilt and converted.difference is not None:
+        difference = f"{converted.difference:.1e} of full scale over {FRAMES} frames (limit {TOLERANCE:g})"
+        log(f"rebuilt; largest difference from the export: {difference}")
+    elif converted.rebuilt:
+        log("rebuilt; not compared with the export")
+    return converted
 
 
-def _take(path: Path, out: Path, yes: bool) -> None:
+def _copy(path: Path, out: Path, yes: bool) -> None:
     """Copy a perform model into the library."""
     from perform.core.files import write_atomically
     from perform.foreign.conversion import validate
 
-    validate(path, lambda question: _agree(question, yes, path))
+    validate(path, lambda question: _ask_consent(question, yes, path))
     write_atomically(out, path.read_bytes())
 
 
-def _agree(question: str, yes: bool, path: Path) -> bool:
+def _ask_consent(question: str, yes: bool, path: Path) -> bool:
     """Ask the player for consent, or require --yes without a terminal."""
     log(f"{path.name}: {question}")
     if yes:
         return True
     if not sys.stdin.isatty():
         raise WrongUse("this needs your consent", where=str(path), hint="add --yes to agree")
-    return click.confirm("Go on?", err=True)
+    return click.confirm("Continue?", err=True)
 
 
 @models.command("info")
@@ -165,7 +167,7 @@ def models_info(name: str, as_json: bool) -> None:
         return
     for key, value in facts.items():
         if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known")):
-            click.echo(f"{key:<12} {_plain(value)}")
+            click.echo(f"{key:<12} {_text(value)}")
 
 
 def _delay_ms(card: Card) -> float | None:
@@ -173,7 +175,7 @@ def _delay_ms(card: Card) -> float | None:
     return round(1000 * card.delay / card.sample_rate, 1) if card.delay_known else None
 
 
-def _plain(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} ({', '.join(kinds)})" for key, kinds in value.items()) or "none"
     if value is None:
