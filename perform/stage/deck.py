@@ -33,7 +33,7 @@ UNLOAD_S = 0.03  #: fade-out of a model that is unloaded
 
 
 class Deck:
-    """One of the eight decks. `tick` advances it; nothing in it blocks. log: writes a line to the log."""
+    """One of the eight decks. `tick` advances it; no method blocks. log: writes a line to the log."""
 
     def __init__(self, deck: int, arena: Arena, hosts: HostPool, log: Callable[[str], None]) -> None:
         self.deck = deck
@@ -81,9 +81,7 @@ class Deck:
     def assignment(self, matrix: str) -> DeckAssignment:
         """What this deck plays, for the host processes."""
         host = self._host
-        if host is None:
-            return DeckAssignment(matrix=matrix)
-        return DeckAssignment(str(host.made), host.sha256, matrix)
+        return DeckAssignment(str(host.made), host.sha256, matrix) if host else DeckAssignment(matrix=matrix)
 
     def status(self) -> DeckStatus:
         """The deck's line of a `Status`."""
@@ -174,11 +172,13 @@ class Deck:
     @property
     def keeps_model(self) -> bool:
         """The model that plays goes on in the armed song."""
-        return bool(self._playing and self.settled and self.model == self._armed.path)
+        return self._kept is not None
 
     @property
     def _kept(self) -> HostProcess | None:
-        return self._playing.host if self._playing and self.keeps_model else None
+        """The host of the model that goes on."""
+        host = self._playing.host if self._playing and self.settled else None
+        return host if host and host.model.path == self._armed.path else None
 
     def play_next(self, enter: float, leave: float) -> None:
         """[inside a batch] Play the armed song's model; one that is not ready plays as soon as it is."""
@@ -223,10 +223,12 @@ class Deck:
         if pending.host.error:
             self._fail_pending(pending)
         elif pending.lane is None:
-            if pending.host.ready and (lane := self._lane_for_pending()):
-                pending.lane = lane
-                self._write_attributes(pending)
-                self._lanes.fill(lane, pending.host)
+            if pending.host.ready:
+                self._armed.release_lane()  # the armed song waits until this model plays
+                if lane := self._lanes.free:
+                    pending.lane = lane
+                    self._write_attributes(pending)
+                    self._lanes.fill(lane, pending.host)
         elif pending.lane.full:
             with self._arena.batch():
                 if self._playing:
@@ -235,10 +237,6 @@ class Deck:
             self._pending = None
         elif pending.lane.phase is not LanePhase.FILLING:
             pending.lane = None
-
-    def _lane_for_pending(self) -> DeckLane | None:
-        self._armed.release_lane()
-        return self._lanes.free
 
     def _write_attributes(self, pending: PendingModel) -> None:
         """Write the new model's attributes into the table; the model that plays keeps its present values."""
