@@ -16,6 +16,7 @@ import pytest
 from perform import cli
 from perform.control import mapping_files
 from perform.control.binding import Binding, Kind, Mode
+from perform.control.hand import Takeover
 from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse
 from perform.core.params import (
@@ -114,11 +115,13 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
 CONTROLLERS = page("controllers.md")
 
 
-def test_controllers_lists_every_key_of_a_bindinging() -> None:
+def test_controllers_lists_every_key_of_a_binding() -> None:
     rows = tables(CONTROLLERS)["key", "means", "left out"]
     assert [code(row[0]) for row in rows] == [[f.encode_name] for f in msgspec.structs.fields(Binding)]
     curves = next(row[1] for row in rows if row[0] == "`curve`")
     assert [curve.strip('"') for curve in code(curves)] == list(get_args(Curve))
+    takeovers = tables(CONTROLLERS)["takeover", "what a knob does while its parameter is elsewhere"]
+    assert [code(row[0])[0] for row in takeovers] == list(get_args(Takeover))
 
 
 def test_controllers_lists_every_kind_of_control_and_its_last_number() -> None:

@@ -11,14 +11,16 @@ from typing import Literal
 
 import msgspec
 
+from perform.control.hand import Takeover
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import Curve, Spec
 
 Kind = Literal["cc", "note", "bend", "program"]
-Mode = Literal["absolute", "momentary", "toggle", "trigger"]
+Mode = Literal["absolute", "momentary", "toggle", "trigger", "set"]
 FOCUS = "focus/"  #: prefix of an address on the deck that has the focus
 
+_UNPRESSED = ("bend", "program")  #: kinds of control that are not pressed and released
 _CONTROL = re.compile(r"(cc|note) (0|[1-9]\d{0,2})|bend|program")
 
 
@@ -27,9 +29,11 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     mode: `absolute`  the control's position sets the value. A note's velocity sets it; its release changes
                       nothing. A program change sets its number, counted from 1.
-          `momentary` like `absolute`, and releasing a note returns to the low end of the range
+          `momentary` like `absolute` while it is pressed. Released, a parameter with choices goes to the low
+                      end of the range, any other to where it was
           `toggle`    each press jumps to the other end of the range, or to the next of several choices
           `trigger`   each press fires an action
+          `set`       each press sets `value`
           None        the default for the address and the control, see `effective_mode`
     """
 
@@ -41,6 +45,10 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     curve: Curve | None = None  #: None: the parameter's curve
     invert: bool = False
     mode: Mode | None = None
+    value: float | str | None = (
+        None  #: set by each press: a number in the parameter's unit, or a choice's name
+    )
+    takeover: Takeover | None = None  #: None: the mapping's, see `perform.control.hand`
 
     def __post_init__(self) -> None:
         _check(self)
@@ -72,22 +80,38 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     def effective_mode(self) -> Mode:
         """`mode`, or its default.
 
-        An action is triggered. A note toggles a parameter with choices and is momentary on any other.
+        An action is triggered. With `value`, or a range of equal ends, each press sets the value. A note
+        toggles a parameter with choices and is momentary on any other. A cc is momentary on a switch.
         Everything else is absolute.
         """
+        if self.spec.action:
+            return self.mode or "trigger"
+        equal = self.kind in ("cc", "note") and self.ends[0] == self.ends[1]
+        if self.value is not None or (equal and self.mode in (None, "absolute", "momentary")):
+            return "set"
         if self.mode is not None:
             return self.mode
-        if self.spec.action:
-            return "trigger"
         if self.kind == "note":
             return "toggle" if self.spec.choices else "momentary"
-        return "absolute"
+        return "momentary" if self.kind == "cc" and len(self.spec.choices) == 2 else "absolute"
 
     @property
     def ends(self) -> tuple[float, float]:
         """The values at the control's low and high end, in the parameter's unit."""
+        if self.value is not None:
+            set_to = self._number(self.value)
+            return set_to, set_to
         low, high = self.range or (self.spec.low, self.spec.high)
         return (high, low) if self.invert else (low, high)
+
+    def _number(self, value: float | str) -> float:
+        """The number of `value`; WrongUse if no choice has that name."""
+        if not isinstance(value, str):
+            return float(value)
+        if value in self.spec.choices:
+            return float(self.spec.choices.index(value))
+        there = f"use {', '.join(self.spec.choices)}" if self.spec.choices else "write a number"
+        raise WrongUse(f"{self.to} has no value {value!r}", hint=there)
 
     def label(self, ports: tuple[str, ...]) -> str:
         """Port, channel and control: `nanoKONTROL2 1:CC16`, or `nanoKONTROL2 CC16` for any channel."""
@@ -126,18 +150,26 @@ def _check(binding: Binding) -> None:
         what = "is an action and can only be triggered" if spec.action else "is not an action"
         hint = 'write mode = "trigger", or leave mode out' if spec.action else "use a mode other than trigger"
         raise WrongUse(f"{binding.to} {what}", hint=hint)
-    if binding.kind in ("bend", "program") and mode != "absolute":
+    if binding.kind in _UNPRESSED and mode != "absolute":
         what = "pitch bend" if binding.kind == "bend" else "a program change"
         raise WrongUse(f"{what} cannot {mode}", hint="bind a note or a cc")
     if binding.kind == "program" and (binding.range or binding.curve or binding.invert):
         hint = "leave out range, curve and invert"
         raise WrongUse("a program change always sets the parameter to its number", hint=hint)
+    shaped = binding.range is not None or binding.curve is not None or binding.invert
     if spec.action:
-        if binding.range or binding.curve or binding.invert:
-            raise WrongUse(f"{binding.to} is an action", hint="leave out range, curve and invert")
+        if shaped or binding.value is not None:
+            raise WrongUse(f"{binding.to} is an action", hint="leave out range, curve, invert and value")
         return
+    if binding.value is not None and (
+        shaped or binding.mode not in (None, "set") or binding.kind in _UNPRESSED
+    ):
+        hint = "bind a note or a cc, and leave out range, curve, invert and mode"
+        raise WrongUse("a value is set by a press", hint=hint)
     low, high = binding.ends
-    if spec.low == params.MODULE_DEFAULT and binding.range is None:
+    if mode == "set" and low != high:
+        raise WrongUse("what is to be set?", hint="write value = and the value, and leave out range")
+    if spec.low == params.MODULE_DEFAULT and binding.range is None and binding.value is None:
         raise WrongUse(f"{binding.to} has no default range", hint="give one, for example range = [0.0, 1.0]")
     if not all(math.isfinite(end) and spec.low <= end <= spec.high for end in (low, high)):
         raise WrongUse(

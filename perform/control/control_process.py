@@ -58,7 +58,7 @@ class ControlProcess:
     def __init__(self, line: Lifeline, start: StartControl) -> None:
         self._arena = arena = Arena.open(Path(start.arena))
         self._line = line
-        self._router = ControlRouter(arena.table, arena.meters)
+        self._router = ControlRouter(arena.table, arena.meters, arena.hardware)
         self._active = ActiveMapping()
         self._auto = not start.mapping  # choose the mapping by the connected controllers
         self._fragments: list[str] = list(start.ports)
@@ -107,6 +107,7 @@ class ControlProcess:
         last_message = 0.0
         while True:
             now = time.monotonic()
+            self._router.tick()
             for name, port in self._open_inputs:
                 for _ in range(_BURST):
                     message = port.get_message()
@@ -156,7 +157,7 @@ class ControlProcess:
             self._reported_touch = touch = self._router.touch
             if touch:
                 address = params.ADDRESSES[touch.slot] if touch.slot >= 0 else ""
-                self._line.report(ControlTouched(touch.text(), address))
+                self._line.report(ControlTouched(touch.text(), address, touch.turn))
 
     def _is_due(self, period: float) -> bool:
         now = time.monotonic()
@@ -186,7 +187,10 @@ class ControlProcess:
                 self._choose_mapping(names)
             self._known_ports += [name for name in names if name not in self._known_ports]
             self._update_routes()
+            gone = [name for name, port in self._open_inputs if (name, port) not in inputs]
             self._open_inputs = inputs
+            for name in gone:
+                self._router.disconnect(name)
         self._reported_ports = names, error
         self._line.report(MidiPortsChanged(tuple(names), error))
         if changed:

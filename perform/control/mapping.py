@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from perform.control.binding import Binding
+from perform.control.hand import Takeover
 
 
 class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"bindings": "bind"}):
@@ -15,6 +16,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     name: str
     ports: tuple[str, ...] = ()  #: parts of port names; none: every port
     bindings: tuple[Binding, ...] = ()
+    takeover: Takeover = "scale"  #: how a knob takes over a parameter that something else has moved
 
     def responds_to(self, port: str, binding: Binding, known: Sequence[str]) -> bool:
         """Return whether a binding responds to `port`, one of the `known` ports."""

@@ -1,25 +1,31 @@
-"""From a MIDI message to a parameter: decode it, look up its bindings, apply range and curve, set the value.
+"""From a MIDI message to a parameter: decode it, look up its bindings, move the parameter.
 
 One `ControlRouter` handles the messages of all ports, on the [control] thread. It raises for no message, and
-sets only finite values within a parameter's range.
+sets only finite values within a parameter's range. A knob takes over its parameter without a jump. A pedal is
+released where it was pressed. See `perform.control.hand`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
 import mido
 
 from perform.control.binding import Binding, Kind, control_label
+from perform.control.hand import Hand, Presses, Span, Takeover
 from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import Table
 
-_FOCUS, _FOCUS_SPEC = params.slot("focus"), params.SPECS["focus"]
-_SLOT, _COUNT, _UNMAPPED = (METER_SLOTS[f"control/{name}"] for name in ("slot", "count", "unmapped"))
+_FOCUS, _FOCUS_SPEC, _PANIC = params.slot("focus"), params.SPECS["focus"], params.slot("panic")
+_RELEASED = (
+    48  #: a cc that was pressed (64 or more) is released below this, so that a jitter at 64 is no press
+)
+_COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
 
 class ControlId(NamedTuple):
@@ -41,11 +47,16 @@ class ControlEvent(NamedTuple):
 
 
 class TouchedControl(NamedTuple):
-    """The last control that moved, and the slot of the parameter that it moved (-1: none)."""
+    """The last control that moved.
+
+    slot : of the parameter it is mapped to; -1: none
+    turn : how far to turn the knob until it meets the parameter, in steps of 127, positive to the right
+    """
 
     port: str
     event: ControlEvent
     slot: int
+    turn: int = 0
 
     def text(self) -> str:
         """Return port, channel, control and value: `nanoKONTROL2 1:CC16=22`."""
@@ -79,46 +90,66 @@ def decode(data: Sequence[int]) -> ControlEvent | None:
 class ControlRoute:
     """One binding, with the slots and the range looked up."""
 
-    def __init__(self, binding: Binding) -> None:
+    def __init__(self, binding: Binding, takeover: Takeover) -> None:
         self._slots = tuple(params.slot(address) for address in binding.addresses)
         self._spec, self._mode = binding.spec, binding.effective_mode
         self._low, self._high = (self._spec.clamp(end) for end in binding.ends)
-        self._curve = binding.curve or binding.spec.curve
-        self._down = False
+        self._takeover: Takeover = binding.takeover or takeover
+        curve = binding.curve or binding.spec.curve
+        self._span = Span(self._spec, self._low, self._high, curve)
+        kind = binding.kind
+        self.continuous = self._mode in ("absolute", "momentary") and kind in ("cc", "bend")
+        self.continuous &= not (self._mode == "momentary" and bool(self._spec.choices))
 
-    def play(self, event: ControlEvent, table: Table) -> int:
-        """[control] Set the parameter; return its slot, or -1 if the message sets nothing."""
-        pressed, self._down = event.down and not self._down, event.down
-        if event.source.kind == "note":
-            pressed = event.down  # a second note-on without a release is a press
-        slot = self._slots[0]
-        if len(self._slots) > 1:
-            slot = self._slots[round(_FOCUS_SPEC.clamp(float(table[_FOCUS]))) - 1]
+    def slot(self, table: Table) -> int:
+        """The slot of the parameter; for `focus/...` of the deck that has the focus now."""
+        if len(self._slots) == 1:
+            return self._slots[0]
+        return self._slots[round(_FOCUS_SPEC.clamp(float(table[_FOCUS]))) - 1]
+
+    def stands_at(self, position: float) -> float:
+        """The value at a position of the control."""
+        return self._span.value(position)
+
+    def turn(self, position: float, table: Table) -> int:
+        """Steps of 127 from a position of the control to the parameter, positive to the right."""
+        if self._span.value(position) == table[self.slot(table)]:
+            return 0
+        return round(127 * (self._span.position(float(table[self.slot(table)])) - position))
+
+    def play(
+        self,
+        control: Hashable,
+        event: ControlEvent,
+        pressed: bool,
+        hand: Hand,
+        presses: Presses,
+        table: Table,
+    ) -> int:
+        """[control] Move the parameter; return its slot, or -1 if the message means nothing to it."""
+        slot = self.slot(table)
+        if self.continuous:
+            hand.move(slot, self._span, event.position, self._takeover, table)
+            return slot
+        if event.source.kind == "program":
+            table[slot] = self._spec.clamp(event.value + 1.0)
+            return slot
+        if not pressed:
+            return -1
         match self._mode:
             case "trigger":
-                if not pressed:
-                    return -1
                 table[slot] += 1
+            case "set":
+                table[slot] = self._low
             case "toggle":
-                if not pressed:
-                    return -1
                 table[slot] = self._toggled(float(table[slot]))
             case "momentary" if self._spec.choices:
-                table[slot] = self._value(1.0 if event.down else 0.0)
-            case "absolute" if event.release:
-                return -1
-            case "absolute" if event.source.kind == "program":
-                table[slot] = self._spec.clamp(event.value + 1.0)
-            case _:
-                table[slot] = self._value(event.position)
+                presses.press(control, slot, self._high, self._low, table)
+            case "momentary":
+                presses.press(control, slot, self._span.value(event.position), float(table[slot]), table)
+            case "absolute":
+                table[slot] = self._span.value(event.position)
         return slot
-
-    def _value(self, position: float) -> float:
-        if position <= 0.0:
-            return self._low  # exactly, without the curve's rounding
-        if position >= 1.0:
-            return self._high
-        return self._spec.clamp(params.curve_value(position, self._low, self._high, self._curve))
 
     def _toggled(self, value: float) -> float:
         value = self._spec.clamp(value)
@@ -132,13 +163,21 @@ class ControlRoute:
 class ControlRouter:
     """All bindings of the mapping in use, by port and control.
 
-    touch : the last control that moved
-    moved : while `learning`, the port and control of each message that can be learnt
+    table    : (len(ADDRESSES),) the parameters
+    meters   : (len(METER_SLOTS),)
+    hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
+    touch    : the last control that moved
+    moved    : while `learning`, the port and control of each message that can be learnt
     """
 
-    def __init__(self, table: Table, meters: Meters) -> None:
-        self._table, self._meters = table, meters
+    def __init__(self, table: Table, meters: Meters, hardware: Table) -> None:
+        self._table, self._meters, self._hardware = table, meters, hardware
         self._routes: dict[str, dict[ControlId, list[ControlRoute]]] = {}
+        self._hands: dict[tuple[str, ControlId], Hand] = {}
+        self._presses = Presses()
+        self._panics, self._focus = float(table[_PANIC]), float(table[_FOCUS])
+        self._rerouted = False
+        self._disconnected: SimpleQueue[str] = SimpleQueue()
         self.touch: TouchedControl | None = None
         self.learning = False
         self.moved: SimpleQueue[tuple[str, ControlId]] = SimpleQueue()
@@ -146,23 +185,73 @@ class ControlRouter:
     def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
         """[main] Route these ports by a mapping, from the next message on."""
         self._routes = {port: _routes(mapping, port, ports) for port in ports}
+        self._rerouted = True
+
+    def disconnect(self, port: str) -> None:
+        """[main] The port is gone: release what is pressed on it, forget where its knobs stand."""
+        self._disconnected.put(port)
+
+    def tick(self) -> None:
+        """[control] Call it between messages: follow the focus, a panic and ports that are gone."""
+        table = self._table
+        while not self._disconnected.empty():
+            port = self._disconnected.get()
+            for control, hand in self._hands.items():
+                if control[0] == port:
+                    self._presses.release(control, table)
+                    hand.position = None  # the next message only tells where it stands
+            self._rerouted = True
+        if table[_PANIC] != self._panics:
+            self._panics = float(table[_PANIC])
+            self._presses.release_all(table)
+        if table[_FOCUS] != self._focus or self._rerouted:
+            self._focus, self._rerouted = float(table[_FOCUS]), False
+            self._show_hardware()
+
+    def _show_hardware(self) -> None:
+        self._hardware[:] = math.nan
+        for (port, source), hand in self._hands.items():
+            for route in self._routes.get(port, {}).get(source, ()):
+                if route.continuous and hand.position is not None:
+                    self._hardware[route.slot(self._table)] = route.stands_at(hand.position)
 
     def handle(self, port: str, data: Sequence[int]) -> None:
         """[control] Handle one message of one port."""
         event = decode(data)
         if event is None:
             return
-        routes = self._routes.get(port, {}).get(event.source)
-        moved = max((route.play(event, self._table) for route in routes or ()), default=-1)
-        if moved >= 0:
-            self._meters[_SLOT] = moved
+        control, table = (port, event.source), self._table
+        hand = self._hands.get(control) or self._hands.setdefault(control, Hand())
+        pressed, released = _press(event, hand)
+        slot, turn = -1, 0
+        if released:
+            slot = max(self._presses.release(control, table), default=-1)
+        routes = self._routes.get(port, {}).get(event.source, ())
+        for route in routes:
+            slot = max(slot, at := route.play(control, event, pressed, hand, self._presses, table))
+            if at >= 0 and route.continuous:
+                self._hardware[at] = route.stands_at(event.position)
+                turn = route.turn(event.position, table)
+        hand.position = event.position
+        if slot >= 0:
             self._meters[_COUNT] += 1
         elif not routes:
             self._meters[_UNMAPPED] += 1
-        if moved >= 0 or not event.release:
-            self.touch = TouchedControl(port, event, moved)
+        if slot >= 0 or not event.release:
+            self.touch = TouchedControl(port, event, slot, turn)
         if self.learning and learnable(event):
-            self.moved.put((port, event.source))
+            self.moved.put(control)
+
+
+def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:
+    """Whether the message presses the control, and whether it releases it. Each note-on is a press."""
+    if event.source.kind == "note":
+        hand.down = event.down
+        return event.down, event.release
+    if event.source.kind != "cc":
+        return True, False
+    was, hand.down = hand.down, event.down or (hand.down and event.value >= _RELEASED)
+    return hand.down and not was, was and not hand.down
 
 
 def learnable(event: ControlEvent) -> bool:
@@ -176,6 +265,6 @@ def _routes(mapping: Mapping, port: str, known: Sequence[str]) -> dict[ControlId
         if mapping.responds_to(port, binding, known):
             for channel in (binding.channel,) if binding.channel else range(1, 17):
                 routes.setdefault(ControlId(binding.kind, binding.number, channel), []).append(
-                    ControlRoute(binding)
+                    ControlRoute(binding, mapping.takeover)
                 )
     return routes

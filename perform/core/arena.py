@@ -60,6 +60,7 @@ def _size(*sizes: int) -> int:
 _BASE = _LINE + _size(
     8 * len(NAMES),
     8 * len(params.ADDRESSES),
+    8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
     *[16, 8 * RING_FRAMES] * LANES,
     *(8, 8, 8 * HISTORY_FRAMES),
@@ -81,6 +82,7 @@ class Arena:
     table  : (len(ADDRESSES),) the parameters in plain units
     lanes  : (LANES, len(LANE)) written by the stage alone
     next   : (len(ADDRESSES),) the next song's parameters, for lanes of mode NEXT
+    hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
     meters : (len(METER_SLOTS),) levels, loads and positions that the processes report
     rings  : a RingBuffer for each lane, from voice to mixer
     history : the mixer's output, for the recorder
@@ -101,6 +103,7 @@ class Arena:
         self.table: Table = self.values[: len(params.ADDRESSES)]
         self.lanes = self.values[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
         self.next: Table = self._take(np.float64, len(params.ADDRESSES))
+        self.hardware: Table = self._take(np.float64, len(params.ADDRESSES))
         self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
         self.rings = [
             RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
@@ -184,6 +187,7 @@ class Arena:
             memory = mmap.mmap(file.fileno(), _SIZE)
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
+        arena.hardware[:] = np.nan
         fence()
         memory[:8] = _MAGIC.to_bytes(8, "little")  # last: an arena with this number is complete
         return arena

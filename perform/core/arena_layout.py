@@ -110,8 +110,7 @@ _STAGE_METERS = [
     "take/frames",  # [recorder] frames of the take that are safe on disk
     "take/missed",  # [recorder] frames that were overwritten before the recorder read them
     "take/left",  # [recorder] seconds of disk space left
-    "control/slot",  # [control] slot of the last moved parameter
-    "control/count",  # [control] messages that moved a parameter
+    "control/count",  # [control] messages that reached a parameter
     "control/unmapped",  # [control] messages that are mapped to nothing
 ]
 METER_SLOTS: Mapping[str, int] = {

@@ -24,7 +24,7 @@ from perform.core.params import slot
 from perform.stage.child import Child, KeptChild
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, Reply, SaveMapping, Unlearn, UseMapping, answer_all
-from perform.stage.status import BindingStatus
+from perform.stage.status import BindingStatus, TouchStatus
 
 STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
 
@@ -60,7 +60,7 @@ class Controllers:
         self.bindings: tuple[BindingStatus, ...] = ()
         self.learning = ""
         self._learning_range: tuple[float, float] | None = None
-        self.touched = ""
+        self.touched = TouchStatus()
 
     def register(self, table: CommandTable) -> None:
         """Register the commands about mappings."""
@@ -130,8 +130,8 @@ class Controllers:
                     self._path = report.path
                 self.bindings = tuple(BindingStatus(address, control) for address, control in report.bindings)
                 answer_all(self._loading, Answer(self._path))
-            case ControlTouched(text):
-                self.touched = text
+            case ControlTouched(text, address, turn):
+                self.touched = TouchStatus(text, address, turn)
             case ControlLearned(address, control):
                 self.learning = ""
                 self._log(f"{control} is mapped to {address}")

@@ -80,6 +80,14 @@ class LoopStatus(Struct, frozen=True):
     seconds: float
 
 
+class TouchStatus(Struct, frozen=True):
+    """The last control that moved."""
+
+    control: str = ""  #: "nanoKONTROL2 1:CC16=22"; "": none has moved yet
+    address: str = ""  #: the parameter it is mapped to, or ""
+    turn: int = 0  #: steps of 127 to turn it until it meets the parameter, positive to the right
+
+
 class Status(Struct, frozen=True):
     """The state of a stage that is not in the parameter table or the meters."""
 
@@ -93,7 +101,7 @@ class Status(Struct, frozen=True):
     mapping: str
     bindings: tuple[BindingStatus, ...]
     learning: str  #: the address that waits for a control, or ""
-    touched: str  #: last control moved, "nanoKONTROL2 1:CC16=22", or ""
+    touched: TouchStatus
     take: str  #: path of the running take, or ""
     last_take: str  #: path of the last finished take, or ""
     log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last

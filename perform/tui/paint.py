@@ -55,6 +55,9 @@ class Ink:
     focus: Style
 
 
+GHOST = "▹"  #: where the hardware of a control stands, if its parameter is elsewhere
+
+
 @lru_cache(8192)
 def label(text: str, width: int, style: Style, right: bool = False) -> Piece:
     """Text in exactly `width` cells, cut with an ellipsis."""
@@ -76,8 +79,11 @@ def bar(
     low: int = -1,
     high: int = -1,
     centre: int = -1,
+    ghost: int = -1,
 ) -> Piece:
     """A rail with the handle `●`, `◆` decoded, `◇` source (`◈` in one cell), and low..high as a thick line.
+
+    ghost : `▹`, where the hardware stands
 
     All arguments are cells; -1 draws none.
     """
@@ -87,6 +93,8 @@ def bar(
         glyphs[x], styles[x] = "━", ink.range
     if 0 <= centre < width:
         glyphs[centre] = "┿" if glyphs[centre] == "━" else "┼"
+    if 0 <= ghost < width:
+        glyphs[ghost], styles[ghost] = GHOST, ink.text
     if 0 <= source < width:
         glyphs[source], styles[source] = "◇", ink.text
     if 0 <= mark < width:
@@ -97,10 +105,13 @@ def bar(
 
 
 @lru_cache(4096)
-def fader(width: int, handle: int, ink: Ink) -> Piece:
-    """A rail that is filled up to its handle."""
+def fader(width: int, handle: int, ink: Ink, ghost: int = -1) -> Piece:
+    """A rail that is filled up to its handle; `▹` shows where the hardware stands."""
     glyphs = ["━"] * handle + ["●"] + ["─"] * (width - handle - 1)
-    return runs(glyphs, [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1))
+    styles = [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1)
+    if 0 <= ghost < width and ghost != handle:
+        glyphs[ghost], styles[ghost] = GHOST, ink.text
+    return runs(glyphs, styles)
 
 
 @lru_cache(8192)

@@ -10,12 +10,12 @@ import numpy as np
 from perform.core import params
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS, Meters
 from perform.core.params import DECKS
-from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
+from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
 from perform.tui.parameter_rows import STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.trace_history import TraceHistory
 
-EMPTY_STATUS = Status("", (DeckStatus(),) * DECKS, "", (), "", "", (), "", "", "", "", ())
+EMPTY_STATUS = Status("", (DeckStatus(),) * DECKS, "", (), "", "", (), "", TouchStatus(), "", "", ())
 LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
 EXCLUDED = "⊘"
 _PRINT_EVERY = 5  #: frames between two updates of a printed number, so that it can be read
@@ -69,6 +69,7 @@ class ScreenFrame:
     scenes: dict[int, SceneStatus]  #: the stored scenes, by number
     marks: dict[str, str]  #: address -> glyphs: "↻" a looping gesture, "⊘" excluded from scenes
     traces: TraceHistory
+    hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
 
     @property
     def focus(self) -> int:
@@ -190,8 +191,10 @@ class ScreenFrame:
 class FrameReader:
     """Reads frames from shared memory; keeps traces, printed numbers and times of dropouts between frames."""
 
-    def __init__(self, table: params.Table, meters: Meters, view: ScreenState) -> None:
-        self._table, self._meters, self.view = table, meters, view
+    def __init__(
+        self, table: params.Table, meters: Meters, hardware: params.Table, view: ScreenState
+    ) -> None:
+        self._table, self._meters, self._hardware, self.view = table, meters, hardware, view
         self._worst = meters.copy()
         self._printed: list[float] = []
         self._count = 0
@@ -227,6 +230,7 @@ class FrameReader:
             self._scenes,
             self._marks,
             self._traces,
+            self._apart(),
         )
         view, count = self.view, frame.dropouts
         if view.dropouts >= 0 and count > view.dropouts:
@@ -235,6 +239,11 @@ class FrameReader:
         if frame.stage_meter("frames") != view.frames:
             view.frames, view.frames_at = frame.stage_meter("frames"), now
         return frame
+
+    def _apart(self) -> dict[int, float]:
+        """Where the controls stand whose parameters are elsewhere."""
+        at = np.flatnonzero((self._hardware != self._table) & np.isfinite(self._hardware))
+        return dict(zip(at.tolist(), self._hardware[at].tolist(), strict=True))
 
     def _mapped(self, focus: float) -> dict[str, str]:
         """The control mapped to each address; `focus/...` is the deck with the focus."""

@@ -174,7 +174,15 @@ class Control:
         return float(self.arena.table[params.slot(address)])
 
     def plays(self, controller: Controller, address: str, value: float, *messages: tuple[int, ...]) -> None:
-        """Send until the parameter has the value: an overloaded server can lose a period of MIDI."""
+        """Send until the parameter has the value: an overloaded server can lose a period of MIDI.
+
+        A single message of a knob comes after a sweep over its whole range, which takes over the parameter.
+        """
+        status, *data = messages[0]
+        if len(messages) == 1 and status & 0xF0 in (0xB0, 0xE0):
+            first = data[0] if status < 0xE0 else 0
+            ends = ((status, first, 0), (status, data[0] if status < 0xE0 else 127, 127))
+            messages = (*ends, *messages)
 
         def sent() -> bool:
             controller.send(*messages)
@@ -184,6 +192,18 @@ class Control:
             return self.table(address) == pytest.approx(value)
 
         eventually(sent, f"{address} = {value}")
+
+    def receives(self, controller: Controller, count: float, message: tuple[int, ...]) -> None:
+        """Send a message until the process has counted so many in all: a busy server may lose it."""
+
+        def sent() -> bool:
+            controller.send(message)
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end and self.arena.meter("control/count") < count:
+                time.sleep(0.002)
+            return self.arena.meter("control/count") >= count
+
+        eventually(sent, f"message {message}")
 
     def close(self) -> int:
         assert self.process.stdin

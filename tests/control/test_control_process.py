@@ -15,6 +15,7 @@ import pytest
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
+from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
 from perform.core import params
 from tests.control.conftest import Control, Jack, eventually
@@ -45,7 +46,6 @@ def test_a_known_controller_plays_as_soon_as_it_is_connected(jack: Jack, control
         process.plays(nano, "panic", 1.0, (0xB0, 42, 127), (0xB0, 42, 0))
         process.plays(nano, "deck/6/gain", 6.0, (0xB0, 5, 127))
         process.report("ControlTouched", text="nanoKONTROL2 1:CC5=127", address="deck/6/gain")
-        assert params.ADDRESSES[int(process.arena.meter("control/slot"))] == "deck/6/gain"
         eventually(lambda: nano.send((0xB0, 119, 1)) and process.arena.meter("control/unmapped"))
         process.report("ControlTouched", text="nanoKONTROL2 1:CC119=1", address="")
 
@@ -84,6 +84,33 @@ def test_a_controller_replugged_between_two_polls_plays_on(jack: Jack, control: 
         for gain, port in ((6.0, ports[1]), (-60.0, ports[0]), (6.0, ports[1])):
             nano.replug(port)
             process.plays(nano, "deck/1/gain", gain, (0xB0, 0, 127 if gain > 0 else 0))
+
+
+@pytest.mark.parametrize("takeover", ["scale", "pickup"])
+def test_no_step_of_a_knob_makes_a_jump(
+    jack: Jack, control: Start, tmp_path: Path, takeover: Takeover
+) -> None:
+    """While songs, scenes and the focus move what it is mapped to: 3 % of the range at most."""
+    path = tmp_path / "hand.toml"
+    mapping_files.save(Mapping("hand", (), (Binding("cc 7", "focus/z/0/bias"),), takeover), path)
+    process, chance = control(mapping=str(path)), np.random.default_rng(3)
+    table, slots = process.arena.table, [params.slot(f"deck/{deck}/z/0/bias") for deck in (1, 2)]
+    reached, largest, at, way = set(), 0.0, 64, 3
+    with jack.controller("Keys") as keys:
+        process.report("MidiPortsChanged", open=["Keys"])
+        for step in range(400):
+            if step % 60 == 20:
+                table[slots] = chance.uniform(-4, 4, 2)
+            if step % 60 == 40:
+                table[params.slot("focus")] = 3 - table[params.slot("focus")]
+            way = -way if at in (0, 127) else way
+            at = min(max(at + way, 0), 127)
+            before, count = table[slots].copy(), process.arena.meter("control/count")
+            process.receives(keys, count + 1, (0xB0, 7, at))
+            largest = max(largest, float(np.abs(table[slots] - before).max()) / 8 / 3)
+            reached.update({-4.0, 4.0} & set(table[slots].tolist()))
+    assert 0.0 < largest <= 0.03
+    assert reached == {-4.0, 4.0}
 
 
 def test_two_controllers_with_the_same_cc_numbers_move_different_parameters(
@@ -195,7 +222,7 @@ def test_no_message_of_a_burst_is_lost_and_latency_is_under_three_periods(jack: 
             keys.send(*((0xB0, 10, v) for v in values))
             process.plays(keys, "deck/1/gain", 6.0, (0xB0, 7, 127))
             process.plays(keys, "deck/1/gain", -60.0, (0xB0, 7, 0))
-            return process.arena.meter("control/count") == before + 5002
+            return process.arena.meter("control/count") == before + 5000 + 2 * 3
 
         eventually(whole, "5,000 messages at once")
         assert process.table("deck/1/pan") == pytest.approx(-1 + 2 * 101 / 127)

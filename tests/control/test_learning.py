@@ -39,13 +39,14 @@ def test_a_binding_of_an_attribute_needs_a_range() -> None:
 @pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad:MIDI", "Pad:MIDI #2")])
 def test_devices_are_not_confused_if_one_name_begins_with_the_other(names: tuple[str, str]) -> None:
     use, table = ActiveMapping(), params.defaults()
-    router = ControlRouter(table, np.zeros(len(METER_SLOTS)))
+    router = ControlRouter(table, np.zeros(len(METER_SLOTS)), table.copy())
     for name, address in zip(names, ("deck/1/pan", "deck/2/pan"), strict=True):
         use.learn(address)
         use.bind(name, ControlId("cc", 16, 1), names)
         use.learn("")
     assert [binding.port for binding in use.mapping.bindings] == list(names), "both bindings are kept"
     router.use(use.mapping, names)
-    router.handle(names[0], (0xB0, 16, 0))
-    router.handle(names[1], (0xB0, 16, 127))
+    for value in (64, 0, 127, 0):  # the first only tells where the knob stands
+        router.handle(names[0], (0xB0, 16, value))
+        router.handle(names[1], (0xB0, 16, 127 - value))
     assert (table[params.slot("deck/1/pan")], table[params.slot("deck/2/pan")]) == (-1.0, 1.0)

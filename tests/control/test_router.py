@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
+from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
 from perform.control.router import ControlRouter, decode
 from perform.core import params
@@ -23,12 +24,17 @@ PORT = "nanoKONTROL2"
 
 class Rig:
     def __init__(
-        self, *bindings: Binding, ports: tuple[str, ...] = (), on: tuple[str, ...] = (PORT,)
+        self,
+        *bindings: Binding,
+        ports: tuple[str, ...] = (),
+        on: tuple[str, ...] = (PORT,),
+        takeover: Takeover = "jump",
     ) -> None:
         self.table: Table = params.defaults()
         self.meters: Meters = np.zeros(len(METER_SLOTS))
-        self.router = ControlRouter(self.table, self.meters)
-        self.router.use(Mapping("test", ports, bindings), on)
+        self.hardware: Table = np.full_like(self.table, math.nan)
+        self.router = ControlRouter(self.table, self.meters, self.hardware)
+        self.router.use(Mapping("test", ports, bindings, takeover), on)
 
     def __call__(self, *data: int, port: str = PORT) -> None:
         self.router.handle(port, data)
@@ -57,7 +63,7 @@ def test_the_ends_of_a_range_are_exact(
     rig(*top)
     assert rig.get("deck/1/speed") == high
     rig(*bottom)
-    assert rig.get("deck/1/speed") == low
+    assert rig.get("deck/1/speed") == (1.0 if control == "note 9" else low), "a note goes back"
 
 
 def test_pitch_bend_zero_is_the_middle_of_the_range() -> None:
@@ -103,14 +109,14 @@ def test_a_note_sets_a_value_by_velocity_until_its_release_or_for_good() -> None
     rig(0x90, 1, 127)
     assert rig.get("deck/1/pan") == rig.get("deck/2/pan") == rig.get("deck/1/freeze") == 1.0
     rig(0x80, 1, 64)
-    assert (rig.get("deck/1/pan"), rig.get("deck/2/pan"), rig.get("deck/1/freeze")) == (-1.0, 1.0, 0.0)
+    assert (rig.get("deck/1/pan"), rig.get("deck/2/pan"), rig.get("deck/1/freeze")) == (0.0, 1.0, 0.0)
     rig(0x90, 1, 1)
     assert rig.get("deck/1/freeze") == 1.0, "a low velocity also switches"
 
 
 def test_an_action_fires_once_per_press() -> None:
     rig = Rig(Binding("cc 42", "panic"), Binding("note 3", "focus/reset"))
-    for value in (0, 64, 127, 90, 63, 127):
+    for value in (0, 64, 127, 90, 63, 64, 47, 127):
         rig(0xB0, 42, value)
     rig(0x90, 3, 1), rig(0x80, 3, 0), rig(0x90, 3, 1)
     assert rig.get("panic") == 2 and rig.get("deck/1/reset") == 2
@@ -139,10 +145,10 @@ def test_a_binding_responds_only_to_its_channel_and_port() -> None:
     assert rig.meter("unmapped") == 1
     rig(0xB1, 1, 127)
     rig(0xBF, 1, 0, port="MIDI Mix")
+    assert rig.router.touch and params.ADDRESSES[rig.router.touch.slot] == "deck/2/pan"
     rig(0xB1, 1, 0, port="unknown")
     assert (rig.get("deck/1/pan"), rig.get("deck/2/pan")) == (1.0, -1.0)
     assert rig.meter("count") == 2 and rig.meter("unmapped") == 2
-    assert params.ADDRESSES[int(rig.meter("slot"))] == "deck/2/pan"
 
 
 def test_learning_ignores_bank_select_channel_mode_and_releases() -> None:
@@ -216,3 +222,77 @@ def test_a_program_change_sets_its_number() -> None:
     rig(0xC2, 4)
     assert rig.get("focus") == 5
     assert not math.isnan(rig.get("song/jump")) and rig.meter("unmapped") == 0
+
+
+def test_a_switch_is_released_on_the_deck_where_it_was_pressed() -> None:
+    rig = Rig(Binding("cc 64", "focus/freeze"), takeover="scale")
+    rig(0xB0, 64, 127)
+    rig.table[params.slot("focus")] = 2
+    rig(0xB0, 64, 0)
+    assert (rig.get("deck/1/freeze"), rig.get("deck/2/freeze")) == (0.0, 0.0)
+
+
+def test_a_device_that_is_gone_and_a_panic_release_what_is_pressed() -> None:
+    rig = Rig(Binding("cc 64", "deck/1/freeze"), Binding("note 1", "deck/1/pan"), Binding("cc 9", "panic"))
+    rig(0xB0, 64, 127), rig(0x90, 1, 127)
+    assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan")) == (1.0, 1.0)
+    rig.router.disconnect(PORT), rig.router.tick()
+    assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan")) == (0.0, 0.0)
+    rig(0xB0, 64, 127)
+    assert rig.get("deck/1/freeze") == 0.0, "still held when it came back: not a new press"
+    rig(0xB0, 64, 0), rig(0xB0, 64, 127), rig(0x90, 1, 127)
+    assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan")) == (1.0, 1.0)
+    rig(0xB0, 9, 127), rig.router.tick()
+    assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan"), rig.get("panic")) == (0.0, 0.0, 1.0)
+
+
+def test_a_value_is_set_by_the_press_alone() -> None:
+    rig = Rig(
+        Binding("note 1", "scene/recall", range=(3, 3)),
+        Binding("note 2", "scene/recall", value="2"),
+        Binding("note 3", "deck/1/source", value="walk"),
+        Binding("cc 4", "deck/1/pan", value=-0.5),
+    )
+    for pad, scene in ((1, 3), (2, 2)):
+        rig(0x90, pad, 100)
+        assert rig.get("scene/recall") == scene
+        rig.table[params.slot("scene/recall")] = 0  # the stage has recalled it
+        rig(0x80, pad, 0)
+        assert rig.get("scene/recall") == 0
+    rig(0x90, 3, 1), rig(0xB0, 4, 127)
+    assert (rig.get("deck/1/source"), rig.get("deck/1/pan")) == (2.0, -0.5)
+
+
+def test_a_knob_takes_over_what_a_song_and_the_focus_moved() -> None:
+    """42 dB by a nudge, or a latent from one end to the other: no more."""
+    rig = Rig(
+        Binding("cc 7", "focus/gain"), Binding("cc 8", "deck/1/z/0/bias", takeover="jump"), takeover="scale"
+    )
+    rig(0xB0, 7, 120), rig(0xB0, 7, 119)
+    rig.table[params.slot("deck/1/gain")] = -40.0
+    rig(0xB0, 7, 118)
+    assert abs(rig.get("deck/1/gain") + 40.0) < 0.03 * 72
+    rig.table[params.slot("focus")] = 2
+    rig(0xB0, 7, 117)
+    assert abs(rig.get("deck/2/gain")) < 0.03 * 72
+    rig(0xB0, 8, 127)
+    assert rig.get("deck/1/z/0/bias") == 4.0, "this binding jumps"
+
+
+def test_the_hardware_is_known_to_the_screen() -> None:
+    rig = Rig(Binding("cc 7", "focus/pan"), Binding("cc 64", "deck/1/freeze"), takeover="scale")
+    pans = [params.slot(f"deck/{deck}/pan") for deck in (1, 2)]
+    rig(0xB0, 7, 127), rig(0xB0, 64, 127)
+    assert rig.hardware[pans[0]] == 1.0 and np.isnan(rig.hardware).sum() == len(rig.table) - 1
+    touch = rig.router.touch
+    assert touch and params.ADDRESSES[touch.slot] == "deck/1/freeze"
+    rig(0xB0, 7, 107)
+    touch = rig.router.touch
+    assert (
+        touch and touch.slot == pans[0] and touch.turn == round(127 * (rig.get("deck/1/pan") + 1) / 2 - 107)
+    )
+    rig.table[params.slot("focus")] = 2
+    rig.router.tick()
+    assert np.isnan(rig.hardware[pans[0]]) and rig.hardware[pans[1]] == pytest.approx(2 * 107 / 127 - 1)
+    rig.router.disconnect(PORT), rig.router.tick()
+    assert np.isnan(rig.hardware).all()

@@ -39,7 +39,8 @@ def test_a_knob_is_heard_as_soon_as_is_shown(jack: Jack, runtime: Path, tmp_path
         '[songs.values]\n"deck/1/source" = "hand"\n"deck/1/temperature" = 0.0\n'
     )
     knob.write_text(
-        'name = "knob"\n[[bind]]\ncontrol = "cc 21"\nto = "deck/1/z/0/bias"\nrange = [0.0, 3.0]\n'
+        'name = "knob"\ntakeover = "jump"\n'
+        '[[bind]]\ncontrol = "cc 21"\nto = "deck/1/z/0/bias"\nrange = [0.0, 3.0]\n'
     )
     options = ("--block", str(BLOCK), "--margin", MARGIN, "--mapping", str(knob))
     with playing(runtime, *options, set_name=str(still)) as instrument:

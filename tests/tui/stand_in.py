@@ -35,6 +35,7 @@ from perform.stage.status import (
     SongsStatus,
     SongStatus,
     Status,
+    TouchStatus,
 )
 
 LOW = (-1.5, -0.9, -2.0, -1.1, -0.6, -1.8, -1.2, -1.0)
@@ -100,7 +101,7 @@ def status(*decks: DeckStatus, **words: object) -> Status:
             BindingStatus("xfade", "nanoKONTROL2 1:CC48"),
         ),
         "learning": "",
-        "touched": "nanoKONTROL2 1:CC17=22",
+        "touched": TouchStatus("nanoKONTROL2 1:CC17=22", "deck/1/z/1/bias"),
         "take": "",
         "last_take": "",
         "log": (
@@ -202,8 +203,6 @@ def play(stage: FakeStage) -> None:
         "peak/r": 0.46,
         "reduction": 0.8,
         "take/left": 33000,
-        "control/slot": slot("deck/1/z/1/bias"),
-        "control/count": 7,
     }.items():
         arena.set_meter(name, value)
     for name, value in {"scene/a": 2, "scene/b": 5, "scene/morph": 0.4, "tempo": 124}.items():

@@ -14,7 +14,7 @@ from stand_in import FakeStage, deck, play, status
 
 from perform.core import params
 from perform.core.attributes import Attribute
-from perform.stage.status import SongsStatus
+from perform.stage.status import SongsStatus, TouchStatus
 from perform.tui.app import Instrument
 from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.line_widget import LinePen, LineWidget
@@ -100,7 +100,7 @@ def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size
 def test_picture_of_an_empty_stage(snap_compare, tmp_path, clock):
     nothing = {
         "bindings": (),
-        "touched": "",
+        "touched": TouchStatus(),
         "log": (),
         "loops": (),
         "excluded": (),

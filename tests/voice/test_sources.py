@@ -247,10 +247,11 @@ def test_a_pad_starts_a_file_and_knobs_set_position_and_speed(
     path = sound_file(tmp_path / "rain.wav")
     wanted = latents_of(model, path)
     rig = playing_a_file(arena, model, path)
-    router = ControlRouter(arena.table, arena.meters)
+    router = ControlRouter(arena.table, arena.meters, arena.hardware)
     controls = {"note 36": "play", "cc 64": "play", "cc 20": "start", "cc 21": "end", "note 37": "loop"}
     binds = tuple(Binding(control, f"deck/1/file/{name}") for control, name in controls.items())
-    router.use(Mapping("pads", (), (*binds, Binding("cc 22", "deck/1/speed", range=(1, 2)))), ("pads",))
+    pads = Mapping("pads", (), (*binds, Binding("cc 22", "deck/1/speed", range=(1, 2))), takeover="jump")
+    router.use(pads, ("pads",))
 
     def after(*messages: tuple[int, int, int]) -> np.ndarray:
         """The latents after these messages, without the first 10 ms."""

@@ -69,10 +69,15 @@ class MappingChanged(Report, frozen=True):
 
 
 class ControlTouched(Report, frozen=True):
-    """A control moved; `address` is the parameter it is mapped to, or ""."""
+    """A control moved.
+
+    address : the parameter it is mapped to, or ""
+    turn    : steps of 127 to turn it until it meets the parameter, positive to the right
+    """
 
     text: str
     address: str
+    turn: int = 0
 
 
 class ControlLearned(Report, frozen=True):

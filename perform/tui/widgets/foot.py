@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perform.core import params
-from perform.core.arena_layout import METER_SLOTS
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
@@ -19,8 +17,6 @@ _XFADE, *_, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
 _MASTER = STAGE_ROWS[-3:]
 #: with so many lines MORPH gets a separate line: beside the strips of a small screen; with two rows of panels
 _TALL_STRIPS, _TALL_PANELS = 18, 48
-_TOUCHED = METER_SLOTS["control/slot"]
-_MOVED = METER_SLOTS["control/count"]
 
 #: key as shown, text, action; a narrow screen leaves out the last ones
 HINTS = (
@@ -112,7 +108,8 @@ def _xfade(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     room = width - 9 - 4 - 8 - (len(brief(control)) + 2 if control else 0)
     pen.button("A ", ink.bright, "xfade", 0.0)
     pen.target(room, address="xfade")
-    pen.put(bar(room, cell(value, room), ink, centre=cell(0.5, room)), room)
+    ghost = cell(frame.hardware[_XFADE.slot], room) if _XFADE.slot in frame.hardware else -1
+    pen.put(bar(room, cell(value, room), ink, centre=cell(0.5, room), ghost=ghost), room)
     pen.button(" B", ink.bright, "xfade", 1.0)
     pen.text(f"{100 * value:.0f} % ", ink.bright if here else ink.text, 7, right=True)
     if control:
@@ -193,16 +190,18 @@ def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:
 
 def _touched(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     _head(pen, "TOUCHED")
-    ink, touched, at = pen.ink, frame.status.touched, int(frame.meters[_TOUCHED])
-    if not touched and not frame.meters[_MOVED]:
+    ink, touch = pen.ink, frame.status.touched
+    if not touch.control:
         pen.text("no control has moved yet", ink.dim)
         return
-    touched = touched or "a control"
-    pen.text(touched, ink.text, min(len(touched), 40))
-    if frame.meters[_MOVED] and 0 <= at < len(params.ADDRESSES):
-        moved = frame.row(params.ADDRESSES[at])
-        text = f" → {moved.name}  {moved.long(frame.table[at])}"
+    pen.text(touch.control, ink.text, min(len(touch.control), 40))
+    if touch.address:
+        moved = frame.row(touch.address)
+        text = f" → {moved.name}  {moved.long(frame.table[moved.slot])}"
         pen.text(text, ink.bright, min(len(text), width - pen.x))
+        if touch.turn and moved.slot in frame.hardware:
+            text = f"   turn {'right' if touch.turn > 0 else 'left'} {abs(touch.turn)}"
+            pen.text(text, ink.mark, max(0, min(len(text), width - pen.x)))
 
 
 def _log(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:

@@ -91,8 +91,9 @@ def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> Non
     """A fader, or a rail with a centre; for a bias also the corpus range, source and decoded value."""
     spec = row.spec
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
+    ghost = cell(spec.position(frame.hardware[row.slot]), width) if row.slot in frame.hardware else -1
     if spec.low >= 0 or spec.unit == "dB":
-        pen.put(fader(width, at, pen.ink), width)
+        pen.put(fader(width, at, pen.ink, ghost), width)
         return
     mark = source = low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
@@ -106,4 +107,5 @@ def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> Non
         if frame.meter(deck, "state") == LIVE:
             mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
     centre = cell(spec.position(0.0), width)
-    pen.put(bar(width, at, pen.ink, mark=mark, source=source, low=low, high=high, centre=centre), width)
+    rail = bar(width, at, pen.ink, mark=mark, source=source, low=low, high=high, centre=centre, ghost=ghost)
+    pen.put(rail, width)

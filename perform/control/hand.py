@@ -1,0 +1,150 @@
+"""Hands: where each control stands, what it last wrote, and how it takes over a parameter without a jump.
+
+A song, a scene, undo, the mouse or a change of focus moves a parameter away from its knob. The table does not
+tell the knob. Instead a hand compares the table with what it wrote: if they differ, the knob has to take over
+the parameter again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Literal
+
+from perform.core import params
+from perform.core.params import Curve, Spec, Table
+
+Takeover = Literal["scale", "pickup", "jump"]
+
+STEEPEST = 3.0  #: `scale` moves the parameter at most this many times as far as the knob
+NEAR = 2 / 127  #: `pickup` takes over within this distance
+MEET = 0.5 / 127  #: closer than this, knob and parameter count as equal
+
+
+class Span:
+    """The values that a control reaches, as positions 0..1.
+
+    low, high : values at positions 0 and 1, plain units; low > high inverts
+    """
+
+    def __init__(self, spec: Spec, low: float, high: float, curve: Curve) -> None:
+        self._spec, self.low, self.high, self._curve = spec, low, high, curve
+
+    def value(self, position: float) -> float:
+        """Position -> value; the ends are exact. A position outside 0..1 is a value outside the span."""
+        if position in (0.0, 1.0):
+            return self.low if position == 0.0 else self.high
+        if self._curve == "exp":
+            return self._spec.clamp(self.low * (self.high / self.low) ** position)
+        if self._curve == "s" and 0.0 < position < 1.0:
+            return self._spec.clamp(params.curve_value(position, self.low, self.high, "s"))
+        return self._spec.clamp(self.low + (self.high - self.low) * position)
+
+    def position(self, value: float) -> float:
+        """Value -> position; below 0 or above 1 if the value is outside the span."""
+        if self.low == self.high:
+            return 0.0
+        value = self._spec.clamp(value)
+        straight = (value - self.low) / (self.high - self.low)
+        if self._curve == "exp" or (self._curve == "s" and 0.0 <= straight <= 1.0):
+            return params.curve_position(value, self.low, self.high, self._curve)
+        return straight
+
+
+def take_over(takeover: Takeover, before: float | None, now: float, parameter: float) -> float | None:
+    """The parameter's new position when its knob moves; None: the parameter stays.
+
+    before    : position 0..1 of the knob until now; None: it has not been heard since it was connected
+    now       : position 0..1 of the knob
+    parameter : position of the parameter, which may lie outside 0..1
+    """
+    if takeover == "jump" or before == parameter or abs(now - parameter) <= MEET:
+        return now
+    if before is None:
+        return None
+    if takeover == "pickup":
+        crossed = min(before, now) <= parameter <= max(before, now)
+        return now if crossed or abs(now - parameter) <= NEAR else None
+    return _scale(before, now, parameter)
+
+
+def _scale(before: float, now: float, parameter: float) -> float | None:
+    """Move so that knob and parameter reach the end in the knob's direction together."""
+    if now == before:
+        return None
+    slope = (1.0 - parameter) / (1.0 - before) if now > before else parameter / before
+    moved = parameter + (now - before) * min(max(slope, 0.0), STEEPEST)
+    met = abs(now - moved) <= MEET or (before - parameter) * (now - moved) < 0
+    return now if met else moved
+
+
+class Hand:
+    """[control] One control of one device. It outlives a change of mapping.
+
+    position : where it stands, 0..1; None: no message since it was connected
+    down     : it is pressed
+    """
+
+    def __init__(self) -> None:
+        self.position: float | None = None
+        self.down = False
+        self._written: dict[int, tuple[float, float]] = {}  # slot -> value, position of the parameter
+
+    def move(self, slot: int, span: Span, position: float, takeover: Takeover, table: Table) -> bool:
+        """Move a parameter with the control, which now stands at `position`; False: the parameter stays."""
+        value = float(table[slot])
+        written, parameter = self._written.get(slot, (math.nan, 0.0))
+        if value != written:
+            here = self.position
+            synced = here is not None and span.value(here) == value  # choices: anywhere within one step
+            parameter = here if synced and here is not None else span.position(value)
+        to = take_over(takeover, self.position, position, parameter)
+        if to is None:
+            return False
+        table[slot] = value = span.value(to)
+        self._written[slot] = value, to
+        return True
+
+
+class Presses:
+    """[control] Parameters that are pressed, by which controls, and where they return to."""
+
+    def __init__(self) -> None:
+        self._rest: dict[int, float] = {}  # slot -> value after the last release
+        self._pressed: dict[
+            int, dict[Hashable, float]
+        ] = {}  # slot -> value of each control, the last one rules
+
+    def press(self, control: Hashable, slot: int, value: float, rest: float, table: Table) -> None:
+        """Set a parameter until its control is released.
+
+        rest : the value after that, if no other control holds the parameter
+        """
+        pressed = self._pressed.setdefault(slot, {})
+        if not pressed or table[slot] != next(reversed(pressed.values())):
+            pressed.clear()  # something else has moved it since: that is where it was
+            self._rest[slot] = rest
+        pressed.pop(control, None)
+        table[slot] = pressed[control] = value
+
+    def release(self, control: Hashable, table: Table) -> list[int]:
+        """Release a control wherever it was pressed; return the slots that moved.
+
+        A parameter that something else has moved since stays where it is.
+        """
+        moved = []
+        for slot in [slot for slot, pressed in self._pressed.items() if control in pressed]:
+            pressed = self._pressed[slot]
+            value, ruled = pressed[control], control == next(reversed(pressed))
+            del pressed[control]
+            if ruled and table[slot] == value:
+                table[slot] = next(reversed(pressed.values()), self._rest[slot])
+                moved.append(slot)
+            if not pressed:
+                del self._pressed[slot], self._rest[slot]
+        return moved
+
+    def release_all(self, table: Table) -> None:
+        """Release every control."""
+        for control in {control for pressed in self._pressed.values() for control in pressed}:
+            self.release(control, table)
