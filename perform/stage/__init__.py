@@ -1,1 +1,1 @@
-"""In charge: songs, supervision, the handle that screens and verbs hold. No torch."""
+"""The stage process: children, decks, songs, scenes and undo; the client for screen and verbs. No torch."""

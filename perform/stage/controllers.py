@@ -1,4 +1,4 @@
-"""The control process (MIDI): its ports, its mapping, and learning. Values hold when it dies."""
+"""The control process (MIDI): its ports, its mapping, and learning. All values stay when it dies."""
 
 from __future__ import annotations
 

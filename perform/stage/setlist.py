@@ -1,4 +1,4 @@
-"""The set that plays: every edit makes another set, and undo brings the songs before it."""
+"""A set, its file, the keys of its songs. Every edit makes another set; undo brings the songs before it."""
 
 from __future__ import annotations
 
