@@ -21,7 +21,7 @@ from perform.bench.plain_training import PlainRecipe
 from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import Config
 from perform.rave.model import RAVE
-from perform.train.autoencoder import usual_crop
+from perform.train.autoencoder import default_crop
 from perform.train.corpus import Corpus, quantise, write
 from perform.train.initial_model import initial_model
 from perform.train.plan import TrainingPlan
@@ -65,7 +65,7 @@ def rows(
     if config.bottleneck != "variational":
         what = f"the plain recipe has no {config.bottleneck} bottleneck"
         raise WrongUse(what, hint="measure another config: live, v1, v2, v2_small, v3 ...")
-    crop = plan["crop"] or usual_crop(RAVE(config))
+    crop = plan["crop"] or default_crop(RAVE(config))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perform-bench-")))
         world = stack.enter_context(joined_processes(str(plan["device"])))

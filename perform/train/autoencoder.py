@@ -97,12 +97,12 @@ def in_float32(device: torch.device) -> Iterator[None]:
         yield
 
 
-def least_crop(model: RAVE) -> int:
+def shortest_crop(model: RAVE) -> int:
     """Return the shortest crop that the model can be trained with, in samples."""
     return -(-max(4096, 2 * model.delay) // model.ratio) * model.ratio
 
 
-def usual_crop(model: RAVE) -> int:
+def default_crop(model: RAVE) -> int:
     """Return the default crop, in samples: two thirds of a second, more for a model with a long delay."""
     usual = 32_768 if model.config.padding == "newest" else 65_536
     usual = max(usual, -(-4 * model.delay // 16_384) * 16_384)

@@ -24,7 +24,7 @@ from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.train import checkpoint
-from perform.train.autoencoder import least_crop
+from perform.train.autoencoder import shortest_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, is_prepared
 from perform.train.finishing import FinishedModel, distance, finish, posterior_means
@@ -46,7 +46,7 @@ def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
     With `torchrun`, all processes call this. Ctrl-C (or SIGTERM) finishes the step, saves a checkpoint and
     raises Stopped.
     """
-    check(plan, least_crop(initial_model(plan)))
+    check(plan, shortest_crop(initial_model(plan)))
     torch.set_num_threads(plan.threads)
     with joined_processes(plan.device) as world:
         listener = (listener or ProgressListener()) if world.first else ProgressListener()

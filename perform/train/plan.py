@@ -47,7 +47,7 @@ class TrainingPlan:
     batch: int = 4
     """Crops per step, in each process."""
     crop: int | None = None
-    """Length of a crop in samples, a multiple of the config's ratio; None: `usual_crop`."""
+    """Length of a crop in samples, a multiple of the config's ratio; None: `default_crop`."""
     rate: float = 1e-3
     """Peak learning rate, reached after `steps` / 50; then a half cosine down to a hundredth."""
     adversarial_rate: float = 1e-4
@@ -183,8 +183,8 @@ def _config_of(path: Path) -> Config:
     return replace(load(path).config, prior=None)
 
 
-def check(plan: TrainingPlan, least: int) -> None:
-    """Raise WrongUse for a plan that cannot be trained. least: the shortest crop, in samples."""
+def check(plan: TrainingPlan, shortest: int) -> None:
+    """Raise WrongUse for a plan that cannot be trained. shortest: the shortest crop, in samples."""
     config = plan.config
     if config.resampling > 1:
         rate = config.sample_rate // config.resampling
@@ -199,8 +199,8 @@ def check(plan: TrainingPlan, least: int) -> None:
     if not 0 < plan.fidelity <= 1:
         what = f"a fidelity of {plan.fidelity} is not possible"
         raise WrongUse(what, where="--fidelity", hint="use more than 0 and at most 1")
-    if plan.crop is not None and (plan.crop % config.ratio or plan.crop < least):
-        hint = f"use a multiple of {config.ratio}, at least {least}"
+    if plan.crop is not None and (plan.crop % config.ratio or plan.crop < shortest):
+        hint = f"use a multiple of {config.ratio}, at least {shortest}"
         raise WrongUse(f"{plan.crop} samples cannot be a crop", where="--crop", hint=hint)
     for option in OPTIONS:
         value = getattr(plan, option.field)

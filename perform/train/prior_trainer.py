@@ -33,7 +33,7 @@ from perform.train.trainer import learning_rate
 
 JITTER = 0.2
 """Share of the inputs that are slightly wrong in training."""
-LEAST = 64
+SHORTEST = 64
 """Length of the shortest stretch that is used, frames."""
 
 
@@ -124,11 +124,11 @@ class PriorTrainer:
             self.prior = Prior(prior_config(model, plan.width, plan.layers, plan.cycle))
         fit_edges(self.prior, torch.cat(training, 1), model.config.codebook)
         self.training, self.held_out = (
-            [choices for z in stretches if len((choices := choices_of(self.prior, z))[0]) >= LEAST]
+            [choices for z in stretches if len((choices := choices_of(self.prior, z))[0]) >= SHORTEST]
             for stretches in (training, held_out)
         )
         if not self.training or not self.held_out:
-            seconds = (LEAST + model.latents) * model.ratio / model.config.sample_rate
+            seconds = (SHORTEST + model.latents) * model.ratio / model.config.sample_rate
             hint = f"a prior needs several stretches of sound of at least {seconds:.0f} s"
             raise WrongUse("the corpus is too short for a prior", where=str(plan.corpus), hint=hint)
         frequencies, transitions = count_choices(self.prior.config, self.training)

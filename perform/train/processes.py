@@ -87,7 +87,7 @@ def cores() -> int:
     return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
-def usual_precision(device: torch.device) -> str:
+def default_precision(device: torch.device) -> str:
     """Return `mixed` on devices where bfloat16 is faster than float32, or else `float32`."""
     if device.type == "cuda":
         faster = torch.cuda.is_bf16_supported(including_emulation=False)

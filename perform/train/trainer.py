@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from perform.core.errors import PerformError
 from perform.rave.model import RAVE
 from perform.train import checkpoint
-from perform.train.autoencoder import Autoencoder, AutoencoderPass, usual_crop
+from perform.train.autoencoder import Autoencoder, AutoencoderPass, default_crop
 from perform.train.batches import TrainingBatch, TrainingBatches
 from perform.train.bottleneck_training import BETA
 from perform.train.corpus import Corpus
@@ -30,7 +30,7 @@ from perform.train.health import Measurement, failure, improvement, reached_plat
 from perform.train.initial_model import initial_model
 from perform.train.losses import audio_distance
 from perform.train.plan import TrainingPlan
-from perform.train.processes import TrainingProcesses, usual_precision
+from perform.train.processes import TrainingProcesses, default_precision
 from perform.train.training_state import BATCH, fixed_options, restore, state_of
 from perform.train.weight_norm import add_weight_norm, without_weight_norm
 
@@ -53,10 +53,10 @@ class Trainer:
     def __init__(self, plan: TrainingPlan, corpus: Corpus, world: TrainingProcesses) -> None:
         self.plan, self.world, self.corpus = plan, world, corpus
         self.config = plan.config
-        self.crop = plan.crop or usual_crop(initial_model(plan))
+        self.crop = plan.crop or default_crop(initial_model(plan))
         items = range(world.rank * plan.batch, (world.rank + 1) * plan.batch)
         self.batches = TrainingBatches(corpus, plan.config, items, self.crop, plan.changes, plan.seed)
-        self.precision = usual_precision(world.device) if plan.precision == "auto" else plan.precision
+        self.precision = default_precision(world.device) if plan.precision == "auto" else plan.precision
         self.held_out = torch.from_numpy(corpus.spread(corpus.held_out, MEASURED, self.crop)).to(world.device)
         self.begin()
 

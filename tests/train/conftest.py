@@ -1,3 +1,7 @@
+"""Fixtures: bursts of noise, a prepared corpus of them, and a tiny config."""
+
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np

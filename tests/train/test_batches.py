@@ -1,3 +1,7 @@
+"""Data augmentation, and the batches of a training: crops and random numbers by seed and step."""
+
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,7 @@
+"""The spectral distance with its gradient, and the penalties on the latents."""
+
+from __future__ import annotations
+
 import torch
 from pytest import approx
 

@@ -1,3 +1,7 @@
+"""Preparing a corpus: formats, silence, files left out, updates, and held-out stretches."""
+
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

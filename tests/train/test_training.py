@@ -1,3 +1,7 @@
+"""A training: both phases, every architecture, resuming, rollbacks, snapshots and error messages."""
+
+from __future__ import annotations
+
 import os
 import signal
 from collections.abc import Callable
@@ -15,7 +19,7 @@ from perform.rave.config import Config
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
 from perform.train import checkpoint, loop
-from perform.train.autoencoder import Autoencoder, usual_crop
+from perform.train.autoencoder import Autoencoder, default_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, quantise, write
 from perform.train.finishing import fixed_noise, reconstruct
@@ -157,7 +161,7 @@ def test_the_training_pass_equals_the_stream(tiny: Config, padding: str) -> None
     late = model.pqmf.delay // 4 + 16
     assert passed.y_bands.shape == passed.x_bands.shape
     assert bands[..., late:].square().mean() == pytest.approx(passed.y_bands.square().mean(), rel=0.3)
-    assert usual_crop(model) >= 4 * model.delay
+    assert default_crop(model) >= 4 * model.delay
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one_in_both_phases(
