@@ -1,4 +1,4 @@
-"""A corpus is read where a file holds one, and nothing is made up where it does not."""
+"""Reading the corpus latents of a model file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from perform.library.corpus_latents import read_corpus
 BELLS = Path(__file__).parents[2] / "models" / "bells.safetensors"
 
 
-def test_a_trained_model_holds_its_corpus() -> None:
+def test_a_trained_model_has_corpus_latents() -> None:
     with safe_open(BELLS, framework="numpy") as file:
         assert np.array_equal(read_corpus(BELLS), file.get_tensor("gesture"))
 
 
-def test_there_is_none_where_none_is_known(tmp_path: Path) -> None:
-    """The gesture of an import is made up; others have none, or cannot be read."""
+def test_other_files_have_no_corpus_latents(tmp_path: Path) -> None:
+    """The gesture of an import is synthetic; other files have none, or cannot be read."""
     imported = tiny_model(tmp_path / "imported.safetensors")  # its card names no corpus
     (tmp_path / "export.ts").write_bytes(b"PK\x03\x04")
     broken = tmp_path / "broken.safetensors"

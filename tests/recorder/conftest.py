@@ -1,4 +1,4 @@
-"""An arena, one with the source running on its tape, and recorder processes that end with the test."""
+"""An arena, an arena into which the test source plays, and recorder processes that end with the test."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def arena(tmp_path: Path) -> Arena:
 
 @pytest.fixture
 def live(arena: Arena) -> Iterator[Arena]:
-    """The arena with the source running on its tape in real time."""
+    """The arena, with the source playing into its history in real time."""
     stop = threading.Event()
 
     def play() -> None:
-        begun = time.monotonic()
+        began = time.monotonic()
         while not stop.wait(0.005):
-            feed(arena, int((time.monotonic() - begun) * RATE) - arena.history.written)
+            feed(arena, int((time.monotonic() - began) * RATE) - arena.history.written)
 
     thread = threading.Thread(target=play)
     thread.start()
@@ -40,13 +40,13 @@ def live(arena: Arena) -> Iterator[Arena]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """start(arena, folders) -> a recorder process, ended with the test."""
+    """start(arena, folders) -> a recorder process that ends with the test."""
     running: list[Process] = []
 
-    def go(arena: Arena, folders: list[Path], **how: Any) -> Process:
+    def run(arena: Arena, folders: list[Path], **how: Any) -> Process:
         running.append(Process(arena, folders, tmp_path / "recorder.log", **how))
         return running[-1]
 
-    yield go
+    yield run
     for process in running:
         process.end()

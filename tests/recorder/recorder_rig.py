@@ -1,4 +1,4 @@
-"""A source whose every frame is known from its position, and the real recorder process."""
+"""A test source whose frames are computed from their position, and a real recorder process."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def steps(start: int, frames: int) -> Steps:
 
 
 def source(start: int, frames: int) -> Audio:
-    """The same as the tape holds it: every step is exact in float32."""
+    """The same frames as in the history buffer: every step is exact in float32."""
     return (steps(start, frames) / np.float32(1 << 23)).astype(np.float32)
 
 
 def header(tracks: list[str], samples: str = "pcm24") -> GestureHeader:
-    """What a log says of itself."""
+    """A header of a gesture log."""
     return GestureHeader(
         format=FORMAT,
         perform="test",
@@ -57,16 +57,16 @@ def header(tracks: list[str], samples: str = "pcm24") -> GestureHeader:
 
 
 def until(done: Callable[[], Any]) -> None:
-    """Poll; fails after DEADLINE."""
+    """Poll until done; fail after DEADLINE."""
     end = time.monotonic() + DEADLINE
     while not done():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "waited too long"
         time.sleep(0.005)
 
 
 @contextlib.contextmanager
 def full_at(size: int) -> Iterator[None]:
-    """No file grows past so many bytes here: what does not fit fails as on a full disk. Not on Windows."""
+    """Limit the size of files: a longer write fails as on a full disk. Not on Windows."""
     import resource
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -81,7 +81,7 @@ SHIFT = 7_777  #: frames of the source from one track to the next
 
 
 def feed(arena: Arena, frames: int) -> None:
-    """The source goes on by this much, at once; each further track is SHIFT frames ahead of the last."""
+    """Play more frames of the source at once; each further track is SHIFT frames ahead of the last."""
     while frames:
         n = min(frames, 4096)
         at = arena.history.written
@@ -95,12 +95,12 @@ def feed(arena: Arena, frames: int) -> None:
 
 
 def track_steps(arena: Arena, track: str, start: int, frames: int) -> Steps:
-    """What a track holds from a frame of the tape on."""
+    """Frames of a track from a frame of the history on."""
     return steps(start + list(arena.tracks).index(track) * SHIFT, frames)
 
 
 class Process:
-    """The real recorder process on the other end of a lifeline."""
+    """A real recorder process, with its orders and reports."""
 
     def __init__(self, arena: Arena, folders: list[Path], log: Path, retro: float = 0.0, **how: Any) -> None:
         with log.open("ab") as stderr:
@@ -128,7 +128,7 @@ class Process:
         self.child.stdin.flush()
 
     def wait(self, kind: str) -> dict[str, Any]:
-        """The next report of a kind; those before it are kept in `reports`."""
+        """Wait for the next report of a kind; `reports` has all reports so far."""
         end = time.monotonic() + DEADLINE
         while True:
             report = self._news.get(timeout=max(0.01, end - time.monotonic()))

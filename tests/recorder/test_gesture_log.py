@@ -1,4 +1,4 @@
-"""The gesture log: what is written comes back; a torn end is recognised; nothing mangled crashes a reader."""
+"""The gesture log: writing and reading, torn ends, damaged files, the events of the last minutes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write(path: Path, *chunks: list[LoggedEvent]) -> Path:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(a_record, max_size=8), max_size=8))
-def test_what_is_written_is_read_back(chunks: list[list[LoggedEvent]]) -> None:
+def test_records_are_read_back_as_written(chunks: list[list[LoggedEvent]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = read(write(Path(folder) / "a.gestures", *chunks))
     assert log.header == header(["master"])
@@ -75,7 +75,7 @@ def some(n: int) -> list[list[LoggedEvent]]:
     ]
 
 
-def test_an_end_torn_anywhere_is_recognised_and_cut_off(tmp_path: Path) -> None:
+def test_a_torn_end_is_recognised_and_cut_off(tmp_path: Path) -> None:
     chunks = some(4)
     whole = write(tmp_path / "a.gestures", *chunks).read_bytes()
     least = len(write(tmp_path / "b.gestures").read_bytes())
@@ -92,7 +92,7 @@ def test_an_end_torn_anywhere_is_recognised_and_cut_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
-def test_a_full_disk_leaves_nothing_of_a_chunk(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_chunk(tmp_path: Path) -> None:
     path, records = tmp_path / "a.gestures", some(2)
     writer = GestureLogWriter(path, header(["master"]))
     writer.write(b"".join(record.pack() for record in records[0]))
@@ -104,7 +104,7 @@ def test_a_full_disk_leaves_nothing_of_a_chunk(tmp_path: Path) -> None:
     assert read(path) == (header(["master"]), [*records[0], *records[1]], 0, 0)
 
 
-def test_a_log_is_read_up_to_its_damage_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_damaged_log_is_read_up_to_its_damage_and_not_changed(tmp_path: Path) -> None:
     chunks = some(4)
     sizes = [write(tmp_path / f"{n}.gestures", *chunks[:n]).stat().st_size for n in range(5)]
     path = tmp_path / "4.gestures"
@@ -118,7 +118,7 @@ def test_a_log_is_read_up_to_its_damage_and_left_as_it_is(tmp_path: Path) -> Non
     assert path.read_bytes() == data
 
 
-def test_ten_thousand_mangled_logs_are_read_or_refused_in_words(tmp_path: Path) -> None:
+def test_ten_thousand_mangled_logs_are_read_or_refused_with_a_reason(tmp_path: Path) -> None:
     whole = write(tmp_path / "a.gestures", *some(3)).read_bytes()
     dice = random.Random(1)
     path = tmp_path / "m.gestures"
@@ -153,7 +153,7 @@ def chunk(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "expected"),
     [
         (b"", "not a gesture log"),
         (b"RIFF1234", "not a gesture log"),
@@ -163,13 +163,13 @@ def chunk(body: bytes) -> bytes:
         (b"performG" + chunk(bytes(1 << 26)), "too large"),
     ],
 )
-def test_what_is_no_log_is_said(tmp_path: Path, data: bytes, says: str) -> None:
+def test_a_file_that_is_no_log_is_refused(tmp_path: Path, data: bytes, expected: str) -> None:
     (tmp_path / "x.gestures").write_bytes(data)
-    with pytest.raises(PerformError, match=says):
+    with pytest.raises(PerformError, match=expected):
         read(tmp_path / "x.gestures")
 
 
-def test_another_format_is_named(tmp_path: Path) -> None:
+def test_an_unknown_format_is_refused_with_its_number(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gestures")
     body = zlib.decompress(path.read_bytes()[16:]).replace(b'"format":1', b'"format":9')
     path.write_bytes(b"performG" + chunk(body))
@@ -177,7 +177,7 @@ def test_another_format_is_named(tmp_path: Path) -> None:
         read(path)
 
 
-def test_never_overwrites(tmp_path: Path) -> None:
+def test_a_new_log_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.gestures"
     path.write_bytes(b"precious")
     with pytest.raises(FileExistsError):
@@ -188,7 +188,7 @@ def test_never_overwrites(tmp_path: Path) -> None:
 
 
 class Hand:
-    """Turns one number of a deck's voice once a second, on a tape that runs."""
+    """Changes one parameter of a deck's voice once a second, while the history runs."""
 
     def __init__(self, arena, who=0):
         self.arena = arena
@@ -209,7 +209,7 @@ def parse(data: bytes) -> list[LoggedEvent]:
     return list(gesture_log.parse_records(data))
 
 
-def test_a_log_begins_with_all_numbers_some_seconds_before(arena):
+def test_a_log_begins_some_seconds_early_with_all_values(arena):
     history, hand = RecentEvents(arena, 60), Hand(arena)
     hand.play(40, history)
     position = 30 * RATE
@@ -225,13 +225,13 @@ def test_a_log_begins_with_all_numbers_some_seconds_before(arena):
     assert [r.at for r in parse(history.since(cursor)[0])] == [40 * RATE, 41 * RATE]
 
 
-def test_only_so_much_is_remembered(arena):
+def test_old_events_are_forgotten(arena):
     history, hand = RecentEvents(arena, 20), Hand(arena)
     hand.play(120, history)
     assert min(r.at for r in parse(history.opening(0)[0])) > (120 - 20 - PREROLL_S - 3 * ALL_VALUES_S) * RATE
 
 
-def test_what_nobody_has_kept_is_there_for_the_next_recorder(arena):
+def test_events_that_no_recorder_has_read_wait_for_the_next_one(arena):
     first, hand = RecentEvents(arena, 60), Hand(arena)
     hand.play(3)
     first.drain()  # and it dies before its log is safe
@@ -240,7 +240,7 @@ def test_what_nobody_has_kept_is_there_for_the_next_recorder(arena):
     assert second.opening(0)[0] == first.opening(0)[0] != b""
 
 
-def test_losses_are_told(arena):
+def test_lost_records_are_counted_in_the_log(arena):
     history, hand = RecentEvents(arena, 60), Hand(arena)
     for _ in range(arena.event_logs[0].capacity // 20):
         hand.numbers[0] += 1
@@ -250,7 +250,7 @@ def test_losses_are_told(arena):
     assert int.from_bytes(lost.payload, "little") == arena.event_logs[0].dropped > 0
 
 
-def test_markers_are_part_of_the_past(arena):
+def test_recent_events_include_markers(arena):
     history = RecentEvents(arena, 60)
     feed(arena, 1000)
     history.mark(mark_record(700, "Größe", "song"))

@@ -1,4 +1,4 @@
-"""The real process: killed at random moments, replaced, orphaned, terminated, on a full disk."""
+"""The recorder process: killed, replaced, terminated, without its stage, on a full disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("PERFORM_KILLS", "24"))  # of the recorder, at random
 AT_ONCE = 6  #: files, and so recorders or tracks
 
 
-def test_a_take_from_order_to_file(live, start, tmp_path):
+def test_a_take_is_recorded_from_start_to_end(live, start, tmp_path):
     recorder = start(live, [tmp_path / "takes"])
     until(lambda: live.meter("take/left") > 0)  # also while idle
     recorder.order("StartTake", set="Late Night")
@@ -65,8 +65,8 @@ def read_steps(read, path: Path, samples: str) -> np.ndarray:
     return read(path) if samples == "pcm24" else np.rint(read(path) * 2.0**23).astype(np.int32)
 
 
-def test_sigkill_at_random_moments(live, start, tmp_path):
-    """The header alone loses little; after repair next to nothing; what is there is what was played."""
+def test_a_recorder_killed_at_random_moments(live, start, tmp_path):
+    """The files lose little, and after a repair almost nothing; what they hold is what was played."""
     dice = random.Random(0)
     lost, lost_after_repair, lost_of_log = [], [], []
     live.reserve_tracks()
@@ -120,8 +120,8 @@ def test_sigkill_at_random_moments(live, start, tmp_path):
     assert not all(lost_of_log)
 
 
-@pytest.mark.parametrize("say", ["path", "position"])
-def test_a_replaced_recorder_goes_on_at_the_exact_frame(live, start, tmp_path, say):
+@pytest.mark.parametrize("known", ["path", "position"])
+def test_a_new_recorder_continues_at_the_exact_frame(live, start, tmp_path, known):
     folder = tmp_path / "takes"
     first = start(live, [folder])
     first.order("StartTake", set="demo")
@@ -130,7 +130,7 @@ def test_a_replaced_recorder_goes_on_at_the_exact_frame(live, start, tmp_path, s
     first.child.kill()
     first.child.wait(DEADLINE)
     order = {**{k: v for k, v in one.items() if k != "report"}, "set": "demo", "part": one["part"] + 1}
-    if say == "position":
+    if known == "position":
         order["position"] = one["position"] + wav_repair.repair(Path(order.pop("path")))
     second = start(live, [folder])
     second.order("ContinueTake", **order)
@@ -147,7 +147,7 @@ def test_a_replaced_recorder_goes_on_at_the_exact_frame(live, start, tmp_path, s
     assert np.array_equal(both, steps(one["position"], len(both)))
 
 
-def test_goes_on_where_the_first_disk_is_gone(live, start, tmp_path):
+def test_a_take_continues_when_the_first_disk_is_gone(live, start, tmp_path):
     live.set_meter("take/frames", 1000)
     feed(live, 5000)
     recorder = start(live, [tmp_path / "takes"])
@@ -156,7 +156,7 @@ def test_goes_on_where_the_first_disk_is_gone(live, start, tmp_path):
     assert recorder.wait("TakeOpened")["position"] == 1100
 
 
-def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
+def test_files_of_an_earlier_run_are_repaired(arena, start, tmp_path):
     folders = [tmp_path / "a", tmp_path / "missing", tmp_path / "b"]
     for folder in (folders[0], folders[2]):
         folder.mkdir()
@@ -175,7 +175,7 @@ def test_repairs_what_an_earlier_run_left(arena, start, tmp_path):
 
 
 @pytest.mark.parametrize("end", ["stage", "terminated"])
-def test_the_take_is_finished_when(live, start, tmp_path, end):
+def test_the_take_is_finished_when_the_recorder_ends(live, start, tmp_path, end):
     recorder = start(live, [tmp_path])
     recorder.order("StartTake", set="demo")
     opened = recorder.wait("TakeOpened")
@@ -197,7 +197,7 @@ def test_the_take_is_finished_when(live, start, tmp_path, end):
     assert (tmp_path / "recorder.log").read_text() == ""
 
 
-def test_low_space_is_reported(arena, start, tmp_path):
+def test_low_disk_space_is_reported(arena, start, tmp_path):
     arena.set_meter("rate", 1e12)  # so no disk has 30 minutes
     recorder = start(arena, [tmp_path])
     report = recorder.wait("DiskLow")
@@ -206,7 +206,7 @@ def test_low_space_is_reported(arena, start, tmp_path):
 
 
 def _grow(arena, recorder, opened, frames):
-    """Feed in pieces that the recorder keeps up with."""
+    """Feed the source in pieces, no faster than the recorder writes."""
     while frames > 0:
         n = min(frames, 40_000)
         feed(arena, n)
@@ -226,8 +226,8 @@ def _check_parts(recorder, least):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
-def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
-    """As on a FAT disk at 4 GiB: EFBIG, here from the process's own limit."""
+def test_a_take_continues_when_a_file_cannot_grow(arena, start, tmp_path):
+    """As on a FAT disk at 4 GiB: the system returns EFBIG, here because of a limit of the process."""
     import resource
 
     limit = 1_000_003
@@ -247,7 +247,7 @@ def test_a_file_that_may_not_grow_goes_on_in_the_next(arena, start, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 1 MiB, where this user may mount one."""
+    """A disk of 1 MiB, if this user may mount one."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "perform-test", str(disk)]
@@ -260,7 +260,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_disk, plan):
+def test_a_take_continues_in_the_next_folder_when_a_disk_is_full(arena, start, tmp_path, small_disk, plan):
     arena.reserve_tracks()
     arena.set_meter("tracks/on", 1)
     feed(arena, 1)
@@ -285,8 +285,8 @@ def test_a_full_disk_goes_on_in_the_next_folder(arena, start, tmp_path, small_di
         assert np.array_equal(got, track_steps(arena, track, 0, 250_001))
 
 
-def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
-    """Also what a recorder kept that has died; and what was there before a take, while that runs."""
+def test_the_last_minutes_are_saved_though_nothing_was_recording(live, start, tmp_path):
+    """They survive the death of a recorder; during a take, the minutes before it can be saved."""
     first = start(live, [tmp_path], retro=20.0)
     until(lambda: live.history.written > 2 * RATE)
     first.child.kill()
@@ -315,7 +315,7 @@ def test_the_past_is_kept_though_nothing_was_recording(live, start, tmp_path):
     assert np.array_equal(with_wave(Path(closed["path"])), steps(opened["position"], closed["frames"]))
 
 
-def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
+def test_only_the_last_seconds_are_saved(arena, start, tmp_path):
     recorder = start(arena, [tmp_path], retro=2.0)
     for _ in range(8):
         beat = arena.meter("beat/recorder")
@@ -326,8 +326,8 @@ def test_only_the_last_seconds_are_kept(arena, start, tmp_path):
     assert np.array_equal(with_wave(Path(kept["path"])), steps(6 * RATE, 2 * RATE))
 
 
-def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
-    """All of it in one sync would be more than a slow stick takes before the stage gives the recorder up."""
+def test_the_last_minutes_are_written_piece_by_piece(arena, tmp_path):
+    """One sync of everything would take a slow disk so long that the stage would kill the recorder."""
     feed(arena, 25 * RATE)
     retro = LastMinutes(tmp_path / "past.retro", arena.history, RATE, 25.0)
     retro.follow()
@@ -344,13 +344,13 @@ def test_the_past_is_on_the_disk_piece_by_piece(arena, tmp_path):
     assert claimed[-1] == 25 * RATE
 
 
-def test_there_may_be_no_past(arena, start, tmp_path):
+def test_there_may_be_no_last_minutes(arena, start, tmp_path):
     recorder = start(arena, [tmp_path])
     recorder.order("WriteLastMinutes", set="demo")
     assert "--retro" in recorder.wait("LastMinutesWritten")["error"]
 
 
-def test_where_one_folder_fails_the_past_goes_to_the_next(arena, start, tmp_path, small_disk):
+def test_the_last_minutes_go_to_the_next_folder_when_one_fails(arena, start, tmp_path, small_disk):
     recorder = start(arena, [small_disk, tmp_path / "b"], retro=20.0)
     until(lambda: arena.meter("beat/recorder"))
     feed(arena, 20 * RATE)

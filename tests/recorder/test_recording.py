@@ -1,4 +1,4 @@
-"""`Recording` with a real recorder: early ends, a recorder that hangs or dies, the last minutes."""
+"""The stage's `Recording` with a real recorder: early ends, a hanging or dead recorder, the last minutes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from perform.stage.recording import Recording
 
 
 class Stage:
-    """As much of a stage as the recorder needs."""
+    """The parts of a stage that a recorder needs."""
 
     def __init__(self, arena: Arena, folder: Path, retro: float) -> None:
         self.arena, self.folder, self.log = arena, folder, (folder / "recorder.log").open("wb")
@@ -65,7 +65,7 @@ class Stage:
         return answer
 
     def follow(self) -> None:
-        """Until the recorder has taken what is on the tape."""
+        """Wait until the recorder has written all of the history."""
         beat = self.arena.meter("beat/recorder")
         self.until(lambda: self.arena.meter("beat/recorder") > beat + 2)
 
@@ -80,8 +80,8 @@ def stage(arena: Arena, tmp_path: Path) -> Iterator[Stage]:
     assert (tmp_path / "recorder.log").read_text() == ""
 
 
-def test_a_take_that_is_ended_before_it_began_is_not_the_last(stage: Stage, arena: Arena) -> None:
-    """A footswitch that bounces: no mixer has laid a track yet when the take is ended."""
+def test_a_take_that_ended_before_it_began_is_not_the_last_take(stage: Stage, arena: Arena) -> None:
+    """A foot switch that bounces ends the take before a mixer writes its tracks."""
     recording = stage.recording
     began = stage.ask(recording.record, StartRecording(stems=True))
     ended = stage.ask(recording.stop)
@@ -95,7 +95,7 @@ def test_a_take_that_is_ended_before_it_began_is_not_the_last(stage: Stage, aren
     assert stage.ask(recording.stop)().value == path != ""
 
 
-def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: Stage, arena: Arena) -> None:
+def test_markers_set_while_the_recorder_hangs_or_is_dead_are_in_the_take(stage: Stage, arena: Arena) -> None:
     recording, marked = stage.recording, {}
     feed(arena, 9000)
     recording.mark("before the take")
@@ -129,7 +129,7 @@ def test_markers_set_while_the_recorder_hangs_or_is_gone_are_in_the_take(stage: 
     assert take_index.read(Path(path)).marks == (Marker(9000, "before the take"),)
 
 
-def test_who_keeps_the_past_hears_where_as_soon_as_it_is_begun(stage: Stage, arena: Arena) -> None:
+def test_the_path_of_the_last_minutes_is_reported_at_once(stage: Stage, arena: Arena) -> None:
     feed(arena, 5000)
     stage.follow()
     path = stage.ask(stage.recording.keep)().value

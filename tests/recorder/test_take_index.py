@@ -1,4 +1,4 @@
-"""The shelf: what belongs together is found together; what is wrong is said, repaired; export, pictures."""
+"""Takes on disk: finding, checking, repairing, exporting, drawing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRACKS = ["master", "deck1"]
 
 
 def record(arena: Arena, *folders: Path, name: str = "demo", **more) -> TakeWriter:
-    """Half a second of all tracks, a marker in the middle, a voice's frames; not closed."""
+    """An unclosed take: half a second of all tracks, a marker in the middle, frames of a voice."""
     arena.set_meter("tracks/on", 1)
     start = arena.history.written
     plan = TakePlan({t: arena.tracks[t] for t in TRACKS}, folders, name, header(TRACKS, **more))
@@ -42,7 +42,7 @@ def record(arena: Arena, *folders: Path, name: str = "demo", **more) -> TakeWrit
 
 
 def crash(take: TakeWriter) -> None:
-    """As a killed process leaves it: no lock, nothing closed."""
+    """Leave a take like a killed process: without a lock, not closed."""
     for file in take._files._files.values():
         os.close(file._fd)
     take._files._log._file.close()
@@ -55,7 +55,7 @@ def whole(arena, tmp_path) -> take_index.Take:
     return take_index.read(tmp_path / "demo.wav")
 
 
-def test_files_of_one_take_are_one_take(arena, whole, tmp_path):
+def test_the_files_of_a_take_are_found_together(arena, whole, tmp_path):
     other = record(arena, tmp_path, name="other")
     soundfile.write(tmp_path / "foreign.wav", source(0, 100), RATE)
     soundfile.write(tmp_path / "odd_deck3.wav", source(0, 100), RATE)
@@ -86,7 +86,7 @@ def test_a_take_is_found_by(whole, tmp_path, name):
     assert take_index.find(name.format(tmp_path), [tmp_path]) == whole
 
 
-def test_what_is_not_there_is_said_with_what_is(whole, tmp_path):
+def test_a_missing_take_is_refused_with_the_existing_ones(whole, tmp_path):
     with pytest.raises(WrongUse, match="no take is called 'x'; the latest are demo"):
         take_index.find("x", [tmp_path])
     with pytest.raises(WrongUse, match="there is none"):
@@ -116,7 +116,7 @@ def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
         )
 
 
-def test_what_is_wrong_is_said(whole, tmp_path):
+def test_verify_finds_every_problem(whole, tmp_path):
     assert take_index.verify(whole) == []
     stem = tmp_path / "demo_deck1.wav"
     os.truncate(stem, wav_format.HEADER + 600)
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_said(whole, tmp_path):
     assert "not a take of perform" in problems
 
 
-def test_parts_are_one_take(arena, tmp_path):
+def test_all_parts_are_one_take(arena, tmp_path):
     take = record(arena, tmp_path)
     crash(take)
     take_index.repair(take_index.read(tmp_path / "demo.wav"))
@@ -151,7 +151,7 @@ def test_parts_are_one_take(arena, tmp_path):
 
 
 def in_parts(arena: Arena, *folders: Path, frames: int = 5000) -> np.ndarray:
-    """A take that went on from folder to folder, a part each; returns its samples."""
+    """Make a take with a part in each folder; return its samples."""
     for number, folder in enumerate(folders, 1):
         plan = TakePlan({"master": arena.history}, [folder], "demo", header(["master"]))
         position = arena.history.written
@@ -163,7 +163,7 @@ def in_parts(arena: Arena, *folders: Path, frames: int = 5000) -> np.ndarray:
     return steps(0, len(folders) * frames)
 
 
-def test_a_take_that_went_from_disk_to_disk_and_back_is_one_take(arena, tmp_path):
+def test_parts_on_several_disks_are_one_take(arena, tmp_path):
     a, b = folders = [tmp_path / "a", tmp_path / "b"]
     played = in_parts(arena, a, b, a)
     (found,) = take_index.takes(folders)
@@ -175,7 +175,7 @@ def test_a_take_that_went_from_disk_to_disk_and_back_is_one_take(arena, tmp_path
     assert np.array_equal(with_wave(tmp_path / "all.wav"), played)
 
 
-def test_a_part_whose_take_is_not_here_is_listed_and_says_so(arena, tmp_path):
+def test_a_part_without_its_first_part_is_listed_as_a_problem(arena, tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
     in_parts(arena, a, b, a)
     first, last = take_index.takes([a])
@@ -184,8 +184,8 @@ def test_a_part_whose_take_is_not_here_is_listed_and_says_so(arena, tmp_path):
     assert take_index.find(str(a / "demo_part3.wav"), [a]) == last
 
 
-def test_a_part_that_was_only_opened_is_not_the_one(arena, tmp_path):
-    """A recorder that dies while it opens a part leaves its name taken."""
+def test_an_empty_file_is_not_taken_for_a_part(arena, tmp_path):
+    """A recorder that dies while it opens a part leaves an empty file of that name."""
     wav_writer.WavWriter(tmp_path / "demo_part2.wav", RATE).close()
     played = in_parts(arena, tmp_path, tmp_path)
     found = take_index.find("demo", [tmp_path])
@@ -229,14 +229,14 @@ def test_a_zip_holds_every_file(whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("out", "says"), [("x.mp3", "'.mp3'"), ("x", "that"), ("nowhere/x.wav", "no such folder")]
+    ("out", "expected"), [("x.mp3", "'.mp3'"), ("x", "that"), ("nowhere/x.wav", "no such folder")]
 )
-def test_what_cannot_be_exported_is_said(whole, tmp_path, out, says):
-    with pytest.raises(WrongUse, match=says):
+def test_a_bad_export_path_is_refused(whole, tmp_path, out, expected):
+    with pytest.raises(WrongUse, match=expected):
         take_export.export(whole, tmp_path / out)
 
 
-def test_envelope_and_traces_are_the_takes(whole):
+def test_envelope_and_traces_match_the_take(whole):
     low, high = take_export.envelope(whole)
     assert len(low) <= take_export.WIDTH
     step = -(-whole.frames // take_export.WIDTH)
@@ -248,13 +248,13 @@ def test_envelope_and_traces_are_the_takes(whole):
     assert np.array_equal(z, np.repeat(np.arange(10, dtype=np.float32)[:, None], 3, axis=1))
 
 
-def test_a_picture_of_it(whole, tmp_path):
+def test_a_picture_is_drawn(whole, tmp_path):
     pytest.importorskip("matplotlib")
     take_export.plot(whole, tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_it_says_how_to_get_it(whole, tmp_path, monkeypatch):
+def test_without_matplotlib_the_error_says_how_to_install_it(whole, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(PerformError, match=r"perform\[plot\]"):
         take_export.plot(whole, tmp_path / "x.png")

@@ -1,4 +1,4 @@
-"""The take: names, parts on other disks at the exact frame, silence for what the tape lost."""
+"""Writing a take: names, parts on other disks at the exact frame, silence for lost frames."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Reports(list):
 
 
 @pytest.fixture
-def told():
+def reports():
     return Reports()
 
 
-def begin(arena: Arena, told: Reports, *folders: Path, **more) -> TakeWriter:
+def begin(arena: Arena, reports: Reports, *folders: Path, **more) -> TakeWriter:
     position = more.pop("position", arena.history.written)
     tracks = {name: arena.tracks[name] for name in more.pop("tracks", ["master"])}
     plan = TakePlan(tracks, folders, "demo", header(list(tracks), more.pop("samples", "pcm24")))
-    return TakeWriter(plan, RecentEvents(arena, 60), told.append, position=position, **more)
+    return TakeWriter(plan, RecentEvents(arena, 60), reports.append, position=position, **more)
 
 
 def whole(files: list[Path]) -> np.ndarray:
@@ -51,7 +51,7 @@ def whole(files: list[Path]) -> np.ndarray:
 # ---- names
 
 
-def test_names():
+def test_file_names():
     when = datetime(2026, 11, 22, 21, 3, 11)
     assert take_name("demo", when) == "2026-11-22_21-03-11_demo"
     assert part_name("x_demo", 1) == "x_demo"
@@ -81,27 +81,27 @@ def test_safe_names(name, safe):
 
 
 @given(st.text())
-def test_any_name_makes_a_file(name):
+def test_any_set_name_makes_a_file_name(name):
     safe = safe_name(name)
     assert 0 < len(safe.encode()) <= 80
     assert not set(safe) & set('<>:"/\\|?*. \0')
 
 
-def test_a_taken_name_gets_a_number(arena, told, tmp_path):
+def test_an_existing_name_gets_a_number(arena, reports, tmp_path):
     (tmp_path / "demo.wav").write_bytes(b"precious")
-    one, two = begin(arena, told, tmp_path), begin(arena, told, tmp_path)
-    assert [path.name for path in told.files()] == ["demo_2.wav", "demo_3.wav"]
+    one, two = begin(arena, reports, tmp_path), begin(arena, reports, tmp_path)
+    assert [path.name for path in reports.files()] == ["demo_2.wav", "demo_3.wav"]
     assert (tmp_path / "demo.wav").read_bytes() == b"precious"
     one.close(0)
     two.close(0)
 
 
-# ---- from the tape to the file
+# ---- from the history buffer to the file
 
 
-def test_the_take_is_the_tape(arena, told, tmp_path):
+def test_a_take_equals_the_history(arena, reports, tmp_path):
     feed(arena, 5000)
-    take = begin(arena, told, tmp_path / "new" / "folder")
+    take = begin(arena, reports, tmp_path / "new" / "folder")
     for frames in (1, 4096, 0, 77, 3 * CHUNK + 5):
         feed(arena, frames)
         take.advance(arena.history.written)
@@ -110,10 +110,10 @@ def test_the_take_is_the_tape(arena, told, tmp_path):
     feed(arena, 1000)
     take.close(end)
     assert (take.safe, take.missed) == (end - 5000, 0)
-    assert np.array_equal(whole(told.files()), steps(5000, end - 5000))
-    assert told.of(TakeOpened) == [
+    assert np.array_equal(whole(reports.files()), steps(5000, end - 5000))
+    assert reports.of(TakeOpened) == [
         TakeOpened(
-            path=str(told.files()[0]),
+            path=str(reports.files()[0]),
             position=5000,
             part=1,
             take=str(take.first),
@@ -124,8 +124,8 @@ def test_the_take_is_the_tape(arena, told, tmp_path):
     ]
 
 
-def test_a_lapped_tape_is_silence_and_counted(arena, told, tmp_path):
-    take = begin(arena, told, tmp_path)
+def test_lost_frames_are_silent_and_counted(arena, reports, tmp_path):
+    take = begin(arena, reports, tmp_path)
     feed(arena, 10_000)
     take.advance(10_000)
     end = arena.history.capacity + 200_000
@@ -138,23 +138,25 @@ def test_a_lapped_tape_is_silence_and_counted(arena, told, tmp_path):
     assert (take.missed, take.safe) == (lost, end + 5000)
     expected = steps(0, end + 5000)
     expected[10_000 : 10_000 + lost] = 0
-    assert np.array_equal(whole(told.files()), expected)
+    assert np.array_equal(whole(reports.files()), expected)
 
 
-def test_a_long_stall_of_the_disk_is_survived(arena, told, tmp_path):
-    take = begin(arena, told, tmp_path)
+def test_a_long_stall_of_the_disk_loses_nothing(arena, reports, tmp_path):
+    take = begin(arena, reports, tmp_path)
     feed(arena, 40 * RATE)
     take.close(arena.history.written)
     assert take.missed == 0
-    assert np.array_equal(whole(told.files()), steps(0, 40 * RATE))
+    assert np.array_equal(whole(reports.files()), steps(0, 40 * RATE))
 
 
 # ---- other disks
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
-def test_a_failed_write_goes_on_in_the_next_folder(arena, told, tmp_path, monkeypatch, code):
-    take = begin(arena, told, tmp_path / "a", tmp_path / "b")
+def test_a_take_continues_in_the_next_folder_after_a_failed_write(
+    arena, reports, tmp_path, monkeypatch, code
+):
+    take = begin(arena, reports, tmp_path / "a", tmp_path / "b")
     feed(arena, 20_000)
     take.advance(10_000)
     real, left = wav_writer._write_at, [30_001]  # bytes until the disk is full, in the middle of a frame
@@ -171,19 +173,19 @@ def test_a_failed_write_goes_on_in_the_next_folder(arena, told, tmp_path, monkey
 
     monkeypatch.setattr(wav_writer, "_write_at", full)
     take.close(20_000)
-    files = told.files()
+    files = reports.files()
     assert [path.relative_to(tmp_path).as_posix() for path in files] == ["a/demo.wav", "b/demo_part2.wav"]
     assert [len(with_wave(path)) for path in files] == [15_000, 5000]
     assert np.array_equal(whole(files), steps(0, 20_000))
-    assert [type(report) for report in told] == [TakeOpened, TakeFailed, TakeOpened]
-    assert told.of(TakeFailed)[0].path == str(files[0])
-    assert told.of(TakeOpened)[1].position == 15_000
-    assert told.of(TakeOpened)[1].take == str(files[0])
+    assert [type(report) for report in reports] == [TakeOpened, TakeFailed, TakeOpened]
+    assert reports.of(TakeFailed)[0].path == str(files[0])
+    assert reports.of(TakeOpened)[1].position == 15_000
+    assert reports.of(TakeOpened)[1].take == str(files[0])
 
 
-def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monkeypatch):
+def test_a_failed_sync_writes_the_lost_frames_again(arena, reports, tmp_path, monkeypatch):
     monkeypatch.setattr(take_module, "SYNC_S", 0.0)
-    take = begin(arena, told, tmp_path / "a", tmp_path / "b")
+    take = begin(arena, reports, tmp_path / "a", tmp_path / "b")
     feed(arena, 10_000)
     take.advance(10_000)
     real, broken = wav_writer._flush, [True]
@@ -197,46 +199,46 @@ def test_a_failed_sync_writes_the_lost_frames_again(arena, told, tmp_path, monke
     feed(arena, 5000)
     monkeypatch.setattr(wav_writer, "_flush", flush)
     take.close(15_000)
-    assert [len(with_wave(path)) for path in told.files()] == [10_000, 5000]
-    assert np.array_equal(whole(told.files()), steps(0, 15_000))
+    assert [len(with_wave(path)) for path in reports.files()] == [10_000, 5000]
+    assert np.array_equal(whole(reports.files()), steps(0, 15_000))
     assert (take.safe, take.missed) == (15_000, 0)
 
 
-def test_no_folder_left_waits_without_loss(arena, told, tmp_path, monkeypatch):
+def test_without_a_working_folder_the_take_waits_and_loses_nothing(arena, reports, tmp_path, monkeypatch):
     monkeypatch.setattr(take_module, "RETRY_S", 0.0)
     blocked = tmp_path / "blocked"
     blocked.touch()  # a file where a folder should be
-    take = begin(arena, told, blocked)
+    take = begin(arena, reports, blocked)
     for _ in range(5):
         feed(arena, 4 * RATE)
         take.advance(arena.history.written)
     assert (take.folder, take.safe, take.first) == (None, 0, None)
-    assert [type(report) for report in told] == [TakeFailed]
+    assert [type(report) for report in reports] == [TakeFailed]
     blocked.unlink()
     take.advance(arena.history.written)
     take.close(arena.history.written)
-    assert [type(report) for report in told] == [TakeFailed, TakeOpened]
+    assert [type(report) for report in reports] == [TakeFailed, TakeOpened]
     assert take.missed == 0
-    assert np.array_equal(whole(told.files()), steps(0, 20 * RATE))
+    assert np.array_equal(whole(reports.files()), steps(0, 20 * RATE))
 
 
-def test_nowhere_to_the_end_is_all_missed(arena, told, tmp_path):
+def test_a_take_without_any_folder_counts_all_frames_as_missed(arena, reports, tmp_path):
     (tmp_path / "blocked").touch()
-    take = begin(arena, told, tmp_path / "blocked")
+    take = begin(arena, reports, tmp_path / "blocked")
     feed(arena, 1000)
     take.close(1000)
     assert (take.safe, take.missed, take.first) == (0, 1000, None)
 
 
-def test_a_folder_deleted_under_the_take(arena, told, tmp_path):
-    take = begin(arena, told, tmp_path / "a")
+def test_a_take_continues_when_its_folder_is_deleted(arena, reports, tmp_path):
+    take = begin(arena, reports, tmp_path / "a")
     feed(arena, 10_000)
     take.advance(10_000, sync=True)
     shutil.rmtree(tmp_path / "a")
     feed(arena, 5000)
     take.close(15_000)
-    assert "deleted" in told.of(TakeFailed)[0].error
-    assert np.array_equal(with_soundfile(told.files()[1]), steps(10_000, 5000))
+    assert "deleted" in reports.of(TakeFailed)[0].error
+    assert np.array_equal(with_soundfile(reports.files()[1]), steps(10_000, 5000))
 
 
 # ---- tracks and markers
@@ -252,9 +254,9 @@ def check_tracks(arena: Arena, files: list[Path], end: int) -> None:
         assert len({len(with_wave(track_path(path, track))) for track in TRACKS}) == 1
 
 
-def test_all_tracks_lie_frame_by_frame_beside_each_other(arena, told, tmp_path):
+def test_all_tracks_are_aligned_frame_by_frame(arena, reports, tmp_path):
     arena.set_meter("tracks/on", 1)
-    take = begin(arena, told, tmp_path, tracks=TRACKS)
+    take = begin(arena, reports, tmp_path, tracks=TRACKS)
     for frames in (1, 77, 3 * CHUNK + 5):
         feed(arena, frames)
         take.advance(arena.history.written)
@@ -266,13 +268,13 @@ def test_all_tracks_lie_frame_by_frame_beside_each_other(arena, told, tmp_path):
         "demo_deck8.wav",
         "demo.gestures",
     }
-    check_tracks(arena, told.files(), arena.history.written)
+    check_tracks(arena, reports.files(), arena.history.written)
 
 
 @pytest.mark.parametrize("full", TRACKS)
-def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeypatch, full):
+def test_when_one_track_fails_all_continue_in_the_next_folder(arena, reports, tmp_path, monkeypatch, full):
     arena.set_meter("tracks/on", 1)
-    take = begin(arena, told, tmp_path / "a", tmp_path / "b", tracks=TRACKS)
+    take = begin(arena, reports, tmp_path / "a", tmp_path / "b", tracks=TRACKS)
     feed(arena, 20_000)
     take.advance(10_000, sync=True)
     real, broken = wav_writer.WavWriter.append, [True]
@@ -286,15 +288,15 @@ def test_where_one_track_fails_all_go_on_together(arena, told, tmp_path, monkeyp
 
     monkeypatch.setattr(wav_writer.WavWriter, "append", append)
     take.close(20_000)
-    assert len(told.files()) == 2
-    assert told.of(TakeOpened)[1].position == (11_001 if full == TRACKS[-1] else 10_000)
-    check_tracks(arena, told.files(), 20_000)
+    assert len(reports.files()) == 2
+    assert reports.of(TakeOpened)[1].position == (11_001 if full == TRACKS[-1] else 10_000)
+    check_tracks(arena, reports.files(), 20_000)
     assert (take.safe, take.missed) == (20_000, 0)
 
 
-def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
+def test_lost_frames_of_one_track_are_silent_in_that_track_only(arena, reports, tmp_path):
     arena.set_meter("tracks/on", 1)
-    take = begin(arena, told, tmp_path, tracks=TRACKS)
+    take = begin(arena, reports, tmp_path, tracks=TRACKS)
     capacity = arena.tracks["pre"].capacity
     feed(arena, capacity + 100_000)
     take.close(capacity + 100_000)
@@ -306,26 +308,26 @@ def test_a_track_that_was_lapped_is_silent_alone(arena, told, tmp_path):
     assert np.array_equal(pre[lost:], track_steps(arena, "pre", lost, capacity + 100_000 - lost))
 
 
-def test_a_float_take_clips_nothing(arena, told, tmp_path):
-    take = begin(arena, told, tmp_path, samples="float32")
+def test_a_float_take_does_not_clip(arena, reports, tmp_path):
+    take = begin(arena, reports, tmp_path, samples="float32")
     loud = np.linspace(-4, 4, 2000, dtype=np.float32).reshape(-1, 2)
     arena.history.write(loud)
     take.close(1000)
     assert np.array_equal(floats_with_soundfile(take.first), loud)
 
 
-def test_a_name_whose_track_or_log_is_taken_is_not_used(arena, told, tmp_path):
+def test_a_name_is_not_used_if_a_track_or_log_has_it(arena, reports, tmp_path):
     (tmp_path / "demo_pre.wav").write_bytes(b"precious")
     (tmp_path / "demo_2.gestures").write_bytes(b"precious")
-    take = begin(arena, told, tmp_path, tracks=["master", "pre"])
+    take = begin(arena, reports, tmp_path, tracks=["master", "pre"])
     take.close(0)
     assert take.first.name == "demo_3.wav"
     assert not (tmp_path / "demo.wav").exists()
     assert not (tmp_path / "demo_2.wav").exists()
 
 
-def test_each_part_has_its_own_markers_and_lists(arena, told, tmp_path, monkeypatch):
-    take = begin(arena, told, tmp_path / "a", tmp_path / "b")
+def test_each_part_has_its_markers_and_lists(arena, reports, tmp_path, monkeypatch):
+    take = begin(arena, reports, tmp_path / "a", tmp_path / "b")
     feed(arena, 30_000)
     take.mark(0, "First light")
     take.mark(9000, "scene 2")
@@ -341,7 +343,7 @@ def test_each_part_has_its_own_markers_and_lists(arena, told, tmp_path, monkeypa
 
     monkeypatch.setattr(wav_writer, "_flush", flush)
     take.close(30_000)
-    one, two = told.files()
+    one, two = reports.files()
     assert one.with_suffix(".txt").read_text() == "0:00:00.000  First light\n0:00:00.188  scene 2\n"
     assert two.with_suffix(".txt").read_text() == "0:00:00.208  Größe\n"
     assert one.with_suffix(".cue").read_text().splitlines() == [

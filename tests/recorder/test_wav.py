@@ -1,4 +1,4 @@
-"""The file: bit-exact in every reader, never overwriting, whole after a crash, RF64 in place at 4 GiB."""
+"""The WAV file: bit-exact in every reader, intact after a crash, RF64 past 4 GiB, overwrites nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from perform.recorder.markers import Marker
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_every_reader_gets_the_bits(tmp_path, read):
+def test_every_reader_reads_the_same_24_bit_samples(tmp_path, read):
     path = tmp_path / "a.wav"
     writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 10_001))
@@ -36,7 +36,7 @@ def test_every_reader_gets_the_bits(tmp_path, read):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9000), st.booleans()), max_size=12))
-def test_any_block_sizes_and_syncs(blocks):
+def test_any_block_sizes_and_syncs_give_the_same_file(blocks):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.wav"
         writer = wav_writer.WavWriter(path, 44_100)
@@ -50,7 +50,7 @@ def test_any_block_sizes_and_syncs(blocks):
 
 
 @pytest.mark.parametrize("read", FLOAT_READERS)
-def test_every_reader_gets_the_floats(tmp_path, read):
+def test_every_reader_reads_the_same_floats(tmp_path, read):
     loud = 3.7 * source(0, 10_001)  # a float file clips nothing
     writer = wav_writer.WavWriter(tmp_path / "a.wav", RATE, wav_format.FLOAT32)
     writer.write(loud)
@@ -68,7 +68,7 @@ def tail(path: Path) -> list[Marker]:
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_markers_lie_behind_the_sound(tmp_path, read):
+def test_markers_follow_the_sound(tmp_path, read):
     path = tmp_path / "a.wav"
     writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 10_000))
@@ -83,13 +83,13 @@ def test_markers_lie_behind_the_sound(tmp_path, read):
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.text(max_size=60)), min_size=1, max_size=20))
-def test_any_markers_come_back(marks):
+def test_any_markers_are_packed_and_unpacked_unchanged(marks):
     marks = [Marker(at, name.rstrip("\0")) for at, name in marks if "\0" not in name and name.isprintable()]
     assert markers.unpack(markers.pack(marks, 2**33)) == marks
 
 
-def test_killed_at_any_byte_of_its_markers(tmp_path):
-    """The sound is whole and nothing of the markers is taken for sound; repair writes them again."""
+def test_a_writer_killed_at_any_byte_of_the_markers(tmp_path):
+    """The sound is intact, no bytes of markers are read as sound, and a repair writes the markers again."""
     path = tmp_path / "a.wav"
     writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 1000))
@@ -142,13 +142,13 @@ def test_rounding_is_to_the_nearest(x):
     assert got == min(max(round(min(max(x, -2.0), 2.0) * 2**23), -(2**23)), 2**23 - 1)
 
 
-def test_any_memory_order(tmp_path):
+def test_audio_in_any_memory_order_is_encoded(tmp_path):
     audio = source(0, 1000)
     assert wav_format.encode(np.asfortranarray(audio)) == wav_format.encode(audio)
     assert wav_format.encode(np.repeat(audio, 2, axis=0)[::2]) == wav_format.encode(audio)
 
 
-def test_never_overwrites(tmp_path):
+def test_a_new_file_overwrites_nothing(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"precious")
     with pytest.raises(FileExistsError):
@@ -168,7 +168,7 @@ def test_the_header_claims_only_what_was_synced(tmp_path, monkeypatch):
     writer.close()
 
 
-def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
+def test_a_failed_sync_drops_the_frames_that_it_did_not_flush(tmp_path, monkeypatch):
     path = tmp_path / "a.wav"
     writer = wav_writer.WavWriter(path, RATE)
     writer.write(source(0, 1000))
@@ -187,14 +187,14 @@ def test_a_failed_sync_gives_up_what_it_did_not_flush(tmp_path, monkeypatch):
     assert np.array_equal(with_wave(path), steps(0, 1000))
 
 
-def test_becomes_rf64_at_4_gib(tmp_path):
+def test_a_file_becomes_rf64_at_4_gib(tmp_path):
     path = tmp_path / "long.wav"
     writer = wav_writer.WavWriter(path, RATE)
     last = (0xFFFF_FFFF - wav_format.HEADER + 8) // wav_format.PCM24.frame_bytes - 1
     begin = last - 5000
     os.truncate(
         path, wav_format.HEADER + wav_format.PCM24.frame_bytes * begin
-    )  # a hole in the file: 4 GiB that take no room
+    )  # a hole in the file: 4 GiB that take no space
     writer.frames = begin
     writer.write(source(begin, last - begin))
     writer.sync()
@@ -251,7 +251,7 @@ def test_repair_claims_whole_frames(tmp_path):
         assert np.array_equal(read(path), steps(0, 1777))
 
 
-def test_a_live_file_is_left_alone(tmp_path):
+def test_a_file_that_is_being_written_is_not_repaired(tmp_path):
     writer = wav_writer.WavWriter(tmp_path / "a.wav", RATE)
     writer.write(source(0, 1000))
     assert wav_repair.unfinished(tmp_path) == []
@@ -259,7 +259,7 @@ def test_a_live_file_is_left_alone(tmp_path):
     assert wav_repair.unfinished(tmp_path) == [tmp_path / "a.wav"]
 
 
-def test_only_our_own_files_are_touched(tmp_path):
+def test_files_of_other_programs_are_not_changed(tmp_path):
     soundfile.write(tmp_path / "other.wav", source(0, 100), RATE, subtype="PCM_24")
     (tmp_path / "short.wav").write_bytes(b"RIFF")
     (tmp_path / "empty.wav").touch()
@@ -279,7 +279,7 @@ def test_only_our_own_files_are_touched(tmp_path):
 
 
 def load_again(module: ModuleType) -> ModuleType:
-    """A second copy of a module, loaded as it would be on this system now."""
+    """A second copy of a module, loaded under the patched system."""
     assert module.__file__
     spec = importlib.util.spec_from_file_location(f"{module.__name__}_again", module.__file__)
     assert spec and spec.loader
@@ -288,8 +288,8 @@ def load_again(module: ModuleType) -> ModuleType:
     return copy
 
 
-def test_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
-    """As on Windows: the same bytes, and a file counts as live until it has rested."""
+def test_a_system_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
+    """As on Windows: the same bytes, and an unlocked file counts as being written for a while."""
     for name in ("pwrite", "fdatasync"):
         monkeypatch.delattr(os, name, raising=False)
     monkeypatch.setitem(sys.modules, "fcntl", None)
