@@ -87,11 +87,10 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def export(name: str, out: Path, as_json: bool) -> None:
     """Export a take: one WAV or FLAC with all its parts, or a ZIP with all its files and stems."""
-    from perform.recorder import take_export as work
-    from perform.recorder import take_index
+    from perform.recorder import take_export, take_index
 
     take = take_index.find(name, _folders())
-    work.export(take, out)
+    take_export.export(take, out)
     show(out, as_json, path=str(out), seconds=take.seconds)
 
 
@@ -101,10 +100,9 @@ def export(name: str, out: Path, as_json: bool) -> None:
 @json_option
 def plot(name: str, out: Path, as_json: bool) -> None:
     """Draw a take's waveform, its markers, and the latents of each deck."""
-    from perform.recorder import take_export as work
-    from perform.recorder import take_index
+    from perform.recorder import take_export, take_index
 
-    work.plot(take_index.find(name, _folders()), out)
+    take_export.plot(take_index.find(name, _folders()), out)
     show(out, as_json, path=str(out))
 
 

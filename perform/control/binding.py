@@ -29,8 +29,8 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     mode: `absolute`  the control's position sets the value. A note's velocity sets it; its release changes
                       nothing. A program change sets its number, counted from 1.
-          `momentary` like `absolute` while it is pressed. Released, a parameter with choices goes to the low
-                      end of the range, any other to where it was
+          `momentary` like `absolute` while it is pressed. After the release, a parameter with choices goes to
+                      the low end of the range, any other to its former value
           `toggle`    each press jumps to the other end of the range, or to the next of several choices
           `trigger`   each press fires an action
           `set`       each press sets `value`
@@ -105,13 +105,13 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         return (high, low) if self.invert else (low, high)
 
     def _number(self, value: float | str) -> float:
-        """The number of `value`; WrongUse if no choice has that name."""
+        """Return `value` as a number; WrongUse if it names no choice."""
         if not isinstance(value, str):
             return float(value)
         if value in self.spec.choices:
             return float(self.spec.choices.index(value))
-        there = f"use {', '.join(self.spec.choices)}" if self.spec.choices else "write a number"
-        raise WrongUse(f"{self.to} has no value {value!r}", hint=there)
+        hint = f"use {', '.join(self.spec.choices)}" if self.spec.choices else "write a number"
+        raise WrongUse(f"{self.to} has no value {value!r}", hint=hint)
 
     def label(self, ports: tuple[str, ...]) -> str:
         """Port, channel and control: `nanoKONTROL2 1:CC16`, or `nanoKONTROL2 CC16` for any channel."""
@@ -165,10 +165,10 @@ def _check(binding: Binding) -> None:
         shaped or binding.mode not in (None, "set") or binding.kind in _UNPRESSED
     ):
         hint = "bind a note or a cc, and leave out range, curve, invert and mode"
-        raise WrongUse("a value is set by a press", hint=hint)
+        raise WrongUse("only a press can set a value", hint=hint)
     low, high = binding.ends
     if mode == "set" and low != high:
-        raise WrongUse("what is to be set?", hint="write value = and the value, and leave out range")
+        raise WrongUse('mode = "set" needs a value', hint="write value = and the value, and leave out range")
     if spec.low == params.MODULE_DEFAULT and binding.range is None and binding.value is None:
         raise WrongUse(f"{binding.to} has no default range", hint="give one, for example range = [0.0, 1.0]")
     if not all(math.isfinite(end) and spec.low <= end <= spec.high for end in (low, high)):

@@ -1,8 +1,7 @@
-"""Hands: where each control stands, what it last wrote, and how it takes over a parameter without a jump.
+"""Hands: the position of each control, what it last wrote, and how it takes over a parameter without a jump.
 
-A song, a scene, undo, the mouse or a change of focus moves a parameter away from its knob. The table does not
-tell the knob. Instead a hand compares the table with what it wrote: if they differ, the knob has to take over
-the parameter again.
+A song, a scene, undo, the mouse or a change of focus moves a parameter away from its knob. A hand notices it,
+because the table then differs from the value that it wrote. The knob has to take over the parameter again.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ MEET = 0.5 / 127  #: closer than this, knob and parameter count as equal
 
 
 class Span:
-    """The values that a control reaches, as positions 0..1.
+    """The range of values of a control, by position 0..1.
 
-    low, high : values at positions 0 and 1, plain units; low > high inverts
+    low, high : values at positions 0 and 1, in the parameter's unit; low > high inverts
     """
 
     def __init__(self, spec: Spec, low: float, high: float, curve: Curve) -> None:
         self._spec, self.low, self.high, self._curve = spec, low, high, curve
 
     def value(self, position: float) -> float:
-        """Position -> value; the ends are exact. A position outside 0..1 is a value outside the span."""
+        """Return the value at a position; the ends are exact. Positions may lie outside 0..1."""
         if position in (0.0, 1.0):
             return self.low if position == 0.0 else self.high
         if self._curve == "exp":
@@ -41,7 +40,7 @@ class Span:
         return self._spec.clamp(self.low + (self.high - self.low) * position)
 
     def position(self, value: float) -> float:
-        """Value -> position; below 0 or above 1 if the value is outside the span."""
+        """Return the position of a value; below 0 or above 1 for a value outside the span."""
         if self.low == self.high:
             return 0.0
         value = self._spec.clamp(value)
@@ -52,9 +51,9 @@ class Span:
 
 
 def take_over(takeover: Takeover, before: float | None, now: float, parameter: float) -> float | None:
-    """The parameter's new position when its knob moves; None: the parameter stays.
+    """Return the parameter's new position when its knob moves; None if the parameter stays.
 
-    before    : position 0..1 of the knob until now; None: it has not been heard since it was connected
+    before    : position 0..1 of the knob before; None if it has sent no message since it was connected
     now       : position 0..1 of the knob
     parameter : position of the parameter, which may lie outside 0..1
     """
@@ -69,7 +68,7 @@ def take_over(takeover: Takeover, before: float | None, now: float, parameter: f
 
 
 def _scale(before: float, now: float, parameter: float) -> float | None:
-    """Move so that knob and parameter reach the end in the knob's direction together."""
+    """Move the parameter so that it reaches the end of the range together with the knob."""
     if now == before:
         return None
     slope = (1.0 - parameter) / (1.0 - before) if now > before else parameter / before
@@ -79,10 +78,10 @@ def _scale(before: float, now: float, parameter: float) -> float | None:
 
 
 class Hand:
-    """[control] One control of one device. It outlives a change of mapping.
+    """[control] One control of one device; a change of mapping keeps it.
 
-    position : where it stands, 0..1; None: no message since it was connected
-    down     : it is pressed
+    position : the control's position, 0..1; None: no message since it was connected
+    down     : whether it is pressed
     """
 
     def __init__(self) -> None:
@@ -91,7 +90,7 @@ class Hand:
         self._written: dict[int, tuple[float, float]] = {}  # slot -> value, position of the parameter
 
     def move(self, slot: int, span: Span, position: float, takeover: Takeover, table: Table) -> bool:
-        """Move a parameter with the control, which now stands at `position`; False: the parameter stays."""
+        """Move a parameter with the control, which is now at `position`; False if the parameter stays."""
         value = float(table[slot])
         written, parameter = self._written.get(slot, (math.nan, 0.0))
         if value != written:
@@ -107,37 +106,37 @@ class Hand:
 
 
 class Presses:
-    """[control] Parameters that are pressed, by which controls, and where they return to."""
+    """[control] The parameters that pressed controls hold, and the values to which they return."""
 
     def __init__(self) -> None:
         self._rest: dict[int, float] = {}  # slot -> value after the last release
         self._pressed: dict[
             int, dict[Hashable, float]
-        ] = {}  # slot -> value of each control, the last one rules
+        ] = {}  # slot -> value of each control; the last one counts
 
     def press(self, control: Hashable, slot: int, value: float, rest: float, table: Table) -> None:
         """Set a parameter until its control is released.
 
-        rest : the value after that, if no other control holds the parameter
+        rest : the value after the release, if no other control holds the parameter
         """
         pressed = self._pressed.setdefault(slot, {})
         if not pressed or table[slot] != next(reversed(pressed.values())):
-            pressed.clear()  # something else has moved it since: that is where it was
+            pressed.clear()  # something else has moved the parameter since
             self._rest[slot] = rest
         pressed.pop(control, None)
         table[slot] = pressed[control] = value
 
     def release(self, control: Hashable, table: Table) -> list[int]:
-        """Release a control wherever it was pressed; return the slots that moved.
+        """Release a control on all parameters that it holds; return the slots that moved.
 
-        A parameter that something else has moved since stays where it is.
+        A parameter that something else has moved since keeps its value.
         """
         moved = []
         for slot in [slot for slot, pressed in self._pressed.items() if control in pressed]:
             pressed = self._pressed[slot]
-            value, ruled = pressed[control], control == next(reversed(pressed))
+            value, last = pressed[control], control == next(reversed(pressed))
             del pressed[control]
-            if ruled and table[slot] == value:
+            if last and table[slot] == value:
                 table[slot] = next(reversed(pressed.values()), self._rest[slot])
                 moved.append(slot)
             if not pressed:

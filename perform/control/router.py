@@ -1,8 +1,8 @@
 """From a MIDI message to a parameter: decode it, look up its bindings, move the parameter.
 
 One `ControlRouter` handles the messages of all ports, on the [control] thread. It raises for no message, and
-sets only finite values within a parameter's range. A knob takes over its parameter without a jump. A pedal is
-released where it was pressed. See `perform.control.hand`.
+sets only finite values within a parameter's range. A knob takes over its parameter without a jump. A pedal
+releases the parameter that it pressed, even if the focus has changed. See `perform.control.hand`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from perform.core.params import Table
 
 _FOCUS, _FOCUS_SPEC, _PANIC = params.slot("focus"), params.SPECS["focus"], params.slot("panic")
 _RELEASED = (
-    48  #: a cc that was pressed (64 or more) is released below this, so that a jitter at 64 is no press
+    48  #: a pressed cc (64 or more) is released below this value, so that jitter around 64 is no new press
 )
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
@@ -49,8 +49,8 @@ class ControlEvent(NamedTuple):
 class TouchedControl(NamedTuple):
     """The last control that moved.
 
-    slot : of the parameter it is mapped to; -1: none
-    turn : how far to turn the knob until it meets the parameter, in steps of 127, positive to the right
+    slot : slot of the parameter that it is mapped to; -1: none
+    turn : how far to turn the knob to meet the parameter, in 127ths, positive to the right
     """
 
     port: str
@@ -102,17 +102,17 @@ class ControlRoute:
         self.continuous &= not (self._mode == "momentary" and bool(self._spec.choices))
 
     def slot(self, table: Table) -> int:
-        """The slot of the parameter; for `focus/...` of the deck that has the focus now."""
+        """Return the slot of the parameter; for `focus/...` on the deck that has the focus now."""
         if len(self._slots) == 1:
             return self._slots[0]
         return self._slots[round(_FOCUS_SPEC.clamp(float(table[_FOCUS]))) - 1]
 
-    def stands_at(self, position: float) -> float:
-        """The value at a position of the control."""
+    def value_at(self, position: float) -> float:
+        """Return the value at a position of the control."""
         return self._span.value(position)
 
     def turn(self, position: float, table: Table) -> int:
-        """Steps of 127 from a position of the control to the parameter, positive to the right."""
+        """Return the way from a position of the control to the parameter in 127ths, positive to the right."""
         if self._span.value(position) == table[self.slot(table)]:
             return 0
         return round(127 * (self._span.position(float(table[self.slot(table)])) - position))
@@ -126,7 +126,7 @@ class ControlRoute:
         presses: Presses,
         table: Table,
     ) -> int:
-        """[control] Move the parameter; return its slot, or -1 if the message means nothing to it."""
+        """[control] Move the parameter; return its slot, or -1 if the message does not affect it."""
         slot = self.slot(table)
         if self.continuous:
             hand.move(slot, self._span, event.position, self._takeover, table)
@@ -165,7 +165,7 @@ class ControlRouter:
 
     table    : (len(ADDRESSES),) the parameters
     meters   : (len(METER_SLOTS),)
-    hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
+    hardware : (len(ADDRESSES),) the value at each parameter's control, in its unit; NaN: unknown
     touch    : the last control that moved
     moved    : while `learning`, the port and control of each message that can be learnt
     """
@@ -188,18 +188,18 @@ class ControlRouter:
         self._rerouted = True
 
     def disconnect(self, port: str) -> None:
-        """[main] The port is gone: release what is pressed on it, forget where its knobs stand."""
+        """[main] Release what is pressed on a port that is gone, and forget the positions of its knobs."""
         self._disconnected.put(port)
 
     def tick(self) -> None:
-        """[control] Call it between messages: follow the focus, a panic and ports that are gone."""
+        """[control] React to a change of focus, a panic and vanished ports; call it between messages."""
         table = self._table
         while not self._disconnected.empty():
             port = self._disconnected.get()
             for control, hand in self._hands.items():
                 if control[0] == port:
                     self._presses.release(control, table)
-                    hand.position = None  # the next message only tells where it stands
+                    hand.position = None  # its next message only tells its position
             self._rerouted = True
         if table[_PANIC] != self._panics:
             self._panics = float(table[_PANIC])
@@ -213,7 +213,7 @@ class ControlRouter:
         for (port, source), hand in self._hands.items():
             for route in self._routes.get(port, {}).get(source, ()):
                 if route.continuous and hand.position is not None:
-                    self._hardware[route.slot(self._table)] = route.stands_at(hand.position)
+                    self._hardware[route.slot(self._table)] = route.value_at(hand.position)
 
     def handle(self, port: str, data: Sequence[int]) -> None:
         """[control] Handle one message of one port."""
@@ -230,7 +230,7 @@ class ControlRouter:
         for route in routes:
             slot = max(slot, at := route.play(control, event, pressed, hand, self._presses, table))
             if at >= 0 and route.continuous:
-                self._hardware[at] = route.stands_at(event.position)
+                self._hardware[at] = route.value_at(event.position)
                 turn = route.turn(event.position, table)
         hand.position = event.position
         if slot >= 0:
@@ -244,7 +244,7 @@ class ControlRouter:
 
 
 def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:
-    """Whether the message presses the control, and whether it releases it. Each note-on is a press."""
+    """Return whether an event presses the control, and whether it releases it. Each note-on is a press."""
     if event.source.kind == "note":
         hand.down = event.down
         return event.down, event.release

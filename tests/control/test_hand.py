@@ -1,4 +1,4 @@
-"""Takeover: a knob never makes its parameter jump, whatever moved the parameter in between."""
+"""Takeover: a knob never makes its parameter jump. Presses: a release restores what its press changed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_one_step_of_a_knob_changes_little(takeover: Takeover) -> None:
     assert set.union(*(ends for _, ends in walks)) == {-1.0, 1.0}
 
 
-def test_a_jump_is_a_jump() -> None:
+def test_takeover_jump_sets_the_parameter_at_once() -> None:
     assert walk("jump", 0)[0] > 0.5
 
 
@@ -65,7 +65,7 @@ def turn(hand: Hand, table: Table, *positions: float, takeover: Takeover = "scal
     return values
 
 
-def test_the_first_message_only_tells_where_the_knob_stands() -> None:
+def test_the_first_message_of_a_knob_only_tells_its_position() -> None:
     for takeover in ("scale", "pickup"):
         table = params.defaults()
         assert turn(Hand(), table, 0.9, takeover=takeover) == [0.0]
@@ -73,7 +73,7 @@ def test_the_first_message_only_tells_where_the_knob_stands() -> None:
     assert turn(Hand(), table, 0.9, takeover="jump") == [pytest.approx(0.8)]
 
 
-def test_a_knob_that_stands_where_its_parameter_is_takes_over_at_once() -> None:
+def test_a_knob_at_its_parameter_takes_over_at_once() -> None:
     table = params.defaults()
     assert turn(Hand(), table, 0.5, 0.75, 1.0, 0.0) == [0.0, 0.5, 1.0, -1.0]
 
@@ -108,7 +108,7 @@ def test_a_parameter_outside_the_span_comes_back_step_by_step() -> None:
     assert last <= 1.0 + 1e-9
 
 
-def test_a_step_of_choices_counts_as_one_place() -> None:
+def test_a_knob_within_the_step_of_a_choice_keeps_control() -> None:
     """A song that chooses what the knob already points at leaves the knob in control."""
     table, hand = params.defaults(), Hand()
     slot, source = SLOTS["deck/1/source"], span("deck/1/source", 0, 6)
@@ -146,16 +146,14 @@ def test_positions_and_values_are_inverses(position: float, ends: tuple[float, f
 
 
 @given(value=st.floats(), position=st.floats(0, 1), curve=st.sampled_from(["lin", "exp", "s"]))
-def test_whatever_stands_in_the_table_it_becomes_a_legal_value(
-    value: float, position: float, curve: Curve
-) -> None:
+def test_any_value_in_the_table_becomes_a_valid_one(value: float, position: float, curve: Curve) -> None:
     table, hand, slot = params.defaults(), Hand(), SLOTS["deck/1/speed"]
     table[slot], hand.position = value, 0.5
     if hand.move(slot, span("deck/1/speed", 0.3, 2.9, curve), position, "scale", table):
         assert math.isfinite(table[slot]) and 0.1 <= table[slot] <= 4.0
 
 
-def test_a_press_is_released_where_it_was_pressed() -> None:
+def test_a_release_acts_on_the_parameter_of_its_press() -> None:
     table, presses = params.defaults(), Presses()
     presses.press("pad", PAN, 0.5, -0.25, table)
     assert table[PAN] == 0.5
@@ -166,7 +164,7 @@ def test_a_press_is_released_where_it_was_pressed() -> None:
     assert presses.release("pad", table) == []
 
 
-def test_two_pads_on_one_parameter_return_it_to_where_it_was() -> None:
+def test_two_pads_on_one_parameter_restore_its_value() -> None:
     table, presses = params.defaults(), Presses()
     presses.press("a", PAN, 0.5, table[PAN], table)
     presses.press("b", PAN, 0.8, table[PAN], table)
@@ -189,7 +187,9 @@ def test_a_panic_releases_everything() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_from([0.25, 0.5, 0.75]))))
-def test_all_released_is_as_it_was(steps: list[tuple[str, bool, float]]) -> None:
+def test_after_all_releases_the_parameters_have_their_old_values(
+    steps: list[tuple[str, bool, float]],
+) -> None:
     table, presses = params.defaults(), Presses()
     for control, down, value in steps:
         if down:

@@ -232,7 +232,7 @@ def test_a_switch_is_released_on_the_deck_where_it_was_pressed() -> None:
     assert (rig.get("deck/1/freeze"), rig.get("deck/2/freeze")) == (0.0, 0.0)
 
 
-def test_a_device_that_is_gone_and_a_panic_release_what_is_pressed() -> None:
+def test_a_vanished_device_and_a_panic_release_pressed_controls() -> None:
     rig = Rig(Binding("cc 64", "deck/1/freeze"), Binding("note 1", "deck/1/pan"), Binding("cc 9", "panic"))
     rig(0xB0, 64, 127), rig(0x90, 1, 127)
     assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan")) == (1.0, 1.0)
@@ -246,7 +246,7 @@ def test_a_device_that_is_gone_and_a_panic_release_what_is_pressed() -> None:
     assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan"), rig.get("panic")) == (0.0, 0.0, 1.0)
 
 
-def test_a_value_is_set_by_the_press_alone() -> None:
+def test_only_the_press_sets_a_value() -> None:
     rig = Rig(
         Binding("note 1", "scene/recall", range=(3, 3)),
         Binding("note 2", "scene/recall", value="2"),
@@ -263,8 +263,8 @@ def test_a_value_is_set_by_the_press_alone() -> None:
     assert (rig.get("deck/1/source"), rig.get("deck/1/pan")) == (2.0, -0.5)
 
 
-def test_a_knob_takes_over_what_a_song_and_the_focus_moved() -> None:
-    """42 dB by a nudge, or a latent from one end to the other: no more."""
+def test_a_knob_takes_over_after_a_song_or_the_focus_moved_its_parameter() -> None:
+    """A small turn must not move the gain by 42 dB, or a latent from one end to the other."""
     rig = Rig(
         Binding("cc 7", "focus/gain"), Binding("cc 8", "deck/1/z/0/bias", takeover="jump"), takeover="scale"
     )
@@ -279,7 +279,7 @@ def test_a_knob_takes_over_what_a_song_and_the_focus_moved() -> None:
     assert rig.get("deck/1/z/0/bias") == 4.0, "this binding jumps"
 
 
-def test_the_hardware_is_known_to_the_screen() -> None:
+def test_the_screen_can_read_the_position_of_each_control() -> None:
     rig = Rig(Binding("cc 7", "focus/pan"), Binding("cc 64", "deck/1/freeze"), takeover="scale")
     pans = [params.slot(f"deck/{deck}/pan") for deck in (1, 2)]
     rig(0xB0, 7, 127), rig(0xB0, 64, 127)
