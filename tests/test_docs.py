@@ -120,7 +120,7 @@ def test_controllers_lists_every_key_of_a_binding() -> None:
     assert [code(row[0]) for row in rows] == [[f.encode_name] for f in msgspec.structs.fields(Binding)]
     curves = next(row[1] for row in rows if row[0] == "`curve`")
     assert [curve.strip('"') for curve in code(curves)] == list(get_args(Curve))
-    takeovers = tables(CONTROLLERS)["takeover", "what a knob does while its parameter is elsewhere"]
+    takeovers = tables(CONTROLLERS)["takeover", "what a knob does while its parameter has another value"]
     assert [code(row[0])[0] for row in takeovers] == list(get_args(Takeover))
 
 

@@ -45,9 +45,7 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     curve: Curve | None = None  #: None: the parameter's curve
     invert: bool = False
     mode: Mode | None = None
-    value: float | str | None = (
-        None  #: set by each press: a number in the parameter's unit, or a choice's name
-    )
+    value: float | str | None = None  #: set by each press: in the parameter's unit, or the name of a choice
     takeover: Takeover | None = None  #: None: the mapping's, see `perform.control.hand`
 
     def __post_init__(self) -> None:

@@ -110,9 +110,8 @@ class Presses:
 
     def __init__(self) -> None:
         self._rest: dict[int, float] = {}  # slot -> value after the last release
-        self._pressed: dict[
-            int, dict[Hashable, float]
-        ] = {}  # slot -> value of each control; the last one counts
+        # slot -> value of each control that holds it; the last one counts
+        self._pressed: dict[int, dict[Hashable, float]] = {}
 
     def press(self, control: Hashable, slot: int, value: float, rest: float, table: Table) -> None:
         """Set a parameter until its control is released.

@@ -22,9 +22,7 @@ from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import Table
 
 _FOCUS, _FOCUS_SPEC, _PANIC = params.slot("focus"), params.SPECS["focus"], params.slot("panic")
-_RELEASED = (
-    48  #: a pressed cc (64 or more) is released below this value, so that jitter around 64 is no new press
-)
+_RELEASED = 48  #: a pressed cc (64 or more) is released below this, so that jitter at 64 is no new press
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
 
