@@ -165,7 +165,7 @@ def test_noise_has_no_pitch() -> None:
 
 
 def test_the_pitch_has_the_stated_delay() -> None:
-    """A note that jumps is told at most one window after it did, and half of it on average."""
+    """A jump of pitch is detected within one window, on average after half of it."""
     pitch, time = Pitch(RATE), np.arange(RATE) / RATE
     x = np.where(time < 0.5, np.sin(2 * np.pi * 220 * time), np.sin(2 * np.pi * 330 * time))
     told = []
@@ -191,7 +191,7 @@ def melody(seconds: float) -> np.ndarray:
 def loop(
     gain_db: float, delay_s: float, hz: float, caught: bool, seconds: float = 4.0, programme_db: float = -120
 ) -> dict[str, float]:
-    """A microphone before its own loudspeaker, in a room of one resonance: what is heard of it.
+    """A microphone in front of its loudspeaker, in a room with one resonance: the sound in the room.
 
     caught : whether the chain' gain is in the loop; programme_db: of somebody who plays beside it
     """
@@ -245,7 +245,7 @@ def test_the_simulated_room_howls_without_the_guard() -> None:
 
 
 def held(kind: str, hz: float) -> np.ndarray:
-    """What a player holds or swells, four seconds of it."""
+    """Four seconds of a held or swelling note, or of a melody."""
     time = np.arange(4 * RATE) / RATE
     if kind == "melody":
         return melody(4.0)

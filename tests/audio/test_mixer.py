@@ -315,7 +315,7 @@ def read(arena: Arena, track: str, start: int, frames: int) -> np.ndarray:
 
 
 def test_all_tracks_are_aligned_with_the_master(arena: Arena) -> None:
-    """The stems' sum is what came before the limiter, and that, well below the ceiling, the master."""
+    """The sum of the stems equals the track before the limiter; below the ceiling, that equals the master."""
     arena.set_meter("tracks/on", 1)
     player = Player(arena, 1, 3, level=0.1)
     player.put(deck_1_gain=-3, deck_3_pan=0.5)
@@ -367,7 +367,7 @@ def test_tracks_that_are_off_are_not_written(arena: Arena) -> None:
 
 
 def told(arena: Arena) -> list[tuple[int, int, bytes]]:
-    """Kind, frame and payload of all that the mixer told since the last call."""
+    """Kind, frame and payload of all events that the mixer logged since the last call."""
     log = arena.event_logs[LANES]
     data, found, at = log.read(log.oldest), [], 0
     log.release(log.oldest + len(data))
@@ -401,7 +401,7 @@ def test_the_event_log_has_the_parameters_and_the_ring_reads_of_each_block(arena
 
 
 def test_the_event_log_has_all_values_only_while_no_fade_runs(arena: Arena) -> None:
-    """A log that begins there knows all that is heard: no gate moves, no start rises, nothing is hushed."""
+    """A log that begins there is complete: no gate moves, no start fades in, no panic is running."""
     player = Player(arena, 1)
     player.play(1)
     seconds = round(RATE / BLOCK)

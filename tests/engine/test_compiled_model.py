@@ -54,7 +54,7 @@ def test_a_batch_is_the_same_every_time(model: Path) -> None:
 
 
 def test_any_streams_may_form_a_batch(model: Path) -> None:
-    """Who else is in a frame's batch, and in which row, is nothing a stream can hear."""
+    """The other streams of a batch, and their order, do not change a stream's sound."""
     playable = CompiledModel(model)
     random = np.random.default_rng(3)
     z, noise = random.standard_normal((2, 3, 12, 4)).astype(np.float32)

@@ -148,7 +148,7 @@ def test_a_learnt_style_survives_a_reset_but_not_its_voice(styled: Path) -> None
     np.testing.assert_allclose(played(voice.stream), first, atol=1e-6)
     voice.stream.style.values[:] = np.nan
     voice.stream.reset()
-    assert np.array_equal(played(voice.stream), first), "what is no number is forgotten"
+    assert np.array_equal(played(voice.stream), first), "a style with NaN is forgotten"
 
 
 def test_an_encoder_gets_and_keeps_the_attributes_of_its_voice(styled: Path, arena: Arena) -> None:
@@ -178,7 +178,7 @@ def test_an_encoder_gets_and_keeps_the_attributes_of_its_voice(styled: Path, are
 
 
 def test_a_replay_learns_the_same_style_again(slow: Path, arena: Arena) -> None:
-    """From its beginning the same bits, a deck's reset or not; later on, what had been learnt by then."""
+    """From the beginning the same bits, with or without a reset; from later on, the style learnt by then."""
     arena.set_meter("rate", RATE)
     playable, table = CompiledModel(slow), arena.table
     params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))

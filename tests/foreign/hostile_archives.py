@@ -1,4 +1,4 @@
-"""Archives that no model is: one harmless export, spoilt in a hundred ways. Seeds replay.
+"""Hostile archives: one harmless export, changed in a hundred ways. The same seed gives the same archive.
 
 Each kind is a function of a Case: the export's files by name, and chance. It changes the files, or gives the
 bytes of the whole.
@@ -28,11 +28,11 @@ class Case:
     chance: random.Random
 
     def pack(self, method: int = zipfile.ZIP_STORED) -> bytes:
-        """The archive as it is."""
+        """The archive, unchanged."""
         return pack(list(self.files.items()), method)
 
     def code(self) -> str:
-        """Name of the file with the module's own class."""
+        """Name of the file with the module's class."""
         return next(name for name in self.files if name.endswith("modules.py"))
 
     def line(self, *lines: str) -> None:
@@ -74,7 +74,7 @@ def pack(files: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED, top: 
 
 
 def unpack(data: bytes) -> Files:
-    """An export's files by name, its own folder left out."""
+    """An export's files by name, without the folder around them."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
 

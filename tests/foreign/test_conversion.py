@@ -156,7 +156,7 @@ def test_a_rebuilt_export_sounds_the_same(tmp_path: Path, name: str) -> None:
 def test_a_rebuilt_model_that_sounds_different_is_wrapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison hears a hundredth of one weight tensor."""
+    """The comparison detects a change of one percent in one weight tensor."""
     archive = read(genuine("v2_small"))
     model, facts = upstream.convert(archive)
     assert comparison.difference(model, facts, archive) < comparison.TOLERANCE

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def perform(*args: str) -> Result:
-    """A verb, in this process: what it prints is in `stdout` and `stderr`."""
+    """Run a verb in this process; `stdout` and `stderr` have its output."""
     return CliRunner().invoke(main, args)
 
 

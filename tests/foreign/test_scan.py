@@ -37,7 +37,7 @@ def test_a_harmless_module_passes_and_loads_from_what_was_scanned(harmless: byte
 
 
 def test_a_harmless_line_may_be_added(harmless: bytes) -> None:
-    """So what is refused below is refused for what it says."""
+    """A harmless line passes, so the lines below are refused for their contents."""
     for seed in range(20):
         case = Case(unpack(harmless), random.Random(seed))
         case.line("_q = torch.add(1, 1)", "_r = self.phase", '_s = getattr(self, "frames")')

@@ -106,7 +106,7 @@ def test_attributes_of_every_kind(model: TorchscriptModel) -> None:
     stream.reset()
     assert np.allclose(play(model, stream, [0.0, 0.4]), plain * [[1.0], [0.25]])
     other = model.stream()
-    assert np.array_equal(play(model, other, [0.0, 0.4]), plain), "a voice has its own"
+    assert np.array_equal(play(model, other, [0.0, 0.4]), plain), "each voice has its attributes"
     stream.set("gain/1", None)
     stream.set("mute", 1.0)
     assert not play(model, stream, [0.0, 0.4]).any()
@@ -120,7 +120,7 @@ def test_attributes_of_every_kind(model: TorchscriptModel) -> None:
     stream.set("sample", np.ones(100))
     assert float(module.sample.sum()) == 100
     stream.reset()
-    assert float(module.sample.sum()) == 100, "a reset keeps what the player gave"
+    assert float(module.sample.sum()) == 100, "a reset keeps the player's sound"
     stream.set("sample", None)
     assert float(module.sample.sum()) == 0
     stream.set("shape", "noise")
@@ -305,7 +305,7 @@ def test_genuine_exports_play_without_conversion(tmp_path: Path, name: str) -> N
         assert latents.shape == (8, model.card.latents)
         assert len(np.unique(latents[:, -1])) > 1
         assert np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents)
-        assert not np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents), "it goes on"
+        assert not np.array_equal([other.prior(1.0, seed) for seed in range(8)], latents), "it has state"
         one.reset()
         assert not np.array_equal([one.prior(1.0, seed) for seed in range(8, 16)], latents)
 

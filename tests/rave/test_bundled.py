@@ -69,7 +69,7 @@ def test_the_gesture_plays_without_dc_or_clipping(bundled: RAVE) -> None:
 
 
 def test_input_shapes_the_output(bundled: RAVE) -> None:
-    """Fed its own gesture's sound, the encoder gives frames that sound alike again."""
+    """Encoding the gesture's sound and decoding it again gives similar sound."""
     x = render(bundled, bundled.gesture)
     z, _ = bundled.encode(x[None, None], bundled.encoder_state(1))
     y = render(bundled, z[0].T)

@@ -113,7 +113,7 @@ def test_a_seed_and_a_reset_repeat_the_sound_for_any_blocks(tmp_path: Path) -> N
     first = host.play(z, [2048])
     assert host.set("reset", "1")
     assert np.allclose(host.play(z, [8192]), first, atol=1e-5)
-    assert np.abs(host.play(z, [8192]) - first).max() > 1e-3, "it goes on where it was"
+    assert np.abs(host.play(z, [8192]) - first).max() > 1e-3, "without a reset it continues"
     assert host.set("seed", "8")
     assert host.set("reset", "1")
     assert np.abs(host.play(z, [8192]) - first).max() > 1e-3
@@ -149,7 +149,7 @@ def test_rave_vst_plays_two_channels_of_a_mono_model(tmp_path: Path) -> None:
     assert np.array_equal(same[0], same[1])
     stereo = RaveVst(saved(built("stereo"), tmp_path / "z.ts"))
     assert not stereo.stereo
-    assert np.ptp(np.diff(stereo.perform(x[0], 1.0), axis=0)) > 1e-3, "its own two channels"
+    assert np.ptp(np.diff(stereo.perform(x[0], 1.0), axis=0)) > 1e-3, "the two channels differ"
 
 
 def test_more_rows_than_it_has_state_for_are_refused(tmp_path: Path) -> None:

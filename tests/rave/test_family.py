@@ -65,7 +65,7 @@ def sound(model: RAVE, frames: int) -> Tensor:
 
 @pytest.mark.parametrize("size", AWKWARD)
 def test_streamed_equals_offline(member: RAVE, size: int) -> None:
-    """Offline is one call from the first state: what is played is what was trained."""
+    """Offline is one call from the first state, as in training."""
     x = sound(member, 12)
     noise = torch.randn(2, member.noise, 12)
     z, _ = member.encode(x, member.encoder_state(2))
@@ -122,7 +122,7 @@ def test_a_file_keeps_the_model(member: RAVE, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["v1", "v1 causal", "raspberry", "stereo v1"])
 def test_a_v1_stream_equals_offline_with_a_delay(name: str) -> None:
-    """v1 aligns every stride, so its stream is the whole signal's output, late by what arithmetic says."""
+    """v1 aligns every stride, so its stream equals the offline output with the calculated delay."""
     torch.manual_seed(5)
     model = RAVE(FAMILY[name]).eval().requires_grad_(False)
     bands = torch.randn(1, 16 * model.config.channels, 60 * 128)
@@ -159,7 +159,7 @@ def compare(streamed: Tensor, whole: Tensor, late: int) -> None:
 
 
 def test_a_style_is_learnt_from_sound() -> None:
-    """Then every layer hears of the source what it heard of the target: as loud, as wide."""
+    """Then every layer gives the source the mean and deviation of the target."""
     torch.manual_seed(2)
     model = RAVE(FAMILY["transferring"]).eval().requires_grad_(False)
     source, target = (level * torch.randn(1, 1, 40 * model.ratio) for level in (0.1, 0.7))
@@ -185,7 +185,7 @@ def test_a_style_is_learnt_from_sound() -> None:
         for found, wanted in zip(changed[layer], heard[layer], strict=True):
             torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-2)
     again, _ = model.encode(source, model.encoder_state(1))
-    assert torch.equal(again, plain), "what is forgotten leaves no trace"
+    assert torch.equal(again, plain), "a forgotten style leaves no trace"
 
 
 def test_a_model_without_adain_learns_no_style() -> None:

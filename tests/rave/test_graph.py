@@ -25,7 +25,7 @@ class Streamed:
         self._state: np.ndarray | None = None
 
     def __call__(self, **inputs: torch.Tensor) -> np.ndarray:
-        """Tensors with time last, as the modules take them; what the graph does not want is left out."""
+        """Tensors with time last, as for the modules; inputs that the graph does not have are left out."""
         values = {name: value for name, value in inputs.items() if name in self._inputs}
         rows = {name: x if name == "x" else x.transpose(1, 2).contiguous() for name, x in values.items()}
         if self._state is None:

@@ -1,7 +1,7 @@
-"""Genuine upstream exports, read as data, sound as they do when upstream's own code runs them.
+"""Genuine RAVE exports, rebuilt from their data, sound the same as with upstream's code.
 
-Upstream draws its noise from torch's generator, so with the same seed and the same order of draws ours gets
-the same: the posterior's, then the missing latents', then the synthesiser's.
+Upstream draws its noise from torch's generator. With the same seed and order of draws, our model gets the
+same noise: for the posterior, then for the missing latents, then for the synthesiser.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ def no_gradients() -> Any:
 
 
 def seeded(seed: int, method: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """What upstream's method makes of x, its noise drawn from `seed`."""
+    """The result of upstream's method for x, with noise drawn from `seed`."""
     torch.manual_seed(seed)
     return method(x)
 
 
 def embed(model: RAVE, y: Tensor, seed: int) -> Tensor:
-    """What the encoder made to latents as upstream's: drawn from the posterior."""
+    """The encoder's output as upstream's latents: drawn from the posterior."""
     if model.config.bottleneck != "variational":
         return model.embed(y)
     mean, scale = y.chunk(2, 1)
@@ -155,7 +155,7 @@ def test_offline_equals_upstreams(name: str) -> None:
 
 
 def reach(method: Callable[[Tensor], Tensor], x: Tensor) -> tuple[int, int]:
-    """Where what comes of x is another when its middle is: first and last place."""
+    """First and last place where the output changes if the middle of x changes."""
     moved = x.clone()
     moved[..., x.shape[-1] // 2] += 1
     changed = (method(moved) - method(x)).abs().amax((0, 1)).nonzero()[:, 0]
@@ -195,7 +195,7 @@ def test_noise_changes_the_sound(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["v2", "v1", "causal", "v2_small", "v3"])
 def test_a_non_streaming_export_becomes_the_same_stream(name: str) -> None:
-    """Built from other weights, but of one family: the config says the same, so the stream does."""
+    """Both have the same config, so the streams are the same."""
     streaming, plain = read(export(name))[0], read(export(f"{name}_offline"))[0]
     assert streaming.config == plain.config
     assert streaming.delay == plain.delay
@@ -298,7 +298,7 @@ def test_a_prior_plays() -> None:
     assert z.isfinite().all()
     assert z.abs().max() <= 4
     assert torch.equal(z, play(noise, 1.0)[0])
-    assert not torch.equal(z[:, 0], z[:, 1]), "a row is a stream of its own"
+    assert not torch.equal(z[:, 0], z[:, 1]), "each row is a separate stream"
     _, cold = play(noise, 1e-6)
     assert torch.equal(cold[:, 0], cold[:, 1]), "whatever the chance"
     first, state = torch.rand(4000, 8), prior.init_state(1)
@@ -392,7 +392,7 @@ def as_in_the_first_exports(archive: Archive, head: str) -> Archive:
 
 @pytest.mark.parametrize("head", ["", "_rave."])
 def test_the_first_exports_have_another_layout(head: str) -> None:
-    """There is no genuine one to be had: this is what the sources of that time say."""
+    """No genuine export of this kind is available; this follows the source code of that time."""
     archive = read_archive(export("v1"))
     model, _ = convert(archive)
     old, facts = convert(as_in_the_first_exports(archive, head))

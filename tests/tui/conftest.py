@@ -1,4 +1,4 @@
-"""Fixtures of the screen: a stand-in stage on a real arena, a clock, a library of its own."""
+"""Fixtures of the screen: a stand-in stage on a real arena, a clock, a separate library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The player's own folder, with three models and one broken file; nothing is bundled."""
+    """The player's data folder, with three models and one damaged file; nothing is bundled."""
     from perform.library import places
     from perform.tui import app
 

@@ -1,4 +1,4 @@
-"""A running screen in a test's hands: keys, frames, what is on it, and a clock that only tests move."""
+"""A running screen for tests: its keys, frames and texts, and a clock that only tests move."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Hands:
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
 
     def words(self) -> str:
-        """What the dialog on top says, as running text: what it wrapped is whole again."""
+        """The text of the topmost dialog, with wrapped lines joined again."""
         box = self.app.screen.query_one(Vertical).region
         lines = self.text().split("\n")[box.y + 1 : box.bottom - 1]
         return " ".join(" ".join(line[box.x + 1 : box.right - 1] for line in lines).split())

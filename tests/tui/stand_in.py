@@ -120,7 +120,7 @@ def status(*decks: DeckStatus, **words: object) -> Status:
 
 
 class FakeStage:
-    """What the screen takes for a client. `asked` holds every command."""
+    """A stand-in for the client of the screen. `asked` holds every command."""
 
     def __init__(self, folder: Path, words: Status) -> None:
         self.arena = Arena.create(folder / "arena")
@@ -159,7 +159,7 @@ class FakeStage:
 
 
 def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
-    """What a stage answers to songs, scenes and loops, and the fields of its status that change."""
+    """The stage's answers to commands for songs, scenes and loops; each changes some fields of the status."""
     songs, change = words.songs, msgspec.structs.replace
     match command:
         case Arm(song):

@@ -349,7 +349,7 @@ async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
             "undo",
             "recall scene F9",
         } <= named
-        assert {key.description for key in keys.SET_LIST} <= named, "on the set list, its own keys as well"
+        assert {key.description for key in keys.SET_LIST} <= named, "on the set list, its keys as well"
         await hands.press("escape")
         named = {c.title for c in app.get_system_commands(app.screen)}
         assert "save the set under a name" in named

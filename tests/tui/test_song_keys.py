@@ -54,7 +54,7 @@ async def test_now_and_next_are_always_visible(stage, clock, size):
             assert "NEXT 4 Choir" in hands.text()
         clock.now += 61
         await hands.settle()
-        assert "Glass Harbour *  07:13" in hands.text(), "it goes on under two dialogs"
+        assert "Glass Harbour *  07:13" in hands.text(), "it is drawn under two dialogs too"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,4 +1,4 @@
-"""The host process: it reports, plays a third-party module in a sandbox, and says why it stops."""
+"""The host process: it reports, plays a third-party module in a sandbox, and gives the reason if it stops."""
 
 from __future__ import annotations
 

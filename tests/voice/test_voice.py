@@ -135,7 +135,7 @@ def test_nan_or_infinite_output_resets_the_decoder(model: Path) -> None:
 
 
 def test_voices_of_one_batch_do_not_affect_each_other(model: Path) -> None:
-    """Decoded as one batch, each sounds as it does alone."""
+    """Decoded as one batch, each voice sounds the same as alone."""
     playable = CompiledModel(model)
     tables = [params.defaults() for _ in range(3)]
     for seed, table in enumerate(tables):
