@@ -265,7 +265,7 @@ def test_an_onnx_export_streams_and_says_what_it_is(name: str) -> None:
 
 
 def test_frames_that_are_not_a_power_of_two_are_refused() -> None:
-    with pytest.raises(WrongUse, match=r"a frame of 12 samples.*powers of two; an \.onnx"):
+    with pytest.raises(WrongUse, match=r"a frame has 12 samples.*power of two; export it as \.onnx"):
         torchscript(built("few bands"))
 
 
