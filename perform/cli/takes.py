@@ -39,9 +39,9 @@ def list_(as_json: bool) -> None:
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Check takes for damage (default: all); exit code 1 if a take is damaged."""
-    from perform.recorder import take_index
+    from perform.recorder import take_check
 
-    found = {str(take.path): take_index.verify(take) for take in _chosen(names)}
+    found = {str(take.path): take_check.verify(take) for take in _chosen(names)}
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -58,13 +58,13 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def repair(names: tuple[str, ...], as_json: bool) -> None:
     """Repair unfinished takes (default: all). A stage repairs those in its folders when it starts."""
-    from perform.recorder import take_index
+    from perform.recorder import take_check
 
     repaired = [
         {"path": str(path), "frames": frames}
         for take in _chosen(names)
         if names or take.state == "unfinished"
-        for path, frames in take_index.repair(take)
+        for path, frames in take_check.repair(take)
     ]
     if as_json:
         click.echo(json.dumps(repaired, indent=2))

@@ -1,4 +1,4 @@
-"""Finding, reading, checking and repairing takes: which files belong together, and what is in them."""
+"""Takes on disk: finding the files that belong together, and reading them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import soundfile
 from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError, WrongUse
 from perform.core.ring_buffers import Audio
-from perform.recorder import gesture_log, markers, take_part, wav_format, wav_repair
+from perform.recorder import gesture_log, markers, wav_format, wav_repair
 from perform.recorder.take_names import numbered_paths, part_name, track_path
 
 BLOCK = 1 << 16  #: frames of one read
@@ -120,60 +120,6 @@ def read(path: Path, folders: Sequence[Path] = ()) -> Take:
         marks=tuple(marks),
         state="recording" if busy else "unfinished" if broken else "whole",
     )
-
-
-def verify(take: Take) -> list[str]:
-    """[disk] Return the problems of a take, one line each."""
-    problems = []
-    after = -1
-    for master in take.files:
-        lengths = {}
-        for track in take.tracks:
-            path = track_path(master, track)
-            try:
-                found = wav_repair.inspect(path)
-                lengths[path.name] = found.held
-                problems += [f"{path.name}: {found.missing} bytes of markers are missing"] * (
-                    found.missing > 0
-                )
-                if found.held < found.claimed:
-                    problems.append(f"{path.name}: {found.claimed - found.held} frames are missing")
-                if found.unfinished and take.state != "recording":
-                    problems.append(f"{path.name}: unfinished; mend it with `perform takes repair`")
-            except (OSError, WrongUse) as error:
-                problems.append(f"{path.name}: {error}")
-        if len(set(lengths.values())) > 1 and take.state != "recording":
-            problems.append(f"its tracks differ in length: {lengths}")
-        try:
-            log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
-        except (OSError, PerformError) as error:
-            problems.append(f"gesture log: {error}")
-            continue
-        if log.torn:
-            problems.append(f"{master.stem}{gesture_log.SUFFIX}: the last {log.torn} bytes are unfinished")
-        if log.damaged:
-            problems.append(f"{master.stem}{gesture_log.SUFFIX}: damaged, {log.damaged} bytes are lost")
-        if after == -1 and log.header.part > 1:
-            problems.append(f"{master.name}: the parts before this one are in no folder of takes")
-        if after not in (-1, log.header.position):
-            problems.append(f"{master.name}: begins {log.header.position - after} frames after the last part")
-        after = log.header.position + lengths.get(master.name, 0)
-    return problems
-
-
-def repair(take: Take) -> list[tuple[Path, int]]:
-    """[disk] Repair an unfinished take; return each repaired file and its frames."""
-    if take.state == "recording":
-        raise WrongUse("is being recorded", where=str(take.path), hint="end the take first")
-    repaired = []
-    for master in take.files:
-        for track in take.tracks:
-            path = track_path(master, track)
-            if path.exists() and wav_repair.inspect(path).unfinished:
-                repaired.append((path, take_part.repair(path)))
-        with suppress(OSError, PerformError):
-            gesture_log.repair(master.with_suffix(gesture_log.SUFFIX))
-    return repaired
 
 
 def read_sound(take: Take, track: str = "master") -> Iterator[Audio]:

@@ -26,7 +26,7 @@ from perform.offline import replay
 from perform.offline.input_replay import InputReplay
 from perform.offline.logged_take import LoggedTake
 from perform.offline.take_replay import TakeReplay
-from perform.recorder import gesture_log, take_index
+from perform.recorder import gesture_log, take_check, take_index
 from perform.recorder.take_names import track_path
 from perform.stage.commands import AddMarker, Load, StartRecording, StopRecording, Unload
 
@@ -80,7 +80,7 @@ def residual_db(took: np.ndarray, made: np.ndarray) -> float:
 @pytest.mark.parametrize("how", [(), ("--stems", "--float"), ("--rate", "44100")])
 def test_an_offline_take_renders_bit_by_bit(two: Path, tmp_path: Path, how: tuple[str, ...]) -> None:
     take = offline(two, tmp_path / "takes", *how)
-    assert take_index.verify(take) == []
+    assert take_check.verify(take) == []
     assert take.marks[0].name == "First light"
     assert take.seconds == 3.0
     again(take, tmp_path / "x.wav", stems=True)
@@ -287,7 +287,7 @@ def test_a_take_renders_across_the_death_of_its_recorder(two: Path, runtime: Pat
         instrument.client.ask(StopRecording())
     take = take_index.read(path)
     assert len(take.files) == 2
-    assert take_index.verify(take) == []
+    assert take_check.verify(take) == []
     close_to_the_take(take, tmp_path)
 
 

@@ -13,7 +13,7 @@ from recorder_rig import feed, until
 
 from perform.core.arena import Arena
 from perform.core.messages.recorder_messages import LastMinutesOpened, OpenRecorder
-from perform.recorder import gesture_log, take_index
+from perform.recorder import gesture_log, take_check, take_index
 from perform.recorder.markers import Marker
 from perform.stage.child import Child
 from perform.stage.commands import Answer, StartRecording
@@ -122,7 +122,7 @@ def test_markers_set_while_the_recorder_hangs_or_is_dead_are_in_the_take(stage: 
     assert stage.ask(recording.stop)().value == str(path)
     take = take_index.read(path)
     assert (len(take.files), take.frames) == (2, 25_000)
-    assert take_index.verify(take) == []
+    assert take_check.verify(take) == []
     assert {mark.name: mark.frame for mark in take.marks} == marked
     path = kept().value
     stage.until(lambda: any(line.startswith(f"kept: {path}") for line in stage.lines))

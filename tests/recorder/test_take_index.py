@@ -16,7 +16,15 @@ from wav_readers import with_soundfile, with_wave
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import FRAME_RENDERED, FrameEvent
-from perform.recorder import gesture_log, take_export, take_index, wav_format, wav_repair, wav_writer
+from perform.recorder import (
+    gesture_log,
+    take_check,
+    take_export,
+    take_index,
+    wav_format,
+    wav_repair,
+    wav_writer,
+)
 from perform.recorder.markers import Marker
 from perform.recorder.recent_events import RecentEvents
 from perform.recorder.take_names import track_path
@@ -77,7 +85,7 @@ def test_the_files_of_a_take_are_found_together(arena, whole, tmp_path):
     }
     assert second.state == "recording"
     with pytest.raises(WrongUse, match="is being recorded"):
-        take_index.repair(second)
+        take_check.repair(second)
     other.close(arena.history.written)
 
 
@@ -103,11 +111,11 @@ def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
     crash(take)
     found = take_index.read(tmp_path / "demo.wav")
     assert found.state == "unfinished"
-    assert sum("repair" in problem for problem in take_index.verify(found)) == 2
-    mended = take_index.repair(found)
+    assert sum("repair" in problem for problem in take_check.verify(found)) == 2
+    mended = take_check.repair(found)
     assert mended == [(tmp_path / name, RATE // 2 + 4000) for name in ("demo.wav", "demo_deck1.wav")]
     again = take_index.read(tmp_path / "demo.wav")
-    assert (again.state, again.marks, take_index.verify(again)) == ("whole", (Marker(RATE // 4, "half"),), [])
+    assert (again.state, again.marks, take_check.verify(again)) == ("whole", (Marker(RATE // 4, "half"),), [])
     assert wav_repair.inspect(tmp_path / "demo_deck1.wav").tail > 0
     assert (tmp_path / "demo.txt").read_text() == "0:00:00.250  half\n"
     for track in TRACKS:
@@ -117,18 +125,18 @@ def test_an_unfinished_take_is_repaired_with_its_markers(arena, tmp_path):
 
 
 def test_verify_finds_every_problem(whole, tmp_path):
-    assert take_index.verify(whole) == []
+    assert take_check.verify(whole) == []
     stem = tmp_path / "demo_deck1.wav"
     os.truncate(stem, wav_format.HEADER + 600)
     log = tmp_path / "demo.gestures"
     os.truncate(log, log.stat().st_size - 3)
-    problems = "\n".join(take_index.verify(whole))
+    problems = "\n".join(take_check.verify(whole))
     assert f"demo_deck1.wav: {RATE // 2 - 100} frames are missing" in problems
     assert "its tracks differ in length" in problems
     assert "bytes are unfinished" in problems
     log.unlink()
     stem.write_bytes(b"RIFF")
-    problems = "\n".join(take_index.verify(whole))
+    problems = "\n".join(take_check.verify(whole))
     assert "gesture log" in problems
     assert "not a take of perform" in problems
 
@@ -136,7 +144,7 @@ def test_verify_finds_every_problem(whole, tmp_path):
 def test_all_parts_are_one_take(arena, tmp_path):
     take = record(arena, tmp_path)
     crash(take)
-    take_index.repair(take_index.read(tmp_path / "demo.wav"))
+    take_check.repair(take_index.read(tmp_path / "demo.wav"))
     plan = TakePlan({t: arena.tracks[t] for t in TRACKS}, [tmp_path], "demo", header(TRACKS))
     second = TakeWriter(
         plan, RecentEvents(arena, 60), lambda report: None, position=RATE // 2, part=2, began=0
@@ -145,7 +153,7 @@ def test_all_parts_are_one_take(arena, tmp_path):
     second.close(arena.history.written)
     (found,) = take_index.takes([tmp_path])
     assert [path.name for path in found.files] == ["demo.wav", "demo_part2.wav"]
-    assert take_index.verify(found) == []
+    assert take_check.verify(found) == []
     take_export.export(found, tmp_path / "all.wav")
     assert np.array_equal(with_wave(tmp_path / "all.wav"), steps(0, RATE // 2 + 5000))
 
@@ -170,7 +178,7 @@ def test_parts_on_several_disks_are_one_take(arena, tmp_path):
     assert found.files == (a / "demo.wav", b / "demo_part2.wav", a / "demo_part3.wav")
     assert take_index.takes(folders[::-1]) == [found]
     assert {take_index.find(str(name), folders) for name in ("demo", "last", *found.files)} == {found}
-    assert take_index.verify(found) == []
+    assert take_check.verify(found) == []
     take_export.export(found, tmp_path / "all.wav")
     assert np.array_equal(with_wave(tmp_path / "all.wav"), played)
 
@@ -180,7 +188,7 @@ def test_a_part_without_its_first_part_is_listed_as_a_problem(arena, tmp_path):
     in_parts(arena, a, b, a)
     first, last = take_index.takes([a])
     assert [first.files, last.files] == [(a / "demo.wav",), (a / "demo_part3.wav",)]
-    assert "the parts before this one" in take_index.verify(last)[0]
+    assert "the parts before this one" in take_check.verify(last)[0]
     assert take_index.find(str(a / "demo_part3.wav"), [a]) == last
 
 

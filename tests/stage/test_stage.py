@@ -18,7 +18,7 @@ from tiny import tiny_model
 from perform.core import params
 from perform.core.arena_layout import CLOCK, EMPTY, FAILED, LIVE
 from perform.core.errors import PerformError
-from perform.recorder import gesture_log, take_index
+from perform.recorder import gesture_log, take_check, take_index
 from perform.stage.client import Client
 from perform.stage.commands import (
     AddMarker,
@@ -223,7 +223,7 @@ def test_the_last_minutes_are_kept_with_their_markers(runtime: Path) -> None:
         until(lambda: instrument.arena.history.written > at + 24000, 10, "half a second")
         kept = keep(instrument)
         take = take_index.read(kept)
-        assert take_index.verify(take) == []
+        assert take_check.verify(take) == []
         marks = {mark.name: mark.frame for mark in take.marks}
         assert abs(marks["here"] - at) < 4800
         assert take.frames > at + 24000
