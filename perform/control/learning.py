@@ -15,6 +15,7 @@ from perform.control.binding import Binding, Mode
 from perform.control.mapping import Mapping, matching_ports
 from perform.control.router import ControlId
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import expanded
 from perform.library import places
 
 FALLBACK = "generic"  #: the mapping if no known controller is connected
@@ -130,7 +131,7 @@ class ActiveMapping:
         path : the file; "" for one in the player's folder
         WrongUse if another mapping has the name.
         """
-        target = Path(path).expanduser() if path else places.user("controllers") / f"{name}.toml"
+        target = expanded(path) if path else places.user("controllers") / f"{name}.toml"
         if not name.strip() or name.startswith(".") or any(c in '/\\:*?"<>|' or c < " " for c in name):
             raise WrongUse(f"a mapping cannot be called {name!r}", hint="use letters, digits and spaces")
         if target.exists() and not (self.path.exists() and target.samefile(self.path)):

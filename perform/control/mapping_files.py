@@ -22,6 +22,7 @@ import tomlkit
 from perform.control.binding import Binding
 from perform.control.mapping import Mapping
 from perform.core.errors import WrongUse
+from perform.core.paths import expanded
 from perform.library import places, toml_files
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -124,7 +125,7 @@ def bundled() -> Path:
 
 def find(name: str) -> Path:
     """[disk] Find the file of a mapping by name or path; WrongUse lists the names."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix == ".toml" and path.is_file():
         return path
     known = available()

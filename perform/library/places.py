@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
+
+from perform.core.errors import PerformError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -19,6 +22,14 @@ def existing(name: str) -> Path | None:
         if path.is_file():
             return path.resolve()
     return None
+
+
+def _at_home(find: Callable[[], str | Path]) -> Path:
+    try:
+        return Path(find())
+    except RuntimeError as error:
+        hint = "set HOME to a folder, or PERFORM_HOME and PERFORM_TAKES"
+        raise PerformError("your home folder is not known", hint=hint) from error
 
 
 def is_path(name: str) -> bool:
@@ -35,24 +46,31 @@ def bundled(kind: str) -> Path:
 def user(kind: str) -> Path:
     """Return the folder of the player's "models", "controllers", "sets"...; PERFORM_HOME moves it."""
     home = os.environ.get("PERFORM_HOME")
-    return (Path(home) if home else Path(platformdirs.user_data_dir("perform", appauthor=False))) / kind
+    if home:
+        return Path(home) / kind
+    return _at_home(lambda: platformdirs.user_data_dir("perform", appauthor=False)) / kind
 
 
 def cache() -> Path:
     """Return the folder of files that can be made again, such as compiled models."""
     home = os.environ.get("PERFORM_HOME")
-    return Path(home) / "cache" if home else Path(platformdirs.user_cache_dir("perform", appauthor=False))
+    if home:
+        return Path(home) / "cache"
+    return _at_home(lambda: platformdirs.user_cache_dir("perform", appauthor=False))
 
 
 def takes() -> Path:
     """Return the folder of takes: PERFORM_TAKES, else `perform` in the player's music folder."""
     chosen = os.environ.get("PERFORM_TAKES")
-    return Path(chosen) if chosen else Path(platformdirs.user_music_dir()) / "perform"
+    return Path(chosen) if chosen else _at_home(platformdirs.user_music_dir) / "perform"
 
 
 def take_folders() -> list[Path]:
     """Return the folders for takes, best first: the recorder uses the next one if a disk is full or gone."""
-    return [takes(), user("takes"), Path.home()]
+    folders = [takes(), user("takes")]
+    with contextlib.suppress(RuntimeError):  # no HOME, but PERFORM_HOME and PERFORM_TAKES
+        folders.append(Path.home())
+    return folders
 
 
 def runtime() -> Path:

@@ -13,6 +13,7 @@ import soundfile
 
 from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import expanded
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, wav_format, wav_repair
 from perform.recorder.take_names import numbered_paths, part_name, track_path
@@ -76,7 +77,7 @@ def takes(folders: Sequence[Path]) -> list[Take]:
 
 def find(name: str, folders: Sequence[Path]) -> Take:
     """[disk] Return a take by path of any of its files, or by name of the first one; "last": the newest."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix and path.is_file():
         path = path.with_suffix(".wav")
         if not path.exists():

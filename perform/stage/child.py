@@ -121,46 +121,61 @@ class Child:
 class KeptChild:
     """A child that must always run. After a death it is started again, at once and then after longer pauses.
 
-    spawn : starts one
+    spawn : starts one. If it raises, the next try comes after such a pause, too
     beat  : a number that changes as long as the child works
     """
 
     PAUSES = (0.0, 0.3, 1.0, 3.0, 10.0)  #: seconds, after the first death, the second ...
     WELL_S = 30.0  #: a child that lived this long started without trouble
+    START_S = 30.0  #: a child may take this long to its first beat, twice as long at each try
 
     def __init__(self, spawn: Callable[[], Child], beat: Callable[[], float]) -> None:
         self._spawn, self._beat = spawn, beat
         self.child: Child | None = None
         self._deaths = 0
         self._started = self._due = self._seen_at = 0.0
-        self._seen = -1.0
+        self._seen, self._has_beaten = -1.0, False
 
     def tick(self, stall: float) -> bool:
         """Start it when it is due; kill it when its beat has not changed for `stall` seconds.
 
-        Returns True if a child was started just now.
+        A child that is still starting has START_S instead. Returns True if a child was started just now.
+        Raises what `spawn` raises.
         """
         now = time.monotonic()
         if self.child is None:
             if now < self._due:
                 return False
-            self._started = self._seen_at = now
-            self.child = self._spawn()
+            self._started = now
+            self._seen, self._has_beaten = self._beat(), False
+            try:
+                self.child = self._spawn()
+            except BaseException:
+                self._plan_next(now)
+                raise
+            self._seen_at = time.monotonic()
             return True
         if self._beat() != self._seen:
-            self._seen, self._seen_at = self._beat(), now
-        elif now - self._seen_at > stall:
+            self._seen, self._seen_at, self._has_beaten = self._beat(), now, True
+            return False
+        patience = stall if self._has_beaten else max(stall, self.START_S * 2.0 ** min(self._deaths, 4))
+        if now - self._seen_at > patience:
             self._seen_at = now
             self.child.kill()
         return False
+
+    def _plan_next(self, now: float) -> None:
+        """When to start the next one."""
+        self._due = now + self.PAUSES[min(self._deaths, len(self.PAUSES) - 1)]
+        self._deaths += 1
 
     def handle_death(self, child: Child) -> bool:
         """Plan the next start; False where the dead child is another one."""
         if child is not self.child:
             return False
         now = time.monotonic()
-        self._deaths = 0 if now - self._started > self.WELL_S else self._deaths
-        self._due = now + self.PAUSES[min(self._deaths, len(self.PAUSES) - 1)]
-        self._deaths += 1
+        if now - self._started > self.WELL_S:
+            self._deaths = 0
+        self._plan_next(now)
         self.child = None
         return True

@@ -31,17 +31,21 @@ class ChildProcesses:
     def mixer(self, kind: str) -> Child:
         """Start the "device" or the "clock" mixer."""
         options, arena = self._options, self._arena
-        child = self.start("perform.audio.mixer_process", kind)
         rate = options.rate or arena.meter("rate") or None
         block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
-        child.order(StartMixer(str(arena.path), options.device, options.input, rate, block, options.patient))
+        order = StartMixer(str(arena.path), options.device, options.input, rate, block, options.patient)
+        child = self.start("perform.audio.mixer_process", kind)
+        child.order(order)
         return child
 
     def recorder(self) -> Child:
         """Start the recorder."""
-        child = self.start("perform.recorder.recorder_process")
         folders = tuple(str(folder) for folder in places.take_folders())
-        child.order(OpenRecorder(str(self._arena.path), folders, 60 * self._options.retro))
+        order = OpenRecorder(str(self._arena.path), folders, 60 * self._options.retro)
+        child = self.start(
+            "perform.recorder.recorder_process"
+        )  # after all that can raise: it has no owner yet
+        child.order(order)
         return child
 
     def host(self) -> Child:

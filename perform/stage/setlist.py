@@ -12,6 +12,7 @@ import numpy as np
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SPEC_AT, Table
+from perform.core.paths import expanded
 from perform.library import places
 from perform.library.sets import Set
 from perform.library.song import ModelName, Song
@@ -198,7 +199,7 @@ class SetList:
         source, made = self.path, self.set
         path = source
         if name:
-            path = Path(name).expanduser().resolve() if places.is_path(name) else _own_path(name)
+            path = expanded(name).resolve() if places.is_path(name) else _own_path(name)
             made = msgspec.structs.replace(made, name=path.stem)
         elif path is None or path.is_relative_to(places.bundled("presets")):
             path = _own_path(path.stem if path else self.set.name)
