@@ -26,6 +26,6 @@ class PerformError(Exception):
 
 
 class WrongUse(PerformError):
-    """The request itself is wrong: a path, a name, a key, a file that is not what it should be."""
+    """The request itself is wrong: a path, a name, a key, a file of the wrong kind."""
 
     exit_code = 2

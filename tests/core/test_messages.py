@@ -13,8 +13,11 @@ from rig import until
 from perform.core.attributes import Attribute
 from perform.core.messages.host_messages import (
     AssignDecks,
+    AttributeRefused,
     DeckAssignment,
     FileAssignment,
+    HostFailed,
+    HostLoading,
     HostLog,
     HostReady,
 )
@@ -48,6 +51,13 @@ def test_a_message_comes_back_as_it_was_sent():
 def test_a_line_that_is_no_order_is_refused_and_shown(line):
     with pytest.raises(BadMessage, match="not an order"):
         decode_order(line)
+
+
+@pytest.mark.parametrize(
+    "kind", [HostLoading, HostLog, HostFailed, lambda text: AttributeRefused(1, 2, 3.0, 4.0, text)]
+)
+def test_texts_of_hosts_come_without_control_characters(kind):
+    assert decode_report(encode(kind("\x1b[31mred\x07\nline\x9b"))) == kind("[31mred line")
 
 
 def test_a_child_logs_a_bad_order_and_goes_on(tmp_path: Path):

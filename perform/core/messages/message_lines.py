@@ -8,10 +8,18 @@ from __future__ import annotations
 import msgspec
 
 from perform.core.messages.control_messages import ControlOrder, ControlReport
-from perform.core.messages.host_messages import HostOrder, HostReport
+from perform.core.messages.host_messages import (
+    AttributeRefused,
+    HostFailed,
+    HostLoading,
+    HostLog,
+    HostOrder,
+    HostReport,
+)
 from perform.core.messages.message import Order, Report
 from perform.core.messages.mixer_messages import MixerOrder, MixerReport
 from perform.core.messages.recorder_messages import RecorderOrder, RecorderReport
+from perform.core.printable import printable
 
 AnyOrder = MixerOrder | RecorderOrder | ControlOrder | HostOrder
 AnyReport = MixerReport | RecorderReport | ControlReport | HostReport
@@ -40,6 +48,17 @@ def decode_order(line: str) -> AnyOrder:
 def decode_report(line: str) -> AnyReport:
     """Read a report from a line. BadMessage: it is not one, perhaps cut short by the death of its child."""
     try:
-        return _REPORTS.decode(line)
+        report = _REPORTS.decode(line)
     except msgspec.DecodeError as error:
         raise BadMessage(f"not a report ({error}): {line.strip()[:200]}") from error
+    return _printable(report)
+
+
+def _printable(report: AnyReport) -> AnyReport:
+    """Make the texts of hosts printable: a host may run a third-party module."""
+    match report:
+        case HostLoading() | HostLog():
+            return msgspec.structs.replace(report, text=printable(report.text))
+        case HostFailed() | AttributeRefused():
+            return msgspec.structs.replace(report, error=printable(report.error))
+    return report
