@@ -121,8 +121,7 @@ class ControlProcess:
         match order:
             case LearnControl(address, over):
                 self._active.learn(address, over)
-                while not self._router.moved.empty():  # ignore controls that moved before
-                    self._router.moved.get()
+                self._router.moved.clear()  # ignore controls that moved before
                 self._router.learning = bool(address)
             case UnlearnControl(address):
                 self._active.unlearn(address)
@@ -221,8 +220,8 @@ class ControlProcess:
 
     def _learn(self) -> None:
         learnt: list[Binding] = []
-        while not self._router.moved.empty():
-            port, source = self._router.moved.get()
+        while self._router.moved:
+            port, source = self._router.moved.popleft()
             if self._active.address and (binding := self._active.bind(port, source, self._known_ports)):
                 learnt.append(binding)
         if learnt:

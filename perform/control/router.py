@@ -8,6 +8,7 @@ releases the parameter that it pressed, even if the focus has changed. See `perf
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Hashable, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import Table
 
 _FOCUS, _FOCUS_SPEC, _PANIC = params.slot("focus"), params.SPECS["focus"], params.slot("panic")
+MOVED = 256  #: controls that wait to be learnt; the oldest are dropped
 _RELEASED = 48  #: a pressed cc (64 or more) is released below this, so that jitter at 64 is no new press
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
@@ -178,7 +180,7 @@ class ControlRouter:
         self._disconnected: SimpleQueue[str] = SimpleQueue()
         self.touch: TouchedControl | None = None
         self.learning = False
-        self.moved: SimpleQueue[tuple[str, ControlId]] = SimpleQueue()
+        self.moved: deque[tuple[str, ControlId]] = deque(maxlen=MOVED)
 
     def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
         """[main] Route these ports by a mapping, from the next message on."""
@@ -238,7 +240,7 @@ class ControlRouter:
         if slot >= 0 or not event.release:
             self.touch = TouchedControl(port, event, slot, turn)
         if self.learning and learnable(event):
-            self.moved.put(control)
+            self.moved.append(control)
 
 
 def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:

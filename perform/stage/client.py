@@ -31,6 +31,10 @@ class StageAddress(msgspec.Struct, frozen=True):
     arena: str
 
 
+ASK_S = 30.0  #: the longest wait for an answer; the stage itself gives up after 15 s
+HANGS = "end that process and start again; its take is safe"
+
+
 class StageGone(PerformError):
     """The stage does not answer any more."""
 
@@ -74,6 +78,9 @@ class Client:
         try:
             with self._sending:
                 self._line.send_bytes(msgspec.json.encode(command))
+                if not self._line.poll(ASK_S):
+                    self._line.close()  # a late answer would be taken for that of the next command
+                    raise StageGone("the stage does not answer", where=f"process {self.pid}", hint=HANGS)
                 answer = msgspec.json.decode(self._line.recv_bytes(), type=Answer)
         except (OSError, EOFError) as error:
             raise StageGone("the stage has ended", where=f"process {self.pid}") from error

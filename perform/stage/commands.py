@@ -88,9 +88,13 @@ class SetText(Command, frozen=True):
 
 
 class Learn(Command, frozen=True):
-    """Map the next control that moves to this address; an empty address ends learning."""
+    """Map the next control that moves to this address; an empty address ends learning.
+
+    only : end learning only if it waits for a control of this address
+    """
 
     address: str
+    only: str = ""
 
 
 class Unlearn(Command, frozen=True):

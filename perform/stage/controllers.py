@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from perform.core.arena import Arena
@@ -26,6 +27,7 @@ from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, Reply, SaveMapping, Unlearn, UseMapping, answer_all
 from perform.stage.status import BindingStatus, TouchStatus
 
+LEARN_S = 60.0  #: learning ends if no control has moved by then
 STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
 
 
@@ -59,6 +61,7 @@ class Controllers:
         self._path = mapping  # for the next process; "": the mapping made for the connected controllers
         self.bindings: tuple[BindingStatus, ...] = ()
         self.learning = ""
+        self._learning_since = 0.0
         self._learning_range: tuple[float, float] | None = None
         self.touched = TouchStatus()
 
@@ -74,6 +77,9 @@ class Controllers:
             self._order(StartControl(str(self._arena.path), self._path, self._wanted_ports))
             if self.learning:
                 self._order(LearnControl(self.learning, self._learning_range))
+        elif self.learning and time.monotonic() - self._learning_since > LEARN_S:
+            self._log(f"no control has moved: {self.learning} is not learnt any more")
+            self.learn("")
 
     def learn(self, address: str, knob_range: tuple[float, float] | None = None) -> None:
         """Map the next control that moves to an address; "" ends learning.
@@ -81,6 +87,7 @@ class Controllers:
         knob_range : for an address that has no range itself
         """
         self.learning, self._learning_range = address, knob_range
+        self._learning_since = time.monotonic()
         self._order(LearnControl(address, knob_range))
 
     def unlearn(self, address: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from perform.stage.commands import Answer, AnyCommand
+from perform.stage.commands import Answer, AnyCommand, Learn
 
 SOCKET_PATH = 100  #: the longest socket path that every system accepts
 LONGEST = 1 << 16  #: largest command, bytes
@@ -56,21 +56,31 @@ class Server:
             threading.Thread(target=self._serve, args=(line,), name="client", daemon=True).start()
 
     def _serve(self, line: Connection) -> None:
-        """Check the key on both sides, then answer commands until the client disconnects."""
-        key = self.key.encode()
+        """Check the key on both sides, then answer commands until the client disconnects.
+
+        Learning that a client began ends with its connection: a screen may be killed.
+        """
+        key, learning = self.key.encode(), ""
         try:
             deliver_challenge(line, key)
             answer_challenge(line, key)
             while True:
-                line.send_bytes(msgspec.json.encode(self._answer(line.recv_bytes(LONGEST))))
+                try:
+                    command = msgspec.json.decode(line.recv_bytes(LONGEST), type=AnyCommand)
+                except (msgspec.DecodeError, UnicodeError) as error:
+                    answer = Answer(error=f"not a command: {error}", exit_code=2)
+                else:
+                    learning = command.address if isinstance(command, Learn) else learning
+                    answer = self._answer(command)
+                line.send_bytes(_encoded(answer))
         except (OSError, EOFError, AuthenticationError):
+            pass  # the client has left, or has another key
+        finally:  # also after an error of ours, or the client would wait for ever
             line.close()
+            if learning:
+                self._take(Learn("", only=learning), lambda answer: None)
 
-    def _answer(self, request: bytes) -> Answer:
-        try:
-            command = msgspec.json.decode(request, type=AnyCommand)
-        except msgspec.DecodeError as error:
-            return Answer(error=f"not a command: {error}", exit_code=2)
+    def _answer(self, command: AnyCommand) -> Answer:
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._take(command, answers.put)
         try:
@@ -85,3 +95,10 @@ class Server:
             self._listener.close()
             if self._folder:
                 self._folder.rmdir()
+
+
+def _encoded(answer: Answer) -> bytes:
+    try:
+        return msgspec.json.encode(answer)
+    except (ValueError, TypeError) as error:  # a text from a file that no UTF-8 can hold
+        return msgspec.json.encode(Answer(error=f"the answer cannot be sent: {error!r}", exit_code=1))

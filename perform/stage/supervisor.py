@@ -224,6 +224,8 @@ class Stage:
         return table
 
     def _learn(self, command: Learn) -> None:
+        if command.only and command.only != self._controllers.learning:
+            return
         if command.address:
             slot(command.address)
         self._controllers.learn(command.address, self._show.knob_range(command.address))

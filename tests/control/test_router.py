@@ -13,7 +13,7 @@ from perform.control import mapping_files
 from perform.control.binding import Binding
 from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
-from perform.control.router import ControlRouter, decode
+from perform.control.router import MOVED, ControlRouter, decode
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import SPEC_AT, Curve, Table
@@ -165,8 +165,10 @@ def test_learning_ignores_bank_select_channel_mode_and_releases() -> None:
         (0xB3, 9, 1),
     ):
         rig(*data)
-    assert rig.router.moved.get_nowait() == (PORT, ("cc", 9, 4))
-    assert rig.router.moved.empty()
+    assert list(rig.router.moved) == [(PORT, ("cc", 9, 4))]
+    for value in range(5000):
+        rig(0xB0, 10 + value % 2, value % 128)
+    assert len(rig.router.moved) == MOVED and rig.router.moved[-1] == (PORT, ("cc", 11, 1)), "it is bounded"
 
 
 messages = st.lists(
