@@ -62,24 +62,24 @@ def rows(subject: BenchSubject, blocks: Sequence[int], calls: int) -> Iterator[C
     for method in METHODS:
         for frames in dict.fromkeys(-(-block // card.ratio) for block in blocks or [card.ratio]):
             graph, block = METHODS[method](model, frames), frames * card.ratio
-            ours, limits = timed(_call(CompiledGraph(graph), 1)), machine.Machine(machine.size(graph))
+            compiled, limits = timed(_call(CompiledGraph(graph), 1)), machine.Machine(machine.size(graph))
             with ExitStack() as stack:
                 peer = _peer(subject, model, method, frames, stack)
-                mine, theirs, *rest = interleave([ours, peer, *limits.timed_calls], calls)
+                cost, peer_cost, *rest = interleave([compiled, peer, *limits.timed_calls], calls)
             floor_ms = 1000 * limits.roofline(rest).seconds(graph)
             period_ms = 1000 * block / card.sample_rate
-            waiting_ms = period_ms / 2 + mine.p999 + 1000 * params.MARGINS["normal"] + DEVICE_MS
+            waiting_ms = period_ms / 2 + cost.p999 + 1000 * params.MARGINS["normal"] + DEVICE_MS
             yield CostRow(
                 model=subject.name,
                 method=method,
                 block=block,
                 period_ms=period_ms,
-                ms_median=mine.median,
-                ms_p95=mine.p95,
-                ms_p999=mine.p999,
-                ratio_torchscript=theirs.median / mine.median,
-                ratio_roofline=mine.median / floor_ms,
-                decks=_cores() * int(BUSY * period_ms / mine.p95),
+                ms_median=cost.median,
+                ms_p95=cost.p95,
+                ms_p999=cost.p999,
+                ratio_torchscript=peer_cost.median / cost.median,
+                ratio_roofline=cost.median / floor_ms,
+                decks=_cores() * int(BUSY * period_ms / cost.p95),
                 delay_ms=1000 * card.delay / card.sample_rate,
                 latency_ms=None if method == "encode" else waiting_ms,
                 decks_cost=_decks_cost(subject, graph, min(calls, 100))

@@ -146,8 +146,8 @@ def generator_loss(fake: Features) -> Tensor:
 def feature_distance(real: Features, fake: Features) -> Tensor:
     """Return the feature matching loss: the mean relative difference of all layers but the first."""
     total = fake[0][-1].new_zeros((), dtype=torch.float32)
-    for ours, theirs in zip(fake, real, strict=True):
-        for a, b in zip(ours[1:], theirs[1:], strict=True):
-            off = (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp(min=1e-5)
-            total = total + off / (len(ours) - 1)
+    for fake_layers, real_layers in zip(fake, real, strict=True):
+        for a, b in zip(fake_layers[1:], real_layers[1:], strict=True):
+            difference = (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp(min=1e-5)
+            total = total + difference / (len(fake_layers) - 1)
     return total / len(fake)
