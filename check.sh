@@ -1,6 +1,7 @@
 #!/bin/sh
-# Checks everything: format, lint, types, who may import whom, and the tests: first those that only compute, on
-# all cores; then those that start stages. With arguments, pytest runs once, with these.
+# Checks everything: format, lint, types, who may import whom, and the tests. Tests that only compute run on all
+# cores, at the lowest priority, in the time that the tests with stages leave free. Tests marked `alone` measure
+# real time: they run last, with nothing beside them. With arguments, pytest runs once, with these.
 set -eu
 cd "$(dirname "$0")"
 ./setup.sh test
@@ -11,5 +12,13 @@ $bin/mypy
 $bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 1; }
 [ $# -eq 0 ] || exec $bin/python -m pytest "$@"
 export OMP_NUM_THREADS=1
-$bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage
-exec $bin/python -m pytest tests/stage tests/live
+log=$(mktemp)
+nice -n 19 $bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage >"$log" 2>&1 &
+computing=$!
+trap 'kill $computing 2>/dev/null; rm -f "$log"' EXIT
+failed=0
+$bin/python -m pytest -m "not alone" tests/stage tests/live || failed=1
+wait $computing || failed=1
+cat "$log"
+$bin/python -m pytest -m alone tests/stage tests/live || failed=1
+exit $failed
