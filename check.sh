@@ -13,7 +13,8 @@ $bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 
 [ $# -eq 0 ] || exec $bin/python -m pytest "$@"
 export OMP_NUM_THREADS=1
 log=$(mktemp)
-nice -n 19 $bin/python -m pytest -n auto --dist loadfile --ignore tests/live --ignore tests/stage >"$log" 2>&1 &
+nice -n 19 $bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+    --ignore tests/live --ignore tests/stage >"$log" 2>&1 &
 computing=$!
 trap 'kill $computing 2>/dev/null; rm -f "$log"' EXIT
 failed=0
