@@ -16,7 +16,6 @@ from tiny import tiny_model
 
 from perform.core.arena import Arena
 
-
 #: files that take longest, by seconds of computing: begun last, they would leave the other cores idle
 SLOWEST = (
     "train/test_verb.py",
