@@ -71,7 +71,7 @@ def test_import_reads_the_same_model_back(tiny: Path, tmp_path: Path) -> None:
     assert "licence CC0" in done.stderr
     done = perform("models", "import", str(tmp_path / "x.ts"), "--json")
     assert done.exit_code == 0, done.stderr
-    assert "exported by perform" in done.stderr
+    assert "this export is from perform" in done.stderr
     taken, model = load(Path(json.loads(done.stdout)["path"])), load(source)
     assert taken.card == model.card
     assert torch.equal(taken.gesture, model.gesture)
