@@ -76,8 +76,9 @@ class ControlProcess:
         except PerformError as error:
             self._auto = True
             self._line.report(ControlFailed(str(error)))
+        self._read_mappings()
         if self._auto:
-            self._choose_mapping([])
+            self._active.choose_for([])
         self._use_new_mapping()
 
     def run(self) -> None:
@@ -182,8 +183,9 @@ class ControlProcess:
         if self._reported_ports == (names, error) and not changed:
             return
         if changed:
+            self._read_mappings()
             if inputs and self._auto:
-                self._choose_mapping(names)
+                self._active.choose_for(names)
             self._known_ports += [name for name in names if name not in self._known_ports]
             self._update_routes()
             gone = [name for name, port in self._open_inputs if (name, port) not in inputs]
@@ -195,8 +197,8 @@ class ControlProcess:
         if changed:
             self._report_mapping()
 
-    def _choose_mapping(self, ports: list[str]) -> None:
-        for error in self._active.choose_for(ports):
+    def _read_mappings(self) -> None:
+        for error in self._active.read_all():
             self._line.report(ControlFailed(error))
 
     def _use_new_mapping(self) -> None:
@@ -204,15 +206,21 @@ class ControlProcess:
         self._report_mapping()
 
     def _update_routes(self) -> None:
-        self._router.use(self._active.mapping, self._known_ports)
+        devices = self._active.device_mappings(self._known_ports)
+        self._router.use(self._active.mapping, self._known_ports, devices)
 
     def _report_mapping(self) -> None:
         mapping = self._active.mapping
+        bindings = [(binding.to, binding.label(mapping.ports)) for binding in mapping.bindings]
+        bound = {address for address, _ in bindings}
+        for port, device in self._active.device_mappings([name for name, _ in self._open_inputs]).items():
+            own = [(binding.to, binding.label((port,))) for binding in device.bindings]
+            bindings += [it for it in own if it[0] not in bound]
         self._line.report(
             MappingChanged(
                 name=mapping.name,
                 path=str(self._active.path),
-                bindings=tuple((binding.to, binding.label(mapping.ports)) for binding in mapping.bindings),
+                bindings=tuple(bindings),
                 changed=self._active.changed,
                 follows=self._auto,
             )

@@ -22,7 +22,7 @@ FALLBACK = "generic"  #: the mapping if no known controller is connected
 
 
 class ActiveMapping:
-    """[main] The mapping in use.
+    """[main] The mapping in use, and the device mappings of the ports that it leaves alone.
 
     mapping : the bindings and ports
     path    : the mapping's file
@@ -35,6 +35,7 @@ class ActiveMapping:
         self.path = places.user("controllers") / f"{FALLBACK}.toml"
         self.changed = False
         self.address = ""
+        self._readable: list[tuple[Mapping, Path]] = []  # the player's, the bundled ones, `generic`
         self._range: tuple[float, float] | None = None
         self._learnt: set[tuple[str, ControlId]] = set()  # port and control, since learning began
 
@@ -43,21 +44,41 @@ class ActiveMapping:
         path = mapping_files.find(name)
         self.mapping, self.path, self.changed = mapping_files.load(path), path, False
 
-    def choose_for(self, ports: Sequence[str]) -> list[str]:
-        """[disk] Use the first mapping made for one of these ports, or else `generic`.
-
-        The player's files come before the bundled ones. Return one line for each file that cannot be read.
-        """
-        readable, errors = [], []
+    def read_all(self) -> list[str]:
+        """[disk] Read all mapping files again; return one line for each that cannot be read."""
+        self._readable, errors = [], []
         for path in (*mapping_files.available().values(), mapping_files.bundled() / f"{FALLBACK}.toml"):
             try:
-                readable.append((mapping_files.load(path), path))
+                self._readable.append((mapping_files.load(path), path))
             except WrongUse as error:
                 errors.append(str(error))
-        matching = [it for it in readable if it[0].ports and matching_ports(ports, it[0].ports)]
-        fallback = [it for it in readable if it[1].stem == FALLBACK]
-        self.mapping, self.path = (matching + fallback + [(self.mapping, self.path)])[0]
         return errors
+
+    def choose_for(self, ports: Sequence[str]) -> None:
+        """Use the first mapping made for one of these ports, or else `generic`.
+
+        The player's files come before the bundled ones. The mapping in use stays while its device is there.
+        """
+        if self.mapping.ports and matching_ports(ports, self.mapping.ports):
+            return
+        matching = [it for it in self._readable if it[0].ports and matching_ports(ports, it[0].ports)]
+        fallback = [it for it in self._readable if it[1].stem == FALLBACK]
+        self.mapping, self.path = (matching + fallback + [(self.mapping, self.path)])[0]
+
+    def device_mappings(self, ports: Sequence[str]) -> dict[str, Mapping]:
+        """The mapping of each port that the mapping in use leaves alone: the one made for it, or `generic`.
+
+        A mapping without ports claims every port; `generic` only those that no mapping is made for.
+        """
+        made: dict[str, Mapping] = {}
+        for mapping, _ in self._readable:
+            for port in matching_ports(ports, mapping.ports) if mapping.ports else ():
+                made.setdefault(port, mapping)
+        if self.mapping.ports:
+            claimed = matching_ports(ports, self.mapping.ports)
+            others = [mapping for mapping, path in self._readable if path.stem == FALLBACK]
+            return {p: made.get(p, others[0]) for p in ports if p not in claimed and (p in made or others)}
+        return made if self.path.stem.startswith(FALLBACK) else {}
 
     def learn(self, address: str, over: tuple[float, float] | None = None) -> None:
         """Wait for a control to move; "" ends learning. WrongUse for an unknown address.

@@ -7,10 +7,12 @@ releases the parameter that it pressed, even if the focus has changed. See `perf
 
 from __future__ import annotations
 
+import collections.abc
 import math
 from collections import deque
 from collections.abc import Hashable, Sequence
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import NamedTuple
 
 import mido
@@ -26,6 +28,9 @@ _FOCUS, _FOCUS_SPEC, _PANIC = params.slot("focus"), params.SPECS["focus"], param
 MOVED = 256  #: controls that wait to be learnt; the oldest are dropped
 _RELEASED = 48  #: a pressed cc (64 or more) is released below this, so that jitter at 64 is no new press
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
+
+
+DeviceMappings = collections.abc.Mapping[str, Mapping]  #: by port
 
 
 class ControlId(NamedTuple):
@@ -182,9 +187,17 @@ class ControlRouter:
         self.learning = False
         self.moved: deque[tuple[str, ControlId]] = deque(maxlen=MOVED)
 
-    def use(self, mapping: Mapping, ports: Sequence[str]) -> None:
-        """[main] Route these ports by a mapping, from the next message on."""
-        self._routes = {port: _routes(mapping, port, ports) for port in ports}
+    def use(
+        self, mapping: Mapping, ports: Sequence[str], devices: DeviceMappings = MappingProxyType({})
+    ) -> None:
+        """[main] Route these ports by a mapping, from the next message on.
+
+        devices : the mapping of a port, for controls that `mapping` does not bind
+        """
+        routes = {port: _routes(mapping, port, ports) for port in ports}
+        for port, device in devices.items():
+            routes[port] = _routes(device, port, ports) | routes.get(port, {})
+        self._routes = routes
         self._rerouted = True
 
     def disconnect(self, port: str) -> None:

@@ -133,6 +133,39 @@ def test_two_controllers_with_the_same_cc_numbers_move_different_parameters(
         process.plays(left, "xfade", 1.0, (0xB4, 21, 127))
 
 
+def test_each_of_several_controllers_has_its_own_mapping(jack: Jack, control: Start) -> None:
+    """Plugging in or unplugging one changes nothing for the others."""
+    process = control()
+    with jack.controller(NANO) as nano, jack.controller("Keystation") as keys:
+        eventually(lambda: sorted(process.report("MidiPortsChanged")["open"]) == sorted([NANO, "Keystation"]))
+        process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
+        process.plays(keys, "deck/1/z/1/bias", 3.0, (0xE4, 0x7F, 0x7F))  # generic: pitch bend
+        with jack.controller(MIX) as mix:
+            eventually(lambda: MIX in process.report("MidiPortsChanged")["open"])
+            process.plays(mix, "deck/1/gain", -60.0, (0xB0, 19, 0))
+            process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
+            process.plays(keys, "deck/1/z/1/bias", -3.0, (0xE4, 0, 0))
+            bindings = process.report("MappingChanged")["bindings"]
+            assert ["deck/1/gain", "nanoKONTROL2 CC0"] in bindings
+            assert any(control.startswith(f"{MIX} ") for _, control in bindings)
+        eventually(lambda: MIX not in process.report("MidiPortsChanged")["open"])
+        process.plays(nano, "deck/1/gain", -60.0, (0xB0, 0, 0))
+
+
+def test_a_control_learnt_on_the_second_controller_moves_only_that(jack: Jack, control: Start) -> None:
+    process = control()
+    with jack.controller(NANO) as nano, jack.controller(MIX) as mix:
+        eventually(lambda: sorted(process.report("MidiPortsChanged")["open"]) == sorted([NANO, MIX]))
+        process.order("LearnControl", address="xfade", range=None)
+        eventually(lambda: mix.send((0xB0, 19, 64)) and learnt(process, "xfade"))
+        process.order("LearnControl", address="", range=None)
+        before = process.table("deck/1/gain")
+        process.plays(mix, "xfade", 1.0, (0xB0, 19, 127))
+        assert process.table("deck/1/gain") == before, "its own mapping no longer binds that fader"
+        process.plays(mix, "deck/2/gain", -60.0, (0xB0, 23, 0))
+        process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
+
+
 def test_only_the_chosen_ports_are_opened(jack: Jack, control: Start) -> None:
     with jack.controller(NANO), jack.controller(MIX):
         control(ports=("mix",)).report("MidiPortsChanged", open=[MIX], error="")
