@@ -168,9 +168,9 @@ def test_a_rendered_take_replays_bit_by_bit(strange: Path, tmp_path: Path) -> No
 
 def test_another_model_begins_with_its_default_attributes(strange: Path, runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--margin", "tight", set_name=str(strange)) as instrument:
-        assert params.margin(instrument.arena.table) == 0.003, "the player's option replaces the set's"
         table, bank = instrument.arena.table, params.attribute_slots(1)
         instrument.wait_live(1)
+        assert params.margin(table) == 0.003, "the player's option replaces the set's"
         instrument.client.ask(Load(deck=1, model="bells"))
         until(lambda: instrument.client.status().decks[0].model != "synth", 60, "another model")
         until(
