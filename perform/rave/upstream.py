@@ -66,7 +66,13 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
         model = RAVE(config)
         _fill(model, source)
         channels = _fit(model, source)
-    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:  # the last is torch's
         raise source.refuse("", f"its layout is not that of any known export ({error!r})"[:200]) from error
     _check_rest(source)
     fidelity, last = archive.tensors.get("fidelity"), model.latents - 1

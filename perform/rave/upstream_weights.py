@@ -251,7 +251,8 @@ def fold_norm(layer: Conv1d, source: UpstreamTensors, path: str) -> None:
     epsilon = source.archive.finals(path).get("eps", source.get(f"{path}.eps"))
     if not isinstance(epsilon, float):
         raise source.refuse(path, "has no eps")
-    source.same(path, "has channels", len(mean), len(layer.bias))
+    for tensor in (mean, variance, weight, bias):
+        source.same(path, "has shape", tuple(tensor.shape), tuple(layer.bias.shape))
     scale = weight / torch.sqrt(variance + epsilon)
     with torch.no_grad():
         layer.weight.mul_(scale[:, None, None])

@@ -464,6 +464,17 @@ def test_a_changed_export_is_rebuilt_or_refused_in_one_line(data: st.DataObject,
         model.decode(torch.zeros(1, model.latents, 1), torch.zeros(1, model.noise, 1), model.decoder_state(1))
 
 
+@pytest.mark.parametrize("name", ["running_mean", "running_var", "weight", "bias"])
+@pytest.mark.parametrize("shape", [(0,), (1,), (3,), (2, 16)])
+def test_a_norm_of_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
+    whole = read_archive(export("v1"))
+    places = [place for place in whole.tensors if place.endswith(".running_var")]
+    place = f"{places[-1].rpartition('.')[0]}.{name}"
+    archive = replace(whole, tensors=whole.tensors | {place: np.zeros(shape, np.float32)})
+    with pytest.raises(Unrecognised, match="has shape"):
+        convert(archive)
+
+
 def test_a_model_larger_than_its_file_is_refused_before_it_is_built(archive: Archive) -> None:
     archive.tensors["encoder.encoder.net.0.weight"] = np.broadcast_to(np.float32(0), (1 << 12, 16, 7))
     with pytest.raises(Unrecognised, match=r"describes a model of \d+ values"):
