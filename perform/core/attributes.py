@@ -1,9 +1,9 @@
 """Attributes of a third-party module: its settings other than latents.
 
-The n-th attribute of a deck's model is the parameter `deck/N/attribute/n`. The value of a switch is 0 or 1,
-that of a number the number. A text, or a tensor with several values, has an index as its value, from 0: it
-selects one of the *texts* that the song or the player gave for this attribute. MODULE_DEFAULT leaves the
-attribute as the module has it.
+The n-th attribute of a deck's model is the parameter `deck/N/attribute/n`. A switch is 0 or 1. A number is
+itself. For a text, or a tensor with several values, the parameter is an index from 0: it selects one of the
+*texts* that the song or the player gave for this attribute. MODULE_DEFAULT leaves the attribute as the module
+has it.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class LatentMatrix:
 
 
 def by_variance(encoder: Card, encoder_sha256: str, decoder: Card, decoder_sha256: str) -> LatentMatrix:
-    """Make a matrix: the most important latent of one model drives that of the other, and so on.
+    """Make a matrix that pairs latents by importance: the first drives the first, the second the second.
 
     Importance is the variance over the corpus. Each latent is scaled to the range it has in the corpus of the
     other model. Latents of `decoder` without a partner stay at their mean.

@@ -44,7 +44,7 @@ _NAME = re.compile(
     re.ASCII,
 )
 _MANGLE = re.compile(r"___torch_mangle_\d+\.")
-_DAMAGED = (
+_DAMAGED = (  # zipfile raises NotImplementedError for a compression that it does not know
     zipfile.BadZipFile,
     zlib.error,
     struct.error,

@@ -72,8 +72,8 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
         ValueError,
         ArithmeticError,
         RuntimeError,
-    ) as error:  # the last is torch's
-        raise source.refuse("", f"its layout is not that of any known export ({error!r})"[:200]) from error
+    ) as error:  # torch raises the last
+        raise source.refuse("", f"its layout matches no known export ({error!r})"[:200]) from error
     _check_rest(source)
     fidelity, last = archive.tensors.get("fidelity"), model.latents - 1
     known = fidelity is not None and config.bottleneck == "variational" and fidelity.shape[:1] > (last,)

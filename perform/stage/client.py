@@ -79,7 +79,7 @@ class Client:
             with self._sending:
                 self._line.send_bytes(msgspec.json.encode(command))
                 if not self._line.poll(ASK_S):
-                    self._line.close()  # a late answer would be taken for that of the next command
+                    self._line.close()  # or the next command would get this late answer
                     raise StageGone("the stage does not answer", where=f"process {self.pid}", hint=HANGS)
                 answer = msgspec.json.decode(self._line.recv_bytes(), type=Answer)
         except (OSError, EOFError) as error:

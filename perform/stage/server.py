@@ -75,7 +75,7 @@ class Server:
                 line.send_bytes(_encoded(answer))
         except (OSError, EOFError, AuthenticationError):
             pass  # the client has left, or has another key
-        finally:  # also after an error of ours, or the client would wait for ever
+        finally:  # also after a mistake in our own code, or the client would hang
             line.close()
             if learning:
                 self._take(Learn("", only=learning), lambda answer: None)
