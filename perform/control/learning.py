@@ -74,11 +74,13 @@ class ActiveMapping:
         for mapping, _ in self._readable:
             for port in matching_ports(ports, mapping.ports) if mapping.ports else ():
                 made.setdefault(port, mapping)
-        if self.mapping.ports:
-            claimed = matching_ports(ports, self.mapping.ports)
-            others = [mapping for mapping, path in self._readable if path.stem == FALLBACK]
-            return {p: made.get(p, others[0]) for p in ports if p not in claimed and (p in made or others)}
-        return made if self.path.stem.startswith(FALLBACK) else {}
+        if not self.mapping.ports:
+            return made if self.path.stem.startswith(FALLBACK) else {}
+        for mapping, path in self._readable:
+            for port in ports if path.stem == FALLBACK else ():
+                made.setdefault(port, mapping)
+        claimed = matching_ports(ports, self.mapping.ports)
+        return {port: mapping for port, mapping in made.items() if port not in claimed}
 
     def learn(self, address: str, over: tuple[float, float] | None = None) -> None:
         """Wait for a control to move; "" ends learning. WrongUse for an unknown address.

@@ -192,11 +192,13 @@ class ControlRouter:
     ) -> None:
         """[main] Route these ports by a mapping, from the next message on.
 
-        devices : the mapping of a port, for controls that `mapping` does not bind
+        devices : the mapping of a port; of `mapping`, only bindings that name that port come before it
         """
-        routes = {port: _routes(mapping, port, ports) for port in ports}
+        routes = {port: _routes(mapping.bindings, mapping, port, ports) for port in ports}
+        named = [binding for binding in mapping.bindings if binding.port]
         for port, device in devices.items():
-            routes[port] = _routes(device, port, ports) | routes.get(port, {})
+            own = _routes(device.bindings, device, port, ports)
+            routes[port] = own | _routes(named, mapping, port, ports)
         self._routes = routes
         self._rerouted = True
 
@@ -272,9 +274,11 @@ def learnable(event: ControlEvent) -> bool:
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
-def _routes(mapping: Mapping, port: str, known: Sequence[str]) -> dict[ControlId, list[ControlRoute]]:
+def _routes(
+    bindings: Sequence[Binding], mapping: Mapping, port: str, known: Sequence[str]
+) -> dict[ControlId, list[ControlRoute]]:
     routes: dict[ControlId, list[ControlRoute]] = {}
-    for binding in mapping.bindings:
+    for binding in bindings:
         if mapping.responds_to(port, binding, known):
             for channel in (binding.channel,) if binding.channel else range(1, 17):
                 routes.setdefault(ControlId(binding.kind, binding.number, channel), []).append(

@@ -50,3 +50,22 @@ def test_devices_are_not_confused_if_one_name_begins_with_the_other(names: tuple
         router.handle(names[0], (0xB0, 16, value))
         router.handle(names[1], (0xB0, 16, 127 - value))
     assert (table[params.slot("deck/1/pan")], table[params.slot("deck/2/pan")]) == (-1.0, 1.0)
+
+
+def test_each_port_has_the_mapping_made_for_it_or_generic() -> None:
+    use = ActiveMapping()
+    assert use.read_all() == []
+    ports = ["nanoKONTROL2", "MIDI Mix", "Keys"]
+    use.choose_for(ports[2:])
+    assert use.mapping.name == "generic"
+    assert {port: mapping.name for port, mapping in use.device_mappings(ports).items()} == {
+        "nanoKONTROL2": "nanoKONTROL2",
+        "MIDI Mix": "MIDImix",
+    }
+    use.load("nanokontrol2")
+    assert {port: mapping.name for port, mapping in use.device_mappings(ports).items()} == {
+        "MIDI Mix": "MIDImix",
+        "Keys": "generic",
+    }
+    use.choose_for(ports)
+    assert use.mapping.name == "nanoKONTROL2", "the mapping in use stays while its device is there"

@@ -298,3 +298,21 @@ def test_the_screen_can_read_the_position_of_each_control() -> None:
     assert np.isnan(rig.hardware[pans[0]]) and rig.hardware[pans[1]] == pytest.approx(2 * 107 / 127 - 1)
     rig.router.disconnect(PORT), rig.router.tick()
     assert np.isnan(rig.hardware).all()
+
+
+def test_a_device_mapping_comes_before_generic_and_after_what_names_its_port() -> None:
+    rig = Rig()
+    generic = Mapping(
+        "generic",
+        (),
+        (Binding("cc 1", "deck/1/pan"), Binding("cc 2", "deck/2/pan", port=PORT), Binding("cc 3", "xfade")),
+        "jump",
+    )
+    device = Mapping("box", ("nano",), (Binding("cc 1", "deck/3/pan"), Binding("cc 2", "deck/4/pan")), "jump")
+    rig.router.use(generic, (PORT, "Keys"), {PORT: device})
+    for control in (1, 2, 3):
+        rig(0xB0, control, 127)
+    pans = [rig.get(f"deck/{deck}/pan") for deck in (1, 2, 3, 4)]
+    assert (pans, rig.get("xfade")) == ([0.0, 1.0, 1.0, 0.0], 0.5)
+    rig(0xB0, 1, 127, port="Keys"), rig(0xB0, 3, 127, port="Keys")
+    assert (rig.get("deck/1/pan"), rig.get("xfade")) == (1.0, 1.0)
