@@ -203,7 +203,10 @@ class Control:
                 time.sleep(0.002)
             return self.arena.meter("control/count") >= count
 
-        eventually(sent, f"message {message}")
+        try:
+            eventually(sent, f"message {message}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.reports[-3:]}; {(self.home / 'log').read_text()}") from None
 
     def close(self) -> int:
         assert self.process.stdin

@@ -95,19 +95,19 @@ def test_no_step_of_a_knob_makes_a_jump(
     mapping_files.save(Mapping("hand", (), (Binding("cc 7", "focus/z/0/bias"),), takeover), path)
     process, chance = control(mapping=str(path)), np.random.default_rng(3)
     table, slots = process.arena.table, [params.slot(f"deck/{deck}/z/0/bias") for deck in (1, 2)]
-    reached, largest, at, way = set(), 0.0, 64, 3
+    reached, largest, at, way = set(), 0.0, 64, 6
     with jack.controller("Keys") as keys:
         process.report("MidiPortsChanged", open=["Keys"])
-        for step in range(400):
-            if step % 60 == 20:
+        for step in range(200):
+            if step % 30 == 10:
                 table[slots] = chance.uniform(-4, 4, 2)
-            if step % 60 == 40:
+            if step % 30 == 20:
                 table[params.slot("focus")] = 3 - table[params.slot("focus")]
             way = -way if at in (0, 127) else way
             at = min(max(at + way, 0), 127)
             before, count = table[slots].copy(), process.arena.meter("control/count")
             process.receives(keys, count + 1, (0xB0, 7, at))
-            largest = max(largest, float(np.abs(table[slots] - before).max()) / 8 / 3)
+            largest = max(largest, float(np.abs(table[slots] - before).max()) / 8 / 6)
             reached.update({-4.0, 4.0} & set(table[slots].tolist()))
     assert 0.0 < largest <= 0.03
     assert reached == {-4.0, 4.0}
