@@ -61,9 +61,14 @@ class Jack:
         self.start()
 
     def start(self) -> None:
+        """Start it, in real time where the system grants that: a starved server counts as one that hangs."""
+        granted = (
+            subprocess.run(["chrt", "-f", "10", "true"], capture_output=True, check=False).returncode == 0
+        )
+        engine = ["-R", "-P", "70"] if granted else ["-r"]
         for attempt in range(12):  # another run may have the name, or it just died and is still registered
             name = self.env["JACK_DEFAULT_SERVER"] = f"perform-control-{attempt % 3}"
-            command = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", "1024"]
+            command = ["jackd", *engine, "-n", name, "-d", "dummy", "-r", "48000", "-p", "1024"]
             with self._log.open("ab") as log:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)
             for _ in range(100):

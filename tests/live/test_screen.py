@@ -120,6 +120,7 @@ def test_it_opens_plays_records_and_leaves(open_at, runtime: Path, width: int, h
     assert perform("stop").returncode == 0
 
 
+@pytest.mark.alone
 def test_a_killed_screen_leaves_the_sound_and_attach_comes_back(open_at, runtime: Path) -> None:  # type: ignore[no-untyped-def]
     terminal = open_at(120, 40)
     client = live(runtime)
