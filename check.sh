@@ -16,7 +16,7 @@ log=$(mktemp)
 nice -n 19 $bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
     --ignore tests/live --ignore tests/stage >"$log" 2>&1 &
 computing=$!
-trap 'kill $computing 2>/dev/null; rm -f "$log"' EXIT
+trap 'kill $computing 2>/dev/null || true; rm -f "$log"' EXIT
 failed=0
 $bin/python -m pytest -m "not alone" tests/stage tests/live || failed=1
 wait $computing || failed=1
