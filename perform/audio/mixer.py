@@ -262,10 +262,10 @@ class Mixer:
 _DECK_SLOTS = np.array(  # (DECKS, 5)
     [[SLOTS[f"deck/{d}/{k}"] for k in ("gain", "pan", "mute", "solo", "side")] for d in range(1, DECKS + 1)]
 )
-#: slots of all parameters and lane values that the mixer reads
+#: slots of all values that the mixer reads, and the beat line, which it only logs
 MIXER_SLOTS = np.array(
     [*_DECK_SLOTS.flat]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
-    + [i for i, name in enumerate(NAMES) if name.startswith("lane/")]
+    + [i for i, name in enumerate(NAMES) if name.startswith(("lane/", "beat/"))]
 )

@@ -48,7 +48,7 @@ class MixerBlock:
         """mixer : CLOCK or DEVICE, which of the two this process is."""
         self._arena, self._me, self._rate, self._patient = arena, mixer, rate, patient
         self._mixer: Mixer | None = None
-        self._beat = METER_SLOTS["beat/device" if mixer == DEVICE else "beat/clock"]
+        self._beat = METER_SLOTS["heartbeat/device" if mixer == DEVICE else "heartbeat/clock"]
 
     @property
     def owns(self) -> bool:
@@ -136,7 +136,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     first = True
 
     while True:
-        arena.set_meter("beat/device", arena.meter("beat/device") + 1)  # a retry is a sign of life
+        arena.set_meter("heartbeat/device", arena.meter("heartbeat/device") + 1)  # a retry is a sign of life
         try:
             sd = devices.portaudio()
             chosen, why = devices.choose(sd, order.device)
@@ -170,8 +170,8 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     stall = max(STALL_S, 4 * block / rate, 5.0 if order.patient else 0.0)
     beat, at = -1.0, time.monotonic()
     while stream.active and time.monotonic() - at < stall:
-        if arena.meter("beat/device") != beat:
-            beat, at = arena.meter("beat/device"), time.monotonic()
+        if arena.meter("heartbeat/device") != beat:
+            beat, at = arena.meter("heartbeat/device"), time.monotonic()
         time.sleep(0.02)
     line.report(DeviceLost(str(chosen)))
     os._exit(3)  # closing the stream of a dead server hangs

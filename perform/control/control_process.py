@@ -142,7 +142,7 @@ class ControlProcess:
 
     def _check_all(self) -> None:
         """Check the reader and the ports, learn, and report the control that was touched last."""
-        self._arena.set_meter("beat/control", self._arena.meter("beat/control") + 1)
+        self._arena.set_meter("heartbeat/control", self._arena.meter("heartbeat/control") + 1)
         if not self._reader.is_alive():
             raise MidiServerGone("the MIDI thread stopped; parameters keep their values")
         if self._ports is None and self._is_due(RETRY_S):

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from perform.core import params
 from perform.core.arena_layout import (
+    BEAT_VALUES,
     DECK_METERS,
     EVENT_LOG_BYTES,
     EVENT_LOGS,
@@ -42,6 +43,7 @@ from perform.core.arena_layout import (
     STEMS,
     Meters,
 )
+from perform.core.beat import BeatLine
 from perform.core.errors import PerformError
 from perform.core.event_log import EventLog
 from perform.core.memory_order import SequenceLock, fence
@@ -78,7 +80,7 @@ _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the 
 class Arena:
     """The mapped file. The stage creates it; every other process opens it.
 
-    values : (len(NAMES),) float64: `table`, then `lanes`
+    values : (len(NAMES),) float64: `table`, `lanes`, then the beat line
     table  : (len(ADDRESSES),) the parameters in plain units
     lanes  : (LANES, len(LANE)) written by the stage alone
     next   : (len(ADDRESSES),) the next song's parameters, for lanes of mode NEXT
@@ -101,7 +103,7 @@ class Arena:
         self._at = _LINE
         self.values: npt.NDArray[np.float64] = self._take(np.float64, len(NAMES))
         self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
+        self.lanes = self.values[len(params.ADDRESSES) : -len(BEAT_VALUES)].reshape(LANES, len(LANE))
         self.next: Table = self._take(np.float64, len(params.ADDRESSES))
         self.hardware: Table = self._take(np.float64, len(params.ADDRESSES))
         self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
@@ -164,6 +166,17 @@ class Arena:
         finally:
             self.batches.end_write()
 
+    @property
+    def beat_line(self) -> BeatLine:
+        """[stage] The beat line; other processes read it from their `TableReader`."""
+        origin, bpm = self.values[-len(BEAT_VALUES) :]
+        return BeatLine(float(origin), float(bpm), self.meter("rate"))
+
+    def write_beat_line(self, line: BeatLine) -> None:
+        """[stage] Replace the beat line, as one batch."""
+        with self.batch():
+            self.values[-len(BEAT_VALUES) :] = line[:2]
+
     def reserve_tracks(self) -> None:
         """[stage] Allocate the memory of all tracks; PerformError if there is not enough."""
         with self.path.open("r+b") as file:
@@ -188,6 +201,7 @@ class Arena:
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
         arena.hardware[:] = np.nan
+        arena.values[-1] = arena.table[params.slot("tempo")]
         fence()
         memory[:8] = _MAGIC.to_bytes(8, "little")  # last: an arena with this number is complete
         return arena

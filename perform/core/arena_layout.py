@@ -47,12 +47,14 @@ LANE_COLUMNS = [
     "behind",  # frames of delay from the live input to the lane's output; 0 if the lane does not encode it
     "file",  # number of the file that the source "file" plays; 0: none
 ]
+BEAT_VALUES = ("beat/origin", "beat/bpm")  #: frame of the history at which beat 0 sounds; its tempo
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(LANE_COLUMNS)}  #: column of `Arena.lanes`
 
-#: name of each slot of `Arena.values`: the parameters, then the lanes
+#: name of each slot of `Arena.values`: the parameters, the lanes, the beat line
 NAMES: tuple[str, ...] = (
     *params.ADDRESSES,
     *(f"lane/{n}/{column}" for n in range(LANES) for column in LANE_COLUMNS),
+    *BEAT_VALUES,
 )
 
 # Each meter has one writer, named in brackets.
@@ -84,10 +86,10 @@ _STAGE_METERS = [
     "buffered",  # [audio] seconds from input to output in the device's buffers; 0 without an input
     "frames",  # [audio] frames since the stage began
     "time",  # [audio] monotonic seconds at which the last block began
-    "beat/clock",  # [audio] blocks of the clock mixer
-    "beat/device",  # [audio] callbacks of the device mixer
-    "beat/recorder",  # [recorder] loop passes
-    "beat/control",  # [control] loop passes
+    "heartbeat/clock",  # [audio] blocks of the clock mixer
+    "heartbeat/device",  # [audio] callbacks of the device mixer
+    "heartbeat/recorder",  # [recorder] loop passes
+    "heartbeat/control",  # [control] loop passes
     "load",  # [audio] worst block time over its period, falling
     "xruns",  # [audio] underruns the device reported
     "missed",  # [audio] frames that no mixer filled: silence in the history

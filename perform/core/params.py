@@ -171,7 +171,7 @@ _global: dict[str, Spec] = {
     "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),
     "input/wet": Spec(0, 1, 1),  # 0: only the input; 1: only the decks that encode it
     "stage/margin": Spec(0, 2, 1, choices=tuple(MARGINS)),  # margin of just-in-time rendering
-    "tempo": Spec(20, 300, 120, "bpm"),  # for glides in beats
+    "tempo": Spec(20, 300, 120, "bpm"),  # of the beat line
     "scene/morph": Spec(0, 1, 0),  # between scenes a and b
     "scene/a": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
     "scene/b": Spec(0, SCENES, 0, choices=_numbers(SCENES)),

@@ -6,24 +6,26 @@ import numpy as np
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, LANES
+from perform.core.arena_layout import BEAT_VALUES, LANE, LANES, METER_SLOTS
+from perform.core.beat import BeatLine
 from perform.core.params import Table
 
 
 class TableReader:
     """[render], [audio] A copy of the shared values that never holds a part of a batch.
 
-    values : (len(NAMES),) table and lanes
+    values : (len(NAMES),) table, lanes and beat line
     table  : (len(ADDRESSES),)
     lanes  : (LANES, len(LANE))
+    beat_line : the beat at any frame of the history
     """
 
     def __init__(self, arena: Arena) -> None:
-        self._shared, self._batches = arena.values, arena.batches
+        self._shared, self._batches, self._meters = arena.values, arena.batches, arena.meters
         self.values = self._shared.copy()
         self._fresh = np.empty_like(self.values)
         self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[len(params.ADDRESSES) :].reshape(LANES, len(LANE))
+        self.lanes = self.values[len(params.ADDRESSES) : -len(BEAT_VALUES)].reshape(LANES, len(LANE))
 
     def update(self) -> bool:
         """Copy the shared values. False if nothing has changed, or a batch is being written."""
@@ -33,3 +35,9 @@ class TableReader:
             return False
         np.copyto(self.values, self._fresh)
         return True
+
+    @property
+    def beat_line(self) -> BeatLine:
+        """The beat line of the last update."""
+        origin, bpm = self.values[-len(BEAT_VALUES) :]
+        return BeatLine(float(origin), float(bpm), float(self._meters[METER_SLOTS["rate"]]))

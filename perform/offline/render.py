@@ -20,6 +20,7 @@ from perform.library.toml_values import apply_song
 from perform.offline.deck_render import DeckRender
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, new_sound_file
+from perform.stage.beat_keeper import BeatKeeper
 from perform.stage.loops import Loops
 
 BLOCK = 256  #: frames of a block; parameters change between blocks
@@ -58,7 +59,7 @@ def render(
             deck.assignments.update(assignments, {number}, deck.files(song))
         if isinstance(out, TakeOutput):
             arena.set_meter("tracks/on", len(out.tracks) > 1)
-        loops = Loops(arena.table)
+        loops, beats = Loops(arena.table), BeatKeeper(arena)
         loops.replace(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # skip the limiter's delay, so that the file begins with the song
@@ -72,6 +73,7 @@ def render(
                 output = files.enter_context(closing(RenderedTake(out, arena, name, song.name, begin)))
             while arena.history.written < end:
                 loops.tick(arena.history.written / rate)
+                beats.tick()
                 for deck in decks.values():
                     deck.fill(BLOCK)
                 mixer.fill(block)

@@ -98,7 +98,7 @@ class Recorder:
 
     def step(self) -> None:
         """Write the new frames of the history; call it every TICK."""
-        self._arena.set_meter("beat/recorder", self._arena.meter("beat/recorder") + 1)
+        self._arena.set_meter("heartbeat/recorder", self._arena.meter("heartbeat/recorder") + 1)
         self._events.drain()
         if self._retro:
             self._retro.follow()

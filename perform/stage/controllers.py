@@ -49,7 +49,7 @@ class Controllers:
     ) -> None:
         self._arena, self._log, self._wanted_ports = arena, log, ports
         self._process = KeptChild(
-            lambda: spawn("perform.control.control_process"), lambda: arena.meter("beat/control")
+            lambda: spawn("perform.control.control_process"), lambda: arena.meter("heartbeat/control")
         )
         self._saving: list[Reply] = []
         self._loading: list[Reply] = []

@@ -40,8 +40,8 @@ class Mixers:
         patient: bool,
     ) -> None:
         self._arena, self._log, self._patient, self._wanted = arena, log, patient, wanted
-        self._clock = KeptChild(lambda: spawn("clock"), lambda: arena.meter("beat/clock"))
-        self._device = KeptChild(lambda: spawn("device"), lambda: arena.meter("beat/device"))
+        self._clock = KeptChild(lambda: spawn("clock"), lambda: arena.meter("heartbeat/clock"))
+        self._device = KeptChild(lambda: spawn("device"), lambda: arena.meter("heartbeat/device"))
         self._playing = False  # the device mixer has an open device
         self._started = False  # the rate is known
         self._next: tuple[int, float] | None = None  # the next owner, and when it takes over

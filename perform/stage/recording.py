@@ -85,7 +85,7 @@ class Recording:
         self._marks: deque[MarkTake] = deque(maxlen=MARKS)
         self._keep_replies: list[Reply] = []
         self._last_minutes = ""  # path of the last minutes while they are written
-        self._recorder = KeptChild(spawn, lambda: arena.meter("beat/recorder"))
+        self._recorder = KeptChild(spawn, lambda: arena.meter("heartbeat/recorder"))
         self._start_replies: list[Reply] = []
         self._stop_replies: list[Reply] = []
         self._opened: TakeOpened | None = None  # the report of the part that is being written

@@ -21,6 +21,7 @@ from perform.library.toml_values import slot_values
 from perform.recorder.take_names import safe_name
 from perform.stage.attribute_texts import AttributeTexts
 from perform.stage.autosave import Autosave, Saved
+from perform.stage.beat_keeper import BeatKeeper
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, Arm, Go, Open, RecallScene, Reply, Save, Undo
 from perform.stage.controllers import Controllers
@@ -55,6 +56,7 @@ class Show:
         self._editing, self._deck_changes = Editing(parts), DeckChanges(parts)
         self._texts = AttributeTexts(parts, self._editing)
         self._autosave, self._saver = Autosave(), SetSaver()
+        self._beats = BeatKeeper(rack.arena)
         self._set_name = ""  # as the player gave it
         self._autosaved_at = 0.0
 
@@ -140,6 +142,7 @@ class Show:
         before = self._rack.table.copy()
         if self._songs.tick(settled=settled):
             self._play_next_song(before)
+        self._beats.tick()
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         for deck in self._rack.decks.values():
             moved |= deck.moved
@@ -169,6 +172,7 @@ class Show:
         """Begin a song's files, loops and mapping, and mark it in the take."""
         self._history.rebase()
         self._files.load_song(song)
+        self._beats.begin_song()
         self._loops.replace(song.loops, time.monotonic())
         self._glides.stop(self._loops.slots)  # a loop moves its parameter from the first moment on
         self._scenes.current = 0

@@ -51,6 +51,7 @@ while time.monotonic() < end:
         with arena.batch():
             arena.table[:] = count
             arena.lanes[:] = count
+            arena.values[-2:] = count
         count += 1
 """
 

@@ -292,7 +292,7 @@ def test_the_last_minutes_are_saved_though_nothing_was_recording(live, start, tm
     first.child.kill()
     first.child.wait(DEADLINE)
     recorder = start(live, [tmp_path], retro=20.0)
-    until(lambda: live.meter("beat/recorder"))
+    until(lambda: live.meter("heartbeat/recorder"))
     recorder.order("MarkTake", name="before", what="mark", position=RATE)
     now = live.history.written
     recorder.order("WriteLastMinutes", set="Late Night")
@@ -318,9 +318,9 @@ def test_the_last_minutes_are_saved_though_nothing_was_recording(live, start, tm
 def test_only_the_last_seconds_are_saved(arena, start, tmp_path):
     recorder = start(arena, [tmp_path], retro=2.0)
     for _ in range(8):
-        beat = arena.meter("beat/recorder")
+        beat = arena.meter("heartbeat/recorder")
         feed(arena, RATE)
-        until(lambda beat=beat: arena.meter("beat/recorder") > beat + 2)
+        until(lambda beat=beat: arena.meter("heartbeat/recorder") > beat + 2)
     recorder.order("WriteLastMinutes", set="demo")
     kept = recorder.wait("LastMinutesWritten")
     assert np.array_equal(with_wave(Path(kept["path"])), steps(6 * RATE, 2 * RATE))
@@ -352,10 +352,10 @@ def test_there_may_be_no_last_minutes(arena, start, tmp_path):
 
 def test_the_last_minutes_go_to_the_next_folder_when_one_fails(arena, start, tmp_path, small_disk):
     recorder = start(arena, [small_disk, tmp_path / "b"], retro=20.0)
-    until(lambda: arena.meter("beat/recorder"))
+    until(lambda: arena.meter("heartbeat/recorder"))
     feed(arena, 20 * RATE)
-    beat = arena.meter("beat/recorder")
-    until(lambda: arena.meter("beat/recorder") > beat + 2)
+    beat = arena.meter("heartbeat/recorder")
+    until(lambda: arena.meter("heartbeat/recorder") > beat + 2)
     recorder.order("WriteLastMinutes", set="demo")
     kept = recorder.wait("LastMinutesWritten")
     assert Path(kept["path"]).parent == tmp_path / "b"

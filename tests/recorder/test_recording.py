@@ -66,14 +66,14 @@ class Stage:
 
     def follow(self) -> None:
         """Wait until the recorder has written all of the history."""
-        beat = self.arena.meter("beat/recorder")
-        self.until(lambda: self.arena.meter("beat/recorder") > beat + 2)
+        beat = self.arena.meter("heartbeat/recorder")
+        self.until(lambda: self.arena.meter("heartbeat/recorder") > beat + 2)
 
 
 @pytest.fixture
 def stage(arena: Arena, tmp_path: Path) -> Iterator[Stage]:
     made = Stage(arena, tmp_path, retro=20.0)
-    made.until(lambda: arena.meter("beat/recorder"))
+    made.until(lambda: arena.meter("heartbeat/recorder"))
     yield made
     made.recording.end()
     made.log.close()

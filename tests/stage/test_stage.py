@@ -244,6 +244,6 @@ def test_the_last_minutes_are_kept_with_their_markers(runtime: Path) -> None:
 
 def test_without_last_minutes_the_command_is_refused(runtime: Path) -> None:
     with playing(runtime, "--device", "null", "--retro", "0") as instrument:
-        until(lambda: instrument.meter("beat/recorder"), 20, "a recorder")
+        until(lambda: instrument.meter("heartbeat/recorder"), 20, "a recorder")
         with pytest.raises(PerformError, match="--retro"):
             instrument.client.ask(KeepLastMinutes())
