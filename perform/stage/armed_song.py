@@ -29,7 +29,8 @@ class LeftSong(NamedTuple):
 class ArmedSong:
     """Which song is NEXT, and how far it is.
 
-    going : the player wants to switch to it as soon as it is ready
+    going  : the player wants to switch to it as soon as it is ready
+    chosen : the player has armed it; False: it follows the song that plays
     """
 
     def __init__(self, rack: Rack, files: DeckFiles, models: SongModels, setlist: SetList) -> None:
@@ -37,7 +38,7 @@ class ArmedSong:
         self._key: int | None = None  # of the armed song
         self._prepared: Song | None = None  # the version of it that the decks prepare
         self._left: LeftSong | None = None  # what undo or redo returns to
-        self.going = self._at_once = False
+        self.going = self._at_once = self.chosen = False
         self._counts = self._read_counts()
 
     @property
@@ -46,11 +47,35 @@ class ArmedSong:
         return self._list.index(self._key)
 
     @property
+    def is_ready(self) -> bool:
+        """The decks have nothing to wait for before it plays."""
+        return self._is_prepared and all(deck.next.ready for deck in self._rack.decks.values())
+
+    @property
     def is_due(self) -> bool:
         """The song is to play now."""
         if not self.going or self.index is None:
             return False
-        return self._at_once or all(deck.next.ready for deck in self._rack.decks.values())
+        return self._at_once or self.is_ready
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many decks of it are ready, and how many have a model."""
+        if not self._is_prepared:
+            song = self._song
+            return 0, len(song.decks) if song else 0
+        armed = [deck.next for deck in self._rack.decks.values() if deck.next.path]
+        return sum(state.ready for state in armed), len(armed)
+
+    @property
+    def _song(self) -> Song | None:
+        index = self.index
+        return None if index is None else self._list.songs[index]
+
+    @property
+    def _is_prepared(self) -> bool:
+        """The decks prepare it already; they begin once no other model loads."""
+        return self._song is self._prepared
 
     @property
     def wait(self) -> float:
@@ -75,20 +100,19 @@ class ArmedSong:
 
     def arm(self, number: int) -> str:
         """Arm song `number`; returns the time until it is ready, as text."""
-        self._arm(self._list.at(number))
+        self._arm(self._list.at(number), chosen=True)
         self.prepare()
-        wait = self.wait
-        return "ready" if wait <= 0 else f"ready in about {wait:.0f} s"
+        return "ready" if self.is_ready else f"ready in about {max(self.wait, 1.0):.0f} s"
 
     def step(self, by: int) -> None:
-        """Arm the song `by` places after the armed one."""
+        """Arm the song `by` places after the one that the player armed, else after the one that plays."""
         index = self.index
-        at = self._list.now if index is None else index
-        self._arm(min(max(at + by, 0), len(self._list.songs) - 1))
+        at = index if self.chosen and index is not None else self._list.now
+        self._arm(min(max(at + by, 0), len(self._list.songs) - 1), chosen=True)
 
-    def _arm(self, index: int) -> None:
+    def _arm(self, index: int, *, chosen: bool = False) -> None:
         self._key = self._list.keys[index] if 0 <= index < len(self._list.keys) else None
-        self.going = self._at_once = False
+        self.going, self._at_once, self.chosen = False, False, chosen
         if self._left:  # its models were prepared as the player left them, not as the song begins
             self._left = self._prepared = None
 
@@ -100,7 +124,7 @@ class ArmedSong:
             self._rack.log("there is no next song")
             return
         self._at_once = now or self.going
-        self.going = True
+        self.going = self.chosen = True
 
     def return_to(self, played: PlayedSong, table: Table) -> None:
         """Go back to a song that has played, with the models, files and values that it had."""
@@ -129,7 +153,7 @@ class ArmedSong:
             if number:
                 table[slot] = 0
             if 1 <= number <= len(self._list.songs):
-                self._arm(number - 1)
+                self._arm(number - 1, chosen=True)
                 if slot == _JUMP:
                     self.go()
         for _ in range(int(counts[2] - before[2])):
@@ -142,8 +166,7 @@ class ArmedSong:
 
     def prepare(self) -> None:
         """Let each deck prepare its model in its other lane; the voices read `Arena.next`."""
-        index = self.index
-        song = None if index is None else self._list.songs[index]
+        song = self._song
         if song is self._prepared:
             return
         self._prepared = song

@@ -82,8 +82,15 @@ class Songs:
         self.armed.follow(self.list)
 
     def open_another(self, made: Set, path: Path) -> None:
-        """Open another set: the song goes on playing, and the first song of the new set is NEXT."""
-        self.list = SetList(made, path, outside=self.list.playing)
+        """Open another set: the song goes on playing, and the first song of the new set is NEXT.
+
+        Where the new set has the very song that plays, this is its song, and the one after it is NEXT.
+        """
+        song = self.list.song
+        if song in made.songs:
+            self.list = SetList(made, path, now=made.songs.index(song))
+        else:
+            self.list = SetList(made, path, outside=self.list.playing)
         self._find_models()
         self.armed.follow(self.list)
 
@@ -152,15 +159,16 @@ class Songs:
 
     def status(self) -> SongsStatus:
         """The set's part of a `Status`."""
-        armed = [deck.next for deck in self._rack.decks.values() if deck.next.path]
-        index = self.armed.index
+        index, (ready, wanted) = self.armed.index, self.armed.progress
         return SongsStatus(
             lines=tuple(self._line(*pair) for pair in zip(self.list.keys, self.list.songs, strict=True)),
             now=self.list.now + 1,
+            name=self.list.song.name,
             since=self._began,
             next=0 if index is None else index + 1,
-            ready=sum(state.ready for state in armed),
-            wanted=len(armed),
+            chosen=self.armed.chosen,
+            ready=ready,
+            wanted=wanted,
             wait=self.armed.wait,
             going=self.armed.going,
             changed=self.list.changed,

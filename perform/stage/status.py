@@ -53,9 +53,11 @@ class SongsStatus(Struct, frozen=True):
     """The songs of the set, and how far the armed one is."""
 
     lines: tuple[SongStatus, ...] = ()
-    now: int = 1  #: number of the song that plays
+    now: int = 1  #: number of the song that plays; 0: a song of another set
+    name: str = ""  #: of the song that plays
     since: float = 0.0  #: monotonic seconds at which it began
     next: int = 0  #: number of the armed song; 0: none
+    chosen: bool = False  #: the player has armed it; False: it follows the song that plays
     ready: int = 0  #: decks of the armed song that are ready
     wanted: int = 0  #: decks of the armed song that have a model
     wait: float = 0.0  #: about how many seconds until all of them are ready

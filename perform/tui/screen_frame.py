@@ -167,6 +167,11 @@ class ScreenFrame:
         lines = self.songs.lines
         return lines[number - 1].name if 1 <= number <= len(lines) else f"song {number}"
 
+    @property
+    def playing_song(self) -> str:
+        """Name of the song that plays, which may belong to another set."""
+        return self.songs.name or self.song(self.songs.now)
+
     def scene(self, number: int) -> str:
         """Key and name of a scene: "F3 fog"."""
         name = self.scenes[number].name if number in self.scenes else ""

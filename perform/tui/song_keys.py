@@ -25,11 +25,12 @@ class SongKeys(BaseApp):
     """Actions for songs, sets and undo."""
 
     def action_arm(self, steps: int) -> None:
-        """Arm the neighbour of the armed song, or of the current one if none is armed."""
+        """Arm the neighbour of the song that the player armed, else of the current one."""
         if self.learn_instead("song/next" if steps > 0 else "song/previous"):
             return
         frame = self.read_frame()
-        wanted = (frame.armed or frame.songs.now) + steps
+        chosen = frame.songs.next if frame.songs.chosen else 0
+        wanted = (frame.view.arming or chosen or frame.songs.now) + steps
         if 1 <= wanted <= len(frame.songs.lines):
             self.arm(wanted)
         else:
@@ -62,10 +63,12 @@ class SongKeys(BaseApp):
         """Copy the current song with its current settings; in the set list, copy the marked song."""
         frame = self.read_frame()
         song = self.screen.marked if isinstance(self.screen, SetListScreen) else frame.songs.now
-        source = "the current song" if song == frame.songs.now else f"song {song}"
+        source = f"song {song} ({frame.song(song)})"
+        if song == frame.songs.now:
+            source = f"the current song ({frame.playing_song})"
         wanted = 0 if song == frame.songs.now else song
         self.open_dialog(
-            NameDialog(f"Copy {source} ({frame.song(song)}) as", "", "enter adds the copy after it", TITLE),
+            NameDialog(f"Copy {source} as", "", "enter adds the copy after it", TITLE),
             lambda name: self.stage_line.ask(
                 AddSong(name, wanted), lambda _: self.show_notice(f"new song: {name}")
             ),
@@ -102,8 +105,7 @@ class SongKeys(BaseApp):
 
     def action_keep_song(self) -> None:
         """Keep the current settings as the start of the song."""
-        frame = self.read_frame()
-        name = frame.song(frame.songs.now)
+        name = self.read_frame().playing_song
         self.stage_line.ask(
             KeepSong(), lambda _: self.show_notice(f"{name} now starts with these settings; ctrl+s saves")
         )

@@ -9,7 +9,7 @@ import pytest
 from perform.core.arena import Arena
 from perform.core.messages.host_messages import StartHost
 from perform.core.messages.message_lines import AnyOrder
-from perform.core.params import SLOTS
+from perform.core.params import SLOTS, trigger
 from perform.library.sets import Set
 from perform.library.song import Song
 from perform.stage.deck_files import DeckFiles
@@ -57,3 +57,41 @@ def test_arming_the_song_that_undo_returns_to_prepares_it_as_written(songs: Song
     assert not songs.tick(settled=False)
     assert (arena.next[BIAS], arena.next[SEED]) == (1.0, 0.0)
     assert deck.next.path and deck.next.path.stem == "bells"
+
+
+def test_next_right_after_a_song_has_begun_is_the_song_after_it(songs: Songs, arena: Arena) -> None:
+    """The song after it is armed already; the first `song/next` or `song/previous` counts from NOW."""
+    songs.open(Set("a", songs=[Song(name) for name in ("one", "two", "three", "four")]), None)
+    for action, armed in (("next", 1), ("next", 2), ("next", 3), ("previous", 2)):
+        trigger(arena.table, f"song/{action}")
+        songs.tick(settled=True)
+        assert songs.armed.index == armed
+    trigger(arena.table, "song/go")
+    assert songs.tick(settled=True)
+    songs.play_next()
+    assert (songs.list.now, songs.armed.index, songs.status().chosen) == (2, 3, False)
+    trigger(arena.table, "song/previous")
+    songs.tick(settled=True)
+    assert songs.armed.index == 1
+
+
+def test_next_is_not_ready_before_its_models_are(songs: Songs) -> None:
+    """While the first song still loads, the decks prepare nothing yet."""
+    two = Song("two", decks={"1": "choir", "2": "bells"})
+    songs.open(Set("a", songs=[Song("one", decks={"1": "bells"}), two]), None)
+    songs.tick(settled=False)
+    status = songs.status()
+    assert (status.next, status.ready, status.wanted) == (2, 0, 2)
+    songs.tick(settled=True)
+    status = songs.status()
+    assert (status.next, status.ready, status.wanted) == (2, 0, 2)
+    assert songs.armed.arm(2).startswith("ready in about")
+
+
+def test_the_song_that_plays_keeps_its_name_and_number_when_a_set_is_opened(songs: Songs) -> None:
+    one, two, three = (Song(name) for name in ("one", "two", "three"))
+    songs.open(Set("a", songs=[one, two, three]), None, now=1)
+    songs.open_another(Set("b", songs=[three]), Path("b.toml"))
+    assert (songs.status().now, songs.status().name, songs.status().next) == (0, "two", 1)
+    songs.open_another(Set("a", songs=[one, two, three]), Path("a.toml"))
+    assert (songs.status().now, songs.status().name, songs.status().next) == (2, "two", 3)

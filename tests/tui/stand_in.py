@@ -60,6 +60,7 @@ SONGS = SongsStatus(
     now=3,
     since=100.0 - 372.0,
     next=4,
+    chosen=True,
     ready=1,
     wanted=2,
     wait=3.0,
@@ -163,7 +164,8 @@ def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
     songs, change = words.songs, msgspec.structs.replace
     match command:
         case Arm(song):
-            return "about 9 s", {"songs": change(songs, next=song, ready=0, wanted=2, wait=9.0, going=False)}
+            armed = change(songs, next=song, chosen=True, ready=0, wanted=2, wait=9.0, going=False)
+            return "about 9 s", {"songs": armed}
         case Go(now=True):
             return "", {"songs": change(songs, now=songs.next or songs.now, next=0, going=False)}
         case Go():

@@ -96,6 +96,28 @@ async def test_n_and_p_arm_the_neighbour_of_the_armed_song(stage, clock):
         assert "this is the last song" in hands.text()
 
 
+async def test_n_and_enter_go_to_the_next_song(stage, clock):
+    """The stage has armed it already; the first press confirms it."""
+    songs(stage, next=4, chosen=False)
+    async with playing(stage, clock) as hands:
+        await hands.press("n", "enter")
+        await asked(hands, Arm(4), Go())
+        songs(stage, next=4, chosen=False, going=False)
+        await hands.until(lambda: "going" not in hands.text())
+        await hands.press("p")
+        await asked(hands, Arm(4), Go(), Arm(2))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_song_of_another_set_has_its_name_and_no_number(stage, clock, size):
+    songs(stage, now=0, name="Nightfall", next=1)
+    async with playing(stage, clock, size) as hands:
+        assert "NOW –/5 Nightfall *  06:12" in hands.text()
+        await hands.press("K")
+        await asked(hands, KeepSong())
+        assert "Nightfall now starts with these settings" in hands.text()
+
+
 async def test_presses_count_before_the_stage_answers(stage, clock):
     songs(stage, now=1, next=0)
     async with playing(stage, clock) as hands:

@@ -47,11 +47,11 @@ def _now(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         pen.pad_to(width)
         return
     elapsed = f"  {clock(frame.now - songs.since)}" if songs.since else ""
-    count = f"{songs.now}/{len(songs.lines)} "
+    count = f"{songs.now or '–'}/{len(songs.lines)} "  # "–": a song of another set
     pen.text(count, ink.text)
     short = missing(frame, songs.now)
     tail = len(elapsed) + len(short) + 2 + (2 if songs.changed else 0)
-    _name(pen, frame.song(songs.now), width - pen.x - tail, bright=True)
+    _name(pen, frame.playing_song, width - pen.x - tail, bright=True)
     if songs.changed:
         pen.button(f" {UNSAVED}", ink.mark, action="app.save")
     pen.text(elapsed, ink.text)
