@@ -19,6 +19,7 @@ from perform.core.params import Curve, Spec
 Kind = Literal["cc", "note", "bend", "program"]
 Mode = Literal["absolute", "momentary", "toggle", "trigger", "set"]
 FOCUS = "focus/"  #: prefix of an address on the deck that has the focus
+NOTHING = "nothing"  #: `to` of a control that moves nothing, whatever the mapping beneath says
 
 _UNPRESSED = ("bend", "program")  #: kinds of control that are not pressed and released
 _CONTROL = re.compile(r"(cc|note) (0|[1-9]\d{0,2})|bend|program")
@@ -64,7 +65,9 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """One address, or for `focus/...` one address per deck, deck 1 first."""
+        """One address, or for `focus/...` one address per deck, deck 1 first; none for NOTHING."""
+        if self.to == NOTHING:
+            return ()
         if not self.to.startswith(FOCUS):
             return (self.to,)
         return tuple(f"deck/{d}/{self.to.removeprefix(FOCUS)}" for d in range(1, params.DECKS + 1))
@@ -138,6 +141,8 @@ def _check(binding: Binding) -> None:
         raise WrongUse(
             f"there is no MIDI channel {binding.channel}", hint="use 1 to 16, or leave it out for any channel"
         )
+    if binding.to == NOTHING:
+        return
     for address in binding.addresses:
         try:
             params.slot(address)

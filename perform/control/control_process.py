@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from perform.control.binding import Binding
-from perform.control.learning import ActiveMapping
+from perform.control.layers import MappingLayers
+from perform.control.learning import ControlLearning
 from perform.control.midi_ports import Inputs, MidiPorts, MidiServerGone, NoMidi, quiet
 from perform.control.router import ControlRouter, TouchedControl
 from perform.core import params
@@ -37,6 +38,7 @@ from perform.core.messages.control_messages import (
     MidiPortsChanged,
     StartControl,
     UnlearnControl,
+    UseLayers,
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder
@@ -53,14 +55,14 @@ _BURST = 256  #: most messages read from one port before the next port is read
 
 
 class ControlProcess:
-    """The ports, the mapping in use and the two threads."""
+    """The ports, their layers of mappings and the two threads."""
 
     def __init__(self, line: Lifeline, start: StartControl) -> None:
         self._arena = arena = Arena.open(Path(start.arena))
         self._line = line
         self._router = ControlRouter(arena.table, arena.meters, arena.hardware)
-        self._active = ActiveMapping()
-        self._auto = not start.mapping  # choose the mapping by the connected controllers
+        self._layers = MappingLayers()
+        self._learning = ControlLearning(self._layers)
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
         self._open_inputs: Inputs = ()  # read by [control]
@@ -72,13 +74,10 @@ class ControlProcess:
         self._reader = threading.Thread(target=self._read_ports, name="control", daemon=True)
         try:
             if start.mapping:
-                self._active.load(start.mapping)
+                self._layers.choose(start.mapping)
         except PerformError as error:
-            self._auto = True
             self._line.report(ControlFailed(str(error)))
         self._read_mappings()
-        if self._auto:
-            self._active.choose_for([])
         self._use_new_mapping()
 
     def run(self) -> None:
@@ -121,21 +120,23 @@ class ControlProcess:
     def _handle(self, order: AnyOrder) -> None:
         match order:
             case LearnControl(address, over):
-                self._active.learn(address, over)
+                self._learning.learn(address, over)
                 self._router.moved.clear()  # ignore controls that moved before
                 self._router.learning = bool(address)
             case UnlearnControl(address):
-                self._active.unlearn(address)
+                self._learning.unlearn(address, self._known_ports)
                 self._update_routes()
-                self._save_mapping()
+                self._save_mappings()
             case LoadMapping(path):
-                self._active.load(path)
-                self._auto = False
+                self._layers.choose(path)
+                self._use_new_mapping()
+            case UseLayers(set_mapping, song_mapping):
+                for error in self._layers.use_set_and_song(set_mapping, song_mapping):
+                    self._line.report(ControlFailed(error))
                 self._use_new_mapping()
             case WriteMapping(name, path):
-                self._active.save_as(name, path)
-                self._auto = False
-                self._line.report(MappingWritten(str(self._active.path)))
+                written = self._learning.save_as(name, path, self._open_names)
+                self._line.report(MappingWritten(str(written)))
                 self._use_new_mapping()
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
@@ -184,8 +185,6 @@ class ControlProcess:
             return
         if changed:
             self._read_mappings()
-            if inputs and self._auto:
-                self._active.choose_for(names)
             self._known_ports += [name for name in names if name not in self._known_ports]
             self._update_routes()
             gone = [name for name, port in self._open_inputs if (name, port) not in inputs]
@@ -198,7 +197,7 @@ class ControlProcess:
             self._report_mapping()
 
     def _read_mappings(self) -> None:
-        for error in self._active.read_all():
+        for error in self._layers.read_all(self._learning.unsaved):
             self._line.report(ControlFailed(error))
 
     def _use_new_mapping(self) -> None:
@@ -206,23 +205,29 @@ class ControlProcess:
         self._report_mapping()
 
     def _update_routes(self) -> None:
-        devices = self._active.device_mappings(self._known_ports)
-        self._router.use(self._active.mapping, self._known_ports, devices)
+        self._router.use(self._layers.routes(self._known_ports))
+
+    @property
+    def _open_names(self) -> list[str]:
+        return [name for name, _ in self._open_inputs]
 
     def _report_mapping(self) -> None:
-        mapping = self._active.mapping
-        bindings = [(binding.to, binding.label(mapping.ports)) for binding in mapping.bindings]
-        bound = {address for address, _ in bindings}
-        for port, device in self._active.device_mappings([name for name, _ in self._open_inputs]).items():
-            own = [(binding.to, binding.label((port,))) for binding in device.bindings]
-            bindings += [it for it in own if it[0] not in bound]
+        layers, ports = self._layers, self._open_names
+        primary = layers.primary(ports)
+        bindings = [
+            (binding.to, binding.label((port,)))
+            for port in ports
+            for binding in layers.effective(port, self._known_ports)
+        ]
+        if not ports:  # what it binds as soon as its device is connected
+            bindings = [(it.to, it.label(primary.mapping.ports)) for it in layers.flat(primary).bindings]
         self._line.report(
             MappingChanged(
-                name=mapping.name,
-                path=str(self._active.path),
+                name=primary.mapping.name,
+                path=str((layers.chosen or primary).path),
                 bindings=tuple(bindings),
-                changed=self._active.changed,
-                follows=self._auto,
+                changed=bool(self._learning.unsaved),
+                follows=layers.chosen is None,
             )
         )
 
@@ -230,19 +235,18 @@ class ControlProcess:
         learnt: list[Binding] = []
         while self._router.moved:
             port, source = self._router.moved.popleft()
-            if self._active.address and (binding := self._active.bind(port, source, self._known_ports)):
+            if self._learning.address and (binding := self._learning.bind(port, source, self._known_ports)):
                 learnt.append(binding)
         if learnt:
             self._update_routes()  # before the slow disk
             for binding in learnt:
                 self._line.report(ControlLearned(binding.to, binding.label(())))
-            self._save_mapping()
+            self._save_mappings()
 
-    def _save_mapping(self) -> None:
-        """Write the mapping to disk. It stays in use if that fails."""
-        self._auto = False
+    def _save_mappings(self) -> None:
+        """Write the mappings that changed to disk. They stay in use if that fails."""
         try:
-            self._active.save()
+            self._learning.save()
         except PerformError as error:
             self._line.report(ControlFailed(str(error)))
         self._report_mapping()

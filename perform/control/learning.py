@@ -1,86 +1,45 @@
-"""The mapping in use: choosing it, learning bindings, saving it.
+"""Learning: a control that moves is bound to a parameter, in the player's mapping of that device.
 
-Bundled mappings never change: the first learnt binding makes a copy in the player's folder.
+Bundled mappings never change: the first learnt binding makes a mapping in the player's folder that extends
+the device's. It holds only what was learnt.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from perform.control import mapping_files
-from perform.control.binding import Binding, Mode
-from perform.control.mapping import Mapping, matching_ports
+from perform.control.binding import NOTHING, Binding, Mode
+from perform.control.layers import MappingFile, MappingLayers
+from perform.control.mapping import Mapping
 from perform.control.router import ControlId
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import expanded
 from perform.library import places
 
-FALLBACK = "generic"  #: the mapping if no known controller is connected
 
+class ControlLearning:
+    """[main] Binds controls, removes bindings, and saves the mappings that changed.
 
-class ActiveMapping:
-    """[main] The mapping in use, and the device mappings of the ports that it leaves alone.
-
-    mapping : the bindings and ports
-    path    : the mapping's file
-    changed : a learnt binding is not on disk yet; the next change tries to write it again
     address : the parameter that waits for a control, or ""
+    unsaved : changed mappings that are not on disk; the next change tries to write them again
     """
 
-    def __init__(self) -> None:
-        self.mapping = Mapping(FALLBACK)
-        self.path = places.user("controllers") / f"{FALLBACK}.toml"
-        self.changed = False
+    def __init__(self, layers: MappingLayers) -> None:
+        self._layers = layers
         self.address = ""
-        self._readable: list[tuple[Mapping, Path]] = []  # the player's, the bundled ones, `generic`
         self._range: tuple[float, float] | None = None
         self._learnt: set[tuple[str, ControlId]] = set()  # port and control, since learning began
+        self.unsaved: dict[Path, MappingFile] = {}
 
-    def load(self, name: str) -> None:
-        """[disk] Load a mapping by name or path, and use it."""
-        path = mapping_files.find(name)
-        self.mapping, self.path, self.changed = mapping_files.load(path), path, False
-
-    def read_all(self) -> list[str]:
-        """[disk] Read all mapping files again; return one line for each that cannot be read."""
-        self._readable, errors = [], []
-        for path in (*mapping_files.available().values(), mapping_files.bundled() / f"{FALLBACK}.toml"):
-            try:
-                self._readable.append((mapping_files.load(path), path))
-            except WrongUse as error:
-                errors.append(str(error))
-        return errors
-
-    def choose_for(self, ports: Sequence[str]) -> None:
-        """Use the first mapping made for one of these ports, or else `generic`.
-
-        The player's files come before the bundled ones. The mapping in use stays while its device is there.
-        """
-        if self.mapping.ports and matching_ports(ports, self.mapping.ports):
-            return
-        matching = [it for it in self._readable if it[0].ports and matching_ports(ports, it[0].ports)]
-        fallback = [it for it in self._readable if it[1].stem == FALLBACK]
-        self.mapping, self.path = (matching + fallback + [(self.mapping, self.path)])[0]
-
-    def device_mappings(self, ports: Sequence[str]) -> dict[str, Mapping]:
-        """The mapping of each port that the mapping in use leaves alone: the one made for it, or `generic`.
-
-        A mapping without ports claims every port; `generic` only those that no mapping is made for.
-        """
-        made: dict[str, Mapping] = {}
-        for mapping, _ in self._readable:
-            for port in matching_ports(ports, mapping.ports) if mapping.ports else ():
-                made.setdefault(port, mapping)
-        if not self.mapping.ports:
-            return made if self.path.stem.startswith(FALLBACK) else {}
-        for mapping, path in self._readable:
-            for port in ports if path.stem == FALLBACK else ():
-                made.setdefault(port, mapping)
-        claimed = matching_ports(ports, self.mapping.ports)
-        return {port: mapping for port, mapping in made.items() if port not in claimed}
+    @property
+    def changed(self) -> bool:
+        """Whether a learnt binding is not on disk yet."""
+        return bool(self.unsaved)
 
     def learn(self, address: str, over: tuple[float, float] | None = None) -> None:
         """Wait for a control to move; "" ends learning. WrongUse for an unknown address.
@@ -96,9 +55,9 @@ class ActiveMapping:
     def bind(self, port: str, source: ControlId, known: Sequence[str]) -> Binding | None:
         """Bind a control that moved to the address being learnt; return the new binding.
 
-        The address drops its earlier controls. The control drops the addresses that it moved before learning
-        began, and keeps those that it learnt since. None if the control is bound to the address already, or
-        cannot move it.
+        The address drops its earlier controls of that mapping. The control drops the addresses that it moved
+        before learning began, and keeps those that it learnt since. None if the control is bound to the
+        address already, or cannot move it.
 
         known : all ports seen so far, including this one
         """
@@ -115,55 +74,111 @@ class ActiveMapping:
             )
         except WrongUse:  # pitch bend cannot fire an action
             return None
+        old, file = self._file_for(port, learnt, known)
         first = (port, source) not in self._learnt
-        kept = []
-        for binding in self.mapping.bindings:
-            same = binding.control == control and binding.channel in (None, source.channel)
-            same = same and self.mapping.responds_to(port, binding, known)
-            if same and binding.to == self.address:
-                return None
-            if binding.to != self.address and not (same and first):
-                kept.append(binding)
+        if self._moves(learnt, port, known):
+            return None
+        kept = [
+            binding
+            for binding in file.mapping.bindings
+            if binding.to != self.address
+            and not (first and _same(binding, learnt) and file.mapping.responds_to(port, binding, known))
+        ]
         self._learnt.add((port, source))
-        self.mapping = msgspec.structs.replace(self.mapping, bindings=(*kept, learnt))
-        self.changed = True
+        self._change(old, file, (*kept, learnt))
         return learnt
 
-    def unlearn(self, address: str) -> None:
-        """Remove every binding of an address."""
-        kept = tuple(binding for binding in self.mapping.bindings if binding.to != address)
-        if len(kept) == len(self.mapping.bindings):
+    def _moves(self, learnt: Binding, port: str, known: Sequence[str]) -> bool:
+        """Return whether the control moves the address already."""
+        for layer in reversed(self._layers.of(port, known)):
+            if bound := [binding for binding in layer.bindings if _same(binding, learnt)]:
+                return any(binding.to == learnt.to for binding in bound)
+        return False
+
+    def _file_for(self, port: str, learnt: Binding, known: Sequence[str]) -> tuple[MappingFile, MappingFile]:
+        """Return the mapping that would hide a new binding, or else that of the device; and which to change.
+
+        They differ where the first is bundled: then the player's new mapping extends it.
+        """
+        file = self._layers.own(port, known)
+        for layer in self._layers.of(port, known):
+            if layer.kind != "generic" and any(_same(binding, learnt) for binding in layer.bindings):
+                file = layer.file
+        return file, _extension(file, port) if file.is_bundled else file
+
+    def unlearn(self, address: str, known: Sequence[str]) -> None:
+        """Remove every binding of an address; the player's mapping hides those of bundled mappings."""
+        found = False
+        for port in known:
+            found |= self._unlearn(address, port, self._layers.own(port, known))
+        over = self._layers.files_over() or ([] if known else [self._layers.primary(())])
+        for file in over:
+            found |= self._unlearn(address, "", file)
+        if not found:
             raise WrongUse(f"no control is mapped to {address!r}")
-        self.mapping, self.changed = msgspec.structs.replace(self.mapping, bindings=kept), True
+
+    def _unlearn(self, address: str, port: str, file: MappingFile) -> bool:
+        """Remove the bindings of an address from one mapping; return whether there were any."""
+        mine = _extension(file, port) if file.is_bundled else file
+        beneath = [b for it in self._layers.chain(mine)[:-1] for b in it.mapping.bindings]
+        kept = [binding for binding in mine.mapping.bindings if binding.to != address]
+        for binding in (it for it in beneath if it.to == address):
+            if not any(_alike(binding, other) for other in kept):
+                others = [it for it in beneath if _alike(it, binding) and it.to != address]
+                kept += others or [Binding(binding.control, NOTHING, binding.channel, binding.port)]
+        if kept == list(mine.mapping.bindings):
+            return False
+        self._change(file, mine, kept)
+        return True
+
+    def _change(self, old: MappingFile, file: MappingFile, bindings: Sequence[Binding]) -> None:
+        changed = file._replace(mapping=msgspec.structs.replace(file.mapping, bindings=tuple(bindings)))
+        self._layers.replace(old, changed)
+        self.unsaved[changed.path] = changed
 
     def save(self) -> None:
-        """[disk] Write what was learnt to the mapping's file; for a bundled mapping, to a copy.
+        """[disk] Write the mappings that changed."""
+        for path, file in list(self.unsaved.items()):
+            mapping_files.save(file.mapping, path)
+            del self.unsaved[path]
 
-        The copy is in the player's folder.
-        """
-        if not self.changed:
-            return
-        path = self.path
-        if path.resolve().is_relative_to(mapping_files.bundled().resolve()):
-            path = _unused_path(path.stem)
-        self._write(self.mapping, path)
+    def save_as(self, name: str, path: str, ports: Sequence[str]) -> Path:
+        """[disk] Write the mapping in use, with what it extends, under a name, and use that file from now on.
 
-    def save_as(self, name: str, path: str = "") -> None:
-        """[disk] Write the mapping under a name, and use that file from now on.
-
-        path : the file; "" for one in the player's folder
+        path  : the file; "" for one in the player's folder
+        ports : the connected ports
         WrongUse if another mapping has the name.
         """
         target = expanded(path) if path else places.user("controllers") / f"{name}.toml"
         if not name.strip() or name.startswith(".") or any(c in '/\\:*?"<>|' or c < " " for c in name):
             raise WrongUse(f"a mapping cannot be called {name!r}", hint="use letters, digits and spaces")
-        if target.exists() and not (self.path.exists() and target.samefile(self.path)):
+        source = self._layers.primary(ports)
+        if target.exists() and not (source.path.exists() and target.samefile(source.path)):
             raise WrongUse("another mapping has that name", where=str(target), hint="choose another name")
-        self._write(msgspec.structs.replace(self.mapping, name=name), target)
+        whole = self._layers.flat(source)
+        bundled = next((it.path for it in self._layers.chain(source) if it.path.exists()), None)
+        mapping_files.save(msgspec.structs.replace(whole, name=name), target, like=bundled)
+        self.unsaved.pop(source.path, None)
+        self._layers.choose(str(target))
+        return target
 
-    def _write(self, mapping: Mapping, path: Path) -> None:
-        mapping_files.save(mapping, path, like=self.path if self.path.exists() else None)
-        self.mapping, self.path, self.changed = mapping, path, False
+
+def _same(binding: Binding, learnt: Binding) -> bool:
+    """Return whether a binding of the learnt binding's port has its control."""
+    return binding.control == learnt.control and binding.channel in (None, learnt.channel)
+
+
+def _alike(one: Binding, other: Binding) -> bool:
+    return (one.control, one.channel, one.port) == (other.control, other.channel, other.port)
+
+
+def _extension(file: MappingFile, port: str) -> MappingFile:
+    """A new mapping of the player that extends a bundled one."""
+    stem, name, ports = file.path.stem, file.mapping.name, file.mapping.ports
+    if file.is_fallback and port:
+        stem = re.sub(r'[/\\:*?"<>|#\x00-\x1f]', "-", port).strip(". ") or "device"
+        name, ports = port, (port,)
+    return MappingFile(Mapping(name, ports, extends=file.path.stem), _unused_path(stem))
 
 
 def _unused_path(stem: str) -> Path:

@@ -17,23 +17,35 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     ports: tuple[str, ...] = ()  #: parts of port names; none: every port
     bindings: tuple[Binding, ...] = ()
     takeover: Takeover = "scale"  #: how a knob takes over a parameter that something else has moved
+    extends: str = ""  #: name of the mapping whose controls work where this one binds none; "": none
 
     def responds_to(self, port: str, binding: Binding, known: Sequence[str]) -> bool:
         """Return whether a binding responds to `port`, one of the `known` ports."""
-        return port in matching_ports(known, (binding.port,) if binding.port else self.ports)
+        if binding.port:
+            return port in matching_ports(known, (binding.port,))
+        return port in matching_ports(known, self.ports, twins=True)
 
 
-def matching_ports(names: Sequence[str], fragments: Sequence[str]) -> list[str]:
+def matching_ports(names: Sequence[str], fragments: Sequence[str], *, twins: bool = False) -> list[str]:
     """Return the ports whose name contains one of the fragments, in upper or lower case.
 
     Without fragments, all ports match. A fragment that is the whole name of a port matches that device only:
     "Launch Control" does not match "Launch Control XL" while both are known.
-    """
-    whole = {name.casefold() for name in names}
 
-    def matches(name: str, fragment: str) -> bool:
+    twins : a whole name also matches the other devices of that name, "Launch Control #2"
+    """
+    return [name for name in names if not fragments or matching_length(name, fragments, names, twins=twins)]
+
+
+def matching_length(name: str, fragments: Sequence[str], known: Sequence[str], *, twins: bool) -> int:
+    """Return the length of the longest fragment that matches a port, see `matching_ports`; 0 for none."""
+    whole = {other.casefold() for other in known}
+    name = name.casefold()
+
+    def matches(fragment: str) -> bool:
         if fragment in whole:  # a device with several ports has names like "Keys:MIDI"
-            return name == fragment or name.startswith(f"{fragment}:")
+            alike = (f"{fragment}:", f"{fragment} #") if twins else (f"{fragment}:",)
+            return name == fragment or name.startswith(alike)
         return fragment in name
 
-    return [n for n in names if not fragments or any(matches(n.casefold(), f.casefold()) for f in fragments)]
+    return max((len(fragment) for fragment in fragments if matches(fragment.casefold())), default=0)

@@ -95,11 +95,20 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
 
 def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:
     """Change only the entries that differ, so that comments stay in place."""
-    if document.get("name") != mapping.name:
-        document["name"] = mapping.name
-    if tuple(document.get("ports", ())) != mapping.ports:
-        document["ports"] = list(mapping.ports)
     old = document.get("bind", [])
+    heads = {
+        "name": (mapping.name, ""),
+        "ports": (list(mapping.ports), []),
+        "takeover": (mapping.takeover, "scale"),
+        "extends": (mapping.extends, ""),
+    }
+    for key, (value, default) in heads.items():
+        if document.get(key, default) != value or (key == "name" and key not in document):
+            if key not in document and "bind" in document:
+                document.remove("bind")  # a key behind the bindings would belong to the last one
+            document[key] = value
+    if old and "bind" not in document:
+        document["bind"] = old
     tables = {msgspec.convert(table.unwrap(), Binding): table for table in old}
     if tuple(tables) == mapping.bindings:
         return

@@ -27,8 +27,8 @@ _QUEUE = 1 << 14  #: most messages that a port holds for the [control] thread
 _CLIENT = "perform"
 _ACTIVE_SENSING = [0xFE]  # the pulse: other receivers ignore this message
 
-_BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system):")  # bridges from ALSA to JACK
-_NUMBERS = re.compile(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \(capture[^)]*\)")
+_BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system)(-\d\d)?:")  # bridges from ALSA to JACK
+_NUMBERS = re.compile(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \((capture|playback)[^)]*\)")
 _IGNORED = re.compile(r"(perform|Midi Through)\b")
 
 Inputs = tuple[tuple[str, rtmidi.MidiIn], ...]  #: (name of the port, its input)
@@ -49,23 +49,31 @@ class MidiServerGone(PerformError):
     """The JACK server died or hangs, so this process can no longer use rtmidi."""
 
 
-def stable_names(raw: Sequence[str]) -> dict[str, str]:
-    """Map the system's port names to short names that stay the same after reconnecting.
+class PortNames:
+    """[main] Short names of the system's ports, which stay the same after reconnecting.
 
-    The only port of a device gets the device's name. The second of two devices with the same name gets ` #2`
-    at the end. The ports of perform and "Midi Through" are left out.
+    The only port of a device gets the device's name. Of devices with the same name the second gets ` #2` at
+    the end. It keeps this name while the first is unplugged, and gets it again in the same socket.
+    The ports of perform and "Midi Through" are left out.
     """
-    whole = {name: _NUMBERS.sub("", _BRIDGE.sub("", name)) for name in raw}
-    whole = {name: stable for name, stable in whole.items() if not _IGNORED.match(stable)}
-    clients = Counter(stable.partition(":")[0] for stable in whole.values())
-    seen: Counter[str] = Counter()
-    names = {}
-    for name, stable in whole.items():
-        client = stable.partition(":")[0]
-        label = client if clients[client] == 1 else stable
-        seen[label] += 1
-        names[name] = label if seen[label] == 1 else f"{label} #{seen[label]}"
-    return names
+
+    def __init__(self) -> None:
+        self._given: dict[str, str] = {}  # the system's name -> name, also of ports that are gone
+
+    def names(self, raw: Sequence[str]) -> dict[str, str]:
+        """Map the system's names of the ports that are there to short names."""
+        whole = {name: _NUMBERS.sub("", _BRIDGE.sub("", name)) for name in raw}
+        whole = {name: stable for name, stable in whole.items() if not _IGNORED.match(stable)}
+        ports_of = Counter(stable.partition(":")[0] for stable in set(whole.values()))
+        names: dict[str, str] = {}
+        for name in sorted(whole, key=lambda name: name not in self._given):  # those that had one keep it
+            client = whole[name].partition(":")[0]
+            label = client if ports_of[client] == 1 else whole[name]
+            twins = (label, *(f"{label} #{n}" for n in range(2, len(whole) + 2)))
+            before = self._given.get(name, "")
+            free = [twin for twin in twins if twin not in names.values()]
+            names[name] = self._given[name] = before if before in free else free[0]
+        return {name: names[name] for name in whole}
 
 
 class MidiPorts:
@@ -78,6 +86,7 @@ class MidiPorts:
     def __init__(self, fragments: Sequence[str]) -> None:
         self._fragments = tuple(fragments)
         self._api, self._names = _connect()
+        self._stable = PortNames()
         self._inputs: dict[str, rtmidi.MidiIn] = {}  # by the system's name of the port
         self._pulse: rtmidi.MidiOut | None = None
         self.listed: list[str] = []
@@ -119,7 +128,7 @@ class MidiPorts:
 
         A port that leaves and comes back between two polls under the same system name stays silent.
         """
-        names = stable_names(self._names.get_ports())
+        names = self._stable.names(self._names.get_ports())
         vanished = self._inputs.keys() - names.keys()
         if vanished:
             self.beat()
@@ -172,7 +181,7 @@ def list_ports() -> tuple[list[str], str]:
     try:
         with quiet():
             _, names = _connect()
-            return list(stable_names(names.get_ports()).values()), ""
+            return list(PortNames().names(names.get_ports()).values()), ""
     except NoMidi as error:
         return [], str(error)
 

@@ -7,19 +7,18 @@ releases the parameter that it pressed, even if the focus has changed. See `perf
 
 from __future__ import annotations
 
-import collections.abc
 import math
+import time
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from queue import SimpleQueue
-from types import MappingProxyType
 from typing import NamedTuple
 
 import mido
 
-from perform.control.binding import Binding, Kind, control_label
+from perform.control.binding import NOTHING, Binding, Kind, control_label
 from perform.control.hand import Hand, Presses, Span, Takeover
-from perform.control.mapping import Mapping
+from perform.control.one_channel import OneChannel
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import Table
@@ -30,7 +29,15 @@ _RELEASED = 48  #: a pressed cc (64 or more) is released below this, so that jit
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
 
-DeviceMappings = collections.abc.Mapping[str, Mapping]  #: by port
+class RoutedLayer(NamedTuple):
+    """Bindings of one mapping for one port."""
+
+    bindings: Sequence[Binding]
+    takeover: Takeover
+    one_channel: bool = False  #: only one channel of the port plays at a time
+
+
+RoutedPorts = Mapping[str, Sequence[RoutedLayer]]  #: the layers of each port; a later one hides controls
 
 
 class ControlId(NamedTuple):
@@ -95,7 +102,8 @@ def decode(data: Sequence[int]) -> ControlEvent | None:
 class ControlRoute:
     """One binding, with the slots and the range looked up."""
 
-    def __init__(self, binding: Binding, takeover: Takeover) -> None:
+    def __init__(self, binding: Binding, takeover: Takeover, *, one_channel: bool = False) -> None:
+        self.one_channel = one_channel
         self._slots = tuple(params.slot(address) for address in binding.addresses)
         self._spec, self._mode = binding.spec, binding.effective_mode
         self._low, self._high = (self._spec.clamp(end) for end in binding.ends)
@@ -165,6 +173,9 @@ class ControlRoute:
         return self._low if abs(value - self._high) < abs(value - self._low) else self._high
 
 
+Routes = dict[ControlId, list[ControlRoute]]  #: an empty list: the control moves nothing
+
+
 class ControlRouter:
     """All bindings of the mapping in use, by port and control.
 
@@ -175,9 +186,12 @@ class ControlRouter:
     moved    : while `learning`, the port and control of each message that can be learnt
     """
 
-    def __init__(self, table: Table, meters: Meters, hardware: Table) -> None:
+    def __init__(
+        self, table: Table, meters: Meters, hardware: Table, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._table, self._meters, self._hardware = table, meters, hardware
-        self._routes: dict[str, dict[ControlId, list[ControlRoute]]] = {}
+        self._routes: dict[str, Routes] = {}
+        self._one_channel = OneChannel(clock)
         self._hands: dict[tuple[str, ControlId], Hand] = {}
         self._presses = Presses()
         self._panics, self._focus = float(table[_PANIC]), float(table[_FOCUS])
@@ -187,19 +201,12 @@ class ControlRouter:
         self.learning = False
         self.moved: deque[tuple[str, ControlId]] = deque(maxlen=MOVED)
 
-    def use(
-        self, mapping: Mapping, ports: Sequence[str], devices: DeviceMappings = MappingProxyType({})
-    ) -> None:
-        """[main] Route these ports by a mapping, from the next message on.
+    def use(self, ports: RoutedPorts) -> None:
+        """[main] Route these ports by their layers, from the next message on.
 
-        devices : the mapping of a port; of `mapping`, only bindings that name that port come before it
+        A layer hides the controls that it binds from the layers before it.
         """
-        routes = {port: _routes(mapping.bindings, mapping, port, ports) for port in ports}
-        named = [binding for binding in mapping.bindings if binding.port]
-        for port, device in devices.items():
-            own = _routes(device.bindings, device, port, ports)
-            routes[port] = own | _routes(named, mapping, port, ports)
-        self._routes = routes
+        self._routes = {port: _routes(layers) for port, layers in ports.items()}
         self._rerouted = True
 
     def disconnect(self, port: str) -> None:
@@ -242,11 +249,14 @@ class ControlRouter:
         if released:
             slot = max(self._presses.release(control, table), default=-1)
         routes = self._routes.get(port, {}).get(event.source, ())
+        if routes and routes[0].one_channel and not self._one_channel.admits(port, event.source.channel):
+            routes = ()
         for route in routes:
-            slot = max(slot, at := route.play(control, event, pressed, hand, self._presses, table))
+            at = route.play(control, event, pressed, hand, self._presses, table)
             if at >= 0 and route.continuous:
                 self._hardware[at] = route.value_at(event.position)
-                turn = route.turn(event.position, table)
+            if at > slot:  # the slot and the turn are those of one parameter
+                slot, turn = at, route.turn(event.position, table) if route.continuous else 0
         hand.position = event.position
         if slot >= 0:
             self._meters[_COUNT] += 1
@@ -274,14 +284,14 @@ def learnable(event: ControlEvent) -> bool:
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
-def _routes(
-    bindings: Sequence[Binding], mapping: Mapping, port: str, known: Sequence[str]
-) -> dict[ControlId, list[ControlRoute]]:
-    routes: dict[ControlId, list[ControlRoute]] = {}
-    for binding in bindings:
-        if mapping.responds_to(port, binding, known):
+def _routes(layers: Sequence[RoutedLayer]) -> Routes:
+    routes: Routes = {}
+    for layer in layers:
+        own: Routes = {}
+        for binding in layer.bindings:
             for channel in (binding.channel,) if binding.channel else range(1, 17):
-                routes.setdefault(ControlId(binding.kind, binding.number, channel), []).append(
-                    ControlRoute(binding, mapping.takeover)
-                )
+                bound = own.setdefault(ControlId(binding.kind, binding.number, channel), [])
+                if binding.to != NOTHING:
+                    bound.append(ControlRoute(binding, layer.takeover, one_channel=layer.one_channel))
+        routes |= own
     return routes

@@ -18,6 +18,7 @@ from perform.core.messages.control_messages import (
     MidiPortsChanged,
     StartControl,
     UnlearnControl,
+    UseLayers,
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder, AnyReport
@@ -57,7 +58,7 @@ class Controllers:
         self.error = ""
         self.mapping = ""
         self._fixed = bool(mapping)  # no song changes a mapping that was given at the start
-        self._song_mapping = ""  # the last one that a song named
+        self._layers = UseLayers("", "")  # the mappings of the set and of the song
         self._path = mapping  # for the next process; "": the mapping made for the connected controllers
         self.bindings: tuple[BindingStatus, ...] = ()
         self.learning = ""
@@ -75,6 +76,8 @@ class Controllers:
         """Start and watch the process."""
         if self._process.tick(STALL_S):
             self._order(StartControl(str(self._arena.path), self._path, self._wanted_ports))
+            if self._layers != UseLayers("", ""):
+                self._order(self._layers)
             if self.learning:
                 self._order(LearnControl(self.learning, self._learning_range))
         elif self.learning and time.monotonic() - self._learning_since > LEARN_S:
@@ -100,15 +103,13 @@ class Controllers:
         self._order(LoadMapping(path))
         self._loading.append(reply)
 
-    def use_for_song(self, name: str) -> None:
-        """Load the mapping that a song names, if the song before named another.
-
-        So a mapping that the player chose meanwhile stays until a song names a new one.
-        """
-        if name and name != self._song_mapping and not self._fixed:
-            self._song_mapping = self._path = name
+    def use_layers(self, set_mapping: str, song_mapping: str) -> None:
+        """Lay the mappings of the set and the song over those of the devices; "": none."""
+        layers = UseLayers(set_mapping, song_mapping)
+        if layers != self._layers and not self._fixed:
+            self._layers = layers
             if self._process.child:
-                self._order(LoadMapping(name))
+                self._order(layers)
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""

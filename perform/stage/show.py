@@ -176,7 +176,7 @@ class Show:
         self._loops.replace(song.loops, time.monotonic())
         self._glides.stop(self._loops.slots)  # a loop moves its parameter from the first moment on
         self._scenes.current = 0
-        self._controllers.use_for_song(song.mapping or self._songs.list.set.mapping)
+        self._controllers.use_layers(self._songs.list.set.mapping, song.mapping)
         self._recording.mark(song.name, "song")
 
     def _recall(self, number: int) -> None:

@@ -175,7 +175,7 @@ def test_only_the_chosen_ports_are_opened(jack: Jack, control: Start) -> None:
 
 def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, control: Start) -> None:
     process = control()
-    own = process.home / "controllers" / "nanokontrol2.toml"
+    own, of_mix = (process.home / "controllers" / f"{stem}.toml" for stem in ("nanokontrol2", "midimix"))
     bundled = mapping_files.find("nanokontrol2").read_bytes()
     with jack.controller(NANO) as nano, jack.controller(MIX) as mix:
         eventually(lambda: len(process.report("MidiPortsChanged")["open"]) == 2)
@@ -187,7 +187,10 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         moves = (0xB2, 0, 5), (0xB2, 121, 0), (0x80, 3, 0), (0xB2, 33, 9)
         eventually(lambda: mix.send(*moves) and learnt(process, "deck/2/z/7/bias"))
         process.report("ControlLearned", address="deck/2/z/7/bias", control="MIDI Mix 3:CC33")
-        process.report("MappingChanged", changed=False, path=str(own))
+        eventually(of_mix.exists)
+        mix_bound = mapping_files.load(of_mix)
+        assert mix_bound.bindings == (Binding("cc 33", "deck/2/z/7/bias", channel=3, port=MIX),)
+        assert (mix_bound.extends, own.exists()) == ("midimix", False), "in the mapping of that device alone"
         process.plays(mix, "deck/2/z/7/bias", 4.0, (0xB2, 33, 127))
 
         process.order("LearnControl", address="deck/2/pan")  # still learning: knob 1 leaves its latent
@@ -199,15 +202,19 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         assert process.table("deck/1/z/0/bias") == was
 
         taught = Binding(control="cc 16", to="deck/2/pan", channel=1, port=NANO)
+        eventually(own.exists)
         eventually(lambda: [b for b in mapping_files.load(own).bindings if b.to == "deck/2/pan"] == [taught])
-        assert mapping_files.load(own).name == NANO
-        assert "# Faders 1 to 6" in own.read_text()
+        process.report("MappingChanged", changed=False, path=str(own), name=NANO)
+        assert (mapping_files.load(own).name, mapping_files.load(own).extends) == (NANO, "nanokontrol2")
+        process.plays(nano, "deck/1/z/1/bias", 3.0, (0xB0, 17, 127))  # the factory's knob 2
         assert mapping_files.find("nanokontrol2").read_bytes() == bundled
 
         process.order("UnlearnControl", address="deck/2/pan")
         eventually(lambda: all(b.to != "deck/2/pan" for b in mapping_files.load(own).bindings))
         process.order("UnlearnControl", address="deck/2/pan")
         process.report("ControlFailed", error="no control is mapped to 'deck/2/pan'")
+        process.order("UnlearnControl", address="focus/z/1/bias")
+        eventually(lambda: Binding("cc 17", "nothing") in mapping_files.load(own).bindings)
 
         process.order("WriteMapping", name="friday", path="")
         process.report("MappingWritten", path=str(process.home / "controllers" / "friday.toml"))

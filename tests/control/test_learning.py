@@ -1,22 +1,48 @@
-"""Learning binds the device that moved, and for an attribute the range of its knob on the screen."""
+"""Learning binds the device that moved, in the player's mapping of that device."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from perform.control.binding import Binding
-from perform.control.learning import ActiveMapping
+from perform.control import mapping_files
+from perform.control.binding import NOTHING, Binding
+from perform.control.layers import MappingLayers
+from perform.control.learning import ControlLearning
+from perform.control.mapping import Mapping
 from perform.control.router import ControlId, ControlRouter
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse
 
 ADDRESS = "deck/1/attribute/2"
+NANO, MIX = "nanoKONTROL2", "MIDI Mix"
 
 
-def test_a_binding_learnt_for_an_attribute_has_the_range_of_its_knob() -> None:
-    use = ActiveMapping()
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PERFORM_HOME", str(tmp_path))
+    return tmp_path / "controllers"
+
+
+def learning() -> tuple[MappingLayers, ControlLearning]:
+    layers = MappingLayers()
+    assert layers.read_all({}) == []
+    return layers, ControlLearning(layers)
+
+
+def bound(layers: MappingLayers, port: str, known: list[str], control: str) -> list[tuple[str, str]]:
+    """Address and layer of each binding of a control that plays."""
+    for layer in reversed(layers.of(port, known)):
+        if found := [(it.to, layer.kind) for it in layer.bindings if it.control == control]:
+            return [] if found[0][0] == NOTHING else found
+    return []
+
+
+def test_a_binding_learnt_for_an_attribute_has_the_range_of_its_knob(home: Path) -> None:
+    layers, use = learning()
     use.learn(ADDRESS, (0.0, 10.0))
     learnt = use.bind("box", ControlId("cc", 16, 1), ["box"])
     assert learnt == Binding("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
@@ -24,48 +50,103 @@ def test_a_binding_learnt_for_an_attribute_has_the_range_of_its_knob() -> None:
     learnt = use.bind("box", ControlId("note", 36, 1), ["box"])
     assert learnt is not None
     assert (learnt.effective_mode, learnt.ends) == ("toggle", (0.0, 1.0))
-    assert [binding.to for binding in use.mapping.bindings] == [ADDRESS], "only the last control is bound"
+    mapping = layers.own("box", ["box"]).mapping
+    assert [binding.to for binding in mapping.bindings] == [ADDRESS], "only the last control is bound"
 
 
-def test_a_binding_of_an_attribute_needs_a_range() -> None:
+def test_a_binding_of_an_attribute_needs_a_range(home: Path) -> None:
     with pytest.raises(WrongUse, match=r"no default range.*range ="):
         Binding("cc 16", ADDRESS)
     with pytest.raises(WrongUse, match="no default range"):
-        ActiveMapping().learn(ADDRESS)
+        learning()[1].learn(ADDRESS)
     assert Binding("cc 16", ADDRESS, range=(-2.0, 20.0)).ends == (-2.0, 20.0)
     assert Binding("note 1", "focus/action/1").effective_mode == "trigger"
 
 
-@pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad:MIDI", "Pad:MIDI #2")])
-def test_devices_are_not_confused_if_one_name_begins_with_the_other(names: tuple[str, str]) -> None:
-    use, table = ActiveMapping(), params.defaults()
+@pytest.mark.parametrize("names", [("Launch Control", "Launch Control XL"), ("Pad", "Pad #2")])
+def test_devices_are_not_confused_if_one_name_begins_with_the_other(
+    home: Path, names: tuple[str, str]
+) -> None:
+    (layers, use), table = learning(), params.defaults()
     router = ControlRouter(table, np.zeros(len(METER_SLOTS)), table.copy())
     for name, address in zip(names, ("deck/1/pan", "deck/2/pan"), strict=True):
         use.learn(address)
         use.bind(name, ControlId("cc", 16, 1), names)
         use.learn("")
-    assert [binding.port for binding in use.mapping.bindings] == list(names), "both bindings are kept"
-    router.use(use.mapping, names)
+    router.use(layers.routes(names))
     for value in (64, 0, 127, 0):  # the first only tells where the knob stands
         router.handle(names[0], (0xB0, 16, value))
         router.handle(names[1], (0xB0, 16, 127 - value))
     assert (table[params.slot("deck/1/pan")], table[params.slot("deck/2/pan")]) == (-1.0, 1.0)
 
 
-def test_each_port_has_the_mapping_made_for_it_or_generic() -> None:
-    use = ActiveMapping()
-    assert use.read_all() == []
-    ports = ["nanoKONTROL2", "MIDI Mix", "Keys"]
-    use.choose_for(ports[2:])
-    assert use.mapping.name == "generic"
-    assert {port: mapping.name for port, mapping in use.device_mappings(ports).items()} == {
-        "nanoKONTROL2": "nanoKONTROL2",
-        "MIDI Mix": "MIDImix",
+def test_each_port_has_the_mapping_made_for_it_or_generic(home: Path) -> None:
+    layers, _ = learning()
+    ports = [NANO, MIX, "Keys", f"{NANO} #2"]
+    own = lambda: [layers.own(port, ports).mapping.name for port in ports]  # noqa: E731
+    assert own() == [NANO, "MIDImix", "generic", NANO]
+    assert layers.primary(()).mapping.name == "generic"
+    mine = Mapping("mine", ("nano",), (Binding("cc 16", "xfade"),))
+    mapping_files.save(mine, home / "mine.toml")
+    layers.read_all({})
+    assert own() == ["mine", "MIDImix", "generic", "mine"], "the player's comes before the bundled one"
+    assert bound(layers, NANO, ports, "cc 0") == [], "without `extends` it is all that is bound"
+    layers.choose("nanokontrol2")
+    assert own() == [NANO, "MIDImix", "generic", NANO], "the chosen one comes before both"
+
+
+def test_learning_writes_only_the_new_binding_to_the_mapping_of_that_device(home: Path) -> None:
+    layers, use = learning()
+    ports = [NANO, MIX, "Keys: a/b"]
+    for port, control in ((NANO, 16), (MIX, 62), ("Keys: a/b", 1)):
+        use.learn("xfade")
+        assert use.bind(port, ControlId("cc", control, 1), ports)
+        assert use.bind(port, ControlId("cc", control, 1), ports) is None, "it is bound already"
+        use.learn("")
+    use.save()
+    files = {path.stem: mapping_files.load(path) for path in home.iterdir()}
+    assert {stem: (it.name, it.extends, len(it.bindings)) for stem, it in files.items()} == {
+        "nanokontrol2": (NANO, "nanokontrol2", 1),
+        "midimix": ("MIDImix", "midimix", 1),
+        "Keys- a-b": ("Keys: a/b", "generic", 1),
     }
-    use.load("nanokontrol2")
-    assert {port: mapping.name for port, mapping in use.device_mappings(ports).items()} == {
-        "MIDI Mix": "MIDImix",
-        "Keys": "generic",
-    }
-    use.choose_for(ports)
-    assert use.mapping.name == "nanoKONTROL2", "the mapping in use stays while its device is there"
+    again, _ = learning()
+    for it in (layers, again):
+        assert bound(it, NANO, ports, "cc 16") == [("xfade", "player")]
+        assert bound(it, NANO, ports, "cc 17") == [("focus/z/1/bias", "device")]
+        assert bound(it, "Keys: a/b", ports, "bend") == [("focus/z/1/bias", "generic")]
+        assert bound(it, "Other", [*ports, "Other"], "cc 1") == [("focus/z/0/bias", "generic")]
+
+
+def test_a_removed_binding_stays_removed_and_its_neighbours_stay(home: Path) -> None:
+    layers, use = learning()
+    use.unlearn("focus/z/0/bias", [NANO, "Keys"])
+    use.save()
+    again, _ = learning()
+    for it in (layers, again):
+        assert bound(it, NANO, [NANO, "Keys"], "cc 16") == []
+        assert bound(it, "Keys", [NANO, "Keys"], "cc 1") == []
+        assert bound(it, NANO, [NANO, "Keys"], "cc 17") == [("focus/z/1/bias", "device")]
+    with pytest.raises(WrongUse, match="no control is mapped"):
+        use.unlearn("focus/z/0/bias", [NANO, "Keys"])
+
+
+def test_a_song_hides_single_controls_whatever_song_came_before(home: Path) -> None:
+    layers, use = learning()
+    for name, to in (("dawn", "deck/1/pan"), ("dusk", "deck/2/pan")):
+        mapping_files.save(Mapping(name, (), (Binding("cc 16", to),)), home / f"{name}.toml")
+    mapping_files.save(Mapping("tour", (NANO,), (Binding("cc 17", "xfade"),)), home / "tour.toml")
+    ports = [NANO, "Keys"]
+    for song, first in (("dawn", "deck/1/pan"), ("", ""), ("dusk", "deck/2/pan"), ("dawn", "deck/1/pan")):
+        assert layers.use_set_and_song("tour", song) == []
+        own = [("focus/z/0/bias", "device")] if not song else [(first, "song")]
+        assert bound(layers, NANO, ports, "cc 16") == own
+        assert bound(layers, "Keys", ports, "cc 16") == (own if song else [("focus/z/0/bias", "generic")])
+        assert bound(layers, NANO, ports, "cc 17") == [("xfade", "set")]
+        assert bound(layers, NANO, ports, "cc 18") == [("focus/z/2/bias", "device")]
+    use.learn("master/gain")
+    assert use.bind(NANO, ControlId("cc", 16, 1), ports), "learnt where it would be hidden: in the song"
+    use.save()
+    assert bound(layers, NANO, ports, "cc 16") == [("master/gain", "song")]
+    assert layers.use_set_and_song("generic", "nowhere")
+    assert bound(layers, NANO, ports, "cc 16") == [("focus/z/0/bias", "device")], "generic stays beneath"

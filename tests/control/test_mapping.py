@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
+from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
@@ -59,7 +61,12 @@ def bindings(draw: st.DrawFn) -> Binding:
 
 
 mappings = st.builds(
-    Mapping, WORDS, st.lists(WORDS, max_size=3).map(tuple), st.lists(bindings(), max_size=6).map(tuple)
+    Mapping,
+    WORDS,
+    st.lists(WORDS, max_size=3).map(tuple),
+    st.lists(bindings(), max_size=6).map(tuple),
+    st.sampled_from(get_args(Takeover)),
+    WORDS,
 )
 
 

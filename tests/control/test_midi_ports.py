@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from perform.control.mapping import matching_ports
-from perform.control.midi_ports import stable_names
+from perform.control.midi_ports import PortNames
+
+
+def stable_names(raw: list[str]) -> dict[str, str]:
+    return PortNames().names(raw)
 
 
 def test_the_number_of_a_connection_is_left_out() -> None:
@@ -22,7 +26,24 @@ def test_names_of_bridges_from_alsa_to_jack_are_shortened() -> None:
 
 def test_ports_of_one_device_and_two_equal_devices_have_different_names() -> None:
     names = ["Keys:MIDI 28:0", "Keys:DAW 28:1", "Pad:MIDI 32:0", "Pad:MIDI 36:0", "Mix:MIDI 1"]
-    assert list(stable_names(names).values()) == ["Keys:MIDI", "Keys:DAW", "Pad:MIDI", "Pad:MIDI #2", "Mix"]
+    assert list(stable_names(names).values()) == ["Keys:MIDI", "Keys:DAW", "Pad", "Pad #2", "Mix"]
+
+
+def test_each_of_two_equal_devices_keeps_its_name() -> None:
+    """Whatever leaves or comes first: its bindings would move to the other one."""
+    one, two, elsewhere = "Pad:MIDI 32:0", "Pad:MIDI 36:0", "Pad:MIDI 40:0"
+    names = PortNames()
+    for there, expected in (
+        ([one], ["Pad"]),
+        ([two, one], ["Pad #2", "Pad"]),
+        ([two], ["Pad #2"]),
+        ([two, elsewhere], ["Pad #2", "Pad"]),
+        ([two, elsewhere, one], ["Pad #2", "Pad", "Pad #3"]),
+        ([], []),
+        ([two], ["Pad #2"]),
+        ([one, two], ["Pad", "Pad #2"]),
+    ):
+        assert list(names.names(there).values()) == expected, there
 
 
 def test_ports_of_perform_are_left_out() -> None:

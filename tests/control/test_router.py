@@ -13,7 +13,7 @@ from perform.control import mapping_files
 from perform.control.binding import Binding
 from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
-from perform.control.router import MOVED, ControlRouter, decode
+from perform.control.router import MOVED, ControlRouter, RoutedLayer, decode
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import SPEC_AT, Curve, Table
@@ -34,7 +34,23 @@ class Rig:
         self.meters: Meters = np.zeros(len(METER_SLOTS))
         self.hardware: Table = np.full_like(self.table, math.nan)
         self.router = ControlRouter(self.table, self.meters, self.hardware)
-        self.router.use(Mapping("test", ports, bindings, takeover), on)
+        self.use(Mapping("test", ports, bindings, takeover), on=on)
+
+    def use(self, *mappings: Mapping, on: tuple[str, ...] = (PORT,), one_channel: bool = False) -> None:
+        """Lay the mappings over each other, the first beneath."""
+        self.router.use(
+            {
+                port: [
+                    RoutedLayer(
+                        [it for it in mapping.bindings if mapping.responds_to(port, it, on)],
+                        mapping.takeover,
+                        one_channel,
+                    )
+                    for mapping in mappings
+                ]
+                for port in on
+            }
+        )
 
     def __call__(self, *data: int, port: str = PORT) -> None:
         self.router.handle(port, data)
@@ -300,19 +316,67 @@ def test_the_screen_can_read_the_position_of_each_control() -> None:
     assert np.isnan(rig.hardware).all()
 
 
-def test_a_device_mapping_comes_before_generic_and_after_what_names_its_port() -> None:
+def test_a_later_layer_hides_the_controls_that_it_binds_and_no_others() -> None:
     rig = Rig()
-    generic = Mapping(
-        "generic",
+    device = Mapping(
+        "box",
         (),
-        (Binding("cc 1", "deck/1/pan"), Binding("cc 2", "deck/2/pan", port=PORT), Binding("cc 3", "xfade")),
+        (Binding("cc 1", "deck/1/pan"), Binding("cc 2", "deck/2/pan"), Binding("cc 3", "xfade")),
         "jump",
     )
-    device = Mapping("box", ("nano",), (Binding("cc 1", "deck/3/pan"), Binding("cc 2", "deck/4/pan")), "jump")
-    rig.router.use(generic, (PORT, "Keys"), {PORT: device})
+    player = Mapping("mine", (), (Binding("cc 1", "deck/3/pan"), Binding("cc 3", "nothing")), "jump")
+    song = Mapping("song", (PORT,), (Binding("cc 1", "deck/4/pan", channel=2),), "jump")
+    rig.use(device, player, song, on=(PORT, "Keys"))
     for control in (1, 2, 3):
         rig(0xB0, control, 127)
     pans = [rig.get(f"deck/{deck}/pan") for deck in (1, 2, 3, 4)]
-    assert (pans, rig.get("xfade")) == ([0.0, 1.0, 1.0, 0.0], 0.5)
-    rig(0xB0, 1, 127, port="Keys"), rig(0xB0, 3, 127, port="Keys")
-    assert (rig.get("deck/1/pan"), rig.get("xfade")) == (1.0, 1.0)
+    assert (pans, rig.get("xfade"), rig.meter("unmapped")) == ([0.0, 1.0, 1.0, 0.0], 0.5, 1)
+    rig(0xB1, 1, 127), rig(0xB1, 1, 0, port="Keys")
+    assert (rig.get("deck/4/pan"), rig.get("deck/3/pan")) == (1.0, -1.0)
+
+
+def test_hands_survive_a_change_of_layers() -> None:
+    """A knob that has met its parameter moves on with it when a song lays another mapping over others."""
+    device = Mapping("box", (), (Binding("cc 1", "deck/1/pan"), Binding("cc 64", "focus/freeze")))
+    rig = Rig(*device.bindings, takeover="scale")
+    rig(0xB0, 1, 64), rig(0xB0, 1, 127), rig(0xB0, 1, 100), rig(0xB0, 64, 127)
+    rig.use(device, Mapping("song", (), (Binding("cc 2", "xfade"), Binding("cc 64", "nothing"))))
+    rig(0xB0, 1, 101), rig(0xB0, 64, 0)
+    assert rig.get("deck/1/pan") == pytest.approx(2 * 101 / 127 - 1)
+    assert rig.get("deck/1/freeze") == 0.0, "released where it was pressed"
+
+
+def test_the_last_touched_control_names_one_parameter_and_its_turn() -> None:
+    rig = Rig(Binding("cc 1", "deck/2/pan"), Binding("cc 1", "deck/1/pan", range=(1.0, -1.0)))
+    rig(0xB0, 1, 100)
+    rig.table[params.slot("deck/2/pan")] = -1.0
+    rig(0xB0, 1, 0)
+    touch = rig.router.touch
+    assert touch and params.ADDRESSES[touch.slot] == "deck/2/pan" and touch.turn == 0
+
+
+def test_generic_plays_one_channel_of_a_port_at_a_time() -> None:
+    """Two fingers on an MPE keyboard do not fight over a latent."""
+    rig, now = Rig(), [0.0]
+    generic = Mapping("generic", (), (Binding("bend", "deck/1/pan"),), "jump")
+    rig.router = ControlRouter(rig.table, rig.meters, rig.hardware, lambda: now[0])
+    rig.use(generic, one_channel=True)
+    for at in range(50):
+        now[0] = at * 0.01
+        rig(0xE1, 0, at), rig(0xE2, 127, 127)
+        assert rig.get("deck/1/pan") == at / 64 - 1
+    now[0] += 1.5
+    rig(0xE2, 127, 127)
+    assert rig.get("deck/1/pan") == 1.0, "the other channel plays after a second of silence"
+
+
+def test_two_controllers_have_their_own_layers() -> None:
+    rig = Rig()
+    rig.router.use(
+        {
+            PORT: [RoutedLayer([Binding("cc 1", "deck/1/pan")], "jump")],
+            "Keys": [RoutedLayer([Binding("cc 1", "deck/2/pan")], "jump")],
+        }
+    )
+    rig(0xB0, 1, 127), rig(0xB0, 1, 0, port="Keys")
+    assert (rig.get("deck/1/pan"), rig.get("deck/2/pan")) == (1.0, -1.0)

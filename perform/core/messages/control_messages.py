@@ -34,9 +34,16 @@ class UnlearnControl(Order, frozen=True):
 
 
 class LoadMapping(Order, frozen=True):
-    """Use another mapping, by name or path."""
+    """Use a mapping that the player chose, by name or path."""
 
     path: str
+
+
+class UseLayers(Order, frozen=True):
+    """Lay the mappings of the set and its song over those of the devices: names or paths, "" for none."""
+
+    set: str
+    song: str
 
 
 class WriteMapping(Order, frozen=True):
@@ -54,11 +61,13 @@ class MidiPortsChanged(Report, frozen=True):
 
 
 class MappingChanged(Report, frozen=True):
-    """The mapping in use.
+    """The mappings in use.
 
+    name     : of the song's mapping, else the set's, the chosen one, or that of the first device
+    path     : of the mapping that the player chose, else of the one named
     bindings : (address, control as the screen names it)
-    changed  : it has unsaved changes
-    follows  : another controller brings its own mapping
+    changed  : a learnt binding is not on disk yet
+    follows  : the player chose none: each controller brings its own mapping
     """
 
     name: str
@@ -99,7 +108,7 @@ class ControlFailed(Report, frozen=True):
     error: str
 
 
-ControlOrder = StartControl | LearnControl | UnlearnControl | LoadMapping | WriteMapping
+ControlOrder = StartControl | LearnControl | UnlearnControl | LoadMapping | UseLayers | WriteMapping
 ControlReport = (
     MidiPortsChanged | MappingChanged | ControlTouched | ControlLearned | MappingWritten | ControlFailed
 )
