@@ -28,7 +28,9 @@ _CLIENT = "perform"
 _ACTIVE_SENSING = [0xFE]  # the pulse: other receivers ignore this message
 
 _BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system)(-\d\d)?:")  # bridges from ALSA to JACK
-_NUMBERS = re.compile(r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \((capture|playback)[^)]*\)")
+_NUMBERS = re.compile(
+    r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \((capture|playback)[^)]*\)"
+)
 _IGNORED = re.compile(r"(perform|Midi Through)\b")
 
 Inputs = tuple[tuple[str, rtmidi.MidiIn], ...]  #: (name of the port, its input)
