@@ -73,6 +73,7 @@ def arena(tmp_path: Path) -> Arena:
     made = Arena.create(tmp_path / "test.arena")
     made.set_meter("rate", 48000)
     made.set_meter("block", 256)
+    made.set_meter("burst", 256)
     return made
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from perform.core.errors import PerformError, WrongUse
 
+OWN_BLOCK = 0  #: block for: as long as the device's own
 MAX_LATENCY_S = 2.0  #: a device that reports a longer latency is wrong
 
 
@@ -34,6 +35,13 @@ class Device:
 
     def __str__(self) -> str:
         return f"{self.api}: {self.name}"
+
+    @property
+    def is_jack(self) -> bool:
+        """Whether a JACK server plays it. Its block may change at any time: PortAudio follows a shorter one,
+        and divides a longer one into several callbacks in a row.
+        """
+        return self.api.startswith("JACK")
 
 
 @contextlib.contextmanager
@@ -139,6 +147,7 @@ def open_stream(
 ) -> Any:
     """Start a stereo float32 stream that calls `callback(came, out, buffered, status)` on the audio thread.
 
+    block    : frames of a callback, or OWN_BLOCK
     came     : (n, 1 or 2) from `input_device`, or None without one
     buffered : seconds of latency outside the callback, from the input to the output, as the device reports
                it; if that is impossible, the latency of the open stream, which on JACK lacks two periods;
@@ -170,9 +179,10 @@ def open_stream(
                 opened_with = sum(stream.latency)
             stream.start()
     except sd.PortAudioError as error:
+        frames = f"{block} frames" if block != OWN_BLOCK else "its own block"
         hint = f"its default is {device.rate:.0f} Hz: try --rate {device.rate:.0f}, or another --device"
         raise NoDevice(
-            f"cannot be opened at {rate:.0f} Hz, {block} frames ({error.args[0]})",
+            f"cannot be opened at {rate:.0f} Hz, {frames} ({error.args[0]})",
             where=f"{device}, input {input_device}" if input_device else str(device),
             hint=hint + (", or play without --input" if input_device else ""),
         ) from error

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from perform.audio import device as devices
+from perform.audio.device_pace import DevicePace
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
-from perform.core.arena_layout import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE, DEVICE, METER_SLOTS
+from perform.core.arena_layout import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE, DEVICE, METER_SLOTS, RING_FRAMES
 from perform.core.lifeline import Lifeline
 from perform.core.messages.mixer_messages import (
     DeviceLost,
@@ -35,6 +36,9 @@ from perform.core.realtime import AUDIO_PRIORITY, request_real_time
 from perform.core.ring_buffers import Audio
 
 STALL_S = 0.25  #: a device that has not called back for this long is dead
+PATIENT_STALL_S = 5.0  #: the same where the mixer waits for the decks
+STEADY_S = 5.0  #: another block of the device is reported once it has lasted this long
+POLL_S = 0.02  #: between two looks at the device
 IDLE_S = 0.01  #: between two checks of the owner
 RETRY_S = 0.5  #: between two attempts to open a device
 FIRST_OPENING = (0.1, 2.0)  #: the first sound of a stage rises from -20 dB over two seconds
@@ -48,6 +52,8 @@ class MixerBlock:
         """mixer : CLOCK or DEVICE, which of the two this process is."""
         self._arena, self._me, self._rate, self._patient = arena, mixer, rate, patient
         self._mixer: Mixer | None = None
+        self._pace = self._new_pace()
+        self.block = 0  #: frames of the last block; 0 before the first
         self._beat = METER_SLOTS["heartbeat/device" if mixer == DEVICE else "heartbeat/clock"]
 
     @property
@@ -71,16 +77,30 @@ class MixerBlock:
             if self._mixer is None:
                 self._mixer = self._take_over(began, len(out))
             meters[METER_SLOTS["time"]] = began
+            self._pace.take(began, len(out))
+            # a mixer that waits for the decks has no pace
+            meters[METER_SLOTS["burst"]] = len(out) if self._patient else self._pace.burst
+            meters[METER_SLOTS["until"]] = self._pace.until
             self._mixer.fill(out, came)
             load = (time.monotonic() - began) * self._rate / len(out)
             meters[METER_SLOTS["load"]] = max(load, meters[METER_SLOTS["load"]] * 0.995)
             meters[METER_SLOTS["block"]] = len(out)
             meters[METER_SLOTS["buffered"]] = buffered
+        self.block = len(out)
         meters[self._beat] += 1
+
+    @property
+    def block_text(self) -> str:
+        """How many frames the device takes at once, as the player reads it."""
+        several = self._pace.burst > self.block
+        return f"{self._pace.burst} frames in blocks of {self.block}" if several else f"{self.block} frames"
+
+    def _new_pace(self) -> DevicePace:
+        return DevicePace(self._rate, RING_FRAMES // 2)  # half of a ring buffer is for the lead
 
     def _take_over(self, now: float, block: int) -> Mixer:
         """Make a mixer. Frames that were due since the last block become silence in the history buffers."""
-        arena = self._arena
+        arena, self._pace = self._arena, self._new_pace()
         opening = REPLACED_OPENING if arena.meter("has_played") else FIRST_OPENING
         if self._me == DEVICE:
             arena.set_meter("has_played", 1)
@@ -131,7 +151,6 @@ def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
 
 def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     """Open the device as soon as it is available, and watch it. End the process when the device stops."""
-    block = order.block or DEFAULT_BLOCK
     reported = ""
     first = True
 
@@ -156,6 +175,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
 
             _stop_garbage_collection()
             input_device, input_error = devices.choose_input(sd, chosen, order.input)
+            block = order.block or (devices.OWN_BLOCK if chosen.is_jack else DEFAULT_BLOCK)
             stream = devices.open_stream(sd, chosen, input_device, rate, block, callback)
             break
         except devices.NoDevice as error:
@@ -166,15 +186,27 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
 
     # at times this thread holds the interpreter's lock: preempted then, it would stop the callback
     request_real_time(AUDIO_PRIORITY)
-    line.report(DevicePlaying(f"{chosen}, {rate:.0f} Hz, {block} frames", why, rate, input_error))
-    stall = max(STALL_S, 4 * block / rate, 5.0 if order.patient else 0.0)
-    beat, at = -1.0, time.monotonic()
-    while stream.active and time.monotonic() - at < stall:
+    beat, at = arena.meter("heartbeat/device"), time.monotonic()
+    known = last = ""  # the text that the player knows, and the last one
+    since = at  # when the last one became true
+    while stream.active and time.monotonic() - at < _longest_pause(arena, rate, order.patient):
+        now = time.monotonic()
         if arena.meter("heartbeat/device") != beat:
-            beat, at = arena.meter("heartbeat/device"), time.monotonic()
-        time.sleep(0.02)
+            beat, at = arena.meter("heartbeat/device"), now
+        text = f"{chosen}, {rate:.0f} Hz, {mixer.block_text}"
+        if text != last:
+            last, since = text, now
+        if mixer.block and text != known and (not known or now - since > STEADY_S):
+            line.report(DevicePlaying(text, "its block changed" if known else why, rate, input_error))
+            known = text
+        time.sleep(POLL_S)
     line.report(DeviceLost(str(chosen)))
     os._exit(3)  # closing the stream of a dead server hangs
+
+
+def _longest_pause(arena: Arena, rate: float, patient: bool) -> float:
+    """Seconds without a callback after which the device is dead."""
+    return max(STALL_S, 4 * arena.meter("burst") / rate, PATIENT_STALL_S if patient else 0.0)
 
 
 def main() -> None:

@@ -26,7 +26,9 @@ def _sound_options(verb: _F) -> _F:
             help="Audio input for decks and takes: part of its name, its number, or default.",
         ),
         click.option("--rate", type=int, metavar="HZ", help="Sample rate (default: the device's)."),
-        click.option("--block", type=int, metavar="N", help="Frames per block (default: 256)."),
+        click.option(
+            "--block", type=int, metavar="N", help="Frames per block (default: the JACK server's, else 256)."
+        ),
         click.option(
             "--mapping", metavar="NAME", default="", help="Controller mapping to use instead of the set's."
         ),

@@ -47,7 +47,7 @@ LANE_COLUMNS = [
     "behind",  # frames of delay from the live input to the lane's output; 0 if the lane does not encode it
     "file",  # number of the file that the source "file" plays; 0: none
 ]
-BEAT_VALUES = ("beat/origin", "beat/bpm")  #: frame of the history at which beat 0 sounds; its tempo
+BEAT_VALUES = ("heartbeat/origin", "heartbeat/bpm")  #: frame of the history at which beat 0 sounds; its tempo
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(LANE_COLUMNS)}  #: column of `Arena.lanes`
 
 #: name of each slot of `Arena.values`: the parameters, the lanes, the beat line
@@ -83,9 +83,11 @@ _STAGE_METERS = [
     "rate",  # [stage] frames a second
     "owner",  # [stage] NO_MIXER, CLOCK, DEVICE
     "block",  # [audio] frames a block
+    "burst",  # [audio] frames that the device takes at once: a block, or several in a row
     "buffered",  # [audio] seconds from input to output in the device's buffers; 0 without an input
     "frames",  # [audio] frames since the stage began
     "time",  # [audio] monotonic seconds at which the last block began
+    "until",  # [audio] monotonic seconds until which the frames taken so far last, played evenly
     "heartbeat/clock",  # [audio] blocks of the clock mixer
     "heartbeat/device",  # [audio] callbacks of the device mixer
     "heartbeat/recorder",  # [recorder] loop passes

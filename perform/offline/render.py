@@ -49,6 +49,7 @@ def render(
         arena = Arena.create(Path(folder) / "arena")
         arena.set_meter("rate", rate)
         arena.set_meter("block", BLOCK)
+        arena.set_meter("burst", BLOCK)
         apply_song(song, arena.table)
         decks = {
             deck: DeckRender(arena, song, deck, model_file(model), seed, rate)

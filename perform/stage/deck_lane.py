@@ -55,8 +55,8 @@ class DeckLane:
 
     @property
     def dry(self) -> bool:
-        """Its ring buffer holds less than the mixer's next block."""
-        return self._ring.fill < self._arena.meter("block")
+        """Its ring buffer holds less than the device takes at once."""
+        return self._ring.fill < self._arena.meter("burst")
 
     @property
     def full(self) -> bool:
@@ -114,7 +114,7 @@ class DeckLane:
             row = self._row
             row[LANE["gate"]], row[LANE["fade"]], row[LANE["mode"]] = 0, fade, HELD
             self._enter_phase(LanePhase.LEAVING)
-            self._until = self._since + max(fade, SHORTEST_FADE_S) + self._blocks(3)
+            self._until = self._since + max(fade, SHORTEST_FADE_S) + self._bursts(3)
 
     def tick(self) -> None:
         """[main, about every 15 ms] Finish a fade-out; free the lane once its voice has ended."""
@@ -125,7 +125,7 @@ class DeckLane:
             self._drop()
         elif self.phase is LanePhase.DROPPING and self.host:
             if not self.host.plays(self.index):
-                if now - self._since > self._blocks(3):
+                if now - self._since > self._bursts(3):
                     self._ring.clear()
                     self.host = None
                     self._enter_phase(LanePhase.FREE)
@@ -137,9 +137,9 @@ class DeckLane:
             self.host.drop(self.index)
         self._enter_phase(LanePhase.DROPPING)
 
-    def _blocks(self, n: int) -> float:
-        """Seconds of `n` blocks: after three, the mixer has seen every change."""
-        return n * self._arena.meter("block") / self._arena.meter("rate")
+    def _bursts(self, n: int) -> float:
+        """Seconds of `n` bursts of blocks: after three, the mixer has seen every change."""
+        return n * self._arena.meter("burst") / self._arena.meter("rate")
 
     def _enter_phase(self, phase: LanePhase) -> None:
         self.phase, self._since = phase, time.monotonic()

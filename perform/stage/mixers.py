@@ -16,7 +16,9 @@ from perform.core.messages.mixer_messages import DevicePlaying, DeviceWaiting
 from perform.stage.child import Child, KeptChild
 
 HANDOVER_S = 0.03  #: no mixer owns the decks for this long, so that the last owner finishes its block
-STALL_S = 0.4  #: a device without a beat for this long is dead (or for four blocks, if that is longer)
+STALL_S = (
+    0.4  #: a device without a beat for this long is dead (or for four bursts of blocks, if that is longer)
+)
 PATIENT_STALL_S = 5.0  #: the same where the mixer waits for the decks
 IDLE_STALL_S = 8.0  #: a mixer without a beat for this long hangs, in PortAudio or in the machine
 
@@ -108,7 +110,7 @@ class Mixers:
             self._next = None
         if self._wanted:
             rate = self._arena.meter("rate")
-            stall = max(STALL_S, 4 * self._arena.meter("block") / rate) if rate else STALL_S
+            stall = max(STALL_S, 4 * self._arena.meter("burst") / rate) if rate else STALL_S
             stall = PATIENT_STALL_S if self._patient else stall
             self._device.tick(stall if self._playing else IDLE_STALL_S)
         if self._started:

@@ -98,7 +98,8 @@ class Stage:
         """Wait for the device mixer's report: the stage keeps this rate to its end."""
         arena = self._arena
         arena.set_meter("rate", self._options.rate or 0)
-        arena.set_meter("block", self._options.block or DEFAULT_BLOCK)
+        for name in ("block", "burst"):
+            arena.set_meter(name, self._options.block or DEFAULT_BLOCK)
         deadline = time.monotonic() + DEVICE_WAIT_S
         while not self._mixers.settled and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
@@ -262,8 +263,8 @@ class Stage:
     def _end(self) -> None:
         """Fade out, close the take, end every process."""
         self._arena.table[SLOTS["master/mute"]] = 1
-        block_s = self._arena.meter("block") / self._arena.meter("rate")
-        fade, close = time.monotonic() + UNLOAD_S + 2 * block_s, time.monotonic() + TAKE_CLOSE_S
+        burst_s = self._arena.meter("burst") / self._arena.meter("rate")
+        fade, close = time.monotonic() + UNLOAD_S + 2 * burst_s, time.monotonic() + TAKE_CLOSE_S
         while time.monotonic() < fade:
             self._step()
         self._survive(self._show.end)

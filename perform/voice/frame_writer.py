@@ -50,12 +50,12 @@ class FrameWriter:
 
 
 def check_room(arena: Arena, card: Card, rate: float) -> None:
-    """PerformError: a ring buffer cannot hold a block and two of the model's frames.
+    """PerformError: a ring buffer cannot hold a burst of blocks and two of the model's frames.
 
     It must, because a host process renders a frame while the one before it plays (see `Scheduler`).
     """
     frame_s = card.ratio / card.sample_rate
-    room_s = (arena.rings[0].capacity - arena.meter("block")) / rate
+    room_s = (arena.rings[0].capacity - arena.meter("burst")) / rate
     if 2 * frame_s >= room_s:
         raise PerformError(
             f"its frames of {frame_s:.2f} s are too long: two must fit into a ring buffer of {room_s:.2f} s",

@@ -58,9 +58,14 @@ class InputFollower:
     def follow(self, sounds_at: int, slack: float, tolerance: float) -> None:
         """Align the next frame: it sounds at frame `sounds_at`, so its input ends `slack` frames before.
 
-        The position moves only if it is wrong by more than `tolerance` frames, so normally there are no gaps.
+        The position moves only if it is wrong, or the slack too short, by more than `tolerance` frames. So
+        normally there are no gaps.
         """
-        if self._slack is None or abs(sounds_at - self.end - self._slack) > tolerance:
+        if (
+            self._slack is None
+            or abs(sounds_at - self.end - self._slack) > tolerance
+            or slack - self._slack > tolerance
+        ):
             self._pending = self._pending[:0]
             self._slack = float(round(slack))
             self._position = sounds_at - int(self._slack) - self._missing

@@ -118,44 +118,51 @@ class Scheduler:
 
     def _lead(self, lane: VoiceLane) -> float:
         """Seconds of sound left in the ring when a frame must start: slowest render time plus margin."""
-        longest = lane.ring.capacity / self._rate - self._period() - 2 * self._frame_s
+        longest = lane.ring.capacity / self._rate - self._burst_s() - 2 * self._frame_s
         wanted = self._slowest + params.margin(self._arena.table)
-        return min(wanted, max(longest, 0.0))  # leaves room for a longer block
+        return min(wanted, max(longest, 0.0))  # leaves room for a longer burst
 
-    def _period(self) -> float:
-        """Length of the device's block, seconds."""
-        return float(self._arena.meters[METER_SLOTS["block"]] / self._rate)
+    def _burst_s(self) -> float:
+        """Length of the frames that the device takes at once, seconds."""
+        return float(self._arena.meters[METER_SLOTS["burst"]] / self._rate)
+
+    def _until_burst(self) -> float:
+        """Seconds until the device may take the next burst; negative if it is due."""
+        return float(self._arena.meters[METER_SLOTS["until"]]) - time.monotonic()
 
     def _seconds_left(self, lane: VoiceLane) -> float:
         """Seconds until a lane's next frame has to start.
 
-        A device takes whole blocks. The time since its last block counts as used of the next one; the whole
-        block counts if rendering is `patient` or the mixer does not read the lane yet.
+        A device takes frames in bursts of blocks. Frames that it has taken and not yet played do not count
+        as used of the next burst, except if rendering is `patient` or the mixer does not read the lane yet.
         """
         encoder_input = lane.voice.encoder_input
         if encoder_input and lane.is_live:
-            return -1.0 if self._input_complete(lane) else max(self._until(encoder_input.end), MIN_SLEEP_S)
-        used = self._period()
+            return (
+                -1.0
+                if self._input_complete(lane)
+                else max(self._until_written(encoder_input.end), MIN_SLEEP_S)
+            )
+        used = self._burst_s()
         if lane.is_live and not self._patient:
-            since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
-            used = min(max(since, 0.0), used)
+            used -= min(max(self._until_burst(), 0.0), used)
         return lane.ring.fill / self._rate - used - self._lead(lane)
 
     def _input_complete(self, lane: VoiceLane) -> bool:
         """Whether the input of a lane's next frame has arrived; the frame then starts at once.
 
-        The slack is the margin less the limiter's delay, or the slowest render time if that is longer.
+        The slack is the margin less the limiter's delay; or, if that is longer, as many bursts as the slowest
+        render time needs: input of the burst in which a frame sounds comes too late for it.
         """
         margin = params.margin(self._arena.table) * self._rate
-        slack = max(margin - self._arena.meters[METER_SLOTS["delay"]], self._slowest * self._rate)
-        block = float(self._arena.meters[METER_SLOTS["block"]])
-        return lane.input_complete(slack, block / 2)
+        burst = float(self._arena.meters[METER_SLOTS["burst"]])
+        needed = 0.0 if self._patient else math.ceil(self._slowest / self._burst_s()) * burst
+        return lane.input_complete(max(margin - self._arena.meters[METER_SLOTS["delay"]], needed), burst / 2)
 
-    def _until(self, frame: int) -> float:
-        """Seconds until the mixer, block by block, has written the input up to this frame."""
-        blocks = math.ceil((frame - self._arena.input.written) / self._arena.meters[METER_SLOTS["block"]])
-        since = time.monotonic() - float(self._arena.meters[METER_SLOTS["time"]])
-        return float(blocks * self._period() - since)
+    def _until_written(self, frame: int) -> float:
+        """Seconds until the mixer, burst by burst, has written the input up to this frame."""
+        bursts = math.ceil((frame - self._arena.input.written) / self._arena.meters[METER_SLOTS["burst"]])
+        return float((bursts - 1) * self._burst_s() + self._until_burst())
 
     def _render(self, lanes: list[VoiceLane]) -> None:
         began = time.perf_counter()
@@ -188,5 +195,5 @@ class Scheduler:
             load = float(np.percentile(self._recent, 95)) if len(self._recent) >= SHOW_EVERY else 0.0
             meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
-                self._frame_s / 2 + self._lead(lane) + self._period() + lane.voice.resampler_s
+                self._frame_s / 2 + self._lead(lane) + self._burst_s() + lane.voice.resampler_s
             )

@@ -185,7 +185,7 @@ def test_frames_too_long_for_a_ring_buffer_are_refused(arena: Arena, tmp_path: P
     check_room(arena, card, 48000)  # at the stage's rate they are short
     with pytest.raises(PerformError, match="lower sample rate"):
         check_room(arena, card, 192_000)
-    arena.set_meter("block", 8192)
+    arena.set_meter("burst", 8192)
     check_room(arena, msgspec.structs.replace(card, ratio=8192, sample_rate=48000), 48000)
 
 

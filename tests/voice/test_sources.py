@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_samples(tmp_path: Path, source: str) -> No
     def played(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         arena = Arena.create(tmp_path / f"{name}.arena")
         arena.set_meter("rate", RATE)
-        arena.set_meter("block", BLOCK)
+        arena.set_meter("burst", BLOCK)
         arena.lanes[lanes_of(1)[0], LANE["file"]] = 7
         rig = Rig(arena, model, model)
         decks = {deck: DeckAssignment(str(path), model.sha256) for deck in (1, 2)}
@@ -408,7 +408,7 @@ def test_a_follower_of_a_deck_with_live_input_shows_the_delay(tmp_path: Path) ->
     for sound in x:
         arena = Arena.create(tmp_path / f"{len(heard)}.arena")
         arena.set_meter("rate", RATE)
-        arena.set_meter("block", BLOCK)
+        arena.set_meter("burst", BLOCK)
         rig = following(arena, one, other)
         rig.source(1, "input")
         rig.put(input_open=1, input_gate=params.GATE_FLOOR_DB, deck_1_gain=params.GATE_FLOOR_DB)
