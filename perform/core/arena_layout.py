@@ -47,7 +47,7 @@ LANE_COLUMNS = [
     "behind",  # frames of delay from the live input to the lane's output; 0 if the lane does not encode it
     "file",  # number of the file that the source "file" plays; 0: none
 ]
-BEAT_VALUES = ("heartbeat/origin", "heartbeat/bpm")  #: frame of the history at which beat 0 sounds; its tempo
+BEAT_VALUES = ("beat/origin", "beat/bpm")  #: frame of the history at which beat 0 sounds; its tempo
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(LANE_COLUMNS)}  #: column of `Arena.lanes`
 
 #: name of each slot of `Arena.values`: the parameters, the lanes, the beat line
