@@ -134,7 +134,10 @@ class Open(Command, frozen=True):
 
 
 class Save(Command, frozen=True):
-    """Write the set with all its edits; answers with the path.
+    """Write the set with all its edits; answers with the path, and a note on the song that plays.
+
+    If the models, files or values on the decks differ from the start of the song that plays, the song keeps
+    them first, as `KeepSong` does; undo takes that back.
 
     A bundled set is written into the player's own folder. A name or path saves it there, under that name.
     """
@@ -263,12 +266,16 @@ AnyCommand = (
 
 
 class Answer(Struct, frozen=True):
-    """The answer to a command: its result, or the error and the exit code for a verb."""
+    """The answer to a command: its result, or the error and the exit code for a verb.
+
+    note : what else the player should know
+    """
 
     value: str = ""
     status: Status | None = None
     error: str = ""
     exit_code: int = 0
+    note: str = ""
 
 
 Reply = Callable[[Answer], None]

@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from perform.core import params
-from perform.core.errors import WrongUse
+from perform.core.errors import PerformError, WrongUse
 from perform.library import hashes
 from perform.library.model_library import models
 from perform.library.song import ModelName, Song
 from perform.library.song_check import add_text
+from perform.library.song_files import model_file
+from perform.library.toml_values import apply_song
 from perform.stage.command_table import C, CommandTable
 from perform.stage.commands import (
     AddSong,
@@ -34,7 +36,9 @@ from perform.stage.commands import (
     ToggleLoop,
 )
 from perform.stage.set_parts import SetParts
-from perform.stage.setlist import SetList, SongOrder
+from perform.stage.setlist import SetList, SongOrder, storable
+
+ROUNDING = 1e-6  #: sets write values rounded to a millionth
 
 
 class Editing:
@@ -91,7 +95,40 @@ class Editing:
     def _keep_song(self, command: KeepSong) -> str:
         name = self._songs.list.song.name
         self._songs.list.put(self._song_with_values(name))
-        return f"song {name} keeps the present models and values"
+        return _kept(name)
+
+    def keep_for_saving(self) -> str:
+        """Before the set is saved: keep what stands on the decks, if it differs from the song's start.
+
+        Returns what of it is saved, as a text; "" where there is nothing to say. Undo brings the song back as
+        it was; saved right after that, the song stays so.
+        """
+        name = self._songs.list.song.name
+        if self._songs.list.now < 0:
+            return f"without {name}, which belongs to another set"
+        if not self._differs_from_start():
+            return ""
+        command = KeepSong()
+        if self._history.redo_text == _kept(name):
+            return f"without the present settings of {name}"
+        self._edit(self._keep_song, command)
+        return f"{name} now starts with the present settings, u takes that back"
+
+    def _differs_from_start(self) -> bool:
+        """Whether models, files or values are others than those that the song that plays begins with.
+
+        Values that have not moved since it began do not count, nor do those that its loops move.
+        """
+        song, decks = self._songs.list.song, self._models()
+        if self._files.song_with_files(song) != song or decks.keys() != song.models.keys():
+            return True
+        if any(not _same_model(song.models[number], model) for number, model in decks.items()):
+            return True
+        table, start = self._glides.arrived(), params.defaults()
+        apply_song(song, start)
+        moved = (abs(table - start) > ROUNDING) & (abs(table - self._songs.opening) > ROUNDING)
+        moved[list(self._loops.slots)] = False
+        return bool((moved & storable(decks)).any())
 
     def _add_song(self, command: AddSong) -> str:
         setlist, name = self._songs.list, command.name
@@ -172,7 +209,7 @@ class Editing:
 
     def _song_with_values(self, name: str) -> Song:
         """The same with the present values, and under a name."""
-        song = self._songs.list.song_with_values(name, self._rack.table, self._models())
+        song = self._songs.list.song_with_values(name, self._glides.arrived(), self._models())
         return self._files.song_with_files(song)
 
     def _models(self) -> dict[int, ModelName]:
@@ -187,6 +224,20 @@ class Editing:
             elif deck.error and listed:
                 found[number] = listed
         return found
+
+
+def _kept(name: str) -> str:
+    return f"song {name} keeps the present models and values"
+
+
+def _same_model(listed: ModelName, present: ModelName) -> bool:
+    """Whether a song lists this model, perhaps without its hash, or by its path."""
+    if listed.sha256 and present.sha256:
+        return listed.sha256 == present.sha256
+    try:
+        return model_file(listed) == model_file(present)
+    except PerformError:  # neither is here: the deck has failed
+        return listed.name == present.name
 
 
 def _model_name(path: Path) -> str:

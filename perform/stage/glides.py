@@ -39,6 +39,13 @@ class ParameterGlides:
         """The slots that glide."""
         return self._glides.keys()
 
+    def arrived(self) -> Table:
+        """A copy of the table in which every glide has ended."""
+        table = self._table.copy()
+        for slot, glide in self._glides.items():
+            table[slot] = glide.target
+        return table
+
     def begin(self, targets: Mapping[int, float], seconds: float, now: float) -> None:
         """Let slots glide to values in `seconds`; 0 writes them at once."""
         for slot, target in targets.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perform.core.errors import PerformError
+from perform.core.files import write_atomically
 from perform.library import sets
 from perform.library.sets import Set
 from perform.stage.commands import Answer, Reply
@@ -21,17 +22,23 @@ from perform.stage.setlist import SetList
 
 
 class SaveJob(NamedTuple):
-    """A set and the path that it is written to; like: the file whose comments it keeps."""
+    """A set and the path that it is written to.
+
+    like  : the file whose comments it keeps
+    first : this stage has not written the file before: keep it as it is beside the new one
+    """
 
     made: Set
     path: Path
     like: Path | None
+    first: bool
 
 
 class SetSaver:
     """Writes one set after the other. All methods but `_run` belong to the stage's main thread."""
 
     def __init__(self) -> None:
+        self._written: set[Path] = set()
         self._queue: deque[tuple[SetList, str, Reply]] = deque()
         self._running: tuple[SetList, SaveJob, Reply] | None = None
         self._jobs: queue.SimpleQueue[SaveJob] = queue.SimpleQueue()
@@ -52,7 +59,7 @@ class SetSaver:
             except Exception as error:
                 reply(_refusal(error, name))
                 continue
-            job = SaveJob(made, path, setlist.path)
+            job = SaveJob(made, path, setlist.path, path not in self._written)
             self._running = setlist, job, reply
             self._jobs.put(job)
 
@@ -64,6 +71,7 @@ class SetSaver:
             answer = self._done.get(wait > 0, wait)
             (setlist, job, reply), self._running = self._running, None
             if not answer.error:
+                self._written.add(job.path)
                 setlist.note_saved(job.made, job.path)
             reply(answer)
             self._begin()
@@ -83,6 +91,8 @@ class SetSaver:
 def _write(job: SaveJob) -> Answer:
     """[disk]"""
     try:
+        if job.first and job.path.exists():
+            write_atomically(job.path.with_name(f"{job.path.name}.before"), job.path.read_bytes())
         sets.save_set(job.made, job.path, like=job.like)
     except Exception as error:
         return _refusal(error, str(job.path))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from perform.core import params
 from perform.core.errors import WrongUse
@@ -171,16 +173,12 @@ class SetList:
         It stores values of decks in use that are no defaults, and every value that it has stored before.
         """
         defaults = params.defaults()
-        in_use = np.zeros(len(table), dtype=bool)
-        for deck in decks:
-            in_use[params.slots(deck)] = True
-        shared = params.slots(DECKS).stop
-        in_use[shared:] = [not a.startswith(params.NEVER_STORED) for a in params.ADDRESSES[shared:]]
+        in_use = storable(decks)
         stored = set(slot_values(self.song.values, self.song.texts))
         values = {
             params.ADDRESSES[i]: toml_value(i, float(table[i]))
             for i in range(len(table))
-            if in_use[i] and not SPEC_AT[i].action and (table[i] != defaults[i] or i in stored)
+            if in_use[i] and (table[i] != defaults[i] or i in stored)
         }
         values.pop("tempo", None)
         return msgspec.structs.replace(
@@ -211,6 +209,17 @@ class SetList:
         """A set of `to_write` is on the disk; later edits are not."""
         self.path, self._saved = path, made
         self.set = msgspec.structs.replace(self.set, name=made.name)
+
+
+def storable(decks: Iterable[int]) -> npt.NDArray[np.bool_]:
+    """A mask of the slots that a song with models on these decks can store."""
+    mask = np.zeros(len(SPEC_AT), dtype=bool)
+    for deck in decks:
+        mask[params.slots(deck)] = True
+    shared = params.slots(DECKS).stop
+    mask[shared:] = [not a.startswith(params.NEVER_STORED) for a in params.ADDRESSES[shared:]]
+    mask[[spec.action for spec in SPEC_AT]] = False
+    return mask
 
 
 def _own_path(name: str) -> Path:

@@ -222,8 +222,11 @@ class Show:
         self._set_name = command.set
 
     def save(self, name: str, reply: Reply) -> None:
-        """Write the set; answers once it is on the disk."""
-        self._saver.save(self._songs.list, name, reply)
+        """Write the set, with what stands on the decks; answers once it is on the disk."""
+        note = self._editing.keep_for_saving()
+        self._saver.save(
+            self._songs.list, name, lambda answer: reply(msgspec.structs.replace(answer, note=note))
+        )
 
     # -- what others ask
 

@@ -51,8 +51,8 @@ class UndoHistory:
 
     @property
     def redo_text(self) -> str:
-        """The change that `redo` would make again, or ""."""
-        return self._undone[-1].text if self._undone else ""
+        """The change that `redo` would make again, or ""; a gesture ends that."""
+        return self._undone[-1].text if self._undone and not self._before else ""
 
     def tick(self, now: float, moved_by_stage: Iterable[int]) -> None:
         """[main, about every 15 ms] Find what the player has moved; moved_by_stage: slots to leave out."""

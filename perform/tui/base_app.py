@@ -43,7 +43,12 @@ class BaseApp(App[str]):
 
     def notice_answer(self, text: str) -> Callable[[Answer], None]:
         """A callback that shows an answer behind this text."""
-        return lambda answer: self.show_notice(f"{text} {answer.value}".rstrip(" :"))
+
+        def show(answer: Answer) -> None:
+            head = f"{text.rstrip(':')}; {answer.note}:" if answer.note else text
+            self.show_notice(f"{head} {answer.value}".rstrip(" :"))
+
+        return show
 
     def is_second_press(self, what: str) -> bool:
         """Whether this is the second press within TWICE."""

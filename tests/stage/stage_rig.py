@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rig import Instrument, until
 
+from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS
 from perform.stage import commands
 from perform.stage.status import SongsStatus
@@ -44,6 +45,16 @@ decks.2 = {name = "nowhere", source = "https://models.example/nowhere"}
 [songs.values]
 "deck/1/source" = "walk"
 """
+
+
+class SilentChild:
+    """A host process that never gets ready."""
+
+    def order(self, order: AnyOrder) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass
 
 
 def write(path: Path) -> Path:

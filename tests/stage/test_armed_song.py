@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from stage_rig import SilentChild
 
 from perform.core.arena import Arena
 from perform.core.messages.host_messages import StartHost
-from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS, trigger
 from perform.library.sets import Set
 from perform.library.song import Song
@@ -19,16 +19,6 @@ from perform.stage.rack import Rack
 from perform.stage.songs import Songs
 
 BIAS, SEED = SLOTS["deck/1/z/0/bias"], SLOTS["deck/1/seed"]
-
-
-class SilentChild:
-    """A host process that never gets ready."""
-
-    def order(self, order: AnyOrder) -> None:
-        pass
-
-    def kill(self) -> None:
-        pass
 
 
 @pytest.fixture

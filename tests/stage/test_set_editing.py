@@ -125,6 +125,7 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
         with pytest.raises(PerformError, match="there already"):
             ask(commands.Save(tour))
         instrument.end()
+    assert Path(f"{tour}.before").read_text() == SET
 
 
 def test_a_set_can_be_edited_while_it_is_written(tmp_path: Path) -> None:
