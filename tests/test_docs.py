@@ -15,7 +15,8 @@ import pytest
 
 from perform import cli
 from perform.control import mapping_files
-from perform.control.binding import Binding, Kind, Mode
+from perform.control.binding import Binding, Mode
+from perform.control.control_names import Encoding, Kind, clicks
 from perform.control.hand import Takeover
 from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse
@@ -125,23 +126,33 @@ def test_controllers_lists_every_key_of_a_binding() -> None:
 
 
 def test_controllers_lists_every_kind_of_control_and_its_last_number() -> None:
-    control = next(row[1] for row in tables(CONTROLLERS)["key", "means", "left out"] if row[0] == "`control`")
-    named = [text.strip('"') for text in code(control)]
+    rows = tables(CONTROLLERS)["`control`", "is", "pressed like a button"]
+    named = [text.strip('"') for row in rows for text in code(row[0])]
     assert {name.split()[0] for name in named} == set(get_args(Kind))
-    for name in named:
-        Binding(name, "xfade")  # legal
-    for kind in ("cc", "note"):
-        first, last = (int(name.split()[1]) for name in named if name.startswith(kind))
-        assert first == 0
+    for row in rows:
+        for name in code(row[0]):
+            assert Binding(name.strip('"'), "xfade").is_pressed == (row[2] == "yes")
+    for kind, least in (("cc", 0), ("note", 0), ("program", 1)):
+        first, last = next(
+            code(row[0]) for row in rows if row[0].startswith(f'`"{kind} ') and " to " in row[0]
+        )
+        assert first.strip('"') == f"{kind} {least}"
         with pytest.raises(WrongUse):
-            Binding(f"{kind} {last + 1}", "xfade")
+            Binding(f"{kind} {int(last.strip(chr(34)).split()[1]) + 1}", "xfade")
+
+
+def test_controllers_lists_every_encoding_with_its_values() -> None:
+    rows = tables(CONTROLLERS)["`as`", "one step right, one step left", "also called"]
+    assert ["absolute", *(code(row[0])[0].strip('"') for row in rows)] == list(get_args(Encoding))
+    for encoding, row in zip(get_args(Encoding)[1:], rows, strict=True):
+        assert [clicks(encoding, int(value)) for value in row[1].split(", ")] == [1, -1]
 
 
 def test_controllers_lists_every_mode_and_what_it_is_the_default_for() -> None:
     rows = tables(CONTROLLERS)["mode", "what it does", "default for"]
     assert [code(row[0])[0] for row in rows] == list(get_args(Mode))
     defaults = {code(row[0])[0]: row[2] for row in rows}
-    for control in ("cc 1", "bend", "program"):
+    for control in ("cc 1", "nrpn 1/2", "rpn 0/5", "bend", "pressure", "poly 60", "program"):
         assert control.split()[0] in defaults[Binding(control, "xfade").effective_mode].split(", ")
     assert defaults[Binding("note 1", "xfade").effective_mode] == "notes that move a value"
     assert defaults[Binding("note 1", "deck/1/mute").effective_mode] == "notes that move choices"

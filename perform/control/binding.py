@@ -5,27 +5,30 @@ The constructor checks every field and raises WrongUse, so a `Binding` is always
 
 from __future__ import annotations
 
+import itertools
 import math
-import re
 from typing import Literal
 
 import msgspec
 
-from perform.control.hand import Takeover
+from perform.control.control_names import Encoding, Kind, control_label, is_pressed, parse_control
+from perform.control.hand import CurvePoints, Takeover
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import Curve, Spec
 
-Kind = Literal["cc", "note", "bend", "program"]
 Mode = Literal["absolute", "momentary", "toggle", "trigger", "set"]
 FOCUS = "focus/"  #: prefix of an address on the deck that has the focus
 NOTHING = "nothing"  #: `to` of a control that moves nothing, whatever the mapping beneath says
 
-_UNPRESSED = ("bend", "program")  #: kinds of control that are not pressed and released
-_CONTROL = re.compile(r"(cc|note) (0|[1-9]\d{0,2})|bend|program")
+_KNOBS = ("cc", "nrpn", "rpn", "bend", "pressure", "poly")  #: kinds whose position a parameter can follow
+_NAMES = {"bend": "pitch bend", "program": "a program change", "pressure": "pressure", "poly": "key pressure"}
+STEPS = 128  #: steps of an encoder over the whole range, if a binding names no other number
 
 
-class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Binding(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"encoding": "as"}
+):
     """One control that moves one address.
 
     mode: `absolute`  the control's position sets the value. A note's velocity sets it; its release changes
@@ -43,11 +46,16 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     channel: int | None = None  #: 1..16; None: any
     port: str = ""  #: the port's name or a part of it, see `matching_ports`; "": the mapping's ports
     range: tuple[float, float] | None = None  #: in the parameter's unit; None: its range. [high, low] inverts
-    curve: Curve | None = None  #: None: the parameter's curve
+    curve: Curve | CurvePoints | None = None  #: a list: heights at equal distances; None: the parameter's
     invert: bool = False
     mode: Mode | None = None
     value: float | str | None = None  #: set by each press: in the parameter's unit, or the name of a choice
     takeover: Takeover | None = None  #: None: the mapping's, see `perform.control.hand`
+    encoding: Encoding = "absolute"  #: a position; or how an endless encoder writes its steps
+    steps: int | None = None  #: of an encoder over the whole range; None: 128, or one for each choice
+    accel: float = 1.0  #: a quick turn of an encoder moves this many times as far as a slow one
+    deadzone: float = 0.0  #: part of the way that counts as the middle; of pressure, as its low end
+    step: float | None = None  #: the value moves in steps of this size, in the parameter's unit
 
     def __post_init__(self) -> None:
         _check(self)
@@ -55,13 +63,30 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     @property
     def kind(self) -> Kind:
         """The kind of control."""
-        kinds: tuple[Kind, ...] = ("cc", "note", "bend", "program")
-        return next(kind for kind in kinds if kind == self.control.partition(" ")[0])
+        return parse_control(self.control)[0]
 
     @property
     def number(self) -> int:
-        """The number of the control or note; 0 for pitch bend and program change."""
-        return int(self.control.partition(" ")[2] or 0)
+        """The number of the control, see `perform.control.control_names`."""
+        return parse_control(self.control)[1]
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether the control can be pressed like a button."""
+        return is_pressed(self.kind, self.number) and self.encoding == "absolute"
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether the parameter follows the position or the turns of the control."""
+        mode = self.effective_mode
+        if self.kind not in _KNOBS or mode not in ("absolute", "momentary"):
+            return False
+        return not (mode == "momentary" and bool(self.spec.choices))
+
+    @property
+    def steps_over_range(self) -> int:
+        """`steps`, or its default: one for each choice, 128 for any other parameter."""
+        return self.steps or (max(1, round(abs(self.ends[1] - self.ends[0]))) if self.spec.choices else STEPS)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -82,19 +107,21 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         """`mode`, or its default.
 
         An action is triggered. With `value`, or a range of equal ends, each press sets the value. A note
-        toggles a parameter with choices and is momentary on any other. A cc is momentary on a switch.
-        Everything else is absolute.
+        toggles a parameter with choices and is momentary on any other. One program toggles. Any other control
+        that can be pressed is momentary on a switch. Everything else is absolute.
         """
         if self.spec.action:
             return self.mode or "trigger"
-        equal = self.kind in ("cc", "note") and self.ends[0] == self.ends[1]
+        equal = self.is_pressed and self.ends[0] == self.ends[1]
         if self.value is not None or (equal and self.mode in (None, "absolute", "momentary")):
             return "set"
         if self.mode is not None:
             return self.mode
         if self.kind == "note":
             return "toggle" if self.spec.choices else "momentary"
-        return "momentary" if self.kind == "cc" and len(self.spec.choices) == 2 else "absolute"
+        if self.kind == "program" and self.is_pressed:
+            return "toggle"
+        return "momentary" if self.is_pressed and len(self.spec.choices) == 2 else "absolute"
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -121,22 +148,9 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         return f"{port} {channel}{control_label(self.kind, self.number)}".lstrip()
 
 
-def control_label(kind: Kind, number: int) -> str:
-    """`CC16`, `note36`, `bend`, `program`."""
-    return kind if kind in ("bend", "program") else f"{'CC' if kind == 'cc' else kind}{number}"
-
-
 def _check(binding: Binding) -> None:
     """Raise WrongUse for an invalid binding."""
-    match = _CONTROL.fullmatch(binding.control)
-    if not match:
-        raise WrongUse(
-            f"unknown control {binding.control!r}", hint='write "cc 16", "note 36", "bend" or "program"'
-        )
-    if binding.kind == "cc" and binding.number >= 120:
-        raise WrongUse(f"{binding.control!r} is a channel mode message", hint="use cc 0 to cc 119")
-    if binding.number > 127:
-        raise WrongUse(f"unknown control {binding.control!r}", hint="notes go from 0 to 127")
+    parse_control(binding.control)
     if binding.channel is not None and not 1 <= binding.channel <= 16:
         raise WrongUse(
             f"there is no MIDI channel {binding.channel}", hint="use 1 to 16, or leave it out for any channel"
@@ -148,27 +162,59 @@ def _check(binding: Binding) -> None:
             params.slot(address)
         except WrongUse as error:
             raise WrongUse(f"no parameter is called {binding.to!r}", hint=error.hint) from None
+    _check_encoding(binding)
+    _check_mode(binding)
+    _check_range(binding)
+
+
+def _check_mode(binding: Binding) -> None:
     spec, mode = binding.spec, binding.effective_mode
     if spec.action != (mode == "trigger"):
         what = "is an action and can only be triggered" if spec.action else "is not an action"
         hint = 'write mode = "trigger", or leave mode out' if spec.action else "use a mode other than trigger"
         raise WrongUse(f"{binding.to} {what}", hint=hint)
-    if binding.kind in _UNPRESSED and mode != "absolute":
-        what = "pitch bend" if binding.kind == "bend" else "a program change"
+    if not binding.is_pressed and mode != "absolute":
+        what = "an encoder" if binding.encoding != "absolute" else _NAMES[binding.kind]
         raise WrongUse(f"{what} cannot {mode}", hint="bind a note or a cc")
-    if binding.kind == "program" and (binding.range or binding.curve or binding.invert):
+    if binding.kind == "program" and binding.is_pressed and mode in ("absolute", "momentary"):
+        raise WrongUse(f"{binding.control!r} is a press without a release", hint="use toggle or a value")
+
+
+def _check_encoding(binding: Binding) -> None:
+    relative = binding.encoding != "absolute"
+    if relative and binding.kind not in ("cc", "nrpn", "rpn"):
+        raise WrongUse(f"{binding.control!r} cannot be an encoder", hint="bind a cc, nrpn or rpn")
+    if not relative and (binding.steps is not None or binding.accel != 1.0):
+        raise WrongUse("steps and accel are for encoders", hint='write as = "twos", or leave them out')
+    if relative and (binding.takeover or binding.deadzone):
+        raise WrongUse("an encoder has no position", hint="leave out takeover and deadzone")
+    if binding.steps is not None and not 1 <= binding.steps <= 16384:
+        raise WrongUse(f"an encoder cannot have {binding.steps} steps", hint="use 1 to 16384")
+    if not 1.0 <= binding.accel <= 100.0:
+        raise WrongUse(f"accel cannot be {binding.accel:g}", hint="use 1 (none) to 100")
+
+
+def _check_range(binding: Binding) -> None:
+    spec, mode = binding.spec, binding.effective_mode
+    any_program = binding.kind == "program" and not binding.is_pressed
+    shaped = binding.range is not None or binding.curve is not None or binding.invert
+    if any_program and shaped:
         hint = "leave out range, curve and invert"
         raise WrongUse("a program change always sets the parameter to its number", hint=hint)
-    shaped = binding.range is not None or binding.curve is not None or binding.invert
     if spec.action:
         if shaped or binding.value is not None:
             raise WrongUse(f"{binding.to} is an action", hint="leave out range, curve, invert and value")
-        return
-    if binding.value is not None and (
-        shaped or binding.mode not in (None, "set") or binding.kind in _UNPRESSED
+    elif binding.value is not None and (
+        shaped or binding.mode not in (None, "set") or not binding.is_pressed
     ):
         hint = "bind a note or a cc, and leave out range, curve, invert and mode"
         raise WrongUse("only a press can set a value", hint=hint)
+    if (binding.deadzone or binding.step is not None) and not binding.is_continuous:
+        raise WrongUse("deadzone and step are for knobs and pressure", hint="leave them out")
+    if not 0.0 <= binding.deadzone <= 0.9:
+        raise WrongUse(f"deadzone cannot be {binding.deadzone:g}", hint="use 0 (none) to 0.9")
+    if spec.action:
+        return
     low, high = binding.ends
     if mode == "set" and low != high:
         raise WrongUse('mode = "set" needs a value', hint="write value = and the value, and leave out range")
@@ -179,7 +225,22 @@ def _check(binding: Binding) -> None:
             f"the range [{low:g}, {high:g}] goes beyond the range of {binding.to}",
             hint=f"use values from {spec.low:g} to {spec.high:g}",
         )
+    if binding.step is not None and not 0.0 < binding.step <= abs(high - low):
+        raise WrongUse(
+            f"step cannot be {binding.step:g}", hint="use more than 0, and not more than the range"
+        )
     if (binding.curve or spec.curve) == "exp" and low * high <= 0:
         raise WrongUse(
             f"an exp curve needs a range without zero, not [{low:g}, {high:g}]", hint='use curve = "lin"'
+        )
+    if isinstance(binding.curve, tuple):
+        _check_points(binding.curve)
+
+
+def _check_points(points: CurvePoints) -> None:
+    rising = all(a <= b for a, b in itertools.pairwise(points))
+    if not (2 <= len(points) <= 128 and points[0] == 0.0 and points[-1] == 1.0 and rising):
+        raise WrongUse(
+            "a curve is a list of 2 to 128 numbers that rise from 0 to 1",
+            hint="for example curve = [0.0, 0.1, 0.4, 1.0]",
         )

@@ -7,47 +7,103 @@ because the table then differs from the value that it wrote. The knob has to tak
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from bisect import bisect_right
+from collections.abc import Hashable, Sequence
 from typing import Literal
 
 from perform.core import params
 from perform.core.params import Curve, Spec, Table
 
 Takeover = Literal["scale", "pickup", "jump"]
+CurvePoints = tuple[float, ...]  #: heights 0..1 of a curve at equal distances, rising
 
 STEEPEST = 3.0  #: `scale` moves the parameter at most this many times as far as the knob
 NEAR = 2 / 127  #: `pickup` takes over within this distance
 MEET = 0.5 / 127  #: closer than this, knob and parameter count as equal
+SLOW, FAST = 15.0, 100.0  #: steps a second of an encoder: `accel` begins; `accel` is complete
 
 
 class Span:
     """The range of values of a control, by position 0..1.
 
     low, high : values at positions 0 and 1, in the parameter's unit; low > high inverts
+    dead      : (first, last, at): the positions between first and last count as `at`
+    step      : the value moves from `low` in steps of this size; 0: without steps
     """
 
-    def __init__(self, spec: Spec, low: float, high: float, curve: Curve) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        low: float,
+        high: float,
+        curve: Curve | CurvePoints,
+        dead: tuple[float, float, float] | None = None,
+        step: float = 0.0,
+    ) -> None:
         self._spec, self.low, self.high, self._curve = spec, low, high, curve
+        self._dead, self._step = dead, step if high > low else -step
 
     def value(self, position: float) -> float:
         """Return the value at a position; the ends are exact. Positions may lie outside 0..1."""
+        if self._dead and 0.0 <= position <= 1.0:
+            position = _without_zone(position, *self._dead)
         if position in (0.0, 1.0):
             return self.low if position == 0.0 else self.high
+        value = self._along_curve(position)
+        if self._step and 0.0 < position < 1.0:
+            value = self.low + round((value - self.low) / self._step) * self._step
+            value = min(max(value, min(self.low, self.high)), max(self.low, self.high))
+        return self._spec.clamp(value)
+
+    def _along_curve(self, position: float) -> float:
         if self._curve == "exp":
-            return self._spec.clamp(self.low * (self.high / self.low) ** position)
-        if self._curve == "s" and 0.0 < position < 1.0:
-            return self._spec.clamp(params.curve_value(position, self.low, self.high, "s"))
-        return self._spec.clamp(self.low + (self.high - self.low) * position)
+            return float(self.low * (self.high / self.low) ** position)
+        if 0.0 < position < 1.0:
+            if self._curve == "s":
+                return params.curve_value(position, self.low, self.high, "s")
+            if isinstance(self._curve, tuple):
+                position = _height(self._curve, position)
+        return self.low + (self.high - self.low) * position
 
     def position(self, value: float) -> float:
         """Return the position of a value; below 0 or above 1 for a value outside the span."""
         if self.low == self.high:
             return 0.0
         value = self._spec.clamp(value)
-        straight = (value - self.low) / (self.high - self.low)
-        if self._curve == "exp" or (self._curve == "s" and 0.0 <= straight <= 1.0):
-            return params.curve_position(value, self.low, self.high, self._curve)
-        return straight
+        position = (value - self.low) / (self.high - self.low)
+        inside = 0.0 <= position <= 1.0
+        if isinstance(self._curve, tuple):
+            position = _place(self._curve, position) if inside else position
+        elif self._curve == "exp" or (self._curve == "s" and inside):
+            position = params.curve_position(value, self.low, self.high, self._curve)
+        return _with_zone(position, *self._dead) if self._dead and inside else position
+
+
+def _without_zone(position: float, first: float, last: float, at: float) -> float:
+    if position <= first:
+        return position / first * at if first > 0.0 else at
+    return at if position <= last else at + (position - last) / (1.0 - last) * (1.0 - at)
+
+
+def _with_zone(position: float, first: float, last: float, at: float) -> float:
+    """The inverse of `_without_zone`; `at` becomes the middle of the zone."""
+    if position == at:
+        return 0.5 * (first + last)
+    return position / at * first if position < at else last + (position - at) / (1.0 - at) * (1.0 - last)
+
+
+def _height(points: Sequence[float], position: float) -> float:
+    """The height of a curve, 0..1, at a position."""
+    at = position * (len(points) - 1)
+    left = min(int(at), len(points) - 2)
+    return points[left] + (points[left + 1] - points[left]) * (at - left)
+
+
+def _place(points: Sequence[float], height: float) -> float:
+    """The inverse of `_height`; the right end of a flat part."""
+    left = min(bisect_right(points, height), len(points) - 1) - 1
+    rise = points[left + 1] - points[left]
+    return (left + ((height - points[left]) / rise if rise > 0.0 else 1.0)) / (len(points) - 1)
 
 
 def take_over(takeover: Takeover, before: float | None, now: float, parameter: float) -> float | None:
@@ -84,9 +140,10 @@ class Hand:
     down     : whether it is pressed
     """
 
-    def __init__(self) -> None:
-        self.position: float | None = None
+    def __init__(self, position: float | None = None) -> None:
+        self.position = position
         self.down = False
+        self._rate, self._turned_at, self._last = 0.0, -math.inf, 0
         self._written: dict[int, tuple[float, float]] = {}  # slot -> value, position of the parameter
 
     def move(self, slot: int, span: Span, position: float, takeover: Takeover, table: Table) -> bool:
@@ -103,6 +160,30 @@ class Hand:
         table[slot] = value = span.value(to)
         self._written[slot] = value, to
         return True
+
+    def turn(self, slot: int, span: Span, by: float, table: Table) -> None:
+        """Move a parameter from its own value: an encoder turned `by` of the whole range.
+
+        The part of a step that a choice or a stepped value cannot show is kept for the next turn.
+        """
+        value = float(table[slot])
+        written, at = self._written.get(slot, (math.nan, 0.0))
+        at = at if value == written else span.position(value)
+        to = max(at, min(at + by, 1.0)) if by > 0.0 else min(at, max(at + by, 0.0))
+        table[slot] = value = span.value(to)
+        self._written[slot] = value, to
+
+    def speed(self, steps: int, now: float) -> float:
+        """Return how fast an encoder turns, 0 (single steps) to 1, after `steps` more at the time `now`.
+
+        Changing the direction, or a fifth of a second without a step, ends a quick turn.
+        """
+        pause = now - self._turned_at
+        rate = abs(steps) / max(pause, 0.001)
+        keeps_on = pause < 0.2 and steps * self._last > 0
+        self._rate = self._rate + 0.3 * (rate - self._rate) if keeps_on else 0.0
+        self._turned_at, self._last = now, steps
+        return min(max((self._rate - SLOW) / (FAST - SLOW), 0.0), 1.0)
 
 
 class Presses:

@@ -14,9 +14,9 @@ import msgspec
 
 from perform.control import mapping_files
 from perform.control.binding import NOTHING, Binding, Mode
+from perform.control.control_names import ControlId, spelled
 from perform.control.layers import MappingFile, MappingLayers
 from perform.control.mapping import Mapping
-from perform.control.router import ControlId
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import expanded
 from perform.library import places
@@ -61,7 +61,7 @@ class ControlLearning:
 
         known : all ports seen so far, including this one
         """
-        control = source.kind if source.kind == "bend" else f"{source.kind} {source.number}"
+        control = spelled(source.kind, source.number)
         mode: Mode | None = "toggle" if self._range == (0.0, 1.0) and source.kind == "note" else None
         try:
             learnt = Binding(

@@ -1,4 +1,4 @@
-"""From a MIDI message to a parameter: decode it, look up its bindings, move the parameter.
+"""From a MIDI message to a parameter: parse it, look up its bindings, move the parameter.
 
 One `ControlRouter` handles the messages of all ports, on the [control] thread. It raises for no message, and
 sets only finite values within a parameter's range. A knob takes over its parameter without a jump. A pedal
@@ -10,22 +10,24 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
-import mido
-
-from perform.control.binding import NOTHING, Binding, Kind, control_label
-from perform.control.hand import Hand, Presses, Span, Takeover
+from perform.control.binding import NOTHING, Binding
+from perform.control.control_names import ControlId, ccs_of_pair, control_label, is_pressed
+from perform.control.control_route import ControlRoute
+from perform.control.hand import Hand, Presses, Takeover
+from perform.control.midi_parser import ControlEvent, MidiParser, centred
 from perform.control.one_channel import OneChannel
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.params import Table
 
-_FOCUS, _FOCUS_SPEC, _PANIC = params.slot("focus"), params.SPECS["focus"], params.slot("panic")
+_FOCUS, _PANIC = params.slot("focus"), params.slot("panic")
 MOVED = 256  #: controls that wait to be learnt; the oldest are dropped
-_RELEASED = 48  #: a pressed cc (64 or more) is released below this, so that jitter at 64 is no new press
+_RELEASED = centred(48)  #: a pressed cc (64 or more) is released below this, so jitter at 64 is no new press
+_HANDS = 4096  #: controls whose positions are remembered; the mapped ones always are
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
 
@@ -38,24 +40,6 @@ class RoutedLayer(NamedTuple):
 
 
 RoutedPorts = Mapping[str, Sequence[RoutedLayer]]  #: the layers of each port; a later one hides controls
-
-
-class ControlId(NamedTuple):
-    """A control on a MIDI channel (1..16)."""
-
-    kind: Kind
-    number: int
-    channel: int
-
-
-class ControlEvent(NamedTuple):
-    """One decoded MIDI message."""
-
-    source: ControlId
-    value: int  #: as sent: 0..127, pitch bend -8192..8191
-    position: float  #: 0..1; pitch bend 0 is exactly 0.5
-    down: bool  #: a note that begins, or a cc of 64 or more
-    release: bool = False  #: a note that ends
 
 
 class TouchedControl(NamedTuple):
@@ -76,103 +60,6 @@ class TouchedControl(NamedTuple):
         return f"{self.port} {channel}:{control_label(kind, number)}={self.event.value}"
 
 
-def decode(data: Sequence[int]) -> ControlEvent | None:
-    """[control] Decode one MIDI message; None for clock, sysex, channel mode and invalid bytes."""
-    try:
-        message = mido.Message.from_bytes(data)
-    except (ValueError, IndexError, TypeError):  # mido raises these for invalid bytes
-        return None
-    match message.type:
-        case "control_change" if message.control < 120:
-            source = ControlId("cc", message.control, message.channel + 1)
-            return ControlEvent(source, message.value, message.value / 127, message.value >= 64)
-        case "pitchwheel":
-            pitch = message.pitch
-            position = 0.5 + pitch / (16384 if pitch <= 0 else 16382)
-            return ControlEvent(ControlId("bend", 0, message.channel + 1), pitch, position, pitch > 0)
-        case "note_on" | "note_off":
-            velocity = message.velocity if message.type == "note_on" else 0
-            source = ControlId("note", message.note, message.channel + 1)
-            return ControlEvent(source, velocity, velocity / 127, velocity > 0, velocity == 0)
-        case "program_change":
-            return ControlEvent(ControlId("program", 0, message.channel + 1), message.program, 0.0, True)
-    return None
-
-
-class ControlRoute:
-    """One binding, with the slots and the range looked up."""
-
-    def __init__(self, binding: Binding, takeover: Takeover, *, one_channel: bool = False) -> None:
-        self.one_channel = one_channel
-        self._slots = tuple(params.slot(address) for address in binding.addresses)
-        self._spec, self._mode = binding.spec, binding.effective_mode
-        self._low, self._high = (self._spec.clamp(end) for end in binding.ends)
-        self._takeover: Takeover = binding.takeover or takeover
-        curve = binding.curve or binding.spec.curve
-        self._span = Span(self._spec, self._low, self._high, curve)
-        kind = binding.kind
-        self.continuous = self._mode in ("absolute", "momentary") and kind in ("cc", "bend")
-        self.continuous &= not (self._mode == "momentary" and bool(self._spec.choices))
-
-    def slot(self, table: Table) -> int:
-        """Return the slot of the parameter; for `focus/...` on the deck that has the focus now."""
-        if len(self._slots) == 1:
-            return self._slots[0]
-        return self._slots[round(_FOCUS_SPEC.clamp(float(table[_FOCUS]))) - 1]
-
-    def value_at(self, position: float) -> float:
-        """Return the value at a position of the control."""
-        return self._span.value(position)
-
-    def turn(self, position: float, table: Table) -> int:
-        """Return the way from a position of the control to the parameter in 127ths, positive to the right."""
-        if self._span.value(position) == table[self.slot(table)]:
-            return 0
-        return round(127 * (self._span.position(float(table[self.slot(table)])) - position))
-
-    def play(
-        self,
-        control: Hashable,
-        event: ControlEvent,
-        pressed: bool,
-        hand: Hand,
-        presses: Presses,
-        table: Table,
-    ) -> int:
-        """[control] Move the parameter; return its slot, or -1 if the message does not affect it."""
-        slot = self.slot(table)
-        if self.continuous:
-            hand.move(slot, self._span, event.position, self._takeover, table)
-            return slot
-        if event.source.kind == "program":
-            table[slot] = self._spec.clamp(event.value + 1.0)
-            return slot
-        if not pressed:
-            return -1
-        match self._mode:
-            case "trigger":
-                table[slot] += 1
-            case "set":
-                table[slot] = self._low
-            case "toggle":
-                table[slot] = self._toggled(float(table[slot]))
-            case "momentary" if self._spec.choices:
-                presses.press(control, slot, self._high, self._low, table)
-            case "momentary":
-                presses.press(control, slot, self._span.value(event.position), float(table[slot]), table)
-            case "absolute":
-                table[slot] = self._span.value(event.position)
-        return slot
-
-    def _toggled(self, value: float) -> float:
-        value = self._spec.clamp(value)
-        if self._spec.choices:
-            step = 1.0 if self._high >= self._low else -1.0
-            inside = min(self._low, self._high) <= value + step <= max(self._low, self._high)
-            return value + step if inside else self._low
-        return self._low if abs(value - self._high) < abs(value - self._low) else self._high
-
-
 Routes = dict[ControlId, list[ControlRoute]]  #: an empty list: the control moves nothing
 
 
@@ -191,7 +78,9 @@ class ControlRouter:
     ) -> None:
         self._table, self._meters, self._hardware = table, meters, hardware
         self._routes: dict[str, Routes] = {}
+        self._clock = clock
         self._one_channel = OneChannel(clock)
+        self._parsers: dict[str, MidiParser] = {}
         self._hands: dict[tuple[str, ControlId], Hand] = {}
         self._presses = Presses()
         self._panics, self._focus = float(table[_PANIC]), float(table[_FOCUS])
@@ -206,7 +95,13 @@ class ControlRouter:
 
         A layer hides the controls that it binds from the layers before it.
         """
-        self._routes = {port: _routes(layers) for port, layers in ports.items()}
+        routes = {port: _routes(layers) for port, layers in ports.items()}
+        for port, controls in routes.items():
+            updown = [
+                it for it, bound in controls.items() if any(route.counts_up_and_down for route in bound)
+            ]
+            self._parsers.setdefault(port, MidiParser()).use(controls, updown)
+        self._routes = routes
         self._rerouted = True
 
     def disconnect(self, port: str) -> None:
@@ -214,15 +109,20 @@ class ControlRouter:
         self._disconnected.put(port)
 
     def tick(self) -> None:
-        """[control] React to a change of focus, a panic and vanished ports; call it between messages."""
-        table = self._table
+        """[control] React to a change of focus, a panic, vanished ports and late messages; call it often."""
+        table, now = self._table, self._clock()
         while not self._disconnected.empty():
             port = self._disconnected.get()
+            if port in self._parsers:
+                self._parsers[port].reset()
             for control, hand in self._hands.items():
                 if control[0] == port:
                     self._presses.release(control, table)
-                    hand.position = None  # its next message only tells its position
+                    hand.position = _rest(control[1])  # its next message only tells its position
             self._rerouted = True
+        for port, parser in list(self._parsers.items()):
+            for event in parser.overdue(now):
+                self._play(port, event, now)
         if table[_PANIC] != self._panics:
             self._panics = float(table[_PANIC])
             self._presses.release_all(table)
@@ -234,29 +134,38 @@ class ControlRouter:
         self._hardware[:] = math.nan
         for (port, source), hand in self._hands.items():
             for route in self._routes.get(port, {}).get(source, ()):
-                if route.continuous and hand.position is not None:
+                if route.has_position and hand.position is not None:
                     self._hardware[route.slot(self._table)] = route.value_at(hand.position)
 
     def handle(self, port: str, data: Sequence[int]) -> None:
         """[control] Handle one message of one port."""
-        event = decode(data)
-        if event is None:
-            return
+        if (parser := self._parsers.get(port)) is None:
+            parser = self._parsers.setdefault(port, MidiParser())
+        now = self._clock()
+        for event in parser.parse(data, now):
+            self._play(port, event, now)
+
+    @property
+    def is_waiting(self) -> bool:
+        """[control] Whether half of a value waits for the other half, so that `tick` must be called soon."""
+        return any(parser.is_waiting for parser in list(self._parsers.values()))
+
+    def _play(self, port: str, event: ControlEvent, now: float) -> None:
         control, table = (port, event.source), self._table
-        hand = self._hands.get(control) or self._hands.setdefault(control, Hand())
+        routes: Sequence[ControlRoute] = self._routes.get(port, {}).get(event.source, ())
+        hand = self._hands.get(control) or self._new_hand(control, bool(routes))
         pressed, released = _press(event, hand)
         slot, turn = -1, 0
         if released:
             slot = max(self._presses.release(control, table), default=-1)
-        routes = self._routes.get(port, {}).get(event.source, ())
         if routes and routes[0].one_channel and not self._one_channel.admits(port, event.source.channel):
             routes = ()
         for route in routes:
-            at = route.play(control, event, pressed, hand, self._presses, table)
-            if at >= 0 and route.continuous:
+            at = route.play(control, event, pressed, hand, self._presses, table, now)
+            if at >= 0 and route.has_position:
                 self._hardware[at] = route.value_at(event.position)
             if at > slot:  # the slot and the turn are those of one parameter
-                slot, turn = at, route.turn(event.position, table) if route.continuous else 0
+                slot, turn = at, route.turn(event.position, table) if route.has_position else 0
         hand.position = event.position
         if slot >= 0:
             self._meters[_COUNT] += 1
@@ -267,15 +176,26 @@ class ControlRouter:
         if self.learning and learnable(event):
             self.moved.append(control)
 
+    def _new_hand(self, control: tuple[str, ControlId], mapped: bool) -> Hand:
+        hand = Hand(_rest(control[1]))
+        if mapped or len(self._hands) < _HANDS:
+            self._hands[control] = hand
+        return hand
+
+
+def _rest(control: ControlId) -> float | None:
+    """The position of a control that has sent nothing: nobody presses; a knob may stand anywhere."""
+    return 0.0 if control.kind in ("pressure", "poly") else None
+
 
 def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:
     """Return whether an event presses the control, and whether it releases it. Each note-on is a press."""
     if event.source.kind == "note":
         hand.down = event.down
         return event.down, event.release
-    if event.source.kind != "cc":
+    if event.source.kind == "program" or not is_pressed(event.source.kind, event.source.number):
         return True, False
-    was, hand.down = hand.down, event.down or (hand.down and event.value >= _RELEASED)
+    was, hand.down = hand.down, event.down or (hand.down and event.position >= _RELEASED)
     return hand.down and not was, was and not hand.down
 
 
@@ -293,5 +213,13 @@ def _routes(layers: Sequence[RoutedLayer]) -> Routes:
                 bound = own.setdefault(ControlId(binding.kind, binding.number, channel), [])
                 if binding.to != NOTHING:
                     bound.append(ControlRoute(binding, layer.takeover, one_channel=layer.one_channel))
+        for control in [it for it in routes if _is_hidden(it, own)]:
+            del routes[control]
         routes |= own
     return routes
+
+
+def _is_hidden(control: ControlId, later: Routes) -> bool:
+    """Whether a later layer binds one of the two CCs of a 14-bit control."""
+    ccs = ccs_of_pair(control.number) if control.kind == "cc" else None
+    return ccs is not None and any(ControlId("cc", cc, control.channel) in later for cc in ccs)

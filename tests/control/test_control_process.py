@@ -17,6 +17,7 @@ from perform.control import mapping_files
 from perform.control.binding import Binding
 from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
+from perform.control.midi_parser import centred
 from perform.core import params
 from tests.control.conftest import Control, Jack, eventually
 
@@ -265,7 +266,7 @@ def test_no_message_of_a_burst_is_lost_and_latency_is_under_three_periods(jack: 
             return process.arena.meter("control/count") == before + 5000 + 2 * 3
 
         eventually(whole, "5,000 messages at once")
-        assert process.table("deck/1/pan") == pytest.approx(-1 + 2 * 101 / 127)
+        assert process.table("deck/1/pan") == pytest.approx(-1 + 2 * centred(101))
         delays = []
         for value in [-1.0, 1.0] * 50:
             sent = time.monotonic()

@@ -9,10 +9,11 @@ import pytest
 
 from perform.control import mapping_files
 from perform.control.binding import NOTHING, Binding
+from perform.control.control_names import ControlId
 from perform.control.layers import MappingLayers
 from perform.control.learning import ControlLearning
 from perform.control.mapping import Mapping
-from perform.control.router import ControlId, ControlRouter
+from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse

@@ -17,6 +17,7 @@ from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
+from tests.control.test_control_names import CONTROLS
 
 BUNDLED = sorted(mapping_files.bundled().glob("*.toml"))
 ADDRESSES = [
@@ -29,13 +30,7 @@ WORDS = st.text(string.printable + "äø♪", max_size=12)
 @st.composite
 def bindings(draw: st.DrawFn) -> Binding:
     """Any valid binding."""
-    control = draw(
-        st.one_of(
-            st.integers(0, 119).map("cc {}".format),
-            st.integers(0, 127).map("note {}".format),
-            st.just("bend"),
-        )
-    )
+    control = draw(CONTROLS)
     to = draw(st.sampled_from(ADDRESSES))
     spec = params.SPECS[to.replace("focus/", "deck/1/", 1) if to.startswith("focus/") else to]
     fields: dict[str, object] = {}
@@ -47,6 +42,16 @@ def bindings(draw: st.DrawFn) -> Binding:
             "invert": draw(st.booleans()),
             "mode": draw(st.sampled_from([None, "absolute", "momentary", "toggle"])),
         }
+        more: dict[str, st.SearchStrategy[object]] = {
+            "encoding": st.sampled_from(["twos", "sign", "offset", "offset16", "incdec"]),
+            "steps": st.integers(1, 200),
+            "accel": st.floats(1, 10),
+            "deadzone": st.floats(0, 0.9),
+            "step": st.floats(0.01, 2),
+            "curve": st.lists(st.floats(0, 1), max_size=4).map(lambda it: (0.0, *sorted(it), 1.0)),
+        }
+        for name in draw(st.lists(st.sampled_from(sorted(more)), max_size=3)):
+            fields[name] = draw(more[name])
     try:
         return Binding(
             control,

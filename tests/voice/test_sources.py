@@ -265,7 +265,7 @@ def test_a_pad_starts_a_file_and_knobs_set_position_and_speed(
     hit = after((0x90, 36, 100))
     assert hit[:20] == pytest.approx(wanted[5:25], abs=1e-5)
     hit = after((0xB0, 20, 64), (0xB0, 64, 127))
-    places = 64 / 127 * len(wanted) + np.arange(5, 25)
+    places = 0.5 * len(wanted) + np.arange(5, 25)
     between = [np.interp(places, np.arange(len(wanted)), wanted[:, i]) for i in range(4)]
     assert hit[:20] == pytest.approx(np.transpose(between), abs=1e-5)
     hit = after((0xB0, 20, 0), (0xB0, 22, 127), (0x80, 36, 0), (0x90, 36, 1))

@@ -1,0 +1,199 @@
+"""From MIDI messages to control events: 7 and 14 bits, NRPN and RPN, bend, pressure, notes, programs.
+
+Two messages are one control only if a mapping says so (`cc 12/44`) or the MIDI standard does (CC 99 and 98,
+then CC 6). The first half of a 14-bit value waits up to 5 ms for the second half, so that no value between
+the two is ever heard. A control that never sends an LSB is read as 7 bits, without a wait.
+
+The state is bounded: per channel the selected parameter and the bank, and a few numbers per mapped control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import mido
+
+from perform.control.control_names import LAST_CC, ControlId, banked_program, ccs_of_pair
+
+HOLD_S = 0.005  #: an MSB waits this long for its LSB
+_MOST = 1024  #: 14-bit controls whose halves are remembered
+_SELECT = {99: ("nrpn", 0), 98: ("nrpn", 1), 101: ("rpn", 0), 100: ("rpn", 1)}  #: CC -> kind, half
+_MSB, _LSB, _UP, _DOWN = "msb", "lsb", "up", "down"
+_DATA_ENTRY = {6: _MSB, 38: _LSB, 96: _UP, 97: _DOWN}  #: CC -> its meaning for the selected parameter
+_BANK_SELECT = (0, 32)
+_NO_PARAMETER = 128 * 127 + 127
+
+
+class ControlEvent(NamedTuple):
+    """One movement of a control.
+
+    value    : as sent: 0..127, 0..16383 for 14 bits, pitch bend -8192..8191
+    position : 0..1; the middle value (64, 8192, bend 0) is exactly 0.5
+    down     : a note that begins, or a value in the upper half
+    release  : a note that ends
+    size     : how many values the control has
+    step     : 1 for an increment message, -1 for a decrement, 0 for a value
+    """
+
+    source: ControlId
+    value: int
+    position: float
+    down: bool
+    release: bool = False
+    size: int = 128
+    step: int = 0
+
+
+def centred(value: int, size: int = 128) -> float:
+    """Return the position of a value: 0 -> 0, the middle (64 of 128) -> 0.5, the last one -> 1."""
+    half = size // 2
+    return value / size if value <= half else 0.5 + (value - half) / (2 * (size - 1 - half))
+
+
+def _event(source: ControlId, value: int, size: int = 128) -> ControlEvent:
+    return ControlEvent(source, value, centred(value, size), 2 * value >= size, size=size)
+
+
+class _Halves:
+    """The halves of a 14-bit value.
+
+    fine : an LSB has come, so the next MSB waits for one
+    held : time at which an MSB began to wait; None if none waits
+    """
+
+    def __init__(self) -> None:
+        self.msb = self.lsb = 0
+        self.fine = False
+        self.held: float | None = None
+
+    def event(self, source: ControlId) -> ControlEvent:
+        if self.fine:
+            return _event(source, 128 * self.msb + self.lsb, 16384)
+        return _event(source, self.msb)
+
+
+class MidiParser:
+    """[control] The messages of one port. `mapped` decides whether two CCs are one control."""
+
+    def __init__(self) -> None:
+        self._routing: tuple[Collection[ControlId], dict[tuple[int, int], tuple[ControlId, str]]] = ((), {})
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the device is gone."""
+        self._halves: dict[ControlId, _Halves] = {}
+        self._held: set[ControlId] = set()
+        self._selected = dict.fromkeys(range(1, 17), ("nrpn", _NO_PARAMETER))
+        self._banks = {(channel, cc): 0 for channel in range(1, 17) for cc in _BANK_SELECT}
+
+    def use(self, mapped: Collection[ControlId], updown: Collection[ControlId] = ()) -> None:
+        """[main] From the next message on, these controls are mapped.
+
+        updown : pairs of CCs of which the first counts up and the second down
+        """
+        pairs = {}
+        for control in mapped:
+            if control.kind == "cc" and (ccs := ccs_of_pair(control.number)):
+                roles = (_UP, _DOWN) if control in updown else (_MSB, _LSB)
+                for cc, role in zip(ccs, roles, strict=True):
+                    pairs[control.channel, cc] = control, role
+        self._routing = mapped, pairs
+
+    def parse(self, data: Sequence[int], now: float = 0.0) -> Sequence[ControlEvent]:
+        """Return the events of one MIDI message; none for clock, SysEx, channel mode and invalid bytes."""
+        try:
+            message = mido.Message.from_bytes(data)
+        except (ValueError, IndexError, TypeError):  # mido raises these for invalid bytes
+            return ()
+        match message.type:
+            case "control_change" if message.control <= LAST_CC:
+                return self._control_change(message.channel + 1, message.control, message.value, now)
+            case "note_on" | "note_off":
+                velocity = message.velocity if message.type == "note_on" else 0
+                source = ControlId("note", message.note, message.channel + 1)
+                return (
+                    ControlEvent(source, velocity, centred(velocity), velocity > 0, release=velocity == 0),
+                )
+            case "pitchwheel":
+                pitch, source = message.pitch, ControlId("bend", 0, message.channel + 1)
+                return (ControlEvent(source, pitch, centred(pitch + 8192, 16384), pitch > 0, size=16384),)
+            case "aftertouch":
+                return (_event(ControlId("pressure", 0, message.channel + 1), message.value),)
+            case "polytouch":
+                return (_event(ControlId("poly", message.note, message.channel + 1), message.value),)
+            case "program_change":
+                return (self._program(message.channel + 1, message.program),)
+        return ()
+
+    def overdue(self, now: float) -> Sequence[ControlEvent]:
+        """Return the values whose LSB did not come in time; call it between messages."""
+        if not self._held:
+            return ()
+        late = [it for it in self._held if now - (self._halves[it].held or 0.0) >= HOLD_S]
+        return [self._release(source) for source in late]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an MSB waits for its LSB, so that `overdue` must be called soon."""
+        return bool(self._held)
+
+    def _control_change(self, channel: int, cc: int, value: int, now: float) -> Sequence[ControlEvent]:
+        mapped, pairs = self._routing
+        raw = ControlId("cc", cc, channel)
+        if cc in _BANK_SELECT:
+            self._banks[channel, cc] = value
+        if cc in _SELECT:
+            self._select(channel, cc, value)
+            return (_event(raw, value),) if raw in mapped else ()
+        if pair := pairs.get((channel, cc)):
+            return self._half(pair[0], pair[1], value, now)
+        if cc in _DATA_ENTRY:
+            kind, number = self._selected[channel]
+            entered = ControlId("rpn" if kind == "rpn" else "nrpn", number, channel)
+            if number != _NO_PARAMETER and (entered in mapped or raw not in mapped):
+                return self._half(entered, _DATA_ENTRY[cc], value, now)
+        return (_event(raw, value),)
+
+    def _select(self, channel: int, cc: int, value: int) -> None:
+        kind, half = _SELECT[cc]
+        was, number = self._selected[channel]
+        msb, lsb = divmod(number if was == kind else _NO_PARAMETER, 128)
+        msb, lsb = (value, lsb) if half == 0 else (msb, value)
+        self._selected[channel] = kind, 128 * msb + lsb
+
+    def _half(self, source: ControlId, role: str, value: int, now: float) -> Sequence[ControlEvent]:
+        if role in (_UP, _DOWN):
+            step = 1 if role == _UP else -1
+            return (ControlEvent(source, step, 0.5, False, step=step),)
+        halves = self._halves.get(source)
+        if halves is None:
+            if len(self._halves) >= _MOST:
+                oldest = next(iter(self._halves))
+                self._held.discard(oldest)
+                del self._halves[oldest]
+            halves = self._halves[source] = _Halves()
+        if role == _LSB:
+            halves.lsb, halves.fine = value, True
+            return (self._release(source),)
+        before = (self._release(source),) if source in self._held else ()
+        halves.msb = value
+        if not halves.fine:
+            return (halves.event(source),)
+        halves.held = now
+        self._held.add(source)
+        return before
+
+    def _release(self, source: ControlId) -> ControlEvent:
+        self._held.discard(source)
+        self._halves[source].held = None
+        return self._halves[source].event(source)
+
+    def _program(self, channel: int, program: int) -> ControlEvent:
+        mapped = self._routing[0]
+        msb, lsb = (self._banks[channel, cc] for cc in _BANK_SELECT)
+        for number in (banked_program(msb, lsb, program + 1), program + 1, 0):
+            source = ControlId("program", number, channel)
+            if source in mapped:
+                return ControlEvent(source, program, 1.0, True)
+        return ControlEvent(ControlId("program", 0, channel), program, 1.0, True)
