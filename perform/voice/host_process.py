@@ -44,6 +44,7 @@ def load_and_render(
     ready: queue.SimpleQueue[Assignments],
 ) -> None:
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
+    line.report(HostLoading())
     arena = Arena.open(Path(order.arena))
     if order.idle:
         lower_priority()
@@ -52,8 +53,10 @@ def load_and_render(
     try:
         model_file = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
         check_room(arena, read_card(model_file), order.rate)
+        line.report(HostLoading())
         reader = file_reader(model_file)
         model = open_model(model_file)
+        line.report(HostLoading())
         assignments = Assignments(
             model,
             lambda text: line.report(HostLog(text)),
@@ -63,6 +66,7 @@ def load_and_render(
         ready.put(assignments)
         scheduler = Scheduler(arena, model, order.rate, order.patient, assignments)
         scheduler.warm_up()
+        line.report(HostLoading())
     except PerformError as error:
         line.report(HostFailed(str(error)))
         return
