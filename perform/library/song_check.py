@@ -8,6 +8,7 @@ from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SCENES
 from perform.library.song import LoopGesture, Song
+from perform.library.song_modulation import check_modulation
 from perform.library.toml_values import OWN, PLAYER_ONLY, slot_values
 
 _MAX_TEXT = 1000  # characters of a text of an attribute
@@ -30,6 +31,7 @@ def check_song(song: Song) -> None:
             raise WrongUse(f"{address} cannot have the words {texts}", hint=hint)
     for values in (song.values, *(scene.values for scene in song.scenes.values())):
         slot_values(values, song.texts)
+    check_modulation(song.modulation)
     for loop in song.loops:
         _check_loop(loop)
 

@@ -25,7 +25,7 @@ import msgspec
 
 from perform import __version__
 from perform.core.arena import Arena
-from perform.core.arena_layout import DEFAULT_BLOCK, NAMES
+from perform.core.arena_layout import BASE_NAMES, DEFAULT_BLOCK, NAMES
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import MARKER, RECORD_HEADER, STAGE_WRITER
 from perform.recorder.markers import Marker
@@ -54,7 +54,7 @@ class GestureHeader(msgspec.Struct, frozen=True):
     part: int
     tracks: list[str]
     samples: str  #: a name of `wav_format.FORMATS`
-    names: list[str]  #: address of each slot
+    names: list[str]  #: address of each slot, then of each base value
 
 
 def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> GestureHeader:
@@ -71,7 +71,7 @@ def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> 
         part=1,
         tracks=tracks,
         samples=samples,
-        names=list(NAMES),
+        names=[*NAMES, *BASE_NAMES],
     )
 
 
