@@ -52,8 +52,8 @@ class FrameWriter:
             self._log.set_details(stream_details(self._model, self._texts, style))
         every = self._log.write_values(at, table)
         self._bases.write(at, modulated, table if base is None else base, every=every)
-        base = self._ring.written - (voice.sent - len(audio))
-        frame = FrameEvent(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
+        first = self._ring.written - (voice.sent - len(audio))
+        frame = FrameEvent(first, voice.age - 1, voice.seed, voice.temperature, voice.z)
         self._log.write(FRAME_RENDERED, at, frame.pack())
         self._ring.write(audio)
 
