@@ -12,7 +12,7 @@ import click
 
 from perform import __version__
 from perform.cli import bench, devices, exporting, models, playing, rendering, takes, training, transferring
-from perform.cli.output import DefaultVerbGroup
+from perform.cli.output import DefaultVerbGroup, log
 from perform.core.errors import PerformError
 
 
@@ -26,10 +26,10 @@ class VerbGroup(DefaultVerbGroup):
         try:
             return super().invoke(ctx)
         except PerformError as error:
-            click.echo(f"perform: {error}", err=True)
+            log(f"perform: {error}")
             sys.exit(error.exit_code)
         except OSError as error:
-            click.echo(f"perform: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+            log(f"perform: {error.filename or 'the system'}: {error.strerror or error}")
             sys.exit(1)
 
 

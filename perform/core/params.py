@@ -256,6 +256,11 @@ def slot(address: str) -> int:
         ) from None
 
 
+def can_loop(address: str) -> bool:
+    """Return whether a gesture of this address may repeat; not of an action, not of the stage."""
+    return not (SPEC_AT[slot(address)].action or address.startswith(NEVER_STORED))
+
+
 def slots(deck: int, suffix: str = "") -> slice:
     """Return the contiguous slots of a deck, or of one parameter of all its latents: "bias" is `z/*/bias`."""
     if not suffix:

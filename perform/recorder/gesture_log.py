@@ -24,6 +24,7 @@ from typing import NamedTuple
 import msgspec
 
 from perform import __version__
+from perform.core import json_bytes
 from perform.core.arena import Arena
 from perform.core.arena_layout import BASE_NAMES, DEFAULT_BLOCK, NAMES
 from perform.core.errors import PerformError, WrongUse
@@ -171,7 +172,7 @@ def _torn(rest: bytes) -> bool:
 
 def _header(body: bytes, path: Path) -> GestureHeader:
     try:
-        header = msgspec.json.decode(body, type=GestureHeader)
+        header: GestureHeader = json_bytes.decode(body, GestureHeader)
     except (msgspec.DecodeError, RecursionError) as error:
         raise PerformError(f"its header is broken ({error})", where=str(path), hint=_LOST) from error
     if header.format != FORMAT:

@@ -69,7 +69,7 @@ class Loops:
     def toggle(self, address: str, now: float) -> str:
         """Record; the next time loop, then stop, then loop again. Returns the new state."""
         slot = params.slot(address)
-        if SPEC_AT[slot].action or address.startswith(params.NEVER_STORED):
+        if not params.can_loop(address):
             raise WrongUse(f"{address} cannot be looped", hint="loop a parameter of a deck or the master")
         loop = self._loops.get(slot)
         if loop is None:

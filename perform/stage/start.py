@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
+from perform.core import json_bytes
 from perform.core.errors import PerformError
 from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
@@ -31,7 +30,7 @@ def start(options: StageOptions, runtime: Path, say: Callable[[str], None]) -> C
     """
     runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = runtime / "stage.log"
-    arguments = [str(runtime), msgspec.json.encode(options).decode()]
+    arguments = [str(runtime), json_bytes.encode(options).decode()]
     detached = {"creationflags": 0x8} if sys.platform == "win32" else {"start_new_session": True}
     log.write_bytes(b"")
     with log.open("ab") as errors:
@@ -70,7 +69,7 @@ def end(client: Client) -> str:
 
 def main() -> None:
     """[main] Run a stage until `Quit` or a signal."""
-    options = msgspec.json.decode(sys.argv[2], type=StageOptions)
+    options: StageOptions = json_bytes.decode(sys.argv[2], StageOptions)
     try:
         Stage(options, Path(sys.argv[1]), lambda line: None).run()
     except PerformError as error:

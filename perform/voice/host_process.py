@@ -17,6 +17,7 @@ from pathlib import Path
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.lifeline import Lifeline
+from perform.core.memory_limit import address_space, limit_address_space
 from perform.core.messages.host_messages import (
     AssignDecks,
     FileEncoded,
@@ -35,6 +36,8 @@ from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import check_room
 from perform.voice.scheduler import Scheduler
 
+MEMORY = 16 << 30  #: bytes that a host may take to convert, load and play its model
+
 
 def load_and_render(
     line: Lifeline,
@@ -45,6 +48,7 @@ def load_and_render(
 ) -> None:
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
     line.report(HostLoading())
+    limit_address_space(address_space() + MEMORY)
     arena = Arena.open(Path(order.arena))
     if order.idle:
         lower_priority()
