@@ -105,6 +105,7 @@ _STAGE_METERS = [
     "block",  # [audio] frames a block
     "burst",  # [audio] frames that the device takes at once: a block, or several in a row
     "buffered",  # [audio] seconds from input to output in the device's buffers; 0 without an input
+    "resampler",  # [audio] seconds of delay where the device has another rate than the stage; else 0
     "frames",  # [audio] frames since the stage began
     "time",  # [audio] monotonic seconds at which the last block began
     "until",  # [audio] monotonic seconds until which the frames taken so far last, played evenly

@@ -201,5 +201,9 @@ class Scheduler:
             load = float(np.percentile(self._recent, 95)) if len(self._recent) >= SHOW_EVERY else 0.0
             meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
-                self._frame_s / 2 + self._lead(lane) + self._burst_s() + lane.voice.resampler_s
+                self._frame_s / 2
+                + self._lead(lane)
+                + self._burst_s()
+                + lane.voice.resampler_s
+                + self._arena.meters[METER_SLOTS["resampler"]]
             )
