@@ -12,7 +12,7 @@ import click
 
 from perform import __version__
 from perform.cli import bench, devices, exporting, models, playing, rendering, takes, training, transferring
-from perform.cli.output import DefaultVerbGroup, log
+from perform.cli.output import DefaultVerbGroup
 from perform.core.errors import PerformError
 
 
@@ -26,10 +26,10 @@ class VerbGroup(DefaultVerbGroup):
         try:
             return super().invoke(ctx)
         except PerformError as error:
-            log(f"perform: {error}")
+            click.echo(f"perform: {error}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:
-            log(f"perform: {error.filename or 'the system'}: {error.strerror or error}")
+            click.echo(f"perform: {error.filename or 'the system'}: {error.strerror or error}", err=True)
             sys.exit(1)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from perform.cli.output import echo, echo_json, json_option
+from perform.cli.output import json_option
 
 
 @click.command()
@@ -33,13 +35,13 @@ def devices(device: str | None, as_json: bool) -> None:
             "midi": ports,
             "midi_error": midi_error,
         }
-        echo_json(report, indent=2)
+        click.echo(json.dumps(report, indent=2))
         return
     for d in found:
         mark = "*" if d == chosen else " "
-        echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
-    echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+        click.echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
+    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
     for port in ports:
-        echo(f"  MIDI {port}")
+        click.echo(f"  MIDI {port}")
     if not ports:
-        echo(midi_error or "no MIDI controller is connected")
+        click.echo(midi_error or "no MIDI controller is connected")

@@ -23,6 +23,7 @@ from perform.control.layers import MappingLayers
 from perform.control.learning import ControlLearning
 from perform.control.midi_ports import Inputs, MidiPorts, MidiServerGone, NoMidi, quiet
 from perform.control.router import ControlRouter, TouchedControl
+from perform.control.tempo_watch import TempoWatch
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
@@ -63,6 +64,7 @@ class ControlProcess:
         self._router = ControlRouter(arena.table, arena.meters, arena.hardware)
         self._layers = MappingLayers()
         self._learning = ControlLearning(self._layers)
+        self._tempo = TempoWatch(arena)
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
         self._open_inputs: Inputs = ()  # read by [control]
@@ -108,6 +110,7 @@ class ControlProcess:
         while True:
             now = time.monotonic()
             self._router.tick()
+            self._tempo.tick(now)
             for name, port in self._open_inputs:
                 for _ in range(_BURST):
                     message = port.get_message()

@@ -25,22 +25,21 @@ from perform.core import params
 from perform.core.arena_layout import (
     BEAT_VALUES,
     DECK_METERS,
+    DEFAULT_RATE,
     EVENT_LOG_BYTES,
     EVENT_LOGS,
     HISTORY_FRAMES,
     INPUT,
     INPUT_FRAMES,
     LANE,
+    LANE_COLUMNS,
     LANE_METERS,
-    LANE_VALUES,
     LANES,
     LATENT_HISTORY_FRAMES,
     METER_SLOTS,
     NAMES,
     PRE,
     RING_FRAMES,
-    ROW_COLUMNS,
-    ROWS,
     STEM_FRAMES,
     STEMS,
     Meters,
@@ -54,6 +53,7 @@ from perform.core.ring_buffers import HistoryBuffer, LatentHistory, RingBuffer
 
 _T = TypeVar("_T", bound=np.generic)
 
+_READS = 100  #: attempts to read the beat line between two batches
 _LINE = 64  #: bytes of a cache line; each array starts on one
 
 
@@ -64,7 +64,6 @@ def _size(*sizes: int) -> int:
 _BASE = _LINE + _size(
     8 * len(NAMES),
     8 * len(params.ADDRESSES),
-    8 * 2 * (1 + ROWS) * len(ROW_COLUMNS),
     8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
     *[16, 8 * RING_FRAMES] * LANES,
@@ -76,19 +75,17 @@ _BASE = _LINE + _size(
 _SIZE = _BASE + _size(*[8, 8 * STEM_FRAMES] * (2 + DECKS))
 
 _SIZES = (RING_FRAMES, HISTORY_FRAMES, STEM_FRAMES, INPUT_FRAMES, LATENT_HISTORY_FRAMES, EVENT_LOG_BYTES)
-_LAYOUT = "|".join([*NAMES, *METER_SLOTS, *map(str, (*_SIZES, _SIZE))])
+_LAYOUT = "|".join([*params.ADDRESSES, *LANE_COLUMNS, *METER_SLOTS, *map(str, (*_SIZES, _SIZE))])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
 
 
 class Arena:
     """The mapped file. The stage creates it; every other process opens it.
 
-    values : (len(NAMES),) float64: `table`, `lanes`, phases of the modulators, then the beat line
+    values : (len(NAMES),) float64: `table`, `lanes`, then the beat line
     table  : (len(ADDRESSES),) the parameters in plain units
     lanes  : (LANES, len(LANE)) written by the stage alone
     next   : (len(ADDRESSES),) the next song's parameters, for lanes of mode NEXT
-    rows   : (2, 1 + ROWS, len(ROW_COLUMNS)) modulation of the song that plays, and of the next song;
-             the first line of each holds the number of its rows
     hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
     meters : (len(METER_SLOTS),) levels, loads and positions that the processes report
     rings  : a RingBuffer for each lane, from voice to mixer
@@ -108,9 +105,8 @@ class Arena:
         self._at = _LINE
         self.values: npt.NDArray[np.float64] = self._take(np.float64, len(NAMES))
         self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[LANE_VALUES].reshape(LANES, len(LANE))
+        self.lanes = self.values[len(params.ADDRESSES) : -len(BEAT_VALUES)].reshape(LANES, len(LANE))
         self.next: Table = self._take(np.float64, len(params.ADDRESSES))
-        self.rows = self._take(np.float64, 2, 1 + ROWS, len(ROW_COLUMNS))
         self.hardware: Table = self._take(np.float64, len(params.ADDRESSES))
         self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
         self.rings = [
@@ -174,9 +170,13 @@ class Arena:
 
     @property
     def beat_line(self) -> BeatLine:
-        """[stage] The beat line; other processes read it from their `TableReader`."""
-        origin, bpm = self.values[-len(BEAT_VALUES) :]
-        return BeatLine(float(origin), float(bpm), self.meter("rate"))
+        """[any] The beat line. A `TableReader` has one too, of the same moment as its parameters."""
+        for _ in range(_READS):
+            batch = self.batches.begin_read()
+            origin, bpm = self.values[-len(BEAT_VALUES) :].tolist()
+            if self.batches.is_consistent(batch):
+                break
+        return BeatLine(origin, bpm, self.meter("rate") or DEFAULT_RATE)
 
     def write_beat_line(self, line: BeatLine) -> None:
         """[stage] Replace the beat line, as one batch."""

@@ -13,7 +13,6 @@ import sys
 import threading
 
 from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_order, encode
-from perform.core.printable import printable
 
 
 class Lifeline:
@@ -40,7 +39,7 @@ class Lifeline:
                 try:
                     self.orders.put(decode_order(line))
                 except BadMessage as error:
-                    print(printable(str(error)), file=sys.stderr, flush=True)
+                    print(error, file=sys.stderr, flush=True)
         finally:
             self.orders.put(None)
 

@@ -7,7 +7,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from perform.core import json_bytes
+import msgspec
+
 from perform.recorder.gesture_log import CHUNK, LONGEST, MAGIC, GestureHeader
 from perform.recorder.wav_writer import flush_folder
 
@@ -21,7 +22,7 @@ class GestureLogWriter:
         self._end = 0  # bytes of whole chunks
         self._file = path.open("xb", buffering=0)
         try:
-            self._append(MAGIC + _chunk(json_bytes.encode(header)))
+            self._append(MAGIC + _chunk(msgspec.json.encode(header)))
             os.fsync(self._file.fileno())
         except OSError:
             self._file.close()

@@ -1,31 +1,71 @@
-"""Keeps the beat line: it follows the parameter `tempo`, and each song begins at beat 0."""
+"""Keeps the beat line: it follows the parameter `tempo` and taps, and each song begins at beat 0."""
 
 from __future__ import annotations
 
-from perform.core.arena import Arena
-from perform.core.params import slot
+import time
 
-_TEMPO = slot("tempo")
+from perform.core.arena import Arena
+from perform.core.beat import BeatLine
+from perform.core.frame_time import FrameTime
+from perform.core.params import SPEC_AT, slot
+from perform.core.tempo_meters import TAPPED, MeasuredTempo, TempoMeters
+
+_TEMPO, _START, _OFFSET = (slot(a) for a in ("tempo", "clock/start", "clock/offset"))
+SNAP_S = 0.03  #: a song that begins so close to a beat begins on it
 
 
 class BeatKeeper:
     """The one writer of an arena's beat line."""
 
     def __init__(self, arena: Arena) -> None:
-        self._arena = arena
+        self._arena, self._time = arena, FrameTime(arena)
+        self._measured = TempoMeters(arena.meters)
+        self._seen = self._measured.read()
+        self._starts = float(arena.table[_START])
         self.begin_song()
+
+    @property
+    def line(self) -> BeatLine:
+        """The beat line."""
+        return self._arena.beat_line
 
     def begin_song(self) -> None:
         """[main] Beat 0 is now: the song's LFOs and loops begin together."""
-        line = self._arena.beat_line
-        self._arena.write_beat_line(line.through(self._arena.history.written, 0.0, self._tempo))
+        line = self.line
+        frame = self._time.frame_at(time.monotonic())
+        near = line.frame_at(round(line.beat_at(frame)))
+        frame = near if abs(frame - near) < SNAP_S * line.rate else frame
+        self._arena.write_beat_line(line.through(frame, 0.0, self._tempo))
 
-    def tick(self) -> None:
-        """[main, about every 15 ms] Go on in the new tempo if it has changed."""
-        line = self._arena.beat_line
+    def tick(self) -> set[int]:
+        """[main, about every 15 ms] Follow tempo, taps and starts. Returns the slots that it wrote."""
+        starts = float(self._arena.table[_START])
+        if starts != self._starts:
+            self._starts = starts
+            self.begin_song()
+        measured, moved = self._measured.read(), set[int]()
+        if measured and measured != self._seen:
+            self._seen = measured
+            if measured.kind == TAPPED:
+                self._follow_taps(measured)
+                moved.add(_TEMPO)
+        line = self.line
         if line.bpm != self._tempo:
-            self._arena.write_beat_line(line.at_tempo(self._tempo, self._arena.history.written))
+            frame = self._time.frame_at(time.monotonic())
+            self._arena.write_beat_line(line.at_tempo(self._tempo, frame))
+        return moved
+
+    def _follow_taps(self, measured: MeasuredTempo) -> None:
+        """Take over the tempo, and move the nearest beat to the tap. The count of beats stays."""
+        self._arena.table[_TEMPO] = bpm = SPEC_AT[_TEMPO].clamp(round(measured.bpm, 1))
+        line, frame = self.line, self._time.sounding_at(measured.seconds + self._offset)
+        self._arena.write_beat_line(line.through(frame, round(line.beat_at(frame)), bpm))
 
     @property
     def _tempo(self) -> float:
-        return float(self._arena.table[_TEMPO])
+        return SPEC_AT[_TEMPO].clamp(float(self._arena.table[_TEMPO]))
+
+    @property
+    def _offset(self) -> float:
+        """Seconds by which the beat sounds later than the player taps."""
+        return SPEC_AT[_OFFSET].clamp(float(self._arena.table[_OFFSET])) / 1000.0

@@ -14,7 +14,6 @@ import msgspec
 
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
-from perform.core.paths import to_text
 from perform.library import hashes
 from perform.library.model_library import models
 from perform.library.song import ModelName, Song
@@ -48,7 +47,7 @@ class Editing:
     def __init__(self, parts: SetParts) -> None:
         self._rack, self._songs, self._files = parts.rack, parts.songs, parts.files
         self._scenes, self._loops, self._glides = parts.scenes, parts.loops, parts.glides
-        self._history = parts.history
+        self._history, self._quantise = parts.history, parts.quantise
 
     def register(self, table: CommandTable) -> None:
         """Register the commands; each edit answers with what it did."""
@@ -181,9 +180,17 @@ class Editing:
         return f"{address} {'left out of' if address in after else 'back in'} scenes"
 
     def _toggle_loop(self, command: ToggleLoop) -> Answer:
-        state = self._loops.toggle(command.address, time.monotonic())
-        self._glides.stop(self._loops.slots)
-        self.store_loops(f"loop of {command.address} recorded")
+        """Toggle a loop now, or with the next beat or bar; answers with its new state, or "waits"."""
+        address, state = command.address, "waits"
+
+        def toggle(now: float) -> None:
+            nonlocal state
+            state = self._loops.toggle(address, now)
+            self._glides.stop(self._loops.slots)
+            self.store_loops(f"loop of {address} recorded")
+
+        self._loops.check(address)
+        self._quantise.change(f"loop {address}", f"loop {address}", toggle)
         return Answer(state)
 
     def _forget_loop(self, command: ForgetLoop) -> None:
@@ -243,5 +250,4 @@ def _same_model(listed: ModelName, present: ModelName) -> bool:
 
 def _model_name(path: Path) -> str:
     """A model's name in the library, else its path."""
-    name = to_text(path.stem)
-    return name if models().get(name) == path else to_text(path)
+    return path.stem if models().get(path.stem) == path else str(path)

@@ -68,9 +68,8 @@ class Loops:
 
     def toggle(self, address: str, now: float) -> str:
         """Record; the next time loop, then stop, then loop again. Returns the new state."""
+        self.check(address)
         slot = params.slot(address)
-        if not params.can_loop(address):
-            raise WrongUse(f"{address} cannot be looped", hint="loop a parameter of a deck or the master")
         loop = self._loops.get(slot)
         if loop is None:
             value = float(self._table[slot])
@@ -82,6 +81,12 @@ class Loops:
         else:
             self._start(slot, loop, now)
         return loop.state
+
+    @staticmethod
+    def check(address: str) -> None:
+        """WrongUse: this parameter cannot loop."""
+        if SPEC_AT[params.slot(address)].action or address.startswith(params.NEVER_STORED):
+            raise WrongUse(f"{address} cannot be looped", hint="loop a parameter of a deck or the master")
 
     def forget(self, address: str) -> None:
         """Remove a loop."""

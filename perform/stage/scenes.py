@@ -24,7 +24,9 @@ _MORPH, _A, _B, _RECALL, _TEMPO = (
 _NEVER = {
     i
     for i, address in enumerate(params.ADDRESSES)
-    if address.startswith(params.NEVER_STORED) or address.endswith("/seed") or SPEC_AT[i].action
+    if address.startswith((*params.NEVER_STORED, "clock/", "quantise"))
+    or address.endswith("/seed")
+    or SPEC_AT[i].action
 }
 
 
@@ -106,6 +108,10 @@ class Scenes:
     def _targets(self, song: Song, scene: Scene) -> dict[int, float]:
         skipped = _NEVER | {slot(address) for address in song.exclude}
         return {i: value for i, value in slot_values(scene.values, song.texts).items() if i not in skipped}
+
+    def check(self, song: Song, number: int) -> None:
+        """WrongUse: there is no such scene."""
+        self._find(song, number)
 
     def _find(self, song: Song, number: int) -> Scene:
         _check_number(number)

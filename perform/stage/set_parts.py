@@ -1,4 +1,4 @@
-"""The parts of the set that plays: songs, scenes, loops, glides, files and undo."""
+"""The parts of the set that plays: songs, scenes, loops, glides, files, undo, changes that wait."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
 from perform.stage.loops import Loops
+from perform.stage.quantise import Quantise
 from perform.stage.rack import Rack
 from perform.stage.scenes import Scenes
 from perform.stage.songs import Songs
@@ -24,6 +25,7 @@ class SetParts:
     glides: ParameterGlides
     files: DeckFiles
     history: UndoHistory
+    quantise: Quantise
 
     @classmethod
     def on(cls, rack: Rack) -> SetParts:
@@ -37,4 +39,5 @@ class SetParts:
             glides=glides,
             files=files,
             history=UndoHistory(rack.table),
+            quantise=Quantise(rack.arena),
         )

@@ -56,7 +56,7 @@ class Show:
         self._editing, self._deck_changes = Editing(parts), DeckChanges(parts)
         self._texts = AttributeTexts(parts, self._editing)
         self._autosave, self._saver = Autosave(), SetSaver()
-        self._beats = BeatKeeper(rack.arena)
+        self._beats, self._quantise = BeatKeeper(rack.arena), parts.quantise
         self._set_name = ""  # as the player gave it
         self._autosaved_at = 0.0
 
@@ -133,16 +133,19 @@ class Show:
         now = time.monotonic()
         moved = {*self._glides.slots, *self._loops.slots}  # also those that arrive during this tick
         if scene := self._scenes.tick(self._songs.list.song, self._songs.opening):
-            self._recall(scene)
+            self._recall_on_time(scene)
+        self._quantise.tick()
         self._files.tick()
         self._saver.tick()
         self._glides.tick(now)
         if self._loops.tick(now):
             self._editing.store_loops("loop recorded")
         before = self._rack.table.copy()
-        if self._songs.tick(settled=settled):
+        if not self._songs.tick(settled=settled):
+            self._quantise.drop("go")
+        elif self._songs.armed.at_once or self._quantise.reached("go", "go"):
             self._play_next_song(before)
-        self._beats.tick()
+        moved |= self._beats.tick()
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         for deck in self._rack.decks.values():
             moved |= deck.moved
@@ -173,11 +176,17 @@ class Show:
         self._history.rebase()
         self._files.load_song(song)
         self._beats.begin_song()
+        self._quantise.clear()
         self._loops.replace(song.loops, time.monotonic())
         self._glides.stop(self._loops.slots)  # a loop moves its parameter from the first moment on
         self._scenes.current = 0
         self._controllers.use_layers(self._songs.list.set.mapping, song.mapping)
         self._recording.mark(song.name, "song")
+
+    def _recall_on_time(self, number: int) -> None:
+        """Recall a scene now, or with the next beat or bar."""
+        self._scenes.check(self._songs.list.song, number)
+        self._quantise.change("scene", f"scene {number}", lambda _: self._recall(number), early=True)
 
     def _recall(self, number: int) -> None:
         """Glide to a scene; undo brings the values that were there."""
@@ -208,7 +217,7 @@ class Show:
         table.on(Go, lambda command: armed.go(now=command.now))
         table.on(Open, self._open_another)
         table.on(Undo, lambda command: Answer(history.redo() if command.redo else history.undo()))
-        table.on(RecallScene, lambda command: self._recall(command.scene))
+        table.on(RecallScene, lambda command: self._recall_on_time(command.scene))
         table.on_later(Save, lambda command, reply: self.save(command.name, reply))
         self._editing.register(table)
         self._deck_changes.register(table)
@@ -233,6 +242,11 @@ class Show:
     def knob_range(self, address: str) -> tuple[float, float] | None:
         """The range of an attribute for a knob; None for a parameter that has a range itself."""
         return self._texts.knob_range(address)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a quantised change is due; infinite if none waits."""
+        return self._quantise.wait
 
     def _state(self, *, clean: bool = False) -> Saved:
         """The state for the autosave; clean: the player ended the stage."""
@@ -271,4 +285,5 @@ class Show:
             excluded=tuple(song.exclude),
             undo=self._history.undo_text,
             redo=self._history.redo_text,
+            pending=self._quantise.pending,
         )

@@ -114,3 +114,4 @@ class Status(Struct, frozen=True):
     excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
     undo: str = ""  #: the change that `Undo` would undo
     redo: str = ""  #: the change that it would redo
+    pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"

@@ -27,6 +27,7 @@ from perform.stage.commands import (
     UseMatrix,
 )
 from perform.tui import themes
+from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
 from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
 from perform.tui.scene_keys import SceneKeys
@@ -45,7 +46,7 @@ from perform.tui.stage_line import StageLink
 FRAMES = 25  #: frames per second
 
 
-class Instrument(SongKeys, SceneKeys, StageKeys, ControlKeys):
+class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys):
     """The instrument on a terminal. Exits with "stop" or "leave"."""
 
     TITLE = "perform"

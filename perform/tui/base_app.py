@@ -28,7 +28,7 @@ class BaseApp(App[str]):
         self.table = client.arena.table
         self.stage_line = StageLine(client)
         self._clock = clock
-        self._reader = FrameReader(client.arena.table, client.arena.meters, client.arena.hardware, self.view)
+        self._reader = FrameReader(client.arena, self.view)
         self.frame = self.read_frame()
         self._pressed: dict[str, float] = {}
 

@@ -157,6 +157,18 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand("Crossfader", "less_than_sign", "<", "fade(-1)", "xfade.a", "fully to A"),
     KeyCommand("Crossfader", "greater_than_sign", ">", "fade(1)", "xfade.b", "fully to B"),
     KeyCommand("Crossfader", "backslash", "\\", "fade(0)", "xfade.centre", "to the middle"),
+    KeyCommand("Tempo", "t", "t", "app.tap", "tempo.tap", "tap the tempo"),
+    KeyCommand(
+        "Tempo", "T", "T", "app.start_beat", "tempo.start", "beat 1 is now: loops and modulators follow it"
+    ),
+    KeyCommand(
+        "Tempo",
+        "q",
+        "q",
+        "app.quantise",
+        "tempo.quantise",
+        "next of off, beat, bar: loops, scenes and go wait for it; a second press acts at once",
+    ),
     KeyCommand(
         "Stage", "r", "r, r r", "app.record", "stage.record", "record; press twice within 2 s to stop"
     ),

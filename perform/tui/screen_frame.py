@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perform.core import params
-from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS, Meters
+from perform.core.arena import Arena
+from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
+from perform.core.frame_time import FrameTime
 from perform.core.params import DECKS
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
 from perform.tui.parameter_rows import STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
@@ -69,6 +71,7 @@ class ScreenFrame:
     scenes: dict[int, SceneStatus]  #: the stored scenes, by number
     marks: dict[str, str]  #: address -> glyphs: "↻" a looping gesture, "⊘" excluded from scenes
     traces: TraceHistory
+    beat: float  #: the beat that plays now
     hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
 
     @property
@@ -196,11 +199,15 @@ class ScreenFrame:
 class FrameReader:
     """Reads frames from shared memory; keeps traces, printed numbers and times of dropouts between frames."""
 
-    def __init__(
-        self, table: params.Table, meters: Meters, hardware: params.Table, view: ScreenState
-    ) -> None:
-        self._table, self._meters, self._hardware, self.view = table, meters, hardware, view
-        self._worst = meters.copy()
+    def __init__(self, arena: Arena, view: ScreenState) -> None:
+        self._table, self._meters, self._hardware, self.view = (
+            arena.table,
+            arena.meters,
+            arena.hardware,
+            view,
+        )
+        self._arena, self._time = arena, FrameTime(arena)
+        self._worst = arena.meters.copy()
         self._printed: list[float] = []
         self._count = 0
         self._status = EMPTY_STATUS
@@ -235,6 +242,7 @@ class FrameReader:
             self._scenes,
             self._marks,
             self._traces,
+            self._beat(now),
             self._apart(),
         )
         view, count = self.view, frame.dropouts
@@ -244,6 +252,14 @@ class FrameReader:
         if frame.stage_meter("frames") != view.frames:
             view.frames, view.frames_at = frame.stage_meter("frames"), now
         return frame
+
+    def _beat(self, now: float) -> float:
+        """The beat that plays now; 0 if the meters are broken: the screen must survive a NaN."""
+        try:
+            beat = self._arena.beat_line.beat_at(self._time.frame_at(now))
+        except (ValueError, OverflowError):
+            return 0.0
+        return beat if math.isfinite(beat) else 0.0
 
     def _apart(self) -> dict[int, float]:
         """Where the controls stand whose parameters are elsewhere."""

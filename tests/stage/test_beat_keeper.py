@@ -56,6 +56,7 @@ def test_the_beat_follows_the_tempo_and_a_replayed_take_has_the_same_beat(
         assert arena.beat_line.beat_at(arena.history.written - BLOCK) == pytest.approx(before)
         play(arena, mixer, beats, 20)
     assert lines[1] == lines[2]
+    play(arena, mixer, beats, 10)  # to the middle of a beat
     beats.begin_song()
     assert arena.beat_line.beat_at(arena.history.written) == 0.0
     lines.append(arena.beat_line)

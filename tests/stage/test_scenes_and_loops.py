@@ -38,6 +38,22 @@ def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> Non
         assert [scene.name for scene in instrument.client.status().scenes] == ["calm", "wild"]
         with pytest.raises(PerformError, match="empty"):
             ask(commands.RecallScene(7))
+        params.set_value(table, "quantise", 2)
+        params.set_value(table, "tempo", 20)  # a bar is 12 s
+        params.trigger(table, "clock/start")
+        until(lambda: instrument.arena.beat_line.beat_at(instrument.meter("frames")) < 0.5, 5, "beat 1")
+        assert ask(commands.ToggleLoop("deck/1/gain")).value == "waits"
+        ask(commands.RecallScene(1))
+        assert instrument.client.status().pending == ("loop deck/1/gain", "scene 1")
+        ask(commands.Arm(3))
+        ask(commands.Go())
+        until(lambda: "go" in instrument.client.status().pending, 20, "models that are ready")
+        assert (instrument.client.status().scene, instrument.client.status().songs.now) == (2, 1)
+        ask(commands.RecallScene(1))
+        until(lambda: instrument.client.status().scene == 1, 5, "the second press")
+        ask(commands.Go())
+        until(lambda: instrument.client.status().songs.now == 3, 5, "the second press")
+        assert instrument.client.status().pending == ()
         instrument.end()
 
 

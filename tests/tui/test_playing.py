@@ -70,9 +70,10 @@ async def test_every_row_can_be_reached_and_changed(stage, clock):
             "scene/morph",
             "scene/a",
             "tempo",
+            "quantise",
             "master/gain",
         } <= set(seen)
-        assert len(seen) == 22
+        assert len(seen) == 25
 
 
 async def test_banks_reach_latents_below_the_panel(stage, clock):

@@ -72,10 +72,6 @@ class DropVoice(Order, frozen=True):
     lane: int
 
 
-class TimeFrames(Order, frozen=True):
-    """Render some frames unheard, beside what plays, and report how long one takes."""
-
-
 class AssignDecks(Order, frozen=True):
     """Tell a host which model each deck plays now.
 
@@ -89,12 +85,9 @@ class AssignDecks(Order, frozen=True):
 
 
 class HostLoading(Report, frozen=True):
-    """A step of loading is done. Restarts the stage's limit on loading time.
+    """Loading continues: an export is being converted. Restarts the stage's limit on loading time."""
 
-    text : for the log: an export is being converted; "" for nothing
-    """
-
-    text: str = ""
+    text: str
 
 
 class HostLog(Report, frozen=True):
@@ -116,12 +109,6 @@ class HostReady(Report, frozen=True):
     attributes: tuple[Attribute, ...]
     actions: tuple[str, ...]
     has_prior: bool
-
-
-class FramesTimed(Report, frozen=True):
-    """The answer to `TimeFrames`: median render time of a frame."""
-
-    render_ms: float
 
 
 class HostFailed(Report, frozen=True):
@@ -159,14 +146,5 @@ class FileEncoded(Report, frozen=True):
     seconds: float
 
 
-HostOrder = StartHost | RaisePriority | StartVoice | SetTexts | DropVoice | TimeFrames | AssignDecks
-HostReport = (
-    HostLoading
-    | HostLog
-    | HostReady
-    | FramesTimed
-    | HostFailed
-    | VoiceDropped
-    | AttributeRefused
-    | FileEncoded
-)
+HostOrder = StartHost | RaisePriority | StartVoice | SetTexts | DropVoice | AssignDecks
+HostReport = HostLoading | HostLog | HostReady | HostFailed | VoiceDropped | AttributeRefused | FileEncoded

@@ -17,6 +17,7 @@ _ORDER = (
     "Songs",
     "Set list",
     "Scenes",
+    "Tempo",
     "Decks",
     "Parameters",
     "Latents",

@@ -10,6 +10,7 @@ from perform.core.arena_layout import METER_SLOTS, NO_MIXER
 from perform.core.params import DECKS, slot
 from perform.tui.paint import Ink, decibel, eighths, meter, span, time
 from perform.tui.screen_frame import ScreenFrame, level
+from perform.tui.widgets.beat_field import draw_beat
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.song_line import draw_songs
 
@@ -65,6 +66,7 @@ def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
     ink = pen.ink
     pen.text(" ", ink.text)
     _take(pen, frame, wide)
+    draw_beat(pen, frame, wide)
     load = max(frame.printed_stage_meter("load"), *(frame.printed[i] for i in _LOADS))
     _field(
         pen,

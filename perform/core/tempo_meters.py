@@ -1,0 +1,46 @@
+"""The tempo that the control process measured, for the stage: taps, or the ticks of a MIDI clock."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from perform.core.arena_layout import METER_SLOTS, Meters
+from perform.core.memory_order import SequenceLock
+
+#: what a measured tempo comes from, meter `clock/kind`
+NO_TEMPO, TAPPED = range(2)
+_FIRST, _LAST = METER_SLOTS["clock/kind"], METER_SLOTS["clock/bpm"]
+
+
+class MeasuredTempo(NamedTuple):
+    """A tempo and one moment of it.
+
+    kind    : TAPPED, or NO_TEMPO if nothing has been measured
+    seconds : monotonic time of a beat
+    beat    : number of this beat
+    """
+
+    kind: int
+    seconds: float
+    beat: float
+    bpm: float
+
+
+class TempoMeters:
+    """Passes measured tempos from one writer to any reader, whole."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._lock = SequenceLock(meters, METER_SLOTS["clock/lock"])
+        self._values = meters[_FIRST : _LAST + 1]
+
+    def write(self, measured: MeasuredTempo) -> None:
+        """[control] Publish a tempo."""
+        self._lock.begin_write()
+        self._values[:] = measured
+        self._lock.end_write()
+
+    def read(self) -> MeasuredTempo | None:
+        """[any] The last tempo; None while it is being written."""
+        count = self._lock.begin_read()
+        kind, *rest = self._values.tolist()
+        return MeasuredTempo(int(kind), *rest) if self._lock.is_consistent(count) else None
