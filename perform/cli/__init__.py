@@ -11,7 +11,18 @@ from typing import Any
 import click
 
 from perform import __version__
-from perform.cli import bench, devices, exporting, models, playing, rendering, takes, training, transferring
+from perform.cli import (
+    bench,
+    configuring,
+    devices,
+    exporting,
+    models,
+    playing,
+    rendering,
+    takes,
+    training,
+    transferring,
+)
 from perform.cli.output import DefaultVerbGroup
 from perform.core.errors import PerformError
 
@@ -24,6 +35,7 @@ class VerbGroup(DefaultVerbGroup):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; print an error in one line and exit with its code."""
         try:
+            use_config(ctx)
             return super().invoke(ctx)
         except PerformError as error:
             click.echo(f"perform: {error}", err=True)
@@ -31,6 +43,15 @@ class VerbGroup(DefaultVerbGroup):
         except OSError as error:
             click.echo(f"perform: {error.filename or 'the system'}: {error.strerror or error}", err=True)
             sys.exit(1)
+
+
+def use_config(ctx: click.Context) -> None:
+    """Take the defaults of options from the player's config file."""
+    from perform.library import config
+
+    chosen = config.read()
+    config.export_takes_folder(chosen)
+    ctx.default_map = dict.fromkeys(("open", "play"), chosen.stage_options())
 
 
 @click.group(
@@ -55,6 +76,7 @@ for _verb in (
     transferring.matrix,
     takes.takes,
     devices.devices,
+    configuring.config,
     models.models,
     training.train,
     exporting.export,

@@ -46,9 +46,9 @@ def _sound_options(verb: _F) -> _F:
             "(default: the set's).",
         ),
         click.option("--record", is_flag=True, help="Start recording at once."),
-        click.option("--stems", is_flag=True, help="Also record one file per deck."),
-        click.option("--pre", is_flag=True, help="Also record the master before the limiter."),
-        click.option("--float", "float32", is_flag=True, help="Record 32-bit float instead of 24-bit PCM."),
+        click.option("--stems/--no-stems", help="Also record one file per deck."),
+        click.option("--pre/--no-pre", help="Also record the master before the limiter."),
+        click.option("--float/--no-float", "float32", help="Record 32-bit float instead of 24-bit PCM."),
         click.option(
             "--retro",
             type=click.FloatRange(0, 60),
@@ -176,12 +176,20 @@ def _need_terminal() -> None:
 
 
 def _screen(client: Any) -> None:
-    """Show a stage until the player leaves or stops it."""
-    from perform.library import places
+    """Show a stage until the player leaves or stops it; remember the colours that the player chose."""
+    from perform.library import config, places
     from perform.stage.start import end
     from perform.tui.terminal import run
 
-    chosen = run(client, log=places.runtime() / "screen.log")
+    def remember_theme(name: str) -> None:
+        config.change("screen.theme", (name,))
+
+    chosen = run(
+        client,
+        log=places.runtime() / "screen.log",
+        theme=config.read().screen.theme,
+        on_theme=remember_theme,
+    )
     if chosen == "stop":
         show_take(end(client), as_json=False)
     else:

@@ -24,7 +24,8 @@ def existing(name: str) -> Path | None:
     return None
 
 
-def _at_home(find: Callable[[], str | Path]) -> Path:
+def at_home(find: Callable[[], str | Path]) -> Path:
+    """Return a folder that lies in the player's home. PerformError: no home is known."""
     try:
         return Path(find())
     except RuntimeError as error:
@@ -48,7 +49,7 @@ def user(kind: str) -> Path:
     home = os.environ.get("PERFORM_HOME")
     if home:
         return Path(home) / kind
-    return _at_home(lambda: platformdirs.user_data_dir("perform", appauthor=False)) / kind
+    return at_home(lambda: platformdirs.user_data_dir("perform", appauthor=False)) / kind
 
 
 def cache() -> Path:
@@ -56,13 +57,13 @@ def cache() -> Path:
     home = os.environ.get("PERFORM_HOME")
     if home:
         return Path(home) / "cache"
-    return _at_home(lambda: platformdirs.user_cache_dir("perform", appauthor=False))
+    return at_home(lambda: platformdirs.user_cache_dir("perform", appauthor=False))
 
 
 def takes() -> Path:
     """Return the folder of takes: PERFORM_TAKES, else `perform` in the player's music folder."""
     chosen = os.environ.get("PERFORM_TAKES")
-    return Path(chosen) if chosen else _at_home(platformdirs.user_music_dir) / "perform"
+    return Path(chosen) if chosen else at_home(platformdirs.user_music_dir) / "perform"
 
 
 def take_folders() -> list[Path]:

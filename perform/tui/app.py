@@ -56,12 +56,25 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys):
         for k in ALWAYS
     ]
 
-    def __init__(self, client: StageLink, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: StageLink,
+        clock: Callable[[], float] = time.monotonic,
+        theme: str | None = None,
+        on_theme: Callable[[str], None] | None = None,
+    ) -> None:
+        """Connect the screen to a stage.
+
+        theme    : name of the colours; None: the first of `themes.THEMES`
+        on_theme : called with the name of the colours that the player chose
+        """
         super().__init__(client, clock)
         self._play = PlayScreen()
-        for theme in themes.THEMES:
-            self.register_theme(theme)
-        self.theme = themes.THEMES[0].name
+        for known in themes.THEMES:
+            self.register_theme(known)
+        self._unknown_theme = "" if theme is None or theme in self.available_themes else theme
+        self.theme = theme if theme in self.available_themes else themes.THEMES[0].name
+        self._on_theme = on_theme
 
     def get_default_screen(self) -> Screen[None]:
         """The screen with all decks."""
@@ -73,6 +86,12 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys):
 
     def on_mount(self) -> None:
         """Connect to the stage and start the frame timer."""
+        if self._on_theme is not None:
+            on_theme = self._on_theme
+            self.theme_changed_signal.subscribe(self, lambda theme: on_theme(theme.name))
+        if self._unknown_theme:
+            known = ", ".join(sorted(self.available_themes))
+            self.show_notice(f"▲ no theme is called {self._unknown_theme!r}: there are {known}")
         self.stage_line.start()
         self.set_interval(1 / FRAMES, self.tick)
 

@@ -1,0 +1,138 @@
+"""The player's config file: what `perform` uses where neither an option nor the set says otherwise."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import msgspec
+import platformdirs
+from tomlkit.exceptions import TOMLKitError
+
+from perform.core.errors import WrongUse
+from perform.core.paths import expanded
+from perform.library import places, toml_files
+
+PAGE = "docs/config.md"
+
+
+class SoundConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[sound]: the audio device. None: `perform` chooses."""
+
+    device: str | None = None  #: part of the output's name, its number, or "null" for silence
+    input: str | None = None  #: part of the input's name, its number, or "default"
+    rate: int | None = None  #: Hz
+    block: int | None = None  #: frames
+    margin: Literal["tight", "normal", "safe"] | None = None  #: of just-in-time rendering
+
+
+class MidiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[midi]: the controllers."""
+
+    ports: tuple[str, ...] = ()  #: use only ports whose name contains one of these; empty: all
+
+
+class RecordingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"float32": "float"}):
+    """[recording]: takes."""
+
+    takes: str | None = None  #: folder of takes
+    stems: bool = False  #: also record one file per deck
+    pre: bool = False  #: also record the master before the limiter
+    float32: bool = False  #: 32-bit float instead of 24-bit PCM
+    retro: float = 5.0  #: minutes kept in memory
+
+
+class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[screen]: what the screen looks like."""
+
+    theme: str | None = None  #: name of a theme
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """config.toml."""
+
+    sound: SoundConfig = SoundConfig()
+    midi: MidiConfig = MidiConfig()
+    recording: RecordingConfig = RecordingConfig()
+    screen: ScreenConfig = ScreenConfig()
+
+    def stage_options(self) -> dict[str, Any]:
+        """Return the defaults of the options that start a stage, by the names that `StageOptions` has."""
+        recording = {name: getattr(self.recording, name) for name in ("stems", "pre", "float32", "retro")}
+        return msgspec.structs.asdict(self.sound) | {"ports": self.midi.ports} | recording
+
+
+def path() -> Path:
+    """Return the path of config.toml; PERFORM_HOME moves it."""
+    home = os.environ.get("PERFORM_HOME")
+    folder = (
+        Path(home)
+        if home
+        else places.at_home(lambda: platformdirs.user_config_dir("perform", appauthor=False))
+    )
+    return folder / "config.toml"
+
+
+def read() -> Config:
+    """[disk] Read config.toml; the defaults where there is none. WrongUse: names the file and the fault."""
+    return toml_files.read(path(), Config, PAGE) if path().exists() else Config()
+
+
+def export_takes_folder(config: Config) -> None:
+    """Set PERFORM_TAKES for this process and its children to the folder of the config, unless it is set."""
+    if config.recording.takes:
+        os.environ.setdefault("PERFORM_TAKES", str(expanded(config.recording.takes)))
+
+
+def keys() -> dict[str, Any]:
+    """Return all keys, such as `sound.rate`, and the types of their values."""
+    return {
+        f"{table}.{field.encode_name}": get_type_hints(section)[field.name]
+        for table, section in get_type_hints(Config).items()
+        for field in msgspec.structs.fields(section)
+    }
+
+
+def values(config: Config) -> dict[str, Any]:
+    """Return all values by their keys."""
+    plain = msgspec.to_builtins(config)
+    return {f"{table}.{name}": value for table, inner in plain.items() for name, value in inner.items()}
+
+
+def change(key: str, words: tuple[str, ...]) -> Config:
+    """[disk] Set a key to a value given as text, or to its default without one; comments are kept.
+
+    WrongUse: there is no such key, the value does not suit it, or the file is broken.
+    """
+    if key not in keys():
+        raise WrongUse(f"the config has no key {key[:80]!r}", hint=f"its keys are {', '.join(keys())}")
+    read()  # a broken file is not overwritten
+    text = path().read_text("utf-8-sig") if path().exists() else ""
+    plain = tomllib.loads(text)
+    table, _, name = key.partition(".")
+    plain.setdefault(table, {}).pop(name, None)
+    if words:
+        plain[table][name] = _value(key, words)
+    try:
+        made = msgspec.convert(plain, Config)
+    except msgspec.ValidationError as error:
+        raise WrongUse(f"{key} cannot be {' '.join(words)!r}: {error}") from error
+    try:
+        toml_files.write(path(), toml_files.rewritten(text, plain))
+    except TOMLKitError as error:
+        raise WrongUse(f"broken TOML: {error}", where=str(path())) from error
+    return made
+
+
+def _value(key: str, words: tuple[str, ...]) -> Any:
+    kind = keys()[key]
+    several = kind == tuple[str, ...]
+    if not several and len(words) > 1:
+        raise WrongUse(f"{key} takes one value", hint=f"put it in quotes: '{' '.join(words)}'")
+    try:
+        value = msgspec.convert(list(words) if several else words[0], kind, strict=False)
+        return list(value) if several else value
+    except msgspec.ValidationError as error:
+        raise WrongUse(f"{key} cannot be {words[0][:80]!r}: {error}") from error
