@@ -47,10 +47,10 @@ class VerbGroup(DefaultVerbGroup):
 
 def use_config(ctx: click.Context) -> None:
     """Take the defaults of options from the player's config file."""
-    from perform.library import config
+    from perform.library import player_config
 
-    chosen = config.read()
-    config.export_takes_folder(chosen)
+    chosen = player_config.read()
+    player_config.export_takes_folder(chosen)
     ctx.default_map = dict.fromkeys(("open", "play"), chosen.stage_options())
 
 

@@ -24,13 +24,13 @@ def config(key: str, value: tuple[str, ...], unset: bool, as_json: bool) -> None
     perform config midi.ports nano X-TOUCH   use only these MIDI ports
     """
     from perform.core.errors import WrongUse
-    from perform.library import config as library
+    from perform.library import player_config as library
 
     if unset and (value or not key):
         raise WrongUse("--unset needs a KEY and no VALUE", hint="perform config sound.device --unset")
     if key and (value or unset):
         library.change(key, value)
-    values, usual = library.values(library.read()), library.values(library.Config())
+    values, usual = library.values(library.read()), library.values(library.PlayerConfig())
     if key and key not in values:
         raise WrongUse(f"the config has no key {key[:80]!r}", hint=f"its keys are {', '.join(values)}")
     shown = {name: value for name, value in values.items() if key in ("", name)}

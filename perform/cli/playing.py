@@ -177,17 +177,17 @@ def _need_terminal() -> None:
 
 def _screen(client: Any) -> None:
     """Show a stage until the player leaves or stops it; remember the colours that the player chose."""
-    from perform.library import config, places
+    from perform.library import places, player_config
     from perform.stage.start import end
     from perform.tui.terminal import run
 
     def remember_theme(name: str) -> None:
-        config.change("screen.theme", (name,))
+        player_config.change("screen.theme", (name,))
 
     chosen = run(
         client,
         log=places.runtime() / "screen.log",
-        theme=config.read().screen.theme,
+        theme=player_config.read().screen.theme,
         on_theme=remember_theme,
     )
     if chosen == "stop":

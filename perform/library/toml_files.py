@@ -30,7 +30,7 @@ def read(path: Path, kind: type[_T], page: str = "docs/sets.md") -> _T:
 
     page : of the docs, which describes the format
     """
-    name = kind.__name__.lower()
+    name = kind.__name__.removeprefix("Player").lower()
     try:
         data = path.read_bytes()
         if len(data) > LIMIT:

@@ -50,7 +50,7 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     theme: str | None = None  #: name of a theme
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PlayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """config.toml."""
 
     sound: SoundConfig = SoundConfig()
@@ -75,12 +75,12 @@ def path() -> Path:
     return folder / "config.toml"
 
 
-def read() -> Config:
+def read() -> PlayerConfig:
     """[disk] Read config.toml; the defaults where there is none. WrongUse: names the file and the fault."""
-    return toml_files.read(path(), Config, PAGE) if path().exists() else Config()
+    return toml_files.read(path(), PlayerConfig, PAGE) if path().exists() else PlayerConfig()
 
 
-def export_takes_folder(config: Config) -> None:
+def export_takes_folder(config: PlayerConfig) -> None:
     """Set PERFORM_TAKES for this process and its children to the folder of the config, unless it is set."""
     if config.recording.takes:
         os.environ.setdefault("PERFORM_TAKES", str(expanded(config.recording.takes)))
@@ -90,18 +90,18 @@ def keys() -> dict[str, Any]:
     """Return all keys, such as `sound.rate`, and the types of their values."""
     return {
         f"{table}.{field.encode_name}": get_type_hints(section)[field.name]
-        for table, section in get_type_hints(Config).items()
+        for table, section in get_type_hints(PlayerConfig).items()
         for field in msgspec.structs.fields(section)
     }
 
 
-def values(config: Config) -> dict[str, Any]:
+def values(config: PlayerConfig) -> dict[str, Any]:
     """Return all values by their keys."""
     plain = msgspec.to_builtins(config)
     return {f"{table}.{name}": value for table, inner in plain.items() for name, value in inner.items()}
 
 
-def change(key: str, words: tuple[str, ...]) -> Config:
+def change(key: str, words: tuple[str, ...]) -> PlayerConfig:
     """[disk] Set a key to a value given as text, or to its default without one; comments are kept.
 
     WrongUse: there is no such key, the value does not suit it, or the file is broken.
@@ -116,7 +116,7 @@ def change(key: str, words: tuple[str, ...]) -> Config:
     if words:
         plain[table][name] = _value(key, words)
     try:
-        made = msgspec.convert(plain, Config)
+        made = msgspec.convert(plain, PlayerConfig)
     except msgspec.ValidationError as error:
         raise WrongUse(f"{key} cannot be {' '.join(words)!r}: {error}") from error
     try:

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from perform.library.config import PlayerConfig
 from rig import perform
 
 from perform.cli import main, playing, use_config
 from perform.core.errors import WrongUse
-from perform.library import config, places
-from perform.library.config import Config
+from perform.library import places, player_config
 from perform.stage.options import StageOptions
 
 ROOT = Path(__file__).parents[2]
@@ -24,31 +24,31 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def path() -> Path:
-    config.path().parent.mkdir(parents=True)
-    return config.path()
+    player_config.path().parent.mkdir(parents=True)
+    return player_config.path()
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    assert config.read() == Config()
+    assert player_config.read() == PlayerConfig()
     usual = StageOptions()
-    for name, value in Config().stage_options().items():
+    for name, value in PlayerConfig().stage_options().items():
         assert getattr(usual, name) == value, name
 
 
 def test_a_change_keeps_comments_and_the_rest(path: Path) -> None:
     path.write_text("# mine\n[sound]\nrate = 44100  # the interface\n")
-    config.change("sound.device", ("Scarlett 2i2",))
-    config.change("midi.ports", ("nano", "X TOUCH"))
-    config.change("recording.stems", ("true",))
-    config.change("sound.rate", ("48000",))
+    player_config.change("sound.device", ("Scarlett 2i2",))
+    player_config.change("midi.ports", ("nano", "X TOUCH"))
+    player_config.change("recording.stems", ("true",))
+    player_config.change("sound.rate", ("48000",))
     text = path.read_text()
     assert text.startswith("# mine\n[sound]\n")
     assert "# the interface" in text
-    found = config.read()
+    found = player_config.read()
     assert (found.sound.device, found.sound.rate) == ("Scarlett 2i2", 48000)
     assert (found.midi.ports, found.recording.stems) == (("nano", "X TOUCH"), True)
-    config.change("sound.rate", ())
-    assert config.read().sound.rate is None
+    player_config.change("sound.rate", ())
+    assert player_config.read().sound.rate is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_wrong_change_is_refused_and_changes_nothing(
 ) -> None:
     path.write_text("[sound]\nrate = 44100\n")
     with pytest.raises(WrongUse) as refused:
-        config.change(key, words)
+        player_config.change(key, words)
     assert says in str(refused.value)
     assert path.read_text() == "[sound]\nrate = 44100\n"
 
@@ -85,9 +85,9 @@ def test_a_broken_file_is_named_by_every_verb_and_not_overwritten(path: Path, te
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERFORM_HOME", str(tmp_path_factory.getbasetemp()))
-        config.path().write_bytes(data)
+        player_config.path().write_bytes(data)
         try:
-            config.read()
+            player_config.read()
         except WrongUse as refused:
             assert "\n" not in str(refused)
 
@@ -100,12 +100,12 @@ def test_the_verb_shows_what_is_in_force_and_from_where(path: Path, monkeypatch:
     assert lines[0] == str(path)
     assert "recording.takes  /tmp/from-the-shell  from PERFORM_TAKES" in lines
     shown = json.loads(CliRunner().invoke(main, ["config", "--json"]).output)
-    assert list(shown["values"]) == list(config.keys())
+    assert list(shown["values"]) == list(player_config.keys())
 
 
 def test_options_come_from_the_file_and_one_that_is_given_wins() -> None:
     for key, *words in (("sound.device", "null"), ("midi.ports", "a", "b c"), ("recording.stems", "true")):
-        config.change(key, tuple(words))
+        player_config.change(key, tuple(words))
     ctx = click.Context(main)
     use_config(ctx)
     chosen = playing.play.make_context("play", [], parent=ctx).params
@@ -115,8 +115,8 @@ def test_options_come_from_the_file_and_one_that_is_given_wins() -> None:
 
 
 def test_takes_go_to_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config.change("recording.takes", (str(tmp_path / "kept"),))
-    config.change("sound.device", ("null",))
+    player_config.change("recording.takes", (str(tmp_path / "kept"),))
+    player_config.change("sound.device", ("null",))
     monkeypatch.delenv("PERFORM_TAKES")
     done = perform("play", "demo", "--headless", "--seconds", "1", "--record")
     assert done.returncode == 0, done.stderr
@@ -126,17 +126,17 @@ def test_takes_go_to_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.
 def test_a_folder_in_its_place_is_an_error(path: Path) -> None:
     path.mkdir()
     with pytest.raises(WrongUse, match="cannot be read"):
-        config.change("sound.rate", ("48000",))
+        player_config.change("sound.rate", ("48000",))
 
 
 def test_the_page_in_the_docs_has_every_key() -> None:
     page = (ROOT / "docs" / "config.md").read_text()
-    assert re.findall(r"^\| `([a-z.0-9]+)` ", page, re.MULTILINE) == list(config.keys())
+    assert re.findall(r"^\| `([a-z.0-9]+)` ", page, re.MULTILINE) == list(player_config.keys())
 
 
 def test_the_folder_of_takes_may_begin_with_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PERFORM_TAKES")
     monkeypatch.setenv("HOME", "/home/someone")
     path.write_text('[recording]\ntakes = "~/sets"\n')
-    config.export_takes_folder(config.read())
+    player_config.export_takes_folder(player_config.read())
     assert places.takes() == Path("/home/someone/sets")
