@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks everything: format, lint, types, who may import whom, and the tests. Tests that only compute run on all
 # cores, at the lowest priority, in the time that the tests with stages leave free. Tests marked `alone` measure
-# real time: they run last, with nothing beside them. With arguments, pytest runs once, with these.
+# real time: they run last, with nothing beside them. With --long, what tests/short_run.py leaves out runs too.
+# With other arguments, pytest runs once, with these.
 set -eu
 cd "$(dirname "$0")"
 ./setup.sh test
@@ -10,16 +11,18 @@ $bin/ruff format --check -q .
 $bin/ruff check -q .
 $bin/mypy
 $bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 1; }
+long=
+[ "$*" = --long ] && long=--long && shift
 [ $# -eq 0 ] || exec $bin/python -m pytest "$@"
 export OMP_NUM_THREADS=1
 log=$(mktemp)
 nice -n 19 $bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-    --ignore tests/live --ignore tests/stage >"$log" 2>&1 &
+    --ignore tests/live --ignore tests/stage $long >"$log" 2>&1 &
 computing=$!
 trap 'kill $computing 2>/dev/null || true; rm -f "$log"' EXIT
 failed=0
-$bin/python -m pytest -m "not alone" tests/stage tests/live || failed=1
+$bin/python -m pytest -m "not alone" $long tests/stage tests/live || failed=1
 wait $computing || failed=1
 cat "$log"
-$bin/python -m pytest -m alone tests/stage tests/live || failed=1
+$bin/python -m pytest -m alone $long tests/stage tests/live || failed=1
 exit $failed

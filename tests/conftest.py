@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from short_run import left_out, unknown_names
 from tiny import tiny_model
 
 from perform.core.arena import Arena
@@ -30,8 +31,18 @@ SLOWEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first, the others after them in their order."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run what the usual run leaves out")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `--long` runs; put the slowest files first, the others in their order."""
+    if not any("::" in argument for argument in config.args) and (names := unknown_names(items)):
+        raise pytest.UsageError(f"tests/short_run.py names tests that do not exist: {names}")
+    if not config.getoption("--long"):
+        omitted = [item for item in items if left_out(item)]
+        config.hook.pytest_deselected(items=omitted)
+        items[:] = [item for item in items if not left_out(item)]
 
     def place(item: pytest.Item) -> int:
         name = "/".join(item.path.parts[-2:])

@@ -24,10 +24,16 @@ from perform.core.params import (
     ACTIONS,
     ATTRIBUTES,
     DECKS,
+    HOLDS,
     LATENTS,
+    LFOS,
+    MACROS,
     MODULE_DEFAULT,
+    RANDOMS,
+    SEQUENCES,
     SOURCES,
     SPECS,
+    STEPS,
     Curve,
     Spec,
 )
@@ -72,7 +78,9 @@ def code(cell: str) -> list[str]:
 
 def pattern(address: str) -> str:
     """`deck/3/z/5/bias` -> `deck/N/z/I/bias`."""
-    address = re.sub(r"^deck/\d+", "deck/N", address)
+    address = re.sub(r"^(follow/)?deck/\d+", r"\1deck/N", address)
+    address = re.sub(r"^(lfo|random|steps|hold|macro)/\d+", r"\1/M", address)
+    address = re.sub(r"/value/\d+", "/value/K", address)
     address = re.sub(r"/z/\d+", "/z/I", address)
     return re.sub(r"/(attribute|action)/\d+", r"/\1/K", address)
 
@@ -97,7 +105,8 @@ def shown(spec: Spec) -> tuple[str, str]:
 
 def test_parameters_has_every_address_with_its_range_default_and_unit() -> None:
     expected = {pattern(address): shown(spec) for address, spec in SPECS.items()}
-    rows = tables(page("parameters.md"))["address", "range", "default", ""]
+    found = tables(page("parameters.md"))
+    rows = found["address", "range", "default", ""] + found["address of a modulator", "range", "default", ""]
     listed = [(address, (row[1], row[2])) for row in rows for address in code(row[0])]
     assert len(listed) == len(dict(listed)), "an address is listed twice"
     assert dict(listed) == expected
@@ -107,6 +116,12 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
     intro = " ".join(page("parameters.md").split("|")[0].split())
     assert f"`N` is a deck (1 to {DECKS}), `I` a latent (0 to {LATENTS - 1})" in intro
     assert f"`K` an attribute (1 to {ATTRIBUTES}) or an action (1 to {ACTIONS})" in intro
+    text = " ".join(section(page("parameters.md"), "## Modulators").split())
+    assert (
+        f"`M` is the number of a modulator: {LFOS} LFOs, {RANDOMS} random, {SEQUENCES} step sequences, "
+        f"{HOLDS} sample and hold, {MACROS} macros"
+    ) in text
+    assert f"`K` is a step (1 to {STEPS})" in text
     for meter in re.findall(r"`(deck/N/(?:in|z)/I)`", page("parameters.md")):
         assert meter.replace("N", "1").replace("I", "0") in METER_SLOTS
 

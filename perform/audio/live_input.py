@@ -45,14 +45,18 @@ class LiveInput:
         for slot in (_LEVEL, _PEAK):
             self._meters[slot] = FLOOR_DB
 
-    def __call__(self, came: Audio, table: Table) -> None:
-        """[audio] Process a block (n, 2) from the device into the input's history buffer and meters."""
+    def __call__(self, came: Audio, table: Table) -> Audio:
+        """[audio] Process a block (n, 2) from the device into the input's history buffer and meters.
+
+        Returns the processed block.
+        """
         chain, opened = self._chain, bool(table[_OPEN])
         if opened and not self._open:
             chain.howl.reset()
         self._open = opened
         chain.settings = _settings(table)
-        self._history.write(chain(came).astype(np.float32))
+        processed = chain(came).astype(np.float32)
+        self._history.write(processed)
         peak = 20.0 * math.log10(max(float(np.abs(came).max()) * params.gain(table[_GAIN]), 1e-6))
         fallen = self._meters[_PEAK] - FALL_DB_S * len(came) / self._rate
         self._meters[_PEAK] = max(peak, fallen, FLOOR_DB) if math.isfinite(peak) else FLOOR_DB
@@ -60,6 +64,7 @@ class LiveInput:
         self._meters[_PITCH] = chain.pitch.hz if opened else 0.0
         self._meters[_GATE] = opened and chain.gate.open
         self._meters[_HOWLS] = chain.howl.count
+        return processed
 
     def dry(self, n: int, table: Table, delay: int) -> Audio:
         """[audio] The processed input, `delay` frames old, with the gains of monitor and dry side: (n, 2).

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
+from perform.audio.level_followers import LevelFollowers
 from perform.audio.live_input import LiveInput, dry_wet
 from perform.audio.strip import RAMP_S, Strip, ramp
 from perform.core import params
@@ -30,7 +31,10 @@ from perform.core.arena_layout import (
     STEMS,
     lanes_of,
 )
+from perform.core.base_log import BaseWriter
 from perform.core.event_log import RING_READ, EventWriter, RingReadEvent
+from perform.core.modulation import Modulation, mask
+from perform.core.modulators import moment
 from perform.core.params import DECKS, SLOTS
 from perform.core.ring_buffers import Audio
 from perform.core.table_reader import TableReader
@@ -72,6 +76,10 @@ class Mixer:
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
         self._reader, self._started = TableReader(arena), False
+        self._modulation = Modulation(mask(_PARAMETERS))
+        self._values = self._reader.values  # with modulation
+        self._modulated = self._values.copy()
+        self._followers = LevelFollowers(arena.meters, rate)
         self._parameters = np.zeros(0)  # the values from which the gains below were computed
         self._master = np.zeros(1)
         self._master_target = np.zeros(1)
@@ -83,6 +91,7 @@ class Mixer:
         self._panic_left = 0  # frames of silence left after a panic
         details = json.dumps({"opening": opening, "missed": missed}).encode()
         self._events = EventWriter(arena.event_logs[LANES], MIXER_SLOTS, rate, details)
+        self._bases = BaseWriter(arena.event_logs[LANES])
         self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], False
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
         self._input = LiveInput(arena, rate)
@@ -103,14 +112,15 @@ class Mixer:
         n = len(out)
         self._tracks = bool(self._arena.meters[self._tracks_on])  # read once: a block has all tracks or none
         self._read_parameters()
-        all_logged = self._events.write_values(
-            self._arena.history.written, self._reader.values, still=self._is_settled()
-        )
-        self._input(came, self._reader.table)  # first, so that the decks that encode it get it early
+        at, table = self._arena.history.written, self._values[: len(SLOTS)]
+        all_logged = self._events.write_values(at, self._values, still=self._is_settled())
+        self._bases.write(at, self._modulation.slots, self._reader.table, every=all_logged)
+        self._followers.input(self._input(came, table))  # first: encoders need it early
         if self._patient:
             self._wait_for_decks(n)
         mix = self._sum_decks(n)
-        mix += self._input.dry(n, self._reader.table, int(self._reader.lanes[:, LANE["behind"]].max()))
+        self._followers.end_block(n, self._reader.table)
+        mix += self._input.dry(n, table, int(self._reader.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
         mix = self._fade_master(mix)
         if self._tracks:
@@ -124,13 +134,13 @@ class Mixer:
 
     def _read_parameters(self) -> None:
         """Read the table once per block; compute new targets only when one of the mixer's values changed."""
-        if not self._reader.update() and self._started:
+        if not self._read_values() and self._started:
             return
-        parameters = self._reader.values[MIXER_SLOTS]
+        parameters = self._values[MIXER_SLOTS]
         if np.array_equal(parameters, self._parameters):
             return
         self._parameters = parameters
-        table = self._reader.table
+        table = self._values[: len(SLOTS)]
         soloed = any(table[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
         angle = table[SLOTS["xfade"]] * math.pi / 2
         sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is not faded
@@ -154,6 +164,22 @@ class Mixer:
             self._panics, self._panic_left = table[SLOTS["panic"]], round(PANIC_HOLD_S * self._rate)
             self._rise = 1.0 / self._rate  # back up over one second
         self._started = True
+
+    def _read_values(self) -> bool:
+        """Read the shared values and modulate them for this block; False if nothing can have changed."""
+        reader = self._reader
+        changed = reader.update()
+        self._modulation.use(reader.rows)
+        self._followers.use(reader.rows)
+        self._values = reader.values
+        if not len(self._modulation.slots):
+            return changed
+        frame, meters = self._arena.history.written, self._arena.meters
+        np.copyto(self._modulated, reader.values)
+        now = moment(frame, reader.beat_line, reader.table, reader.phases, meters)
+        self._modulated[self._modulation.slots] = self._modulation.modulated(now)
+        self._values = self._modulated
+        return True
 
     def _set_strip(self, strip: Strip, lane: npt.NDArray[np.float64], level: npt.NDArray[np.float64]) -> None:
         """Set a strip's targets from its row of the lane table; a held lane keeps its gain."""
@@ -214,6 +240,7 @@ class Mixer:
             if tracks:  # delayed as much as the limiter delays the master
                 tracks[STEMS[deck - 1]].write_ahead(voice.astype(np.float32), self.delay)
             mix += voice
+            self._followers.deck(deck, voice)
             self._hold_peaks(peaks, voice)
         meters[_PULLED] = self._arena.history.written + n
         self._arena.ring_reads.end_write()
@@ -269,3 +296,4 @@ MIXER_SLOTS = np.array(
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
     + [i for i, name in enumerate(NAMES) if name.startswith(("lane/", "beat/"))]
 )
+_PARAMETERS = [slot for slot in MIXER_SLOTS.tolist() if slot < len(SLOTS)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from perform.core.errors import WrongUse
+from perform.core.paths import to_text
 from perform.library import places
 from perform.library.model_library import find_model, models
 from perform.rave import upstream
@@ -38,10 +39,10 @@ def subject(name: str, folder: Path) -> BenchSubject:
     """
     if Path(name).suffix == ".ts" and (export := places.existing(name)):
         model, _ = upstream.read(export)
-        return BenchSubject(export.stem, _written(model, export.stem, folder), export)
+        return BenchSubject(to_text(export.stem), _written(model, export.stem, folder), export)
     if places.is_path(name) or name in models():
         path = find_model(name)
-        return BenchSubject(path.stem, path)
+        return BenchSubject(to_text(path.stem), path)
     if name in PRESETS:
         return BenchSubject(name, _written(random_model(name), name, folder))
     known = ", ".join([*models(), *PRESETS])

@@ -23,7 +23,7 @@ from perform.cli import (
     training,
     transferring,
 )
-from perform.cli.output import DefaultVerbGroup
+from perform.cli.output import DefaultVerbGroup, log
 from perform.core.errors import PerformError
 
 
@@ -38,10 +38,10 @@ class VerbGroup(DefaultVerbGroup):
             use_config(ctx)
             return super().invoke(ctx)
         except PerformError as error:
-            click.echo(f"perform: {error}", err=True)
+            log(f"perform: {error}")
             sys.exit(error.exit_code)
         except OSError as error:
-            click.echo(f"perform: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+            log(f"perform: {error.filename or 'the system'}: {error.strerror or error}")
             sys.exit(1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from perform.cli.output import DefaultVerbGroup, ProgressBar, json_option
+from perform.cli.output import DefaultVerbGroup, ProgressBar, echo, echo_json, json_option
 from perform.train.plan import DEVICES, PRECISIONS
 
 USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured with the bundled models by default
@@ -50,7 +50,6 @@ def models(
     random weights. Without MODEL, all your models and four architectures are measured. Close other programs
     for exact times; the ratios are also right on a busy machine.
     """
-    import json
     import tempfile
 
     import msgspec
@@ -77,9 +76,9 @@ def models(
     if plot:
         cost_report.plot(found, plot)
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(found), indent=2))
+        echo_json(msgspec.to_builtins(found), indent=2)
     else:
-        click.echo(f"{cost_report.table(found)}\n\n{cost_report.decks_table(found)}")
+        echo(f"{cost_report.table(found)}\n\n{cost_report.decks_table(found)}")
 
 
 @bench.command()
@@ -118,8 +117,6 @@ def train(
     CONFIG is an architecture: live (default), v1, v2 ... The two recipes take turns, so that a busy machine
     slows both equally.
     """
-    import json
-
     import msgspec
     import torch
 
@@ -128,4 +125,4 @@ def train(
 
     torch.set_num_threads(plan["threads"])
     found = rows(config, configured(config, changes), steps, plan, against)
-    click.echo(json.dumps(msgspec.to_builtins(found), indent=2) if as_json else table(found))
+    echo_json(msgspec.to_builtins(found), indent=2) if as_json else echo(table(found))

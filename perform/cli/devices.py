@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from perform.cli.output import json_option
+from perform.cli.output import echo, echo_json, json_option
 
 
 @click.command()
@@ -35,13 +33,13 @@ def devices(device: str | None, as_json: bool) -> None:
             "midi": ports,
             "midi_error": midi_error,
         }
-        click.echo(json.dumps(report, indent=2))
+        echo_json(report, indent=2)
         return
     for d in found:
         mark = "*" if d == chosen else " "
-        click.echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
-    click.echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+        echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
+    echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
     for port in ports:
-        click.echo(f"  MIDI {port}")
+        echo(f"  MIDI {port}")
     if not ports:
-        click.echo(midi_error or "no MIDI controller is connected")
+        echo(midi_error or "no MIDI controller is connected")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.output import json_option, log, show
+from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import to_text
 
 if TYPE_CHECKING:
     from perform.foreign.conversion import ConvertedModel
@@ -48,10 +48,10 @@ def models_list(as_json: bool) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        echo_json(rows, indent=2)
         return
     for row in rows:
-        click.echo(
+        echo(
             f"{row['name']:<16} {row['latents']:>3} latents  ratio {row['ratio']:>4}  {row['sample_rate']} Hz"
             f"  {row['licence']:<10} {row['description']}"
         )
@@ -100,7 +100,8 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
     from perform.foreign.conversion import convert
     from perform.rave.archive import read
 
-    details = {key: options[key] for key in ("description", "licence")} | {"name": (name or path.stem)[:80]}
+    details = {key: options[key] for key in ("description", "licence")}
+    details["name"] = (name or to_text(path.stem))[:80]
     converted = convert(
         read(path),
         out,
@@ -163,11 +164,11 @@ def models_info(name: str, as_json: bool) -> None:
         **(unwrap(path)[1] if module else {}),
     }
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        echo_json(facts, indent=2)
         return
     for key, value in facts.items():
         if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known")):
-            click.echo(f"{key:<12} {_text(value)}")
+            echo(f"{key:<12} {_text(value)}")
 
 
 def _delay_ms(card: Card) -> float | None:

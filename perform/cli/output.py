@@ -1,13 +1,20 @@
-"""Output of all verbs: messages on stderr, results on stdout, progress bars."""
+"""Output of all verbs: messages on stderr, results on stdout, progress bars.
+
+Names and texts come from files, so everything passes `printable`: none can steer the terminal.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from perform.core.printable import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -37,7 +44,21 @@ class DefaultVerbGroup(click.Group):
 
 def log(line: str) -> None:
     """Print a message to stderr."""
-    click.echo(line, err=True)
+    click.echo(_printable(line), err=True)
+
+
+def echo(text: str) -> None:
+    """Print a table or a line of one to stdout."""
+    click.echo(_printable(text))
+
+
+def echo_json(value: object, indent: int | None = None) -> None:
+    """Print a value as JSON to stdout. It is ASCII; a byte of a path that is not UTF-8 is `\\udce9`."""
+    click.echo(json.dumps(value, indent=indent))
+
+
+def _printable(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def json_option(verb: _F) -> _F:
@@ -46,11 +67,16 @@ def json_option(verb: _F) -> _F:
 
 
 def show(plain: object, as_json: bool, **fields: object) -> None:
-    """Print the result to stdout: one line (none if empty), or one JSON object."""
+    """Print the result to stdout: its lines (none if empty), or one JSON object.
+
+    Into a pipe or a file, paths are written byte by byte, so that other programs find the files.
+    """
     if as_json:
-        click.echo(json.dumps(fields))
+        echo_json(fields)
+    elif plain and sys.stdout.isatty():
+        echo(str(plain))
     elif plain:
-        click.echo(plain)
+        click.echo(str(plain) if sys.platform == "win32" else os.fsencode(str(plain)))
 
 
 class ProgressBar:
@@ -61,22 +87,22 @@ class ProgressBar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task(title, total=total, text="")
+        self._task = self._bar.add_task(printable(title), total=total, text="")
 
     def __enter__(self) -> Callable[..., None]:
         return self._move
 
     def _move(self, done: float, text: str = "", total: float | None = None) -> None:
         self._bar.start()  # not before the first step, so that no empty bar precedes an error
-        self._bar.update(self._task, completed=done, text=text, total=total)
+        self._bar.update(self._task, completed=done, text=printable(text), total=total)
 
     def __exit__(self, *_: object) -> None:
         if self._bar.live.is_started:

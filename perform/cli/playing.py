@@ -156,7 +156,7 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
         _attach()
         return
     _need_terminal()
-    _screen(start(_options(set_name, sound), runtime))
+    _screen(start(_options(set_name, sound), runtime, log))
 
 
 def _attach() -> None:

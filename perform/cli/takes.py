@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.output import json_option, log, show
+from perform.cli.output import echo, echo_json, json_option, log, show
 
 if TYPE_CHECKING:
     from perform.recorder.take_index import Take
@@ -43,12 +42,12 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
     found = {str(take.path): take_check.verify(take) for take in _chosen(names)}
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        echo_json(found, indent=2)
     else:
         for path, problems in found.items():
-            click.echo(f"{Path(path).stem}: {'whole' if not problems else ''}".rstrip())
+            echo(f"{Path(path).stem}: {'whole' if not problems else ''}".rstrip())
             for problem in problems:
-                click.echo(f"  {problem}")
+                echo(f"  {problem}")
     if any(found.values()):
         sys.exit(1)
 
@@ -67,10 +66,10 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
         for path, frames in take_check.repair(take)
     ]
     if as_json:
-        click.echo(json.dumps(repaired, indent=2))
+        echo_json(repaired, indent=2)
         return
     for row in repaired:
-        click.echo(f"{row['path']}: {row['frames']} frames")
+        echo(f"{row['path']}: {row['frames']} frames")
     if not repaired:
         log("nothing to repair")
 
@@ -121,7 +120,7 @@ def _chosen(names: tuple[str, ...]) -> list[Take]:
 def _list(as_json: bool) -> None:
     found = _chosen(())
     if as_json:
-        click.echo(json.dumps([_row(take) for take in found], indent=2))
+        echo_json([_row(take) for take in found], indent=2)
         return
     if not found:
         log(f"no takes in {', '.join(str(folder) for folder in _folders())}")
@@ -133,7 +132,7 @@ def _list(as_json: bool) -> None:
         more += [f"{len(take.tracks)} tracks"] if len(take.tracks) > 1 else []
         more += [f"{len(take.marks)} markers"] if take.marks else []
         more += [] if take.log else ["no gesture log"]
-        click.echo(f"{take.path.stem:<44} {clock(take.seconds):>12}  {', '.join(more)}")
+        echo(f"{take.path.stem:<44} {clock(take.seconds):>12}  {', '.join(more)}")
 
 
 def _row(take: Take) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from perform.cli.output import ProgressBar, json_option, log, show
 from perform.cli.prior_training import train_prior_verb
 from perform.cli.training_bar import TrainingBar
 from perform.core.errors import WrongUse
+from perform.core.paths import to_text
 from perform.train.plan import OPTIONS, PlanOption
 from perform.train.progress import Progress
 
@@ -88,7 +89,7 @@ def train(
     from perform.train.plan import planned
     from perform.train.processes import cores
 
-    values["name"] = values["name"] or out.stem
+    values["name"] = to_text(values["name"] or out.stem)
     values["threads"] = values["threads"] or cores()
     values["from"] = find_model(values["from"]) if values["from"] else None
     plan = planned({**values, "corpus": corpus, "output": out})

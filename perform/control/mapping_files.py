@@ -22,7 +22,7 @@ import tomlkit
 from perform.control.binding import Binding
 from perform.control.mapping import Mapping
 from perform.core.errors import WrongUse
-from perform.core.paths import expanded
+from perform.core.paths import expanded, to_text
 from perform.library import places, toml_files
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -35,7 +35,7 @@ def load(path: Path) -> Mapping:
     """[disk] Read a mapping file; WrongUse names the file, the line and what is allowed."""
     text = ""
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
         raw = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         cause = _cause(error).replace("at end of document", f"at line {len(text.splitlines())}, its end")
@@ -88,7 +88,7 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
     document = tomlkit.document()
     if source is not None:
         load(source)
-        document = tomlkit.parse(source.read_bytes().decode())
+        document = tomlkit.parse(source.read_bytes().decode("utf-8-sig"))
     _write_into(document, mapping)
     toml_files.write(path, tomlkit.dumps(document))
 
@@ -123,7 +123,7 @@ def available() -> dict[str, Path]:
     known: dict[str, Path] = {}
     for folder in (places.user("controllers"), bundled()):
         for path in sorted(folder.glob("*.toml")):
-            known.setdefault(path.stem, path)
+            known.setdefault(to_text(path.stem), path)
     return known
 
 
@@ -139,7 +139,7 @@ def find(name: str) -> Path:
         return path
     known = available()
     for stem, found in known.items():
-        if stem.casefold() == name.casefold():
+        if stem.casefold() == to_text(name).casefold():
             return found
     raise WrongUse(
         f"no controller mapping is called {name!r}", hint=f"there are {', '.join(sorted(known)) or 'none'}"

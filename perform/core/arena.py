@@ -32,14 +32,16 @@ from perform.core.arena_layout import (
     INPUT,
     INPUT_FRAMES,
     LANE,
-    LANE_COLUMNS,
     LANE_METERS,
+    LANE_VALUES,
     LANES,
     LATENT_HISTORY_FRAMES,
     METER_SLOTS,
     NAMES,
     PRE,
     RING_FRAMES,
+    ROW_COLUMNS,
+    ROWS,
     STEM_FRAMES,
     STEMS,
     Meters,
@@ -64,6 +66,7 @@ def _size(*sizes: int) -> int:
 _BASE = _LINE + _size(
     8 * len(NAMES),
     8 * len(params.ADDRESSES),
+    8 * 2 * (1 + ROWS) * len(ROW_COLUMNS),
     8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
     *[16, 8 * RING_FRAMES] * LANES,
@@ -75,17 +78,19 @@ _BASE = _LINE + _size(
 _SIZE = _BASE + _size(*[8, 8 * STEM_FRAMES] * (2 + DECKS))
 
 _SIZES = (RING_FRAMES, HISTORY_FRAMES, STEM_FRAMES, INPUT_FRAMES, LATENT_HISTORY_FRAMES, EVENT_LOG_BYTES)
-_LAYOUT = "|".join([*params.ADDRESSES, *LANE_COLUMNS, *METER_SLOTS, *map(str, (*_SIZES, _SIZE))])
+_LAYOUT = "|".join([*NAMES, *METER_SLOTS, *map(str, (*_SIZES, _SIZE))])
 _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the layout's checksum
 
 
 class Arena:
     """The mapped file. The stage creates it; every other process opens it.
 
-    values : (len(NAMES),) float64: `table`, `lanes`, then the beat line
+    values : (len(NAMES),) float64: `table`, `lanes`, phases of the modulators, then the beat line
     table  : (len(ADDRESSES),) the parameters in plain units
     lanes  : (LANES, len(LANE)) written by the stage alone
     next   : (len(ADDRESSES),) the next song's parameters, for lanes of mode NEXT
+    rows   : (2, 1 + ROWS, len(ROW_COLUMNS)) modulation of the song that plays, and of the next song;
+             the first line of each holds the number of its rows
     hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
     meters : (len(METER_SLOTS),) levels, loads and positions that the processes report
     rings  : a RingBuffer for each lane, from voice to mixer
@@ -105,8 +110,9 @@ class Arena:
         self._at = _LINE
         self.values: npt.NDArray[np.float64] = self._take(np.float64, len(NAMES))
         self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[len(params.ADDRESSES) : -len(BEAT_VALUES)].reshape(LANES, len(LANE))
+        self.lanes = self.values[LANE_VALUES].reshape(LANES, len(LANE))
         self.next: Table = self._take(np.float64, len(params.ADDRESSES))
+        self.rows = self._take(np.float64, 2, 1 + ROWS, len(ROW_COLUMNS))
         self.hardware: Table = self._take(np.float64, len(params.ADDRESSES))
         self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
         self.rings = [

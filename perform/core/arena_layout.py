@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core import params
-from perform.core.params import DECKS, LATENTS
+from perform.core.params import DECKS, HOLDS, LATENTS, LFOS, RANDOMS, SEQUENCES
 
 Meters = npt.NDArray[np.float64]  #: (len(METER_SLOTS),)
 
@@ -47,15 +47,35 @@ LANE_COLUMNS = [
     "behind",  # frames of delay from the live input to the lane's output; 0 if the lane does not encode it
     "file",  # number of the file that the source "file" plays; 0: none
 ]
+#: modulators that run through a cycle, by name
+CYCLES: tuple[str, ...] = tuple(
+    f"{kind} {n}"
+    for kind, count in (("lfo", LFOS), ("random", RANDOMS), ("steps", SEQUENCES), ("hold", HOLDS))
+    for n in range(1, count + 1)
+)
+#: the running phase of a modulator: cycles that it had run at a frame of the history, and its rate since then
+PHASE_COLUMNS = ("cycles", "frame", "hz")
+MODULATION_VERSION = "modulation/version"  #: grows when the stage changes `Arena.rows`
+ROWS = 256  #: rows of modulation that a song can have
+ROW_COLUMNS = ("source", "slot", "low", "high")  #: see `perform.core.modulation`
 BEAT_VALUES = ("beat/origin", "beat/bpm")  #: frame of the history at which beat 0 sounds; its tempo
 LANE: Mapping[str, int] = {name: i for i, name in enumerate(LANE_COLUMNS)}  #: column of `Arena.lanes`
 
-#: name of each slot of `Arena.values`: the parameters, the lanes, the beat line
+#: name of each slot of `Arena.values`: the parameters, the lanes, the modulators' phases, the beat line
 NAMES: tuple[str, ...] = (
     *params.ADDRESSES,
     *(f"lane/{n}/{column}" for n in range(LANES) for column in LANE_COLUMNS),
+    MODULATION_VERSION,
+    *(f"phase/{name.replace(' ', '/')}/{column}" for name in CYCLES for column in PHASE_COLUMNS),
     *BEAT_VALUES,
 )
+#: name of a parameter's value without modulation, in event logs; slot of a base value: len(NAMES) + its slot
+BASE_NAMES: tuple[str, ...] = tuple(f"base/{address}" for address in params.ADDRESSES)
+_AFTER_LANES = len(params.ADDRESSES) + LANES * len(LANE_COLUMNS)
+LANE_VALUES = slice(len(params.ADDRESSES), _AFTER_LANES)  #: the lanes in `Arena.values`
+VERSION_SLOT = _AFTER_LANES  #: MODULATION_VERSION in `Arena.values`
+#: the phases in `Arena.values`, (len(CYCLES), len(PHASE_COLUMNS))
+PHASE_VALUES = slice(_AFTER_LANES + 1, _AFTER_LANES + 1 + len(CYCLES) * len(PHASE_COLUMNS))
 
 # Each meter has one writer, named in brackets.
 DECK_METERS = [
@@ -85,6 +105,7 @@ _STAGE_METERS = [
     "block",  # [audio] frames a block
     "burst",  # [audio] frames that the device takes at once: a block, or several in a row
     "buffered",  # [audio] seconds from input to output in the device's buffers; 0 without an input
+    "resampler",  # [audio] seconds of delay where the device has another rate than the stage; else 0
     "frames",  # [audio] frames since the stage began
     "began",  # [audio] monotonic seconds at which frame 0 began, smoothed; 0 before the first block
     "time",  # [audio] monotonic seconds at which the last block began
@@ -106,6 +127,8 @@ _STAGE_METERS = [
     "input/peak",  # [audio] its peak, falling 20 dB/s
     "input/pitch",  # [audio] Hz, the last reliable pitch; 0 before the first
     "input/gate",  # [audio] 1 while the input gate is open
+    *(f"follow/deck/{d}" for d in range(1, DECKS + 1)),  # [audio] level 0..1 for the modulators "follow"
+    "follow/input",
     "input/howls",  # [audio] how often the howl guard lowered the input
     "reduction",  # [audio] dB of gain reduction by the limiter, falling
     "realtime",  # [audio] 1 if the system granted real-time priority

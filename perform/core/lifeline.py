@@ -13,6 +13,7 @@ import sys
 import threading
 
 from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_order, encode
+from perform.core.printable import printable
 
 
 class Lifeline:
@@ -39,7 +40,7 @@ class Lifeline:
                 try:
                     self.orders.put(decode_order(line))
                 except BadMessage as error:
-                    print(error, file=sys.stderr, flush=True)
+                    print(printable(str(error)), file=sys.stderr, flush=True)
         finally:
             self.orders.put(None)
 

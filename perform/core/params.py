@@ -24,9 +24,13 @@ SONGS = 128  #: songs of a set that a parameter can select, as many as MIDI has 
 LATENTS = 32  #: latents of a deck are numbered 0..LATENTS-1
 ATTRIBUTES = 16  #: attributes of a deck's model are numbered 1..ATTRIBUTES
 ACTIONS = 4  #: actions of a deck's model are numbered 1..ACTIONS
+LFOS, RANDOMS, SEQUENCES, HOLDS = 8, 4, 4, 4  #: modulators of each kind are numbered from 1
+STEPS = 16  #: values of a step sequence
+MACROS = 8  #: macros are numbered 1..MACROS
 MODULE_DEFAULT = -1e9  #: value of an attribute that the player has not set; the module then uses its own
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
+Slots = npt.NDArray[np.intp]  #: indices into a table
 AttributeValues = npt.NDArray[np.float64]  #: (ATTRIBUTES + ACTIONS,) of a deck
 Curve = Literal["lin", "exp", "s"]
 
@@ -110,6 +114,17 @@ SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: sources
 #: seconds of margin beyond the worst render time (p99.9)
 MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}
 SIDES = ("A", "-", "B")  #: sides of the crossfader
+SHAPES = ("sine", "triangle", "up", "down", "square", "random")  #: shapes of an LFO; up, down: saw
+SYNCS = ("hz", "beats")  #: what the cycle of a modulator follows: its rate, or the beat line
+#: modulators that a sample and hold can sample
+SAMPLED = (
+    *(f"lfo {n}" for n in range(1, LFOS + 1)),
+    *(f"random {n}" for n in range(1, RANDOMS + 1)),
+    *(f"steps {n}" for n in range(1, SEQUENCES + 1)),
+    *(f"follow deck/{n}" for n in range(1, DECKS + 1)),
+    "follow input",
+    *(f"macro {n}" for n in range(1, MACROS + 1)),
+)
 
 
 def _numbers(last: int) -> tuple[str, ...]:
@@ -194,12 +209,42 @@ _global: dict[str, Spec] = {
     "focus": Spec(1, DECKS, 1),  # the deck that `focus/...` in a mapping means
 }
 
+_cycle = {
+    "sync": Spec(0, 1, 0, choices=SYNCS),
+    "rate": Spec(0.01, 20, 0.5, "Hz", "exp"),  # cycles or steps a second, if `sync` is "hz"
+    "beats": Spec(1 / 16, 64, 4, "beats", "exp"),  # length of a cycle or step, if `sync` is "beats"
+    "phase": Spec(0, 1, 0),  # of a cycle or step
+    "depth": Spec(0, 1, 1),  # factor of everything that it adds
+}
+_random_seed = Spec(0, 2**31 - 1, 0, whole=True)
+_lfo = {"shape": Spec(0, len(SHAPES) - 1, 0, choices=SHAPES), **_cycle, "seed": _random_seed}
+_random = {**_cycle, "seed": _random_seed}
+_steps = {
+    **_cycle,
+    "count": Spec(1, STEPS, 8, whole=True),
+    **{f"value/{i}": Spec(0, 1, 0.5) for i in range(1, STEPS + 1)},
+}
+_hold = {"of": Spec(0, len(SAMPLED) - 1, 0, choices=SAMPLED), **_cycle}
+_follow = {
+    "rise": Spec(0, 2, 0.01, "s"),  # time constants of the level
+    "fall": Spec(0, 5, 0.2, "s"),
+    "depth": Spec(0, 1, 1),
+}
+_modulators: dict[str, Spec] = {}
+_modulators |= {f"lfo/{n}/{k}": s for n in range(1, LFOS + 1) for k, s in _lfo.items()}
+_modulators |= {f"random/{n}/{k}": s for n in range(1, RANDOMS + 1) for k, s in _random.items()}
+_modulators |= {f"steps/{n}/{k}": s for n in range(1, SEQUENCES + 1) for k, s in _steps.items()}
+_modulators |= {f"hold/{n}/{k}": s for n in range(1, HOLDS + 1) for k, s in _hold.items()}
+_modulators |= {f"follow/deck/{n}/{k}": s for n in range(1, DECKS + 1) for k, s in _follow.items()}
+_modulators |= {f"follow/input/{k}": s for k, s in _follow.items()}
+_modulators |= {f"macro/{n}": Spec(0, 1, 0) for n in range(1, MACROS + 1)}
+
 #: parameters that no scene, undo or song stores: they control the stage, not the sound
 NEVER_STORED = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open")
 
-SPECS: Mapping[str, Spec] = {
-    f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()
-} | _global
+SPECS: Mapping[str, Spec] = (
+    {f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()} | _global | _modulators
+)
 ADDRESSES: tuple[str, ...] = tuple(SPECS)
 SLOTS: Mapping[str, int] = {address: i for i, address in enumerate(ADDRESSES)}
 SPEC_AT: tuple[Spec, ...] = tuple(SPECS.values())  #: spec of each slot
@@ -217,6 +262,11 @@ def slot(address: str) -> int:
         ) from None
 
 
+def can_loop(address: str) -> bool:
+    """Return whether a gesture of this address may repeat; not of an action, not of the stage."""
+    return not (SPEC_AT[slot(address)].action or address.startswith(NEVER_STORED))
+
+
 def slots(deck: int, suffix: str = "") -> slice:
     """Return the contiguous slots of a deck, or of one parameter of all its latents: "bias" is `z/*/bias`."""
     if not suffix:
@@ -230,6 +280,12 @@ def attribute_slots(deck: int) -> slice:
     """Return the contiguous slots of a deck's attributes, followed by those of its actions."""
     first = SLOTS[f"deck/{deck}/attribute/1"]
     return slice(first, first + ATTRIBUTES + ACTIONS)
+
+
+def modulator_slots() -> slice:
+    """Return the contiguous slots of all parameters of modulators; a song sets each of them."""
+    first = SLOTS[next(iter(_modulators))]
+    return slice(first, first + len(_modulators))
 
 
 def default_attributes() -> AttributeValues:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from perform.core.paths import to_text
 from perform.foreign import comparison, consent, rebuilding, wrapping
 from perform.foreign.consent import AskConsent
 from perform.foreign.module_file import unwrap
@@ -92,7 +93,9 @@ def validate(path: Path, ask_consent: AskConsent) -> None:
 
 def _take_out(model: RAVE, path: Path, out: Path, texts: dict[str, str]) -> ConvertedModel:
     """Write the model inside an export of perform; its card keeps its texts unless others are given."""
-    given = {key: value for key, value in texts.items() if value not in ("", "unknown", path.stem[:80])}
+    given = {
+        key: value for key, value in texts.items() if value not in ("", "unknown", to_text(path.stem)[:80])
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, model, {**model.card, **given}, model.gesture)
     return ConvertedModel(read_card(out), True, ours=True)

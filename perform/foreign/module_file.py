@@ -40,7 +40,7 @@ def unwrap(path: Path) -> tuple[bytes, dict[str, Any]]:
                 raise WrongUse("not an imported module", where=str(path))
             archive = file.get_tensor("archive")
         options = json.loads(metadata.get("options", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise WrongUse(f"not a model file, or cut short ({error})", where=str(path)) from None
     if archive.dtype != np.uint8 or archive.ndim != 1 or not isinstance(options, dict):
         raise WrongUse("not an imported module", where=str(path), hint="import it again")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from perform.core.paths import to_text
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
 from perform.foreign import consent
@@ -34,7 +35,7 @@ def prepare(path: Path, log: Callable[[str], None] = lambda line: None) -> Path:
         from perform.foreign.conversion import convert
         from perform.rave.archive import read
 
-        texts = {"name": path.stem[:80], "description": "", "licence": "unknown"}
+        texts = {"name": to_text(path.stem)[:80], "description": "", "licence": "unknown"}
         log(f"reading {path.name}")
         convert(read(path), converted, texts, log=log)
         log(f"{path.name} is converted")

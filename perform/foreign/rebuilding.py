@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from perform.core.paths import to_text
 from perform.library.cards import Card
 from perform.rave import delay
 from perform.rave.archive import Archive
@@ -54,7 +55,7 @@ def import_texts(texts: dict[str, str], archive: Archive) -> dict[str, Any]:
     return {
         **texts,
         "corpus": "",
-        "recipe": f"imported from {archive.path.name}, SHA-256 {archive.sha256}",
+        "recipe": f"imported from {to_text(archive.path.name)}, SHA-256 {archive.sha256}",
         "steps": 0,
         "distance": 0.0,
         "distance_untrained": 0.0,

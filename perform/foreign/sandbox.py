@@ -19,7 +19,8 @@ import struct
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+
+from perform.core.memory_limit import address_space, limit_address_space
 
 if sys.platform != "win32":
     import resource  # here: nothing can be imported in the sandbox
@@ -80,7 +81,7 @@ def enter(memory: int = MEMORY) -> SandboxReport:
     memory : bytes that may be allocated from here on; more is a MemoryError, or an error of torch's
     """
     files = network = False
-    size = _address_space()  # read now: /proc is out of reach later
+    size = address_space()  # read now: /proc is out of reach later
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
@@ -110,25 +111,13 @@ class Allowance:
         resource.setrlimit(resource.RLIMIT_CPU, (wanted, hard))
 
 
-def _address_space() -> int:
-    """Return the bytes of this process's address space; 0 where the system does not say."""
-    if sys.platform != "linux":
-        return 0
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-
-
 def _limit(size: int) -> bool:
     """Forbid new descriptors and core dumps; bound the address space. Return whether memory is bounded."""
     if sys.platform == "win32":
         return False
-    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 0)]
-    if sys.platform == "linux":
-        limits.append((resource.RLIMIT_AS, size))
-    for kind, value in limits:
-        hard = resource.getrlimit(kind)[1]
-        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (least, least))
-    return sys.platform == "linux"
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE):
+        resource.setrlimit(kind, (0, 0))
+    return limit_address_space(size)
 
 
 def _known_calls() -> bool:

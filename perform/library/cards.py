@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from perform.core.errors import WrongUse
+from perform.core.paths import to_text
 
 FORMAT = "perform-rave-1"  #: the weights of a RAVE
 EXPORT = "torchscript"  #: an export of another program (`.ts`) that is not converted yet
@@ -22,20 +23,20 @@ _HEADER_LIMIT = 1 << 24  # bytes; a header has a few kB
 class Card(msgspec.Struct, frozen=True):
     """Facts about a model. The statistics of each latent are over the corpus, in sigma."""
 
-    name: str
+    name: Annotated[str, Meta(max_length=1000)]
     sample_rate: Annotated[int, Meta(ge=1000, le=768_000)]
     ratio: Annotated[int, Meta(ge=1, le=1 << 16)]  #: samples a frame
     latents: Annotated[int, Meta(ge=1, le=1024)]
     full_latents: Annotated[int, Meta(ge=1, le=1024)]
-    delay: Annotated[int, Meta(ge=0)]  #: samples from encoder input to decoder output
+    delay: Annotated[int, Meta(ge=0, le=1 << 23)]  #: samples from encoder input to decoder output
     latent_mean: list[float]
     latent_std: list[float]
     latent_p05: list[float]
     latent_p95: list[float]
     loudness_db: float  #: RMS of its decoded gesture, dBFS
-    description: str = ""
+    description: Annotated[str, Meta(max_length=10_000)] = ""
     licence: str = ""
-    channels: int = 1
+    channels: Annotated[int, Meta(ge=1, le=1024)] = 1
     corpus: str = ""
     recipe: str = ""
     steps: int = 0
@@ -45,7 +46,8 @@ class Card(msgspec.Struct, frozen=True):
     parameters: int = 0
     prior: str = ""  #: quality of its prior, if it was trained by perform
     delay_known: bool = True  #: False: no impulse came out of the model, and `delay` is 0
-    delay_encode: int | None = None  #: samples of `delay` to the middle of the latents' frame; None: unknown
+    #: samples of `delay` to the middle of the latents' frame; None: unknown
+    delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
 
     @property
     def encoder_s(self) -> float:
@@ -67,11 +69,11 @@ def read_card(path: Path) -> Card:
     metadata = _metadata(path)
     if metadata.get("format") == EXPORT:
         one = [0.0]
-        return Card(path.stem[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB)
+        return Card(to_text(path.stem)[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB)
     hint = "train, import or copy it again"
     try:
         card = msgspec.json.decode(str(metadata.get("card")), type=Card)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WrongUse(f"its card is damaged ({error})", where=str(path), hint=hint) from error
     for name in ("latent_mean", "latent_std", "latent_p05", "latent_p95"):
         if len(getattr(card, name)) != card.latents:

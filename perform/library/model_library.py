@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from perform.core.errors import WrongUse
+from perform.core.paths import to_text
 from perform.library import places
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
@@ -16,7 +17,7 @@ def models() -> dict[str, Path]:
     """Return the file of every model by name; the player's models replace bundled ones of the same name."""
     found: dict[str, Path] = {}
     for folder in (places.bundled("models"), places.user("models")):
-        found |= {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+        found |= {to_text(path.stem): path for path in sorted(folder.glob("*.safetensors"))}
     return dict(sorted(found.items()))
 
 
@@ -27,7 +28,7 @@ def find_model(name: str) -> Path:
             return path
         hint = "see `perform models list` for the models of the library"
         raise WrongUse("no such model file", where=name[:200], hint=hint)
-    known = models()
+    known, name = models(), to_text(name)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else f"the models are {', '.join(known) or 'none'}"

@@ -11,16 +11,21 @@ from pathlib import Path
 import platformdirs
 
 from perform.core.errors import PerformError
+from perform.core.paths import from_text
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def existing(name: str) -> Path | None:
-    """Return the absolute path of an existing file; None if there is none, or the name cannot be a path."""
-    with contextlib.suppress(OSError, RuntimeError, ValueError):
-        path = Path(name).expanduser()
-        if path.is_file():
-            return path.resolve()
+    """Return the absolute path of an existing file; None if there is none, or the name cannot be a path.
+
+    The name may be a text of `perform.core.paths.to_text`.
+    """
+    for spelled in dict.fromkeys((name, from_text(name))):
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            path = Path(spelled).expanduser()
+            if path.is_file():
+                return path.resolve()
     return None
 
 

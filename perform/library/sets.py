@@ -10,6 +10,7 @@ import msgspec
 from tomlkit.exceptions import TOMLKitError
 
 from perform.core.errors import WrongUse
+from perform.core.paths import to_text
 from perform.library import places, toml_files
 from perform.library.song import Song
 from perform.library.song_check import check_song
@@ -55,7 +56,7 @@ def save_set(made: Set, path: Path, *, like: Path | None = None) -> None:
     values = msgspec.to_builtins(made)
     exists = path.exists()
     try:
-        text = (path if exists else like or path).read_bytes().decode()
+        text = (path if exists else like or path).read_bytes().decode("utf-8-sig")
         text = toml_files.rewritten(text, values, long="points")
     except (OSError, UnicodeDecodeError, TOMLKitError) as error:
         if exists:
@@ -68,7 +69,7 @@ def save_set(made: Set, path: Path, *, like: Path | None = None) -> None:
 def available() -> dict[str, Path]:
     """[disk] Return every set by name; the player's sets replace bundled ones of the same name."""
     folders = (places.bundled("presets") / "sets", places.user("sets"))
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+    return {to_text(path.stem): path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 
 def find_set(name: str) -> Path:
@@ -77,7 +78,7 @@ def find_set(name: str) -> Path:
         if path := places.existing(name):
             return path
         raise WrongUse("no such set", where=name[:200], hint="name a .toml file, or `demo`")
-    there = available()
+    there, name = available(), to_text(name)
     if name not in there:
         near = difflib.get_close_matches(name, there, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else f"the sets are {', '.join(sorted(there))}"

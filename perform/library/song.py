@@ -43,6 +43,22 @@ class LoopGesture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     points: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1)]
 
 
+class ModulationRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A modulator that moves a parameter.
+
+    source    : name of the modulator: `lfo 1`, `follow deck/2`
+    to        : address of the parameter
+    low, high : what it adds at the modulator's value 0 and 1, in the parameter's unit
+    mode      : how it combines with the parameter's value
+    """
+
+    source: str
+    to: str
+    low: float
+    high: float
+    mode: Literal["add"] = "add"
+
+
 class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One song of a set. Decks and scenes are numbered in text: "1".
 
@@ -56,6 +72,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     fade     : seconds of the switch
     scenes   : scene -> scene
     exclude  : addresses that scenes do not change
+    modulation : rows, at most one for each modulator and parameter
     """
 
     name: str
@@ -72,6 +89,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     scenes: dict[str, Scene] = {}
     exclude: list[str] = []
     loops: list[LoopGesture] = []
+    modulation: list[ModulationRow] = []
 
     @property
     def models(self) -> dict[int, ModelName]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import to_text
 from perform.library import hashes, places
 from perform.library.model_library import find_model
 from perform.library.song import ModelName
@@ -37,4 +38,4 @@ def find_deck_file(name: str) -> Path:
 def deck_file_name(path: Path) -> str:
     """Return the name of a sound file or matrix for a song: the path, or the part of it within `sounds`."""
     sounds = places.user("sounds").resolve()
-    return str(path.relative_to(sounds)) if path.is_relative_to(sounds) else str(path)
+    return to_text(path.relative_to(sounds) if path.is_relative_to(sounds) else path)

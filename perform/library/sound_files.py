@@ -8,6 +8,7 @@ from pathlib import Path
 import soundfile
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import native
 from perform.core.ring_buffers import Audio
 
 #: suffixes of sound files in a folder; a file given by name may have any format that libsndfile reads
@@ -29,7 +30,7 @@ class SoundFile:
         """Open a file. WrongUse: it cannot be read."""
         self.path = path
         try:
-            self._file = soundfile.SoundFile(path)
+            self._file = soundfile.SoundFile(native(path))
         except (soundfile.LibsndfileError, OSError, RuntimeError, TypeError) as error:
             raise WrongUse(
                 f"cannot be read as sound ({_reason(error)})",

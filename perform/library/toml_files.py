@@ -35,7 +35,7 @@ def read(path: Path, kind: type[_T], page: str = "docs/sets.md") -> _T:
         data = path.read_bytes()
         if len(data) > LIMIT:
             raise WrongUse(f"too large for a {name} ({len(data)} bytes)", where=str(path))
-        return msgspec.convert(tomllib.loads(data.decode()), kind)
+        return msgspec.convert(tomllib.loads(data.decode("utf-8-sig")), kind)
     except OSError as error:
         raise WrongUse(f"cannot be read ({error.strerror})", where=str(path)) from error
     except UnicodeDecodeError as error:
@@ -52,7 +52,10 @@ def read(path: Path, kind: type[_T], page: str = "docs/sets.md") -> _T:
 def write(path: Path, text: str) -> None:
     """[disk] Write a file atomically. PerformError: it cannot be written, or would be too large to read."""
     # each reused table keeps the blank lines after it: do not let them grow
-    data = re.sub(r"\n{3,}", "\n\n", text).encode()
+    try:
+        data = re.sub(r"\n{3,}", "\n\n", text).encode()
+    except UnicodeEncodeError as error:
+        raise PerformError(f"a text of it cannot be written ({error})", where=str(path)) from error
     if len(data) > LIMIT:
         what = f"too large to be read again ({len(data) / 2**20:.1f} MiB, the limit is {LIMIT >> 20})"
         raise PerformError(what, where=str(path), hint="remove some loops, or split it in two")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
+from perform.core.arena_layout import LANE, METER_SLOTS, NOW, lanes_of
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
+from perform.core.table_reader import TableReader
 from perform.foreign.opening import open_model, prepare
 from perform.library.cards import trim_db
 from perform.library.song import Song
@@ -16,6 +17,7 @@ from perform.library.song_files import find_deck_file
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter, check_room
 from perform.voice.lane_context import LaneContext
+from perform.voice.lane_modulation import LaneModulation
 from perform.voice.voice import Voice, render_applied
 
 
@@ -38,7 +40,8 @@ class DeckRender:
         if seed is not None:
             slot = params.slot(f"deck/{deck}/seed")
             arena.table[slot] = (arena.table[slot] + seed) % 2**31
-        self._table, self._ring = arena.table, arena.rings[lane]
+        self._reader, self._ring = TableReader(arena), arena.rings[lane]
+        self._modulation = LaneModulation(arena, deck, NOW)
         self._context = LaneContext(arena, lane, self.assignments)
         self._voice = Voice(model, deck, rate, arena.table, self._context)
         self._voice.settings.set_texts(song.deck_texts(deck))
@@ -63,14 +66,17 @@ class DeckRender:
 
         PerformError if the module refuses a value of the song.
         """
+        self._reader.update()
+        self._modulation.read(self._reader, NOW)
         while self._ring.fill < frames:
-            self._voice.apply(self._table)
+            table = self._modulation.evaluate(self._context.next_sounds_at())
+            self._voice.apply(table)
             if encoder_input := self._voice.encoder_input:
                 encoder_input.follow(self._context.next_sounds_at(), self._block, self._block / 2)
-            audio = render_applied(self._model, [self._voice], [self._table])[0]
+            audio = render_applied(self._model, [self._voice], [table])[0]
             for refused in self._voice.settings.refused:
                 raise PerformError(refused.error, where=self._model.card.name, hint="change it in the song")
-            self._out.write(audio, self._table)
+            self._out.write(audio, table, self._modulation.slots, self._modulation.base)
 
 
 def _raise(line: str) -> None:

@@ -22,6 +22,7 @@ from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, new_sound_file
 from perform.stage.beat_keeper import BeatKeeper
 from perform.stage.loops import Loops
+from perform.stage.modulation_writer import ModulationWriter
 
 BLOCK = 256  #: frames of a block; parameters change between blocks
 
@@ -61,6 +62,8 @@ def render(
         if isinstance(out, TakeOutput):
             arena.set_meter("tracks/on", len(out.tracks) > 1)
         loops, beats = Loops(arena.table), BeatKeeper(arena)
+        modulation = ModulationWriter(arena)
+        modulation.write(song.modulation)
         loops.replace(song.loops, 0.0)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # skip the limiter's delay, so that the file begins with the song
@@ -75,6 +78,7 @@ def render(
             while arena.history.written < end:
                 loops.tick(arena.history.written / rate)
                 beats.tick()
+                modulation.tick()
                 for deck in decks.values():
                     deck.fill(BLOCK)
                 mixer.fill(block)

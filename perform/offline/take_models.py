@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import to_text
 from perform.engine.protocol import PlayableModel
 from perform.foreign.opening import open_model
 from perform.library import hashes, places
@@ -53,7 +54,7 @@ def _find(model: RecordedModel) -> Path | None:
     """Find a model's file by its hash: the file that was played, or else one of the library."""
     if played := hashes.find(model.sha256):
         return played
-    known = models() | {path.stem: path for path in places.cache().glob("*.safetensors")}
+    known = models() | {to_text(path.stem): path for path in places.cache().glob("*.safetensors")}
     names = sorted(known, key=lambda name: name != model.name)
     for name in names:
         with suppress(OSError):

@@ -7,6 +7,7 @@ tensors       the model's state, and gesture (frames, latents); all float32
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from perform.core.files import write_atomically
 from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
 from perform.rave.model import RAVE
+from perform.rave.model_size import check_size
 
 FORMAT = "perform-rave-1"
 CARD = (
@@ -78,15 +80,16 @@ def load(path: Path) -> RAVE:
     """
     where = str(path)
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safe_open(path, "numpy") as file:  # "pt" refuses a path that is not UTF-8
+            config, card = _header(file.metadata() or {}, where)
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+            _check_size(config, sum(map(math.prod, shapes)), len(shapes), where)
+            tensors = {name: _tensor(file, name, where) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise WrongUse("no such model file", where=where) from None
     except (SafetensorError, OSError) as error:
         hint = "a model file is made by `perform train` or `perform models import`"
         raise WrongUse(f"not a safetensors file, or cut short ({error})", where=where, hint=hint) from None
-    config, card = _header(metadata, where)
     model = RAVE(config)
     for name, layer in model.named_modules():
         if isinstance(layer, AdaIN):
@@ -97,6 +100,20 @@ def load(path: Path) -> RAVE:
     model.latents = gesture.shape[1]
     model.card, model.gesture = card, gesture
     return model.requires_grad_(False).eval()
+
+
+def _check_size(config: Config, values: int, tensors: int, where: str) -> None:
+    try:
+        check_size(config, values, tensors)
+    except WrongUse as error:
+        raise WrongUse(f"bad config: {error.what}", where=where) from None
+
+
+def _tensor(file: Any, name: str, where: str) -> Tensor:
+    """Read a tensor; WrongUse unless it is float32."""
+    if (kind := file.get_slice(name).get_dtype()) != "F32":
+        raise WrongUse(f"tensor {name!r} is {kind}, not float32", where=where)
+    return torch.from_numpy(file.get_tensor(name))
 
 
 def _header(metadata: Mapping[str, str], where: str) -> tuple[Config, dict[str, Any]]:
@@ -111,7 +128,8 @@ def _header(metadata: Mapping[str, str], where: str) -> tuple[Config, dict[str, 
         )
     try:
         config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
-    except (KeyError, ValueError) as error:
+        json.dumps(card, ensure_ascii=False).encode()  # half a character in it is an error
+    except (KeyError, ValueError, RecursionError) as error:
         raise WrongUse(f"no readable config and card in the header ({error})", where=where) from None
     if not isinstance(config, dict) or not isinstance(card, dict):
         raise WrongUse("no readable config and card in the header", where=where)

@@ -17,11 +17,13 @@ from typing import Any
 
 import torch
 
+from perform.core.errors import WrongUse
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
 from perform.rave.config import Config
 from perform.rave.decoder import V1Decoder
 from perform.rave.model import RAVE
+from perform.rave.model_size import check_size
 from perform.rave.prior import GatedUnit, Prior
 from perform.rave.stream import Chain, Conv1d
 from perform.rave.upstream_config import encoder_path, export_config, noise_path, resampler_path
@@ -91,12 +93,11 @@ def convert(archive: Archive, sample_rate: int | None = None) -> tuple[RAVE, dic
 
 def _check_size(config: Config, source: UpstreamTensors) -> None:
     """Check that the model is about as large as its export, before allocating memory for it."""
-    with torch.device("meta"):
-        plan = RAVE(config)
-    wanted = sum(tensor.numel() for tensor in (*plan.parameters(), *plan.buffers()))
-    there = sum(array.size for array in source.archive.tensors.values())
-    if wanted > 4 * there + (1 << 22):
-        raise source.refuse("", f"describes a model of {wanted} values, but holds {there}")
+    tensors = source.archive.tensors.values()
+    try:
+        check_size(config, sum(array.size for array in tensors), len(tensors))
+    except WrongUse as error:
+        raise source.refuse("", error.what) from None
 
 
 def _fit(model: RAVE, source: UpstreamTensors) -> int:

@@ -24,8 +24,9 @@ from typing import NamedTuple
 import msgspec
 
 from perform import __version__
+from perform.core import json_bytes
 from perform.core.arena import Arena
-from perform.core.arena_layout import DEFAULT_BLOCK, NAMES
+from perform.core.arena_layout import BASE_NAMES, DEFAULT_BLOCK, NAMES
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import MARKER, RECORD_HEADER, STAGE_WRITER
 from perform.recorder.markers import Marker
@@ -54,7 +55,7 @@ class GestureHeader(msgspec.Struct, frozen=True):
     part: int
     tracks: list[str]
     samples: str  #: a name of `wav_format.FORMATS`
-    names: list[str]  #: address of each slot
+    names: list[str]  #: address of each slot, then of each base value
 
 
 def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> GestureHeader:
@@ -71,7 +72,7 @@ def new_header(arena: Arena, set_name: str, tracks: list[str], samples: str) -> 
         part=1,
         tracks=tracks,
         samples=samples,
-        names=list(NAMES),
+        names=[*NAMES, *BASE_NAMES],
     )
 
 
@@ -171,7 +172,7 @@ def _torn(rest: bytes) -> bool:
 
 def _header(body: bytes, path: Path) -> GestureHeader:
     try:
-        header = msgspec.json.decode(body, type=GestureHeader)
+        header: GestureHeader = json_bytes.decode(body, GestureHeader)
     except (msgspec.DecodeError, RecursionError) as error:
         raise PerformError(f"its header is broken ({error})", where=str(path), hint=_LOST) from error
     if header.format != FORMAT:

@@ -7,8 +7,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
+from perform.core import json_bytes
 from perform.recorder.gesture_log import CHUNK, LONGEST, MAGIC, GestureHeader
 from perform.recorder.wav_writer import flush_folder
 
@@ -22,7 +21,7 @@ class GestureLogWriter:
         self._end = 0  # bytes of whole chunks
         self._file = path.open("xb", buffering=0)
         try:
-            self._append(MAGIC + _chunk(msgspec.json.encode(header)))
+            self._append(MAGIC + _chunk(json_bytes.encode(header)))
             os.fsync(self._file.fileno())
         except OSError:
             self._file.close()

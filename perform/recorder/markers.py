@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from perform.core.printable import printable
+
 LIMIT = 1 << 24  #: largest size of a file's markers, bytes
 
 
@@ -28,7 +30,8 @@ def pack(marks: Marks, frames: int) -> bytes:
     labels = b"adtl"
     for number, mark in enumerate(marks, 1):
         points += struct.pack("<II4sIII", number, mark.frame, b"data", 0, 0, mark.frame)
-        text = struct.pack("<I", number) + mark.name.encode(errors="replace")[:250] + b"\0"
+        name = mark.name.encode(errors="replace")[:250].decode(errors="ignore").encode()  # no half character
+        text = struct.pack("<I", number) + name + b"\0"
         labels += struct.pack("<4sI", b"labl", len(text)) + text + bytes(len(text) % 2)
     return points + struct.pack("<4sI", b"LIST", len(labels)) + labels
 
@@ -51,8 +54,10 @@ def unpack(data: bytes) -> list[Marker]:
             elif kind == b"LIST" and body[:4] == b"adtl":
                 for label, text in _walk(body[4:]):
                     if label == b"labl":
-                        names[int.from_bytes(text[:4], "little")] = text[4:].rstrip(b"\0").decode()
-    except (struct.error, UnicodeDecodeError) as error:
+                        names[int.from_bytes(text[:4], "little")] = (
+                            text[4:].rstrip(b"\0").decode(errors="replace")
+                        )
+    except struct.error as error:
         raise ValueError(f"broken markers ({error})") from error
     return [Marker(frame, names.get(number, "")) for number, frame in frames.items()]
 
@@ -69,12 +74,12 @@ def _walk(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def cue_sheet(file: str, title: str, marks: Marks, rate: int) -> str:
     """Return a cue sheet: one track for each of the first 99 marks, in minutes, seconds and 75ths."""
-    lines = [f'TITLE "{_plain(title)}"', f'FILE "{_plain(file)}" WAVE']
+    lines = [f'TITLE "{printable(_plain(title))}"', f'FILE "{_plain(file)}" WAVE']
     for number, mark in enumerate(marks[:99], 1):
         ticks = mark.frame * 75 // rate
         lines += [
             f"  TRACK {number:02} AUDIO",
-            f'    TITLE "{_plain(mark.name)}"',
+            f'    TITLE "{printable(_plain(mark.name))}"',
             f"    INDEX 01 {ticks // 4500:02}:{ticks // 75 % 60:02}:{ticks % 75:02}",
         ]
     return "\n".join(lines) + "\n"
@@ -82,7 +87,7 @@ def cue_sheet(file: str, title: str, marks: Marks, rate: int) -> str:
 
 def track_list(marks: Marks, rate: int) -> str:
     """Return a list with one line for each mark: hours, minutes, seconds, name."""
-    return "".join(f"{clock(mark.frame / rate)}  {mark.name}\n" for mark in marks)
+    return "".join(f"{clock(mark.frame / rate)}  {printable(mark.name)}\n" for mark in marks)
 
 
 def clock(seconds: float) -> str:

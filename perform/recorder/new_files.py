@@ -10,6 +10,7 @@ import soundfile
 
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import atomic_path
+from perform.core.paths import native
 from perform.core.ring_buffers import Audio
 from perform.recorder import wav_repair
 from perform.recorder.markers import Marks
@@ -61,7 +62,7 @@ def new_sound_file(
     """
     with new_file(out, SOUND) as part:
         if out.suffix == ".flac":
-            with soundfile.SoundFile(part, "x", rate, 2, "PCM_24", format="FLAC") as flac:
+            with soundfile.SoundFile(native(part), "x", rate, 2, "PCM_24", format="FLAC") as flac:
                 yield flac.write
             return
         file = WavWriter(part, rate, form)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from perform.core.errors import PerformError
 from perform.core.event_log import FRAME_RENDERED, FrameEvent
+from perform.core.paths import to_text
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import clock
 from perform.recorder.new_files import check_new, new_file, new_sound_file
@@ -30,7 +31,7 @@ def export(take: take_index.Take, out: Path) -> None:
     if out.suffix == ".zip":
         with new_file(out, KINDS) as part, zipfile.ZipFile(part, "x", zipfile.ZIP_STORED) as archive:
             for path in take.all_files():  # stored: sound does not compress well
-                archive.write(path, path.name)
+                archive.write(path, to_text(path.name))
         return
     check_new(out, KINDS)
     with new_sound_file(out, take.rate, FORMATS[take.samples], take.marks) as write:
@@ -53,7 +54,7 @@ def plot(take: take_index.Take, out: Path) -> None:
     low, high = envelope(take)
     seconds = np.arange(len(low)) * take.seconds / max(1, len(low))
     axes[0].fill_between(seconds, low, high, linewidth=0)
-    axes[0].set(ylim=(-1, 1), ylabel="master", title=take.path.stem)
+    axes[0].set(ylim=(-1, 1), ylabel="master", title=to_text(take.path.stem))
     for mark in take.marks:
         at = mark.frame / take.rate
         axes[0].axvline(at, color="black", linewidth=0.6)

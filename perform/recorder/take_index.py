@@ -13,7 +13,7 @@ import soundfile
 
 from perform.core.arena_layout import INPUT, PRE, STEMS
 from perform.core.errors import PerformError, WrongUse
-from perform.core.paths import expanded
+from perform.core.paths import expanded, native, to_text
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, wav_format, wav_repair
 from perform.recorder.take_names import numbered_paths, part_name, track_path
@@ -88,7 +88,8 @@ def find(name: str, folders: Sequence[Path]) -> Take:
     there = takes(folders)
     if name == "last" and there:
         return max(there, key=lambda take: take.path.stat().st_mtime)
-    matches = [take for take in there if take.path.stem == path.stem]
+    wanted = to_text(path.stem)
+    matches = [take for take in there if to_text(take.path.stem) == wanted]
     if not matches:
         hint = (
             f"the latest are {', '.join(take.path.stem for take in there[-5:])}" if there else "there is none"
@@ -128,7 +129,7 @@ def read_sound(take: Take, track: str = "master") -> Iterator[Audio]:
     for master in take.files:
         path = track_path(master, track)
         try:
-            with soundfile.SoundFile(path) as file:
+            with soundfile.SoundFile(native(path)) as file:
                 while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
                     yield block
         except soundfile.LibsndfileError as error:

@@ -108,7 +108,10 @@ def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, titl
         (".cue", markers.cue_sheet(master.name, title, marks, rate)),
         (".txt", markers.track_list(marks, rate)),
     ):
-        with suppress(OSError), master.with_suffix(suffix).open("x", encoding="utf-8") as file:
+        with (
+            suppress(OSError),
+            master.with_suffix(suffix).open("x", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             file.write(text)
 
 

@@ -10,6 +10,7 @@ from perform.core.params import SLOTS, Table
 from perform.library.song import Song
 from perform.stage.deck_files import DeckFiles
 from perform.stage.model_host import SHORTEST_WAIT_S
+from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
 from perform.stage.setlist import PlayedSong, SetList
 from perform.stage.song_models import SongModels
@@ -33,8 +34,16 @@ class ArmedSong:
     chosen : the player has armed it; False: it follows the song that plays
     """
 
-    def __init__(self, rack: Rack, files: DeckFiles, models: SongModels, setlist: SetList) -> None:
+    def __init__(
+        self,
+        rack: Rack,
+        files: DeckFiles,
+        models: SongModels,
+        setlist: SetList,
+        modulation: ModulationWriter,
+    ) -> None:
         self._rack, self._files, self._models, self._list = rack, files, models, setlist
+        self._modulation = modulation
         self._key: int | None = None  # of the armed song
         self._prepared: Song | None = None  # the version of it that the decks prepare
         self._left: LeftSong | None = None  # what undo or redo returns to
@@ -181,6 +190,7 @@ class ArmedSong:
             return
         coming, values = self._left or LeftSong(song, opening_values(song, self._rack.table))
         self._rack.arena.next[:] = values
+        self._modulation.prepare(coming.modulation)
         for number, (path, error) in self._models.find(self._key, coming).items():
             file = self._files.number_for(coming, number)
             self._rack.decks[number].prepare(path, error, coming.deck_texts(number), file)

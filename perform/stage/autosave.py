@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from perform.core import params
+from perform.core import json_bytes, params
+from perform.core.errors import PerformError
 from perform.core.files import write_atomically
 from perform.core.params import Table
 from perform.library import places
@@ -56,10 +58,24 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read() -> Saved | None:
-    """[disk] The last autosave; None where there is none, or it cannot be read."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(_file().read_bytes(), type=Saved)
-    return None
+    """[disk] The last autosave; None where there is none.
+
+    PerformError: it cannot be read. One that is damaged is kept under another name first.
+    """
+    path = _file()
+    try:
+        saved: Saved = json_bytes.decode(path.read_bytes(), Saved)
+        return saved
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PerformError(f"the autosave cannot be read ({error.strerror})", where=str(path)) from error
+    except msgspec.DecodeError as error:
+        kept = path.with_name(f"autosave-damaged-{datetime.now():%Y-%m-%d_%H-%M-%S}.json")
+        with contextlib.suppress(OSError):
+            path = path.replace(kept)
+        hint = "the set starts from its beginning"
+        raise PerformError(f"the autosave is damaged ({error})", where=str(path), hint=hint) from error
 
 
 def _file() -> Path:
@@ -94,8 +110,8 @@ class Autosave:
                 saved, newest = (later or newest), later
             ended = newest is None
             if saved is not None:
-                with contextlib.suppress(OSError):  # the next state is tried again
-                    self._write(msgspec.json.encode(saved))
+                with contextlib.suppress(OSError, ValueError):  # the next state is tried again
+                    self._write(json_bytes.encode(saved))
 
     def _write(self, data: bytes) -> None:
         write_atomically(_file(), data)

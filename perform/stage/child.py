@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import IO, NamedTuple, Protocol
 
 from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_report, encode
+from perform.core.printable import printable
 
 
 class ChildEvent(NamedTuple):
@@ -78,7 +79,7 @@ class Child:
                 report = decode_report(line)
             except BadMessage as error:  # its last line is cut short where the child was killed
                 with contextlib.suppress(OSError, ValueError):
-                    self._log.write(f"{error}\n".encode())
+                    self._log.write(f"{printable(str(error))}\n".encode())
                 continue
             self._events.put(ChildEvent(self, report))
         self._process.wait()

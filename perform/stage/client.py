@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from perform.core import json_bytes
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.stage.commands import Answer, AnyCommand, GetStatus
@@ -77,11 +78,11 @@ class Client:
         """Send a command and wait for its answer; PerformError carries the stage's own refusal."""
         try:
             with self._sending:
-                self._line.send_bytes(msgspec.json.encode(command))
+                self._line.send_bytes(json_bytes.encode(command))
                 if not self._line.poll(ASK_S):
                     self._line.close()  # or the next command would get this late answer
                     raise StageGone("the stage does not answer", where=f"process {self.pid}", hint=HANGS)
-                answer = msgspec.json.decode(self._line.recv_bytes(), type=Answer)
+                answer: Answer = json_bytes.decode(self._line.recv_bytes(), Answer)
         except (OSError, EOFError) as error:
             raise StageGone("the stage has ended", where=f"process {self.pid}") from error
         if answer.error:
@@ -119,6 +120,7 @@ def running(runtime: Path) -> bool:
 def read_address(runtime: Path) -> StageAddress | None:
     """The address of the stage in a runtime folder; None if there is none."""
     try:
-        return msgspec.json.decode((runtime / STAGE_FILE).read_bytes(), type=StageAddress)
+        found: StageAddress = json_bytes.decode((runtime / STAGE_FILE).read_bytes(), StageAddress)
+        return found
     except (OSError, msgspec.DecodeError):
         return None

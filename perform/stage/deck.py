@@ -105,6 +105,10 @@ class Deck:
         self._hosts.forget_crashes(path)
         self._load(path, LOAD_FADE_S, attributes)
 
+    def play_again(self, path: Path, fade: float) -> None:
+        """Load the model that played here before, with the values in the table."""
+        self._load_or_fail(path, fade)
+
     def unload(self, fade: float = UNLOAD_S) -> None:
         """Fade out and release the model."""
         self._cancel_pending()

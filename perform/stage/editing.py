@@ -14,6 +14,7 @@ import msgspec
 
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import to_text
 from perform.library import hashes
 from perform.library.model_library import models
 from perform.library.song import ModelName, Song
@@ -250,4 +251,5 @@ def _same_model(listed: ModelName, present: ModelName) -> bool:
 
 def _model_name(path: Path) -> str:
     """A model's name in the library, else its path."""
-    return path.stem if models().get(path.stem) == path else str(path)
+    name = to_text(path.stem)
+    return name if models().get(name) == path else to_text(path)

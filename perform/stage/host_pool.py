@@ -18,6 +18,7 @@ from perform.core.messages.host_messages import (
     DeckAssignment,
     FileAssignment,
     FileEncoded,
+    FramesTimed,
     HostFailed,
     HostLoading,
     HostLog,
@@ -35,7 +36,7 @@ from perform.stage.model_host import HostedModel, HostProcess, file_stamp
 DeckAssignments = dict[int, DeckAssignment]  #: deck -> what it plays
 FileAssignments = dict[Path, dict[int, FileAssignment]]  #: model -> number -> sound file to encode
 
-LOAD_S = 30.0  #: a host that is not ready after this long hangs; a first compilation takes some seconds
+LOAD_S = 120.0  #: a host that gets no further in loading for this long hangs; twice as long at each try
 CRASHES = 3  #: after this many crashes within CRASH_WINDOW_S, a model is not loaded again automatically
 CRASH_WINDOW_S = 60.0
 BUDGET_MB = 2000.0  #: unused processes are ended when all processes together take more
@@ -55,6 +56,7 @@ class HostPool:
         self._decks: DeckAssignments = {}
         self._files: FileAssignments = {}
         self._crashes: dict[Path, list[float]] = {}
+        self._hangs: dict[Path, int] = {}  # how often in a row a model hung while loading
         self.load_s = 1.5  #: loading time of the last model, as an estimate for the next
 
     def get(self, path: Path, *, idle: bool = False) -> HostProcess:
@@ -64,6 +66,7 @@ class HostPool:
             if (host.model.path, host.stamp) == (path, stamp) and not host.error:
                 if host.idle and not idle and not host.ready:
                     host.idle, host.asked = False, time.monotonic()
+                    host.go_on()
                     host.child.order(RaisePriority())
                 return host
         host = HostProcess(HostedModel(path, read_card(path)), self._spawn(), idle=idle)
@@ -109,9 +112,12 @@ class HostPool:
         match report:
             case HostReady():
                 self._ready(host, report)
-            case HostLoading(text):  # each step of a conversion has the whole loading time
-                host.asked = time.monotonic()
-                self._log(text)
+            case FramesTimed(render_ms):
+                host.render_s = render_ms / 1000.0
+            case HostLoading(text):  # each step of loading has the whole time
+                host.go_on()
+                if text:
+                    self._log(text)
             case HostLog(text):
                 self._log(text)
             case FileEncoded(file, part, seconds):
@@ -128,8 +134,9 @@ class HostPool:
                 host.last_played = time.monotonic()
 
     def _ready(self, host: HostProcess, report: HostReady) -> None:
-        host.ready, host.sha256 = True, report.sha256
+        host.ready, host.sha256, host.render_s = True, report.sha256, report.render_ms / 1000.0
         host.attributes, host.actions, host.has_prior = report.attributes, report.actions, report.has_prior
+        self._hangs.pop(host.model.path, None)
         hashes.remember(host.model.path, host.sha256)
         host.made = Path(report.made)
         if host.made != host.model.path:  # the card of an export is known only once it was converted
@@ -156,10 +163,17 @@ class HostPool:
         """End a host that hangs while loading; end an unused host if memory is short."""
         now = time.monotonic()
         for host in self._hosts:
-            slow = not host.ready and not host.idle and now - host.asked > LOAD_S
-            if slow and not host.error:
-                host.error = f"it did not load in {LOAD_S:.0f} s"
+            if host.ready or host.idle or host.error:
+                continue
+            path = host.model.path
+            limit = LOAD_S * 2 ** min(self._hangs.get(path, 0), 4)
+            if now - host.progress > limit:
+                self._hangs[path] = self._hangs.get(path, 0) + 1
+                host.error = f"it got no further in loading for {limit:.0f} s; load it again to wait longer"
                 host.child.kill()
+            elif host.is_slow():
+                waited = now - host.asked
+                self._log(f"{host.model.card.name} still loads after {waited:.0f} s: the machine is busy")
         unused = [h for h in self._hosts if h.ready and not h.lanes and h.model.path not in self._in_use]
         if unused and sum(host.megabytes for host in self._hosts) > BUDGET_MB:
             oldest = min(unused, key=lambda host: host.last_played)

@@ -85,7 +85,7 @@ class Loops:
     @staticmethod
     def check(address: str) -> None:
         """WrongUse: this parameter cannot loop."""
-        if SPEC_AT[params.slot(address)].action or address.startswith(params.NEVER_STORED):
+        if not params.can_loop(address):
             raise WrongUse(f"{address} cannot be looped", hint="loop a parameter of a deck or the master")
 
     def forget(self, address: str) -> None:

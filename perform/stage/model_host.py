@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perform.core.attributes import Attribute, Texts
-from perform.core.messages.host_messages import AttributeRefused, DropVoice, SetTexts, StartVoice
+from perform.core.messages.host_messages import AttributeRefused, DropVoice, SetTexts, StartVoice, TimeFrames
 from perform.library.cards import Card
 from perform.stage.child import Child
 from perform.stage.status import DeckStatus
 
 HOST_MB = 130.0  #: memory of a process besides its weights
+SLOW_S = 30.0  #: a model that loads for longer is said to load; a first compilation takes some seconds
 SHORTEST_WAIT_S = 0.2  #: the shortest estimate for a file that is still being encoded
 
 
@@ -31,8 +32,10 @@ class HostProcess:
     ready : its model is warm;  error : why it cannot load;  gone : the process has ended
     crashed : it died unexpectedly, or failed while it played;  idle : it loads at low priority
     encoded : file number -> how much of it is encoded, 0..1, and how many seconds that took
+    render_s : median render time of a frame, measured unheard; None while it is being measured
     lanes : it may write to these;  refused : lane -> attribute values that its voice refused
-    asked, last_played : when it began to load, and when it last played, monotonic seconds
+    asked, progress, last_played : when it began to load, last got further, and last played, monotonic seconds
+    late_at : when the player next reads that it still loads, monotonic seconds
     """
 
     def __init__(self, model: HostedModel, child: Child, *, idle: bool) -> None:
@@ -45,9 +48,23 @@ class HostProcess:
         self.ready = self.gone = self.crashed = False
         self.error = ""
         self.encoded: dict[int, tuple[float, float]] = {}
+        self.render_s: float | None = None
         self.lanes: set[int] = set()
         self.refused: dict[int, list[AttributeRefused]] = {}
-        self.asked = self.last_played = time.monotonic()
+        self.asked = self.progress = self.last_played = time.monotonic()
+        self.late_at = self.asked + SLOW_S
+
+    def go_on(self) -> None:
+        """It got further in loading, or is asked for again."""
+        self.progress = time.monotonic()
+
+    def is_slow(self) -> bool:
+        """Whether to tell the player that it still loads: after SLOW_S, and then after twice the time."""
+        now = time.monotonic()
+        if now < self.late_at:
+            return False
+        self.late_at = now + (now - self.asked)
+        return True
 
     def play(self, lane: int, deck: int, texts: Texts) -> None:
         """Start a voice on a free lane; texts: of its attributes."""
@@ -62,6 +79,11 @@ class HostProcess:
     def drop(self, lane: int) -> None:
         """End a voice; the lane is free once it is no longer among `lanes`."""
         self.child.order(DropVoice(lane))
+
+    def measure(self) -> None:
+        """Measure `render_s` again, beside what plays now."""
+        self.render_s = None
+        self.child.order(TimeFrames())
 
     def plays(self, lane: int) -> bool:
         """Whether it may still write to the lane."""

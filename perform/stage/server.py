@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from perform.core import json_bytes
 from perform.stage.commands import Answer, AnyCommand, Learn
 
 SOCKET_PATH = 100  #: the longest socket path that every system accepts
@@ -66,8 +67,8 @@ class Server:
             answer_challenge(line, key)
             while True:
                 try:
-                    command = msgspec.json.decode(line.recv_bytes(LONGEST), type=AnyCommand)
-                except (msgspec.DecodeError, UnicodeError) as error:
+                    command: AnyCommand = json_bytes.decode(line.recv_bytes(LONGEST), AnyCommand)
+                except msgspec.DecodeError as error:
                     answer = Answer(error=f"not a command: {error}", exit_code=2)
                 else:
                     learning = command.address if isinstance(command, Learn) else learning
@@ -99,6 +100,6 @@ class Server:
 
 def _encoded(answer: Answer) -> bytes:
     try:
-        return msgspec.json.encode(answer)
-    except (ValueError, TypeError) as error:  # a text from a file that no UTF-8 can hold
-        return msgspec.json.encode(Answer(error=f"the answer cannot be sent: {error!r}", exit_code=1))
+        return json_bytes.encode(answer)
+    except (ValueError, TypeError) as error:  # half a character
+        return json_bytes.encode(Answer(error=f"the answer cannot be sent: {error!r}", exit_code=1))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SPEC_AT, Table
-from perform.core.paths import expanded
+from perform.core.paths import expanded, to_text
 from perform.library import places
 from perform.library.sets import Set
 from perform.library.song import ModelName, Song
@@ -183,7 +183,7 @@ class SetList:
         values.pop("tempo", None)
         return msgspec.structs.replace(
             self.song,
-            name=_checked_name(name),
+            name=name if name == self.song.name else _checked_name(name),
             decks={str(deck): model for deck, model in sorted(decks.items())},
             values=values,
             tempo=float(table[params.slot("tempo")]),
@@ -198,7 +198,7 @@ class SetList:
         path = source
         if name:
             path = expanded(name).resolve() if places.is_path(name) else _own_path(name)
-            made = msgspec.structs.replace(made, name=path.stem)
+            made = msgspec.structs.replace(made, name=to_text(path.stem))
         elif path is None or path.is_relative_to(places.bundled("presets")):
             path = _own_path(path.stem if path else self.set.name)
         if path != source and path.exists():

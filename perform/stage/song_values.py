@@ -20,12 +20,14 @@ _NOT_STORED: npt.NDArray[np.bool_] = _ACTIONS | np.array(
 
 
 def opening_values(song: Song, table: Table) -> Table:
-    """The table that a song begins with: the present one, its decks at their defaults, then its values."""
+    """The table that a song begins with: its values, defaults of decks and modulators, the rest as now."""
     opening = table.copy()
     for deck in range(1, DECKS + 1):
         own = np.r_[params.slots(deck)]
         own = own[~_ACTIONS[own]]
         opening[own] = _DEFAULTS[own]
+    modulators = params.modulator_slots()
+    opening[modulators] = _DEFAULTS[modulators]
     apply_song(song, opening)
     return opening
 

@@ -17,6 +17,7 @@ from perform.library.song import Song
 from perform.stage.armed_song import ArmedSong, LeftSong
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
+from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
 from perform.stage.setlist import PlayedSong, SetList
 from perform.stage.song_models import SongModels
@@ -44,7 +45,8 @@ class Songs:
     def __init__(self, rack: Rack, glides: ParameterGlides, files: DeckFiles) -> None:
         self._rack, self._glides, self._models = rack, glides, SongModels()
         self.list = SetList(Set("", songs=[Song("")]), None)
-        self.armed = ArmedSong(rack, files, self._models, self.list)
+        self._modulation = ModulationWriter(rack.arena)
+        self.armed = ArmedSong(rack, files, self._models, self.list, self._modulation)
         self.opening: Table = params.defaults()
         self._began = time.monotonic()
         self._settled = False  # at the last tick
@@ -70,6 +72,7 @@ class Songs:
         song = self.list.song
         self.opening = opening_values(song, self._rack.table)
         self._rack.table[:] = self.opening if table is None else table
+        self._modulation.write(song.modulation)
         for number, (model, error) in self._models.find(self.list.key, song).items():
             deck = self._rack.decks[number]
             deck.set_texts(song.deck_texts(number))
@@ -102,6 +105,7 @@ class Songs:
         """The set was edited: the decks have the song's new texts, and the same song stays NEXT."""
         for number, deck in self._rack.decks.items():
             deck.set_texts(self.list.song.deck_texts(number))
+        self._modulation.write(self.list.song.modulation)
         self.armed.follow_edit()
 
     # -- switching
@@ -109,6 +113,7 @@ class Songs:
     def tick(self, *, settled: bool) -> bool:
         """[main] Prepare the armed song; True when it is to play now. settled: no deck is loading."""
         self.armed.read_actions()
+        self._modulation.tick()
         if settled and not self._settled:  # the hashes of its models are known now: are they the song's?
             self._models.find(self.list.key, self.list.song)
         self._settled = settled
@@ -133,6 +138,7 @@ class Songs:
         self._glides.stop()
         with arena.batch():
             arena.table[changing] = values[changing]
+            self._modulation.play_next(began.modulation)
             for deck in decks.values():
                 deck.play_next(enter, leave)
         self._glides.begin(targets, glide, time.monotonic())
@@ -143,6 +149,7 @@ class Songs:
 
     def _begin(self, song: Song) -> None:
         self._began = time.monotonic()
+        self._modulation.begin_song()
         number = f"song {self.list.now + 1}" if self.list.now >= 0 else "a song of another set"
         self._rack.log(f"{number}: {song.name}")
 

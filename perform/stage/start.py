@@ -8,25 +8,29 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
+from perform.core import json_bytes
 from perform.core.errors import PerformError
 from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
 from perform.stage.options import StageOptions
 from perform.stage.supervisor import Stage
 
-START_S = 20.0  #: a stage that has not answered by then failed to start
+SLOW_S = 10.0  #: a stage that has not answered by then is said to start
+START_S = 120.0  #: a stage that has not answered by then hangs; one that cannot start ends at once
 END_S = 30.0  #: a slow disk may need ten to close a take
 
 
-def start(options: StageOptions, runtime: Path) -> Client:
-    """Start a stage in a new session and wait until it answers; PerformError says why it does not."""
+def start(options: StageOptions, runtime: Path, say: Callable[[str], None]) -> Client:
+    """Start a stage in a new session and wait until it answers; PerformError says why it does not.
+
+    say : tells the player that it takes long
+    """
     runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = runtime / "stage.log"
-    arguments = [str(runtime), msgspec.json.encode(options).decode()]
+    arguments = [str(runtime), json_bytes.encode(options).decode()]
     detached = {"creationflags": 0x8} if sys.platform == "win32" else {"start_new_session": True}
     log.write_bytes(b"")
     with log.open("ab") as errors:
@@ -37,8 +41,11 @@ def start(options: StageOptions, runtime: Path) -> Client:
             stderr=errors,
             **detached,
         )
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
+    began, slow = time.monotonic(), False
+    while time.monotonic() < began + START_S:
+        if not slow and time.monotonic() > began + SLOW_S:
+            slow = True
+            say("the stage is still starting: the machine is busy")
         if running(runtime):
             return Client(runtime)
         if process.poll() is not None:
@@ -62,7 +69,7 @@ def end(client: Client) -> str:
 
 def main() -> None:
     """[main] Run a stage until `Quit` or a signal."""
-    options = msgspec.json.decode(sys.argv[2], type=StageOptions)
+    options: StageOptions = json_bytes.decode(sys.argv[2], StageOptions)
     try:
         Stage(options, Path(sys.argv[1]), lambda line: None).run()
     except PerformError as error:

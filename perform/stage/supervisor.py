@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
+from perform.core import json_bytes
 from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
 from perform.core.messages.message_lines import AnyReport
 from perform.core.params import SLOTS, slot
+from perform.core.printable import printable
 from perform.core.realtime import STAGE_PRIORITY, request_real_time
 from perform.stage.child import Child, ChildEvent, ChildOwner
 from perform.stage.child_processes import ChildProcesses
@@ -137,6 +137,8 @@ class Stage:
     def _open(self) -> None:
         """Open the set, or resume where a crashed stage stopped."""
         first = self._first
+        if first.problem:
+            self._log(first.problem)
         if first.resumed:
             try:
                 self._show.resume(first.resumed)
@@ -194,7 +196,8 @@ class Stage:
 
     def _log_traceback(self) -> None:
         with contextlib.suppress(OSError):  # the disk may be full
-            self._errors.write(traceback.format_exc().encode())
+            for line in traceback.format_exc().splitlines():
+                self._errors.write(f"{printable(line)}\n".encode())
 
     def _handle_child(self, child: Child, report: AnyReport | None) -> None:
         """Pass a report, or with None a death, to the owner of the child."""
@@ -234,6 +237,7 @@ class Stage:
     # -- log and status
 
     def _log(self, line: str) -> None:
+        line = printable(line)
         self._lines.append(f"{time.strftime('%H:%M:%S')} {line}")
         self._narrator.write(line)
 
@@ -258,7 +262,7 @@ class Stage:
     def _publish(self, server: Server) -> None:
         """Write the stage's file last and atomically: a client that finds it finds a stage that answers."""
         address = StageAddress(os.getpid(), server.address, server.key, str(self._arena.path))
-        write_atomically(self._runtime / STAGE_FILE, msgspec.json.encode(address), private=True)
+        write_atomically(self._runtime / STAGE_FILE, json_bytes.encode(address), private=True)
 
     def _end(self) -> None:
         """Fade out, close the take, end every process."""

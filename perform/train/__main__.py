@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 
 from perform.core.errors import PerformError
+from perform.core.paths import to_text
+from perform.core.printable import printable
 from perform.train.plan import OPTIONS, planned
 from perform.train.processes import cores
 from perform.train.progress import Progress, ProgressListener
@@ -37,7 +39,7 @@ class PrintedProgress(ProgressListener):
 
     def log(self, line: str) -> None:
         """Print a message."""
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -71,7 +73,7 @@ def main() -> int:
             parser.add_argument(f"--{option.alias}", type=kind, help=argparse.SUPPRESS)  # type: ignore[arg-type]
     values = vars(parser.parse_args())
     out: Path = values.pop("out")
-    values["name"] = values["name"] or out.stem
+    values["name"] = to_text(values["name"] or out.stem)
     from perform.train.loop import train
 
     try:

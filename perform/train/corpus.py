@@ -114,7 +114,7 @@ def read_index(folder: Path) -> tuple[dict[str, Any], list[CorpusPiece]]:
         pieces = [CorpusPiece(**piece) for piece in index["pieces"]]
     except OSError as error:
         raise WrongUse(f"no prepared corpus ({error.strerror})", where=str(folder)) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"not a prepared corpus, or one of another version ({error})"
         raise WrongUse(what, where=str(folder), hint="delete it, and prepare it again") from None
     return index, pieces

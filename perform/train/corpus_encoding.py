@@ -36,10 +36,10 @@ def latents(model: RAVE, corpus: Corpus, folder: Path) -> tuple[list[Tensor], li
                 for i, span in enumerate(spans)
             },
         )
-    with safe_open(path, "pt") as file:
+    with safe_open(path, "numpy") as file:  # "pt" refuses a path that is not UTF-8
         return (
-            [file.get_tensor(f"training.{i}") for i in range(len(corpus.training))],
-            [file.get_tensor(f"held_out.{i}") for i in range(len(corpus.held_out))],
+            [torch.from_numpy(file.get_tensor(f"training.{i}")) for i in range(len(corpus.training))],
+            [torch.from_numpy(file.get_tensor(f"held_out.{i}")) for i in range(len(corpus.held_out))],
         )
 
 

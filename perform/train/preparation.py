@@ -17,6 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from perform.core.errors import WrongUse
+from perform.core.paths import native, to_text
 from perform.train import corpus
 from perform.train.corpus import Corpus, Samples
 from perform.train.corpus_survey import CorpusSurvey
@@ -66,7 +67,7 @@ def prepare(
     root = folder if folder.is_dir() else folder.parent
     before = _earlier_corpus(target)
     survey = CorpusSurvey()
-    titles = {path: path.relative_to(root).as_posix() for path in files}
+    titles = {path: to_text(path.relative_to(root).as_posix()) for path in files}
     keys = {path: _key(path, titles[path], sample_rate, channels) for path in files}
     if before and [keys[path] for path in files] == before[1]:
         return before[0].survey()
@@ -99,7 +100,7 @@ def prepare(
             return None, {"why": error.what}
 
     try:
-        corpus.write(target, folder.name, sample_rate, channels, sounds(), survey.to_dict())
+        corpus.write(target, to_text(folder.name), sample_rate, channels, sounds(), survey.to_dict())
     except WrongUse:
         why = next(iter(survey.skipped().values()), "all files are silent")
         raise WrongUse("there is no sound to train on", where=str(folder), hint=why) from None
@@ -114,7 +115,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
     """
     parts, clipped = [], 0
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(native(path)) as file:
             rate = file.samplerate
             stream = None
             if rate != sample_rate:

@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from perform.core.params import SILENCE_DB, Spec
+from perform.core.printable import printable
 
 Piece = tuple[Segment, ...]
 
@@ -61,7 +62,7 @@ GHOST = "▹"  #: where the hardware of a control stands, if its parameter is el
 @lru_cache(8192)
 def label(text: str, width: int, style: Style, right: bool = False) -> Piece:
     """Text in exactly `width` cells, cut with an ellipsis."""
-    text = "".join(c if c.isprintable() else "·" for c in text)
+    text = printable(text)
     if cell_len(text) > width:
         text = set_cell_size(text, width - 1) + "…" if width > 1 else text[:width]
     pad = " " * (width - cell_len(text))

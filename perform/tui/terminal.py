@@ -47,7 +47,10 @@ def _descriptor_2_to(log: Path | None) -> Iterator[None]:
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     before, terminal = sys.__stderr__, os.dup(2)
-    with log.open("ab") as sink, os.fdopen(os.dup(terminal), "w", encoding="utf-8") as screen:
+    with (
+        log.open("ab") as sink,
+        os.fdopen(os.dup(terminal), "w", encoding="utf-8", errors="replace") as screen,
+    ):
         os.dup2(sink.fileno(), 2)
         sys.__stderr__ = screen  # type: ignore[misc]
         try:

@@ -12,14 +12,16 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.attributes import Texts
+from perform.core.base_log import BaseWriter
 from perform.core.errors import PerformError
 from perform.core.event_log import FRAME_RENDERED, EventWriter, FrameEvent
-from perform.core.params import Table
+from perform.core.params import Slots, Table
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
 from perform.library.cards import Card
 from perform.voice.voice import Voice
 
+NO_SLOTS: Slots = np.zeros(0, np.intp)
 ENGINE = version("onnxruntime")  # read at import: a sandboxed process can open no file later
 
 
@@ -33,18 +35,25 @@ class FrameWriter:
         self._texts = voice.settings.texts
         self._max_style = arena.event_logs[lane].capacity // 4  # bytes
         self._log = EventWriter(arena.event_logs[lane], logged_slots(deck), rate, b"")
+        self._bases = BaseWriter(arena.event_logs[lane])
 
-    def write(self, audio: Audio, table: Table) -> None:
-        """The voice's next frame (n, 2), and the table it was rendered with."""
+    def write(
+        self, audio: Audio, table: Table, modulated: Slots = NO_SLOTS, base: Table | None = None
+    ) -> None:
+        """The voice's next frame (n, 2), and the table it was rendered with.
+
+        modulated, base : slots that are modulated, and the table without modulation
+        """
         at, voice = self._history.written, self._voice
         if voice.settings.texts is not self._texts or self._log.is_due(at):
             self._texts = voice.settings.texts
             learnt = voice.stream.saved_style
             style = learnt if len(learnt) <= self._max_style else None  # a larger one would fill the log
             self._log.set_details(stream_details(self._model, self._texts, style))
-        self._log.write_values(at, table)
-        base = self._ring.written - (voice.sent - len(audio))
-        frame = FrameEvent(base, voice.age - 1, voice.seed, voice.temperature, voice.z)
+        every = self._log.write_values(at, table)
+        self._bases.write(at, modulated, table if base is None else base, every=every)
+        first = self._ring.written - (voice.sent - len(audio))
+        frame = FrameEvent(first, voice.age - 1, voice.seed, voice.temperature, voice.z)
         self._log.write(FRAME_RENDERED, at, frame.pack())
         self._ring.write(audio)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.lifeline import Lifeline
+from perform.core.memory_limit import address_space, limit_address_space
 from perform.core.messages.host_messages import (
     AssignDecks,
     FileEncoded,
@@ -35,6 +36,8 @@ from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import check_room
 from perform.voice.scheduler import Scheduler
 
+MEMORY = 16 << 30  #: bytes that a host may take to convert, load and play its model
+
 
 def load_and_render(
     line: Lifeline,
@@ -44,6 +47,8 @@ def load_and_render(
     ready: queue.SimpleQueue[Assignments],
 ) -> None:
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
+    line.report(HostLoading())
+    limit_address_space(address_space() + MEMORY)
     arena = Arena.open(Path(order.arena))
     if order.idle:
         lower_priority()
@@ -52,8 +57,10 @@ def load_and_render(
     try:
         model_file = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
         check_room(arena, read_card(model_file), order.rate)
+        line.report(HostLoading())
         reader = file_reader(model_file)
         model = open_model(model_file)
+        line.report(HostLoading())
         assignments = Assignments(
             model,
             lambda text: line.report(HostLog(text)),
@@ -63,6 +70,7 @@ def load_and_render(
         ready.put(assignments)
         scheduler = Scheduler(arena, model, order.rate, order.patient, assignments)
         scheduler.warm_up()
+        line.report(HostLoading())
     except PerformError as error:
         line.report(HostFailed(str(error)))
         return

@@ -16,8 +16,10 @@ from perform.core.lifeline import Lifeline
 from perform.core.messages.host_messages import (
     AttributeRefused,
     DropVoice,
+    FramesTimed,
     SetTexts,
     StartVoice,
+    TimeFrames,
     VoiceDropped,
 )
 from perform.core.messages.message_lines import AnyOrder
@@ -115,6 +117,10 @@ class Scheduler:
             case DropVoice(lane):
                 self._lanes.pop(lane, None)
                 line.report(VoiceDropped(lane))
+            case TimeFrames():
+                playing = self._lanes and self._recent  # its frames are timed already
+                render_s = float(np.median(self._recent)) if playing else self.rehearse()
+                line.report(FramesTimed(1000.0 * render_s))
 
     def _lead(self, lane: VoiceLane) -> float:
         """Seconds of sound left in the ring when a frame must start: slowest render time plus margin."""
@@ -195,5 +201,9 @@ class Scheduler:
             load = float(np.percentile(self._recent, 95)) if len(self._recent) >= SHOW_EVERY else 0.0
             meters[DECK_METER["load"]] = load / self._frame_s
             meters[DECK_METER["latency"]] = (
-                self._frame_s / 2 + self._lead(lane) + self._burst_s() + lane.voice.resampler_s
+                self._frame_s / 2
+                + self._lead(lane)
+                + self._burst_s()
+                + lane.voice.resampler_s
+                + self._arena.meters[METER_SLOTS["resampler"]]
             )

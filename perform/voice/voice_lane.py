@@ -12,6 +12,7 @@ from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter
 from perform.voice.lane_context import LaneContext
+from perform.voice.lane_modulation import LaneModulation
 from perform.voice.voice import Voice
 
 
@@ -35,21 +36,26 @@ class VoiceLane:
         self.is_new = True  # it has not written the deck's meters yet
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
-        self.table: Table = (arena.next if self._mode == NEXT else arena.table).copy()
+        self._modulation = LaneModulation(arena, deck, self._mode)
         self._context = LaneContext(arena, index, assignments)
-        self.voice = Voice(model, deck, rate, self.table, self._context)
+        self.voice = Voice(model, deck, rate, self._modulation.base, self._context)
         self.voice.settings.set_texts(texts)
         self._out = FrameWriter(arena, index, deck, model, self.voice, rate)
 
     def update(self) -> None:
-        """Read and apply the current song's table; a voice that fades out or waits keeps its copy."""
+        """Read, modulate and apply the song's values; a voice that fades out or waits keeps its own."""
         mode = int(self._reader.lanes[self._index, LANE["mode"]])
-        if mode == NOW:
-            self.table[:] = self._reader.table
-            if self._mode == NEXT:
-                self.voice.adopt(self.table)
+        self._modulation.read(self._reader, mode)
+        table = self._modulation.evaluate(self._context.next_sounds_at())
+        if mode == NOW and self._mode == NEXT:
+            self.voice.adopt(table)
         self._mode = mode
-        self.voice.apply(self.table)
+        self.voice.apply(table)
+
+    @property
+    def table(self) -> Table:
+        """The values of the next frame, with modulation."""
+        return self._modulation.table
 
     def input_complete(self, slack: float, tolerance: float) -> bool:
         """Whether the next frame's input has arrived; the arguments are those of `InputFollower.follow`."""
@@ -64,7 +70,8 @@ class VoiceLane:
 
     def write(self, audio: Audio) -> None:
         """Write the voice's next frame and the lane's meters."""
-        self._out.write(audio, self.table)
+        modulation = self._modulation
+        self._out.write(audio, modulation.table, modulation.slots, modulation.base)
         self.meters[LANE_METER["frames"]] += 1
         self.meters[LANE_METER["resets"]] = self.voice.resets
         self.meters[LANE_METER["behind"]] = self.voice.input_delay

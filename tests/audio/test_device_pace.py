@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from tiny import tiny_model
 
-from perform.audio import mixer_process
+from perform.audio import mixer_block
 from perform.audio.device_pace import REMEMBERED_S, DevicePace
-from perform.audio.mixer_process import MixerBlock
+from perform.audio.mixer_block import MixerBlock
 from perform.core.arena import Arena
 from perform.core.arena_layout import DEVICE, LANE, RING_FRAMES
 from perform.core.lifeline import Lifeline
@@ -150,7 +150,7 @@ def test_a_host_is_in_time_for_bursts_and_shows_its_latency(
     render = scheduler_module.render_applied
     monkeypatch.setattr(scheduler_module, "render_applied", slow)
     monkeypatch.setattr(scheduler_module, "time", clock)
-    monkeypatch.setattr(mixer_process, "time", clock)
+    monkeypatch.setattr(mixer_block, "time", clock)
     orders: queue.SimpleQueue[AnyOrder] = queue.SimpleQueue()
     orders.put(StartVoice(0, 1, {}))
     with pytest.raises(Enough):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from rig import perform
 from tiny import TINY, tiny_model
 
@@ -17,6 +18,7 @@ from perform.bench.machine import layers
 from perform.bench.measure import rows
 from perform.bench.peer import PeerExport
 from perform.bench.subjects import BenchSubject, random_model, subject
+from perform.cli import main
 from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import PRESETS
 from perform.rave.graph import METHODS, decoder_graph
@@ -84,8 +86,8 @@ def test_the_table_has_a_line_for_each_method(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["v22", "nowhere.ts", "nowhere.safetensors"])
 def test_an_unknown_model_is_wrong_use(name: str) -> None:
-    done = perform("bench", name)
-    assert done.returncode == 2
+    done = CliRunner().invoke(main, ["bench", name])
+    assert done.exit_code == 2
     assert name in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 

@@ -49,9 +49,8 @@ while time.monotonic() < end:
         count += 1
     else:
         with arena.batch():
-            arena.table[:] = count
-            arena.lanes[:] = count
-            arena.values[-2:] = count
+            arena.values[:] = count
+            arena.rows[0] = count
         count += 1
 """
 
@@ -128,6 +127,7 @@ def test_a_batch_is_read_whole(shared: Arena) -> None:
         if reader.update():
             updates += 1
             assert (reader.values == reader.table[0]).all()
+            assert (reader.rows == reader.table[0]).all()
     assert writer.returncode == 0
     assert updates > 0
 

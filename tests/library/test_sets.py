@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perform.control import mapping_files
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
 from perform.core.params import SLOTS
@@ -18,6 +19,7 @@ from perform.library.sets import Set
 from perform.library.song import LoopGesture, ModelName, Scene, Song
 from perform.library.song_check import add_text
 from perform.library.toml_values import PLAYER_ONLY, apply_song, toml_value
+from perform.stage.loops import Loops
 
 GOOD = """
 name = "s"
@@ -313,3 +315,52 @@ def test_texts_of_attributes(tmp_path: Path) -> None:
             add_text(song, address, word)
     with pytest.raises(WrongUse, match="one of the words"):
         sets.load_set(written(tmp_path, text.replace('= "noise"', '= "loud"')))
+
+
+def test_a_byte_order_mark_is_no_fault_and_half_a_character_is(tmp_path: Path) -> None:
+    """Editors on Windows write one; a file that was cut or converted wrongly has the other."""
+    path = tmp_path / "a.toml"
+    text = '# mine\nname = "café"\n[[songs]]\nname = "x"\n'
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    made = sets.read_set(path)
+    assert made.name == "café"
+    sets.save_set(msgspec.structs.replace(made, margin="safe"), path)
+    assert path.read_text().startswith("# mine") and sets.read_set(path).margin == "safe"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(WrongUse, match="not UTF-8"):
+        sets.read_set(path)
+    with pytest.raises(WrongUse, match="no longer a set"):
+        sets.save_set(made, path)
+    with pytest.raises(PerformError, match="cannot be written"):
+        sets.save_set(msgspec.structs.replace(made, name="\ud800"), tmp_path / "b.toml")
+    mapping = tmp_path / "m.toml"
+    mapping.write_bytes(b"\xef\xbb\xbf" + b'name = "mine"\n')
+    assert mapping_files.load(mapping).name == "mine"
+    mapping_files.save(mapping_files.load(mapping), mapping)
+
+
+@pytest.mark.parametrize(
+    "address", ["panic", "take/record", "song/go", "deck/1/action/1", "scene/recall", PLAYER_ONLY, "focus"]
+)
+def test_a_loop_in_a_file_may_not_do_what_no_hand_may(tmp_path: Path, address: str) -> None:
+    loops = Loops(params.defaults())
+    with pytest.raises(WrongUse):
+        loops.toggle(address, 0.0)
+    loop = f'[[songs.loops]]\naddress = "{address}"\nseconds = 1.0\npoints = [[0.0, 0.0], [0.5, 1.0]]\n'
+    with pytest.raises(WrongUse, match="remove the loop"):
+        sets.load_set(written(tmp_path, GOOD + loop))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_loop_in_a_file_has_finite_values(tmp_path: Path, value: str) -> None:
+    loop = f'[[songs.loops]]\naddress = "xfade"\nseconds = 1.0\npoints = [[0.0, {value}]]\n'
+    with pytest.raises(WrongUse, match="NaN or infinite"):
+        sets.load_set(written(tmp_path, GOOD + loop))
+
+
+@pytest.mark.parametrize("text", ["", " ", "\x1b[2J", "x" * 1001])
+def test_a_word_in_a_file_may_not_be_what_nobody_may_type(tmp_path: Path, text: str) -> None:
+    song = Song("a", values={}, texts={"deck/1/attribute/1": [text]})
+    sets.save_set(Set("s", songs=[song]), tmp_path / "w.toml")
+    with pytest.raises(WrongUse, match="cannot be a word"):
+        sets.read_set(tmp_path / "w.toml")

@@ -309,3 +309,12 @@ def test_a_system_without_pwrite_fdatasync_and_locks(tmp_path, monkeypatch):
     assert other_repair.unfinished(tmp_path) == [path]
     assert other_repair.repair(path) == 600
     assert np.array_equal(with_wave(path), steps(0, 600))
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=50, derandomize=True)
+def test_a_long_name_of_a_marker_is_cut_between_characters(name: str) -> None:
+    name = "é" * 120 + name.replace("\0", "")
+    (found,) = markers.unpack(markers.pack([Marker(5, name)], 10))
+    assert found.frame == 5 and name.encode(errors="replace").decode().startswith(found.name.rstrip("\0"))
+    assert len(found.name) >= 100

@@ -15,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform.core import params
+from perform.core.errors import PerformError
 from perform.core.params import SLOTS, SPEC_AT
 from perform.library.sets import Set
 from perform.library.song import LoopGesture, Song
 from perform.stage import autosave
+from perform.stage.first_set import choose_first_set
 from perform.stage.glides import ParameterGlides
 from perform.stage.loops import STEPS, Loops, thinned
+from perform.stage.options import StageOptions
 from perform.stage.status import LoopStatus
 from perform.stage.undo import QUIET_S, UndoHistory
 
@@ -210,12 +213,22 @@ def test_a_kill_during_a_save_leaves_a_complete_autosave() -> None:
         assert saved.table()[SLOTS["xfade"]] == 0.5
 
 
-def test_a_damaged_autosave_is_ignored(own_places: Path) -> None:
+def test_a_damaged_autosave_is_reported_and_kept(own_places: Path) -> None:
     path = own_places / "home" / "state" / "autosave.json"
     path.parent.mkdir(parents=True)
-    for content in (b"", b"{", b"[]", b'{"set": 1}', b"\xff" * 100):
+    half = b'{"set": {"name": "\xe9", "songs": []}}'
+    for content in (b"", b"{", b"[]", b'{"set": 1}', b"\xff" * 100, half, half.replace(b"\xe9", b"\\ud800")):
         path.write_bytes(content)
+        with pytest.raises(PerformError, match="the autosave is damaged"):
+            autosave.read()
         assert autosave.read() is None
+        kept = next(path.parent.glob("autosave-damaged-*.json"))
+        assert kept.read_bytes() == content
+        kept.unlink()
+        path.write_bytes(content)
+        first = choose_first_set(StageOptions())
+        assert first.resumed is None and "the autosave is damaged" in first.problem
+        next(path.parent.glob("autosave-damaged-*.json")).unlink()
 
 
 def test_an_autosave_of_an_earlier_version_is_read(own_places: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import LANE_METER, NOW
 from perform.core.messages.host_messages import StartHost
 from perform.stage import host_pool as hosts_module
+from perform.stage import model_host
 from perform.stage.child import Child, ChildEvent
 from perform.stage.deck_lane import DeckLane, LanePhase
 from perform.stage.host_pool import HostPool
@@ -116,6 +118,26 @@ def test_a_host_that_the_player_waits_for_leaves_the_idle_class(rig: Rig, tmp_pa
     until(lambda: os.sched_getscheduler(host.child.pid) != os.SCHED_IDLE, 20, "the common class")
     assert not host.ready
     rig.ready(host)
+
+
+def test_a_slow_host_goes_on_loading_and_one_that_hangs_is_ended(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is stopped before the first step of loading; a step restarts the limit."""
+    path = tiny_model(tmp_path / "a.safetensors")
+    monkeypatch.setattr(hosts_module, "LOAD_S", 1.0)
+    monkeypatch.setattr(model_host, "SLOW_S", 0.2)
+    host = rig.hosts.get(path)
+    os.kill(host.child.pid, signal.SIGSTOP)
+    until(lambda: rig.step() and host.gone, 20, "its end")
+    assert "no further in loading for 1 s; load it again to wait longer" in host.error
+    assert any("a still loads after 0 s: the machine is busy" in line for line in rig.lines)
+    assert not host.crashed
+    monkeypatch.setattr(hosts_module, "LOAD_S", 60.0)
+    again = rig.hosts.get(path)
+    began = again.progress
+    rig.ready(again)
+    assert began < again.progress
 
 
 def test_a_file_that_is_no_model_is_refused_once(rig: Rig, tmp_path: Path) -> None:

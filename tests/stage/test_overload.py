@@ -1,7 +1,10 @@
-"""One deck too many: the log says so, and the last deck is unloaded so that the others keep playing."""
+"""One deck too many: the last deck is unloaded so that the others keep playing, and returns when it can."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,9 +25,42 @@ def test_the_last_deck_is_unloaded(runtime: Path, tmp_path: Path, tiny_models: P
         instrument.arena.table[SLOTS["focus"]] = 2
         instrument.client.ask(Load(3, str(heavy)))
         until(lambda: instrument.meter("deck/3/state") == FAILED, 30, f"deck 3 gone; {instrument.log()}")
-        assert "of its render time; load it again" in instrument.client.status().decks[2].error
+        assert (
+            "of its render time; it plays again once there is room"
+            in instrument.client.status().decks[2].error
+        )
         assert "deck 3 uses" in instrument.log()
         assert [instrument.meter(f"deck/{d}/state") for d in (1, 2, 4)] == [LIVE, LIVE, EMPTY]
         frames = instrument.meter("deck/1/frames")
         until(lambda: instrument.meter("deck/1/frames") > frames + 200, 10, "deck 1 plays on")
+        until(lambda: instrument.meter("deck/1/frames") > frames + 800, 20, "more than CALM_S of it")
+        assert instrument.meter("deck/3/state") == FAILED, "no room for it, however calm the others are"
+        instrument.end()
+
+
+@pytest.mark.alone
+def test_a_deck_returns_after_a_moment_of_overload(runtime: Path, tiny_models: Path) -> None:
+    """Another program takes the processor: here signals stop the host of deck 1 most of the time."""
+    with playing(runtime, "--device", "null") as instrument:
+        instrument.wait_live(1, 2)
+        host = int(instrument.meter("deck/1/pid"))
+        calm = threading.Event()
+
+        def disturb() -> None:
+            while not calm.wait(0.002):
+                os.kill(host, signal.SIGSTOP)
+                calm.wait(0.02)
+                os.kill(host, signal.SIGCONT)
+
+        other = threading.Thread(target=disturb)
+        other.start()
+        try:
+            until(lambda: instrument.meter("deck/2/state") == FAILED, 30, f"deck 2 gone; {instrument.log()}")
+        finally:
+            calm.set()
+            other.join()
+        until(lambda: instrument.meter("deck/2/state") == LIVE, 30, f"deck 2 back; {instrument.log()}")
+        until(lambda: instrument.meter("deck/2/peak/l") > 1e-3, 10, "its sound")
+        assert "deck 2: there is room again: choir returns" in instrument.log()
+        assert instrument.client.status().decks[1].error == ""
         instrument.end()

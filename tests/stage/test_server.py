@@ -27,7 +27,7 @@ def server(tmp_path: Path, taken: Taken) -> Iterator[Server]:
     def take(command: AnyCommand, reply: Callable[[Answer], None]) -> None:
         taken.put(command)
         if isinstance(command, GetStatus):
-            reply(Answer("a name \udcff that is no UTF-8"))
+            reply(Answer("half a character \ud800"))
         elif isinstance(command, Learn) and command.address == "raise":
             raise RuntimeError("an error of ours")
         else:

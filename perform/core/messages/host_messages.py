@@ -72,6 +72,10 @@ class DropVoice(Order, frozen=True):
     lane: int
 
 
+class TimeFrames(Order, frozen=True):
+    """Render some frames unheard, beside what plays, and report how long one takes."""
+
+
 class AssignDecks(Order, frozen=True):
     """Tell a host which model each deck plays now.
 
@@ -85,9 +89,12 @@ class AssignDecks(Order, frozen=True):
 
 
 class HostLoading(Report, frozen=True):
-    """Loading continues: an export is being converted. Restarts the stage's limit on loading time."""
+    """A step of loading is done. Restarts the stage's limit on loading time.
 
-    text: str
+    text : for the log: an export is being converted; "" for nothing
+    """
+
+    text: str = ""
 
 
 class HostLog(Report, frozen=True):
@@ -109,6 +116,12 @@ class HostReady(Report, frozen=True):
     attributes: tuple[Attribute, ...]
     actions: tuple[str, ...]
     has_prior: bool
+
+
+class FramesTimed(Report, frozen=True):
+    """The answer to `TimeFrames`: median render time of a frame."""
+
+    render_ms: float
 
 
 class HostFailed(Report, frozen=True):
@@ -146,5 +159,14 @@ class FileEncoded(Report, frozen=True):
     seconds: float
 
 
-HostOrder = StartHost | RaisePriority | StartVoice | SetTexts | DropVoice | AssignDecks
-HostReport = HostLoading | HostLog | HostReady | HostFailed | VoiceDropped | AttributeRefused | FileEncoded
+HostOrder = StartHost | RaisePriority | StartVoice | SetTexts | DropVoice | TimeFrames | AssignDecks
+HostReport = (
+    HostLoading
+    | HostLog
+    | HostReady
+    | FramesTimed
+    | HostFailed
+    | VoiceDropped
+    | AttributeRefused
+    | FileEncoded
+)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from perform.core import json_bytes
 from perform.core.messages.control_messages import ControlOrder, ControlReport
 from perform.core.messages.host_messages import (
     AttributeRefused,
@@ -24,9 +25,6 @@ from perform.core.printable import printable
 AnyOrder = MixerOrder | RecorderOrder | ControlOrder | HostOrder
 AnyReport = MixerReport | RecorderReport | ControlReport | HostReport
 
-_ORDERS: msgspec.json.Decoder[AnyOrder] = msgspec.json.Decoder(AnyOrder)
-_REPORTS: msgspec.json.Decoder[AnyReport] = msgspec.json.Decoder(AnyReport)
-
 
 class BadMessage(ValueError):
     """A line is not an order or report; the text says why, and shows the line."""
@@ -34,13 +32,14 @@ class BadMessage(ValueError):
 
 def encode(message: Order | Report) -> str:
     """Return a message as one line, newline included."""
-    return msgspec.json.encode(message).decode() + "\n"
+    return json_bytes.encode(message).decode() + "\n"
 
 
 def decode_order(line: str) -> AnyOrder:
     """Read an order from a line. BadMessage: it is not one."""
     try:
-        return _ORDERS.decode(line)
+        order: AnyOrder = json_bytes.decode(line, AnyOrder)
+        return order
     except msgspec.DecodeError as error:
         raise BadMessage(f"not an order ({error}): {line.strip()[:200]}") from error
 
@@ -48,7 +47,7 @@ def decode_order(line: str) -> AnyOrder:
 def decode_report(line: str) -> AnyReport:
     """Read a report from a line. BadMessage: it is not one, perhaps cut short by the death of its child."""
     try:
-        report = _REPORTS.decode(line)
+        report: AnyReport = json_bytes.decode(line, AnyReport)
     except msgspec.DecodeError as error:
         raise BadMessage(f"not a report ({error}): {line.strip()[:200]}") from error
     return _printable(report)

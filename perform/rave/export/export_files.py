@@ -25,6 +25,7 @@ from perform.rave.export.nn_module import NnModule, NnModuleWithPrior
 from perform.rave.graph import GRAPHS
 from perform.rave.graph.labels import labelled
 from perform.rave.model import RAVE
+from perform.rave.model_size import check_size
 
 ROWS = 64  #: streams whose state an export keeps, as upstream's do
 FORMAT = "perform-export-1"
@@ -83,6 +84,7 @@ def model_in_export(archive: Archive) -> RAVE | None:
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
     config = Config.from_dict(values)
+    check_size(config, sum(array.size for array in archive.tensors.values()), len(archive.tensors))
     with torch.device("meta"):  # allocates no memory
         plan = RAVE(config)
     wanted = plan.state_dict()

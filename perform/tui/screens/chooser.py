@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from perform.core.errors import PerformError
+from perform.core.printable import printable
 from perform.library import places
-from perform.tui.screens.dialog import Dialog, Field
+from perform.tui.screens.dialog import Dialog, DialogText, Field
 
 
 class Chooser(Dialog[str]):
@@ -50,13 +51,13 @@ class Chooser(Dialog[str]):
     def compose(self) -> ComposeResult:
         """A filter above the list."""
         with Vertical():
-            yield Static(self._title, classes="title", markup=False)
+            yield DialogText(self._title, classes="title")
             yield Field(placeholder="type to filter, or a path")
             yield OptionList(Option("reading…", disabled=True), markup=False)
             if self._note:
-                yield Static(self._note, classes="note", markup=False)
+                yield DialogText(self._note, classes="note")
             hint = f"enter {self.verb}s · up down choose · esc cancels"
-            yield Static(hint, classes="hint", markup=False)
+            yield DialogText(hint, classes="hint")
 
     def on_mount(self) -> None:
         """Read the list in a thread, so that a slow disk cannot block the screen."""
@@ -78,14 +79,16 @@ class Chooser(Dialog[str]):
         found = [n for n, line in lines.items() if all(term in line.plain.casefold() for term in terms)]
         options.add_options(Option(lines[name], id=f"={name}") for name in found)
         if places.is_path(wanted) and (path := places.existing(wanted)):
-            options.add_option(Option(Content(f"{self.verb} the file {path}"), id=f"={path}"))
+            options.add_option(Option(Content(printable(f"{self.verb} the file {path}")), id=f"={path}"))
         elif not lines:
             options.add_option(Option(self.if_empty, disabled=True))
         elif not found:
-            options.add_option(Option(Content(f"no {self.kind} matches {wanted!r}"), disabled=True))
+            options.add_option(
+                Option(Content(printable(f"no {self.kind} matches {wanted!r}")), disabled=True)
+            )
         for text, answer in self.others():
             if all(term in text.casefold() for term in terms):
-                options.add_option(Option(Content(text), id=f"!{answer}"))
+                options.add_option(Option(Content(printable(text)), id=f"!{answer}"))
         options.action_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -109,6 +112,6 @@ class Chooser(Dialog[str]):
             if chosen.startswith("="):
                 self.check(chosen[1:])
         except PerformError as error:
-            self.query_one(".hint", Static).update(Content.assemble((f"▲ {error}", "$error")))
+            self.query_one(".hint", DialogText).update(Content.assemble((f"▲ {error}", "$error")))
             return
         self.dismiss(chosen[1:])

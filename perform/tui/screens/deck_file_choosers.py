@@ -10,6 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from perform.core.errors import PerformError
+from perform.core.paths import to_text
+from perform.core.printable import printable
 from perform.library import matrices, places
 from perform.library.song_files import find_deck_file
 from perform.tui.screens.chooser import Chooser
@@ -34,9 +36,9 @@ class _DeckFileChooser(Chooser):
     def _line(self, name: str, details: str) -> Content:
         """A name, a mark on the deck's file, and details."""
         mark = "●" if name == self._current else " "
-        padded = set_cell_size(name, max(32, cell_len(name)))
+        padded = set_cell_size(printable(name), max(32, cell_len(name)))
         style = "$error" if details.startswith("▲") else "$ink-dim"
-        return Content.assemble((f"{mark} {padded}", "bold"), (f"  {details}", style))
+        return Content.assemble((f"{mark} {padded}", "bold"), (printable(f"  {details}"), style))
 
 
 class SoundChooser(_DeckFileChooser):
@@ -54,7 +56,7 @@ class SoundChooser(_DeckFileChooser):
         from perform.library.sound_files import find
 
         folder = places.user("sounds")
-        names = [str(path.relative_to(folder)) for path in find(folder)]
+        names = [to_text(path.relative_to(folder)) for path in find(folder)]
         return {name: self._line(name, _sound_details(name)) for name in names}
 
     def check(self, chosen: str) -> None:
@@ -82,7 +84,7 @@ class MatrixChooser(_DeckFileChooser):
     def lines(self) -> Mapping[str, Content]:
         """[disk] All matrices, each with its two models."""
         folder = places.user("sounds")
-        names = sorted(str(path.relative_to(folder)) for path in folder.rglob(f"*{matrices.SUFFIX}"))
+        names = sorted(to_text(path.relative_to(folder)) for path in folder.rglob(f"*{matrices.SUFFIX}"))
         return {name: self._line(name, _matrix_details(name)) for name in names}
 
     def check(self, chosen: str) -> None:

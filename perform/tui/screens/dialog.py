@@ -7,7 +7,9 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, Static
+
+from perform.core.printable import printable
 
 T = TypeVar("T")
 
@@ -22,6 +24,17 @@ class Field(Input):
     def on_mount(self) -> None:
         """Stop the cursor from blinking."""
         self.cursor_blink = False
+
+
+class DialogText(Static):
+    """A text in a dialog, without markup or control characters: it may come from a file."""
+
+    def __init__(self, text: str, classes: str) -> None:
+        super().__init__(printable(text), classes=classes, markup=False)
+
+    def show(self, text: str) -> None:
+        """Replace the text."""
+        self.update(printable(text))
 
 
 class Dialog(ModalScreen[T]):

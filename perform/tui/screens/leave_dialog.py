@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from perform.tui.screens.dialog import Dialog
+from perform.tui.screens.dialog import Dialog, DialogText
 
 Choice = Literal["leave", "stop"]
 
@@ -32,7 +32,7 @@ class LeaveDialog(Dialog[Choice]):
     def compose(self) -> ComposeResult:
         """Three choices."""
         with Vertical():
-            yield Static(self._title, classes="title")
+            yield DialogText(self._title, classes="title")
             yield OptionList(
                 Option("k  keep playing; `perform attach` opens the screen again", id="leave"),
                 Option(
@@ -43,7 +43,7 @@ class LeaveDialog(Dialog[Choice]):
                 markup=False,
             )
             if self._changed:
-                yield Static("▲ the set has unsaved changes: press ctrl+s to save", classes="note")
+                yield DialogText("▲ the set has unsaved changes: press ctrl+s to save", classes="note")
 
     def action_choose(self, choice: Choice) -> None:
         """Choose by key."""

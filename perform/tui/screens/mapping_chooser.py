@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from perform.core.paths import to_text
+from perform.core.printable import printable
 from perform.library import places
-from perform.tui.screens.dialog import Dialog
+from perform.tui.screens.dialog import Dialog, DialogText
 
 
 def mappings() -> list[str]:
     """Names of all mappings: the bundled ones and those that the player saved."""
     folders = (places.bundled("presets") / "controllers", places.user("controllers"))
-    return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
+    return sorted({to_text(path.stem) for folder in folders for path in folder.glob("*.toml")})
 
 
 class MappingChooser(Dialog[str]):
@@ -30,15 +32,15 @@ class MappingChooser(Dialog[str]):
     def compose(self) -> ComposeResult:
         """The list."""
         with Vertical():
-            yield Static("Controller mapping", classes="title")
+            yield DialogText("Controller mapping", classes="title")
             yield OptionList(
                 *(
-                    Option(Content(f"{'●' if n == self._current else ' '} {n}"), id=f"={n}")
+                    Option(Content(printable(f"{'●' if n == self._current else ' '} {n}")), id=f"={n}")
                     for n in self._names
                 ),
                 markup=False,
             )
-            yield Static(
+            yield DialogText(
                 "enter uses it · esc cancels · S on the screen saves the current one", classes="hint"
             )
 

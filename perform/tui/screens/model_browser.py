@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from perform.core.errors import PerformError
+from perform.core.printable import printable
 from perform.library import cards, model_library
 from perform.tui.screens.chooser import Chooser
 
@@ -41,10 +42,12 @@ class ModelBrowser(Chooser):
 
 def _line(name: str, path: Path) -> Content:
     """Name, latents, ratio, sample rate and description, or why the file cannot be played."""
-    padded = set_cell_size(name, max(20, cell_len(name)))
+    padded = set_cell_size(printable(name), max(20, cell_len(name)))
     try:
         card = cards.read_card(path)
     except PerformError as error:
-        return Content.assemble(padded, (f"  ▲ {error.what}", "$error"))
+        return Content.assemble(padded, (printable(f"  ▲ {error.what}"), "$error"))
     figures = f"  z{card.latents:<3} {card.ratio:>5}  {card.sample_rate / 1000:g} kHz  "
-    return Content.assemble((padded, "bold"), figures, (" ".join(card.description.split()), "$ink-dim"))
+    return Content.assemble(
+        (padded, "bold"), figures, (" ".join(printable(card.description).split()), "$ink-dim")
+    )

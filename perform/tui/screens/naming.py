@@ -9,10 +9,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from perform.tui.screens.dialog import Dialog, Field
+from perform.tui.screens.dialog import Dialog, DialogText, Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class NameDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         """A title, a text field, an error message."""
         with Vertical():
-            yield Static(self._title, classes="title", markup=False)
+            yield DialogText(self._title, classes="title")
             yield Field(self._current, placeholder="a name", max_length=80)
-            yield Static("", id="wrong", classes="wrong", markup=False)
-            yield Static(f"{self._hint} · esc cancels", classes="hint", markup=False)
+            yield DialogText("", classes="wrong")
+            yield DialogText(f"{self._hint} · esc cancels", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the name, or show which names are allowed."""
@@ -49,7 +49,7 @@ class NameDialog(Dialog[str]):
         if self._rule.pattern.fullmatch(name):
             self.dismiss(name)
         else:
-            self.query_one("#wrong", Static).update(f"▲ {self._rule.message}")
+            self.query_one(".wrong", DialogText).show(f"▲ {self._rule.message}")
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -67,7 +67,7 @@ class ConfirmDialog(Dialog[bool]):
     def compose(self) -> ComposeResult:
         """Two choices; the one that changes nothing comes first."""
         with Vertical():
-            yield Static(self._title, classes="title", markup=False)
+            yield DialogText(self._title, classes="title")
             yield OptionList(Option("b  back", id="back"), Option(f"y  {self._yes}", id="yes"), markup=False)
 
     def action_yes(self) -> None:

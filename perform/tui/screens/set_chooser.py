@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from perform.core.errors import PerformError
+from perform.core.printable import printable
 from perform.library import sets
 from perform.tui.screens.chooser import Chooser
 
@@ -31,10 +32,10 @@ class SetChooser(Chooser):
         sets.load_set(chosen)
 
     def _line(self, name: str) -> Content:
-        padded = set_cell_size(name, max(20, cell_len(name)))
+        padded = set_cell_size(printable(name), max(20, cell_len(name)))
         try:
             songs = sets.load_set(name).songs
         except PerformError as error:
-            return Content.assemble(f"  {padded}", (f"  ▲ {error.what}", "$error"))
+            return Content.assemble(f"  {padded}", (printable(f"  ▲ {error.what}"), "$error"))
         head = (f"{'●' if name == self._current else ' '} {padded}", "bold")
-        return Content.assemble(head, (f"  {', '.join(song.name for song in songs)}", "$ink-dim"))
+        return Content.assemble(head, (printable(f"  {', '.join(song.name for song in songs)}"), "$ink-dim"))

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from perform.stage.commands import Go
 from perform.tui.keys import KEYS, SET_LIST
 from perform.tui.screen_frame import ScreenFrame
-from perform.tui.screens.dialog import Dialog
+from perform.tui.screens.dialog import Dialog, DialogText
 from perform.tui.widgets.line_widget import LineWidget
 from perform.tui.widgets.song_list import SongList
 
@@ -38,7 +37,7 @@ class SetListScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """A title and the list."""
         with Vertical():
-            yield Static(self._title(self._frame), classes="title", markup=False)
+            yield DialogText(self._title(self._frame), classes="title")
             yield self._list
 
     @property
@@ -53,7 +52,7 @@ class SetListScreen(Dialog[None]):
     def show(self, frame: ScreenFrame) -> None:
         """Draw a frame."""
         if self._title(frame) != self._title(self._frame):
-            self.query_one(".title", Static).update(self._title(frame))
+            self.query_one(".title", DialogText).show(self._title(frame))
         self._frame = frame
         self._list.show(frame)
 

@@ -6,12 +6,12 @@ import math
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from perform.core.errors import WrongUse
 from perform.core.params import MODULE_DEFAULT, SPECS, Spec
 from perform.tui.parameter_rows import ParameterRow
-from perform.tui.screens.dialog import Dialog, Field
+from perform.tui.screens.dialog import Dialog, DialogText, Field
 
 MODULE_DEFAULT_TEXT = "module default"  #: what the player types to leave an attribute to its module
 
@@ -75,14 +75,14 @@ class ValueEntry(Dialog[float | str]):
     def compose(self) -> ComposeResult:
         """A title, a text field, an error message."""
         with Vertical():
-            yield Static(f"{self._row.name}: {self._row.long(self._value)}", classes="title", markup=False)
+            yield DialogText(f"{self._row.name}: {self._row.long(self._value)}", classes="title")
             yield Field(placeholder=allowed(self._row))
-            yield Static("", id="wrong", classes="wrong", markup=False)
-            yield Static("enter sets it · esc cancels", classes="hint", markup=False)
+            yield DialogText("", classes="wrong")
+            yield DialogText("enter sets it · esc cancels", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the value, or show which values are allowed."""
         try:
             self.dismiss(parse(event.value, self._row))
         except WrongUse as error:
-            self.query_one("#wrong", Static).update(f"▲ {error}")
+            self.query_one(".wrong", DialogText).show(f"▲ {error}")

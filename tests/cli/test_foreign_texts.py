@@ -1,0 +1,90 @@
+"""Texts of foreign files in a shell: none of them steers the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+from tiny import tiny_model
+
+from perform.cli import main, output
+from perform.library import places
+from perform.recorder.markers import Marker, cue_sheet, track_list
+from perform.recorder.new_files import new_sound_file
+
+ESCAPE = "\x1b]0;owned\x07\x1b[31mred\x9b2J\r\u202e"
+
+
+def run(*args: object) -> Result:
+    done = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return done
+
+
+def steers(text: str) -> bool:
+    return any(not c.isprintable() and c != "\n" for c in text)
+
+
+@pytest.fixture
+def evil() -> Path:
+    """A model whose card is full of escapes."""
+    path = tiny_model(places.user("models") / "evil.safetensors")
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    texts = dict.fromkeys(("name", "description", "licence", "corpus", "recipe", "created"), ESCAPE)
+    metadata["card"] = json.dumps(json.loads(metadata["card"]) | texts)
+    save_file(tensors, path, metadata)
+    return path
+
+
+def test_cards_and_names_of_models(evil: Path, tmp_path: Path) -> None:
+    for verb in (("list",), ("info", "evil"), ("info", "evil", "--json"), ("check", "evil")):
+        done = run("models", *verb)
+        assert not steers(done.output), verb
+        assert "red" in done.output or verb == ("check", "evil")
+    done = run("export", "evil", "-o", tmp_path / "x.onnx")
+    assert done.exit_code == 0 and not steers(done.output)
+    assert not steers(run("models", "info", ESCAPE).output)
+    (evil.parent / f"{ESCAPE}.safetensors").write_bytes(b"no model")
+    assert not steers(run("models", "list").output)
+
+
+def test_sets_takes_and_folders(tmp_path: Path) -> None:
+    path = tmp_path / "evil.toml"
+    name = json.dumps(ESCAPE)
+    path.write_text(f"name = {name}\n[[songs]]\nname = {name}\ndecks.1 = {name}\nvalues = {{{name} = 1}}\n")
+    done = run("play", path, "--headless")
+    assert done.exit_code == 2 and not steers(done.output)
+    folder = Path(os.environ["PERFORM_TAKES"])
+    folder.mkdir()
+    take = folder / f"{ESCAPE}.wav"
+    with new_sound_file(take, 48000, marks=[Marker(5, ESCAPE)]) as write:
+        write(np.zeros((100, 2), np.float32))
+    for verb in ((), ("verify",), ("verify", "--json"), ("repair", take), ("list", "--json")):
+        assert not steers(run("takes", *verb).output), verb
+    done = run("takes", "export", take, "-o", tmp_path / f"{ESCAPE}.wav")
+    assert done.exit_code == 0, done.output
+    assert done.stdout_bytes == f"{tmp_path}/{ESCAPE}.wav\n".encode(), "a pipe gets the path itself"
+    marks = [Marker(0, ESCAPE)]
+    for text in (cue_sheet("a.wav", ESCAPE, marks, 48000), track_list(marks, 48000)):
+        assert not steers(text)
+
+
+def test_a_terminal_shows_a_path_and_a_progress_bar_as_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    output.show(Path(f"/{ESCAPE}"), as_json=False)
+    monkeypatch.undo()
+    with output.ProgressBar(f"[/red]{ESCAPE}", 2, "files") as on_progress:
+        on_progress(1, f"[/x]{ESCAPE}")
+    seen = capsys.readouterr()
+    assert "red" in seen.out and not steers(seen.out)
+    assert "[/red]" in seen.err and "owned" in seen.err and "\x07" not in seen.err

@@ -1,0 +1,186 @@
+"""Modulation: what a stage plays, what a render writes and what a replay makes are the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from perform.audio.mixer import Mixer
+from perform.core import params
+from perform.core.arena import Arena
+from perform.core.arena_layout import BASE_NAMES, LANE, LANES, lanes_of
+from perform.core.event_log import ALL_VALUES, CHANGED_VALUES, FIRST_VALUES, unpack_values
+from perform.core.table_reader import TableReader
+from perform.engine.compiled_model import CompiledModel
+from perform.library import sets
+from perform.library.cards import trim_db
+from perform.library.song_files import model_file
+from perform.library.toml_values import apply_song
+from perform.offline import replay
+from perform.offline.outputs import TakeOutput
+from perform.offline.render import BLOCK, render
+from perform.recorder import gesture_log, take_index
+from perform.stage.beat_keeper import BeatKeeper
+from perform.stage.loops import Loops
+from perform.stage.modulation_writer import ModulationWriter
+from perform.voice.assignments import Assignments
+from perform.voice.voice import render_applied
+from perform.voice.voice_lane import VoiceLane
+
+RATE = 48000
+SECONDS = 1.0
+SET = """
+name = "modulated"
+[[songs]]
+name = "swell"
+tempo = 150.0
+decks = { 1 = "bells", 2 = "choir" }
+[songs.values]
+"deck/1/source" = "walk"
+"deck/2/source" = "walk"
+"deck/1/z/0/bias" = 0.5
+"lfo/1/rate" = 3.0
+"lfo/2/sync" = "beats"
+"lfo/2/beats" = 0.5
+"lfo/2/shape" = "random"
+"random/1/rate" = 9.0
+"hold/1/of" = "follow deck/1"
+"hold/1/rate" = 6.0
+"hold/2/of" = "lfo 1"
+"steps/1/rate" = 8.0
+"steps/1/value/1" = 1.0
+[[songs.modulation]]
+source = "lfo 1"
+to = "deck/1/z/0/bias"
+low = -1.0
+high = 1.0
+[[songs.modulation]]
+source = "lfo 2"
+to = "deck/1/gain"
+low = -12.0
+high = 0.0
+[[songs.modulation]]
+source = "random 1"
+to = "deck/2/z/1/bias"
+low = -1.0
+high = 1.0
+[[songs.modulation]]
+source = "follow deck/1"
+to = "deck/2/z/0/bias"
+low = 0.0
+high = 2.0
+[[songs.modulation]]
+source = "follow deck/2"
+to = "deck/1/pan"
+low = 0.0
+high = 1.0
+[[songs.modulation]]
+source = "hold 1"
+to = "deck/2/z/2/bias"
+low = 0.0
+high = 1.0
+[[songs.modulation]]
+source = "hold 2"
+to = "xfade"
+low = 0.0
+high = 0.3
+[[songs.modulation]]
+source = "steps 1"
+to = "deck/1/z/1/scale"
+low = -0.5
+high = 0.5
+[[songs.modulation]]
+source = "macro 1"
+to = "deck/1/z/2/bias"
+low = 0.0
+high = 2.0
+[[songs.modulation]]
+source = "macro 1"
+to = "deck/2/z/3/bias"
+low = 0.0
+high = -2.0
+[[songs.loops]]
+address = "macro/1"
+seconds = 0.7
+points = [[0.0, 0.0], [0.3, 1.0], [0.7, 0.0]]
+[[songs.loops]]
+address = "lfo/1/rate"
+seconds = 1.0
+points = [[0.0, 1.0], [0.6, 12.0]]
+"""
+
+
+@pytest.fixture
+def modulated(shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "modulated.toml"
+    path.write_text(SET)
+    return path
+
+
+def rendered(path: Path, folder: Path) -> take_index.Take:
+    out = TakeOutput(folder, ("master",), "float32")
+    made = render(str(path), out, SECONDS, seed=None, rate=RATE, on_progress=lambda seconds: None)
+    return take_index.read(made)
+
+
+def played_live(path: Path, folder: Path) -> np.ndarray:
+    """What hosts and mixer play, block by block, with the parts of a stage at the same moments."""
+    song = sets.load_set(str(path)).songs[0]
+    arena = Arena.create(folder / "live.arena")
+    arena.set_meter("rate", RATE)
+    arena.set_meter("block", BLOCK)
+    apply_song(song, arena.table)
+    loops, beats, modulation = Loops(arena.table), BeatKeeper(arena), ModulationWriter(arena)
+    modulation.write(song.modulation)
+    loops.replace(song.loops, 0.0)
+    reader, hosts = TableReader(arena), []
+    for deck, named in song.models.items():
+        model, lane = CompiledModel(model_file(named)), lanes_of(deck)[0]
+        row = arena.lanes[lane]
+        row[LANE["live"]] = row[LANE["gate"]] = 1
+        row[LANE["trim"]] = trim_db(model.card)
+        ready = Assignments(model, lambda line: None, wait=True)
+        hosts.append((model, VoiceLane(arena, reader, lane, deck, model, RATE, {}, ready)))
+    mixer = Mixer(arena, RATE, opening=(1.0, 1.0))
+    end = mixer.delay + round(SECONDS * RATE)
+    out = np.zeros((-(-end // BLOCK) * BLOCK, 2), np.float32)
+    for at in range(0, len(out), BLOCK):
+        loops.tick(arena.history.written / RATE)
+        beats.tick()
+        modulation.tick()
+        for model, lane in hosts:
+            while lane.ring.fill < BLOCK:
+                reader.update()
+                lane.update()
+                lane.write(render_applied(model, [lane.voice], [lane.table])[0])
+        mixer.fill(out[at : at + BLOCK])
+    return out[mixer.delay : end]
+
+
+def test_live_render_and_replay_are_the_same_bits(modulated: Path, tmp_path: Path) -> None:
+    take = rendered(modulated, tmp_path / "takes")
+    wanted = soundfile.read(take.path, dtype="float32", always_2d=True)[0]
+    assert np.array_equal(played_live(modulated, tmp_path), wanted)
+    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
+    assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
+    assert wanted.any()
+    check_log(take)
+
+
+def check_log(take: take_index.Take) -> None:
+    """The gesture log holds what was heard, and the base values."""
+    log = gesture_log.read(take.path.with_suffix(gesture_log.SUFFIX))
+    names, seen = log.header.names, dict[tuple[int, str], list[float]]()
+    for event in log.records:
+        if event.kind in (CHANGED_VALUES, ALL_VALUES, FIRST_VALUES):
+            for slot, value in zip(*unpack_values(event.payload)[:2], strict=True):
+                seen.setdefault((event.who, names[slot]), []).append(float(value))
+    gain, base = seen[LANES, "deck/1/gain"], seen[LANES, "base/deck/1/gain"]
+    assert len(set(gain)) > 100
+    assert set(base) == {0.0}
+    assert set(seen[lanes_of(1)[0], "base/deck/1/z/0/bias"]) == {0.5}
+    assert names[-len(BASE_NAMES) :] == list(BASE_NAMES)
+    assert len(params.ADDRESSES) == len(BASE_NAMES)

@@ -1,0 +1,67 @@
+"""What the usual run leaves out: more of a kind that it tests too. `pytest --long` runs everything.
+
+For each test named here, the parameters that the usual run keeps: each kind of layer, bottleneck and channel
+count once. The other parameters repeat the same code with other sizes, models or seeds.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+SHORT: dict[str, tuple[str, ...]] = {
+    "rave/test_upstream.py::test_a_stream_equals_upstreams_sample_for_sample": (
+        *("v1", "v3", "discrete", "wasserstein", "stereo", "resampled", "adain_learnt", "prior"),
+    ),
+    "rave/test_upstream.py::test_offline_equals_upstreams": ("v2_offline", "v1_offline", "stereo_offline"),
+    "rave/test_upstream.py::test_receptive_fields_equal_upstreams": ("v2_small_offline", "causal_offline"),
+    "rave/test_upstream.py::test_a_non_streaming_export_becomes_the_same_stream": ("v2_small", "v1"),
+    "rave/test_upstream.py::test_the_measured_delay_equals_the_calculated_one": ("v2_small", "stereo"),
+    "rave/test_upstream.py::test_the_delays_of_two_models_encoder_and_decoder_add_up": ("v2-v1",),
+    "rave/test_export.py::test_blocks_of_any_size_equal_our_stream": (
+        *("v1", "v3", "discrete", "stereo", "resampled"),
+    ),
+    "rave/test_export.py::test_block_by_block_it_equals_our_stream_to_the_last_bit": (
+        *("live", "v1", "v3", "discrete", "noise", "stereo", "resampled"),
+    ),
+    "rave/test_export.py::test_card_and_licence_are_included_and_the_model_can_be_imported": (
+        *("v3", "discrete", "live"),
+    ),
+    "rave/test_graph.py::test_streams_through_the_graphs_equal_streams_through_the_modules": (
+        *("live-3", "v1-3", "v3-1", "discrete-3", "noise-3", "few bands-1", "stereo-3"),
+        *("resampled stereo, causal-1", "v2, newest-3", "wasserstein-1"),
+    ),
+    "rave/test_graph.py::test_any_number_of_frames_per_call_gives_the_same": ("5",),
+    "foreign/test_conversion.py::test_a_rebuilt_export_sounds_the_same": ("v2_small", "discrete", "v3"),
+    "foreign/test_torchscript_model.py::test_genuine_exports_play_without_conversion": (
+        *("v2", "v3", "discrete", "stereo", "recurrent"),
+    ),
+    "train/test_training.py::test_every_architecture_learns": ("v1", "v3 causal", "discrete"),
+    "train/test_training.py::test_every_architecture_takes_a_step_in_bfloat16": ("noise", "stereo"),
+    "offline/test_bundled_transfer.py::test_a_decoder_brings_a_sound_closer_to_its_corpus": ("weather",),
+    "audio/test_howls.py::test_no_false_alarm_on_the_bundled_models": ("choir",),
+}  # fmt: skip
+
+
+def left_out(item: pytest.Item) -> bool:
+    """Whether the usual run leaves this test out."""
+    name = "/".join(item.path.parts[-2:]) + "::" + getattr(item, "originalname", item.name)
+    kept = SHORT.get(name)
+    callspec = getattr(item, "callspec", None)
+    return kept is not None and callspec is not None and callspec.id not in kept
+
+
+def unknown_names(items: list[pytest.Item]) -> list[str]:
+    """Names in SHORT that no collected test of a collected file has."""
+    files = {"/".join(item.path.parts[-2:]) for item in items}
+    found = {
+        ("/".join(item.path.parts[-2:]) + "::" + getattr(item, "originalname", item.name), item.callspec.id)
+        for item in items
+        if hasattr(item, "callspec")
+    }
+    return [
+        f"{name}[{kept}]"
+        for name, all_kept in SHORT.items()
+        if name.partition("::")[0] in files
+        for kept in all_kept
+        if (name, kept) not in found
+    ]
