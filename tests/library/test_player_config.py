@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from perform.library.config import PlayerConfig
+from perform.library.player_config import PlayerConfig
 from rig import perform
 
 from perform.cli import main, playing, use_config
