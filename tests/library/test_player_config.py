@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from perform.library.player_config import PlayerConfig
 from rig import perform
 
 from perform.cli import main, playing, use_config
 from perform.core.errors import WrongUse
 from perform.library import places, player_config
+from perform.library.player_config import PlayerConfig
 from perform.stage.options import StageOptions
 
 ROOT = Path(__file__).parents[2]
