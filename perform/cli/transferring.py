@@ -225,6 +225,8 @@ def _transfer_folder(folder: Path, out: Path, setup: TransferSetup, as_json: boo
                 failed.append((path, error))
             except OSError as error:
                 failed.append((path, PerformError(error.strerror or str(error), where=str(wanted))))
+            except Exception as error:  # of a library: the other files are transferred
+                failed.append((path, PerformError(repr(error), where=str(path))))
         on_progress(len(files))
     for _, problem in failed:
         log(str(problem))

@@ -96,8 +96,10 @@ class FileLatents:
                     yield
                 silence = np.zeros((sound.rate // 10, sound.channels), np.float32)
                 self._append(encode(silence)[: self.length - self.ready])  # flush the resampler
-        except (PerformError, MemoryError) as error:
+        except PerformError as error:
             self.error = str(error)
+        except Exception as error:  # of a model or a library: other files go on
+            self.error = f"{self.path}: {error!r}"
         self.length = self.ready
 
     def _append(self, frames: list[np.ndarray]) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import threading
 from pathlib import Path
 
 from perform.core.files import write_atomically
 from perform.library import places
 from perform.library.model_library import models
+
+_writing = threading.Lock()
 
 
 def sha256(path: Path) -> str:
@@ -20,19 +23,40 @@ def sha256(path: Path) -> str:
 
 def remember(path: Path, sha256: str) -> None:
     """Store the hash of a file that a host has read."""
-    entries = _read()
-    entry: list[str | int] = [sha256, *_stamp(path)]
-    if entries.get(str(path)) == entry:
-        return
-    entries[str(path)] = entry
-    with contextlib.suppress(OSError):  # the cache can be made again
-        write_atomically(_cache(), json.dumps(entries).encode())
+    with _writing:
+        entries = _read()
+        entry: list[str | int] = [sha256, *_stamp(path)]
+        if entries.get(str(path)) == entry:
+            return
+        entries[str(path)] = entry
+        with contextlib.suppress(OSError):  # the cache can be made again
+            write_atomically(_cache(), json.dumps(entries).encode())
+
+
+def scan() -> int:
+    """[disk, slow] Hash the models of the library whose hash is not known; return how many those were.
+
+    Each hash is stored at once, so a scan that was ended goes on where it stopped.
+    """
+    count = 0
+    for path in models().values():
+        if known(path):
+            continue
+        with contextlib.suppress(OSError):  # the file has gone, or may not be read
+            remember(path, sha256(path))
+            count += 1
+    return count
 
 
 def known(path: Path) -> str:
     """Return a file's hash from the cache; "" if it is not there, or the file has changed since."""
     entry = _read().get(str(path))
     return str(entry[0]) if entry and entry[1:] == _stamp(path) else ""
+
+
+def find_or_scan(sha256: str) -> Path | None:
+    """[disk, slow] The same as `find`; if the hash is not known, hash the models of the library first."""
+    return find(sha256) or (find(sha256) if scan() else None)
 
 
 def find(sha256: str) -> Path | None:

@@ -10,12 +10,8 @@ import soundfile
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import native
 from perform.core.ring_buffers import Audio
+from perform.core.sound_formats import RATES, SUFFIXES, files_below, why_skipped
 
-#: suffixes of sound files in a folder; a file given by name may have any format that libsndfile reads
-SUFFIXES = (
-    *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"),
-    *(".w64", ".rf64", ".bwf", ".oga", ".voc"),
-)
 BLOCK = 1 << 14  #: frames per read
 
 
@@ -31,12 +27,15 @@ class SoundFile:
         self.path = path
         try:
             self._file = soundfile.SoundFile(native(path))
-        except (soundfile.LibsndfileError, OSError, RuntimeError, TypeError) as error:
+        except Exception as error:  # libsndfile's, the system's, or of a header that makes no sense
             raise WrongUse(
                 f"cannot be read as sound ({_reason(error)})",
                 where=str(path),
                 hint=f"convert it to {', '.join(SUFFIXES[:6])} or another common format",
             ) from None
+        if self._file.samplerate not in RATES:
+            what = f"its header says {self._file.samplerate} Hz"
+            raise WrongUse(what, where=str(path), hint=f"perform reads {RATES[0]} to {RATES[-1]} Hz")
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
@@ -52,7 +51,7 @@ class SoundFile:
         while True:
             try:
                 block: Audio = self._file.read(BLOCK, dtype="float32", always_2d=True)
-            except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+            except Exception as error:
                 raise PerformError(f"reading failed ({_reason(error)})", where=str(self.path)) from None
             if not len(block):
                 return
@@ -60,10 +59,10 @@ class SoundFile:
 
 
 def find(folder: Path, exclude: Path | None = None) -> list[Path]:
-    """Return all sound files of a folder and its subfolders, sorted, except those in the folder `exclude`."""
+    """[disk] Return all sound files in and below a folder, sorted, except those in the folder `exclude`."""
     exclude = exclude and exclude.resolve()
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    return sorted(p for p in found if p.is_file() and exclude not in p.resolve().parents)
+    found = (path for path in files_below(folder) if not why_skipped(path))
+    return sorted(path for path in found if exclude not in path.resolve().parents)
 
 
 def _reason(error: Exception) -> str:

@@ -53,7 +53,7 @@ def render(
         arena.set_meter("burst", BLOCK)
         apply_song(song, arena.table)
         decks = {
-            deck: DeckRender(arena, song, deck, model_file(model), seed, rate)
+            deck: DeckRender(arena, song, deck, model_file(model, scan=True), seed, rate)
             for deck, model in song.models.items()
         }
         assignments = {number: deck.assignment(song) for number, deck in decks.items()}

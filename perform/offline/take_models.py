@@ -7,12 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from perform.core.errors import PerformError, WrongUse
-from perform.core.paths import to_text
 from perform.engine.protocol import PlayableModel
 from perform.foreign.opening import open_model
 from perform.library import hashes, places
 from perform.library.hashes import sha256
-from perform.library.model_library import find_model, models
+from perform.library.model_library import find_model
 from perform.offline.logged_take import LoggedTake, deck_of
 from perform.voice.recorded_streams import RecordedModel
 
@@ -52,12 +51,10 @@ def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, R
 
 def _find(model: RecordedModel) -> Path | None:
     """Find a model's file by its hash: the file that was played, or else one of the library."""
-    if played := hashes.find(model.sha256):
-        return played
-    known = models() | {to_text(path.stem): path for path in places.cache().glob("*.safetensors")}
-    names = sorted(known, key=lambda name: name != model.name)
-    for name in names:
+    if known := hashes.find_or_scan(model.sha256):
+        return known
+    for converted in sorted(places.cache().glob("*.safetensors")):
         with suppress(OSError):
-            if sha256(known[name]) == model.sha256:
-                return known[name]
+            if sha256(converted) == model.sha256:
+                return converted
     return None

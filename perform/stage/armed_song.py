@@ -178,6 +178,10 @@ class ArmedSong:
 
     # -- preparing
 
+    def find_again(self) -> None:
+        """Find its models again, and prepare them."""
+        self._prepared = None
+
     def prepare(self) -> None:
         """Let each deck prepare its model in its other lane; the voices read `Arena.next`."""
         song = self._song

@@ -1,7 +1,11 @@
-"""The models that songs name: their files, and what is missing."""
+"""The models that songs name: their files, and what is missing.
+
+A song may know a model by its hash alone. Then a thread hashes the library's models, once for each file.
+"""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +28,14 @@ class SongModels:
 
     def __init__(self) -> None:
         self._missing: dict[int, tuple[str, ...]] = {}
+        self._scanning: threading.Thread | None = None
+        self._learnt = threading.Event()
 
     def find(self, key: int, song: Song) -> dict[int, FoundModel]:
         """[disk] Deck -> the model that a song names for it."""
         found = {deck: _find(model) for deck, model in song.models.items()}
+        if any(model.sha256 and not _is_known(found[deck], model) for deck, model in song.models.items()):
+            self._scan()
         missing = [f"deck {deck}: {one.error}" for deck, one in found.items() if one.error]
         missing += [
             f"deck {deck}: {model.name!r} is another file here than the song was made with"
@@ -37,9 +45,29 @@ class SongModels:
         self._missing[key] = (*missing, *missing_files(song))
         return found
 
+    def _scan(self) -> None:
+        if not self._scanning or not self._scanning.is_alive():
+            self._scanning = threading.Thread(target=self._hash_library, name="library", daemon=True)
+            self._scanning.start()
+
+    def _hash_library(self) -> None:
+        """[disk]"""
+        if hashes.scan():
+            self._learnt.set()
+
+    def take_learnt(self) -> bool:
+        """Whether a scan has ended, so that songs may find more models; True once for each scan."""
+        learnt = self._learnt.is_set()
+        self._learnt.clear()
+        return learnt
+
     def missing(self, key: int) -> tuple[str, ...]:
         """The models and files of a song that are not here, a line each."""
         return self._missing.get(key, ())
+
+
+def _is_known(found: FoundModel, model: ModelName) -> bool:
+    return found.path is not None and hashes.known(found.path) == model.sha256
 
 
 def _find(model: ModelName) -> FoundModel:

@@ -50,6 +50,7 @@ class Songs:
         self.opening: Table = params.defaults()
         self._began = time.monotonic()
         self._settled = False  # at the last tick
+        self._found: dict[int, Path | None] = {}  # deck -> the file of the model that the song names
 
     # -- opening a set
 
@@ -75,6 +76,7 @@ class Songs:
         self._modulation.write(song.modulation)
         for number, (model, error) in self._models.find(self.list.key, song).items():
             deck = self._rack.decks[number]
+            self._found[number] = model
             deck.set_texts(song.deck_texts(number))
             if model:
                 deck.load_file(model)
@@ -101,6 +103,19 @@ class Songs:
         for key, song in zip(self.list.keys, self.list.songs, strict=True):
             self._models.find(key, song)
 
+    def _find_again(self) -> None:
+        """The library's hashes are known: load what the song that plays missed, and prepare NEXT again.
+
+        A deck on which the player has loaded another model keeps it.
+        """
+        for number, (path, _) in self._models.find(self.list.key, self.list.song).items():
+            deck = self._rack.decks[number]
+            if path and path != deck.assigned == self._found.get(number):
+                self._found[number] = path
+                deck.load_file(path)
+        self._find_models()
+        self.armed.find_again()
+
     def follow_edit(self) -> None:
         """The set was edited: the decks have the song's new texts, and the same song stays NEXT."""
         for number, deck in self._rack.decks.items():
@@ -117,6 +132,8 @@ class Songs:
         if settled and not self._settled:  # the hashes of its models are known now: are they the song's?
             self._models.find(self.list.key, self.list.song)
         self._settled = settled
+        if self._models.take_learnt():
+            self._find_again()
         if settled or self.armed.going:
             self.armed.prepare()
         return self.armed.is_due
@@ -133,6 +150,7 @@ class Songs:
         self.opening = opening_values(song, arena.table)
         began, values = left or LeftSong(song, self.opening)
         kept = [number for number, deck in decks.items() if deck.keeps_model]
+        self._found = {number: deck.next.path for number, deck in decks.items()}
         targets = {slot: float(values[slot]) for slot in gliding_slots(kept)}
         changing = changing_slots(kept)
         self._glides.stop()

@@ -14,9 +14,13 @@ NAMED = 5
 
 @dataclass
 class CorpusSurvey:
-    """For each file by name: seconds, kept, rate, peak, power, clipped; or why it was left out."""
+    """For each file by name: seconds, kept, rate, peak, power, clipped; or why it was left out.
+
+    others : files of the folder that are no sound files, each with the reason
+    """
 
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, facts: dict[str, Any]) -> None:
         """Add the facts of a file."""
@@ -24,7 +28,7 @@ class CorpusSurvey:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the survey for JSON; files added later are included."""
-        return {"files": self.files}
+        return {"files": self.files, "others": self.others}
 
     def skipped(self) -> dict[str, str]:
         """Return the files that are left out, and why."""
@@ -36,7 +40,7 @@ class CorpusSurvey:
                 reasons[name] = f"the same sound as {same}"
             elif not facts["kept"]:
                 reasons[name] = "silence"
-        return reasons
+        return reasons | self.others
 
     @property
     def minutes(self) -> float:

@@ -116,6 +116,7 @@ def prepare(sounds: Path, target: Path, config: Config, threads: int, listener: 
     if not sounds.exists():
         raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sound files")
     try:
+        from perform.train.preparation import LEFT_OUT
         from perform.train.preparation import prepare as make
     except ImportError as error:
         hint = f"install {error.name}, or copy a corpus that `perform train FOLDER -o FILE --prepare` made"
@@ -123,6 +124,8 @@ def prepare(sounds: Path, target: Path, config: Config, threads: int, listener: 
     survey = make(sounds, target, config.sample_rate, config.channels, threads, listener.files_read)
     for line in survey.lines():
         listener.log(line)
+    if count := len(survey.skipped()):
+        listener.log(f"all {count} files left out are listed, with the reason, in {target / LEFT_OUT}")
 
 
 def _corpus(plan: TrainingPlan, world: TrainingProcesses, listener: ProgressListener) -> Corpus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ import soxr
 from numpy.typing import NDArray
 
 from perform.core.errors import WrongUse
+from perform.core.files import write_atomically
 from perform.core.paths import native, to_text
+from perform.core.printable import printable
+from perform.core.sound_formats import RATES, SUFFIXES, files_below, why_skipped
 from perform.train import corpus
 from perform.train.corpus import Corpus, Samples
 from perform.train.corpus_survey import CorpusSurvey
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 QUIET_DB = -65.0
 """A block below this level, in dBFS, is silence."""
 BLOCK_S = 0.01
@@ -36,19 +39,25 @@ CLIPPED = 0.999
 RUN = 3
 """This many samples in a row at full scale count as clipped."""
 Block = NDArray[np.float32]  # (n, channels)
+LEFT_OUT = "left-out.txt"
+"""File beside a prepared corpus that lists the files left out."""
 VERSION = 1
 """Increase this when the same file would give different samples."""
 
 
-def find(folder: Path) -> list[Path]:
-    """Return all sound files in and below `folder`, sorted by name; or the file itself, if it is one."""
+def find(folder: Path) -> tuple[list[Path], dict[Path, str]]:
+    """[disk] Return the sound files in and below `folder`, sorted; and the other files, each with the reason.
+
+    `folder` may be one file.
+    """
     if not folder.exists():
         raise WrongUse("no such corpus", where=str(folder))
-    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-    files = [path for path in files if path.suffix.lower() in SUFFIXES]
+    there = [folder] if folder.is_file() else sorted(files_below(folder))
+    others = {path: why for path in there if (why := why_skipped(path))}
+    files = [path for path in there if path not in others]
     if not files:
         raise WrongUse("no sound files", where=str(folder), hint=f"looked for {', '.join(SUFFIXES)}")
-    return files
+    return files, others
 
 
 def prepare(
@@ -63,14 +72,16 @@ def prepare(
 
     on_file : called with the number of files read so far, and of all files
     """
-    files = find(folder)
+    files, others = find(folder)
     root = folder if folder.is_dir() else folder.parent
     before = _earlier_corpus(target)
-    survey = CorpusSurvey()
-    titles = {path: to_text(path.relative_to(root).as_posix()) for path in files}
+    titles = {path: to_text(path.relative_to(root).as_posix()) for path in (*files, *others)}
+    survey = CorpusSurvey(others={titles[path]: why for path, why in others.items()})
     keys = {path: _key(path, titles[path], sample_rate, channels) for path in files}
     if before and [keys[path] for path in files] == before[1]:
-        return before[0].survey()
+        survey = replace(before[0].survey(), others=survey.others)
+        _write_left_out(target / LEFT_OUT, survey)
+        return survey
 
     def sounds() -> Iterator[tuple[str, str, Samples, dict[str, Any]]]:
         seen: dict[str | Path, str] = {}  # hash of the samples (for silence: the path) -> first title
@@ -98,13 +109,26 @@ def prepare(
             return decode(path, sample_rate, channels)
         except WrongUse as error:
             return None, {"why": error.what}
+        except Exception as error:  # of a library: the other files are read
+            return None, {"why": f"cannot be read as sound ({error!r})"}
 
     try:
         corpus.write(target, to_text(folder.name), sample_rate, channels, sounds(), survey.to_dict())
     except WrongUse:
         why = next(iter(survey.skipped().values()), "all files are silent")
         raise WrongUse("there is no sound to train on", where=str(folder), hint=why) from None
+    _write_left_out(target / LEFT_OUT, survey)
     return survey
+
+
+def _write_left_out(path: Path, survey: CorpusSurvey) -> None:
+    """List every file that was left out, with the reason: the log names only the first ones."""
+    skipped = survey.skipped()
+    if skipped:
+        text = "".join(f"{printable(name)}: {printable(why)}\n" for name, why in skipped.items())
+        write_atomically(path, text.encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[str, Any]]:
@@ -117,10 +141,12 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
     try:
         with soundfile.SoundFile(native(path)) as file:
             rate = file.samplerate
+            if rate not in RATES:
+                raise WrongUse(f"its header says {rate} Hz", where=str(path))
             stream = None
             if rate != sample_rate:
                 stream = soxr.ResampleStream(rate, sample_rate, channels, "float32", "VHQ")
-            for block in file.blocks(READ_S * rate, dtype="float32", always_2d=True):
+            while len(block := file.read(READ_S * rate, dtype="float32", always_2d=True)):
                 clipped += _clipped(block)
                 mixed = _with_channels(block, channels)
                 parts.append(stream.resample_chunk(mixed) if stream else mixed)

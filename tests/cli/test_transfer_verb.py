@@ -84,19 +84,23 @@ def test_all_files_of_a_folder_are_transferred_and_failures_are_listed_at_the_en
     sound(folder / "c.ogg", channels=6)
     (folder / "broken.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEjunk")
     (folder / "notes.txt").write_text("no sound")
+    fast = bytearray(sound(folder / "fast.wav").read_bytes())
+    fast[24:28] = (2**31 - 1).to_bytes(4, "little")
+    (folder / "fast.wav").write_bytes(fast)
     result = run("transfer", folder, "-o", out, "--model", "bells", "--json")
     assert result.exit_code == 1
     report = json.loads(result.stdout)
     assert report["files"] == 4
-    assert [Path(f["path"]).name for f in report["failed"]] == ["broken.wav"]
+    assert [Path(f["path"]).name for f in report["failed"]] == ["broken.wav", "fast.wav"]
+    assert report["failed"][1]["why"] == "its header says 2147483647 Hz"
     lines = [line for line in result.stderr.splitlines() if "broken.wav" in line]
     assert len(lines) == 1
-    assert "1 of 5 files" in result.stderr.splitlines()[-1]
+    assert "2 of 6 files" in result.stderr.splitlines()[-1]
     written = {str(path.relative_to(out)): path for path in out.rglob("*.wav")}
     assert set(written) == {"a.wav.wav", "a.flac.wav", str(Path("deep/er/b.wav")), "c.wav"}
     assert {soundfile.info(path).samplerate for path in written.values()} == {RATE, 44100, 22050}
     before = {path: path.read_bytes() for path in written.values()}
-    (folder / "broken.wav").unlink()
+    (folder / "broken.wav").unlink(), (folder / "fast.wav").unlink()
     again = run("transfer", folder, "-o", out, "--model", "bells")
     assert again.exit_code == 1  # all output files exist already
     assert {path: path.read_bytes() for path in written.values()} == before

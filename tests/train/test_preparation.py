@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perform.core.errors import WrongUse
+from perform.library.sound_files import SoundFile
+from perform.library.sound_files import find as sounds_below
+from perform.train import preparation
 from perform.train.corpus import Corpus, CorpusPiece, quantise, split, write
-from perform.train.preparation import decode, find, prepare, trim
+from perform.train.preparation import LEFT_OUT, decode, find, prepare, trim
 
 from .conftest import bursts
 
@@ -73,10 +76,12 @@ def test_files_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
     (made / "notes.txt").write_text("not a sound")
     survey = prepare(made, tmp_path / "corpus", RATE, 1)
     skipped = survey.skipped()
-    assert skipped.keys() == {"same.flac", "silent.wav", "empty.wav", "nan.wav", "bad.wav"}
+    assert skipped.keys() == {"same.flac", "silent.wav", "empty.wav", "nan.wav", "bad.wav", "notes.txt"}
     assert skipped["same.flac"] == "the same sound as good.wav"
     assert "no samples" in skipped["empty.wav"]
     assert "NaN or infinite" in skipped["nan.wav"]
+    listed = (tmp_path / "corpus" / LEFT_OUT).read_text().splitlines()
+    assert listed == [f"{name}: {why}" for name, why in skipped.items()]
     assert any(line.startswith("clipped: clipped.wav") for line in survey.lines())
     for name in ("good.wav", "same.flac", "clipped.wav"):
         (made / name).unlink()
@@ -88,6 +93,67 @@ def test_files_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
         find(tmp_path / "corpus")
     with pytest.raises(WrongUse, match="no such corpus"):
         find(tmp_path / "nowhere")
+
+
+def with_rate(path: Path, rate: int) -> None:
+    """Write a number into the header of a WAV file as its sample rate."""
+    data = bytearray(path.read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(data)
+
+
+def test_no_single_file_ends_the_preparation(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(folder / "gsm.wav", bursts(1, 1, 8000)[0], 8000, subtype="GSM610")
+    for name, rate in (("fast.wav", 2**31 - 1), ("slow.wav", 1), ("none.wav", 0)):
+        soundfile.write(folder / name, bursts(1)[0], RATE)
+        with_rate(folder / name, rate)
+    soundfile.write(folder / "strange.wav", bursts(1)[0], RATE)
+    trimmed = preparation.trim
+
+    def broken(sound: np.ndarray, rate: int) -> np.ndarray:
+        if len(sound) == RATE:
+            raise ZeroDivisionError("an error of a library")
+        return trimmed(sound, rate)
+
+    monkeypatch.setattr(preparation, "trim", broken)
+    survey = prepare(folder, tmp_path / "corpus", RATE, 1, threads=2)
+    skipped = survey.skipped()
+    assert skipped["fast.wav"] == "its header says 2147483647 Hz" and "slow.wav" in skipped
+    assert "an error of a library" in skipped["strange.wav"]
+    assert skipped.keys() == {"fast.wav", "slow.wav", "none.wav", "strange.wav"} | (
+        {"gsm.wav"} if len(decode(folder / "gsm.wav", RATE, 1)[0]) == RATE else set()
+    )
+    with pytest.raises(WrongUse, match="its header says 2147483647 Hz"):
+        SoundFile(folder / "fast.wav")
+
+
+def test_linked_folders_and_every_readable_format_are_taken(tmp_path: Path) -> None:
+    far, made = tmp_path / "far", tmp_path / "sounds"
+    (far / "deep").mkdir(parents=True)
+    made.mkdir()
+    for i, (name, how) in enumerate(
+        {"a.caf": {}, "b.w64": {}, "c.opus": {"format": "OGG", "subtype": "OPUS"}, "d.au": {}}.items()
+    ):
+        soundfile.write(far / "deep" / name, bursts(1 + i, 1, 48000)[0], 48000, **how)
+    try:
+        (made / "linked").symlink_to(far, target_is_directory=True)
+        (far / "loop").symlink_to(made, target_is_directory=True)
+        (made / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    except OSError:
+        pytest.skip("this system makes no links")
+    for name in ("song.m4a", ".hidden.wav", "notes.txt"):
+        (made / name).write_bytes(b"x")
+    survey = prepare(made, tmp_path / "corpus", RATE, 1)
+    assert list(survey.files) == [f"linked/deep/{name}" for name in ("a.caf", "b.w64", "c.opus", "d.au")]
+    assert survey.skipped() == {
+        ".hidden.wav": "a hidden file",
+        "notes.txt": "not a sound file",
+        "song.m4a": ".m4a cannot be read: convert it to WAV or FLAC",
+    }
+    assert prepare(made, tmp_path / "corpus", RATE, 1).skipped() == survey.skipped()
+    assert sounds_below(made) == sorted((made / "linked" / "deep").iterdir())
 
 
 def test_only_changed_files_are_read_again(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Finding models by their SHA-256: each file of the library is hashed once, until it changes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from perform.core.errors import PerformError
+from perform.library import hashes, places
+from perform.library.song import ModelName, Song
+from perform.library.song_files import model_file
+from perform.stage.song_models import SongModels
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(places, "bundled", lambda kind: tmp_path / "bundled" / kind)
+    folder = places.user("models")
+    folder.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.safetensors").write_bytes(name.encode() * 100)
+    return folder
+
+
+def test_a_model_that_was_never_played_is_found_by_its_hash(library: Path) -> None:
+    wanted = ModelName("lost", hashes.sha256(library / "b.safetensors"))
+    with pytest.raises(PerformError, match="is not here"):
+        model_file(wanted)
+    assert model_file(wanted, scan=True) == library / "b.safetensors" == model_file(wanted)
+
+
+def test_each_file_is_hashed_once_until_it_changes(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = hashes.sha256
+    monkeypatch.setattr(hashes, "sha256", lambda path: read.append(path.stem) or whole(path))
+    assert hashes.scan() == 3 and read == ["a", "b", "c"]
+    assert hashes.scan() == 0 and len(read) == 3
+    (library / "b.safetensors").write_bytes(b"other")
+    os.utime(library / "c.safetensors", ns=(1, 1))
+    (library / "a.safetensors").unlink()
+    assert hashes.scan() == 2 and read[3:] == ["b", "c"]
+    assert hashes.find_or_scan("0" * 64) is None
+
+
+def test_a_file_of_the_right_name_and_the_wrong_hash_gives_way(library: Path) -> None:
+    wanted = ModelName("a", hashes.sha256(library / "b.safetensors"))
+    assert model_file(wanted) == library / "a.safetensors", "nothing better is known yet"
+    assert model_file(wanted, scan=True) == library / "b.safetensors"
+
+
+def test_a_song_learns_of_its_models_in_the_background(library: Path) -> None:
+    models = SongModels()
+    wanted = ModelName("lost", hashes.sha256(library / "b.safetensors"))
+    song = Song("s", decks={"1": wanted, "2": "a"})
+    assert models.find(1, song)[1].path is None
+    assert len(models.missing(1)) == 1
+    (scanning,) = [thread for thread in threading.enumerate() if thread.name == "library"] or [None]
+    if scanning:
+        scanning.join(20)
+    assert models.take_learnt() and not models.take_learnt()
+    assert models.find(1, song)[1].path == library / "b.safetensors"
+    assert not models.missing(1)
