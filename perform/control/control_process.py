@@ -43,6 +43,7 @@ from perform.core.messages.control_messages import (
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder
+from perform.core.paths import to_text
 
 SLEEP_BUSY_S = 0.001  #: pause of [control] in the first second after a message
 SLEEP_IDLE_S = 0.003  #: pause of [control] otherwise
@@ -139,7 +140,7 @@ class ControlProcess:
                 self._use_new_mapping()
             case WriteMapping(name, path):
                 written = self._learning.save_as(name, path, self._open_names)
-                self._line.report(MappingWritten(str(written)))
+                self._line.report(MappingWritten(to_text(written)))
                 self._use_new_mapping()
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
@@ -227,7 +228,7 @@ class ControlProcess:
         self._line.report(
             MappingChanged(
                 name=primary.mapping.name,
-                path=str((layers.chosen or primary).path),
+                path=to_text((layers.chosen or primary).path),
                 bindings=tuple(bindings),
                 changed=bool(self._learning.unsaved),
                 follows=layers.chosen is None,
