@@ -22,7 +22,9 @@ Slots = npt.NDArray[np.intp]
 RECORD_HEADER = struct.Struct("<IHHq")
 
 #: kinds of records; FIRST_VALUES is ALL_VALUES of a writer that has just started
-CHANGED_VALUES, ALL_VALUES, FIRST_VALUES, FRAME_RENDERED, RING_READ, MARKER, RECORDS_LOST = range(7)
+CHANGED_VALUES, ALL_VALUES, FIRST_VALUES, FRAME_RENDERED, RING_READ, MARKER, RECORDS_LOST, FRAME_TUNED = (
+    range(8)
+)
 
 STAGE_WRITER = 0xFFFF  #: the writer of markers; the others are numbered like `Arena.event_logs`
 ALL_VALUES_S = 5.0  #: seconds between two records that hold all values of their writer
@@ -145,6 +147,19 @@ def unpack_values(payload: bytes) -> tuple[Slots, Values, bytes]:
     return slots, np.frombuffer(payload[middle:end], "<f8").astype(np.float64), payload[end:]
 
 
+class Tuning(NamedTuple):
+    """How a frame of a tuned deck is resampled: what a replay needs to begin there.
+
+    time   : of the frame's first sample, in frames of sound since the stream began
+    before : the ratio at its beginning; 2 is an octave up
+    ratio  : the ratio at its end
+    """
+
+    time: float
+    before: float
+    ratio: float
+
+
 class FrameEvent(NamedTuple):
     """One frame that a lane's voice decoded.
 
@@ -153,6 +168,7 @@ class FrameEvent(NamedTuple):
     seed        : random seed of the stream
     temperature : randomness of the latents beyond the model's PCA
     z           : (latents,) to the decoder
+    tuning      : None for a stream that was never tuned
     """
 
     base: int
@@ -160,22 +176,33 @@ class FrameEvent(NamedTuple):
     seed: int
     temperature: float
     z: npt.NDArray[np.float32]
+    tuning: Tuning | None = None
+
+    @property
+    def kind(self) -> int:
+        """The kind of its record: FRAME_TUNED with a tuning, else FRAME_RENDERED."""
+        return FRAME_TUNED if self.tuning else FRAME_RENDERED
 
     def pack(self) -> bytes:
         """Pack the event as a record's payload."""
-        return _FRAME.pack(*self[:-1]) + self.z.astype("<f4").tobytes()
+        tuning = _TUNING.pack(*self.tuning) if self.tuning else b""
+        return tuning + _FRAME.pack(*self[:4]) + self.z.astype("<f4").tobytes()
 
     @classmethod
-    def unpack(cls, payload: bytes) -> FrameEvent:
+    def unpack(cls, payload: bytes, kind: int = FRAME_RENDERED) -> FrameEvent:
         """Unpack an event. ValueError: the payload is cut short."""
-        if len(payload) < _FRAME.size or (len(payload) - _FRAME.size) % 4:
+        begin = _TUNING.size if kind == FRAME_TUNED else 0
+        end = begin + _FRAME.size
+        if len(payload) < end or (len(payload) - end) % 4:
             raise ValueError("a frame cut short")
-        z = np.frombuffer(payload, "<f4", offset=_FRAME.size).astype(np.float32)
-        base, age, seed, temperature = _FRAME.unpack_from(payload)
-        return cls(base, age, seed, temperature, z)
+        tuning = Tuning(*_TUNING.unpack_from(payload)) if begin else None
+        z = np.frombuffer(payload, "<f4", offset=end).astype(np.float32)
+        base, age, seed, temperature = _FRAME.unpack_from(payload, begin)
+        return cls(base, age, seed, temperature, z, tuning)
 
 
 _FRAME = struct.Struct("<qqqd")
+_TUNING = struct.Struct("<ddd")
 
 
 class RingReadEvent(NamedTuple):

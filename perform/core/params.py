@@ -72,6 +72,11 @@ class Spec:
         """Return whether a parameter jumps between these values, because it cannot glide."""
         return bool(self.choices) or min(values) <= MODULE_DEFAULT
 
+    @property
+    def decimals(self) -> int:
+        """Digits after the point that the player reads; semitones have cents."""
+        return 2 if self.high - self.low < 20 or self.unit == "st" else 1
+
     def text(self, value: float) -> str:
         """Return the text that the player reads: `-3.0 dB`, `hand`, `on`."""
         if self.choices:
@@ -81,8 +86,7 @@ class Spec:
         if self.unit == "dB" and value <= SILENCE_DB:
             return "-inf dB"
         sign = "+" if self.low < 0 else ""
-        digits = 2 if self.high - self.low < 20 else 1
-        return f"{value:{sign}.{digits}f} {self.unit}".rstrip()
+        return f"{value:{sign}.{self.decimals}f} {self.unit}".rstrip()
 
 
 def curve_value(position: float, low: float, high: float, curve: Curve) -> float:
@@ -125,6 +129,7 @@ SAMPLED = (
     "follow input",
     *(f"macro {n}" for n in range(1, MACROS + 1)),
 )
+CONCERT_PITCH = 440.0  #: Hz of the A that `master/reference` leaves models at
 
 
 def _numbers(last: int) -> tuple[str, ...]:
@@ -141,6 +146,7 @@ _deck: dict[str, Spec] = {
     "mute": _switch,
     "solo": _switch,
     "side": Spec(0, 2, 1, choices=SIDES),
+    "tune": Spec(-24, 24, 0, "st"),  # semitones by which the model's sound is transposed
     "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
     "from": Spec(0, DECKS - 1, 0, choices=_DECK_NUMBERS),  # the deck that the source "deck" follows
     "wet": Spec(0, 1, 1),  # amount of the source; 0: biases only
@@ -177,6 +183,7 @@ _global: dict[str, Spec] = {
     "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
     "master/mute": _switch,
     "master/ceiling": Spec(-24, -1, -1, "dBFS"),
+    "master/reference": Spec(415, 466, CONCERT_PITCH, "Hz"),  # the stage's A; it tunes all decks
     "input/open": _switch,  # the live input is closed at the start
     "input/gain": Spec(SILENCE_DB, 24, 0, "dB"),
     "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: off
@@ -291,6 +298,12 @@ def modulator_slots() -> slice:
 def default_attributes() -> AttributeValues:
     """Return new values: every attribute at MODULE_DEFAULT, every action at 0."""
     return np.array([MODULE_DEFAULT] * ATTRIBUTES + [0.0] * ACTIONS)
+
+
+def tuning_ratio(table: Table, deck: int) -> float:
+    """Return the factor by which a deck's pitch is raised: 1 is the model's own pitch, 2 an octave up."""
+    semitones, a4 = table[SLOTS[f"deck/{deck}/tune"]], table[SLOTS["master/reference"]]
+    return float(2.0 ** (semitones / 12.0) * (a4 / CONCERT_PITCH))
 
 
 def margin(table: Table) -> float:

@@ -168,7 +168,7 @@ def short(spec: Spec, value: float) -> str:
         return "-inf"
     value = 0.0 if abs(value) < 0.005 else value
     sign = "+" if spec.low < 0 and value else ""
-    return f"{value:{sign}.{2 if spec.high - spec.low < 20 else 1}f}"
+    return f"{value:{sign}.{spec.decimals}f}"
 
 
 def long(spec: Spec, value: float) -> str:

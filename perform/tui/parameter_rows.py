@@ -104,6 +104,7 @@ def deck_rows(
         ),
         row(f"{head}/source", "source"),
         row(f"{head}/speed", "speed"),
+        row(f"{head}/tune", "tune"),
         row(f"{head}/temperature", "temp"),
         row(f"{head}/seed", "seed"),
         *(row(f"{head}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
@@ -146,6 +147,7 @@ STAGE_ROWS = (
     row("master/gain", "gain"),
     row("master/ceiling", "ceiling"),
     row("stage/margin", "margin"),
+    row("master/reference", "A"),
 )
 
 

@@ -14,7 +14,7 @@ from perform.core.arena import Arena
 from perform.core.attributes import Texts
 from perform.core.base_log import BaseWriter
 from perform.core.errors import PerformError
-from perform.core.event_log import FRAME_RENDERED, EventWriter, FrameEvent
+from perform.core.event_log import EventWriter, FrameEvent
 from perform.core.params import Slots, Table
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel
@@ -53,8 +53,8 @@ class FrameWriter:
         every = self._log.write_values(at, table)
         self._bases.write(at, modulated, table if base is None else base, every=every)
         first = self._ring.written - (voice.sent - len(audio))
-        frame = FrameEvent(first, voice.age - 1, voice.seed, voice.temperature, voice.z)
-        self._log.write(FRAME_RENDERED, at, frame.pack())
+        frame = FrameEvent(first, voice.age - 1, voice.seed, voice.temperature, voice.z, voice.tuning)
+        self._log.write(frame.kind, at, frame.pack())
         self._ring.write(audio)
 
 

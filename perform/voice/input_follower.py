@@ -19,8 +19,9 @@ from perform.library.cards import Card
 class InputFollower:
     """[render] Reads one voice's input from the history of the live input.
 
-    card : of the encoder
-    rate : of the history, frames per second
+    card    : of the encoder
+    rate    : of the history, frames per second
+    elapsed : frames of input since the last one was encoded, until the voice's next frame begins
     """
 
     def __init__(self, card: Card, history: HistoryBuffer, rate: float) -> None:
@@ -34,26 +35,38 @@ class InputFollower:
 
     def reset(self) -> None:
         """Forget the past audio; reading continues at the same position."""
+        self.elapsed = 1.0
         self._pending = np.zeros((0, self._channels), np.float32)  # at the model's rate, less than a frame
         if self._resample:
             self._resampler = resampler(self._rate, self._model_rate, self._channels)
 
     @property
+    def due(self) -> int:
+        """Frames of input to encode before the voice's next frame: 1, or another number if it is tuned."""
+        return int(self.elapsed)
+
+    @property
     def end(self) -> int:
-        """The next frame is complete when the history has been written about up to this frame."""
+        """The frames that are due are complete when the history has been written about up to this frame."""
         return self._position + self._missing
 
     @property
     def _missing(self) -> int:
-        missing = max(0, self._ratio - len(self._pending))
+        missing = max(0, self.due * self._ratio - len(self._pending))
         return math.ceil(missing * self._rate / self._model_rate)
 
     @property
     def delay(self) -> float:
         """Frames from an input to the start of its model frame in the ring buffer; 0 before `follow`."""
+        return self.delay_at(1.0)
+
+    def delay_at(self, pace: float) -> float:
+        """The delay at a pace, frames of input for one frame of the voice; its mean if it varies."""
         if self._slack is None:
             return 0.0
-        return self._slack + self._ratio * self._rate / self._model_rate + self._resampler_delay
+        waits = self.elapsed % 1.0 if pace == 1.0 else (1.0 + max(0.0, 1.0 - pace) ** 2) / 2
+        frame = self._ratio * self._rate / self._model_rate
+        return self._slack + frame * ((1.0 + pace) / 2 + waits) + self._resampler_delay
 
     def follow(self, sounds_at: int, slack: float, tolerance: float) -> None:
         """Align the next frame: it sounds at frame `sounds_at`, so its input ends `slack` frames before.
@@ -61,6 +74,7 @@ class InputFollower:
         The position moves only if it is wrong, or the slack too short, by more than `tolerance` frames. So
         normally there are no gaps.
         """
+        sounds_at -= round(self.elapsed % 1.0 * self._ratio * self._rate / self._model_rate)
         if (
             self._slack is None
             or abs(sounds_at - self.end - self._slack) > tolerance
@@ -76,10 +90,11 @@ class InputFollower:
         self._position = self._history.written - self._missing
 
     def complete(self) -> bool:
-        """Read the input that has arrived; True if a whole frame is there."""
-        while len(self._pending) < self._ratio and self.end <= self._history.written:
+        """Read the input that has arrived; True if all frames that are due are there."""
+        wanted = self.due * self._ratio
+        while len(self._pending) < wanted and self.end <= self._history.written:
             self._read(self._missing)
-        return len(self._pending) >= self._ratio
+        return len(self._pending) >= wanted
 
     def _read(self, frames: int) -> None:
         audio, lost = self._history.read(self._position, min(frames, self._history.written - self._position))

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
-from perform.core.params import DECKS, SLOTS, SOURCES, Table
+from perform.core.params import DECKS, SLOTS, SOURCES, Table, tuning_ratio
 from perform.core.ring_buffers import HistoryBuffer
 from perform.engine.file_latents import FileLatents
 from perform.engine.resampling import resampling_delay
+from perform.engine.varispeed import varispeed_delay
 from perform.voice.assignments import Assignments
 
 A3 = 220.0  #: Hz; this pitch gives a modulation of 0
@@ -35,7 +36,7 @@ class LaneContext:
         )
         self._row = arena.lanes[lane]
         self._history.clear()
-        self._meters, self._ring = arena.meters, arena.rings[lane]
+        self._meters, self._ring, self._table = arena.meters, arena.rings[lane], arena.table
         self._ring_reads = arena.ring_reads
         self._offset = 0  # from a frame of the ring buffer to one of the master's history
 
@@ -51,7 +52,13 @@ class LaneContext:
         """Store the latents of this lane's source for its next frame; decks that follow it read them."""
         self._history.write(self.next_sounds_at(), z)
 
-    def leader_latents(self, leader: int, deck: int) -> npt.NDArray[np.float64] | None:
+    @property
+    def longest_frame_s(self) -> float:
+        """Longest frame that the lane can take, seconds: its ring buffer must hold a burst and two frames."""
+        burst = self._meters[METER_SLOTS["burst"]]
+        return float((self._ring.capacity - burst) / self._meters[_RATE] / 2)
+
+    def leader_latents(self, leader: int, deck: int, table: Table) -> npt.NDArray[np.float64] | None:
         """A leader's source latents, through the matrix to this deck; None if the leader plays nothing.
 
         They are one frame of the leader old, so that the frames before and after can be interpolated.
@@ -62,7 +69,8 @@ class LaneContext:
         ]
         if matrix is None or not playing:
             return None
-        frame = round(self.assignments.frame_s(leader) * self._meters[_RATE])
+        frame_s = self.assignments.frame_s(leader) / tuning_ratio(table, leader)
+        frame = round(frame_s * self._meters[_RATE])
         z = self._histories[playing[0]].read(self.next_sounds_at() - frame)
         if z is None:
             return None
@@ -78,10 +86,12 @@ class LaneContext:
         card = self.assignments.card(leader)
         if not delay or card is None:
             return 0.0
-        rate = float(self._meters[_RATE])
-        decoder_s = card.decoder_s + resampling_delay(card.sample_rate, rate)
+        rate, ratio = float(self._meters[_RATE]), tuning_ratio(self._table, leader)
+        tuned = varispeed_delay(card.sample_rate, ratio)
+        resampler_s = resampling_delay(card.sample_rate, rate) if ratio == 1.0 else tuned
+        decoder_s = card.decoder_s / ratio + resampler_s
         # `leader_latents` is one frame late; this is from the middle of that frame to the middle of ours
-        follow_s = (card.ratio / card.sample_rate + frame_s) / 2
+        follow_s = (card.ratio / card.sample_rate / ratio + frame_s) / 2
         return float(delay) + (follow_s - decoder_s) * rate
 
     @property

@@ -6,6 +6,7 @@ At another sample rate, or with another model, the same latents play at the same
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -72,8 +73,20 @@ class LaneReplay:
 
     def _position(self, stream: RecordedStream, age: int) -> int:
         """Position of a frame's first sample; if it is resampled, up to the resampler's delay after it."""
+        frame = stream.frame_at(age)
+        if frame.tuning:
+            return self._scaled(frame.base) + self._scaled(math.ceil(frame.tuning.time))
         time = age * stream.model.ratio / stream.model.sample_rate
-        return self._scaled(stream.frame_at(age).base) + round(time * self._rate)
+        return self._scaled(frame.base) + round(time * self._rate)
+
+    def _age_at(self, stream: RecordedStream, into: int) -> int:
+        """The age of the frame that plays so many audio frames after the stream's first one."""
+        first, last = stream.ages[0], stream.ages[-1]
+        if not stream.frame_at(last).tuning:  # then none is tuned, and all take the same time
+            return first + into * stream.model.sample_rate // (stream.model.ratio * self._rate)
+        position = self._position(stream, first) + into
+        index = bisect.bisect_right(stream.ages, position, key=lambda age: self._position(stream, age))
+        return stream.ages[max(0, index - 1)]
 
     def _begin(self, index: int, position: int) -> None:
         """Start decoding a stream, at its beginning or WARM_S before the position."""
@@ -90,9 +103,9 @@ class LaneReplay:
         age = stream.ages[0]
         decoder.begin(stream.frame_at(age).seed)
         if into > 0:
-            age += into * stream.model.sample_rate // (stream.model.ratio * self._rate)
+            age = self._age_at(stream, into)
         decoder.settings.begin(stream.settings_at(age).bank)  # actions before it are done
-        decoder.skip(self._model_age(stream, age))
+        self._skip(decoder, stream, age)
         self._audio, self._flushed = np.zeros((0, 2), np.float32), False
         self._end = self._scaled(stream.frame_at(age).base) + decoder.sent
 
@@ -104,9 +117,17 @@ class LaneReplay:
         self._at, stream = index, self._streams[index]
         first = stream.frame_at(stream.ages[0])
         self._decoder.begin(first.seed)
-        self._decoder.skip(self._model_age(stream, stream.ages[0]))
+        self._skip(self._decoder, stream, stream.ages[0])
         self._audio, self._flushed = np.zeros((0, 2), np.float32), False
         self._end = self._scaled(first.base) + self._decoder.sent
+
+    def _skip(self, decoder: VoiceStream, stream: RecordedStream, age: int) -> None:
+        """Advance a decoder that has just begun to a recorded frame."""
+        if frames := self._model_age(stream, age):
+            decoder.skip(frames)
+            if tuning := stream.frame_at(age).tuning:
+                time = tuning.time * self._rate / self._recorded_rate
+                decoder.resume_tuning(tuning._replace(time=time))
 
     def _model_age(self, stream: RecordedStream, age: int) -> int:
         """Frames of the model that decodes, in the time of `age` frames of the recorded one."""
@@ -135,6 +156,7 @@ class LaneReplay:
             self._adopt_style(decoder, stream.style_before(age))
             self._apply_settings(decoder, stream.settings_at(age))
             noise = decoder.noise(frame.temperature)
+            decoder.ratio = frame.tuning.ratio if frame.tuning else 1.0
             self._append(decoder.resample(self._render([decoder.stream], z[None], noise[None])[0]))
             self._end = self._scaled(frame.base) + decoder.sent
 

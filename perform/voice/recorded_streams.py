@@ -17,6 +17,7 @@ from perform.core.event_log import (
     CHANGED_VALUES,
     FIRST_VALUES,
     FRAME_RENDERED,
+    FRAME_TUNED,
     FrameEvent,
     unpack_values,
 )
@@ -43,14 +44,14 @@ class RecordedSettings(NamedTuple):
 class RecordedStream(NamedTuple):
     """The frames of one stream, from its beginning or from where the log begins, with its model.
 
-    frames    : packed `FrameEvent`s
+    frames    : packed `FrameEvent`s, each with its kind
     ages      : for each frame, how many the stream had decoded before it
     settings  : for each frame, the attributes, and the style that was logged last
     continues : a reset began the stream, so it keeps the style of the stream before, `earlier_style`
     """
 
     model: RecordedModel
-    frames: list[bytes]
+    frames: list[tuple[int, bytes]]
     ages: list[int]
     settings: list[RecordedSettings]
     continues: bool = False
@@ -58,7 +59,8 @@ class RecordedStream(NamedTuple):
 
     def frame_at(self, age: int) -> FrameEvent:
         """The frame that plays at this age."""
-        return FrameEvent.unpack(self.frames[self._index(age)])
+        kind, payload = self.frames[self._index(age)]
+        return FrameEvent.unpack(payload, kind)
 
     def settings_at(self, age: int) -> RecordedSettings:
         """The attributes at this age."""
@@ -112,13 +114,13 @@ def recorded_streams(
             settings = settings if texts == settings.texts else settings._replace(texts=texts)
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
-        elif kind == FRAME_RENDERED and model:
-            age = FrameEvent.unpack(payload).age
+        elif kind in (FRAME_RENDERED, FRAME_TUNED) and model:
+            age = FrameEvent.unpack(payload, kind).age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style
                 found.append(RecordedStream(model, [], [], [], continues=not fresh, earlier_style=style))
                 fresh = False
-            found[-1].frames.append(payload)
+            found[-1].frames.append((kind, payload))
             found[-1].ages.append(age)
             found[-1].settings.append(settings)
     return found

@@ -24,6 +24,7 @@ from perform.core.messages.host_messages import (
 )
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.table_reader import TableReader
+from perform.engine import varispeed
 from perform.engine.protocol import PlayableModel
 from perform.voice.assignments import Assignments
 from perform.voice.encoder_input import EncoderInput, encode_inputs
@@ -63,6 +64,7 @@ class Scheduler:
 
     def warm_up(self) -> None:
         """Decode unheard frames until the render times are steady."""
+        varispeed.warm_up(self._model.card.sample_rate / self._rate)
         table = params.defaults()  # the arena's table is not for this model
         voice = Voice(self._model, 1, self._rate, table)
         for _ in range(WARM_UP):
@@ -124,7 +126,7 @@ class Scheduler:
 
     def _lead(self, lane: VoiceLane) -> float:
         """Seconds of sound left in the ring when a frame must start: slowest render time plus margin."""
-        longest = lane.ring.capacity / self._rate - self._burst_s() - 2 * self._frame_s
+        longest = lane.ring.capacity / self._rate - self._burst_s() - 2 * lane.voice.frame_s
         wanted = self._slowest + params.margin(self._arena.table)
         return min(wanted, max(longest, 0.0))  # leaves room for a longer burst
 
@@ -144,11 +146,10 @@ class Scheduler:
         """
         encoder_input = lane.voice.encoder_input
         if encoder_input and lane.is_live:
-            return (
-                -1.0
-                if self._input_complete(lane)
-                else max(self._until_written(encoder_input.end), MIN_SLEEP_S)
-            )
+            if not self._input_complete(lane):
+                return max(self._until_written(encoder_input.end), MIN_SLEEP_S)
+            if lane.voice.ratio == 1.0:
+                return -1.0  # a tuned voice's input may be complete long before its frame is due
         used = self._burst_s()
         if lane.is_live and not self._patient:
             used -= min(max(self._until_burst(), 0.0), used)
@@ -199,9 +200,9 @@ class Scheduler:
             lane.is_new = False
             # 0 until there are enough times: the meter may still show another process's load
             load = float(np.percentile(self._recent, 95)) if len(self._recent) >= SHOW_EVERY else 0.0
-            meters[DECK_METER["load"]] = load / self._frame_s
+            meters[DECK_METER["load"]] = load / voice.frame_s
             meters[DECK_METER["latency"]] = (
-                self._frame_s / 2
+                voice.frame_s / 2
                 + self._lead(lane)
                 + self._burst_s()
                 + lane.voice.resampler_s

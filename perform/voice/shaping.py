@@ -13,10 +13,13 @@ RISE_S = 0.01  #: glide when the input's gate opens: short, to keep the attack
 
 
 class LatentGlide:
-    """[render] A linear glide from the last latents to those of a new source."""
+    """[render] A linear glide from the last latents to those of a new source.
+
+    frame_s : length of a frame now, seconds
+    """
 
     def __init__(self, frame_s: float) -> None:
-        self._frame_s = frame_s
+        self.frame_s = frame_s
         self.key: object = None  #: of the current source
         self._from = self._last = np.zeros(0)
         self._progress, self._step = 1.0, 1.0
@@ -26,7 +29,7 @@ class LatentGlide:
         if key != self.key:
             if self.key is not None:
                 self._from, self._progress = self._last, 0.0
-                self._step = min(1.0, self._frame_s / seconds)
+                self._step = min(1.0, self.frame_s / seconds)
             self.key = key
         if self._progress < 1.0:
             self._progress = min(1.0, self._progress + self._step)
@@ -39,12 +42,12 @@ class LatentGlide:
 class LatentShaping:
     """[render] A deck's parameters for each latent. Latents beyond LATENTS pass unchanged.
 
-    frame_s : length of a frame, seconds
+    frame_s : length of a frame now, seconds
     """
 
     def __init__(self, deck: int, latents: int, frame_s: float) -> None:
         n = min(latents, params.LATENTS)
-        self._frame_s, self._n = frame_s, n
+        self.frame_s, self._n = frame_s, n
         names = ("bias", "scale", "mute", "freeze", "smooth", "level", "pitch")
         first = {name: params.slots(deck, name).start for name in names}
         self._slots = {name: slice(at, at + n) for name, at in first.items()}
@@ -63,6 +66,6 @@ class LatentShaping:
         target = np.where(now["mute"] > 0, 0.0, scaled) + now["bias"]
         if now["smooth"].any() and len(self._z):
             with np.errstate(divide="ignore"):
-                target += np.exp(-self._frame_s / now["smooth"]) * (self._z - target)
+                target += np.exp(-self.frame_s / now["smooth"]) * (self._z - target)
         self._z = z[:n] = target
         return np.asarray(z)

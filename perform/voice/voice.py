@@ -16,6 +16,7 @@ from perform.core.ring_buffers import Audio
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import PlayableModel, Stream, StreamingEncoder, Vector
 from perform.engine.resampling import resampling_delay
+from perform.engine.varispeed import varispeed_delay
 from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.file_source import FileSource
 from perform.voice.lane_context import LaneContext, followed_deck
@@ -24,6 +25,7 @@ from perform.voice.sources import HandSource, Latents, LatentSource, LoopSource,
 from perform.voice.voice_stream import VoiceStream
 
 MIN_TEMPERATURE = 0.01  #: a prior divides by the temperature
+STEADY_S = 0.1  #: the delay that the dry input follows changes once a tuning has held this long
 
 
 class Voice(VoiceStream):
@@ -51,6 +53,7 @@ class Voice(VoiceStream):
         self.encoder_input: EncoderInput | None = None
         self._encoder_stream: Stream | None = None
         self._leader = 0  # the deck it follows, 0 for none
+        self._delay_ratio, self._steady_s = 1.0, 0.0  # the last steady tuning, and since when it is steady
         self.adopt(table)
         self.start(table)
 
@@ -81,6 +84,7 @@ class Voice(VoiceStream):
     def apply(self, table: Table) -> None:
         """Before each frame: apply attributes, restart on reset or panic, open or close the encoder input."""
         self.settings.apply(table[self._bank])
+        self._tune(params.tuning_ratio(table, self._deck))
         if not np.array_equal(table[self._restart_slots], self._restarts):
             self.start(table)
         plays_input = SOURCES[int(table[self._slot["source"]])] == "input"
@@ -89,6 +93,15 @@ class Voice(VoiceStream):
         elif self.encoder_input is None and (encoder := self._model.encoder):
             stream = self._input_stream(encoder)
             self.encoder_input = EncoderInput(encoder, stream, self._context.input, self._rate)
+
+    def _tune(self, ratio: float) -> None:
+        if self._context:  # two frames must fit into the ring buffer
+            ratio = max(ratio, self._card_frame_s / self._context.longest_frame_s)
+        self._steady_s = self._steady_s + self.frame_s if ratio == self.ratio else 0.0
+        if self._steady_s >= STEADY_S or self.age == 0:
+            self._delay_ratio = ratio
+        self.ratio = ratio
+        self._glide.frame_s = self._shaping.frame_s = self.frame_s
 
     def next_latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) and noise (noise values,) as the table is now."""
@@ -104,20 +117,27 @@ class Voice(VoiceStream):
     @property
     def resampler_s(self) -> float:
         """Delay of its resampler, seconds."""
+        if self.tuning:
+            return varispeed_delay(self._card.sample_rate, self._delay_ratio)
         return resampling_delay(self._card.sample_rate, self._rate)
 
     @property
     def frame_s(self) -> float:
-        """Length of a frame, seconds."""
+        """Length of a frame, seconds: the higher a deck is tuned, the shorter are its frames."""
+        return self._card_frame_s / self.ratio
+
+    @property
+    def _card_frame_s(self) -> float:
         return self._card.ratio / self._card.sample_rate
 
     @property
     def input_delay(self) -> float:
         """Frames from the live input to this voice's sound; 0 if no input reaches it."""
-        decoder = (self._card.decoder_s + self.resampler_s) * self._rate
-        if self.encoder_input and self.encoder_input.delay:
-            return self.encoder_input.delay + self._card.encoder_s * self._rate + decoder
-        if self._context and self._leader and (d := self._context.leader_delay(self._leader, self.frame_s)):
+        decoder = (self._card.decoder_s / self._delay_ratio + self.resampler_s) * self._rate
+        if self.encoder_input and (d := self.encoder_input.delay_at(1.0 / self._delay_ratio)):
+            return d + self._card.encoder_s * self._rate + decoder
+        frame_s = self._card_frame_s / self._delay_ratio
+        if self._context and self._leader and (d := self._context.leader_delay(self._leader, frame_s)):
             return d + decoder
         return 0.0
 
@@ -134,13 +154,13 @@ class Voice(VoiceStream):
 
     def _source(self, table: Table) -> Latents:
         name = SOURCES[int(table[self._slot["source"]])]
-        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
+        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]]) / self.ratio
         self._leader = followed_deck(table, self._deck) if name == "deck" else 0
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
         if self._context and name == "deck":
             leader = self._leader
-            z = self._context.leader_latents(leader, self._deck) if leader else None
+            z = self._context.leader_latents(leader, self._deck, table) if leader else None
             return self._glide((name, leader), self._receive(z, frozen=not speed))
         if self._context and name == "file" and self._context.has_file:
             return self._play_file(self._context.file_latents, table, speed)
@@ -197,6 +217,9 @@ def render(model: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table
 
 def render_applied(model: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
     """[render] The next frame of each voice, (n, 2), as one batch; each has applied its table already."""
+    for voice in voices:
+        if voice.encoder_input:
+            voice.encoder_input.pace = 1.0 / voice.ratio
     encode_inputs([voice.encoder_input for voice in voices if voice.encoder_input])
     wanted = [voice.next_latents(table) for voice, table in zip(voices, tables, strict=True)]
     z, noise = (np.stack(part) for part in zip(*wanted, strict=True))  # (B, latents), (B, noise)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from perform.core.event_log import Tuning
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel, Vector
 from perform.engine.resampling import resampler
+from perform.engine.varispeed import HISTORY, Varispeed
 from perform.voice.module_settings import ModuleSettings
 
 SKIPPED = 256  #: frames skipped at once
@@ -19,6 +21,7 @@ class VoiceStream:
     seed, age : seed of the noise, and frames decoded since `begin`
     sent      : audio frames at the stage's rate since `begin`
     resets    : how often the decoder was reset because its output was NaN or infinite
+    ratio     : by which the next frame's pitch is raised; set it before `resample`
     """
 
     def __init__(self, model: PlayableModel, rate: float) -> None:
@@ -27,12 +30,16 @@ class VoiceStream:
         self.settings = ModuleSettings(model, self.stream)
         self._resample = model.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
+        self.ratio = 1.0
+        self._varispeed: Varispeed | None = None
 
     def begin(self, seed: int) -> None:
         """Reset the decoder and the resampler, and seed the noise."""
         self.seed, self.age, self.sent = seed, 0, 0
         self._random = np.random.default_rng([seed, 1])
         self.stream.reset()
+        self._varispeed, self._taken = None, 0  # samples of the model since `begin`
+        self._past = np.zeros((0, self._card.channels), np.float32)  # its last samples
         if self._resample:
             self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
 
@@ -44,6 +51,22 @@ class VoiceStream:
             self._random.standard_normal((count, self._noise_values))
             silence = np.zeros((count * self._card.ratio, self._card.channels), np.float32)
             self.sent += len(self._resampler.resample_chunk(silence) if self._resample else silence)
+            self._taken += len(silence)
+
+    def resume_tuning(self, tuning: Tuning) -> None:
+        """After `skip`: continue as a tuned stream, from a recorded frame."""
+        self._varispeed = Varispeed.resumed(self._speed, self._card.channels, tuning)
+        self.sent = self._varispeed.sent
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """How the last frame was resampled; None if the stream was never tuned since `begin`."""
+        return self._varispeed.tuning if self._varispeed else None
+
+    @property
+    def _speed(self) -> float:
+        """Samples of the model for one frame of sound at ratio 1."""
+        return self._card.sample_rate / self._rate
 
     def noise(self, temperature: float) -> Vector:
         """The next frame's noise (noise values,)."""
@@ -60,6 +83,20 @@ class VoiceStream:
             self.resets += 1
             y = np.zeros_like(y)
         y = y.T  # (channels, n) -> (n, channels)
-        audio = self._resampler.resample_chunk(y) if self._resample else y
-        self.sent += len(audio)
+        if self.ratio != 1.0 and not self._varispeed:
+            self._varispeed = self._new_varispeed()
+        if self._varispeed:
+            audio = self._varispeed(y, self.ratio)
+            self.sent = self._varispeed.sent
+        else:
+            audio = self._resampler.resample_chunk(y) if self._resample else y
+            self.sent += len(audio)
+            self._past = np.concatenate([self._past, y])[-HISTORY:]
+            self._taken += len(y)
         return np.broadcast_to(audio, (len(audio), 2))  # mono to stereo; stereo stays
+
+    def _new_varispeed(self) -> Varispeed:
+        """One that continues where the sound is now; the stream keeps it until it begins again."""
+        began = self.ratio if not self._taken else 1.0
+        played = self.sent * self._speed - self._taken
+        return Varispeed(self._speed, self._past, min(played, 0.0), self.sent, began)

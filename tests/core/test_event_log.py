@@ -16,6 +16,7 @@ from perform.core.event_log import (
     EventLog,
     EventWriter,
     FrameEvent,
+    Tuning,
     pack_values,
     unpack_values,
 )
@@ -120,14 +121,15 @@ def test_all_values_are_written_only_while_no_fade_runs() -> None:
     st.integers(0, 2**31 - 1),
     st.floats(0, 2),
     st.lists(st.floats(width=32, allow_nan=False), max_size=40),
+    st.none() | st.builds(Tuning, *[st.floats(0, 1e12)] * 3),
 )
-def test_frames_are_packed_and_unpacked_unchanged(base, age, seed, temperature, z) -> None:
-    frame = FrameEvent(base, age, seed, temperature, np.array(z, np.float32))
-    back = FrameEvent.unpack(frame.pack())
-    assert back[:-1] == frame[:-1]
+def test_frames_are_packed_and_unpacked_unchanged(base, age, seed, temperature, z, tuning) -> None:
+    frame = FrameEvent(base, age, seed, temperature, np.array(z, np.float32), tuning)
+    back = FrameEvent.unpack(frame.pack(), frame.kind)
+    assert back._replace(z=0) == frame._replace(z=0)
     assert np.array_equal(back.z, frame.z)
     with pytest.raises(ValueError, match="cut short"):
-        FrameEvent.unpack(frame.pack()[:-1])
+        FrameEvent.unpack(frame.pack()[:-1], frame.kind)
 
 
 @settings(deadline=None)

@@ -12,7 +12,7 @@ from tiny import tiny_model
 from perform.audio.mixer import Mixer
 from perform.control.binding import Binding
 from perform.control.mapping import Mapping
-from perform.control.router import ControlRouter
+from perform.control.router import ControlRouter, RoutedLayer
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, lanes_of
@@ -251,7 +251,7 @@ def test_a_pad_starts_a_file_and_knobs_set_position_and_speed(
     controls = {"note 36": "play", "cc 64": "play", "cc 20": "start", "cc 21": "end", "note 37": "loop"}
     binds = tuple(Binding(control, f"deck/1/file/{name}") for control, name in controls.items())
     pads = Mapping("pads", (), (*binds, Binding("cc 22", "deck/1/speed", range=(1, 2))), takeover="jump")
-    router.use(pads, ("pads",))
+    router.use({"pads": [RoutedLayer(pads.bindings, pads.takeover)]})
 
     def after(*messages: tuple[int, int, int]) -> np.ndarray:
         """The latents after these messages, without the first 10 ms."""

@@ -13,8 +13,8 @@ from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.row_bar import brief, draw_marks
 from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
-_XFADE, *_, _GAIN, _CEILING, _MARGIN = STAGE_ROWS
-_MASTER = STAGE_ROWS[-3:]
+_MASTER = STAGE_ROWS[-4:]
+_XFADE, _GAIN = STAGE_ROWS[0], _MASTER[0]
 #: with so many lines MORPH gets a separate line: beside the strips of a small screen; with two rows of panels
 _TALL_STRIPS, _TALL_PANELS = 18, 48
 
