@@ -14,6 +14,7 @@ from corpora import recorded
 from matplotlib.figure import Figure
 from tuning import RATE, Samples
 
+from perform.library.cards import Card, read_card
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
 from perform.train.finishing import reconstruct
@@ -102,10 +103,7 @@ def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
     size = (MODELS / f"{name}.safetensors").stat().st_size / 1e6
     seconds = len(model.gesture) * model.ratio / card["sample_rate"]
     distances = [card[f"distance{key}"] for key in ("_untrained", "_spectral", "")]
-    rows = zip(card["latent_std"], card["latent_p05"], card["latent_p95"], strict=True)
-    latents = "\n".join(
-        f"| z{i} | {s:.2f} | {low:.2f} | {high:.2f} |" for i, (s, low, high) in enumerate(rows)
-    )
+    figures = read_card(MODELS / f"{name}.safetensors")
     follows = np.corrcoef(envelope(given), envelope(made))[0, 1]
     return f"""# {card["name"]}
 
@@ -133,13 +131,25 @@ Measured with a minute of sound that was not in its corpus: the output's loudnes
 correlation of {follows:.2f}. The level changes from {decibels(given):.1f} to {decibels(made):.1f} dBFS,
 the spectral centroid from {centroid(given):.0f} to {centroid(made):.0f} Hz.
 
-| latent | deviation | 5 % | 95 % |
-| --- | --- | --- | --- |
-{latents}
+{latents(figures)}
 
-The figures come from the file (`perform.rave.model_files.load(...).card`) and from measurements by
-`python models/recipes/cards.py`, which wrote this page.
+The figures come from the file (`perform models info {name}`), from `perform models measure {name}`, and from
+measurements by `python models/recipes/cards.py`, which wrote this page.
 """
+
+
+def latents(card: Card) -> str:
+    """Return the table of the latents."""
+    columns = (
+        *(card.latent_std, card.latent_p05, card.latent_p95),
+        *(card.latent_p01, card.latent_p99, card.latent_effect),
+    )
+    rows = [
+        f"| z{i} | {' | '.join(f'{value:.2f}' for value in row[:5])} | {row[5]:.1f} dB |"
+        for i, row in enumerate(zip(*columns, strict=True))
+    ]
+    head = "| latent | deviation | 5 % | 95 % | 1 % | 99 % | moves the sound |"
+    return "\n".join([head, f"|{7 * ' --- |'}", *rows])
 
 
 def main() -> None:

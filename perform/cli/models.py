@@ -84,6 +84,9 @@ def models_import(
     converted = _convert(path, name, out, yes, options) if is_archive(path) else None
     if converted is None:
         _copy(path, out, yes)
+    elif converted.rebuilt and not converted.card.latent_effect:
+        log("measuring its latents")
+        _measure(out)
     card = read_card(out)
     delay_ms = _delay_ms(card)
     delay = "unknown (no impulse came out)" if delay_ms is None else f"{delay_ms:.0f} ms"
@@ -169,6 +172,56 @@ def models_info(name: str, as_json: bool) -> None:
     for key, value in facts.items():
         if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known")):
             echo(f"{key:<12} {_text(value)}")
+
+
+@models.command("measure")
+@click.argument("names", nargs=-1, required=True)
+@json_option
+def models_measure(names: tuple[str, ...], as_json: bool) -> None:
+    """Measure the latents of models: their ranges, and how far they move the sound.
+
+    The range over the corpus becomes the range of a knob. The figures are written beside the model file,
+    which stays as it is.
+    """
+    from perform.core.knob_ranges import is_audible
+    from perform.library.cards import is_module, read_card
+    from perform.library.model_library import find_model
+
+    paths = [find_model(name) for name in names]
+    for path in paths:
+        if is_module(path):
+            hint = "its knobs keep the full range"
+            raise WrongUse("only the latents of a RAVE can be measured", where=str(path), hint=hint)
+    results = []
+    for path in paths:
+        _measure(path)
+        card = read_card(path)
+        results.append(
+            {
+                "name": to_text(path.stem),
+                "path": to_text(path),
+                **{key: getattr(card, key) for key in ("latent_p01", "latent_p99", "latent_effect")},
+            }
+        )
+        for latent, effect in enumerate(card.latent_effect):
+            span = "range unknown"
+            if card.latent_p01:
+                span = f"{card.latent_p01[latent]:+.2f} to {card.latent_p99[latent]:+.2f} σ"
+            hardly = "" if is_audible(effect) else ", hardly heard"
+            log(f"{path.stem} z{latent}: {span}, moves the sound {effect:.1f} dB{hardly}")
+    if as_json:
+        echo_json(results, indent=2)
+    else:
+        for path in paths:
+            echo(to_text(path))
+
+
+def _measure(path: Path) -> None:
+    from perform.library.cards import write_figures
+    from perform.rave.latent_effect import measured_latents
+    from perform.rave.model_files import load
+
+    write_figures(path, measured_latents(load(path)))
 
 
 def _delay_ms(card: Card) -> float | None:

@@ -21,6 +21,7 @@ Mode = Literal["absolute", "momentary", "toggle", "trigger", "set"]
 FOCUS = "focus/"  #: prefix of an address on the deck that has the focus
 NOTHING = "nothing"  #: `to` of a control that moves nothing, whatever the mapping beneath says
 
+LATENT_ENDS = ("/bias", "/silence")  #: parameters of a latent that are latents themselves
 _KNOBS = ("cc", "nrpn", "rpn", "bend", "pressure", "poly")  #: kinds whose position a parameter can follow
 _NAMES = {"bend": "pitch bend", "program": "a program change", "pressure": "pressure", "poly": "key pressure"}
 STEPS = 128  #: steps of an encoder over the whole range, if a binding names no other number
@@ -56,6 +57,7 @@ class Binding(
     accel: float = 1.0  #: a quick turn of an encoder moves this many times as far as a slow one
     deadzone: float = 0.0  #: part of the way that counts as the middle; of pressure, as its low end
     step: float | None = None  #: the value moves in steps of this size, in the parameter's unit
+    audible: bool = False  #: the number of the latent counts only latents that can be heard
 
     def __post_init__(self) -> None:
         _check(self)
@@ -96,6 +98,12 @@ class Binding(
         if not self.to.startswith(FOCUS):
             return (self.to,)
         return tuple(f"deck/{d}/{self.to.removeprefix(FOCUS)}" for d in range(1, params.DECKS + 1))
+
+    @property
+    def covers_model(self) -> bool:
+        """Whether it moves a latent over the range of the model, because it gives none itself."""
+        is_latent = self.to.endswith(LATENT_ENDS) and "/z/" in self.to
+        return is_latent and self.range is None and self.value is None
 
     @property
     def spec(self) -> Spec:
@@ -162,6 +170,9 @@ def _check(binding: Binding) -> None:
             params.slot(address)
         except WrongUse as error:
             raise WrongUse(f"no parameter is called {binding.to!r}", hint=error.hint) from None
+    if binding.audible and "/z/" not in binding.to:
+        hint = "leave audible out"
+        raise WrongUse(f"{binding.to} is no parameter of a latent", hint=hint)
     _check_encoding(binding)
     _check_mode(binding)
     _check_range(binding)

@@ -43,7 +43,6 @@ from perform.core.messages.control_messages import (
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder
-from perform.core.paths import to_text
 
 SLEEP_BUSY_S = 0.001  #: pause of [control] in the first second after a message
 SLEEP_IDLE_S = 0.003  #: pause of [control] otherwise
@@ -62,7 +61,7 @@ class ControlProcess:
     def __init__(self, line: Lifeline, start: StartControl) -> None:
         self._arena = arena = Arena.open(Path(start.arena))
         self._line = line
-        self._router = ControlRouter(arena.table, arena.meters, arena.hardware)
+        self._router = ControlRouter(arena.table, arena.meters, arena.hardware, knobs=arena.knobs)
         self._layers = MappingLayers()
         self._learning = ControlLearning(self._layers)
         self._tempo = TempoWatch(arena)
@@ -72,6 +71,7 @@ class ControlProcess:
         # with the unplugged ports, so that a device with a similar name does not get their bindings
         self._known_ports: list[str] = []
         self._reported_touch: TouchedControl | None = None
+        self._reported_knobs = 0.0  # count of the changes of knob ranges
         self._reported_ports: tuple[list[str], str] | None = None
         self._due = dict.fromkeys((TOUCH_S, POLL_S, BEAT_S, RETRY_S), 0.0)
         self._reader = threading.Thread(target=self._read_ports, name="control", daemon=True)
@@ -140,7 +140,7 @@ class ControlProcess:
                 self._use_new_mapping()
             case WriteMapping(name, path):
                 written = self._learning.save_as(name, path, self._open_names)
-                self._line.report(MappingWritten(to_text(written)))
+                self._line.report(MappingWritten(str(written)))
                 self._use_new_mapping()
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
@@ -158,6 +158,8 @@ class ControlProcess:
         if self._ports is not None and self._is_due(BEAT_S):
             self._ports.beat()
         self._learn()
+        if self._arena.knobs.changes != self._reported_knobs:
+            self._report_mapping()
         if self._router.touch is not self._reported_touch and self._is_due(TOUCH_S):
             self._reported_touch = touch = self._router.touch
             if touch:
@@ -217,23 +219,36 @@ class ControlProcess:
 
     def _report_mapping(self) -> None:
         layers, ports = self._layers, self._open_names
+        self._reported_knobs = self._arena.knobs.changes
         primary = layers.primary(ports)
         bindings = [
-            (binding.to, binding.label((port,)))
+            (address, binding.label((port,)))
             for port in ports
             for binding in layers.effective(port, self._known_ports)
+            for address in self._addresses(binding)
         ]
         if not ports:  # what it binds as soon as its device is connected
-            bindings = [(it.to, it.label(primary.mapping.ports)) for it in layers.flat(primary).bindings]
+            bindings = [
+                (address, it.label(primary.mapping.ports))
+                for it in layers.flat(primary).bindings
+                for address in self._addresses(it)
+            ]
         self._line.report(
             MappingChanged(
                 name=primary.mapping.name,
-                path=to_text((layers.chosen or primary).path),
+                path=str((layers.chosen or primary).path),
                 bindings=tuple(bindings),
                 changed=bool(self._learning.unsaved),
                 follows=layers.chosen is None,
             )
         )
+
+    def _addresses(self, binding: Binding) -> list[str]:
+        """The address of a binding; where it counts audible latents, those of all decks as they are now."""
+        if not binding.audible:
+            return [binding.to]
+        slots = [self._arena.knobs.audible_slot(address) for address in binding.addresses]
+        return [params.ADDRESSES[slot] for slot in slots if slot >= 0]
 
     def _learn(self) -> None:
         learnt: list[Binding] = []

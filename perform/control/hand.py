@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from perform.core import params
 from perform.core.params import Curve, Spec, Table
@@ -133,6 +133,15 @@ def _scale(before: float, now: float, parameter: float) -> float | None:
     return now if met else moved
 
 
+class WrittenValue(NamedTuple):
+    """A value that a hand has written, with its position in the range that the control had then."""
+
+    value: float
+    position: float
+    low: float
+    high: float
+
+
 class Hand:
     """[control] One control of one device; a change of mapping keeps it.
 
@@ -144,13 +153,13 @@ class Hand:
         self.position = position
         self.down = False
         self._rate, self._turned_at, self._last = 0.0, -math.inf, 0
-        self._written: dict[int, tuple[float, float]] = {}  # slot -> value, position of the parameter
+        self._written: dict[int, WrittenValue] = {}  # by slot
 
     def move(self, slot: int, span: Span, position: float, takeover: Takeover, table: Table) -> bool:
         """Move a parameter with the control, which is now at `position`; False if the parameter stays."""
         value = float(table[slot])
-        written, parameter = self._written.get(slot, (math.nan, 0.0))
-        if value != written:
+        parameter = self._written_position(slot, span, value)
+        if parameter is None:
             here = self.position
             synced = here is not None and span.value(here) == value  # choices: anywhere within one step
             parameter = here if synced and here is not None else span.position(value)
@@ -158,7 +167,7 @@ class Hand:
         if to is None:
             return False
         table[slot] = value = span.value(to)
-        self._written[slot] = value, to
+        self._written[slot] = WrittenValue(value, to, span.low, span.high)
         return True
 
     def turn(self, slot: int, span: Span, by: float, table: Table) -> None:
@@ -167,11 +176,18 @@ class Hand:
         The part of a step that a choice or a stepped value cannot show is kept for the next turn.
         """
         value = float(table[slot])
-        written, at = self._written.get(slot, (math.nan, 0.0))
-        at = at if value == written else span.position(value)
+        written = self._written_position(slot, span, value)
+        at = span.position(value) if written is None else written
         to = max(at, min(at + by, 1.0)) if by > 0.0 else min(at, max(at + by, 0.0))
         table[slot] = value = span.value(to)
-        self._written[slot] = value, to
+        self._written[slot] = WrittenValue(value, to, span.low, span.high)
+
+    def _written_position(self, slot: int, span: Span, value: float) -> float | None:
+        """Where it put the parameter; None if something else has moved it, or the range has changed since."""
+        written = self._written.get(slot)
+        if written is None or written.value != value or (written.low, written.high) != (span.low, span.high):
+            return None
+        return written.position
 
     def speed(self, steps: int, now: float) -> float:
         """Return how fast an encoder turns, 0 (single steps) to 1, after `steps` more at the time `now`.

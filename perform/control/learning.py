@@ -102,8 +102,7 @@ class ControlLearning:
         """
         file = self._layers.own(port, known)
         for layer in self._layers.of(port, known):
-            beneath = layer.file in self._layers.chain(file)
-            if not beneath and any(_same(binding, learnt) for binding in layer.bindings):
+            if layer.kind != "generic" and any(_same(binding, learnt) for binding in layer.bindings):
                 file = layer.file
         return file, _extension(file, port) if file.is_bundled else file
 
@@ -175,11 +174,11 @@ def _alike(one: Binding, other: Binding) -> bool:
 
 def _extension(file: MappingFile, port: str) -> MappingFile:
     """A new mapping of the player that extends a bundled one."""
-    base = file.path.stem
+    stem, name, ports = file.path.stem, file.mapping.name, file.mapping.ports
     if file.is_fallback and port:
         stem = re.sub(r'[/\\:*?"<>|#\x00-\x1f]', "-", port).strip(". ") or "device"
-        return MappingFile(Mapping(port, (port,), extends=base), _unused_path(stem))
-    return MappingFile(msgspec.structs.replace(file.mapping, bindings=(), extends=base), _unused_path(base))
+        name, ports = port, (port,)
+    return MappingFile(Mapping(name, ports, extends=file.path.stem), _unused_path(stem))
 
 
 def _unused_path(stem: str) -> Path:

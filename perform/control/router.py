@@ -22,6 +22,7 @@ from perform.control.midi_parser import ControlEvent, MidiParser, centred
 from perform.control.one_channel import OneChannel
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
+from perform.core.knob_ranges import KnobRanges
 from perform.core.params import Table
 
 _FOCUS, _PANIC = params.slot("focus"), params.slot("panic")
@@ -69,14 +70,22 @@ class ControlRouter:
     table    : (len(ADDRESSES),) the parameters
     meters   : (len(METER_SLOTS),)
     hardware : (len(ADDRESSES),) the value at each parameter's control, in its unit; NaN: unknown
+    knobs    : the range of each parameter's knob; None: the full range
     touch    : the last control that moved
     moved    : while `learning`, the port and control of each message that can be learnt
     """
 
     def __init__(
-        self, table: Table, meters: Meters, hardware: Table, clock: Callable[[], float] = time.monotonic
+        self,
+        table: Table,
+        meters: Meters,
+        hardware: Table,
+        clock: Callable[[], float] = time.monotonic,
+        knobs: KnobRanges | None = None,
     ) -> None:
         self._table, self._meters, self._hardware = table, meters, hardware
+        self._knobs = knobs or KnobRanges.full()
+        self._knobs_seen = self._knobs.changes
         self._routes: dict[str, Routes] = {}
         self._clock = clock
         self._one_channel = OneChannel(clock)
@@ -95,7 +104,7 @@ class ControlRouter:
 
         A layer hides the controls that it binds from the layers before it.
         """
-        routes = {port: _routes(layers) for port, layers in ports.items()}
+        routes = {port: _routes(layers, self._knobs) for port, layers in ports.items()}
         for port, controls in routes.items():
             updown = [
                 it for it, bound in controls.items() if any(route.counts_up_and_down for route in bound)
@@ -126,6 +135,8 @@ class ControlRouter:
         if table[_PANIC] != self._panics:
             self._panics = float(table[_PANIC])
             self._presses.release_all(table)
+        if self._knobs.changes != self._knobs_seen:
+            self._knobs_seen, self._rerouted = self._knobs.changes, True
         if table[_FOCUS] != self._focus or self._rerouted:
             self._focus, self._rerouted = float(table[_FOCUS]), False
             self._show_hardware()
@@ -134,8 +145,9 @@ class ControlRouter:
         self._hardware[:] = math.nan
         for (port, source), hand in self._hands.items():
             for route in self._routes.get(port, {}).get(source, ()):
-                if route.has_position and hand.position is not None:
-                    self._hardware[route.slot(self._table)] = route.value_at(hand.position)
+                slot = route.slot(self._table)
+                if slot >= 0 and route.has_position and hand.position is not None:
+                    self._hardware[slot] = route.value_at(hand.position, slot)
 
     def handle(self, port: str, data: Sequence[int]) -> None:
         """[control] Handle one message of one port."""
@@ -163,9 +175,9 @@ class ControlRouter:
         for route in routes:
             at = route.play(control, event, pressed, hand, self._presses, table, now)
             if at >= 0 and route.has_position:
-                self._hardware[at] = route.value_at(event.position)
+                self._hardware[at] = route.value_at(event.position, at)
             if at > slot:  # the slot and the turn are those of one parameter
-                slot, turn = at, route.turn(event.position, table) if route.has_position else 0
+                slot, turn = at, route.turn(event.position, at, table) if route.has_position else 0
         hand.position = event.position
         if slot >= 0:
             self._meters[_COUNT] += 1
@@ -204,7 +216,7 @@ def learnable(event: ControlEvent) -> bool:
     return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
-def _routes(layers: Sequence[RoutedLayer]) -> Routes:
+def _routes(layers: Sequence[RoutedLayer], knobs: KnobRanges) -> Routes:
     routes: Routes = {}
     for layer in layers:
         own: Routes = {}
@@ -212,7 +224,7 @@ def _routes(layers: Sequence[RoutedLayer]) -> Routes:
             for channel in (binding.channel,) if binding.channel else range(1, 17):
                 bound = own.setdefault(ControlId(binding.kind, binding.number, channel), [])
                 if binding.to != NOTHING:
-                    bound.append(ControlRoute(binding, layer.takeover, one_channel=layer.one_channel))
+                    bound.append(ControlRoute(binding, layer.takeover, knobs, one_channel=layer.one_channel))
         for control in [it for it in routes if _is_hidden(it, own)]:
             del routes[control]
         routes |= own

@@ -49,6 +49,7 @@ from perform.core.arena_layout import (
 from perform.core.beat import BeatLine
 from perform.core.errors import PerformError
 from perform.core.event_log import EventLog
+from perform.core.knob_ranges import KnobRanges
 from perform.core.memory_order import SequenceLock, fence
 from perform.core.params import DECKS, LATENTS, Table
 from perform.core.ring_buffers import HistoryBuffer, LatentHistory, RingBuffer
@@ -69,6 +70,7 @@ _BASE = _LINE + _size(
     8 * 2 * (1 + ROWS) * len(ROW_COLUMNS),
     8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
+    *(16 * len(params.ADDRESSES), 8 * DECKS * LATENTS, 8),
     *[16, 8 * RING_FRAMES] * LANES,
     *(8, 8, 8 * HISTORY_FRAMES),
     *(8, 8, 8 * INPUT_FRAMES),
@@ -92,6 +94,7 @@ class Arena:
     rows   : (2, 1 + ROWS, len(ROW_COLUMNS)) modulation of the song that plays, and of the next song;
              the first line of each holds the number of its rows
     hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
+    knobs  : the range of each parameter's knob, and which latents can be heard
     meters : (len(METER_SLOTS),) levels, loads and positions that the processes report
     rings  : a RingBuffer for each lane, from voice to mixer
     history : the mixer's output, for the recorder
@@ -115,6 +118,11 @@ class Arena:
         self.rows = self._take(np.float64, 2, 1 + ROWS, len(ROW_COLUMNS))
         self.hardware: Table = self._take(np.float64, len(params.ADDRESSES))
         self.meters: Meters = self._take(np.float64, len(METER_SLOTS))
+        self.knobs = KnobRanges(
+            self._take(np.float64, 2, len(params.ADDRESSES)),
+            self._take(np.float64, DECKS, LATENTS),
+            self._take(np.float64, 1),
+        )
         self.rings = [
             RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
         ]
@@ -213,6 +221,7 @@ class Arena:
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
         arena.hardware[:] = np.nan
+        arena.knobs.reset()
         arena.values[-1] = arena.table[params.slot("tempo")]
         fence()
         memory[:8] = _MAGIC.to_bytes(8, "little")  # last: an arena with this number is complete

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +12,18 @@ import msgspec
 from msgspec import Meta
 
 from perform.core.errors import WrongUse
+from perform.core.files import write_atomically
 from perform.core.paths import to_text
 
 FORMAT = "perform-rave-1"  #: the weights of a RAVE
 EXPORT = "torchscript"  #: an export of another program (`.ts`) that is not converted yet
 MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.foreign.module_file`
 LOUDNESS_DB = -23.0  #: RMS to which every model is trimmed, dBFS
+FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the card does not know it
 TRIM_LIMIT_DB = 18.0  #: largest trim, up or down
+KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
+_MEASURED = ("latent_p01", "latent_p99", "latent_effect")  # may be missing
+_OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED)
 _HEADER_LIMIT = 1 << 24  # bytes; a header has a few kB
 
 
@@ -48,6 +55,9 @@ class Card(msgspec.Struct, frozen=True):
     delay_known: bool = True  #: False: no impulse came out of the model, and `delay` is 0
     #: samples of `delay` to the middle of the latents' frame; None: unknown
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
+    latent_p01: list[float] = []  #: none: not measured
+    latent_p99: list[float] = []
+    latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.rave.latent_effect`
 
     @property
     def encoder_s(self) -> float:
@@ -59,6 +69,18 @@ class Card(msgspec.Struct, frozen=True):
     def decoder_s(self) -> float:
         """Seconds from the middle of a frame of latents to its sound; negative if the sound comes before."""
         return self.delay / self.sample_rate - self.encoder_s
+
+
+class LatentFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Figures of a model's latents in a file beside it, as the card names them.
+
+    card : SHA-256 of the card's text: another model under the same name has other figures
+    """
+
+    card: str
+    latent_p01: list[float] = []
+    latent_p99: list[float] = []
+    latent_effect: list[float] = []
 
 
 def read_card(path: Path) -> Card:
@@ -73,13 +95,48 @@ def read_card(path: Path) -> Card:
     hint = "train, import or copy it again"
     try:
         card = msgspec.json.decode(str(metadata.get("card")), type=Card)
+        card = _with_figures(card, path, str(metadata.get("card")))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WrongUse(f"its card is damaged ({error})", where=str(path), hint=hint) from error
-    for name in ("latent_mean", "latent_std", "latent_p05", "latent_p95"):
-        if len(getattr(card, name)) != card.latents:
+    for name in _OF_LATENTS:
+        count = len(getattr(card, name))
+        if count != card.latents and (count or name not in _MEASURED):
             what = f"its card is damaged ({name} does not have {card.latents} values)"
             raise WrongUse(what, where=str(path), hint=hint)
     return card
+
+
+def write_figures(path: Path, figures: Mapping[str, list[float]]) -> Path:
+    """[disk] Write figures of a model's latents beside its file, for `read_card`; return their file.
+
+    figures : latent_p01, latent_p99 and latent_effect, or some of them
+    The model file stays as it is, because songs, takes and matrices know it by its SHA-256.
+    """
+    made = LatentFigures(card=_digest(str(_metadata(path).get("card"))), **figures)
+    beside = figures_path(path)
+    write_atomically(beside, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
+    return beside
+
+
+def figures_path(path: Path) -> Path:
+    """Return the file beside a model with figures that were measured later."""
+    return path.with_suffix(".latents.json")
+
+
+def _with_figures(card: Card, path: Path, text: str) -> Card:
+    """The card with the figures beside its file, if they are of this very card."""
+    try:
+        figures = msgspec.json.decode(figures_path(path).read_bytes(), type=LatentFigures)
+    except (OSError, msgspec.DecodeError, RecursionError):  # none, or damaged: the knobs have the full range
+        return card
+    values = {name: getattr(figures, name) for name in _MEASURED}
+    if figures.card != _digest(text) or any(len(one) not in (0, card.latents) for one in values.values()):
+        return card
+    return msgspec.structs.replace(card, **values)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_module(path: Path) -> bool:
@@ -106,6 +163,16 @@ def _metadata(path: Path) -> dict[str, str]:
     if not isinstance(metadata, dict) or metadata.get("format") not in (FORMAT, MODULE_FORMAT):
         raise WrongUse("not a perform model", where=str(path), hint=hint)
     return metadata
+
+
+def knob_ranges(card: Card) -> list[tuple[float, float]]:
+    """Return the range of each latent's knob, sigma: its 1 to 99 %, with 0, and a bit more; [] if unknown."""
+    ranges = []
+    for p01, p99 in zip(card.latent_p01, card.latent_p99, strict=False):
+        low, high = min(p01, 0.0), max(p99, 0.0)
+        margin = KNOB_MARGIN * (high - low)
+        ranges.append((low - margin, high + margin) if margin > 0 else (-FULL_RANGE, FULL_RANGE))
+    return ranges
 
 
 def trim_db(card: Card) -> float:

@@ -18,6 +18,7 @@ from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, AttributeValues
+from perform.library.cards import knob_ranges
 from perform.library.model_library import find_model
 from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel
 from perform.stage.deck_lane import DeckLane, LanePhase
@@ -115,6 +116,7 @@ class Deck:
         self.error, self._failed_path = "", None
         if self._playing:
             self._playing.leave(fade)
+            self._arena.knobs.set_deck(self.deck, (), ())
         self._playing = None
         self._set_state(EMPTY)
 
@@ -257,6 +259,8 @@ class Deck:
         """Fade a lane in that has rendered ahead."""
         assert lane.host
         lane.enter(fade)
+        card = lane.host.model.card
+        self._arena.knobs.set_deck(self.deck, knob_ranges(card), card.latent_effect)
         self._playing = lane
         self._watch.start()
         self._meters[DECK_METER["pid"]] = lane.host.child.pid

@@ -121,6 +121,7 @@ class HostProcess:
             delay=card.delay / card.sample_rate,
             latent_low=tuple(card.latent_p05),
             latent_high=tuple(card.latent_p95),
+            latent_effect=tuple(card.latent_effect),
             attributes=self.attributes,
             texts={number: tuple(values) for number, values in texts.items()},
             actions=self.actions,

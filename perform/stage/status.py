@@ -22,6 +22,7 @@ class DeckStatus(Struct, frozen=True):
     delay: float = 0.0  #: the model's own delay, seconds
     latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
     latent_high: tuple[float, ...] = ()  #: 95th percentile
+    latent_effect: tuple[float, ...] = ()  #: dB that each latent moves the sound; (): not measured
     attributes: tuple[Attribute, ...] = ()  #: the first is the number `attribute/1`
     texts: dict[
         str, tuple[str, ...]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from perform.rave import delay
+from perform.rave.latent_effect import measured_latents
 from perform.rave.model import RAVE
 from perform.rave.model_files import save
 from perform.train.corpus import Corpus
@@ -67,8 +68,9 @@ def finish(
         "distance_kept": round(distance(model, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-    save(output, model, card, gesture)
     model.card, model.gesture = card, gesture
+    card |= measured_latents(model, z)
+    save(output, model, card, gesture)
     return FinishedModel(model, list(zip(inputs[:4], outputs[:4], strict=True)))
 
 

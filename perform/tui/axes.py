@@ -63,11 +63,18 @@ def corpus_range(frame: ScreenFrame, deck: int, latent: int) -> tuple[float, flo
 
 
 def _axis(frame: ScreenFrame, deck: int, latent: int) -> Axis:
-    """The full range of a bias; zoomed in, the corpus range plus a quarter of it on either side."""
+    """The range of the bias's knob, or the other range: the full one.
+
+    Where the knob has the full range, the other is the corpus range plus a quarter of it on either side.
+    """
+    whole = Axis(latent, _WHOLE.low, _WHOLE.high)
+    knob = Axis(latent, *frame.knobs.of(params.slot(whole.address(deck))))
+    if not frame.view.zoomed:
+        return knob
     near = corpus_range(frame, deck, latent)
-    if not frame.view.zoomed or near is None:
-        return Axis(latent, _WHOLE.low, _WHOLE.high)
+    if knob != whole or near is None:
+        return whole
     low, high = near
     beside = (high - low) / 4
     low, high = max(low - beside, _WHOLE.low), min(high + beside, _WHOLE.high)
-    return Axis(latent, low, high) if low < high else Axis(latent, _WHOLE.low, _WHOLE.high)
+    return Axis(latent, low, high) if low < high else whole

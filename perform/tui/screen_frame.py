@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
 from perform.core.frame_time import FrameTime
-from perform.core.params import DECKS
+from perform.core.knob_ranges import KnobRanges
+from perform.core.params import DECKS, Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
 from perform.tui.parameter_rows import STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
@@ -37,7 +39,7 @@ class ScreenState:
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
     latent_parameter: LatentParameter = "bias"  #: which parameter of each latent the rows show
     axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
-    zoomed: bool = False  #: pads show the range of the corpus, not the full range
+    zoomed: bool = False  #: pads show another range than that of the knobs, see `perform.tui.axes`
     arming: int = 0  #: song that the stage was asked to arm, until it answers
     prefix: str = ""  #: action of the next F2 to F9 on its scene
     prefix_until: float = 0.0
@@ -73,6 +75,7 @@ class ScreenFrame:
     traces: TraceHistory
     beat: float  #: the beat that plays now
     hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
+    knobs: KnobRanges
 
     @property
     def focus(self) -> int:
@@ -129,6 +132,17 @@ class ScreenFrame:
         """The row of an address; a deck's row knows the attributes of its model."""
         rows = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else ()
         return next((one for one in rows if one.address == address), None) or row_of(address)
+
+    def knob(self, row: ParameterRow) -> Spec:
+        """The range of a row's bar: that of its knob, so of the model for a latent."""
+        low, high = self.knobs.of(row.slot)
+        if row.attribute or row.spec.action or (low, high) == (row.spec.low, row.spec.high):
+            return row.spec
+        return _ranged(row.slot, low, high)
+
+    def effect(self, deck: int, latent: int) -> float:
+        """dB that a latent moves the sound; NaN if nobody has measured it."""
+        return self.knobs.effect(deck, latent) if 0 <= latent < params.LATENTS else math.nan
 
     def cursor(self, deck: int) -> int:
         """Index of a deck's cursor in its rows, followed by STAGE_ROWS."""
@@ -200,12 +214,8 @@ class FrameReader:
     """Reads frames from shared memory; keeps traces, printed numbers and times of dropouts between frames."""
 
     def __init__(self, arena: Arena, view: ScreenState) -> None:
-        self._table, self._meters, self._hardware, self.view = (
-            arena.table,
-            arena.meters,
-            arena.hardware,
-            view,
-        )
+        self._table, self._meters, self._hardware = arena.table, arena.meters, arena.hardware
+        self._knobs, self.view = arena.knobs, view
         self._arena, self._time = arena, FrameTime(arena)
         self._worst = arena.meters.copy()
         self._printed: list[float] = []
@@ -244,6 +254,7 @@ class FrameReader:
             self._traces,
             self._beat(now),
             self._apart(),
+            self._knobs,
         )
         view, count = self.view, frame.dropouts
         if view.dropouts >= 0 and count > view.dropouts:
@@ -280,6 +291,11 @@ class FrameReader:
             self._controls = focused | {b.address: b.control for b in bindings}
             self._controls_of = (self._status, focus)
         return self._controls
+
+
+@lru_cache(256)
+def _ranged(slot: int, low: float, high: float) -> Spec:
+    return replace(params.SPEC_AT[slot], low=low, high=high)
 
 
 def _marks(status: Status) -> dict[str, str]:

@@ -19,6 +19,7 @@ from perform.control.midi_parser import MidiParser, centred
 from perform.control.router import MOVED, ControlRouter, RoutedLayer
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
+from perform.core.knob_ranges import KnobRanges
 from perform.core.params import SPEC_AT, Curve, Table
 from tests.control.test_mapping import bindings
 
@@ -37,7 +38,8 @@ class Rig:
         self.table: Table = params.defaults()
         self.meters: Meters = np.zeros(len(METER_SLOTS))
         self.hardware: Table = np.full_like(self.table, math.nan)
-        self.router = ControlRouter(self.table, self.meters, self.hardware, clock)
+        self.knobs = KnobRanges.full()
+        self.router = ControlRouter(self.table, self.meters, self.hardware, clock, self.knobs)
         self.use(Mapping("test", ports, bindings, takeover), on=on)
 
     def use(self, *mappings: Mapping, on: tuple[str, ...] = (PORT,), one_channel: bool = False) -> None:
@@ -386,3 +388,82 @@ def test_two_controllers_have_their_own_layers() -> None:
     )
     rig(0xB0, 1, 127), rig(0xB0, 1, 0, port="Keys")
     assert (rig.get("deck/1/pan"), rig.get("deck/2/pan")) == (1.0, -1.0)
+
+
+BELLS = [(-2.0, 4.0), (-0.3, 0.2), (-1.0, 1.0)]
+
+
+def of_model(rig: Rig, ranges: list[tuple[float, float]], effects: tuple[float, ...] = ()) -> None:
+    """Deck 1 plays another model."""
+    rig.knobs.set_deck(1, ranges, effects)
+    rig.router.tick()
+
+
+def test_a_knob_on_a_latent_covers_the_corpus_of_the_model() -> None:
+    rig = Rig(
+        Binding("cc 1", "deck/1/z/0/bias"),
+        Binding("cc 2", "deck/1/z/1/bias", invert=True),
+        Binding("cc 3", "focus/z/1/bias", range=(-3, 3)),
+        Binding("bend", "deck/1/z/2/bias"),
+        Binding("cc 4", "deck/1/z/1/scale"),
+    )
+    of_model(rig, BELLS)
+    for knob, address, values in (
+        (1, "deck/1/z/0/bias", (-2.0, 0.0, 4.0)),
+        (2, "deck/1/z/1/bias", (0.2, 0.0, -0.3)),
+        (3, "deck/1/z/1/bias", (-3.0, 0.0, 3.0)),
+        (4, "deck/1/z/1/scale", (-2.0, 0.0, 2.0)),
+    ):
+        for position, value in zip((0, 64, 127), values, strict=True):
+            rig(0xB0, knob, position)
+            assert rig.get(address) == pytest.approx(value), (knob, position)
+    rig(0xE0, 127, 127)
+    rig(0xE0, 0, 64)
+    assert rig.get("deck/1/z/2/bias") == 0.0, "the wheel springs back to 0"
+    of_model(rig, [])
+    rig(0xB0, 1, 127)
+    assert rig.get("deck/1/z/0/bias") == 4.0
+    rig(0xB0, 1, 0)
+    assert rig.get("deck/1/z/0/bias") == -4.0, "no figures: the full range"
+
+
+@pytest.mark.parametrize("takeover", ["scale", "pickup"])
+@pytest.mark.parametrize("control", ["cc 1", "bend"])
+def test_another_model_under_a_knob_makes_no_jump(takeover: Takeover, control: str) -> None:
+    """Ranges change at random while the knob moves: no step is larger than three of its own."""
+    random = np.random.default_rng(5)
+    rig = Rig(Binding(control, "deck/1/z/0/bias"), takeover=takeover)
+    at, reached = 64, set()
+    rig(*((0xB0, 1, at) if control == "cc 1" else (0xE0, 0, at)))
+    for turn in range(400):
+        if turn % 20 == 0:
+            low, high = -float(random.uniform(0.1, 4.0)), float(random.uniform(0.1, 4.0))
+            of_model(rig, [(low, high)])
+            way = 1 if random.random() < 0.5 else -1
+        at = min(max(at + way * int(random.integers(1, 3)), 0), 127)
+        before = rig.get("deck/1/z/0/bias")
+        rig(*((0xB0, 1, at) if control == "cc 1" else (0xE0, 0, at)))
+        after = rig.get("deck/1/z/0/bias")
+        steepest = max(-low, high, abs(before)) / 64
+        assert abs(after - before) <= 2 * 3.01 * steepest
+        reached.add(after in (low, high))
+    assert True in reached or takeover == "pickup"
+
+
+def test_audible_latents_are_counted_and_the_others_left_out() -> None:
+    rig = Rig(
+        Binding("cc 1", "focus/z/0/bias", audible=True),
+        Binding("cc 2", "focus/z/1/bias", audible=True),
+        Binding("cc 3", "deck/1/z/2/scale", audible=True),
+    )
+    of_model(rig, [(-1.0, 1.0)] * 4, (0.1, 6.0, 0.2, 3.0))
+    rig(0xB0, 1, 127), rig(0xB0, 2, 127), rig(0xB0, 3, 127)
+    assert [rig.get(f"deck/1/z/{i}/bias") for i in range(4)] == [0.0, 1.0, 0.0, 1.0]
+    assert rig.get("deck/1/z/2/scale") == 1.0, "there is no third"
+    assert math.isnan(rig.hardware[params.slot("deck/1/z/0/bias")])
+    of_model(rig, [])
+    rig(0xB0, 1, 0)
+    assert rig.get("deck/1/z/0/bias") == -4.0, "without figures every latent counts"
+    params.set_value(rig.table, "focus", 2)
+    rig(0xB0, 2, 127)
+    assert rig.get("deck/2/z/1/bias") == 4.0

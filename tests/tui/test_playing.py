@@ -219,3 +219,28 @@ def test_every_row_has_a_spec():
 
     for row in (*deck_rows(8, 32, "bias"), *deck_rows(8, 32, "scale"), *STAGE_ROWS):
         assert SPEC_AT[row.slot] is SPECS[row.address]
+
+
+async def test_a_latent_has_the_range_of_its_model_on_the_screen(stage, clock):
+    """Keys, mouse and bar use the range of the knob; a value outside it stays until it is moved back."""
+    stage.arena.knobs.set_deck(1, [(-0.2, 0.6)] * 8, [6.0] * 7 + [0.1])
+    stage.arena.table[params.slot("deck/1/z/1/bias")] = 0.0
+    async with playing(stage, clock) as hands:
+        hands.app.screen.action_select("deck/1/z/1/bias")
+        await hands.press("right", "shift+right")
+        assert hands.value("deck/1/z/1/bias") == pytest.approx(0.088)
+        await hands.press(*["shift+right"] * 12)
+        assert hands.value("deck/1/z/1/bias") == 0.6
+        assert "effect 6.0 dB" in hands.text()
+        hit = hands.target("decks", address="deck/1/z/1/bias")
+        await hands.pilot.click("#decks", offset=(hit.x0, hit.y))
+        assert hands.value("deck/1/z/1/bias") == -0.2
+        stage.arena.table[params.slot("deck/1/z/1/bias")] = 2.0
+        await hands.press("right")
+        assert hands.value("deck/1/z/1/bias") == 2.0
+        await hands.press("left")
+        assert hands.value("deck/1/z/1/bias") == pytest.approx(1.992)
+        assert "z7 ≈" in hands.text() and "z6 ≈" not in hands.text()
+        hands.app.screen.action_select("deck/1/z/7/bias")
+        await hands.settle()
+        assert "≈ hardly heard, 0.1 dB" in hands.text()

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from perform.core import params
-from perform.core.params import DECKS, SOURCES
+from perform.core.params import DECKS, SOURCES, Spec
 from perform.tui.keys import KEYS
 from perform.tui.parameter_rows import LATENT_PARAMETERS, STAGE_ROWS, ParameterRow
 from perform.tui.screen_frame import ScreenFrame
@@ -87,6 +87,8 @@ class PlayScreen(Screen[None]):
             value = spec.clamp(value + (1 if by > 0 else -1))
         elif spec.whole:
             value = spec.clamp(value + (round(by * 100) if not row.attribute else 1 if by > 0 else -1))
+        elif (knob := self.instrument.read_frame().knob(row)) is not spec:
+            value = _nudged(knob, value, by)
         else:
             value = spec.value(round(spec.position(value) + by, 6))
         self._put(row.address, value)
@@ -198,7 +200,8 @@ class PlayScreen(Screen[None]):
         elif hit.address:
             if not message.drag:
                 self.action_select(hit.address)
-            spec = self.instrument.read_frame().row(hit.address).spec
+            frame = self.instrument.read_frame()
+            spec = frame.knob(frame.row(hit.address))
             self._put(hit.address, spec.value(hit.position(message.x)))
         elif hit.action:
             await self.instrument.run_action(hit.action, self)
@@ -206,3 +209,9 @@ class PlayScreen(Screen[None]):
     def on_line_widget_wheeled(self, message: LineWidget.Wheeled) -> None:
         """Nudge the parameter below the mouse wheel."""
         self._nudge(self.instrument.read_frame().row(message.hit.address), 0.01 * message.steps)
+
+
+def _nudged(knob: Spec, value: float, by: float) -> float:
+    """Move a value by a fraction of its knob's range, to the range's end; from outside only back to it."""
+    moved = round(value + by * (knob.high - knob.low), 6)
+    return min(moved, max(knob.high, value)) if by > 0 else max(moved, min(knob.low, value))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from perform.core.knob_ranges import is_audible
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
 from perform.tui.screen_frame import EXCLUDED, ScreenFrame, level, loop_text
 from perform.tui.widgets.deck_grid import SPARE, panelled, row_heights
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
-from perform.tui.widgets.row_bar import brief, draw_marks
+from perform.tui.widgets.row_bar import UNHEARD, brief, draw_marks
 from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
 _MASTER = STAGE_ROWS[-4:]
@@ -185,6 +187,10 @@ def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:
         parts.append(f"source {frame.printed_meter(frame.focus, f'in/{row.latent}'):+.2f}")
     if len(status.latent_low) > row.latent < len(status.latent_high):
         parts.append(f"corpus {status.latent_low[row.latent]:+.2f}..{status.latent_high[row.latent]:+.2f}")
+    effect = frame.effect(frame.focus, row.latent)
+    if not math.isnan(effect):
+        what = "effect" if is_audible(effect) else f"{UNHEARD} hardly heard,"
+        parts.insert(0, f"{what} {effect:.1f} dB")
     return parts
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from perform.core.arena_layout import LIVE
+from perform.core.knob_ranges import is_audible
 from perform.tui.paint import bar, cell, fader
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screen_frame import EXCLUDED, ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
+UNHEARD = "≈"  #: behind a latent that hardly moves the sound
 _LABEL, _VALUE = 6, 5
 
 
@@ -35,7 +37,10 @@ def draw_row(
     marks = frame.marks.get(row.address, "")
     label = max(_LABEL, min(len(row.label), width // 2) + max(1, len(marks)))
     pen.text("▸" if here else " ", ink.focus)
-    pen.text(row.label, ink.focus if here else ink.dim, label - len(marks))
+    deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
+    unheard = bool(deck) and row.latent >= 0 and not is_audible(frame.effect(deck, row.latent))
+    name = f"{row.label} {UNHEARD}" if unheard else row.label
+    pen.text(name, ink.focus if here else ink.rail if unheard else ink.dim, label - len(marks))
     draw_marks(pen, row.address, marks)
     room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
     if row.spec.action:
@@ -43,7 +48,6 @@ def draw_row(
     elif row.attribute and row.attribute.is_text:
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     elif row.spec.choices:
-        deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
         missing = "prior" if deck and not frame.deck(deck).has_prior else ""
         file = frame.source_file(deck) if row.address.endswith("/source") else ""
         need = len(file) + 1 if file else 0
@@ -89,7 +93,7 @@ def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: 
 
 def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> None:
     """A fader, or a rail with a centre; for a bias also the corpus range, source and decoded value."""
-    spec = row.spec
+    spec = frame.knob(row)
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
     ghost = cell(spec.position(frame.hardware[row.slot]), width) if row.slot in frame.hardware else -1
     if spec.low >= 0 or spec.unit == "dB":

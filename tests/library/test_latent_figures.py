@@ -1,0 +1,86 @@
+"""Figures of a model's latents: measured, written beside the model, and read as a part of its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from perform.cli import main
+from perform.core.errors import WrongUse
+from perform.library import places
+from perform.library.cards import figures_path, knob_ranges, read_card, write_figures
+from perform.rave.latent_effect import latent_effects, measured_latents
+from perform.rave.model_files import load
+
+BUNDLED = ("bells", "choir", "drums", "strings", "weather")
+
+
+def test_measure_leaves_the_model_file_as_it_is(tiny_models: Path) -> None:
+    path = tiny_models / "bells.safetensors"
+    before = path.read_bytes()
+    assert read_card(path).latent_effect == []
+    done = CliRunner().invoke(main, ["models", "measure", "bells", "--json"])
+    assert done.exit_code == 0, done.output
+    card = read_card(path)
+    assert path.read_bytes() == before
+    (shown,) = json.loads(done.stdout)
+    assert shown["latent_effect"] == card.latent_effect and len(card.latent_effect) == card.latents
+    path.write_bytes((tiny_models / "choir.safetensors").read_bytes())
+    assert read_card(path).latent_effect == [], "the figures are those of another model"
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b'{"card": 1}', b"\xff\xff", b'{"card": "", "more": 1}'])
+def test_damaged_figures_are_no_figures(tiny_models: Path, text: bytes) -> None:
+    path = tiny_models / "bells.safetensors"
+    figures_path(path).write_bytes(text)
+    assert read_card(path).latent_p01 == []
+    assert knob_ranges(read_card(path)) == []
+    write_figures(path, {"latent_p01": [-1.0], "latent_p99": [1.0]})
+    assert read_card(path).latent_p01 == [], "a figure for each latent, or none"
+
+
+def test_a_knob_covers_the_corpus_with_zero_and_a_tenth_more(tiny_models: Path) -> None:
+    path = tiny_models / "bells.safetensors"
+    count = read_card(path).latents
+    low, high = [-1.0, 0.5, 0.0, -2.0][:count], [1.0, 2.0, 0.0, -1.0][:count]
+    write_figures(path, {"latent_p01": low, "latent_p99": high})
+    wanted = [(-1.2, 1.2), (-0.2, 2.2), (-4.0, 4.0), (-2.2, 0.2)][:count]
+    assert knob_ranges(read_card(path)) == [pytest.approx(one) for one in wanted]
+
+
+def test_the_effect_is_that_of_the_decoder(tiny_models: Path) -> None:
+    """A latent over no range moves nothing; over a longer way it moves more."""
+    model = load(tiny_models / "bells.safetensors")
+    low, high = torch.full((model.latents,), -0.5), torch.full((model.latents,), 0.5)
+    low[0] = high[0] = 0.0
+    near = latent_effects(model, low, high)
+    assert near[0] == 0 and (near[1:] > 0).all()
+    far = latent_effects(model, 8 * low, 8 * high)
+    assert (far[1:] > near[1:]).all()
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_bundled_models_have_figures(name: str) -> None:
+    card = read_card(places.bundled("models") / f"{name}.safetensors")
+    assert len(card.latent_effect) == card.latents
+    for (low, high), p05, p95 in zip(knob_ranges(card), card.latent_p05, card.latent_p95, strict=True):
+        assert low < p05 < p95 < high, "no latent is cut off"
+    assert card.latent_effect[0] > 10
+
+
+def test_the_figures_of_a_bundled_model_are_those_that_measure_finds() -> None:
+    path = places.bundled("models") / "weather.safetensors"
+    card, found = read_card(path), measured_latents(load(path))
+    assert found["latent_p01"] == pytest.approx(card.latent_p01, abs=1e-3)
+    assert found["latent_effect"] == pytest.approx(card.latent_effect, abs=0.1)
+
+
+def test_a_module_is_not_measured(own_places: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perform.library.cards.is_module", lambda path: True)
+    done = CliRunner().invoke(main, ["models", "measure", "bells"])
+    assert isinstance(done.exception, SystemExit | WrongUse)
+    assert "only the latents of a RAVE can be measured" in done.stderr
