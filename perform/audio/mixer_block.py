@@ -28,6 +28,7 @@ class MixerBlock:
         self._arena, self._me, self._rate, self._patient = arena, mixer, rate, patient
         self._mixer: Mixer | None = None
         self._pace = self._new_pace()
+        self.resampler_s = 0.0  #: seconds that a resampler adds between this mixer and its device
         self._beat = METER_SLOTS["heartbeat/device" if mixer == DEVICE else "heartbeat/clock"]
 
     @property
@@ -81,6 +82,7 @@ class MixerBlock:
     def _take_over(self, now: float, block: int) -> Mixer:
         """Make a mixer. Frames that were due since the last block become silence in the history buffers."""
         arena, self._pace = self._arena, self._new_pace()
+        arena.set_meter("resampler", self.resampler_s)
         opening = REPLACED_OPENING if arena.meter("has_played") else FIRST_OPENING
         if self._me == DEVICE:
             arena.set_meter("has_played", 1)

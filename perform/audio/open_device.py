@@ -36,16 +36,15 @@ class OpenDevice:
         self._mixer = MixerBlock(arena, DEVICE, self.rate, order.patient)
         wanted = order.block or (devices.OWN_BLOCK if self._device.is_jack else DEFAULT_BLOCK)
         try:
-            self._device_rate, delay_s = self.rate, 0.0
+            self._device_rate = self.rate
             self._stream = self._open(sd, wanted, self._mixer.fill)
         except devices.NoDevice:
             if self._device.rate == self.rate:
                 raise
             self._device_rate = self._device.rate
             resampler = DeviceResampler(self._mixer.fill, arena.table, self.rate, self._device_rate)
-            delay_s = resampler.delay_s
+            self._mixer.resampler_s = resampler.delay_s
             self._stream = self._open(sd, wanted, resampler.fill)
-        arena.set_meter("resampler", delay_s)
 
     def _open(self, sd: ModuleType, block: int, fill: Fill) -> Any:
         def callback(came: Audio | None, out: Audio, buffered: float, status: Any) -> None:
