@@ -218,8 +218,8 @@ class Deck:
         if self._playing and self._playing.host:
             if self._playing.host.gone:
                 self._recover(self._playing.host)
-            elif why := self._watch.check(self._playing):
-                self._log(f"deck {self.deck}: host ended ({why})")
+            else:
+                self._watch.check(self._playing)
         if self._pending:
             self._advance(self._pending)
         else:

@@ -20,14 +20,15 @@ class HangWatch:
         """A new voice plays."""
         self._frames, self._grew_at = -1.0, time.monotonic()
 
-    def check(self, lane: DeckLane) -> str:
-        """Why the host was ended, or ""; the deck handles its death at a later tick."""
+    def check(self, lane: DeckLane) -> None:
+        """End the host of a lane that hangs, or whose output is not finite, and note the fault, once.
+
+        The deck handles the host's death at a later tick.
+        """
         now = time.monotonic()
         if lane.frames != self._frames or not lane.dry:
             self._frames, self._grew_at = lane.frames, now
         hung = now - self._grew_at > HUNG_S
-        if not lane.host or not (hung or lane.resets > RESETS):
-            return ""
-        lane.host.child.kill()
-        self._frames, self._grew_at = lane.frames, now + HUNG_S
-        return "it hangs" if hung else "its output is not finite"
+        if lane.host and not lane.host.fault and (hung or lane.resets > RESETS):
+            lane.host.fault = "its host hung" if hung else "its output was not finite"
+            lane.host.child.kill()

@@ -150,7 +150,7 @@ class HostPool:
                 host.gone, host.ready = True, False
                 self._hosts.remove(host)
                 if not host.error:
-                    host.error = f"its host ended (exit {child.exit_code})"
+                    host.error = host.fault or f"its host ended (exit {child.exit_code})"
                     self._crash(host)
                 return True
         return False

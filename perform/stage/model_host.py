@@ -25,11 +25,12 @@ class HostedModel(NamedTuple):
 
 
 class HostProcess:
-    """One host process and the lanes it plays on. Only `HostPool` writes its public attributes.
+    """One host process and the lanes it plays on. Only `HostPool` writes its attributes, `HangWatch` its fault.
 
     made : the file that it plays: the one that was made from an export, else the model file itself
     attributes, actions, has_prior : of its model
     ready : its model is warm;  error : why it cannot load;  gone : the process has ended
+    fault : why the stage ended it while it played, for the player
     crashed : it died unexpectedly, or failed while it played;  idle : it loads at low priority
     encoded : file number -> how much of it is encoded, 0..1, and how many seconds that took
     render_s : median render time of a frame, measured unheard; None while it is being measured
@@ -46,7 +47,7 @@ class HostProcess:
         self.actions: tuple[str, ...] = ()
         self.has_prior = False
         self.ready = self.gone = self.crashed = False
-        self.error = ""
+        self.error = self.fault = ""
         self.encoded: dict[int, tuple[float, float]] = {}
         self.render_s: float | None = None
         self.lanes: set[int] = set()

@@ -19,6 +19,7 @@ from perform.stage import host_pool as hosts_module
 from perform.stage import model_host
 from perform.stage.child import Child, ChildEvent
 from perform.stage.deck_lane import DeckLane, LanePhase
+from perform.stage.hang_watch import HangWatch
 from perform.stage.host_pool import HostPool
 from perform.stage.model_host import HOST_MB, HostProcess
 
@@ -106,6 +107,28 @@ def test_a_dead_host_is_replaced_until_it_crashes_too_often(rig: Rig, tmp_path: 
     assert rig.hosts.crashed_too_often(path)
     rig.hosts.forget_crashes(path)
     assert not rig.hosts.crashed_too_often(path)
+
+
+def test_a_fault_is_noted_once_and_named_in_the_hosts_error(rig: Rig, arena: Arena, tmp_path: Path) -> None:
+    """Between the signal and the death, the stage looks at the lane many times."""
+    host = rig.ready(rig.hosts.get(tiny_model(tmp_path / "a.safetensors")))
+    lane, watch = DeckLane(arena, 0, 1), HangWatch()
+    lane.fill(host, NOW, {}, 0)
+    until(lambda: rig.step() and lane.full, 10, "a full lane")
+    lane.enter(0.0)
+    watch.start()
+    os.kill(host.child.pid, signal.SIGSTOP)  # it writes this meter no more
+    arena.lane_meters(0)[LANE_METER["resets"]] = 4
+    faults = []
+    while not host.gone:
+        watch.check(lane)
+        faults.append(host.fault)
+        host.fault = host.fault and "noted"
+        rig.step()
+    assert faults.count("its output was not finite") == 1
+    assert len(faults) > 1
+    assert host.error == "noted"
+    assert host.crashed
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no idle class")
