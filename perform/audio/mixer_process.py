@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from perform.audio import device as devices
+from perform.audio.jack_connections import JackConnections
 from perform.audio.mixer_block import MixerBlock
 from perform.audio.open_device import OpenDevice
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE
 from perform.core.lifeline import Lifeline
 from perform.core.messages.mixer_messages import (
+    DeviceConnected,
     DeviceLost,
     DevicePlaying,
     DeviceWaiting,
@@ -36,6 +38,7 @@ from perform.core.realtime import AUDIO_PRIORITY, request_real_time
 STALL_S = 0.25  #: a device that has not called back for this long is dead
 PATIENT_STALL_S = 5.0  #: the same where the mixer waits for the decks
 STEADY_S = 5.0  #: another block of the device is reported once it has lasted this long
+CONNECTIONS_S = 0.5  #: between two looks at the connections on a JACK server
 POLL_S = 0.02  #: between two looks at the device
 IDLE_S = 0.01  #: between two checks of the owner
 RETRY_S = 0.5  #: between two attempts to open a device
@@ -89,13 +92,21 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
 
     # at times this thread holds the interpreter's lock: preempted then, it would stop the callback
     request_real_time(AUDIO_PRIORITY)
+    connections = JackConnections(sd, order.connections) if device.is_jack else None
+    if connections:
+        connections.restore()
     beat, at = arena.meter("heartbeat/device"), time.monotonic()
+    polled = at
     known = last = ""  # the text that the player knows, and the last one
     since = at  # when the last one became true
     while device.is_active and time.monotonic() - at < _longest_pause(arena, device.rate, order.patient):
         now = time.monotonic()
         if arena.meter("heartbeat/device") != beat:
             beat, at = arena.meter("heartbeat/device"), now
+        if connections and now - polled > CONNECTIONS_S:
+            polled = now
+            if connections.poll():
+                line.report(DeviceConnected(connections.known or ()))
         if device.text != last:
             last, since = device.text, now
         if device.block and last != known and (not known or now - since > STEADY_S):

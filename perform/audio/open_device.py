@@ -62,6 +62,11 @@ class OpenDevice:
         return str(self._device)
 
     @property
+    def is_jack(self) -> bool:
+        """A JACK server plays it."""
+        return self._device.is_jack
+
+    @property
     def is_active(self) -> bool:
         """The device has not ended the stream."""
         return bool(self._stream.active)

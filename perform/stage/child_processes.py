@@ -8,7 +8,7 @@ from typing import IO
 from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK
 from perform.core.messages.host_messages import StartHost
-from perform.core.messages.mixer_messages import StartMixer
+from perform.core.messages.mixer_messages import Connections, StartMixer
 from perform.core.messages.recorder_messages import OpenRecorder
 from perform.library import places
 from perform.stage.child import Child, ChildEvents, KeptChild
@@ -28,12 +28,14 @@ class ChildProcesses:
         """Start a child that runs a module."""
         return Child(self._events, self._log, module, *args)
 
-    def mixer(self, kind: str) -> Child:
-        """Start the "device" or the "clock" mixer."""
+    def mixer(self, kind: str, connections: Connections | None = None) -> Child:
+        """Start the "device" or the "clock" mixer. connections : see `StartMixer`."""
         options, arena = self._options, self._arena
         rate = options.rate or arena.meter("rate") or None
         block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
-        order = StartMixer(str(arena.path), options.device, options.input, rate, block, options.patient)
+        order = StartMixer(
+            str(arena.path), options.device, options.input, rate, block, options.patient, connections
+        )
         child = self.start("perform.audio.mixer_process", kind)
         child.order(order)
         return child

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, DEVICE, NO_MIXER
 from perform.core.messages.message_lines import AnyReport
-from perform.core.messages.mixer_messages import DevicePlaying, DeviceWaiting
+from perform.core.messages.mixer_messages import Connections, DeviceConnected, DevicePlaying, DeviceWaiting
 from perform.stage.child import Child, KeptChild
 
 HANDOVER_S = 0.03  #: no mixer owns the decks for this long, so that the last owner finishes its block
@@ -28,22 +28,25 @@ SILENT = "silent clock; see `perform devices`"
 class Mixers:
     """Keeps both mixers running and names the owner.
 
-    spawn  : starts the "device" or the "clock" mixer
+    spawn  : starts the "device" or the "clock" mixer, with the connections that it makes
     wanted : whether to open an audio device
     """
 
     def __init__(
         self,
         arena: Arena,
-        spawn: Callable[[str], Child],
+        spawn: Callable[[str, Connections | None], Child],
         log: Callable[[str], None],
         *,
         wanted: bool,
         patient: bool,
     ) -> None:
         self._arena, self._log, self._patient, self._wanted = arena, log, patient, wanted
-        self._clock = KeptChild(lambda: spawn("clock"), lambda: arena.meter("heartbeat/clock"))
-        self._device = KeptChild(lambda: spawn("device"), lambda: arena.meter("heartbeat/device"))
+        self._clock = KeptChild(lambda: spawn("clock", None), lambda: arena.meter("heartbeat/clock"))
+        self._device = KeptChild(
+            lambda: spawn("device", self._connections), lambda: arena.meter("heartbeat/device")
+        )
+        self._connections: Connections | None = None  # of the device mixer's ports
         self._playing = False  # the device mixer has an open device
         self._started = False  # the rate is known
         self._next: tuple[int, float] | None = None  # the next owner, and when it takes over
@@ -63,6 +66,8 @@ class Mixers:
             match report:
                 case DevicePlaying():
                     self._device_opened(child, report)
+                case DeviceConnected(connections):
+                    self._connections = connections
                 case DeviceWaiting(error):
                     self.device = f"{error}: {SILENT}"
                     self._log(self.device)

@@ -25,7 +25,7 @@ class HostedModel(NamedTuple):
 
 
 class HostProcess:
-    """One host process and the lanes it plays on. Only `HostPool` writes its attributes, `HangWatch` its fault.
+    """One host process and its lanes. Only `HostPool` writes its attributes, and `HangWatch` its fault.
 
     made : the file that it plays: the one that was made from an export, else the model file itself
     attributes, actions, has_prior : of its model

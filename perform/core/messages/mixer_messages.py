@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from perform.core.messages.message import Order, Report
 
+#: on a JACK server: our port's name without the client, the other port's with it, "out_0" and "desk:in"
+Connections = tuple[tuple[str, str], ...]
+
 
 class StartMixer(Order, frozen=True):
     """The first order to a mixer.
@@ -11,6 +14,7 @@ class StartMixer(Order, frozen=True):
     device, input : names of the output and input device; None: choose
     rate, block   : in Hz and frames; None: as the device prefers
     patient       : wait for a late deck instead of fading it out
+    connections   : on a JACK server, those of the last device mixer; None: unknown
     """
 
     arena: str
@@ -19,6 +23,7 @@ class StartMixer(Order, frozen=True):
     rate: float | None
     block: int | None
     patient: bool
+    connections: Connections | None = None
 
 
 class MixerReady(Report, frozen=True):
@@ -46,6 +51,12 @@ class DevicePlaying(Report, frozen=True):
     input_error: str
 
 
+class DeviceConnected(Report, frozen=True):
+    """The connections on a JACK server have changed."""
+
+    connections: Connections
+
+
 class DeviceLost(Report, frozen=True):
     """The device makes no more audio callbacks; the device mixer ends."""
 
@@ -53,4 +64,4 @@ class DeviceLost(Report, frozen=True):
 
 
 MixerOrder = StartMixer
-MixerReport = MixerReady | DeviceWaiting | DevicePlaying | DeviceLost
+MixerReport = MixerReady | DeviceWaiting | DevicePlaying | DeviceConnected | DeviceLost
