@@ -216,6 +216,25 @@ class Exclude(Command, frozen=True):
     address: str
 
 
+class Modulate(Command, frozen=True):
+    """Let a modulator (`lfo 1`, `macro 3`) move a parameter; a row for these two is replaced.
+
+    low, high : what it adds at the modulator's value 0 and 1, in the parameter's unit
+    """
+
+    source: str
+    address: str
+    low: float
+    high: float
+
+
+class Unmodulate(Command, frozen=True):
+    """Remove a modulator from a parameter; an empty source removes all."""
+
+    address: str
+    source: str = ""
+
+
 class Undo(Command, frozen=True):
     """Undo the last change, or with `redo` redo it; answers with the change as text."""
 
@@ -259,6 +278,8 @@ AnyCommand = (
     | ToggleLoop
     | ForgetLoop
     | Exclude
+    | Modulate
+    | Unmodulate
     | Undo
     | GetStatus
     | Quit

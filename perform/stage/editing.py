@@ -67,19 +67,34 @@ class Editing:
         table.on(ToggleLoop, self._toggle_loop)
         table.on(ForgetLoop, self._forget_loop)
 
+    def edit_song(self, change: Callable[[Song], Song], done: str, *, merges: str = "") -> Answer:
+        """Edit the song that plays; done: the line for log and undo.
+
+        merges : consecutive edits with this text are one step of undo
+        """
+        before = self._songs.list.order
+        self._songs.list.put(change(self._songs.list.song))
+        self._finish(before, done, merges)
+        return Answer(done)
+
     def _edit(self, edit: Callable[[C], str], command: C) -> Answer:
         before = self._songs.list.order
         done = edit(command)
         self._finish(before, done)
         return Answer(done)
 
-    def _finish(self, before: SongOrder, done: str) -> None:
+    def _finish(self, before: SongOrder, done: str, merges: str = "") -> None:
         """The set was edited: log what was done, and let undo bring the songs as they were before."""
         setlist = self._songs.list
         after = setlist.order
         self._songs.follow_edit()
         self._rack.log(done)
-        self._history.add(done, lambda: self._restore(setlist, before), lambda: self._restore(setlist, after))
+        self._history.add(
+            done,
+            lambda: self._restore(setlist, before),
+            lambda: self._restore(setlist, after),
+            merges=merges,
+        )
 
     def _restore(self, edited: SetList, order: SongOrder) -> None:
         if edited is not self._songs.list:

@@ -28,6 +28,7 @@ from perform.stage.controllers import Controllers
 from perform.stage.deck_changes import DeckChanges
 from perform.stage.deck_files import KINDS
 from perform.stage.editing import Editing
+from perform.stage.modulation_editing import ModulationEditing, modulation_status
 from perform.stage.rack import Rack
 from perform.stage.recording import Recording
 from perform.stage.saving import SetSaver
@@ -55,6 +56,7 @@ class Show:
         self._glides, self._files, self._history = parts.glides, parts.files, parts.history
         self._editing, self._deck_changes = Editing(parts), DeckChanges(parts)
         self._texts = AttributeTexts(parts, self._editing)
+        self._modulation = ModulationEditing(self._editing)
         self._autosave, self._saver = Autosave(), SetSaver()
         self._beats, self._quantise = BeatKeeper(rack.arena), parts.quantise
         self._set_name = ""  # as the player gave it
@@ -222,6 +224,7 @@ class Show:
         self._editing.register(table)
         self._deck_changes.register(table)
         self._texts.register(table)
+        self._modulation.register(table)
 
     def _open_another(self, command: Open) -> None:
         path = sets.find_set(command.set)
@@ -282,6 +285,7 @@ class Show:
             scenes=self._scenes.status(song),
             scene=self._scenes.current,
             loops=self._loops.status(),
+            modulation=modulation_status(song),
             excluded=tuple(song.exclude),
             undo=self._history.undo_text,
             redo=self._history.redo_text,

@@ -83,6 +83,15 @@ class LoopStatus(Struct, frozen=True):
     seconds: float
 
 
+class ModulationStatus(Struct, frozen=True):
+    """A row of the song's modulation, see `perform.library.song.ModulationRow`."""
+
+    source: str
+    address: str
+    low: float
+    high: float
+
+
 class TouchStatus(Struct, frozen=True):
     """The last control that moved."""
 
@@ -112,6 +121,7 @@ class Status(Struct, frozen=True):
     scenes: tuple[SceneStatus, ...] = ()
     scene: int = 0  #: number of the scene recalled last; 0: none
     loops: tuple[LoopStatus, ...] = ()
+    modulation: tuple[ModulationStatus, ...] = ()
     excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
     undo: str = ""  #: the change that `Undo` would undo
     redo: str = ""  #: the change that it would redo

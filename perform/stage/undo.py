@@ -24,11 +24,15 @@ _IGNORED = np.array(
 
 @dataclass(frozen=True, slots=True)
 class UndoStep:
-    """One change, as a line of text, with the functions that undo and redo it."""
+    """One change, as a line of text, with the functions that undo and redo it.
+
+    merges : "", or a text: the next change with the same text joins this step
+    """
 
     text: str
     undo: Callable[[], object]
     redo: Callable[[], object]
+    merges: str = ""
 
 
 class UndoHistory:
@@ -72,10 +76,17 @@ class UndoHistory:
         self._close()
         self._seen[:] = self._table
 
-    def add(self, text: str, undo: Callable[[], object], redo: Callable[[], object]) -> None:
-        """Add a change that is no gesture, with the functions that undo and redo it."""
+    def add(
+        self, text: str, undo: Callable[[], object], redo: Callable[[], object], *, merges: str = ""
+    ) -> None:
+        """Add a change that is no gesture, with the functions that undo and redo it.
+
+        merges : if the last change has the same text here, both become one step
+        """
         self._close()
-        self._push(UndoStep(text, undo, redo))
+        if merges and self._done and self._done[-1].merges == merges:
+            undo = self._done.pop().undo
+        self._push(UndoStep(text, undo, redo, merges))
 
     def undo(self) -> str:
         """Undo the last step; returns its text, "" where there is none."""

@@ -30,6 +30,7 @@ from perform.tui import themes
 from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
 from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
+from perform.tui.modulation_keys import ModulationKeys
 from perform.tui.scene_keys import SceneKeys
 from perform.tui.screens.deck_file_choosers import MatrixChooser, SoundChooser
 from perform.tui.screens.help_screen import HelpScreen
@@ -46,7 +47,7 @@ from perform.tui.stage_line import StageLink
 FRAMES = 25  #: frames per second
 
 
-class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys):
+class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, ModulationKeys):
     """The instrument on a terminal. Exits with "stop" or "leave"."""
 
     TITLE = "perform"

@@ -99,6 +99,14 @@ KEYS: tuple[KeyCommand, ...] = (
     ),
     KeyCommand(
         "Parameters",
+        "e",
+        "e",
+        "app.modulate",
+        "row.modulate",
+        "modulate the parameter: LFOs, random, steps, followers, macros",
+    ),
+    KeyCommand(
+        "Parameters",
         "z",
         "z",
         "app.latents",

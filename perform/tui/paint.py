@@ -82,7 +82,7 @@ def bar(
     centre: int = -1,
     ghost: int = -1,
 ) -> Piece:
-    """A rail with the handle `●`, `◆` decoded, `◇` source (`◈` in one cell), and low..high as a thick line.
+    """A rail with the handle `●`, `◆` decoded or modulated, `◇` source (`◈` in one cell), low..high thick.
 
     ghost : `▹`, where the hardware stands
 
@@ -106,12 +106,14 @@ def bar(
 
 
 @lru_cache(4096)
-def fader(width: int, handle: int, ink: Ink, ghost: int = -1) -> Piece:
-    """A rail that is filled up to its handle; `▹` shows where the hardware stands."""
+def fader(width: int, handle: int, ink: Ink, ghost: int = -1, mark: int = -1) -> Piece:
+    """A rail that is filled up to its handle; `▹` shows the hardware, `◆` the value with modulation."""
     glyphs = ["━"] * handle + ["●"] + ["─"] * (width - handle - 1)
     styles = [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1)
     if 0 <= ghost < width and ghost != handle:
         glyphs[ghost], styles[ghost] = GHOST, ink.text
+    if 0 <= mark < width and mark != handle:
+        glyphs[mark], styles[mark] = "◆", ink.mark
     return runs(glyphs, styles)
 
 

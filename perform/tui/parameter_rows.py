@@ -86,6 +86,7 @@ def deck_rows(
     attributes: tuple[tuple[Attribute, tuple[str, ...]], ...] = (),
     actions: tuple[str, ...] = (),
     source: str = "hand",
+    modulators: tuple[str, ...] = (),
 ) -> tuple[ParameterRow, ...]:
     """The rows of a deck, top to bottom: gain and latents, then those of its source and its model.
 
@@ -93,6 +94,7 @@ def deck_rows(
     attributes : attributes of the model, each with its texts
     actions    : names of the model's actions
     source     : name of the deck's source
+    modulators : names of the modulators that move its parameters
     """
     head = f"deck/{deck}"
     return (
@@ -111,7 +113,15 @@ def deck_rows(
         *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
         *(attribute_row(deck, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
         *(row(f"{head}/action/{i}", action) for i, action in enumerate(actions[: params.ACTIONS], 1)),
+        *(each for modulator in modulators for each in _modulator_rows(modulator)),
     )
+
+
+def _modulator_rows(modulator: str) -> list[ParameterRow]:
+    """The rows of a modulator's parameters; those of macros are rows of the stage."""
+    head = modulator.replace(" ", "/")
+    short = modulator.replace(" ", "").replace("deck/", "")
+    return [row(a, f"{short} {a[len(head) + 1 :]}") for a in params.ADDRESSES if a.startswith(f"{head}/")]
 
 
 _OF_SOURCE = {
@@ -144,6 +154,7 @@ STAGE_ROWS = (
     row("quantise", "quantise"),
     row("clock/bar", "bar"),
     row("clock/offset", "offset"),
+    *(row(f"macro/{n}", f"{n}") for n in range(1, params.MACROS + 1)),
     row("master/gain", "gain"),
     row("master/ceiling", "ceiling"),
     row("stage/margin", "margin"),

@@ -15,6 +15,7 @@ from perform.core.frame_time import FrameTime
 from perform.core.knob_ranges import KnobRanges
 from perform.core.params import DECKS, Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
+from perform.tui.heard_values import HeardValues
 from perform.tui.parameter_rows import STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.trace_history import TraceHistory
@@ -22,6 +23,7 @@ from perform.tui.trace_history import TraceHistory
 EMPTY_STATUS = Status("", (DeckStatus(),) * DECKS, "", (), "", "", (), "", TouchStatus(), "", "", ())
 LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
 EXCLUDED = "⊘"
+MODULATED = "∿"
 _PRINT_EVERY = 5  #: frames between two updates of a printed number, so that it can be read
 _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
@@ -71,11 +73,12 @@ class ScreenFrame:
     now: float
     controls: dict[str, str]  #: address -> "nanoKONTROL2 1:CC16"
     scenes: dict[int, SceneStatus]  #: the stored scenes, by number
-    marks: dict[str, str]  #: address -> glyphs: "↻" a looping gesture, "⊘" excluded from scenes
+    marks: dict[str, str]  #: address -> glyphs: "↻" a gesture loops, "⊘" excluded from scenes, "∿" modulated
     traces: TraceHistory
     beat: float  #: the beat that plays now
     hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
     knobs: KnobRanges
+    modulated: dict[int, float]  #: slot -> value with modulation, of the parameters that are modulated
 
     @property
     def focus(self) -> int:
@@ -126,7 +129,26 @@ class ScreenFrame:
         """The rows of a deck."""
         status, source = self.deck(deck), params.SOURCES[int(self.value(deck, "source"))]
         attributes = tuple((a, status.texts.get(str(i), ())) for i, a in enumerate(status.attributes, 1))
-        return deck_rows(deck, status.latents, self.view.latent_parameter, attributes, status.actions, source)
+        return deck_rows(
+            deck,
+            status.latents,
+            self.view.latent_parameter,
+            attributes,
+            status.actions,
+            source,
+            self._modulators(deck),
+        )
+
+    def _modulators(self, deck: int) -> tuple[str, ...]:
+        """The modulators that move parameters of a deck, or parameters of no deck."""
+        head = f"deck/{deck}/"
+        rows = self.status.modulation
+        moving = (m.source for m in rows if m.address.startswith(head) or not m.address.startswith("deck/"))
+        return tuple(sorted(set(moving)))
+
+    def modulators_of(self, address: str) -> list[str]:
+        """The modulators that move a parameter."""
+        return [m.source for m in self.status.modulation if m.address == address]
 
     def row(self, address: str) -> ParameterRow:
         """The row of an address; a deck's row knows the attributes of its model."""
@@ -217,6 +239,7 @@ class FrameReader:
         self._table, self._meters, self._hardware = arena.table, arena.meters, arena.hardware
         self._knobs, self.view = arena.knobs, view
         self._arena, self._time = arena, FrameTime(arena)
+        self._heard = HeardValues(arena)
         self._worst = arena.meters.copy()
         self._printed: list[float] = []
         self._count = 0
@@ -255,6 +278,7 @@ class FrameReader:
             self._beat(now),
             self._apart(),
             self._knobs,
+            self._heard.read(),
         )
         view, count = self.view, frame.dropouts
         if view.dropouts >= 0 and count > view.dropouts:
@@ -300,7 +324,9 @@ def _ranged(slot: int, low: float, high: float) -> Spec:
 
 def _marks(status: Status) -> dict[str, str]:
     marks = {loop.address: LOOP_GLYPHS.get(loop.state, "■") for loop in status.loops}
-    return marks | {address: marks.get(address, "") + EXCLUDED for address in status.excluded}
+    marks |= {address: marks.get(address, "") + EXCLUDED for address in status.excluded}
+    moved = {row.address for row in status.modulation}
+    return marks | {address: marks.get(address, "") + MODULATED for address in moved}
 
 
 def loop_text(frame: ScreenFrame, address: str) -> str:

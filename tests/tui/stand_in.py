@@ -20,17 +20,20 @@ from perform.stage.commands import (
     KeepLastMinutes,
     Learn,
     Load,
+    Modulate,
     MoveSong,
     Save,
     StartRecording,
     StoreScene,
     ToggleLoop,
     Undo,
+    Unmodulate,
 )
 from perform.stage.status import (
     BindingStatus,
     DeckStatus,
     LoopStatus,
+    ModulationStatus,
     SceneStatus,
     SongsStatus,
     SongStatus,
@@ -187,6 +190,12 @@ def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
             return "", {"loops": tuple(LoopStatus(a, state, 2.5) for a, state in states.items())}
         case Exclude(address):
             return "", {"excluded": tuple(set(words.excluded) ^ {address})}
+        case Modulate(source, address, low, high):
+            kept = tuple(row for row in words.modulation if (row.source, row.address) != (source, address))
+            return "", {"modulation": (*kept, ModulationStatus(source, address, low, high))}
+        case Unmodulate(address, source):
+            kept = tuple(row for row in words.modulation if (row.source, row.address) != (source, address))
+            return "", {"modulation": kept}
         case Undo(redo):
             return ("" if redo else "scene 3 stored"), {}
     return "", {}

@@ -73,7 +73,7 @@ async def test_every_row_can_be_reached_and_changed(stage, clock):
             "quantise",
             "master/gain",
         } <= set(seen)
-        assert len(seen) == 25
+        assert len(seen) == 33
 
 
 async def test_banks_reach_latents_below_the_panel(stage, clock):

@@ -9,7 +9,7 @@ from perform.core.knob_ranges import is_audible
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
-from perform.tui.screen_frame import EXCLUDED, ScreenFrame, level, loop_text
+from perform.tui.screen_frame import EXCLUDED, MODULATED, ScreenFrame, level, loop_text
 from perform.tui.widgets.deck_grid import SPARE, panelled, row_heights
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.row_bar import UNHEARD, brief, draw_marks
@@ -164,7 +164,7 @@ def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ):
         if text:
             pen.text(f"   {text}", ink.mark)
-    parts = _latent(row, frame)
+    parts = [*_modulated(row, frame), *_latent(row, frame)]
     if row.address == f"deck/{frame.focus}/source" and (file := frame.source_file(frame.focus)):
         parts.append(f"{file} (O)")
     control = frame.control(row.address)
@@ -175,6 +175,14 @@ def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     pen.pad_to(width - len(loop) - len(alone))
     pen.button(loop, ink.dim, action="app.loop")
     pen.button(alone, ink.dim, action="app.exclude")
+
+
+def _modulated(row: ParameterRow, frame: ScreenFrame) -> list[str]:
+    """The value with modulation, and the modulators that move it."""
+    if row.slot not in frame.modulated:
+        return []
+    by = ", ".join(frame.modulators_of(row.address))
+    return [f"{MODULATED} {short(row.spec, frame.modulated[row.slot])} by {by}"]
 
 
 def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:

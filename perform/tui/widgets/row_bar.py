@@ -8,7 +8,7 @@ from perform.core.arena_layout import LIVE
 from perform.core.knob_ranges import is_audible
 from perform.tui.paint import bar, cell, fader
 from perform.tui.parameter_rows import ParameterRow
-from perform.tui.screen_frame import EXCLUDED, ScreenFrame
+from perform.tui.screen_frame import EXCLUDED, MODULATED, ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
 UNHEARD = "≈"  #: behind a latent that hardly moves the sound
@@ -69,9 +69,9 @@ def draw_row(
 
 
 def draw_marks(pen: LinePen, address: str, marks: str) -> None:
-    """The glyphs of a loop and an exclusion; a click does the same as the key."""
+    """The glyphs of a loop, an exclusion and modulation; a click does the same as the key."""
     for glyph in marks:
-        action = "app.exclude" if glyph == EXCLUDED else "app.loop"
+        action = {EXCLUDED: "app.exclude", MODULATED: "app.modulate"}.get(glyph, "app.loop")
         pen.button(glyph, pen.ink.mark, action=f"{action}({address!r})")
 
 
@@ -92,14 +92,15 @@ def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: 
 
 
 def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> None:
-    """A fader, or a rail with a centre; for a bias also the corpus range, source and decoded value."""
+    """A fader, or a rail with a centre, and the modulated value; for a bias range, source, decoded value."""
     spec = frame.knob(row)
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
     ghost = cell(spec.position(frame.hardware[row.slot]), width) if row.slot in frame.hardware else -1
+    mark = cell(spec.position(frame.modulated[row.slot]), width) if row.slot in frame.modulated else -1
     if spec.low >= 0 or spec.unit == "dB":
-        pen.put(fader(width, at, pen.ink, ghost), width)
+        pen.put(fader(width, at, pen.ink, ghost, mark), width)
         return
-    mark = source = low = high = -1
+    source = low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
         deck = int(row.address.split("/")[1])
         status = frame.deck(deck)

@@ -1,0 +1,27 @@
+"""Actions for modulation: which modulators move the selected parameter."""
+
+from __future__ import annotations
+
+from perform.core.modulation import CAN_BE_MODULATED
+from perform.stage.commands import Modulate, Unmodulate
+from perform.tui.base_app import BaseApp
+from perform.tui.screens.modulation_dialog import Ends, ModulationDialog
+
+
+class ModulationKeys(BaseApp):
+    """Actions for modulators."""
+
+    def action_modulate(self, address: str = "") -> None:
+        """Choose what modulates a parameter, the selected one if none is named."""
+        frame = self.read_frame()
+        row = frame.row(address) if address else frame.selected
+        if not CAN_BE_MODULATED[row.slot] or (row.attribute and row.attribute.is_text):
+            self.show_notice(f"{row.name} cannot be modulated: learn a control for it with l")
+            return
+        used = {m.source: (m.low, m.high) for m in frame.status.modulation if m.address == row.address}
+
+        def changed(source: str, ends: Ends | None) -> None:
+            command = Modulate(source, row.address, *ends) if ends else Unmodulate(row.address, source)
+            self.stage_line.ask(command)
+
+        self.push_screen(ModulationDialog(row, used, changed))

@@ -1,0 +1,90 @@
+"""Dialog for the modulators of one parameter: choose a modulator, then set how far it moves the parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from perform.core.modulators import MODULATORS
+from perform.tui.paint import short
+from perform.tui.parameter_rows import ParameterRow
+from perform.tui.screens.dialog import Dialog
+
+Ends = tuple[float, float]  #: what a modulator adds at its values 0 and 1
+_ONE_WAY = ("follow", "macro")  #: they rest at 0; the others swing around the middle
+
+
+class ModulationDialog(Dialog[None]):
+    """Lists all modulators with what they add to the parameter.
+
+    used      : modulator -> its ends
+    on_change : called with a modulator and its new ends, None where it no longer moves the parameter
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-0.01)", "Less", id="modulation.less"),
+        Binding("right", "move(0.01)", "More", id="modulation.more"),
+        Binding("shift+left", "move(-0.1)", "Much less", id="modulation.much_less"),
+        Binding("shift+right", "move(0.1)", "Much more", id="modulation.much_more"),
+        Binding("delete,backspace", "remove", "Remove", id="modulation.remove"),
+    ]
+
+    def __init__(
+        self, row: ParameterRow, used: Mapping[str, Ends], on_change: Callable[[str, Ends | None], object]
+    ) -> None:
+        super().__init__()
+        self._row, self._used, self._on_change = row, dict(used), on_change
+        self._reach = row.spec.high - row.spec.low
+
+    def compose(self) -> ComposeResult:
+        """The list of modulators, those in use first."""
+        names = sorted(MODULATORS, key=lambda name: name not in self._used)
+        with Vertical():
+            yield Static(f"Modulate {self._row.name}", classes="title", markup=False)
+            yield OptionList(*(Option(self._line(name), id=name) for name in names), markup=False)
+            hint = "←→ how far (shift: ten times) · del removes · esc closes"
+            yield Static(hint, classes="hint", markup=False)
+
+    def _line(self, name: str) -> Content:
+        ends = self._used.get(name)
+        if ends is None:
+            return Content.assemble((f"  {name:<16}", "$ink-dim"))
+        low, high = (short(self._row.spec, end) for end in ends)
+        return Content.assemble((f"∿ {name:<16}", "bold"), f"{low} … {high} {self._row.spec.unit}")
+
+    def action_move(self, by: float) -> None:
+        """Let the marked modulator move the parameter further, or less far, or the other way."""
+        if name := self._marked():
+            low, high = self._used.get(name, (0.0, 0.0))
+            step = by * self._reach
+            high = self._within(high + step)
+            if not name.startswith(_ONE_WAY):
+                low = self._within(low - step)
+            self._change(name, (low, high) if low or high else None)
+
+    def action_remove(self) -> None:
+        """Remove the marked modulator from the parameter."""
+        if (name := self._marked()) in self._used:
+            self._change(name, None)
+
+    def _within(self, value: float) -> float:
+        return round(min(max(value, -self._reach), self._reach), 6)
+
+    def _marked(self) -> str:
+        option = self.query_one(OptionList).highlighted_option
+        return option.id or "" if option else ""
+
+    def _change(self, name: str, ends: Ends | None) -> None:
+        if ends is None:
+            self._used.pop(name, None)
+        else:
+            self._used[name] = ends
+        self.query_one(OptionList).replace_option_prompt(name, self._line(name))
+        self._on_change(name, ends)

@@ -1,0 +1,77 @@
+"""Modulation on the screen: `e` lets modulators move a parameter; the row shows base and modulated value."""
+
+from __future__ import annotations
+
+from hands import playing
+
+from perform.core import params
+from perform.library.song import ModulationRow
+from perform.stage.commands import Modulate, Unmodulate
+from perform.stage.modulation_writer import ModulationWriter
+
+Z0 = "deck/1/z/0/bias"
+
+
+def rows(stage) -> list[tuple[str, str, float, float]]:
+    return [(row.source, row.address, row.low, row.high) for row in stage.words.modulation]
+
+
+async def test_two_keys_and_an_arrow_modulate_a_parameter(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "e")
+        assert "Modulate deck 1 z0 bias" in hands.words()
+        await hands.press("right", "shift+right")
+        await hands.until(lambda: rows(stage) == [("lfo 1", Z0, -0.88, 0.88)])
+        assert "∿ lfo 1 -0.88 … +0.88 σ" in " ".join(hands.words().split())
+        await hands.press("down", "left")
+        await hands.until(lambda: len(rows(stage)) == 2)
+        assert rows(stage)[1] == ("lfo 2", Z0, 0.08, -0.08)
+        await hands.press("delete")
+        await hands.until(lambda: len(rows(stage)) == 1)
+        await hands.press("up", "left", "shift+left")
+        await hands.until(lambda: not rows(stage))
+        assert [type(c) for c in stage.asked if isinstance(c, Modulate | Unmodulate)][-1] is Unmodulate
+        await hands.press("escape")
+        assert "Modulate" not in hands.text()
+
+
+async def test_a_macro_moves_one_way(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "e", "end", *["up"] * 4, "right")
+        await hands.until(lambda: rows(stage) == [("macro 8", Z0, 0.0, 0.08)])
+
+
+async def test_what_cannot_be_modulated_says_so(stage, clock):
+    async with playing(stage, clock) as hands:
+        hands.app.play_screen.action_select("tempo")
+        await hands.press("e")
+        assert "tempo cannot be modulated" in hands.text()
+
+
+async def test_a_row_shows_base_and_modulated_value_and_the_modulator_has_rows(stage, clock):
+    async with playing(stage, clock) as hands:
+        hands.app.play_screen.action_select("deck/1/pan")
+        await hands.press("e", "end", *["up"] * 4, *["shift+right"] * 3, "escape")
+        await hands.until(lambda: rows(stage) == [("macro 8", "deck/1/pan", 0.0, 0.6)])
+        await hands.press("e", "down", "right", "escape")  # the first in the list is the one in use
+        await hands.until(lambda: len(rows(stage)) == 2)
+        params.set_value(stage.arena.table, "macro/8", 1.0)
+        ModulationWriter(stage.arena).write([ModulationRow("macro 8", "deck/1/pan", 0.0, 0.6)])
+        await hands.settle()
+        line = next(line for line in hands.text().split("\n") if "▸pan" in line)
+        assert "∿" in line
+        assert line.index("●") < line.index("◆")
+        assert "∿ +0.60 by macro 8, lfo 1" in hands.text()
+        labels = [row.label for row in hands.app.read_frame().rows(1)]
+        assert [label for label in labels if label.startswith("lfo1")] == [
+            f"lfo1 {key}" for key in ("shape", "sync", "rate", "beats", "phase", "depth", "seed")
+        ]
+        assert not [row for row in hands.app.read_frame().rows(2) if row.label.startswith("lfo1")]
+
+
+async def test_a_macro_is_a_parameter_that_can_be_selected_moved_and_learnt(stage, clock):
+    async with playing(stage, clock) as hands:
+        hands.app.play_screen.action_select("macro/3")
+        await hands.press("shift+right", "right", "l")
+        assert round(hands.value("macro/3"), 6) == 0.11
+        assert hands.app.view.learning == "macro/3"
