@@ -50,7 +50,7 @@ async def test_arrows_nudge_one_and_ten_percent_and_clamp(stage, clock):
 async def test_every_row_can_be_reached_and_changed(stage, clock):
     async with playing(stage, clock) as hands:
         seen = []
-        for _ in range(30):
+        for _ in range(50):
             row = hands.app.read_frame().selected
             if row.address in seen:
                 break
