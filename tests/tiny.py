@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 
 from perform.rave.config import Config
 from perform.rave.delay import encoder_latency
@@ -15,6 +17,16 @@ from perform.rave.model import RAVE
 from perform.rave.model_files import CARD, save
 
 TINY = Config(capacity=4, ratios=(4, 2), dilations=((1,), (1,)), full_latents=8)
+
+
+def spoil(path: Path, part: str, changes: dict[str, Any]) -> Path:
+    """Change values of the "config" or "card" in a model file."""
+    with path.open("rb") as file:
+        metadata = json.loads(file.read(int.from_bytes(file.read(8), "little")))["__metadata__"]
+    tensors = load_file(path)
+    metadata[part] = json.dumps(json.loads(metadata[part]) | changes)
+    save_file(tensors, path, metadata)
+    return path
 
 
 def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int = 4, **shape: Any) -> Path:

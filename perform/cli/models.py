@@ -91,7 +91,8 @@ def models_import(
     delay_ms = _delay_ms(card)
     delay = "unknown (no impulse came out)" if delay_ms is None else f"{delay_ms:.0f} ms"
     log(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay}")
-    log(f"loudness {card.loudness_db:+.1f} dBFS, trim {trim_db(card):+.1f} dB")
+    loudness = f"{card.loudness_db:+.1f} dBFS" if card.loudness_known else "unknown (it was silent)"
+    log(f"loudness {loudness}, trim {trim_db(card):+.1f} dB")
     keys = ("rebuilt", "difference", "why") if converted else ()
     fields = {key: getattr(converted, key) for key in keys}
     show(out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=delay_ms, **fields)
@@ -163,6 +164,7 @@ def models_info(name: str, as_json: bool) -> None:
         "path": str(path),
         "sha256": hashes.sha256(path),
         "delay_ms": _delay_ms(card),
+        "loudness_db": card.loudness_db if card.loudness_known else None,
         "trim_db": round(cards.trim_db(card), 1),
         **(unwrap(path)[1] if module else {}),
     }
@@ -170,7 +172,7 @@ def models_info(name: str, as_json: bool) -> None:
         echo_json(facts, indent=2)
         return
     for key, value in facts.items():
-        if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known")):
+        if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known", "loudness_known")):
             echo(f"{key:<12} {_text(value)}")
 
 

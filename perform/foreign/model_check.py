@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.loudness import loudness_db
 from perform.foreign import probe
 from perform.foreign.module_file import unwrap
 from perform.library.cards import is_module, read_card
 
 WARM_UP, MEASURED = 8, 256  #: frames decoded before the measurement, and in it
-LOUDNESS_DB = 3.0  #: largest difference in loudness from the card
-_FLOOR = 1e-5  # RMS of silence
+TOLERANCE_DB = 3.0  #: largest difference in loudness from the card
 
 
 def check(path: Path, against: Path | None = None) -> dict[str, Any]:
@@ -24,9 +24,12 @@ def check(path: Path, against: Path | None = None) -> dict[str, Any]:
     against : the export from which it was rebuilt, to compare them
     """
     measured = _check_module(path) if is_module(path) else _check_rave(path, against)
-    expected = read_card(path).loudness_db
-    if abs(measured["loudness_db"] - expected) > LOUDNESS_DB:
-        what = f"its loudness is {measured['loudness_db']:.1f} dBFS, its card says {expected:.1f}"
+    card, found = read_card(path), measured["loudness_db"]
+    if not card.loudness_known:
+        return measured
+    if found is None or abs(found - card.loudness_db) > TOLERANCE_DB:
+        said = "it is silent" if found is None else f"its loudness is {found:.1f} dBFS"
+        what = f"{said}, its card says {card.loudness_db:.1f}"
         raise PerformError(what, where=str(path), hint="import it again")
     return measured
 
@@ -57,9 +60,8 @@ def _check_rave(path: Path, against: Path | None) -> dict[str, Any]:
     y = np.concatenate(sounds[WARM_UP:]).astype(np.float64)
     if not np.isfinite(y).all():
         raise WrongUse("its sound is not finite", where=str(path))
-    level = max(float(np.sqrt(np.mean(y**2))), _FLOOR)
     return compared | {
-        "loudness_db": round(20 * float(np.log10(level)), 2),
+        "loudness_db": loudness_db(y),
         "ms_frame": round(1000 * float(np.median(times[WARM_UP:])), 3),
     }
 

@@ -20,7 +20,7 @@ from perform.library import places
 from perform.library.cards import is_module
 from perform.library.hashes import sha256
 
-CONVERSION = 3  #: version of the conversion: raise it when the same export would become another model file
+CONVERSION = 4  #: version of the conversion: raise it when the same export would become another model file
 
 
 def prepare(path: Path, log: Callable[[str], None] = lambda line: None) -> Path:

@@ -35,7 +35,7 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     channels: Annotated[int, Meta(ge=1, le=2)]
     attributes: dict[str, list[str]]  #: name -> kinds of its values
     prior: bool
-    loudness_db: _Number  #: RMS, dBFS
+    loudness_db: _Number | None  #: RMS, dBFS; None if it was silent
     has_encoder: bool  #: `encode` makes the latents that `method` takes
     delay: Annotated[int, Meta(ge=0, le=1 << 24)] | None  #: samples; None if an impulse gave no response
     render_ms: _Number  #: median time of a frame

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from perform.core.errors import PerformError
+from perform.core.loudness import loudness_db
 from perform.core.pipe import Message, serve
 from perform.engine.protocol import Vector
 from perform.foreign import nn_contract, sandbox
@@ -26,7 +27,6 @@ from perform.foreign.probe import TIMEOUT_S, ModuleFacts
 WARM_UP, MEASURED = 16, 96  #: frames rendered before the measurement, and in it
 LONGEST_DELAY_S = 1.5
 _RESPONSE = 0.01  # share of the largest energy that counts as a response: -20 dB
-_FLOOR = 1e-5  # RMS of silence
 
 
 def measure(path: Path, wanted: str | None) -> ModuleFacts:
@@ -46,7 +46,6 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
     y = np.stack(sounds[WARM_UP:])  # (frames, channels, frame)
     if not np.isfinite(y).all():
         raise PerformError("its sound is not finite")
-    level = max(float(np.sqrt(np.mean(y.astype(np.float64) ** 2))), _FLOOR)
     return ModuleFacts(
         method=method.name,
         methods=list(module.methods),
@@ -56,7 +55,7 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
         channels=len(y[0]),
         attributes={name: list(kinds) for name, kinds in module.attributes.items()},
         prior=module.prior is not None,
-        loudness_db=round(20 * float(np.log10(level)), 2),
+        loudness_db=loudness_db(y),
         has_encoder=module.encoder_for(method) is not None,
         delay=measure_delay(module, method),
         render_ms=round(1000 * float(np.median(times[WARM_UP:])), 3),

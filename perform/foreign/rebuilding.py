@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from perform.core.loudness import LOUDNESS_DB, loudness_db
 from perform.core.paths import to_text
 from perform.library.cards import Card
 from perform.rave import delay
@@ -19,7 +20,6 @@ from perform.rave.model_files import save
 
 GESTURE_S = 20.0  #: length of the gesture
 _SEED = 1
-_FLOOR = 1e-5  # RMS of silence
 
 
 def write(model: RAVE, facts: dict[str, Any], archive: Archive, out: Path, texts: dict[str, str]) -> Card:
@@ -41,7 +41,7 @@ def gesture(model: RAVE) -> Tensor:
     Each latent is a sum of four sines of whole periods, so the loop has no seam.
     """
     generator = torch.Generator().manual_seed(_SEED)
-    frames = round(GESTURE_S * model.config.sample_rate / model.ratio)
+    frames = max(round(GESTURE_S * model.config.sample_rate / model.ratio), 1)
     turns = torch.randint(1, 12, (4, model.latents), generator=generator)
     starts = torch.rand(4, model.latents, generator=generator)
     time = torch.arange(frames)[:, None, None] / frames
@@ -79,15 +79,17 @@ def _measured(model: RAVE, facts: dict[str, Any], z: Tensor) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(_SEED)
     noise = torch.randn(1, model.noise, len(z), generator=generator)
     y, _ = model.decode(z.T[None], noise, model.decoder_state(1))
-    level = max(float(y.double().square().mean().sqrt()), _FLOOR)
+    level, late, encoder = loudness_db(y.numpy()), delay.measure(model), delay.measure_encoder(model)
     keys = ("sample_rate", "ratio", "latents", "full_latents", "channels", "parameters")
     return {
         **{key: facts[key] for key in keys},
-        "delay": delay.measure(model),
-        "delay_encode": delay.measure_encoder(model),
+        "delay": late or 0,
+        "delay_known": late is not None,
+        "delay_encode": encoder if late is not None else None,
         "latent_mean": [mean] * model.latents,
         "latent_std": [deviation] * model.latents,
         "latent_p05": [round(mean - 1.645 * deviation, 4)] * model.latents,
         "latent_p95": [round(mean + 1.645 * deviation, 4)] * model.latents,
-        "loudness_db": round(20 * math.log10(level), 2),
+        "loudness_db": LOUDNESS_DB if level is None else level,
+        "loudness_known": level is not None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from perform.core.files import write_atomically
+from perform.core.loudness import LOUDNESS_DB
 from perform.foreign import consent, nn_contract, probe
 from perform.foreign.consent import AskConsent
 from perform.foreign.module_file import wrap
@@ -48,7 +49,8 @@ def wrap_module(
         latent_std=[1.0] * count,
         latent_p05=[-1.645] * count,
         latent_p95=[1.645] * count,
-        loudness_db=facts.loudness_db,
+        loudness_db=LOUDNESS_DB if facts.loudness_db is None else facts.loudness_db,
+        loudness_known=facts.loudness_db is not None,
         parameters=sum(int(tensor.size) for tensor in archive.tensors.values()),
     )
     options = {key: getattr(facts, key) for key in ("method", "methods", "inputs", "outputs", "attributes")}

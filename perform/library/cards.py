@@ -13,12 +13,12 @@ from msgspec import Meta
 
 from perform.core.errors import WrongUse
 from perform.core.files import write_atomically
+from perform.core.loudness import LOUDNESS_DB, LOWEST_DB
 from perform.core.paths import to_text
 
 FORMAT = "perform-rave-1"  #: the weights of a RAVE
 EXPORT = "torchscript"  #: an export of another program (`.ts`) that is not converted yet
 MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.foreign.module_file`
-LOUDNESS_DB = -23.0  #: RMS to which every model is trimmed, dBFS
 FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the card does not know it
 TRIM_LIMIT_DB = 18.0  #: largest trim, up or down
 KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
@@ -40,7 +40,7 @@ class Card(msgspec.Struct, frozen=True):
     latent_std: list[float]
     latent_p05: list[float]
     latent_p95: list[float]
-    loudness_db: float  #: RMS of its decoded gesture, dBFS
+    loudness_db: Annotated[float, Meta(ge=-1000, le=1000)]  #: RMS of its decoded gesture, dBFS
     description: Annotated[str, Meta(max_length=10_000)] = ""
     licence: str = ""
     channels: Annotated[int, Meta(ge=1, le=1024)] = 1
@@ -53,6 +53,7 @@ class Card(msgspec.Struct, frozen=True):
     parameters: int = 0
     prior: str = ""  #: quality of its prior, if it was trained by perform
     delay_known: bool = True  #: False: no impulse came out of the model, and `delay` is 0
+    loudness_known: bool = True  #: False: the model was silent, and `loudness_db` is LOUDNESS_DB
     #: samples of `delay` to the middle of the latents' frame; None: unknown
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
     latent_p01: list[float] = []  #: none: not measured
@@ -176,5 +177,7 @@ def knob_ranges(card: Card) -> list[tuple[float, float]]:
 
 
 def trim_db(card: Card) -> float:
-    """Return the gain that brings a model to the common loudness, dB."""
+    """Return the gain that brings a model to the common loudness, dB; 0 if its loudness is not known."""
+    if not card.loudness_known or card.loudness_db < LOWEST_DB:  # the latter in files of earlier versions
+        return 0.0
     return min(max(LOUDNESS_DB - card.loudness_db, -TRIM_LIMIT_DB), TRIM_LIMIT_DB)

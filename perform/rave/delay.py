@@ -86,27 +86,42 @@ def delay_after(layer: Streaming, delay: float) -> float:
 
 
 @torch.inference_mode()
-def measure(model: RAVE) -> int:
-    """Samples from an impulse to the middle of its response.
+def measure(model: RAVE) -> int | None:
+    """Samples from an impulse to the middle of its response; None without a finite response.
 
     Averaged over impulses at several places of a frame, because the latents have the resolution of a frame.
     """
     z, places = _impulse_latents(model)
     noise = z.new_zeros(len(z), model.noise, z.shape[-1])
     y, _ = model.decode(z, noise, model.decoder_state(len(z)))
-    energy = (y[:-1] - y[-1:]).square().sum(1)  # (trials, samples)
+    energy = (y[:-1] - y[-1:]).double().square().sum(1)  # (trials, samples)
+    heard = _responded(energy)
+    if not heard.any():
+        return None
     reached = energy.cumsum(-1) >= energy.sum(-1, keepdim=True) / 2
     middle = reached.float().argmax(-1)
-    return round(float((middle - places).float().mean()))
+    return max(round(float((middle - places)[heard].double().mean())), 0)
 
 
 @torch.inference_mode()
-def measure_encoder(model: RAVE) -> int:
-    """Samples from an impulse to the mean middle of the latent frames that it changes."""
+def measure_encoder(model: RAVE) -> int | None:
+    """Samples from an impulse to the mean middle of the latent frames that it changes.
+
+    None if it changes none: the codes of a discrete model may stay the same.
+    """
     z, places = _impulse_latents(model)
-    energy = (z[:-1] - z[-1:]).square().sum(1)  # (trials, frames)
-    middles = (torch.arange(energy.shape[-1]) + 0.5) * model.ratio
-    return round(float(((energy @ middles) / energy.sum(-1) - places).mean()))
+    energy = (z[:-1] - z[-1:]).double().square().sum(1)  # (trials, frames)
+    heard = _responded(energy)
+    if not heard.any():
+        return None
+    middles = (torch.arange(energy.shape[-1]).double() + 0.5) * model.ratio
+    return round(float(((energy @ middles) / energy.sum(-1) - places)[heard].mean()))
+
+
+def _responded(energy: Tensor) -> Tensor:
+    """Which trials (trials, n) have a finite response."""
+    total = energy.sum(-1)
+    return total.isfinite() & (total > 0)
 
 
 def _impulse_latents(model: RAVE) -> tuple[Tensor, Tensor]:

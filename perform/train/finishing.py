@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from perform.core.loudness import LOUDNESS_DB, loudness_db
 from perform.rave import delay
 from perform.rave.latent_effect import measured_latents
 from perform.rave.model import RAVE
@@ -54,7 +55,7 @@ def finish(
     length = max(length, -(-2 * model.delay // model.ratio) * model.ratio)
     inputs, outputs = reconstruct(model, torch.from_numpy(corpus.spread(corpus.held_out, 16, length)))
     z = torch.cat(encoded(model, corpus))
-    minutes, measured = corpus.seconds / 60, delay.measure(model)
+    minutes, measured, level = corpus.seconds / 60, delay.measure(model), loudness_db(y.numpy())
     card = {
         **details,
         **model.shape,
@@ -63,7 +64,8 @@ def finish(
         "latent_std": _rounded(z.std(0)),
         "latent_p05": _rounded(torch.quantile(z, 0.05, 0)),
         "latent_p95": _rounded(torch.quantile(z, 0.95, 0)),
-        "loudness_db": round(20 * math.log10(max(float(y.square().mean().sqrt()), 1e-5)), 2),
+        "loudness_db": LOUDNESS_DB if level is None else level,
+        "loudness_known": level is not None,
         "delay_measured": measured,
         "distance_kept": round(distance(model, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -153,4 +155,5 @@ def distance(model: RAVE, x: Tensor) -> float:
 
 
 def _rounded(values: Tensor) -> list[float]:
-    return [round(value, 4) for value in values.tolist()]
+    """Round numbers for a card, which may hold no NaN: the deviation of a single frame is one."""
+    return [round(value, 4) if math.isfinite(value) else 0.0 for value in values.tolist()]

@@ -258,9 +258,9 @@ def _plateau(trainer: Trainer) -> str:
 
 def _delay(finished: FinishedModel) -> str:
     model = finished.model
-    delays = model.delay, model.card["delay_measured"]
-    computed, measured = (1000 * n / model.config.sample_rate for n in delays)
-    return f"delay {computed:.1f} ms computed from the layers, {measured:.1f} ms measured with an impulse"
+    ms, measured = 1000 / model.config.sample_rate, model.card["delay_measured"]
+    found = "no response" if measured is None else f"{measured * ms:.1f} ms measured"
+    return f"delay {model.delay * ms:.1f} ms computed from the layers, {found} with an impulse"
 
 
 def _hardware(world: TrainingProcesses) -> str:

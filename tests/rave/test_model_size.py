@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.numpy import load_file, save_file
-from tiny import tiny_model
+from tiny import spoil, tiny_model
 
 from perform.core.errors import WrongUse
 from perform.library.cards import read_card
@@ -19,15 +17,6 @@ from perform.rave.model_files import load
 from perform.rave.model_size import check_size
 
 HUGE = 1 << 22
-
-
-def spoil(path: Path, part: str, changes: dict[str, Any]) -> Path:
-    with path.open("rb") as file:
-        metadata = json.loads(file.read(int.from_bytes(file.read(8), "little")))["__metadata__"]
-    tensors = load_file(path)
-    metadata[part] = json.dumps(json.loads(metadata[part]) | changes)
-    save_file(tensors, path, metadata)
-    return path
 
 
 PRIOR = {"latents": 4, "resolution": 8, "width": 8, "skip": 8, "kernel": 2, "layers": 2, "cycle": 2}
