@@ -6,19 +6,26 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rig import playing, until
 from stage_rig import go, song, states, value
 
 from perform.core import params
 from perform.core.arena_layout import EMPTY, FAILED, LIVE
 from perform.library import sets
+from perform.library.cards import read_card, write_figures
 from perform.stage import commands
 
 
 def test_songs_follow_each_other_without_a_gap(runtime: Path, tour: str, tmp_path: Path) -> None:
+    model = Path(os.environ["PERFORM_HOME"]) / "models" / "bells.safetensors"
+    count = read_card(model).latents
+    write_figures(model, {"latent_p01": [-1.0] * count, "latent_p99": [2.0] * count})
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         until(lambda: song(instrument).ready == song(instrument).wanted == 2, 20, "song two warm")
+        bias, knobs = params.slot("deck/1/z/0/bias"), instrument.arena.knobs
+        assert knobs.of(bias) == pytest.approx((-1.3, 2.3)), "the knob covers the corpus of bells"
         frames = instrument.meter("deck/1/frames")
         begun = instrument.arena.history.written
         go(instrument, 2)
@@ -34,6 +41,7 @@ def test_songs_follow_each_other_without_a_gap(runtime: Path, tour: str, tmp_pat
         go(instrument, 3)
         until(lambda: states(instrument) == [LIVE, FAILED, EMPTY], 10, "song three, as far as it is there")
         assert "nowhere" in instrument.client.status().decks[1].error
+        assert knobs.of(bias) == (-4.0, 4.0), "choir has no figures"
         until(lambda: instrument.arena.history.written > begun + 2 * 48000, 10, "two seconds")
         tape, lost = instrument.arena.history.read(begun, instrument.arena.history.written - begun)
         assert not lost
