@@ -40,6 +40,7 @@ class Deck:
         self.deck = deck
         self._arena, self._hosts, self._log = arena, hosts, log
         self._meters = arena.deck_meters(deck)
+        self._source = params.slot(f"deck/{deck}/source")
         self._lanes = LanePair(arena, deck)
         self._playing: DeckLane | None = None
         self._pending: PendingModel | None = None
@@ -87,7 +88,10 @@ class Deck:
     def status(self) -> DeckStatus:
         """The deck's line of a `Status`."""
         host = self._host
-        return host.deck_status(self._lanes.texts, self.error) if host else DeckStatus(error=self.error)
+        source = params.SOURCES[int(self._arena.table[self._source])]
+        return (
+            host.deck_status(self._lanes.texts, self.error, source) if host else DeckStatus(error=self.error)
+        )
 
     # -- loading
 

@@ -135,7 +135,8 @@ class HostPool:
 
     def _ready(self, host: HostProcess, report: HostReady) -> None:
         host.ready, host.sha256, host.render_s = True, report.sha256, report.render_ms / 1000.0
-        host.attributes, host.actions, host.has_prior = report.attributes, report.actions, report.has_prior
+        host.attributes, host.actions = report.attributes, report.actions
+        host.has_prior, host.has_encoder = report.has_prior, report.has_encoder
         self._hangs.pop(host.model.path, None)
         hashes.remember(host.model.path, host.sha256)
         host.made = Path(report.made)

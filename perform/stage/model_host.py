@@ -28,7 +28,7 @@ class HostProcess:
     """One host process and its lanes. Only `HostPool` writes its attributes, and `HangWatch` its fault.
 
     made : the file that it plays: the one that was made from an export, else the model file itself
-    attributes, actions, has_prior : of its model
+    attributes, actions, has_prior, has_encoder : of its model
     ready : its model is warm;  error : why it cannot load;  gone : the process has ended
     fault : why the stage ended it while it played, for the player
     crashed : it died unexpectedly, or failed while it played;  idle : it loads at low priority
@@ -45,7 +45,7 @@ class HostProcess:
         self.sha256, self.made = "", model.path
         self.attributes: tuple[Attribute, ...] = ()
         self.actions: tuple[str, ...] = ()
-        self.has_prior = False
+        self.has_prior = self.has_encoder = False
         self.ready = self.gone = self.crashed = False
         self.error = self.fault = ""
         self.encoded: dict[int, tuple[float, float]] = {}
@@ -106,10 +106,19 @@ class HostProcess:
         """An estimate of its memory: the process, and its weights as large as on disk."""
         return HOST_MB + self.stamp[1] / 2**20
 
-    def deck_status(self, texts: Texts, error: str) -> DeckStatus:
+    def source_note(self, source: str) -> str:
+        """Why a source plays as hand on this model, in one line; "" if it does not, or is not known yet."""
+        missing = {
+            "prior": not self.has_prior and "prior",
+            "input": not self.has_encoder and "encoder",
+            "file": not self.has_encoder and "encoder",
+        }.get(source)
+        return f"no {missing}: {source} plays as hand" if missing and self.ready else ""
+
+    def deck_status(self, texts: Texts, error: str, source: str) -> DeckStatus:
         """The status of a deck that plays or loads this model.
 
-        texts : of the attributes;  error : the deck's last error
+        texts : of the attributes;  error : the deck's last error;  source : the deck's
         """
         card = self.model.card
         return DeckStatus(
@@ -128,6 +137,7 @@ class HostProcess:
             actions=self.actions,
             has_prior=self.has_prior,
             error=error,
+            note=self.source_note(source),
         )
 
 

@@ -30,6 +30,7 @@ class DeckStatus(Struct, frozen=True):
     actions: tuple[str, ...] = ()  #: the first is `action/1`
     has_prior: bool = False
     error: str = ""  #: why it failed, one line
+    note: str = ""  #: why its source plays as hand, one line
     file: str = ""  #: name of the sound file of its source "file"
     matrix: str = ""  #: name of the matrix by which it follows another deck
 

@@ -97,6 +97,7 @@ def load_and_render(
                 attributes=tuple(model.attributes),
                 actions=tuple(model.actions),
                 has_prior=model.has_prior,
+                has_encoder=model.encoder is not None,
             )
         )
         scheduler.run(line, orders)

@@ -40,7 +40,7 @@ def test_a_message_comes_back_as_it_was_sent():
     order = AssignDecks({1: DeckAssignment("/m", "ff"), 2: DeckAssignment()}, (1, 2), files)
     assert decode_order(encode(order)) == order
     attributes = (Attribute("gain", "float", 0.5), Attribute("bank", "str", "a"))
-    ready = HostReady(1.5, "ff", "/m", attributes, ("reset",), has_prior=True)
+    ready = HostReady(1.5, "ff", "/m", attributes, ("reset",), has_prior=True, has_encoder=True)
     assert decode_report(encode(ready)) == ready
 
 

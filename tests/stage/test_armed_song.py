@@ -9,7 +9,7 @@ from stage_rig import SilentChild
 
 from perform.core.arena import Arena
 from perform.core.messages.host_messages import StartHost
-from perform.core.params import SLOTS, trigger
+from perform.core.params import SLOTS, SOURCES, set_value, trigger
 from perform.library.sets import Set
 from perform.library.song import Song
 from perform.stage.deck_files import DeckFiles
@@ -85,3 +85,21 @@ def test_the_song_that_plays_keeps_its_name_and_number_when_a_set_is_opened(song
     assert (songs.status().now, songs.status().name, songs.status().next) == (0, "two", 1)
     songs.open_another(Set("a", songs=[one, two, three]), Path("a.toml"))
     assert (songs.status().now, songs.status().name, songs.status().next) == (2, "two", 3)
+
+
+def test_a_source_that_the_model_has_not_is_named_on_its_deck(songs: Songs, arena: Arena) -> None:
+    """The deck then plays as hand; nothing is said while the model loads."""
+    songs.open(Set("a", songs=[Song("one", decks={"1": "bells"})]), None)
+    deck = songs._rack.decks[1]
+    host = deck._host
+    assert host
+    set_value(arena.table, "deck/1/source", SOURCES.index("prior"))
+    assert deck.status().note == ""
+    host.ready = True
+    assert deck.status().note == "no prior: prior plays as hand"
+    set_value(arena.table, "deck/1/source", SOURCES.index("input"))
+    assert deck.status().note == "no encoder: input plays as hand"
+    host.has_prior = host.has_encoder = True
+    for source in range(len(SOURCES)):
+        set_value(arena.table, "deck/1/source", source)
+        assert deck.status().note == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hands import playing
+from msgspec.structs import replace
 from textual.events import MouseScrollUp
 
 from perform.core import params
@@ -244,3 +245,12 @@ async def test_a_latent_has_the_range_of_its_model_on_the_screen(stage, clock):
         hands.app.screen.action_select("deck/1/z/7/bias")
         await hands.settle()
         assert "≈ hardly heard, 0.1 dB" in hands.text()
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_a_deck_says_why_its_source_plays_as_hand(stage, clock, size):
+    note = "no prior: prior plays as hand"
+    told = replace(stage.words.decks[0], note=note)
+    stage.words = replace(stage.words, decks=(told, *stage.words.decks[1:]))
+    async with playing(stage, clock, size) as hands:
+        assert "no prior: prior plays" in hands.text()

@@ -116,6 +116,7 @@ class HostReady(Report, frozen=True):
     attributes: tuple[Attribute, ...]
     actions: tuple[str, ...]
     has_prior: bool
+    has_encoder: bool
 
 
 class FramesTimed(Report, frozen=True):

@@ -129,8 +129,8 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
             pen = next(lines)
             pen.text(" LR ", ink.dim)
             stereo_level(pen, frame, deck, inner - 5)
-        if status.error:
-            for text in textwrap.wrap(status.error, inner - 2)[: max(1, len(pens) // 3)]:
+        if words := status.error or status.note:
+            for text in textwrap.wrap(words, inner - 2)[: max(1, len(pens) // 3)]:
                 pen = next(lines)
                 pen.text(" ", ink.text)
                 pen.text(text, ink.mark, inner - 2)

@@ -80,6 +80,10 @@ def _title(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     text = f"━━ {deck} {status.model or 'empty'} "
     tail = f" {latency(frame, deck)} ━━" if status.model else ""
     pen.text(text, pen.ink.focus, min(len(text), width - len(tail)))
+    if status.note:
+        room = max(0, width - len(tail) - pen.x - 1)
+        pen.text(status.note, pen.ink.mark, min(len(status.note), room))
+        pen.text(" ", pen.ink.focus)
     pen.text("━" * (width - pen.x - len(tail)) + tail, pen.ink.focus)
 
 
