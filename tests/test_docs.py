@@ -146,7 +146,7 @@ def test_controllers_lists_every_kind_of_control_and_its_last_number() -> None:
     assert {name.split()[0] for name in named} == set(get_args(Kind))
     for row in rows:
         for name in code(row[0]):
-            assert Binding(name.strip('"'), "xfade").is_pressed == (row[2] == "yes")
+            assert Binding(name.strip('"'), "deck/1/tune").is_pressed == (row[2] == "yes")
     for kind, least in (("cc", 0), ("note", 0), ("program", 1)):
         first, last = next(
             code(row[0]) for row in rows if row[0].startswith(f'`"{kind} ') and " to " in row[0]

@@ -24,6 +24,7 @@ NOTHING = "nothing"  #: `to` of a control that moves nothing, whatever the mappi
 LATENT_ENDS = ("/bias", "/silence")  #: parameters of a latent that are latents themselves
 _KNOBS = ("cc", "nrpn", "rpn", "bend", "pressure", "poly")  #: kinds whose position a parameter can follow
 _NAMES = {"bend": "pitch bend", "program": "a program change", "pressure": "pressure", "poly": "key pressure"}
+SEMITONES, SIGMA = "st", "σ"  #: units of the parameters that keys can play
 STEPS = 128  #: steps of an encoder over the whole range, if a binding names no other number
 
 
@@ -58,6 +59,7 @@ class Binding(
     deadzone: float = 0.0  #: part of the way that counts as the middle; of pressure, as its low end
     step: float | None = None  #: the value moves in steps of this size, in the parameter's unit
     audible: bool = False  #: the number of the latent counts only latents that can be heard
+    root: int | None = None  #: of "keys": the key that plays 0; None: 60 (C4), for a latent 57 (A3)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -71,6 +73,12 @@ class Binding(
     def number(self) -> int:
         """The number of the control, see `perform.control.control_names`."""
         return parse_control(self.control)[1]
+
+    def key_value(self, key: int) -> float:
+        """Return the value of a key (0..127) of "keys": semitones, or for a latent octaves."""
+        if self.spec.unit == SEMITONES:
+            return self.spec.clamp(float(key - (60 if self.root is None else self.root)))
+        return self.spec.clamp((key - (57 if self.root is None else self.root)) / 12.0)
 
     @property
     def is_pressed(self) -> bool:
@@ -125,6 +133,8 @@ class Binding(
             return "set"
         if self.mode is not None:
             return self.mode
+        if self.kind == "keys":
+            return "absolute"
         if self.kind == "note":
             return "toggle" if self.spec.choices else "momentary"
         if self.kind == "program" and self.is_pressed:
@@ -173,9 +183,27 @@ def _check(binding: Binding) -> None:
     if binding.audible and "/z/" not in binding.to:
         hint = "leave audible out"
         raise WrongUse(f"{binding.to} is no parameter of a latent", hint=hint)
+    _check_keys(binding)
     _check_encoding(binding)
     _check_mode(binding)
     _check_range(binding)
+
+
+def _check_keys(binding: Binding) -> None:
+    if binding.kind != "keys":
+        if binding.root is not None:
+            raise WrongUse("only keys have a root", hint='write control = "keys", or leave root out')
+        return
+    if binding.spec.unit not in (SEMITONES, SIGMA):
+        raise WrongUse(
+            f"keys cannot play {binding.to}", hint="they play tune, or a latent such as focus/z/0/bias"
+        )
+    shaped = binding.range or binding.curve or binding.invert or binding.takeover
+    if shaped or binding.mode or binding.value is not None:
+        hint = "leave out range, curve, invert, mode, value and takeover"
+        raise WrongUse("a key always plays its own pitch", hint=hint)
+    if binding.root is not None and not 0 <= binding.root <= 127:
+        raise WrongUse(f"root cannot be {binding.root}", hint="keys go from 0 to 127; 60 is C4")
 
 
 def _check_mode(binding: Binding) -> None:

@@ -9,6 +9,7 @@ Written as      Kind, number            Messages
 "pressure"      pressure, 0             channel pressure
 "poly 60"       poly, 60                pressure of one key
 "note 60"       note, 60                note on and off
+"keys"          keys, 0                 all notes; the key is the value, as a pitch
 "program"       program, 0              any program change; its number is the value
 "program 12"    program, 12             program 12, counted from 1: a press
 "program 0/1/12"  program, packed       the same after bank select CC 0 = 0 and CC 32 = 1
@@ -22,7 +23,7 @@ from typing import Literal, NamedTuple
 
 from perform.core.errors import WrongUse
 
-Kind = Literal["cc", "nrpn", "rpn", "bend", "pressure", "poly", "note", "program"]
+Kind = Literal["cc", "nrpn", "rpn", "bend", "pressure", "poly", "note", "keys", "program"]
 #: meaning of the values: a position, or a turn of an endless encoder in one of five notations
 Encoding = Literal["absolute", "twos", "sign", "offset", "offset16", "incdec"]
 
@@ -39,6 +40,7 @@ _SPELLINGS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("pressure", re.compile("pressure")),
     ("poly", re.compile(f"poly {_BYTE}")),
     ("note", re.compile(f"note {_BYTE}")),
+    ("keys", re.compile("keys")),
     ("program", re.compile(f"program(?: (?:{_BYTE}/{_BYTE}/)?{_BYTE})?")),
 )
 
@@ -60,7 +62,7 @@ def parse_control(text: str) -> tuple[Kind, int]:
     raise WrongUse(
         f"unknown control {text!r}",
         hint='write "cc 16", "cc 12/44" (14 bits), "nrpn 1/2", "rpn 0/0", "bend", "pressure", "poly 60", '
-        '"note 36", "program" or "program 12"',
+        '"note 36", "keys", "program" or "program 12"',
     )
 
 
@@ -105,7 +107,7 @@ def banked_program(msb: int, lsb: int, program: int) -> int:
 def _numbers(kind: Kind, number: int) -> str:
     """The numbers of a control as a mapping writes them, "" for none."""
     match kind:
-        case "bend" | "pressure":
+        case "bend" | "pressure" | "keys":
             return ""
         case "cc" if number >= _PAIR:
             return "/".join(map(str, divmod(number - _PAIR, 128)))

@@ -35,6 +35,7 @@ class ControlRoute:
         self._encoding, self._accel = binding.encoding, binding.accel
         self._steps = binding.steps_over_range
         self._span = self._new_span(self._low, self._high, binding.curve or binding.spec.curve)
+        self._key_value = binding.key_value if binding.kind == "keys" else None
         self._relative = binding.encoding != "absolute"
         self._continuous = binding.is_continuous
         self.has_position = self._continuous and not self._relative
@@ -114,6 +115,9 @@ class ControlRoute:
             return slot
         if not pressed:
             return -1
+        if self._key_value:
+            presses.play(control, slot, self._key_value(event.source.number), table)
+            return slot
         match self._mode:
             case "trigger":
                 table[slot] += 1

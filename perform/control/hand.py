@@ -206,14 +206,18 @@ class Presses:
     """[control] The parameters that pressed controls hold, and the values to which they return."""
 
     def __init__(self) -> None:
-        self._rest: dict[int, float] = {}  # slot -> value after the last release
+        self._rest: dict[int, float | None] = {}  # slot -> value after the last release; None: it stays
         # slot -> value of each control that holds it; the last one counts
         self._pressed: dict[int, dict[Hashable, float]] = {}
 
-    def press(self, control: Hashable, slot: int, value: float, rest: float, table: Table) -> None:
+    def play(self, control: Hashable, slot: int, value: float, table: Table) -> None:
+        """Set a parameter to a key's value. A release goes back to the key that is still held, if any."""
+        self.press(control, slot, value, None, table)
+
+    def press(self, control: Hashable, slot: int, value: float, rest: float | None, table: Table) -> None:
         """Set a parameter until its control is released.
 
-        rest : the value after the release, if no other control holds the parameter
+        rest : the value after the release, if no other control holds the parameter; None: it stays
         """
         pressed = self._pressed.setdefault(slot, {})
         if not pressed or table[slot] != next(reversed(pressed.values())):
@@ -233,7 +237,8 @@ class Presses:
             value, last = pressed[control], control == next(reversed(pressed))
             del pressed[control]
             if last and table[slot] == value:
-                table[slot] = next(reversed(pressed.values()), self._rest[slot])
+                rest = self._rest[slot]
+                table[slot] = next(reversed(pressed.values()), value if rest is None else rest)
                 moved.append(slot)
             if not pressed:
                 del self._pressed[slot], self._rest[slot]

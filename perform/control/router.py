@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
 from perform.control.binding import NOTHING, Binding
-from perform.control.control_names import ControlId, ccs_of_pair, control_label, is_pressed
+from perform.control.control_names import ControlId, Kind, ccs_of_pair, control_label, is_pressed
 from perform.control.control_route import ControlRoute
 from perform.control.hand import Hand, Presses, Takeover
 from perform.control.midi_parser import ControlEvent, MidiParser, centred
@@ -221,14 +221,25 @@ def _routes(layers: Sequence[RoutedLayer], knobs: KnobRanges) -> Routes:
     for layer in layers:
         own: Routes = {}
         for binding in layer.bindings:
-            for channel in (binding.channel,) if binding.channel else range(1, 17):
-                bound = own.setdefault(ControlId(binding.kind, binding.number, channel), [])
-                if binding.to != NOTHING:
-                    bound.append(ControlRoute(binding, layer.takeover, knobs, one_channel=layer.one_channel))
+            route = None
+            if binding.to != NOTHING:
+                route = ControlRoute(binding, layer.takeover, knobs, one_channel=layer.one_channel)
+            for control in _controls(binding):
+                own.setdefault(control, []).extend([route] if route else [])
         for control in [it for it in routes if _is_hidden(it, own)]:
             del routes[control]
         routes |= own
     return routes
+
+
+def _controls(binding: Binding) -> Iterator[ControlId]:
+    """The controls that a binding stands for: on each channel, and for "keys" each note."""
+    keys = binding.kind == "keys"
+    kind: Kind = "note" if keys else binding.kind
+    numbers = range(128) if keys else (binding.number,)
+    for channel in (binding.channel,) if binding.channel else range(1, 17):
+        for number in numbers:
+            yield ControlId(kind, number, channel)
 
 
 def _is_hidden(control: ControlId, later: Routes) -> bool:
