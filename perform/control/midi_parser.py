@@ -51,7 +51,8 @@ def centred(value: int, size: int = 128) -> float:
     return value / size if value <= half else 0.5 + (value - half) / (2 * (size - 1 - half))
 
 
-def _event(source: ControlId, value: int, size: int = 128) -> ControlEvent:
+def value_event(source: ControlId, value: int, size: int = 128) -> ControlEvent:
+    """Return the event of a control that sends values from 0 to `size` - 1."""
     return ControlEvent(source, value, centred(value, size), 2 * value >= size, size=size)
 
 
@@ -69,8 +70,8 @@ class _Halves:
 
     def event(self, source: ControlId) -> ControlEvent:
         if self.fine:
-            return _event(source, 128 * self.msb + self.lsb, 16384)
-        return _event(source, self.msb)
+            return value_event(source, 128 * self.msb + self.lsb, 16384)
+        return value_event(source, self.msb)
 
 
 class MidiParser:
@@ -119,9 +120,9 @@ class MidiParser:
                 pitch, source = message.pitch, ControlId("bend", 0, message.channel + 1)
                 return (ControlEvent(source, pitch, centred(pitch + 8192, 16384), pitch > 0, size=16384),)
             case "aftertouch":
-                return (_event(ControlId("pressure", 0, message.channel + 1), message.value),)
+                return (value_event(ControlId("pressure", 0, message.channel + 1), message.value),)
             case "polytouch":
-                return (_event(ControlId("poly", message.note, message.channel + 1), message.value),)
+                return (value_event(ControlId("poly", message.note, message.channel + 1), message.value),)
             case "program_change":
                 return (self._program(message.channel + 1, message.program),)
         return ()
@@ -145,7 +146,7 @@ class MidiParser:
             self._banks[channel, cc] = value
         if cc in _SELECT:
             self._select(channel, cc, value)
-            return (_event(raw, value),) if raw in mapped else ()
+            return (value_event(raw, value),) if raw in mapped else ()
         if pair := pairs.get((channel, cc)):
             return self._half(pair[0], pair[1], value, now)
         if cc in _DATA_ENTRY:
@@ -153,7 +154,7 @@ class MidiParser:
             entered = ControlId("rpn" if kind == "rpn" else "nrpn", number, channel)
             if number != _NO_PARAMETER and (entered in mapped or raw not in mapped):
                 return self._half(entered, _DATA_ENTRY[cc], value, now)
-        return (_event(raw, value),)
+        return (value_event(raw, value),)
 
     def _select(self, channel: int, cc: int, value: int) -> None:
         kind, half = _SELECT[cc]
