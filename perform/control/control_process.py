@@ -20,7 +20,8 @@ from pathlib import Path
 
 from perform.control.binding import Binding
 from perform.control.layers import MappingLayers
-from perform.control.learning import ControlLearning
+from perform.control.learn_classifier import LearnClassifier
+from perform.control.learning import ControlLearning, LearntControl
 from perform.control.midi_ports import Inputs, MidiPorts, MidiServerGone, NoMidi, quiet
 from perform.control.router import ControlRouter, TouchedControl
 from perform.control.tempo_watch import TempoWatch
@@ -29,15 +30,18 @@ from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.lifeline import Lifeline
 from perform.core.messages.control_messages import (
+    BindingUndone,
     ControlFailed,
     ControlLearned,
     ControlTouched,
+    LearnAsked,
     LearnControl,
     LoadMapping,
     MappingChanged,
     MappingWritten,
     MidiPortsChanged,
     StartControl,
+    UndoBinding,
     UnlearnControl,
     UseLayers,
     WriteMapping,
@@ -65,6 +69,7 @@ class ControlProcess:
         self._layers = MappingLayers()
         self._learning = ControlLearning(self._layers)
         self._tempo = TempoWatch(arena)
+        self._classifier, self._asked = LearnClassifier(), ""
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
         self._open_inputs: Inputs = ()  # read by [control]
@@ -123,10 +128,16 @@ class ControlProcess:
 
     def _handle(self, order: AnyOrder) -> None:
         match order:
-            case LearnControl(address, over):
-                self._learning.learn(address, over)
+            case LearnControl(address, over, options):
+                self._learning.learn(address, over, options)
                 self._router.moved.clear()  # ignore controls that moved before
+                self._classifier = LearnClassifier()
                 self._router.learning = bool(address)
+                self._ask("")
+            case UndoBinding():
+                self._line.report(BindingUndone(self._learning.undo()))
+                self._update_routes()
+                self._save_mappings()
             case UnlearnControl(address):
                 self._learning.unlearn(address, self._known_ports)
                 self._update_routes()
@@ -251,16 +262,28 @@ class ControlProcess:
         return [params.ADDRESSES[slot] for slot in slots if slot >= 0]
 
     def _learn(self) -> None:
-        learnt: list[Binding] = []
+        """Watch what moved; bind the controls that are understood."""
         while self._router.moved:
-            port, source = self._router.moved.popleft()
-            if self._learning.address and (binding := self._learning.bind(port, source, self._known_ports)):
-                learnt.append(binding)
+            port, data, at = self._router.moved.popleft()
+            self._classifier.watch(port, data, at)
+        if not self._learning.address:
+            return
+        learnt: list[LearntControl] = []
+        for moved in self._classifier.found(time.monotonic()):
+            port, source, encoding, invert = moved
+            bound = self._learning.bind(port, source, self._known_ports, encoding, invert=invert)
+            learnt += [bound] if bound else []
+        self._ask(self._classifier.question)
         if learnt:
             self._update_routes()  # before the slow disk
-            for binding in learnt:
-                self._line.report(ControlLearned(binding.to, binding.label(())))
+            for binding, lost in learnt:
+                self._line.report(ControlLearned(binding.to, binding.label(()), lost))
             self._save_mappings()
+
+    def _ask(self, question: str) -> None:
+        if question != self._asked:
+            self._asked = question
+            self._line.report(LearnAsked(question))
 
     def _save_mappings(self) -> None:
         """Write the mappings that changed to disk. They stay in use if that fails."""

@@ -6,24 +6,42 @@ the device's. It holds only what was learnt.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from perform.control import mapping_files
-from perform.control.binding import NOTHING, Binding, Mode
-from perform.control.control_names import ControlId, spelled
+from perform.control.binding import NOTHING, Binding
+from perform.control.control_names import ControlId, Encoding, spelled
 from perform.control.layers import MappingFile, MappingLayers
 from perform.control.mapping import Mapping
 from perform.core.errors import PerformError, WrongUse
+from perform.core.messages.control_messages import BindingOptions
 from perform.core.paths import expanded
 from perform.library import places
 
+FileChange = tuple[MappingFile, MappingFile, tuple[Binding, ...]]  #: file to replace, file, new bindings
+
+UNDOS = 100  #: changes of the mappings that can be taken back
+_NUMBERED = ("song/jump", "song/arm")  #: a program change of any number moves these
+
+
+class LearntControl(NamedTuple):
+    """A new binding.
+
+    lost : what no longer happens, one line each
+    """
+
+    binding: Binding
+    lost: tuple[str, ...]
+
 
 class ControlLearning:
-    """[main] Binds controls, removes bindings, and saves the mappings that changed.
+    """[main] Binds controls, removes bindings, takes that back, and saves the mappings that changed.
 
     address : the parameter that waits for a control, or ""
     unsaved : changed mappings that are not on disk; the next change tries to write them again
@@ -32,8 +50,9 @@ class ControlLearning:
     def __init__(self, layers: MappingLayers) -> None:
         self._layers = layers
         self.address = ""
-        self._range: tuple[float, float] | None = None
+        self._options = BindingOptions()
         self._learnt: set[tuple[str, ControlId]] = set()  # port and control, since learning began
+        self._undo: list[tuple[str, list[tuple[MappingFile, tuple[Binding, ...]]]]] = []
         self.unsaved: dict[Path, MappingFile] = {}
 
     @property
@@ -41,59 +60,99 @@ class ControlLearning:
         """Whether a learnt binding is not on disk yet."""
         return bool(self.unsaved)
 
-    def learn(self, address: str, over: tuple[float, float] | None = None) -> None:
-        """Wait for a control to move; "" ends learning. WrongUse for an unknown address.
+    def learn(
+        self,
+        address: str,
+        over: tuple[float, float] | None = None,
+        options: BindingOptions = BindingOptions(),  # noqa: B008 it is frozen
+    ) -> None:
+        """Wait for a control to move; "" ends learning. WrongUse for an unknown address or wrong options.
 
-        over : the range of the new binding; None for the parameter's range
+        over : the range of the new binding if the options have none; None for the parameter's range
         """
+        if over and options.range is None and options.value is None:
+            options = msgspec.structs.replace(options, range=over)
         if address:
-            Binding(control="cc 1", to=address, range=over)  # raises WrongUse
+            _bound(Binding("cc 1", "xfade"), address, options)  # raises WrongUse
         else:
             self._learnt.clear()
-        self.address, self._range = address, over
+        self.address, self._options = address, options
 
-    def bind(self, port: str, source: ControlId, known: Sequence[str]) -> Binding | None:
-        """Bind a control that moved to the address being learnt; return the new binding.
+    def bind(
+        self,
+        port: str,
+        source: ControlId,
+        known: Sequence[str],
+        encoding: Encoding = "absolute",
+        *,
+        invert: bool = False,
+    ) -> LearntControl | None:
+        """Bind a control that moved to the address being learnt.
 
-        The address drops its earlier controls of that mapping. The control drops the addresses that it moved
-        before learning began, and keeps those that it learnt since. None if the control is bound to the
-        address already, or cannot move it.
+        The address drops its earlier controls of that mapping; one with a value drops only those that set the
+        same value. The control drops the addresses that it moved before learning began, and keeps those that
+        it learnt since. None if the control is bound to the address already, or cannot move it.
 
         known : all ports seen so far, including this one
         """
-        control = spelled(source.kind, source.number)
-        mode: Mode | None = "toggle" if self._range == (0.0, 1.0) and source.kind == "note" else None
-        try:
-            learnt = Binding(
-                control=control,
-                to=self.address,
-                channel=source.channel,
-                port=port,
-                range=self._range,
-                mode=mode,
-            )
-        except WrongUse:  # pitch bend cannot fire an action
+        learnt = self._binding(port, source, encoding, invert=invert)
+        if learnt is None or self._moves(learnt, port, known):
             return None
         old, file = self._file_for(port, learnt, known)
         first = (port, source) not in self._learnt
-        if self._moves(learnt, port, known):
-            return None
         kept = [
             binding
             for binding in file.mapping.bindings
-            if binding.to != self.address
+            if not (binding.to == self.address and binding.value == learnt.value)
             and not (first and _same(binding, learnt) and file.mapping.responds_to(port, binding, known))
         ]
         self._learnt.add((port, source))
-        self._change(old, file, (*kept, learnt))
-        return learnt
+        before = self._movements(learnt, port, known)
+        self._change(f"{learnt.label(())} moves {learnt.to}", [(old, file, (*kept, learnt))])
+        after = self._movements(learnt, port, known)
+        return LearntControl(
+            learnt, tuple(f"{it} no longer moves {to}" for it, to in before if (it, to) not in after)
+        )
 
-    def _moves(self, learnt: Binding, port: str, known: Sequence[str]) -> bool:
-        """Return whether the control moves the address already."""
+    def _binding(self, port: str, source: ControlId, encoding: Encoding, *, invert: bool) -> Binding | None:
+        """Return the new binding; None if the control cannot move the address."""
+        number, options = source.number, self._options
+        if source.kind == "program" and self.address in _NUMBERED and options.value is None:
+            number = 0  # any program change
+        control = spelled(source.kind, number)
+        plain = Binding(control, "xfade", source.channel, port, encoding=encoding)
+        if options.mode is None and options.range == (0.0, 1.0) and source.kind == "note":
+            options = msgspec.structs.replace(options, mode="toggle")
+        options = msgspec.structs.replace(options, invert=options.invert != invert)
+        # an encoder has no takeover; a pad no dead zone
+        simpler = msgspec.structs.replace(options, takeover=None, deadzone=0.0, step=None)
+        for tried in (options, simpler):
+            with contextlib.suppress(WrongUse):
+                return _bound(plain, self.address, tried)
+        return None
+
+    def _movements(self, learnt: Binding, port: str, known: Sequence[str]) -> dict[tuple[str, str], None]:
+        """What the learnt control moves, and which controls move the learnt address: pairs of words."""
+        own = [(port, it) for it in self._bound(learnt, port, known) if it.to != NOTHING]
+        all_of_them = [(of, it) for of in known for it in self._layers.effective(of, known)]
+        others = [(of, it) for of, it in all_of_them if it.to == learnt.to and it.value == learnt.value]
+        others = [(of, it) for of, it in others if of != port or not _same(it, learnt)]
+        return dict.fromkeys((it.label((of,)), _moved(it)) for of, it in (*own, *others))
+
+    def _bound(self, learnt: Binding, port: str, known: Sequence[str]) -> list[Binding]:
+        """The bindings of a control in the layer that plays."""
         for layer in reversed(self._layers.of(port, known)):
             if bound := [binding for binding in layer.bindings if _same(binding, learnt)]:
-                return any(binding.to == learnt.to for binding in bound)
-        return False
+                return bound
+        return []
+
+    def _moves(self, learnt: Binding, port: str, known: Sequence[str]) -> bool:
+        """Return whether the control moves the address already, as the options say."""
+        default = self._options == BindingOptions() and learnt.encoding == "absolute"
+        return any(
+            binding.to == learnt.to and (_alike_moved(binding, learnt) or (default and binding.value is None))
+            for binding in self._bound(learnt, port, known)
+        )
 
     def _file_for(self, port: str, learnt: Binding, known: Sequence[str]) -> tuple[MappingFile, MappingFile]:
         """Return the mapping that would hide a new binding, or else that of the device; and which to change.
@@ -102,23 +161,24 @@ class ControlLearning:
         """
         file = self._layers.own(port, known)
         for layer in self._layers.of(port, known):
-            if layer.kind != "generic" and any(_same(binding, learnt) for binding in layer.bindings):
+            if layer.kind not in ("generic", "device") and any(
+                _same(binding, learnt) for binding in layer.bindings
+            ):
                 file = layer.file
         return file, _extension(file, port) if file.is_bundled else file
 
     def unlearn(self, address: str, known: Sequence[str]) -> None:
         """Remove every binding of an address; the player's mapping hides those of bundled mappings."""
-        found = False
-        for port in known:
-            found |= self._unlearn(address, port, self._layers.own(port, known))
+        changes = [self._unlearnt(address, port, self._layers.own(port, known)) for port in known]
         over = self._layers.files_over() or ([] if known else [self._layers.primary(())])
-        for file in over:
-            found |= self._unlearn(address, "", file)
-        if not found:
+        changes += [self._unlearnt(address, "", file) for file in over]
+        files = {change[1].path: change for change in changes if change}  # two ports may share a mapping
+        if not files:
             raise WrongUse(f"no control is mapped to {address!r}")
+        self._change(f"no control moves {address}", list(files.values()))
 
-    def _unlearn(self, address: str, port: str, file: MappingFile) -> bool:
-        """Remove the bindings of an address from one mapping; return whether there were any."""
+    def _unlearnt(self, address: str, port: str, file: MappingFile) -> FileChange | None:
+        """Return a mapping without the bindings of an address; None if there are none."""
         mine = _extension(file, port) if file.is_bundled else file
         beneath = [b for it in self._layers.chain(mine)[:-1] for b in it.mapping.bindings]
         kept = [binding for binding in mine.mapping.bindings if binding.to != address]
@@ -126,15 +186,29 @@ class ControlLearning:
             if not any(_alike(binding, other) for other in kept):
                 others = [it for it in beneath if _alike(it, binding) and it.to != address]
                 kept += others or [Binding(binding.control, NOTHING, binding.channel, binding.port)]
-        if kept == list(mine.mapping.bindings):
-            return False
-        self._change(file, mine, kept)
-        return True
+        return (file, mine, tuple(kept)) if kept != list(mine.mapping.bindings) else None
 
-    def _change(self, old: MappingFile, file: MappingFile, bindings: Sequence[Binding]) -> None:
+    def _change(self, what: str, changes: Sequence[FileChange]) -> None:
+        undo = []
+        for old, file, bindings in changes:
+            undo.append((self._replace(old, file, bindings), file.mapping.bindings))
+        self._undo = [*self._undo[-UNDOS + 1 :], (what, undo)]
+
+    def undo(self) -> str:
+        """Take back the last change of the mappings; return what it was. WrongUse if there is none."""
+        if not self._undo:
+            raise WrongUse("no change of the mapping to undo")
+        what, changes = self._undo.pop()
+        for changed, before in changes:
+            self._replace(changed, changed, before)
+        self._learnt.clear()
+        return what
+
+    def _replace(self, old: MappingFile, file: MappingFile, bindings: Sequence[Binding]) -> MappingFile:
         changed = file._replace(mapping=msgspec.structs.replace(file.mapping, bindings=tuple(bindings)))
         self._layers.replace(old, changed)
         self.unsaved[changed.path] = changed
+        return changed
 
     def save(self) -> None:
         """[disk] Write the mappings that changed."""
@@ -163,6 +237,24 @@ class ControlLearning:
         return target
 
 
+def _bound(plain: Binding, address: str, options: BindingOptions) -> Binding:
+    """Return a binding of the same control to an address; WrongUse if the options do not fit it."""
+    fields = msgspec.to_builtins(plain) | msgspec.to_builtins(options) | {"to": address}
+    try:
+        return msgspec.convert(fields, Binding, strict=True)
+    except msgspec.ValidationError as error:
+        raise WrongUse(str(error).replace("`", ""), hint="see the keys of a mapping file") from None
+
+
+def _alike_moved(binding: Binding, learnt: Binding) -> bool:
+    """Return whether two bindings of a control move the address in the same way."""
+    return msgspec.structs.replace(binding, channel=learnt.channel, port=learnt.port) == learnt
+
+
+def _moved(binding: Binding) -> str:
+    return binding.to if binding.value is None else f"{binding.to} to {binding.value}"
+
+
 def _same(binding: Binding, learnt: Binding) -> bool:
     """Return whether a binding of the learnt binding's port has its control."""
     return binding.control == learnt.control and binding.channel in (None, learnt.channel)
@@ -174,11 +266,11 @@ def _alike(one: Binding, other: Binding) -> bool:
 
 def _extension(file: MappingFile, port: str) -> MappingFile:
     """A new mapping of the player that extends a bundled one."""
-    stem, name, ports = file.path.stem, file.mapping.name, file.mapping.ports
+    base = file.path.stem
     if file.is_fallback and port:
         stem = re.sub(r'[/\\:*?"<>|#\x00-\x1f]', "-", port).strip(". ") or "device"
-        name, ports = port, (port,)
-    return MappingFile(Mapping(name, ports, extends=file.path.stem), _unused_path(stem))
+        return MappingFile(Mapping(port, (port,), extends=base), _unused_path(stem))
+    return MappingFile(msgspec.structs.replace(file.mapping, bindings=(), extends=base), _unused_path(base))
 
 
 def _unused_path(stem: str) -> Path:

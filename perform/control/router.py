@@ -26,7 +26,7 @@ from perform.core.knob_ranges import KnobRanges
 from perform.core.params import Table
 
 _FOCUS, _PANIC = params.slot("focus"), params.slot("panic")
-MOVED = 256  #: controls that wait to be learnt; the oldest are dropped
+MOVED = 1024  #: messages that wait to be learnt; the oldest are dropped
 _RELEASED = centred(48)  #: a pressed cc (64 or more) is released below this, so jitter at 64 is no new press
 _HANDS = 4096  #: controls whose positions are remembered; the mapped ones always are
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
@@ -72,7 +72,7 @@ class ControlRouter:
     hardware : (len(ADDRESSES),) the value at each parameter's control, in its unit; NaN: unknown
     knobs    : the range of each parameter's knob; None: the full range
     touch    : the last control that moved
-    moved    : while `learning`, the port and control of each message that can be learnt
+    moved    : while `learning`, each channel message: port, bytes, time
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class ControlRouter:
         self._disconnected: SimpleQueue[str] = SimpleQueue()
         self.touch: TouchedControl | None = None
         self.learning = False
-        self.moved: deque[tuple[str, ControlId]] = deque(maxlen=MOVED)
+        self.moved: deque[tuple[str, tuple[int, ...], float]] = deque(maxlen=MOVED)
 
     def use(self, ports: RoutedPorts) -> None:
         """[main] Route these ports by their layers, from the next message on.
@@ -156,6 +156,8 @@ class ControlRouter:
         now = self._clock()
         for event in parser.parse(data, now):
             self._play(port, event, now)
+        if self.learning and data and 0x80 <= data[0] < 0xF0:
+            self.moved.append((port, tuple(data), now))
 
     @property
     def is_waiting(self) -> bool:
@@ -185,8 +187,6 @@ class ControlRouter:
             self._meters[_UNMAPPED] += 1
         if slot >= 0 or not event.release:
             self.touch = TouchedControl(port, event, slot, turn)
-        if self.learning and learnable(event):
-            self.moved.append(control)
 
     def _new_hand(self, control: tuple[str, ControlId], mapped: bool) -> Hand:
         hand = Hand(_rest(control[1]))
@@ -209,11 +209,6 @@ def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:
         return True, False
     was, hand.down = hand.down, event.down or (hand.down and event.position >= _RELEASED)
     return hand.down and not was, was and not hand.down
-
-
-def learnable(event: ControlEvent) -> bool:
-    """Return whether an event can be learnt: not cc 0 (bank select), a note's release or a program change."""
-    return not event.release and event.source[:2] != ("cc", 0) and event.source.kind != "program"
 
 
 def _routes(layers: Sequence[RoutedLayer], knobs: KnobRanges) -> Routes:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from perform.core.messages.control_messages import BindingOptions
 from perform.stage.status import Status
 
 
@@ -90,17 +91,23 @@ class SetText(Command, frozen=True):
 class Learn(Command, frozen=True):
     """Map the next control that moves to this address; an empty address ends learning.
 
-    only : end learning only if it waits for a control of this address
+    only    : end learning only if it waits for a control of this address
+    options : how the control moves the parameter, as in a mapping file
     """
 
     address: str
     only: str = ""
+    options: BindingOptions = BindingOptions()
 
 
 class Unlearn(Command, frozen=True):
     """Forget every control mapped to this address."""
 
     address: str
+
+
+class UndoMapping(Command, frozen=True):
+    """Take back the last change of the controller mappings. The set stays as it is."""
 
 
 class UseMapping(Command, frozen=True):
@@ -261,6 +268,7 @@ AnyCommand = (
     | SetText
     | Learn
     | Unlearn
+    | UndoMapping
     | UseMapping
     | SaveMapping
     | Arm

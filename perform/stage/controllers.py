@@ -8,15 +8,18 @@ from collections.abc import Callable
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.messages.control_messages import (
+    BindingUndone,
     ControlFailed,
     ControlLearned,
     ControlTouched,
+    LearnAsked,
     LearnControl,
     LoadMapping,
     MappingChanged,
     MappingWritten,
     MidiPortsChanged,
     StartControl,
+    UndoBinding,
     UnlearnControl,
     UseLayers,
     WriteMapping,
@@ -25,7 +28,7 @@ from perform.core.messages.message_lines import AnyOrder, AnyReport
 from perform.core.params import slot
 from perform.stage.child import Child, KeptChild
 from perform.stage.command_table import CommandTable
-from perform.stage.commands import Answer, Reply, SaveMapping, Unlearn, UseMapping, answer_all
+from perform.stage.commands import Answer, Reply, SaveMapping, UndoMapping, Unlearn, UseMapping, answer_all
 from perform.stage.status import BindingStatus, TouchStatus
 
 LEARN_S = 60.0  #: learning ends if no control has moved by then
@@ -63,7 +66,8 @@ class Controllers:
         self.bindings: tuple[BindingStatus, ...] = ()
         self.learning = ""
         self._learning_since = 0.0
-        self._learning_range: tuple[float, float] | None = None
+        self._learning_order = LearnControl("")
+        self.learn_note = ""  # what the player must do, or what the last learnt control no longer moves
         self.touched = TouchStatus()
 
     def register(self, table: CommandTable) -> None:
@@ -71,6 +75,7 @@ class Controllers:
         table.on_later(UseMapping, lambda command, reply: self.use(command.name, reply))
         table.on_later(SaveMapping, lambda command, reply: self.save(command.name, reply))
         table.on(Unlearn, lambda command: self.unlearn(command.address))
+        table.on(UndoMapping, lambda command: self._order(UndoBinding()))
 
     def tick(self) -> None:
         """Start and watch the process."""
@@ -79,19 +84,17 @@ class Controllers:
             if self._layers != UseLayers("", ""):
                 self._order(self._layers)
             if self.learning:
-                self._order(LearnControl(self.learning, self._learning_range))
+                self._order(self._learning_order)
         elif self.learning and time.monotonic() - self._learning_since > LEARN_S:
             self._log(f"no control has moved: {self.learning} is not learnt any more")
-            self.learn("")
+            self.learn(LearnControl(""))
 
-    def learn(self, address: str, knob_range: tuple[float, float] | None = None) -> None:
-        """Map the next control that moves to an address; "" ends learning.
-
-        knob_range : for an address that has no range itself
-        """
-        self.learning, self._learning_range = address, knob_range
+    def learn(self, order: LearnControl) -> None:
+        """Map the next control that moves to an address; "" ends learning."""
+        self.learning, self._learning_order = order.address, order
         self._learning_since = time.monotonic()
-        self._order(LearnControl(address, knob_range))
+        self.learn_note = ""
+        self._order(order)
 
     def unlearn(self, address: str) -> None:
         """Remove every binding of an address."""
@@ -140,9 +143,15 @@ class Controllers:
                 answer_all(self._loading, Answer(self._path))
             case ControlTouched(text, address, turn):
                 self.touched = TouchStatus(text, address, turn)
-            case ControlLearned(address, control):
-                self.learning = ""
-                self._log(f"{control} is mapped to {address}")
+            case ControlLearned(address, control, lost):
+                self.learning, self.learn_note = "", "; ".join(lost)
+                self._log("; ".join((f"{control} is mapped to {address}", *lost)))
+            case LearnAsked(question):
+                self.learn_note = question
+                self._learning_since = time.monotonic()
+            case BindingUndone(change):
+                self.learn_note = f"undone: {change}"
+                self._log(self.learn_note)
             case MappingWritten(path):
                 answer_all(self._saving, Answer(path))
             case ControlFailed(error):

@@ -127,3 +127,4 @@ class Status(Struct, frozen=True):
     undo: str = ""  #: the change that `Undo` would undo
     redo: str = ""  #: the change that it would redo
     pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"
+    learn_note: str = ""  #: what to do so that a control is understood; or what it no longer moves

@@ -22,6 +22,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
+from perform.core.messages.control_messages import LearnControl
 from perform.core.messages.message_lines import AnyReport
 from perform.core.params import SLOTS, slot
 from perform.core.printable import printable
@@ -230,9 +231,11 @@ class Stage:
     def _learn(self, command: Learn) -> None:
         if command.only and command.only != self._controllers.learning:
             return
+        on_deck = command.address.replace("focus/", f"deck/{round(self._arena.table[SLOTS['focus']])}/", 1)
         if command.address:
-            slot(command.address)
-        self._controllers.learn(command.address, self._show.knob_range(command.address))
+            slot(on_deck)
+        knob_range = self._show.knob_range(on_deck)
+        self._controllers.learn(LearnControl(command.address, knob_range, command.options))
 
     # -- log and status
 
@@ -252,6 +255,7 @@ class Stage:
             mapping=control.mapping,
             bindings=control.bindings,
             learning=control.learning,
+            learn_note=control.learn_note,
             touched=control.touched,
             take=recording.take,
             last_take=recording.last,

@@ -160,7 +160,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             self.push_screen(LatentScreen())
 
     def action_value(self) -> None:
-        """Type a value for the selected parameter."""
+        """Type a value for the selected parameter; while learning, how the control is to move it."""
         selected = self.read_frame().selected
 
         def answered(value: float | str) -> None:
@@ -169,7 +169,9 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             else:
                 params.set_value(self.table, selected.address, value)
 
-        if not selected.spec.action:
+        if self.view.learning:
+            self.learn_with_options(selected)
+        elif not selected.spec.action:
             self.open_dialog(ValueEntry(selected, self.frame.table[selected.slot]), answered)
 
     def action_help(self) -> None:

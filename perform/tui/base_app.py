@@ -9,6 +9,7 @@ from typing import cast
 from textual.app import App
 from textual.screen import Screen
 
+from perform.core.messages.control_messages import BindingOptions
 from perform.stage.commands import Answer, Learn
 from perform.tui.screen_frame import FrameReader, ScreenFrame, ScreenState
 from perform.tui.screens.dialog import Dialog, T
@@ -64,19 +65,23 @@ class BaseApp(App[str]):
         """Choose for five seconds what F2 to F9 do with their scene; "" for recall."""
         self.view.prefix, self.view.prefix_until = what, self._clock() + _PREFIX
 
-    def learn(self, address: str) -> None:
+    def learn(self, address: str, options: BindingOptions = BindingOptions()) -> None:  # noqa: B008 frozen
         """Map the next control that moves to this address."""
         self.view.learning, self.view.learn_confirmed = address, False
+        self.view.learn_options = options
 
         def confirmed(_: Answer) -> None:
             self.view.learn_confirmed = True
 
-        self.stage_line.ask(Learn(address), confirmed)
+        self.stage_line.ask(Learn(address, options=options), confirmed)
 
-    def learn_instead(self, address: str) -> bool:
-        """While learning, learn this address instead of acting on it, and return True."""
+    def learn_instead(self, address: str, value: float | None = None) -> bool:
+        """While learning, learn this address instead of acting on it, and return True.
+
+        value : a press of the control sets it
+        """
         if self.view.learning:
-            self.learn(address)
+            self.learn(address, BindingOptions(value=value))
             return True
         return False
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from perform.stage.commands import Learn, SaveMapping, Unlearn, UseMapping
 from perform.tui.base_app import BaseApp
-from perform.tui.parameter_rows import name
+from perform.tui.parameter_rows import ParameterRow, name
+from perform.tui.screens.learn_options import LearnChoice, LearnOptionsDialog
 from perform.tui.screens.mapping_chooser import MappingChooser, mappings
 from perform.tui.screens.naming import FILE, NameDialog
 
@@ -24,6 +25,17 @@ class ControlKeys(BaseApp):
         if self.view.learning:
             self.view.learning = ""
             self.stage_line.ask(Learn(""))
+
+    def learn_with_options(self, row: ParameterRow) -> None:
+        """Ask how the next control is to move a parameter, then learn it."""
+
+        def chosen(choice: LearnChoice) -> None:
+            address = row.address
+            if choice.focus:
+                address = f"focus/{address.split('/', 2)[2]}"
+            self.learn(address, choice.options)
+
+        self.open_dialog(LearnOptionsDialog(row), chosen)
 
     def action_unlearn(self) -> None:
         """Remove all controls of the selected parameter, or of the one being learned."""

@@ -71,7 +71,14 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand("Parameters", "shift+right", "shift+→", "nudge(0.1)", "row.much_more", "10 % more"),
     KeyCommand("Parameters", "shift+up", "shift+↑", "nudge(0.1)", "row.much_more_up", "10 % more"),
     KeyCommand("Parameters", "shift+down", "shift+↓", "nudge(-0.1)", "row.much_less_down", "10 % less"),
-    KeyCommand("Parameters", "equals_sign", "=", "app.value", "row.value", "type a value"),
+    KeyCommand(
+        "Parameters",
+        "equals_sign",
+        "=",
+        "app.value",
+        "row.value",
+        "type a value",
+    ),
     KeyCommand("Parameters", "0", "0", "recentre", "row.recentre", "reset to the default"),
     KeyCommand("Parameters", "left_square_bracket", "[", "page(-1)", "row.page_up", "eight rows up"),
     KeyCommand("Parameters", "right_square_bracket", "]", "page(1)", "row.page_down", "eight rows down"),
@@ -231,6 +238,7 @@ SET_LIST: tuple[KeyCommand, ...] = (
     KeyCommand("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
     KeyCommand("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),
     KeyCommand("Set list", "o", "o", "app.open_set", "list.open", "open another set"),
+    KeyCommand("Set list", "l", "l", "learn", "list.learn", "learn: the next pad you press goes to the song"),
     KeyCommand("Set list", "S", "S", "app.save_as", "list.save_as", "save the set under a name"),
     KeyCommand("Set list", "j", "j esc", "back", "list.back", "close the set list"),
 )

@@ -41,7 +41,7 @@ class SceneKeys(BaseApp):
         frame = self.read_frame()
         what = frame.prefix
         if not what:
-            if not self.learn_instead("scene/recall"):
+            if not self.learn_instead("scene/recall", number):
                 self.stage_line.ask(RecallScene(number))
             return
         self.set_prefix("")

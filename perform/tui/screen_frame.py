@@ -13,6 +13,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
 from perform.core.frame_time import FrameTime
 from perform.core.knob_ranges import KnobRanges
+from perform.core.messages.control_messages import BindingOptions
 from perform.core.params import DECKS, Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
 from perform.tui.heard_values import HeardValues
@@ -46,6 +47,7 @@ class ScreenState:
     prefix: str = ""  #: action of the next F2 to F9 on its scene
     prefix_until: float = 0.0
     learning: str = ""  #: address that the next control is mapped to, or ""
+    learn_options: BindingOptions = field(default_factory=BindingOptions)  #: how that control is to move it
     learn_confirmed: bool = False  #: the stage has confirmed that it is learning
     notice: str = ""
     notice_until: float = 0.0

@@ -14,6 +14,7 @@ from perform.stage.commands import (
     RenameSong,
     Save,
     Undo,
+    UndoMapping,
 )
 from perform.tui.base_app import BaseApp
 from perform.tui.screens.naming import FILE, TITLE, ConfirmDialog, NameDialog
@@ -141,7 +142,11 @@ class SongKeys(BaseApp):
     # -- undo
 
     def action_undo(self, redo: bool = False) -> None:
-        """Undo or redo the last change and name it."""
+        """Undo or redo the last change and name it; while learning, undo the last change of the mapping."""
+        if self.view.learning:
+            if not redo:
+                self.stage_line.ask(UndoMapping())
+            return
         verb = "redo" if redo else "undo"
         self.stage_line.ask(
             Undo(redo),

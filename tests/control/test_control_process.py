@@ -25,6 +25,11 @@ Start = Callable[..., Control]
 NANO, MIX = "nanoKONTROL2", "MIDI Mix"
 
 
+def turn(number: int, channel: int = 1) -> list[tuple[int, int, int]]:
+    """Four steps of a knob one way: learning wants three."""
+    return [(0xAF + channel, number, value) for value in (60, 61, 62, 63, 64)]
+
+
 def learnt(process: Control, address: str) -> bool:
     return any(r["report"] == "ControlLearned" and r["address"] == address for r in process.reports)
 
@@ -158,7 +163,7 @@ def test_a_control_learnt_on_the_second_controller_moves_only_that(jack: Jack, c
     with jack.controller(NANO) as nano, jack.controller(MIX) as mix:
         eventually(lambda: sorted(process.report("MidiPortsChanged")["open"]) == sorted([NANO, MIX]))
         process.order("LearnControl", address="xfade", range=None)
-        eventually(lambda: mix.send((0xB0, 19, 64)) and learnt(process, "xfade"))
+        eventually(lambda: mix.send(*turn(19)) and learnt(process, "xfade"))
         process.order("LearnControl", address="", range=None)
         before = process.table("deck/1/gain")
         process.plays(mix, "xfade", 1.0, (0xB0, 19, 127))
@@ -185,7 +190,7 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         process.order("LearnControl", address="deck/2/z/7/bias")
         process.order("LearnControl", address="deck/2/zz")
         assert "deck/2/zz" in process.report("ControlFailed")["error"]
-        moves = (0xB2, 0, 5), (0xB2, 121, 0), (0x80, 3, 0), (0xB2, 33, 9)
+        moves = (0xB2, 0, 5), (0xB2, 121, 0), (0x80, 3, 0), *turn(33, 3)
         eventually(lambda: mix.send(*moves) and learnt(process, "deck/2/z/7/bias"))
         process.report("ControlLearned", address="deck/2/z/7/bias", control="MIDI Mix 3:CC33")
         eventually(of_mix.exists)
@@ -195,7 +200,7 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         process.plays(mix, "deck/2/z/7/bias", 4.0, (0xB2, 33, 127))
 
         process.order("LearnControl", address="deck/2/pan")  # still learning: knob 1 leaves its latent
-        eventually(lambda: nano.send((0xB0, 16, 64)) and learnt(process, "deck/2/pan"))
+        eventually(lambda: nano.send(*turn(16)) and learnt(process, "deck/2/pan"))
         process.report("ControlLearned", control="nanoKONTROL2 1:CC16")
         process.order("LearnControl", address="")
         was = process.table("deck/1/z/0/bias")
@@ -227,6 +232,30 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         process.report("MappingChanged", name="friday")
 
 
+def test_an_encoder_is_learnt_in_two_turns_and_taken_back(jack: Jack, control: Start) -> None:
+    process = control()
+    with jack.controller("Box") as box:
+        process.report("MidiPortsChanged", open=["Box"])
+        process.order("LearnControl", address="deck/1/pan", options={"range": [-0.5, 0.5]})
+
+        def asked() -> bool:
+            box.send(*[(0xB0, 30, 1)] * 4)
+            return any(r["report"] == "LearnAsked" and "left" in r["question"] for r in process.reports)
+
+        eventually(asked)
+        eventually(lambda: box.send((0xB0, 30, 127)) and learnt(process, "deck/1/pan"))
+        process.order("LearnControl", address="")
+        file = process.home / "controllers" / "Box.toml"
+        taught = Binding("cc 30", "deck/1/pan", 1, "Box", range=(-0.5, 0.5), encoding="twos")
+        eventually(lambda: file.exists() and mapping_files.load(file).bindings == (taught,))
+        process.plays(box, "deck/1/pan", 0.5, *[(0xB0, 30, 63)] * 5)
+        process.order("UndoBinding")
+        process.report("BindingUndone", change="Box 1:CC30 moves deck/1/pan")
+        eventually(lambda: mapping_files.load(file).bindings == ())
+        process.order("UndoBinding")
+        eventually(lambda: "no change of the mapping" in process.report("ControlFailed")["error"])
+
+
 def test_a_mapping_that_cannot_be_written_plays_and_is_written_later(jack: Jack, control: Start) -> None:
     process = control()
     folder = process.home / "controllers"
@@ -234,7 +263,7 @@ def test_a_mapping_that_cannot_be_written_plays_and_is_written_later(jack: Jack,
     with jack.controller("Keys") as keys:
         process.report("MidiPortsChanged", open=["Keys"])
         process.order("LearnControl", address="xfade")
-        eventually(lambda: keys.send((0xB0, 50, 0)) and learnt(process, "xfade"))
+        eventually(lambda: keys.send(*turn(50)) and learnt(process, "xfade"))
         process.report("MappingChanged", changed=True)
         process.plays(keys, "xfade", 1.0, (0xB0, 50, 127))
         folder.unlink()

@@ -9,7 +9,7 @@ import pytest
 
 from perform.control import mapping_files
 from perform.control.binding import NOTHING, Binding
-from perform.control.control_names import ControlId
+from perform.control.control_names import ControlId, cc_pair
 from perform.control.layers import MappingLayers
 from perform.control.learning import ControlLearning
 from perform.control.mapping import Mapping
@@ -17,6 +17,7 @@ from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import WrongUse
+from perform.core.messages.control_messages import BindingOptions
 
 ADDRESS = "deck/1/attribute/2"
 NANO, MIX = "nanoKONTROL2", "MIDI Mix"
@@ -46,11 +47,11 @@ def test_a_binding_learnt_for_an_attribute_has_the_range_of_its_knob(home: Path)
     layers, use = learning()
     use.learn(ADDRESS, (0.0, 10.0))
     learnt = use.bind("box", ControlId("cc", 16, 1), ["box"])
-    assert learnt == Binding("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
+    assert learnt and learnt.binding == Binding("cc 16", ADDRESS, channel=1, port="box", range=(0.0, 10.0))
     use.learn(ADDRESS, (0.0, 1.0))
     learnt = use.bind("box", ControlId("note", 36, 1), ["box"])
     assert learnt is not None
-    assert (learnt.effective_mode, learnt.ends) == ("toggle", (0.0, 1.0))
+    assert (learnt.binding.effective_mode, learnt.binding.ends) == ("toggle", (0.0, 1.0))
     mapping = layers.own("box", ["box"]).mapping
     assert [binding.to for binding in mapping.bindings] == [ADDRESS], "only the last control is bound"
 
@@ -151,3 +152,89 @@ def test_a_song_hides_single_controls_whatever_song_came_before(home: Path) -> N
     assert bound(layers, NANO, ports, "cc 16") == [("master/gain", "song")]
     assert layers.use_set_and_song("generic", "nowhere")
     assert bound(layers, NANO, ports, "cc 16") == [("focus/z/0/bias", "device")], "generic stays beneath"
+
+
+def test_two_pads_learn_two_values_of_one_parameter(home: Path) -> None:
+    layers, use = learning()
+    for note, value in ((36, 3.0), (37, 4.0), (38, 3.0)):
+        use.learn("scene/recall", options=BindingOptions(value=value))
+        assert use.bind("Pads", ControlId("note", note, 1), ["Pads"])
+        use.learn("")
+    kept = [(it.control, it.value) for it in layers.own("Pads", ["Pads"]).mapping.bindings]
+    assert kept == [("note 37", 4.0), ("note 38", 3.0)], "only the pad of the same scene is replaced"
+    use.learn("deck/1/source", options=BindingOptions(value="walk"))
+    assert use.bind("Pads", ControlId("bend", 0, 1), ["Pads"]) is None, "bend cannot be pressed"
+    with pytest.raises(WrongUse, match="has no value 'wlak'"):
+        use.learn("deck/1/source", options=BindingOptions(value="wlak"))
+    with pytest.raises(WrongUse):
+        use.learn("deck/1/pan", options=BindingOptions(curve="steep"))
+
+
+def test_every_kind_of_control_can_be_learnt_with_options(home: Path) -> None:
+    layers, use = learning()
+    options = BindingOptions(range=(-2.0, 2.0), curve="s", takeover="pickup", deadzone=0.1)
+    for source, encoding in (
+        (ControlId("cc", cc_pair(12, 44), 1), "absolute"),
+        (ControlId("nrpn", 130, 1), "absolute"),
+        (ControlId("cc", 16, 2), "twos"),
+        (ControlId("note", 36, 1), "absolute"),
+        (ControlId("pressure", 0, 1), "absolute"),
+    ):
+        use.learn("focus/z/0/bias", options=options)
+        learnt = use.bind("Box", source, ["Box"], encoding)  # type: ignore[arg-type]
+        assert learnt and (learnt.binding.encoding, learnt.binding.range) == (encoding, (-2.0, 2.0))
+        assert learnt.binding.takeover == (None if encoding == "twos" or source.kind == "note" else "pickup")
+        use.learn("")
+    for address, control in (
+        ("song/jump", "program"),
+        ("song/go", "program 4"),
+        ("deck/1/mute", "program 4"),
+    ):
+        use.learn(address)
+        learnt = use.bind("Box", ControlId("program", 4, 1), ["Box"])
+        assert learnt and learnt.binding.control == control
+        use.learn("")
+    use.save()
+    assert layers.own("Box", ["Box"]).mapping == mapping_files.load(home / "Box.toml")
+
+
+def test_learning_says_what_no_longer_moves_and_undo_brings_it_back(home: Path) -> None:
+    layers, use = learning()
+    ports = [NANO]
+    before = layers.effective(NANO, ports)
+    use.learn("song/go")
+    learnt = use.bind(NANO, ControlId("cc", 16, 1), ports)
+    assert learnt and learnt.lost == ("nanoKONTROL2 CC16 no longer moves focus/z/0/bias",)
+    assert bound(layers, NANO, ports, "cc 41") == [("song/go", "device")], "the factory button stays"
+    use.learn("song/go")
+    moved = use.bind(NANO, ControlId("cc", 17, 1), ports)
+    assert moved and moved.lost == (
+        "nanoKONTROL2 CC17 no longer moves focus/z/1/bias",
+        "nanoKONTROL2 1:CC16 no longer moves song/go",
+    )
+    use.unlearn("focus/z/2/bias", ports)
+    assert use.undo() == "no control moves focus/z/2/bias"
+    assert bound(layers, NANO, ports, "cc 18") == [("focus/z/2/bias", "device")]
+    assert use.undo() == "nanoKONTROL2 1:CC17 moves song/go"
+    assert bound(layers, NANO, ports, "cc 16") == [("song/go", "player")]
+    assert use.undo() == "nanoKONTROL2 1:CC16 moves song/go"
+    assert sorted(map(repr, layers.effective(NANO, ports))) == sorted(map(repr, before))
+    use.save()
+    again, _ = learning()
+    assert sorted(map(repr, again.effective(NANO, ports))) == sorted(map(repr, before))
+    with pytest.raises(WrongUse, match="to undo"):
+        use.undo()
+
+
+def test_two_factory_controls_are_learnt_into_one_file(home: Path) -> None:
+    layers, use = learning()
+    for control, address in ((16, "xfade"), (17, "deck/1/pan")):
+        use.learn(address)
+        assert use.bind(NANO, ControlId("cc", control, 1), [NANO])
+        use.learn("")
+    use.save()
+    assert [path.stem for path in home.iterdir()] == ["nanokontrol2"]
+    again, _ = learning()
+    for it in (layers, again):
+        assert bound(it, NANO, [NANO], "cc 16") == [("xfade", "player")]
+        assert bound(it, NANO, [NANO], "cc 17") == [("deck/1/pan", "player")]

@@ -173,24 +173,16 @@ def test_a_binding_responds_only_to_its_channel_and_port() -> None:
     assert rig.meter("count") == 2 and rig.meter("unmapped") == 2
 
 
-def test_learning_ignores_bank_select_channel_mode_and_releases() -> None:
+def test_while_learning_channel_messages_are_kept_for_it() -> None:
     rig = Rig()
     rig(0xB0, 7, 1)
     rig.router.learning = True
-    for data in (
-        (0xB0, 0, 5),
-        (0xB0, 120, 0),
-        (0xB0, 127, 1),
-        (0x80, 4, 0),
-        (0x90, 4, 0),
-        (0xF8,),
-        (0xB3, 9, 1),
-    ):
+    for data in ((0xF8,), (0xF0, 1, 0xF7), (), (0xB3, 9, 1)):
         rig(*data)
-    assert list(rig.router.moved) == [(PORT, ("cc", 9, 4))]
+    assert [it[:2] for it in rig.router.moved] == [(PORT, (0xB3, 9, 1))]
     for value in range(5000):
         rig(0xB0, 10 + value % 2, value % 128)
-    assert len(rig.router.moved) == MOVED and rig.router.moved[-1] == (PORT, ("cc", 11, 1)), "it is bounded"
+    assert len(rig.router.moved) == MOVED and rig.router.moved[-1][1] == (0xB0, 11, 7), "it is bounded"
 
 
 messages = st.lists(

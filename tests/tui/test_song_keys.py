@@ -9,6 +9,7 @@ from stand_in import SONGS, status
 from textual.events import MouseScrollDown
 
 from perform.core.errors import WrongUse
+from perform.core.messages.control_messages import BindingOptions
 from perform.stage.commands import (
     AddSong,
     Arm,
@@ -22,6 +23,7 @@ from perform.stage.commands import (
     RenameSong,
     Save,
     Undo,
+    UndoMapping,
 )
 from perform.stage.status import SongsStatus, SongStatus
 from perform.tui.screens.set_list_screen import SetListScreen
@@ -177,8 +179,36 @@ async def test_while_learning_song_keys_choose_the_address_to_learn(stage, clock
             *("song/next", "song/previous", "song/go", "take/mark", "take/keep", "take/record"),
             *("scene/recall", "scene/a", ""),
         )
-        await asked(hands, *(Learn(address) for address in wanted))
+        scene = BindingOptions(value=2)
+        await asked(
+            hands, *(Learn(it, options=scene) if it == "scene/recall" else Learn(it) for it in wanted)
+        )
         assert hands.value("take/mark") == 0
+
+
+async def test_while_learning_values_options_and_undo_are_keys(stage, clock):
+    """A pad that sets the source, a song of the set list, a knob with a range on the deck in focus."""
+    async with playing(stage, clock) as hands:
+        await hands.press("l", "equals_sign")
+        await hands.press(*"-20..6 pickup focus", "enter")
+        await hands.press("u", "j", "home", "down", "l")
+        assert not isinstance(hands.app.screen, SetListScreen), "the line about learning is visible"
+        await hands.press("equals_sign", *"nonsense", "enter")
+        assert "nonsense" in hands.text()
+        await hands.press("escape", "escape", "u")
+        options = BindingOptions(range=(-20.0, 6.0), takeover="pickup")
+        await asked(
+            hands,
+            *(Learn("deck/1/gain"), Learn("focus/gain", options=options), UndoMapping()),
+            *(Learn("song/jump", options=BindingOptions(value=2)), Learn(""), Undo()),
+        )
+
+
+async def test_learning_shows_what_to_do_and_what_is_lost(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("l")
+        stage.words = replace(stage.words, learn_note="now turn it slowly to the left")
+        await hands.until(lambda: "esc to stop   now turn it slowly to the left" in hands.text())
 
 
 # -- the set list

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from perform.core.messages.message import Order, Report
 
 
@@ -17,14 +19,35 @@ class StartControl(Order, frozen=True):
     ports: tuple[str, ...]
 
 
+class BindingOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How a learnt control moves its parameter; the fields are those of a binding in a mapping file.
+
+    None, 0 and False leave a field to its default.
+    """
+
+    value: float | str | None = None
+    range: tuple[float, float] | None = None
+    curve: str | tuple[float, ...] | None = None
+    mode: str | None = None
+    takeover: str | None = None
+    invert: bool = False
+    deadzone: float = 0.0
+    step: float | None = None
+
+
 class LearnControl(Order, frozen=True):
     """Map the next control that moves to an address; "" ends learning.
 
-    range : of the control, for an address without a range
+    range : of the control, for an address without a range, if the options name none
     """
 
     address: str
     range: tuple[float, float] | None = None
+    options: BindingOptions = BindingOptions()
+
+
+class UndoBinding(Order, frozen=True):
+    """Take back the last change of the mappings: a learnt control, or one that was removed."""
 
 
 class UnlearnControl(Order, frozen=True):
@@ -90,10 +113,26 @@ class ControlTouched(Report, frozen=True):
 
 
 class ControlLearned(Report, frozen=True):
-    """A control has been mapped to an address."""
+    """A control has been mapped to an address.
+
+    lost : what no longer happens, one line each: "Box CC16 no longer moves deck/1/pan"
+    """
 
     address: str
     control: str
+    lost: tuple[str, ...] = ()
+
+
+class LearnAsked(Report, frozen=True):
+    """The player must do something so that a control is understood; "" for nothing."""
+
+    question: str
+
+
+class BindingUndone(Report, frozen=True):
+    """The last change of the mappings is taken back."""
+
+    change: str
 
 
 class MappingWritten(Report, frozen=True):
@@ -108,7 +147,16 @@ class ControlFailed(Report, frozen=True):
     error: str
 
 
-ControlOrder = StartControl | LearnControl | UnlearnControl | LoadMapping | UseLayers | WriteMapping
+ControlOrder = (
+    StartControl | LearnControl | UnlearnControl | UndoBinding | LoadMapping | UseLayers | WriteMapping
+)
 ControlReport = (
-    MidiPortsChanged | MappingChanged | ControlTouched | ControlLearned | MappingWritten | ControlFailed
+    MidiPortsChanged
+    | MappingChanged
+    | ControlTouched
+    | ControlLearned
+    | LearnAsked
+    | BindingUndone
+    | MappingWritten
+    | ControlFailed
 )

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
+from perform.core.messages.control_messages import BindingOptions
 from perform.stage.commands import Go
 from perform.tui.keys import KEYS, SET_LIST
 from perform.tui.screen_frame import ScreenFrame
@@ -102,6 +103,11 @@ class SetListScreen(Dialog[None]):
         if 1 <= song + steps <= len(self._frame.songs.lines):
             self.instrument.move_song(song, song + steps)
             self.action_mark_song(song + steps)
+
+    def action_learn(self) -> None:
+        """Learn a pad that goes to the marked song."""
+        self.instrument.learn("song/jump", BindingOptions(value=float(self._list.marked)))
+        self.dismiss()
 
     def action_rename(self) -> None:
         """Rename the marked song."""

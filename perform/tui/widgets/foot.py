@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from perform.core.knob_ranges import is_audible
+from perform.core.messages.control_messages import BindingOptions
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
 from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
@@ -144,13 +147,21 @@ def _master(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         pen.text(text, ink.bright if here else ink.text, max(5, len(text)))
 
 
+def _wanted(options: BindingOptions) -> str:
+    """The options of the control that is being learnt."""
+    chosen = msgspec.to_builtins(options)
+    return f" ({', '.join(f'{key} {value}' for key, value in chosen.items())})" if chosen else ""
+
+
 def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink, row, view = pen.ink, frame.selected, frame.view
     if view.learning:
         address, control = view.learning, frame.control(view.learning)
-        text = f"LEARN  move a control to map it to {address}, esc to stop"
+        note, wanted = frame.status.learn_note, _wanted(view.learn_options)
+        text = f"LEARN  move a control to map it to {address}{wanted}, esc to stop"
         if control and view.learn_confirmed and not frame.status.learning:
             text = f"LEARNED  {address} ← {control}; select another, esc to stop"
+        text += f"   {note}" if note else "   = value, range, curve  u undo"
         pen.target(width, action="app.stop_learning")
         pen.text(f" ◉ {text}", ink.alert, width)
         return

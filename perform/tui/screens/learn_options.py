@@ -1,0 +1,92 @@
+"""Dialog for how a learnt control moves its parameter: value, range, curve, takeover, mode, focus."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import msgspec
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from perform.core.errors import WrongUse
+from perform.core.messages.control_messages import BindingOptions
+from perform.tui.parameter_rows import ParameterRow
+from perform.tui.screens.dialog import Dialog, Field
+from perform.tui.screens.value_entry import number
+
+_WORDS = {
+    "curve": ("lin", "exp", "s"),
+    "takeover": ("scale", "pickup", "jump"),
+    "mode": ("absolute", "momentary", "toggle"),
+}
+_RANGE = re.compile(r"(-?[\d.]+)\.\.(-?[\d.]+)")
+_POINTS = re.compile(r"[\d.]+(,[\d.]+)+")
+_NAMED = re.compile(r"(step|deadzone)=([\d.]+)")
+HINT = "for example  walk  or  -2..2 exp pickup focus"
+ALL = (
+    "a value that a press sets · low..high · focus: the deck in focus · lin exp s · scale pickup jump · "
+    "absolute momentary toggle · invert · step=0.5 · deadzone=0.1"
+)
+
+
+class LearnChoice(NamedTuple):
+    """What the player typed.
+
+    focus : move the parameter of the deck in focus, whichever that is
+    """
+
+    focus: bool
+    options: BindingOptions
+
+
+def parse_options(text: str, row: ParameterRow) -> LearnChoice:
+    """Read the words of the dialog; WrongUse for a word that means nothing."""
+    focus, options = False, BindingOptions()
+    for word in text.replace("−", "-").split():
+        field = next((name for name, words in _WORDS.items() if word.lower() in words), "")
+        try:
+            if word.lower() == "focus":
+                focus = True
+            elif word.lower() == "invert":
+                options = msgspec.structs.replace(options, invert=True)
+            elif field:
+                options = msgspec.structs.replace(options, **{field: word.lower()})
+            elif match := _RANGE.fullmatch(word):
+                options = msgspec.structs.replace(options, range=(float(match[1]), float(match[2])))
+            elif _POINTS.fullmatch(word):
+                options = msgspec.structs.replace(options, curve=tuple(map(float, word.split(","))))
+            elif match := _NAMED.fullmatch(word.lower()):
+                options = msgspec.structs.replace(options, **{match[1]: float(match[2])})
+            else:
+                options = msgspec.structs.replace(options, value=number(word, row.spec))
+        except ValueError:
+            raise WrongUse(f"{word!r} is not a number") from None
+    if focus and not row.address.startswith("deck/"):
+        raise WrongUse(f"{row.address} belongs to no deck", hint="leave out focus")
+    return LearnChoice(focus, options)
+
+
+class LearnOptionsDialog(Dialog[LearnChoice]):
+    """Returns what the player typed."""
+
+    def __init__(self, row: ParameterRow) -> None:
+        super().__init__()
+        self._row = row
+
+    def compose(self) -> ComposeResult:
+        """A title, a text field, an error message."""
+        with Vertical():
+            yield Static(f"Learn {self._row.name}", classes="title", markup=False)
+            yield Field(placeholder=HINT)
+            yield Static("", id="wrong", classes="wrong", markup=False)
+            yield Static(ALL, classes="hint", markup=False)
+            yield Static("enter, then move the control · esc cancels", classes="hint", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Return the options, or show which word means nothing."""
+        try:
+            self.dismiss(parse_options(event.value, self._row))
+        except WrongUse as error:
+            self.query_one("#wrong", Static).update(f"▲ {error}")
