@@ -122,8 +122,9 @@ class ControlProcess:
                     message = port.get_message()
                     if message is None:
                         break
-                    self._router.handle(name, message[0])
                     last_message = now
+                    if not self._tempo.receive(name, message[0], message[1], now):
+                        self._router.handle(name, message[0])
             time.sleep(SLEEP_BUSY_S if now - last_message < 1.0 else SLEEP_IDLE_S)
 
     def _handle(self, order: AnyOrder) -> None:

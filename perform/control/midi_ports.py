@@ -151,6 +151,7 @@ class MidiPorts:
         """Open a port; None if it has vanished or another program has opened it."""
         try:
             port = rtmidi.MidiIn(self._api, name=_CLIENT, queue_size_limit=_QUEUE)
+            port.ignore_types(timing=False, active_sense=False)  # an ignored message would hide its time
             port.open_port(port.get_ports().index(raw), "in")
         except (OSError, ValueError, rtmidi.RtMidiError):
             return None

@@ -1,27 +1,56 @@
-"""Watches for taps, wherever they come from (a key, a pad, OSC), and measures their tempo."""
+"""Measures the tempo: taps, wherever they come from (a key, a pad, OSC), and the MIDI clock of a port."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from perform.control.midi_clock import DriverTime, MidiClock
 from perform.control.tap_tempo import TapTempo
 from perform.core.arena import Arena
 from perform.core.params import slot
-from perform.core.tempo_meters import TAPPED, MeasuredTempo, TempoMeters
+from perform.core.tempo_meters import NO_TEMPO, TAPPED, MeasuredTempo, TempoMeters
 
 _TAP = slot("clock/tap")
+_SYSTEM = 0xF0  #: status bytes from here on belong to no channel
 
 
 class TempoWatch:
-    """[control] Publishes each tempo that it measures."""
+    """[control] Publishes each tempo that it measures.
+
+    Of several clocks the first counts, as long as it ticks.
+    """
 
     def __init__(self, arena: Arena) -> None:
         self._table, self._out = arena.table, TempoMeters(arena.meters)
         self._count = float(arena.table[_TAP])
         self._taps = TapTempo()
+        self._clocks: dict[str, MidiClock] = {}
+        self._times: dict[str, DriverTime] = {}
+        self._leader = ""  # the port whose clock counts
+        self._out.write(MeasuredTempo(NO_TEMPO, 0.0, 0.0, 0.0))  # of a process that died
 
     def tick(self, now: float) -> None:
-        """Look for a tap; call it every few milliseconds, because it times the taps."""
+        """Look for a tap, and for a clock that has stopped; call it every few milliseconds."""
         count = float(self._table[_TAP])
         if count != self._count:
             self._count = count
             if self._taps.tap(now):
                 self._out.write(MeasuredTempo(TAPPED, self._taps.beat, 0.0, self._taps.bpm))
+        if self._leader and self._clocks[self._leader].is_lost(now):
+            self._leader = ""
+            self._out.write(MeasuredTempo(NO_TEMPO, 0.0, 0.0, 0.0))
+
+    def receive(self, port: str, data: Sequence[int], delta: float, now: float) -> bool:
+        """Take a message of a port; return whether it is for the clock alone.
+
+        delta : seconds since the port's message before, by the driver's clock
+        """
+        seconds = self._times.setdefault(port, DriverTime()).at(delta, now)
+        if not data or data[0] < _SYSTEM:
+            return False
+        measured = self._clocks.setdefault(port, MidiClock()).receive(data, seconds)
+        if not self._leader and self._clocks[port].ticks:
+            self._leader = port
+        if measured and port == self._leader:
+            self._out.write(measured)
+        return True

@@ -196,6 +196,7 @@ _global: dict[str, Spec] = {
     "tempo": Spec(20, 300, 120, "bpm"),  # of the beat line
     # loops, scene recalls and `go` wait for the next beat or bar
     "quantise": Spec(0, 2, 0, choices=("off", "beat", "bar")),
+    "clock/in": _switch,  # follow the MIDI clock of another device
     "clock/bar": Spec(1, 16, 4, "beats", whole=True),  # beats of a bar
     "clock/offset": Spec(-500, 500, 0, "ms"),  # the beat sounds so much later
     "clock/tap": _counter,  # tap the tempo

@@ -7,17 +7,18 @@ from typing import NamedTuple
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.memory_order import SequenceLock
 
-#: what a measured tempo comes from, meter `clock/kind`
-NO_TEMPO, TAPPED = range(2)
+#: what a measured tempo comes from, meter `clock/kind`: nothing, taps, a MIDI clock, a MIDI clock that was
+#: started, so that its beat is known too
+NO_TEMPO, TAPPED, CLOCK, PLACED_CLOCK = range(4)
 _FIRST, _LAST = METER_SLOTS["clock/kind"], METER_SLOTS["clock/bpm"]
 
 
 class MeasuredTempo(NamedTuple):
     """A tempo and one moment of it.
 
-    kind    : TAPPED, or NO_TEMPO if nothing has been measured
-    seconds : monotonic time of a beat
-    beat    : number of this beat
+    kind    : see NO_TEMPO
+    seconds : a monotonic time
+    beat    : the beat at this time. Of TAPPED, some beat is at this time; of CLOCK, the beat is unknown
     """
 
     kind: int

@@ -1,4 +1,4 @@
-"""Keeps the beat line: it follows the parameter `tempo` and taps, and each song begins at beat 0."""
+"""Keeps the beat line: it follows the parameter `tempo`, taps and a MIDI clock; songs begin at beat 0."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from perform.core.arena import Arena
 from perform.core.beat import BeatLine
 from perform.core.frame_time import FrameTime
 from perform.core.params import SPEC_AT, slot
-from perform.core.tempo_meters import TAPPED, MeasuredTempo, TempoMeters
+from perform.core.tempo_meters import CLOCK, PLACED_CLOCK, TAPPED, MeasuredTempo, TempoMeters
 
-_TEMPO, _START, _OFFSET = (slot(a) for a in ("tempo", "clock/start", "clock/offset"))
+_TEMPO, _START, _OFFSET, _FOLLOWS = (slot(a) for a in ("tempo", "clock/start", "clock/offset", "clock/in"))
 SNAP_S = 0.03  #: a song that begins so close to a beat begins on it
+STEP_BPM = 0.02  #: a MIDI clock changes the tempo by no less
+STEP_S = 0.001  #: and the beat by no less
 
 
 class BeatKeeper:
@@ -30,7 +32,9 @@ class BeatKeeper:
         return self._arena.beat_line
 
     def begin_song(self) -> None:
-        """[main] Beat 0 is now: the song's LFOs and loops begin together."""
+        """[main] Beat 0 is now, unless a MIDI clock says otherwise: LFOs and loops begin together."""
+        if self._follows_clock:
+            return
         line = self.line
         frame = self._time.frame_at(time.monotonic())
         near = line.frame_at(round(line.beat_at(frame)))
@@ -46,11 +50,16 @@ class BeatKeeper:
         measured, moved = self._measured.read(), set[int]()
         if measured and measured != self._seen:
             self._seen = measured
-            if measured.kind == TAPPED:
+            if measured.kind == TAPPED and not self._arena.table[_FOLLOWS]:
                 self._follow_taps(measured)
                 moved.add(_TEMPO)
+            elif self._follows_clock:
+                self._follow_clock(measured)
         line = self.line
-        if line.bpm != self._tempo:
+        if self._follows_clock:
+            self._arena.table[_TEMPO] = line.bpm
+            moved.add(_TEMPO)
+        elif line.bpm != self._tempo:
             frame = self._time.frame_at(time.monotonic())
             self._arena.write_beat_line(line.at_tempo(self._tempo, frame))
         return moved
@@ -60,6 +69,24 @@ class BeatKeeper:
         self._arena.table[_TEMPO] = bpm = SPEC_AT[_TEMPO].clamp(round(measured.bpm, 1))
         line, frame = self.line, self._time.sounding_at(measured.seconds + self._offset)
         self._arena.write_beat_line(line.through(frame, round(line.beat_at(frame)), bpm))
+
+    def _follow_clock(self, measured: MeasuredTempo) -> None:
+        """Take over the tempo, and the beat if it is known, where they differ noticeably from ours."""
+        line, frame = self.line, self._time.sounding_at(measured.seconds + self._offset)
+        bpm = line.bpm
+        if abs(bpm - measured.bpm) >= STEP_BPM:
+            bpm = SPEC_AT[_TEMPO].clamp(round(measured.bpm, 2))
+        beat = ours = line.beat_at(frame)
+        if measured.kind == PLACED_CLOCK and abs(measured.beat - ours) * line.frames > STEP_S * line.rate:
+            beat = measured.beat
+        if (bpm, beat) != (line.bpm, ours):
+            self._arena.write_beat_line(line.through(frame, beat, bpm))
+
+    @property
+    def _follows_clock(self) -> bool:
+        """Whether the MIDI clock of another device leads."""
+        kind = self._seen.kind if self._seen else None
+        return self._arena.table[_FOLLOWS] > 0 and kind in (CLOCK, PLACED_CLOCK)
 
     @property
     def _tempo(self) -> float:

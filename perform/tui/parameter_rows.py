@@ -152,6 +152,7 @@ STAGE_ROWS = (
     row("scene/b", "b"),
     row("tempo", "tempo"),
     row("quantise", "quantise"),
+    row("clock/in", "clock in"),
     row("clock/bar", "bar"),
     row("clock/offset", "offset"),
     *(row(f"macro/{n}", f"{n}") for n in range(1, params.MACROS + 1)),

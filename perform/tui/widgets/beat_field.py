@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 from perform.core.params import SPEC_AT, slot
+from perform.core.tempo_meters import CLOCK, PLACED_CLOCK
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
-_TEMPO, _BAR, _QUANTISE = slot("tempo"), slot("clock/bar"), slot("quantise")
+_TEMPO, _BAR, _QUANTISE, _FOLLOWS = (slot(a) for a in ("tempo", "clock/bar", "quantise", "clock/in"))
 
 
 def draw_beat(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
-    """`♩ 124.0 2/4`, then `bar` if changes are quantised, then those that wait: `bar: scene 3`."""
+    """`♩ 124.0 2/4`; `MIDI` if a MIDI clock leads; `bar` if changes are quantised; those that wait."""
     ink, table = pen.ink, frame.table
     tempo, beats, mode = (SPEC_AT[i].clamp(table[i]) for i in (_TEMPO, _BAR, _QUANTISE))
     beat = math.floor(frame.beat) % int(beats) + 1
@@ -22,6 +23,9 @@ def draw_beat(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
     pen.text("♩ " if wide else "♩", ink.dim)
     pen.text(tempo_text, ink.text)
     pen.text(beat_text, ink.bright if beat == 1 else ink.text)
+    if table[_FOLLOWS] > 0:
+        there = frame.stage_meter("clock/kind") in (CLOCK, PLACED_CLOCK)
+        pen.button(" MIDI" if there else " ▲ no clock", ink.on if there else ink.mark, "clock/in", 0.0)
     if mode:
         waiting = ", ".join(frame.status.pending)
         pen.button(
