@@ -11,6 +11,17 @@ from perform.tui.keys import KeyCommand
 INTRO = """# Keys
 
 Made from perform/tui/keys.py by docs/keys_page.py. In the program, `?` shows the same list.
+
+`keys.toml`, beside [config.toml](config.md), gives actions other keys, by their names in the last column.
+The help then shows yours; other texts on the screen keep the default keys. Two actions of one place cannot
+have the same key.
+
+```toml
+[keys]
+"stage.record" = "ctrl+r"
+"xfade.less" = "é"
+"screen.help" = "?,f5"
+```
 """
 
 
@@ -22,8 +33,8 @@ def page() -> str:
 
 
 def _table(group: str, rows: Iterable[KeyCommand]) -> str:
-    head = f"\n## {group}\n\n| key | what it does |\n| --- | --- |\n"
-    return head + "".join(f"| `{key.shown}` | {key.description} |\n" for key in rows)
+    head = f"\n## {group}\n\n| key | what it does | name |\n| --- | --- | --- |\n"
+    return head + "".join(f"| `{key.shown}` | {key.description} | `{key.id}` |\n" for key in rows)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ def _attach() -> None:
 
     client = Client(places.runtime())
     _need_terminal()
-    _screen(client)
+    _screen(client, _look())
 
 
 def _need_terminal() -> None:
@@ -175,21 +175,28 @@ def _need_terminal() -> None:
         )
 
 
-def _screen(client: Any) -> None:
-    """Show a stage until the player leaves or stops it; remember the colours that the player chose."""
-    from perform.library import places, player_config
-    from perform.stage.start import end
-    from perform.tui.terminal import run
+def _look() -> dict[str, Any]:
+    """[disk] Return the player's colours and keys; WrongUse: a file of theirs has a mistake."""
+    from perform.library import player_config
+    from perform.tui import own_keys
 
     def remember_theme(name: str) -> None:
         player_config.change("screen.theme", (name,))
 
-    chosen = run(
-        client,
-        log=places.runtime() / "screen.log",
-        theme=player_config.read().screen.theme,
-        on_theme=remember_theme,
-    )
+    return {
+        "theme": player_config.read().screen.theme,
+        "on_theme": remember_theme,
+        "own_keys": own_keys.read(player_config.keys_path()),
+    }
+
+
+def _screen(client: Any, look: dict[str, Any]) -> None:
+    """Show a stage until the player leaves or stops it."""
+    from perform.library import places
+    from perform.stage.start import end
+    from perform.tui.terminal import run
+
+    chosen = run(client, log=places.runtime() / "screen.log", **look)
     if chosen == "stop":
         show_take(end(client), as_json=False)
     else:

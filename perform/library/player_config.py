@@ -75,6 +75,11 @@ def path() -> Path:
     return folder / "config.toml"
 
 
+def keys_path() -> Path:
+    """Return the path of keys.toml, the player's own keys, beside config.toml."""
+    return path().with_name("keys.toml")
+
+
 def read() -> PlayerConfig:
     """[disk] Read config.toml; the defaults where there is none. WrongUse: names the file and the fault."""
     return toml_files.read(path(), PlayerConfig, PAGE) if path().exists() else PlayerConfig()

@@ -6,7 +6,7 @@ It may crash at any time: the sound needs only the parameter table. It never wai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,11 +63,13 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         clock: Callable[[], float] = time.monotonic,
         theme: str | None = None,
         on_theme: Callable[[str], None] | None = None,
+        own_keys: Mapping[str, str] | None = None,
     ) -> None:
         """Connect the screen to a stage.
 
         theme    : name of the colours; None: the first of `themes.THEMES`
         on_theme : called with the name of the colours that the player chose
+        own_keys : the player's keys: id of an action -> its keys
         """
         super().__init__(client, clock)
         self._play = PlayScreen()
@@ -76,6 +78,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self._unknown_theme = "" if theme is None or theme in self.available_themes else theme
         self.theme = theme if theme in self.available_themes else themes.THEMES[0].name
         self._on_theme = on_theme
+        self._own_keys = own_keys or {}
+        self.set_keymap(self._own_keys)
 
     def get_default_screen(self) -> Screen[None]:
         """The screen with all decks."""
@@ -176,7 +180,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self._own_keys))
 
     def action_help_quit(self) -> None:
         """Show that ctrl+q leaves, not ctrl+c."""

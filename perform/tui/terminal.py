@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,15 +18,16 @@ def run(
     log: Path | None = None,
     theme: str | None = None,
     on_theme: Callable[[str], None] | None = None,
+    own_keys: Mapping[str, str] | None = None,
 ) -> str:
-    """Play until the player leaves; returns "stop" or "leave". See `Instrument` for `theme` and `on_theme`.
+    """Play until the player leaves; returns "stop" or "leave". See `Instrument` for the other arguments.
 
     Output of libraries on descriptor 2 is written to `log`, not onto the screen. StageGone: the stage ended.
     """
     for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
         os.environ.pop(exported, None)
     with _descriptor_2_to(log):
-        app = Instrument(client, theme=theme, on_theme=on_theme)
+        app = Instrument(client, theme=theme, on_theme=on_theme, own_keys=own_keys)
         choice = app.run()
     if app.stage_line.gone is not None:
         raise app.stage_line.gone

@@ -72,9 +72,11 @@ class Hands:
 
 
 @asynccontextmanager
-async def playing(stage: FakeStage, clock: Clock, size: tuple[int, int] = (120, 40)):  # type: ignore[no-untyped-def]
+async def playing(  # type: ignore[no-untyped-def]
+    stage: FakeStage, clock: Clock, size: tuple[int, int] = (120, 40), **look: object
+):
     """A running screen that has seen the stage's status."""
-    app = Instrument(stage, clock)
+    app = Instrument(stage, clock, **look)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         hands = Hands(app, pilot, stage)
         await hands.until(lambda: app.stage_line.status is not None)

@@ -1,0 +1,75 @@
+"""The player's own keys: keys.toml gives an action other keys than the table in `keys.py`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+from textual.binding import Binding
+from textual.keys import format_key
+
+from perform.core.errors import WrongUse
+from perform.library import toml_files
+from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST, KeyCommand
+
+PAGE = "docs/keys.md"
+EVERY = (*KEYS, *ALWAYS, *SET_LIST, *LATENTS)
+
+
+class PlayerKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """keys.toml: a table `keys`, id of an action -> its keys, separated by commas."""
+
+    keys: dict[str, str] = {}
+
+
+def read(path: Path) -> dict[str, str]:
+    """[disk] Read keys.toml: id -> keys; empty without the file. WrongUse: names the file and the fault."""
+    if not path.exists():
+        return {}
+    chosen = toml_files.read(path, PlayerKeys, PAGE).keys
+    for name, keys in chosen.items():
+        if name not in {command.id for command in EVERY}:
+            near = difflib.get_close_matches(name, [command.id for command in EVERY])
+            hint = f"do you mean {' or '.join(near)}?" if near else f"{PAGE} lists the names"
+            raise WrongUse(f"no key has the name {name[:80]!r}", where=str(path), hint=hint)
+        if not keys.strip() or any(not key.strip() for key in keys.split(",")):
+            raise WrongUse(
+                f"{name} has an empty key", where=str(path), hint="write its keys as 'r' or 'r,f5'"
+            )
+    for table in (KEYS, SET_LIST, LATENTS):
+        _refuse_clashes((*table, *ALWAYS), chosen, path)
+    return chosen
+
+
+def applied(command: KeyCommand, chosen: Mapping[str, str]) -> KeyCommand:
+    """Return an action with the player's keys, as the help shows it."""
+    if command.id not in chosen:
+        return command
+    keys = _names(chosen[command.id])
+    return replace(command, keys=",".join(keys), shown=" ".join(map(_shown, keys)))
+
+
+def _shown(key: str) -> str:
+    return key.upper() if re.fullmatch(r"f\d+", key) else format_key(key)
+
+
+def _refuse_clashes(table: Iterable[KeyCommand], chosen: Mapping[str, str], path: Path) -> None:
+    owners: dict[str, str] = {}
+    for command in table:
+        for key in _names(chosen.get(command.id, command.keys)):
+            other = owners.setdefault(key, command.id)
+            if other != command.id and {other, command.id} & set(chosen):
+                raise WrongUse(
+                    f"{other} and {command.id} have the same key {format_key(key)!r}",
+                    where=str(path),
+                    hint="give one of them another key",
+                )
+
+
+def _names(keys: str) -> list[str]:
+    """Return the names that Textual gives to keys, such as "question_mark" for "?"."""
+    return [binding.key for binding in Binding.make_bindings([Binding(keys, "x")])]

@@ -1,0 +1,77 @@
+"""keys.toml: other keys for actions, shown by the help; mistakes are refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tomlkit
+from hands import Clock, playing
+from hypothesis import given
+from hypothesis import strategies as st
+from stand_in import FakeStage, deck, play, status
+
+from perform.core.errors import WrongUse
+from perform.tui import own_keys
+from perform.tui.own_keys import EVERY
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.toml"
+
+
+async def test_a_key_is_moved_and_the_help_shows_it(path: Path, tmp_path: Path) -> None:
+    path.write_text('[keys]\n"deck.mute" = "é,f10"\n"deck.solo" = "m"\n"stage.panic" = "f11"\n')
+    stage = FakeStage(tmp_path, status(deck("vintage", 8)))
+    play(stage)
+    async with playing(stage, Clock(), own_keys=own_keys.read(path)) as hands:
+        await hands.press("m")
+        assert (hands.value("deck/1/mute"), hands.value("deck/1/solo")) == (0, 1)
+        await hands.press("é")
+        assert hands.value("deck/1/mute") == 1
+        await hands.press("f10", "s")
+        assert (hands.value("deck/1/mute"), hands.value("deck/1/solo")) == (0, 1)
+        panics = hands.value("panic")
+        await hands.press("exclamation_mark")
+        assert hands.value("panic") == panics
+        await hands.press("f11")
+        assert hands.value("panic") == panics + 1
+        await hands.press("f1")
+        assert "Stage F11 panic" in hands.words()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[keys]\n"deck.muet" = "m"', "no key has the name 'deck.muet'; do you mean deck.mute"),
+        ('[keys]\n"deck.mute" = ""', "deck.mute has an empty key"),
+        ('[keys]\n"deck.mute" = "s"', "deck.mute and deck.solo have the same key 's'"),
+        ('[keys]\n"deck.mute" = "ctrl+s"', "have the same key"),
+        ("[keys]\nx = 1", "not a keys: Expected `str`, got `int`"),
+        ("keys = [", "broken TOML"),
+    ],
+)
+def test_a_mistake_is_named_in_one_line(path: Path, text: str, says: str) -> None:
+    path.write_text(text)
+    with pytest.raises(WrongUse) as refused:
+        own_keys.read(path)
+    assert says in str(refused.value)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_table_itself_has_no_clash_and_unique_names() -> None:
+    assert len({command.id for command in EVERY}) == len(EVERY)
+
+
+@given(st.dictionaries(st.sampled_from([command.id for command in EVERY]), st.text(max_size=12), max_size=4))
+def test_any_keys_are_taken_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-keys.toml"
+    path.write_text(tomlkit.dumps({"keys": keys}), "utf-8")
+    try:
+        assert own_keys.read(path) == keys
+    except WrongUse as refused:
+        assert "\n" not in str(refused)
