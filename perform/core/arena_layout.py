@@ -137,6 +137,7 @@ _STAGE_METERS = [
     "take/on",  # [recorder] 1 while it records
     "take/frames",  # [recorder] frames of the take that are safe on disk
     "take/missed",  # [recorder] frames that were overwritten before the recorder read them
+    "take/waiting",  # [recorder] frames that wait in memory because no folder accepts them; else 0
     "take/left",  # [recorder] seconds of disk space left
     "clock/lock",  # [control] sequence lock of the next four
     "clock/kind",  # [control] what measured the tempo, see `perform.core.tempo_meters`

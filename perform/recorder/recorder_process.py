@@ -217,6 +217,7 @@ class Recorder:
     def _update_meters(self) -> None:
         take = self._take
         self._arena.set_meter("take/on", take is not None and take.folder is not None)
+        self._arena.set_meter("take/waiting", take.waiting if take else 0)
         if take:
             self._arena.set_meter("take/frames", take.safe)
             self._arena.set_meter("take/missed", take.missed)

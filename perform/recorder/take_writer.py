@@ -83,7 +83,8 @@ class TakeWriter:
         self._start = position  # position of the open part, or of the next one
         self._cursor = 0  # the open gesture log has all events before it
         self._sync_due = self._retry_at = 0.0  # monotonic seconds
-        self._stuck = False  # no folder works, and this has been reported
+        self._stuck = False  # no folder accepts a frame, and this has been reported
+        self._opened: TakeOpened | None = None  # to be reported once the part has a frame on the disk
         self._open()
 
     @property
@@ -99,12 +100,26 @@ class TakeWriter:
     @property
     def missed(self) -> int:
         """Frames of the take that were lost before they could be written."""
-        return self._missed + sum(frames for _, frames in self._holes)
+        return self._missed + sum(frames for _, frames in self._holes) + self._overwritten
+
+    @property
+    def _overwritten(self) -> int:
+        """Frames that were lost since no folder accepts any."""
+        if not self._stuck:
+            return 0
+        oldest = max(history.written - history.capacity for history in self._tracks.values()) + OVERWRITTEN
+        return max(0, oldest - self.position)
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are not lost yet, but accepted by no folder; 0 while a folder works."""
+        master = self._tracks["master"]
+        return max(0, master.written - self.position - self._overwritten) if self._stuck else 0
 
     @property
     def folder(self) -> Path | None:
         """The folder of the open part; None while no folder works."""
-        return self._files.path.parent if self._files else None
+        return self._files.path.parent if self._files and not self._stuck else None
 
     def mark(self, at: int, name: str) -> None:
         """Set a marker for the sound files; the gesture log gets it from the recent events."""
@@ -129,6 +144,7 @@ class TakeWriter:
         self._retry_at = 0.0
         self.advance(end, sync=True)
         self._missed += max(0, end - self.position)
+        self._stuck = False
         if self._files:
             self._close(self._files)
             self._files = None
@@ -163,6 +179,10 @@ class TakeWriter:
             self._files.log(records)
             self._files.sync()
             self._events.release()
+            if self._opened and self._files.safe:
+                self._stuck = False
+                self._report(self._opened)
+                self._opened = None
 
     def _is_open(self) -> bool:
         if self._files is None and time.monotonic() >= self._retry_at:
@@ -181,24 +201,26 @@ class TakeWriter:
             except OSError as error:
                 why = str(error)
                 continue
-            self._files, self._stuck = files, False
+            self._files = files
             self._masters.append(files.path)
             self._events.drain()
             records, self._cursor = self._events.opening(self._start)
             files.log(records)
             if self._part == 1:
                 self.first, self._name = files.path, files.path.stem
-            self._report(
-                TakeOpened(
-                    path=str(files.path),
-                    position=self._start,
-                    part=self._part,
-                    take=str(self.first or files.path),
-                    began=self.began,
-                    tracks=tuple(self._tracks),
-                    samples=header.samples,
-                )
+            opened = TakeOpened(
+                path=str(files.path),
+                position=self._start,
+                part=self._part,
+                take=str(self.first or files.path),
+                began=self.began,
+                tracks=tuple(self._tracks),
+                samples=header.samples,
             )
+            if self._stuck:  # a full disk may still accept a file
+                self._opened = opened
+            else:
+                self._report(opened)
             return
         self._retry_at = time.monotonic() + RETRY_S
         if not self._stuck:
@@ -224,7 +246,10 @@ class TakeWriter:
         else:
             self._retry_at = time.monotonic() + RETRY_S
             files.unlink()
-        self._report(TakeFailed(str(error), path=str(files.path)))
+            self._masters.remove(files.path)
+        if not self._stuck:
+            self._report(TakeFailed(str(error), path=str(files.path)))
+        self._stuck, self._opened = self._stuck or not frames, None
 
     def _close(self, files: TakePart) -> int:
         """Close a part, with its markers; returns its frames."""

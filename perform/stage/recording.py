@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -43,6 +44,7 @@ from perform.stage.commands import (
 
 STALL_S = 15.0  #: a slow disk may block for ten seconds; a recorder without a beat for longer hangs
 MARKS = 100  #: markers kept for the next recorder; a pipe holds this many at once
+LOSS_S = 10.0  #: between two lines about a take that no folder accepts
 CLOSE_S = 10.0  #: the longest wait for a slow disk to close a take
 
 
@@ -91,6 +93,7 @@ class Recording:
         self._opened: TakeOpened | None = None  # the report of the part that is being written
         self.last = ""
         self._counts = self._read_counts()
+        self._loss_at = 0.0  # monotonic time of the next line about a take that no folder accepts
 
     def register(self, table: CommandTable) -> None:
         """Register the commands about takes."""
@@ -128,6 +131,7 @@ class Recording:
     def tick(self) -> None:
         """[main, about every 15 ms] Start and watch the recorder. A new one continues the running take."""
         self._read_actions()
+        self._watch_disk()
         if not self._recorder.tick(STALL_S):
             return
         for mark in self._marks:  # first: the take that continues needs those after its first frame
@@ -141,6 +145,18 @@ class Recording:
             self._order(EndTake())
         if self._keep_replies:
             self._order(WriteLastMinutes(self._set))
+
+    def _watch_disk(self) -> None:
+        """Say while it happens that no folder accepts the take."""
+        waiting, rate = self._arena.meter("take/waiting"), self._arena.meter("rate")
+        now = time.monotonic()
+        if not waiting:
+            self._loss_at = now + LOSS_S  # the recorder's own report is the first line
+        elif now >= self._loss_at:
+            self._loss_at = now + LOSS_S
+            lost = self._arena.meter("take/missed") / rate
+            held = f"{lost:.0f} s are lost" if lost else f"{waiting / rate:.0f} s wait in memory"
+            self._log(f"recorder: no folder accepts the take: {held}; free some space")
 
     def record(self, reply: Reply, command: StartRecording) -> None:
         """Start a take; answers once its files are open."""

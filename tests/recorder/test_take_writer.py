@@ -222,6 +222,40 @@ def test_without_a_working_folder_the_take_waits_and_loses_nothing(arena, report
     assert np.array_equal(whole(reports.files()), steps(0, 20 * RATE))
 
 
+def test_full_disks_that_still_accept_files_are_reported_once_and_the_loss_while_it_happens(
+    arena, reports, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(take_module, "RETRY_S", 0.0)
+    monkeypatch.setattr(take_module, "SYNC_S", 0.0)
+    take = begin(arena, reports, tmp_path / "a", tmp_path / "b")
+    feed(arena, RATE)
+    take.advance(RATE)
+    real, full = wav_writer._write_at, [True]
+
+    def write(fd, data, at):
+        if full and at >= wav_format.HEADER and any(bytes(data)):  # a trial with zeros succeeds
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(fd, data, at)
+
+    monkeypatch.setattr(wav_writer, "_write_at", write)
+    tries = iter(range(8))
+    monkeypatch.setattr(take, "_is_open", lambda real=take._is_open: next(tries, None) is not None and real())
+    feed(arena, 4 * RATE)
+    take.advance(5 * RATE)
+    assert (take.folder, take.waiting, take.missed) == (None, 4 * RATE, 0)
+    capacity = arena.history.capacity - OVERWRITTEN
+    feed(arena, capacity)
+    assert (take.waiting, take.missed) == (capacity, 4 * RATE), "known while it happens"
+    assert [type(report) for report in reports] == [TakeOpened, TakeFailed, TakeOpened, TakeFailed]
+    monkeypatch.undo()
+    end = arena.history.written
+    take.advance(end, sync=True)
+    assert type(reports[-1]) is TakeOpened
+    assert (take.waiting, take.missed) == (0, 4 * RATE)
+    take.close(end)
+    assert (take.safe, take.missed) == (end, 4 * RATE)
+
+
 def test_a_take_without_any_folder_counts_all_frames_as_missed(arena, reports, tmp_path):
     (tmp_path / "blocked").touch()
     take = begin(arena, reports, tmp_path / "blocked")

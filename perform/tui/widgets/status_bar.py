@@ -50,6 +50,11 @@ def _alarm(frame: ScreenFrame) -> tuple[str, str]:
     view = frame.view
     if view.gone:
         return "▲ the stage has ended: press ctrl+q to leave", "app.quit"
+    if waiting := frame.stage_meter("take/waiting"):
+        rate = max(1.0, frame.stage_meter("rate"))
+        lost = frame.stage_meter("take/missed") / rate
+        held = f"{lost:.0f} s LOST" if lost else f"{waiting / rate:.0f} s wait in memory"
+        return f"■ ■ ■   THE DISKS TAKE NO MORE: free some space; {held}   ■ ■ ■", ""
     if frame.table[_MUTE] > 0:
         return "■ ■ ■   MASTER MUTED: press M to unmute   ■ ■ ■", "app.master_mute"
     if frame.stage_meter("owner") == NO_MIXER and frame.status.set:
