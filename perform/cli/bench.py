@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import DefaultVerbGroup, ProgressBar, echo, echo_json, json_option
 from perform.train.plan import DEVICES, PRECISIONS
 
@@ -25,7 +27,7 @@ def bench() -> None:
 
 
 @bench.command()
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=completes(completion.models))
 @click.option(
     "--block", "blocks", type=click.IntRange(1, 1 << 17), multiple=True, metavar="N",
     help="Samples per call, rounded up to whole frames (repeatable; default: one frame).",

@@ -7,11 +7,13 @@ import os
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import json_option
 
 
 @click.command()
-@click.argument("key", default="")
+@click.argument("key", default="", shell_complete=completes(completion.config_keys, files=False))
 @click.argument("value", nargs=-1)
 @click.option("--unset", is_flag=True, help="Remove KEY: `perform` uses its default again.")
 @json_option

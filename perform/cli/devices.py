@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import echo, echo_json, json_option
 
 
 @click.command()
-@click.option("--device", metavar="D", help="Show which audio device `perform play --device D` would use.")
+@click.option(
+    "--device",
+    shell_complete=completes(completion.audio_devices, files=False),
+    metavar="D",
+    help="Show which audio device `perform play --device D` would use.",
+)
 @json_option
 def devices(device: str | None, as_json: bool) -> None:
     """List audio devices and MIDI ports, and show which will be used and why."""

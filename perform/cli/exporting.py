@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import json_option, log, show
 from perform.core.errors import WrongUse
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=completes(completion.models))
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .ts or .onnx file to write."
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
@@ -146,7 +148,7 @@ def _ask_consent(question: str, yes: bool, path: Path) -> bool:
 
 
 @models.command("info")
-@click.argument("name")
+@click.argument("name", shell_complete=completes(completion.models))
 @json_option
 def models_info(name: str, as_json: bool) -> None:
     """Show a model's card and its file."""
@@ -177,7 +179,7 @@ def models_info(name: str, as_json: bool) -> None:
 
 
 @models.command("measure")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=completes(completion.models))
 @json_option
 def models_measure(names: tuple[str, ...], as_json: bool) -> None:
     """Measure the latents of models: their ranges, and how far they move the sound.
@@ -240,7 +242,7 @@ def _text(value: object) -> str:
 
 
 @models.command("check")
-@click.argument("name")
+@click.argument("name", shell_complete=completes(completion.models))
 @click.option(
     "--against", type=click.Path(path_type=Path), help="Compare with the export that it was made from."
 )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from perform.core.printable import printable
 
@@ -37,9 +38,17 @@ class DefaultVerbGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert the default verb unless the first argument is a verb, or an option of the group."""
+        if not args and ctx.resilient_parsing:  # the shell completes the first word
+            return super().parse_args(ctx, args)
         if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help", "--version")):
             args = [self.default_verb, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the first word: the verbs, and what the default verb takes."""
+        found = super().shell_complete(ctx, incomplete)
+        first = next(p for p in self.commands[self.default_verb].params if isinstance(p, click.Argument))
+        return found if incomplete.startswith("-") else [*found, *first.shell_complete(ctx, incomplete)]
 
 
 def log(line: str) -> None:

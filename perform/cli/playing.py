@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import Seconds, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
@@ -18,10 +20,14 @@ def _sound_options(verb: _F) -> _F:
     """Add the options of every verb that starts a stage."""
     for option in (
         click.option(
-            "--device", metavar="D", help="Audio output: part of its name, its number, or null for silence."
+            "--device",
+            shell_complete=completes(completion.audio_devices, files=False),
+            metavar="D",
+            help="Audio output: part of its name, its number, or null for silence.",
         ),
         click.option(
             "--input",
+            shell_complete=completes(completion.audio_devices, files=False),
             metavar="D",
             help="Audio input for decks and takes: part of its name, its number, or default.",
         ),
@@ -30,7 +36,11 @@ def _sound_options(verb: _F) -> _F:
             "--block", type=int, metavar="N", help="Frames per block (default: the JACK server's, else 256)."
         ),
         click.option(
-            "--mapping", metavar="NAME", default="", help="Controller mapping to use instead of the set's."
+            "--mapping",
+            shell_complete=completes(completion.mappings),
+            metavar="NAME",
+            default="",
+            help="Controller mapping to use instead of the set's.",
         ),
         click.option(
             "--midi",
@@ -70,7 +80,7 @@ def _sound_options(verb: _F) -> _F:
 
 
 @click.command("open", hidden=True)
-@click.argument("set_name", metavar="[SET]", default="")
+@click.argument("set_name", metavar="[SET]", default="", shell_complete=completes(completion.sets))
 @_sound_options
 def open_(set_name: str, **sound: Any) -> None:
     """Open the instrument with a set."""
@@ -78,7 +88,7 @@ def open_(set_name: str, **sound: Any) -> None:
 
 
 @click.command()
-@click.argument("set_name", metavar="SET", default="demo")
+@click.argument("set_name", metavar="SET", default="demo", shell_complete=completes(completion.sets))
 @click.option("--headless", is_flag=True, help="Play without a screen until Ctrl-C.")
 @click.option("--seconds", type=Seconds(0.1), metavar="N", help="Stop after N seconds (with --headless).")
 @json_option

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import ProgressBar, Seconds, json_option, log, show
 from perform.core.errors import WrongUse
 
@@ -26,7 +28,7 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command()
-@click.argument("name", metavar="SET|TAKE")
+@click.argument("name", metavar="SET|TAKE", shell_complete=completes(completion.sets, completion.takes))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="WAV file to write.")
 @click.option("--rate", type=int, help="Sample rate (default: 48000, or the take's).")
 @click.option("--stems", is_flag=True, help="Also write one file per deck.")

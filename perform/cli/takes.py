@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import echo, echo_json, json_option, log, show
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def list_(as_json: bool) -> None:
 
 
 @takes.command()
-@click.argument("names", metavar="[TAKE]...", nargs=-1)
+@click.argument("names", metavar="[TAKE]...", nargs=-1, shell_complete=completes(completion.takes))
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Check takes for damage (default: all); exit code 1 if a take is damaged."""
@@ -53,7 +55,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @takes.command()
-@click.argument("names", metavar="[TAKE]...", nargs=-1)
+@click.argument("names", metavar="[TAKE]...", nargs=-1, shell_complete=completes(completion.takes))
 @json_option
 def repair(names: tuple[str, ...], as_json: bool) -> None:
     """Repair unfinished takes (default: all). A stage repairs those in its folders when it starts."""
@@ -75,7 +77,7 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @takes.command()
-@click.argument("name", metavar="TAKE")
+@click.argument("name", metavar="TAKE", shell_complete=completes(completion.takes))
 @click.option(
     "-o",
     "--out",
@@ -94,7 +96,7 @@ def export(name: str, out: Path, as_json: bool) -> None:
 
 
 @takes.command()
-@click.argument("name", metavar="TAKE")
+@click.argument("name", metavar="TAKE", shell_complete=completes(completion.takes))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .png file to write.")
 @json_option
 def plot(name: str, out: Path, as_json: bool) -> None:

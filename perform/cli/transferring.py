@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from perform.cli import completion
+from perform.cli.completion import completes
 from perform.cli.output import ProgressBar, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
@@ -57,8 +59,18 @@ class TransferSetup(NamedTuple):
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="WAV, FLAC or folder to write."
 )
-@click.option("--model", required=True, help="Model that resynthesises the sound.")
-@click.option("--from", "source", help="Model whose encoder analyses the sound (default: the same model).")
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=completes(completion.models),
+    help="Model that resynthesises the sound.",
+)
+@click.option(
+    "--from",
+    "source",
+    shell_complete=completes(completion.models),
+    help="Model whose encoder analyses the sound (default: the same model).",
+)
 @click.option(
     "--matrix",
     type=click.Path(path_type=Path),
@@ -108,8 +120,19 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .matrix file to write."
 )
-@click.option("--from", "source", required=True, help="Model whose encoder analyses the sound.")
-@click.option("--model", required=True, help="Model that resynthesises the sound.")
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    shell_complete=completes(completion.models),
+    help="Model whose encoder analyses the sound.",
+)
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=completes(completion.models),
+    help="Model that resynthesises the sound.",
+)
 @json_option
 def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_json: bool) -> None:
     """Learn the matrix that turns one model's latents into another's, from recordings.

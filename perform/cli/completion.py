@@ -1,0 +1,72 @@
+"""What the shell completes: sets, models, takes, mappings, audio devices, config keys and files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+from perform.core.errors import PerformError
+
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def completes(*finders: Callable[[], Iterable[str]], files: bool = True) -> Completion:
+    """Return a completion of the names that the finders return, and of files too."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found: list[str] = []
+        for finder in finders:
+            with contextlib.suppress(PerformError, OSError):  # a shell has no place for an error
+                found += [name for name in finder() if name.startswith(incomplete)]
+        items = [CompletionItem(name) for name in sorted(set(found))]
+        return [*items, CompletionItem(incomplete, type="file")] if files else items
+
+    return complete
+
+
+def sets() -> Iterable[str]:
+    """Return the names of all sets."""
+    from perform.library import sets
+
+    return sets.available()
+
+
+def models() -> Iterable[str]:
+    """Return the names of all models of the library."""
+    from perform.library import model_library
+
+    return model_library.models()
+
+
+def takes() -> Iterable[str]:
+    """Return the names of all takes."""
+    from perform.library import places
+    from perform.recorder import take_index
+
+    return [take.path.name for take in take_index.takes(places.take_folders())]
+
+
+def mappings() -> Iterable[str]:
+    """Return the names of all mappings."""
+    from perform.control import mapping_files
+
+    return mapping_files.available()
+
+
+def audio_devices() -> Iterable[str]:
+    """Return the names of all audio devices, and `null`."""
+    from perform.audio import device
+
+    with contextlib.suppress(PerformError):
+        return ["null", *(str(found) for found in device.devices(device.portaudio()))]
+    return ["null"]
+
+
+def config_keys() -> Iterable[str]:
+    """Return the keys of config.toml."""
+    from perform.library import player_config
+
+    return player_config.keys()
