@@ -46,7 +46,7 @@ def takes() -> Iterable[str]:
     from perform.library import places
     from perform.recorder import take_index
 
-    return [take.path.name for take in take_index.takes(places.take_folders())]
+    return [take.path.stem for take in take_index.takes(places.take_folders())]
 
 
 def mappings() -> Iterable[str]:

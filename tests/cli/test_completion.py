@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from click.shell_completion import BashComplete
 
 from perform.cli import main
+from perform.recorder.wav_writer import WavWriter
 
 
 def completed(monkeypatch: pytest.MonkeyPatch, line: str) -> set[str]:
@@ -50,8 +51,9 @@ def test_a_word_is_completed(
 def test_takes_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(os.environ["PERFORM_TAKES"])
     folder.mkdir()
-    soundfile.write(folder / "evening.wav", np.zeros((100, 2)), 48000)
-    assert completed(monkeypatch, "perform takes verify ev") == {"evening.wav"}
+    with contextlib.closing(WavWriter(folder / "evening.wav", 48000)) as wav:
+        wav.write(np.zeros((10, 2), np.float32))
+    assert completed(monkeypatch, "perform takes verify ev") == {"evening"}
 
 
 def test_bash_takes_the_script() -> None:
