@@ -158,6 +158,7 @@ _deck: dict[str, Spec] = {
     "file/end": Spec(0, 1, 1),
     # latents while the input gate is closed: those of the model's silence, or `z/*/silence`
     "silence": Spec(0, 1, 0, choices=("model", "own")),
+    "examples": Spec(0, 1, 0, choices=("corpus", "full")),  # range of the latents between examples
     "temperature": Spec(0, 2, 1),  # randomness of the latents beyond the model's PCA, and of its prior
     "seed": Spec(0, 2**31 - 1, 0, whole=True),
     "reset": _counter,  # reset the decoder and restart the source

@@ -59,6 +59,18 @@ class ModulationRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     mode: Literal["add"] = "add"
 
 
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A sound that the player likes: latents of a deck at a position of the macros.
+
+    macros  : (MACROS,) position of each macro, 0..1
+    latents : (latents,) biases of the deck, sigma
+    """
+
+    deck: int
+    macros: list[float]
+    latents: list[float]
+
+
 class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One song of a set. Decks and scenes are numbered in text: "1".
 
@@ -73,6 +85,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     scenes   : scene -> scene
     exclude  : addresses that scenes do not change
     modulation : rows, at most one for each modulator and parameter
+    examples   : the macros move each deck's latents through its examples
     """
 
     name: str
@@ -90,6 +103,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     exclude: list[str] = []
     loops: list[LoopGesture] = []
     modulation: list[ModulationRow] = []
+    examples: list[Example] = []
 
     @property
     def models(self) -> dict[int, ModelName]:

@@ -10,6 +10,7 @@ from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SCENES
 from perform.library.song import LoopGesture, Song
+from perform.library.song_examples import check_examples
 from perform.library.song_modulation import check_modulation
 from perform.library.toml_values import OWN, PLAYER_ONLY, slot_values
 
@@ -36,6 +37,7 @@ def check_song(song: Song) -> None:
     for values in (song.values, *(scene.values for scene in song.scenes.values())):
         slot_values(values, song.texts)
     check_modulation(song.modulation)
+    check_examples(song.examples)
     for loop in song.loops:
         _check_loop(loop)
 

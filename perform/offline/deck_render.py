@@ -47,6 +47,12 @@ class DeckRender:
         self._voice.settings.set_texts(song.deck_texts(deck))
         self._out = FrameWriter(arena, lane, deck, model, self._voice, rate)
 
+    @property
+    def latent_range(self) -> tuple[list[float], list[float]]:
+        """5th and 95th percentile of each latent in the corpus."""
+        card = self._model.card
+        return card.latent_p05, card.latent_p95
+
     def assignment(self, song: Song) -> DeckAssignment:
         """Return this deck's assignment for the other decks; PerformError if its matrix is missing."""
         matrix = song.matrices.get(str(self._deck))

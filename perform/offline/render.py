@@ -21,6 +21,7 @@ from perform.offline.deck_render import DeckRender
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, new_sound_file
 from perform.stage.beat_keeper import BeatKeeper
+from perform.stage.examples import Examples
 from perform.stage.loops import Loops
 from perform.stage.modulation_writer import ModulationWriter
 
@@ -65,6 +66,8 @@ def render(
         modulation = ModulationWriter(arena)
         modulation.write(song.modulation)
         loops.replace(song.loops, 0.0)
+        examples = Examples(arena.table, lambda deck: decks[deck].latent_range if deck in decks else ([], []))
+        examples.use(song.examples)
         mixer = Mixer(arena, rate, opening=(1.0, 1.0))
         begin = mixer.delay  # skip the limiter's delay, so that the file begins with the song
         end = begin + round(seconds * rate)
@@ -79,6 +82,7 @@ def render(
                 loops.tick(arena.history.written / rate)
                 beats.tick()
                 modulation.tick()
+                examples.tick(loops.slots)
                 for deck in decks.values():
                     deck.fill(BLOCK)
                 mixer.fill(block)

@@ -242,6 +242,18 @@ class Unmodulate(Command, frozen=True):
     source: str = ""
 
 
+class AddExample(Command, frozen=True):
+    """Add the present macros and biases of a deck to its examples; it replaces one at the same macros."""
+
+    deck: int
+
+
+class ClearExamples(Command, frozen=True):
+    """Remove all examples of a deck; its biases stay where they are."""
+
+    deck: int
+
+
 class Undo(Command, frozen=True):
     """Undo the last change, or with `redo` redo it; answers with the change as text."""
 
@@ -288,6 +300,8 @@ AnyCommand = (
     | Exclude
     | Modulate
     | Unmodulate
+    | AddExample
+    | ClearExamples
     | Undo
     | GetStatus
     | Quit

@@ -6,7 +6,7 @@ mixer: the old one fades out, the new one fades in. `armed_model` prepares the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +92,12 @@ class Deck:
         return (
             host.deck_status(self._lanes.texts, self.error, source) if host else DeckStatus(error=self.error)
         )
+
+    @property
+    def latent_range(self) -> tuple[Sequence[float], Sequence[float]]:
+        """5th and 95th percentile of each latent in its model's corpus; empty without a model."""
+        card = self._host.model.card if self._host else None
+        return (card.latent_p05, card.latent_p95) if card else ((), ())
 
     # -- loading
 

@@ -28,6 +28,7 @@ from perform.stage.controllers import Controllers
 from perform.stage.deck_changes import DeckChanges
 from perform.stage.deck_files import KINDS
 from perform.stage.editing import Editing
+from perform.stage.example_editing import ExampleEditing, example_status
 from perform.stage.modulation_editing import ModulationEditing, modulation_status
 from perform.stage.rack import Rack
 from perform.stage.recording import Recording
@@ -57,6 +58,7 @@ class Show:
         self._editing, self._deck_changes = Editing(parts), DeckChanges(parts)
         self._texts = AttributeTexts(parts, self._editing)
         self._modulation = ModulationEditing(self._editing)
+        self._examples = ExampleEditing(rack, self._editing)
         self._autosave, self._saver = Autosave(), SetSaver()
         self._beats, self._quantise = BeatKeeper(rack.arena), parts.quantise
         self._set_name = ""  # as the player gave it
@@ -149,6 +151,8 @@ class Show:
             self._play_next_song(before)
         moved |= self._beats.tick()
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
+        self._songs.examples.tick(moved)
+        moved |= self._songs.examples.moved
         for deck in self._rack.decks.values():
             moved |= deck.moved
             deck.moved.clear()
@@ -197,12 +201,15 @@ class Show:
         scene = self._scenes.recall(song, number, time.monotonic())
         self._history.rebase()
         slots = list(slot_values(scene.values, song.texts))
+        self._songs.examples.keep(slots)
 
         def undo() -> None:
             self._glides.stop(slots)
+            self._songs.examples.keep(slots)
             table[slots] = before[slots]
 
         def redo() -> None:
+            self._songs.examples.keep(slots)
             self._scenes.recall(self._songs.list.song, number, time.monotonic())
 
         text = f"scene {number} {scene.name}".rstrip()
@@ -225,6 +232,7 @@ class Show:
         self._deck_changes.register(table)
         self._texts.register(table)
         self._modulation.register(table)
+        self._examples.register(table)
 
     def _open_another(self, command: Open) -> None:
         path = sets.find_set(command.set)
@@ -286,6 +294,7 @@ class Show:
             scene=self._scenes.current,
             loops=self._loops.status(),
             modulation=modulation_status(song),
+            examples=example_status(song),
             excluded=tuple(song.exclude),
             undo=self._history.undo_text,
             redo=self._history.redo_text,

@@ -16,6 +16,7 @@ from perform.library.sets import Set
 from perform.library.song import Song
 from perform.stage.armed_song import ArmedSong, LeftSong
 from perform.stage.deck_files import DeckFiles
+from perform.stage.examples import Examples
 from perform.stage.glides import ParameterGlides
 from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
@@ -40,12 +41,14 @@ class Songs:
 
     list    : the set, with all edits
     opening : the values that the song that plays began with
+    examples : of the song that plays
     """
 
     def __init__(self, rack: Rack, glides: ParameterGlides, files: DeckFiles) -> None:
         self._rack, self._glides, self._models = rack, glides, SongModels()
         self.list = SetList(Set("", songs=[Song("")]), None)
         self._modulation = ModulationWriter(rack.arena)
+        self.examples = Examples(rack.table, lambda deck: rack.decks[deck].latent_range)
         self.armed = ArmedSong(rack, files, self._models, self.list, self._modulation)
         self.opening: Table = params.defaults()
         self._began = time.monotonic()
@@ -74,6 +77,7 @@ class Songs:
         self.opening = opening_values(song, self._rack.table)
         self._rack.table[:] = self.opening if table is None else table
         self._modulation.write(song.modulation)
+        self.examples.use(song.examples)
         for number, (model, error) in self._models.find(self.list.key, song).items():
             deck = self._rack.decks[number]
             self._found[number] = model
@@ -121,6 +125,7 @@ class Songs:
         for number, deck in self._rack.decks.items():
             deck.set_texts(self.list.song.deck_texts(number))
         self._modulation.write(self.list.song.modulation)
+        self.examples.follow(self.list.song.examples)
         self.armed.follow_edit()
 
     # -- switching
@@ -160,6 +165,7 @@ class Songs:
             for deck in decks.values():
                 deck.play_next(enter, leave)
         self._glides.begin(targets, glide, time.monotonic())
+        self.examples.use(began.examples)
         self.list.play(index)
         self._begin(began)
         self.armed.follow(self.list)

@@ -123,6 +123,7 @@ class Status(Struct, frozen=True):
     scene: int = 0  #: number of the scene recalled last; 0: none
     loops: tuple[LoopStatus, ...] = ()
     modulation: tuple[ModulationStatus, ...] = ()
+    examples: dict[int, tuple[tuple[float, ...], ...]] = {}  #: deck -> macros of each of its examples
     excluded: tuple[str, ...] = ()  #: addresses that scenes leave alone
     undo: str = ""  #: the change that `Undo` would undo
     redo: str = ""  #: the change that it would redo

@@ -114,6 +114,22 @@ KEYS: tuple[KeyCommand, ...] = (
     ),
     KeyCommand(
         "Parameters",
+        "h",
+        "h",
+        "app.add_example",
+        "example.add",
+        "here: the deck sounds like this at these macros",
+    ),
+    KeyCommand(
+        "Parameters",
+        "H",
+        "H",
+        "app.clear_examples",
+        "example.clear",
+        "clear the deck's examples",
+    ),
+    KeyCommand(
+        "Parameters",
         "z",
         "z",
         "app.latents",

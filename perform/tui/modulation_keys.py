@@ -1,15 +1,15 @@
-"""Actions for modulation: which modulators move the selected parameter."""
+"""Actions for modulation: which modulators move the selected parameter; examples for the macros."""
 
 from __future__ import annotations
 
 from perform.core.modulation import CAN_BE_MODULATED
-from perform.stage.commands import Modulate, Unmodulate
+from perform.stage.commands import AddExample, Answer, ClearExamples, Modulate, Unmodulate
 from perform.tui.base_app import BaseApp
 from perform.tui.screens.modulation_dialog import Ends, ModulationDialog
 
 
 class ModulationKeys(BaseApp):
-    """Actions for modulators."""
+    """Actions for modulators and examples."""
 
     def action_modulate(self, address: str = "") -> None:
         """Choose what modulates a parameter, the selected one if none is named."""
@@ -25,3 +25,21 @@ class ModulationKeys(BaseApp):
             self.stage_line.ask(command)
 
         self.push_screen(ModulationDialog(row, used, changed))
+
+    def action_add_example(self) -> None:
+        """Add the macros and biases of the deck in focus to its examples."""
+        deck = self.read_frame().focus
+
+        def added(_: Answer) -> None:
+            count = len(self.read_frame().status.examples.get(deck, ())) or 1
+            more = "move the macros, make another sound, press h" if count == 1 else "the macros move it now"
+            self.show_notice(f"deck {deck} has {count} example{'s' if count > 1 else ''}: {more}")
+
+        self.stage_line.ask(AddExample(deck), added)
+
+    def action_clear_examples(self) -> None:
+        """Clear the examples of the deck in focus."""
+        deck = self.read_frame().focus
+        self.stage_line.ask(
+            ClearExamples(deck), lambda _: self.show_notice(f"deck {deck}: examples cleared; press u to undo")
+        )

@@ -24,6 +24,7 @@ from perform.offline.outputs import TakeOutput
 from perform.offline.render import BLOCK, render
 from perform.recorder import gesture_log, take_index
 from perform.stage.beat_keeper import BeatKeeper
+from perform.stage.examples import Examples
 from perform.stage.loops import Loops
 from perform.stage.modulation_writer import ModulationWriter
 from perform.voice.assignments import Assignments
@@ -102,6 +103,14 @@ source = "macro 1"
 to = "deck/2/z/3/bias"
 low = 0.0
 high = -2.0
+[[songs.examples]]
+deck = 2
+macros = [0, 0, 0, 0, 0, 0, 0, 0]
+latents = [0.0, 0.5, -0.5, 0.0]
+[[songs.examples]]
+deck = 2
+macros = [1, 0, 0, 0, 0, 0, 0, 0]
+latents = [1.0, -1.5, 0.5, 1.0]
 [[songs.loops]]
 address = "macro/1"
 seconds = 0.7
@@ -136,14 +145,17 @@ def played_live(path: Path, folder: Path) -> np.ndarray:
     loops, beats, modulation = Loops(arena.table), BeatKeeper(arena), ModulationWriter(arena)
     modulation.write(song.modulation)
     loops.replace(song.loops, 0.0)
-    reader, hosts = TableReader(arena), []
+    examples = Examples(arena.table, lambda deck: ranges.get(deck, ([], [])))
+    reader, hosts, ranges = TableReader(arena), [], {}
     for deck, named in song.models.items():
         model, lane = CompiledModel(model_file(named)), lanes_of(deck)[0]
         row = arena.lanes[lane]
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(model.card)
         ready = Assignments(model, lambda line: None, wait=True)
+        ranges[deck] = model.card.latent_p05, model.card.latent_p95
         hosts.append((model, VoiceLane(arena, reader, lane, deck, model, RATE, {}, ready)))
+    examples.use(song.examples)
     mixer = Mixer(arena, RATE, opening=(1.0, 1.0))
     end = mixer.delay + round(SECONDS * RATE)
     out = np.zeros((-(-end // BLOCK) * BLOCK, 2), np.float32)
@@ -151,6 +163,7 @@ def played_live(path: Path, folder: Path) -> np.ndarray:
         loops.tick(arena.history.written / RATE)
         beats.tick()
         modulation.tick()
+        examples.tick(loops.slots)
         for model, lane in hosts:
             while lane.ring.fill < BLOCK:
                 reader.update()

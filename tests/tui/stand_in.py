@@ -12,9 +12,11 @@ from perform.core.arena_layout import CLOCK, FAILED, LIVE, LOADING
 from perform.core.params import DECKS, slot
 from perform.stage.client import StageGone
 from perform.stage.commands import (
+    AddExample,
     Answer,
     AnyCommand,
     Arm,
+    ClearExamples,
     Exclude,
     Go,
     KeepLastMinutes,
@@ -196,6 +198,11 @@ def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
         case Unmodulate(address, source):
             kept = tuple(row for row in words.modulation if (row.source, row.address) != (source, address))
             return "", {"modulation": kept}
+        case AddExample(deck):
+            there = words.examples.get(deck, ())
+            return "", {"examples": words.examples | {deck: (*there, (0.0,) * 8)}}
+        case ClearExamples(deck):
+            return "", {"examples": {d: e for d, e in words.examples.items() if d != deck}}
         case Undo(redo):
             return ("" if redo else "scene 3 stored"), {}
     return "", {}

@@ -6,7 +6,7 @@ from hands import playing
 
 from perform.core import params
 from perform.library.song import ModulationRow
-from perform.stage.commands import Modulate, Unmodulate
+from perform.stage.commands import AddExample, ClearExamples, Modulate, Unmodulate
 from perform.stage.modulation_writer import ModulationWriter
 
 Z0 = "deck/1/z/0/bias"
@@ -75,3 +75,13 @@ async def test_a_macro_is_a_parameter_that_can_be_selected_moved_and_learnt(stag
         await hands.press("shift+right", "right", "l")
         assert round(hands.value("macro/3"), 6) == 0.11
         assert hands.app.view.learning == "macro/3"
+
+
+async def test_h_adds_an_example_of_the_deck_in_focus_and_shift_h_clears_them(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("2", "h")
+        await hands.until(lambda: "deck 2 has 1 example:" in hands.text())
+        await hands.press("h", "H")
+        await hands.until(lambda: "deck 2: examples cleared" in hands.text())
+        asked = [c for c in stage.asked if isinstance(c, AddExample | ClearExamples)]
+        assert asked == [AddExample(2), AddExample(2), ClearExamples(2)]
