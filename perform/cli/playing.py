@@ -50,6 +50,12 @@ def _sound_options(verb: _F) -> _F:
             help="Use only MIDI ports whose name contains TEXT (repeatable; default: all).",
         ),
         click.option(
+            "--osc",
+            metavar="HOST:PORT",
+            default="",
+            help="Receive OSC on this UDP port; only from this computer if HOST is left out.",
+        ),
+        click.option(
             "--margin",
             type=click.Choice(["tight", "normal", "safe"]),
             help="Safety margin of just-in-time rendering: tight 3 ms, normal 10 ms, safe 25 ms "
@@ -142,9 +148,12 @@ def show_take(take: str, as_json: bool) -> None:
 def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None) -> Any:
     from perform.audio.device import check_rate_and_block
     from perform.control.mapping_files import find
+    from perform.control.osc_address import host_and_port
     from perform.stage.options import StageOptions
 
     check_rate_and_block(sound["rate"], sound["block"])
+    if sound["osc"]:
+        host_and_port(sound["osc"])  # show an error here, not in a log
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
     return StageOptions(set=set_name, seconds=seconds, **sound)

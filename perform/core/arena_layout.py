@@ -114,6 +114,7 @@ _STAGE_METERS = [
     "heartbeat/device",  # [audio] callbacks of the device mixer
     "heartbeat/recorder",  # [recorder] loop passes
     "heartbeat/control",  # [control] loop passes
+    "heartbeat/osc",  # [osc] loop passes
     "load",  # [audio] worst block time over its period, falling
     "xruns",  # [audio] underruns the device reported
     "missed",  # [audio] frames that no mixer filled: silence in the history

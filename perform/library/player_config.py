@@ -34,6 +34,12 @@ class MidiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ports: tuple[str, ...] = ()  #: use only ports whose name contains one of these; empty: all
 
 
+class OscConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[osc]: control by other programs."""
+
+    listen: str = ""  #: "HOST:PORT" or "PORT"; "": no OSC
+
+
 class RecordingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"float32": "float"}):
     """[recording]: takes."""
 
@@ -55,13 +61,18 @@ class PlayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sound: SoundConfig = SoundConfig()
     midi: MidiConfig = MidiConfig()
+    osc: OscConfig = OscConfig()
     recording: RecordingConfig = RecordingConfig()
     screen: ScreenConfig = ScreenConfig()
 
     def stage_options(self) -> dict[str, Any]:
         """Return the defaults of the options that start a stage, by the names that `StageOptions` has."""
         recording = {name: getattr(self.recording, name) for name in ("stems", "pre", "float32", "retro")}
-        return msgspec.structs.asdict(self.sound) | {"ports": self.midi.ports} | recording
+        return (
+            msgspec.structs.asdict(self.sound)
+            | {"ports": self.midi.ports, "osc": self.osc.listen}
+            | recording
+        )
 
 
 def path() -> Path:

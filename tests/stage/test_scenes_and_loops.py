@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 from rig import playing, until
 from stage_rig import SET, go, value
 
+from perform.control.osc_packets import OscCall, write_packets
 from perform.core import params
 from perform.core.errors import PerformError
 from perform.library import sets
@@ -15,9 +17,17 @@ from perform.stage import commands
 
 
 def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> None:
-    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as osc:
+        osc.bind(("127.0.0.1", 0))
+        free = osc.getsockname()
+    with playing(runtime, "--device", "null", "--osc", f"{free[1]}", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         ask, table = instrument.client.ask, instrument.arena.table
+        until(lambda: instrument.client.status().osc == f"127.0.0.1:{free[1]}", 30, instrument.log())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as osc:
+            osc.sendto(next(write_packets([OscCall("/deck/2/pan", (0.25,))])), free)
+        until(lambda: value(instrument, "deck/2/pan") == 0.25, 5, "a value by OSC")
+        params.set_value(table, "deck/2/pan", 0)
         ask(commands.StoreScene(1, "calm"))
         params.set_value(table, "deck/1/z/0/bias", 3.0)
         params.set_value(table, "deck/1/source", 0)

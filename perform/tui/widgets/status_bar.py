@@ -162,6 +162,8 @@ def _devices(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     parts = [(f"{'▲ ' if missing else ''}{device}", ink.mark if missing else ink.dim)]
     if midi:
         parts.append((midi, ink.mark if status.midi_error else ink.dim))
+    if status.osc:
+        parts.append((f"OSC {status.osc}", ink.dim))
     if status.mapping:
         parts.append((f"mapping {status.mapping}", ink.dim))
     if status.set:
