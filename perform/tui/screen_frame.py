@@ -255,6 +255,9 @@ class FrameReader:
     def read(self, status: Status | None, now: float) -> ScreenFrame:
         """[ui] Read one frame."""
         meters = np.nan_to_num(self._meters, posinf=0.0, neginf=0.0)  # a copy; the screen must survive a NaN
+        if self.view.gone:  # the last values in shared memory are no longer true
+            meters[:] = 0.0
+            self._worst[:] = 0.0
         np.maximum(self._worst, meters, out=self._worst)
         if self._count % _PRINT_EVERY == 0:
             self._printed = self._worst.tolist()

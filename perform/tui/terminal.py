@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from perform.core.errors import PerformError
 from perform.tui.app import Instrument
@@ -28,7 +30,8 @@ def run(
         os.environ.pop(exported, None)
     with _descriptor_2_to(log):
         app = Instrument(client, theme=theme, on_theme=on_theme, own_keys=own_keys)
-        choice = app.run()
+        with _leaving_on_signals(app):
+            choice = app.run()
     if app.stage_line.gone is not None:
         raise app.stage_line.gone
     if app.return_code:
@@ -38,6 +41,23 @@ def run(
             hint="`perform attach` opens the screen again, `perform stop` ends the stage",
         )
     return choice or "leave"
+
+
+@contextmanager
+def _leaving_on_signals(app: Instrument) -> Iterator[None]:
+    """Leave on the signals that end a process, so that Textual restores the terminal and its mouse mode."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second signal ends the process at once
+        app.call_later(app.exit, "leave")
+
+    names = [name for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), leave) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 @contextmanager

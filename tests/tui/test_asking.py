@@ -267,6 +267,10 @@ async def test_the_screen_survives_the_end_of_the_stage_and_shows_it(stage, cloc
         await hands.until(lambda: "the stage has ended: press ctrl+q to leave" in hands.text())
         await hands.press("right", "m", "o", "escape", "r", "l", "escape", "!")
         assert "the stage has ended" in hands.text()
+        assert "LIVE" not in hands.text()
+        assert "ENDED" in hands.text()
+        frame = hands.app.read_frame()
+        assert not any(frame.meters), "nothing of the last moment stands still"
         await hands.press("ctrl+q")
     assert isinstance(hands.app.stage_line.gone, StageGone)
 

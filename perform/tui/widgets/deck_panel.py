@@ -7,7 +7,7 @@ import textwrap
 from rich.cells import cell_len
 from rich.style import Style
 
-from perform.core.arena_layout import FAILED, LIVE, STATES
+from perform.core.arena_layout import EMPTY, FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
 from perform.tui.paint import decibel, eighths, meter, stereo_meter
 from perform.tui.screen_frame import ScreenFrame, level
@@ -32,7 +32,9 @@ def state_of(frame: ScreenFrame, deck: int) -> int:
 
 
 def state_text(frame: ScreenFrame, deck: int) -> str:
-    """`● LIVE`."""
+    """`● LIVE`; `○ ENDED` without a stage."""
+    if frame.view.gone:
+        return f"{GLYPHS[EMPTY]} ENDED"
     state = state_of(frame, deck)
     return f"{GLYPHS[state]} {STATES[state].upper()}"
 
