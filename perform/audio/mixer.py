@@ -92,7 +92,7 @@ class Mixer:
         details = json.dumps({"opening": opening, "missed": missed}).encode()
         self._events = EventWriter(arena.event_logs[LANES], MIXER_SLOTS, rate, details)
         self._bases = BaseWriter(arena.event_logs[LANES])
-        self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], False
+        self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], 0.0
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
         self._input = LiveInput(arena, rate)
         arena.set_meter("delay", self.delay)
@@ -110,7 +110,7 @@ class Mixer:
 
     def _fill(self, out: Audio, came: Audio) -> None:
         n = len(out)
-        self._tracks = bool(self._arena.meters[self._tracks_on])  # read once: a block has all tracks or none
+        self._tracks = float(self._arena.meters[self._tracks_on])  # read once: a block has all tracks or none
         self._read_parameters()
         at, table = self._arena.history.written, self._values[: len(SLOTS)]
         all_logged = self._events.write_values(at, self._values, still=self._is_settled())
@@ -194,9 +194,10 @@ class Mixer:
 
     def _mark_track_start(self) -> None:
         """Write the meter `tracks/from`: the frame from which all tracks are complete, 0 if they are off."""
-        meters, since = self._arena.meters, METER_SLOTS["tracks/from"]
-        if bool(meters[since]) != self._tracks:
-            meters[since] = self._arena.history.written if self._tracks else 0.0
+        meters, seen = self._arena.meters, METER_SLOTS["tracks/seen"]
+        if meters[seen] != self._tracks:
+            meters[METER_SLOTS["tracks/from"]] = self._arena.history.written if self._tracks else 0.0
+            meters[seen] = self._tracks  # last: the recorder waits for it
 
     def _is_settled(self) -> bool:
         """Whether no fade and no panic is running, so that the log of a take may begin here."""

@@ -133,7 +133,8 @@ _STAGE_METERS = [
     "input/howls",  # [audio] how often the howl guard lowered the input
     "reduction",  # [audio] dB of gain reduction by the limiter, falling
     "realtime",  # [audio] 1 if the system granted real-time priority
-    "tracks/on",  # [stage] 1: the mixer writes all tracks, not only the master
+    "tracks/on",  # [stage] the mixer writes all tracks; another number at each start, 0: only the master
+    "tracks/seen",  # [audio] the value of `tracks/on` that `tracks/from` belongs to
     "tracks/from",  # [audio] first frame from which all tracks are complete; 0 while they are not written
     "take/on",  # [recorder] 1 while it records
     "take/frames",  # [recorder] frames of the take that are safe on disk

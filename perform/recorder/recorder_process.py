@@ -142,7 +142,9 @@ class Recorder:
         assert order
         alone = order.tracks == ("master",)
         waited = time.monotonic() - self._waiting_since > TRACKS_S
-        if alone or waited or self._arena.meter("tracks/from"):
+        # tracks that were off for less than a block count from the block that saw them on again
+        written = 0 < self._arena.meter("tracks/seen") == self._arena.meter("tracks/on")
+        if alone or waited or written:
             self._waiting = None
             self._start(order)
 

@@ -69,6 +69,7 @@ class Recording:
     """Starts and ends takes, sets markers, writes the last minutes.
 
     spawn : starts a recorder that has its arena and folders
+    set_name : after which takes are named
     song  : name of the song that plays;  last : path of the last finished take
     """
 
@@ -80,10 +81,11 @@ class Recording:
         set_name: str,
         options: TakeOptions = MASTER,
     ) -> None:
-        self._arena, self._log, self._set, self._options = arena, log, set_name, options
+        self._arena, self._log, self.set_name, self._options = arena, log, set_name, options
         self.song = ""
         self._start_order: StartTake | None = None  # the order that started the last take
         self._reserved = False  # the arena has memory for all tracks
+        self._starts = 0  # takes that began with all tracks
         self._marks: deque[MarkTake] = deque(maxlen=MARKS)
         self._keep_replies: list[Reply] = []
         self._last_minutes = ""  # path of the last minutes while they are written
@@ -138,13 +140,13 @@ class Recording:
             self._order(mark)
         if self._opened:  # the report of its last part gives the order for the next one
             opened = msgspec.structs.asdict(self._opened)
-            self._order(ContinueTake(set=self._set, **opened | {"part": self._opened.part + 1}))
+            self._order(ContinueTake(set=self.set_name, **opened | {"part": self._opened.part + 1}))
         elif self._start_replies and self._start_order:
             self._order(self._start_order)
         if self._stop_replies:
             self._order(EndTake())
         if self._keep_replies:
-            self._order(WriteLastMinutes(self._set))
+            self._order(WriteLastMinutes(self.set_name))
 
     def _watch_disk(self) -> None:
         """Say while it happens that no folder accepts the take."""
@@ -183,14 +185,15 @@ class Recording:
         tracks += STEMS if stems else ()
         if len(tracks) > 1:
             self._write_tracks()
-        return StartTake(self._set, tuple(tracks), "float32" if float32 else "pcm24", self.song)
+        return StartTake(self.set_name, tuple(tracks), "float32" if float32 else "pcm24", self.song)
 
     def _write_tracks(self) -> None:
         """Let the mixer write all tracks; the first time, reserve memory for them."""
         if not self._reserved:
             self._arena.reserve_tracks()
             self._reserved = True
-        self._arena.set_meter("tracks/on", 1)
+        self._starts += 1
+        self._arena.set_meter("tracks/on", self._starts)
 
     def mark(self, name: str, kind: str = "mark") -> None:
         """Set a marker at the frame that is mixed now.
@@ -208,7 +211,7 @@ class Recording:
             reply(Answer(self._last_minutes))
             return
         if not self._keep_replies:
-            self._order(WriteLastMinutes(self._set))
+            self._order(WriteLastMinutes(self.set_name))
         self._keep_replies.append(reply)
 
     def stop(self, reply: Reply) -> None:

@@ -138,6 +138,7 @@ class Show:
         moved = {*self._glides.slots, *self._loops.slots}  # also those that arrive during this tick
         if scene := self._scenes.tick(self._songs.list.song, self._songs.opening):
             self._recall_on_time(scene)
+        self._recording.set_name = self._songs.list.set.name
         self._quantise.tick()
         self._files.tick()
         self._saver.tick()
@@ -262,6 +263,7 @@ class Show:
     def _state(self, *, clean: bool = False) -> Saved:
         """The state for the autosave; clean: the player ended the stage."""
         setlist, table = self._songs.list, self._rack.table
+        outside = msgspec.structs.replace(setlist.song, loops=self._loops.gestures())
         return Saved(
             set=setlist.set,
             path=str(setlist.path or ""),
@@ -273,7 +275,7 @@ class Show:
             set_name=self._set_name,
             files=self._files.names("file"),
             matrices=self._files.names("matrix"),
-            outside=setlist.song if setlist.now < 0 else None,
+            outside=outside if setlist.now < 0 else None,
             clean=clean,
         )
 

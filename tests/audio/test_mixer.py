@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +26,9 @@ from perform.core.event_log import (
     RingReadEvent,
     unpack_values,
 )
+from perform.core.messages.recorder_messages import StartTake
 from perform.core.ring_buffers import RingBuffer
+from perform.recorder.recorder_process import Recorder
 
 RATE, BLOCK = 48000, 256
 CEILING = 10 ** (-1 / 20)
@@ -357,6 +361,30 @@ def test_tracks_that_start_within_a_block_are_complete_from_the_next_block(arena
     since = int(arena.meter("tracks/from"))
     assert since == 22 * BLOCK
     assert read(arena, "deck1", since, player.mixer.delay).all()
+
+
+def test_tracks_that_were_off_for_less_than_a_block_start_again(arena: Arena, tmp_path: Path) -> None:
+    """Stop and record within one block: the stem of the new take has every frame."""
+    ring = arena.rings[0] = Watched(arena.rings[0])
+    player, recorder = Player(arena, 1), Recorder(arena, [tmp_path], lambda report: None)
+    arena.set_meter("tracks/on", 1)
+    player.play(20)
+    arena.set_meter("tracks/on", 0)
+
+    def record_again() -> None:
+        arena.set_meter("tracks/on", 2)
+        recorder.handle(StartTake("again", ("master", "deck1")))
+
+    player.feed(1, BLOCK)
+    ring.next.append(record_again)
+    player.play(1, silent=(1,))  # this block has no tracks
+    for _ in range(5):
+        player.play(10)
+        recorder.step()
+    recorder.end()
+    (stem,) = tmp_path.glob("*_deck1.wav")
+    sound, _ = soundfile.read(stem)
+    assert np.abs(sound[:BLOCK]).max() > 0.1
 
 
 def test_tracks_that_are_off_are_not_written(arena: Arena) -> None:

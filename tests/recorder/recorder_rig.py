@@ -89,8 +89,9 @@ def feed(arena: Arena, frames: int) -> None:
             for i, name in enumerate(list(arena.tracks)[1:], 1):
                 arena.tracks[name].write_ahead(source(at + i * SHIFT, n))
         arena.history.write(source(at, n))
-        if arena.meter("tracks/on") and not arena.meter("tracks/from"):
+        if arena.meter("tracks/on") != arena.meter("tracks/seen"):
             arena.set_meter("tracks/from", arena.history.written)
+            arena.set_meter("tracks/seen", arena.meter("tracks/on"))
         frames -= n
 
 

@@ -56,8 +56,11 @@ def test_after_a_crash_a_song_of_another_set_is_resumed(
     instrument.wait_live(1, 2)
     params.set_value(instrument.arena.table, "deck/1/z/2/bias", 0.75)
     instrument.client.ask(commands.Open(str(other)))
+    for _ in range(2):
+        instrument.client.ask(commands.ToggleLoop("deck/3/pan"))
     saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
-    until(lambda: all(text in saved.read_text() for text in ("0.75", '"now":-1')), 10, "an autosave")
+    last = ("0.75", '"now":-1', '"loops":[{"address":"deck/3/pan"')
+    until(lambda: all(text in saved.read_text() for text in last), 10, "an autosave")
     instrument.kill()
     with playing(runtime, "--device", "null", set_name=str(other)) as again:
         again.wait_live(1, 2)
@@ -65,6 +68,7 @@ def test_after_a_crash_a_song_of_another_set_is_resumed(
         assert [line.name for line in song(again).lines] == ["first"]
         assert value(again, "deck/1/z/2/bias") == 0.75
         assert again.client.status().decks[1].model == "choir"
+        assert [loop.address for loop in again.client.status().loops] == ["deck/3/pan"]
         assert "resumed after a crash: one" in again.log()
         with pytest.raises(PerformError, match="another set"):
             again.client.ask(commands.KeepSong())

@@ -32,6 +32,7 @@ class StandingShow:
         recording = Recording(arena, spawn, print, "tour")  # type: ignore[arg-type]
         controllers = Controllers(arena, spawn, print, "", ())  # type: ignore[arg-type]
         self.table, self.path, self._commands = arena.table, path, CommandTable()
+        self.recording = recording
         self.show = Show(rack, recording, controllers, None)
         self.show.register(self._commands)
         self.show.open(str(path), sets.read_set(path), path)
@@ -94,3 +95,14 @@ def test_a_song_of_another_set_is_not_saved_and_the_answer_says_so(standing: Sta
     params.set_value(standing.table, "deck/1/pan", 0.5)
     standing.ask(Open("demo"))
     assert standing.ask(Save("later")).note == "without one, which belongs to another set"
+
+
+def test_takes_have_the_name_of_the_set_that_is_open(standing: StandingShow) -> None:
+    standing.show.tick(settled=False)
+    assert standing.recording.set_name == "tour"
+    standing.ask(Open("demo"))
+    standing.show.tick(settled=False)
+    assert standing.recording.set_name == "demo"
+    standing.ask(Save("later"))
+    standing.show.tick(settled=False)
+    assert standing.recording.set_name == "later"
