@@ -41,7 +41,7 @@ class ExampleMap:
         low, high : (latents,) they stay within this range, extended to that of the examples
         """
         z: npt.NDArray[np.float64] = self._bases(macros[self._inputs]) @ self._weights
-        return z.clip(np.minimum(low, self.low), np.maximum(high, self.high))
+        return z.round(9).clip(np.minimum(low, self.low), np.maximum(high, self.high))
 
     def _bases(self, at: Table) -> npt.NDArray[np.float64]:
         exponents = -0.5 * np.sum(np.square((self._centres - at) / self._widths[:, None]), axis=1)

@@ -1,4 +1,4 @@
-"""The two latents on the axes of a deck's pad, and their ranges."""
+"""The two latents or macros on the axes of a deck's pad, and their ranges."""
 
 from __future__ import annotations
 
@@ -30,6 +30,38 @@ class Axis:
     def address(self, deck: int) -> str:
         """Address of the bias that the handle sets."""
         return f"deck/{deck}/z/{self.latent}/bias"
+
+
+@dataclass(frozen=True, slots=True)
+class MacroAxis:
+    """One macro, numbered from 1, on an axis of the pad."""
+
+    macro: int
+    low: float = 0.0
+    high: float = 1.0
+
+    def value(self, position: float) -> float:
+        """Value at a position 0..1."""
+        return position
+
+    def address(self, deck: int) -> str:
+        """Address of the macro, which belongs to no deck."""
+        return f"macro/{self.macro}"
+
+    def shown(self, frame: ScreenFrame) -> float:
+        """The macro's value."""
+        return frame.table[params.SLOTS[f"macro/{self.macro}"]]
+
+
+def macro_axes(frame: ScreenFrame) -> tuple[MacroAxis, MacroAxis]:
+    """The two macros of the pad."""
+    x, y = frame.view.macro_axes
+    return MacroAxis(x + 1), MacroAxis(y + 1)
+
+
+def pad_axes(frame: ScreenFrame, deck: int) -> tuple[Axis | MacroAxis | None, Axis | MacroAxis | None]:
+    """What the pad of a deck moves: two macros or two latents."""
+    return macro_axes(frame) if frame.view.macro_pad else axes(frame, deck)
 
 
 def latents(frame: ScreenFrame, deck: int) -> int:

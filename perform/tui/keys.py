@@ -294,6 +294,7 @@ LATENTS: tuple[KeyCommand, ...] = (
     KeyCommand(
         "Latents", "right_curly_bracket", "}", "axis('y', 1)", "pad.y_more", "another latent for the y axis"
     ),
+    KeyCommand("Latents", "y", "y", "macros", "pad.macros", "the pad moves two macros, or two latents"),
     KeyCommand("Latents", "v", "v", "zoom", "pad.near", "zoom: the full range, or the range of the corpus"),
     KeyCommand("Latents", "z,escape", "z esc", "back", "pad.back", "close the latents"),
 )

@@ -42,6 +42,8 @@ class ScreenState:
     top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
     latent_parameter: LatentParameter = "bias"  #: which parameter of each latent the rows show
     axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
+    macro_pad: bool = False  #: pads move two macros, not two latents
+    macro_axes: tuple[int, int] = (0, 1)  #: indices of these macros, x and y
     zoomed: bool = False  #: pads show another range than that of the knobs, see `perform.tui.axes`
     arming: int = 0  #: song that the stage was asked to arm, until it answers
     prefix: str = ""  #: action of the next F2 to F9 on its scene

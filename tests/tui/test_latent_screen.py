@@ -281,8 +281,8 @@ def test_traces_share_the_lines(lines, count):
 
 
 def test_its_keys_are_in_the_help():
-    assert "shift+←" in _page().plain
-    assert "the deck's latents" in _page().plain
+    assert "shift+←" in _page({}).plain
+    assert "the deck's latents" in _page({}).plain
 
 
 def test_braille_dots_are_in_the_right_cells():

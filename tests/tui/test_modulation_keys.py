@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hands import playing
 
 from perform.core import params
@@ -85,3 +86,27 @@ async def test_h_adds_an_example_of_the_deck_in_focus_and_shift_h_clears_them(st
         await hands.until(lambda: "deck 2: examples cleared" in hands.text())
         asked = [c for c in stage.asked if isinstance(c, AddExample | ClearExamples)]
         assert asked == [AddExample(2), AddExample(2), ClearExamples(2)]
+
+
+async def test_the_pad_moves_two_macros_and_shows_the_examples(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.words = msgspec.structs.replace(
+            stage.words, examples={1: ((0.0,) * 8, (1.0, 1.0, *[0.0] * 6), (0.5,) * 8)}
+        )
+        await hands.press("z", "y", "shift+right", "shift+up", "right")
+        await hands.until(lambda: "3 examples" in hands.text())
+        assert [round(hands.value(f"macro/{n}"), 6) for n in (1, 2, 3)] == [0.11, 0.1, 0.0]
+        assert "→ macro 1 " in hands.text()
+        assert "↑ macro 2 " in hands.text()
+        hit = next(h for h in hands.app.play_screen.query_one("#latents").hits() if h.lines > 1)
+        top = hands.app.play_screen.query_one("#latents").region.y + hit.y
+        pad = [line[hit.x0 : hit.x1] for line in hands.text().split("\n")[top : top + hit.lines]]
+        assert (pad[-1][0], pad[0][-1]) == ("1", "2")
+        assert "3" in pad[hit.lines // 2]
+        await hands.pilot.mouse_down("#latents", offset=(hit.x1 - 1, hit.y))
+        await hands.pilot.pause()
+        assert (hands.value("macro/1"), hands.value("macro/2")) == (1.0, 1.0)
+        await hands.press("]", "0", "y", "right")
+        assert "→ macro" not in hands.text()
+        assert hands.value("macro/3") == 0.0
+        assert hands.app.view.macro_axes == (2, 1)

@@ -8,8 +8,9 @@ from typing import ClassVar
 from textual import work
 from textual.binding import BindingType
 
+from perform.core.params import MACROS
 from perform.library.corpus_latents import read_corpus
-from perform.tui.axes import Axis, axes, chosen, latents
+from perform.tui.axes import Axis, MacroAxis, chosen, latents, pad_axes
 from perform.tui.keys import LATENTS
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.screens.play_screen import PlayScreen
@@ -23,6 +24,7 @@ _HINTS = (
     ("]", "x", "axis('x', 1)"),
     ("}", "y", "axis('y', 1)"),
     ("v", "zoom", "zoom"),
+    ("y", "macros", "macros"),
     ("0", "reset", "recentre"),
     ("z", "decks", "back"),
 )
@@ -64,9 +66,9 @@ class LatentScreen(PlayScreen):
 
     # -- the pad
 
-    def _axis(self, name: str) -> Axis | None:
+    def _axis(self, name: str) -> Axis | MacroAxis | None:
         frame = self.instrument.read_frame()
-        return axes(frame, frame.focus)["xy".index(name)]
+        return pad_axes(frame, frame.focus)["xy".index(name)]
 
     def action_push(self, name: str, by: float) -> None:
         """Move the point along x or y by a fraction of the pad's range."""
@@ -77,22 +79,24 @@ class LatentScreen(PlayScreen):
                 self._put(address, round(self._value(address) + by * (axis.high - axis.low), 6))
 
     def action_recentre(self) -> None:
-        """Reset both biases to 0."""
+        """Reset both biases or macros to 0."""
         for axis in (self._axis("x"), self._axis("y")):
             if axis:
                 self._put(axis.address(self.instrument.read_frame().focus), 0.0)
 
     def _take(self, address: str) -> None:
-        """Select a bias; the rows of the decks then show biases too."""
+        """Select a bias or macro; the rows of the decks then show biases too."""
         self.instrument.view.latent_parameter = "bias"
         self.action_select(address)
 
     # -- axes
 
     def action_axis(self, name: str, steps: int) -> None:
-        """Choose the next latent for x or y, except the one on the other axis."""
+        """Choose the next latent or macro for x or y, except the one on the other axis."""
         frame = self.instrument.read_frame()
         count, pair = latents(frame, frame.focus), chosen(frame, frame.focus)
+        if frame.view.macro_pad:
+            count, pair = MACROS, frame.view.macro_axes
         at = "xy".index(name)
         if count > 2:
             latent = (pair[at] + steps) % count
@@ -101,13 +105,21 @@ class LatentScreen(PlayScreen):
             self.action_span(name, pair[1 - at])
 
     def action_span(self, name: str, latent: int) -> None:
-        """Put a latent on x or y; swap the axes if the other one has it."""
+        """Put a latent, or a macro, on x or y; swap the axes if the other one has it."""
         frame = self.instrument.read_frame()
-        pair, at = list(chosen(frame, frame.focus)), "xy".index(name)
+        macros = frame.view.macro_pad
+        pair, at = list(frame.view.macro_axes if macros else chosen(frame, frame.focus)), "xy".index(name)
         if latent == pair[1 - at]:
             pair[1 - at] = pair[at]
         pair[at] = latent
-        frame.view.axes[frame.focus] = (pair[0], pair[1])
+        if macros:
+            frame.view.macro_axes = (pair[0], pair[1])
+        else:
+            frame.view.axes[frame.focus] = (pair[0], pair[1])
+
+    def action_macros(self) -> None:
+        """Let the pad move two macros, or two latents again."""
+        self.instrument.view.macro_pad = not self.instrument.view.macro_pad
 
     def action_zoom(self) -> None:
         """Switch between the full range of the biases and the range of the corpus."""
@@ -132,6 +144,8 @@ class LatentScreen(PlayScreen):
             self._take(hit.address)
         if not self.instrument.view.learning:
             positions = hit.position(message.x), hit.height(message.y)
-            for axis, position in zip(axes(self.instrument.read_frame(), hit.deck), positions, strict=True):
+            for axis, position in zip(
+                pad_axes(self.instrument.read_frame(), hit.deck), positions, strict=True
+            ):
                 if axis:
                     self._put(axis.address(hit.deck), round(axis.value(position), 6))

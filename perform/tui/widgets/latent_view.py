@@ -12,6 +12,7 @@ from perform.tui.widgets.deck_strips import draw_strip
 from perform.tui.widgets.latent_pad import NO_CORPUS, draw_pad
 from perform.tui.widgets.latent_traces import draw_traces
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+from perform.tui.widgets.macro_pad import draw_macro_pad
 
 
 class LatentView(LineWidget):
@@ -32,9 +33,11 @@ class LatentView(LineWidget):
         draw_strip(pens[0], frame, frame.focus, width)
         if latents(frame, frame.focus):
             half = (width * 48 // 100) | 1  # odd, so that zero is the middle column
-            draw_pad(
-                pens[1 : 1 + (height - 1 - (height % 2 == 1))], frame, frame.focus, self.corpus, half, hits
-            )
+            pad = pens[1 : 1 + (height - 1 - (height % 2 == 1))]
+            if frame.view.macro_pad:
+                draw_macro_pad(pad, frame, frame.focus, half, hits)
+            else:
+                draw_pad(pad, frame, frame.focus, self.corpus, half, hits)
             for pen in pens[1:]:
                 pen.pad_to(half + 1)
             draw_traces(pens[1:], frame, frame.focus, width - half - 1)
