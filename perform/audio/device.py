@@ -144,9 +144,11 @@ def open_stream(
     rate: float,
     block: int,
     callback: Callable[[Any, Any, float, Any], None],
+    channels: int = 2,
 ) -> Any:
-    """Start a stereo float32 stream that calls `callback(came, out, buffered, status)` on the audio thread.
+    """Start a float32 stream that calls `callback(came, out, buffered, status)` on the audio thread.
 
+    channels : of the output, as many as `out` has
     block    : frames of a callback, or OWN_BLOCK
     came     : (n, 1 or 2) from `input_device`, or None without one
     buffered : seconds of latency outside the callback, from the input to the output, as the device reports
@@ -159,7 +161,7 @@ def open_stream(
             if input_device is None:
                 stream = sd.OutputStream(
                     device=device.index,
-                    channels=2,
+                    channels=channels,
                     callback=lambda out, _frames, _time, status: callback(None, out, 0.0, status),
                     **common,
                 )
@@ -172,7 +174,7 @@ def open_stream(
 
                 stream = sd.Stream(
                     device=(input_device.index, device.index),
-                    channels=(min(2, input_device.channels), 2),
+                    channels=(min(2, input_device.channels), channels),
                     callback=on_block,
                     **common,
                 )

@@ -22,9 +22,9 @@ SPARE = 16  #: frames of input kept ready, because blocks at the mixer's rate va
 _CEILING = SLOTS["master/ceiling"]
 
 
-def _resampler(rate: float, to: float) -> soxr.ResampleStream:
+def _resampler(rate: float, to: float, channels: int = 2) -> soxr.ResampleStream:
     # the engine for variable ratios has a constant delay; the other one works in blocks of its own
-    return soxr.ResampleStream(rate, to, 2, dtype="float32", quality="HQ", vr=True)
+    return soxr.ResampleStream(rate, to, channels, dtype="float32", quality="HQ", vr=True)
 
 
 def _delay(rate: float, to: float) -> float:
@@ -36,38 +36,46 @@ def _delay(rate: float, to: float) -> float:
 class DeviceResampler:
     """[audio] Fills blocks of a device from the blocks of a mixer at another rate.
 
-    mix    : fills a block (m, 2) at `rate`, given the live input (m, 2) of the same frames, or None, and the
-             seconds of latency between them
+    mix    : fills a block (m, channels) at `rate`, given the live input (m, 2) of the same frames, or None,
+             and the seconds of latency between them
+    channels : 2, or 4 with the cue
     rate   : of the mixer;  device_rate : of the device
     table  : the parameters; resampling may raise peaks, so the sound is limited once more
     """
 
     def __init__(
-        self, mix: Callable[[Audio, Audio | None, float], None], table: Table, rate: float, device_rate: float
+        self,
+        mix: Callable[[Audio, Audio | None, float], None],
+        table: Table,
+        rate: float,
+        device_rate: float,
+        channels: int = 2,
     ) -> None:
         self._mix, self._table, self._ratio = mix, table, rate / device_rate
-        self._to_device, self._to_mixer = _resampler(rate, device_rate), _resampler(device_rate, rate)
-        self._limiter = Limiter(device_rate)
+        self._channels = channels
+        self._to_device = _resampler(rate, device_rate, channels)
+        self._to_mixer = _resampler(device_rate, rate)
+        self._limiters = [Limiter(device_rate) for _ in range(channels // 2)]
         out_s, in_s = _delay(rate, device_rate), _delay(device_rate, rate)
         ahead = math.ceil((out_s + in_s) * rate) + SPARE
-        limiter_s = self._limiter.delay / device_rate
+        limiter_s = self._limiters[0].delay / device_rate
         self.delay_s = out_s + limiter_s  #: seconds from the mixer's block to the device's
         self._input_s = ahead / rate + limiter_s  # from the device's input to its output
         self._input = np.zeros((ahead, 2), np.float32)  # input at the mixer's rate that it has not taken
-        self._output = np.zeros((0, 2), np.float32)  # output at the device's rate that it has not taken
+        self._output = np.zeros((0, channels), np.float32)  # of the device, not taken yet
 
     def fill(self, out: Audio, came: Audio | None, buffered: float) -> None:
-        """[audio] Fill a block (n, 2) of the device.
+        """[audio] Fill a block (n, channels) of the device.
 
         came     : (n, 1 or 2) live input of the same frames
         buffered : seconds of latency that the device adds between them
         """
         if came is not None:
-            stereo = np.ascontiguousarray(np.broadcast_to(came, out.shape))
+            stereo = np.ascontiguousarray(np.broadcast_to(came, (len(out), 2)))
             self._input = np.concatenate([self._input, self._to_mixer.resample_chunk(stereo)])
         while len(self._output) < len(out):
             missing = len(out) - len(self._output)
-            block = np.zeros((math.ceil(missing * self._ratio) + 1, 2), np.float32)
+            block = np.zeros((math.ceil(missing * self._ratio) + 1, self._channels), np.float32)
             self._mix(block, None if came is None else self._take_input(len(block)), buffered + self._input_s)
             self._output = np.concatenate([self._output, self._limit(self._to_device.resample_chunk(block))])
         out[:] = self._output[: len(out)]
@@ -80,9 +88,9 @@ class DeviceResampler:
         return block
 
     def _limit(self, x: Audio) -> Audio:
-        ceiling = params.gain(self._table[_CEILING])
-        parts = [
-            cap(self._limiter(x[at : at + MAX_BLOCK].astype(np.float64), ceiling), ceiling)
-            for at in range(0, len(x), MAX_BLOCK)
-        ]
-        return np.concatenate([np.zeros((0, 2), np.float32), *parts])
+        ceiling, y = params.gain(self._table[_CEILING]), np.zeros_like(x)
+        for first, limiter in zip(range(0, self._channels, 2), self._limiters, strict=True):
+            for at in range(0, len(x), MAX_BLOCK):
+                part = x[at : at + MAX_BLOCK, first : first + 2].astype(np.float64)
+                y[at : at + MAX_BLOCK, first : first + 2] = cap(limiter(part, ceiling), ceiling)
+        return y

@@ -13,6 +13,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
+from perform.audio.cue_bus import CueBus
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
 from perform.audio.level_followers import LevelFollowers
 from perform.audio.live_input import LiveInput, dry_wet
@@ -94,22 +95,25 @@ class Mixer:
         self._bases = BaseWriter(arena.event_logs[LANES])
         self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], 0.0
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
+        self._cue, self._has_cue = CueBus(rate), False
         self._input = LiveInput(arena, rate)
         arena.set_meter("delay", self.delay)
         arena.set_meter("pulls", 0)
 
     def fill(self, out: Audio, came: Audio | None = None) -> None:
-        """[audio] Mix len(out) frames into `out` (n, 2), and write them to history buffers and meters.
+        """[audio] Mix len(out) frames into `out`, and write them to history buffers and meters.
 
+        out  : (n, 2) for the master; or (n, 4), then the last two channels get the cue
         came : (n, 1 or 2) live input of the same frames
         """
         for at in range(0, len(out), MAX_BLOCK):
             part = out[at : at + MAX_BLOCK]
             block = self._silence[: len(part)] if came is None else came[at : at + MAX_BLOCK]
-            self._fill(part, np.broadcast_to(block, part.shape))
+            self._fill(part, np.broadcast_to(block, (len(part), 2)))
 
-    def _fill(self, out: Audio, came: Audio) -> None:
-        n = len(out)
+    def _fill(self, both: Audio, came: Audio) -> None:
+        out, n = both[:, :2], len(both)
+        self._has_cue = both.shape[1] > 2
         self._tracks = float(self._arena.meters[self._tracks_on])  # read once: a block has all tracks or none
         self._read_parameters()
         at, table = self._arena.history.written, self._values[: len(SLOTS)]
@@ -118,11 +122,15 @@ class Mixer:
         self._followers.input(self._input(came, table))  # first: encoders need it early
         if self._patient:
             self._wait_for_decks(n)
+        if self._has_cue:
+            self._cue.begin(n, table)
         mix = self._sum_decks(n)
         self._followers.end_block(n, self._reader.table)
         mix += self._input.dry(n, table, int(self._reader.lanes[:, LANE["behind"]].max()))
         mix = self._dc(mix)
-        mix = self._fade_master(mix)
+        mix, opening = self._fade_master(mix)
+        if self._has_cue:
+            both[:, 2:] = self._cue.end(mix, opening, self._step[:n])
         if self._tracks:
             self._arena.tracks[PRE].write_ahead(mix.astype(np.float32), self.delay)
             self._arena.tracks[INPUT].write_ahead(came)
@@ -185,7 +193,8 @@ class Mixer:
         """Set a strip's targets from its row of the lane table; a held lane keeps its gain."""
         strip.held = lane[LANE["mode"]] == HELD
         if not strip.held:
-            strip.target = level * 10.0 ** (lane[LANE["trim"]] / 20.0)
+            strip.trim = 10.0 ** (lane[LANE["trim"]] / 20.0)
+            strip.target = level * strip.trim
         strip.open, strip.fade_s = float(lane[LANE["gate"]]), float(lane[LANE["fade"]])
         live = bool(lane[LANE["live"]])
         if live and not strip.live:
@@ -230,7 +239,7 @@ class Mixer:
         tracks = self._arena.tracks if self._tracks else None
         self._arena.ring_reads.begin_write()
         for deck, strips in self._strips.items():
-            voices = [strip.fade(strip.read(n), self._step[:n]) for strip in strips if not strip.idle]
+            voices = [self._play_strip(deck, strip, n) for strip in strips if not strip.idle]
             peaks = self._deck_peaks[deck]
             if not voices:
                 peaks[:] = 0.0
@@ -247,11 +256,20 @@ class Mixer:
         self._arena.ring_reads.end_write()
         return mix
 
-    def _fade_master(self, mix: Signal) -> Signal:
-        """Apply the master fader, and the fades of start and panic: (n, 2) -> (n, 2)."""
+    def _play_strip(self, deck: int, strip: Strip, n: int) -> Signal:
+        """One lane of a deck, after its fader: (n, 2)."""
+        x = strip.read(n)
+        voice = strip.fade(x, self._step[:n])
+        if self._has_cue:
+            self._cue.add(deck, strip, x, self._step[:n])
+        return voice
+
+    def _fade_master(self, mix: Signal) -> tuple[Signal, Signal | float]:
+        """Apply the master fader, and the gain of start and panic: (n, 2) -> (n, 2), that gain."""
         master = ramp(self._master, self._master_target, self._step[: len(mix)])
         self._master = master[-1].copy()
-        return mix * master * self._opening(len(mix), bool(mix.any()))
+        opening = self._opening(len(mix), bool(mix.any()))
+        return mix * master * opening, opening
 
     def _opening(self, n: int, sounding: bool) -> Signal | float:
         """Gain of a start (a slow rise) and of a panic (a fast fall, silence, a slow rise).

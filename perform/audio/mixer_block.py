@@ -39,7 +39,7 @@ class MixerBlock:
     def fill(self, out: Audio, came: Audio | None = None, buffered: float = 0.0) -> None:
         """[audio] Fill one block.
 
-        out      : (n, 2)
+        out      : (n, 2), or (n, 4) with the cue
         came     : (n, 1 or 2) live input of the same frames
         buffered : seconds of latency that the device adds between them
         """

@@ -111,7 +111,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
             last, since = device.text, now
         if device.block and last != known and (not known or now - since > STEADY_S):
             why = "its block changed" if known else device.why
-            line.report(DevicePlaying(last, why, device.rate, device.input_error))
+            line.report(DevicePlaying(last, why, device.rate, device.input_error, device.cue))
             known = last
         time.sleep(POLL_S)
     line.report(DeviceLost(str(device)))

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from perform.audio import device as devices
+from perform.audio.cue_output import CueOutput
 from perform.audio.device_resampler import DeviceResampler
 from perform.audio.mixer_block import MixerBlock
 from perform.core.arena import Arena
@@ -32,6 +35,9 @@ class OpenDevice:
         self._device, self.why = devices.choose(sd, order.device)
         self._input, self.input_error = devices.choose_input(sd, self._device, order.input)
         self.rate: float = order.rate or arena.meter("rate") or self._device.rate
+        self._cue = CueOutput(sd, self._device, order.cue)
+        self._channels = 4 if self._cue.is_wanted else 2
+        self._both = np.zeros((0, self._channels), np.float32)
         self._arena, self.block, self._is_first = arena, 0, True
         self._mixer = MixerBlock(arena, DEVICE, self.rate, order.patient)
         wanted = order.block or (devices.OWN_BLOCK if self._device.is_jack else DEFAULT_BLOCK)
@@ -42,9 +48,13 @@ class OpenDevice:
             if self._device.rate == self.rate:
                 raise
             self._device_rate = self._device.rate
-            resampler = DeviceResampler(self._mixer.fill, arena.table, self.rate, self._device_rate)
+            resampler = DeviceResampler(
+                self._mixer.fill, arena.table, self.rate, self._device_rate, self._channels
+            )
             self._mixer.resampler_s = resampler.delay_s
             self._stream = self._open(sd, wanted, resampler.fill)
+        self._cue.open(self._device_rate, wanted)
+        arena.set_meter("cue/on", self._cue.is_playing)
 
     def _open(self, sd: ModuleType, block: int, fill: Fill) -> Any:
         def callback(came: Audio | None, out: Audio, buffered: float, status: Any) -> None:
@@ -53,13 +63,27 @@ class OpenDevice:
                 self._is_first = False
             if status and self._mixer.owns:
                 self._arena.set_meter("xruns", self._arena.meter("xruns") + 1)
-            fill(out, came, buffered)
+            if self._channels == 2:
+                fill(out, came, buffered)
+            else:
+                if len(self._both) < len(out):
+                    self._both = np.zeros((len(out), 4), np.float32)
+                both = self._both[: len(out)]
+                fill(both, came, buffered)
+                self._cue.split(both, out)
             self.block = len(out)
 
-        return devices.open_stream(sd, self._device, self._input, self._device_rate, block, callback)
+        return devices.open_stream(
+            sd, self._device, self._input, self._device_rate, block, callback, self._cue.channels
+        )
 
     def __str__(self) -> str:
         return str(self._device)
+
+    @property
+    def cue(self) -> str:
+        """Where the cue plays, or why it does not; "": nobody wants one."""
+        return self._cue.text
 
     @property
     def is_jack(self) -> bool:

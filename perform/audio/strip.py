@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,11 +31,13 @@ class Strip:
         self.as_expected = True  # the last read continued the one before, without a gap
         self._expected = -1  # first frame of the next read if all goes well; -1: unknown
         self.target = np.zeros(2)  # gain left, right that the fader moves to
+        self.trim = 1.0  # gain that brings the model to the common loudness
         self.held = False  # the fader keeps its gain
         self.open = 0.0  # position that the gate moves to
         self.fade_s = RAMP_S  # seconds from closed to open, or back
         self._gain = np.zeros(2)
         self._gate = 0.0  # 0 closed .. 1 open
+        self.gate_gain: Signal | float = 0.0  # of the gate in the last block, (n, 1) while it moves
         self._presence = 0.0  # 0 silent .. 1 fully entered
         self._last = np.zeros(2)  # the last sample that sounded
         self._silent_for = 0  # frames since the lane fell silent
@@ -124,9 +128,14 @@ class Strip:
             reach = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
             gate = np.clip(self.open - self._gate, -reach, reach) + self._gate
             self._gate = float(gate[-1])
-            gain = gain * np.sin(np.clip(gate, 0.0, 1.0) * np.pi / 2)[:, None]  # a crossfade keeps its power
+            # a crossfade keeps its power
+            self.gate_gain = np.sin(np.clip(gate, 0.0, 1.0) * np.pi / 2)[:, None]
+            gain = gain * self.gate_gain
         elif not self._gate:
+            self.gate_gain = 0.0
             return np.zeros_like(x)
+        else:
+            self.gate_gain = math.sin(self._gate * math.pi / 2)
         return x * gain
 
 

@@ -31,6 +31,12 @@ def _sound_options(verb: _F) -> _F:
             metavar="D",
             help="Audio input for decks and takes: part of its name, its number, or default.",
         ),
+        click.option(
+            "--cue",
+            metavar="N|D",
+            default="",
+            help="Headphone cue: first of two outputs of the device (3), or the name of another device.",
+        ),
         click.option("--rate", type=int, metavar="HZ", help="Sample rate (default: the device's)."),
         click.option(
             "--block", type=int, metavar="N", help="Frames per block (default: the JACK server's, else 256)."

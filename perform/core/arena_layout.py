@@ -104,6 +104,7 @@ _STAGE_METERS = [
     "owner",  # [stage] NO_MIXER, CLOCK, DEVICE
     "block",  # [audio] frames a block
     "burst",  # [audio] frames that the device takes at once: a block, or several in a row
+    "cue/on",  # [audio] 1 while the cue has outputs
     "buffered",  # [audio] seconds from input to output in the device's buffers; 0 without an input
     "resampler",  # [audio] seconds of delay where the device has another rate than the stage; else 0
     "frames",  # [audio] frames since the stage began

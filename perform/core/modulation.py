@@ -16,7 +16,7 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.arena_layout import ROW_COLUMNS, ROWS
 from perform.core.modulators import MODULATORS, Modulator, Moment, make
-from perform.core.params import ADDRESSES, MODULE_DEFAULT, NEVER_STORED, SPEC_AT
+from perform.core.params import ADDRESSES, MODULE_DEFAULT, SPEC_AT
 
 RowArray = npt.NDArray[np.float64]  #: (1 + ROWS, len(ROW_COLUMNS)); see `Arena.rows`
 Values = npt.NDArray[np.float64]
@@ -30,7 +30,8 @@ CAN_BE_MODULATED: npt.NDArray[np.bool_] = np.array(
     [
         not (
             spec.action
-            or address.startswith((*NEVER_STORED, "tempo"))
+            or params.never_stored(address)
+            or address.startswith("tempo")
             or address.endswith(("/seed", "/source", "/from"))
             or _modulators.start <= slot < _modulators.stop
         )

@@ -145,6 +145,7 @@ _deck: dict[str, Spec] = {
     "pan": Spec(-1, 1, 0),
     "mute": _switch,
     "solo": _switch,
+    "cue": _switch,  # in the headphones, before the fader
     "side": Spec(0, 2, 1, choices=SIDES),
     "tune": Spec(-24, 24, 0, "st"),  # semitones by which the model's sound is transposed
     "source": Spec(0, len(SOURCES) - 1, 0, choices=SOURCES),
@@ -183,6 +184,8 @@ _global: dict[str, Spec] = {
     "xfade": Spec(0, 1, 0.5),
     "master/gain": Spec(SILENCE_DB, 6, 0, "dB"),
     "master/mute": _switch,
+    "cue/mix": Spec(0, 1, 0),  # 0: only the decks on cue; 1: only the master
+    "cue/level": Spec(SILENCE_DB, 6, 0, "dB"),
     "master/ceiling": Spec(-24, -1, -1, "dBFS"),
     "master/reference": Spec(415, 466, CONCERT_PITCH, "Hz"),  # the stage's A; it tunes all decks
     "input/open": _switch,  # the live input is closed at the start
@@ -249,7 +252,7 @@ _modulators |= {f"follow/input/{k}": s for k, s in _follow.items()}
 _modulators |= {f"macro/{n}": Spec(0, 1, 0) for n in range(1, MACROS + 1)}
 
 #: parameters that no scene, undo or song stores: they control the stage, not the sound
-NEVER_STORED = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open")
+NEVER_STORED = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open", "cue/")
 
 SPECS: Mapping[str, Spec] = (
     {f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()} | _global | _modulators
@@ -273,7 +276,12 @@ def slot(address: str) -> int:
 
 def can_loop(address: str) -> bool:
     """Return whether a gesture of this address may repeat; not of an action, not of the stage."""
-    return not (SPEC_AT[slot(address)].action or address.startswith(NEVER_STORED))
+    return not (SPEC_AT[slot(address)].action or never_stored(address))
+
+
+def never_stored(address: str) -> bool:
+    """Return whether no scene, undo or song stores an address: it controls the stage, not the sound."""
+    return address.startswith(NEVER_STORED) or address.endswith("/cue")
 
 
 def slots(deck: int, suffix: str = "") -> slice:

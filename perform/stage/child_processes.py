@@ -34,7 +34,8 @@ class ChildProcesses:
         rate = options.rate or arena.meter("rate") or None
         block = options.block or (DEFAULT_BLOCK if kind == "clock" else None)
         order = StartMixer(
-            str(arena.path), options.device, options.input, rate, block, options.patient, connections
+            *(str(arena.path), options.device, options.input, rate, block, options.patient, connections),
+            cue=options.cue,
         )
         child = self.start("perform.audio.mixer_process", kind)
         child.order(order)

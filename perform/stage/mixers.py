@@ -84,8 +84,9 @@ class Mixers:
         self._playing = True
         self.device = report.device
         self._log(f"sound through {report.device} ({report.why})")
-        if report.input_error:
-            self._log(report.input_error)
+        for line in (report.input_error, report.cue):
+            if line:
+                self._log(line)
         self._hand_over(DEVICE)
 
     def handle_death(self, child: Child) -> bool:

@@ -14,6 +14,7 @@ class StageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fresh: bool = False  #: do not resume after a crash
     device: str | None = None  #: "null" for no device
     input: str | None = None  #: input device; None: no live input
+    cue: str = ""  #: first output of the cue, or another device for it; "": no cue
     rate: int | None = None  #: Hz
     block: int | None = None  #: frames
     patient: bool = False  #: wait for every deck: for a server that runs ahead of time

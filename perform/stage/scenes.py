@@ -24,7 +24,8 @@ _MORPH, _A, _B, _RECALL, _TEMPO = (
 _NEVER = {
     i
     for i, address in enumerate(params.ADDRESSES)
-    if address.startswith((*params.NEVER_STORED, "clock/", "quantise"))
+    if params.never_stored(address)
+    or address.startswith(("clock/", "quantise"))
     or address.endswith("/seed")
     or SPEC_AT[i].action
 }

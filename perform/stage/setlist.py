@@ -217,7 +217,8 @@ def storable(decks: Iterable[int]) -> npt.NDArray[np.bool_]:
     for deck in decks:
         mask[params.slots(deck)] = True
     shared = params.slots(DECKS).stop
-    mask[shared:] = [not a.startswith(params.NEVER_STORED) for a in params.ADDRESSES[shared:]]
+    mask[shared:] = True
+    mask[[params.never_stored(address) for address in params.ADDRESSES]] = False
     mask[[spec.action for spec in SPEC_AT]] = False
     return mask
 

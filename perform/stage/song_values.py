@@ -15,7 +15,7 @@ from perform.library.toml_values import apply_song
 _DEFAULTS = params.defaults()
 _ACTIONS: npt.NDArray[np.bool_] = np.array([spec.action for spec in SPEC_AT])
 _NOT_STORED: npt.NDArray[np.bool_] = _ACTIONS | np.array(
-    [address.startswith(params.NEVER_STORED) for address in ADDRESSES]
+    [params.never_stored(address) for address in ADDRESSES]
 )
 
 
@@ -24,7 +24,7 @@ def opening_values(song: Song, table: Table) -> Table:
     opening = table.copy()
     for deck in range(1, DECKS + 1):
         own = np.r_[params.slots(deck)]
-        own = own[~_ACTIONS[own]]
+        own = own[~_NOT_STORED[own]]
         opening[own] = _DEFAULTS[own]
     modulators = params.modulator_slots()
     opening[modulators] = _DEFAULTS[modulators]

@@ -18,7 +18,7 @@ QUIET_S = 0.7  #: a gesture ends when no parameter has moved for this long
 DEPTH = 500  #: steps that are kept
 
 _IGNORED = np.array(
-    [a.startswith(params.NEVER_STORED) or SPEC_AT[i].action for i, a in enumerate(ADDRESSES)], dtype=bool
+    [params.never_stored(a) or SPEC_AT[i].action for i, a in enumerate(ADDRESSES)], dtype=bool
 )
 
 

@@ -15,6 +15,7 @@ class StartMixer(Order, frozen=True):
     rate, block   : in Hz and frames; None: as the device prefers
     patient       : wait for a late deck instead of fading it out
     connections   : on a JACK server, those of the last device mixer; None: unknown
+    cue           : first output of the cue, counted from 1, or the name of another device; "": no cue
     """
 
     arena: str
@@ -24,6 +25,7 @@ class StartMixer(Order, frozen=True):
     block: int | None
     patient: bool
     connections: Connections | None = None
+    cue: str = ""
 
 
 class MixerReady(Report, frozen=True):
@@ -43,12 +45,14 @@ class DevicePlaying(Report, frozen=True):
     why         : the reason for this choice
     rate        : Hz
     input_error : why there is no live input; "" if there is one
+    cue         : where the cue plays, or why it does not; "": nobody wants one
     """
 
     device: str
     why: str
     rate: float
     input_error: str
+    cue: str = ""
 
 
 class DeviceConnected(Report, frozen=True):
