@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perform.core import params
+from perform.core.arena_layout import LIVE
 from perform.stage.command_table import CommandTable
-from perform.stage.commands import Load, Unload, UseFile, UseMatrix
+from perform.stage.commands import Answer, Load, Unload, UseFile, UseMatrix
 from perform.stage.deck import Deck
 from perform.stage.deck_files import Kind
 from perform.stage.set_parts import SetParts
+
+ON_CUE = (params.SILENCE_DB, 1.0)  #: fader and cue switch of a deck that enters on cue
 
 
 class DeckChanges:
@@ -21,28 +24,57 @@ class DeckChanges:
 
     def register(self, table: CommandTable) -> None:
         """Register the commands."""
-        table.on(
-            Load, lambda command: self._change_model(command.deck, lambda deck: deck.load(command.model))
-        )
+        table.on(Load, self._load)
         table.on(Unload, lambda command: self._change_model(command.deck, lambda deck: deck.unload()))
         table.on(UseFile, lambda command: self._choose(command.deck, "file", command.name))
         table.on(UseMatrix, lambda command: self._choose(command.deck, "matrix", command.name))
 
-    def _change_model(self, number: int, change: Callable[[Deck], None]) -> None:
-        """Load or unload a model; undo loads the one before, with its attribute values."""
+    def _load(self, command: Load) -> Answer:
+        """Load a model. On an empty deck it enters on cue, with its fader down, if others play and it can."""
+        number = command.deck
+        enters = self._rack.deck(number).model is None and self._rack.arena.meter("cue/on") > 0
+        enters &= any(
+            self._rack.arena.meter(f"deck/{other}/state") == LIVE
+            for other in self._rack.decks
+            if other != number
+        )
+        self._change_model(number, lambda deck: deck.load(command.model), on_cue=enters)
+        note = f"deck {number} enters on cue, its fader is down" if enters else ""
+        if note:
+            self._rack.log(note)
+        return Answer(note=note)
+
+    def _set_cue(self, number: int, values: tuple[float, float]) -> None:
+        """Set fader and cue switch of a deck; undo does not see it as a gesture."""
+        slots = [params.slot(f"deck/{number}/{name}") for name in ("gain", "cue")]
+        self._rack.table[slots] = values
+        self._rack.decks[number].moved |= {*slots}
+
+    def _change_model(self, number: int, change: Callable[[Deck], None], *, on_cue: bool = False) -> None:
+        """Load or unload a model; undo loads the one before, with its attribute values.
+
+        on_cue : it enters on cue, with its fader down
+        """
         deck = self._rack.deck(number)
         before, attributes = deck.model, self._rack.table[params.attribute_slots(number)].copy()
+        table = self._rack.table
+        fader = float(table[params.slot(f"deck/{number}/gain")])
+        cue = float(table[params.slot(f"deck/{number}/cue")])
         change(deck)
         after = deck.model
+        if on_cue:
+            self._set_cue(number, ON_CUE)
 
-        def load(path: Path | None, attributes: params.AttributeValues) -> None:
+        def load(path: Path | None, attributes: params.AttributeValues, strip: tuple[float, float]) -> None:
             deck.load_file(path, attributes=attributes) if path else deck.unload()
+            if on_cue:
+                self._set_cue(number, strip)
 
         if before != after:
             self._history.add(
                 f"deck {number}: {after.stem if after else 'unloaded'}",
-                lambda: load(before, attributes),
-                lambda: load(after, params.default_attributes()),
+                lambda: load(before, attributes, (fader, cue)),
+                lambda: load(after, params.default_attributes(), ON_CUE),
             )
 
     def _choose(self, number: int, kind: Kind, name: str) -> None:

@@ -140,7 +140,10 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
 
         self.open_dialog(
             ModelBrowser(deck, loaded),
-            lambda chosen: self.stage_line.ask(Unload(deck) if chosen == UNLOAD else Load(deck, chosen)),
+            lambda chosen: self.stage_line.ask(
+                Unload(deck) if chosen == UNLOAD else Load(deck, chosen),
+                lambda answer: self.show_notice(answer.note) if answer.note else None,
+            ),
         )
 
     def action_deck_file(self, deck: int = 0) -> None:

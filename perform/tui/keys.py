@@ -59,6 +59,7 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand("Decks", "o", "o", "app.browse", "deck.load", "load or unload a model"),
     KeyCommand("Decks", "m", "m", "flag('mute')", "deck.mute", "mute"),
     KeyCommand("Decks", "s", "s", "flag('solo')", "deck.solo", "solo"),
+    KeyCommand("Decks", "c", "c", "cue", "deck.cue", "cue: hear the deck in the headphones"),
     KeyCommand("Decks", "f", "f", "flag('freeze')", "deck.freeze", "freeze the source"),
     KeyCommand("Decks", "x", "x", "side", "deck.side", "next side of the crossfader: A, –, B"),
     KeyCommand("Decks", "a", "a", "source", "deck.source", "next source of the latents: hand, loop, walk..."),

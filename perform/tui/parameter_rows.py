@@ -161,6 +161,8 @@ STAGE_ROWS = (
     row("stage/margin", "margin"),
     row("master/reference", "A"),
 )
+#: after them, while the cue has outputs
+CUE_ROWS = (row("cue/mix", "mix"), row("cue/level", "level"))
 
 
 @lru_cache(1024)

@@ -17,7 +17,7 @@ from perform.core.messages.control_messages import BindingOptions
 from perform.core.params import DECKS, Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
 from perform.tui.heard_values import HeardValues
-from perform.tui.parameter_rows import STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
+from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.trace_history import TraceHistory
 
@@ -171,12 +171,22 @@ class ScreenFrame:
         return self.knobs.effect(deck, latent) if 0 <= latent < params.LATENTS else math.nan
 
     def cursor(self, deck: int) -> int:
-        """Index of a deck's cursor in its rows, followed by STAGE_ROWS."""
+        """Index of a deck's cursor in its rows, followed by those of the stage."""
         wanted = self.view.selected.get(deck, "")
-        for i, row in enumerate((*self.rows(deck), *STAGE_ROWS)):
+        for i, row in enumerate((*self.rows(deck), *self.stage_rows)):
             if row.address == wanted:
                 return i
         return 0
+
+    @property
+    def has_cue(self) -> bool:
+        """Whether the cue has outputs."""
+        return self.stage_meter("cue/on") > 0
+
+    @property
+    def stage_rows(self) -> tuple[ParameterRow, ...]:
+        """The rows below those of a deck."""
+        return (*STAGE_ROWS, *(CUE_ROWS if self.has_cue else ()))
 
     @property
     def shows_input(self) -> bool:
@@ -189,7 +199,7 @@ class ScreenFrame:
     @property
     def selected(self) -> ParameterRow:
         """The row under the cursor of the deck in focus."""
-        return (*self.rows(self.focus), *STAGE_ROWS)[self.cursor(self.focus)]
+        return (*self.rows(self.focus), *self.stage_rows)[self.cursor(self.focus)]
 
     def control(self, address: str) -> str:
         """The control mapped to an address: "nanoKONTROL2 1:CC16", or ""."""

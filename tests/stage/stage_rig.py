@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from rig import Instrument, until
 
+from perform.core.arena import Arena
+from perform.core.messages.host_messages import StartHost
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS
+from perform.library import sets
+from perform.library.song import Song
 from perform.stage import commands
+from perform.stage.command_table import CommandTable
+from perform.stage.commands import Answer, AnyCommand
+from perform.stage.controllers import Controllers
+from perform.stage.host_pool import HostPool
+from perform.stage.rack import Rack
+from perform.stage.recording import Recording
+from perform.stage.show import Show
 from perform.stage.status import SongsStatus
 
 SET = """
@@ -55,6 +67,34 @@ class SilentChild:
 
     def kill(self) -> None:
         pass
+
+
+class StandingShow:
+    """A set whose hosts never get ready: its decks have models and values, and make no sound."""
+
+    def __init__(self, arena: Arena, path: Path) -> None:
+        hosts = HostPool(SilentChild, print, StartHost("", "", 48000.0, False))  # type: ignore[arg-type]
+        rack = Rack.empty(arena, hosts, print)
+        spawn = SilentChild
+        recording = Recording(arena, spawn, print, "tour")  # type: ignore[arg-type]
+        controllers = Controllers(arena, spawn, print, "", ())  # type: ignore[arg-type]
+        self.table, self.path, self._commands = arena.table, path, CommandTable()
+        self.recording = recording
+        self.show = Show(rack, recording, controllers, None)
+        self.show.register(self._commands)
+        self.show.open(str(path), sets.read_set(path), path)
+
+    def ask(self, command: AnyCommand) -> Answer:
+        answers: list[Answer] = []
+        self._commands.run(command, answers.append)
+        while not answers:
+            self.show.tick(settled=False)
+            time.sleep(0.001)
+        assert not answers[0].error
+        return answers[0]
+
+    def written(self) -> Song:
+        return sets.read_set(self.path).songs[0]
 
 
 def write(path: Path) -> Path:

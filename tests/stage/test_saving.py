@@ -6,48 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from stage_rig import SET, SilentChild, write
+from stage_rig import SET, StandingShow, write
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.messages.host_messages import StartHost
 from perform.library import sets
-from perform.library.song import Song
-from perform.stage.command_table import CommandTable
-from perform.stage.commands import Answer, AnyCommand, Load, Open, Save, Undo
-from perform.stage.controllers import Controllers
-from perform.stage.host_pool import HostPool
-from perform.stage.rack import Rack
-from perform.stage.recording import Recording
-from perform.stage.show import Show
-
-
-class StandingShow:
-    """A set whose hosts never get ready: its decks have models and values, and make no sound."""
-
-    def __init__(self, arena: Arena, path: Path) -> None:
-        hosts = HostPool(SilentChild, print, StartHost("", "", 48000.0, False))  # type: ignore[arg-type]
-        rack = Rack.empty(arena, hosts, print)
-        spawn = SilentChild
-        recording = Recording(arena, spawn, print, "tour")  # type: ignore[arg-type]
-        controllers = Controllers(arena, spawn, print, "", ())  # type: ignore[arg-type]
-        self.table, self.path, self._commands = arena.table, path, CommandTable()
-        self.recording = recording
-        self.show = Show(rack, recording, controllers, None)
-        self.show.register(self._commands)
-        self.show.open(str(path), sets.read_set(path), path)
-
-    def ask(self, command: AnyCommand) -> Answer:
-        answers: list[Answer] = []
-        self._commands.run(command, answers.append)
-        while not answers:
-            self.show.tick(settled=False)
-            time.sleep(0.001)
-        assert not answers[0].error
-        return answers[0]
-
-    def written(self) -> Song:
-        return sets.read_set(self.path).songs[0]
+from perform.stage.commands import Load, Open, Save, Undo
 
 
 @pytest.fixture

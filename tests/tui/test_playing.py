@@ -255,3 +255,20 @@ async def test_a_deck_says_why_its_source_plays_as_hand(stage, clock, size):
     stage.words = replace(stage.words, decks=(told, *stage.words.decks[1:]))
     async with playing(stage, clock, size) as hands:
         assert "no prior: prior plays" in hands.text()
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_c_puts_a_deck_on_cue_and_says_if_nobody_hears_it(stage, clock, size):
+    async with playing(stage, clock, size) as hands:
+        await hands.press("c")
+        assert hands.value("deck/1/cue") == 1
+        assert "nobody hears the cue, it has no outputs: start with --cue 3" in hands.text()
+        assert "CUE" in hands.text()
+        await hands.press("c")
+        assert hands.value("deck/1/cue") == 0
+        stage.arena.set_meter("cue/on", 1)
+        await hands.until(lambda: "CUE mix" in hands.text())
+        hands.app.screen.action_select("cue/mix")
+        await hands.press("right")
+        assert hands.value("cue/mix") == pytest.approx(0.01)
+        assert "cue mix" in hands.text()

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from perform.core import params
 from perform.core.params import DECKS, SOURCES, Spec
 from perform.tui.keys import KEYS
-from perform.tui.parameter_rows import LATENT_PARAMETERS, STAGE_ROWS, ParameterRow
+from perform.tui.parameter_rows import LATENT_PARAMETERS, ParameterRow
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import DeckGrid
 from perform.tui.widgets.foot import HINTS, FootBar, foot_height
@@ -110,6 +110,14 @@ class PlayScreen(Screen[None]):
         if not self.instrument.learn_instead(address):
             self._put(address, 0.0 if self._value(address) else 1.0)
 
+    def action_cue(self) -> None:
+        """Put the deck in focus on cue, or take it off."""
+        self.action_flag("cue")
+        frame = self.instrument.read_frame()
+        if not self.instrument.view.learning and not frame.has_cue and frame.value(frame.focus, "cue"):
+            hint = "start with --cue 3 for outputs 3 and 4, or --cue DEVICE"
+            self.instrument.show_notice(f"nobody hears the cue, it has no outputs: {hint}")
+
     def action_side(self) -> None:
         """Choose the next side of the crossfader."""
         address = self._focused("side")
@@ -141,7 +149,7 @@ class PlayScreen(Screen[None]):
     def action_move(self, steps: int) -> None:
         """Move the cursor through the rows of deck and stage; it wraps around."""
         frame = self.instrument.read_frame()
-        rows = (*frame.rows(frame.focus), *STAGE_ROWS)
+        rows = (*frame.rows(frame.focus), *frame.stage_rows)
         self.action_select(rows[(frame.cursor(frame.focus) + steps) % len(rows)].address)
 
     def action_page(self, pages: int) -> None:

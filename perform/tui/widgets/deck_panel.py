@@ -58,6 +58,11 @@ def scroll(frame: ScreenFrame, deck: int, room: int) -> int:
     return top
 
 
+def flags(frame: ScreenFrame, deck: int) -> tuple[str, ...]:
+    """The switches of a deck; cue if it has outputs, or is on."""
+    return (*FLAGS, "cue") if frame.has_cue or frame.value(deck, "cue") else FLAGS
+
+
 def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
     """Draw the panel of a deck at the right end of these lines."""
     if len(pens) < 2:  # no room for its borders
@@ -170,7 +175,7 @@ def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) 
 def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
     """The switches, in capitals if they are on, and the side; in a short panel also the source."""
     ink = pen.ink
-    for flag in FLAGS:
+    for flag in flags(frame, deck):
         on = frame.value(deck, flag) > 0
         pen.text(" ", ink.text)
         pen.button(
@@ -178,8 +183,9 @@ def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
         )
     pen.text("  ", ink.text)
     side = int(frame.value(deck, "side"))
-    pen.target(6 if roomy else 1, address=f"deck/{deck}/side", value=float((side + 1) % 3))
-    pen.text("side " if roomy else "", ink.dim)
+    label = "side " if roomy and len(flags(frame, deck)) == len(FLAGS) else ""
+    pen.target(len(label) + 1, address=f"deck/{deck}/side", value=float((side + 1) % 3))
+    pen.text(label, ink.dim)
     pen.text("–" if SIDES[side] == "-" else SIDES[side], ink.dim if SIDES[side] == "-" else ink.bright)
     if not roomy:
         source = int(frame.value(deck, "source"))

@@ -8,7 +8,7 @@ from perform.tui.paint import Ink, short
 from perform.tui.parameter_rows import row
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_panel import (
-    FLAGS,
+    flags,
     latency,
     scroll,
     state_of,
@@ -68,7 +68,7 @@ def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
     gain = row(f"deck/{deck}/gain")
     pen.text(short(gain.spec, frame.table[gain.slot]), ink.text, 6, right=True)
     pen.text(" dB", ink.dim)
-    for flag in FLAGS:
+    for flag in flags(frame, deck):
         if frame.value(deck, flag) > 0:
             pen.text(" ", ink.text)
             pen.button(flag.upper(), ink.on, f"deck/{deck}/{flag}", 0.0)

@@ -11,7 +11,7 @@ from perform.core.knob_ranges import is_audible
 from perform.core.messages.control_messages import BindingOptions
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, decibel, eighths, fader, meter, short
-from perform.tui.parameter_rows import STAGE_ROWS, ParameterRow
+from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow
 from perform.tui.screen_frame import EXCLUDED, MODULATED, ScreenFrame, level, loop_text
 from perform.tui.widgets.deck_grid import SPARE, panelled, row_heights
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
@@ -19,6 +19,7 @@ from perform.tui.widgets.row_bar import UNHEARD, brief, draw_marks
 from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
 _MASTER = STAGE_ROWS[-4:]
+_CUE = 28  #: cells of the cue beside the crossfader
 _XFADE, _GAIN = STAGE_ROWS[0], _MASTER[0]
 #: with so many lines MORPH gets a separate line: beside the strips of a small screen; with two rows of panels
 _TALL_STRIPS, _TALL_PANELS = 18, 48
@@ -110,7 +111,7 @@ def _xfade(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     pen.target(9, action="select('xfade')")
     _head(pen, "X-FADE", here, frame.marks.get("xfade", ""), "xfade")
     control = frame.control("xfade")
-    room = width - 9 - 4 - 8 - (len(brief(control)) + 2 if control else 0)
+    room = width - 9 - 4 - 8 - (len(brief(control)) + 2 if control else 0) - (_CUE if frame.has_cue else 0)
     pen.button("A ", ink.bright, "xfade", 0.0)
     pen.target(room, address="xfade")
     ghost = cell(frame.hardware[_XFADE.slot], room) if _XFADE.slot in frame.hardware else -1
@@ -119,6 +120,20 @@ def _xfade(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     pen.text(f"{100 * value:.0f} % ", ink.bright if here else ink.text, 7, right=True)
     if control:
         pen.text(brief(control), ink.dim)
+    if frame.has_cue:
+        pen.pad_to(width - _CUE)
+        _cue(pen, frame)
+
+
+def _cue(pen: LinePen, frame: ScreenFrame) -> None:
+    """The mix of cue and master in the headphones, and their level."""
+    ink = pen.ink
+    pen.text("CUE", ink.on if any(frame.value(deck, "cue") for deck in range(1, DECKS + 1)) else ink.dim)
+    for row in CUE_ROWS:
+        here = frame.selected is row
+        pen.target(len(row.label) + 8, action=f"select('{row.address}')")
+        pen.text(f"{'▸' if here else ' '}{row.label}", ink.focus if here else ink.dim)
+        pen.text(short(row.spec, frame.table[row.slot]), ink.bright if here else ink.text, 6, right=True)
 
 
 def _master(pen: LinePen, frame: ScreenFrame, width: int) -> None:
