@@ -1,9 +1,9 @@
 """The control process: MIDI messages in, parameter values out. `python -m perform.control.control_process`
 
-It has two threads. [control] reads the messages that rtmidi queues for each open port, and sets parameters.
-[main] handles the stage's orders, opens and closes ports, learns, writes mapping files and reports to the
-stage. If the process stops, the parameters keep their values. The threads of rtmidi run no Python, so this
-interpreter never delays the audio server.
+Each port is opened and read by a process of its own, `perform.control.port_reader_process`, so no controller
+waits while another is plugged in. Here [control] takes their messages and sets parameters. [main] handles the
+stage's orders, watches the ports, learns, writes mapping files and reports to the stage. If the process
+stops, the parameters keep their values.
 
 Orders and reports: `core/messages/control_messages.py`.
 """
@@ -47,9 +47,10 @@ from perform.core.messages.control_messages import (
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder
+from perform.core.realtime import CONTROL_PRIORITY, INTERPRETER_PRIORITY, request_real_time
 
-SLEEP_BUSY_S = 0.001  #: pause of [control] in the first second after a message
-SLEEP_IDLE_S = 0.003  #: pause of [control] otherwise
+WAIT_S = 0.008  #: [control] looks at the table at least this often: focus, panic, taps of the tempo
+HALF_S = 0.002  #: the same while half of a 14-bit value waits for the other half
 TICK_S = 0.05  #: [main] checks everything this often
 CLOSE_S = 2.0  #: leaving the MIDI system may take this long
 TOUCH_S = 0.1  #: least time between two reports of a touched control
@@ -73,6 +74,7 @@ class ControlProcess:
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
         self._open_inputs: Inputs = ()  # read by [control]
+        self._arrived = threading.Event()  # a message has come
         # with the unplugged ports, so that a device with a similar name does not get their bindings
         self._known_ports: list[str] = []
         self._reported_touch: TouchedControl | None = None
@@ -90,6 +92,7 @@ class ControlProcess:
 
     def run(self) -> None:
         """[main] Run until the stage is gone, then leave the MIDI system. Raises MidiServerGone."""
+        request_real_time(INTERPRETER_PRIORITY)
         self._reader.start()
         while True:
             self._check_all()
@@ -104,28 +107,30 @@ class ControlProcess:
             except (PerformError, OSError, RuntimeError) as error:
                 self._line.report(ControlFailed(str(error)))
         self._open_inputs = ()
-        time.sleep(10 * SLEEP_IDLE_S)  # until [control] has finished its last read
+        time.sleep(10 * HALF_S)  # until [control] has finished its last read
         if self._ports is not None:
             # close() never returns if the JACK server dies at this moment
             faulthandler.dump_traceback_later(CLOSE_S, exit=True)
             self._ports.close()
 
     def _read_ports(self) -> None:
-        """[control] Read all open ports, again and again, and set the parameters."""
-        last_message = 0.0
+        """[control] Take the messages of all open ports as they come, and set the parameters."""
+        request_real_time(CONTROL_PRIORITY)
         while True:
+            self._arrived.wait(HALF_S if self._router.is_waiting else WAIT_S)
+            self._arrived.clear()  # before reading: what comes from now on wakes the next wait
             now = time.monotonic()
-            self._router.tick()
-            self._tempo.tick(now)
             for name, port in self._open_inputs:
                 for _ in range(_BURST):
                     message = port.get_message()
                     if message is None:
                         break
-                    last_message = now
                     if not self._tempo.receive(name, message[0], message[1], now):
                         self._router.handle(name, message[0])
-            time.sleep(SLEEP_BUSY_S if now - last_message < 1.0 else SLEEP_IDLE_S)
+                else:
+                    self._arrived.set()  # the other ports first, then the rest
+            self._router.tick()
+            self._tempo.tick(now)
 
     def _handle(self, order: AnyOrder) -> None:
         match order:
@@ -164,7 +169,7 @@ class ControlProcess:
             raise MidiServerGone("the MIDI thread stopped; parameters keep their values")
         if self._ports is None and self._is_due(RETRY_S):
             self._connect()
-        if self._ports is not None and self._is_due(POLL_S):
+        if self._ports is not None and (self._is_due(POLL_S) or self._ports.is_opening):
             self._ports.poll()
             self._update_ports(self._ports.opened, self._ports.error())
         if self._ports is not None and self._is_due(BEAT_S):
@@ -188,10 +193,10 @@ class ControlProcess:
     def _connect(self) -> None:
         try:
             if self._reported_ports is None:
-                self._ports = MidiPorts(self._fragments)
+                self._ports = MidiPorts(self._fragments, self._arrived)
             else:
                 with quiet():  # the first attempt has printed the libraries' messages to the log
-                    self._ports = MidiPorts(self._fragments)
+                    self._ports = MidiPorts(self._fragments, self._arrived)
         except (NoMidi, WrongUse) as error:
             self._update_ports((), str(error))
 

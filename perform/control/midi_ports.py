@@ -3,7 +3,8 @@
 ALSA and others add a number to a port's name on each connection; this module leaves it out, so that a name
 stays the same. rtmidi reports neither a vanished port nor a dead JACK server: it keeps listing the ports.
 Its `close_port` crashes on a dead server. So this module polls the list of ports. On JACK it also sends
-itself a message, the pulse, and closes a port only while the pulse comes back.
+itself a message, the pulse, and closes a port only while the pulse comes back. Each port is opened and read
+in a process of its own (`perform.control.port_reader`), so no port waits for another.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import os
 import re
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,10 +22,11 @@ from pathlib import Path
 import rtmidi
 
 from perform.control.mapping import matching_ports
+from perform.control.port_reader import PortReader
 from perform.core.errors import PerformError, WrongUse
 
 PULSE_TIMEOUT_S = 2.0  #: without a pulse for this long, the JACK server counts as gone
-_QUEUE = 1 << 14  #: most messages that a port holds for the [control] thread
+RETRY_OPEN_S = 2.0  #: time between two attempts to open a port
 _CLIENT = "perform"
 _ACTIVE_SENSING = [0xFE]  # the pulse: other receivers ignore this message
 
@@ -33,7 +36,7 @@ _NUMBERS = re.compile(
 )
 _IGNORED = re.compile(r"(perform|Midi Through)\b")
 
-Inputs = tuple[tuple[str, rtmidi.MidiIn], ...]  #: (name of the port, its input)
+Inputs = tuple[tuple[str, PortReader], ...]  #: (name of the port, its reader)
 
 _APIS = {
     "alsa": rtmidi.API_LINUX_ALSA,
@@ -83,13 +86,16 @@ class MidiPorts:
 
     opened : the open ports; the [control] thread reads their messages
     listed : the names of all ports
+    arrived : set when a message has come
     """
 
-    def __init__(self, fragments: Sequence[str]) -> None:
+    def __init__(self, fragments: Sequence[str], arrived: threading.Event) -> None:
         self._fragments = tuple(fragments)
+        self.arrived = arrived
         self._api, self._names = _connect()
         self._stable = PortNames()
-        self._inputs: dict[str, rtmidi.MidiIn] = {}  # by the system's name of the port
+        self._readers: dict[str, PortReader] = {}  # by the system's name of the port
+        self._failed: dict[str, float] = {}  # the system's name -> when to try again
         self._pulse: rtmidi.MidiOut | None = None
         self.listed: list[str] = []
         self.opened: Inputs = ()
@@ -131,31 +137,38 @@ class MidiPorts:
         A port that leaves and comes back between two polls under the same system name stays silent.
         """
         names = self._stable.names(self._names.get_ports())
-        vanished = self._inputs.keys() - names.keys()
+        vanished = self._readers.keys() - names.keys()
         if vanished:
             self.beat()
         for raw in vanished:
-            self._inputs.pop(raw).close_port()
+            self._readers.pop(raw).close_port()
+            self._failed.pop(raw, None)
         self.listed = list(names.values())
         wanted = set(matching_ports(self.listed, self._fragments))
-        for raw, name in names.items():
-            if name in wanted and raw not in self._inputs and (port := self._open(raw)):
-                self._inputs[raw] = port
+        self._open_new({raw for raw, name in names.items() if name in wanted})
         before = {name for name, _ in self.opened}
-        self.opened = tuple((names[raw], port) for raw, port in self._inputs.items())
+        self.opened = tuple((names[raw], reader) for raw, reader in self._readers.items() if reader.is_open)
         now = {name for name, _ in self.opened}
         self._gone = (self._gone | before) - now
-        self._refused = wanted - now
+        self._refused = {names[raw] for raw in self._failed if names[raw] in wanted - now}
 
-    def _open(self, raw: str) -> rtmidi.MidiIn | None:
-        """Open a port; None if it has vanished or another program has opened it."""
-        try:
-            port = rtmidi.MidiIn(self._api, name=_CLIENT, queue_size_limit=_QUEUE)
-            port.ignore_types(timing=False, active_sense=False)  # an ignored message would hide its time
-            port.open_port(port.get_ports().index(raw), "in")
-        except (OSError, ValueError, rtmidi.RtMidiError):
-            return None
-        return port
+    def _open_new(self, wanted: set[str]) -> None:
+        """Begin to open ports; one that failed again only after a while."""
+        now = time.monotonic()
+        for raw, reader in list(self._readers.items()):
+            if reader.is_gone:  # another program has opened the port, or the process died
+                self._failed[raw] = now + (0.0 if reader.is_open else RETRY_OPEN_S)
+                del self._readers[raw]
+            elif reader.is_open:
+                self._failed.pop(raw, None)
+        for raw in wanted - self._readers.keys():
+            if now >= self._failed.get(raw, 0.0):
+                self._readers[raw] = PortReader(self._api, raw, self.arrived)
+
+    @property
+    def is_opening(self) -> bool:
+        """[main] Whether a port is being opened, so that `poll` should be called soon."""
+        return any(not reader.is_open for reader in self._readers.values())
 
     def close(self) -> None:
         """[main] Leave the MIDI system, after the last read from the ports.
@@ -163,9 +176,13 @@ class MidiPorts:
         A JACK client that ends without this causes an xrun in every other client.
         """
         if self._pulse_returns():
-            for client in (*self._inputs.values(), self._pulse, self._names):
+            for reader in self._readers.values():
+                reader.close_port()
+            for client in (self._pulse, self._names):
                 if client is not None:
                     client.delete()
+            for reader in self._readers.values():
+                reader.delete()
 
     def error(self) -> str:
         """[main] Return a line for the player about missing ports, or ""."""

@@ -7,7 +7,9 @@ import os
 
 AUDIO_PRIORITY = 60  #: the mixer's thread: below JACK's (70), above everything else
 STAGE_PRIORITY = 30  #: the stage process: it must be able to end a host process that takes too much time
+CONTROL_PRIORITY = 25  #: the threads that take a MIDI message to its parameter: microseconds each
 RENDER_PRIORITY = 20  #: the thread that decodes
+INTERPRETER_PRIORITY = 10  #: a thread whose interpreter a real-time thread shares, and so may wait for
 
 
 def request_real_time(priority: int) -> bool:
