@@ -223,3 +223,75 @@ def export(module: nn.Module, path: Path) -> Path:
     """Script a module and write it."""
     torch.jit.script(module.eval()).save(str(path))
     return path
+
+
+class Box:
+    """A class of its own for a sound, as nn_tilde's Buffer is one."""
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+        self.sr = -1
+
+    def clear(self) -> None:
+        self.value = torch.zeros(0, 0)
+
+    def fill(self, sound: Tensor, sr: int) -> int:
+        if sound.shape[-1] < 8:
+            return -1
+        self.value = sound.clone()
+        self.sr = sr
+        return 0
+
+    @property
+    def full(self) -> bool:
+        return self.value.numel() > 0
+
+
+class Boxes(nn.Module):
+    """It plays the mean of the sound in its buffer, which an object in a tuple holds; and it prints."""
+
+    def __init__(self, sound: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("play_params", torch.tensor([1, RATIO, 1, 1]))
+        self.register_buffer("held_params", torch.tensor([5]))
+        self.held = (Box(torch.zeros(0, 0) if sound is None else sound),)
+        self.sr = 44100
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.play(x)
+
+    @torch.jit.export
+    def play(self, x: Tensor) -> Tensor:
+        print("frame", x.shape)
+        box = self.held[0]
+        y = torch.zeros(x.shape[0], 1, 512 * x.shape[-1])
+        if box.full:
+            y = y + box.value.mean()
+        return y
+
+    @torch.jit.export
+    def get_methods(self) -> list[str]:
+        return ["play"]
+
+    @torch.jit.export
+    def get_attributes(self) -> list[str]:
+        return ["held"]
+
+    @torch.jit.export
+    def get_held(self) -> tuple[str]:
+        return ("sound" if self.held[0].full else "empty",)
+
+    @torch.jit.export
+    def set_held(self, held: str) -> int:
+        return 0
+
+    @torch.jit.export
+    def set_buffer_attribute(self, name: str, sound: Tensor, sr: int) -> int:
+        if name == "held#0":
+            return self.held[0].fill(sound, sr)
+        return -1
+
+    @torch.jit.export
+    def clear_buffer_attribute(self, name: str) -> None:
+        if name == "held#0":
+            self.held[0].clear()

@@ -50,6 +50,7 @@ class LoadedModule:
         has = archive.attributes.get("_has_prior", "prior" in self.methods)
         self.prior: NnMethod | None = self.methods.get("prior") if has else None
         self._initial = list(initial_state(self.module, archive))
+        self._buffers = nn_contract.buffers(self.attributes, archive)
 
     def choose(self, wanted: str | None) -> NnMethod:
         """Return the method to play."""
@@ -69,4 +70,4 @@ class LoadedModule:
         for path, part in self.module.named_modules():
             for name, tensor in part.named_parameters(recurse=False):
                 parts[path]._c.setattr(name, tensor)
-        return ModuleInstance(made, self._initial)
+        return ModuleInstance(made, self._initial, self._buffers)

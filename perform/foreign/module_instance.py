@@ -7,7 +7,7 @@ style and the attributes that the player has set.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ import torch
 from perform.core.errors import PerformError, WrongUse
 from perform.engine.protocol import Vector
 from perform.foreign import nn_contract
-from perform.foreign.nn_contract import Module, NnMethod
+from perform.foreign.nn_contract import BufferSound, Module, NnMethod
 from perform.rave.archive import Archive
+from perform.rave.unpickle import PickledObject
 
 SEED_STEP = 2654435761  #: between the seeds of two frames: torch takes 32 bits of a seed
 _ADAIN = "AdaptiveInstanceNormalization"  # RAVE's class
@@ -35,12 +36,15 @@ class InitialValue(NamedTuple):
 class ModuleInstance:
     """[render] A copy of the module, and the state that a reset restores."""
 
-    def __init__(self, module: Module, initial: list[InitialValue]) -> None:
-        self.module = module
+    def __init__(
+        self, module: Module, initial: list[InitialValue], buffers: Mapping[str, BufferSound]
+    ) -> None:
+        """buffers: buffer of the module -> its sound in the file."""
+        self.module, self._buffers = module, buffers
         parts = dict(module.named_modules())
         self._initial = [(parts[one.path]._c, one) for one in initial]
         self.settings: dict[str, list[Any]] = {}  # attributes that the player has set
-        self.sounds: dict[str, tuple[Vector, int]] = {}  # and the sounds in its buffers: mono, Hz
+        self.sounds: dict[str, BufferSound] = {}  # and the sounds in its buffers
         self._last: Vector | None = None  # inputs of the last frame
         self._frames = 0
 
@@ -57,8 +61,8 @@ class ModuleInstance:
         self._restore([one for one in self._initial if damaged or not one[1].is_style])
         for name, settings in self.settings.items():
             self.set(name, settings)
-        for name, (sound, rate) in self.sounds.items():
-            self.set_buffer(name, sound, rate)
+        for name, sound in {**self._buffers, **self.sounds}.items():
+            self.set_buffer(name, sound)
 
     @torch.inference_mode()
     def _restore(self, wanted: list[tuple[Any, InitialValue]]) -> None:
@@ -153,12 +157,15 @@ class ModuleInstance:
         if nn_contract.call(self.module, f"set_{name}", *given) not in (0, None):
             raise WrongUse(f"the model refuses {settings} for its attribute {name!r}")
 
-    def set_buffer(self, name: str, sound: Vector, rate: int) -> None:
-        """Put mono sound into a buffer of the module, (n,); an empty one clears it."""
-        if sound.size == 0:
+    def set_buffer(self, name: str, sound: BufferSound) -> None:
+        """Put sound into a buffer of the module; an empty one clears it. WrongUse: the module refuses."""
+        if sound.samples.size == 0:
             nn_contract.call(self.module, "clear_buffer_attribute", name)
-        elif nn_contract.call(self.module, "set_buffer_attribute", name, torch.from_numpy(sound), rate) != 0:
-            raise WrongUse(f"the model refuses sound for its buffer {name!r}")
+            return
+        given = torch.from_numpy(sound.samples.copy())
+        if nn_contract.call(self.module, "set_buffer_attribute", name, given, sound.rate) != 0:
+            length = sound.samples.shape[-1]
+            raise WrongUse(f"the model refuses a sound of {length} samples for its buffer {name!r}")
 
 
 def initial_state(module: Module, archive: Archive) -> Iterator[InitialValue]:
@@ -166,7 +173,8 @@ def initial_state(module: Module, archive: Archive) -> Iterator[InitialValue]:
     for path, part in module.named_modules():
         parameters = {name for name, _ in part.named_parameters(recurse=False)}
         for name in archive.fields(path):
-            if name not in parameters:
+            # an object of a class of the archive, as in a buffer attribute, cannot be read from outside
+            if name not in parameters and not contains_object(archive.records[path].fields[name]):
                 value = part._c.getattr(name)
                 if isinstance(value, torch.Tensor):
                     value = (
@@ -177,6 +185,15 @@ def initial_state(module: Module, archive: Archive) -> Iterator[InitialValue]:
                 yield InitialValue(
                     path, name, copy.deepcopy(value), archive.plain_type(path).rpartition(".")[2] == _ADAIN
                 )
+
+
+def contains_object(value: Any) -> bool:
+    """Return whether a value is an object of a class of the archive, or a collection that holds one."""
+    if isinstance(value, (list, tuple)):
+        return any(contains_object(one) for one in value)
+    if isinstance(value, dict):
+        return any(contains_object(one) for one in value.values())
+    return isinstance(value, PickledObject)
 
 
 def _row(tensor: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from perform.core.attributes import Attribute, Kind, knob_range
@@ -22,6 +24,7 @@ from perform.core.params import MODULE_DEFAULT
 from perform.rave.archive import Archive
 
 KINDS = ("bool", "int", "float", "str", "tensor", "buffer")  #: by their number in `A_params`
+ANY_RATE = 48000  #: Hz, of a module that takes the rate of its host
 MIN_FRAME = 256  #: samples of a frame
 MAX_FRAME = 1 << 16
 RATES = range(1000, 768_001)  #: Hz
@@ -39,6 +42,13 @@ class NnMethod:
     in_ratio: int  #: samples per input value
     outputs: tuple[str, ...]
     out_ratio: int  #: samples per output value
+
+
+class BufferSound(NamedTuple):
+    """The sound in a buffer of a module: samples (channels, n), and their rate in Hz, -1 if unknown."""
+
+    samples: npt.NDArray[np.float32]
+    rate: int
 
 
 def call(module: Module, name: str, *values: Any) -> Any:
@@ -127,6 +137,24 @@ def attributes(module: Module, archive: Archive) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def buffers(attributes: Mapping[str, tuple[str, ...]], archive: Archive) -> dict[str, BufferSound]:
+    """Return the buffers that objects of the module hold: `NAME#0` -> its sound in the file, mostly none."""
+    if not {"set_buffer_attribute", "clear_buffer_attribute"} <= set(archive.methods()):
+        return {}
+    found = {}
+    for name, kinds in attributes.items():
+        held = archive.attributes.get(name)
+        for i, kind in enumerate(kinds):
+            if kind != "buffer" or not isinstance(held, tuple) or i >= len(held):
+                continue
+            fields = getattr(held[i], "fields", None)
+            if fields is not None:
+                value, rate = fields.get("value"), fields.get("sr")
+                samples = np.array(value if isinstance(value, np.ndarray) else (), np.float32)
+                found[f"{name}#{i}"] = BufferSound(samples, rate if type(rate) is int else -1)
+    return found
+
+
 ADAIN = ("learn_target", "reset_target", "learn_source", "reset_source")
 
 
@@ -174,6 +202,8 @@ def sample_rate(archive: Archive, chosen: int | None = None) -> int:
         number = value.item() if getattr(value, "size", 0) == 1 else value
         if isinstance(number, (int, float)) and not isinstance(number, bool) and int(number) in RATES:
             return int(number)
+    if "sr" in archive.attributes and "set_sample_rate" in archive.methods():  # made for any rate
+        return ANY_RATE
     raise WrongUse(
         "does not say its sample rate", where=str(archive.path), hint="choose --rate 44100 or --rate 48000"
     )

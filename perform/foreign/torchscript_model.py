@@ -24,6 +24,7 @@ from perform.foreign import nn_contract, sandbox
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.module_file import unwrap
 from perform.foreign.module_instance import ModuleInstance
+from perform.foreign.nn_contract import BufferSound
 from perform.library.cards import read_card
 from perform.library.hashes import sha256
 from perform.rave.archive import parse
@@ -136,9 +137,10 @@ class TorchscriptStream:
         whole, index = self._model.find(name)
         kinds, defaults = self._model.kinds[whole], self._model.defaults[whole]
         if kinds[index] == "buffer":
-            sound = np.zeros(0, np.float32) if value is None else _parse_values(value)
-            self.instance.set_buffer(f"{whole}#{index}", sound, self._model.card.sample_rate)
-            self.instance.sounds[f"{whole}#{index}"] = sound, self._model.card.sample_rate
+            samples = np.zeros(0, np.float32) if value is None else _parse_values(value)
+            sound = BufferSound(samples.reshape(1, -1), self._model.card.sample_rate)
+            self.instance.set_buffer(f"{whole}#{index}", sound)
+            self.instance.sounds[f"{whole}#{index}"] = sound
             return
         settings = list(self.instance.settings.get(whole, defaults))
         default = defaults[index]

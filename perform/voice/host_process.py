@@ -30,8 +30,9 @@ from perform.core.messages.host_messages import (
 )
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priority, request_real_time
+from perform.foreign import sandbox
 from perform.foreign.opening import file_reader, open_model, prepare
-from perform.library.cards import read_card
+from perform.library.cards import is_module, read_card
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import check_room
 from perform.voice.scheduler import Scheduler
@@ -58,6 +59,8 @@ def load_and_render(
         model_file = prepare(Path(order.model), lambda text: line.report(HostLoading(text)))
         check_room(arena, read_card(model_file), order.rate)
         line.report(HostLoading())
+        if warning := sandbox_warning(model_file):
+            line.report(HostLog(warning))
         reader = file_reader(model_file)
         model = open_model(model_file)
         line.report(HostLoading())
@@ -103,6 +106,14 @@ def load_and_render(
         scheduler.run(line, orders)
     except PerformError as error:  # a third-party module that broke its contract
         line.report(HostFailed(str(error)))
+
+
+def sandbox_warning(model_file: Path) -> str:
+    """[disk] Return what the system does not keep a third-party module from; "" if nothing, or for a RAVE."""
+    report = sandbox.available()
+    if report.complete or not is_module(model_file):
+        return ""
+    return f"{read_card(model_file).name} is a third-party module, and {report}"
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+from module_files import wrapped
 from modules import Bare, Pair, Synth, export
 from rig import until
 from tiny import tiny_model
@@ -30,6 +32,7 @@ from perform.foreign.torchscript_model import TorchscriptModel
 from perform.library.cards import read_card
 from perform.rave.archive import read
 from perform.voice.frame_writer import check_room
+from perform.voice.host_process import sandbox_warning
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -236,3 +239,20 @@ def test_a_remote_model_says_what_went_wrong(tmp_path: Path) -> None:
     with pytest.raises(PerformError, match="process ended"):
         model.render([stream], one, one)
     until(lambda: model.ended, 10, "it knows")
+
+
+def test_a_missing_part_of_the_sandbox_is_said_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rave = tiny_model(tmp_path / "rave.safetensors")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = wrapped(read(export(Bare(), tmp_path / "bare_r48000.ts")), tmp_path / "module.safetensors")
+    monkeypatch.setattr(sandbox, "available", lambda: sandbox.SandboxReport(memory=True))
+    assert not sandbox_warning(rave)
+    said = sandbox_warning(module)
+    assert said == (
+        "bare_r48000 is a third-party module, and this system cannot keep it from files and network"
+    )
+    monkeypatch.setattr(sandbox, "available", lambda: sandbox.SandboxReport(True, True, True))
+    assert not sandbox_warning(module)

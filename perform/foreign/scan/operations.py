@@ -1,6 +1,7 @@
 """The operations a TorchScript module may call: arithmetic on tensors, lists and text.
 
-Each computes from its arguments alone. Left out on purpose: `from_file`, `save`, `print`, memory by address
+Each computes from its arguments alone; what `print` prints goes nowhere (`perform.foreign.sandbox`). Left out
+on purpose: `from_file`, `save`, memory by address
 (`as_strided`, `set_`, `resize_`), the global seed (`manual_seed`), and other namespaces (`torch.ops`,
 `torch.classes`).
 """
@@ -81,7 +82,7 @@ requires_grad tolist type unchecked_cast unchecked_unwrap_optional
 """
 
 #: functions called by their bare name
-BARE = "annotate bool complex float getattr int isinstance len range str unchecked_cast uninitialized"
+BARE = "annotate bool complex float getattr int isinstance len print range str unchecked_cast uninitialized"
 
 #: names in a type
 TYPES = """

@@ -1,19 +1,20 @@
 """The scan of one function of a TorchScript archive, statement by statement.
 
-It knows the type of a local name if that is a class of the archive; other types are VALUE. See
-`perform.foreign.scan.archive_scan`.
+It knows the type of a local name if that is a class of the archive, or a tuple that contains one; all other
+types are VALUE. See `perform.foreign.scan.archive_scan`.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from perform.foreign.scan.operations import BARE, OPERATIONS, TYPES
 
+Kind = str | tuple["Kind", ...]  #: VALUE, the full name of a class, `def NAME`, or the kinds in a tuple
 VALUE = ""  #: the type of tensors, numbers, texts and lists, whose methods are not looked up
 VALUES = frozenset({"inf", "nan", "infj", "nanj"})
 _ROOTS = frozenset({"torch", "ops", "CONSTANTS", "__torch__"})
@@ -29,7 +30,7 @@ class Names:
 
     refuse: Callable[[str, ast.AST | None], NoReturn]
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
-    fields: dict[str, dict[str, str]] = field(default_factory=dict)  # class -> attribute -> class, or VALUE
+    fields: dict[str, dict[str, Kind]] = field(default_factory=dict)  # class -> attribute -> its type
     methods: dict[str, dict[str, ast.FunctionDef]] = field(default_factory=dict)  # class -> name
 
     def check_type(self, node: ast.expr | None) -> None:
@@ -55,11 +56,11 @@ class Names:
 
 
 class Body:
-    """One function. A type is the full name of a class, `def NAME` for a function, or VALUE."""
+    """One function."""
 
     def __init__(self, names: Names, node: ast.FunctionDef, owner: str) -> None:
         self._all, self._node, self._refuse = names, node, names.refuse
-        self._local: dict[str, str] = {}
+        self._local: dict[str, Kind] = {}
         for i, argument in enumerate(node.args.args):
             untyped_self = i == 0 and argument.annotation is None
             self._bind(argument, argument.arg, owner if untyped_self else class_of(argument.annotation))
@@ -106,26 +107,29 @@ class Body:
             case _:
                 self._refuse(f"a statement that no model needs ({type(node).__name__.lower()})", node)
 
-    def _assign(self, target: ast.expr, kind: str) -> None:
+    def _assign(self, target: ast.expr, kind: Kind) -> None:
         match target:
             case ast.Name(id=name):
                 self._bind(target, name, kind)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                for part in parts:
-                    self._assign(part, VALUE)
+                kinds = kind if isinstance(kind, tuple) else (VALUE,) * len(parts)
+                if len(kinds) != len(parts):
+                    self._refuse(f"{len(kinds)} values for {len(parts)} names", target)
+                for part, one in zip(parts, kinds, strict=True):
+                    self._assign(part, one)
             case ast.Attribute():
                 if self._type(target) != kind:
                     self._refuse(f"assigns another type to {ast.unparse(target)[:60]}", target)
             case _:
                 self._refuse(f"an assignment to {ast.unparse(target)[:60]}", target)
 
-    def _bind(self, node: ast.AST, name: str, kind: str) -> None:
+    def _bind(self, node: ast.AST, name: str, kind: Kind) -> None:
         if name in _ROOTS or name in _FORMS or name in VALUES:
             self._refuse(f"{name!r} as a local name", node)
         if self._local.setdefault(name, kind) != kind:
             self._refuse(f"{name!r} with two types", node)
 
-    def _type(self, node: ast.expr) -> str:
+    def _type(self, node: ast.expr) -> Kind:
         """Check an expression, and return its type."""
         match node:
             case ast.Name(id=name):
@@ -140,8 +144,10 @@ class Body:
             case ast.Call():
                 return self._call(node)
             case ast.Subscript(value=value, slice=index):
-                self._plain(value, index)
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return self._element(value, index)
+            case ast.Tuple(elts=parts):
+                return tuple_of(self._plain(*parts))
+            case ast.List(elts=parts):
                 self._plain(*parts)
             case ast.Dict(keys=keys, values=values):
                 if None in keys:
@@ -153,13 +159,28 @@ class Body:
                 self._refuse(f"an expression that no model needs ({type(node).__name__.lower()})", node)
         return VALUE
 
-    def _plain(self, *parts: ast.expr) -> None:
-        """Check expressions that must be values or objects, not functions."""
-        for part in parts:
-            if self._type(part).startswith("def "):
+    def _plain(self, *parts: ast.expr) -> list[Kind]:
+        """Check expressions that must be values or objects, not functions; return their types."""
+        kinds = [self._type(part) for part in parts]
+        for part, kind in zip(parts, kinds, strict=True):
+            if _is_function(kind):
                 self._refuse("a function as a value", part)
+        return kinds
 
-    def _attribute(self, node: ast.Attribute) -> str:
+    def _element(self, value: ast.expr, index: ast.expr) -> Kind:
+        """Return the type of `value[index]`; of a tuple with objects, the index must be a plain number."""
+        kind, _ = self._plain(value, index)
+        if not isinstance(kind, tuple):
+            return VALUE
+        try:
+            number = ast.literal_eval(index)
+        except ValueError:
+            number = None
+        if type(number) is not int or not -len(kind) <= number < len(kind):
+            self._refuse("an element of a tuple that is not a plain number", index)
+        return kind[number]
+
+    def _attribute(self, node: ast.Attribute) -> Kind:
         name = dotted(node) or ""
         if name.partition(".")[0] not in _ROOTS:
             return self._field(node, node.value, node.attr)
@@ -169,45 +190,56 @@ class Body:
             self._refuse(f"{name[:80]!r} as a value", node)
         return VALUE
 
-    def _field(self, node: ast.expr, receiver: ast.expr, name: str) -> str:
-        fields = self._all.fields.get(self._type(receiver), {})
+    def _field(self, node: ast.expr, receiver: ast.expr, name: str) -> Kind:
+        kind = self._type(receiver)
+        fields = self._all.fields.get(kind, {}) if isinstance(kind, str) else {}
         if name not in fields:
             self._refuse(f"the attribute {name!r}, which it does not define", node)
         return fields[name]
 
-    def _call(self, node: ast.Call) -> str:
+    def _call(self, node: ast.Call) -> Kind:
         function = node.func
         if isinstance(function, ast.Name) and function.id in _FORMS:
             return self._form(function.id, node)
+        name = dotted(function) or ""
+        if name.endswith(".__new__") and [dotted(one) for one in node.args] == [
+            name.removesuffix(".__new__")
+        ]:
+            return self._new(node, name.removesuffix(".__new__"))
         self._plain(*node.args, *(keyword.value for keyword in node.keywords))
         if isinstance(function, ast.Name):
             return self._call_name(function)
-        name = dotted(function) or ""
         if name in OPERATIONS:
             return VALUE
         if name.partition(".")[0] in ("torch", "ops"):
             self._refuse(f"calls {name[:80]!r}", function)
-        made = name.removesuffix(".__new__")
-        if made in self._all.fields:
-            return made
+        if name in self._all.fields:
+            return name
         if not isinstance(function, ast.Attribute):
             self._refuse(f"calls {ast.unparse(function)[:60]!r}", function)
         if name in self._all.functions:
             return class_of(self._all.functions[name].returns)
-        method = self._all.methods.get(self._type(function.value), {}).get(function.attr)
+        kind = self._type(function.value)
+        method = self._all.methods.get(kind, {}).get(function.attr) if isinstance(kind, str) else None
         if method is None:
             self._refuse(f"calls the method {function.attr!r}, which it does not define", function)
         return class_of(method.returns)
 
-    def _call_name(self, function: ast.Name) -> str:
+    def _new(self, node: ast.Call, name: str) -> Kind:
+        """Check `CLASS.__new__(CLASS)`, which makes an empty object."""
+        if name not in self._all.fields or node.keywords:
+            self._refuse(f"makes an object of {name[:80]!r}", node)
+        return name
+
+    def _call_name(self, function: ast.Name) -> Kind:
         kind = self._local.get(function.id)
         if kind is None and function.id in _BARE:
             return VALUE
-        if kind is None or not kind.startswith("def "):
+        if not isinstance(kind, str) or not _is_function(kind):
             self._refuse(f"calls {function.id!r}", function)
         return class_of(self._all.functions[kind.removeprefix("def ")].returns)
 
-    def _form(self, form: str, node: ast.Call) -> str:
+    def _form(self, form: str, node: ast.Call) -> Kind:
         """Check a form that looks like a call but takes a type or a name."""
         if len(node.args) != (1 if form == "uninitialized" else 2) or node.keywords:
             self._refuse(f"{form} with the wrong arguments", node)
@@ -235,12 +267,25 @@ def dotted(node: ast.AST | None) -> str | None:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
 
 
-def class_of(annotation: ast.expr | None) -> str:
-    """Return the archive's class that a type names; VALUE for every other type."""
+def class_of(annotation: ast.expr | None) -> Kind:
+    """Return the type of an annotation: a class of the archive, a tuple that contains one, or VALUE."""
     if isinstance(annotation, ast.Subscript) and dotted(annotation.value) in ("Optional", "Final"):
         return class_of(annotation.slice)
+    if isinstance(annotation, ast.Subscript) and dotted(annotation.value) == "Tuple":
+        inner = annotation.slice
+        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+        return tuple_of([class_of(part) for part in parts])
     name = dotted(annotation) or ""
     return name if name.startswith("__torch__.") else VALUE
+
+
+def tuple_of(kinds: Sequence[Kind]) -> Kind:
+    """Return the type of a tuple; VALUE if it contains only values."""
+    return tuple(kinds) if any(kind != VALUE for kind in kinds) else VALUE
+
+
+def _is_function(kind: Kind) -> bool:
+    return isinstance(kind, str) and kind.startswith("def ")
 
 
 def _is_none(node: ast.expr) -> bool:
