@@ -169,7 +169,7 @@ def test_controllers_lists_every_mode_and_what_it_is_the_default_for() -> None:
     defaults = {code(row[0])[0]: row[2] for row in rows}
     for control in ("cc 1", "nrpn 1/2", "rpn 0/5", "bend", "pressure", "poly 60", "program"):
         assert control.split()[0] in defaults[Binding(control, "xfade").effective_mode].split(", ")
-    assert defaults[Binding("note 1", "xfade").effective_mode] == "notes that move a value"
+    assert defaults[Binding("note 1", "xfade").effective_mode] == "notes that move a value, fingers"
     assert defaults[Binding("note 1", "deck/1/mute").effective_mode] == "notes that move choices"
     assert defaults[Binding("note 1", "panic").effective_mode] == "actions"
 

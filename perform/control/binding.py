@@ -24,6 +24,7 @@ NOTHING = "nothing"  #: `to` of a control that moves nothing, whatever the mappi
 LATENT_ENDS = ("/bias", "/silence")  #: parameters of a latent that are latents themselves
 _KNOBS = ("cc", "nrpn", "rpn", "bend", "pressure", "poly")  #: kinds whose position a parameter can follow
 _NAMES = {"bend": "pitch bend", "program": "a program change", "pressure": "pressure", "poly": "key pressure"}
+_NAMES |= {"finger": "a finger"}
 SEMITONES, SIGMA = "st", "σ"  #: units of the parameters that keys can play
 STEPS = 128  #: steps of an encoder over the whole range, if a binding names no other number
 
@@ -89,6 +90,8 @@ class Binding(
     def is_continuous(self) -> bool:
         """Whether the parameter follows the position or the turns of the control."""
         mode = self.effective_mode
+        if self.kind == "finger":
+            return mode == "absolute"
         if self.kind not in _KNOBS or mode not in ("absolute", "momentary"):
             return False
         return not (mode == "momentary" and bool(self.spec.choices))
@@ -123,8 +126,8 @@ class Binding(
         """`mode`, or its default.
 
         An action is triggered. With `value`, or a range of equal ends, each press sets the value. A note
-        toggles a parameter with choices and is momentary on any other. One program toggles. Any other control
-        that can be pressed is momentary on a switch. Everything else is absolute.
+        toggles a parameter with choices and is momentary on any other. A finger is momentary. One program
+        toggles. Any other control that can be pressed is momentary on a switch. Everything else is absolute.
         """
         if self.spec.action:
             return self.mode or "trigger"
@@ -137,6 +140,8 @@ class Binding(
             return "absolute"
         if self.kind == "note":
             return "toggle" if self.spec.choices else "momentary"
+        if self.kind == "finger":
+            return "momentary"
         if self.kind == "program" and self.is_pressed:
             return "toggle"
         return "momentary" if self.is_pressed and len(self.spec.choices) == 2 else "absolute"
@@ -212,7 +217,8 @@ def _check_mode(binding: Binding) -> None:
         what = "is an action and can only be triggered" if spec.action else "is not an action"
         hint = 'write mode = "trigger", or leave mode out' if spec.action else "use a mode other than trigger"
         raise WrongUse(f"{binding.to} {what}", hint=hint)
-    if not binding.is_pressed and mode != "absolute":
+    finger = binding.kind == "finger" and mode == "momentary"
+    if not binding.is_pressed and mode != "absolute" and not finger:
         what = "an encoder" if binding.encoding != "absolute" else _NAMES[binding.kind]
         raise WrongUse(f"{what} cannot {mode}", hint="bind a note or a cc")
     if binding.kind == "program" and binding.is_pressed and mode in ("absolute", "momentary"):
@@ -248,7 +254,8 @@ def _check_range(binding: Binding) -> None:
     ):
         hint = "bind a note or a cc, and leave out range, curve, invert and mode"
         raise WrongUse("only a press can set a value", hint=hint)
-    if (binding.deadzone or binding.step is not None) and not binding.is_continuous:
+    follows = binding.is_continuous or binding.kind == "finger"
+    if (binding.deadzone or binding.step is not None) and not follows:
         raise WrongUse("deadzone and step are for knobs and pressure", hint="leave them out")
     if not 0.0 <= binding.deadzone <= 0.9:
         raise WrongUse(f"deadzone cannot be {binding.deadzone:g}", hint="use 0 (none) to 0.9")

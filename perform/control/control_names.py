@@ -10,6 +10,7 @@ Written as      Kind, number            Messages
 "poly 60"       poly, 60                pressure of one key
 "note 60"       note, 60                note on and off
 "keys"          keys, 0                 all notes; the key is the value, as a pitch
+"finger 1 press"  finger, packed        MPE: what one finger does; also "finger 1 slide", "finger 1 bend"
 "program"       program, 0              any program change; its number is the value
 "program 12"    program, 12             program 12, counted from 1: a press
 "program 0/1/12"  program, packed       the same after bank select CC 0 = 0 and CC 32 = 1
@@ -23,7 +24,7 @@ from typing import Literal, NamedTuple
 
 from perform.core.errors import WrongUse
 
-Kind = Literal["cc", "nrpn", "rpn", "bend", "pressure", "poly", "note", "keys", "program"]
+Kind = Literal["cc", "nrpn", "rpn", "bend", "pressure", "poly", "note", "keys", "finger", "program"]
 #: meaning of the values: a position, or a turn of an endless encoder in one of five notations
 Encoding = Literal["absolute", "twos", "sign", "offset", "offset16", "incdec"]
 
@@ -31,6 +32,7 @@ LAST_CC = 119  #: above it are channel mode messages
 
 _PAIR = 128  #: numbers of 14-bit controls begin here
 _BANKS = 129  #: numbers of programs with a bank begin here
+_AXES = ("press", "slide", "bend")  #: of a finger
 _BYTE = r"(0|[1-9]\d{0,2})"
 _SPELLINGS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("cc", re.compile(f"cc {_BYTE}(?:/{_BYTE})?")),
@@ -41,6 +43,7 @@ _SPELLINGS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("poly", re.compile(f"poly {_BYTE}")),
     ("note", re.compile(f"note {_BYTE}")),
     ("keys", re.compile("keys")),
+    ("finger", re.compile("finger ([1-9]|10) (press|slide|bend)")),
     ("program", re.compile(f"program(?: (?:{_BYTE}/{_BYTE}/)?{_BYTE})?")),
 )
 
@@ -58,11 +61,13 @@ def parse_control(text: str) -> tuple[Kind, int]:
     """Return kind and number of a control; WrongUse for anything else."""
     for kind, spelling in _SPELLINGS:
         if match := spelling.fullmatch(text):
+            if kind == "finger":
+                return kind, finger(int(match[1]), _AXES.index(match[2]))
             return kind, _number(kind, text, [int(group) for group in match.groups() if group])
     raise WrongUse(
         f"unknown control {text!r}",
         hint='write "cc 16", "cc 12/44" (14 bits), "nrpn 1/2", "rpn 0/0", "bend", "pressure", "poly 60", '
-        '"note 36", "keys", "program" or "program 12"',
+        '"note 36", "keys", "finger 1 press", "program" or "program 12"',
     )
 
 
@@ -89,6 +94,11 @@ def _number(kind: Kind, text: str, numbers: list[int]) -> int:
     return numbers[0] if numbers else 0
 
 
+def finger(number: int, axis: int) -> int:
+    """The number of what a finger (1..10) does: axis 0 press, 1 slide, 2 bend."""
+    return 3 * (number - 1) + axis
+
+
 def cc_pair(msb: int, lsb: int) -> int:
     """The number of a 14-bit control made of two CCs."""
     return _PAIR + 128 * msb + lsb
@@ -109,6 +119,8 @@ def _numbers(kind: Kind, number: int) -> str:
     match kind:
         case "bend" | "pressure" | "keys":
             return ""
+        case "finger":
+            return f"{number // 3 + 1} {_AXES[number % 3]}"
         case "cc" if number >= _PAIR:
             return "/".join(map(str, divmod(number - _PAIR, 128)))
         case "nrpn" | "rpn":
@@ -129,12 +141,12 @@ def spelled(kind: Kind, number: int) -> str:
 def control_label(kind: Kind, number: int) -> str:
     """Write a control as on the screen: `CC16`, `CC12/44`, `NRPN1/2`, `note36`, `bend`, `program`."""
     name = kind.upper() if kind in ("cc", "nrpn", "rpn") else kind
-    return f"{name}{_numbers(kind, number)}"
+    return f"{name}{' ' if kind == 'finger' else ''}{_numbers(kind, number)}"
 
 
 def is_pressed(kind: Kind, number: int) -> bool:
     """Return whether a control can be pressed like a button."""
-    return kind not in ("bend", "pressure", "poly") and (kind, number) != ("program", 0)
+    return kind not in ("bend", "pressure", "poly", "finger") and (kind, number) != ("program", 0)
 
 
 def clicks(encoding: Encoding, value: int, size: int = 128) -> int:

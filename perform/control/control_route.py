@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 from perform.control.binding import Binding
 from perform.control.control_names import clicks
+from perform.control.control_values import ControlEvent
 from perform.control.hand import CurvePoints, Hand, Presses, Span, Takeover
-from perform.control.midi_parser import ControlEvent
 from perform.core import params
 from perform.core.knob_ranges import KnobRanges
 from perform.core.params import Curve, Table
@@ -31,7 +31,7 @@ class ControlRoute:
         self._slots = tuple(params.slot(address) for address in binding.addresses)
         self._spec, self._mode = binding.spec, binding.effective_mode
         self._low, self._high = (self._spec.clamp(end) for end in binding.ends)
-        self._takeover: Takeover = binding.takeover or takeover
+        self._takeover: Takeover = binding.takeover or ("jump" if binding.kind == "finger" else takeover)
         self._encoding, self._accel = binding.encoding, binding.accel
         self._steps = binding.steps_over_range
         self._span = self._new_span(self._low, self._high, binding.curve or binding.spec.curve)
@@ -152,6 +152,6 @@ def _dead_zone(binding: Binding) -> tuple[float, float, float] | None:
     """The zone for `Span`: at the low end for pressure, else around the middle."""
     if not binding.deadzone:
         return None
-    if binding.kind in ("pressure", "poly"):
+    if binding.kind in ("pressure", "poly") or binding.control.endswith(" press"):
         return 0.0, binding.deadzone, 0.0
     return 0.5 - binding.deadzone / 2, 0.5 + binding.deadzone / 2, 0.5

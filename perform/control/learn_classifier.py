@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from perform.control.control_names import ControlId, Encoding, cc_pair, ccs_of_pair
-from perform.control.midi_parser import ControlEvent, MidiParser, value_event
+from perform.control.control_values import ControlEvent, value_event
+from perform.control.midi_parser import MidiParser
 
 WATCH_S = 0.2  #: a control is watched for this long before it is offered
 HELD_S = 1.0  #: a note that is not released for this long is a pad, not the touch of a fader

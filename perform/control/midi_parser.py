@@ -10,50 +10,23 @@ The state is bounded: per channel the selected parameter and the bank, and a few
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 import mido
 
 from perform.control.control_names import LAST_CC, ControlId, banked_program, ccs_of_pair
+from perform.control.control_values import ControlEvent, centred, value_event
+from perform.control.mpe_zones import SLIDE_CC, MpeZones
 
 HOLD_S = 0.005  #: an MSB waits this long for its LSB
 _MOST = 1024  #: 14-bit controls whose halves are remembered
 _SELECT = {99: ("nrpn", 0), 98: ("nrpn", 1), 101: ("rpn", 0), 100: ("rpn", 1)}  #: CC -> kind, half
 _MSB, _LSB, _UP, _DOWN = "msb", "lsb", "up", "down"
 _DATA_ENTRY = {6: _MSB, 38: _LSB, 96: _UP, 97: _DOWN}  #: CC -> its meaning for the selected parameter
+_DATA_MSB = 6
 _BANK_SELECT = (0, 32)
+_ZONE_RPN, _BEND_RPN = 6, 0  #: of MPE
+_OF_FINGERS = ("note_on", "note_off", "aftertouch", "control_change", "pitchwheel")
 _NO_PARAMETER = 128 * 127 + 127
-
-
-class ControlEvent(NamedTuple):
-    """One movement of a control.
-
-    value    : as sent: 0..127, 0..16383 for 14 bits, pitch bend -8192..8191
-    position : 0..1; the middle value (64, 8192, bend 0) is exactly 0.5
-    down     : a note that begins, or a value in the upper half
-    release  : a note that ends
-    size     : how many values the control has
-    step     : 1 for an increment message, -1 for a decrement, 0 for a value
-    """
-
-    source: ControlId
-    value: int
-    position: float
-    down: bool
-    release: bool = False
-    size: int = 128
-    step: int = 0
-
-
-def centred(value: int, size: int = 128) -> float:
-    """Return the position of a value: 0 -> 0, the middle (64 of 128) -> 0.5, the last one -> 1."""
-    half = size // 2
-    return value / size if value <= half else 0.5 + (value - half) / (2 * (size - 1 - half))
-
-
-def value_event(source: ControlId, value: int, size: int = 128) -> ControlEvent:
-    """Return the event of a control that sends values from 0 to `size` - 1."""
-    return ControlEvent(source, value, centred(value, size), 2 * value >= size, size=size)
 
 
 class _Halves:
@@ -78,12 +51,14 @@ class MidiParser:
     """[control] The messages of one port. `mapped` decides whether two CCs are one control."""
 
     def __init__(self) -> None:
+        self._fingers = False  # the mapping wants MPE
         self._routing: tuple[Collection[ControlId], dict[tuple[int, int], tuple[ControlId, str]]] = ((), {})
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the device is gone."""
         self._halves: dict[ControlId, _Halves] = {}
+        self._zones = MpeZones()
         self._held: set[ControlId] = set()
         self._selected = dict.fromkeys(range(1, 17), ("nrpn", _NO_PARAMETER))
         self._banks = {(channel, cc): 0 for channel in range(1, 17) for cc in _BANK_SELECT}
@@ -99,6 +74,7 @@ class MidiParser:
                 roles = (_UP, _DOWN) if control in updown else (_MSB, _LSB)
                 for cc, role in zip(ccs, roles, strict=True):
                     pairs[control.channel, cc] = control, role
+        self._fingers = any(control.kind == "finger" for control in mapped)
         self._routing = mapped, pairs
 
     def parse(self, data: Sequence[int], now: float = 0.0) -> Sequence[ControlEvent]:
@@ -107,6 +83,28 @@ class MidiParser:
             message = mido.Message.from_bytes(data)
         except (ValueError, IndexError, TypeError):  # mido raises these for invalid bytes
             return ()
+        mpe = self._fingers or self._zones.playing  # a finger is released even if its mapping has gone
+        if mpe and message.type in _OF_FINGERS and self._zones.master_of(message.channel + 1):
+            return self._finger(message, now)
+        return self._plain(message, now)
+
+    def _finger(self, message: mido.Message, now: float) -> Sequence[ControlEvent]:
+        """A message on a member channel of an MPE zone."""
+        channel = message.channel + 1
+        match message.type:
+            case "note_on" | "note_off":
+                down = message.type == "note_on" and message.velocity > 0
+                note = [it for it in self._plain(message, now) if it.source in self._routing[0]]
+                return [*self._zones.note(channel, down=down), *note]
+            case "aftertouch":
+                return self._zones.move(channel, 0, message.value)
+            case "control_change" if message.control == SLIDE_CC:
+                return self._zones.move(channel, 1, message.value)
+            case "pitchwheel":
+                return self._zones.move(channel, 2, message.pitch)
+        return self._plain(message, now)
+
+    def _plain(self, message: mido.Message, now: float) -> Sequence[ControlEvent]:
         match message.type:
             case "control_change" if message.control <= LAST_CC:
                 return self._control_change(message.channel + 1, message.control, message.value, now)
@@ -152,9 +150,17 @@ class MidiParser:
         if cc in _DATA_ENTRY:
             kind, number = self._selected[channel]
             entered = ControlId("rpn" if kind == "rpn" else "nrpn", number, channel)
+            if kind == "rpn" and cc == _DATA_MSB:
+                self._configure_zone(channel, number, value)
             if number != _NO_PARAMETER and (entered in mapped or raw not in mapped):
                 return self._half(entered, _DATA_ENTRY[cc], value, now)
         return (value_event(raw, value),)
+
+    def _configure_zone(self, channel: int, parameter: int, value: int) -> None:
+        if parameter == _ZONE_RPN and channel in (1, 16):
+            self._zones.configure(channel, value)
+        elif parameter == _BEND_RPN:
+            self._zones.set_bend_range(channel, value)
 
     def _select(self, channel: int, cc: int, value: int) -> None:
         kind, half = _SELECT[cc]

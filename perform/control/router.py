@@ -17,8 +17,9 @@ from typing import NamedTuple
 from perform.control.binding import NOTHING, Binding
 from perform.control.control_names import ControlId, Kind, ccs_of_pair, control_label, is_pressed
 from perform.control.control_route import ControlRoute
+from perform.control.control_values import ControlEvent, centred
 from perform.control.hand import Hand, Presses, Takeover
-from perform.control.midi_parser import ControlEvent, MidiParser, centred
+from perform.control.midi_parser import MidiParser
 from perform.control.one_channel import OneChannel
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
@@ -202,7 +203,7 @@ def _rest(control: ControlId) -> float | None:
 
 def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:
     """Return whether an event presses the control, and whether it releases it. Each note-on is a press."""
-    if event.source.kind == "note":
+    if event.source.kind in ("note", "finger"):
         hand.down = event.down
         return event.down, event.release
     if event.source.kind == "program" or not is_pressed(event.source.kind, event.source.number):

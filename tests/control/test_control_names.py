@@ -19,6 +19,9 @@ CONTROLS = st.one_of(
     .filter(lambda it: it[1:] != (127, 127))
     .map(lambda it: f"{it[0]} {it[1]}/{it[2]}"),
     st.sampled_from(["bend", "pressure", "program"]),
+    st.tuples(st.integers(1, 10), st.sampled_from(["press", "slide", "bend"])).map(
+        lambda it: f"finger {it[0]} {it[1]}"
+    ),
     st.tuples(st.sampled_from(["note", "poly"]), seven).map(lambda it: f"{it[0]} {it[1]}"),
     st.integers(1, 128).map("program {}".format),
     st.tuples(seven, seven, st.integers(1, 128)).map(lambda it: "program {}/{}/{}".format(*it)),
@@ -92,6 +95,9 @@ def test_an_encoder_may_have_14_bits() -> None:
         ({"curve": (0.0, float("nan"), 1.0)}, "rise from 0 to 1"),
         ({"control": "pressure", "mode": "toggle"}, "pressure cannot toggle"),
         ({"control": "program 3", "mode": "momentary"}, "without a release"),
+        ({"control": "finger 11 press"}, "unknown control"),
+        ({"control": "finger 1 press", "mode": "toggle"}, "a finger cannot toggle"),
+        ({"control": "finger 1 press", "value": 0.5}, "a finger cannot set"),
     ],
 )
 def test_a_binding_that_cannot_work_is_refused(fields: dict[str, object], says: str) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
+from perform.control.control_values import centred
 from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
-from perform.control.midi_parser import centred
 from perform.core import params
 from tests.control.conftest import Control, Jack, eventually
 

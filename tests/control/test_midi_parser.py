@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from perform.control.binding import Binding
 from perform.control.control_names import ControlId
+from perform.control.control_values import ControlEvent, centred
 from perform.control.mapping import Mapping
-from perform.control.midi_parser import HOLD_S, ControlEvent, MidiParser, centred
+from perform.control.midi_parser import HOLD_S, MidiParser
 from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.params import SPEC_AT
@@ -252,6 +253,9 @@ BINDINGS = (
     Binding("program", "song/jump"),
     Binding("program 4", "scene/recall", value="3"),
     Binding("program 1/1/4", "song/go"),
+    Binding("finger 1 press", "deck/6/z/0/bias"),
+    Binding("finger 2 bend", "deck/6/z/1/bias", mode="absolute"),
+    Binding("finger 1 slide", "deck/6/mute"),
 )
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
+from perform.control.control_values import centred
 from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
-from perform.control.midi_parser import MidiParser, centred
+from perform.control.midi_parser import MidiParser
 from perform.control.router import MOVED, ControlRouter, RoutedLayer
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters

@@ -1,0 +1,96 @@
+"""MPE: each finger has a MIDI channel of its own, with its pressure, its slide and its pitch.
+
+A zone has a master channel and up to 15 members: the lower zone 1 and 2, 3..., the upper one 16 and 15, 14...
+RPN 6 on a master channel sets the number of members; without it, a mapping that uses fingers gets a lower
+zone of 15. Source: MIDI Association, "MIDI Polyphonic Expression" 1.0 (RP-053).
+"""
+
+from __future__ import annotations
+
+from perform.control.control_names import ControlId, finger
+from perform.control.control_values import ControlEvent, centred
+
+FINGERS = 10  #: fingers are numbered 1..FINGERS; the lowest free number goes to the next one
+BEND_RANGE = 48  #: semitones of a member's full pitch bend, if the device does not say
+OCTAVE = 12.0  #: semitones of a slide over the keys that cover a parameter's range, each way
+SLIDE_CC = 74
+
+_PRESS, _SLIDE, _BEND = 0, 1, 2
+_LOWER, _UPPER = 1, 16  # master channels
+
+
+class _Member:
+    """A member channel: the last values that it sent, and the finger that plays on it (0: none)."""
+
+    def __init__(self) -> None:
+        self.finger = 0
+        self.press, self.slide, self.bend = 0, 64, 0
+
+    def event(self, axis: int, master: int, bend_range: int, *, down: bool = True) -> ControlEvent:
+        value = (self.press, self.slide, self.bend)[axis]
+        position = centred(value)
+        if axis == _BEND:
+            semitones = value / 8192 * bend_range
+            position = min(max(0.5 + semitones / (2 * OCTAVE), 0.0), 1.0)
+        source = ControlId("finger", finger(self.finger, axis), master)
+        return ControlEvent(source, value, position, down, release=not down)
+
+
+class MpeZones:
+    """[control] The zones of one port and the fingers that play in them.
+
+    playing : how many fingers play
+    """
+
+    def __init__(self) -> None:
+        self.playing = 0
+        self._members: dict[int, int] = {}  # master channel -> number of members; empty: not announced
+        self._channels = {channel: _Member() for channel in range(1, 17)}
+        self._ranges = {_LOWER: BEND_RANGE, _UPPER: BEND_RANGE}
+
+    def configure(self, master: int, members: int) -> None:
+        """Set the size of a zone, as RPN 6 says; the other zone gets what is left."""
+        other = _UPPER if master == _LOWER else _LOWER
+        members = min(members, 15)
+        self._members[master] = members
+        self._members[other] = min(self._members.get(other, 0), max(0, 14 - members))
+
+    def set_bend_range(self, channel: int, semitones: int) -> None:
+        """Set the range of the pitch bend of a zone's members, as RPN 0 on one of them says."""
+        if (master := self.master_of(channel)) is not None:
+            self._ranges[master] = semitones
+
+    def master_of(self, channel: int) -> int | None:
+        """The master channel of a member; None if the channel is no member."""
+        members = self._members or {_LOWER: 15}
+        if 2 <= channel <= 1 + members.get(_LOWER, 0):
+            return _LOWER
+        return _UPPER if 16 - members.get(_UPPER, 0) <= channel <= 15 else None
+
+    def note(self, channel: int, *, down: bool) -> list[ControlEvent]:
+        """A finger touches or leaves a member channel."""
+        member, master = self._channels[channel], self.master_of(channel)
+        if master is None or down == bool(member.finger):
+            return []
+        if down:
+            taken = {it.finger for it in self._channels.values()}
+            member.finger = next((n for n in range(1, FINGERS + 1) if n not in taken), 0)
+            if not member.finger:
+                return []  # an eleventh finger
+            self.playing += 1
+        axes = (_BEND, _SLIDE, _PRESS)
+        events = [member.event(axis, master, self._ranges[master], down=down) for axis in axes]
+        if not down:
+            member.finger = 0
+            self.playing -= 1
+        return events
+
+    def move(self, channel: int, axis: int, value: int) -> list[ControlEvent]:
+        """A finger presses (0), slides (1) or bends (2); kept for the next note if there is none."""
+        member, master = self._channels[channel], self.master_of(channel)
+        member.press = value if axis == _PRESS else member.press
+        member.slide = value if axis == _SLIDE else member.slide
+        member.bend = value if axis == _BEND else member.bend
+        if master is None or not member.finger:
+            return []
+        return [member.event(axis, master, self._ranges[master])]
