@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from bells import bells
+from cello import cello
 from choir import choir
 from drums import drums
 from strings import strings
@@ -15,7 +16,7 @@ from tuning import RATE, Rng, Samples
 from weather import weather
 
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
-    make.__name__: make for make in (bells, choir, strings, drums, weather)
+    make.__name__: make for make in (bells, choir, strings, drums, weather, cello)
 }
 """Each function synthesises a number of seconds of mono sound at RATE."""
 

@@ -145,18 +145,18 @@ def _nothing(channels: int) -> Tensor:
 class NoiseSynth(Streaming):
     """Filtered noise, one filter per frame and band (RAVE, arXiv 2111.05011, section 3.2).
 
-    `net` turns every `frame` samples into `taps` amplitudes a band: the response of a zero-phase filter at as
-    many frequencies. Windowed and cut to the frame's length it is convolved with the noise of that frame
-    alone. That is linear in the amplitudes. So `taps` fixed filters process the noise, and their outputs are
-    weighted.
+    `net` turns every `frame` samples (as many as its strides, if left out) into `taps` amplitudes a band: the
+    response of a zero-phase filter at as many frequencies. Windowed and cut to the frame's length it is
+    convolved with the noise of that frame alone. That is linear in the amplitudes. So `taps` fixed filters
+    process the noise, and their outputs are weighted.
     """
 
     filters: Tensor  # (frame, taps * frame): white noise to its parts, in time
 
-    def __init__(self, net: Chain, bands: int, taps: int) -> None:
+    def __init__(self, net: Chain, bands: int, taps: int, frame: int | None = None) -> None:
         super().__init__()
         self.net, self.bands, self.taps, self.states = net, bands, taps, net.states
-        self.frame = math.prod(layer.stride for layer in net if isinstance(layer, Conv1d))
+        self.frame = frame or math.prod(layer.stride for layer in net if isinstance(layer, Conv1d))
         self.register_buffer("filters", _filters(taps, self.frame), persistent=False)
 
     def init_state(self, batch: int) -> State:

@@ -10,11 +10,11 @@ from typing import Any
 
 from perform.core.errors import WrongUse
 
-ENCODERS = ("spectral", "convolutional", "v1")
-DECODERS = ("v2", "v1")
+ENCODERS = ("spectral", "convolutional", "v1", "pitched")
+DECODERS = ("v2", "v1", "harmonic")
 PADDINGS = ("newest", "causal", "centred")
 ACTIVATIONS = ("leaky", "snake")
-BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete")
+BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete", "pitched")
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Config:
     resampling: int = 1
     """How many times slower than `sample_rate` the model itself runs."""
     encoder: str = "spectral"
-    """`spectral` (fast to train), `convolutional` (RAVE v2's) or `v1`."""
+    """`spectral` (fast to train), `convolutional` (RAVE v2's), `v1`, or `pitched`: spectral and pitch."""
     decoder: str = "v2"
-    """`v2` or `v1`."""
+    """`v2`, `v1`, or `harmonic`: harmonics of a pitch, and noise; with a pitched encoder and bottleneck."""
     padding: str = "newest"
     """Where a convolution's window ends: at the `newest` sample of a stride or, as upstream, at its first
     sample (`causal`) or half a window later (`centred`), which delays a stream."""
@@ -82,7 +82,8 @@ class Config:
     kernel: int = 3
     """Taps of the residual convolutions; the outermost convolutions have 2 x kernel + 1."""
     bottleneck: str = "variational"
-    """`variational`, `wasserstein`, `spherical` or `discrete`."""
+    """`variational`, `wasserstein`, `spherical`, `discrete` or `pitched`: the latents are pitch, loudness and
+    noise, then a variational timbre."""
     full_latents: int = 32
     """Latents before the projection keeps the most important ones; dimensions of a codebook's entries."""
     noise_latents: int = 0
@@ -97,6 +98,8 @@ class Config:
     """Amplitudes of the noise synthesiser, per band and frame."""
     noise_hidden: int = 0
     """Channels inside v2's noise synthesiser."""
+    harmonics: int = 0
+    """Harmonics of a harmonic decoder; 0 for any other."""
     prior: PriorConfig | None = None
     """The prior that comes with the model, if any."""
 
@@ -113,7 +116,15 @@ class Config:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise WrongUse(f"{name} is {value!r}, not a whole number of 1 or more", where="config")
-        for name in ("bank_taps", "noise_latents", "quantizers", "codebook", "noise_taps", "noise_hidden"):
+        for name in (
+            "bank_taps",
+            "noise_latents",
+            "quantizers",
+            "codebook",
+            "noise_taps",
+            "noise_hidden",
+            "harmonics",
+        ):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 raise WrongUse(f"{name} is {value!r}, not a whole number", where="config")
@@ -153,6 +164,7 @@ class Config:
             )
         if self.bottleneck == "spherical" and self.full_latents < 2:
             raise WrongUse("a spherical bottleneck needs full_latents of 2 or more", where="config")
+        self._check_pitched()
         if self.noise_ratios and (
             self.noise_taps < 2 or math.prod(self.ratios) % math.prod(self.noise_ratios)
         ):
@@ -161,6 +173,20 @@ class Config:
             )
         if self.decoder == "v2" and len(self.noise_ratios) > 1 and not self.noise_hidden:
             raise WrongUse("v2's noise synthesiser needs noise_hidden", where="config")
+
+    def _check_pitched(self) -> None:
+        parts = {self.encoder == "pitched", self.decoder == "harmonic", self.bottleneck == "pitched"}
+        if parts == {False} and not self.harmonics:
+            return
+        if parts != {True} or not self.harmonics:
+            what = "a pitched encoder, a harmonic decoder, a pitched bottleneck and harmonics belong together"
+            raise WrongUse(what, where="config", hint="start from the config live_pitch")
+        if self.channels != 1 or self.resampling != 1 or self.padding != "newest" or self.adain:
+            what = "a pitched model is mono, without resampling, padding or AdaIN"
+            raise WrongUse(what, where="config")
+        if len(self.noise_ratios) != 1 or self.full_latents < 4 or self.noise_latents:
+            what = "a pitched model has one noise ratio and four latents or more"
+            raise WrongUse(what, where="config")
 
     @property
     def ratio(self) -> int:
@@ -220,6 +246,15 @@ _V2 = Config(
 _V1 = replace(_V2, encoder="v1", decoder="v1", capacity=64, dilations=((1, 3, 5),) * 4)
 PRESETS = {
     "live": Config(),
+    "live_pitch": Config(
+        encoder="pitched",
+        decoder="harmonic",
+        bottleneck="pitched",
+        full_latents=8,
+        noise_ratios=(8,),
+        noise_taps=5,
+        harmonics=75,
+    ),
     "live_128": Config(ratios=(4, 2), dilations=((1, 3, 9), (1, 3, 9))),
     "v1": replace(_V1, noise_ratios=(4, 4, 4), noise_taps=5),
     "v2": _V2,

@@ -10,7 +10,7 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State
 
 
 class Generator(Streaming):
-    """Base of both: a net, branches that take its output, and their mix; or the net alone."""
+    """Base of all: a net, branches that take its output, and their mix; or the net alone."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.decoder import Generator
-from perform.rave.encoder import Spectrum
+from perform.rave.encoder import PitchedEncoder, Spectrum
+from perform.rave.harmonics import Harmonics
 from perform.rave.stream import (
     Chain,
     Conv1d,
@@ -80,6 +81,10 @@ def delay_after(layer: Streaming, delay: float) -> float:
             return delay + layer.samples
         case Spectrum():
             return delay / layer.hop
+        case PitchedEncoder():
+            return delay_after(layer.timbre, delay)
+        case Harmonics():
+            return delay * layer.ratio / layer.bands
         case LeakyReLU() | Snake() | AdaIN():  # they work sample by sample, without delay
             return delay
     raise UnknownLayer(layer, "the delay")

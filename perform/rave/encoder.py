@@ -1,10 +1,11 @@
 """The encoder, from bands to the input of the bottleneck.
 
-Three architectures, each (B, channels x bands, n * stride) -> (B, width, n). For a variational bottleneck the
-width is 2 x full_latents: the posterior's mean, then its raw scale. For the others it is full_latents.
+Four architectures, each (B, channels x bands, n * stride) -> (B, width, n). For a variational bottleneck the
+width is 2 x full_latents: the posterior's mean, then its raw scale. For a pitched one it is what is measured,
+then mean and scale of the timbre. For the others it is full_latents.
 `v1` and `convolutional` (v2's) come from RAVE (Caillon & Esling, arXiv 2111.05011).
 `spectral` starts from log magnitudes, which show partials and their levels directly. So a small model learns
-more than loudness within minutes of training.
+more than loudness within minutes of training. `pitched` is spectral, and measures pitch, loudness and noise.
 """
 
 import math
@@ -15,6 +16,7 @@ from torch.nn.functional import conv1d
 
 from perform.rave.blocks import ACTIVATIONS, AdaIN
 from perform.rave.config import Config
+from perform.rave.fundamental import MEASURED, Fundamental
 from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, Streaming, padding
 
 
@@ -23,7 +25,8 @@ class Encoder(Streaming):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.net = {"spectral": spectral, "convolutional": convolutional, "v1": v1}[config.encoder](config)
+        architectures = {"spectral": spectral, "convolutional": convolutional, "v1": v1, "pitched": pitched}
+        self.net: Streaming = architectures[config.encoder](config)
         self.states = self.net.states
 
     def init_state(self, batch: int) -> State:
@@ -31,7 +34,7 @@ class Encoder(Streaming):
         return self.net.init_state(batch)
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, channels x bands, n * stride) -> (B, width, n); width is 2 x full_latents if variational."""
+        """(B, channels x bands, n * stride) -> (B, width, n). A pitched one takes the samples too."""
         y, state = self.net(x, state)
         return y, state
 
@@ -91,14 +94,47 @@ def v1(config: Config) -> Chain:
     )
 
 
-def spectral(config: Config) -> Chain:
-    """Log spectra once a frame, then two residual units at frame rate."""
+class PitchedEncoder(Streaming):
+    """Bands and samples (B, 2 x bands, n * stride) -> what is measured, then the timbre, (B, width, n).
+
+    The samples are in rows of as many as there are bands.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.bands = config.bands
+        self.fundamental = Fundamental(config.sample_rate, config.ratio)
+        self.timbre = spectral(config, config.full_latents - len(MEASURED))
+        self.states = self.fundamental.states + self.timbre.states
+
+    def init_state(self, batch: int) -> State:
+        """The state of the measurement, then of the timbre's net."""
+        return self.fundamental.init_state(batch) + self.timbre.init_state(batch)
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, 2 x bands, n * stride) -> (B, 3 + 2 x timbre, n)."""
+        samples = x[:, self.bands :].transpose(1, 2).reshape(x.shape[0], 1, -1)
+        measured, after = self.fundamental(samples, state[: self.fundamental.states])
+        timbre, new = self.timbre(x[:, : self.bands], state[self.fundamental.states :])
+        return torch.cat([measured, timbre], 1), after + new
+
+
+def pitched(config: Config) -> PitchedEncoder:
+    """Pitch, loudness and noise, measured; and a timbre from log spectra."""
+    return PitchedEncoder(config)
+
+
+def spectral(config: Config, latents: int = 0) -> Chain:
+    """Log spectra once a frame, then two residual units at frame rate.
+
+    latents : of a timbre, whose mean and scale it gives; 0 for the width of the config
+    """
     hop, channels = math.prod(config.ratios), 8 * config.capacity
     spectrum = Spectrum(config.channels * config.bands, hop)
-    head = Conv1d(channels, width(config), config.kernel)
-    if config.bottleneck == "variational":
+    head = Conv1d(channels, 2 * latents or width(config), config.kernel)
+    if latents or config.bottleneck == "variational":
         with torch.no_grad():
-            head.bias[config.full_latents :] = -1  # narrow, so that the decoder uses the latents
+            head.bias[latents or config.full_latents :] = -1  # narrow, so that the decoder uses the latents
     return Chain(
         spectrum,
         Conv1d(spectrum.features, channels, 1),

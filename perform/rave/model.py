@@ -18,10 +18,12 @@ from perform.core.errors import WrongUse
 from perform.rave.blocks import uniform_noise
 from perform.rave.bottleneck import Codebooks, angles, directions, project, unproject
 from perform.rave.config import PRESETS, Config, preset
-from perform.rave.decoder import Decoder, V1Decoder
+from perform.rave.decoder import Decoder, Generator, V1Decoder
 from perform.rave.delay import encoder_latency, latency
 from perform.rave.encoder import Encoder
-from perform.rave.pqmf import PQMF
+from perform.rave.fundamental import MEASURED
+from perform.rave.harmonic_decoder import HarmonicDecoder
+from perform.rave.pqmf import PQMF, interleaved, with_samples
 from perform.rave.prior import Prior
 from perform.rave.resampler import Resampler
 from perform.rave.stream import State
@@ -51,7 +53,8 @@ class RAVE(nn.Module):
         self.resampler = Resampler(config.resampling, config.padding) if config.resampling > 1 else None
         self.pqmf = PQMF(config.bands, config.attenuation, config.bank_taps)
         self.encoder = Encoder(config)
-        self.decoder = Decoder(config) if config.decoder == "v2" else V1Decoder(config)
+        decoders = {"v2": Decoder, "v1": V1Decoder, "harmonic": HarmonicDecoder}
+        self.decoder: Generator = decoders[config.decoder](config)
         if config.bottleneck == "variational":
             self.register_buffer("latent_mean", torch.zeros(config.full_latents))
             self.register_buffer("latent_pca", torch.eye(config.full_latents))
@@ -84,6 +87,14 @@ class RAVE(nn.Module):
         }
 
     @property
+    def labels(self) -> list[str]:
+        """Names of the latents, for other programs."""
+        if self.config.bottleneck == "pitched":
+            timbre = range(1, self.latents - len(MEASURED) + 1)
+            return [*MEASURED, *(f"timbre {i}" for i in timbre)]
+        return [f"latent {i + 1}" for i in range(self.latents)]
+
+    @property
     def missing(self) -> int:
         """Number of latents that the projection drops or that are always noise."""
         kept = self.latents if self.config.bottleneck == "variational" else self.config.full_latents
@@ -108,17 +119,28 @@ class RAVE(nn.Module):
         return self.decoder.init_state(batch) + self.pqmf.synthesis_state(sounds) + resampler
 
     def analyse(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Samples (B, channels, n) to bands (B, channels x bands, n / resampling / bands)."""
+        """Samples (B, channels, n) to bands (B, channels x bands, n / resampling / bands).
+
+        For a pitched encoder the samples follow, in rows of as many as there are bands.
+        """
         after: State = []
         if self.resampler:
             x, after = self.resampler.down(x, state[:1])
         bands, analysis = self.pqmf.analyse(x, state[len(after) :])
+        if self.config.encoder == "pitched":
+            bands = with_samples(bands, x)
         return bands, after + analysis
 
     def synthesise(self, bands: Tensor, state: State) -> tuple[Tensor, State]:
-        """Bands (B, channels x bands, n / resampling / bands) to samples (B, channels, n)."""
+        """Bands (B, channels x bands, n / resampling / bands) to samples (B, channels, n).
+
+        Of a harmonic decoder the bands are noise; the samples of its harmonics follow them.
+        """
         after: State = []
-        y, synthesis = self.pqmf.synthesise(bands, state[:1])
+        width = self.config.channels * self.config.bands
+        y, synthesis = self.pqmf.synthesise(bands[:, :width], state[:1])
+        if self.config.decoder == "harmonic":
+            y = y + interleaved(bands[:, width:])
         if self.resampler:
             y, after = self.resampler.up(y, state[1:])
         return y, synthesis + after
@@ -151,6 +173,8 @@ class RAVE(nn.Module):
                 return angles(y)
             case "discrete":
                 return self.codebooks.encode(y)
+            case "pitched":
+                return y[:, : self.config.full_latents]
             case _:
                 return y
 

@@ -145,3 +145,14 @@ class PQMF(nn.Module):
         """Odd bands of (B, bands, n) reversed: every other sample, from the first, changes sign."""
         pairs = y.reshape(len(y), self.bands, -1, 2) * self.turn[:, None]
         return pairs.flatten(2)
+
+
+def with_samples(bands: Tensor, x: Tensor) -> Tensor:
+    """Bands (B, bands, n), then the samples (B, 1, n x bands) as rows of `bands`: (B, 2 x bands, n)."""
+    rows = x.reshape(x.shape[0], bands.shape[2], -1).transpose(1, 2)
+    return torch.cat([bands, rows], 1)
+
+
+def interleaved(rows: Tensor) -> Tensor:
+    """Rows of samples (B, bands, n) to the samples (B, 1, n x bands)."""
+    return rows.transpose(1, 2).reshape(rows.shape[0], 1, -1)

@@ -21,7 +21,7 @@ from perform.core.errors import WrongUse
 from perform.rave.archive import Archive
 from perform.rave.archive import read as read_archive
 from perform.rave.config import Config
-from perform.rave.decoder import V1Decoder
+from perform.rave.decoder import Decoder, V1Decoder
 from perform.rave.model import RAVE
 from perform.rave.model_size import check_size
 from perform.rave.prior import GatedUnit, Prior
@@ -134,10 +134,13 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
     if model.resampler:
         source.copy(model.resampler.down_kernel, f"{resampler_path(source)}.downsample.weight")
         source.copy(model.resampler.up_kernel, f"{resampler_path(source)}.upsample.weight")
+    net, decoder = model.encoder.net, model.decoder
+    assert isinstance(net, Chain)
+    assert isinstance(decoder, Decoder | V1Decoder)
     if model.config.encoder == "v1":
-        _fill_v1_encoder(model.encoder.net, source)
+        _fill_v1_encoder(net, source)
     else:
-        fill_layer(model.encoder.net, source, f"{encoder_path(source)}.net")
+        fill_layer(net, source, f"{encoder_path(source)}.net")
     match model.config.bottleneck:
         case "variational":
             source.copy(model.latent_mean, "latent_mean")
@@ -154,7 +157,6 @@ def _fill(model: RAVE, source: UpstreamTensors) -> None:
                 source.copy(entries, f"{book}._codebook.embed")
     if model.prior:
         _fill_prior(model.prior, source)
-    decoder = model.decoder
     fill_layer(decoder.net, source, "decoder.net")
     if isinstance(decoder, V1Decoder):
         fill_branch(decoder.wave, source, "decoder.synth", 0)

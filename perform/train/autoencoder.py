@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 from perform.rave.model import RAVE
 from perform.train.bottleneck_training import QuantizerTraining, pass_bottleneck
-from perform.train.losses import distance
+from perform.train.losses import averaged_distance, distance
 
 
 @dataclass(frozen=True)
 class AutoencoderPass:
-    """Input x and output y (B, channels, n), their bands, the penalty, and the encoder's output."""
+    """Input x and output y (B, channels, n), their bands, the penalty, and the encoder's output.
+
+    averaged_at : sample rate at which the averaged distance is added; 0: it is not
+    """
 
     x: Tensor
     y: Tensor
@@ -24,10 +27,12 @@ class AutoencoderPass:
     y_bands: Tensor
     penalty: Tensor
     embedding: Tensor
+    averaged_at: int = 0
 
     def distance(self) -> Tensor:
-        """Spectral distance of the output from the input, full band and multiband."""
-        return distance(self.x, self.y, self.x_bands, self.y_bands)
+        """Spectral distance of output and input, full band and multiband; perhaps the averaged one too."""
+        apart = distance(self.x, self.y, self.x_bands, self.y_bands)
+        return apart + averaged_distance(self.x, self.y, self.averaged_at) if self.averaged_at else apart
 
 
 class Autoencoder(nn.Module):
@@ -78,7 +83,13 @@ class Autoencoder(nn.Module):
     def aligned(self, parts: tuple[Tensor, ...]) -> AutoencoderPass:
         """Align input and output of a result of `forward` in time."""
         x, y, x_bands, y_bands, penalty, embedding = parts
-        delay, bank = self.model.delay, self.model.pqmf
+        delay, bank, config = self.model.delay, self.model.pqmf, self.model.config
+        if config.decoder == "harmonic":  # its output has no bands before the sum
+            whole = (x.shape[-1] - delay) // bank.block * bank.block
+            x, y = x[..., :whole], y[..., delay:][..., :whole]
+            with in_float32(x.device):
+                bands = [bank.analyse(sound.float(), bank.analysis_state(len(sound)))[0] for sound in (x, y)]
+            return AutoencoderPass(x, y, bands[0], bands[1], penalty, embedding, config.sample_rate)
         band_delay = (delay - bank.delay) // bank.bands  # band samples
         x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - band_delay], y_bands[..., band_delay:]
         return AutoencoderPass(x[..., :-delay], y[..., delay:], x_bands, y_bands, penalty, embedding)

@@ -11,9 +11,10 @@ from torch.nn.functional import mse_loss, normalize, one_hot, softplus
 
 from perform.rave.bottleneck import Codebooks, nearest
 from perform.rave.config import Config
+from perform.rave.fundamental import MEASURED
 from perform.train.processes import TrainingProcesses
 
-BETA = {"variational": 0.01, "wasserstein": 100.0, "spherical": 0.0, "discrete": 0.1}
+BETA = {"variational": 0.01, "wasserstein": 100.0, "spherical": 0.0, "discrete": 0.1, "pitched": 0.0003}
 """Default weight of the penalty, by the bottleneck's name in a config."""
 FORGET = 0.99
 """Decay per step of a codebook's running averages."""
@@ -23,6 +24,8 @@ DEAD = 2.0
 
 def latent_noise_rows(config: Config) -> int:
     """Return how many random numbers per frame the bottleneck takes in training."""
+    if config.bottleneck == "pitched":
+        return config.full_latents - len(MEASURED)
     drawn = config.bottleneck in ("variational", "wasserstein")
     return (config.full_latents if drawn else 0) + config.noise_latents
 
@@ -42,6 +45,10 @@ def pass_bottleneck(config: Config, y: Tensor, latent_noise: Tensor) -> tuple[Te
         case "wasserstein":
             drawn, rest = torch.split(latent_noise, [config.full_latents, config.noise_latents], 1)
             return torch.cat([y, rest], 1), discrepancy(y, drawn)
+        case "pitched":
+            measured, mean, scale = torch.split(y, [len(MEASURED), *[len(latent_noise[0])] * 2], 1)
+            std = softplus(scale) + 1e-4
+            return torch.cat([measured, mean + std * latent_noise], 1), divergence(mean, std)
         case "spherical":
             return torch.cat([normalize(y, dim=1), latent_noise], 1), y.new_zeros(())
     raise AssertionError(config.bottleneck)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from perform.core.errors import PerformError
+from perform.core.errors import PerformError, WrongUse
 from perform.rave.model import RAVE
 from perform.train import checkpoint
 from perform.train.autoencoder import Autoencoder, AutoencoderPass, default_crop
@@ -53,6 +53,9 @@ class Trainer:
     def __init__(self, plan: TrainingPlan, corpus: Corpus, world: TrainingProcesses) -> None:
         self.plan, self.world, self.corpus = plan, world, corpus
         self.config = plan.config
+        if world.device.type == "mps" and self.config.decoder == "harmonic":
+            what = "a pitched model needs double precision, which MPS does not have"
+            raise WrongUse(what, where="--device", hint="use --device cpu")
         self.crop = plan.crop or default_crop(initial_model(plan))
         items = range(world.rank * plan.batch, (world.rank + 1) * plan.batch)
         self.batches = TrainingBatches(corpus, plan.config, items, self.crop, plan.changes, plan.seed)

@@ -54,7 +54,23 @@ class Unchanged(nn.Module):
         return z
 
 
-def bottleneck_module(model: RAVE) -> Projection | Sphere | Codebooks | Unchanged:
+class PitchAndTimbre(nn.Module):
+    """A pitched bottleneck: what is measured, and the mean of the timbre."""
+
+    def __init__(self, latents: int) -> None:
+        super().__init__()
+        self.latents = latents
+
+    def encode(self, y: Tensor) -> Tensor:
+        """The encoder's output (B, 3 + 2 x timbre, n) to latents (B, 3 + timbre, n)."""
+        return y[:, : self.latents]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The latents are the decoder's input."""
+        return z
+
+
+def bottleneck_module(model: RAVE) -> Projection | Sphere | Codebooks | Unchanged | PitchAndTimbre:
     """The bottleneck of a model; it shares the model's tensors."""
     match model.config.bottleneck:
         case "variational":
@@ -63,5 +79,7 @@ def bottleneck_module(model: RAVE) -> Projection | Sphere | Codebooks | Unchange
             return Sphere()
         case "discrete":
             return model.codebooks
+        case "pitched":
+            return PitchAndTimbre(model.latents)
         case _:
             return Unchanged()

@@ -19,6 +19,7 @@ from perform.rave.export.bottleneck_module import bottleneck_module
 from perform.rave.export.random_source import RandomSource
 from perform.rave.export.stream_memory import StreamingPrior, StreamMemory
 from perform.rave.model import RAVE
+from perform.rave.pqmf import interleaved, with_samples
 
 BOOL, INT, FLOAT = 0, 1, 2  #: types of an attribute's values, as nn~ numbers them
 
@@ -49,6 +50,7 @@ class NnModule(nn.Module):
         self.rows, self.latents, self.missing = rows, model.latents, model.missing
         self.dropped = config.full_latents - model.latents if config.bottleneck == "variational" else 0
         self.channels, self.bands = config.channels, config.channels * config.bands
+        self.is_pitched = config.bottleneck == "pitched"
         self.rates, self.pqmf = model.resampler, model.pqmf
         self.encoder, self.decoder = model.encoder, model.decoder
         self.encoder_memory = StreamMemory(model.encoder_state(rows), rows)
@@ -78,7 +80,7 @@ class NnModule(nn.Module):
     def _add_methods(self, model: RAVE) -> None:
         """The methods with their channels, ratios and labels."""
         sound = ["mono"] if self.channels == 1 else ["left", "right"]
-        latents = [f"latent {i + 1}" for i in range(model.latents)]
+        latents = model.labels
         methods = {
             "encode": (sound, 1, latents, model.ratio),
             "decode": (latents, model.ratio, sound, 1),
@@ -110,6 +112,8 @@ class NnModule(nn.Module):
             x, after = self.rates.down(x, state[:1])
         bands, new = self.pqmf.analyse(x, state[len(after) : len(after) + 1])
         after = after + new
+        if self.is_pitched:
+            bands = with_samples(bands, x)
         y, new = self.encoder(bands, state[len(after) :])
         self.encoder_memory.write(after + new)
         return self.bottleneck.encode(y)
@@ -130,7 +134,9 @@ class NnModule(nn.Module):
         state = self.decoder_memory.read(batch)
         cut = self.decoder.states
         bands, after = self.decoder(x, state[:cut], bands_noise)
-        y, new = self.pqmf.synthesise(bands, state[cut : cut + 1])
+        y, new = self.pqmf.synthesise(bands[:, : self.bands], state[cut : cut + 1])
+        if self.is_pitched:
+            y = y + interleaved(bands[:, self.bands :])
         after = after + new
         if self.rates is not None:
             y, new = self.rates.up(y, state[cut + 1 :])

@@ -30,6 +30,9 @@ def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
             return _angles(graph, y)
         case "discrete":
             return _numbers(model.codebooks, graph, y)
+        case "pitched":
+            kept = model.config.full_latents
+            return y._replace(name=graph.cut(y.name, 0, kept), channels=kept)
         case _:
             return y
 

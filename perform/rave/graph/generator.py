@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from perform.rave.blocks import NoiseSynth
-from perform.rave.decoder import Decoder, V1Decoder
+from perform.rave.decoder import Decoder, Generator, V1Decoder
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.graph.layer_graphs import emit
 
 
-def generate(decoder: Decoder | V1Decoder, graph: Graph, x: Signal, noise: Name) -> Signal:
+def generate(decoder: Generator, graph: Graph, x: Signal, noise: Name) -> Signal:
     """Latents to bands.
 
     noise : (B * x.frames, a frame's samples band by band) standard normal, where there is a synthesiser
@@ -16,13 +16,14 @@ def generate(decoder: Decoder | V1Decoder, graph: Graph, x: Signal, noise: Name)
     frames, x = x.frames, emit(decoder.net, graph, x)
     if isinstance(decoder, V1Decoder):
         wave = graph.map("Tanh", emit(decoder.wave, graph, x))
-        loudness = _mod_sigmoid(graph, emit(decoder.loudness, graph, x).name)
+        loudness = mod_sigmoid(graph, emit(decoder.loudness, graph, x).name)
         y = graph.map("Mul", wave, loudness)
         return (
             y
             if decoder.noise is None
             else graph.map("Add", y, _noise(decoder.noise, graph, x, noise, frames))
         )
+    assert isinstance(decoder, Decoder)
     y = x if decoder.wave is None else emit(decoder.wave, graph, x)
     wave, amplitude = graph.halves(y)
     y = graph.map("Div", wave, _one_and_exp(graph, amplitude.name))
@@ -33,10 +34,22 @@ def generate(decoder: Decoder | V1Decoder, graph: Graph, x: Signal, noise: Name)
 
 def _noise(synth: NoiseSynth, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
     """The noise synthesiser: normal noise of `frames` latent frames to filtered noise (rows, bands)."""
+    each = x.frames // frames // synth.frame  # filter frames in a latent frame
+    weights = noise_weights(graph, emit(synth.net, graph, x).name)
+    return filtered_noise(synth, graph, weights, noise, each)
+
+
+def noise_weights(graph: Graph, x: Name) -> Name:
+    """The net's output to the amplitudes of the filters; as `NoiseSynth.amplitudes`."""
+    return mod_sigmoid(graph, graph.op("Sub", x, graph.constant(5.0)))
+
+
+def filtered_noise(synth: NoiseSynth, graph: Graph, weights: Name, noise: Name, each: int) -> Name:
+    """Normal noise (rows, a frame's samples band by band) to filtered noise (band samples, bands).
+
+    weights : amplitudes in the order (filter frame, band, tap);  each : filter frames in a latent frame
+    """
     bands, taps, frame = synth.bands, synth.taps, synth.frame
-    each = x.frames // frames // frame  # filter frames in a latent frame
-    amplitudes = emit(synth.net, graph, x)
-    weights = _mod_sigmoid(graph, graph.op("Sub", amplitudes.name, graph.constant(5.0)))
     weights = graph.shape(weights, -1, 1, taps)  # (B * filter frames * bands, 1, taps)
     uniform = graph.op("Erf", graph.op("Mul", noise, graph.constant(0.5**0.5)))
     uniform = graph.shape(uniform, -1, bands, each, frame)
@@ -48,7 +61,7 @@ def _noise(synth: NoiseSynth, graph: Graph, x: Signal, noise: Name, frames: int)
     return graph.shape(y, -1, bands)
 
 
-def _mod_sigmoid(graph: Graph, x: Name) -> Name:
+def mod_sigmoid(graph: Graph, x: Name) -> Name:
     """2 sigmoid(x)^2.3 + 1e-7, the power as logarithm and exponential, which are fast."""
     y = graph.op("Mul", graph.op("Log", _one_and_exp(graph, x)), graph.constant(-2.3))
     y = graph.op("Mul", graph.op("Exp", y), graph.constant(2.0))

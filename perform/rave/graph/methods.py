@@ -11,13 +11,16 @@ from collections.abc import Callable
 from functools import partial
 
 from perform.core.errors import WrongUse
+from perform.rave.encoder import PitchedEncoder
 from perform.rave.graph import style_graph
 from perform.rave.graph.bottleneck_graph import embed, restore
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.filterbank import analyse, synthesise
 from perform.rave.graph.generator import generate
 from perform.rave.graph.layer_graphs import emit
+from perform.rave.graph.pitched_graph import harmonic, pitched
 from perform.rave.graph.prior_graph import draw
+from perform.rave.harmonic_decoder import HarmonicDecoder
 from perform.rave.model import RAVE
 
 
@@ -92,7 +95,10 @@ GRAPHS: dict[str, Callable[[RAVE, int], bytes]] = {
 def _encoder_part(model: RAVE, graph: Graph, frames: int) -> Signal:
     """From sound to the bottleneck."""
     x = graph.input("x", model.config.channels, frames * model.ratio)
-    return emit(model.encoder.net, graph, analyse(model, graph, x, frames))
+    bands, net = analyse(model, graph, x, frames), model.encoder.net
+    if isinstance(net, PitchedEncoder):
+        return pitched(net, graph, bands, Signal(graph.shape(x, -1, model.ratio), frames, model.ratio))
+    return emit(net, graph, bands)
 
 
 def _decoder_part(model: RAVE, graph: Graph, z: Signal) -> None:
@@ -102,6 +108,11 @@ def _decoder_part(model: RAVE, graph: Graph, z: Signal) -> None:
         noise = graph.shape(graph.input("noise", z.frames, model.noise), -1, model.noise)
         for_latents = graph.cut(noise, 0, model.missing) if model.missing else ""
         for_synth = graph.cut(noise, model.missing) if model.config.noise_ratios else ""
-    bands = generate(model.decoder, graph, restore(model, graph, z, for_latents), for_synth)
-    y = synthesise(model, graph, bands)
+    z = restore(model, graph, z, for_latents)
+    if isinstance(model.decoder, HarmonicDecoder):
+        bands, tones = harmonic(model.decoder, graph, z, for_synth)
+        y = synthesise(model, graph, bands)
+        y = graph.op("Add", y, graph.shape(tones, -1, 1, z.frames * model.ratio))
+    else:
+        y = synthesise(model, graph, generate(model.decoder, graph, z, for_synth))
     graph.result("y", y, model.config.channels, z.frames * model.ratio)

@@ -1,0 +1,100 @@
+"""Cello and viola: melodies of single notes, bowed, that glide, swell and tremble.
+
+FluidSynth plays them with the FluidR3 soundfont (MIT), the Debian packages `fluidsynth` and
+`fluid-soundfont-gm`. The melodies are random walks on scales, written as MIDI with mido.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import mido
+import numpy as np
+import soundfile
+from tuning import RATE, Rng, Samples
+
+SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+VOICES = ((42, 36, 69), (41, 48, 81))
+"""General MIDI program, lowest and highest key: cello, viola."""
+SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 8, 11), tuple(range(12)))
+TICKS, TEMPO = 480, 500_000  # ticks a beat, microseconds a beat: 960 ticks a second
+STEP = 10  # ticks between two values of expression and bend
+BEND = 2.0  # semitones of a full bend
+
+
+def cello(seconds: float, rng: Rng) -> Samples:
+    """Phrases of one to five seconds, each by one instrument, with short silences."""
+    messages: list[tuple[int, mido.Message]] = []
+    now = 0.3
+    while now < seconds - 1:
+        now = _phrase(messages, now, min(now + rng.uniform(1.5, 6.0), seconds - 0.8), rng)
+        now += rng.uniform(0.1, 0.7)
+    return _rendered(messages, seconds)
+
+
+def _phrase(messages: list[tuple[int, mido.Message]], now: float, end: float, rng: Rng) -> float:
+    """One phrase from `now`, in seconds; it returns its end."""
+    channel = int(rng.integers(len(VOICES)))
+    program, low, high = VOICES[channel]
+    root, scale = int(rng.integers(12)), SCALES[int(rng.integers(len(SCALES)))]
+    keys = [key for key in range(low, high + 1) if (key - root) % 12 in scale]
+    at, pace = int(rng.integers(len(keys))), float(rng.choice([0.15, 0.3, 0.6, 1.2]))
+    messages.append((_ticks(now), mido.Message("program_change", channel=channel, program=program)))
+    held = None
+    while now < end:
+        length = max(0.09, pace * float(rng.choice([0.5, 1, 1, 1.5, 2])))
+        at = int(np.clip(at + rng.choice([-4, -2, -1, -1, 0, 1, 1, 2, 4]), 0, len(keys) - 1))
+        key, velocity = keys[at], int(rng.integers(25, 127))
+        messages.append((_ticks(now), mido.Message("note_on", channel=channel, note=key, velocity=velocity)))
+        if held is not None:  # legato: the old note ends a little after the new one begins
+            messages.append((_ticks(now + 0.01), mido.Message("note_off", channel=channel, note=held)))
+        _gestures(messages, channel, now, length, rng)
+        held, now = key, now + length
+        if rng.random() < 0.35:
+            messages.append((_ticks(now - 0.02), mido.Message("note_off", channel=channel, note=held)))
+            held = None
+    if held is not None:
+        messages.append((_ticks(now), mido.Message("note_off", channel=channel, note=held)))
+    return now
+
+
+def _gestures(
+    messages: list[tuple[int, mido.Message]], channel: int, now: float, length: float, rng: Rng
+) -> None:
+    """Swell, vibrato and a glide into the note: expression (CC 11) and pitch bend."""
+    first, last = rng.uniform(0.35, 1.0, 2)
+    arch, depth, rate = rng.uniform(-0.3, 0.4), rng.uniform(0.0, 0.35), rng.uniform(4.0, 7.0)
+    glide = float(rng.choice([0.0, 0.0, -1.0, 1.0, -2.0])) * rng.uniform(0.3, 1.0)
+    for tick in range(0, max(1, _ticks(length)), STEP):
+        part, time = tick / max(1, _ticks(length)), tick / _ticks(1.0)
+        level = first + (last - first) * part + arch * np.sin(np.pi * part)
+        value = int(np.clip(round(127 * level), 20, 127))
+        messages.append(
+            (_ticks(now) + tick, mido.Message("control_change", channel=channel, control=11, value=value))
+        )
+        tremble = depth * min(1.0, 2 * time) * np.sin(2 * np.pi * rate * time)
+        bend = (glide * np.exp(-time / 0.06) + tremble) / BEND
+        pitch = int(np.clip(round(8191 * bend), -8192, 8191))
+        messages.append((_ticks(now) + tick, mido.Message("pitchwheel", channel=channel, pitch=pitch)))
+
+
+def _ticks(seconds: float) -> int:
+    return round(seconds * TICKS * 1_000_000 / TEMPO)
+
+
+def _rendered(messages: list[tuple[int, mido.Message]], seconds: float) -> Samples:
+    """FluidSynth's sound of the messages, mono, without reverb and chorus."""
+    track, before = mido.MidiTrack(), 0
+    for at, message in sorted(messages, key=lambda each: each[0]):
+        track.append(message.copy(time=at - before))
+        before = at
+    with tempfile.TemporaryDirectory() as folder:
+        midi, wav = Path(folder) / "x.mid", Path(folder) / "x.wav"
+        mido.MidiFile(ticks_per_beat=TICKS, tracks=[track]).save(midi)
+        options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "0.7", "-r", str(RATE), "-T", "wav", "-F", wav]
+        subprocess.run(["fluidsynth", *options, SOUNDFONT, midi], check=True, capture_output=True)
+        sound = soundfile.read(wav)[0].mean(axis=1)
+    sound = np.pad(sound, (0, max(0, round(seconds * RATE) - len(sound))))
+    return np.asarray(1.6 * sound[: round(seconds * RATE)], np.float64)
