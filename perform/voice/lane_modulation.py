@@ -46,7 +46,6 @@ class LaneModulation:
             np.copyto(self.base, reader.table)
             np.copyto(self._phases, reader.phases)
             self._modulation.use(reader.rows)
-        if not self._resting:
             self._line = reader.beat_line
 
     def evaluate(self, frame: int) -> Table:
