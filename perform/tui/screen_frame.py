@@ -150,6 +150,12 @@ class ScreenFrame:
         moving = (m.source for m in rows if m.address.startswith(head) or not m.address.startswith("deck/"))
         return tuple(sorted(set(moving)))
 
+    @property
+    def uses_macros(self) -> bool:
+        """Whether the song uses macros."""
+        status = self.status
+        return bool(status.examples) or any(m.source.startswith("macro") for m in status.modulation)
+
     def modulators_of(self, address: str) -> list[str]:
         """The modulators that move a parameter."""
         return [m.source for m in self.status.modulation if m.address == address]

@@ -20,7 +20,10 @@ from perform.control.midi_parser import MidiParser
 from perform.control.router import MOVED, ControlRouter, RoutedLayer
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
+from perform.core.beat import BeatLine
 from perform.core.knob_ranges import KnobRanges
+from perform.core.modulation import Modulation, Row, mask, pack_rows
+from perform.core.modulators import MODULATORS, moment, resting_phases
 from perform.core.params import SPEC_AT, Curve, Table
 from tests.control.test_mapping import bindings
 
@@ -460,3 +463,14 @@ def test_audible_latents_are_counted_and_the_others_left_out() -> None:
     params.set_value(rig.table, "focus", 2)
     rig(0xB0, 2, 127)
     assert rig.get("deck/2/z/1/bias") == 4.0
+
+
+def test_one_knob_on_a_macro_moves_many_latents() -> None:
+    rig = Rig(Binding("cc 21", "macro/2"))
+    rig(0xB0, 21, 127)
+    assert rig.get("macro/2") == 1.0
+    ends = {params.slot(f"deck/1/z/{i}/bias"): (-1.0) ** i for i in range(8)}
+    modulation = Modulation(mask(params.slots(1)))
+    modulation.use(pack_rows([Row(MODULATORS.index("macro 2"), i, 0.0, end) for i, end in ends.items()]))
+    now = moment(0.0, BeatLine(0.0, 120.0, 48000.0), rig.table, resting_phases(rig.table, 0.0), rig.meters)
+    assert dict(zip(modulation.slots.tolist(), modulation.modulated(now).tolist(), strict=True)) == ends

@@ -110,3 +110,17 @@ async def test_the_pad_moves_two_macros_and_shows_the_examples(stage, clock):
         assert "→ macro" not in hands.text()
         assert hands.value("macro/3") == 0.0
         assert hands.app.view.macro_axes == (2, 1)
+
+
+async def test_macros_have_a_line_once_the_song_uses_them(stage, clock):
+    async with playing(stage, clock) as hands:
+        assert "MACROS" not in hands.text()
+        stage.words = msgspec.structs.replace(stage.words, examples={2: ((0.0,) * 8,)})
+        params.set_value(stage.arena.table, "macro/4", 0.25)
+        await hands.until(lambda: "MACROS" in hands.text())
+        (line,) = [line for line in hands.text().split("\n") if "MACROS" in line]
+        assert line.split("4 ", 1)[1].startswith("━●─")
+        assert " 0.25" in line
+        hit = hands.target("foot", address="macro/8")
+        await hands.pilot.click("#foot", offset=(hit.x1 - 1, hit.y))
+        assert hands.value("macro/8") == 1.0

@@ -20,7 +20,9 @@ from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
 _MASTER = STAGE_ROWS[-4:]
 _CUE = 28  #: cells of the cue beside the crossfader
+_MACRO_ROWS = tuple(row for row in STAGE_ROWS if row.address.startswith("macro/"))
 _XFADE, _GAIN = STAGE_ROWS[0], _MASTER[0]
+_MACRO_LINE = 28  #: with so many lines the macros get a line
 #: with so many lines MORPH gets a separate line: beside the strips of a small screen; with two rows of panels
 _TALL_STRIPS, _TALL_PANELS = 18, 48
 
@@ -49,12 +51,17 @@ HINTS = (
 
 def foot_height(width: int, height: int, frame: ScreenFrame) -> int:
     """Number of lines; the log gets more of them if few decks are in use."""
-    fixed = 6 if shared(width, height, frame) else 7
+    fixed = (6 if shared(width, height, frame) else 7) + _has_macros(height, frame)
     if not panelled(width, height):
         return fixed + 1 if width >= 80 and height >= 24 else 0
     if _two_rows(frame, height):
         return fixed + (1 if height < _TALL_PANELS else 5)
     return fixed + min(max(1, height - 37), 5)
+
+
+def _has_macros(height: int, frame: ScreenFrame) -> bool:
+    """Whether the macros have a line: the song uses them, and there is room."""
+    return frame.uses_macros and height >= _MACRO_LINE
 
 
 def shared(width: int, height: int, frame: ScreenFrame) -> bool:
@@ -76,7 +83,7 @@ class FootBar(LineWidget):
         self._hints = hints
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """Crossfader, scenes, morph, master, selected, touched, log, keys."""
+        """Crossfader, scenes, morph, master, macros, selected, touched, log, keys."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(height)]
         if height < 7:
@@ -91,6 +98,8 @@ class FootBar(LineWidget):
             draw_scenes(pen, frame, width)
             draw_morph(next(lines), frame, width, tempo=True)
         _master(next(lines), frame, width)
+        if _has_macros(self.app.size.height, frame):
+            _macros(next(lines), frame, width)
         _selected(next(lines), frame, width)
         _touched(next(lines), frame, width)
         _log(list(lines), frame, width)
@@ -166,6 +175,20 @@ def _wanted(options: BindingOptions) -> str:
     """The options of the control that is being learnt."""
     chosen = msgspec.to_builtins(options)
     return f" ({', '.join(f'{key} {value}' for key, value in chosen.items())})" if chosen else ""
+
+
+def _macros(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+    _head(pen, "MACROS", frame.selected in _MACRO_ROWS)
+    cells = (width - pen.x) // len(_MACRO_ROWS)
+    for row in _MACRO_ROWS:
+        ink, here, value, end = pen.ink, frame.selected is row, frame.table[row.slot], pen.x + cells
+        pen.target(3, action=f"select('{row.address}')")
+        pen.text(f"{'▸' if here else ' '}{row.label} ", ink.focus if here else ink.dim, 3)
+        room = max(1, cells - 8)
+        pen.target(room, address=row.address)
+        ghost = cell(frame.hardware[row.slot], room) if row.slot in frame.hardware else -1
+        pen.put(fader(room, cell(value, room), ink, ghost), room)
+        pen.text(f" {value:.2f}", ink.bright if here else ink.text, end - pen.x)
 
 
 def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
