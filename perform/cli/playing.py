@@ -56,6 +56,12 @@ def _sound_options(verb: _F) -> _F:
             help="Use only MIDI ports whose name contains TEXT (repeatable; default: all).",
         ),
         click.option(
+            "--clock-out",
+            metavar="TEXT",
+            default="",
+            help="Send MIDI clock to the port whose name contains TEXT.",
+        ),
+        click.option(
             "--osc",
             metavar="HOST:PORT",
             default="",

@@ -196,6 +196,13 @@ class MidiPorts:
         return ""
 
 
+def midi_system() -> int:
+    """Return rtmidi's number of the MIDI system in use. NoMidi: there is none."""
+    api, probe = _connect()
+    probe.delete()
+    return api
+
+
 def list_ports() -> tuple[list[str], str]:
     """Return the names of the input ports, and an error or ""; opens no port."""
     try:

@@ -4,12 +4,13 @@ It is a process of its own, so that a flood of messages delays no MIDI and no so
 of the time, and the system drops what does not fit into the socket's buffer. If it stops, the parameters keep
 their values.
 
-Orders and reports: `core/messages/osc_messages.py`.
+Orders and reports: `core/messages/port_messages.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
 import os
 import queue
@@ -24,7 +25,7 @@ from perform.control.osc_subscribers import OscClient
 from perform.core.arena import Arena
 from perform.core.errors import WrongUse
 from perform.core.lifeline import Lifeline
-from perform.core.messages.osc_messages import OscFailed, OscListening, StartOsc
+from perform.core.messages.port_messages import PortFailed, PortOpened, StartOsc
 
 TURN_S = 0.02  #: between two looks at the parameters for subscribers
 SHARE = 0.5  #: of a turn that messages may take
@@ -62,12 +63,14 @@ class OscProcess:
                 with contextlib.suppress(OSError):
                     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
                 made.bind(address)
-                self._line.report(OscListening("{}:{}".format(*made.getsockname()[:2])))
+                host, port, *_ = made.getsockname()
+                everyone = "" if ipaddress.ip_address(host).is_loopback else ", open to the network"
+                self._line.report(PortOpened(f"{host}:{port}{everyone}"))
                 return made
             except OSError as error:
                 text = f"OSC cannot use {self._start.host}:{self._start.port}: {error.strerror or error}"
                 if text != reported:
-                    self._line.report(OscFailed(f"{text}; another program may use it"))
+                    self._line.report(PortFailed(f"{text}; another program may use it"))
                 reported = text
                 time.sleep(RETRY_S)
         return None

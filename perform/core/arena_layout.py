@@ -116,6 +116,7 @@ _STAGE_METERS = [
     "heartbeat/recorder",  # [recorder] loop passes
     "heartbeat/control",  # [control] loop passes
     "heartbeat/osc",  # [osc] loop passes
+    "heartbeat/clock_out",  # [clock out] loop passes
     "load",  # [audio] worst block time over its period, falling
     "xruns",  # [audio] underruns the device reported
     "missed",  # [audio] frames that no mixer filled: silence in the history
@@ -147,6 +148,8 @@ _STAGE_METERS = [
     "clock/seconds",  # [control] monotonic seconds of beat `clock/beat`
     "clock/beat",  # [control]
     "clock/bpm",  # [control] the measured tempo
+    "clock/plays",  # [clock out] 1 while the devices that get our clock play
+    "clock/late",  # [clock out] seconds by which a tick was late at worst, falling
     "control/count",  # [control] messages that reached a parameter
     "control/unmapped",  # [control] messages that are mapped to nothing
 ]

@@ -204,7 +204,10 @@ _global: dict[str, Spec] = {
     "clock/bar": Spec(1, 16, 4, "beats", whole=True),  # beats of a bar
     "clock/offset": Spec(-500, 500, 0, "ms"),  # the beat sounds so much later
     "clock/tap": _counter,  # tap the tempo
-    "clock/start": _counter,  # beat 0 is now
+    "clock/start": _counter,  # beat 0 is now; devices that get our MIDI clock start
+    "clock/stop": _counter,  # these devices stop
+    "clock/continue": _counter,  # they go on where the beat is
+    "clock/out/offset": Spec(-500, 500, 0, "ms"),  # they get the clock so much later
     "scene/morph": Spec(0, 1, 0),  # between scenes a and b
     "scene/a": Spec(0, SCENES, 0, choices=_numbers(SCENES)),
     "scene/b": Spec(0, SCENES, 0, choices=_numbers(SCENES)),

@@ -32,6 +32,7 @@ class MidiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[midi]: the controllers."""
 
     ports: tuple[str, ...] = ()  #: use only ports whose name contains one of these; empty: all
+    clock: str = ""  #: send MIDI clock to the port whose name contains this; "": to none
 
 
 class OscConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +71,7 @@ class PlayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         recording = {name: getattr(self.recording, name) for name in ("stems", "pre", "float32", "retro")}
         return (
             msgspec.structs.asdict(self.sound)
-            | {"ports": self.midi.ports, "osc": self.osc.listen}
+            | {"ports": self.midi.ports, "osc": self.osc.listen, "clock_out": self.midi.clock}
             | recording
         )
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import IO
 
+from perform.control.osc_address import host_and_port
 from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK
 from perform.core.messages.host_messages import StartHost
 from perform.core.messages.mixer_messages import Connections, StartMixer
+from perform.core.messages.port_messages import PortOrder, StartClockOut, StartOsc
 from perform.core.messages.recorder_messages import OpenRecorder
 from perform.library import places
 from perform.stage.child import Child, ChildEvents, KeptChild
 from perform.stage.options import StageOptions
+from perform.stage.port_process import PortProcess
 
 SPARE_STALL_S = 3600.0  #: the spare's beat is the clock, so it never stalls
 
@@ -40,6 +44,25 @@ class ChildProcesses:
         child = self.start("perform.audio.mixer_process", kind)
         child.order(order)
         return child
+
+    def osc(self, log: Callable[[str], None]) -> PortProcess:
+        """The process that receives OSC; it starts if the options say where."""
+        wanted, arena = self._options.osc, self._arena
+        start = StartOsc(str(arena.path), *host_and_port(wanted)) if wanted else None
+        return self._port_process("OSC", "perform.control.osc_process", "heartbeat/osc", start, log)
+
+    def clock_out(self, log: Callable[[str], None]) -> PortProcess:
+        """The process that sends MIDI clock; it starts if the options name a port."""
+        wanted = self._options.clock_out
+        start = StartClockOut(str(self._arena.path), wanted) if wanted else None
+        module, beat = "perform.control.clock_out_process", "heartbeat/clock_out"
+        return self._port_process("MIDI clock to", module, beat, start, log)
+
+    def _port_process(
+        self, title: str, module: str, beat: str, start: PortOrder | None, log: Callable[[str], None]
+    ) -> PortProcess:
+        arena = self._arena
+        return PortProcess(title, start, lambda: self.start(module), lambda: arena.meter(beat), log)
 
     def recorder(self) -> Child:
         """Start the recorder."""

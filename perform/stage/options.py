@@ -22,6 +22,7 @@ class StageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin: Literal["tight", "normal", "safe"] | None = None  #: used instead of the set's
     ports: tuple[str, ...] = ()  #: use only MIDI ports whose name contains one of these; empty: all
     osc: str = ""  #: receive OSC here, "127.0.0.1:9000"; "": nowhere
+    clock_out: str = ""  #: send MIDI clock to the port whose name contains this; "": to none
     record: bool = False  #: start recording as soon as the set plays
     stems: bool = False  #: takes have a file for each deck
     pre: bool = False  #: takes have a file from before the limiter

@@ -128,5 +128,6 @@ class Status(Struct, frozen=True):
     undo: str = ""  #: the change that `Undo` would undo
     redo: str = ""  #: the change that it would redo
     osc: str = ""  #: where OSC is received, or ""
+    clock_out: str = ""  #: the port that gets MIDI clock, or ""
     pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"
     learn_note: str = ""  #: what to do so that a control is understood; or what it no longer moves

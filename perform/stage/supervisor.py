@@ -40,7 +40,6 @@ from perform.stage.lock import Lock
 from perform.stage.mixers import Mixers
 from perform.stage.narrator import Narrator
 from perform.stage.options import StageOptions
-from perform.stage.osc_input import OscInput
 from perform.stage.overload import Overload
 from perform.stage.rack import Rack
 from perform.stage.recording import Recording, TakeOptions
@@ -91,7 +90,8 @@ class Stage:
         takes = TakeOptions(options.stems, options.pre, options.float32, options.input is not None)
         self._recording = Recording(arena, children.recorder, self._log, self._first.made.name, takes)
         self._controllers = Controllers(arena, children.start, self._log, options.mapping, options.ports)
-        self._osc = OscInput(arena, children.start, self._log, options.osc)
+        self._osc = children.osc(self._log)
+        self._clock_out = children.clock_out(self._log)
         self._overload = Overload(rack)
         self._show = Show(rack, self._recording, self._controllers, options.margin)
         self._commands = self._register_commands()
@@ -181,7 +181,7 @@ class Stage:
             self._survive(self._children.keep_spare)
 
     def _owners(self) -> list[ChildOwner]:
-        return [self._mixers, self._recording, self._controllers, self._osc, self._hosts]
+        return [self._mixers, self._recording, self._controllers, self._osc, self._clock_out, self._hosts]
 
     def _quit(self, *_: object) -> None:
         """[main] End after this step; also the signal handler."""
@@ -259,7 +259,8 @@ class Stage:
             learning=control.learning,
             learn_note=control.learn_note,
             touched=control.touched,
-            osc=self._osc.address,
+            osc=self._osc.port,
+            clock_out=self._clock_out.port,
             take=recording.take,
             last_take=recording.last,
             log=tuple(self._lines),
@@ -286,6 +287,7 @@ class Stage:
         self._recording.end()
         self._controllers.end()
         self._osc.end()
+        self._clock_out.end()
         self._mixers.end()
         self._hosts.end()
         self._children.end()

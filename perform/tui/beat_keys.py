@@ -20,6 +20,18 @@ class BeatKeys(BaseApp):
             params.trigger(self.table, "clock/start")
             self.show_notice("beat 1")
 
+    def action_stop_devices(self) -> None:
+        """Stop the devices that get our MIDI clock; the next time, let them continue."""
+        frame = self.read_frame()
+        action = "stop" if frame.stage_meter("clock/plays") else "continue"
+        if self.learn_instead(f"clock/{action}"):
+            return
+        if not frame.status.clock_out:
+            self.show_notice("no device gets our MIDI clock: start perform with --clock-out")
+            return
+        params.trigger(self.table, f"clock/{action}")
+        self.show_notice(f"{frame.status.clock_out}: {action}")
+
     def action_quantise(self) -> None:
         """Quantise to the beat, to the bar, or not at all."""
         if self.learn_instead("quantise"):

@@ -191,7 +191,20 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand("Crossfader", "backslash", "\\", "fade(0)", "xfade.centre", "to the middle"),
     KeyCommand("Tempo", "t", "t", "app.tap", "tempo.tap", "tap the tempo"),
     KeyCommand(
-        "Tempo", "T", "T", "app.start_beat", "tempo.start", "beat 1 is now: loops and modulators follow it"
+        "Tempo",
+        "T",
+        "T",
+        "app.start_beat",
+        "tempo.start",
+        "beat 1 is now; devices that get our MIDI clock start",
+    ),
+    KeyCommand(
+        "Tempo",
+        "Y",
+        "Y",
+        "app.stop_devices",
+        "tempo.stop",
+        "stop the devices that get our MIDI clock; continue",
     ),
     KeyCommand(
         "Tempo",

@@ -155,6 +155,7 @@ STAGE_ROWS = (
     row("clock/in", "clock in"),
     row("clock/bar", "bar"),
     row("clock/offset", "offset"),
+    row("clock/out/offset", "out offset"),
     *(row(f"macro/{n}", f"{n}") for n in range(1, params.MACROS + 1)),
     row("master/gain", "gain"),
     row("master/ceiling", "ceiling"),

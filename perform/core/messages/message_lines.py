@@ -19,12 +19,12 @@ from perform.core.messages.host_messages import (
 )
 from perform.core.messages.message import Order, Report
 from perform.core.messages.mixer_messages import MixerOrder, MixerReport
-from perform.core.messages.osc_messages import OscOrder, OscReport
+from perform.core.messages.port_messages import PortOrder, PortReport
 from perform.core.messages.recorder_messages import RecorderOrder, RecorderReport
 from perform.core.printable import printable
 
-AnyOrder = MixerOrder | RecorderOrder | ControlOrder | HostOrder | OscOrder
-AnyReport = MixerReport | RecorderReport | ControlReport | HostReport | OscReport
+AnyOrder = MixerOrder | RecorderOrder | ControlOrder | HostOrder | PortOrder
+AnyReport = MixerReport | RecorderReport | ControlReport | HostReport | PortReport
 
 
 class BadMessage(ValueError):

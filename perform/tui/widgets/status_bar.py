@@ -164,6 +164,9 @@ def _devices(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         parts.append((midi, ink.mark if status.midi_error else ink.dim))
     if status.osc:
         parts.append((f"OSC {status.osc}", ink.dim))
+    if status.clock_out:
+        plays = "▶" if frame.stage_meter("clock/plays") else "■"
+        parts.append((f"{plays} clock to {status.clock_out}", ink.dim))
     if status.mapping:
         parts.append((f"mapping {status.mapping}", ink.dim))
     if status.set:
