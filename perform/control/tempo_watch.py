@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perform.control.midi_clock import DriverTime, MidiClock
+from perform.control.midi_clock import CONTINUE, POSITION, START, STOP, TICK, DriverTime, MidiClock
 from perform.control.tap_tempo import TapTempo
 from perform.core.arena import Arena
 from perform.core.params import slot
 from perform.core.tempo_meters import NO_TEMPO, TAPPED, MeasuredTempo, TempoMeters
 
 _TAP = slot("clock/tap")
-_SYSTEM = 0xF0  #: status bytes from here on belong to no channel
+_OF_CLOCKS = {TICK, START, CONTINUE, STOP, POSITION}
 
 
 class TempoWatch:
@@ -46,7 +46,7 @@ class TempoWatch:
         delta : seconds since the port's message before, by the driver's clock
         """
         seconds = self._times.setdefault(port, DriverTime()).at(delta, now)
-        if not data or data[0] < _SYSTEM:
+        if not data or data[0] not in _OF_CLOCKS:
             return False
         measured = self._clocks.setdefault(port, MidiClock()).receive(data, seconds)
         if not self._leader and self._clocks[port].ticks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,7 +121,8 @@ def test_the_first_clock_leads_until_it_stops(arena: Arena) -> None:
     assert meters.read().kind == NO_TEMPO  # type: ignore[union-attr]
     play("Drums", 90.0, 30.0)
     assert meters.read().bpm == pytest.approx(90)  # type: ignore[union-attr]
-    assert not watch.receive("Box", [0xB0, 1, 2], 0.0, 31.0), "a knob is none of its business"
+    for message in ([0xB0, 1, 2], [0xF0, 1, 0xF7], [0xFE], []):
+        assert not watch.receive("Box", message, 0.0, 31.0), "it is for others"
 
 
 def test_the_beat_follows_the_clock_only_when_it_shall_and_holds_the_tempo_when_it_stops(
@@ -186,16 +186,7 @@ def test_a_real_clock_from_another_process(jack: Jack, control: Callable[..., Co
                 near = all(abs(m.bpm - 120) < 0.1 for m in last) and all(abs(p) < 0.043 for p in phases)
                 return near and len(made) > 24
 
-            try:
-                eventually(steady, "120 bpm", 40)
-            finally:
-                print(
-                    [
-                        (m.beat, round(m.bpm, 3), round(m.seconds - began - m.beat / 2, 4))
-                        for m in made.values()
-                    ]
-                )
+            eventually(steady, "120 bpm", 40)
         finally:
             sender.kill()
     eventually(lambda: meters.read() == MeasuredTempo(NO_TEMPO, 0, 0, 0), "a lost clock")
-    assert time.monotonic() > began
