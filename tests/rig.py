@@ -43,12 +43,12 @@ def perform(*args: str, **options: object) -> subprocess.CompletedProcess[str]:
 class Jack:
     """A dummy JACK server that can be killed and started again under the same name."""
 
-    def __init__(self, folder: Path, rate: int = 48000, period: int = 256) -> None:
+    def __init__(self, folder: Path, rate: int = 48000, period: int = 256, outputs: int = 2) -> None:
         # the same at every run: JACK's registry has eight places and forgets no name
         worker = os.environ.get("PYTEST_XDIST_WORKER", "")
         self.name = os.environ.get("PERFORM_TEST_JACK", "perform-test") + worker
         self._log = folder / "jackd.log"
-        self._sizes = (str(rate), str(period))
+        self._sizes, self._outputs = (str(rate), str(period)), str(outputs)
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class Jack:
         )
         for _ in range(5):  # a server of the same name that was just killed is still in JACK's registry
             engine = ["-R", "-P", "70"] if real_time else ["-r"]
-            dummy = ["-d", "dummy", "-r", rate, "-p", period, "-C", "2", "-P", "2"]
+            dummy = ["-d", "dummy", "-r", rate, "-p", period, "-C", "2", "-P", self._outputs]
             with self._log.open("ab") as log:
                 self._server = subprocess.Popen(
                     ["jackd", *engine, "-n", self.name, *dummy],

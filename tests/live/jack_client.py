@@ -1,7 +1,8 @@
 """A JACK client of its own process: records two ports sample by sample, notices blocks it lost itself.
 
-    python jack_client.py PORT_L PORT_R SECONDS OUT.npz [--freewheel]
-Connects the ports again whenever they reappear. Saves `audio` (frames, 2) float32, zeros where nothing came,
+    python jack_client.py PORT_L PORT_R SECONDS OUT.npz [--freewheel] [--also=PORT,PORT]
+Connects the ports again whenever they reappear. Saves `audio` (frames, 2 and the others) float32, zeros where
+nothing came,
 `mine` (frames,) bool where this client itself was called late, `connected` (frames,) bool, and `times`
 (frames,) float64, the monotonic clock when a frame's block was heard.
 """
@@ -23,14 +24,16 @@ STUCK, STUCK_S = 75, 5.0
 def main() -> None:
     left, right, seconds, out = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
     freewheel = "--freewheel" in sys.argv
+    also = [word.removeprefix("--also=").split(",") for word in sys.argv if word.startswith("--also=")]
+    ports = [left, right, *(port for some in also for port in some)]
     client = jack.Client("listener", no_start_server=True)
     total = round(seconds * client.samplerate)
     # full, not zeros: every page is there before the first block (a first touch stalls for milliseconds)
-    audio = np.full((total, 2), 0.0, np.float32)
+    audio = np.full((total, len(ports)), 0.0, np.float32)
     mine, connected = np.full(total, False), np.full(total, False)
     times = np.full(total, 0.0)
     called = time.monotonic()
-    ears = [client.inports.register(f"in_{i}") for i in range(2)]
+    ears = [client.inports.register(f"in_{i}") for i in range(len(ports))]
     whole, done, gone = threading.Event(), threading.Event(), threading.Event()
     start, last = -1, -1
 
@@ -61,7 +64,7 @@ def main() -> None:
         gone.set()
 
     def connect() -> None:
-        for port, ear in zip((left, right), ears, strict=True):
+        for port, ear in zip(ports, ears, strict=True):
             if client.get_ports(port) and not ear.number_of_connections:
                 client.connect(port, ear)
 

@@ -231,6 +231,7 @@ async def test_a_latent_has_the_range_of_its_model_on_the_screen(stage, clock):
         hands.app.screen.action_select("deck/1/z/1/bias")
         await hands.press("right", "shift+right")
         assert hands.value("deck/1/z/1/bias") == pytest.approx(0.088)
+        assert "+.088" in hands.text(), "each step shows"
         await hands.press(*["shift+right"] * 12)
         assert hands.value("deck/1/z/1/bias") == 0.6
         assert "effect 6.0 dB" in hands.text()

@@ -61,11 +61,23 @@ def draw_row(
     else:
         pen.target(room, address=row.address)
         _bar(pen, frame, row, room)
-        pen.text(row.short(value), ink.bright if here else ink.text, 1 + _VALUE, right=True)
+        text = _fine(value) if _is_narrow(row, frame) and abs(value) < 1 else row.short(value)
+        pen.text(text, ink.bright if here else ink.text, 1 + _VALUE, right=True)
     if controls and (control := frame.control(row.address)):
         pen.pad_to(end - controls - 1)
         pen.text(brief(control), ink.dim, controls)
     pen.pad_to(end)
+
+
+def _is_narrow(row: ParameterRow, frame: ScreenFrame) -> bool:
+    """Whether 1 % of the range of a latent would not change a value with two digits."""
+    knob = frame.knob(row)
+    return row.latent >= 0 and knob is not row.spec and knob.high - knob.low < 1
+
+
+def _fine(value: float) -> str:
+    """A value below 1 with three digits in five cells: `+.012`."""
+    return f"{value:+.3f}".replace("0.", ".", 1) if round(value, 3) else ".000"
 
 
 def draw_marks(pen: LinePen, address: str, marks: str) -> None:
