@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -201,7 +202,8 @@ def _attach() -> None:
 
 
 def _need_terminal() -> None:
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
+    in_browser = "TEXTUAL_DRIVER" in os.environ  # `perform serve` sets it
+    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise WrongUse(
             "the screen needs a terminal", hint="`perform play SET --headless` plays without a screen"
         )

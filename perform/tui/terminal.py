@@ -26,8 +26,9 @@ def run(
 
     Output of libraries on descriptor 2 is written to `log`, not onto the screen. StageGone: the stage ended.
     """
-    for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
-        os.environ.pop(exported, None)
+    if "TEXTUAL_DRIVER" not in os.environ:  # a browser's size is in them, and no terminal is there
+        for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
+            os.environ.pop(exported, None)
     with _descriptor_2_to(log):
         app = Instrument(client, theme=theme, on_theme=on_theme, own_keys=own_keys)
         with _leaving_on_signals(app):
