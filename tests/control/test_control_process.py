@@ -43,10 +43,10 @@ def test_a_known_controller_plays_as_soon_as_it_is_connected(jack: Jack, control
         bindings = process.report("MappingChanged", name=NANO)["bindings"]
         assert ["deck/1/gain", "nanoKONTROL2 CC0"] in bindings
         process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
-        process.plays(nano, "deck/1/z/0/bias", -3.0, (0xB0, 16, 0))
+        process.plays(nano, "deck/1/z/0/bias", -4.0, (0xB0, 16, 0))
         process.plays(nano, "focus", 3.0, (0xB0, 66, 127), (0xB0, 66, 0))  # R 3
-        process.plays(nano, "deck/3/z/0/bias", 3.0, (0xB0, 16, 127))
-        assert process.table("deck/1/z/0/bias") == -3.0
+        process.plays(nano, "deck/3/z/0/bias", 4.0, (0xB0, 16, 127))
+        assert process.table("deck/1/z/0/bias") == -4.0
         process.plays(nano, "deck/1/mute", 1.0, (0xB0, 48, 127), (0xB0, 48, 0))
         process.plays(nano, "deck/1/mute", 0.0, (0xB0, 48, 127), (0xB0, 48, 0))
         process.plays(nano, "panic", 1.0, (0xB0, 42, 127), (0xB0, 42, 0))
@@ -60,9 +60,9 @@ def test_pitch_bend_and_pedal_of_an_unknown_keyboard_play(jack: Jack, control: S
     process = control(mapping="generic")
     with jack.controller("Keystation") as keys:
         process.report("MidiPortsChanged", open=["Keystation"])
-        process.plays(keys, "deck/1/z/1/bias", 3.0, (0xE4, 0x7F, 0x7F))
+        process.plays(keys, "deck/1/z/1/bias", 4.0, (0xE4, 0x7F, 0x7F))
         process.plays(keys, "deck/1/z/1/bias", 0.0, (0xE4, 0, 0x40))
-        process.plays(keys, "deck/1/z/1/bias", -3.0, (0xE4, 0, 0))
+        process.plays(keys, "deck/1/z/1/bias", -4.0, (0xE4, 0, 0))
         process.plays(keys, "deck/1/freeze", 1.0, (0xB0, 64, 127))
         process.plays(keys, "deck/1/freeze", 0.0, (0xB0, 64, 0))
 
@@ -145,12 +145,12 @@ def test_each_of_several_controllers_has_its_own_mapping(jack: Jack, control: St
     with jack.controller(NANO) as nano, jack.controller("Keystation") as keys:
         eventually(lambda: sorted(process.report("MidiPortsChanged")["open"]) == sorted([NANO, "Keystation"]))
         process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
-        process.plays(keys, "deck/1/z/1/bias", 3.0, (0xE4, 0x7F, 0x7F))  # generic: pitch bend
+        process.plays(keys, "deck/1/z/1/bias", 4.0, (0xE4, 0x7F, 0x7F))  # generic: pitch bend
         with jack.controller(MIX) as mix:
             eventually(lambda: MIX in process.report("MidiPortsChanged")["open"])
             process.plays(mix, "deck/1/gain", -60.0, (0xB0, 19, 0))
             process.plays(nano, "deck/1/gain", 6.0, (0xB0, 0, 127))
-            process.plays(keys, "deck/1/z/1/bias", -3.0, (0xE4, 0, 0))
+            process.plays(keys, "deck/1/z/1/bias", -4.0, (0xE4, 0, 0))
             bindings = process.report("MappingChanged")["bindings"]
             assert ["deck/1/gain", "nanoKONTROL2 CC0"] in bindings
             assert any(control.startswith(f"{MIX} ") for _, control in bindings)
@@ -212,7 +212,7 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         eventually(lambda: [b for b in mapping_files.load(own).bindings if b.to == "deck/2/pan"] == [taught])
         process.report("MappingChanged", changed=False, path=str(own), name=NANO)
         assert (mapping_files.load(own).name, mapping_files.load(own).extends) == (NANO, "nanokontrol2")
-        process.plays(nano, "deck/1/z/1/bias", 3.0, (0xB0, 17, 127))  # the factory's knob 2
+        process.plays(nano, "deck/1/z/1/bias", 4.0, (0xB0, 17, 127))  # the factory's knob 2
         assert mapping_files.find("nanokontrol2").read_bytes() == bundled
 
         process.order("UnlearnControl", address="deck/2/pan")
