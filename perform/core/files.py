@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The file does not exist yet, and must exist and be closed when the block ends. If the block raises, `path`
     stays as it was and the temporary file is removed. OSError: the disk refuses.
     """
-    part = path.with_name(f".{path.name}.{threading.get_native_id()}.part")
+    part = path.with_name(f".{path.name}.{secrets.randbelow(10**12)}.part")
     _remove_abandoned(path)
     try:
         part.unlink(missing_ok=True)

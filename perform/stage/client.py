@@ -15,6 +15,7 @@ import msgspec
 from perform.core import json_bytes
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
+from perform.core.private_folder import why_not_private
 from perform.stage.commands import Answer, AnyCommand, GetStatus
 from perform.stage.lock import held
 from perform.stage.status import Status
@@ -118,8 +119,10 @@ def running(runtime: Path) -> bool:
 
 
 def read_address(runtime: Path) -> StageAddress | None:
-    """The address of the stage in a runtime folder; None if there is none."""
+    """The address of the stage in a runtime folder; None if there is none, or others may have written it."""
     try:
+        if why_not_private(runtime):
+            return None
         found: StageAddress = json_bytes.decode((runtime / STAGE_FILE).read_bytes(), StageAddress)
         return found
     except (OSError, msgspec.DecodeError):

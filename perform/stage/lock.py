@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from perform.core.private_folder import make_private
+
 
 class Lock:
     """An advisory lock on a file `lock` in the folder."""
@@ -26,7 +28,7 @@ class Lock:
         return True
 
     def _try(self) -> bool:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._path.parent)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if sys.platform == "win32":

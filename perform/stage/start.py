@@ -13,6 +13,7 @@ from pathlib import Path
 
 from perform.core import json_bytes
 from perform.core.errors import PerformError
+from perform.core.private_folder import make_private
 from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
 from perform.stage.options import StageOptions
@@ -28,7 +29,7 @@ def start(options: StageOptions, runtime: Path, say: Callable[[str], None]) -> C
 
     say : tells the player that it takes long
     """
-    runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(runtime)
     log = runtime / "stage.log"
     arguments = [str(runtime), json_bytes.encode(options).decode()]
     detached = {"creationflags": 0x8} if sys.platform == "win32" else {"start_new_session": True}
