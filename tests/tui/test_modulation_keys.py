@@ -124,3 +124,11 @@ async def test_macros_have_a_line_once_the_song_uses_them(stage, clock):
         hit = hands.target("foot", address="macro/8")
         await hands.pilot.click("#foot", offset=(hit.x1 - 1, hit.y))
         assert hands.value("macro/8") == 1.0
+
+
+async def test_both_ends_can_be_typed(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "e", "equals_sign", *"x", "enter")
+        assert "type two numbers" in hands.words()
+        await hands.press("backspace", *"0", "space", *"1", "full_stop", *"5", "enter")
+        await hands.until(lambda: rows(stage) == [("lfo 1", Z0, 0.0, 1.5)])

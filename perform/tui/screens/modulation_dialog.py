@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -16,8 +17,11 @@ from perform.core.modulators import MODULATORS
 from perform.tui.paint import short
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screens.dialog import Dialog
+from perform.tui.screens.naming import NameDialog, NameRule
 
 Ends = tuple[float, float]  #: what a modulator adds at its values 0 and 1
+_NUMBER = r"[-+]?(\d+([.,]\d*)?|[.,]\d+)"
+_TWO_NUMBERS = NameRule(re.compile(rf"{_NUMBER}\s+{_NUMBER}"), "type two numbers, such as -0.5 1")
 _ONE_WAY = ("follow", "macro")  #: they rest at 0; the others swing around the middle
 
 
@@ -33,6 +37,7 @@ class ModulationDialog(Dialog[None]):
         Binding("right", "move(0.01)", "More", id="modulation.more"),
         Binding("shift+left", "move(-0.1)", "Much less", id="modulation.much_less"),
         Binding("shift+right", "move(0.1)", "Much more", id="modulation.much_more"),
+        Binding("equals_sign", "type", "Type", id="modulation.type"),
         Binding("delete,backspace", "remove", "Remove", id="modulation.remove"),
     ]
 
@@ -49,7 +54,7 @@ class ModulationDialog(Dialog[None]):
         with Vertical():
             yield Static(f"Modulate {self._row.name}", classes="title", markup=False)
             yield OptionList(*(Option(self._line(name), id=name) for name in names), markup=False)
-            hint = "←→ how far (shift: ten times) · del removes · esc closes"
+            hint = "←→ how far (shift: ten times) · = types it · del removes · esc closes"
             yield Static(hint, classes="hint", markup=False)
 
     def _line(self, name: str) -> Content:
@@ -68,6 +73,20 @@ class ModulationDialog(Dialog[None]):
             if not name.startswith(_ONE_WAY):
                 low = self._within(low - step)
             self._change(name, (low, high) if low or high else None)
+
+    def action_type(self) -> None:
+        """Type what the marked modulator adds at 0 and at 1."""
+        if not (name := self._marked()):
+            return
+        now = " ".join(f"{end:g}" for end in self._used.get(name, ()))
+        title = f"What {name} adds at its lowest and at its highest, {self._row.spec.unit}".rstrip(", ")
+
+        def typed(text: str | None) -> None:
+            if text is not None:
+                low, high = (self._within(float(end.replace(",", "."))) for end in text.split())
+                self._change(name, (low, high))
+
+        self.app.push_screen(NameDialog(title, now, "enter sets it", _TWO_NUMBERS), typed)
 
     def action_remove(self) -> None:
         """Remove the marked modulator from the parameter."""
