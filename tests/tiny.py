@@ -37,7 +37,8 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int
     torch.manual_seed(seed)
     config = replace(TINY, sample_rate=sample_rate, **shape)
     model = RAVE(config)
-    model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=latents)
+    if config.bottleneck == "variational":
+        model.fit_latents(torch.randn(400, 8) * torch.linspace(2, 0.2, 8), latents=latents)
     words = {
         "name": path.stem,
         "description": "a test",
@@ -69,6 +70,8 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int
     }
     card = words | numbers | spread | rest | {"parameters": sum(p.numel() for p in model.parameters())}
     assert set(card) == {*CARD, "delay_encode"}
+    if config.bottleneck == "pitched":
+        card["labels"] = model.labels
     gesture = np.random.default_rng(seed).standard_normal((50, latents)).astype(np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, model, card, torch.from_numpy(gesture))

@@ -23,7 +23,7 @@ FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the 
 TRIM_LIMIT_DB = 18.0  #: largest trim, up or down
 KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
 _MEASURED = ("latent_p01", "latent_p99", "latent_effect")  # may be missing
-_OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED)
+_OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED, "labels")
 _HEADER_LIMIT = 1 << 24  # bytes; a header has a few kB
 
 
@@ -59,6 +59,8 @@ class Card(msgspec.Struct, frozen=True):
     latent_p01: list[float] = []  #: none: not measured
     latent_p99: list[float] = []
     latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.rave.latent_effect`
+    #: names of the latents, such as `pitch`; none: they have no meaning of their own
+    labels: list[Annotated[str, Meta(max_length=40)]] = []
 
     @property
     def encoder_s(self) -> float:
@@ -101,7 +103,7 @@ def read_card(path: Path) -> Card:
         raise WrongUse(f"its card is damaged ({error})", where=str(path), hint=hint) from error
     for name in _OF_LATENTS:
         count = len(getattr(card, name))
-        if count != card.latents and (count or name not in _MEASURED):
+        if count != card.latents and (count or name not in (*_MEASURED, "labels")):
             what = f"its card is damaged ({name} does not have {card.latents} values)"
             raise WrongUse(what, where=str(path), hint=hint)
     return card

@@ -132,6 +132,7 @@ class HostProcess:
             latent_low=tuple(card.latent_p05),
             latent_high=tuple(card.latent_p95),
             latent_effect=tuple(card.latent_effect),
+            labels=tuple(card.labels),
             attributes=self.attributes,
             texts={number: tuple(values) for number, values in texts.items()},
             actions=self.actions,

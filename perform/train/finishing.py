@@ -59,6 +59,7 @@ def finish(
     card = {
         **details,
         **model.shape,
+        **({"labels": model.labels} if config.bottleneck == "pitched" else {}),
         "corpus": f"{corpus.name}, {minutes:.1f} minutes, a tenth held out",
         "latent_mean": _rounded(z.mean(0)),
         "latent_std": _rounded(z.std(0)),

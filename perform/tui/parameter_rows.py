@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -36,6 +36,7 @@ class ParameterRow:
     latent: int = -1  #: number of the latent; -1 for other parameters
     attribute: Attribute | None = None  #: the attribute of the model; None for other parameters
     texts: tuple[str, ...] = ()  #: the song's texts for the attribute
+    latent_label: str = ""  #: name of the latent, such as `pitch`
 
     def shown(self, value: float) -> float:
         """The value in use; an attribute that is not set shows the module default."""
@@ -56,12 +57,13 @@ class ParameterRow:
 
     @property
     def name(self) -> str:
-        """The address as words: `deck 1 z0 bias`."""
+        """The address as words: `deck 1 z0 bias`, or `deck 1 z0 (pitch) bias`."""
         parts = self.address.split("/")
         if self.attribute or "action" in parts:
             return f"{parts[0]} {parts[1]} {self.label or parts[-1]}"
         if "z" in parts:
-            return f"{parts[0]} {parts[1]} z{parts[3]} {parts[4]}"
+            latent = f"z{parts[3]} ({self.latent_label})" if self.latent_label else f"z{parts[3]}"
+            return f"{parts[0]} {parts[1]} {latent} {parts[4]}"
         return " ".join(parts)
 
 
@@ -87,6 +89,7 @@ def deck_rows(
     actions: tuple[str, ...] = (),
     source: str = "hand",
     modulators: tuple[str, ...] = (),
+    labels: tuple[str, ...] = (),
 ) -> tuple[ParameterRow, ...]:
     """The rows of a deck, top to bottom: gain and latents, then those of its source and its model.
 
@@ -95,13 +98,17 @@ def deck_rows(
     actions    : names of the model's actions
     source     : name of the deck's source
     modulators : names of the modulators that move its parameters
+    labels     : names of the model's latents, if they have any
     """
     head = f"deck/{deck}"
     return (
         row(f"{head}/gain", "gain"),
         row(f"{head}/pan", "pan"),
         *(
-            row(f"{head}/z/{i}/{shown}", f"{LATENT_PARAMETERS[shown]}z{i}", i)
+            replace(
+                row(f"{head}/z/{i}/{shown}", f"{LATENT_PARAMETERS[shown]}z{i}", i),
+                latent_label=labels[i] if i < len(labels) else "",
+            )
             for i in range(min(latents, params.LATENTS))
         ),
         row(f"{head}/source", "source"),

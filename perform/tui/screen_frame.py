@@ -141,6 +141,7 @@ class ScreenFrame:
             status.actions,
             source,
             self._modulators(deck),
+            status.labels,
         )
 
     def _modulators(self, deck: int) -> tuple[str, ...]:

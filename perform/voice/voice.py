@@ -205,6 +205,9 @@ class Voice(VoiceStream):
         if table[self._slot["silence"]]:
             chosen = table[params.slots(self._deck, "silence")][: len(z)]
             z[: len(chosen)] = chosen
+        elif "pitch" in self._card.labels:  # a note does not slide as it fades
+            pitch = self._card.labels.index("pitch")
+            z[pitch] = self.source_latents[pitch]
         return z
 
 
