@@ -47,6 +47,7 @@ from perform.core.messages.control_messages import (
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder
+from perform.core.paths import to_text
 from perform.core.realtime import CONTROL_PRIORITY, INTERPRETER_PRIORITY, request_real_time
 
 WAIT_S = 0.008  #: [control] looks at the table at least this often: focus, panic, taps of the tempo
@@ -157,7 +158,7 @@ class ControlProcess:
                 self._use_new_mapping()
             case WriteMapping(name, path):
                 written = self._learning.save_as(name, path, self._open_names)
-                self._line.report(MappingWritten(str(written)))
+                self._line.report(MappingWritten(to_text(written)))
                 self._use_new_mapping()
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
@@ -253,7 +254,7 @@ class ControlProcess:
         self._line.report(
             MappingChanged(
                 name=primary.mapping.name,
-                path=str((layers.chosen or primary).path),
+                path=to_text((layers.chosen or primary).path),
                 bindings=tuple(bindings),
                 changed=bool(self._learning.unsaved),
                 follows=layers.chosen is None,

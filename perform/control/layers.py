@@ -45,6 +45,12 @@ def _is_bundled(path: Path) -> bool:
     return path.resolve().is_relative_to(mapping_files.bundled().resolve())
 
 
+@functools.lru_cache
+def _bundled_files() -> tuple[MappingFile, ...]:
+    paths = sorted(mapping_files.bundled().glob("*.toml"))
+    return tuple(MappingFile(mapping_files.load(path), path) for path in paths)
+
+
 class PortLayer(NamedTuple):
     """The bindings of one mapping for one port."""
 
@@ -70,13 +76,13 @@ class MappingLayers:
         Returns one line for each that cannot be read.
         """
         files, errors = unsaved.copy(), []
-        for path in (*mapping_files.available().values(), *sorted(mapping_files.bundled().glob("*.toml"))):
+        for path in mapping_files.of_player():
             try:
                 if path not in files:
                     files[path] = MappingFile(mapping_files.load(path), path)
             except WrongUse as error:
                 errors.append(str(error))
-        self._files = list(files.values())
+        self._files = [*files.values(), *_bundled_files()]
         return errors
 
     def choose(self, name: str) -> None:
@@ -148,7 +154,8 @@ class MappingLayers:
             flat = [binding for binding in flat if (binding.control, binding.channel) not in hidden]
             flat += own
         bindings = tuple(binding for binding in flat if binding.to != NOTHING)
-        return msgspec.structs.replace(chain[-1].mapping, bindings=bindings, extends="")
+        named = next((it.mapping.device for it in reversed(chain) if it.mapping.device), "")
+        return msgspec.structs.replace(file.mapping, bindings=bindings, device=named, extends="")
 
     def of(self, port: str, known: Sequence[str]) -> list[PortLayer]:
         """The layers of a port, the lowest first."""

@@ -161,9 +161,8 @@ class ControlLearning:
         """
         file = self._layers.own(port, known)
         for layer in self._layers.of(port, known):
-            if layer.kind not in ("generic", "device") and any(
-                _same(binding, learnt) for binding in layer.bindings
-            ):
+            beneath = layer.file in self._layers.chain(file)
+            if not beneath and any(_same(binding, learnt) for binding in layer.bindings):
                 file = layer.file
         return file, _extension(file, port) if file.is_bundled else file
 

@@ -17,6 +17,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     ports: tuple[str, ...] = ()  #: parts of port names; none: every port
     bindings: tuple[Binding, ...] = ()
     takeover: Takeover = "scale"  #: how a knob takes over a parameter that something else has moved
+    device: str = ""  #: name of the device whose controls the file names; its ports if `ports` is left out
     extends: str = ""  #: name of the mapping whose controls work where this one binds none; "": none
 
     def responds_to(self, port: str, binding: Binding, known: Sequence[str]) -> bool:

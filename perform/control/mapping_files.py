@@ -1,11 +1,11 @@
 """Mapping files: reading and writing TOML; comments in a file are kept.
 
 name = "nanoKONTROL2"
-ports = ["nanoKONTROL2"]      # parts of the names of the ports it responds to; none: every port
+device = "nanokontrol2"       # the device whose controls the file names, and whose ports it responds to
 
 [[bind]]
-control = "cc 16"             # "cc 0".."cc 119", "note 0".."note 127", "bend", "program"
-to = "focus/z/0/bias"         # an address; focus/... is the deck that has the focus
+control = "knob {1..8}"       # or any message: "cc 16", "note 60", "bend", "program"
+to = "focus/z/{0..7}/bias"    # an address; focus/... is the deck that has the focus
 range = [-3.0, 3.0]           # in the parameter's unit; left out: the parameter's range
 """
 
@@ -19,10 +19,12 @@ from typing import Any, TypeVar
 import msgspec
 import tomlkit
 
+from perform.control import controller_device, number_ranges
 from perform.control.binding import Binding
+from perform.control.controller_device import ControllerDevice
 from perform.control.mapping import Mapping
 from perform.core.errors import WrongUse
-from perform.core.paths import expanded, to_text
+from perform.core.paths import expanded, from_text, to_text
 from perform.library import places, toml_files
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -43,15 +45,41 @@ def load(path: Path) -> Mapping:
     bindings = raw.pop("bind", [])
     if not isinstance(bindings, list):
         raise WrongUse("bind must be a list", where=str(path), hint="write [[bind]] above each binding")
+    known = _device_of(raw, str(path))
+    if known:
+        raw.setdefault("ports", list(known.ports))
     mapping = _convert(raw, Mapping, str(path))
     lines = [1 + text.count("\n", 0, found.start()) for found in _BIND_HEADER.finditer(text)]
     places_of = [f"{path}:{n}" for n in lines] if len(lines) == len(bindings) else [str(path)] * len(bindings)
     return msgspec.structs.replace(
         mapping,
         bindings=tuple(
-            _convert(binding, Binding, where) for binding, where in zip(bindings, places_of, strict=True)
+            binding
+            for table, where in zip(bindings, places_of, strict=True)
+            for binding in _bindings(table, known, where)
         ),
     )
+
+
+def _device_of(raw: dict[str, Any], where: str) -> ControllerDevice | None:
+    """The device that a mapping names; None if it names none."""
+    name = raw.get("device", "")
+    try:
+        return controller_device.find(name) if name and isinstance(name, str) else None
+    except WrongUse as error:
+        raise WrongUse(error.what, where=error.where or where, hint=error.hint) from error
+
+
+def _bindings(table: Any, known: ControllerDevice | None, where: str) -> list[Binding]:
+    """The bindings of one table: one, or as many as its ranges have numbers."""
+    try:
+        if not isinstance(table, dict):
+            raise WrongUse("a binding must be a table", hint="write [[bind]] above each binding")
+        picked = [number_ranges.pick(table, index) for index in range(number_ranges.count(table))]
+        raw = [known.resolve(one) if known else one for one in picked]
+    except WrongUse as error:
+        raise WrongUse(error.what, where=where, hint=error.hint) from error
+    return [_convert(one, Binding, where) for one in raw]
 
 
 def _cause(error: Exception) -> str:
@@ -96,45 +124,64 @@ def save(mapping: Mapping, path: Path, *, like: Path | None = None) -> None:
 def _write_into(document: tomlkit.TOMLDocument, mapping: Mapping) -> None:
     """Change only the entries that differ, so that comments stay in place."""
     old = document.get("bind", [])
+    named, known = _device_of(document.unwrap(), ""), _device_of({"device": mapping.device}, "")
+    tables = [(tuple(_bindings(table.unwrap(), named, "")), table) for table in old]
     heads = {
-        "name": (mapping.name, ""),
-        "ports": (list(mapping.ports), []),
+        "name": (mapping.name, None),
+        "device": (mapping.device, ""),
+        "ports": (list(mapping.ports), list(known.ports) if known else []),
         "takeover": (mapping.takeover, "scale"),
         "extends": (mapping.extends, ""),
     }
     for key, (value, default) in heads.items():
-        if document.get(key, default) != value or (key == "name" and key not in document):
+        if document.get(key, default) != value:
             if key not in document and "bind" in document:
                 document.remove("bind")  # a key behind the bindings would belong to the last one
             document[key] = value
     if old and "bind" not in document:
         document["bind"] = old
-    tables = {msgspec.convert(table.unwrap(), Binding): table for table in old}
-    if tuple(tables) == mapping.bindings:
-        return
-    bindings = tomlkit.aot()
-    for binding in mapping.bindings:
-        bindings.append(tables.pop(binding, None) or tomlkit.item(msgspec.to_builtins(binding)))
-    document["bind"] = bindings
+    same = named == known and mapping.bindings == tuple(it for bindings, _ in tables for it in bindings)
+    if not same:
+        document["bind"] = _arranged(mapping.bindings, tables if named == known else [])
+
+
+def _arranged(
+    bindings: tuple[Binding, ...], tables: list[tuple[tuple[Binding, ...], tomlkit.items.Table]]
+) -> tomlkit.items.AoT:
+    """The tables of bindings: the old one where all of its bindings are still there, side by side."""
+    arranged, at = tomlkit.aot(), 0
+    while at < len(bindings):
+        kept = next((it for it in tables if it[0] and it[0] == bindings[at : at + len(it[0])]), None)
+        if kept:
+            tables.remove(kept)
+            arranged.append(kept[1])
+        else:
+            arranged.append(tomlkit.item(msgspec.to_builtins(bindings[at])))
+        at += len(kept[0]) if kept else 1
+    return arranged
 
 
 def available() -> dict[str, Path]:
     """[disk] Return all mappings, name -> file. The player's file hides a bundled one of the same name."""
     known: dict[str, Path] = {}
-    for folder in (places.user("controllers"), bundled()):
-        for path in sorted(folder.glob("*.toml")):
-            known.setdefault(to_text(path.stem), path)
+    for path in (*of_player(), *sorted(bundled().glob("*.toml"))):
+        known.setdefault(to_text(path.stem), path)
     return known
+
+
+def of_player() -> list[Path]:
+    """[disk] Return the player's mappings."""
+    return sorted(places.user("controllers").glob("*.toml"))
 
 
 def bundled() -> Path:
     """Return the folder of the bundled mappings, which are never changed."""
-    return places.bundled("presets") / "controllers"
+    return places.bundled("presets") / "mappings"
 
 
 def find(name: str) -> Path:
     """[disk] Find the file of a mapping by name or path; WrongUse lists the names."""
-    path = expanded(name)
+    path = expanded(from_text(name))
     if path.suffix == ".toml" and path.is_file():
         return path
     known = available()

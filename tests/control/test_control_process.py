@@ -228,7 +228,7 @@ def test_learning_binds_a_control_and_writes_the_mapping_file(jack: Jack, contro
         process.order("WriteMapping", name="nanokontrol2", path="")
         eventually(lambda: "another mapping has that name" in process.report("ControlFailed")["error"])
         process.order("LoadMapping", path="nothing")
-        eventually(lambda: "friday, generic, midimix" in process.report("ControlFailed")["error"])
+        eventually(lambda: "footswitch, friday, generic" in process.report("ControlFailed")["error"])
         process.report("MappingChanged", name="friday")
 
 

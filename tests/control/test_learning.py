@@ -105,10 +105,12 @@ def test_learning_writes_only_the_new_binding_to_the_mapping_of_that_device(home
         assert use.bind(port, ControlId("cc", control, 1), ports)
         assert use.bind(port, ControlId("cc", control, 1), ports) is None, "it is bound already"
         use.learn("")
+    use.learn("deck/1/wet")
+    assert use.bind(NANO, ControlId("cc", 18, 1), ports)
     use.save()
     files = {path.stem: mapping_files.load(path) for path in home.iterdir()}
     assert {stem: (it.name, it.extends, len(it.bindings)) for stem, it in files.items()} == {
-        "nanokontrol2": (NANO, "nanokontrol2", 1),
+        "nanokontrol2": (NANO, "nanokontrol2", 2),
         "midimix": ("MIDImix", "midimix", 1),
         "Keys- a-b": ("Keys: a/b", "generic", 1),
     }

@@ -18,7 +18,7 @@ from perform.tui.screens.dialog import Dialog, DialogText
 
 def mappings() -> list[str]:
     """Names of all mappings: the bundled ones and those that the player saved."""
-    folders = (places.bundled("presets") / "controllers", places.user("controllers"))
+    folders = (places.bundled("presets") / "mappings", places.user("controllers"))
     return sorted({to_text(path.stem) for folder in folders for path in folder.glob("*.toml")})
 
 
