@@ -13,8 +13,8 @@ from perform.control.binding import Binding
 BEGIN, END = "## Bundled mappings\n", "\n## When nothing moves\n"
 INTRO = """
 Made from `presets/mappings` by docs/controllers_page.py. The tables list every binding. A row such as
-`cc 16` to `cc 23` pairs its controls with its addresses or values, in order. `audible` under range counts only latents that can be
-heard, over the range of the model.
+`cc 16` to `cc 23` pairs its controls with its addresses or values, in order. `audible`
+under range counts only latents that can be heard, over the range of the model.
 """
 PAGE = Path(__file__).parent / "controllers.md"
 

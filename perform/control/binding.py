@@ -61,6 +61,7 @@ class Binding(
     step: float | None = None  #: the value moves in steps of this size, in the parameter's unit
     audible: bool = False  #: the number of the latent counts only latents that can be heard
     root: int | None = None  #: of "keys": the key that plays 0; None: 60 (C4), for a latent 57 (A3)
+    lamp: bool = True  #: False: the lamp of the control is left alone
 
     def __post_init__(self) -> None:
         _check(self)

@@ -18,7 +18,10 @@ import threading
 import time
 from pathlib import Path
 
+from perform.control import controller_device
 from perform.control.binding import Binding
+from perform.control.controller_device import ControllerDevice
+from perform.control.lamps import ControlLamps, PortLamps
 from perform.control.layers import MappingLayers
 from perform.control.learn_classifier import LearnClassifier
 from perform.control.learning import ControlLearning, LearntControl
@@ -58,6 +61,9 @@ TOUCH_S = 0.1  #: least time between two reports of a touched control
 POLL_S = 0.25  #: time between two looks at the list of ports
 BEAT_S = 0.5  #: time between two checks of the MIDI server
 RETRY_S = 2.0  #: time between two attempts to reach a MIDI system
+_SYSTEM = 0xF0  #: status bytes from here on are no channel messages
+REST_S = 0.25  #: nobody plays if there was no message for this long
+LONGEST_WAIT_S = 3.0  #: the lamps of a device light at last after this long
 _BURST = 256  #: most messages read from one port before the next port is read
 
 
@@ -82,6 +88,10 @@ class ControlProcess:
         self._reported_knobs = 0.0  # count of the changes of knob ranges
         self._reported_ports: tuple[list[str], str] | None = None
         self._due = dict.fromkeys((TOUCH_S, POLL_S, BEAT_S, RETRY_S), 0.0)
+        self._lamps = ControlLamps(arena.table, arena.meters, self._router.place)
+        self._devices: dict[str, ControllerDevice] = {}  # by port
+        self._played_at = 0.0
+        self._outputs_wanted_at = 0.0
         self._reader = threading.Thread(target=self._read_ports, name="control", daemon=True)
         try:
             if start.mapping:
@@ -108,7 +118,10 @@ class ControlProcess:
             except (PerformError, OSError, RuntimeError) as error:
                 self._line.report(ControlFailed(str(error)))
         self._open_inputs = ()
-        time.sleep(10 * HALF_S)  # until [control] has finished its last read
+        if self._ports is not None:
+            self._lamps.use({})
+            self._ports.outputs.say_goodbye(self._devices)
+        time.sleep(10 * HALF_S)  # until [control] has finished its last read, and the goodbyes are sent
         if self._ports is not None:
             # close() never returns if the JACK server dies at this moment
             faulthandler.dump_traceback_later(CLOSE_S, exit=True)
@@ -126,11 +139,15 @@ class ControlProcess:
                     message = port.get_message()
                     if message is None:
                         break
+                    if message[0][0] < _SYSTEM:
+                        self._played_at = now
                     if not self._tempo.receive(name, message[0], message[1], now):
                         self._router.handle(name, message[0])
+                        self._lamps.hear(name, message[0])
                 else:
                     self._arrived.set()  # the other ports first, then the rest
             self._router.tick()
+            self._lamps.tick(now, self._router.moved_at)
             self._tempo.tick(now)
 
     def _handle(self, order: AnyOrder) -> None:
@@ -173,10 +190,12 @@ class ControlProcess:
         if self._ports is not None and (self._is_due(POLL_S) or self._ports.is_opening):
             self._ports.poll()
             self._update_ports(self._ports.opened, self._ports.error())
+            self._poll_outputs()
         if self._ports is not None and self._is_due(BEAT_S):
             self._ports.beat()
         self._learn()
         if self._arena.knobs.changes != self._reported_knobs:
+            self._update_lamps()
             self._report_mapping()
         if self._router.touch is not self._reported_touch and self._is_due(TOUCH_S):
             self._reported_touch = touch = self._router.touch
@@ -210,6 +229,9 @@ class ControlProcess:
         if changed:
             self._read_mappings()
             self._known_ports += [name for name in names if name not in self._known_ports]
+            devices = controller_device.load_all()
+            found = {port: controller_device.of_port(port, self._known_ports, devices) for port in names}
+            self._devices = {port: device for port, device in found.items() if device}
             self._update_routes()
             gone = [name for name, port in self._open_inputs if (name, port) not in inputs]
             self._open_inputs = inputs
@@ -230,6 +252,39 @@ class ControlProcess:
 
     def _update_routes(self) -> None:
         self._router.use(self._layers.routes(self._known_ports))
+        self._update_lamps()
+
+    def _update_lamps(self) -> None:
+        """Show the bindings in use on all lamps."""
+        outputs = self._ports.outputs.opened if self._ports else {}
+        self._lamps.use(
+            {
+                port: PortLamps(
+                    port,
+                    self._devices[port],
+                    self._layers.effective(port, self._known_ports),
+                    self._arena.knobs,
+                    output.send_message,
+                )
+                for port, (_, output) in outputs.items()
+                if port in self._devices  # else it is unplugged, and its output not closed yet
+            }
+        )
+
+    def _poll_outputs(self) -> None:
+        """Open the outputs of devices with lamps while nobody plays, or after a while."""
+        assert self._ports is not None
+        now = time.monotonic()
+        wanted = {
+            port: device
+            for port in self._open_names
+            if (device := self._devices.get(port)) and (device.has_lamps or device.hello)
+        }
+        if wanted.keys() <= self._ports.outputs.opened.keys():
+            self._outputs_wanted_at = now
+        rests = now - self._played_at > REST_S or now - self._outputs_wanted_at > LONGEST_WAIT_S
+        if self._ports.outputs.poll(wanted, may_open=rests):
+            self._update_lamps()
 
     @property
     def _open_names(self) -> list[str]:

@@ -36,6 +36,8 @@ class ControlRoute:
         self._steps = binding.steps_over_range
         self._span = self._new_span(self._low, self._high, binding.curve or binding.spec.curve)
         self._key_value = binding.key_value if binding.kind == "keys" else None
+        self.is_action = binding.spec.action
+        self.sets = self._low if self._mode == "set" else None  #: the value that each press sets
         self._relative = binding.encoding != "absolute"
         self._continuous = binding.is_continuous
         self.has_position = self._continuous and not self._relative
@@ -77,6 +79,10 @@ class ControlRoute:
                 curve = (0.0, -low / (high - low), 1.0)
             self._span = self._new_span(low, high, curve or self._spec.curve)
         return self._span
+
+    def position_of(self, value: float, slot: int) -> float:
+        """Return the position of a value of a slot; it lies outside 0..1 for a value outside the range."""
+        return self._span_at(slot).position(value)
 
     def value_at(self, position: float, slot: int) -> float:
         """Return the value of a slot at a position of the control."""

@@ -13,7 +13,9 @@ Bytes are written as hexadecimal text: "F0 00 20 29 02 0D 0E 01 F7".
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import functools
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ import msgspec
 
 from perform.control import number_ranges
 from perform.control.binding import NOTHING, Binding
+from perform.control.control_names import Kind, parse_control
 from perform.control.mapping import matching_length
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
@@ -34,10 +37,11 @@ _SPEAKS = ("as", "steps", "accel")  #: keys of a control that a binding of it ta
 class Lamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lights a control, or moves its motor.
 
-    send    : "note 60", "cc 16", "bend" or "pressure"; "": what the control sends
+    send    : "note 60" or "cc 16"; "": what the control sends
     channel : 1..16; None: the control's, or else 1
     off, on : values of a button's lamp
     steps   : values of a ring or a motor: first and last, or one for each of several steps
+    follows : the control itself goes on from the value that it was sent, like a motor fader
     """
 
     send: str = ""
@@ -45,6 +49,7 @@ class Lamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     off: int = 0
     on: int = 127
     steps: tuple[int, ...] = ()
+    follows: bool = False
 
     def __post_init__(self) -> None:
         values = (self.off, self.on, *self.steps)
@@ -52,8 +57,8 @@ class Lamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise WrongUse("a lamp has a value beyond 0 to 127", hint="write 0 to 127")
         if self.channel is not None and not 1 <= self.channel <= 16:
             raise WrongUse(f"there is no MIDI channel {self.channel}", hint="use 1 to 16")
-        if self.send and self.send.split(" ")[0] not in ("note", "cc", "bend"):
-            raise WrongUse(f"{self.send!r} lights no lamp", hint='write "note 60", "cc 16" or "bend"')
+        if self.send and self.send.split(" ")[0] not in ("note", "cc"):
+            raise WrongUse(f"{self.send!r} lights no lamp", hint='write "note 60" or "cc 16"')
         if len(self.steps) == 1:
             raise WrongUse("a lamp cannot have one step", hint="write the first and the last value")
 
@@ -68,6 +73,11 @@ class DeviceControl(msgspec.Struct, frozen=True):
     name: str
     binding: dict[str, Any]
     lamp: Lamp | None
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of message that it sends."""
+        return parse_control(self.binding["control"])[0]
 
     @property
     def channel(self) -> int | None:
@@ -95,6 +105,11 @@ class ControllerDevice(msgspec.Struct, frozen=True):
     announce: tuple[bytes, ...]
     controls: dict[str, DeviceControl]
 
+    @property
+    def has_lamps(self) -> bool:
+        """Whether a control has a lamp."""
+        return any(control.lamp for control in self.controls.values())
+
     def resolve(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Return the table of a binding with the message of the control that it names.
 
@@ -109,13 +124,14 @@ class ControllerDevice(msgspec.Struct, frozen=True):
             raise WrongUse(f"{self.name} has no control {name!r}", hint=hint)
         return raw
 
-    def control_of(self, binding: Binding) -> DeviceControl | None:
-        """The control that a binding binds; None if the device has no name for it."""
-        for control in self.controls.values():
-            same = control.binding["control"] == binding.control
-            if same and (None in (control.channel, binding.channel) or control.channel == binding.channel):
-                return control
-        return None
+    def controls_of(self, binding: Binding) -> list[DeviceControl]:
+        """The controls that a binding binds: none if the device has no name for it."""
+        return [
+            control
+            for control in self.controls.values()
+            if control.binding["control"] == binding.control
+            and (None in (control.channel, binding.channel) or control.channel == binding.channel)
+        ]
 
 
 class _RawControl(msgspec.Struct, forbid_unknown_fields=True, rename={"encoding": "as"}):
@@ -197,12 +213,27 @@ def available() -> dict[str, Path]:
     return known
 
 
+def load_all() -> dict[str, ControllerDevice]:
+    """[disk] Read all devices, those that cannot be read left out: a mapping that names one says why."""
+    devices: dict[str, ControllerDevice] = {}
+    for name, path in available().items():
+        with contextlib.suppress(WrongUse):
+            devices[name] = _load_bundled(path) if path.is_relative_to(bundled()) else load(path)
+    return devices
+
+
+@functools.lru_cache
+def _load_bundled(path: Path) -> ControllerDevice:
+    return load(path)
+
+
 def find(name: str) -> ControllerDevice:
     """[disk] Read the file of a device; WrongUse lists the names."""
     known = available()
     if name not in known:
         raise WrongUse(f"no device is called {name!r}", hint=f"there are {', '.join(sorted(known))}")
-    return load(known[name])
+    path = known[name]
+    return _load_bundled(path) if path.is_relative_to(bundled()) else load(path)
 
 
 def of_port(

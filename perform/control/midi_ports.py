@@ -1,7 +1,6 @@
 """MIDI input ports: listing and opening them, and noticing that a port or the MIDI server is gone.
 
-ALSA and others add a number to a port's name on each connection; this module leaves it out, so that a name
-stays the same. rtmidi reports neither a vanished port nor a dead JACK server: it keeps listing the ports.
+rtmidi reports neither a vanished port nor a dead JACK server: it keeps listing the ports.
 Its `close_port` crashes on a dead server. So this module polls the list of ports. On JACK it also sends
 itself a message, the pulse, and closes a port only while the pulse comes back. Each port is opened and read
 in a process of its own (`perform.control.port_reader`), so no port waits for another.
@@ -11,17 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import rtmidi
 
 from perform.control.mapping import matching_ports
+from perform.control.midi_outputs import MidiOutputs
+from perform.control.port_names import PortNames
 from perform.control.port_reader import PortReader
 from perform.core.errors import PerformError, WrongUse
 
@@ -30,11 +28,6 @@ RETRY_OPEN_S = 2.0  #: time between two attempts to open a port
 _CLIENT = "perform"
 _ACTIVE_SENSING = [0xFE]  # the pulse: other receivers ignore this message
 
-_BRIDGE = re.compile(r"^(a2j|Midi-Bridge|system)(-\d\d)?:")  # bridges from ALSA to JACK
-_NUMBERS = re.compile(
-    r" \d+$" if sys.platform == "win32" else r" \d+:\d+$| \[\d+\]| \((capture|playback)[^)]*\)"
-)
-_IGNORED = re.compile(r"(perform|Midi Through)\b")
 
 Inputs = tuple[tuple[str, PortReader], ...]  #: (name of the port, its reader)
 
@@ -54,39 +47,13 @@ class MidiServerGone(PerformError):
     """The JACK server died or hangs, so this process can no longer use rtmidi."""
 
 
-class PortNames:
-    """[main] Short names of the system's ports, which stay the same after reconnecting.
-
-    The only port of a device gets the device's name. Of devices with the same name the second gets ` #2` at
-    the end. It keeps this name while the first is unplugged, and gets it again in the same socket.
-    The ports of perform and "Midi Through" are left out.
-    """
-
-    def __init__(self) -> None:
-        self._given: dict[str, str] = {}  # the system's name -> name, also of ports that are gone
-
-    def names(self, raw: Sequence[str]) -> dict[str, str]:
-        """Map the system's names of the ports that are there to short names."""
-        whole = {name: _NUMBERS.sub("", _BRIDGE.sub("", name)) for name in raw}
-        whole = {name: stable for name, stable in whole.items() if not _IGNORED.match(stable)}
-        ports_of = Counter(stable.partition(":")[0] for stable in set(whole.values()))
-        names: dict[str, str] = {}
-        for name in sorted(whole, key=lambda name: name not in self._given):  # those that had one keep it
-            client = whole[name].partition(":")[0]
-            label = client if ports_of[client] == 1 else whole[name]
-            twins = (label, *(f"{label} #{n}" for n in range(2, len(whole) + 2)))
-            before = self._given.get(name, "")
-            free = [twin for twin in twins if twin not in names.values()]
-            names[name] = self._given[name] = before if before in free else free[0]
-        return {name: names[name] for name in whole}
-
-
 class MidiPorts:
     """[main] The open input ports of one MIDI system; NoMidi if there is none.
 
     opened : the open ports; the [control] thread reads their messages
     listed : the names of all ports
     arrived : set when a message has come
+    outputs : the open output ports
     """
 
     def __init__(self, fragments: Sequence[str], arrived: threading.Event) -> None:
@@ -101,6 +68,7 @@ class MidiPorts:
         self.opened: Inputs = ()
         self._gone: set[str] = set()
         self._refused: set[str] = set()
+        self.outputs = MidiOutputs(self._api, _CLIENT)
         if self._api == rtmidi.API_UNIX_JACK:
             self._start_pulse()
 
@@ -176,6 +144,7 @@ class MidiPorts:
         A JACK client that ends without this causes an xrun in every other client.
         """
         if self._pulse_returns():
+            self.outputs.close()
             for reader in self._readers.values():
                 reader.close_port()
             for client in (self._pulse, self._names):

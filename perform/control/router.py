@@ -73,6 +73,7 @@ class ControlRouter:
     hardware : (len(ADDRESSES),) the value at each parameter's control, in its unit; NaN: unknown
     knobs    : the range of each parameter's knob; None: the full range
     touch    : the last control that moved
+    moved_at : port and control -> when it moved last; the reader removes what it has used
     moved    : while `learning`, each channel message: port, bytes, time
     """
 
@@ -97,6 +98,7 @@ class ControlRouter:
         self._rerouted = False
         self._disconnected: SimpleQueue[str] = SimpleQueue()
         self.touch: TouchedControl | None = None
+        self.moved_at: dict[tuple[str, Kind, int], float] = {}
         self.learning = False
         self.moved: deque[tuple[str, tuple[int, ...], float]] = deque(maxlen=MOVED)
 
@@ -167,6 +169,7 @@ class ControlRouter:
 
     def _play(self, port: str, event: ControlEvent, now: float) -> None:
         control, table = (port, event.source), self._table
+        self.moved_at[port, event.source.kind, event.source.number] = now
         routes: Sequence[ControlRoute] = self._routes.get(port, {}).get(event.source, ())
         hand = self._hands.get(control) or self._new_hand(control, bool(routes))
         pressed, released = _press(event, hand)
@@ -188,6 +191,11 @@ class ControlRouter:
             self._meters[_UNMAPPED] += 1
         if slot >= 0 or not event.release:
             self.touch = TouchedControl(port, event, slot, turn)
+
+    def place(self, port: str, source: ControlId, position: float) -> None:
+        """[control] A control goes on from this position, which was sent to it."""
+        if hand := self._hands.get((port, source)):
+            hand.position = position
 
     def _new_hand(self, control: tuple[str, ControlId], mapped: bool) -> Hand:
         hand = Hand(_rest(control[1]))

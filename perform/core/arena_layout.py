@@ -143,6 +143,9 @@ _STAGE_METERS = [
     "take/missed",  # [recorder] frames that were overwritten before the recorder read them
     "take/waiting",  # [recorder] frames that wait in memory because no folder accepts them; else 0
     "take/left",  # [recorder] seconds of disk space left
+    "song",  # [stage] number of the song that plays
+    "song/armed",  # [stage] number of the armed song; 0: none
+    "scene",  # [stage] number of the scene recalled last; 0: none
     "clock/lock",  # [control] sequence lock of the next four
     "clock/kind",  # [control] what measured the tempo, see `perform.core.tempo_meters`
     "clock/seconds",  # [control] monotonic seconds of beat `clock/beat`

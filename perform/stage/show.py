@@ -158,9 +158,17 @@ class Show:
             moved |= deck.moved
             deck.moved.clear()
         self._history.tick(now, moved)
+        self._show_places()
         if now - self._autosaved_at > AUTOSAVE_S:
             self._autosaved_at = now
             self._autosave.keep(self._state())
+
+    def _show_places(self) -> None:
+        """Tell the lamps of controllers which song plays, which is armed, and which scene was recalled."""
+        arena, armed = self._rack.arena, self._songs.armed.index
+        arena.set_meter("song", self._songs.list.now + 1)
+        arena.set_meter("song/armed", 0 if armed is None else armed + 1)
+        arena.set_meter("scene", self._scenes.current)
 
     # -- songs
 

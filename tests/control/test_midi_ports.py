@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perform.control.mapping import matching_ports
-from perform.control.midi_ports import PortNames
+from perform.control.port_names import PortNames
 
 
 def stable_names(raw: list[str]) -> dict[str, str]:
@@ -41,7 +41,7 @@ def test_each_of_two_equal_devices_keeps_its_name() -> None:
         ([two, elsewhere, one], ["Pad #2", "Pad", "Pad #3"]),
         ([], []),
         ([two], ["Pad #2"]),
-        ([one, two], ["Pad", "Pad #2"]),
+        ([one, two], ["Pad #3", "Pad #2"]),
     ):
         assert list(names.names(there).values()) == expected, there
 

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from perform.control import mapping_files
+from perform.control.binding import Binding
 from perform.core import params
 from perform.library import sets
 from perform.library.cards import read_card
@@ -125,8 +126,10 @@ def test_an_old_mapping_loads() -> None:
     first = loaded.bindings[0]
     assert (loaded.name, loaded.ports) == ("nanoKONTROL2", ("nanoKONTROL2",))
     assert (first.control, first.to, first.range) == ("cc 16", "focus/z/0/bias", (2.0, -1.0))
+    latents = [Binding(f"cc {16 + i}", f"focus/z/{i}/bias", range=(-3.0, 3.0)) for i in range(1, 8)]
+    assert list(loaded.bindings[1:8]) == latents
     assert (
-        loaded.bindings[1:] == mapping_files.load(mapping_files.bundled() / "nanokontrol2.toml").bindings[1:]
+        loaded.bindings[8:] == mapping_files.load(mapping_files.bundled() / "nanokontrol2.toml").bindings[8:]
     )
 
 

@@ -1,0 +1,100 @@
+"""MIDI output ports of the devices that have lamps, each paired with the input port of the same device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import rtmidi
+
+from perform.control.controller_device import ControllerDevice
+from perform.control.mapping import matching_ports
+from perform.control.port_names import PortNames
+
+_TWIN = re.compile(r" #\d+$")
+
+
+class MidiOutputs:
+    """[main] The open outputs, by the name of the input port of the same device.
+
+    api    : the MIDI system
+    client : the name of this program in that system
+    """
+
+    def __init__(self, api: int, client: str) -> None:
+        self._api, self._client = api, client
+        self._names = PortNames()
+        self._lister: rtmidi.MidiOut | None = None
+        self.opened: dict[str, tuple[str, rtmidi.MidiOut]] = {}  #: port -> the system's name, the output
+
+    def poll(self, wanted: Mapping[str, ControllerDevice], may_open: bool) -> bool:
+        """Close vanished outputs and open new ones; return whether there are others now.
+
+        Opening a port takes up to 100 ms, in which no message is read.
+
+        wanted   : input port -> its device, which has lamps or needs a hello
+        may_open : nobody plays at the moment
+        """
+        if not wanted and not self.opened:
+            return False
+        if self._lister is None:
+            if not may_open:
+                return False
+            self._lister = rtmidi.MidiOut(self._api, name=self._client)
+        names = self._names.names(self._lister.get_ports())
+        gone = [port for port, (raw, _) in self.opened.items() if raw not in names or port not in wanted]
+        for port in gone:
+            self.opened.pop(port)[1].close_port()
+        new = False
+        for port in [port for port in wanted if port not in self.opened] if may_open else ():
+            taken = {raw for raw, _ in self.opened.values()}
+            free = {raw: name for raw, name in names.items() if raw not in taken}
+            raw = paired(port, wanted[port].outputs, free)
+            if raw and (output := self._open(raw, wanted[port].hello)):
+                self.opened[port] = raw, output
+                new = True
+        return bool(gone) or new
+
+    def _open(self, raw: str, hello: Sequence[bytes]) -> rtmidi.MidiOut | None:
+        """Open a port and send a device's hello; None if it has vanished or another program has opened it."""
+        try:
+            output = rtmidi.MidiOut(self._api, name=self._client)
+            output.open_port(output.get_ports().index(raw), "out")
+            for message in hello:
+                output.send_message(message)
+        except (OSError, ValueError, rtmidi.RtMidiError):
+            return None
+        return output
+
+    def say_goodbye(self, devices: Mapping[str, ControllerDevice]) -> None:
+        """Send what each device needs at the end."""
+        for port, (_, output) in self.opened.items():
+            for message in devices[port].goodbye if port in devices else ():
+                output.send_message(message)
+
+    def close(self) -> None:
+        """Leave the MIDI system."""
+        for output in (*(output for _, output in self.opened.values()), self._lister):
+            if output is not None:
+                output.delete()
+
+
+def paired(port: str, outputs: tuple[str, ...], names: Mapping[str, str]) -> str:
+    """Return the system's name of the output of the device whose input is `port`; "" for none.
+
+    outputs : parts of the names of the device's outputs
+    names   : the system's name of each free output -> its name
+    """
+    fitting = set(matching_ports(list(names.values()), outputs, twins=True)) if outputs else set()
+    same = [
+        (name != port, raw)  # an output of the very same name comes first
+        for raw, name in names.items()
+        if name in fitting and _twin(name) == _twin(port)
+    ]
+    return min(same, default=(True, ""))[1]
+
+
+def _twin(name: str) -> str:
+    """` #2` for the second of two equal devices, else ""."""
+    found = _TWIN.search(name)
+    return found.group() if found else ""

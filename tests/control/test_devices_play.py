@@ -1,0 +1,229 @@
+"""Every bundled device on a real JACK server, from another process: its bytes play, and its lamps light."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from perform.control import controller_device, mapping_files
+from perform.control.binding import Binding
+from perform.control.control_names import parse_control
+from perform.control.controller_device import ControllerDevice, DeviceControl
+from perform.core import params
+from tests.control.conftest import Control, Jack, eventually
+from tests.control.device_rig import VirtualDevices
+
+STEMS = sorted(path.stem for path in controller_device.bundled().glob("*.toml"))
+#: names that match their device's ports where the pattern alone is no whole name
+PORTS = {"launchpad-mini-mk3": "LPMiniMK3 MIDI", "launchpad-x": "LPX MIDI", "keyboard": "Keystation 49"}
+
+
+@pytest.fixture(scope="module")
+def playing(
+    _server: Jack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Control, VirtualDevices]]:
+    """One control process and one rig for all devices of this file: each test unplugs its devices."""
+    if _server.process.poll() is not None:
+        _server.start()
+    rig, process = VirtualDevices(_server.env), Control(_server.env, tmp_path_factory.mktemp("home"))
+    process.report("MidiPortsChanged", open=[])
+    yield process, rig
+    process.close()
+    rig.end()
+
+
+@pytest.fixture
+def process(playing: tuple[Control, VirtualDevices]) -> Control:
+    playing[0].arena.table[:] = params.defaults()
+    return playing[0]
+
+
+@pytest.fixture
+def devices(playing: tuple[Control, VirtualDevices]) -> Iterator[VirtualDevices]:
+    process, rig = playing
+    yield rig
+    rig.unplug_all()
+    process.report("MidiPortsChanged", open=[])
+
+
+def port_of(stem: str) -> str:
+    facts = controller_device.find(stem)
+    return PORTS.get(stem) or facts.ports[0]
+
+
+def sent(control: DeviceControl, value: int) -> bytes:
+    """The message of a control: 0..127."""
+    kind, number = parse_control(control.binding["control"])
+    channel = (control.channel or 1) - 1
+    match kind:
+        case "cc":
+            return bytes((0xB0 + channel, number, value))
+        case "note":
+            return bytes((0x90 + channel, number, value))
+        case "bend":
+            return bytes((0xE0 + channel, 0 if value < 127 else 127, value))
+    return bytes((0xC0 + channel, value))
+
+
+def lit(control: DeviceControl, value: int) -> bytes:
+    assert control.lamp
+    kind, number = parse_control(control.lamp.send or control.binding["control"])
+    channel = (control.lamp.channel or control.channel or 1) - 1
+    return bytes(((0x90 if kind == "note" else 0xB0) + channel, number, value))
+
+
+def play_all(process: Control, devices: VirtualDevices, moving: list[tuple[Binding, DeviceControl]]) -> None:
+    """Move controls of different addresses to both ends: each parameter does what its binding says."""
+    table = process.arena.table
+    before = table.copy()
+    for binding, _ in moving:
+        if binding.effective_mode == "set":
+            table[params.slot(binding.addresses[0])] = binding.spec.high
+
+    def expect(what: Callable[[Binding], float]) -> None:
+        for binding, control in moving:
+            slot = params.slot(binding.addresses[0])
+            arrived = lambda slot=slot, binding=binding: table[slot] == pytest.approx(what(binding))  # noqa: E731
+            eventually(arrived, f"{control.name} moves {binding.to} to {what(binding)}, not {table[slot]}")
+
+    def pressed(binding: Binding) -> float:
+        slot = params.slot(binding.addresses[0])
+        return (
+            float(before[slot]) + 1
+            if binding.spec.action
+            else 5
+            if binding.kind == "program"
+            else binding.ends[1]
+        )
+
+    def released(binding: Binding) -> float:
+        """A press and release again."""
+        slot = params.slot(binding.addresses[0])
+        if binding.spec.action:
+            return float(before[slot]) + 2
+        return 1 if binding.kind == "program" else binding.ends[0]
+
+    follows = [it for it in moving if it[0].effective_mode in ("absolute", "momentary")]
+    switches = [it for it in moving if it not in follows]
+    devices.send(
+        *(sent(control, value) for value in (0, 127) for _, control in follows if control.kind != "program")
+    )
+    devices.send(*(sent(control, 4) for _, control in follows if control.kind == "program"))
+    devices.send(*(sent(control, value) for _, control in switches for value in (127, 0)))
+    expect(pressed)
+    devices.send(*(sent(control, 0) for _, control in follows))
+    devices.send(*(sent(control, value) for _, control in switches for value in (127, 0)))
+    expect(released)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_control_moves_what_the_map_says_and_every_lamp_lights(
+    process: Control, devices: VirtualDevices, stem: str
+) -> None:
+    facts = controller_device.find(stem)
+    mapping = mapping_files.load(
+        mapping_files.bundled() / f"{'generic' if stem == 'keyboard' else stem}.toml"
+    )
+    port, table = port_of(stem), process.arena.table
+    devices.plug(port)
+    process.report("MidiPortsChanged", open=[port])
+    lamps = {lit(control, 0)[:2] for control in facts.controls.values() if control.lamp}
+    devices.hears(lambda heard: {message[:2] for message in heard if message[0] != 0xF0} == lamps)
+    assert devices.heard()[: len(facts.hello)] == list(facts.hello)
+
+    rounds: dict[tuple[bool, int], list[tuple[Binding, DeviceControl]]] = {}
+    seen: Counter[str] = Counter()
+    for (
+        binding
+    ) in mapping.bindings:  # those of one address one after the other; `focus` moves other addresses
+        (control,) = facts.controls_of(binding)
+        rounds.setdefault((binding.to == "focus", seen[binding.addresses[0]]), []).append((binding, control))
+        seen[binding.addresses[0]] += 1
+    for moving in rounds.values():
+        play_all(process, devices, moving)
+    steady(devices)
+
+    table[params.slot("focus")] = 1
+    steady(devices)
+    heard = len(devices.heard())
+    expected = {}
+    for binding, control in (it for moving in rounds.values() for it in moving):
+        if (
+            control.lamp is None
+            or binding.spec.action
+            or binding.to in ("scene/recall", "song/jump", "focus")
+        ):
+            continue
+        if binding.effective_mode != "set" or binding.ends[1] == 1:
+            table[params.slot(binding.addresses[0])] = binding.ends[1]
+            steps = binding.effective_mode != "set" and control.lamp.steps
+            expected[control.name] = lit(control, steps[-1] if steps else control.lamp.on)
+    devices.hears(lambda messages: set(expected.values()) <= set(messages[heard - len(lamps) :]))
+    assert {message[:2] for message in devices.heard() if message[0] != 0xF0} == lamps, "and nothing else"
+
+
+def steady(devices: VirtualDevices, number: int = 20) -> int:
+    """Wait until nothing was heard for a third of a second; return how much was heard."""
+    count, since = len(devices.heard(number)), time.monotonic()
+    while time.monotonic() - since < 0.35:
+        if len(devices.heard(number)) != count:
+            count, since = len(devices.heard(number)), time.monotonic()
+        time.sleep(0.01)
+    return count
+
+
+def shown(facts: ControllerDevice, messages: list[bytes]) -> dict[bytes, int]:
+    return {message[:2]: message[2] for message in messages if len(message) == 3}
+
+
+def test_lamps_follow_the_table_and_never_fight_the_hand(process: Control, devices: VirtualDevices) -> None:
+    """All lamps at connect and at another focus, only differences in between, none to a moving control."""
+    facts = controller_device.find("midi-fighter-twister")
+    table = process.arena.table
+    devices.plug("Midi Fighter Twister")
+    devices.hears(lambda heard: len(shown(facts, heard)) == 128)
+    count = steady(devices)
+    table[params.slot("deck/1/z/0/bias")] = 4.0
+    devices.hears(lambda heard: heard[count:] == [bytes((0xB0, 0, 127))])
+    table[params.slot("focus")] = 2
+    devices.hears(lambda heard: len(shown(facts, heard[count + 1 :])) == 128)
+    assert shown(facts, devices.heard()[count + 1 :])[bytes((0xB0, 0))] == 64
+
+    count = steady(devices)
+    for value in range(65, 105):  # the ring goes on from where it was set: no jump
+        devices.send(bytes((0xB0, 0, value)))
+        eventually(
+            lambda value=value: (
+                table[params.slot("deck/2/z/0/bias")] == pytest.approx(-4 + 8 * value / 127, abs=0.08)
+            )
+        )
+    assert bytes((0xB0, 0)) not in {message[:2] for message in devices.heard()[count:]}, "it moves"
+    devices.hears(lambda heard: bytes((0xB0, 0, 104)) in heard[count:])
+
+    count = steady(devices)
+    devices.send(bytes((0xB3, 0, 0)), bytes((0xB3, 1, 127)))  # another bank: all again
+    devices.hears(lambda heard: len(shown(facts, heard[count:])) == 128)
+    devices.unplug()
+    process.report("MidiPortsChanged", open=[])
+    devices.plug("Midi Fighter Twister", 24)
+    devices.hears(lambda heard: len(shown(facts, heard)) == 128, 24)
+
+
+def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: VirtualDevices) -> None:
+    devices.plug("MIDI Mix", 20), devices.plug("MIDI Mix", 24)
+    process.report("MidiPortsChanged", open=["MIDI Mix", "MIDI Mix #2"])
+    for number in (20, 24):
+        devices.hears(lambda heard: len({message[:2] for message in heard}) == 26, number)
+    table, slot = process.arena.table, params.slot("deck/1/mute")
+    devices.send(bytes((0x90, 1, 127)), bytes((0x80, 1, 0)), number=24)
+    eventually(lambda: table[slot] == 1)
+    for number in (20, 24):
+        devices.hears(lambda heard: bytes((0x90, 1, 127)) in heard, number)
+    devices.unplug(20)
+    process.report("MidiPortsChanged", open=["MIDI Mix #2"])
+    devices.send(bytes((0x90, 1, 127)), bytes((0x80, 1, 0)), number=24)
+    eventually(lambda: table[slot] == 0)
+    devices.hears(lambda heard: heard.count(bytes((0x90, 1, 0))) >= 2, 24)
