@@ -17,6 +17,7 @@ from perform.control.binding import NOTHING, Binding
 from perform.control.control_names import ControlId, Kind, parse_control
 from perform.control.control_route import ControlRoute
 from perform.control.controller_device import ControllerDevice, DeviceControl, Lamp
+from perform.control.midi_parser import centred
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.knob_ranges import KnobRanges
@@ -159,7 +160,7 @@ class PortLamps:
             self._send(lamp.head + bytes((value,)))
             self._sent[i] = value
             if lamp.lamp.follows and lamp.route is not None:
-                place(self._port, lamp.control, value / 127)
+                place(self._port, lamp.control, centred(value))
             left -= 1
             if not left:
                 return

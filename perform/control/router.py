@@ -194,8 +194,9 @@ class ControlRouter:
 
     def place(self, port: str, source: ControlId, position: float) -> None:
         """[control] A control goes on from this position, which was sent to it."""
-        if hand := self._hands.get((port, source)):
-            hand.position = position
+        control = port, source
+        hand = self._hands.get(control) or self._new_hand(control, mapped=True)
+        hand.position = position
 
     def _new_hand(self, control: tuple[str, ControlId], mapped: bool) -> Hand:
         hand = Hand(_rest(control[1]))

@@ -12,6 +12,7 @@ from perform.control import controller_device, mapping_files
 from perform.control.binding import Binding
 from perform.control.control_names import parse_control
 from perform.control.controller_device import ControllerDevice, DeviceControl
+from perform.control.midi_parser import centred
 from perform.core import params
 from tests.control.conftest import Control, Jack, eventually
 from tests.control.device_rig import VirtualDevices
@@ -193,12 +194,12 @@ def test_lamps_follow_the_table_and_never_fight_the_hand(process: Control, devic
     assert shown(facts, devices.heard()[count + 1 :])[bytes((0xB0, 0))] == 64
 
     count = steady(devices)
+    slot = params.slot("deck/2/z/0/bias")
     for value in range(65, 105):  # the ring goes on from where it was set: no jump
         devices.send(bytes((0xB0, 0, value)))
         eventually(
-            lambda value=value: (
-                table[params.slot("deck/2/z/0/bias")] == pytest.approx(-4 + 8 * value / 127, abs=0.08)
-            )
+            lambda value=value: table[slot] == pytest.approx(-4 + 8 * centred(value), abs=0.01),
+            f"{value} moves it, not {table[slot]}",
         )
     assert bytes((0xB0, 0)) not in {message[:2] for message in devices.heard()[count:]}, "it moves"
     devices.hears(lambda heard: bytes((0xB0, 0, 104)) in heard[count:])
