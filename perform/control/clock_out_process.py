@@ -15,7 +15,8 @@ import rtmidi
 
 from perform.control.clock_out import ClockOut
 from perform.control.mapping import matching_ports
-from perform.control.midi_ports import NoMidi, PortNames, midi_system, quiet
+from perform.control.midi_ports import NoMidi, midi_system, quiet
+from perform.control.port_names import PortNames
 from perform.core.arena import Arena
 from perform.core.lifeline import Lifeline
 from perform.core.messages.port_messages import PortFailed, PortOpened, StartClockOut

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from perform.control.binding import NOTHING, Binding
 from perform.control.control_names import ControlId, Kind, parse_control
 from perform.control.control_route import ControlRoute
+from perform.control.control_values import centred
 from perform.control.controller_device import ControllerDevice, DeviceControl, Lamp
-from perform.control.midi_parser import centred
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.knob_ranges import KnobRanges

@@ -11,8 +11,8 @@ import pytest
 from perform.control import controller_device, mapping_files
 from perform.control.binding import Binding
 from perform.control.control_names import parse_control
+from perform.control.control_values import centred
 from perform.control.controller_device import ControllerDevice, DeviceControl
-from perform.control.midi_parser import centred
 from perform.core import params
 from tests.control.conftest import Control, Jack, eventually
 from tests.control.device_rig import VirtualDevices
