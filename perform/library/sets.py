@@ -12,7 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
 from perform.library import places, toml_files
-from perform.library.song import Song
+from perform.library.song import Song, Tempo
 from perform.library.song_check import check_song
 
 
@@ -21,11 +21,13 @@ class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     mapping : name or path; "": the mapping made for the connected controller, else `generic`
     margin  : of just-in-time rendering; "": leave it as it is
+    tempo   : of songs that name none; None: they keep the tempo that plays
     """
 
     name: str
     mapping: str = ""
     margin: Literal["", "tight", "normal", "safe"] = ""
+    tempo: Tempo | None = None
     songs: list[Song] = []
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+Tempo = Annotated[float, msgspec.Meta(ge=20, le=300)]  #: beats a minute
+
 
 class ModelName(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The model of a deck, as a song names it.
@@ -91,7 +93,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     name: str
     notes: str = ""
     mapping: str = ""
-    tempo: Annotated[float, msgspec.Meta(ge=20, le=300)] | None = None
+    tempo: Tempo | None = None
     switch: Literal["tail", "crossfade", "cut"] = "tail"
     fade: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
     decks: dict[str, str | ModelName] = {}

@@ -16,7 +16,6 @@ from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.library import places, sets
 from perform.library.song_files import model_file
-from perform.library.toml_values import apply_song
 from perform.offline.deck_render import DeckRender
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, new_sound_file
@@ -24,6 +23,7 @@ from perform.stage.beat_keeper import BeatKeeper
 from perform.stage.examples import Examples
 from perform.stage.loops import Loops
 from perform.stage.modulation_writer import ModulationWriter
+from perform.stage.song_values import opening_values
 
 BLOCK = 256  #: frames of a block; parameters change between blocks
 
@@ -44,7 +44,8 @@ def render(
     seed        : added to each deck's seed
     on_progress : called with the seconds rendered so far
     """
-    song = sets.load_set(name).songs[0]
+    opened = sets.load_set(name)
+    song = opened.songs[0]
     if isinstance(out, Path):
         check_new(out, (".wav",))
     with tempfile.TemporaryDirectory(prefix="perform-", dir=places.memory()) as folder:
@@ -52,7 +53,7 @@ def render(
         arena.set_meter("rate", rate)
         arena.set_meter("block", BLOCK)
         arena.set_meter("burst", BLOCK)
-        apply_song(song, arena.table)
+        arena.table[:] = opening_values(song, arena.table, opened.tempo)
         decks = {
             deck: DeckRender(arena, song, deck, model_file(model, scan=True), seed, rate)
             for deck, model in song.models.items()

@@ -192,7 +192,9 @@ class ArmedSong:
             deck.prepare(None)
         if song is None or self._key is None:
             return
-        coming, values = self._left or LeftSong(song, opening_values(song, self._rack.table))
+        coming, values = self._left or LeftSong(
+            song, opening_values(song, self._rack.table, self._list.set.tempo)
+        )
         self._rack.arena.next[:] = values
         self._modulation.prepare(coming.modulation)
         for number, (path, error) in self._models.find(self._key, coming).items():

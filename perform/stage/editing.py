@@ -144,6 +144,8 @@ class Editing:
         apply_song(song, start)
         moved = (abs(table - start) > ROUNDING) & (abs(table - self._songs.opening) > ROUNDING)
         moved[list(self._loops.slots)] = False
+        if table[params.slot("clock/in")]:
+            moved[params.slot("tempo")] = False  # the MIDI clock's
         return bool((moved & storable(decks)).any())
 
     def _add_song(self, command: AddSong) -> str:

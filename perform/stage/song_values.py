@@ -19,8 +19,11 @@ _NOT_STORED: npt.NDArray[np.bool_] = _ACTIONS | np.array(
 )
 
 
-def opening_values(song: Song, table: Table) -> Table:
-    """The table that a song begins with: its values, defaults of decks and modulators, the rest as now."""
+def opening_values(song: Song, table: Table, tempo: float | None = None) -> Table:
+    """The table that a song begins with: its values, defaults of decks and modulators, the rest as now.
+
+    tempo : of a song that names none; None: the present one
+    """
     opening = table.copy()
     for deck in range(1, DECKS + 1):
         own = np.r_[params.slots(deck)]
@@ -28,6 +31,8 @@ def opening_values(song: Song, table: Table) -> Table:
         opening[own] = _DEFAULTS[own]
     modulators = params.modulator_slots()
     opening[modulators] = _DEFAULTS[modulators]
+    if tempo is not None:
+        opening[SLOTS["tempo"]] = tempo
     apply_song(song, opening)
     return opening
 

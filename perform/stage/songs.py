@@ -74,7 +74,7 @@ class Songs:
         """
         self.list = SetList(made, path, now=now, outside=outside, saved=saved)
         song = self.list.song
-        self.opening = opening_values(song, self._rack.table)
+        self.opening = opening_values(song, self._rack.table, made.tempo)
         self._rack.table[:] = self.opening if table is None else table
         self._modulation.write(song.modulation)
         self.examples.use(song.examples)
@@ -152,7 +152,7 @@ class Songs:
         leave = CUT_S if song.switch == "cut" else max(song.fade, CUT_S)
         enter = leave if song.switch == "crossfade" else CUT_S
         glide = 0.0 if song.switch == "cut" else max(song.fade, GLIDE_S)
-        self.opening = opening_values(song, arena.table)
+        self.opening = opening_values(song, arena.table, self.list.set.tempo)
         began, values = left or LeftSong(song, self.opening)
         kept = [number for number, deck in decks.items() if deck.keeps_model]
         self._found = {number: deck.next.path for number, deck in decks.items()}

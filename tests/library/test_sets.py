@@ -20,6 +20,7 @@ from perform.library.song import LoopGesture, ModelName, Scene, Song
 from perform.library.song_check import add_text
 from perform.library.toml_values import PLAYER_ONLY, apply_song, toml_value
 from perform.stage.loops import Loops
+from perform.stage.song_values import opening_values
 
 GOOD = """
 name = "s"
@@ -44,6 +45,18 @@ def test_a_set_is_read_and_applied(tmp_path: Path) -> None:
     apply_song(loaded.songs[0], table)
     assert loaded.songs[0].decks == {"3": "bells"}
     assert dict(params.changed(table)) == {"deck/3/source": 2.0, "deck/3/gain": -6.0, "xfade": 0.25}
+
+
+def test_a_set_has_a_tempo_for_songs_that_name_none(tmp_path: Path) -> None:
+    text = 'name = "s"\ntempo = 96.0\n[[songs]]\nname = "a"\n[[songs]]\nname = "b"\ntempo = 70.0\n'
+    loaded = sets.load_set(written(tmp_path, text))
+    table, tempo = params.defaults(), params.slot("tempo")
+    assert [opening_values(song, table, loaded.tempo)[tempo] for song in loaded.songs] == [96.0, 70.0]
+    assert [opening_values(song, table, None)[tempo] for song in loaded.songs] == [120.0, 70.0]
+    sets.save_set(loaded, tmp_path / "s.toml")
+    assert sets.load_set(str(tmp_path / "s.toml")) == loaded
+    with pytest.raises(WrongUse, match="tempo"):
+        sets.load_set(written(tmp_path, text.replace("96.0", "9.0")))
 
 
 def test_every_bundled_set_is_valid() -> None:
