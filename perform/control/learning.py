@@ -16,7 +16,7 @@ import msgspec
 
 from perform.control import mapping_files
 from perform.control.binding import NOTHING, Binding
-from perform.control.control_names import ControlId, Encoding, spelled
+from perform.control.control_names import ControlId, Encoding, ccs_of_pair, spelled
 from perform.control.layers import MappingFile, MappingLayers
 from perform.control.mapping import Mapping
 from perform.core.errors import PerformError, WrongUse
@@ -104,10 +104,16 @@ class ControlLearning:
             binding
             for binding in file.mapping.bindings
             if not (binding.to == self.address and binding.value == learnt.value)
-            and not (first and _same(binding, learnt) and file.mapping.responds_to(port, binding, known))
+            and not (
+                first
+                and any(_same(binding, it) for it in (learnt, *_halves(learnt)))
+                and file.mapping.responds_to(port, binding, known)
+            )
         ]
         self._learnt.add((port, source))
         before = self._movements(learnt, port, known)
+        for half in _halves(learnt):  # a control of 14 bits hides its two CCs
+            before |= self._movements(half, port, known)
         self._change(f"{learnt.label(())} moves {learnt.to}", [(old, file, (*kept, learnt))])
         after = self._movements(learnt, port, known)
         return LearntControl(
@@ -243,6 +249,13 @@ def _bound(plain: Binding, address: str, options: BindingOptions) -> Binding:
         return msgspec.convert(fields, Binding, strict=True)
     except msgspec.ValidationError as error:
         raise WrongUse(str(error).replace("`", ""), hint="see the keys of a mapping file") from None
+
+
+def _halves(binding: Binding) -> list[Binding]:
+    """Return bindings of the two CCs of a 14-bit control, as single controls; none for any other."""
+    ccs = ccs_of_pair(binding.number) if binding.kind == "cc" else None
+    plain = msgspec.structs.replace(binding, encoding="absolute", steps=None, accel=1.0) if ccs else binding
+    return [msgspec.structs.replace(plain, control=f"cc {cc}") for cc in ccs or ()]
 
 
 def _alike_moved(binding: Binding, learnt: Binding) -> bool:

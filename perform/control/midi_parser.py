@@ -1,4 +1,4 @@
-"""From MIDI messages to control events: 7 and 14 bits, NRPN and RPN, bend, pressure, notes, programs.
+"""From MIDI messages to control events: 7 and 14 bits, NRPN and RPN, bend, pressure, notes, programs, MPE.
 
 Two messages are one control only if a mapping says so (`cc 12/44`) or the MIDI standard does (CC 99 and 98,
 then CC 6). The first half of a 14-bit value waits up to 5 ms for the second half, so that no value between
@@ -18,6 +18,7 @@ from perform.control.control_values import ControlEvent, centred, value_event
 from perform.control.mpe_zones import SLIDE_CC, MpeZones
 
 HOLD_S = 0.005  #: an MSB waits this long for its LSB
+_SWAPPED = 2  #: MSBs after lone LSBs until a device counts as one that sends LSBs first
 _MOST = 1024  #: 14-bit controls whose halves are remembered
 _SELECT = {99: ("nrpn", 0), 98: ("nrpn", 1), 101: ("rpn", 0), 100: ("rpn", 1)}  #: CC -> kind, half
 _MSB, _LSB, _UP, _DOWN = "msb", "lsb", "up", "down"
@@ -32,14 +33,22 @@ _NO_PARAMETER = 128 * 127 + 127
 class _Halves:
     """The halves of a 14-bit value.
 
-    fine : an LSB has come, so the next MSB waits for one
-    held : time at which an MSB began to wait; None if none waits
+    fine : an LSB has come, so a half waits for the other one
+    held : time at which a half began to wait; None if none waits
+    lone : time of an LSB for which no MSB waited; None if the last one completed a value
+    swapped : how often in a row an MSB came right after such an LSB: the device sends LSBs first
     """
 
     def __init__(self) -> None:
         self.msb = self.lsb = 0
         self.fine = False
         self.held: float | None = None
+        self.lone: float | None = None
+        self.swapped = 0
+
+    @property
+    def lsb_first(self) -> bool:
+        return self.swapped >= _SWAPPED
 
     def event(self, source: ControlId) -> ControlEvent:
         if self.fine:
@@ -180,13 +189,21 @@ class MidiParser:
                 self._held.discard(oldest)
                 del self._halves[oldest]
             halves = self._halves[source] = _Halves()
+        waits, last = source in self._held, role == (_MSB if halves.lsb_first else _LSB)
+        before = (self._release(source),) if waits and not last else ()
         if role == _LSB:
             halves.lsb, halves.fine = value, True
+            if waits and not halves.lsb_first:
+                halves.lone, halves.swapped = None, 0
+            else:
+                halves.lone = now
+        else:
+            halves.msb = value
+            if halves.lone is not None and now - halves.lone <= HOLD_S and not halves.lsb_first:
+                halves.swapped += 1
+            halves.lone = None
+        if last or not halves.fine:
             return (self._release(source),)
-        before = (self._release(source),) if source in self._held else ()
-        halves.msb = value
-        if not halves.fine:
-            return (halves.event(source),)
         halves.held = now
         self._held.add(source)
         return before

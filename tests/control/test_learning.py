@@ -240,3 +240,19 @@ def test_two_factory_controls_are_learnt_into_one_file(home: Path) -> None:
     for it in (layers, again):
         assert bound(it, NANO, [NANO], "cc 16") == [("xfade", "player")]
         assert bound(it, NANO, [NANO], "cc 17") == [("deck/1/pan", "player")]
+
+
+def test_a_14_bit_control_says_what_its_two_ccs_no_longer_move(home: Path) -> None:
+    layers, use = learning()
+    ports = ["Box"]
+    for cc, address in ((1, "xfade"), (33, "deck/1/pan")):
+        use.learn(address)
+        assert use.bind("Box", ControlId("cc", cc, 1), ports)
+        use.learn("")
+    use.learn("xfade")
+    learnt = use.bind("Box", ControlId("cc", cc_pair(1, 33), 1), ports)
+    assert learnt and set(learnt.lost) == {
+        "Box 1:CC1 no longer moves xfade",
+        "Box 1:CC33 no longer moves deck/1/pan",
+    }
+    assert [it.control for it in layers.own("Box", ports).mapping.bindings] == ["cc 1/33"]

@@ -70,6 +70,19 @@ def test_an_msb_without_its_lsb_is_heard_after_five_milliseconds() -> None:
     assert values(events) == [(*PAIR[:2], 261), (*PAIR[:2], 393)], "two MSBs in a row lose nothing"
 
 
+def test_a_device_that_sends_lsbs_first_is_understood_after_two_values() -> None:
+    parser = MidiParser()
+    parser.use({PAIR})
+    heard = []
+    for n, value in enumerate((8000, 8050, 8190, 8191, 8192, 8191)):
+        events = sent(parser, (0xB0, 44, value & 127), (0xB0, 12, value >> 7), at=0.02 * n)
+        heard.append([event.value for event in (*events, *parser.overdue(0.02 * n + 0.01))])
+    assert heard[-4:] == [[8190], [8191], [8192], [8191]], "no value between the two halves"
+    assert [last for *_, last in heard[:2]] == [8000, 8050]
+    assert sent(parser, (0xB0, 44, 5), at=1.0) == []
+    assert [event.value for event in parser.overdue(1.1)] == [63 * 128 + 5], "an LSB alone"
+
+
 def test_nrpn_and_rpn_select_a_parameter_and_set_it() -> None:
     parser = MidiParser()
     first = sent(parser, (0xB0, 99, 1), (0xB0, 98, 2), (0xB0, 6, 100))
