@@ -39,6 +39,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "train/test_training.py::test_every_architecture_takes_a_step_in_bfloat16": ("noise", "stereo"),
     "offline/test_bundled_transfer.py::test_a_decoder_brings_a_sound_closer_to_its_corpus": ("weather",),
     "audio/test_howls.py::test_no_false_alarm_on_the_bundled_models": ("choir",),
+    "library/test_latent_figures.py::test_the_figures_of_a_bundled_model_are_those_that_measure_finds": (),
     "live/test_cue_outputs.py::test_on_a_server_with_two_outputs": (),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,26 @@ from perform.cli import main
 from perform.core.errors import WrongUse
 from perform.library import places
 from perform.library.cards import figures_path, knob_ranges, read_card, write_figures
+from perform.rave import latent_effect
 from perform.rave.latent_effect import latent_effects, measured_latents
 from perform.rave.model_files import load
 
 BUNDLED = ("bells", "choir", "drums", "strings", "weather")
 
 
-def test_measure_leaves_the_model_file_as_it_is(tiny_models: Path) -> None:
+@pytest.fixture
+def briefly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Measure one short stretch and the hand, on one core."""
+    monkeypatch.setattr(latent_effect, "STRETCHES", 1)
+    monkeypatch.setattr(latent_effect, "STRETCH_S", 0.1)
+    monkeypatch.setattr(latent_effect, "BANDS", 16)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_measure_leaves_the_model_file_as_it_is(tiny_models: Path, briefly: None) -> None:
     path = tiny_models / "bells.safetensors"
     before = path.read_bytes()
     assert read_card(path).latent_effect == []
@@ -52,7 +66,7 @@ def test_a_knob_covers_the_corpus_with_zero_and_a_tenth_more(tiny_models: Path) 
     assert knob_ranges(read_card(path)) == [pytest.approx(one) for one in wanted]
 
 
-def test_the_effect_is_that_of_the_decoder(tiny_models: Path) -> None:
+def test_the_effect_is_that_of_the_decoder(tiny_models: Path, briefly: None) -> None:
     """A latent over no range moves nothing; over a longer way it moves more."""
     model = load(tiny_models / "bells.safetensors")
     low, high = torch.full((model.latents,), -0.5), torch.full((model.latents,), 0.5)
@@ -72,8 +86,9 @@ def test_the_bundled_models_have_figures(name: str) -> None:
     assert card.latent_effect[0] > 10
 
 
-def test_the_figures_of_a_bundled_model_are_those_that_measure_finds() -> None:
-    path = places.bundled("models") / "weather.safetensors"
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_figures_of_a_bundled_model_are_those_that_measure_finds(name: str) -> None:
+    path = places.bundled("models") / f"{name}.safetensors"
     card, found = read_card(path), measured_latents(load(path))
     assert found["latent_p01"] == pytest.approx(card.latent_p01, abs=1e-3)
     assert found["latent_effect"] == pytest.approx(card.latent_effect, abs=0.1)
