@@ -40,7 +40,7 @@ class OscProcess:
     def __init__(self, line: Lifeline, start: StartOsc) -> None:
         self._arena = arena = Arena.open(Path(start.arena))
         self._line, self._start = line, start
-        self._router = OscRouter(arena.table)
+        self._router = OscRouter(arena.table, arena.knobs)
         self._socket = self._open()
         self._errors_left, self._errors_until = ERRORS, 0.0
 

@@ -10,6 +10,7 @@ from perform.control.osc_packets import OscArgument, OscCall
 from perform.control.osc_subscribers import OscClient, OscSubscribers, list_call, value_call
 from perform.core import params
 from perform.core.errors import WrongUse
+from perform.core.knob_ranges import KnobRanges
 from perform.core.params import ADDRESSES, SLOTS, SPEC_AT, Table
 from perform.library.toml_values import PLAYER_ONLY
 
@@ -30,8 +31,9 @@ class OscRouter:
     /unsubscribe
     """
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, knobs: KnobRanges | None = None) -> None:
+        """knobs : the range of each parameter's knob; None: the full range."""
+        self._table, self._knobs = table, knobs or KnobRanges.full()
         self.subscribers = OscSubscribers(table)
         self._lists: dict[OscClient, Iterator[OscCall]] = {}
 
@@ -83,7 +85,7 @@ class OscRouter:
             raise WrongUse(f"{ADDRESSES[slot]} has no positions", hint=f"write /{ADDRESSES[slot]}")
         if not arguments:
             raise WrongUse(f"{POSITION}{ADDRESSES[slot]} needs a position", hint="0 to 1")
-        self._table[slot] = spec.value(_number(slot, arguments[0]))
+        self._table[slot] = self._knobs.value(slot, _number(slot, arguments[0]))
 
     def _value(self, address: str) -> OscCall:
         slot = _slot(address.removeprefix("/"))

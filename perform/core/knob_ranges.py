@@ -60,6 +60,14 @@ class KnobRanges:
         """Return the values at the low and the high end of a parameter's knob."""
         return float(self._ends[0, slot]), float(self._ends[1, slot])
 
+    def value(self, slot: int, position: float) -> float:
+        """Return the value at a position (0..1) of a knob; the middle of a latent's knob is 0."""
+        (low, high), spec = self.of(slot), SPEC_AT[slot]
+        if (low, high) == (spec.low, spec.high) or low * high >= 0:
+            return spec.value(position)
+        way = 2.0 * min(max(position, 0.0), 1.0) - 1.0
+        return spec.clamp(way * high if way > 0 else -way * low)
+
     def effect(self, deck: int, latent: int) -> float:
         """Return how far a latent of a deck (1..DECKS) moves the sound, dB; NaN: not measured."""
         return float(self._effects[deck - 1, latent])

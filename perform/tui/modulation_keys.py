@@ -24,7 +24,7 @@ class ModulationKeys(BaseApp):
             command = Modulate(source, row.address, *ends) if ends else Unmodulate(row.address, source)
             self.stage_line.ask(command)
 
-        self.push_screen(ModulationDialog(row, used, changed))
+        self.push_screen(ModulationDialog(row, frame.knob(row), used, changed))
 
     def action_add_example(self) -> None:
         """Add the macros and biases of the deck in focus to its examples."""

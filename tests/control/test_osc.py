@@ -334,3 +334,14 @@ def test_the_touch_screen_of_the_docs_has_only_parameters_and_their_ranges(route
             assert widget["range"] == {"min": spec.low, "max": spec.high}
         else:
             router.handle(OscCall(str(widget["address"]), (float(str(widget["on"])),)), ME)
+
+
+def test_a_position_of_a_latent_is_that_of_its_knob(arena: Arena) -> None:
+    """Over the range of the model, with 0 in the middle; a value may go beyond."""
+    arena.knobs.set_deck(1, [(-0.5, 2.0)], ())
+    router, slot = OscRouter(arena.table, arena.knobs), SLOTS["deck/1/z/0/bias"]
+    for position, value in ((0.0, -0.5), (0.25, -0.25), (0.5, 0.0), (0.75, 1.0), (1.0, 2.0), (9.0, 2.0)):
+        router.handle(OscCall("/position/deck/1/z/0/bias", (position,)), ME)
+        assert arena.table[slot] == pytest.approx(value)
+    router.handle(OscCall("/deck/1/z/0/bias", (-3.5,)), ME)
+    assert arena.table[slot] == -3.5

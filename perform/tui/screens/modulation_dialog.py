@@ -14,6 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from perform.core.modulators import MODULATORS
+from perform.core.params import Spec
 from perform.tui.paint import short
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screens.dialog import Dialog
@@ -42,11 +43,16 @@ class ModulationDialog(Dialog[None]):
     ]
 
     def __init__(
-        self, row: ParameterRow, used: Mapping[str, Ends], on_change: Callable[[str, Ends | None], object]
+        self,
+        row: ParameterRow,
+        knob: Spec,
+        used: Mapping[str, Ends],
+        on_change: Callable[[str, Ends | None], object],
     ) -> None:
+        """knob : the range of the parameter's knob; the keys move by parts of it."""
         super().__init__()
         self._row, self._used, self._on_change = row, dict(used), on_change
-        self._reach = row.spec.high - row.spec.low
+        self._reach, self._limit = knob.high - knob.low, row.spec.high - row.spec.low
 
     def compose(self) -> ComposeResult:
         """The list of modulators, those in use first."""
@@ -94,7 +100,7 @@ class ModulationDialog(Dialog[None]):
             self._change(name, None)
 
     def _within(self, value: float) -> float:
-        return round(min(max(value, -self._reach), self._reach), 6)
+        return round(min(max(value, -self._limit), self._limit), 6)
 
     def _marked(self) -> str:
         option = self.query_one(OptionList).highlighted_option
