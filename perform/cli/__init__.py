@@ -17,6 +17,7 @@ from perform.cli import (
     devices,
     doctor,
     exporting,
+    fetching,  # noqa: F401  adds its verbs to `models`
     models,
     playing,
     rendering,

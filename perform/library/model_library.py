@@ -8,7 +8,7 @@ from pathlib import Path
 
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
-from perform.library import places
+from perform.library import cards, places
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
@@ -48,3 +48,38 @@ def destination(name: str, replace: bool = False) -> Path:
         hint = "choose another --name, or --replace it"
         raise WrongUse(f"there is already a model {path.stem!r}", where=str(path), hint=hint)
     return path
+
+
+def remove(name: str) -> Path:
+    """Move a model and its figures to the folder `removed` of the player's library; return its new path.
+
+    WrongUse: there is none, or it is a bundled one.
+    """
+    path = _own(name)
+    folder = path.parent / "removed"
+    folder.mkdir(exist_ok=True)
+    number = 1
+    while (target := folder / f"{path.stem}{f'_{number}' if number > 1 else ''}.safetensors").exists():
+        number += 1
+    return _move(path, target)
+
+
+def rename(name: str, new_name: str) -> Path:
+    """Give a model of the player another name; return its new path. WrongUse: the new name is taken."""
+    return _move(_own(name), destination(new_name))
+
+
+def _own(name: str) -> Path:
+    path = find_model(name)
+    if path.parent != places.user("models"):
+        hint = "only models in your own library can be renamed or removed"
+        raise WrongUse(f"{name[:80]!r} is not in your library", where=str(path), hint=hint)
+    return path
+
+
+def _move(path: Path, target: Path) -> Path:
+    figures = cards.figures_path(path)
+    path.rename(target)
+    if figures.exists():
+        figures.rename(cards.figures_path(target))
+    return target

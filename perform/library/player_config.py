@@ -51,6 +51,12 @@ class RecordingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     retro: float = 5.0  #: minutes kept in memory
 
 
+class ModelsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[models]: where models are found."""
+
+    catalogues: tuple[str, ...] = ()  #: addresses or paths of catalogues, besides the bundled one
+
+
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[screen]: what the screen looks like."""
 
@@ -64,6 +70,7 @@ class PlayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     midi: MidiConfig = MidiConfig()
     osc: OscConfig = OscConfig()
     recording: RecordingConfig = RecordingConfig()
+    models: ModelsConfig = ModelsConfig()
     screen: ScreenConfig = ScreenConfig()
 
     def stage_options(self) -> dict[str, Any]:

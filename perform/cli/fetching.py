@@ -1,0 +1,156 @@
+"""`models search`, `fetch`, `remove` and `rename`: the models of catalogues, and the files of the library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from perform.cli import completion
+from perform.cli.completion import completes
+from perform.cli.models import models, models_import
+from perform.cli.output import ProgressBar, echo, echo_json, json_option, log, show
+from perform.core.errors import PerformError, WrongUse
+
+if TYPE_CHECKING:
+    from perform.library.catalogue import CatalogueModel
+
+MIB = 1 << 20
+OF_AN_ADDRESS = "not stated: its page may say"  #: the licence of a model fetched by its address
+
+
+def _catalogue() -> dict[str, CatalogueModel]:
+    from perform.library import catalogue, player_config
+
+    return catalogue.known(player_config.read().models.catalogues, log)
+
+
+def _names() -> Iterable[str]:
+    from perform.library import catalogue
+
+    return [model.name for model in catalogue.read(catalogue.bundled().read_bytes(), "").models]
+
+
+@models.command("search")
+@click.argument("text", default="")
+@json_option
+def models_search(text: str, as_json: bool) -> None:
+    """List the models of catalogues whose name, author or description has TEXT (default: all)."""
+    import msgspec
+
+    from perform.library import model_library
+
+    own = model_library.models()
+    found = [
+        model
+        for model in _catalogue().values()
+        if text.lower() in f"{model.name} {model.author} {model.about} {model.licence}".lower()
+    ]
+    if as_json:
+        echo_json(
+            [msgspec.to_builtins(model) | {"in_library": model.name in own} for model in found], indent=2
+        )
+        return
+    for model in found:
+        mark = "✓" if model.name in own else " "
+        size = f"{model.size / MIB:.0f} MiB" if model.size else "? MiB"
+        rate = f"{model.sample_rate / 1000:g} kHz" if model.sample_rate else ""
+        echo(f"{mark} {model.name:<28} {size:>8}  z{model.latents or '?':<3} {rate:<8} {model.about}")
+        echo(f"  {'':28} {model.author}; licence: {model.licence}")
+    if not found:
+        log("no model has that: try a shorter word")
+    else:
+        log("✓ is in your library; `perform models fetch NAME` downloads one")
+
+
+@models.command("fetch")
+@click.argument("name", metavar="NAME|ADDRESS", shell_complete=completes(_names, files=False))
+@click.option("--name", "own_name", help="Name of the model in the library (default: the catalogue's).")
+@click.option("--yes", is_flag=True, help="Agree to the licence.")
+@click.option("--replace", is_flag=True, help="Replace a model of the same name.")
+@json_option
+@click.pass_context
+def models_fetch(
+    ctx: click.Context, name: str, own_name: str | None, yes: bool, replace: bool, as_json: bool
+) -> None:
+    """Download a model of a catalogue, or of an address, and import it.
+
+    A download that stops goes on where it stopped when you fetch again. A stage that plays may go on playing.
+    """
+    from perform.library import catalogue, download, licences, model_library, places
+
+    if name.startswith(("http://", "https://")):
+        stem = model_library.file_name(PurePosixPath(unquote(urlsplit(name).path)).stem)
+        model = catalogue.CatalogueModel(stem, name, OF_AN_ADDRESS)
+    else:
+        model = catalogue.find(name, _catalogue())
+    model_library.destination(own_name or model.name, replace)  # say before the download that it exists
+    log(f"{model.name}: {model.text or model.url}")
+    if not licences.is_agreed(model.licence):
+        _agree(model, yes)
+        licences.agree(model.licence)
+    suffix = ".safetensors" if urlsplit(model.url).path.endswith(".safetensors") else ".ts"
+    path = places.cache() / "downloads" / f"{download.file_name(model.url)}{suffix}"
+    with ProgressBar("downloading", (model.size or MIB) / MIB, "MiB") as on_progress:
+        download.fetch(
+            model.url,
+            path,
+            sha256=model.sha256,
+            on_progress=lambda done, total: on_progress(
+                done / MIB, total=(total or model.size or done) / MIB
+            ),
+        )
+    try:
+        ctx.invoke(
+            models_import,
+            file=path,
+            name=own_name or model.name,
+            description=model.text,
+            licence=model.licence,
+            replace=replace,
+            as_json=as_json,
+            yes=False,
+            method=None,
+            rate=model.sample_rate or None,
+            no_verify=False,
+        )
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _agree(model: CatalogueModel, yes: bool) -> None:
+    """Ask the player to agree to a licence, or require --yes without a terminal."""
+    log(f"licence: {model.licence}")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUse("its licence needs your consent", where=model.name, hint="add --yes to agree")
+    if not click.confirm("Do you agree?", err=True):
+        raise PerformError("nothing was downloaded", where=model.name)
+
+
+@models.command("remove")
+@click.argument("name", shell_complete=completes(completion.models, files=False))
+@json_option
+def models_remove(name: str, as_json: bool) -> None:
+    """Take a model out of your library: its file goes to the folder `removed`, and is not deleted."""
+    from perform.library import model_library
+
+    path = model_library.remove(name)
+    show(path, as_json, name=name, path=str(path))
+
+
+@models.command("rename")
+@click.argument("name", shell_complete=completes(completion.models, files=False))
+@click.argument("new_name")
+@json_option
+def models_rename(name: str, new_name: str, as_json: bool) -> None:
+    """Give a model of your library another name. Songs still find it, by its hash."""
+    from perform.library import model_library
+
+    path = model_library.rename(name, new_name)
+    show(path.stem, as_json, name=path.stem, path=str(path))

@@ -1,0 +1,119 @@
+"""Catalogues: models that can be fetched, with author, licence, page, size and address.
+
+A catalogue is a JSON file that anybody can host (docs/models.md). One is bundled: presets/catalogue.json.
+config.toml names others, `models.catalogues`, as addresses or paths. [disk], [network]
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import expanded
+from perform.library import download, places
+
+FORMAT = "perform-catalogue-1"
+LIMIT = 1 << 23  #: bytes of a catalogue
+
+Text = Annotated[str, Meta(max_length=1000)]
+
+
+class CatalogueModel(msgspec.Struct, frozen=True):
+    """A model of a catalogue.
+
+    name   : unique in its catalogue; letters, digits, `_`, `-`, `.`
+    url    : of its file: an export (.ts) or a perform model (.safetensors)
+    size   : bytes of the file, roughly; 0: unknown
+    sha256 : of the file; "": nobody has published it
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[\w.+-]{1,100}$")]
+    url: Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=1000)]
+    licence: Text
+    author: Text = ""
+    page: Text = ""  #: where the model is described
+    about: Text = ""
+    sample_rate: Annotated[int, Meta(ge=0, le=768_000)] = 0
+    latents: Annotated[int, Meta(ge=0, le=1024)] = 0
+    size: Annotated[int, Meta(ge=0, le=1 << 36)] = 0
+    sha256: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
+
+    @property
+    def text(self) -> str:
+        """One line about the model, for its card."""
+        by = f"by {self.author}" if self.author else ""
+        return "; ".join(part for part in (self.about, by, self.page) if part)
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """A list of models."""
+
+    format: str
+    models: list[CatalogueModel]
+    name: Text = ""
+
+
+def bundled() -> Path:
+    """Return the path of the bundled catalogue."""
+    return places.bundled("presets") / "catalogue.json"
+
+
+def read(data: bytes, where: str) -> Catalogue:
+    """Read a catalogue. WrongUse: names the fault and `where` it is."""
+    try:
+        found = msgspec.json.decode(data, type=Catalogue)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        hint = "docs/models.md has the format"
+        raise WrongUse(f"not a catalogue: {error}", where=where, hint=hint) from error
+    if found.format != FORMAT:
+        raise WrongUse(f"not a catalogue: its format is not {FORMAT!r}", where=where)
+    return found
+
+
+def known(addresses: Sequence[str], log: Callable[[str], None]) -> dict[str, CatalogueModel]:
+    """[disk], [network] Return all models of the bundled catalogue and of others by name; the first wins.
+
+    addresses : of other catalogues, or their paths. One that cannot be read is logged and left out; where its
+    address cannot be reached, the copy of the last time is used
+    """
+    found: dict[str, CatalogueModel] = {}
+    for address in (str(bundled()), *addresses):
+        try:
+            models = read(_contents(address, log), address).models
+        except PerformError as error:
+            log(f"{error}")
+            continue
+        for model in models:
+            found.setdefault(model.name, model)
+    return found
+
+
+def find(name: str, models: dict[str, CatalogueModel]) -> CatalogueModel:
+    """Return a model by name. WrongUse: there is none; it lists similar names."""
+    if name not in models:
+        near = difflib.get_close_matches(name, models, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "see `perform models search`"
+        raise WrongUse(f"no catalogue has a model {name[:80]!r}", hint=hint)
+    return models[name]
+
+
+def _contents(address: str, log: Callable[[str], None]) -> bytes:
+    if not address.startswith(("http://", "https://")):
+        try:
+            return expanded(address).read_bytes()
+        except OSError as error:
+            raise WrongUse(f"cannot be read ({error.strerror})", where=address) from error
+    copy = places.cache() / "catalogues" / f"{download.file_name(address)}.json"
+    try:
+        download.fetch(address, copy, limit=LIMIT)
+    except download.Unreachable as error:
+        if not copy.exists():
+            raise
+        log(f"{error}: the copy of the last time is used")
+    return copy.read_bytes()

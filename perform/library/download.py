@@ -1,0 +1,142 @@
+"""Downloads: resumed where they stopped, checked, and complete or not there at all. [network], [disk]"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from perform import __version__
+from perform.core.errors import PerformError
+
+PATIENCE_S = 20.0  #: without a byte
+CHUNK = 1 << 16
+LARGEST = 4 << 30  #: bytes of a model
+
+Progress = Callable[[int, int], None]  #: bytes that are there, bytes in all (0: unknown)
+
+
+class Unreachable(PerformError):
+    """The network or the server does not answer."""
+
+
+class WrongContent(PerformError):
+    """The server sent something other than the file."""
+
+
+def file_name(address: str) -> str:
+    """Return a file name that is different for each address."""
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
+
+
+def fetch(
+    address: str,
+    out: Path,
+    *,
+    sha256: str = "",
+    limit: int = LARGEST,
+    on_progress: Progress = lambda done, total: None,
+) -> None:
+    """Download a file to `out`. What is there already of an earlier try is kept, if the server still has it.
+
+    A download that stops leaves `out` as it was, and its part beside it for the next try.
+
+    sha256 : of the whole file; "": not known
+    limit  : bytes, above which the download is refused
+    Unreachable: no answer, or it stopped. WrongContent: not the file, too large, or another SHA-256.
+    """
+    part, about = out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.part.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tag = _tag(about) if part.exists() else ""
+    begin = part.stat().st_size if tag else 0
+    headers = {"User-Agent": f"perform/{__version__}", "Accept-Encoding": "identity"}
+    if begin:
+        headers |= {"Range": f"bytes={begin}-", "If-Range": tag}
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(address, headers=headers), timeout=PATIENCE_S
+        ) as reply:
+            begin = begin if reply.status == 206 and begin else 0
+            total = begin + _length(reply)
+            _refuse(reply, address, total, limit)
+            _write(
+                about,
+                json.dumps({"tag": reply.headers.get("ETag") or reply.headers.get("Last-Modified") or ""}),
+            )
+            done = _receive(reply, part, begin, total, limit, on_progress)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # the part is longer than the file: begin anew
+            part.unlink(missing_ok=True)
+        raise Unreachable(f"the server answers {error.code} {error.reason}", where=address) from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        why = getattr(error, "reason", None) or error
+        hint = "check the network; the next try goes on from here"
+        raise Unreachable(f"the download stopped ({why})", where=address, hint=hint) from error
+    if total > begin and done < total:
+        hint = "try again: it goes on from here"
+        raise Unreachable(f"the server sent {done} of {total} bytes", where=address, hint=hint)
+    _check(part, sha256, address)
+    part.replace(out)
+    about.unlink(missing_ok=True)
+
+
+def _refuse(reply: http.client.HTTPResponse, address: str, total: int, limit: int) -> None:
+    """Refuse a page in place of the file, and what is too large."""
+    if reply.headers.get_content_type() == "text/html":
+        hint = "the address leads to a page: look for the file's own address there"
+        raise WrongContent("the server sent a web page, not a file", where=address, hint=hint)
+    if total > limit:
+        raise WrongContent(f"too large ({total / 2**20:.0f} MiB, the limit is {limit >> 20})", where=address)
+
+
+def _receive(
+    reply: http.client.HTTPResponse, part: Path, begin: int, total: int, limit: int, on_progress: Progress
+) -> int:
+    """Append to the part; return the bytes that are there."""
+    done = begin
+    with part.open("r+b" if begin else "wb") as file:
+        file.seek(begin)
+        file.truncate()
+        while chunk := reply.read(CHUNK):
+            done += len(chunk)
+            if done > limit:
+                raise WrongContent(f"too large (over {limit >> 20} MiB)", where=reply.url)
+            file.write(chunk)
+            on_progress(done, total if total > begin else 0)
+        file.flush()
+        os.fsync(file.fileno())
+    return done
+
+
+def _length(reply: http.client.HTTPResponse) -> int:
+    with contextlib.suppress(ValueError):
+        return max(int(reply.headers.get("Content-Length", 0)), 0)
+    return 0
+
+
+def _check(part: Path, sha256: str, address: str) -> None:
+    if not sha256:
+        return
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        part.unlink()
+        what = f"the file is another one than the catalogue says (SHA-256 {found[:12]}…, not {sha256[:12]}…)"
+        raise WrongContent(what, where=address, hint="ask whoever keeps the catalogue; nothing was kept")
+
+
+def _tag(about: Path) -> str:
+    """Return the tag of the file that a part is of; "" if it is not known."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str(json.loads(about.read_bytes()).get("tag", ""))
+    return ""
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
