@@ -20,12 +20,16 @@ class FrameTime:
     """
 
     def __init__(self, arena: Arena) -> None:
-        self._meters, self._history = arena.meters, arena.history
+        self._arena, self._meters, self._history = arena, arena.meters, arena.history
 
     def frame_at(self, seconds: float) -> float:
         """The frame that the mixer mixes at a time."""
         began = float(self._meters[_BEGAN])
         return (seconds - began) * self._rate if began else float(self._history.written)
+
+    def beat_at(self, seconds: float) -> float:
+        """The beat of the frame that the mixer mixes at a time."""
+        return self._arena.beat_line.beat_at(self.frame_at(seconds))
 
     def sounding_at(self, seconds: float) -> float:
         """The frame that sounds at a time."""

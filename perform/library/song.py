@@ -37,12 +37,14 @@ class LoopGesture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """A recorded gesture of one parameter, which repeats.
 
     seconds : its length
+    beats   : its length in beats, so that it follows the tempo; None: it lasts `seconds` in any tempo
     points  : [second, value] in order of time
     """
 
     address: str
     seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     points: Annotated[list[tuple[float, float]], msgspec.Meta(min_length=1)]
+    beats: Annotated[float, msgspec.Meta(gt=0, le=4096)] | None = None
 
 
 class ModulationRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -14,6 +14,7 @@ import numpy as np
 
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
+from perform.core.frame_time import FrameTime
 from perform.library import places, sets
 from perform.library.song_files import model_file
 from perform.offline.deck_render import DeckRender
@@ -63,7 +64,7 @@ def render(
             deck.assignments.update(assignments, {number}, deck.files(song))
         if isinstance(out, TakeOutput):
             arena.set_meter("tracks/on", len(out.tracks) > 1)
-        loops, beats = Loops(arena.table), BeatKeeper(arena)
+        loops, beats = Loops(arena.table, FrameTime(arena).beat_at), BeatKeeper(arena)
         modulation = ModulationWriter(arena)
         modulation.write(song.modulation)
         loops.replace(song.loops, 0.0)

@@ -1,12 +1,13 @@
 """Loops: the player's gesture on one parameter is recorded, then repeats.
 
-The player wins: moving a parameter while it loops stops its loop.
+The player wins: moving a parameter while it loops stops its loop. A loop whose recording began and ended on a
+beat is so many beats long, and follows the tempo.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,8 @@ SHORTEST_S = 0.05
 LONGEST_S = 600.0  #: a gesture loops by itself after this much recording
 STILL_S = 0.1  #: a parameter stands still when it has not moved for this long
 EDGE_S = 0.02  #: the first move after that takes this long
+NEAR_BEAT = 0.001  #: beats by which a quantised press may miss its beat
+SNAP_BEAT = 0.1  #: a loop that starts so close to a beat starts on it
 STEPS = 128  #: resolution of a stored gesture, over its range: most controllers send 128 values
 
 
@@ -31,12 +34,14 @@ class RunningLoop:
     """One gesture and its state.
 
     began   : of the recording, or of a turn of the loop; monotonic seconds
+    beat    : the beat at this time; of a recording None if it began on none
     times, values : its points;  last : the value that the table had last
     gesture : as a song stores it; None while it is recorded
     """
 
     state: State
     began: float
+    beat: float | None
     times: list[float]
     values: list[float]
     last: float
@@ -57,8 +62,9 @@ class RunningLoop:
 class Loops:
     """The loops of the song that plays."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, beat_at: Callable[[float], float]) -> None:
+        """beat_at : the beat at a monotonic time."""
+        self._table, self._beat_at = table, beat_at
         self._loops: dict[int, RunningLoop] = {}
 
     @property
@@ -73,7 +79,7 @@ class Loops:
         loop = self._loops.get(slot)
         if loop is None:
             value = float(self._table[slot])
-            loop = self._loops[slot] = RunningLoop("recording", now, [0.0], [value], value)
+            loop = self._loops[slot] = RunningLoop("recording", now, self._beat(now), [0.0], [value], value)
         elif loop.state == "recording":
             self._close(slot, loop, now)
         elif loop.state == "looping":
@@ -100,12 +106,15 @@ class Loops:
         if not SPEC_AT[slot].jumps(*loop.values):
             points = thinned(points)
         points = [(round(min(t, seconds), 4), round(v, 6)) for t, v in points]
-        loop.gesture = LoopGesture(params.ADDRESSES[slot], round(seconds, 4), points)
+        end = self._beat(now)
+        beats = None if loop.beat is None or end is None or end <= loop.beat else end - loop.beat
+        loop.gesture = LoopGesture(params.ADDRESSES[slot], round(seconds, 4), points, beats)
         loop.times, loop.values = [t for t, _ in points], [v for _, v in points]
-        loop.state, loop.began = "looping", loop.began + seconds
+        loop.state, loop.began, loop.beat = "looping", loop.began + seconds, end
 
     def _start(self, slot: int, loop: RunningLoop, now: float) -> None:
         loop.state, loop.began, loop.last = "looping", now, float(self._table[slot])
+        loop.beat = self._start_beat(now)
 
     def replace(self, gestures: Sequence[LoopGesture], now: float) -> None:
         """Replace all loops by another song's, which all play."""
@@ -121,7 +130,8 @@ class Loops:
             loop = before.pop(slot, None)
             if loop is None or loop.gesture != gesture:
                 times, values = (list(part) for part in zip(*gesture.points, strict=True))
-                loop = RunningLoop("looping", now, times, values, float(self._table[slot]), gesture)
+                value, beat = float(self._table[slot]), self._start_beat(now)
+                loop = RunningLoop("looping", now, beat, times, values, value, gesture)
             self._loops[slot] = loop
         self._loops |= {slot: loop for slot, loop in before.items() if loop.state == "recording"}
 
@@ -156,9 +166,21 @@ class Loops:
                     loop.last = self._table[slot] = self._at(slot, loop, now)
         return closed
 
+    def _beat(self, now: float) -> float | None:
+        """The beat at a time, if there is one."""
+        beat = self._beat_at(now)
+        return float(round(beat)) if abs(beat - round(beat)) < NEAR_BEAT else None
+
+    def _start_beat(self, now: float) -> float:
+        beat = self._beat_at(now)
+        return float(round(beat)) if abs(beat - round(beat)) < SNAP_BEAT else beat
+
     def _at(self, slot: int, loop: RunningLoop, now: float) -> float:
         assert loop.gesture
         at = (now - loop.began) % loop.gesture.seconds
+        if loop.gesture.beats and loop.beat is not None:
+            turns = (self._beat_at(now) - loop.beat) / loop.gesture.beats
+            at = turns % 1.0 * loop.gesture.seconds
         spec = SPEC_AT[slot]
         if spec.jumps(*loop.values):
             return spec.clamp(loop.values[max(0, int(np.searchsorted(loop.times, at, "right")) - 1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from perform.core.frame_time import FrameTime
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
 from perform.stage.loops import Loops
@@ -35,7 +36,7 @@ class SetParts:
             rack=rack,
             songs=Songs(rack, glides, files),
             scenes=Scenes(rack.table, glides),
-            loops=Loops(rack.table),
+            loops=Loops(rack.table, FrameTime(rack.arena).beat_at),
             glides=glides,
             files=files,
             history=UndoHistory(rack.table),

@@ -356,7 +356,7 @@ def test_a_byte_order_mark_is_no_fault_and_half_a_character_is(tmp_path: Path) -
     "address", ["panic", "take/record", "song/go", "deck/1/action/1", "scene/recall", PLAYER_ONLY, "focus"]
 )
 def test_a_loop_in_a_file_may_not_do_what_no_hand_may(tmp_path: Path, address: str) -> None:
-    loops = Loops(params.defaults())
+    loops = Loops(params.defaults(), lambda now: 1.7 * now + 0.3)
     with pytest.raises(WrongUse):
         loops.toggle(address, 0.0)
     loop = f'[[songs.loops]]\naddress = "{address}"\nseconds = 1.0\npoints = [[0.0, 0.0], [0.5, 1.0]]\n'

@@ -13,6 +13,7 @@ from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import BASE_NAMES, LANE, LANES, lanes_of
 from perform.core.event_log import ALL_VALUES, CHANGED_VALUES, FIRST_VALUES, unpack_values
+from perform.core.frame_time import FrameTime
 from perform.core.table_reader import TableReader
 from perform.engine.compiled_model import CompiledModel
 from perform.library import sets
@@ -142,7 +143,11 @@ def played_live(path: Path, folder: Path) -> np.ndarray:
     arena.set_meter("rate", RATE)
     arena.set_meter("block", BLOCK)
     apply_song(song, arena.table)
-    loops, beats, modulation = Loops(arena.table), BeatKeeper(arena), ModulationWriter(arena)
+    loops, beats, modulation = (
+        Loops(arena.table, FrameTime(arena).beat_at),
+        BeatKeeper(arena),
+        ModulationWriter(arena),
+    )
     modulation.write(song.modulation)
     loops.replace(song.loops, 0.0)
     examples = Examples(arena.table, lambda deck: ranges.get(deck, ([], [])))

@@ -69,7 +69,7 @@ def test_an_attribute_jumps_from_and_to_its_module_default() -> None:
     glides.begin({slot: 4.0}, 1.0, 1.0)
     glides.tick(1.5)
     assert table[slot] == pytest.approx(3.0, abs=1e-5)
-    loops = Loops(table)
+    loops = Loops(table, lambda now: 1.7 * now + 0.3)
     loops.replace([LoopGesture("deck/1/attribute/1", 4.0, [(0.0, params.MODULE_DEFAULT), (2.0, 1.0)])], 0.0)
     for now, value in ((1.0, params.MODULE_DEFAULT), (2.5, 1.0), (5.0, params.MODULE_DEFAULT)):
         loops.tick(now)
@@ -132,7 +132,7 @@ def test_a_movement_of_the_stage_is_no_undo_step() -> None:
 
 def test_a_loop_repeats_the_recorded_gesture() -> None:
     table = params.defaults()
-    loops = Loops(table)
+    loops = Loops(table, lambda now: 1.7 * now + 0.3)
     assert loops.toggle("deck/1/gain", 0.0) == "recording"
     for step in range(50):
         table[GAIN] = -step / 2
@@ -143,7 +143,7 @@ def test_a_loop_repeats_the_recorded_gesture() -> None:
             loops.tick(1.0 + turn + step * 0.02)
             assert table[GAIN] == pytest.approx(-step / 2, abs=0.3)
     gesture = loops.gestures()[0]
-    other = Loops(params.defaults())
+    other = Loops(params.defaults(), lambda now: 1.7 * now + 0.3)
     other.replace([gesture], 0.0)
     assert other.gestures() == [gesture]
     table[GAIN] = 6.0
@@ -172,7 +172,7 @@ def test_a_thinned_gesture_is_the_same_within_a_step(moves: list[tuple[float, fl
 
 def test_half_a_minute_of_a_knob_is_stored_as_few_points() -> None:
     table = params.defaults()
-    loops = Loops(table)
+    loops = Loops(table, lambda now: 1.7 * now + 0.3)
     loops.toggle("deck/1/gain", 0.0)
     for tick in range(1, 2000):
         now = tick * 0.015
@@ -246,7 +246,7 @@ def test_an_autosave_of_an_earlier_version_is_read(own_places: Path) -> None:
 
 def test_loops_of_a_set_file_play(tmp_path: Path) -> None:
     table = params.defaults()
-    loops = Loops(table)
+    loops = Loops(table, lambda now: 1.7 * now + 0.3)
     loops.replace([LoopGesture("deck/1/side", 1.0, [(0.0, 0.0), (0.5, 2.0)])], 0.0)
     for at, side in ((0.2, 0.0), (0.6, 2.0), (1.3, 0.0), (1.7, 2.0)):
         loops.tick(at)

@@ -10,6 +10,7 @@ import pytest
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LIVE
+from perform.library.song import LoopGesture
 from perform.stage.beat_keeper import BeatKeeper
 from perform.stage.loops import Loops
 from perform.stage.quantise import Quantise
@@ -100,7 +101,7 @@ def test_go_asks_until_the_beat_is_reached(arena: Arena, quantise: Quantise) -> 
 def test_a_quantised_loop_is_whole_beats_long_however_late_the_stage_ticks(late: float) -> None:
     """The loop begins and ends at the beats themselves: `toggle` gets their times."""
     table, address = params.defaults(), "deck/1/z/0/bias"
-    loops = Loops(table)
+    loops = Loops(table, lambda now: 2.0 * now)
     loops.toggle(address, 10.0)
     for tick in itertools.count():
         now = 10.0 + late + 0.015 * tick
@@ -110,5 +111,26 @@ def test_a_quantised_loop_is_whole_beats_long_however_late_the_stage_ticks(late:
         loops.tick(now)
     loops.toggle(address, 11.0)
     (gesture,) = loops.gestures()
-    assert gesture.seconds == 1.0
+    assert (gesture.seconds, gesture.beats) == (1.0, 2.0)
     assert gesture.points[-1][0] <= 1.0
+
+
+def test_a_loop_of_beats_follows_the_tempo_and_one_of_seconds_does_not() -> None:
+    table, bpm, ramp = params.defaults(), 120.0, [(0.0, -1.0), (1.0, 1.0)]
+    loops = Loops(table, lambda now: now * bpm / 60.0)
+    follows, stays = "deck/1/z/0/bias", "deck/1/z/1/bias"
+    loops.replace([LoopGesture(follows, 1.0, ramp, 2.0), LoopGesture(stays, 1.0, ramp)], 0.0)
+    for bpm in (120.0, 60.0, 240.0):
+        for now in np.arange(0.0, 4.0, 0.1):
+            loops.tick(now)
+            for address, turns in ((follows, now * bpm / 120.0), (stays, now)):
+                wanted = 2.0 * (turns % 1.0) - 1.0
+                assert abs((table[params.slot(address)] - wanted + 1.0) % 2.0 - 1.0) < 1e-6
+
+
+def test_a_loop_that_began_or_ended_between_beats_has_no_beats() -> None:
+    for begin, end in ((0.3, 1.0), (0.0, 0.8), (0.3, 0.8)):
+        loops = Loops(params.defaults(), lambda now: 2.0 * now)
+        loops.toggle("deck/1/gain", begin)
+        loops.toggle("deck/1/gain", end)
+        assert [gesture.beats for gesture in loops.gestures()] == [None]
