@@ -77,6 +77,7 @@ class Songs:
         self.opening = opening_values(song, self._rack.table, made.tempo)
         self._rack.table[:] = self.opening if table is None else table
         self._modulation.write(song.modulation)
+        self._modulation.begin_song()
         self.examples.use(song.examples)
         for number, (model, error) in self._models.find(self.list.key, song).items():
             deck = self._rack.decks[number]
@@ -173,7 +174,6 @@ class Songs:
 
     def _begin(self, song: Song) -> None:
         self._began = time.monotonic()
-        self._modulation.begin_song()
         number = f"song {self.list.now + 1}" if self.list.now >= 0 else "a song of another set"
         self._rack.log(f"{number}: {song.name}")
 

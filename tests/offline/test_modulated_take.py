@@ -33,7 +33,7 @@ from perform.voice.voice import render_applied
 from perform.voice.voice_lane import VoiceLane
 
 RATE = 48000
-SECONDS = 1.0
+SECONDS = 0.7
 SET = """
 name = "modulated"
 [[songs]]

@@ -34,19 +34,20 @@ async def test_two_keys_and_an_arrow_modulate_a_parameter(stage, clock):
         assert [type(c) for c in stage.asked if isinstance(c, Modulate | Unmodulate)][-1] is Unmodulate
         await hands.press("escape")
         assert "Modulate" not in hands.text()
-
-
-async def test_a_macro_moves_one_way(stage, clock):
-    async with playing(stage, clock) as hands:
-        await hands.press("down", "down", "e", "end", *["up"] * 4, "right")
-        await hands.until(lambda: rows(stage) == [("macro 8", Z0, 0.0, 0.08)])
-
-
-async def test_what_cannot_be_modulated_says_so(stage, clock):
-    async with playing(stage, clock) as hands:
         hands.app.play_screen.action_select("tempo")
         await hands.press("e")
         assert "tempo cannot be modulated" in hands.text()
+
+
+async def test_a_macro_moves_one_way_and_both_ends_can_be_typed(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "e", "end", *["up"] * 4, "right")
+        await hands.until(lambda: rows(stage) == [("macro 8", Z0, 0.0, 0.08)])
+        await hands.press("delete", "home")
+        await hands.press("equals_sign", *"x", "enter")
+        assert "type two numbers" in hands.words()
+        await hands.press("backspace", *"0", "space", *"1", "full_stop", *"5", "enter")
+        await hands.until(lambda: rows(stage) == [("lfo 1", Z0, 0.0, 1.5)])
 
 
 async def test_a_row_shows_base_and_modulated_value_and_the_modulator_has_rows(stage, clock):
@@ -70,15 +71,25 @@ async def test_a_row_shows_base_and_modulated_value_and_the_modulator_has_rows(s
         assert not [row for row in hands.app.read_frame().rows(2) if row.label.startswith("lfo1")]
 
 
-async def test_a_macro_is_a_parameter_that_can_be_selected_moved_and_learnt(stage, clock):
+async def test_macros_have_a_line_once_the_song_uses_them_and_can_be_learnt(stage, clock):
     async with playing(stage, clock) as hands:
+        assert "MACROS" not in hands.text()
+        stage.words = msgspec.structs.replace(stage.words, examples={2: ((0.0,) * 8,)})
+        params.set_value(stage.arena.table, "macro/4", 0.25)
+        await hands.until(lambda: "MACROS" in hands.text())
+        (line,) = [line for line in hands.text().split("\n") if "MACROS" in line]
+        assert line.split("4 ", 1)[1].startswith("━●─")
+        assert " 0.25" in line
+        hit = hands.target("foot", address="macro/8")
+        await hands.pilot.click("#foot", offset=(hit.x1 - 1, hit.y))
+        assert hands.value("macro/8") == 1.0
         hands.app.play_screen.action_select("macro/3")
         await hands.press("shift+right", "right", "l")
         assert round(hands.value("macro/3"), 6) == 0.11
         assert hands.app.view.learning == "macro/3"
 
 
-async def test_h_adds_an_example_of_the_deck_in_focus_and_shift_h_clears_them(stage, clock):
+async def test_the_pad_moves_two_macros_and_shows_the_examples_that_h_adds(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("2", "h")
         await hands.until(lambda: "deck 2 has 1 example:" in hands.text())
@@ -86,10 +97,7 @@ async def test_h_adds_an_example_of_the_deck_in_focus_and_shift_h_clears_them(st
         await hands.until(lambda: "deck 2: examples cleared" in hands.text())
         asked = [c for c in stage.asked if isinstance(c, AddExample | ClearExamples)]
         assert asked == [AddExample(2), AddExample(2), ClearExamples(2)]
-
-
-async def test_the_pad_moves_two_macros_and_shows_the_examples(stage, clock):
-    async with playing(stage, clock) as hands:
+        await hands.press("1")
         stage.words = msgspec.structs.replace(
             stage.words, examples={1: ((0.0,) * 8, (1.0, 1.0, *[0.0] * 6), (0.5,) * 8)}
         )
@@ -110,25 +118,3 @@ async def test_the_pad_moves_two_macros_and_shows_the_examples(stage, clock):
         assert "→ macro" not in hands.text()
         assert hands.value("macro/3") == 0.0
         assert hands.app.view.macro_axes == (2, 1)
-
-
-async def test_macros_have_a_line_once_the_song_uses_them(stage, clock):
-    async with playing(stage, clock) as hands:
-        assert "MACROS" not in hands.text()
-        stage.words = msgspec.structs.replace(stage.words, examples={2: ((0.0,) * 8,)})
-        params.set_value(stage.arena.table, "macro/4", 0.25)
-        await hands.until(lambda: "MACROS" in hands.text())
-        (line,) = [line for line in hands.text().split("\n") if "MACROS" in line]
-        assert line.split("4 ", 1)[1].startswith("━●─")
-        assert " 0.25" in line
-        hit = hands.target("foot", address="macro/8")
-        await hands.pilot.click("#foot", offset=(hit.x1 - 1, hit.y))
-        assert hands.value("macro/8") == 1.0
-
-
-async def test_both_ends_can_be_typed(stage, clock):
-    async with playing(stage, clock) as hands:
-        await hands.press("down", "down", "e", "equals_sign", *"x", "enter")
-        assert "type two numbers" in hands.words()
-        await hands.press("backspace", *"0", "space", *"1", "full_stop", *"5", "enter")
-        await hands.until(lambda: rows(stage) == [("lfo 1", Z0, 0.0, 1.5)])
