@@ -248,7 +248,10 @@ class Box:
 
 
 class Boxes(nn.Module):
-    """It plays the mean of the sound in its buffer, which an object in a tuple holds; and it prints."""
+    """A square wave as high as the mean of the sound in its buffer, which an object in a tuple holds.
+
+    It prints.
+    """
 
     def __init__(self, sound: Tensor | None = None) -> None:
         super().__init__()
@@ -266,7 +269,7 @@ class Boxes(nn.Module):
         box = self.held[0]
         y = torch.zeros(x.shape[0], 1, 512 * x.shape[-1])
         if box.full:
-            y = y + box.value.mean()
+            y = y + box.value.mean() * (1 - 2 * (torch.arange(y.shape[-1]) // 32 % 2))
         return y
 
     @torch.jit.export

@@ -60,6 +60,21 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.default if value <= MODULE_DEFAULT and not isinstance(self.default, str) else value
 
 
+def names_a_sound(text: str) -> bool:
+    """Return whether a text of a buffer is the name of a sound file; otherwise it lists values: "0 0.5 1"."""
+    try:
+        [float(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        return True
+    return False
+
+
+def buffer_texts(attributes: Sequence[Attribute], texts: Texts) -> list[str]:
+    """Return the names of sound files among a song's texts for a model's buffers."""
+    numbers = [str(i + 1) for i, attribute in enumerate(attributes) if attribute.kind == "buffer"]
+    return [text for number in numbers for text in texts.get(number, ()) if names_a_sound(text)]
+
+
 def knob_range(default: float, whole: bool) -> tuple[float, float]:
     """Return a range around the default, because a module states none."""
     reach = max(2 * abs(default), 10.0 if whole else 1.0) if whole or not 0 <= default <= 1 else 1.0

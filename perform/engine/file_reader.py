@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from perform.engine.file_latents import FileLatents
+from perform.engine.protocol import BufferSound
 from perform.library import matrices
 from perform.library.cards import Card, read_card
+from perform.library.deck_file_names import find_deck_file
 from perform.library.matrices import LatentMatrix
+from perform.library.sound_files import read_all
+
+MAX_SOUND = 1 << 24  #: values of a sound for a buffer: two minutes and more of stereo at 48 kHz
 
 
 class FileReader(Protocol):
@@ -26,6 +34,10 @@ class FileReader(Protocol):
         """Return a sound file to encode; its `read` does the work."""
         ...
 
+    def sound(self, name: str) -> BufferSound:
+        """Read a sound file for a buffer of a module, by its name in a song."""
+        ...
+
 
 class LocalFileReader:
     """[disk] Reads files in this process."""
@@ -41,3 +53,9 @@ class LocalFileReader:
     def recording(self, path: Path) -> FileLatents:
         """See `FileReader`."""
         return FileLatents(path)
+
+    def sound(self, name: str) -> BufferSound:
+        """See `FileReader`."""
+        samples, rate = read_all(find_deck_file(name), MAX_SOUND)
+        values = np.ascontiguousarray(samples.T)
+        return BufferSound(values, rate, hashlib.sha256(values.tobytes()).hexdigest())

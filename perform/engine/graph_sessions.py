@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from perform.core.errors import PerformError
 from perform.core.files import write_atomically
-from perform.engine.protocol import Vector
+from perform.engine.protocol import Setting, Vector
 from perform.engine.style_state import StyleState
 from perform.library import places
 
@@ -38,7 +38,7 @@ class CompiledStream:
         if self.style:
             self.style.repair()
 
-    def set(self, name: str, value: float | str | None) -> None:
+    def set(self, name: str, value: Setting) -> None:
         """Set one of `style_state.SWITCHES`, None to off; a stream without a style ignores it."""
         if self.style:
             self.style.set(name, value)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,27 @@ AVERAGED_FRAMES = 16  #: the last of them, averaged where the encoder samples it
 _CONSTANT = 1e-5  # largest change between two frames of a constant output
 
 
+class BufferSound(NamedTuple):
+    """The sound in a buffer of a module: samples (channels, n), and their rate in Hz, -1 if unknown.
+
+    digest : SHA-256 of the samples, for the gesture log; "" for a sound that is in no file
+    """
+
+    samples: Vector
+    rate: int
+    digest: str = ""
+
+
+Setting = float | str | BufferSound | None  #: value of an attribute; None: the module default
+
+
 class Stream(Protocol):
     """[render] The state that a model keeps for one voice from frame to frame."""
 
     def reset(self) -> None:
         """Return to the beginning, as after silence. Attributes and the AdaIN style stay."""
 
-    def set(self, name: str, value: float | str | None) -> None:
+    def set(self, name: str, value: Setting) -> None:
         """Set one of the model's `attributes`; None restores the module default.
 
         WrongUse: the model has no such attribute, or refuses the value. PerformError: its code failed.

@@ -14,7 +14,7 @@ import numpy as np
 
 from perform.core.attributes import Attribute
 from perform.core.errors import PerformError, WrongUse
-from perform.engine.protocol import Vector
+from perform.engine.protocol import BufferSound, Setting, Vector
 
 SIDES = ("source", "target")
 SWITCHES = [Attribute(f"learn_{side}", "bool", 0.0) for side in ("target", "source")]  #: in RAVE's order
@@ -44,10 +44,10 @@ class StyleState:
             at += len(layer)
         self._update()
 
-    def set(self, name: str, value: float | str | None) -> None:
-        """Turn learning on or off. WrongUse: no such switch, or a text."""
-        if isinstance(value, str):
-            raise WrongUse(f"{value[:80]!r} is not a number")
+    def set(self, name: str, value: Setting) -> None:
+        """Turn learning on or off. WrongUse: no such switch, or no number."""
+        if isinstance(value, (str, BufferSound)):
+            raise WrongUse(f"{str(value)[:80]!r} is not a number")
         self.learning[self._side_of(name, "learn_")] = float((value or 0.0) >= 0.5)
         self._update()
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from perform.core.errors import PerformError
 from perform.core.pipe import Message, serve
-from perform.engine.protocol import Vector
+from perform.engine.protocol import BufferSound, Vector
 from perform.foreign.torchscript_model import TorchscriptModel, TorchscriptStream
 
 FATAL = ("load", "encoder", "render", "encode", "prior")  #: requests that end the process if they fail
@@ -59,6 +59,11 @@ class ModelServer:
     def set(self, values: Vector, stream: int, name: str, value: float | str | None) -> Message:
         """Set an attribute of a stream."""
         self._stream(stream).set(name, value)
+        return Message({})
+
+    def set_buffer(self, values: Vector, stream: int, name: str, channels: int, rate: int) -> Message:
+        """Put a sound, (channels, n), into a buffer of a stream."""
+        self._stream(stream).set(name, BufferSound(values.reshape(channels, -1), rate))
         return Message({})
 
     def act(self, values: Vector, stream: int, name: str) -> Message:
@@ -106,7 +111,7 @@ class ModelServer:
 
 
 CALLS = (
-    *("load", "stream", "release", "reset", "set", "act", "saved_style", "restore_style"),
+    *("load", "stream", "release", "reset", "set", "set_buffer", "act", "saved_style", "restore_style"),
     *("prior", "encoder", "encode", "render"),
 )
 

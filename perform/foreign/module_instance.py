@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from perform.core.errors import PerformError, WrongUse
-from perform.engine.protocol import Vector
+from perform.engine.protocol import BufferSound, Vector
 from perform.foreign import nn_contract
-from perform.foreign.nn_contract import BufferSound, Module, NnMethod
+from perform.foreign.nn_contract import Module, NnMethod
 from perform.rave.archive import Archive
 from perform.rave.unpickle import PickledObject
 

@@ -12,15 +12,15 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from perform.core.attributes import Attribute, Kind, knob_range
 from perform.core.errors import PerformError, WrongUse
 from perform.core.params import MODULE_DEFAULT
+from perform.engine.protocol import BufferSound
 from perform.rave.archive import Archive
 
 KINDS = ("bool", "int", "float", "str", "tensor", "buffer")  #: by their number in `A_params`
@@ -42,13 +42,6 @@ class NnMethod:
     in_ratio: int  #: samples per input value
     outputs: tuple[str, ...]
     out_ratio: int  #: samples per output value
-
-
-class BufferSound(NamedTuple):
-    """The sound in a buffer of a module: samples (channels, n), and their rate in Hz, -1 if unknown."""
-
-    samples: npt.NDArray[np.float32]
-    rate: int
 
 
 def call(module: Module, name: str, *values: Any) -> Any:

@@ -18,6 +18,7 @@ from perform.core.errors import PerformError
 from perform.core.pipe import Message, serve
 from perform.core.realtime import raise_priority
 from perform.engine.file_latents import FileLatents
+from perform.engine.file_reader import LocalFileReader
 from perform.engine.protocol import Vector
 from perform.foreign.remote_model import RemoteModel
 from perform.library import matrices
@@ -42,6 +43,12 @@ class ReaderServer:
         sides = {name: msgspec.to_builtins(getattr(found, name)) for name in ("encoder", "decoder")}
         fit = found.fit if np.isfinite(found.fit) else None
         return Message(sides | {"fit": fit}, np.concatenate([found.weight.ravel(), found.offset]))
+
+    def sound(self, values: Vector, name: str) -> Message:
+        """Read a sound for a buffer: the values are its samples, channel by channel."""
+        found = LocalFileReader().sound(name)
+        facts = {"channels": len(found.samples), "rate": found.rate, "digest": found.digest}
+        return Message(facts, found.samples.ravel())
 
     def encode_file(self, values: Vector, number: int, path: str) -> Message:
         """Start to encode a sound file in a thread, under a number."""
@@ -78,7 +85,7 @@ class ReaderServer:
             file.error = str(error)
 
 
-CALLS = ("card", "matrix", "encode_file", "frames", "cancel")
+CALLS = ("card", "matrix", "sound", "encode_file", "frames", "cancel")
 
 
 def main() -> None:

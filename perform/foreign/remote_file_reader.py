@@ -1,7 +1,7 @@
 """A file reader for a sandboxed host process, which can open no file (`perform.foreign.reader_process`).
 
-The companion process starts before the host enters the sandbox. It sends cards, matrices and latents, never
-the bytes of a file.
+The companion process starts before the host enters the sandbox. It sends cards, matrices, latents, and
+the sounds that the player puts into the module's buffers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from perform.core.errors import PerformError
 from perform.core.pipe import HelperProcess
 from perform.engine.file_latents import FileLatents
-from perform.engine.protocol import StreamingEncoder
+from perform.engine.protocol import BufferSound, StreamingEncoder
 from perform.library.cards import Card
 from perform.library.matrices import LatentMatrix, MatrixSide
 
@@ -54,6 +54,11 @@ class RemoteFileReader:
         """See `FileReader`."""
         self._count += 1
         return RemoteFileLatents(path, self._process, self._count)
+
+    def sound(self, name: str) -> BufferSound:
+        """See `FileReader`."""
+        facts, values = self._process.ask("sound", name=name)
+        return BufferSound(values.reshape(facts["channels"], -1), int(facts["rate"]), str(facts["digest"]))
 
 
 class RemoteFileLatents(FileLatents):

@@ -19,7 +19,7 @@ import numpy as np
 
 from perform.core.attributes import Attribute
 from perform.core.pipe import NO_VALUES, HelperProcess, Message
-from perform.engine.protocol import Stream, Vector
+from perform.engine.protocol import BufferSound, Setting, Stream, Vector
 from perform.library.cards import read_card
 
 
@@ -34,9 +34,13 @@ class RemoteStream:
         """Return to the beginning."""
         self._model.ask("reset", stream=self.number)
 
-    def set(self, name: str, value: float | str | None) -> None:
+    def set(self, name: str, value: Setting) -> None:
         """Set an attribute, None to the module default. PerformError: the module refuses."""
-        self._model.ask("set", stream=self.number, name=name, value=value)
+        if isinstance(value, BufferSound):
+            sound = {"channels": len(value.samples), "rate": value.rate}
+            self._model.ask("set_buffer", value.samples.ravel(), stream=self.number, name=name, **sound)
+        else:
+            self._model.ask("set", stream=self.number, name=name, value=value)
 
     def act(self, name: str) -> None:
         """Do one of the model's actions. PerformError: the module refuses."""

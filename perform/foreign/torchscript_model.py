@@ -19,12 +19,11 @@ import torch
 
 from perform.core.attributes import Attribute
 from perform.core.errors import PerformError, WrongUse
-from perform.engine.protocol import Stream, Vector, silence_latents
+from perform.engine.protocol import BufferSound, Stream, Vector, silence_latents
 from perform.foreign import nn_contract, sandbox
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.module_file import unwrap
 from perform.foreign.module_instance import ModuleInstance
-from perform.foreign.nn_contract import BufferSound
 from perform.library.cards import read_card
 from perform.library.hashes import sha256
 from perform.rave.archive import parse
@@ -127,21 +126,22 @@ class TorchscriptStream:
             raise WrongUse(f"the model has no action {name!r}", hint=hint)
         self.instance.set(name, [True])
 
-    def set(self, name: str, value: float | str | Vector | None) -> None:
+    def set(self, name: str, value: float | str | Vector | BufferSound | None) -> None:
         """Set one of the model's `attributes`; None restores the module default.
 
-        A tensor takes as many values as it has. A buffer takes mono sound, (n,), at the model's rate; an
-        empty one clears it. Both take an array or a text: "0 0.5 1".
+        A tensor takes as many values as it has. A buffer takes a sound, or mono samples (n,) at the model's
+        rate; an empty one clears it. Both take an array or a text: "0 0.5 1".
         WrongUse: there is no such attribute, or the module refuses the value.
         """
         whole, index = self._model.find(name)
         kinds, defaults = self._model.kinds[whole], self._model.defaults[whole]
         if kinds[index] == "buffer":
-            samples = np.zeros(0, np.float32) if value is None else _parse_values(value)
-            sound = BufferSound(samples.reshape(1, -1), self._model.card.sample_rate)
+            sound = _sound(value, self._model.card.sample_rate)
             self.instance.set_buffer(f"{whole}#{index}", sound)
             self.instance.sounds[f"{whole}#{index}"] = sound
             return
+        if isinstance(value, BufferSound):
+            raise WrongUse(f"{name} is no buffer")
         settings = list(self.instance.settings.get(whole, defaults))
         default = defaults[index]
         settings[index] = default if value is None else _cast(kinds[index], value, default)
@@ -216,6 +216,13 @@ def _cast(kind: str, value: float | str | Vector, default: Any) -> Any:
     if isinstance(value, str) or not np.isfinite(value):
         raise WrongUse(f"{value} is not a finite number")
     return {"bool": value >= 0.5, "int": round(float(value))}.get(kind, float(value))
+
+
+def _sound(value: float | str | Vector | BufferSound | None, rate: int) -> BufferSound:
+    if isinstance(value, BufferSound):
+        return value
+    samples = np.zeros(0, np.float32) if value is None else _parse_values(value)
+    return BufferSound(samples.reshape(1, -1), rate)
 
 
 def _parse_values(value: float | str | Vector) -> Vector:

@@ -1,12 +1,11 @@
-"""Finding the files that a song names: models, sound files, matrices. [disk]"""
+"""Finding the models that a song names. [disk]"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from perform.core.errors import PerformError, WrongUse
-from perform.core.paths import to_text
-from perform.library import hashes, places
+from perform.library import hashes
 from perform.library.model_library import find_model
 from perform.library.song import ModelName
 
@@ -29,17 +28,3 @@ def model_file(model: ModelName, *, scan: bool = False) -> Path:
         raise WrongUse(f"the model {model.name!r} is not here", hint=hint) from refusal
     assert named
     return named
-
-
-def find_deck_file(name: str) -> Path:
-    """Return the sound file or matrix of a path, or of a name in `sounds`. WrongUse: it is not here."""
-    sounds = places.user("sounds")
-    if path := places.existing(name) or places.existing(str(sounds / name)):
-        return path
-    raise WrongUse("no such file", where=name[:200], hint=f"give its path, or put it into {sounds}")
-
-
-def deck_file_name(path: Path) -> str:
-    """Return the name of a sound file or matrix for a song: the path, or the part of it within `sounds`."""
-    sounds = places.user("sounds").resolve()
-    return to_text(path.relative_to(sounds) if path.is_relative_to(sounds) else path)

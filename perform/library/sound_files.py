@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from perform.core.errors import PerformError, WrongUse
@@ -56,6 +57,19 @@ class SoundFile:
             if not len(block):
                 return
             yield block
+
+
+def read_all(path: Path, limit: int) -> tuple[Audio, int]:
+    """[disk] Read a whole file: (n, channels), and its rate. WrongUse: it has more than `limit` values."""
+    with SoundFile(path) as sound:
+        parts, count = [np.zeros((0, sound.channels), np.float32)], 0
+        for block in sound.blocks():
+            parts.append(block)
+            count += block.size
+            if count > limit:
+                longest = limit / sound.channels / sound.rate
+                raise WrongUse("too long", where=str(path), hint=f"use at most {longest:.0f} seconds")
+        return np.concatenate(parts), sound.rate
 
 
 def find(folder: Path, exclude: Path | None = None) -> list[Path]:

@@ -12,8 +12,8 @@ from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.core.table_reader import TableReader
 from perform.foreign.opening import open_model, prepare
 from perform.library.cards import trim_db
+from perform.library.deck_file_names import find_deck_file
 from perform.library.song import Song
-from perform.library.song_files import find_deck_file
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import FrameWriter, check_room
 from perform.voice.lane_context import LaneContext
@@ -44,6 +44,8 @@ class DeckRender:
         self._modulation = LaneModulation(arena, deck, NOW)
         self._context = LaneContext(arena, lane, self.assignments)
         self._voice = Voice(model, deck, rate, arena.table, self._context)
+        self.assignments.read_sounds(song.deck_texts(deck))
+        self._voice.settings.sounds = self.assignments.sounds
         self._voice.settings.set_texts(song.deck_texts(deck))
         self._out = FrameWriter(arena, lane, deck, model, self._voice, rate)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from perform.core import params
-from perform.core.attributes import Attribute
+from perform.core.attributes import Attribute, names_a_sound
 from perform.core.errors import WrongUse
+from perform.library.deck_file_names import deck_file_name, find_deck_file
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import SetText
 from perform.stage.editing import Editing
@@ -24,7 +25,8 @@ class AttributeTexts:
     def _set_text(self, command: SetText) -> None:
         address, text = command.address, command.text
         slot = params.slot(address)
-        self._check_is_text(address)
+        text = self._checked(address, text)
+        command = SetText(address, text)
         if text not in self._songs.list.song.texts.get(address, []):
             self._editing.add_text(command)
         self._rack.table[slot] = self._songs.list.song.texts[address].index(text)
@@ -37,8 +39,8 @@ class AttributeTexts:
         spec = attribute.spec(self._songs.list.song.texts.get(address, ()))
         return spec.low, spec.high
 
-    def _check_is_text(self, address: str) -> None:
-        """Raise WrongUse where an address is no text attribute of a deck's model."""
+    def _checked(self, address: str, text: str) -> str:
+        """Return a text as the song names it; WrongUse where it fits no attribute, or names no sound file."""
         attribute = self._attribute(address)
         if attribute is None:
             raise WrongUse(
@@ -47,6 +49,9 @@ class AttributeTexts:
             )
         if not attribute.is_text:
             raise WrongUse(f"{address} ({attribute.name}) is a number", hint="set it like any parameter")
+        if attribute.kind == "buffer" and names_a_sound(text):
+            return deck_file_name(find_deck_file(text))
+        return text
 
     def _attribute(self, address: str) -> Attribute | None:
         """The attribute at an address, of the model that plays there."""

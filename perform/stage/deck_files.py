@@ -13,8 +13,8 @@ import msgspec
 
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import FileAssignment
+from perform.library.deck_file_names import deck_file_name, find_deck_file
 from perform.library.song import Song
-from perform.library.song_files import deck_file_name, find_deck_file
 from perform.stage.host_pool import DeckAssignments, FileAssignments
 from perform.stage.rack import Rack
 

@@ -31,6 +31,7 @@ from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
 from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
 from perform.tui.modulation_keys import ModulationKeys
+from perform.tui.parameter_rows import ParameterRow
 from perform.tui.scene_keys import SceneKeys
 from perform.tui.screens.deck_file_choosers import MatrixChooser, SoundChooser
 from perform.tui.screens.help_screen import HelpScreen
@@ -147,8 +148,12 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         )
 
     def action_deck_file(self, deck: int = 0) -> None:
-        """Choose a matrix for a deck that follows another deck, else a sound file."""
-        deck = deck or self.read_frame().focus
+        """Choose a sound for the selected buffer, a matrix for a deck that follows another, or a file."""
+        selected = self.read_frame().selected
+        if not deck and selected.attribute and selected.attribute.kind == "buffer":
+            self._choose_buffer(selected)
+            return
+        deck = deck or self.frame.focus
         status, source = self.frame.deck(deck), SOURCES[int(self.frame.value(deck, "source"))]
         if source == "deck":
             self.open_dialog(
@@ -160,6 +165,19 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
                 SoundChooser(deck, status.file, plays=source == "file"),
                 lambda chosen: self.stage_line.ask(UseFile(deck, chosen)),
             )
+
+    def _choose_buffer(self, row: ParameterRow) -> None:
+        """Choose a sound file for a buffer of the module."""
+        name = row.attribute.text(self.frame.table[row.slot], row.texts) if row.attribute else ""
+        current = name if name in row.texts else ""
+
+        def chosen(sound: str) -> None:
+            if sound:
+                self.stage_line.ask(SetText(row.address, sound))
+            else:
+                params.set_value(self.table, row.address, params.MODULE_DEFAULT)
+
+        self.open_dialog(SoundChooser(self.frame.focus, current, plays=True), chosen)
 
     def action_latents(self) -> None:
         """Show the latents of the deck in focus."""

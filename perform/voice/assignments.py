@@ -1,4 +1,7 @@
-"""What each deck plays: models, the matrices between them, files. The stage sends it to all hosts."""
+"""What each deck plays: models, the matrices between them, files. The stage sends it to all hosts.
+
+And the sounds in the buffers of a third-party module, which a song names.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from perform.core.attributes import Texts, buffer_texts
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.engine.file_reader import FileReader, LocalFileReader
-from perform.engine.protocol import PlayableModel
+from perform.engine.protocol import BufferSound, PlayableModel
 from perform.library import matrices
 from perform.library.cards import Card
 from perform.library.matrices import LatentMatrix
@@ -39,6 +43,7 @@ class Assignments:
         self._error, self._logged = "", set[str]()
         self._cards: dict[int, Card] = {}
         self._matrices: dict[tuple[int, int], LatentMatrix] = {}  # by (leader, follower)
+        self.sounds: dict[str, BufferSound] = {}  #: by their names in the song
         self.files = FileEncoding(model, self._reader, log, wait=wait, on_progress=on_progress)
 
     def update(
@@ -80,6 +85,15 @@ class Assignments:
             if wanted not in self._logged:
                 self._log(f"deck {deck}: {self._error}; latents are matched by variance instead")
             self._logged.add(wanted)
+
+    def read_sounds(self, texts: Texts) -> None:
+        """[disk] Read the sound files that a song's texts name for the buffers of the model."""
+        for text in buffer_texts(self._model.attributes, texts):
+            if text not in self.sounds:
+                try:
+                    self.sounds[text] = self._reader.sound(text)
+                except PerformError as error:
+                    self._log(f"{self._model.card.name}: {error}")
 
     def matrix(self, leader: int, follower: int) -> LatentMatrix | None:
         """[render] The matrix from a leader to a follower; None if the leader plays nothing."""

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.attributes import Texts
+from perform.core.attributes import Texts, buffer_texts
 from perform.core.base_log import BaseWriter
 from perform.core.errors import PerformError
 from perform.core.event_log import EventWriter, FrameEvent
 from perform.core.params import Slots, Table
 from perform.core.ring_buffers import Audio
-from perform.engine.protocol import PlayableModel
+from perform.engine.protocol import BufferSound, PlayableModel
 from perform.library.cards import Card
 from perform.voice.voice import Voice
 
 NO_SLOTS: Slots = np.zeros(0, np.intp)
+NO_SOUNDS: Mapping[str, BufferSound] = MappingProxyType({})
 ENGINE = version("onnxruntime")  # read at import: a sandboxed process can open no file later
 
 
@@ -49,7 +52,7 @@ class FrameWriter:
             self._texts = voice.settings.texts
             learnt = voice.stream.saved_style
             style = learnt if len(learnt) <= self._max_style else None  # a larger one would fill the log
-            self._log.set_details(stream_details(self._model, self._texts, style))
+            self._log.set_details(stream_details(self._model, self._texts, style, voice.settings.sounds))
         every = self._log.write_values(at, table)
         self._bases.write(at, modulated, table if base is None else base, every=every)
         first = self._ring.written - (voice.sent - len(audio))
@@ -83,10 +86,16 @@ def logged_slots(deck: int) -> npt.NDArray[np.intp]:
     return np.arange(bank.start, bank.stop, dtype=np.intp)
 
 
-def stream_details(model: PlayableModel, texts: Texts, style: bytes | None) -> bytes:
+def stream_details(
+    model: PlayableModel,
+    texts: Texts,
+    style: bytes | None,
+    sounds: Mapping[str, BufferSound] = NO_SOUNDS,
+) -> bytes:
     """Details of a stream for the log, JSON: its model, the texts of its attributes, the style it has learnt.
 
-    style : None if it is too large to log; a replay then begins with the model's default style
+    style  : None if it is too large to log; a replay then begins with the model's default style
+    sounds : in its buffers, by their names; the log has their hashes
     """
     card = model.card
     details = {
@@ -97,6 +106,8 @@ def stream_details(model: PlayableModel, texts: Texts, style: bytes | None) -> b
         "onnxruntime": ENGINE,
         "words": {number: list(choices) for number, choices in texts.items()},
     }
+    if named := [text for text in buffer_texts(model.attributes, texts) if text in sounds]:
+        details["sounds"] = {text: sounds[text].digest for text in named}
     if style is not None:
         details["learnt"] = base64.b64encode(style).decode()
     return json.dumps(details).encode()

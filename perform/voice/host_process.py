@@ -26,7 +26,9 @@ from perform.core.messages.host_messages import (
     HostLog,
     HostReady,
     RaisePriority,
+    SetTexts,
     StartHost,
+    StartVoice,
 )
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priority, request_real_time
@@ -123,8 +125,10 @@ def main() -> None:
     if not isinstance(start_order, StartHost):
         return
     orders: queue.SimpleQueue[AnyOrder] = queue.SimpleQueue()
+    unread: queue.SimpleQueue[AnyOrder] = queue.SimpleQueue()  # orders whose sounds are not read yet
     assigned: queue.SimpleQueue[AssignDecks] = queue.SimpleQueue()
     ready: queue.SimpleQueue[Assignments] = queue.SimpleQueue()
+    sounding: queue.SimpleQueue[Assignments] = queue.SimpleQueue()
     priority_raised = threading.Event()
 
     def read_orders() -> None:
@@ -136,16 +140,27 @@ def main() -> None:
                 case AssignDecks():
                     assigned.put(order)
                 case _:
-                    orders.put(order)
+                    unread.put(order)
         os._exit(0)
+
+    def read_sounds() -> None:
+        """[disk] Read the sounds that an order names, then pass it on: the render thread opens no file."""
+        assignments = sounding.get()
+        while True:
+            order = unread.get()
+            if isinstance(order, (StartVoice, SetTexts)):
+                assignments.read_sounds(order.texts)
+            orders.put(order)
 
     def update_assignments() -> None:
         assignments = ready.get()
+        sounding.put(assignments)
         while True:
             order = assigned.get()
             assignments.update(order.decks, set(order.mine), order.files)
 
     threading.Thread(target=read_orders, name="orders", daemon=True).start()
+    threading.Thread(target=read_sounds, name="sounds", daemon=True).start()
     threading.Thread(target=update_assignments, name="assignments", daemon=True).start()
     load_and_render(line, start_order, orders, priority_raised, ready)
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
-from perform.engine.protocol import PlayableModel
+from perform.engine.file_reader import LocalFileReader
+from perform.engine.protocol import BufferSound, PlayableModel
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
 
@@ -46,6 +48,7 @@ class LaneReplay:
         self._audio = np.zeros((0, 2), np.float32)  # decoded and not yet taken
         self._end = 0  # position after it
         self._flushed = False  # the stream's last frame is decoded
+        self._sounds: dict[str, BufferSound] = {}  # in the buffers of modules, by their names
 
     def read(self, position: int, frames: int) -> Audio:
         """(frames, 2) from a scaled position of the ring; silence where no stream plays."""
@@ -170,8 +173,18 @@ class LaneReplay:
         """Set the attributes of a frame, if the model is the recorded one."""
         if self._same_model:
             if decoder.settings.texts is not recorded.texts:
+                decoder.settings.sounds = {text: self._sound(text, recorded) for text in recorded.sounds}
                 decoder.settings.set_texts(recorded.texts)
             decoder.settings.apply(recorded.bank)
+
+    def _sound(self, text: str, recorded: RecordedSettings) -> BufferSound:
+        """[disk] Read a sound of the module's buffers. PerformError: it is gone, or has changed since."""
+        if text not in self._sounds:
+            self._sounds[text] = found = LocalFileReader().sound(text)
+            if found.digest != recorded.sounds[text]:
+                hint = "bring back the file that the take was recorded with"
+                raise PerformError("has changed since the take was recorded", where=text, hint=hint)
+        return self._sounds[text]
 
     def _append(self, audio: Audio) -> None:
         self._audio = np.concatenate([self._audio, audio])

@@ -5,15 +5,16 @@ If the module refuses a value or fails, it keeps the old one, the refusal is rep
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
-from perform.core.attributes import Attribute, Texts
-from perform.core.errors import PerformError
+from perform.core.attributes import Attribute, Texts, names_a_sound
+from perform.core.errors import PerformError, WrongUse
 from perform.core.params import ATTRIBUTES, MODULE_DEFAULT, AttributeValues, default_attributes
-from perform.engine.protocol import PlayableModel, Stream
+from perform.engine.protocol import BufferSound, PlayableModel, Setting, Stream
 
 
 class RefusedSetting(NamedTuple):
@@ -29,12 +30,14 @@ class ModuleSettings:
     """[render] The attributes of a voice's streams: the decoder's, and the encoder's once it exists.
 
     texts   : the song's texts for its text attributes, by attribute number
+    sounds  : the sounds that texts of buffers name
     refused : refusals; the reader empties it
     """
 
     def __init__(self, model: PlayableModel, stream: Stream) -> None:
         self._attributes, self._actions, self._streams = model.attributes, model.actions, [stream]
         self.texts: Texts = {}
+        self.sounds: Mapping[str, BufferSound] = {}
         self.refused: list[RefusedSetting] = []
         self._applied = default_attributes()
         self._accepted = self._applied[:ATTRIBUTES].copy()
@@ -86,11 +89,18 @@ class ModuleSettings:
         except PerformError as error:
             self.refused.append(RefusedSetting(i, 0.0, 0.0, error.what))
 
-    def _value(self, i: int, attribute: Attribute, number: float) -> float | str | None:
+    def _value(self, i: int, attribute: Attribute, number: float) -> Setting:
         """The value for the module; None for the module's default."""
         if number <= MODULE_DEFAULT:
             return None
         if not attribute.is_text:
             return number
         texts = self.texts.get(str(i + 1), ())
-        return texts[min(max(int(number), 0), len(texts) - 1)] if texts else None
+        if not texts:
+            return None
+        text = texts[min(max(int(number), 0), len(texts) - 1)]
+        if attribute.kind != "buffer" or not names_a_sound(text):
+            return text
+        if text not in self.sounds:
+            raise WrongUse(f"the sound {text!r} is not here")
+        return self.sounds[text]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import bisect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from perform.core.event_log import (
 )
 from perform.core.params import AttributeValues, default_attributes
 
+NO_HASHES: Mapping[str, str] = MappingProxyType({})
+
 
 class RecordedModel(NamedTuple):
     """The model that a voice played."""
@@ -34,11 +37,12 @@ class RecordedModel(NamedTuple):
 
 
 class RecordedSettings(NamedTuple):
-    """A stream's attributes, their texts, and the last logged style."""
+    """A stream's attributes, their texts, the last logged style, the hashes of the sounds in its buffers."""
 
     bank: AttributeValues
     texts: Texts
     style: bytes | None = None
+    sounds: Mapping[str, str] = NO_HASHES
 
 
 class RecordedStream(NamedTuple):
@@ -112,6 +116,8 @@ def recorded_streams(
                 for number, choices in details.get("words", {}).items()
             }
             settings = settings if texts == settings.texts else settings._replace(texts=texts)
+            sounds = {str(text): str(digest) for text, digest in details.get("sounds", {}).items()}
+            settings = settings if sounds == settings.sounds else settings._replace(sounds=sounds)
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
         elif kind in (FRAME_RENDERED, FRAME_TUNED) and model:

@@ -39,6 +39,7 @@ class VoiceLane:
         self._modulation = LaneModulation(arena, deck, self._mode)
         self._context = LaneContext(arena, index, assignments)
         self.voice = Voice(model, deck, rate, self._modulation.base, self._context)
+        self.voice.settings.sounds = assignments.sounds
         self.voice.settings.set_texts(texts)
         self._out = FrameWriter(arena, index, deck, model, self.voice, rate)
 

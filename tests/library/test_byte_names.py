@@ -16,10 +16,10 @@ from rig import playing, until
 
 from perform.cli import main
 from perform.library import places, sets
+from perform.library.deck_file_names import deck_file_name, find_deck_file
 from perform.library.model_library import find_model, models
 from perform.library.sets import Set
 from perform.library.song import Song
-from perform.library.song_files import deck_file_name, find_deck_file
 from perform.library.sound_files import SoundFile
 from perform.recorder import take_index
 from perform.recorder.new_files import new_sound_file

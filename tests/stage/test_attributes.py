@@ -105,6 +105,13 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         client.ask(SetText(f"deck/1/attribute/{SHAPE}", "sine"))
         assert table[SLOTS[f"deck/1/attribute/{SHAPE}"]] == 1.0
         assert client.status().decks[0].texts == {"5": ("noise", "sine")}
+        sounds = runtime.parent / "home" / "sounds"
+        sounds.mkdir()
+        soundfile.write(sounds / "rain.wav", np.zeros(4800), 48000)
+        client.ask(SetText("deck/1/attribute/7", str(sounds / "rain.wav")))  # a buffer
+        assert client.status().decks[0].texts["7"] == ("rain.wav",)
+        with pytest.raises(PerformError, match="no such file"):
+            client.ask(SetText("deck/1/attribute/7", "snow.wav"))
         client.ask(SetText("deck/1/attribute/6", "0 1 2"))  # a tensor of four
         until(lambda: "it takes 4 values, not 3" in "\n".join(client.status().log), 10, "it is refused")
         for address, says in (
@@ -129,7 +136,11 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
 
         client.ask(KeepSong())
         saved = sets.read_set(Path(client.ask(Save()).value)).songs[0]
-        assert saved.texts == {"deck/1/attribute/5": ["noise", "sine"], "deck/1/attribute/6": ["0 1 2"]}
+        assert saved.texts == {
+            "deck/1/attribute/5": ["noise", "sine"],
+            "deck/1/attribute/6": ["0 1 2"],
+            "deck/1/attribute/7": ["rain.wav"],
+        }
         kept = {n: saved.values.get(f"deck/1/attribute/{n}") for n in (GAIN, MUTE, PARTIALS, SHAPE)}
         assert kept == {GAIN: 0.5, MUTE: None, PARTIALS: 4.0, SHAPE: 1.0}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
+import soundfile
 from hands import playing
 from stand_in import FakeStage, deck, status
 
@@ -17,6 +19,7 @@ ATTRIBUTES = (
     Attribute("mute", "bool", 0.0),
     Attribute("partials", "int", 1.0, 0.0, 10.0),
     Attribute("shape", "str", "sine"),
+    Attribute("grain", "buffer", "sound"),
 )
 
 
@@ -114,3 +117,14 @@ async def test_the_source_prior_is_offered_if_the_model_has_one(synth, clock):
             assert last in seen
             assert ("prior" in seen) == (focused == "1")
         assert params.SPECS["deck/1/source"].choices == SOURCES
+
+
+async def test_a_buffer_is_filled_from_a_file(synth, clock, home):
+    (home / "sounds").mkdir()
+    soundfile.write(home / "sounds" / "rain.wav", np.zeros(4800), 48000)
+    async with playing(synth, clock) as hands:
+        await select(hands, "grain")
+        await hands.press("O")
+        await hands.until(lambda: "rain.wav" in hands.text())
+        await hands.press("enter")
+        await hands.until(lambda: synth.asked[-1:] == [SetText(at(5), "rain.wav")])

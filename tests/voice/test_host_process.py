@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from module_files import wrapped
-from modules import Bare, Pair, Synth, export
+from modules import Bare, Boxes, Pair, Synth, export
 from rig import until
 from tiny import tiny_model
 
@@ -29,6 +29,7 @@ from perform.foreign import sandbox
 from perform.foreign.conversion import convert
 from perform.foreign.remote_model import RemoteModel
 from perform.foreign.torchscript_model import TorchscriptModel
+from perform.library import places
 from perform.library.cards import read_card
 from perform.rave.archive import read
 from perform.voice.frame_writer import check_room
@@ -256,3 +257,27 @@ def test_a_missing_part_of_the_sandbox_is_said_on_the_screen(
     )
     monkeypatch.setattr(sandbox, "available", lambda: sandbox.SandboxReport(True, True, True))
     assert not sandbox_warning(module)
+
+
+def test_a_sandboxed_module_gets_the_sounds_that_the_song_names(arena: Arena, tmp_path: Path) -> None:
+    path = tmp_path / "boxes.safetensors"
+    archive = read(export(Boxes(), tmp_path / "boxes.ts"))
+    convert(archive, path, {"name": "boxes", "description": "", "licence": ""}, ask_consent=lambda _: True)
+    sounds = places.user("sounds")
+    sounds.mkdir(parents=True)
+    soundfile.write(sounds / "rain.wav", np.full(4800, 0.25), 48000, subtype="FLOAT")
+    worker = HostUnderTest(arena, tmp_path, path)
+    try:
+        assert worker.report()["report"] == "HostReady"
+        params.set_value(arena.table, "deck/1/attribute/1", 0)
+        worker.order("StartVoice", lane=0, deck=1, texts={"1": ["rain.wav"]})
+        assert 0.2 < np.abs(worker.hear(512 * 40)).max() < 0.4, "a square wave, resampled"
+        worker.order("SetTexts", lane=0, texts={"1": ["snow.wav"]})
+        said = worker.report()
+        assert said["report"] == "HostLog" and "snow.wav: no such file" in said["text"]
+        worker.hear(512 * 40)
+        assert "'snow.wav' is not here" in worker.report()["error"]
+        assert 0.2 < np.abs(worker.hear(512 * 10)).max() < 0.4, "the old sound plays on"
+    finally:
+        worker.process.kill()
+        worker.process.communicate()

@@ -13,7 +13,7 @@ from perform.core.errors import PerformError
 from perform.core.paths import to_text
 from perform.core.printable import printable
 from perform.library import matrices, places
-from perform.library.song_files import find_deck_file
+from perform.library.deck_file_names import find_deck_file
 from perform.tui.screens.chooser import Chooser
 
 NOTHING = ""  #: the answer that removes the deck's file

@@ -1,0 +1,23 @@
+"""Names of sound files and matrices in songs: a path, or a name in the player's folder `sounds`. [disk]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perform.core.errors import WrongUse
+from perform.core.paths import to_text
+from perform.library import places
+
+
+def find_deck_file(name: str) -> Path:
+    """Return the sound file or matrix of a path, or of a name in `sounds`. WrongUse: it is not here."""
+    sounds = places.user("sounds")
+    if path := places.existing(name) or places.existing(str(sounds / name)):
+        return path
+    raise WrongUse("no such file", where=name[:200], hint=f"give its path, or put it into {sounds}")
+
+
+def deck_file_name(path: Path) -> str:
+    """Return the name of a sound file or matrix for a song: the path, or the part of it within `sounds`."""
+    sounds = places.user("sounds").resolve()
+    return to_text(path.relative_to(sounds) if path.is_relative_to(sounds) else path)
