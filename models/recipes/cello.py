@@ -1,7 +1,9 @@
 """Cello and viola: melodies of single notes, bowed, that glide, swell and tremble.
 
 FluidSynth plays them with the FluidR3 soundfont (MIT), the Debian packages `fluidsynth` and
-`fluid-soundfont-gm`. The melodies are random walks on scales, written as MIDI with mido.
+`fluid-soundfont-gm`. The melodies are random walks on scales, written as MIDI with mido. A soundfont has one
+timbre for each note and loudness, which leaves nothing for the timbre latents. So the bow moves: brightness,
+body and bow noise change at random, independently of the notes.
 """
 
 from __future__ import annotations
@@ -31,7 +33,33 @@ def cello(seconds: float, rng: Rng) -> Samples:
     while now < seconds - 1:
         now = _phrase(messages, now, min(now + rng.uniform(1.5, 6.0), seconds - 0.8), rng)
         now += rng.uniform(0.1, 0.7)
-    return _rendered(messages, seconds)
+    return _bowed(_rendered(messages, seconds), rng)
+
+
+def _bowed(x: Samples, rng: Rng) -> Samples:
+    """Moving brightness (above 1.2 kHz), body (200 to 600 Hz) and bow noise (1 to 7 kHz, with the sound)."""
+    high, body = _band(x, 1200.0, 20000.0), _band(x, 200.0, 600.0)
+    y = x + _moving(len(x), -16.0, 14.0, rng) * high - high
+    y += _moving(len(x), -14.0, 10.0, rng) * body - body
+    envelope = np.sqrt(np.maximum(_band(np.square(x), 0.0, 30.0), 0.0))
+    bow = _band(rng.standard_normal(len(x)), 1000.0, 7000.0)
+    return 0.8 * (y + _moving(len(x), -46.0, -8.0, rng) * envelope * bow)
+
+
+def _band(x: Samples, low: float, high: float) -> Samples:
+    """A part of the spectrum, with edges a third of an octave wide."""
+    hz = np.fft.rfftfreq(len(x), 1 / RATE)
+    octaves = np.log2(np.maximum(hz, 1e-3))
+    rises = np.clip(3 * (octaves - np.log2(max(low, 1e-3))) + 0.5, 0, 1) if low else np.ones_like(hz)
+    falls = np.clip(3 * (np.log2(high) - octaves) + 0.5, 0, 1)
+    return np.asarray(np.fft.irfft(np.fft.rfft(x) * rises * falls, len(x)), np.float64)
+
+
+def _moving(length: int, low_db: float, high_db: float, rng: Rng) -> Samples:
+    """A factor that moves between random levels, a new one every 0.2 to 1.5 seconds."""
+    places = np.cumsum(rng.uniform(0.2, 1.5, 8 + int(length / RATE / 0.2)))
+    levels = rng.uniform(low_db, high_db, len(places))
+    return np.asarray(10 ** (np.interp(np.arange(length) / RATE, places, levels) / 20), np.float64)
 
 
 def _phrase(messages: list[tuple[int, mido.Message]], now: float, end: float, rng: Rng) -> float:
