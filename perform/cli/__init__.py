@@ -18,6 +18,7 @@ from perform.cli import (
     doctor,
     exporting,
     fetching,  # noqa: F401  adds its verbs to `models`
+    mapping_verb,
     models,
     playing,
     rendering,
@@ -80,6 +81,7 @@ for _verb in (
     transferring.matrix,
     takes.takes,
     devices.devices,
+    mapping_verb.mapping,
     configuring.config,
     doctor.doctor,
     models.models,

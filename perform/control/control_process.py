@@ -20,6 +20,7 @@ from pathlib import Path
 
 from perform.control import controller_device
 from perform.control.binding import Binding
+from perform.control.binding_rows import binding_rows
 from perform.control.controller_device import ControllerDevice
 from perform.control.lamps import ControlLamps, PortLamps
 from perform.control.layers import MappingLayers
@@ -33,12 +34,14 @@ from perform.core.arena import Arena
 from perform.core.errors import PerformError, WrongUse
 from perform.core.lifeline import Lifeline
 from perform.core.messages.control_messages import (
+    BindingsListed,
     BindingUndone,
     ControlFailed,
     ControlLearned,
     ControlTouched,
     LearnAsked,
     LearnControl,
+    ListBindings,
     LoadMapping,
     MappingChanged,
     MappingWritten,
@@ -173,6 +176,9 @@ class ControlProcess:
                 for error in self._layers.use_set_and_song(set_mapping, song_mapping):
                     self._line.report(ControlFailed(error))
                 self._use_new_mapping()
+            case ListBindings():
+                rows = binding_rows(self._layers, self._devices, self._open_names, self._known_ports)
+                self._line.report(BindingsListed(tuple(rows)))
             case WriteMapping(name, path):
                 written = self._learning.save_as(name, path, self._open_names)
                 self._line.report(MappingWritten(to_text(written)))

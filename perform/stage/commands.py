@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from perform.core.messages.control_messages import BindingOptions
+from perform.core.messages.control_messages import BindingOptions, BindingRow
 from perform.stage.status import Status
 
 
@@ -114,6 +114,10 @@ class UseMapping(Command, frozen=True):
     """Load a controller mapping by name or path."""
 
     name: str
+
+
+class ListMapping(Command, frozen=True):
+    """Answer with every binding of the connected controllers, of all layers."""
 
 
 class SaveMapping(Command, frozen=True):
@@ -283,6 +287,7 @@ AnyCommand = (
     | UndoMapping
     | UseMapping
     | SaveMapping
+    | ListMapping
     | Arm
     | Go
     | Open
@@ -312,6 +317,7 @@ class Answer(Struct, frozen=True):
     """The answer to a command: its result, or the error and the exit code for a verb.
 
     note : what else the player should know
+    bindings : for `ListMapping`
     """
 
     value: str = ""
@@ -319,6 +325,7 @@ class Answer(Struct, frozen=True):
     error: str = ""
     exit_code: int = 0
     note: str = ""
+    bindings: tuple[BindingRow, ...] = ()
 
 
 Reply = Callable[[Answer], None]

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
 from perform.core.messages.control_messages import (
+    BindingsListed,
     BindingUndone,
     ControlFailed,
     ControlLearned,
     ControlTouched,
     LearnAsked,
     LearnControl,
+    ListBindings,
     LoadMapping,
     MappingChanged,
     MappingWritten,
@@ -28,7 +30,16 @@ from perform.core.messages.message_lines import AnyOrder, AnyReport
 from perform.core.params import slot
 from perform.stage.child import Child, KeptChild
 from perform.stage.command_table import CommandTable
-from perform.stage.commands import Answer, Reply, SaveMapping, UndoMapping, Unlearn, UseMapping, answer_all
+from perform.stage.commands import (
+    Answer,
+    ListMapping,
+    Reply,
+    SaveMapping,
+    UndoMapping,
+    Unlearn,
+    UseMapping,
+    answer_all,
+)
 from perform.stage.status import BindingStatus, TouchStatus
 
 LEARN_S = 60.0  #: learning ends if no control has moved by then
@@ -57,6 +68,7 @@ class Controllers:
         )
         self._saving: list[Reply] = []
         self._loading: list[Reply] = []
+        self._listing: list[Reply] = []
         self.ports: tuple[str, ...] = ()
         self.error = ""
         self.mapping = ""
@@ -74,6 +86,7 @@ class Controllers:
         """Register the commands about mappings."""
         table.on_later(UseMapping, lambda command, reply: self.use(command.name, reply))
         table.on_later(SaveMapping, lambda command, reply: self.save(command.name, reply))
+        table.on_later(ListMapping, lambda command, reply: self.list_bindings(reply))
         table.on(Unlearn, lambda command: self.unlearn(command.address))
         table.on(UndoMapping, lambda command: self._order(UndoBinding()))
 
@@ -114,6 +127,11 @@ class Controllers:
             if self._process.child:
                 self._order(layers)
 
+    def list_bindings(self, reply: Reply) -> None:
+        """Ask for every binding of the connected controllers; answers with them."""
+        self._order(ListBindings())
+        self._listing.append(reply)
+
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
         self._order(WriteMapping(name))
@@ -152,11 +170,13 @@ class Controllers:
             case BindingUndone(change):
                 self.learn_note = f"undone: {change}"
                 self._log(self.learn_note)
+            case BindingsListed(rows):
+                answer_all(self._listing, Answer(bindings=rows))
             case MappingWritten(path):
                 answer_all(self._saving, Answer(path))
             case ControlFailed(error):
                 self._log(error)
-                for waiting in (self._loading, self._saving):
+                for waiting in (self._loading, self._saving, self._listing):
                     answer_all(waiting, Answer(error=error, exit_code=2))
         return True
 
@@ -166,7 +186,7 @@ class Controllers:
             return False
         if self.ports:
             self._log("the MIDI process died and starts again; all values stay")
-        for waiting in (self._loading, self._saving):
+        for waiting in (self._loading, self._saving, self._listing):
             answer_all(waiting, Answer(error="the MIDI process died: try again", exit_code=1))
         self.ports = ()
         return True

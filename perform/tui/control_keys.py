@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from perform.stage.commands import Learn, SaveMapping, Unlearn, UseMapping
+from perform.stage.commands import Learn, ListMapping, SaveMapping, Unlearn, UseMapping
 from perform.tui.base_app import BaseApp
 from perform.tui.parameter_rows import ParameterRow, name
 from perform.tui.screens.learn_options import LearnChoice, LearnOptionsDialog
 from perform.tui.screens.mapping_chooser import MappingChooser, mappings
+from perform.tui.screens.mapping_page import MappingPage
 from perform.tui.screens.naming import FILE, NameDialog
 
 
@@ -57,6 +58,10 @@ class ControlKeys(BaseApp):
                 UseMapping(chosen), lambda _: self.show_notice(f"mapping {chosen}")
             ),
         )
+
+    def action_show_mapping(self) -> None:
+        """Show what each control does, and why."""
+        self.stage_line.ask(ListMapping(), lambda answer: self.push_screen(MappingPage(answer.bindings)))
 
     def action_save_mapping(self) -> None:
         """Save the mapping in use."""

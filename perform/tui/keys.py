@@ -242,6 +242,9 @@ KEYS: tuple[KeyCommand, ...] = (
         "stop learning; cancel choosing a scene",
     ),
     KeyCommand("Control", "L", "L", "app.unlearn", "control.unlearn", "remove all controls of the parameter"),
+    KeyCommand(
+        "Control", "D", "D", "app.show_mapping", "control.show", "show what each control does, and why"
+    ),
     KeyCommand("Control", "C", "C", "app.mapping", "control.mapping", "choose a controller mapping"),
     KeyCommand(
         "Control", "S", "S", "app.save_mapping", "control.save", "save the current mapping under a name"

@@ -36,7 +36,7 @@ class StageLink(Protocol):
         """The status of the stage."""
 
 
-OnAnswer = Callable[[Answer], None]
+OnAnswer = Callable[[Answer], object]
 
 
 class StageLine:

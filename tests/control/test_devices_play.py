@@ -185,6 +185,11 @@ def test_lamps_follow_the_table_and_never_fight_the_hand(process: Control, devic
     facts = controller_device.find("midi-fighter-twister")
     table = process.arena.table
     devices.plug("Midi Fighter Twister")
+    process.report("MidiPortsChanged", open=["Midi Fighter Twister"])
+    process.order("ListBindings")
+    listed = lambda: [it["rows"] for it in process.reports if it["report"] == "BindingsListed"]  # noqa: E731
+    rows = [(row["control"], row["sends"], row["to"]) for row in eventually(listed)[0]]
+    assert ("press 1", "2:CC0", "focus/z/0/mute") in rows
     devices.hears(lambda heard: len(shown(facts, heard)) == 128)
     count = steady(devices)
     table[params.slot("deck/1/z/0/bias")] = 4.0

@@ -94,6 +94,13 @@ def test_an_unlearned_control_stays_so_in_the_next_process(stage: Callable[[str]
     assert playing.mapped & {"deck/1/gain", "deck/2/gain"} == {"deck/2/gain"}
 
 
+def test_the_list_of_bindings_is_answered(stage: Callable[[str], ControllersRig]) -> None:
+    playing, answers = stage(""), list[Answer]()
+    playing.controllers.list_bindings(answers.append)
+    playing.until(lambda: answers, "an answer")
+    assert answers == [Answer(bindings=())], "no controller is connected"
+
+
 def test_a_mapping_that_cannot_be_loaded_is_not_chosen(
     stage: Callable[[str], ControllersRig], own_places: Path
 ) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, FAILED, LIVE, LOADING
+from perform.core.messages.control_messages import BindingRow
 from perform.core.params import DECKS, slot
 from perform.stage.client import StageGone
 from perform.stage.commands import (
@@ -21,6 +22,7 @@ from perform.stage.commands import (
     Go,
     KeepLastMinutes,
     Learn,
+    ListMapping,
     Load,
     Modulate,
     MoveSong,
@@ -135,6 +137,7 @@ class FakeStage:
         self.asked: list[AnyCommand] = []
         self.dead = False
         self.refusal: Exception | None = None
+        self.bindings: tuple[BindingRow, ...] = ()
         self.free = threading.Event()  # cleared: the stage owes every answer
         self.free.set()
 
@@ -147,6 +150,8 @@ class FakeStage:
         self.asked.append(command)
         if isinstance(command, Learn):
             self.words = msgspec.structs.replace(self.words, learning=command.address)
+        if isinstance(command, ListMapping):
+            return Answer(bindings=self.bindings)
         if isinstance(command, StartRecording):
             return Answer(value="take07.wav")
         if isinstance(command, KeepLastMinutes):

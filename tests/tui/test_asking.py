@@ -15,6 +15,7 @@ from stand_in import status
 
 from perform.core import params
 from perform.core.errors import WrongUse
+from perform.core.messages.control_messages import BindingRow
 from perform.library import matrices
 from perform.library.matrices import LatentMatrix, MatrixSide
 from perform.stage.client import StageGone
@@ -223,6 +224,20 @@ async def test_mappings_are_chosen_and_saved(stage, clock):
         assert "use letters, digits, spaces" in hands.text()
         await hands.press("backspace", *"mine", "enter")
         await hands.until(lambda: stage.asked[1:] == [SaveMapping("mine")])
+
+
+async def test_the_page_of_the_mapping_tells_what_each_control_does_and_why(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("D")
+        await hands.until(lambda: "no controller is connected" in hands.text())
+        await hands.press("escape")
+        knob = BindingRow("Box [2]", "knob 1", "CC16", "deck/1/pan", "absolute", "scale", "device", "box")
+        stage.bindings = (knob, replace(knob, sends="CC17", control="CC17", hidden_by="song dawn"))
+        await hands.press("D")
+        await hands.until(lambda: "Box [2]" in hands.text())
+        lines = [" ".join(line.split()) for line in hands.text().splitlines()]
+        assert any("knob 1 CC16 deck/1/pan absolute, scale device box" in line for line in lines)
+        assert any("CC17 deck/1/pan absolute, scale hidden by song dawn" in line for line in lines)
 
 
 async def test_a_refusal_is_shown_literally_in_one_line(stage, clock):

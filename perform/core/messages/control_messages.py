@@ -69,6 +69,10 @@ class UseLayers(Order, frozen=True):
     song: str
 
 
+class ListBindings(Order, frozen=True):
+    """Report every binding of the connected devices."""
+
+
 class WriteMapping(Order, frozen=True):
     """Save the mapping in use under a name, or at `path` instead of the player's folder."""
 
@@ -98,6 +102,47 @@ class MappingChanged(Report, frozen=True):
     bindings: tuple[tuple[str, str], ...]
     changed: bool
     follows: bool
+
+
+class BindingRow(Struct, frozen=True):
+    """One binding of one port, and why it moves its parameter, or why not.
+
+    port      : the device's name
+    control   : name of the control on the device, or the message if the device has no name for it
+    sends     : the message: "1:CC16"
+    to        : the address; "nothing"
+    mode      : what a movement does: "absolute", "toggle"; "" for nothing
+    takeover  : how a knob takes over its parameter; "" for controls without a position
+    layer     : "generic", "device", "player", "set" or "song"
+    mapping   : name of the mapping
+    hidden_by : the layer and the mapping that hide it; "" where it plays
+    """
+
+    port: str
+    control: str
+    sends: str
+    to: str
+    mode: str
+    takeover: str
+    layer: str
+    mapping: str
+    hidden_by: str = ""
+
+    @property
+    def how(self) -> str:
+        """Mode and takeover: `absolute, scale`."""
+        return ", ".join(word for word in (self.mode, self.takeover) if word)
+
+    @property
+    def why(self) -> str:
+        """The layer and the mapping, or what hides them: `player my box`, `hidden by song dawn`."""
+        return f"hidden by {self.hidden_by}" if self.hidden_by else f"{self.layer} {self.mapping}"
+
+
+class BindingsListed(Report, frozen=True):
+    """Every binding of the connected devices: device after device, each from the lowest layer up."""
+
+    rows: tuple[BindingRow, ...]
 
 
 class ControlTouched(Report, frozen=True):
@@ -148,7 +193,14 @@ class ControlFailed(Report, frozen=True):
 
 
 ControlOrder = (
-    StartControl | LearnControl | UnlearnControl | UndoBinding | LoadMapping | UseLayers | WriteMapping
+    StartControl
+    | LearnControl
+    | UnlearnControl
+    | UndoBinding
+    | LoadMapping
+    | UseLayers
+    | ListBindings
+    | WriteMapping
 )
 ControlReport = (
     MidiPortsChanged
@@ -157,6 +209,7 @@ ControlReport = (
     | ControlLearned
     | LearnAsked
     | BindingUndone
+    | BindingsListed
     | MappingWritten
     | ControlFailed
 )
