@@ -73,7 +73,9 @@ class ControlLearning:
         if over and options.range is None and options.value is None:
             options = msgspec.structs.replace(options, range=over)
         if address:
-            _bound(Binding("cc 1", "xfade"), address, options)  # raises WrongUse
+            _bound(Binding("cc 1", "xfade"), address, _of_knob(options))  # raises WrongUse
+            if options != _of_knob(options):
+                _bound(Binding("cc 1", "xfade", encoding="twos"), address, _of_encoder(options))
         else:
             self._learnt.clear()
         self.address, self._options = address, options
@@ -130,9 +132,9 @@ class ControlLearning:
         if options.mode is None and options.range == (0.0, 1.0) and source.kind == "note":
             options = msgspec.structs.replace(options, mode="toggle")
         options = msgspec.structs.replace(options, invert=options.invert != invert)
-        # an encoder has no takeover; a pad no dead zone
-        simpler = msgspec.structs.replace(options, takeover=None, deadzone=0.0, step=None)
-        for tried in (options, simpler):
+        fitting = _of_knob(options) if encoding == "absolute" else _of_encoder(options)
+        of_pad = msgspec.structs.replace(fitting, takeover=None, deadzone=0.0, step=None)
+        for tried in (fitting, of_pad):
             with contextlib.suppress(WrongUse):
                 return _bound(plain, self.address, tried)
         return None
@@ -249,6 +251,16 @@ def _bound(plain: Binding, address: str, options: BindingOptions) -> Binding:
         return msgspec.convert(fields, Binding, strict=True)
     except msgspec.ValidationError as error:
         raise WrongUse(str(error).replace("`", ""), hint="see the keys of a mapping file") from None
+
+
+def _of_knob(options: BindingOptions) -> BindingOptions:
+    """The options that a control with a position can have."""
+    return msgspec.structs.replace(options, steps=None, accel=1.0)
+
+
+def _of_encoder(options: BindingOptions) -> BindingOptions:
+    """The options that an encoder can have: it has no position."""
+    return msgspec.structs.replace(options, takeover=None, deadzone=0.0)
 
 
 def _halves(binding: Binding) -> list[Binding]:

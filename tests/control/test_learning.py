@@ -200,6 +200,17 @@ def test_every_kind_of_control_can_be_learnt_with_options(home: Path) -> None:
     assert layers.own("Box", ["Box"]).mapping == mapping_files.load(home / "Box.toml")
 
 
+def test_steps_are_for_encoders_and_takeover_is_for_knobs(home: Path) -> None:
+    _, use = learning()
+    use.learn("deck/1/pan", options=BindingOptions(steps=64, accel=4.0, step=0.1, takeover="pickup"))
+    turned = use.bind("Box", ControlId("cc", 17, 1), ["Box"], "twos")
+    assert turned and (turned.binding.steps, turned.binding.accel) == (64, 4.0)
+    slid = use.bind("Box", ControlId("cc", 18, 1), ["Box"])
+    assert slid and (slid.binding.steps, slid.binding.step, slid.binding.takeover) == (None, 0.1, "pickup")
+    with pytest.raises(WrongUse, match="0 steps"):
+        use.learn("deck/1/pan", options=BindingOptions(steps=0))
+
+
 def test_learning_says_what_no_longer_moves_and_undo_brings_it_back(home: Path) -> None:
     layers, use = learning()
     ports = [NANO]

@@ -190,13 +190,13 @@ async def test_while_learning_values_options_and_undo_are_keys(stage, clock):
     """A pad that sets the source, a song of the set list, a knob with a range on the deck in focus."""
     async with playing(stage, clock) as hands:
         await hands.press("l", "equals_sign")
-        await hands.press(*"-20..6 pickup focus", "enter")
+        await hands.press(*"-20..6 pickup steps=64 focus", "enter")
         await hands.press("u", "j", "home", "down", "l")
         assert not isinstance(hands.app.screen, SetListScreen), "the line about learning is visible"
         await hands.press("equals_sign", *"nonsense", "enter")
         assert "nonsense" in hands.text()
         await hands.press("escape", "escape", "u")
-        options = BindingOptions(range=(-20.0, 6.0), takeover="pickup")
+        options = BindingOptions(range=(-20.0, 6.0), takeover="pickup", steps=64)
         await asked(
             hands,
             *(Learn("deck/1/gain"), Learn("focus/gain", options=options), UndoMapping()),

@@ -22,7 +22,7 @@ class StartControl(Order, frozen=True):
 class BindingOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """How a learnt control moves its parameter; the fields are those of a binding in a mapping file.
 
-    None, 0 and False leave a field to its default.
+    None, 0, False and `accel` 1 leave a field to its default.
     """
 
     value: float | str | None = None
@@ -33,6 +33,8 @@ class BindingOptions(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     invert: bool = False
     deadzone: float = 0.0
     step: float | None = None
+    steps: int | None = None
+    accel: float = 1.0
 
 
 class LearnControl(Order, frozen=True):

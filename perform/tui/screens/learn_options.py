@@ -23,11 +23,11 @@ _WORDS = {
 }
 _RANGE = re.compile(r"(-?[\d.]+)\.\.(-?[\d.]+)")
 _POINTS = re.compile(r"[\d.]+(,[\d.]+)+")
-_NAMED = re.compile(r"(step|deadzone)=([\d.]+)")
+_NAMED = re.compile(r"(steps?|accel|deadzone)=([\d.]+)")
 HINT = "for example  walk  or  -2..2 exp pickup focus"
 ALL = (
     "a value that a press sets · low..high · focus: the deck in focus · lin exp s · scale pickup jump · "
-    "absolute momentary toggle · invert · step=0.5 · deadzone=0.1"
+    "absolute momentary toggle · invert · step=0.5 · deadzone=0.1 · of an encoder: steps=64 accel=4"
 )
 
 
@@ -58,7 +58,8 @@ def parse_options(text: str, row: ParameterRow) -> LearnChoice:
             elif _POINTS.fullmatch(word):
                 options = msgspec.structs.replace(options, curve=tuple(map(float, word.split(","))))
             elif match := _NAMED.fullmatch(word.lower()):
-                options = msgspec.structs.replace(options, **{match[1]: float(match[2])})
+                amount = int(match[2]) if match[1] == "steps" else float(match[2])
+                options = msgspec.structs.replace(options, **{match[1]: amount})
             else:
                 options = msgspec.structs.replace(options, value=number(word, row.spec))
         except ValueError:
