@@ -37,6 +37,7 @@ def _sound_options(verb: _F) -> _F:
             metavar="N|D",
             default="",
             help="Headphone cue: first of two outputs of the device (3), or the name of another device.",
+            shell_complete=completes(completion.audio_devices, files=False),
         ),
         click.option("--rate", type=int, metavar="HZ", help="Sample rate (default: the device's)."),
         click.option(

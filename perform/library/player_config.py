@@ -23,6 +23,7 @@ class SoundConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     device: str | None = None  #: part of the output's name, its number, or "null" for silence
     input: str | None = None  #: part of the input's name, its number, or "default"
+    cue: str = ""  #: first of two outputs for the cue, or the name of another device; "": no cue
     rate: int | None = None  #: Hz
     block: int | None = None  #: frames
     margin: Literal["tight", "normal", "safe"] | None = None  #: of just-in-time rendering

@@ -43,6 +43,7 @@ class ArmedState(NamedTuple):
     path  : the model file; None: the deck will be empty
     asked : when the song was armed, monotonic seconds
     ready : nothing to wait for before the song plays;  loading : the model is not warm yet
+    failed : its model cannot be loaded: the deck will be empty
     encoding_s : about how many seconds until the sound file is encoded up to its start
     """
 
@@ -51,6 +52,7 @@ class ArmedState(NamedTuple):
     ready: bool
     loading: bool
     encoding_s: float
+    failed: bool
 
 
 class ArmedModel:
@@ -99,7 +101,8 @@ class ArmedModel:
         pending = self.pending
         loading = bool(self.path and not kept and not (pending and pending.host.ready))
         encoding_s = self._seconds_to_encode(kept)
-        return ArmedState(self.path, self._asked, self._is_ready(kept), loading, encoding_s)
+        failed = bool(pending and not kept and pending.host.error)
+        return ArmedState(self.path, self._asked, self._is_ready(kept), loading, encoding_s, failed)
 
     def _is_ready(self, kept: HostProcess | None) -> bool:
         """The file is encoded, and the model has rendered ahead or plays already."""

@@ -77,6 +77,11 @@ class ArmedSong:
         return sum(state.ready for state in armed), len(armed)
 
     @property
+    def failed(self) -> int:
+        """How many of its decks will be empty, because their models cannot be loaded."""
+        return sum(deck.next.failed for deck in self._rack.decks.values())
+
+    @property
     def _song(self) -> Song | None:
         index = self.index
         return None if index is None else self._list.songs[index]

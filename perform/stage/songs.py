@@ -200,6 +200,7 @@ class Songs:
             chosen=self.armed.chosen,
             ready=ready,
             wanted=wanted,
+            failed=self.armed.failed,
             wait=self.armed.wait,
             going=self.armed.going,
             changed=self.list.changed,

@@ -63,6 +63,7 @@ class SongsStatus(Struct, frozen=True):
     chosen: bool = False  #: the player has armed it; False: it follows the song that plays
     ready: int = 0  #: decks of the armed song that are ready
     wanted: int = 0  #: decks of the armed song that have a model
+    failed: int = 0  #: those whose model cannot be loaded
     wait: float = 0.0  #: about how many seconds until all of them are ready
     going: bool = False  #: the stage switches to it as soon as it is ready
     changed: bool = False  #: some edit is not saved

@@ -103,3 +103,15 @@ def test_a_source_that_the_model_has_not_is_named_on_its_deck(songs: Songs, aren
     for source in range(len(SOURCES)):
         set_value(arena.table, "deck/1/source", source)
         assert deck.status().note == ""
+
+
+def test_a_model_of_next_that_cannot_be_loaded_is_not_called_ready(songs: Songs) -> None:
+    two = Song("two", decks={"1": "choir"})
+    songs.open(Set("a", songs=[Song("one"), two]), None)
+    songs.tick(settled=True)
+    deck = songs._rack.decks[1]
+    deck.tick()
+    assert deck._armed.pending
+    deck._armed.pending.host.error = "its file is damaged"
+    status = songs.status()
+    assert (status.ready, status.wanted, status.failed) == (1, 1, 1)

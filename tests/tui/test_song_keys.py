@@ -65,6 +65,7 @@ async def test_now_and_next_are_always_visible(stage, clock, size):
     [
         ({}, "↻ 1/2 models ready, 3 s ▲ 1 missing", "↻ 1/2 ready, 3 s ▲ 1 missing"),
         ({"next": 2, "ready": 2}, "● ready", "● ready"),
+        ({"next": 2, "ready": 2, "failed": 1}, "▲ 1 failed", "▲ 1 failed"),
         ({"next": 2, "going": True, "wait": 0.0}, "▶ going… ↻ 1/2 models ready", "▶ 1/2 ready"),
         ({"next": 2, "going": True, "ready": 2}, "▶ going…", "▶ going…"),
         ({"next": 0}, "NEXT – n arms 4 Choir of Rust", "NEXT – n arms 4 Choir of Rust"),

@@ -12,7 +12,7 @@ UNSAVED = "*"  #: behind the name of the current song while something is not sav
 
 
 def readiness(frame: ScreenFrame, wide: bool) -> str:
-    """State of the armed song: `↻ 1/2 models ready, 3 s`, `● ready`, `going…`."""
+    """State of the armed song: `↻ 1/2 models ready, 3 s`, `● ready`, `▲ 1 failed`, `going…`."""
     songs = frame.songs
     if frame.view.arming:
         return "↻ arming…"
@@ -21,7 +21,9 @@ def readiness(frame: ScreenFrame, wide: bool) -> str:
     text = f"↻ {songs.ready}/{songs.wanted}{' models' if wide else ''} ready{wait}"
     if songs.going:
         return "▶ going…" if all_ready else f"▶ going… {text}" if wide else f"▶ {text[2:]}"
-    return "● ready" if all_ready else text
+    if not all_ready:
+        return text
+    return f"▲ {songs.failed} failed" if songs.failed else "● ready"
 
 
 def missing(frame: ScreenFrame, number: int) -> str:
