@@ -59,6 +59,15 @@ def test_a_port_is_opened_while_others_play(jack: Jack, opened: threading.Event)
         eventually(lambda: reader.is_gone)
 
 
+def test_a_reader_ends_with_the_control_process(jack: Jack, opened: threading.Event) -> None:
+    with jack.controller("Keys"):
+        reader = PortReader(rtmidi.API_UNIX_JACK, "Keys:MIDI 1", opened)
+        eventually(lambda: reader.is_open)
+        assert reader._process.stdin
+        reader._process.stdin.close()  # as the system does where the control process was killed
+        eventually(lambda: reader.is_gone)
+
+
 def test_messages_after_a_sysex_that_never_ended_are_found() -> None:
     whole = [0xF0, 1, 2, 0xF7]
     assert messages_of(whole) == [whole]
