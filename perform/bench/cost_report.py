@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def check_picture(out: Path) -> None:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
-        hint = "pip install 'perform[plot]'"
+        hint = f"{sys.executable} -m pip install matplotlib"
         raise PerformError("the picture needs matplotlib, which is not installed", hint=hint) from None
     if out.suffix[1:] not in FigureCanvasAgg.get_supported_filetypes():
         raise WrongUse("unknown picture format", where=str(out), hint="name a .png, .svg or .pdf file")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,9 +99,12 @@ def train(
         loop.prepare(plan.corpus, plan.folder / "corpus", plan.config, plan.threads, TrainingBar())
         show(plan.folder / "corpus", as_json, corpus=str(plan.folder / "corpus"))
         return
+    if missing := [name for name in ("matplotlib", "tensorboard") if not find_spec(name)]:
+        what = " and ".join(missing)
+        log(f"without {what} there are fewer pictures: {sys.executable} -m pip install {' '.join(missing)}")
     run = loop.snapshot if only_snapshot else loop.train
     with ProgressBar(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
-        card = run(plan, TrainingBar(_status, on_progress)).card
+        card = run(plan, TrainingBar(_status, on_progress, plan.folder / "training.log")).card
     if not card:  # another process of this training writes the file
         return
     keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps")

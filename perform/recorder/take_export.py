@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def plot(take: take_index.Take, out: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        hint = "install it: pip install 'perform[plot]'"
+        hint = f"{sys.executable} -m pip install matplotlib"
         raise PerformError("pictures need matplotlib", hint=hint) from error
     lanes = traces(take)
     rows = 1 + len(lanes)

@@ -64,3 +64,24 @@ def failure(now: Measurement, history: Sequence[Measurement]) -> str | None:
     if now.level_db < -SILENT_DB and any(before.level_db > -ALIVE_DB for before in history):
         return "the output has collapsed to silence"
     return None
+
+
+def verdict(history: Sequence[Measurement]) -> str:
+    """Return one line about the last measurement: how good it is, and whether it still pays to go on."""
+    now = history[-1]
+    line = (
+        f"step {now.step}, {now.seconds / 60:.0f} minutes: distance {now.distance:.2f} on held-out sound, "
+        f"{now.improvement:.0f} % better than untrained"
+    )
+    if now.phase == 2:
+        return f"{line}; phase 2 may raise the distance while the sound gets better: listen to a --snapshot"
+    distances = [measured.distance for measured in history if measured.phase == 1]
+    recent = min(PLATEAU, len(distances) // 2)
+    if not recent:
+        return line
+    before, after = min(distances[:-recent]), min(distances[-recent:])
+    gain = 100 * (1 - after / before)
+    since = "the measurement before" if recent == 1 else f"{recent} measurements ago"
+    if gain < 100 * PROGRESS:
+        return f"{line}; no better than {since}: going on hardly pays"
+    return f"{line}; {gain:.0f} % better than {since}: it pays to go on"

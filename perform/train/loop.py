@@ -28,6 +28,7 @@ from perform.train.autoencoder import shortest_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, is_prepared
 from perform.train.finishing import FinishedModel, distance, finish, posterior_means
+from perform.train.health import verdict
 from perform.train.initial_model import initial_model
 from perform.train.plan import TrainingPlan, check
 from perform.train.processes import TrainingProcesses, joined_processes
@@ -187,6 +188,8 @@ def _run(trainer: Trainer, listener: ProgressListener, pictures: TensorboardLog 
                 batches = stack.enter_context(_closing(trainer))
                 started, first = time.monotonic(), trainer.step
                 continue
+            if due:
+                listener.log(verdict(trainer.history))
             if due and trainer.plateau:
                 if plan.auto and plan.adversarial:
                     trainer.begin_phase_2_now()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import sys
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +44,8 @@ def write_report(path: Path, history: Sequence[Measurement], finished: FinishedM
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "no report without matplotlib: pip install 'perform[train]', then --resume writes it"
+        command = f"{sys.executable} -m pip install matplotlib"
+        return f"no report without matplotlib: {command}, then --resume writes it"
     model = finished.model
     card, rate = model.card, model.config.sample_rate
     title = html.escape(str(card["name"]))

@@ -264,5 +264,5 @@ def test_a_picture_is_drawn(whole, tmp_path):
 
 def test_without_matplotlib_the_error_says_how_to_install_it(whole, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(PerformError, match=r"perform\[plot\]"):
+    with pytest.raises(PerformError, match=r"pip install matplotlib"):
         take_export.plot(whole, tmp_path / "x.png")

@@ -23,7 +23,7 @@ from perform.train.autoencoder import Autoencoder, default_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, quantise, write
 from perform.train.finishing import fixed_noise, reconstruct
-from perform.train.health import Measurement, failure, improvement, reached_plateau
+from perform.train.health import Measurement, failure, improvement, reached_plateau, verdict
 from perform.train.loop import snapshot, train
 from perform.train.plan import OPTIONS, TrainingPlan, configured, planned
 from perform.train.processes import joined_processes
@@ -341,6 +341,16 @@ def test_plateau_failure_and_improvement_are_found() -> None:
     assert failure(measurement(5.0, -50), []) is None, "an untrained model may be silent"
     assert "silence" in str(failure(measurement(5.0, -50), falling))
     assert (improvement(10, 40), improvement(50, 40), improvement(float("nan"), 40)) == (75, 0, 0)
+
+
+def test_a_verdict_says_whether_it_pays_to_go_on() -> None:
+    falling = [measurement(10 * 0.9**i) for i in range(12)]
+    still = [measurement(10.0 - 0.001 * i) for i in range(12)]
+    assert verdict(falling[:1]).endswith("0 % better than untrained")
+    assert verdict(falling[:2]).endswith("10 % better than the measurement before: it pays to go on")
+    assert verdict(falling).endswith("47 % better than 6 measurements ago: it pays to go on")
+    assert verdict(still).endswith("no better than 6 measurements ago: going on hardly pays")
+    assert "listen to a --snapshot" in verdict([*still, measurement(11.0, phase=2)])
 
 
 def test_latents_and_fidelity_choose_the_number_of_latents(
