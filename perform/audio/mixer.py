@@ -176,7 +176,7 @@ class Mixer:
     def _read_values(self) -> bool:
         """Read the shared values and modulate them for this block; False if nothing can have changed."""
         reader = self._reader
-        changed = reader.update()
+        changed = reader.update() or self._values is self._modulated
         self._modulation.use(reader.rows)
         self._followers.use(reader.rows)
         self._values = reader.values

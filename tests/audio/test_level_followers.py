@@ -8,7 +8,7 @@ import pytest
 from perform.audio.mixer import Mixer
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
+from perform.core.arena_layout import DECK_METER, LANE, METER_SLOTS, lanes_of
 from perform.library.song import ModulationRow
 from perform.stage.modulation_writer import ModulationWriter
 
@@ -74,3 +74,18 @@ def test_nothing_is_measured_without_a_row_that_needs_it(arena: Arena) -> None:
     playing.play(0.2, 1.0)
     assert playing.level("deck/1") == 0.0
     assert playing.arena.meter("deck/1/peak/l") > 0.5
+
+
+def test_a_fader_returns_to_its_base_once_its_row_is_gone(arena: Arena) -> None:
+    playing = Playing(arena)
+    writer = ModulationWriter(arena)
+    params.set_value(arena.table, "macro/1", 1.0)
+    peaks = []
+    for rows in ([], [ModulationRow("macro 1", "deck/1/gain", 0.0, -20.0)], []):
+        writer.write(rows)
+        playing.play(0.5, 0.1)
+        meters = arena.deck_meters(1)
+        meters[DECK_METER["peak/l"]] = 0.0
+        playing.play(0.1, 0.1)
+        peaks.append(float(meters[DECK_METER["peak/l"]]))
+    assert peaks == pytest.approx([0.1, 0.01, 0.1], abs=1e-4)

@@ -192,6 +192,32 @@ def test_a_reader_evaluates_only_its_own_rows() -> None:
     assert not len(modulation.slots)
 
 
+def test_changed_rows_glide_and_then_cost_nothing() -> None:
+    """A row that goes, one that stays, one that comes; later none."""
+    modulation, table = Modulation(EVERYTHING), put(params.defaults(), macro_1=1.0)
+    pan, fade = slot("deck/1/pan"), slot("xfade")
+    one, macro = slot("deck/1/z/0/bias"), MODULATORS.index("macro 1")
+
+    def look(seconds: float) -> dict[int, float]:
+        now = modulation.modulated(at(table, seconds))
+        return dict(zip(modulation.slots.tolist(), now.round(6).tolist(), strict=True))
+
+    modulation.use(pack_rows([Row(macro, one, 0.0, 1.0), Row(macro, pan, 0.0, 0.4)]))
+    assert look(0.0) == {one: 1.0, pan: 0.4}, "the first rows are there at once"
+    changed = pack_rows([Row(macro, pan, 0.0, 0.6), Row(macro, fade, 0.0, 0.2)])
+    modulation.use(pack_rows([]))
+    modulation.use(changed)  # before it is evaluated again
+    assert look(1.0) == {one: 1.0, pan: 0.4, fade: 0.5}
+    assert look(1.05) == {one: 0.5, pan: 0.5, fade: 0.6}
+    modulation.use(changed.copy())
+    assert look(1.075) == {one: 0.25, pan: 0.55, fade: 0.65}, "equal rows begin no glide"
+    assert look(1.1) == {pan: 0.6, fade: 0.7}
+    modulation.use(pack_rows([]))
+    assert look(2.0) == {pan: 0.6, fade: 0.7}
+    assert look(2.1) == {}
+    assert not len(modulation.slots)
+
+
 def test_what_the_stage_reads_and_what_restarts_a_voice_cannot_be_modulated() -> None:
     can = {a for a, yes in zip(SPECS, CAN_BE_MODULATED, strict=True) if yes}
     assert {"deck/1/z/0/bias", "deck/8/gain", "xfade", "input/wet", "deck/1/attribute/3"} <= can
