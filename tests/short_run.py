@@ -40,6 +40,13 @@ SHORT: dict[str, tuple[str, ...]] = {
     "offline/test_bundled_transfer.py::test_a_decoder_brings_a_sound_closer_to_its_corpus": ("weather",),
     "audio/test_howls.py::test_no_false_alarm_on_the_bundled_models": ("choir",),
     "library/test_latent_figures.py::test_the_figures_of_a_bundled_model_are_those_that_measure_finds": (),
+    "control/test_devices_play.py::test_every_control_moves_what_the_map_says_and_every_lamp_lights": (
+        *("apc-mini", "launch-control-xl", "launchpad-x", "x-touch-mini"),
+        *("footswitch", "keyboard", "seaboard"),
+    ),
+    "control/test_devices_play.py::test_each_of_three_is_unplugged_and_replugged_in_the_middle_of_a_sweep": (
+        "1",
+    ),
     "live/test_cue_outputs.py::test_on_a_server_with_two_outputs": (),
 }  # fmt: skip
 

@@ -19,12 +19,13 @@ class MidiOutputs:
 
     api    : the MIDI system
     client : the name of this program in that system
+    lister : an output of this program that can list the ports; None: made when it is needed
     """
 
-    def __init__(self, api: int, client: str) -> None:
+    def __init__(self, api: int, client: str, lister: rtmidi.MidiOut | None) -> None:
         self._api, self._client = api, client
         self._names = PortNames()
-        self._lister: rtmidi.MidiOut | None = None
+        self._lister, self._own_lister = lister, lister is None
         self.opened: dict[str, tuple[str, rtmidi.MidiOut]] = {}  #: port -> the system's name, the output
 
     def poll(self, wanted: Mapping[str, ControllerDevice], may_open: bool) -> bool:
@@ -74,9 +75,10 @@ class MidiOutputs:
 
     def close(self) -> None:
         """Leave the MIDI system."""
-        for output in (*(output for _, output in self.opened.values()), self._lister):
-            if output is not None:
-                output.delete()
+        for _, output in self.opened.values():
+            output.delete()
+        if self._own_lister and self._lister is not None:
+            self._lister.delete()
 
 
 def paired(port: str, outputs: tuple[str, ...], names: Mapping[str, str]) -> str:

@@ -68,9 +68,9 @@ class MidiPorts:
         self.opened: Inputs = ()
         self._gone: set[str] = set()
         self._refused: set[str] = set()
-        self.outputs = MidiOutputs(self._api, _CLIENT)
         if self._api == rtmidi.API_UNIX_JACK:
             self._start_pulse()
+        self.outputs = MidiOutputs(self._api, _CLIENT, self._pulse)
 
     def _start_pulse(self) -> None:
         """Connect an output of this process to the input that lists the ports."""

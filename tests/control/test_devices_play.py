@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -66,6 +66,10 @@ def sent(control: DeviceControl, value: int) -> bytes:
             return bytes((0x90 + channel, number, value))
         case "bend":
             return bytes((0xE0 + channel, 0 if value < 127 else 127, value))
+        case "finger":  # on the member channels 2, 3...
+            member, axis = number // 3 + 1, number % 3
+            heads = ((0xD0 + member,), (0xB0 + member, 74), (0xE0 + member, 0 if value < 127 else 127))
+            return bytes((*heads[axis], value))
     return bytes((0xC0 + channel, value))
 
 
@@ -135,6 +139,8 @@ def test_every_control_moves_what_the_map_says_and_every_lamp_lights(
     devices.hears(lambda heard: {message[:2] for message in heard if message[0] != 0xF0} == lamps)
     assert devices.heard()[: len(facts.hello)] == list(facts.hello)
 
+    if any(binding.kind == "finger" for binding in mapping.bindings):
+        devices.send(*(bytes((0x90 + member, 60 + member, 100)) for member in (1, 2)))
     rounds: dict[tuple[bool, int], list[tuple[Binding, DeviceControl]]] = {}
     seen: Counter[str] = Counter()
     for (
@@ -220,7 +226,7 @@ def test_lamps_follow_the_table_and_never_fight_the_hand(process: Control, devic
 
 def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: VirtualDevices) -> None:
     devices.plug("MIDI Mix", 20), devices.plug("MIDI Mix", 24)
-    process.report("MidiPortsChanged", open=["MIDI Mix", "MIDI Mix #2"])
+    eventually(lambda: set(process.report("MidiPortsChanged")["open"]) == {"MIDI Mix", "MIDI Mix #2"})
     for number in (20, 24):
         devices.hears(lambda heard: len({message[:2] for message in heard}) == 26, number)
     table, slot = process.arena.table, params.slot("deck/1/mute")
@@ -233,3 +239,59 @@ def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: 
     devices.send(bytes((0x90, 1, 127)), bytes((0x80, 1, 0)), number=24)
     eventually(lambda: table[slot] == 0)
     devices.hears(lambda heard: heard.count(bytes((0x90, 1, 0))) >= 2, 24)
+
+
+@pytest.mark.parametrize("rounds", [1, 20])
+def test_each_of_three_is_unplugged_and_replugged_in_the_middle_of_a_sweep(
+    process: Control, devices: VirtualDevices, rounds: int
+) -> None:
+    """The others lose no step, its parameter keeps its value meanwhile, and then it plays on.
+
+    Twenty rounds, the long form: `./check.sh --long`.
+    """
+    table = process.arena.table
+    faders = {  # socket -> device, CC of a fader, its parameter
+        30: ("nanoKONTROL2", 0, "deck/1/gain"),
+        34: ("MIDI Mix", 23, "deck/2/gain"),
+        38: ("16n", 34, "deck/3/gain"),
+    }
+    slots = {number: params.slot(address) for number, (_, _, address) in faders.items()}
+    for number, (name, _, _) in faders.items():
+        devices.plug(name, number)
+    plugged = lambda: set(process.report("MidiPortsChanged")["open"])  # noqa: E731
+    everyone = {name for name, _, _ in faders.values()}
+    eventually(lambda: plugged() == everyone, "all three")
+
+    def sweep(*values: int, numbers: Iterable[int]) -> None:
+        """Move the faders step by step; each parameter follows each step of its own."""
+        for value in values:
+            for number in numbers:
+                devices.send(bytes((0xB0, faders[number][1], value)), number=number)
+            for number in numbers:
+                expected = -60 + 66 * centred(value)
+                arrived = lambda n=number, e=expected: table[slots[n]] == pytest.approx(e)  # noqa: E731
+                eventually(arrived, f"{faders[number][0]} at {value}, not {table[slots[number]]}")
+
+    def take_over(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            devices.send(
+                *(bytes((0xB0, faders[number][1], value)) for value in (64, 0, 127, 0)), number=number
+            )
+        sweep(0, numbers=numbers)
+
+    take_over(faders)
+    for _ in range(rounds):
+        for victim, (name, _, _) in faders.items():
+            others = [number for number in faders if number != victim]
+            sweep(0, 21, 42, numbers=faders)
+            devices.unplug(victim)
+            kept = float(table[slots[victim]])
+            sweep(63, 84, numbers=others)
+            eventually(lambda name=name: name not in plugged(), f"{name} is gone")
+            assert table[slots[victim]] == kept
+            devices.plug(name, victim)
+            sweep(105, 127, numbers=others)
+            eventually(lambda: plugged() == everyone, f"{name} is back")
+            assert table[slots[victim]] == kept
+            take_over([victim])
+            sweep(127, 64, numbers=faders)
