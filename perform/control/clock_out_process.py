@@ -73,7 +73,8 @@ class ClockOutProcess:
             self._open_name = ""
         wanted = matching_ports(list(names.values()), (self._wanted,))
         if not wanted:
-            self._fail(f"MIDI clock: no output has {self._wanted!r} in its name")
+            there = f"the outputs are {', '.join(names.values())}" if names else "there are no outputs"
+            self._fail(f"MIDI clock: no output has {self._wanted!r} in its name; {there}")
             return
         raw = next(raw for raw, name in names.items() if name == wanted[0])
         try:

@@ -226,7 +226,7 @@ def test_a_wrong_port_is_refused(text: str) -> None:
 class OscRun:
     """An OSC process, and a program that talks to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         self.arena = Arena.create(folder / "arena")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "perform.control.osc_process"],
@@ -236,13 +236,19 @@ class OscRun:
         )
         assert self.process.stdin
         assert self.process.stdout
-        order = {"order": "StartOsc", "arena": str(folder / "arena"), "host": "127.0.0.1", "port": 0}
+        order = {"order": "StartOsc", "arena": str(folder / "arena"), "host": "127.0.0.1", "port": port}
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
-        report = json.loads(self.process.stdout.readline())
-        self.port = int(report["name"].rpartition(":")[2])
+        self.port = 0
+        if not port:
+            self.port = int(self.report()["name"].rpartition(":")[2])
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.settimeout(10)
+
+    def report(self) -> dict[str, str]:
+        assert self.process.stdout
+        report: dict[str, str] = json.loads(self.process.stdout.readline())
+        return report
 
     def send(self, data: bytes) -> None:
         self.socket.sendto(data, ("127.0.0.1", self.port))
@@ -311,6 +317,17 @@ def test_a_real_port_takes_bundles_answers_and_survives_a_flood(osc: OscRun) -> 
     assert osc.arena.meter("heartbeat/osc") > beats
     osc.call("/deck/1/gain", -12.0)
     osc.until("deck/1/gain", -12.0)
+
+
+def test_a_port_that_is_taken_is_opened_as_soon_as_it_is_free(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        run = OscRun(tmp_path, port)
+        assert f"OSC cannot use 127.0.0.1:{port}" in run.report()["error"]
+    assert run.report() == {"report": "PortOpened", "name": f"127.0.0.1:{port}"}
+    run.socket.close()
+    run.process.communicate()
 
 
 def widgets(node: dict[str, object]) -> Iterator[dict[str, object]]:
