@@ -35,7 +35,7 @@ def rest_db(y: np.ndarray, hz: float) -> tuple[float, float]:
     return 20 * np.log10(np.hypot(*weights)), 20 * np.log10(rest.std() / (waves @ weights).std())
 
 
-@pytest.mark.parametrize("semitones", [-24, -7.37, -0.01, 0.5, 12, 24])
+@pytest.mark.parametrize("semitones", [-24, -0.01, 7.37, 24])
 def test_a_tone_is_transposed_exactly_and_nothing_is_added(semitones: float) -> None:
     ratio = 2 ** (semitones / 12)
     y = played(new(ratio), tone(1000), 512, [ratio])
@@ -44,12 +44,12 @@ def test_a_tone_is_transposed_exactly_and_nothing_is_added(semitones: float) -> 
     assert abs(gain) < 0.01 and rest < -100
 
 
-@pytest.mark.parametrize("size", [16, 127, 480, 2048, 8193])
+@pytest.mark.parametrize("size", [16, 480, 8193])
 def test_the_length_of_a_frame_does_not_matter(size: int) -> None:
-    x = np.random.default_rng(0).standard_normal((10_000, 2)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((8_200, 2)).astype(np.float32)
     stream = [Varispeed(0.92, np.zeros((0, 2), np.float32), 0.0, 0, 1.3) for _ in range(2)]
     whole, parts = stream[0](x, 1.3), played(stream[1], x, size, [1.3])
-    assert len(whole) == len(parts) > 8_000
+    assert len(whole) == len(parts) > 6_000
     assert np.abs(whole - parts).max() < 1e-4
 
 
@@ -64,14 +64,14 @@ def test_tones_that_would_alias_are_left_out() -> None:
 
 def test_a_glide_has_no_click_and_no_gap() -> None:
     """Up and down four octaves, then jumps: the second difference stays below that of the highest tone."""
-    up = np.exp2(np.linspace(-2, 2, 90))
-    x = tone(200, 2 * RATE)
+    up = np.exp2(np.linspace(-2, 2, 45))
+    x = tone(200)
     stream = new()
     y = played(stream, x, 512, [*up, *up[::-1], 4.0])[:, 0]
     bend = np.abs(np.diff(y, 2)).max()
     assert bend < (2 * np.pi * 800 / RATE) ** 2 * 1.02
     assert stream.sent == len(y)
-    jumps = played(new(), x, 512, np.tile([0.25, 4.0, 1.0, 0.7], 40))[:, 0]
+    jumps = played(new(), x, 512, np.tile([0.25, 4.0, 1.0, 0.7], 20))[:, 0]
     assert np.abs(np.diff(jumps, 2)).max() < (2 * np.pi * 800 / RATE) ** 2 * 1.02
 
 

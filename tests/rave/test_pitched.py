@@ -52,7 +52,7 @@ def line_hz(y: Tensor, near: float) -> float:
 
 
 def test_the_pitch_of_every_note_is_found_within_five_cents(pitched: RAVE) -> None:
-    for key in range(36, 91, 3):  # C2 to F sharp 6
+    for key in range(36, 91, 6):  # C2 to F sharp 6
         hz = 440 * 2 ** ((key - 69) / 12)
         z, _ = pitched.encode(bowed(hz, 24), pitched.encoder_state(1))
         assert cents(z[0, PITCH, 8:], hz).max() < (5 if hz < 1000 else 10), key
@@ -78,7 +78,7 @@ def test_a_pitch_is_as_old_as_is_stated() -> None:
     assert float(late.mean()) == pytest.approx(0.010, abs=0.003)
 
 
-@pytest.mark.parametrize("key", [36, 45, 57, 70, 81])
+@pytest.mark.parametrize("key", [36, 57, 81])
 def test_a_note_is_played_in_tune_by_hand(pitched: RAVE, key: int) -> None:
     hz = 440 * 2 ** ((key - 69) / 12)
     z = torch.zeros(1, 8, 60)

@@ -48,7 +48,7 @@ def test_a_deck_plays_within_five_cents_of_its_tuning(tmp_path: Path, sample_rat
     params.set_value(table, "deck/1/temperature", 0)
     params.set_value(table, "deck/1/z/0/bias", 1.5)
     partial = 10 * sample_rate / model.card.ratio
-    for semitones, a4 in ((0.0, 440.0), (-12.0, 440.0), (7.0, 440.0), (0.5, 415.0), (11.37, 466.0)):
+    for semitones, a4 in ((0.0, 440.0), (-12.0, 440.0), (0.5, 415.0), (7.37, 466.0)):
         voice = Voice(model, 1, RATE, table)
         params.set_value(table, "deck/1/tune", semitones)
         params.set_value(table, "master/reference", a4)
@@ -96,7 +96,7 @@ def test_a_tuned_lane_replays_bit_by_bit(arena: Arena, tmp_path: Path, sample_ra
     params.set_value(table, "deck/2/source", params.SOURCES.index("walk"))
     voice = Voice(model, 2, RATE, table)
     writer, sound = FrameWriter(arena, 2, 2, model, voice, RATE), []
-    tunes = [*[0.0] * 20, *np.linspace(0, 24, 40), *np.linspace(24, -24, 80), *[0.0] * 120, *[-7.25] * 60]
+    tunes = [*[0.0] * 20, *np.linspace(0, 24, 20), *np.linspace(24, -24, 40), *[0.0] * 80, *[-7.25] * 40]
     for i, semitones in enumerate(tunes):
         params.set_value(table, "deck/2/tune", semitones)
         if i == len(tunes) - 20:
@@ -112,14 +112,14 @@ def test_a_tuned_lane_replays_bit_by_bit(arena: Arena, tmp_path: Path, sample_ra
     assert np.array_equal(replay.read(0, len(wanted)), wanted)
     assert np.abs(np.diff(wanted[:, 0])).max() < 2.0
 
-    late = [logged[0], *logged[150:]]  # what a log holds that began later; the decoder forgets within frames
+    late = [logged[0], *logged[90:]]  # what a log holds that began later; the decoder forgets within frames
     again = LaneReplay(recorded_streams(late, places), lambda recorded: model, RATE, RATE)
-    first = sum(len(audio) for audio in sound[:200])
+    first = sum(len(audio) for audio in sound[:140])
     part = again.read(first, len(wanted) - first)
     assert np.abs(part[4000:] - wanted[first + 4000 :]).max() < 1e-6 and part[4000:].any()
 
 
-@pytest.mark.parametrize("semitones", [-19, -5.3, 3.7, 12, 24])
+@pytest.mark.parametrize("semitones", [-19, 3.7, 24])
 def test_a_tuned_deck_hears_the_input_on_time_and_without_gaps(
     arena: Arena, model: Path, semitones: float
 ) -> None:
