@@ -24,7 +24,7 @@ def test_the_last_deck_is_unloaded(runtime: Path, tmp_path: Path, tiny_models: P
         instrument.wait_live(1, 2)
         instrument.arena.table[SLOTS["focus"]] = 2
         instrument.client.ask(Load(3, str(heavy)))
-        until(lambda: instrument.meter("deck/3/state") == FAILED, 30, f"deck 3 gone; {instrument.log()}")
+        until(lambda: instrument.meter("deck/3/state") == FAILED, 90, f"deck 3 gone; {instrument.log()}")
         assert (
             "of its render time; it plays again once there is room"
             in instrument.client.status().decks[2].error
@@ -55,7 +55,7 @@ def test_a_deck_returns_after_a_moment_of_overload(runtime: Path, tiny_models: P
         other = threading.Thread(target=disturb)
         other.start()
         try:
-            until(lambda: instrument.meter("deck/2/state") == FAILED, 30, f"deck 2 gone; {instrument.log()}")
+            until(lambda: instrument.meter("deck/2/state") == FAILED, 60, f"deck 2 gone; {instrument.log()}")
         finally:
             calm.set()
             other.join()

@@ -1,0 +1,309 @@
+"""The faults of the campaign. Each one breaks something, waits until it works again, and leaves it whole."""
+
+from __future__ import annotations
+
+import os
+import pty
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rig import Jack
+
+from perform.core.arena_layout import CLOCK, DEVICE, FAILED, lanes_of
+from perform.core.params import SLOTS
+from perform.recorder import gesture_log
+from perform.stage.commands import Load, Unload
+
+if TYPE_CHECKING:
+    from campaign.night import Night
+
+Fault = Callable[["Night"], None]
+
+FAULTS: dict[str, Fault] = {}  #: by name
+LONG: set[str] = set()  #: those that take longer than ten seconds
+DEVICE_FAULTS: set[str] = set()  #: those during which no deck can sound
+
+
+def fault(name: str, *, long: bool = False, device: bool = False) -> Callable[[Fault], Fault]:
+    """Enter a fault under its name."""
+
+    def enter(break_it: Fault) -> Fault:
+        FAULTS[name] = break_it
+        if long:
+            LONG.add(name)
+        if device:
+            DEVICE_FAULTS.add(name)
+        return break_it
+
+    return enter
+
+
+# -- hosts
+
+
+def _signalled(night: Night, number: int) -> None:
+    deck = night.victim()
+    pid = night.host(deck)
+    os.kill(pid, number)
+    night.until(lambda: night.host(deck) != pid and night.plays(deck), 60, "another host")
+
+
+@fault("host: killed")
+def _(night: Night) -> None:
+    _signalled(night, signal.SIGKILL)
+
+
+@fault("host: segmentation fault")
+def _(night: Night) -> None:
+    _signalled(night, signal.SIGSEGV)
+
+
+@fault("host: stopped, so that it hangs")
+def _(night: Night) -> None:
+    _signalled(night, signal.SIGSTOP)
+
+
+@fault("host: out of memory")
+def _(night: Night) -> None:
+    deck = night.victim()
+    pid = night.host(deck)
+    hard = resource.prlimit(pid, resource.RLIMIT_AS)[1]
+    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, hard))
+    time.sleep(1.0)
+    if Path(f"/proc/{pid}").exists() and night.host(deck) == pid:
+        resource.prlimit(pid, resource.RLIMIT_AS, (hard, hard))
+    night.until(lambda: night.plays(deck), 60, "the deck")
+
+
+@fault("host: three times too slow")
+def _(night: Night) -> None:
+    deck = night.victim()
+    pid, end = night.host(deck), time.monotonic() + 3.0
+    while time.monotonic() < end and night.host(deck) == pid:
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.02)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
+    night.until(lambda: night.plays(deck), 60, "the deck")
+
+
+def _sounding(night: Night, value: float) -> None:
+    """The deck's host gives this for a while, instead of what it rendered."""
+    deck, end = night.victim(), time.monotonic() + 0.3
+    data = [night.arena.rings[lane]._data for lane in lanes_of(deck)]
+    while time.monotonic() < end:
+        for ring in data:
+            ring[:] = value
+        time.sleep(0.002)
+    night.until(lambda: night.plays(deck), 30, "the deck")
+
+
+@fault("host: NaN")
+def _(night: Night) -> None:
+    _sounding(night, np.nan)
+
+
+@fault("host: infinity")
+def _(night: Night) -> None:
+    _sounding(night, np.inf)
+
+
+@fault("host: direct current")
+def _(night: Night) -> None:
+    _sounding(night, 0.9)
+
+
+@fault("host: 60 dB too loud")
+def _(night: Night) -> None:
+    _sounding(night, 1000.0)
+
+
+@fault("host: denormals")
+def _(night: Night) -> None:
+    _sounding(night, 1e-42)
+
+
+@fault("host: NaN in its parameters")
+def _(night: Night) -> None:
+    deck, slot = (d := night.victim()), SLOTS[f"deck/{d}/z/0/bias"]
+    night.arena.table[slot] = np.nan
+    time.sleep(0.5)
+    night.arena.table[slot] = 0.0
+    night.until(lambda: night.plays(deck), 60, "the deck")
+
+
+def _module_fails(night: Night, model: Path) -> None:
+    """A third-party module fails on a deck of its own."""
+    night.client.ask(Load(7, str(model)))
+    night.until(lambda: night.meter("deck/7/state") == FAILED, 180, "the module refused")
+    night.client.ask(Unload(7))
+
+
+@fault("module: wrong shape", long=True)
+def _(night: Night) -> None:
+    _module_fails(night, night.modules["late"])
+
+
+@fault("module: endless loop", long=True)
+def _(night: Night) -> None:
+    _module_fails(night, night.modules["hang"])
+
+
+# -- disk
+
+
+def _recorder(night: Night) -> int:
+    return night.instrument.child("perform.recorder.recorder_process")
+
+
+def _limited(night: Night, size: int, seconds: float) -> None:
+    """No file of the recorder grows beyond so many bytes, as on a full disk."""
+    pid = _recorder(night)
+    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        time.sleep(seconds)
+        if size == 0:
+            night.until(lambda: night.meter("take/waiting") > 0, 10, "the take that waits is shown")
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+    night.until(night.records, 20, "the take")
+
+
+@fault("disk: full, the next folder has room")
+def _(night: Night) -> None:
+    _limited(night, 400_000, 1.5)
+
+
+@fault("disk: all folders full")
+def _(night: Night) -> None:
+    _limited(night, 0, 2.0)
+
+
+@fault("disk: a stall of seconds")
+def _(night: Night) -> None:
+    pid = _recorder(night)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(night.dice.uniform(2.0, 9.0 if night.long else 3.0))
+    os.kill(pid, signal.SIGCONT)
+    night.until(night.records, 20, "the take")
+
+
+@fault("disk: the file is deleted")
+def _(night: Night) -> None:
+    """What it held stays with the campaign, for the comparison."""
+    path = Path(night.client.status().take)
+    log = path.with_suffix(gesture_log.SUFFIX)
+    for file in (log, path):
+        shutil.copy(file, night.kept / file.name)
+        file.unlink()
+    night.until(lambda: night.client.status().take not in ("", str(path)), 20, "another part")
+    night.until(night.records, 20, "the take")
+
+
+@fault("recorder: killed")
+def _(night: Night) -> None:
+    pid = _recorder(night)
+    os.kill(pid, signal.SIGKILL)
+    night.until(lambda: night.is_replaced("perform.recorder.recorder_process", pid), 30, "another recorder")
+    night.until(night.records, 30, "the take")
+
+
+# -- system
+
+
+def _server_returns(night: Night, rate: int) -> None:
+    night.jack.kill()
+    night.until(lambda: night.meter("owner") == CLOCK, 10, "the clock's mixer")
+    night.unplug()
+    time.sleep(night.dice.uniform(0.2, 1.5))
+    night.jack = Jack(night.folder, rate=rate)
+    night.jack.start()
+    night.plug_in()
+    night.until(lambda: night.meter("owner") == DEVICE, 30, "the device")
+
+
+@fault("device: lost, and back", device=True)
+def _(night: Night) -> None:
+    _server_returns(night, 48000)
+
+
+@fault("device: back at another rate", device=True)
+def _(night: Night) -> None:
+    _server_returns(night, night.dice.choice((44100, 96000)))
+
+
+@fault("device: another block")
+def _(night: Night) -> None:
+    block = night.dice.choice((64, 512, 2048, 4096))
+    subprocess.run(["jack_bufsize", str(block)], capture_output=True, check=True)
+    time.sleep(2.0)
+    subprocess.run(["jack_bufsize", "256"], capture_output=True, check=True)
+
+
+@fault("mixer: killed", device=True)
+def _(night: Night) -> None:
+    pid = night.instrument.child("perform.audio.mixer_process", "device")
+    os.kill(pid, signal.SIGKILL)
+    night.until(lambda: night.meter("owner") == CLOCK, 10, "the clock's mixer")
+    night.until(lambda: night.meter("owner") == DEVICE, 30, "the device")
+
+
+@fault("clock mixer: killed")
+def _(night: Night) -> None:
+    pid = night.instrument.child("perform.audio.mixer_process", "clock")
+    os.kill(pid, signal.SIGKILL)
+    night.until(
+        lambda: night.is_replaced("perform.audio.mixer_process", pid, "clock"), 30, "another clock mixer"
+    )
+
+
+@fault("MIDI: unplugged")
+def _(night: Night) -> None:
+    night.unplug()
+    time.sleep(night.dice.uniform(0.2, 1.0))
+    night.plug_in()
+
+
+@fault("MIDI process: killed")
+def _(night: Night) -> None:
+    pid = night.instrument.child("perform.control.control_process")
+    os.kill(pid, signal.SIGKILL)
+    night.until(lambda: night.is_replaced("perform.control.control_process", pid), 30, "another MIDI process")
+
+
+@fault("screen: killed")
+def _(night: Night) -> None:
+    main, end = pty.openpty()
+    screen = subprocess.Popen(
+        [sys.executable, "-m", "perform", "attach"], stdin=end, stdout=end, stderr=end,
+        start_new_session=True, env=os.environ | {"TERM": "xterm-256color"},
+    )  # fmt: skip
+    drawn = bytearray()
+
+    def read() -> None:
+        while data := os.read(main, 1 << 16):
+            drawn.extend(data)
+
+    threading.Thread(target=lambda: _quietly(read), daemon=True).start()
+    night.until(lambda: b"LIVE" in drawn, 60, "a screen that shows the decks")
+    screen.kill()
+    screen.wait()
+    os.close(end)
+    os.close(main)
+
+
+def _quietly(read: Callable[[], None]) -> None:
+    try:
+        read()
+    except OSError:  # the other end has closed
+        return
