@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+
 from campaign.faults import DEVICE_FAULTS, FAULTS, LONG
 from campaign.night import CEILING, RATE, STAGE_GROWTH_MB, Night, Outcome, Reference
 

@@ -1,0 +1,1 @@
+"""Faults at random moments of a set on stage: `python -m tests.campaign`."""
