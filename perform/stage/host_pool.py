@@ -37,6 +37,7 @@ DeckAssignments = dict[int, DeckAssignment]  #: deck -> what it plays
 FileAssignments = dict[Path, dict[int, FileAssignment]]  #: model -> number -> sound file to encode
 
 LOAD_S = 120.0  #: a host that gets no further in loading for this long hangs; twice as long at each try
+START = 4  #: times as long to the first step: the process must start first
 CRASHES = 3  #: after this many crashes within CRASH_WINDOW_S, a model is not loaded again automatically
 CRASH_WINDOW_S = 60.0
 BUDGET_MB = 2000.0  #: unused processes are ended when all processes together take more
@@ -66,7 +67,7 @@ class HostPool:
             if (host.model.path, host.stamp) == (path, stamp) and not host.error:
                 if host.idle and not idle and not host.ready:
                     host.idle, host.asked = False, time.monotonic()
-                    host.go_on()
+                    host.progress = host.asked
                     host.child.order(RaisePriority())
                 return host
         host = HostProcess(HostedModel(path, read_card(path)), self._spawn(), idle=idle)
@@ -167,7 +168,7 @@ class HostPool:
             if host.ready or host.idle or host.error:
                 continue
             path = host.model.path
-            limit = LOAD_S * 2 ** min(self._hangs.get(path, 0), 4)
+            limit = LOAD_S * 2 ** min(self._hangs.get(path, 0), 4) * (1 if host.has_begun else START)
             if now - host.progress > limit:
                 self._hangs[path] = self._hangs.get(path, 0) + 1
                 host.error = f"it got no further in loading for {limit:.0f} s; load it again to wait longer"

@@ -36,6 +36,7 @@ class HostProcess:
     render_s : median render time of a frame, measured unheard; None while it is being measured
     lanes : it may write to these;  refused : lane -> attribute values that its voice refused
     asked, progress, last_played : when it began to load, last got further, and last played, monotonic seconds
+    has_begun : it has done the first step of loading
     late_at : when the player next reads that it still loads, monotonic seconds
     """
 
@@ -54,10 +55,11 @@ class HostProcess:
         self.refused: dict[int, list[AttributeRefused]] = {}
         self.asked = self.progress = self.last_played = time.monotonic()
         self.late_at = self.asked + SLOW_S
+        self.has_begun = False
 
     def go_on(self) -> None:
-        """It got further in loading, or is asked for again."""
-        self.progress = time.monotonic()
+        """It got further in loading."""
+        self.progress, self.has_begun = time.monotonic(), True
 
     def is_slow(self) -> bool:
         """Whether to tell the player that it still loads: after SLOW_S, and then after twice the time."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rig import Jack
 
-from perform.core.arena_layout import CLOCK, DEVICE, FAILED, lanes_of
+from perform.core.arena_layout import CLOCK, DEVICE, lanes_of
 from perform.core.params import SLOTS
 from perform.recorder import gesture_log
 from perform.stage.commands import Load, Unload
@@ -141,21 +141,21 @@ def _(night: Night) -> None:
     night.until(lambda: night.plays(deck), 60, "the deck")
 
 
-def _module_fails(night: Night, model: Path) -> None:
-    """A third-party module fails on a deck of its own."""
+def _module_fails(night: Night, model: Path, why: str) -> None:
+    """A third-party module fails on a deck of its own, and the player unloads it."""
     night.client.ask(Load(7, str(model)))
-    night.until(lambda: night.meter("deck/7/state") == FAILED, 180, "the module refused")
+    night.until(lambda: why in night.log(), 240, f"the module fails: {why}")
     night.client.ask(Unload(7))
 
 
 @fault("module: wrong shape", long=True)
 def _(night: Night) -> None:
-    _module_fails(night, night.modules["late"])
+    _module_fails(night, night.modules["late"], "gave (1, 1, 255), not (1, 1, 256)")
 
 
 @fault("module: endless loop", long=True)
 def _(night: Night) -> None:
-    _module_fails(night, night.modules["hang"])
+    _module_fails(night, night.modules["hang"], "deck 7: ")
 
 
 # -- disk

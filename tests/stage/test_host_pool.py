@@ -148,7 +148,7 @@ def test_a_slow_host_goes_on_loading_and_one_that_hangs_is_ended(
 ) -> None:
     """Its process is stopped before the first step of loading; a step restarts the limit."""
     path = tiny_model(tmp_path / "a.safetensors")
-    monkeypatch.setattr(hosts_module, "LOAD_S", 1.0)
+    monkeypatch.setattr(hosts_module, "LOAD_S", 0.25)  # four times that to the first step
     monkeypatch.setattr(model_host, "SLOW_S", 0.2)
     host = rig.hosts.get(path)
     os.kill(host.child.pid, signal.SIGSTOP)
