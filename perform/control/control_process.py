@@ -155,8 +155,8 @@ class ControlProcess:
 
     def _handle(self, order: AnyOrder) -> None:
         match order:
-            case LearnControl(address, over, options):
-                self._learning.learn(address, over, options)
+            case LearnControl(address, over, options, song):
+                self._learning.learn(address, over, options, song)
                 self._router.moved.clear()  # ignore controls that moved before
                 self._classifier = LearnClassifier()
                 self._router.learning = bool(address)
@@ -345,7 +345,8 @@ class ControlProcess:
         if learnt:
             self._update_routes()  # before the slow disk
             for binding, lost in learnt:
-                self._line.report(ControlLearned(binding.to, binding.label(()), lost))
+                song = self._learning.song_mapping
+                self._line.report(ControlLearned(binding.to, binding.label(()), lost, song))
             self._save_mappings()
 
     def _ask(self, question: str) -> None:

@@ -203,6 +203,15 @@ class MappingLayers:
             for port in known
         }
 
+    def song_file(self, name: str) -> MappingFile:
+        """The song's mapping; a new one where the song has none.
+
+        name : of the new one
+        """
+        if "song" not in self._over:
+            self._over["song"] = MappingFile(Mapping(name), mapping_files.unused_path(name))
+        return self._over["song"]
+
     def files_over(self) -> list[MappingFile]:
         """The mappings in use that are not the device's: the chosen one, the set's and the song's."""
         chosen = [self.chosen] if self.chosen else []

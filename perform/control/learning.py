@@ -19,9 +19,9 @@ from perform.control.binding import NOTHING, Binding
 from perform.control.control_names import ControlId, Encoding, ccs_of_pair, spelled
 from perform.control.layers import MappingFile, MappingLayers
 from perform.control.mapping import Mapping
-from perform.core.errors import PerformError, WrongUse
+from perform.core.errors import WrongUse
 from perform.core.messages.control_messages import BindingOptions
-from perform.core.paths import expanded
+from perform.core.paths import expanded, to_text
 from perform.library import places
 
 FileChange = tuple[MappingFile, MappingFile, tuple[Binding, ...]]  #: file to replace, file, new bindings
@@ -49,7 +49,7 @@ class ControlLearning:
 
     def __init__(self, layers: MappingLayers) -> None:
         self._layers = layers
-        self.address = ""
+        self.address = self._song = ""
         self._options = BindingOptions()
         self._learnt: set[tuple[str, ControlId]] = set()  # port and control, since learning began
         self._undo: list[tuple[str, list[tuple[MappingFile, tuple[Binding, ...]]]]] = []
@@ -60,15 +60,22 @@ class ControlLearning:
         """Whether a learnt binding is not on disk yet."""
         return bool(self.unsaved)
 
+    @property
+    def song_mapping(self) -> str:
+        """Name of the song's mapping if learnt controls are written there, else ""."""
+        return to_text(self._layers.song_file(self._song).path.stem) if self._song else ""
+
     def learn(
         self,
         address: str,
         over: tuple[float, float] | None = None,
         options: BindingOptions = BindingOptions(),  # noqa: B008 it is frozen
+        song: str = "",
     ) -> None:
         """Wait for a control to move; "" ends learning. WrongUse for an unknown address or wrong options.
 
         over : the range of the new binding if the options have none; None for the parameter's range
+        song : write to the song's mapping, or to a new one of about this name; "": to the player's
         """
         if over and options.range is None and options.value is None:
             options = msgspec.structs.replace(options, range=over)
@@ -78,7 +85,7 @@ class ControlLearning:
                 _bound(Binding("cc 1", "xfade", encoding="twos"), address, _of_encoder(options))
         else:
             self._learnt.clear()
-        self.address, self._options = address, options
+        self.address, self._options, self._song = address, options, song
 
     def bind(
         self,
@@ -167,6 +174,9 @@ class ControlLearning:
 
         They differ where the first is bundled: then the player's new mapping extends it.
         """
+        if self._song:
+            file = self._layers.song_file(self._song)
+            return file, _extension(file, port) if file.is_bundled else file
         file = self._layers.own(port, known)
         for layer in self._layers.of(port, known):
             beneath = layer.file in self._layers.chain(file)
@@ -293,14 +303,7 @@ def _extension(file: MappingFile, port: str) -> MappingFile:
     base = file.path.stem
     if file.is_fallback and port:
         stem = re.sub(r'[/\\:*?"<>|#\x00-\x1f]', "-", port).strip(". ") or "device"
-        return MappingFile(Mapping(port, (port,), extends=base), _unused_path(stem))
-    return MappingFile(msgspec.structs.replace(file.mapping, bindings=(), extends=base), _unused_path(base))
-
-
-def _unused_path(stem: str) -> Path:
-    """Return a path in the player's folder where no file exists."""
-    folder = places.user("controllers")
-    for name in (stem, *(f"{stem}-{n}" for n in range(2, 100))):
-        if not (folder / f"{name}.toml").exists():
-            return folder / f"{name}.toml"
-    raise PerformError(f"too many copies of {stem}.toml", where=str(folder), hint="remove some of them")
+        return MappingFile(Mapping(port, (port,), extends=base), mapping_files.unused_path(stem))
+    return MappingFile(
+        msgspec.structs.replace(file.mapping, bindings=(), extends=base), mapping_files.unused_path(base)
+    )

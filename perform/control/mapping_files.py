@@ -23,7 +23,7 @@ from perform.control import controller_device, number_ranges
 from perform.control.binding import Binding
 from perform.control.controller_device import ControllerDevice
 from perform.control.mapping import Mapping
-from perform.core.errors import WrongUse
+from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import expanded, from_text, to_text
 from perform.library import places, toml_files
 
@@ -191,3 +191,12 @@ def find(name: str) -> Path:
     raise WrongUse(
         f"no controller mapping is called {name!r}", hint=f"there are {', '.join(sorted(known)) or 'none'}"
     )
+
+
+def unused_path(stem: str) -> Path:
+    """Return a path in the player's folder where no file exists."""
+    folder = places.user("controllers")
+    for name in (stem, *(f"{stem}-{n}" for n in range(2, 100))):
+        if not (folder / f"{name}.toml").exists():
+            return folder / f"{name}.toml"
+    raise PerformError(f"too many copies of {stem}.toml", where=str(folder), hint="remove some of them")

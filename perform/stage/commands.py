@@ -93,11 +93,13 @@ class Learn(Command, frozen=True):
 
     only    : end learning only if it waits for a control of this address
     options : how the control moves the parameter, as in a mapping file
+    song    : write to the mapping of the song that plays, not to the player's
     """
 
     address: str
     only: str = ""
     options: BindingOptions = BindingOptions()
+    song: bool = False
 
 
 class Unlearn(Command, frozen=True):

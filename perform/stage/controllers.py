@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from perform.core.arena import Arena
-from perform.core.errors import PerformError
+from perform.core.errors import PerformError, WrongUse
 from perform.core.messages.control_messages import (
     BindingsListed,
     BindingUndone,
@@ -73,6 +73,7 @@ class Controllers:
         self.error = ""
         self.mapping = ""
         self._fixed = bool(mapping)  # no song changes a mapping that was given at the start
+        self.song_mapping = ""  # the song's mapping, once a control was learnt for the song
         self._layers = UseLayers("", "")  # the mappings of the set and of the song
         self._path = mapping  # for the next process; "": the mapping made for the connected controllers
         self.bindings: tuple[BindingStatus, ...] = ()
@@ -104,6 +105,8 @@ class Controllers:
 
     def learn(self, order: LearnControl) -> None:
         """Map the next control that moves to an address; "" ends learning."""
+        if order.song and self._fixed:
+            raise WrongUse("songs change no mapping now", hint="start without --mapping")
         self.learning, self._learning_order = order.address, order
         self._learning_since = time.monotonic()
         self.learn_note = ""
@@ -121,7 +124,7 @@ class Controllers:
 
     def use_layers(self, set_mapping: str, song_mapping: str) -> None:
         """Lay the mappings of the set and the song over those of the devices; "": none."""
-        layers = UseLayers(set_mapping, song_mapping)
+        layers, self.song_mapping = UseLayers(set_mapping, song_mapping), ""
         if layers != self._layers and not self._fixed:
             self._layers = layers
             if self._process.child:
@@ -161,7 +164,10 @@ class Controllers:
                 answer_all(self._loading, Answer(self._path))
             case ControlTouched(text, address, turn):
                 self.touched = TouchStatus(text, address, turn)
-            case ControlLearned(address, control, lost):
+            case ControlLearned(address, control, lost, song):
+                if song:
+                    self.song_mapping = song
+                    self._layers = UseLayers(self._layers.set, song)  # the process uses it already
                 self.learning, self.learn_note = "", "; ".join(lost)
                 self._log("; ".join((f"{control} is mapped to {address}", *lost)))
             case LearnAsked(question):

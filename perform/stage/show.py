@@ -158,10 +158,25 @@ class Show:
             moved |= deck.moved
             deck.moved.clear()
         self._history.tick(now, moved)
+        self._name_song_mapping()
         self._show_places()
         if now - self._autosaved_at > AUTOSAVE_S:
             self._autosaved_at = now
             self._autosave.keep(self._state())
+
+    @property
+    def mapping_name(self) -> str:
+        """Name for the mapping of the song that plays: its own, or one for a new file."""
+        song = self._songs.list.song
+        return song.mapping or safe_name(f"{self._songs.list.set.name} {song.name}".strip())
+
+    def _name_song_mapping(self) -> None:
+        """A control was learnt for the song: the song names the mapping."""
+        name = self._controllers.song_mapping
+        if name and name != self._songs.list.song.mapping:
+            self._editing.edit_song(
+                lambda song: msgspec.structs.replace(song, mapping=name), f"{name} is the song's mapping"
+            )
 
     def _show_places(self) -> None:
         """Tell the lamps of controllers which song plays, which is armed, and which scene was recalled."""

@@ -237,7 +237,8 @@ class Stage:
         if command.address:
             slot(on_deck)
         knob_range = self._show.knob_range(on_deck)
-        self._controllers.learn(LearnControl(command.address, knob_range, command.options))
+        song = self._show.mapping_name if command.song else ""
+        self._controllers.learn(LearnControl(command.address, knob_range, command.options, song))
 
     # -- log and status
 

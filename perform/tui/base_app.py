@@ -65,15 +65,21 @@ class BaseApp(App[str]):
         """Choose for five seconds what F2 to F9 do with their scene; "" for recall."""
         self.view.prefix, self.view.prefix_until = what, self._clock() + _PREFIX
 
-    def learn(self, address: str, options: BindingOptions = BindingOptions()) -> None:  # noqa: B008 frozen
-        """Map the next control that moves to this address."""
+    def learn(
+        self,
+        address: str,
+        options: BindingOptions = BindingOptions(),  # noqa: B008 frozen
+        *,
+        song: bool = False,
+    ) -> None:
+        """Map the next control that moves to this address; song: in the mapping of the song."""
         self.view.learning, self.view.learn_confirmed = address, False
         self.view.learn_options = options
 
         def confirmed(_: Answer) -> None:
             self.view.learn_confirmed = True
 
-        self.stage_line.ask(Learn(address, options=options), confirmed)
+        self.stage_line.ask(Learn(address, options=options, song=song), confirmed)
 
     def learn_instead(self, address: str, value: float | None = None) -> bool:
         """While learning, learn this address instead of acting on it, and return True.

@@ -34,7 +34,7 @@ class ControlKeys(BaseApp):
             address = row.address
             if choice.focus:
                 address = f"focus/{address.split('/', 2)[2]}"
-            self.learn(address, choice.options)
+            self.learn(address, choice.options, song=choice.song)
 
         self.open_dialog(LearnOptionsDialog(row), chosen)
 

@@ -135,6 +135,26 @@ def test_a_removed_binding_stays_removed_and_its_neighbours_stay(home: Path) -> 
         use.unlearn("focus/z/0/bias", [NANO, "Keys"])
 
 
+def test_a_control_learnt_for_the_song_moves_only_in_that_song(home: Path) -> None:
+    layers, use = learning()
+    ports = [NANO, MIX]
+    use.learn("xfade", song="tour dawn")
+    assert use.bind(NANO, ControlId("cc", 16, 1), ports)
+    use.save()
+    assert (use.song_mapping, [path.stem for path in home.iterdir()]) == ("tour dawn", ["tour dawn"])
+    assert bound(layers, NANO, ports, "cc 16") == [("xfade", "song")]
+    assert layers.use_set_and_song("", "") == []
+    assert bound(layers, NANO, ports, "cc 16") == [("focus/z/0/bias", "device")]
+    assert layers.use_set_and_song("", "tour dawn") == []
+    assert bound(layers, NANO, ports, "cc 16") == [("xfade", "song")]
+    use.learn("master/gain", song="another name")
+    assert use.bind(MIX, ControlId("cc", 19, 1), ports)
+    assert use.song_mapping == "tour dawn", "the song has a mapping"
+    use.learn("deck/1/pan")
+    assert use.bind(MIX, ControlId("cc", 20, 1), ports)
+    assert bound(layers, MIX, ports, "cc 20") == [("deck/1/pan", "player")]
+
+
 def test_a_song_hides_single_controls_whatever_song_came_before(home: Path) -> None:
     layers, use = learning()
     for name, to in (("dawn", "deck/1/pan"), ("dusk", "deck/2/pan")):

@@ -41,11 +41,13 @@ class LearnControl(Order, frozen=True):
     """Map the next control that moves to an address; "" ends learning.
 
     range : of the control, for an address without a range, if the options name none
+    song  : write to the song's mapping, or to a new one of about this name; "": to the player's of the device
     """
 
     address: str
     range: tuple[float, float] | None = None
     options: BindingOptions = BindingOptions()
+    song: str = ""
 
 
 class UndoBinding(Order, frozen=True):
@@ -163,11 +165,13 @@ class ControlLearned(Report, frozen=True):
     """A control has been mapped to an address.
 
     lost : what no longer happens, one line each: "Box CC16 no longer moves deck/1/pan"
+    song : name of the song's mapping, if the binding was written there
     """
 
     address: str
     control: str
     lost: tuple[str, ...] = ()
+    song: str = ""
 
 
 class LearnAsked(Report, frozen=True):

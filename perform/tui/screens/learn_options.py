@@ -26,8 +26,9 @@ _POINTS = re.compile(r"[\d.]+(,[\d.]+)+")
 _NAMED = re.compile(r"(steps?|accel|deadzone)=([\d.]+)")
 HINT = "for example  walk  or  -2..2 exp pickup focus"
 ALL = (
-    "a value that a press sets · low..high · focus: the deck in focus · lin exp s · scale pickup jump · "
-    "absolute momentary toggle · invert · step=0.5 · deadzone=0.1 · of an encoder: steps=64 accel=4"
+    "a value that a press sets · low..high · focus: the deck in focus · song: only in this song · "
+    "lin exp s · scale pickup jump · absolute momentary toggle · invert · step=0.5 · deadzone=0.1 · "
+    "of an encoder: steps=64 accel=4"
 )
 
 
@@ -35,20 +36,24 @@ class LearnChoice(NamedTuple):
     """What the player typed.
 
     focus : move the parameter of the deck in focus, whichever that is
+    song  : only while this song plays
     """
 
     focus: bool
     options: BindingOptions
+    song: bool = False
 
 
 def parse_options(text: str, row: ParameterRow) -> LearnChoice:
     """Read the words of the dialog; WrongUse for a word that means nothing."""
-    focus, options = False, BindingOptions()
+    focus, song, options = False, False, BindingOptions()
     for word in text.replace("−", "-").split():
         field = next((name for name, words in _WORDS.items() if word.lower() in words), "")
         try:
             if word.lower() == "focus":
                 focus = True
+            elif word.lower() == "song":
+                song = True
             elif word.lower() == "invert":
                 options = msgspec.structs.replace(options, invert=True)
             elif field:
@@ -66,7 +71,7 @@ def parse_options(text: str, row: ParameterRow) -> LearnChoice:
             raise WrongUse(f"{word!r} is not a number") from None
     if focus and not row.address.startswith("deck/"):
         raise WrongUse(f"{row.address} belongs to no deck", hint="leave out focus")
-    return LearnChoice(focus, options)
+    return LearnChoice(focus, options, song)
 
 
 class LearnOptionsDialog(Dialog[LearnChoice]):
