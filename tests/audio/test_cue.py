@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 import pytest
@@ -154,18 +154,16 @@ def test_the_cost_of_the_cue_is_a_small_part_of_a_block(arena: Arena) -> None:
     for deck in range(1, 9):
         player.put(f"deck/{deck}/cue", 1)
     player.put("cue/mix", 0.5)
-    seconds = {}
-    for channels in (2, 4, 2, 4):
-        player.channels = channels
-        player.play(20)
-        taken = []
-        for _ in range(60):
-            began = perf_counter()
+    player.play(20)
+    spent: dict[int, list[float]] = {2: [], 4: []}
+    for _ in range(100):  # in turn, and in time of this thread alone: other programs want the cores too
+        for player.channels, costs in spent.items():
+            began = thread_time()
             player.play(1)
-            taken.append(perf_counter() - began)
-        seconds[channels] = min(seconds.get(channels, 1.0), float(np.median(taken)))
-    print(f"a block of 8 decks: {1e6 * seconds[2]:.0f} us, with the cue {1e6 * seconds[4]:.0f} us")
-    assert seconds[4] < 2.0 * seconds[2]
+            costs.append(thread_time() - began)
+    alone, with_cue = (float(np.quantile(costs, 0.2)) for costs in spent.values())
+    print(f"a block of 8 decks: {1e6 * alone:.0f} us, with the cue {1e6 * with_cue:.0f} us")
+    assert with_cue < 2.0 * alone
 
 
 # -- where it plays
