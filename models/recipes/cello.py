@@ -43,7 +43,7 @@ def _bowed(x: Samples, rng: Rng) -> Samples:
     y += _moving(len(x), -14.0, 10.0, rng) * body - body
     envelope = np.sqrt(np.maximum(_band(np.square(x), 0.0, 30.0), 0.0))
     bow = _band(rng.standard_normal(len(x)), 1000.0, 7000.0)
-    return 0.8 * (y + _moving(len(x), -46.0, -8.0, rng) * envelope * bow)
+    return 1.7 * (y + _moving(len(x), -38.0, -2.0, rng) * envelope * bow)
 
 
 def _band(x: Samples, low: float, high: float) -> Samples:
