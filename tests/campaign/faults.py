@@ -143,8 +143,9 @@ def _(night: Night) -> None:
 
 def _module_fails(night: Night, model: Path, why: str) -> None:
     """A third-party module fails on a deck of its own, and the player unloads it."""
+    before = len(night.instrument.log())
     night.client.ask(Load(7, str(model)))
-    night.until(lambda: why in night.log(), 240, f"the module fails: {why}")
+    night.until(lambda: why in night.instrument.log()[before:], 240, f"the module fails: {why}")
     night.client.ask(Unload(7))
 
 
