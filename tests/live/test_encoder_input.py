@@ -98,7 +98,7 @@ def transferred(sound: np.ndarray, grid: int, folder: Path) -> np.ndarray:
 def error_of(heard: dict[str, np.ndarray], delay: int, folder: Path) -> np.ndarray:
     """How far what was heard is from `perform transfer` of what was sent, frame by frame, from 2 s on."""
     late = read_card(find_model("choir")).delay  # `became` is as late as the model; a transfer is not
-    sent, audio = heard["sent"][RATE:], heard["audio"][RATE + delay + BLOCK - late :, 0]
+    sent, audio = heard["sent"][RATE:], heard["audio"][RATE + delay - late :, 0]
     tries = became(sent[:RATE], np.arange(512))
     there = audio[RATE // 2 : tries.shape[1]]
     grid = int(np.abs(tries[:, RATE // 2 :] - there).max(axis=1).argmin())  # where the encoder's frames begin
@@ -110,7 +110,7 @@ def error_of(heard: dict[str, np.ndarray], delay: int, folder: Path) -> np.ndarr
 
 
 def test_what_is_played_in_comes_out_as_offline(jack: Jack, runtime: Path, tmp_path: Path, ears: str) -> None:
-    """To the sample, as late as it says; the server itself adds its period."""
+    """To the sample, as late as it says: a stream in the server's own block adds nothing."""
     with playing(runtime, "--input", "default", "--patient", set_name=ears) as instrument:
         settled(instrument)
         heard = Echo(tmp_path, sung(5), SECONDS + 2, "--freewheel").heard()  # a second on the way into it
