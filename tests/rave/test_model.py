@@ -116,7 +116,7 @@ def test_config_survives_its_dictionary() -> None:
         ({"ratios": [4, 2]}, "2 ratios but 4 dilations"),
         ({"ratios": 4}, "must be lists"),
         ({"ratios": [4, 2, 2, 2.5]}, "not whole numbers"),
-        ({"encoder": "mel"}, "not spectral, convolutional or v1"),
+        ({"encoder": "mel"}, "not spectral, convolutional, v1 or pitched"),
         ({"padding": "none"}, "not newest, causal or centred"),
         ({"padding": "centred", "ratios": [4, 3, 2, 2]}, "every ratio must be even"),
         ({"channels": 3}, "1 or 2"),

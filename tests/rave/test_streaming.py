@@ -167,6 +167,7 @@ def test_ratio_of_every_preset() -> None:
     assert {name: config.ratio for name, config in PRESETS.items()} == {
         "live": 512,
         "live_128": 128,
+        "live_pitch": 512,
         "v1": 2048,
         "v2": 2048,
         "v2_small": 512,
