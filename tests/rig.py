@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
 from perform.core.arena_layout import FAILED, LIVE
 from perform.stage.client import Client, running
@@ -174,6 +175,9 @@ def joined(spans: np.ndarray, apart: float = 0.005) -> np.ndarray:
     return np.array(one).reshape(-1, 2)
 
 
+MOST_AWAY = 0.15  #: share of the time
+
+
 class Machine:
     """When was the machine itself away or slow, or the audio server late?
 
@@ -191,6 +195,7 @@ class Machine:
             self._watchers[folder / "server.npy"] = ("idle_client.py",)
         self._running: list[subprocess.Popen[str]] = []
         self.stalls = np.zeros((0, 2))
+        self._began, self._seconds = 0.0, 0.0
 
     def __enter__(self) -> Machine:
         for saved, (script, *words) in self._watchers.items():
@@ -199,12 +204,22 @@ class Machine:
             assert watcher.stdout
             assert watcher.stdout.readline() == "watching\n"
             self._running.append(watcher)
+        self._began = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._seconds = time.monotonic() - self._began
         for watcher in self._running:
             watcher.communicate(timeout=10)
         self.stalls = joined(np.concatenate([np.load(saved) for saved in self._watchers]))
+
+    def skip_if_away(self) -> None:
+        """Skip the test if the machine was away for more than MOST_AWAY of the time: what is lost then says
+        nothing of us.
+        """
+        share = float((self.stalls[:, 1] - self.stalls[:, 0]).sum()) / self._seconds
+        if share > MOST_AWAY:
+            pytest.skip(f"the machine was away or slow for {100 * share:.0f} % of {self._seconds:.0f} s")
 
     def away(self, block: float) -> int:
         """Blocks of so many seconds that it spoilt at most."""

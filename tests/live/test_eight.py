@@ -75,7 +75,6 @@ def test_eight_models_play_while_eight_knobs_move(jack: Jack, runtime: Path, tmp
         bias = [instrument.arena.table[SLOTS[f"deck/{d}/z/0/bias"]] for d in range(1, DECKS + 1)]
         states = {instrument.client.status().decks[d].error for d in range(DECKS)}
         take = read_take(instrument.end().strip().splitlines()[-1])
-    assert states == {""}, "a deck was shed"
     audio, mine = steps(heard["audio"]), heard["mine"]
     lost = heard["times"][lost_blocks(audio, mine, take)]
     unexplained = [at for at in lost if not machine.was_away(at)]
@@ -87,6 +86,8 @@ def test_eight_models_play_while_eight_knobs_move(jack: Jack, runtime: Path, tmp
     )
     print(f"{late:g} blocks late on a deck; {moved:g} of {sent} moves of knobs;", end=" ")
     print(f"a deck's load {np.mean(loads):.2f}, {np.max(loads):.2f} at most")
+    machine.skip_if_away()
+    assert states == {""}, "a deck was shed"
     assert sent > 10 * SECONDS
     assert moved > sent / 2  # of several that wait for the router, it applies the last
     assert len(set(bias)) > 1

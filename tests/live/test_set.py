@@ -29,9 +29,14 @@ def warm(instrument: Instrument) -> bool:
 
 @pytest.mark.alone
 def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path) -> None:
+    pedals = tmp_path / "pedals.toml"
+    pedals.write_text(
+        'name = "pedals"\n[[bind]]\ncontrol = "program"\nto = "song/jump"\n'
+        '[[bind]]\ncontrol = "cc 67"\nto = "song/go"\n'
+    )
     with (
         Controller() as foot,
-        playing(runtime, "--record", "--block", str(BLOCK), "--mapping", "generic") as instrument,
+        playing(runtime, "--record", "--block", str(BLOCK), "--mapping", str(pedals)) as instrument,
     ):
         instrument.wait_live(1, 2)
         until(lambda: instrument.client.status().midi, 10, "the foot controller")

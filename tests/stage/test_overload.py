@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from rig import playing, until
+from rig import Machine, playing, until
 from tiny import tiny_model
 
 from perform.core.arena_layout import EMPTY, FAILED, LIVE
@@ -20,22 +20,27 @@ from perform.stage.commands import Load
 def test_the_last_deck_is_unloaded(runtime: Path, tmp_path: Path, tiny_models: Path) -> None:
     # a frame lasts 0.17 ms
     heavy = tiny_model(tmp_path / "heavy.safetensors", sample_rate=768_000, capacity=192)
-    with playing(runtime, "--device", "null") as instrument:
+    with (
+        Machine(tmp_path, server=False) as machine,
+        playing(runtime, "--device", "null") as instrument,
+    ):
         instrument.wait_live(1, 2)
         instrument.arena.table[SLOTS["focus"]] = 2
         instrument.client.ask(Load(3, str(heavy)))
         until(lambda: instrument.meter("deck/3/state") == FAILED, 90, f"deck 3 gone; {instrument.log()}")
-        assert (
-            "of its render time; it plays again once there is room"
-            in instrument.client.status().decks[2].error
-        )
-        assert "deck 3 uses" in instrument.log()
-        assert [instrument.meter(f"deck/{d}/state") for d in (1, 2, 4)] == [LIVE, LIVE, EMPTY]
-        frames = instrument.meter("deck/1/frames")
-        until(lambda: instrument.meter("deck/1/frames") > frames + 200, 10, "deck 1 plays on")
-        until(lambda: instrument.meter("deck/1/frames") > frames + 800, 20, "more than CALM_S of it")
-        assert instrument.meter("deck/3/state") == FAILED, "no room for it, however calm the others are"
+        error, log = instrument.client.status().decks[2].error, instrument.log()
+        states = [instrument.meter(f"deck/{d}/state") for d in (1, 2, 4)]
+        if states[0] == LIVE:
+            frames = instrument.meter("deck/1/frames")
+            until(lambda: instrument.meter("deck/1/frames") > frames + 200, 10, "deck 1 plays on")
+            until(lambda: instrument.meter("deck/1/frames") > frames + 800, 20, "more than CALM_S of it")
+            assert instrument.meter("deck/3/state") == FAILED, "no room for it, however calm the others are"
         instrument.end()
+    assert "of its render time; it plays again once there is room" in error
+    assert "deck 3 uses" in log
+    if states[0] != LIVE:
+        machine.skip_if_away()  # then deck 1 had no room either
+    assert states == [LIVE, LIVE, EMPTY]
 
 
 @pytest.mark.alone
@@ -59,7 +64,7 @@ def test_a_deck_returns_after_a_moment_of_overload(runtime: Path, tiny_models: P
         finally:
             calm.set()
             other.join()
-        until(lambda: instrument.meter("deck/2/state") == LIVE, 30, f"deck 2 back; {instrument.log()}")
+        until(lambda: instrument.meter("deck/2/state") == LIVE, 120, f"deck 2 back; {instrument.log()}")
         until(lambda: instrument.meter("deck/2/peak/l") > 1e-3, 10, "its sound")
         assert "deck 2: there is room again: choir returns" in instrument.log()
         assert instrument.client.status().decks[1].error == ""
