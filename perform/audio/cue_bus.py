@@ -1,6 +1,6 @@
 """The cue: decks before their faders, for the player's headphones. The master never gets it.
 
-[audio] throughout. Gains move with the mixer's ramps. A limiter of its own delays the cue like the master.
+[audio] throughout. Gains move with the mixer's ramps. Its own limiter delays the cue like the master's.
 """
 
 from __future__ import annotations

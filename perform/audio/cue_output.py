@@ -1,6 +1,6 @@
 """Where the cue plays: on two further outputs of the device, or on a second device.
 
-The second device has a clock of its own, so the sound between the two is kept in a buffer. Where that runs
+The second device has its own clock, so the sound between the two is kept in a buffer. Where that runs
 dry or full, the cue fades out for a moment. The master does not depend on it.
 """
 

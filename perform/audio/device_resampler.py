@@ -23,7 +23,7 @@ _CEILING = SLOTS["master/ceiling"]
 
 
 def _resampler(rate: float, to: float, channels: int = 2) -> soxr.ResampleStream:
-    # the engine for variable ratios has a constant delay; the other one works in blocks of its own
+    # the engine for variable ratios has a constant delay; the other one works in its own blocks
     return soxr.ResampleStream(rate, to, channels, dtype="float32", quality="HQ", vr=True)
 
 

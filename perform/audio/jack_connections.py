@@ -28,13 +28,15 @@ class JackConnections:
         self._waiting: set[tuple[str, str]] = set()  # their other port does not exist
         try:
             import jack
-
+        except (ImportError, OSError):  # without the library, the connections are PortAudio's
+            return
+        self._error: type[Exception] = jack.JackError
+        try:
             library, name = ctypes.CDLL(sd._libname), ctypes.c_char_p()
             library.PaJack_GetClientName(ctypes.byref(name))
             self._ours = (name.value or b"").decode()
             self._client = jack.Client("perform connections", no_start_server=True)
-            self._error: type[Exception] = jack.JackError
-        except Exception:  # without this library or server the connections are PortAudio's
+        except (OSError, AttributeError, UnicodeDecodeError, jack.JackError):  # or without its server
             self._client = None
 
     def restore(self) -> None:

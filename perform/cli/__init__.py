@@ -17,7 +17,7 @@ from perform.cli import (
     devices,
     doctor,
     exporting,
-    fetching,  # noqa: F401  adds its verbs to `models`
+    fetching,
     mapping_verb,
     models,
     playing,
@@ -90,3 +90,5 @@ for _verb in (
     bench.bench,
 ):
     main.add_command(_verb)
+for _verb in (fetching.search, fetching.fetch, fetching.remove, fetching.rename):
+    models.models.add_command(_verb)

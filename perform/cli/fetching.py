@@ -12,7 +12,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.models import models, models_import
+from perform.cli.models import models_import
 from perform.cli.output import ProgressBar, echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 
@@ -35,10 +35,10 @@ def _names() -> Iterable[str]:
     return [model.name for model in catalogue.read(catalogue.bundled().read_bytes(), "").models]
 
 
-@models.command("search")
+@click.command()
 @click.argument("text", default="")
 @json_option
-def models_search(text: str, as_json: bool) -> None:
+def search(text: str, as_json: bool) -> None:
     """List the models of catalogues whose name, author or description has TEXT (default: all)."""
     import msgspec
 
@@ -67,14 +67,14 @@ def models_search(text: str, as_json: bool) -> None:
         log("✓ is in your library; `perform models fetch NAME` downloads one")
 
 
-@models.command("fetch")
+@click.command()
 @click.argument("name", metavar="NAME|ADDRESS", shell_complete=completes(_names, files=False))
 @click.option("--name", "own_name", help="Name of the model in the library (default: the catalogue's).")
 @click.option("--yes", is_flag=True, help="Agree to the licence.")
 @click.option("--replace", is_flag=True, help="Replace a model of the same name.")
 @json_option
 @click.pass_context
-def models_fetch(
+def fetch(
     ctx: click.Context, name: str, own_name: str | None, yes: bool, replace: bool, as_json: bool
 ) -> None:
     """Download a model of a catalogue, or of an address, and import it.
@@ -133,10 +133,10 @@ def _agree(model: CatalogueModel, yes: bool) -> None:
         raise PerformError("nothing was downloaded", where=model.name)
 
 
-@models.command("remove")
+@click.command()
 @click.argument("name", shell_complete=completes(completion.models, files=False))
 @json_option
-def models_remove(name: str, as_json: bool) -> None:
+def remove(name: str, as_json: bool) -> None:
     """Take a model out of your library: its file goes to the folder `removed`, and is not deleted."""
     from perform.library import model_library
 
@@ -144,11 +144,11 @@ def models_remove(name: str, as_json: bool) -> None:
     show(path, as_json, name=name, path=str(path))
 
 
-@models.command("rename")
+@click.command()
 @click.argument("name", shell_complete=completes(completion.models, files=False))
 @click.argument("new_name")
 @json_option
-def models_rename(name: str, new_name: str, as_json: bool) -> None:
+def rename(name: str, new_name: str, as_json: bool) -> None:
     """Give a model of your library another name. Songs still find it, by its hash."""
     from perform.library import model_library
 

@@ -15,7 +15,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebScreen(Server):
-    """Serves a command that shows a screen. Each browser gets a screen of its own.
+    """Serves a command that shows a screen. Each browser gets its own screen.
 
     A request needs the token, as `?token=` or as the cookie that such a request sets. A page of another site
     cannot open the screen: the cookie is SameSite=Strict, and the origin of a websocket must be ours.

@@ -1,6 +1,6 @@
 """The process that sends MIDI clock to one port. `python -m perform.control.clock_out_process`
 
-It is a process of its own, so that nothing else in it delays a tick. Orders and reports:
+It is a separate process, so that nothing else in it delays a tick. Orders and reports:
 `core/messages/port_messages.py`.
 """
 

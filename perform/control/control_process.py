@@ -1,6 +1,6 @@
 """The control process: MIDI messages in, parameter values out. `python -m perform.control.control_process`
 
-Each port is opened and read by a process of its own, `perform.control.port_reader_process`, so no controller
+Each port is opened and read by a separate process, `perform.control.port_reader_process`, so no controller
 waits while another is plugged in. Here [control] takes their messages and sets parameters. [main] handles the
 stage's orders, watches the ports, learns, writes mapping files and reports to the stage. If the process
 stops, the parameters keep their values.

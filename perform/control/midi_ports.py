@@ -3,7 +3,7 @@
 rtmidi reports neither a vanished port nor a dead JACK server: it keeps listing the ports.
 Its `close_port` crashes on a dead server. So this module polls the list of ports. On JACK it also sends
 itself a message, the pulse, and closes a port only while the pulse comes back. Each port is opened and read
-in a process of its own (`perform.control.port_reader`), so no port waits for another.
+in a separate process (`perform.control.port_reader_process`), so no port waits for another.
 """
 
 from __future__ import annotations

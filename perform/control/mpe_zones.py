@@ -1,4 +1,4 @@
-"""MPE: each finger has a MIDI channel of its own, with its pressure, its slide and its pitch.
+"""MPE: each finger has its own MIDI channel for pressure, slide and pitch.
 
 A zone has a master channel and up to 15 members: the lower zone 1 and 2, 3..., the upper one 16 and 15, 14...
 RPN 6 on a master channel sets the number of members; without it, a mapping that uses fingers gets a lower

@@ -1,6 +1,6 @@
 """The OSC process: UDP messages in, parameter values out. `python -m perform.control.osc_process`
 
-It is a process of its own, so that a flood of messages delays no MIDI and no sound: it works for at most half
+It is a separate process, so that a flood of messages delays no MIDI and no sound: it works for at most half
 of the time, and the system drops what does not fit into the socket's buffer. If it stops, the parameters keep
 their values.
 

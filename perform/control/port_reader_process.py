@@ -3,7 +3,7 @@
     python -m perform.control.port_reader_process API PORT
 
 Opening a port takes 0.1 to 1.4 s in which python-rtmidi holds the interpreter, so each port is opened in a
-process of its own: no other controller waits. The MIDI system's thread runs `receive` here, which takes some
+separate process: no other controller waits. The MIDI system's thread runs `receive` here, which takes some
 20 us; this interpreter does nothing else. [main] writes what it received to standard output:
 
     each record : float64 seconds since the last message, uint16 length, the bytes; length 0: the port is open

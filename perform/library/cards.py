@@ -59,7 +59,7 @@ class Card(msgspec.Struct, frozen=True):
     latent_p01: list[float] = []  #: none: not measured
     latent_p99: list[float] = []
     latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.rave.latent_effect`
-    #: names of the latents, such as `pitch`; none: they have no meaning of their own
+    #: names of the latents, such as `pitch`; none: they have no known meaning
     labels: list[Annotated[str, Meta(max_length=40)]] = []
 
     @property

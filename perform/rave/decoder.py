@@ -10,7 +10,7 @@ from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, State
 
 
 class Generator(Streaming):
-    """Base of all: a net, branches that take its output, and their mix; or the net alone."""
+    """Base of all: a net, and branches that take its output; or the net alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,11 +18,7 @@ class Generator(Streaming):
         self.noise: NoiseSynth | None
 
     def branches(self) -> list[Streaming]:
-        """The layers that take the net's output, in the order of `mix`; a noise synthesiser comes last."""
-        raise NotImplementedError
-
-    def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
-        """The branches' outputs and noise in bands, -1..1 (None: silence), to bands."""
+        """The layers that take the net's output, in order; a noise synthesiser comes last."""
         raise NotImplementedError
 
     def init_state(self, batch: int) -> State:
@@ -30,7 +26,7 @@ class Generator(Streaming):
         return [tensor for part in (self.net, *self.branches()) for tensor in part.init_state(batch)]
 
     def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
-        """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        """(B, latents, n), noise in bands, -1..1 (None: silence), to (B, channels x bands, n * stride)."""
         raise NotImplementedError
 
     def _count_states(self) -> None:
@@ -78,7 +74,10 @@ class Decoder(Generator):
         return self.mix(outputs, noise), after
 
     def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
-        """Each wave times its amplitude, plus the noise, within -1..1."""
+        """Outputs of the branches and noise, -1..1 (None: silence), to bands within -1..1.
+
+        Each wave times its amplitude, plus the noise.
+        """
         wave, amplitude = outputs[0].chunk(2, 1)  # (B, 2 x bands, n * stride)
         y = wave * torch.sigmoid(amplitude)
         if self.noise is not None and noise is not None:

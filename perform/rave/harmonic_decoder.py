@@ -82,7 +82,3 @@ class HarmonicDecoder(Generator):
             gains = gain.repeat_interleave(self.each, 2)[:, :, :, None]
             filtered = self.noise.render(responses * gains, noise)
         return torch.cat([filtered, tone], 1), after
-
-    def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
-        """Not used: `forward` needs the latents too."""
-        raise NotImplementedError

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu, pad
 
 from perform.rave.blocks import AdaIN, Delay, NoiseSynth, Residual, Snake
+from perform.rave.decoder import Decoder, V1Decoder
 from perform.rave.model import RAVE
 from perform.rave.stream import (
     Chain,
@@ -41,6 +42,8 @@ def encode(model: RAVE, x: Tensor) -> Tensor:
 def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
     """Latents (B, latents, n) and noise (B, noise, n) to samples (B, channels, n * ratio)."""
     mode, decoder = model.config.padding, model.decoder
+    if not isinstance(decoder, Decoder | V1Decoder):
+        raise UnknownLayer(decoder, "the output for a whole signal")
     x = run_whole(decoder.net, model.restore(z, noise[:, : model.missing]))
     outputs = [run_whole(branch, x) for branch in decoder.branches()]
     bands = decoder.mix(outputs or [x], model.uniform(noise[:, model.missing :]))
