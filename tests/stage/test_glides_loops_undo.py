@@ -31,7 +31,7 @@ slots = st.sampled_from(
     [
         i
         for i, a in enumerate(params.ADDRESSES)
-        if not SPEC_AT[i].action and not a.startswith(params.NEVER_STORED)
+        if not SPEC_AT[i].action and not params.never_stored(a)
     ]
 )
 # no subnormals: a library that a live test has loaded may have turned them off in this process
