@@ -28,11 +28,7 @@ from perform.stage.status import LoopStatus
 from perform.stage.undo import QUIET_S, UndoHistory
 
 slots = st.sampled_from(
-    [
-        i
-        for i, a in enumerate(params.ADDRESSES)
-        if not SPEC_AT[i].action and not params.never_stored(a)
-    ]
+    [i for i, a in enumerate(params.ADDRESSES) if not SPEC_AT[i].action and not params.never_stored(a)]
 )
 # no subnormals: a library that a live test has loaded may have turned them off in this process
 moves = st.tuples(slots, st.floats(0, 1, allow_subnormal=False))
