@@ -24,5 +24,5 @@ failed=0
 $bin/python -m pytest -m "not alone" $long tests/stage tests/live || failed=1
 wait $computing || failed=1
 cat "$log"
-$bin/python -m pytest -m alone $long tests/stage tests/live || failed=1
+$bin/python -m pytest -rs -m alone $long tests/stage tests/live || failed=1
 exit $failed

@@ -8,7 +8,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before any test module imports onnx
 
 import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return SLOWEST.index(name) if name in SLOWEST else len(SLOWEST)
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test marked `alone` that fails while the machine was away says nothing of us: it is skipped."""
+    if item.get_closest_marker("alone") is None:
+        return (yield)
+    from rig import Machine
+
+    with tempfile.TemporaryDirectory() as folder:
+        with Machine(Path(folder), server=False) as machine:
+            failure, result = None, None
+            try:
+                result = yield
+            except Exception as wrong:
+                failure = wrong
+        if failure:
+            machine.skip_if_away(f"{type(failure).__name__}: {failure}".partition("\n")[0])
+            raise failure
+        return result
 
 
 @pytest.fixture(autouse=True)

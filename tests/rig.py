@@ -213,13 +213,14 @@ class Machine:
             watcher.communicate(timeout=10)
         self.stalls = joined(np.concatenate([np.load(saved) for saved in self._watchers]))
 
-    def skip_if_away(self) -> None:
-        """Skip the test if the machine was away for more than MOST_AWAY of the time: what is lost then says
-        nothing of us.
-        """
-        share = float((self.stalls[:, 1] - self.stalls[:, 0]).sum()) / self._seconds
+    def skip_if_away(self, failure: str) -> None:
+        """Skip the test that failed so if the machine was away for more than MOST_AWAY of the time."""
+        began, ended = np.clip(self.stalls, self._began, self._began + self._seconds).T
+        share = float((ended - began).sum()) / self._seconds
         if share > MOST_AWAY:
-            pytest.skip(f"the machine was away or slow for {100 * share:.0f} % of {self._seconds:.0f} s")
+            pytest.skip(
+                f"the machine was away or slow for {100 * share:.0f} % of {self._seconds:.0f} s; {failure}"
+            )
 
     def away(self, block: float) -> int:
         """Blocks of so many seconds that it spoilt at most."""

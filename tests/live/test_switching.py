@@ -1,7 +1,11 @@
-"""Sources of a deck on a real JACK server, switched all the time: no click, no dropout, all in the take."""
+"""Sources of a deck on a real JACK server, switched all the time: no click, no dropout, all in the take.
+
+PERFORM_SWITCHES=200 python -m pytest -s tests/live/test_switching.py
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +18,8 @@ from perform.offline import replay
 from perform.recorder import take_index
 from perform.stage.commands import StartRecording, StopRecording
 
-RATE, SWITCHES = 48000, 200
+RATE = 48000
+SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "60"))
 BLOCK_S = 256 / RATE
 
 SET = """
@@ -33,7 +38,7 @@ files = {{ 1 = "{file}" }}
 def test_switching_sources_makes_no_click_and_is_in_the_take(
     jack: Jack, runtime: Path, tmp_path: Path
 ) -> None:
-    """Two hundred times, a step between two samples is no larger than each source makes by itself."""
+    """A step between two samples is no larger than each source makes by itself."""
     at = np.arange(3 * 44100) / 44100
     soundfile.write(tmp_path / "hum.flac", 0.2 * np.sin(2 * np.pi * 330 * at) * np.cos(2.5 * at) ** 2, 44100)
     (tmp_path / "sources.toml").write_text(SET.format(file=tmp_path / "hum.flac"))
@@ -60,7 +65,7 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
             switch(source)
             played(0.2)
             begin = arena.history.written
-            played(3.0)
+            played(1.5)
             steady = max(steady, listen(begin))
         counts = ("deck/1/late", "deck/2/late", "xruns")
         before = {name: instrument.meter(name) for name in counts}
