@@ -1,4 +1,4 @@
-"""`bench`: measure the computing time of models and of training steps on this machine."""
+"""`bench`: measure the computing time of models, decks and training steps on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.output import DefaultVerbGroup, ProgressBar, echo, echo_json, json_option
+from perform.cli.output import DefaultVerbGroup, ProgressBar, Seconds, echo, echo_json, json_option
 from perform.train.plan import DEVICES, PRECISIONS
 
 USUAL = ("v2", "v1", "v2_small", "live")  #: architectures measured with the bundled models by default
@@ -23,7 +23,7 @@ class BenchGroup(DefaultVerbGroup):
 
 @click.group(cls=BenchGroup)
 def bench() -> None:
-    """Measure the computing time of models (bench [MODEL]...) or of a training step (bench train)."""
+    """Measure the cost of models (bench [MODEL]...), of decks (bench stage), of training (bench train)."""
 
 
 @bench.command()
@@ -81,6 +81,50 @@ def models(
         echo_json(msgspec.to_builtins(found), indent=2)
     else:
         echo(f"{cost_report.table(found)}\n\n{cost_report.decks_table(found)}")
+
+
+@bench.command()
+@click.argument("model", metavar="[MODEL]", default="live", shell_complete=completes(completion.models))
+@click.option(
+    "--decks", type=click.IntRange(0, 8), multiple=True, default=(0, 1, 2, 4, 8), metavar="N",
+    help="Number of decks (repeatable; default: 0, 1, 2, 4 and 8).",
+)  # fmt: skip
+@click.option(
+    "--block", "blocks", type=click.IntRange(16, 4096), multiple=True, default=(256,), metavar="N",
+    help="Frames per block of the mixer (repeatable; default: 256).",
+)  # fmt: skip
+@click.option(
+    "--seconds", type=Seconds(0.1), default=10.0, show_default=True, help="Measured time of each stage."
+)
+@click.option(
+    "--device", metavar="D", default="null", show_default=True,
+    help="Audio output; null plays silently on a clock.",
+)  # fmt: skip
+@json_option
+def stage(
+    model: str, decks: tuple[int, ...], blocks: tuple[int, ...], seconds: float, device: str, as_json: bool
+) -> None:
+    """Measure what decks cost on a stage: the CPU time of every process, beside the bare decoder's.
+
+    MODEL is a model's name or file, or an architecture with random weights. Each deck plays a copy of it as
+    another model, with a process to itself, and walks through its latents. Needs Linux.
+    """
+    import tempfile
+
+    import msgspec
+
+    from perform.bench import stage_cost
+    from perform.bench.subjects import subject
+    from perform.library import places
+
+    with tempfile.TemporaryDirectory(prefix="perform-bench-", dir=places.memory()) as folder:
+        path = subject(model, Path(folder)).path
+        found = []
+        with ProgressBar("measuring", len(decks) * len(blocks), "stages") as on_progress:
+            for row in stage_cost.rows(path, decks, blocks, seconds, device, Path(folder)):
+                found.append(row)
+                on_progress(len(found), f"{row.decks} decks, {row.block} frames")
+    echo_json(msgspec.to_builtins(found), indent=2) if as_json else echo(stage_cost.table(found))
 
 
 @bench.command()
