@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from perform.tui import keys
-from perform.tui.keys import KeyCommand
+from perform.tui import keys, page_keys
+from perform.tui.key_command import KeyCommand
 
 INTRO = """# Keys
 
-Made from perform/tui/keys.py by docs/keys_page.py. In the program, `?` shows the same list.
+Made from perform/tui/keys.py and page_keys.py by docs/keys_page.py. In the program, `?` shows the same list.
 
 `keys.toml`, beside [config.toml](config.md), gives actions other keys, by their names in the last column.
 The help then shows yours; other texts on the screen keep the default keys. Two actions of one place cannot
@@ -27,7 +27,7 @@ have the same key.
 
 def page() -> str:
     """The page: one table for each group of keys."""
-    every = (*keys.KEYS, *keys.ALWAYS, *keys.SET_LIST, *keys.LATENTS)
+    every = (*keys.KEYS, *keys.ALWAYS, *page_keys.SET_LIST, *page_keys.LATENTS)
     groups = dict.fromkeys(key.group for key in every)
     return INTRO + "".join(_table(group, (key for key in every if key.group == group)) for group in groups)
 

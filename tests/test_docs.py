@@ -37,7 +37,7 @@ from perform.core.params import (
     Curve,
     Spec,
 )
-from perform.tui.keys import LATENTS as LATENT_KEYS
+from perform.tui.page_keys import LATENTS as LATENT_KEYS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -29,8 +29,9 @@ from perform.stage.commands import (
 from perform.tui import themes
 from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
-from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
+from perform.tui.keys import ALWAYS, KEYS
 from perform.tui.modulation_keys import ModulationKeys
+from perform.tui.page_keys import LATENTS, SET_LIST
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.scene_keys import SceneKeys
 from perform.tui.screens.deck_file_choosers import MatrixChooser, SoundChooser

@@ -11,7 +11,9 @@ from textual.screen import Screen
 
 from perform.core.messages.control_messages import BindingOptions
 from perform.stage.commands import Answer, Learn
-from perform.tui.screen_frame import FrameReader, ScreenFrame, ScreenState
+from perform.tui.frame_reader import FrameReader
+from perform.tui.screen_frame import ScreenFrame
+from perform.tui.screen_state import ScreenState
 from perform.tui.screens.dialog import Dialog, T
 from perform.tui.stage_line import StageLine, StageLink
 

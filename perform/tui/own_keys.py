@@ -14,7 +14,9 @@ from textual.keys import format_key
 
 from perform.core.errors import WrongUse
 from perform.library import toml_files
-from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST, KeyCommand
+from perform.tui.key_command import KeyCommand
+from perform.tui.keys import ALWAYS, KEYS
+from perform.tui.page_keys import LATENTS, SET_LIST
 
 PAGE = "docs/keys.md"
 EVERY = (*KEYS, *ALWAYS, *SET_LIST, *LATENTS)

@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
-
 from perform.core import params
-from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
-from perform.core.frame_time import FrameTime
 from perform.core.knob_ranges import KnobRanges
-from perform.core.messages.control_messages import BindingOptions
 from perform.core.params import DECKS, Spec
-from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status, TouchStatus
-from perform.tui.heard_values import HeardValues
-from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, LatentParameter, ParameterRow, deck_rows
+from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
+from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
+from perform.tui.screen_state import ScreenState
 from perform.tui.trace_history import TraceHistory
 
-EMPTY_STATUS = Status("", (DeckStatus(),) * DECKS, "", (), "", "", (), "", TouchStatus(), "", "", ())
 LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
 EXCLUDED = "⊘"
 MODULATED = "∿"
-_PRINT_EVERY = 5  #: frames between two updates of a printed number, so that it can be read
 _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
 _OFFSET = {a.removeprefix("deck/1/"): i for i, a in enumerate(params.ADDRESSES[params.slots(1)])}
 _LATE = [METER_SLOTS[f"deck/{d}/late"] for d in range(1, DECKS + 1)]
 _INPUT_OPEN = params.slot("input/open")
 _FOCUS = params.slot("focus")
-
-
-@dataclass
-class ScreenState:
-    """What only this screen knows: cursors, a notice, learning. Nothing here changes the sound."""
-
-    selected: dict[int, str] = field(default_factory=dict)  #: deck -> address that its cursor is on
-    top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
-    latent_parameter: LatentParameter = "bias"  #: which parameter of each latent the rows show
-    axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
-    macro_pad: bool = False  #: pads move two macros, not two latents
-    macro_axes: tuple[int, int] = (0, 1)  #: indices of these macros, x and y
-    zoomed: bool = False  #: pads show another range than that of the knobs, see `perform.tui.axes`
-    arming: int = 0  #: song that the stage was asked to arm, until it answers
-    prefix: str = ""  #: action of the next F2 to F9 on its scene
-    prefix_until: float = 0.0
-    learning: str = ""  #: address that the next control is mapped to, or ""
-    learn_options: BindingOptions = field(default_factory=BindingOptions)  #: how that control is to move it
-    learn_confirmed: bool = False  #: the stage has confirmed that it is learning
-    notice: str = ""
-    notice_until: float = 0.0
-    gone: bool = False  #: the stage has ended
-    silence: float = 0.0  #: seconds since the oldest command without an answer
-    dropouts: float = -1.0  #: last count of dropouts; -1 before the first frame
-    dropout_at: float = -1.0  #: time of the last dropout; -1: none
-    frames_at: float = 0.0  #: time at which the mixer last counted up
-    frames: float = -1.0  #: the mixer's last count
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,104 +219,9 @@ class ScreenFrame:
         return self.stage_meter("xruns") + sum(self.meters[i] for i in _LATE)
 
 
-class FrameReader:
-    """Reads frames from shared memory; keeps traces, printed numbers and times of dropouts between frames."""
-
-    def __init__(self, arena: Arena, view: ScreenState) -> None:
-        self._table, self._meters, self._hardware = arena.table, arena.meters, arena.hardware
-        self._knobs, self.view = arena.knobs, view
-        self._arena, self._time = arena, FrameTime(arena)
-        self._heard = HeardValues(arena)
-        self._worst = arena.meters.copy()
-        self._printed: list[float] = []
-        self._count = 0
-        self._status = EMPTY_STATUS
-        self._scenes: dict[int, SceneStatus] = {}
-        self._marks: dict[str, str] = {}
-        self._traces = TraceHistory()
-        self._controls: dict[str, str] = {}
-        self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
-
-    def read(self, status: Status | None, now: float) -> ScreenFrame:
-        """[ui] Read one frame."""
-        meters = np.nan_to_num(self._meters, posinf=0.0, neginf=0.0)  # a copy; the screen must survive a NaN
-        if self.view.gone:  # the last values in shared memory are no longer true
-            meters[:] = 0.0
-            self._worst[:] = 0.0
-        np.maximum(self._worst, meters, out=self._worst)
-        if self._count % _PRINT_EVERY == 0:
-            self._printed = self._worst.tolist()
-            self._worst = meters.copy()
-        self._count += 1
-        if status is not None and status != self._status:
-            self._status = status
-            self._scenes = {scene.number: scene for scene in status.scenes}
-            self._marks = _marks(status)
-        self._traces.sample(now, self._table, meters)
-        table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
-        frame = ScreenFrame(
-            table,
-            meters.tolist(),
-            self._printed,
-            self._status,
-            self.view,
-            now,
-            self._mapped(table[_FOCUS]),
-            self._scenes,
-            self._marks,
-            self._traces,
-            self._beat(now),
-            self._apart(),
-            self._knobs,
-            self._heard.read(),
-        )
-        view, count = self.view, frame.dropouts
-        if view.dropouts >= 0 and count > view.dropouts:
-            view.dropout_at = now
-        view.dropouts = count
-        if frame.stage_meter("frames") != view.frames:
-            view.frames, view.frames_at = frame.stage_meter("frames"), now
-        return frame
-
-    def _beat(self, now: float) -> float:
-        """The beat that plays now; 0 if the meters are broken: the screen must survive a NaN."""
-        try:
-            beat = self._arena.beat_line.beat_at(self._time.frame_at(now))
-        except (ValueError, OverflowError):
-            return 0.0
-        return beat if math.isfinite(beat) else 0.0
-
-    def _apart(self) -> dict[int, float]:
-        """Where the controls stand whose parameters are elsewhere."""
-        at = np.flatnonzero((self._hardware != self._table) & np.isfinite(self._hardware))
-        return dict(zip(at.tolist(), self._hardware[at].tolist(), strict=True))
-
-    def _mapped(self, focus: float) -> dict[str, str]:
-        """The control mapped to each address; `focus/...` is the deck with the focus."""
-        if self._controls_of[0] is not self._status or self._controls_of[1] != focus:
-            deck = f"deck/{focus:.0f}/"
-            bindings = self._status.bindings
-            focused = {
-                deck + b.address.removeprefix("focus/"): b.control
-                for b in reversed(bindings)  # the first of several is shown
-                if b.address.startswith("focus/")
-            }
-            # a control mapped to this deck comes before one that follows the focus
-            self._controls = focused | {b.address: b.control for b in bindings}
-            self._controls_of = (self._status, focus)
-        return self._controls
-
-
 @lru_cache(256)
 def _ranged(slot: int, low: float, high: float) -> Spec:
     return replace(params.SPEC_AT[slot], low=low, high=high)
-
-
-def _marks(status: Status) -> dict[str, str]:
-    marks = {loop.address: LOOP_GLYPHS.get(loop.state, "■") for loop in status.loops}
-    marks |= {address: marks.get(address, "") + EXCLUDED for address in status.excluded}
-    moved = {row.address for row in status.modulation}
-    return marks | {address: marks.get(address, "") + MODULATED for address in moved}
 
 
 def loop_text(frame: ScreenFrame, address: str) -> str:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from stand_in import FakeStage, deck, play, status
 
 from perform.core.params import SPEC_AT
-from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST
+from perform.tui.keys import ALWAYS, KEYS
+from perform.tui.page_keys import LATENTS, SET_LIST
 
 PRESSES = sorted(
     {key for k in (*ALWAYS, *KEYS, *LATENTS, *SET_LIST) for key in k.keys.split(",") if key != "ctrl+q"}

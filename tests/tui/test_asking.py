@@ -33,7 +33,7 @@ from perform.stage.commands import (
     UseMatrix,
 )
 from perform.stage.status import BindingStatus
-from perform.tui import keys
+from perform.tui import keys, page_keys
 from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog
 from perform.tui.screens.model_browser import ModelBrowser
@@ -368,8 +368,8 @@ async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
     async with playing(stage, clock) as hands:
         app = hands.app
         await hands.press("j")
-        for key in (*keys.ALWAYS, *keys.KEYS, *keys.SET_LIST):
-            owner = app.screen if key in keys.SET_LIST else app._play
+        for key in (*keys.ALWAYS, *keys.KEYS, *page_keys.SET_LIST):
+            owner = app.screen if key in page_keys.SET_LIST else app._play
             owner = app if key.action.startswith("app.") else owner
             assert hasattr(owner, f"action_{key.action.removeprefix('app.').partition('(')[0]}"), key
         named = {c.title for c in app.get_system_commands(app.screen)}
@@ -380,7 +380,7 @@ async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
             "undo",
             "recall scene F9",
         } <= named
-        assert {key.description for key in keys.SET_LIST} <= named, "on the set list, its keys as well"
+        assert {key.description for key in page_keys.SET_LIST} <= named, "on the set list, its keys as well"
         await hands.press("escape")
         named = {c.title for c in app.get_system_commands(app.screen)}
         assert "save the set under a name" in named
@@ -402,7 +402,7 @@ async def test_keys_can_be_remapped_by_id(stage, clock):
         assert hands.value("deck/1/mute") == 1
 
 
-@pytest.mark.parametrize("more", [keys.KEYS, keys.SET_LIST])
+@pytest.mark.parametrize("more", [keys.KEYS, page_keys.SET_LIST])
 def test_ids_and_keys_are_unique(more):
     table = (*keys.ALWAYS, *more)
     assert len({k.id for k in table}) == len(table)

@@ -10,8 +10,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from perform.tui.keys import ALWAYS, KEYS, LATENTS, SET_LIST, KeyCommand
+from perform.tui.key_command import KeyCommand
+from perform.tui.keys import ALWAYS, KEYS
 from perform.tui.own_keys import applied
+from perform.tui.page_keys import LATENTS, SET_LIST
 from perform.tui.screens.dialog import Dialog
 
 _ORDER = (

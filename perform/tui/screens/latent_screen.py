@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from perform.core.params import MACROS
 from perform.library.corpus_latents import read_corpus
 from perform.tui.axes import Axis, MacroAxis, chosen, latents, pad_axes
-from perform.tui.keys import LATENTS
+from perform.tui.page_keys import LATENTS
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.screens.play_screen import PlayScreen
 from perform.tui.widgets.foot import HINTS, FootBar

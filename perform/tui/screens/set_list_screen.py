@@ -10,7 +10,8 @@ from textual.containers import Vertical
 
 from perform.core.messages.control_messages import BindingOptions
 from perform.stage.commands import Go
-from perform.tui.keys import KEYS, SET_LIST
+from perform.tui.keys import KEYS
+from perform.tui.page_keys import SET_LIST
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.screens.dialog import Dialog, DialogText
 from perform.tui.widgets.line_widget import LineWidget

@@ -1,0 +1,35 @@
+"""What only this screen knows: cursors, a notice, learning. Nothing here changes the sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from perform.core.messages.control_messages import BindingOptions
+from perform.tui.parameter_rows import LatentParameter
+
+
+@dataclass
+class ScreenState:
+    """What only this screen knows: cursors, a notice, learning. Nothing here changes the sound."""
+
+    selected: dict[int, str] = field(default_factory=dict)  #: deck -> address that its cursor is on
+    top: dict[int, int] = field(default_factory=dict)  #: deck -> first row its panel shows
+    latent_parameter: LatentParameter = "bias"  #: which parameter of each latent the rows show
+    axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
+    macro_pad: bool = False  #: pads move two macros, not two latents
+    macro_axes: tuple[int, int] = (0, 1)  #: indices of these macros, x and y
+    zoomed: bool = False  #: pads show another range than that of the knobs, see `perform.tui.axes`
+    arming: int = 0  #: song that the stage was asked to arm, until it answers
+    prefix: str = ""  #: action of the next F2 to F9 on its scene
+    prefix_until: float = 0.0
+    learning: str = ""  #: address that the next control is mapped to, or ""
+    learn_options: BindingOptions = field(default_factory=BindingOptions)  #: how that control is to move it
+    learn_confirmed: bool = False  #: the stage has confirmed that it is learning
+    notice: str = ""
+    notice_until: float = 0.0
+    gone: bool = False  #: the stage has ended
+    silence: float = 0.0  #: seconds since the oldest command without an answer
+    dropouts: float = -1.0  #: last count of dropouts; -1 before the first frame
+    dropout_at: float = -1.0  #: time of the last dropout; -1: none
+    frames_at: float = 0.0  #: time at which the mixer last counted up
+    frames: float = -1.0  #: the mixer's last count
