@@ -273,7 +273,9 @@ def slot(address: str) -> int:
         near = difflib.get_close_matches(address, ADDRESSES, n=3)
         raise WrongUse(
             f"no parameter is called {address!r}",
-            hint=f"did you mean {', '.join(near)}?" if near else "see docs/parameters.md for all of them",
+            hint=f"did you mean {', '.join(near)}?"
+            if near
+            else "`perform docs parameters` lists all of them",
         ) from None
 
 

@@ -69,7 +69,7 @@ def read(data: bytes, where: str) -> Catalogue:
     try:
         found = msgspec.json.decode(data, type=Catalogue)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        hint = "docs/models.md has the format"
+        hint = "`perform docs models` describes the format"
         raise WrongUse(f"not a catalogue: {error}", where=where, hint=hint) from error
     if found.format != FORMAT:
         raise WrongUse(f"not a catalogue: its format is not {FORMAT!r}", where=where)

@@ -44,7 +44,7 @@ def is_path(name: str) -> bool:
 
 
 def bundled(kind: str) -> Path:
-    """Return the folder of the bundled "models" or "presets". In a wheel it lies inside the package."""
+    """Return the folder of the bundled "models", "presets" or "docs"; in a wheel, inside the package."""
     inside = _PACKAGE / "bundled" / kind
     return inside if inside.is_dir() else _PACKAGE.parent / kind
 

@@ -15,7 +15,7 @@ from perform.core.errors import WrongUse
 from perform.core.paths import expanded
 from perform.library import places, toml_files
 
-PAGE = "docs/config.md"
+PAGE = "config"
 
 
 class SoundConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

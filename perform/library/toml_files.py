@@ -25,10 +25,10 @@ LIMIT = 1 << 23  #: bytes of a file: 128 songs, each with eight loops of half a 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
-def read(path: Path, kind: type[_T], page: str = "docs/sets.md") -> _T:
+def read(path: Path, kind: type[_T], page: str = "sets") -> _T:
     """Read a TOML file as a `kind`. WrongUse: names the fault, the file, and the key or line.
 
-    page : of the docs, which describes the format
+    page : of the manual, which describes the format
     """
     name = kind.__name__.removeprefix("Player").lower()
     try:
@@ -41,11 +41,13 @@ def read(path: Path, kind: type[_T], page: str = "docs/sets.md") -> _T:
     except UnicodeDecodeError as error:
         raise WrongUse(f"not a {name}: not UTF-8 text", where=str(path)) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise WrongUse(f"broken TOML: {error}", where=str(path), hint=f"see {page} for the format") from error
+        raise WrongUse(
+            f"broken TOML: {error}", where=str(path), hint=f"`perform docs {page}` describes the format"
+        ) from error
     except msgspec.ValidationError as error:
         hint = f"its keys are {', '.join(kind.__struct_encode_fields__)}"
         if "- at `$" in str(error):  # the fault is in a table, which has other keys
-            hint = f"see {page} for the format"
+            hint = f"`perform docs {page}` describes the format"
         raise WrongUse(f"not a {name}: {error}", where=str(path), hint=hint) from error
 
 

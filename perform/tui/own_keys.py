@@ -18,7 +18,7 @@ from perform.tui.key_command import KeyCommand
 from perform.tui.keys import ALWAYS, KEYS
 from perform.tui.page_keys import LATENTS, SET_LIST
 
-PAGE = "docs/keys.md"
+PAGE = "keys"
 EVERY = (*KEYS, *ALWAYS, *SET_LIST, *LATENTS)
 
 
@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, str]:
     for name, keys in chosen.items():
         if name not in {command.id for command in EVERY}:
             near = difflib.get_close_matches(name, [command.id for command in EVERY])
-            hint = f"do you mean {' or '.join(near)}?" if near else f"{PAGE} lists the names"
+            hint = f"do you mean {' or '.join(near)}?" if near else f"`perform docs {PAGE}` lists the names"
             raise WrongUse(f"no key has the name {name[:80]!r}", where=str(path), hint=hint)
         if not keys.strip() or any(not key.strip() for key in keys.split(",")):
             raise WrongUse(

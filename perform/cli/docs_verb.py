@@ -1,0 +1,55 @@
+"""`docs`: the pages of the manual, in the terminal."""
+
+from __future__ import annotations
+
+import click
+
+from perform.cli.completion import completes
+from perform.cli.output import echo
+from perform.core.errors import PerformError
+
+
+def pages() -> list[str]:
+    """Return the names of all pages."""
+    from perform.library import places
+
+    return sorted(path.stem for path in places.bundled("docs").glob("*.md"))
+
+
+@click.command()
+@click.argument("page", default="", shell_complete=completes(pages, files=False))
+def docs(page: str) -> None:
+    """Read the manual: list its pages, or show PAGE.
+
+    Into a pipe or a file, PAGE goes as Markdown.
+
+    \b
+        perform docs guide
+        perform docs sets > sets.md
+    """
+    import difflib
+    import sys
+
+    from perform.library import places
+
+    found = {name: places.bundled("docs") / f"{name}.md" for name in pages()}
+    if not page:
+        for name, path in found.items():
+            with path.open(encoding="utf-8") as file:
+                echo(f"{name:<12} {file.readline().lstrip('# ').strip()}")
+        return
+    name = page.removeprefix("docs/").removesuffix(".md")
+    if name not in found:
+        near = difflib.get_close_matches(name, found)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`perform docs` lists all pages"
+        raise PerformError(f"there is no page {page!r}", hint=hint)
+    text = found[name].read_text(encoding="utf-8")
+    if not sys.stdout.isatty():
+        echo(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    with console.pager(styles=True):
+        console.print(Markdown(text))
