@@ -90,6 +90,11 @@ def _sound_options(verb: _F) -> _F:
             "--fresh", is_flag=True, help="Start the set from its beginning, not from where a crash ended it."
         ),
         click.option(
+            "--allow-files",
+            is_flag=True,
+            help="Let the set use files outside of its folder and of perform's, now and later.",
+        ),
+        click.option(
             "--patient",
             is_flag=True,
             help="Wait for late decks instead of fading them, e.g. for an audio server in freewheel mode.",
@@ -120,9 +125,11 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
             raise WrongUse("--seconds needs --headless", hint="add --headless, or leave --seconds out")
         _open(set_name, sound)
         return
-    from perform.library import places
+    from perform.library import places, sets
     from perform.stage.supervisor import Stage
 
+    if sound["allow_files"]:
+        sets.allow_files(set_name)
     take = Stage(_options(set_name, sound, seconds), places.runtime(), log).run()
     if sound["record"] and not take:
         raise PerformError("nothing was recorded", hint="see the messages above")
@@ -170,7 +177,8 @@ def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None)
         host_and_port(sound["osc"])  # show an error here, not in a log
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
-    return StageOptions(set=set_name, seconds=seconds, **sound)
+    options = {name: value for name, value in sound.items() if name != "allow_files"}
+    return StageOptions(set=set_name, seconds=seconds, **options)
 
 
 def _open(set_name: str, sound: dict[str, Any]) -> None:
@@ -181,6 +189,8 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
 
     runtime = places.runtime()
     if set_name:
+        if sound["allow_files"]:
+            sets.allow_files(set_name)
         sets.load_set(set_name)  # show an error here, not in a log
     if running(runtime):
         if set_name:

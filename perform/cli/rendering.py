@@ -48,6 +48,11 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--from", "begin", type=Seconds(0), help="Start at this second of a take.")
 @click.option("--to", "end", type=Seconds(0), help="Stop at this second of a take.")
+@click.option(
+    "--allow-files",
+    is_flag=True,
+    help="Let the set use files outside of its folder and of perform's, now and later.",
+)
 @json_option
 def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
     """Render a set, or a take from its gesture log, to a file. Every run gives the same samples.
@@ -61,7 +66,7 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
     if _is_take(name):
         if out is None:
             raise WrongUse("no output file", hint="name a WAV file with -o")
-        _refuse("a take", how, "seconds", "seed", "take")
+        _refuse("a take", how, "seconds", "seed", "take", "allow_files")
         seconds = _take(name, out, how)
         path = out
     else:
@@ -91,7 +96,7 @@ def _is_take(name: str) -> bool:
 
 def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
     """Raise WrongUse for options that do not apply."""
-    spelled = {"begin": "from", "end": "to", "float32": "float"}
+    spelled = {"begin": "from", "end": "to", "float32": "float", "allow_files": "allow-files"}
     for name in names:
         if how[name] not in (None, False, ()):
             raise WrongUse(
@@ -101,8 +106,12 @@ def _refuse(what: str, how: dict[str, Any], *names: str) -> None:
 
 def _set(name: str, out: Path | None, how: dict[str, Any], seconds: float) -> Path:
     from perform.core.arena_layout import STEMS
+    from perform.library import sets
     from perform.offline.outputs import TakeOutput
     from perform.offline.render import render as offline
+
+    if how["allow_files"]:
+        sets.allow_files(name)
 
     tracks = ("master", *STEMS) if how["stems"] else ("master",)
     recorded = TakeOutput(how["take"] or Path(), tracks, "float32" if how["float32"] else "pcm24")

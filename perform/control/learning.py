@@ -7,7 +7,6 @@ the device's. It holds only what was learnt.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -302,8 +301,7 @@ def _extension(file: MappingFile, port: str) -> MappingFile:
     """A new mapping of the player that extends a bundled one."""
     base = file.path.stem
     if file.is_fallback and port:
-        stem = re.sub(r'[/\\:*?"<>|#\x00-\x1f]', "-", port).strip(". ") or "device"
-        return MappingFile(Mapping(port, (port,), extends=base), mapping_files.unused_path(stem))
+        return MappingFile(Mapping(port, (port,), extends=base), mapping_files.unused_path(port))
     return MappingFile(
         msgspec.structs.replace(file.mapping, bindings=(), extends=base), mapping_files.unused_path(base)
     )

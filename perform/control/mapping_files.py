@@ -30,6 +30,7 @@ from perform.library import places, toml_files
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 _BIND_HEADER = re.compile(r"^\s*\[\[\s*bind\s*\]\]", re.MULTILINE)
+_NOT_IN_STEMS = re.compile(r'[/\\:*?"<>|#\x00-\x1f\x7f-\x9f]')  # a port or a set may have any name
 _UNKNOWN_KEY = re.compile(r"unknown field `(.*)`", re.DOTALL)
 
 
@@ -193,9 +194,10 @@ def find(name: str) -> Path:
     )
 
 
-def unused_path(stem: str) -> Path:
-    """Return a path in the player's folder where no file exists."""
+def unused_path(wanted: str) -> Path:
+    """Return a path in the player's folder where no file exists; its name is about `wanted`."""
     folder = places.user("controllers")
+    stem = _NOT_IN_STEMS.sub("-", to_text(wanted)).strip(". ")[:100] or "mapping"
     for name in (stem, *(f"{stem}-{n}" for n in range(2, 100))):
         if not (folder / f"{name}.toml").exists():
             return folder / f"{name}.toml"

@@ -11,7 +11,8 @@ from tomlkit.exceptions import TOMLKitError
 
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
-from perform.library import places, toml_files
+from perform.library import allowed_files, places, toml_files
+from perform.library.allowed_files import FilesOutside
 from perform.library.song import Song, Tempo
 from perform.library.song_check import check_song
 
@@ -36,8 +37,16 @@ def load_set(name: str) -> Set:
     return read_set(find_set(name))
 
 
+def allow_files(name: str) -> None:
+    """[disk] Let a set use all files that it names, now and later. WrongUse: there is no such set."""
+    try:
+        load_set(name)
+    except FilesOutside as error:
+        allowed_files.allow(error.files)
+
+
 def read_set(path: Path) -> Set:
-    """Read the set in a file. WrongUse: it is not valid."""
+    """Read the set in a file. WrongUse: it is not valid, or uses files that the player has not allowed."""
     loaded = toml_files.read(path, Set)
     if not loaded.songs:
         raise WrongUse("a set without songs", where=str(path), hint="add a [[songs]] with a name and decks")
@@ -46,6 +55,7 @@ def read_set(path: Path) -> Set:
             check_song(song)
         except WrongUse as error:
             raise WrongUse(error.what, where=f"{path}: song {song.name!r}", hint=error.hint) from error
+    allowed_files.check(loaded, path)
     return loaded
 
 

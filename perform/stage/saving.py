@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from perform.core.errors import PerformError
 from perform.core.files import write_atomically
-from perform.library import sets
+from perform.library import allowed_files, sets
 from perform.library.sets import Set
 from perform.stage.commands import Answer, Reply
 from perform.stage.setlist import SetList
@@ -94,6 +94,8 @@ def _write(job: SaveJob) -> Answer:
         if job.first and job.path.exists():
             write_atomically(job.path.with_name(f"{job.path.name}.before"), job.path.read_bytes())
         sets.save_set(job.made, job.path, like=job.like)
+        with contextlib.suppress(OSError):  # then the player is asked when the set is opened again
+            allowed_files.allow(allowed_files.outside(job.made, job.path))  # the player has chosen them
     except Exception as error:
         return _refusal(error, str(job.path))
     return Answer(str(job.path))

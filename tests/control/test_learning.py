@@ -287,3 +287,18 @@ def test_a_14_bit_control_says_what_its_two_ccs_no_longer_move(home: Path) -> No
         "Box 1:CC33 no longer moves deck/1/pan",
     }
     assert [it.control for it in layers.own("Box", ports).mapping.bindings] == ["cc 1/33"]
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/tmp/evil", "..", "a/b", "C:\\evil", "x\ny", ""])
+def test_a_control_learnt_for_a_song_is_written_to_the_players_folder_whatever_name_the_song_gives(
+    home: Path, name: str
+) -> None:
+    layers, use = learning()
+    layers.use_set_and_song("", name)
+    use.learn("xfade", song=name or "song")
+    assert use.bind(NANO, ControlId("cc", 16, 1), [NANO])
+    use.save()
+    written = list(home.parent.rglob("*.toml"))
+    assert [path.parent for path in written] == [home]
+    assert not any(Path("/tmp").glob("evil*"))
+    assert layers.use_set_and_song("", use.song_mapping) == []

@@ -10,6 +10,7 @@ from textual.events import MouseScrollDown
 
 from perform.core.errors import WrongUse
 from perform.core.messages.control_messages import BindingOptions
+from perform.library import sets
 from perform.stage.commands import (
     AddSong,
     Arm,
@@ -374,6 +375,23 @@ async def test_another_set_is_opened_by_name_or_path(stage, clock, home, tmp_pat
         await hands.until(lambda: "open the file" in hands.text())
         await hands.press("enter")
         await asked(hands, Open("early"), Open(str(elsewhere)))
+
+
+async def test_a_set_that_uses_files_elsewhere_is_opened_by_a_second_enter(stage, clock, home, tmp_path):
+    (home / "sets").mkdir()
+    (tmp_path / "rain.wav").write_text("")
+    text = f'name = "far"\n[[songs]]\nname = "a"\nfiles.1 = "{tmp_path}/rain.wav"\n'
+    (home / "sets" / "far.toml").write_text(text)
+    async with playing(stage, clock) as hands:
+        await hands.press("j", "o")
+        await hands.until(lambda: "far" in hands.text())
+        await hands.press(*"far", "enter")
+        await hands.until(lambda: "press enter again" in hands.words())
+        assert "uses files outside of its folder" in hands.words()
+        assert stage.asked == []
+        await hands.press("enter")
+        await asked(hands, Open("far"))
+        assert sets.load_set("far").songs, "it is allowed from now on"
 
 
 async def test_the_settings_are_kept_as_the_start_of_the_song(stage, clock):

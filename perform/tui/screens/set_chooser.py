@@ -9,7 +9,8 @@ from textual.content import Content
 
 from perform.core.errors import PerformError
 from perform.core.printable import printable
-from perform.library import sets
+from perform.library import allowed_files, sets
+from perform.library.allowed_files import FilesOutside
 from perform.tui.screens.chooser import Chooser
 
 
@@ -22,14 +23,22 @@ class SetChooser(Chooser):
         note = "▲ this set has unsaved changes: press ctrl+s to save" if changed else ""
         super().__init__("Open another set", note)
         self._current = current
+        self._asked: FilesOutside | None = None
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All sets, each with its songs."""
         return {name: self._line(name) for name in sorted(sets.available())}
 
     def check(self, chosen: str) -> None:
-        """Raise PerformError if the file is not a set."""
-        sets.load_set(chosen)
+        """Raise PerformError if the file is not a set. Enter once more allows it the files that it names."""
+        try:
+            sets.load_set(chosen)
+        except FilesOutside as error:
+            if self._asked is None or (error.where, error.files) != (self._asked.where, self._asked.files):
+                self._asked = error
+                hint = "if you trust it, press enter again"
+                raise PerformError(error.what, where=error.where, hint=hint) from error
+            allowed_files.allow(error.files)
 
     def _line(self, name: str) -> Content:
         padded = set_cell_size(printable(name), max(20, cell_len(name)))
