@@ -8,6 +8,7 @@ set with files that they chose.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ def _existing(name: str) -> list[Path]:
 
 def _library() -> list[Path]:
     folders = [places.bundled("models"), places.bundled("presets")]
-    for find in (lambda: places.user(""), places.cache, places.takes):
+    for find in (functools.partial(places.user, ""), places.cache, places.takes):
         with contextlib.suppress(PerformError):  # no home is known
             folders.append(find())
     return [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
