@@ -124,10 +124,17 @@ class ArmedSong:
         return "ready" if self.is_ready else f"ready in about {max(self.wait, 1.0):.0f} s"
 
     def step(self, by: int) -> None:
-        """Arm the song `by` places after the one that the player armed, else after the one that plays."""
+        """Arm the song `by` places after the one that the player armed, else after the one that plays.
+
+        On the last song the next one does nothing, and says so; on the first song the one before.
+        """
         index = self.index
         at = index if self.chosen and index is not None else self._list.now
-        self._arm(min(max(at + by, 0), len(self._list.songs) - 1), chosen=True)
+        to = min(max(at + by, 0), len(self._list.songs) - 1)
+        if (to - at) * by > 0:
+            self._arm(to, chosen=True)
+        else:
+            self._rack.log(f"there is no song {'after' if by > 0 else 'before'} this one")
 
     def _arm(self, index: int, *, chosen: bool = False) -> None:
         self._key = self._list.keys[index] if 0 <= index < len(self._list.keys) else None
@@ -175,6 +182,8 @@ class ArmedSong:
                 self._arm(number - 1, chosen=True)
                 if slot == _JUMP:
                     self.go()
+            elif number:
+                self._rack.log(f"there is no song {number}; the set has 1 to {len(self._list.songs)}")
         for _ in range(int(counts[2] - before[2])):
             self.go()
 

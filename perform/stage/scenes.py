@@ -82,7 +82,7 @@ class Scenes:
     def tick(self, song: Song, opening: Table) -> int:
         """[main, about every 15 ms] Morph where the fader has moved.
 
-        Returns the scene that a controller or key wants to recall, or 0.
+        Returns the scene that a controller or key wants to recall, which may be empty; or 0.
         """
         morph = float(self._table[_MORPH])
         self.moved = set()
@@ -91,7 +91,7 @@ class Scenes:
             self._write_morph(song, morph, opening)
         if wanted := int(self._table[_RECALL]):
             self._table[_RECALL] = 0
-        return wanted if str(wanted) in song.scenes else 0
+        return wanted
 
     def _write_morph(self, song: Song, morph: float, opening: Table) -> None:
         """Write every parameter that scene A or B holds, at `morph` (0..1) of the way from A to B."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from perform.core import params
-from perform.core.errors import PerformError
+from perform.core.errors import PerformError, WrongUse
 from perform.core.params import SPEC_AT, Table
 from perform.library import places, sets
 from perform.library.sets import Set
@@ -137,7 +137,10 @@ class Show:
         now = time.monotonic()
         moved = {*self._glides.slots, *self._loops.slots}  # also those that arrive during this tick
         if scene := self._scenes.tick(self._songs.list.song, self._songs.opening):
-            self._recall_on_time(scene)
+            try:
+                self._recall_on_time(scene)
+            except WrongUse as error:  # a pad of a controller: nobody waits for an answer
+                self._rack.log(str(error))
         self._recording.set_name = self._songs.list.set.name
         self._quantise.tick()
         self._files.tick()

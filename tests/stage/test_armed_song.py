@@ -65,6 +65,32 @@ def test_next_right_after_a_song_has_begun_is_the_song_after_it(songs: Songs, ar
     assert songs.armed.index == 1
 
 
+def test_there_is_no_song_after_the_last_one_and_the_log_says_so(
+    songs: Songs, arena: Arena, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> str:
+        return capsys.readouterr().out.strip()
+
+    songs.open(Set("a", songs=[Song("one"), Song("two")]), None, now=1)
+    said()
+    trigger(arena.table, "song/next")
+    songs.tick(settled=True)
+    assert (songs.armed.index, said()) == (None, "there is no song after this one")
+    trigger(arena.table, "song/go")
+    assert not songs.tick(settled=True), "the last song does not begin again"
+    trigger(arena.table, "song/previous")
+    songs.tick(settled=True)
+    assert songs.armed.index == 0
+    trigger(arena.table, "song/previous")
+    songs.tick(settled=True)
+    assert (songs.armed.index, said().split("\n")[-1]) == (0, "there is no song before this one")
+    for action in ("arm", "jump"):
+        set_value(arena.table, f"song/{action}", 3)
+        songs.tick(settled=True)
+        assert (songs.armed.index, songs.armed.going) == (0, False)
+        assert said() == "there is no song 3; the set has 1 to 2"
+
+
 def test_next_is_not_ready_before_its_models_are(songs: Songs) -> None:
     """While the first song still loads, the decks prepare nothing yet."""
     two = Song("two", decks={"1": "choir", "2": "bells"})

@@ -48,6 +48,8 @@ def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> Non
         assert [scene.name for scene in instrument.client.status().scenes] == ["calm", "wild"]
         with pytest.raises(PerformError, match="empty"):
             ask(commands.RecallScene(7))
+        params.set_value(table, "scene/recall", 7)
+        until(lambda: "scene 7 is empty" in instrument.log(), 5, "a pad of an empty scene says so")
         params.set_value(table, "quantise", 2)
         params.set_value(table, "tempo", 20)  # a bar is 12 s
         params.trigger(table, "clock/start")
