@@ -17,6 +17,7 @@ from perform.control.clock_out import ClockOut
 from perform.control.mapping import matching_ports
 from perform.control.midi_ports import NoMidi, midi_system, quiet
 from perform.control.port_names import PortNames
+from perform.control.port_opening import open_named_port
 from perform.core.arena import Arena
 from perform.core.lifeline import Lifeline
 from perform.core.messages.port_messages import PortFailed, PortOpened, StartClockOut
@@ -78,7 +79,7 @@ class ClockOutProcess:
             return
         raw = next(raw for raw, name in names.items() if name == wanted[0])
         try:
-            self._output.open_port(self._output.get_ports().index(raw), "clock")
+            open_named_port(self._output, raw, "clock")
         except (OSError, ValueError, rtmidi.RtMidiError) as error:
             self._fail(f"MIDI clock: {wanted[0]} cannot be opened ({error})")
             return

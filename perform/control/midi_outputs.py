@@ -10,6 +10,7 @@ import rtmidi
 from perform.control.controller_device import ControllerDevice
 from perform.control.mapping import matching_ports
 from perform.control.port_names import PortNames
+from perform.control.port_opening import open_named_port
 
 _TWIN = re.compile(r" #\d+$")
 
@@ -60,7 +61,7 @@ class MidiOutputs:
         """Open a port and send a device's hello; None if it has vanished or another program has opened it."""
         try:
             output = rtmidi.MidiOut(self._api, name=self._client)
-            output.open_port(output.get_ports().index(raw), "out")
+            open_named_port(output, raw, "out")
             for message in hello:
                 output.send_message(message)
         except (OSError, ValueError, rtmidi.RtMidiError):

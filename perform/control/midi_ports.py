@@ -20,6 +20,7 @@ import rtmidi
 from perform.control.mapping import matching_ports
 from perform.control.midi_outputs import MidiOutputs
 from perform.control.port_names import PortNames
+from perform.control.port_opening import open_named_port
 from perform.control.port_reader import PortReader
 from perform.core.errors import PerformError, WrongUse
 
@@ -78,8 +79,8 @@ class MidiPorts:
         self._pulse = rtmidi.MidiOut(self._api, name=client)
         self._pulse.open_virtual_port("pulse")
         self._names.ignore_types(active_sense=False)
-        ours = [i for i, name in enumerate(self._names.get_ports()) if name.startswith(f"{client}:")]
-        self._names.open_port(ours[0], "pulse")
+        ours = [name for name in self._names.get_ports() if name.startswith(f"{client}:")]
+        open_named_port(self._names, ours[0], "pulse")
 
     def beat(self) -> None:
         """[main] Send the pulse, twice a second; MidiServerGone if it does not come back."""

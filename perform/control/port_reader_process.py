@@ -25,11 +25,13 @@ from collections.abc import Sequence
 
 import rtmidi
 
+from perform.control.port_opening import open_named_port
 from perform.core.realtime import CONTROL_PRIORITY, request_real_time
 
 HEADER = struct.Struct("<dH")  #: seconds since the last message, length of the message
 LONGEST = 1024  #: longer SysEx is left out
 END_SYSEX_S = 0.5  #: JACK: a SysEx that has not ended by then is ended
+DEAF = 6  #: JACK: ends of a SysEx that do not come back until the input counts as deaf
 _MOST = 1 << 14  #: most messages that wait for the pipe
 _CLOSE_S = 2.0  #: leaving the MIDI system may take this long
 _SYSEX, _END_OF_SYSEX = 0xF0, 0xF7
@@ -42,6 +44,7 @@ class PortInput:
         self.waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._since = 0.0  # seconds since the last message that was passed on
         self._first = True
+        self._unanswered = 0  # ends of a SysEx that have not come back
         self._api, self._name = api, f"perform reader {os.getpid()}"
         self._input = rtmidi.MidiIn(api, self._name)
         jack = api == rtmidi.API_UNIX_JACK
@@ -51,16 +54,16 @@ class PortInput:
 
     def open(self, port: str) -> None:
         """[main] Open the port; ValueError, OSError or rtmidi.RtMidiError if that fails."""
-        self._input.open_port(self._input.get_ports().index(port), "in")
+        open_named_port(self._input, port, "in")
         if self._ender is not None:
-            ours = [i for i, name in enumerate(self._ender.get_ports()) if name.startswith(f"{self._name}:")]
-            self._ender.open_port(ours[0], "sysex")
+            ours = [name for name in self._ender.get_ports() if name.startswith(f"{self._name}:")]
+            open_named_port(self._ender, ours[0], "sysex")
 
     def receive(self, message: tuple[list[int], float], _: object) -> None:
         """[thread of the MIDI system] Queue a message; it never waits."""
         if self._first and self._api != rtmidi.API_UNIX_JACK:
             request_real_time(CONTROL_PRIORITY)
-        self._first = False
+        self._first, self._unanswered = False, 0
         data, seconds = message
         self._since += seconds
         for one in messages_of(data) if data[0] == _SYSEX else (data,):
@@ -71,7 +74,13 @@ class PortInput:
     def end_sysex(self) -> None:
         """[main] JACK's inputs are deaf from the start of a SysEx to its end, so end it for a lost one."""
         if self._ender is not None:
+            self._unanswered += 1
             self._ender.send_message([_END_OF_SYSEX])
+
+    @property
+    def is_deaf(self) -> bool:
+        """[main] Whether not even the messages to itself come: JACK has removed this client."""
+        return self._unanswered > DEAF
 
     def leave(self) -> None:
         """[main] Leave the MIDI system: a JACK client that does not causes an xrun in all others."""
@@ -123,6 +132,8 @@ def _write(port: PortInput) -> None:
     try:
         record = port.waiting.get(timeout=END_SYSEX_S)
     except queue.Empty:
+        if port.is_deaf:
+            os._exit(1)  # the control process opens the port anew
         port.end_sysex()
         return
     records = [record]

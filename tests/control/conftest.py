@@ -83,7 +83,10 @@ class Jack:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:  # on a busy machine jackd now and then waits for a client that left
+            self.kill()
 
     def kill(self) -> None:
         self.process.kill()

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 import rtmidi
 
+from perform.control.port_opening import open_named_port
 from perform.control.port_reader import PortReader
 from perform.control.port_reader_process import messages_of
 from tests.control.conftest import Controller, Jack, eventually
@@ -93,3 +95,59 @@ def test_the_reader_imports_little() -> None:
         [sys.executable, "-c", names], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"numpy", "msgspec", "mido"} & set(loaded)
+
+
+class Shifting:
+    """A MIDI input for which a port vanishes between its number being found and its opening."""
+
+    def __init__(self, vanish: Callable[[], None]) -> None:
+        self.input = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="shifting")
+        self._vanish, self.opened = vanish, 0
+
+    def get_ports(self) -> list[str]:
+        return self.input.get_ports()  # type: ignore[no-any-return]
+
+    def open_port(self, port: int, name: str) -> None:
+        if not self.opened:
+            self._vanish()
+        self.opened += 1
+        self.input.open_port(port, name)
+
+    def close_port(self) -> None:
+        self.input.close_port()
+
+
+def test_the_right_port_is_opened_while_others_come_and_go(jack: Jack, opened: threading.Event) -> None:
+    """rtmidi opens by number; where an earlier port leaves meanwhile, the number is the next port's."""
+    with jack.controller("First") as first, jack.controller("Keys") as keys, jack.controller("Last") as last:
+        shifting = Shifting(first.unplug)
+        names = shifting.get_ports()
+        assert names.index("First:MIDI 1") < names.index("Keys:MIDI 1") < names.index("Last:MIDI 1")
+        open_named_port(shifting, "Keys:MIDI 1", "in")
+        assert shifting.opened == 2
+        got: list[list[int]] = []
+
+        def came() -> bool:
+            last.send((0xB0, 2, 2))
+            keys.send((0xB0, 1, 1))
+            time.sleep(0.1)
+            while message := shifting.input.get_message():
+                got.append(message[0])
+            return bool(got)
+
+        eventually(came)
+        assert [0xB0, 2, 2] not in got
+        with pytest.raises(ValueError, match="First"):
+            open_named_port(shifting, "First:MIDI 1", "in")
+        shifting.input.delete()
+
+
+def test_a_reader_that_hears_nothing_any_more_ends(jack: Jack, opened: threading.Event) -> None:
+    """JACK removes a client that is late for too long, and rtmidi does not say so."""
+    with jack.controller("Keys"):
+        reader = PortReader(rtmidi.API_UNIX_JACK, "Keys:MIDI 1", opened)
+        eventually(lambda: reader.is_open)
+        number = reader._process.pid
+        ends = [f"perform ender {number}:sysex", f"perform reader {number}:in"]
+        subprocess.run(["jack_disconnect", *ends], env=jack.env, check=True, capture_output=True)
+        eventually(lambda: reader.is_gone)
