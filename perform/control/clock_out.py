@@ -13,11 +13,11 @@ from perform.core.frame_time import FrameTime
 from perform.core.params import SPEC_AT
 
 _START, _STOP, _CONTINUE = (params.slot(f"clock/{name}") for name in ("start", "stop", "continue"))
-_OFFSET = params.slot("clock/out/offset")
+_OFFSET, _FOLLOWS = params.slot("clock/out/offset"), params.slot("clock/in")
 _PLAYS, _LATE = METER_SLOTS["clock/plays"], METER_SLOTS["clock/late"]
 
 CATCH_UP = TICKS  #: most ticks that are sent at once after a stall; the position stays right
-SETTLE_S = 0.1  #: the stage moves the beat line so soon after `clock/start`
+SETTLE_S = 0.1  #: the stage moves the beat line so soon after `clock/start`, or after a leading clock goes on
 LATE_FALL = 0.99  #: share of the worst lateness that stays at each tick
 _LAST_POSITION = 1 << 14  #: song positions are 14 bits
 
@@ -35,7 +35,8 @@ class ClockOut:
         self._next: int | None = None  # number of the next tick
         self._before: tuple[int, int] | None = None  # a tick, and the message that is sent before it
         self._counts = self._read_counts()
-        self._started_at = -math.inf
+        self._asked = 0  # START or CONTINUE, while it waits for the beat line to move
+        self._asked_at = -math.inf
         self._line = arena.beat_line
         self._plays = False
 
@@ -43,7 +44,7 @@ class ClockOut:
         """Send what is due at a time; return the time of the next tick."""
         self._act(now)
         at = self._position(now)
-        if self._next is None or not self._next - 2 <= at <= self._next + CATCH_UP:
+        if self._is_elsewhere(at):
             self._jump(at)
         assert self._next is not None
         while at >= self._next:
@@ -55,24 +56,30 @@ class ClockOut:
         counts = self._read_counts()
         start, stop, go_on = (a != b for a, b in zip(counts, self._counts, strict=True))
         self._counts = counts
+        line = self._arena.beat_line
         if stop:
             self._stop()
-        if go_on and not self._plays:
-            self._play(True)
-            self._continue(math.ceil(self._position(now)))
-        line = self._arena.beat_line
-        if start:
-            self._started_at = now
-        if self._started_at > -math.inf and (line != self._line or now - self._started_at > SETTLE_S):
-            self._started_at = -math.inf
-            self._play(True)
-            at = self._position(now)
-            if at < TICKS:
-                self._begin()
-            else:  # the beat did not begin again: a MIDI clock leads
-                self._next = math.ceil(at)
-                self._continue(self._next)
+        if start or (go_on and not self._plays):
+            self._asked, self._asked_at = START if start else CONTINUE, now
+        settles = self._asked == START or self._arena.table[_FOLLOWS] > 0
+        if self._asked and (line != self._line or not settles or now - self._asked_at > SETTLE_S):
+            self._go(now)
         self._line = line
+
+    def _go(self, now: float) -> None:
+        """Start, or continue where the beat is; also where a MIDI clock leads and began elsewhere."""
+        asked, self._asked, at = self._asked, 0, self._position(now)
+        self._play(True)
+        if asked == START and at < TICKS:
+            self._begin()
+            return
+        if asked == START or self._is_elsewhere(at):
+            self._next = math.ceil(at)
+        self._continue(math.ceil(at))
+
+    def _is_elsewhere(self, at: float) -> bool:
+        """Whether the beat line moved, so that another tick is next."""
+        return self._next is None or not self._next - 2 <= at <= self._next + CATCH_UP
 
     def _jump(self, at: float) -> None:
         """The beat line moved: the next tick is another one."""
@@ -100,7 +107,7 @@ class ClockOut:
     def _stop(self) -> None:
         if self._plays:
             self._send([STOP])
-        self._before = None
+        self._asked, self._before = 0, None
         self._play(False)
 
     def _play(self, plays: bool) -> None:

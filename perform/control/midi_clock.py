@@ -37,6 +37,7 @@ class MidiClock:
         self._placed = False
         self._position = 0  # ticks of the song; advances between start and stop
         self._plays = False
+        self._moved = False  # to another position, at which the next tick comes
         self._jitter = JITTER_S
 
     def receive(self, data: Sequence[int], seconds: float) -> MeasuredTempo | None:
@@ -71,14 +72,16 @@ class MidiClock:
 
     def _place(self) -> None:
         """The next tick is the song's position."""
-        self._placed, self._shift = True, self._position - self._count
+        self._placed = self._moved = True
+        self._shift = self._position - self._count
 
     def _tick(self, seconds: float) -> MeasuredTempo | None:
         times = self._times
         if times and seconds - times[-1] > LOST_S:
             times.clear()
         times.append(seconds)
-        at, first = self._count + self._shift, self._plays and self._position == 0
+        at, first = self._count + self._shift, self._moved
+        self._moved = False
         self._count += 1
         self._position += self._plays
         if self._count % EVERY and not first:

@@ -10,14 +10,17 @@ from perform.core.arena import Arena
 from perform.core.params import slot
 from perform.core.tempo_meters import NO_TEMPO, TAPPED, MeasuredTempo, TempoMeters
 
-_TAP = slot("clock/tap")
+_TAP, _FOLLOWS = slot("clock/tap"), slot("clock/in")
 _OF_CLOCKS = {TICK, START, CONTINUE, STOP, POSITION}
+#: what starts and stops the devices that get our clock
+_ACTIONS = {START: slot("clock/start"), CONTINUE: slot("clock/continue"), STOP: slot("clock/stop")}
 
 
 class TempoWatch:
     """[control] Publishes each tempo that it measures.
 
-    Of several clocks the first counts, as long as it ticks.
+    Of several clocks the first counts, as long as it ticks. While `clock/in` is on, the devices that get our
+    clock start, stop and continue with it.
     """
 
     def __init__(self, arena: Arena) -> None:
@@ -27,6 +30,7 @@ class TempoWatch:
         self._clocks: dict[str, MidiClock] = {}
         self._times: dict[str, DriverTime] = {}
         self._leader = ""  # the port whose clock counts
+        self._begins: dict[str, int] = {}  # port -> START or CONTINUE, which counts from its next tick on
         self._out.write(MeasuredTempo(NO_TEMPO, 0.0, 0.0, 0.0))  # of a process that died
 
     def tick(self, now: float) -> None:
@@ -53,4 +57,19 @@ class TempoWatch:
             self._leader = port
         if measured and port == self._leader:
             self._out.write(measured)
+        self._pass_on(port, data[0])
         return True
+
+    def _pass_on(self, port: str, status: int) -> None:
+        """Start, stop or continue the devices that get our clock, as the leading clock does."""
+        if status in (START, CONTINUE):
+            self._begins[port] = status
+        elif status == STOP:
+            self._begins.pop(port, None)
+        if port != self._leader or not self._table[_FOLLOWS]:
+            return
+        if status == TICK and port in self._begins:
+            status = self._begins.pop(port)
+        elif status != STOP:
+            return
+        self._table[_ACTIONS[status]] += 1

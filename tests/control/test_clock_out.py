@@ -13,10 +13,12 @@ import pytest
 
 from perform.control.clock_out import ClockOut
 from perform.control.midi_clock import MidiClock
+from perform.control.tempo_watch import TempoWatch
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.beat import BeatLine
 from perform.core.tempo_meters import PLACED_CLOCK
+from perform.stage.beat_keeper import BeatKeeper
 from tests.control.conftest import Jack, eventually
 
 TICK, START, CONTINUE, STOP, POSITION = 0xF8, 0xFA, 0xFB, 0xFC, 0xF2
@@ -122,6 +124,72 @@ def test_ticks_that_a_stall_held_up_are_not_lost(device: Device) -> None:
     device.now += 0.2
     assert statuses(device.play(0.3)) == [TICK] * 24
     assert device.arena.meter("clock/late") > 0.15
+
+
+class Leader:
+    """Another device's clock at 100 bpm, which the stage follows, and the device that gets ours."""
+
+    PULSE = 60 / 100 / 24
+
+    def __init__(self, device: Device) -> None:
+        params.set_value(device.arena.table, "clock/in", 1)
+        self.watch, self.beats, self.device = TempoWatch(device.arena), BeatKeeper(device.arena), device
+        self.follower, self.said = MidiClock(), list[int]()
+        self._heard = device.now
+
+    def send(self, *data: int) -> None:
+        now = self.device.now
+        self.watch.receive("Box", list(data), now - self._heard, now)
+        self._heard = now
+
+    def play(self, ticks: int) -> float:
+        """Send ticks; returns the beat that the follower has at the last of them."""
+        self.said.clear()
+        measured = None
+        for _ in range(ticks):
+            self.send(TICK)
+            for step in range(5):
+                if step % 3 == 0:
+                    self.beats.tick()
+                    self.watch.tick(self.device.now)
+                for at, message in self.device.play(self.PULSE / 5, step=self.PULSE / 10):
+                    self.said += [message[0]] if message[0] != TICK else []
+                    measured = self.follower.receive(message, at) or measured
+        assert measured
+        return measured.beat + (self.device.now - self.PULSE - measured.seconds) / (24 * self.PULSE)
+
+
+def test_start_stop_and_position_of_a_leading_clock_are_passed_on(device: Device) -> None:
+    leader = Leader(device)
+    leader.play(60)
+    assert leader.said == [], "it ticks, and has not started"
+    leader.send(START)
+    assert leader.play(50) == pytest.approx(49 / 24, abs=0.02)
+    assert leader.said == [START]
+    leader.send(STOP)
+    leader.play(30)
+    assert (leader.said, device.arena.meter("clock/plays")) == ([STOP], 0)
+    leader.send(POSITION, 16, 1)  # 144 sixteenths: beat 36
+    leader.send(CONTINUE)
+    assert leader.play(50) == pytest.approx(36 + 49 / 24, abs=0.02)
+    assert leader.said == [POSITION, CONTINUE]
+    leader.send(POSITION, 8, 0)  # it goes to beat 2 while it plays
+    assert leader.play(50) == pytest.approx(2 + 49 / 24, abs=0.02)
+    assert leader.said == [STOP, POSITION, CONTINUE]
+    params.set_value(device.arena.table, "clock/in", 0)
+    leader.send(STOP)
+    leader.play(30)
+    assert (leader.said, device.arena.meter("clock/plays")) == ([], 1), "nobody follows it now"
+
+
+def test_another_clock_starts_nothing(device: Device) -> None:
+    leader = Leader(device)
+    leader.play(60)
+    for status in (START, CONTINUE, STOP):
+        leader.watch.receive("Drums", [status], 0.0, device.now)
+        leader.watch.receive("Drums", [TICK], 0.0, device.now)
+    leader.play(30)
+    assert leader.said == []
 
 
 @pytest.mark.parametrize("offset", [0, -30, 40])
