@@ -47,6 +47,7 @@ def _row(
         layer=layer.kind,
         mapping=layer.file.mapping.name,
         hidden_by=hidden_by,
+        audible=binding.audible,
     )
 
 

@@ -207,7 +207,7 @@ class ControlProcess:
             self._reported_touch = touch = self._router.touch
             if touch:
                 address = params.ADDRESSES[touch.slot] if touch.slot >= 0 else ""
-                self._line.report(ControlTouched(touch.text(), address, touch.turn))
+                self._line.report(ControlTouched(touch.text(), address, touch.turn, touch.port, touch.sends))
 
     def _is_due(self, period: float) -> bool:
         now = time.monotonic()

@@ -56,10 +56,15 @@ class TouchedControl(NamedTuple):
     slot: int
     turn: int = 0
 
+    @property
+    def sends(self) -> str:
+        """Channel and control: `1:CC16`."""
+        kind, number, channel = self.event.source
+        return f"{channel}:{control_label(kind, number)}"
+
     def text(self) -> str:
         """Return port, channel, control and value: `nanoKONTROL2 1:CC16=22`."""
-        kind, number, channel = self.event.source
-        return f"{self.port} {channel}:{control_label(kind, number)}={self.event.value}"
+        return f"{self.port} {self.sends}={self.event.value}"
 
 
 Routes = dict[ControlId, list[ControlRoute]]  #: an empty list: the control moves nothing

@@ -162,8 +162,8 @@ class Controllers:
                     self._path = report.path
                 self.bindings = tuple(BindingStatus(address, control) for address, control in report.bindings)
                 answer_all(self._loading, Answer(self._path))
-            case ControlTouched(text, address, turn):
-                self.touched = TouchStatus(text, address, turn)
+            case ControlTouched(text, address, turn, port, sends):
+                self.touched = TouchStatus(text, address, turn, port, sends, self.touched.number + 1)
             case ControlLearned(address, control, lost, song):
                 if song:
                     self.song_mapping = song

@@ -101,6 +101,9 @@ class TouchStatus(Struct, frozen=True):
     control: str = ""  #: "nanoKONTROL2 1:CC16=22"; "": none has moved yet
     address: str = ""  #: the parameter it is mapped to, or ""
     turn: int = 0  #: steps of 127 to turn it until it meets the parameter, positive to the right
+    port: str = ""  #: its device
+    sends: str = ""  #: "1:CC16"
+    number: int = 0  #: how many controls were touched before: the same one may be touched again
 
 
 class Status(Struct, frozen=True):

@@ -122,7 +122,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
                 done(answer)
         self.view.gone = self.stage_line.gone is not None
         self.view.silence = self.stage_line.silence()
-        frame = self.read_frame()
+        self.follow_located(self.read_frame())
+        frame = self.frame
         visible = self.play_screen
         for screen in self.screen_stack:
             if screen is visible or isinstance(screen, SetListScreen):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from perform.stage.commands import Learn, ListMapping, SaveMapping, Unlearn, UseMapping
+from dataclasses import replace
+
+from perform.stage.commands import Answer, Learn, ListMapping, SaveMapping, Unlearn, UseMapping
 from perform.tui.base_app import BaseApp
+from perform.tui.located import Located
 from perform.tui.parameter_rows import ParameterRow, name
+from perform.tui.screen_frame import ScreenFrame
 from perform.tui.screens.learn_options import LearnChoice, LearnOptionsDialog
 from perform.tui.screens.mapping_chooser import MappingChooser, mappings
 from perform.tui.screens.mapping_page import MappingPage
@@ -16,10 +20,42 @@ class ControlKeys(BaseApp):
 
     def action_learn(self) -> None:
         """Learn a control for the selected parameter, then for each one selected, until esc."""
+        self.view.locate = None
         self.learn(self.read_frame().selected.address)
 
+    def action_locate(self) -> None:
+        """Show what the next control that is touched does, or which controls a parameter has; until esc."""
+        if self.view.learning:
+            self.action_stop_learning()
+        if self.view.locate:
+            self.view.locate = None
+        else:
+            self.view.locate = Located(since=self.read_frame().status.touched.number)
+
+    def follow_located(self, frame: ScreenFrame) -> None:
+        """[ui] List the bindings anew when they changed; move the cursor to what a touched control moves."""
+        located, touched = self.view.locate, frame.status.touched
+        if located is None:
+            return
+        if located.bindings is not frame.status.bindings and located.bindings != frame.status.bindings:
+            self.view.locate = located = replace(located, bindings=frame.status.bindings)
+            self.stage_line.ask(ListMapping(), self._list_located)
+        if touched.number != located.since:
+            if touched.address:
+                deck = touched.address.split("/")[1] if touched.address.startswith("deck/") else frame.focus
+                self.view.selected[int(deck)] = touched.address
+            selected = frame.selected.address
+            self.view.locate = replace(located, since=touched.number, touch=touched, selected=selected)
+        elif located.touch and frame.selected.address != located.selected:
+            self.view.locate = replace(located, touch=None)
+
+    def _list_located(self, answer: Answer) -> None:
+        if self.view.locate:
+            self.view.locate = replace(self.view.locate, rows=answer.bindings)
+
     def action_stop_learning(self) -> None:
-        """Stop learning and cancel a waiting prefix key."""
+        """Stop learning and locating, and cancel a waiting prefix key."""
+        self.view.locate = None
         if self.read_frame().prefix:
             self.set_prefix("")
             self.show_notice("")

@@ -220,7 +220,15 @@ KEYS: tuple[KeyCommand, ...] = (
         "esc",
         "app.stop_learning",
         "control.stop",
-        "stop learning; cancel choosing a scene",
+        "stop learning or locating; cancel choosing a scene",
+    ),
+    KeyCommand(
+        "Control",
+        "i",
+        "i",
+        "app.locate",
+        "control.locate",
+        "locate: touch a control to see what it does, or select a parameter to see its controls; esc stops",
     ),
     KeyCommand("Control", "L", "L", "app.unlearn", "control.unlearn", "remove all controls of the parameter"),
     KeyCommand(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from perform.core.messages.control_messages import BindingOptions
+from perform.tui.located import Located
 from perform.tui.parameter_rows import LatentParameter
 
 
@@ -25,6 +26,7 @@ class ScreenState:
     learning: str = ""  #: address that the next control is mapped to, or ""
     learn_options: BindingOptions = field(default_factory=BindingOptions)  #: how that control is to move it
     learn_confirmed: bool = False  #: the stage has confirmed that it is learning
+    locate: Located | None = None  #: what is shown of controls; None: the player locates nothing
     notice: str = ""
     notice_until: float = 0.0
     gone: bool = False  #: the stage has ended

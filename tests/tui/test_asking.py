@@ -32,7 +32,7 @@ from perform.stage.commands import (
     UseMapping,
     UseMatrix,
 )
-from perform.stage.status import BindingStatus
+from perform.stage.status import BindingStatus, TouchStatus
 from perform.tui import keys, page_keys
 from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog
@@ -123,6 +123,56 @@ async def test_a_learned_control_is_named_beside_its_row(stage, clock):
         )
         await hands.until(lambda: "LEARNED  deck/1/pan ← Twister 3:CC77" in hands.text())
         assert "3:77" in hands.text()
+
+
+async def test_locating_shows_what_a_control_does_and_which_controls_a_parameter_has(stage, clock):
+    def row(control: str, sends: str, to: str, layer: str = "device", hidden_by: str = "") -> BindingRow:
+        return BindingRow("Box", control, sends, to, "absolute", "scale", layer, "box", hidden_by)
+
+    stage.bindings = (
+        row("knob 1", "1:CC16", "focus/pan"),
+        row("knob 1", "1:CC16", "xfade"),
+        replace(row("knob 1", "1:CC16", "focus/z/0/bias"), audible=True),
+        row("fader 3", "CC2", "deck/3/gain", hidden_by="song dawn"),
+        row("fader 3", "CC2", "nothing", layer="song"),
+        row("fader 4", "1:CC3", "deck/3/gain"),
+    )
+    bound = [("focus/pan", "Box 1:CC16"), ("xfade", "Box 1:CC16"), ("deck/3/gain", "Box 1:CC3")]
+    before = TouchStatus("Box 1:CC3=9", "deck/3/gain", 0, "Box", "1:CC3", 6)
+    words = status(*stage.words.decks[:3], bindings=tuple(BindingStatus(*it) for it in bound), touched=before)
+    stage.words = words
+    async with playing(stage, clock, (160, 40)) as hands:
+
+        async def touch(sends: str, address: str, number: int, turn: int = 0) -> None:
+            touched = TouchStatus(f"Box {sends}=9", address, turn, "Box", sends, number)
+            stage.words = replace(words, touched=touched)
+            await hands.until(lambda: hands.app.frame.status.touched == touched)
+            await hands.settle()
+
+        stage.arena.knobs.set_deck(2, [], [0.1, 5.0])  # z0 can hardly be heard
+        await hands.press("2", "i")
+        await hands.until(lambda: hands.app.view.locate.rows)
+        await hands.settle()
+        assert "◎ deck 2 gain ← no control" in hands.text(), "the touch before i does not count"
+        await hands.press("down")
+        assert "◎ deck 2 pan ← Box knob 1 (1:CC16)" in hands.text()
+        stage.arena.hardware[params.slot("deck/2/pan")] = 0.5
+        await touch("1:CC16", "deck/2/pan", 7, turn=20)
+        assert "◎ Box knob 1 (1:CC16) → deck 2 pan  0.00   turn right 20" in hands.text()
+        assert "and xfade, deck 2 z1 bias   absolute, scale   device" in hands.text()
+        await touch("1:CC3", "deck/3/gain", 8)
+        assert "◎ Box fader 4 (1:CC3) → deck 3 gain" in hands.text()
+        assert hands.app.read_frame().focus == 2, "a look at a control moves no other knob"
+        await touch("1:CC2", "", 9)
+        assert "◎ Box fader 3 (CC2) → nothing, by song box   l learns it" in hands.text()
+        await touch("1:CC2", "", 10)
+        await hands.press("3")
+        assert "◎ deck 3 gain ← Box fader 4 (1:CC3)" in hands.text(), "its cursor is there"
+        await hands.press("escape")
+        assert "◎" not in hands.text()
+        await hands.press("l", "i")
+        await hands.until(lambda: Learn("") in stage.asked)
+        assert hands.app.view.locate is not None
 
 
 async def test_mappings_of_the_focus_show_on_the_focused_deck(stage, clock):

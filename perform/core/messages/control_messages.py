@@ -120,6 +120,7 @@ class BindingRow(Struct, frozen=True):
     layer     : "generic", "device", "player", "set" or "song"
     mapping   : name of the mapping
     hidden_by : the layer and the mapping that hide it; "" where it plays
+    audible   : the number of the latent in `to` counts only latents that can be heard
     """
 
     port: str
@@ -131,11 +132,13 @@ class BindingRow(Struct, frozen=True):
     layer: str
     mapping: str
     hidden_by: str = ""
+    audible: bool = False
 
     @property
     def how(self) -> str:
-        """Mode and takeover: `absolute, scale`."""
-        return ", ".join(word for word in (self.mode, self.takeover) if word)
+        """Mode and takeover: `absolute, scale`; `audible` where the latent is counted so."""
+        words = (self.mode, self.takeover, "audible" if self.audible else "")
+        return ", ".join(word for word in words if word)
 
     @property
     def why(self) -> str:
@@ -154,11 +157,14 @@ class ControlTouched(Report, frozen=True):
 
     address : the parameter it is mapped to, or ""
     turn    : steps of 127 to turn it until it meets the parameter, positive to the right
+    port, sends : its device, and its message as in a `BindingRow`, with the channel
     """
 
     text: str
     address: str
     turn: int = 0
+    port: str = ""
+    sends: str = ""
 
 
 class ControlLearned(Report, frozen=True):

@@ -15,6 +15,7 @@ from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow
 from perform.tui.screen_frame import EXCLUDED, MODULATED, ScreenFrame, level, loop_text
 from perform.tui.widgets.deck_grid import SPARE, panelled, row_heights
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+from perform.tui.widgets.locate_line import draw_locate
 from perform.tui.widgets.row_bar import UNHEARD, brief, draw_marks
 from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 
@@ -202,6 +203,9 @@ def _selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         text += f"   {note}" if note else "   = value, range, curve  u undo"
         pen.target(width, action="app.stop_learning")
         pen.text(f" ◉ {text}", ink.alert, width)
+        return
+    if view.locate:
+        draw_locate(pen, frame, view.locate, width)
         return
     _head(pen, "SELECT")
     pen.text(row.name, ink.bright)
