@@ -142,14 +142,14 @@ def latents(card: Card) -> str:
     """Return the table of the latents."""
     columns = (
         *(card.latent_std, card.latent_p05, card.latent_p95),
-        *(card.latent_p01, card.latent_p99, card.latent_effect),
+        *(card.latent_p01, card.latent_p99, card.latent_home, card.latent_effect),
     )
     rows = [
-        f"| z{i} | {' | '.join(f'{value:.2f}' for value in row[:5])} | {row[5]:.1f} dB |"
+        f"| z{i} | {' | '.join(f'{value:.2f}' for value in row[:6])} | {row[6]:.1f} dB |"
         for i, row in enumerate(zip(*columns, strict=True))
     ]
-    head = "| latent | deviation | 5 % | 95 % | 1 % | 99 % | moves the sound |"
-    return "\n".join([head, f"|{7 * ' --- |'}", *rows])
+    head = "| latent | deviation | 5 % | 95 % | 1 % | 99 % | home | moves the sound |"
+    return "\n".join([head, f"|{8 * ' --- |'}", *rows])
 
 
 def main() -> None:

@@ -184,8 +184,8 @@ def models_info(name: str, as_json: bool) -> None:
 def models_measure(names: tuple[str, ...], as_json: bool) -> None:
     """Measure the latents of models: their ranges, and how far they move the sound.
 
-    The range over the corpus becomes the range of a knob. The figures are written beside the model file,
-    which stays as it is.
+    The range over the corpus becomes the range of a knob, a lively moment of it the place of bias 0. The
+    figures are written beside the model file, which stays as it is.
     """
     from perform.core.knob_ranges import is_audible
     from perform.library.cards import is_module, read_card
@@ -204,7 +204,10 @@ def models_measure(names: tuple[str, ...], as_json: bool) -> None:
             {
                 "name": to_text(path.stem),
                 "path": to_text(path),
-                **{key: getattr(card, key) for key in ("latent_p01", "latent_p99", "latent_effect")},
+                **{
+                    f"latent_{key}": getattr(card, f"latent_{key}")
+                    for key in ("p01", "p99", "home", "effect")
+                },
             }
         )
         for latent, effect in enumerate(card.latent_effect):

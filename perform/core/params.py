@@ -159,6 +159,8 @@ _deck: dict[str, Spec] = {
     "file/end": Spec(0, 1, 1),
     # latents while the input gate is closed: those of the model's silence, or `z/*/silence`
     "silence": Spec(0, 1, 0, choices=("model", "own")),
+    # where bias 0 is: at the model's home, a lively moment of its corpus, or at the corpus's mean
+    "home": _switch,
     "examples": Spec(0, 1, 0, choices=("corpus", "full")),  # range of the latents between examples
     "temperature": Spec(0, 2, 1),  # randomness of the latents beyond the model's PCA, and of its prior
     "seed": Spec(0, 2**31 - 1, 0, whole=True),

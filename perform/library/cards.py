@@ -22,7 +22,7 @@ MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.fo
 FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the card does not know it
 TRIM_LIMIT_DB = 18.0  #: largest trim, up or down
 KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
-_MEASURED = ("latent_p01", "latent_p99", "latent_effect")  # may be missing
+_MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_home")  # may be missing
 _OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED, "labels")
 _HEADER_LIMIT = 1 << 24  # bytes; a header has a few kB
 
@@ -58,6 +58,8 @@ class Card(msgspec.Struct, frozen=True):
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
     latent_p01: list[float] = []  #: none: not measured
     latent_p99: list[float] = []
+    #: where bias 0 is on a deck whose `home` is on, see `perform.rave.latent_home`; none: at 0
+    latent_home: list[float] = []
     latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.rave.latent_effect`
     #: names of the latents, such as `pitch`; none: they have no known meaning
     labels: list[Annotated[str, Meta(max_length=40)]] = []
@@ -84,6 +86,7 @@ class LatentFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latent_p01: list[float] = []
     latent_p99: list[float] = []
     latent_effect: list[float] = []
+    latent_home: list[float] = []
 
 
 def read_card(path: Path) -> Card:
@@ -112,7 +115,7 @@ def read_card(path: Path) -> Card:
 def write_figures(path: Path, figures: Mapping[str, list[float]]) -> Path:
     """[disk] Write figures of a model's latents beside its file, for `read_card`; return their file.
 
-    figures : latent_p01, latent_p99 and latent_effect, or some of them
+    figures : latent_p01, latent_p99, latent_effect and latent_home, or some of them
     The model file stays as it is, because songs, takes and matrices know it by its SHA-256.
     """
     made = LatentFigures(card=_digest(str(_metadata(path).get("card"))), **figures)
@@ -135,7 +138,7 @@ def _with_figures(card: Card, path: Path, text: str) -> Card:
     values = {name: getattr(figures, name) for name in _MEASURED}
     if figures.card != _digest(text) or any(len(one) not in (0, card.latents) for one in values.values()):
         return card
-    return msgspec.structs.replace(card, **values)
+    return msgspec.structs.replace(card, **{name: one for name, one in values.items() if one})
 
 
 def _digest(text: str) -> str:
@@ -168,11 +171,30 @@ def _metadata(path: Path) -> dict[str, str]:
     return metadata
 
 
-def knob_ranges(card: Card) -> list[tuple[float, float]]:
-    """Return the range of each latent's knob, sigma: its 1 to 99 %, with 0, and a bit more; [] if unknown."""
+def home_latents(card: Card, *, home: bool) -> list[float]:
+    """Return the latents of bias 0 on a deck: those of the card's home, or zeros."""
+    return list(card.latent_home) if home and card.latent_home else [0.0] * card.latents
+
+
+def corpus_range(card: Card, *, home: bool) -> tuple[list[float], list[float]]:
+    """Return the 5 % and 95 % of each latent in the corpus, as biases of a deck."""
+    centres = home_latents(card, home=home)
+    low, high = (
+        [value - centre for value, centre in zip(ends, centres, strict=True)]
+        for ends in (card.latent_p05, card.latent_p95)
+    )
+    return low, high
+
+
+def knob_ranges(card: Card, *, home: bool = False) -> list[tuple[float, float]]:
+    """Return the range of each latent's knob, sigma: its 1 to 99 %, with 0, and a bit more; [] if unknown.
+
+    home : bias 0 is at the card's home
+    """
     ranges = []
-    for p01, p99 in zip(card.latent_p01, card.latent_p99, strict=False):
-        low, high = min(p01, 0.0), max(p99, 0.0)
+    centres = home_latents(card, home=home)
+    for p01, p99, centre in zip(card.latent_p01, card.latent_p99, centres, strict=False):
+        low, high = min(p01 - centre, 0.0), max(p99 - centre, 0.0)
         margin = KNOB_MARGIN * (high - low)
         ranges.append((low - margin, high + margin) if margin > 0 else (-FULL_RANGE, FULL_RANGE))
     return ranges

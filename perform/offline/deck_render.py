@@ -11,7 +11,7 @@ from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.core.table_reader import TableReader
 from perform.foreign.opening import open_model, prepare
-from perform.library.cards import trim_db
+from perform.library.cards import corpus_range, trim_db
 from perform.library.deck_file_names import find_deck_file
 from perform.library.song import Song
 from perform.voice.assignments import Assignments
@@ -51,9 +51,8 @@ class DeckRender:
 
     @property
     def latent_range(self) -> tuple[list[float], list[float]]:
-        """5th and 95th percentile of each latent in the corpus."""
-        card = self._model.card
-        return card.latent_p05, card.latent_p95
+        """5th and 95th percentile of each latent in the corpus, as biases."""
+        return corpus_range(self._model.card, home=self._voice.home.part == 1.0)
 
     def assignment(self, song: Song) -> DeckAssignment:
         """Return this deck's assignment for the other decks; PerformError if its matrix is missing."""

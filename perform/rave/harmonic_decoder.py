@@ -16,7 +16,7 @@ from perform.rave.harmonics import KNOTS, Harmonics
 from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, Streaming
 
 LOUDEST = 3.0  #: the highest loudness, +12 dBFS
-NOISE_AT_FIRST = 3.0  #: bias of an untrained net's noise: 36 dB below the loudness, so that it is learnt
+NOISE_AT_FIRST = 5.0  #: bias of an untrained net's noise: 8 dB below the loudness, so that it is learnt first
 
 
 class Subframes(Streaming):

@@ -1,8 +1,8 @@
-"""Measures each latent of a model: its range over the corpus, and how far it moves the sound.
+"""Measures each latent of a model: its range over the corpus, its home, and how far it moves the sound.
 
 The effect of a latent is the RMS difference, in dB, between mean mel spectra of the sound with the latent
 held at three places of its range: the largest of the three differences, averaged over some stretches of the
-model's loop and over the hand (all other latents 0). The decoder's noise is the same each time.
+model's loop and over the hand (all other latents at home). The decoder's noise is the same each time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from perform.rave.latent_home import home_latents
 from perform.rave.model import RAVE
 
 STRETCHES = 4  #: of the loop; the hand is one more
@@ -24,7 +25,7 @@ UNKNOWN = 4.0  #: sigma on either side, the range of a latent whose corpus is no
 
 
 def measured_latents(model: RAVE, z: Tensor | None = None) -> dict[str, list[float]]:
-    """Return the card's entries about ranges and effects. [slow]
+    """Return the card's entries about ranges, home and effects. [slow]
 
     z : (frames, latents) of the corpus; None: those of the model's loop, unless no corpus made it
     """
@@ -37,15 +38,24 @@ def measured_latents(model: RAVE, z: Tensor | None = None) -> dict[str, list[flo
         if model.card:  # the loop is a part of the corpus, and may leave out its rare ends
             low = torch.minimum(low, torch.tensor(model.card["latent_p05"]))
             high = torch.maximum(high, torch.tensor(model.card["latent_p95"]))
-        entries = {"latent_p01": _rounded(low, 4), "latent_p99": _rounded(high, 4)}
-    effects = latent_effects(model, low.clamp(-UNKNOWN, UNKNOWN), high.clamp(-UNKNOWN, UNKNOWN))
+        home = home_latents(model)
+        entries = {"latent_p01": _rounded(low, 4), "latent_p99": _rounded(high, 4), "latent_home": home}
+    effects = latent_effects(
+        model,
+        low.clamp(-UNKNOWN, UNKNOWN),
+        high.clamp(-UNKNOWN, UNKNOWN),
+        torch.tensor(entries.get("latent_home", [0.0] * model.latents)),
+    )
     return entries | {"latent_effect": _rounded(effects, 2)}
 
 
 @torch.inference_mode()
-def latent_effects(model: RAVE, low: Tensor, high: Tensor) -> Tensor:
-    """Return how far each latent moves the sound between low and high (latents,) sigma: (latents,) dB."""
-    base = _stretches(model)  # (B, frames, latents)
+def latent_effects(model: RAVE, low: Tensor, high: Tensor, home: Tensor) -> Tensor:
+    """Return how far each latent moves the sound between low and high (latents,) sigma: (latents,) dB.
+
+    home : (latents,) of the hand
+    """
+    base = _stretches(model, home)  # (B, frames, latents)
     batch, frames, latents = base.shape
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(batch, model.noise, frames, generator=generator)
@@ -63,13 +73,13 @@ def latent_effects(model: RAVE, low: Tensor, high: Tensor) -> Tensor:
     return torch.stack(effects)
 
 
-def _stretches(model: RAVE) -> Tensor:
+def _stretches(model: RAVE, home: Tensor) -> Tensor:
     """Stretches of the model's loop, and the hand: (STRETCHES + 1, frames, latents)."""
     rate, gesture = model.config.sample_rate, model.gesture
     frames = max(math.ceil(STRETCH_S * rate / model.ratio), math.ceil(2 * WINDOW / model.ratio))
     starts = torch.linspace(0, max(len(gesture) - frames, 0), STRETCHES).long()
     at = (starts[:, None] + torch.arange(frames)) % len(gesture)
-    return torch.cat([gesture[at], torch.zeros(1, frames, gesture.shape[1])])
+    return torch.cat([gesture[at], home.expand(1, frames, -1)])
 
 
 def _mel_bands(rate: int) -> Tensor:

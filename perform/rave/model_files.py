@@ -52,12 +52,13 @@ CARD = (
 MORE = (
     *("delay_encode", "delay_known", "loudness_known"),
     *("hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior"),
-    *("latent_p01", "latent_p99", "latent_effect", "labels"),
+    *("latent_p01", "latent_p99", "latent_effect", "latent_home", "labels"),
 )
 """Further keys a card may have: the encoder's part of the delay; whether delay and loudness are known; hours
 and hardware of the training; the distance after phase 1, and at the end through the kept latents alone; the
 delay measured with an impulse; a text about the prior; range and effect of each latent, see
-`perform.rave.latent_effect`; the names of the latents."""
+`perform.rave.latent_effect`; a lively moment of the corpus, see `perform.rave.latent_home`; the names of the
+latents."""
 
 
 def save(path: Path, model: RAVE, card: Mapping[str, Any], gesture: Tensor) -> None:

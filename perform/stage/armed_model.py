@@ -23,12 +23,14 @@ class PendingModel:
 
     fade       : seconds of its fade-in
     attributes : its attribute values from its first frame on; None: those in the parameter table
+    home       : the deck's `home` from then on; None: as in the table
     """
 
     host: HostProcess
     fade: float
     lane: DeckLane | None = None
     attributes: AttributeValues | None = None
+    home: float | None = None
 
     def release_lane(self) -> None:
         """Stop rendering ahead and free the lane."""

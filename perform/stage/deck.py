@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT
@@ -18,7 +16,7 @@ from perform.core.attributes import Attribute, Texts
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, AttributeValues
-from perform.library.cards import knob_ranges
+from perform.library.cards import Card, corpus_range, knob_ranges
 from perform.library.model_library import find_model
 from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel
 from perform.stage.deck_lane import DeckLane, LanePhase
@@ -41,6 +39,8 @@ class Deck:
         self._arena, self._hosts, self._log = arena, hosts, log
         self._meters = arena.deck_meters(deck)
         self._source = params.slot(f"deck/{deck}/source")
+        self._home = params.slot(f"deck/{deck}/home")
+        self._at_home = False  # when the knobs' ranges were set
         self._lanes = LanePair(arena, deck)
         self._playing: DeckLane | None = None
         self._pending: PendingModel | None = None
@@ -90,31 +90,44 @@ class Deck:
         host = self._host
         source = params.SOURCES[int(self._arena.table[self._source])]
         return (
-            host.deck_status(self._lanes.texts, self.error, source) if host else DeckStatus(error=self.error)
+            host.deck_status(self._lanes.texts, self.error, source, home=self.at_home)
+            if host
+            else DeckStatus(error=self.error)
         )
 
     @property
+    def at_home(self) -> bool:
+        """Bias 0 is at the model's home."""
+        return bool(self._arena.table[self._home])
+
+    @property
     def latent_range(self) -> tuple[Sequence[float], Sequence[float]]:
-        """5th and 95th percentile of each latent in its model's corpus; empty without a model."""
+        """5th and 95th percentile of each latent in its model's corpus, as biases; empty without a model."""
         card = self._host.model.card if self._host else None
-        return (card.latent_p05, card.latent_p95) if card else ((), ())
+        return corpus_range(card, home=self.at_home) if card else ((), ())
 
     # -- loading
 
     def load(self, model: str) -> None:
         """Load a model by name or path; WrongUse where there is none.
 
-        Another model begins with its default attributes, and so does one that had failed.
+        Another model begins with its default attributes and at its home, and so does one that had failed.
         """
         path = find_model(model)
         playing = self._playing and self._playing.host
         same = playing and playing.model.path == path
-        self.load_file(path, attributes=None if same else params.default_attributes())
+        self.load_file(
+            path,
+            attributes=None if same else params.default_attributes(),
+            home=None if same else 1.0,
+        )
 
-    def load_file(self, path: Path, *, attributes: AttributeValues | None = None) -> None:
-        """Load a model file; attributes: the values it begins with, else those in the table."""
+    def load_file(
+        self, path: Path, *, attributes: AttributeValues | None = None, home: float | None = None
+    ) -> None:
+        """Load a model file; attributes, home: the values it begins with, else those in the table."""
         self._hosts.forget_crashes(path)
-        self._load(path, LOAD_FADE_S, attributes)
+        self._load(path, LOAD_FADE_S, attributes, home)
 
     def play_again(self, path: Path, fade: float) -> None:
         """Load the model that played here before, with the values in the table."""
@@ -130,12 +143,18 @@ class Deck:
         self._playing = None
         self._set_state(EMPTY)
 
-    def _load(self, path: Path, fade: float, attributes: AttributeValues | None = None) -> None:
+    def _load(
+        self,
+        path: Path,
+        fade: float,
+        attributes: AttributeValues | None = None,
+        home: float | None = None,
+    ) -> None:
         host = self._hosts.get(path)
         self._cancel_pending()
         if self._playing:
             self._playing.hold(still=False)
-        self._pending = PendingModel(host, fade, attributes=attributes)
+        self._pending = PendingModel(host, fade, attributes=attributes, home=home)
         self.error, self._failed_path = "", None
         if not self._playing:
             self._set_state(LOADING)
@@ -230,6 +249,8 @@ class Deck:
                 self._recover(self._playing.host)
             else:
                 self._watch.check(self._playing)
+                if self._at_home != self.at_home:
+                    self._set_knobs(self._playing.host.model.card)
         if self._pending:
             self._advance(self._pending)
         else:
@@ -243,7 +264,7 @@ class Deck:
                 self._armed.release_lane()  # the armed song waits until this model plays
                 if lane := self._lanes.free:
                     pending.lane = lane
-                    self._write_attributes(pending)
+                    self._write_values(pending)
                     self._lanes.fill(lane, pending.host)
         elif pending.lane.full:
             with self._arena.batch():
@@ -254,28 +275,35 @@ class Deck:
         elif pending.lane.phase is not LanePhase.FILLING:
             pending.lane = None
 
-    def _write_attributes(self, pending: PendingModel) -> None:
-        """Write the new model's attributes into the table; the model that plays keeps its present values."""
-        values = pending.attributes
-        slots, table = params.attribute_slots(self.deck), self._arena.table
-        if values is not None and not np.array_equal(table[slots][:ATTRIBUTES], values[:ATTRIBUTES]):
+    def _write_values(self, pending: PendingModel) -> None:
+        """Write the new model's attributes and home into the table; what plays keeps its present values."""
+        table, first = self._arena.table, params.attribute_slots(self.deck).start
+        wanted: dict[int, float] = {}
+        if pending.attributes is not None:
+            wanted |= {first + i: float(pending.attributes[i]) for i in range(ATTRIBUTES)}
+        if pending.home is not None:
+            wanted[self._home] = pending.home
+        if any(table[slot] != value for slot, value in wanted.items()):
             with self._arena.batch():
                 if self._playing:
                     self._playing.hold(still=True)
-                table[slots][:ATTRIBUTES] = values[:ATTRIBUTES]
-            self.moved |= {*range(*slots.indices(len(table)))}
+                table[[*wanted]] = [*wanted.values()]
+            self.moved |= {*wanted}
 
     def _enter(self, lane: DeckLane, fade: float) -> None:
         """Fade a lane in that has rendered ahead."""
         assert lane.host
         lane.enter(fade)
-        card = lane.host.model.card
-        self._arena.knobs.set_deck(self.deck, knob_ranges(card), card.latent_effect)
+        self._set_knobs(lane.host.model.card)
         self._playing = lane
         self._watch.start()
         self._meters[DECK_METER["pid"]] = lane.host.child.pid
         self._set_state(LIVE)
         self._log(f"deck {self.deck}: {lane.host.model.card.name} plays")
+
+    def _set_knobs(self, card: Card) -> None:
+        self._at_home = self.at_home
+        self._arena.knobs.set_deck(self.deck, knob_ranges(card, home=self._at_home), card.latent_effect)
 
     def _set_state(self, state: int) -> None:
         self._meters[DECK_METER["state"]] = state

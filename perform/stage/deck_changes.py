@@ -51,13 +51,14 @@ class DeckChanges:
         self._rack.decks[number].moved |= {*slots}
 
     def _change_model(self, number: int, change: Callable[[Deck], None], *, on_cue: bool = False) -> None:
-        """Load or unload a model; undo loads the one before, with its attribute values.
+        """Load or unload a model; undo loads the one before, with its attribute values and home.
 
         on_cue : it enters on cue, with its fader down
         """
         deck = self._rack.deck(number)
         before, attributes = deck.model, self._rack.table[params.attribute_slots(number)].copy()
         table = self._rack.table
+        home = float(table[params.slot(f"deck/{number}/home")])
         fader = float(table[params.slot(f"deck/{number}/gain")])
         cue = float(table[params.slot(f"deck/{number}/cue")])
         change(deck)
@@ -65,16 +66,18 @@ class DeckChanges:
         if on_cue:
             self._set_cue(number, ON_CUE)
 
-        def load(path: Path | None, attributes: params.AttributeValues, strip: tuple[float, float]) -> None:
-            deck.load_file(path, attributes=attributes) if path else deck.unload()
+        def load(
+            path: Path | None, attributes: params.AttributeValues, strip: tuple[float, float], home: float
+        ) -> None:
+            deck.load_file(path, attributes=attributes, home=home) if path else deck.unload()
             if on_cue:
                 self._set_cue(number, strip)
 
         if before != after:
             self._history.add(
                 f"deck {number}: {after.stem if after else 'unloaded'}",
-                lambda: load(before, attributes, (fader, cue)),
-                lambda: load(after, params.default_attributes(), ON_CUE),
+                lambda: load(before, attributes, (fader, cue), home),
+                lambda: load(after, params.default_attributes(), ON_CUE, 1.0),
             )
 
     def _choose(self, number: int, kind: Kind, name: str) -> None:

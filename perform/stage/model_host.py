@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from perform.core.attributes import Attribute, Texts
 from perform.core.messages.host_messages import AttributeRefused, DropVoice, SetTexts, StartVoice, TimeFrames
-from perform.library.cards import Card
+from perform.library.cards import Card, corpus_range
 from perform.stage.child import Child
 from perform.stage.status import DeckStatus
 
@@ -117,12 +117,13 @@ class HostProcess:
         }.get(source)
         return f"no {missing}: {source} plays as hand" if missing and self.ready else ""
 
-    def deck_status(self, texts: Texts, error: str, source: str) -> DeckStatus:
+    def deck_status(self, texts: Texts, error: str, source: str, *, home: bool) -> DeckStatus:
         """The status of a deck that plays or loads this model.
 
-        texts : of the attributes;  error : the deck's last error;  source : the deck's
+        texts : of the attributes;  error : the deck's last error;  source, home : the deck's
         """
         card = self.model.card
+        low, high = corpus_range(card, home=home)
         return DeckStatus(
             model=card.name,
             path=str(self.model.path),
@@ -131,8 +132,8 @@ class HostProcess:
             ratio=card.ratio,
             sample_rate=card.sample_rate,
             delay=card.delay / card.sample_rate,
-            latent_low=tuple(card.latent_p05),
-            latent_high=tuple(card.latent_p95),
+            latent_low=tuple(low),
+            latent_high=tuple(high),
             latent_effect=tuple(card.latent_effect),
             labels=tuple(card.labels),
             attributes=self.attributes,

@@ -13,6 +13,9 @@ from perform.rave.model import RAVE
 from perform.train.bottleneck_training import QuantizerTraining, pass_bottleneck
 from perform.train.losses import averaged_distance, distance
 
+AVERAGED_WEIGHT = 3.0
+"""Weight of the averaged distance; see docs/training.md for what it brings."""
+
 
 @dataclass(frozen=True)
 class AutoencoderPass:
@@ -32,7 +35,9 @@ class AutoencoderPass:
     def distance(self) -> Tensor:
         """Spectral distance of output and input, full band and multiband; perhaps the averaged one too."""
         apart = distance(self.x, self.y, self.x_bands, self.y_bands)
-        return apart + averaged_distance(self.x, self.y, self.averaged_at) if self.averaged_at else apart
+        if self.averaged_at:
+            apart = apart + AVERAGED_WEIGHT * averaged_distance(self.x, self.y, self.averaged_at)
+        return apart
 
 
 class Autoencoder(nn.Module):

@@ -194,8 +194,9 @@ class Scheduler:
             (input_delay + mixer_delay) / self._rate + device if input_delay else 0.0
         )
         shown = min(len(voice.z), params.LATENTS)
+        home = voice.home.z[:shown]  # the meters count from where bias 0 is
         for latents, first in ((voice.source_latents, DECK_METER["in/0"]), (voice.z, DECK_METER["z/0"])):
-            meters[first : first + shown] = latents[:shown]
+            meters[first : first + shown] = latents[:shown] - home
         if self._frames % SHOW_EVERY == 0 or lane.is_new:
             lane.is_new = False
             # 0 until there are enough times: the meter may still show another process's load

@@ -1,4 +1,7 @@
-"""Shapes the source's latents for the decoder: source x scale + bias + modulation, for each latent."""
+"""Shapes the source's latents for the decoder: source x scale + bias + modulation, for each latent.
+
+Where bias 0 is at the model's home, the source is its distance from there.
+"""
 
 from __future__ import annotations
 
@@ -54,13 +57,16 @@ class LatentShaping:
         self._wet = SLOTS[f"deck/{deck}/wet"]
         self._held, self._z = np.zeros(n), np.zeros(0)
 
-    def __call__(self, source: Latents, table: Table, level: float, octaves: float) -> Latents:
+    def __call__(
+        self, source: Latents, table: Table, level: float, octaves: float, home: Latents | float = 0.0
+    ) -> Latents:
         """Latents of the source (latents,) -> latents for the decoder (latents,).
 
         level, octaves : modulation by the live input: its level 0..1, its pitch in octaves above 220 Hz
+        home : the latents of bias 0, (latents,)
         """
         n, now = self._n, {name: table[at] for name, at in self._slots.items()}
-        z = source * table[self._wet]
+        z = (source - home) * table[self._wet]
         self._held = np.where(now["freeze"] > 0, self._held, z[:n])
         scaled = self._held * now["scale"] + level * now["level"] + octaves * now["pitch"]
         target = np.where(now["mute"] > 0, 0.0, scaled) + now["bias"]
@@ -68,4 +74,4 @@ class LatentShaping:
             with np.errstate(divide="ignore"):
                 target += np.exp(-self.frame_s / now["smooth"]) * (self._z - target)
         self._z = z[:n] = target
-        return np.asarray(z)
+        return np.asarray(z + home)

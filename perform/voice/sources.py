@@ -22,14 +22,14 @@ class LatentSource(Protocol):
 
 
 class HandSource:
-    """Zeros: only the biases play."""
+    """The latents of bias 0: only the biases play. home: gives them, (latents,)."""
 
-    def __init__(self, latents: int) -> None:
-        self._still = np.zeros(latents)
+    def __init__(self, home: Callable[[], Latents]) -> None:
+        self._home = home
 
     def next(self, speed: float) -> Latents:
-        """Zeros, at any speed."""
-        return self._still
+        """The latents of bias 0, at any speed."""
+        return self._home()
 
 
 class LoopSource:

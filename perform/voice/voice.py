@@ -19,6 +19,7 @@ from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
 from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.file_source import FileSource
+from perform.voice.home import Home
 from perform.voice.lane_context import LaneContext, followed_deck
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
 from perform.voice.sources import HandSource, Latents, LatentSource, LoopSource, PriorSource, WalkSource
@@ -34,6 +35,7 @@ class Voice(VoiceStream):
     context : the lane it plays on; without it the sources input, file and deck give zeros
     source_latents, z : (latents,) of the last frame, sigma: before and after shaping
     temperature : of the last frame's noise
+    home : the latents of bias 0
     encoder_input : encodes the live input while that is the source, else None
     """
 
@@ -52,6 +54,7 @@ class Voice(VoiceStream):
         self.source_latents: Latents = np.zeros(model.card.latents)
         self.encoder_input: EncoderInput | None = None
         self._encoder_stream: Stream | None = None
+        self.home = Home(model.card, deck)
         self._leader = 0  # the deck it follows, 0 for none
         self._delay_ratio, self._steady_s = 1.0, 0.0  # the last steady tuning, and since when it is steady
         self.adopt(table)
@@ -61,16 +64,18 @@ class Voice(VoiceStream):
         """Reset decoder, sources and noise, with the table's seed."""
         self._restarts = table[self._restart_slots]
         seed, card = int(table[self._slot["seed"]]), self._card
-        loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else HandSource(card.latents)
+        hand = HandSource(lambda: self.home.z)
+        loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else hand
         self._sources: dict[str, LatentSource] = {
-            "hand": HandSource(card.latents),
+            "hand": hand,
             "loop": loop,
             "walk": WalkSource(card, seed),
-            "prior": PriorSource(self._draw_prior, seed) if self._has_prior else HandSource(card.latents),
+            "prior": PriorSource(self._draw_prior, seed) if self._has_prior else hand,
         }
         if self.encoder_input:
             self.encoder_input.reset()
-        self._received = np.zeros(card.latents)  # from the input, or from another deck
+        self.home.start(table)
+        self._received = self.home.z  # from the input, or from another deck
         self._file_source = FileSource()
         self._glide = LatentGlide(self.frame_s)
         self._shaping = LatentShaping(self._deck, card.latents, self.frame_s)
@@ -106,12 +111,13 @@ class Voice(VoiceStream):
     def next_latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) and noise (noise values,) as the table is now."""
         self.temperature = float(table[self._slot["temperature"]])
+        self.home.advance(table, self.frame_s)
         self.source_latents = self._source(table)
         level, octaves = 0.0, 0.0
         if self._context:
             self._context.publish(self.source_latents)
             level, octaves = self._context.modulation
-        self.z = self._shaping(self.source_latents, table, level, octaves).astype(np.float32)
+        self.z = self._shaping(self.source_latents, table, level, octaves, self.home.z).astype(np.float32)
         return self.z, self.noise(self.temperature)
 
     @property
@@ -171,7 +177,7 @@ class Voice(VoiceStream):
     def _receive(self, z: Latents | None, *, frozen: bool) -> Latents:
         """Latents from the input or from another deck; the last ones while the source is frozen."""
         if not frozen:
-            self._received = np.zeros(self._card.latents) if z is None else z
+            self._received = self.home.z if z is None else z
         return self._received
 
     def _play_input(self, encoder_input: EncoderInput, table: Table, *, frozen: bool) -> Latents:

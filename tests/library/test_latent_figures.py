@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from perform.cli import main
 from perform.core.errors import WrongUse
+from perform.core.loudness import loudness_db
 from perform.library import places
 from perform.library.cards import figures_path, knob_ranges, read_card, write_figures
 from perform.rave import latent_effect
@@ -71,9 +72,9 @@ def test_the_effect_is_that_of_the_decoder(tiny_models: Path, briefly: None) -> 
     model = load(tiny_models / "bells.safetensors")
     low, high = torch.full((model.latents,), -0.5), torch.full((model.latents,), 0.5)
     low[0] = high[0] = 0.0
-    near = latent_effects(model, low, high)
+    near = latent_effects(model, low, high, torch.zeros(model.latents))
     assert near[0] == 0 and (near[1:] > 0).all()
-    far = latent_effects(model, 8 * low, 8 * high)
+    far = latent_effects(model, 8 * low, 8 * high, torch.zeros(model.latents))
     assert (far[1:] > near[1:]).all()
 
 
@@ -89,9 +90,17 @@ def test_the_bundled_models_have_figures(name: str) -> None:
 @pytest.mark.parametrize("name", BUNDLED)
 def test_the_figures_of_a_bundled_model_are_those_that_measure_finds(name: str) -> None:
     path = places.bundled("models") / f"{name}.safetensors"
-    card, found = read_card(path), measured_latents(load(path))
+    model = load(path)
+    card, found = read_card(path), measured_latents(model)
     assert found["latent_p01"] == pytest.approx(card.latent_p01, abs=1e-3)
     assert found["latent_effect"] == pytest.approx(card.latent_effect, abs=0.1)
+    assert found["latent_home"] == pytest.approx(card.latent_home, abs=1e-3)
+    frames = model.config.sample_rate // model.ratio
+    held = torch.tensor(card.latent_home)[None, :, None].expand(-1, -1, frames)
+    noise = torch.randn(1, model.noise, frames, generator=torch.Generator().manual_seed(1))
+    y, _ = model.decode(held, noise, model.decoder_state(1))
+    level = loudness_db(y[..., y.shape[-1] // 2 :].numpy())
+    assert level == pytest.approx(card.loudness_db, abs=6), "a new deck is about as loud as the loop"
 
 
 def test_a_module_is_not_measured(own_places: None, monkeypatch: pytest.MonkeyPatch) -> None:
