@@ -1,7 +1,8 @@
 """What the usual run leaves out: more of a kind that it tests too. `pytest --long` runs everything.
 
 For each test named here, the parameters that the usual run keeps: each kind of layer, bottleneck and channel
-count once. The other parameters repeat the same code with other sizes, models or seeds.
+count once. The other parameters repeat the same code with other sizes, models or seeds. A test with no parameters
+kept runs only with `--long`.
 """
 
 from __future__ import annotations
@@ -64,24 +65,24 @@ SHORT: dict[str, tuple[str, ...]] = {
 
 def left_out(item: pytest.Item) -> bool:
     """Whether the usual run leaves this test out."""
-    name = "/".join(item.path.parts[-2:]) + "::" + getattr(item, "originalname", item.name)
-    kept = SHORT.get(name)
-    callspec = getattr(item, "callspec", None)
-    return kept is not None and callspec is not None and callspec.id not in kept
+    kept = SHORT.get(_name(item))
+    return kept is not None and _parameters(item) not in kept
 
 
 def unknown_names(items: list[pytest.Item]) -> list[str]:
     """Names in SHORT that no collected test of a collected file has."""
-    files = {"/".join(item.path.parts[-2:]) for item in items}
-    found = {
-        ("/".join(item.path.parts[-2:]) + "::" + getattr(item, "originalname", item.name), item.callspec.id)
-        for item in items
-        if hasattr(item, "callspec")
-    }
-    return [
-        f"{name}[{kept}]"
-        for name, all_kept in SHORT.items()
-        if name.partition("::")[0] in files
-        for kept in all_kept
-        if (name, kept) not in found
+    files = {_name(item).partition("::")[0] for item in items}
+    tests = {_name(item) for item in items}
+    found = {(_name(item), _parameters(item)) for item in items}
+    named = [name for name in SHORT if name.partition("::")[0] in files]
+    return [name for name in named if name not in tests] + [
+        f"{name}[{kept}]" for name in named for kept in SHORT[name] if (name, kept) not in found
     ]
+
+
+def _name(item: pytest.Item) -> str:
+    return "/".join(item.path.parts[-2:]) + "::" + getattr(item, "originalname", item.name)
+
+
+def _parameters(item: pytest.Item) -> str:
+    return getattr(getattr(item, "callspec", None), "id", "")
