@@ -24,6 +24,7 @@ from perform.core.params import (
     ACTIONS,
     ATTRIBUTES,
     DECKS,
+    FINGERS,
     HOLDS,
     LATENTS,
     LFOS,
@@ -79,7 +80,7 @@ def code(cell: str) -> list[str]:
 def pattern(address: str) -> str:
     """`deck/3/z/5/bias` -> `deck/N/z/I/bias`."""
     address = re.sub(r"^(follow/)?deck/\d+", r"\1deck/N", address)
-    address = re.sub(r"^(lfo|random|steps|hold|macro)/\d+", r"\1/M", address)
+    address = re.sub(r"^(lfo|random|steps|hold|macro|finger)/\d+", r"\1/M", address)
     address = re.sub(r"/value/\d+", "/value/K", address)
     address = re.sub(r"/z/\d+", "/z/I", address)
     return re.sub(r"/(attribute|action)/\d+", r"/\1/K", address)
@@ -119,7 +120,7 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
     text = " ".join(section(page("parameters.md"), "## Modulators").split())
     assert (
         f"`M` is the number of a modulator: {LFOS} LFOs, {RANDOMS} random, {SEQUENCES} step sequences, "
-        f"{HOLDS} sample and hold, {MACROS} macros"
+        f"{HOLDS} sample and hold, {MACROS} macros, {FINGERS} fingers"
     ) in text
     assert f"`K` is a step (1 to {STEPS})" in text
     for meter in re.findall(r"`(deck/N/(?:in|z)/I)`", page("parameters.md")):

@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from perform.core.errors import WrongUse
+from perform.core.params import FINGER_AXES
 
 Kind = Literal["cc", "nrpn", "rpn", "bend", "pressure", "poly", "note", "keys", "finger", "program"]
 #: meaning of the values: a position, or a turn of an endless encoder in one of five notations
@@ -32,7 +33,6 @@ LAST_CC = 119  #: above it are channel mode messages
 
 _PAIR = 128  #: numbers of 14-bit controls begin here
 _BANKS = 129  #: numbers of programs with a bank begin here
-_AXES = ("press", "slide", "bend")  #: of a finger
 _BYTE = r"(0|[1-9]\d{0,2})"
 _SPELLINGS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("cc", re.compile(f"cc {_BYTE}(?:/{_BYTE})?")),
@@ -62,7 +62,7 @@ def parse_control(text: str) -> tuple[Kind, int]:
     for kind, spelling in _SPELLINGS:
         if match := spelling.fullmatch(text):
             if kind == "finger":
-                return kind, finger(int(match[1]), _AXES.index(match[2]))
+                return kind, finger(int(match[1]), FINGER_AXES.index(match[2]))
             return kind, _number(kind, text, [int(group) for group in match.groups() if group])
     raise WrongUse(
         f"unknown control {text!r}",
@@ -120,7 +120,7 @@ def _numbers(kind: Kind, number: int) -> str:
         case "bend" | "pressure" | "keys":
             return ""
         case "finger":
-            return f"{number // 3 + 1} {_AXES[number % 3]}"
+            return f"{number // 3 + 1} {FINGER_AXES[number % 3]}"
         case "cc" if number >= _PAIR:
             return "/".join(map(str, divmod(number - _PAIR, 128)))
         case "nrpn" | "rpn":

@@ -22,6 +22,7 @@ from perform.control import controller_device
 from perform.control.binding import Binding
 from perform.control.binding_rows import binding_rows
 from perform.control.controller_device import ControllerDevice
+from perform.control.finger_rows import FingerRows
 from perform.control.lamps import ControlLamps, PortLamps
 from perform.control.layers import MappingLayers
 from perform.control.learn_classifier import LearnClassifier
@@ -79,7 +80,7 @@ class ControlProcess:
         self._router = ControlRouter(arena.table, arena.meters, arena.hardware, knobs=arena.knobs)
         self._layers = MappingLayers()
         self._learning = ControlLearning(self._layers)
-        self._tempo = TempoWatch(arena)
+        self._tempo, self._fingers = TempoWatch(arena), FingerRows(arena)
         self._classifier, self._asked = LearnClassifier(), ""
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
@@ -200,6 +201,7 @@ class ControlProcess:
         if self._ports is not None and self._is_due(BEAT_S):
             self._ports.beat()
         self._learn()
+        self._router.song_has_fingers = self._fingers.any()
         if self._arena.knobs.changes != self._reported_knobs:
             self._update_lamps()
             self._report_mapping()

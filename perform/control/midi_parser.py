@@ -57,10 +57,13 @@ class _Halves:
 
 
 class MidiParser:
-    """[control] The messages of one port. `mapped` decides whether two CCs are one control."""
+    """[control] The messages of one port. `mapped` decides whether two CCs are one control.
+
+    song_has_fingers : the song lets fingers modulate, so MPE is read even if no mapping binds a finger
+    """
 
     def __init__(self) -> None:
-        self._fingers = False  # the mapping wants MPE
+        self._fingers = self.song_has_fingers = False  # the mapping wants MPE
         self._routing: tuple[Collection[ControlId], dict[tuple[int, int], tuple[ControlId, str]]] = ((), {})
         self.reset()
 
@@ -92,10 +95,15 @@ class MidiParser:
             message = mido.Message.from_bytes(data)
         except (ValueError, IndexError, TypeError):  # mido raises these for invalid bytes
             return ()
-        mpe = self._fingers or self._zones.playing  # a finger is released even if its mapping has gone
-        if mpe and message.type in _OF_FINGERS and self._zones.master_of(message.channel + 1):
-            return self._finger(message, now)
-        return self._plain(message, now)
+        # a finger is released even if its mapping has gone
+        mpe = self._fingers or self.song_has_fingers or self._zones.playing
+        if not (mpe and message.type in _OF_FINGERS and self._zones.master_of(message.channel + 1)):
+            return self._plain(message, now)
+        events, mapped = self._finger(message, now), self._routing[0]
+        if self._fingers or message.type in ("note_on", "note_off"):
+            return events
+        plain = [it for it in self._plain(message, now) if it.source in mapped and it not in events]
+        return [*events, *plain]  # what the mapping binds plays as without the song's fingers
 
     def _finger(self, message: mido.Message, now: float) -> Sequence[ControlEvent]:
         """A message on a member channel of an MPE zone."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from perform.control.control_names import ControlId, finger
 from perform.control.control_values import ControlEvent, centred
+from perform.core.params import FINGERS
 
-FINGERS = 10  #: fingers are numbered 1..FINGERS; the lowest free number goes to the next one
 BEND_RANGE = 48  #: semitones of a member's full pitch bend, if the device does not say
 OCTAVE = 12.0  #: semitones of a slide over the keys that cover a parameter's range, each way
 SLIDE_CC = 74
@@ -74,6 +74,7 @@ class MpeZones:
             return []
         if down:
             taken = {it.finger for it in self._channels.values()}
+            # the lowest free number goes to the next finger
             member.finger = next((n for n in range(1, FINGERS + 1) if n not in taken), 0)
             if not member.finger:
                 return []  # an eleventh finger

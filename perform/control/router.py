@@ -27,6 +27,8 @@ from perform.core.knob_ranges import KnobRanges
 from perform.core.params import Table
 
 _FOCUS, _PANIC = params.slot("focus"), params.slot("panic")
+_FINGERS = params.finger_slots()
+_FINGERS_AT_REST = params.defaults()[_FINGERS]
 MOVED = 1024  #: messages that wait to be learnt; the oldest are dropped
 _RELEASED = centred(48)  #: a pressed cc (64 or more) is released below this, so jitter at 64 is no new press
 _HANDS = 4096  #: controls whose positions are remembered; the mapped ones always are
@@ -80,6 +82,7 @@ class ControlRouter:
     touch    : the last control that moved
     moved_at : port and control -> when it moved last; the reader removes what it has used
     moved    : while `learning`, each channel message: port, bytes, time
+    song_has_fingers : the song lets fingers modulate
     """
 
     def __init__(
@@ -104,7 +107,8 @@ class ControlRouter:
         self._disconnected: SimpleQueue[str] = SimpleQueue()
         self.touch: TouchedControl | None = None
         self.moved_at: dict[tuple[str, Kind, int], float] = {}
-        self.learning = False
+        self.learning = self.song_has_fingers = False
+        table[_FINGERS] = _FINGERS_AT_REST  # of a process that died
         self.moved: deque[tuple[str, tuple[int, ...], float]] = deque(maxlen=MOVED)
 
     def use(self, ports: RoutedPorts) -> None:
@@ -135,6 +139,8 @@ class ControlRouter:
             for control, hand in self._hands.items():
                 if control[0] == port:
                     self._presses.release(control, table)
+                    if control[1].kind == "finger":
+                        _rest_finger(control[1], table)
                     hand.position = _rest(control[1])  # its next message only tells its position
             self._rerouted = True
         for port, parser in list(self._parsers.items()):
@@ -143,6 +149,7 @@ class ControlRouter:
         if table[_PANIC] != self._panics:
             self._panics = float(table[_PANIC])
             self._presses.release_all(table)
+            table[_FINGERS] = _FINGERS_AT_REST
         if self._knobs.changes != self._knobs_seen:
             self._knobs_seen, self._rerouted = self._knobs.changes, True
         if table[_FOCUS] != self._focus or self._rerouted:
@@ -161,7 +168,7 @@ class ControlRouter:
         """[control] Handle one message of one port."""
         if (parser := self._parsers.get(port)) is None:
             parser = self._parsers.setdefault(port, MidiParser())
-        now = self._clock()
+        now, parser.song_has_fingers = self._clock(), self.song_has_fingers
         for event in parser.parse(data, now):
             self._play(port, event, now)
         if self.learning and data and 0x80 <= data[0] < 0xF0:
@@ -190,6 +197,9 @@ class ControlRouter:
             if at > slot:  # the slot and the turn are those of one parameter
                 slot, turn = at, route.turn(event.position, at, table) if route.has_position else 0
         hand.position = event.position
+        if event.source.kind == "finger":
+            finger = _move_finger(event, table)
+            slot = slot if slot >= 0 else finger
         if slot >= 0:
             self._meters[_COUNT] += 1
         elif not routes:
@@ -208,6 +218,19 @@ class ControlRouter:
         if mapped or len(self._hands) < _HANDS:
             self._hands[control] = hand
         return hand
+
+
+def _move_finger(event: ControlEvent, table: Table) -> int:
+    """Write what a finger does, for modulation; return the slot."""
+    slot = _FINGERS.start + event.source.number
+    table[slot] = event.position
+    if event.release:
+        _rest_finger(event.source, table)
+    return int(slot)
+
+
+def _rest_finger(control: ControlId, table: Table) -> None:
+    table[_FINGERS.start + control.number] = _FINGERS_AT_REST[control.number]
 
 
 def _rest(control: ControlId) -> float | None:

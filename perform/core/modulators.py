@@ -1,4 +1,4 @@
-"""Modulators: LFOs, random steps, step sequences, sample and hold, level followers, macros.
+"""Modulators: LFOs, random steps, step sequences, sample and hold, level followers, macros, fingers.
 
 Each is a function of a moment: of the frame, the beat, the parameter table and the meters. Nothing is sent
 and nothing drifts: two readers that evaluate a modulator at the same frame get the same value. The random
@@ -165,7 +165,7 @@ class StepSequence(Cycle):
 class SampleHold(Cycle):
     """Samples another modulator when a step begins, and holds this value until the next step.
 
-    A follower or a macro is sampled at the reader's first moment in the step.
+    A follower, a macro or a finger is sampled at the reader's first moment in the step.
     """
 
     def __init__(self, name: str) -> None:
@@ -198,8 +198,8 @@ class Follower:
         return float(now.meters[self._meter])
 
 
-class Macro:
-    """A parameter that the player moves: one knob for many parameters."""
+class PlayedValue:
+    """A parameter that the player moves: a macro, one knob for many parameters; or what a finger does."""
 
     has_depth = False
 
@@ -217,7 +217,8 @@ _KINDS: dict[str, Callable[[str], Modulator]] = {
     "steps": StepSequence,
     "hold": SampleHold,
     "follow": Follower,
-    "macro": Macro,
+    "macro": PlayedValue,
+    "finger": PlayedValue,
 }
 
 #: name of every modulator; a row of modulation holds an index in this list

@@ -27,6 +27,8 @@ ACTIONS = 4  #: actions of a deck's model are numbered 1..ACTIONS
 LFOS, RANDOMS, SEQUENCES, HOLDS = 8, 4, 4, 4  #: modulators of each kind are numbered from 1
 STEPS = 16  #: values of a step sequence
 MACROS = 8  #: macros are numbered 1..MACROS
+FINGERS = 10  #: fingers on an MPE keyboard are numbered 1..FINGERS
+FINGER_AXES = ("press", "slide", "bend")  #: what a finger does
 MODULE_DEFAULT = -1e9  #: value of an attribute that the player has not set; the module then uses its own
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
@@ -128,6 +130,7 @@ SAMPLED = (
     *(f"follow deck/{n}" for n in range(1, DECKS + 1)),
     "follow input",
     *(f"macro {n}" for n in range(1, MACROS + 1)),
+    *(f"finger {n} {axis}" for n in range(1, FINGERS + 1) for axis in FINGER_AXES),
 )
 CONCERT_PITCH = 440.0  #: Hz of the A that `master/reference` leaves models at
 
@@ -255,12 +258,21 @@ _modulators |= {f"hold/{n}/{k}": s for n in range(1, HOLDS + 1) for k, s in _hol
 _modulators |= {f"follow/deck/{n}/{k}": s for n in range(1, DECKS + 1) for k, s in _follow.items()}
 _modulators |= {f"follow/input/{k}": s for k, s in _follow.items()}
 _modulators |= {f"macro/{n}": Spec(0, 1, 0) for n in range(1, MACROS + 1)}
+#: what fingers do, as positions; slide and bend rest in the middle
+_fingers = {
+    f"finger/{n}/{axis}": Spec(0, 1, 0 if axis == "press" else 0.5)
+    for n in range(1, FINGERS + 1)
+    for axis in FINGER_AXES
+}
 
-#: parameters that no scene, undo or song stores: they control the stage, not the sound
-NEVER_STORED = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open", "cue/")
+#: parameters that no scene, undo or song stores: they control the stage, not the sound; or a finger is there
+NEVER_STORED = ("scene/", "song/", "take/", "panic", "focus", "stage/", "input/open", "cue/", "finger/")
 
 SPECS: Mapping[str, Spec] = (
-    {f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()} | _global | _modulators
+    {f"deck/{d}/{k}": s for d in range(1, DECKS + 1) for k, s in _deck.items()}
+    | _global
+    | _modulators
+    | _fingers
 )
 ADDRESSES: tuple[str, ...] = tuple(SPECS)
 SLOTS: Mapping[str, int] = {address: i for i, address in enumerate(ADDRESSES)}
@@ -310,6 +322,11 @@ def modulator_slots() -> slice:
     """Return the contiguous slots of all parameters of modulators; a song sets each of them."""
     first = SLOTS[next(iter(_modulators))]
     return slice(first, first + len(_modulators))
+
+
+def finger_slots() -> slice:
+    """Return the contiguous slots of the fingers: press, slide and bend of the first, then of the next."""
+    return slice(SLOTS["finger/1/press"], SLOTS["finger/1/press"] + len(_fingers))
 
 
 def default_attributes() -> AttributeValues:

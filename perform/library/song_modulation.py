@@ -16,7 +16,7 @@ from perform.library.song import ModulationRow
 _KINDS = (
     f"lfo 1 to {params.LFOS}, random 1 to {params.RANDOMS}, steps 1 to {params.SEQUENCES}, "
     f"hold 1 to {params.HOLDS}, follow deck/1 to deck/{params.DECKS}, follow input, "
-    f"macro 1 to {params.MACROS}"
+    f"macro 1 to {params.MACROS}, finger 1 to {params.FINGERS} with press, slide or bend"
 )
 
 

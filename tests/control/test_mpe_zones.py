@@ -6,7 +6,11 @@ import pytest
 
 from perform.control.binding import Binding
 from perform.control.control_values import centred
+from perform.control.finger_rows import FingerRows
 from perform.core import params
+from perform.core.arena import Arena
+from perform.library.song import ModulationRow
+from perform.stage.modulation_writer import ModulationWriter
 from tests.control.test_router import PORT, Rig
 
 BASE = 0.25  #: value of the latents before the fingers come
@@ -104,3 +108,40 @@ def test_an_eleventh_finger_plays_nothing_and_frees_nothing() -> None:
     for channel in range(1, 13):
         made(0x80 + channel, 60, 0)
     assert made.get("xfade") == 0.5
+
+
+def fingers(made: Rig, *names: str) -> list[float]:
+    return [made.get(f"finger/{name}") for name in names]
+
+
+def test_fingers_of_a_song_need_no_binding_and_rest_when_they_leave() -> None:
+    made = rig(Binding("pressure", "deck/1/z/5/bias", range=(0, 3)))
+    made(0x91, 60, 90), made(0xD1, 127)
+    assert fingers(made, "1/press") == [0.0], "this is no MPE keyboard"
+    assert latents(made, 5) == [3.0]
+    made.router.song_has_fingers = True
+    made(0x91, 60, 90), made(0xD1, 64), made(0xB1, 74, 127), made(0xE1, 0, 64 + 16)
+    assert fingers(made, "1/press", "1/slide", "1/bend") == [0.5, 1.0, 1.0]
+    assert made.router.touch and made.router.touch.slot == params.slot("finger/1/bend")
+    assert latents(made, 5) == [1.5], "what the mapping binds plays on"
+    made(0x93, 64, 90), made(0xD3, 127)
+    assert fingers(made, "2/press", "2/bend") == [1.0, 0.5]
+    made.router.song_has_fingers = False
+    made(0x81, 60, 0)
+    assert fingers(made, "1/press", "1/slide", "1/bend", "2/press") == [0.0, 0.5, 0.5, 1.0]
+    made.router.song_has_fingers = True
+    made.router.disconnect(PORT)
+    made.router.tick()
+    assert fingers(made, "2/press", "2/bend") == [0.0, 0.5]
+    made(0x92, 60, 90), made(0xD2, 64)
+    params.trigger(made.table, "panic")
+    made.router.tick()
+    assert fingers(made, "1/press") == [0.0]
+
+
+def test_a_song_with_rows_of_fingers_is_noticed(arena: Arena) -> None:
+    rows, writer = FingerRows(arena), ModulationWriter(arena)
+    assert not rows.any()
+    for source, wanted in (("finger 10 slide", True), ("macro 8", False), ("hold 1", False)):
+        writer.write([ModulationRow(source, "deck/1/z/0/bias", 0.0, 1.0)])
+        assert rows.any() == wanted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,13 @@ import pytest
 import soundfile
 
 from perform.audio.mixer import Mixer
+from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import BASE_NAMES, LANE, LANES, lanes_of
+from perform.core.arena_layout import BASE_NAMES, LANE, LANES, METER_SLOTS, lanes_of
 from perform.core.event_log import ALL_VALUES, CHANGED_VALUES, FIRST_VALUES, unpack_values
 from perform.core.frame_time import FrameTime
+from perform.core.params import Table
 from perform.core.table_reader import TableReader
 from perform.engine.compiled_model import CompiledModel
 from perform.library import sets
@@ -186,6 +190,51 @@ def test_live_render_and_replay_are_the_same_bits(modulated: Path, tmp_path: Pat
     assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
     assert wanted.any()
     check_log(take)
+
+
+class Fingers(Loops):
+    """The loops of a song, while two fingers play an MPE keyboard."""
+
+    def __init__(self, table: Table, beat_at: Callable[[float], float]) -> None:
+        super().__init__(table, beat_at)
+        still = np.zeros(len(METER_SLOTS)), np.zeros(len(table))
+        self._router = ControlRouter(table, *still)
+        self._router.song_has_fingers = True
+
+    def tick(self, now: float) -> bool:
+        step = round(now * RATE / BLOCK)
+        for channel in (1, 2):
+            held, way = step // 40 % 3 > 0, step * (3 + channel) % 128
+            self._router.handle("Keys", (0x90 + channel, 60, 90 if held else 0))
+            self._router.handle("Keys", (0xD0 + channel, way))
+            self._router.handle("Keys", (0xB0 + channel, 74, 127 - way))
+            self._router.handle("Keys", (0xE0 + channel, way, 32 + way // 2))
+        return super().tick(now)
+
+
+def test_fingers_of_an_mpe_keyboard_play_the_same_bits_again(
+    modulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = modulated.read_text()
+    for old, new in (
+        ('source = "lfo 1"', 'source = "finger 1 bend"'),
+        ('source = "random 1"', 'source = "finger 2 slide"'),
+        ('source = "macro 1"\nto = "deck/1', 'source = "finger 1 press"\nto = "deck/1'),
+        ('"hold/2/of" = "lfo 1"', '"hold/2/of" = "finger 2 press"'),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    modulated.write_text(text)
+    still = played_live(modulated, tmp_path)
+    monkeypatch.setattr("perform.offline.render.Loops", Fingers)
+    monkeypatch.setattr(sys.modules[__name__], "Loops", Fingers)
+    take = rendered(modulated, tmp_path / "takes")
+    wanted = soundfile.read(take.path, dtype="float32", always_2d=True)[0]
+    (tmp_path / "fingers").mkdir()
+    assert np.array_equal(played_live(modulated, tmp_path / "fingers"), wanted)
+    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
+    assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
+    assert np.abs(wanted - still).max() > 0.01, "the fingers are heard"
 
 
 def check_log(take: take_index.Take) -> None:

@@ -23,7 +23,7 @@ from perform.tui.screens.naming import NameDialog, NameRule
 Ends = tuple[float, float]  #: what a modulator adds at its values 0 and 1
 _NUMBER = r"[-+]?(\d+([.,]\d*)?|[.,]\d+)"
 _TWO_NUMBERS = NameRule(re.compile(rf"{_NUMBER}\s+{_NUMBER}"), "type two numbers, such as -0.5 1")
-_ONE_WAY = ("follow", "macro")  #: they rest at 0; the others swing around the middle
+_ONE_WAY = re.compile(r"follow|macro|finger \d+ press")  #: they rest at 0; the others swing around the middle
 
 
 class ModulationDialog(Dialog[None]):
@@ -76,7 +76,7 @@ class ModulationDialog(Dialog[None]):
             low, high = self._used.get(name, (0.0, 0.0))
             step = by * self._reach
             high = self._within(high + step)
-            if not name.startswith(_ONE_WAY):
+            if not _ONE_WAY.match(name):
                 low = self._within(low - step)
             self._change(name, (low, high) if low or high else None)
 
