@@ -67,10 +67,7 @@ class ControlKeys(BaseApp):
         """Ask how the next control is to move a parameter, then learn it."""
 
         def chosen(choice: LearnChoice) -> None:
-            address = row.address
-            if choice.focus:
-                address = f"focus/{address.split('/', 2)[2]}"
-            self.learn(address, choice.options, song=choice.song)
+            self.learn(choice.address, choice.options, song=choice.song)
 
         self.open_dialog(LearnOptionsDialog(row), chosen)
 

@@ -474,3 +474,17 @@ def test_one_knob_on_a_macro_moves_many_latents() -> None:
     modulation.use(pack_rows([Row(MODULATORS.index("macro 2"), i, 0.0, end) for i, end in ends.items()]))
     now = moment(0.0, BeatLine(0.0, 120.0, 48000.0), rig.table, resting_phases(rig.table, 0.0), rig.meters)
     assert dict(zip(modulation.slots.tolist(), modulation.modulated(now).tolist(), strict=True)) == ends
+
+
+def test_a_pad_moves_any_parameter() -> None:
+    """Each address, that of the live input too, which otherwise only a key opens."""
+    pads = [
+        Binding("note 1", address, range=(0.0, 1.0) if spec.low <= params.MODULE_DEFAULT else None)
+        for address, spec in params.SPECS.items()
+    ]
+    made = Rig(*pads)
+    start = made.table.copy()
+    made(0x90, 1, 127)
+    still = [params.ADDRESSES[slot] for slot in np.flatnonzero(made.table == start)]
+    assert [address for address in still if params.SPECS[address].default != params.SPECS[address].high] == []
+    assert made.get("input/open") == 1

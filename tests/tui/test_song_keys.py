@@ -197,12 +197,16 @@ async def test_while_learning_values_options_and_undo_are_keys(stage, clock):
         assert not isinstance(hands.app.screen, SetListScreen), "the line about learning is visible"
         await hands.press("equals_sign", *"nonsense", "enter")
         assert "nonsense" in hands.text()
-        await hands.press("escape", "escape", "u")
+        await hands.press("escape", "equals_sign", *"panic", "enter")
+        assert hands.value("panic") == 0
+        await hands.press("equals_sign", *"deck/2/tune -12..12", "enter")
+        await hands.press("escape", "u")
         options = BindingOptions(range=(-20.0, 6.0), takeover="pickup", steps=64)
         await asked(
             hands,
             *(Learn("deck/1/gain"), Learn("focus/gain", options=options), UndoMapping()),
-            *(Learn("song/jump", options=BindingOptions(value=2)), Learn(""), Undo()),
+            *(Learn("song/jump", options=BindingOptions(value=2)), Learn("panic")),
+            *(Learn("deck/2/tune", options=BindingOptions(range=(-12.0, 12.0))), Learn(""), Undo()),
         )
 
 

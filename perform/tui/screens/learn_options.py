@@ -10,9 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
+from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.messages.control_messages import BindingOptions
 from perform.tui.parameter_rows import ParameterRow
+from perform.tui.parameter_rows import row as row_of
 from perform.tui.screens.dialog import Dialog, Field
 from perform.tui.screens.value_entry import number
 
@@ -28,26 +30,30 @@ HINT = "for example  walk  or  -2..2 exp pickup focus"
 ALL = (
     "a value that a press sets · low..high · focus: the deck in focus · song: only in this song · "
     "lin exp s · scale pickup jump · absolute momentary toggle · invert · step=0.5 · deadzone=0.1 · "
-    "of an encoder: steps=64 accel=4"
+    "of an encoder: steps=64 accel=4 · the address of another parameter, such as panic or deck/2/reset"
 )
 
 
 class LearnChoice(NamedTuple):
     """What the player typed.
 
-    focus : move the parameter of the deck in focus, whichever that is
-    song  : only while this song plays
+    address : the parameter, `focus/...` for that of the deck in focus, whichever that is
+    song    : only while this song plays
     """
 
-    focus: bool
+    address: str
     options: BindingOptions
     song: bool = False
 
 
 def parse_options(text: str, row: ParameterRow) -> LearnChoice:
-    """Read the words of the dialog; WrongUse for a word that means nothing."""
+    """Read the words of the dialog; WrongUse for a word that means nothing. row: if they name no other."""
     focus, song, options = False, False, BindingOptions()
-    for word in text.replace("−", "-").split():
+    words = text.replace("−", "-").split()
+    if named := [word for word in words if word in params.SPECS and word != "focus"]:
+        row = row_of(named[0])
+        words.remove(named[0])
+    for word in words:
         field = next((name for name, words in _WORDS.items() if word.lower() in words), "")
         try:
             if word.lower() == "focus":
@@ -71,7 +77,8 @@ def parse_options(text: str, row: ParameterRow) -> LearnChoice:
             raise WrongUse(f"{word!r} is not a number") from None
     if focus and not row.address.startswith("deck/"):
         raise WrongUse(f"{row.address} belongs to no deck", hint="leave out focus")
-    return LearnChoice(focus, options, song)
+    address = f"focus/{row.address.split('/', 2)[2]}" if focus else row.address
+    return LearnChoice(address, options, song)
 
 
 class LearnOptionsDialog(Dialog[LearnChoice]):
