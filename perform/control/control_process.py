@@ -321,6 +321,7 @@ class ControlProcess:
                 bindings=tuple(bindings),
                 changed=bool(self._learning.unsaved),
                 follows=layers.chosen is None,
+                others=len({layers.own(port, self._known_ports).path for port in ports} - {primary.path}),
             )
         )
 

@@ -71,7 +71,7 @@ class Controllers:
         self._listing: list[Reply] = []
         self.ports: tuple[str, ...] = ()
         self.error = ""
-        self.mapping = ""
+        self.mapping, self.other_mappings = "", 0
         self._fixed = bool(mapping)  # no song changes a mapping that was given at the start
         self.song_mapping = ""  # the song's mapping, once a control was learnt for the song
         self._layers = UseLayers("", "")  # the mappings of the set and of the song
@@ -157,7 +157,7 @@ class Controllers:
                     self._log(f"controller {port!r} is connected")
                 self.ports, self.error = ports, error
             case MappingChanged():
-                self.mapping = report.name
+                self.mapping, self.other_mappings = report.name, report.others
                 if not report.follows:  # else the mapping depends on the connected controllers
                     self._path = report.path
                 self.bindings = tuple(BindingStatus(address, control) for address, control in report.bindings)

@@ -135,4 +135,5 @@ class Status(Struct, frozen=True):
     osc: str = ""  #: where OSC is received, or ""
     clock_out: str = ""  #: the port that gets MIDI clock, or ""
     pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"
+    other_mappings: int = 0  #: mappings of further controllers, besides `mapping`
     learn_note: str = ""  #: what to do so that a control is understood; or what it no longer moves

@@ -260,6 +260,7 @@ class Stage:
             learning=control.learning,
             learn_note=control.learn_note,
             touched=control.touched,
+            other_mappings=control.other_mappings,
             osc=self._osc.port,
             clock_out=self._clock_out.port,
             take=recording.take,

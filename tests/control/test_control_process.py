@@ -153,6 +153,7 @@ def test_each_of_several_controllers_has_its_own_mapping(jack: Jack, control: St
             process.plays(keys, "deck/1/z/1/bias", -4.0, (0xE4, 0, 0))
             bindings = process.report("MappingChanged")["bindings"]
             assert ["deck/1/gain", "nanoKONTROL2 CC0"] in bindings
+            assert process.report("MappingChanged")["others"] == 2
             assert any(control.startswith(f"{MIX} ") for _, control in bindings)
         eventually(lambda: MIX not in process.report("MidiPortsChanged")["open"])
         process.plays(nano, "deck/1/gain", -60.0, (0xB0, 0, 0))

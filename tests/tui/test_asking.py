@@ -140,7 +140,7 @@ async def test_locating_shows_what_a_control_does_and_which_controls_a_parameter
     bound = [("focus/pan", "Box 1:CC16"), ("xfade", "Box 1:CC16"), ("deck/3/gain", "Box 1:CC3")]
     before = TouchStatus("Box 1:CC3=9", "deck/3/gain", 0, "Box", "1:CC3", 6)
     words = status(*stage.words.decks[:3], bindings=tuple(BindingStatus(*it) for it in bound), touched=before)
-    stage.words = words
+    stage.words = words = replace(words, other_mappings=1)
     async with playing(stage, clock, (160, 40)) as hands:
 
         async def touch(sends: str, address: str, number: int, turn: int = 0) -> None:
@@ -154,6 +154,7 @@ async def test_locating_shows_what_a_control_does_and_which_controls_a_parameter
         await hands.until(lambda: hands.app.view.locate.rows)
         await hands.settle()
         assert "◎ deck 2 gain ← no control" in hands.text(), "the touch before i does not count"
+        assert "mapping nanokontrol2 +1 " in hands.text(), "another controller has another one"
         await hands.press("down")
         assert "◎ deck 2 pan ← Box knob 1 (1:CC16)" in hands.text()
         stage.arena.hardware[params.slot("deck/2/pan")] = 0.5

@@ -99,6 +99,7 @@ class MappingChanged(Report, frozen=True):
     bindings : (address, control as the screen names it)
     changed  : a learnt binding is not on disk yet
     follows  : the player chose none: each controller brings its own mapping
+    others   : mappings of other controllers than the first, besides the one named
     """
 
     name: str
@@ -106,6 +107,7 @@ class MappingChanged(Report, frozen=True):
     bindings: tuple[tuple[str, str], ...]
     changed: bool
     follows: bool
+    others: int = 0
 
 
 class BindingRow(Struct, frozen=True):

@@ -168,7 +168,8 @@ def _devices(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         plays = "▶" if frame.stage_meter("clock/plays") else "■"
         parts.append((f"{plays} clock to {status.clock_out}", ink.dim))
     if status.mapping:
-        parts.append((f"mapping {status.mapping}", ink.dim))
+        others = f" +{status.other_mappings}" if status.other_mappings else ""
+        parts.append((f"mapping {status.mapping}{others}", ink.dim))
     if status.set:
         parts.append((f"set {status.set}", ink.dim))
     for i, (text, style) in enumerate(parts):
