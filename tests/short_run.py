@@ -1,8 +1,8 @@
 """What the usual run leaves out: more of a kind that it tests too. `pytest --long` runs everything.
 
 For each test named here, the parameters that the usual run keeps: each kind of layer, bottleneck and channel
-count once. The other parameters repeat the same code with other sizes, models or seeds. A test with no parameters
-kept runs only with `--long`.
+count once. The other parameters repeat the same code with other sizes, models or seeds. A test with no
+parameters kept runs only with `--long`.
 """
 
 from __future__ import annotations
