@@ -6,6 +6,9 @@ depend on the sizes of the blocks, except for rounding. [audio] throughout.
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +17,9 @@ from perform.core.ring_buffers import Audio
 Signal = npt.NDArray[np.float64]  #: (n, 2) or (n, 1)
 
 MAX_BLOCK = 1024  #: longest block of one call; longer ones would take the powers below out of range
+REST = 1e-24  #: a reduction this small changes no sample
+
+_ZERO = np.zeros(1)
 
 
 class DcBlocker:
@@ -27,12 +33,17 @@ class DcBlocker:
         r = float(np.exp(-2 * np.pi * corner_hz / rate))
         self._decay: Signal = np.power(r, np.arange(MAX_BLOCK, dtype=np.float64))[:, None]
         self._r, self._x, self._y = r, np.zeros(2), np.zeros(2)
+        self._sum: Signal = np.zeros((MAX_BLOCK, 2))
 
     def __call__(self, x: Signal) -> Signal:
         """[audio] (n, 2) -> (n, 2)."""
-        difference = np.diff(x, axis=0, prepend=self._x[None])
-        decay = self._decay[: len(x)]
-        y = decay * (self._r * self._y + np.cumsum(difference / decay, axis=0))
+        decay, total = self._decay[: len(x)], self._sum[: len(x)]
+        np.subtract(x[0], self._x, out=total[0])
+        np.subtract(x[1:], x[:-1], out=total[1:])
+        np.divide(total, decay, out=total)
+        np.add.accumulate(total, axis=0, out=total)
+        total += self._r * self._y
+        y: Signal = total * decay
         self._x, self._y = x[-1].copy(), y[-1].copy()
         return y
 
@@ -55,23 +66,32 @@ class Limiter:
         frames = np.arange(1, MAX_BLOCK + 1)
         self._release: npt.NDArray[np.float64] = np.exp(-1.0 / (release_s * rate)) ** frames
         self.reduction = 0.0  #: largest reduction of the last block, 0..1
+        self._rests = True  # it only delays, until a sample exceeds the ceiling
 
     def __call__(self, x: Signal, ceiling: float) -> Signal:
         """[audio] Limit (n, 2) to a ceiling (a factor) -> (n, 2), delayed by `delay` frames."""
+        if self._rests and max(x.max(), -x.min()) <= ceiling:
+            line = np.concatenate([self._line, x])
+            self._line, self.reduction = line[len(x) :], 0.0
+            return line[: len(x)]
+        return self._limit(x, ceiling)
+
+    def _limit(self, x: Signal, ceiling: float) -> Signal:
         n, width = len(x), self.delay
-        peak = np.max(np.abs(x), axis=1)
+        peak = np.maximum(*np.abs(x).T)  # (n,)
         need = np.concatenate([self._need, 1.0 - ceiling / np.maximum(peak, ceiling)])
         ahead = _running_max(need, width + 1)  # (n,): largest need of the samples in the line
         release = self._release[:n]
         held = release * np.maximum(np.maximum.accumulate(ahead / release), self._last)
         window = np.concatenate([self._held, held])
-        total = np.concatenate([[0.0], np.cumsum(window)])
-        mean = np.clip((total[width + 1 :] - total[1 : n + 1]) / width, 0.0, 1.0)  # (n,)
+        total = np.concatenate([_ZERO, np.add.accumulate(window)])
+        mean = np.minimum(np.maximum((total[width + 1 :] - total[1 : n + 1]) / width, 0.0), 1.0)  # (n,)
         line = np.concatenate([self._line, x])
         y: Signal = line[:n] * (1.0 - mean)[:, None]
         self._line, self._need, self._held = line[n:], need[n:], window[n:]
         self._last = float(held[-1])
         self.reduction = float(mean.max())
+        self._rests = self._last < REST and self._held.max() < REST and not self._need.any()
         return y
 
 
@@ -88,8 +108,15 @@ def _running_max(x: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float
 
 def cap(x: Signal, ceiling: float) -> Audio:
     """[audio] Clip to the ceiling; NaN and infinity become 0. (n, 2) -> (n, 2) float32."""
-    y = np.clip(np.nan_to_num(x, copy=False, nan=0.0, posinf=0.0, neginf=0.0), -ceiling, ceiling)
-    # rounding to float32 may exceed the ceiling by half a step
-    out = y.astype(np.float32)
-    limit = np.nextafter(np.float32(ceiling), np.float32(0))
-    return np.clip(out, -limit, limit)
+    if not math.isfinite(x.sum()):
+        x = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
+    out = x.astype(np.float32)
+    limit = _largest_below(ceiling)
+    np.minimum(out, limit, out=out)
+    return np.maximum(out, -limit, out=out)
+
+
+@functools.lru_cache(maxsize=16)
+def _largest_below(ceiling: float) -> np.float32:
+    """The float32 below the ceiling: a sample that is rounded to float32 may exceed it by half a step."""
+    return np.nextafter(np.float32(ceiling), np.float32(0))

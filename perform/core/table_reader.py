@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from perform.core import params
 from perform.core.arena import Arena
@@ -21,8 +22,13 @@ from perform.core.beat import BeatLine
 from perform.core.params import Table
 
 
+_VERSION = slice(8 * VERSION_SLOT, 8 * VERSION_SLOT + 8)  # its bytes
+
+
 class TableReader:
     """[render], [audio] A copy of the shared values that never holds a part of a batch.
+
+    The arrays are read-only; after an update with changes they are others.
 
     values : (len(NAMES),) table, lanes, phases and beat line
     table  : (len(ADDRESSES),)
@@ -34,25 +40,30 @@ class TableReader:
 
     def __init__(self, arena: Arena) -> None:
         self._shared, self._batches, self._meters = arena.values, arena.batches, arena.meters
-        self.values = self._shared.copy()
-        self._fresh = np.empty_like(self.values)
-        self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[LANE_VALUES].reshape(LANES, len(LANE))
-        self.phases = self.values[PHASE_VALUES].reshape(-1, len(PHASE_COLUMNS))
         self._shared_rows = arena.rows[0]
         self.rows = self._shared_rows.copy()
+        self._take(self._shared.tobytes())
 
     def update(self) -> bool:
         """Copy the shared values. False if nothing has changed, or a batch is being written."""
         batch = self._batches.begin_read()
-        np.copyto(self._fresh, self._shared)
-        changed = self._fresh[VERSION_SLOT] != self.values[VERSION_SLOT]
-        rows = self._shared_rows.copy() if changed else self.rows
-        if not self._batches.is_consistent(batch) or np.array_equal(self._fresh, self.values):
+        fresh = self._shared.tobytes()
+        if fresh == self._bytes:
             return False
-        np.copyto(self.values, self._fresh)
-        self.rows = rows
+        rows = self._shared_rows.copy()
+        if not self._batches.is_consistent(batch):
+            return False
+        if fresh[_VERSION] != self._bytes[_VERSION]:
+            self.rows = rows
+        self._take(fresh)
         return True
+
+    def _take(self, fresh: bytes) -> None:
+        self._bytes = fresh
+        self.values: npt.NDArray[np.float64] = np.frombuffer(fresh)
+        self.table: Table = self.values[: len(params.ADDRESSES)]
+        self.lanes = self.values[LANE_VALUES].reshape(LANES, len(LANE))
+        self.phases = self.values[PHASE_VALUES].reshape(-1, len(PHASE_COLUMNS))
 
     @property
     def beat_line(self) -> BeatLine:
