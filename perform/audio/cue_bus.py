@@ -37,12 +37,12 @@ class CueBus:
         angle, level = table[_MIX] * math.pi / 2, params.gain(table[_LEVEL])
         self._targets = level * np.array([math.cos(angle), math.sin(angle)])  # equal power
 
-    def add(self, deck: int, strip: Strip, x: Signal, step: Signal) -> None:
-        """Add what one lane of a deck plays, x (n, 2) as read from its ring buffer; after `Strip.fade`."""
-        now, wanted = self._switches[deck - 1], self._wanted[deck - 1]
+    def add(self, strip: Strip, x: Signal | Audio, step: Signal) -> None:
+        """Add what a lane plays, x (n, 2) as read from its ring buffer; after `Strip.fade`."""
+        now, wanted = self._switches[strip.deck - 1], self._wanted[strip.deck - 1]
         if now or wanted:
             gain = ramp(np.array([now]), np.array([wanted]), step) if now != wanted else now
-            self._sum += x * gain * strip.gate_gain * strip.trim
+            self._sum += x.astype(np.float64) * gain * strip.gate_gain * strip.trim
 
     def end(self, master: Signal, opening: Signal | float, step: Signal) -> Audio:
         """End the block: the cue with the master before its limiter (n, 2), as they sound: (n, 2) float32.

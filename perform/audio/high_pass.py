@@ -59,6 +59,11 @@ class HighPass:
         self._y[:] = filtered[-2:] if n > 1 else np.stack([self._y[1], filtered[0]])
         return y
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether its last samples in and out were silence."""
+        return not self._x.any() and not self._y.any()
+
     def _filter(self, difference: Signal) -> Signal:
         p, powers, w = self._pole, self._powers[: len(difference)], self._w[: len(difference)]
         np.divide(difference, powers, out=w)

@@ -75,6 +75,15 @@ class InputChain:
             return np.zeros_like(y)
         return y * gain[:, None]
 
+    @property
+    def rests(self) -> bool:
+        """Whether it is closed and remembers only silence, so that `skip` is as good as a silent block."""
+        return self._closed and self._is_closed() and self._highpass.is_silent
+
+    def skip(self, n: int) -> None:
+        """[audio] Take n frames of silence while it rests."""
+        self._hops.skip(n)
+
     def _is_closed(self) -> bool:
         """Whether the input gain is 0, and gain and gate have finished their ramps."""
         always = self.settings.open_db == -math.inf

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from perform.audio.guard import MAX_BLOCK
 from perform.audio.input_chain import InputChain
 from perform.audio.input_level import FLOOR_DB
 from perform.audio.input_settings import InputSettings
@@ -40,17 +41,25 @@ class LiveInput:
         self._history, self._meters, self._rate = arena.input, arena.meters, rate
         self._history.restart(arena.history.written)
         self._chain = InputChain(rate, 2)
-        self._open = False
+        self._open = self._rests = False  # it rests after silence, while it is closed
+        self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
         self._gain, self._delay = 0.0, 0  # of the last block of `dry`
         for slot in (_LEVEL, _PEAK):
             self._meters[slot] = FLOOR_DB
 
-    def __call__(self, came: Audio, table: Table) -> Audio:
-        """[audio] Process a block (n, 2) from the device into the input's history buffer and meters.
+    def __call__(self, came: Audio | None, n: int, table: Table) -> Audio:
+        """[audio] Process a block of n frames from the device into the input's history buffer and meters.
 
+        came : (n, 2), or None: there is no input
         Returns the processed block.
         """
         chain, opened = self._chain, bool(table[_OPEN])
+        if came is None and not opened and self._rests:
+            processed = self._silence[:n]
+            chain.skip(n)
+            self._history.write(processed)
+            return processed
+        came = self._silence[:n] if came is None else came
         if opened and not self._open:
             chain.howl.reset()
         self._open = opened
@@ -64,10 +73,13 @@ class LiveInput:
         self._meters[_PITCH] = chain.pitch.hz if opened else 0.0
         self._meters[_GATE] = opened and chain.gate.open
         self._meters[_HOWLS] = chain.howl.count
+        self._rests = chain.rests and self._meters[_PEAK] == FLOOR_DB
         return processed
 
-    def dry(self, n: int, table: Table, delay: int) -> Audio:
+    def dry(self, n: int, table: Table, delay: int) -> Audio | None:
         """[audio] The processed input, `delay` frames old, with the gains of monitor and dry side: (n, 2).
+
+        None: both gains are 0.
 
         When `delay` changes, the sound fades out first.
         """
@@ -77,7 +89,7 @@ class LiveInput:
         if delay != self._delay:
             aim = 0.0
         if not self._gain and not aim:
-            return np.zeros((n, 2), np.float32)
+            return None
         audio, _ = self._history.read(self._history.written - n - self._delay, n)
         step = max(1.0, self._gain, aim) / (RAMP_S * self._rate)
         ramp = np.arange(1, n + 1) * step

@@ -5,46 +5,35 @@ It reads the arena's ring buffers, parameters and lanes. Live play and offline r
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import time
 
 import numpy as np
 import numpy.typing as npt
 
 from perform.audio.cue_bus import CueBus
-from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap
+from perform.audio.deck_sum import DeckSum
+from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap, peak
 from perform.audio.level_followers import LevelFollowers
 from perform.audio.live_input import LiveInput, dry_wet
 from perform.audio.strip import RAMP_S, Strip, ramp
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import (
-    DECK_METER,
-    HELD,
-    INPUT,
-    LANE,
-    LANES,
-    METER_SLOTS,
-    NAMES,
-    PRE,
-    STEMS,
-    lanes_of,
-)
+from perform.core.arena_layout import HELD, INPUT, LANE, LANES, METER_SLOTS, NAMES, PRE
 from perform.core.base_log import BaseWriter
-from perform.core.event_log import RING_READ, EventWriter, RingReadEvent
+from perform.core.event_log import EventWriter
 from perform.core.modulation import Modulation, mask
 from perform.core.modulators import moment
-from perform.core.params import DECKS, SLOTS
+from perform.core.params import DECKS, SLOTS, Table
 from perform.core.ring_buffers import Audio
 from perform.core.table_reader import TableReader
 
 PANIC_FADE_S = 0.020  #: full scale to silence on panic
 PANIC_HOLD_S = 0.3  #: silence after a panic, while the decoders reset
-WAIT_S = 2.0  #: longest wait for a late deck when `patient`
 
-_PULLED = METER_SLOTS["pulled"]
+_PEAK = slice(METER_SLOTS["peak/l"], METER_SLOTS["peak/r"] + 1)
+_REDUCTION, _FRAMES = METER_SLOTS["reduction"], METER_SLOTS["frames"]
+_TRACKS_ON, _TRACKS_SEEN, _TRACKS_FROM = (METER_SLOTS[f"tracks/{name}"] for name in ("on", "seen", "from"))
 _PEAK_FALL_PER_S = 10.0 ** (-20.0 / 20.0)  # peak meters fall 20 dB per second
 
 
@@ -67,13 +56,6 @@ class Mixer:
         missed: int = 0,
     ) -> None:
         self._arena, self._rate, self._patient = arena, rate, patient
-        self._strips = {
-            d: [Strip(arena.rings[lane], arena.deck_meters(d), rate) for lane in lanes_of(d)]
-            for d in range(1, DECKS + 1)
-        }
-        self._deck_peaks = {
-            d: arena.deck_meters(d)[DECK_METER["peak/l"] : DECK_METER["peak/r"] + 1] for d in self._strips
-        }
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
         self._reader, self._started = TableReader(arena), False
@@ -81,7 +63,9 @@ class Mixer:
         self._values = self._reader.values  # with modulation
         self._modulated = self._values.copy()
         self._followers = LevelFollowers(arena.meters, rate)
-        self._parameters = np.zeros(0)  # the values from which the gains below were computed
+        self._decks = DeckSum(arena, rate, self.delay, self._followers)
+        self._parameters = b""  # the values from which the gains below were computed
+        self._behind = 0  # frames from the live input to the decks that encode it
         self._master = np.zeros(1)
         self._master_target = np.zeros(1)
         self._ceiling = 0.0
@@ -93,9 +77,9 @@ class Mixer:
         details = json.dumps({"opening": opening, "missed": missed}).encode()
         self._events = EventWriter(arena.event_logs[LANES], MIXER_SLOTS, rate, details)
         self._bases = BaseWriter(arena.event_logs[LANES])
-        self._tracks_on, self._tracks = METER_SLOTS["tracks/on"], 0.0
+        self._tracks = 0.0
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
-        self._cue, self._has_cue = CueBus(rate), False
+        self._cue = CueBus(rate)
         self._input = LiveInput(arena, rate)
         arena.set_meter("delay", self.delay)
         arena.set_meter("pulls", 0)
@@ -108,62 +92,67 @@ class Mixer:
         """
         for at in range(0, len(out), MAX_BLOCK):
             part = out[at : at + MAX_BLOCK]
-            block = self._silence[: len(part)] if came is None else came[at : at + MAX_BLOCK]
-            self._fill(part, np.broadcast_to(block, (len(part), 2)))
+            self._fill(
+                part, None if came is None else np.broadcast_to(came[at : at + MAX_BLOCK], (len(part), 2))
+            )
 
-    def _fill(self, both: Audio, came: Audio) -> None:
-        out, n = both[:, :2], len(both)
-        self._has_cue = both.shape[1] > 2
-        self._tracks = float(self._arena.meters[self._tracks_on])  # read once: a block has all tracks or none
-        self._read_parameters()
+    def _fill(self, both: Audio, came: Audio | None) -> None:
+        out, n, meters = both[:, :2], len(both), self._arena.meters
+        cue = self._cue if both.shape[1] > 2 else None
+        self._tracks = float(meters[_TRACKS_ON])  # read once: a block has all tracks or none
+        changed = self._read_parameters()
         at, table = self._arena.history.written, self._values[: len(SLOTS)]
-        all_logged = self._events.write_values(at, self._values, still=self._is_settled())
-        self._bases.write(at, self._modulation.slots, self._reader.table, every=all_logged)
-        self._followers.input(self._input(came, table))  # first: encoders need it early
+        all_logged = self._log_values(at, changed=changed)
+        self._followers.input(self._input(came, n, table))  # first: encoders need it early
         if self._patient:
-            self._wait_for_decks(n)
-        if self._has_cue:
-            self._cue.begin(n, table)
-        mix = self._sum_decks(n)
+            self._decks.wait(n)
+        if cue:
+            cue.begin(n, table)
+        step, fall = self._step[:n], _PEAK_FALL_PER_S ** (n / self._rate)
+        mix = self._decks(n, step, fall, tracks=bool(self._tracks), cue=cue)
         self._followers.end_block(n, self._reader.table)
-        mix += self._input.dry(n, table, int(self._reader.lanes[:, LANE["behind"]].max()))
-        mix = self._dc(mix)
-        mix, opening = self._fade_master(mix)
-        if self._has_cue:
-            both[:, 2:] = self._cue.end(mix, opening, self._step[:n])
+        dry = self._input.dry(n, table, self._behind)
+        if dry is not None:
+            mix += dry
+        mix, opening = self._fade_master(self._dc(mix))
+        if cue:
+            both[:, 2:] = cue.end(mix, opening, step)
         if self._tracks:
             self._arena.tracks[PRE].write_ahead(mix.astype(np.float32), self.delay)
-            self._arena.tracks[INPUT].write_ahead(came)
+            self._arena.tracks[INPUT].write_ahead(self._silence[:n] if came is None else came)
         out[:] = cap(self._limiter(mix, self._ceiling), self._ceiling)
-        self._log_ring_reads(every=all_logged)
+        self._decks.log_reads(self._events, at, every=all_logged)
         self._arena.history.write(out)
         self._mark_track_start()
-        self._meter(out)
+        self._meter(out, fall)
 
-    def _read_parameters(self) -> None:
-        """Read the table once per block; compute new targets only when one of the mixer's values changed."""
+    def _log_values(self, at: int, *, changed: bool) -> bool:
+        """Log the values that changed; True if all of them were logged."""
+        is_due = self._events.is_due(at)
+        if not changed and not is_due:
+            return False
+        all_logged = self._events.write_values(at, self._values, still=is_due and self._is_settled())
+        self._bases.write(at, self._modulation.slots, self._reader.table, every=all_logged)
+        return all_logged
+
+    def _read_parameters(self) -> bool:
+        """Read the table once per block; compute new targets only when one of the mixer's values changed.
+
+        False if no value can have changed.
+        """
         if not self._read_values() and self._started:
-            return
-        parameters = self._values[MIXER_SLOTS]
-        if np.array_equal(parameters, self._parameters):
-            return
+            return False
+        parameters = self._values[MIXER_SLOTS].tobytes()
+        if parameters == self._parameters:
+            return True
         self._parameters = parameters
-        table = self._values[: len(SLOTS)]
-        soloed = any(table[SLOTS[f"deck/{d}/solo"]] for d in self._strips)
-        angle = table[SLOTS["xfade"]] * math.pi / 2
-        sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is not faded
+        table, lanes = self._values[: len(SLOTS)], self._reader.lanes
+        sides = _deck_gains(table)
         wet = dry_wet(table)[1]
-        for (d, strips), (gain, pan, mute, solo, side) in zip(
-            self._strips.items(), table[_DECK_SLOTS], strict=True
-        ):
-            level = params.gain(gain) * sides[int(side)]
-            level *= not mute and (not soloed or solo)
-            # balance: the middle changes nothing, an end silences the other side
-            turn = pan * math.pi / 2
-            balance = np.array([math.cos(max(turn, 0.0)), math.cos(max(-turn, 0.0))])
-            for strip, lane in zip(strips, lanes_of(d), strict=True):
-                row = self._reader.lanes[lane]
-                self._set_strip(strip, row, level * (wet if row[LANE["behind"]] else 1.0) * balance)
+        for strip in self._decks.strips:
+            row = lanes[strip.lane]
+            self._set_strip(strip, row, sides[strip.deck - 1] * (wet if row[LANE["behind"]] else 1.0))
+        self._behind = int(lanes[:, LANE["behind"]].max())
         self._master_target = np.array(
             [params.gain(table[SLOTS["master/gain"]]) * (not table[SLOTS["master/mute"]])]
         )
@@ -172,6 +161,7 @@ class Mixer:
             self._panics, self._panic_left = table[SLOTS["panic"]], round(PANIC_HOLD_S * self._rate)
             self._rise = 1.0 / self._rate  # back up over one second
         self._started = True
+        return True
 
     def _read_values(self) -> bool:
         """Read the shared values and modulate them for this block; False if nothing can have changed."""
@@ -194,7 +184,7 @@ class Mixer:
         strip.held = lane[LANE["mode"]] == HELD
         if not strip.held:
             strip.trim = 10.0 ** (lane[LANE["trim"]] / 20.0)
-            strip.target = level * strip.trim
+            strip.aim(level * strip.trim)
         strip.open, strip.fade_s = float(lane[LANE["gate"]]), float(lane[LANE["fade"]])
         live = bool(lane[LANE["live"]])
         if live and not strip.live:
@@ -203,81 +193,31 @@ class Mixer:
 
     def _mark_track_start(self) -> None:
         """Write the meter `tracks/from`: the frame from which all tracks are complete, 0 if they are off."""
-        meters, seen = self._arena.meters, METER_SLOTS["tracks/seen"]
-        if meters[seen] != self._tracks:
-            meters[METER_SLOTS["tracks/from"]] = self._arena.history.written if self._tracks else 0.0
-            meters[seen] = self._tracks  # last: the recorder waits for it
+        meters = self._arena.meters
+        if meters[_TRACKS_SEEN] != self._tracks:
+            meters[_TRACKS_FROM] = self._arena.history.written if self._tracks else 0.0
+            meters[_TRACKS_SEEN] = self._tracks  # last: the recorder waits for it
 
     def _is_settled(self) -> bool:
         """Whether no fade and no panic is running, so that the log of a take may begin here."""
-        risen = self._open == 1.0 and not self._panic_left
-        return risen and all(strip.settled for strip in itertools.chain(*self._strips.values()))
-
-    def _log_ring_reads(self, *, every: bool) -> None:
-        """Log which frames of the ring buffers this block holds, for lanes that did not continue as expected.
-
-        every : log all continuous lanes too
-        """
-        for deck, strips in self._strips.items():
-            for lane, strip in zip(lanes_of(deck), strips, strict=True):
-                if not strip.as_expected or (every and strip.continuous):
-                    event = RingReadEvent(lane, *strip.last_read, strip.continuous)
-                    self._events.write(RING_READ, self._arena.history.written, event.pack())
-                    strip.as_expected = True
-
-    def _wait_for_decks(self, n: int) -> None:
-        """Wait until every live lane has n frames, for at most WAIT_S."""
-        deadline = time.monotonic() + WAIT_S
-        for strip in itertools.chain(*self._strips.values()):
-            while strip.live and strip.open and strip.ring.fill < n and time.monotonic() < deadline:
-                time.sleep(0.0001)
-
-    def _sum_decks(self, n: int) -> Signal:
-        """The sum of all decks, (n, 2): reads and fades each lane, meters and records each deck."""
-        mix: Signal = np.zeros((n, 2))
-        meters = self._arena.meters
-        tracks = self._arena.tracks if self._tracks else None
-        self._arena.ring_reads.begin_write()
-        for deck, strips in self._strips.items():
-            voices = [self._play_strip(deck, strip, n) for strip in strips if not strip.idle]
-            peaks = self._deck_peaks[deck]
-            if not voices:
-                peaks[:] = 0.0
-                if tracks:
-                    tracks[STEMS[deck - 1]].write_ahead(self._silence[:n], self.delay)
-                continue
-            voice = sum(voices[1:], voices[0])
-            if tracks:  # delayed as much as the limiter delays the master
-                tracks[STEMS[deck - 1]].write_ahead(voice.astype(np.float32), self.delay)
-            mix += voice
-            self._followers.deck(deck, voice)
-            self._hold_peaks(peaks, voice)
-        meters[_PULLED] = self._arena.history.written + n
-        self._arena.ring_reads.end_write()
-        return mix
-
-    def _play_strip(self, deck: int, strip: Strip, n: int) -> Signal:
-        """One lane of a deck, after its fader: (n, 2)."""
-        x = strip.read(n)
-        voice = strip.fade(x, self._step[:n])
-        if self._has_cue:
-            self._cue.add(deck, strip, x, self._step[:n])
-        return voice
+        return self._open == 1.0 and not self._panic_left and self._decks.settled
 
     def _fade_master(self, mix: Signal) -> tuple[Signal, Signal | float]:
         """Apply the master fader, and the gain of start and panic: (n, 2) -> (n, 2), that gain."""
-        master = ramp(self._master, self._master_target, self._step[: len(mix)])
-        self._master = master[-1].copy()
-        opening = self._opening(len(mix), bool(mix.any()))
+        opening = self._opening(len(mix), mix)
+        master: Signal = self._master
+        if master[0] != self._master_target[0]:
+            master = ramp(self._master, self._master_target, self._step[: len(mix)])
+            self._master = master[-1].copy()
         return mix * master * opening, opening
 
-    def _opening(self, n: int, sounding: bool) -> Signal | float:
+    def _opening(self, n: int, mix: Signal) -> Signal | float:
         """Gain of a start (a slow rise) and of a panic (a fast fall, silence, a slow rise).
 
         The rise of a start begins with the first sound.
         """
         panicking = self._panic_left > 0
-        self._has_sounded = self._has_sounded or sounding
+        self._has_sounded = self._has_sounded or bool(mix.any())
         if not self._has_sounded:
             return self._open
         self._panic_left = max(0, self._panic_left - n)
@@ -288,21 +228,34 @@ class Mixer:
         self._open = float(gain[-1, 0])
         return gain
 
-    def _hold_peaks(self, meters: npt.NDArray[np.float64], x: npt.NDArray[np.floating]) -> None:
-        meters[:] = np.maximum(np.max(np.abs(x), axis=0), meters * _PEAK_FALL_PER_S ** (len(x) / self._rate))
-
-    def _meter(self, out: Audio) -> None:
+    def _meter(self, out: Audio, fall: float) -> None:
         meters = self._arena.meters
-        self._hold_peaks(meters[METER_SLOTS["peak/l"] : METER_SLOTS["peak/r"] + 1], out)
+        meters[_PEAK] = np.maximum(peak(out), meters[_PEAK] * fall)
         reduction = -20.0 * math.log10(1.0 - min(self._limiter.reduction, 0.999))
-        fallen = meters[METER_SLOTS["reduction"]] - 20.0 * len(out) / self._rate
-        meters[METER_SLOTS["reduction"]] = max(reduction, fallen, 0.0)
-        meters[METER_SLOTS["frames"]] += len(out)
+        fallen = meters[_REDUCTION] - 20.0 * len(out) / self._rate
+        meters[_REDUCTION] = max(reduction, fallen, 0.0)
+        meters[_FRAMES] += len(out)
 
     @property
     def delay(self) -> int:
         """Frames of delay from the decks to the output."""
         return self._limiter.delay
+
+
+def _deck_gains(table: Table) -> Signal:
+    """Gains (DECKS, 2) left and right: fader, pan, mute, solo and crossfader."""
+    angle = table[SLOTS["xfade"]] * math.pi / 2
+    sides = (math.cos(angle), 1.0, math.sin(angle))  # equal power; a deck on no side is not faded
+    values = table[_DECK_SLOTS]
+    soloed = values[:, 3].any()
+    gains = []
+    for gain, pan, mute, solo, side in values:
+        level = params.gain(gain) * sides[int(side)]
+        level *= not mute and (not soloed or solo)
+        # balance: the middle changes nothing, an end silences the other side
+        turn = pan * math.pi / 2
+        gains.append((level * math.cos(max(turn, 0.0)), level * math.cos(max(-turn, 0.0))))
+    return np.array(gains)
 
 
 _DECK_SLOTS = np.array(  # (DECKS, 5)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from perform.audio.guard import MAX_BLOCK, Signal
 from perform.core.arena_layout import DECK_METER, Meters
-from perform.core.ring_buffers import RingBuffer
+from perform.core.ring_buffers import Audio, RingBuffer
 
 RAMP_S = 0.010  #: full scale to silence, for every fader, mute and entry
 TAIL_S = 0.005  #: fade-out from the last sample when a lane runs dry
@@ -19,27 +19,28 @@ OVERLOAD = 4.0  #: a lane is clipped here (+12 dBFS)
 class Strip:
     """[audio] One lane's path into the mix.
 
-    ring   : the lane's ring buffer
-    meters : the deck's meters
-    rate   : frames per second
+    lane, deck : their numbers
+    ring       : the lane's ring buffer
+    meters     : the deck's meters
+    rate       : frames per second
     """
 
-    def __init__(self, ring: RingBuffer, meters: Meters, rate: float) -> None:
-        self.ring, self.meters = ring, meters
+    def __init__(self, lane: int, deck: int, ring: RingBuffer, meters: Meters, rate: float) -> None:
+        self.lane, self.deck, self.ring, self.meters = lane, deck, ring, meters
         self.live = False  # the stage has put a voice on this lane
         self.last_read = (0, 0)  # first frame of the last read in the ring, and its length
         self.as_expected = True  # the last read continued the one before, without a gap
         self._expected = -1  # first frame of the next read if all goes well; -1: unknown
-        self.target = np.zeros(2)  # gain left, right that the fader moves to
         self.trim = 1.0  # gain that brings the model to the common loudness
         self.held = False  # the fader keeps its gain
         self.open = 0.0  # position that the gate moves to
         self.fade_s = RAMP_S  # seconds from closed to open, or back
-        self._gain = np.zeros(2)
+        self._gain = self._target = np.zeros(2)  # left, right: of the fader now, and where it moves to
+        self._moves = False  # the fader has not reached its target
         self._gate = 0.0  # 0 closed .. 1 open
         self.gate_gain: Signal | float = 0.0  # of the gate in the last block, (n, 1) while it moves
         self._presence = 0.0  # 0 silent .. 1 fully entered
-        self._last = np.zeros(2)  # the last sample that sounded
+        self._last: Signal | Audio = np.zeros(2)  # the last sample that sounded
         self._silent_for = 0  # frames since the lane fell silent
         self._rate = rate
         self._entry = 1.0 / (RAMP_S * rate)
@@ -53,7 +54,11 @@ class Strip:
 
     def begin(self, gate: float) -> None:
         """Start a new voice on the lane, with the fader at its target and the gate at `gate`."""
-        self._gain, self._gate = self.target.copy(), gate
+        self._gain, self._moves, self._gate = self._target, False, gate
+
+    def aim(self, target: npt.NDArray[np.float64]) -> None:
+        """Move the fader to a gain (left, right); the array must not change."""
+        self._target, self._moves = target, True
 
     @property
     def settled(self) -> bool:
@@ -65,8 +70,11 @@ class Strip:
         """Whether the last read was complete, so that the next one is expected right after it."""
         return self._expected >= 0
 
-    def read(self, n: int) -> Signal:
-        """[audio] The lane's next n frames, faded to silence if its host is late: (n, 2)."""
+    def read(self, n: int) -> Signal | Audio:
+        """[audio] The lane's next n frames, faded to silence if its host is late: (n, 2).
+
+        They are valid until the next read.
+        """
         at = self.ring.position
         x = self._read(n)
         got = self.ring.position - at
@@ -76,13 +84,16 @@ class Strip:
         self.as_expected = expected == at if got == n else not got and expected < 0
         return x
 
-    def _read(self, n: int) -> Signal:
+    def _read(self, n: int) -> Signal | Audio:
         x = self._block[:n]
         if not self.live:
             return self._fade_out(np.zeros((0, 2)), n)
         available = self.ring.fill  # read once: the host may be writing now
         if available >= n:
             self.ring.read(x)
+            if self._presence == 1.0 and max(x.max(), -x.min()) <= OVERLOAD:  # so there is no NaN
+                self._last, self._silent_for = x[-1].copy(), 0
+                return x
             if np.isfinite(x).all():
                 return self._fade_in(np.clip(x, -OVERLOAD, OVERLOAD).astype(np.float64))
             self.meters[DECK_METER["bad"]] += 1
@@ -115,15 +126,17 @@ class Strip:
         self._presence = 0.0
         return x
 
-    def fade(self, x: Signal, step: Signal) -> Signal:
+    def fade(self, x: Signal | Audio, step: Signal) -> Signal:
         """[audio] Apply the fader (full scale in RAMP_S) and the gate (`fade_s`, a quarter sine): (n, 2).
 
         step : (n, 1) how far a gain may have moved after each frame
         """
         gain: Signal | npt.NDArray[np.float64] = self._gain
-        if not np.array_equal(self._gain, self.target):
-            gain = ramp(self._gain, self.target, step)
+        if self._moves and not np.array_equal(self._gain, self._target):
+            gain = ramp(self._gain, self._target, step)
             self._gain = gain[-1].copy()
+        else:
+            self._moves = False
         if self._gate != self.open:
             reach = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
             gate = np.clip(self.open - self._gate, -reach, reach) + self._gate
@@ -133,7 +146,7 @@ class Strip:
             gain = gain * self.gate_gain
         elif not self._gate:
             self.gate_gain = 0.0
-            return np.zeros_like(x)
+            return np.zeros((len(x), 2))
         else:
             self.gate_gain = math.sin(self._gate * math.pi / 2)
         return x * gain

@@ -40,7 +40,7 @@ class EventLog:
 
     def __init__(self, who: int, ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> None:
         self.who = who
-        self._ends, self._data = ends, data
+        self._ends, self._data, self._bytes = ends, data, data.data
         self.capacity = len(data)
 
     @property
@@ -55,15 +55,15 @@ class EventLog:
 
     def append(self, kind: int, at: int, payload: bytes) -> bool:
         """[render], [audio] Append a record. If there is no room, count it and return False."""
-        record = np.frombuffer(RECORD_HEADER.pack(len(payload), kind, self.who, at) + payload, np.uint8)
+        record = RECORD_HEADER.pack(len(payload), kind, self.who, at) + payload
         written, n = int(self._ends[0]), len(record)
         if n > self.capacity - (written - load_acquire(self._ends, 1)):
             self._ends[2] += 1
             return False
         start = written % self.capacity
         first = min(n, self.capacity - start)
-        self._data[start : start + first] = record[:first]
-        self._data[: n - first] = record[first:]
+        self._bytes[start : start + first] = record[:first]
+        self._bytes[: n - first] = record[first:]
         store_release(self._ends, 0, written + n)
         return True
 
@@ -91,7 +91,7 @@ class EventWriter:
 
     def __init__(self, log: EventLog, slots: Slots, rate: float, details: bytes) -> None:
         self._log, self._slots, self._details = log, slots, details
-        self._written = np.full(len(slots), np.nan)
+        self._written, self._written_bytes = np.full(len(slots), np.nan), b""
         self._every = round(ALL_VALUES_S * rate)
         self._due = -1  # frame of the history at which all values are written again
         self._started = False
@@ -102,16 +102,18 @@ class EventWriter:
         still : no fade runs, so the values describe the writer's state and a replay can begin here
         """
         now = values[self._slots]
+        as_bytes = now.tobytes()
         if at >= self._due and (still or not self._started):
             kind = ALL_VALUES if self._started else FIRST_VALUES
             if self._log.append(kind, at, pack_values(self._slots, now) + self._details):
                 self._written, self._due, self._started = now, at + self._every, True
+                self._written_bytes = as_bytes
                 return True
             return False
-        changed = np.flatnonzero(now != self._written)
-        if len(changed):
+        if as_bytes != self._written_bytes:
+            changed = np.flatnonzero(now != self._written)
             if self._log.append(CHANGED_VALUES, at, pack_values(self._slots[changed], now[changed])):
-                self._written = now
+                self._written, self._written_bytes = now, as_bytes
             else:
                 self._due = at
         return False

@@ -51,7 +51,8 @@ class RingBuffer:
         at = written % self.capacity
         first = min(n, self.capacity - at)
         self._data[at : at + first] = audio[:first]
-        self._data[: n - first] = audio[first:n]
+        if first < n:
+            self._data[: n - first] = audio[first:n]
         store_release(self._ends, 0, written + n)
         return n
 
@@ -66,7 +67,8 @@ class RingBuffer:
         at = position % self.capacity
         first = min(n, self.capacity - at)
         out[:first] = self._data[at : at + first]
-        out[first:n] = self._data[: n - first]
+        if first < n:
+            out[first:n] = self._data[: n - first]
         store_release(self._ends, 1, position + n)
         return n
 
@@ -111,7 +113,8 @@ class HistoryBuffer:
         fence()
         first = min(n, self.capacity - at)
         self._data[at : at + first] = audio[:first]
-        self._data[: n - first] = audio[first:]
+        if first < n:
+            self._data[: n - first] = audio[first:]
 
     def read(self, position: int, limit: int) -> tuple[Audio, int]:
         """[disk] Copy up to `limit` frames from `position` on; return the copy and the frames lost before it.

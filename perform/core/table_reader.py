@@ -21,7 +21,6 @@ from perform.core.arena_layout import (
 from perform.core.beat import BeatLine
 from perform.core.params import Table
 
-
 _VERSION = slice(8 * VERSION_SLOT, 8 * VERSION_SLOT + 8)  # its bytes
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import HELD, NEXT, PHASE_COLUMNS, PHASE_VALUES
 from perform.core.beat import BeatLine
 from perform.core.modulation import Modulation, mask
-from perform.core.modulators import moment, resting_phases
+from perform.core.modulators import Phases, moment, resting_phases
 from perform.core.params import Table
 from perform.core.table_reader import TableReader
 
@@ -27,11 +25,10 @@ class LaneModulation:
     def __init__(self, arena: Arena, deck: int, mode: int) -> None:
         self._meters, self._resting = arena.meters, mode == NEXT
         self.base: Table = (arena.next if self._resting else arena.table).copy()
-        self._phases = arena.values[PHASE_VALUES].reshape(-1, len(PHASE_COLUMNS)).copy()
+        self._phases: Phases = arena.values[PHASE_VALUES].reshape(-1, len(PHASE_COLUMNS)).copy()
         self._line = arena.beat_line
         self._modulation = Modulation(mask(params.slots(deck)))
         self._modulation.use(arena.rows[int(self._resting)].copy())
-        self._heard = self.base.copy()
         self.table = self.base
 
     @property
@@ -43,8 +40,7 @@ class LaneModulation:
         """Take the values of the song that plays; a voice that waits or fades out keeps its own."""
         if mode not in (NEXT, HELD):
             self._resting = False
-            np.copyto(self.base, reader.table)
-            np.copyto(self._phases, reader.phases)
+            self.base, self._phases = reader.table, reader.phases
             self._modulation.use(reader.rows)
             self._line = reader.beat_line
 
@@ -56,8 +52,8 @@ class LaneModulation:
         line, phases = self._line, self._phases
         if self._resting:
             line, phases = BeatLine(frame, line.bpm, line.rate), resting_phases(self.base, frame)
-        np.copyto(self._heard, self.base)
         now = moment(frame, line, self.base, phases, self._meters)
-        self._heard[self.slots] = self._modulation.modulated(now)
-        self.table = self._heard
+        self.table = self.base.copy()
+        modulated = self._modulation.modulated(now)  # `slots` may change here
+        self.table[self.slots] = modulated
         return self.table

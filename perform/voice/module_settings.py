@@ -40,6 +40,7 @@ class ModuleSettings:
         self.sounds: Mapping[str, BufferSound] = {}
         self.refused: list[RefusedSetting] = []
         self._applied = default_attributes()
+        self._applied_bytes = b""  # of `_applied`; b"": apply again
         self._accepted = self._applied[:ATTRIBUTES].copy()
 
     def add_stream(self, stream: Stream) -> None:
@@ -52,25 +53,26 @@ class ModuleSettings:
 
     def begin(self, bank: AttributeValues) -> None:
         """Ignore actions triggered before this stream started."""
-        self._applied[ATTRIBUTES:] = bank[ATTRIBUTES:]
+        self._applied[ATTRIBUTES:], self._applied_bytes = bank[ATTRIBUTES:], b""
 
     def set_texts(self, texts: Texts) -> None:
         """Replace the song's texts; attributes that use them are set again at the next `apply`."""
         changed, self.texts = texts != self.texts, texts
         for i, attribute in enumerate(self._attributes[:ATTRIBUTES]):
             if attribute.is_text and changed:
-                self._applied[i] = np.nan
+                self._applied[i], self._applied_bytes = np.nan, b""
 
     def apply(self, bank: AttributeValues) -> None:
         """Set the attributes that changed in the deck's bank, and run the actions that were triggered."""
-        if np.array_equal(bank, self._applied):
+        as_bytes = bank.tobytes()
+        if as_bytes == self._applied_bytes:
             return
         for i in np.flatnonzero(bank != self._applied).tolist():
             if i < min(ATTRIBUTES, len(self._attributes)):
                 self._set(i, self._attributes[i], float(bank[i]))
             elif 0 <= i - ATTRIBUTES < len(self._actions) and bank[i] > self._applied[i]:
                 self._act(i, self._actions[i - ATTRIBUTES])
-        self._applied = bank.copy()
+        self._applied, self._applied_bytes = bank.copy(), as_bytes
 
     def _set(self, i: int, attribute: Attribute, number: float) -> None:
         if number == self._accepted[i] == MODULE_DEFAULT:

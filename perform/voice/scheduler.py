@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import math
 import queue
 import time
@@ -37,8 +38,12 @@ LEAD_TIMES = 1000  #: render times from which the lead follows
 LOAD_TIMES = 100  #: render times from which the load follows; the rehearsal does not count
 SHOW_EVERY = 20  #: frames between two updates of the load meter; it is 0 before the first
 MIN_SLEEP_S = 0.0003
-NAP_S, PATIENT_NAP_S = 0.004, 0.0002  #: longest sleep, seconds
+NAP_S, PATIENT_NAP_S = 0.012, 0.0002  #: longest sleep, seconds: the device may take a block early
 BATCH_WITHIN = 0.25  #: frames; a voice due this soon joins the batch that is due now
+
+_BURST, _UNTIL, _DELAY, _BUFFERED, _RESAMPLER = (
+    METER_SLOTS[name] for name in ("burst", "until", "delay", "buffered", "resampler")
+)
 
 
 class Scheduler:
@@ -55,6 +60,7 @@ class Scheduler:
         self._arena, self._model, self._rate, self._patient = arena, model, rate, patient
         self._reader = TableReader(arena)
         self._nap = PATIENT_NAP_S if patient else NAP_S
+        self._burst = self._burst_s = self._until_burst = self._margin_s = 0.0  # see `_read_device`
         self._lanes: dict[int, VoiceLane] = {}
         self._frame_s = model.card.ratio / model.card.sample_rate
         self._times: collections.deque[float] = collections.deque(maxlen=LEAD_TIMES)
@@ -89,10 +95,12 @@ class Scheduler:
         while True:
             while not self._lanes or not orders.empty():
                 self._handle(line, orders.get())
+            self._read_device()
             left = {n: self._seconds_left(lane) for n, lane in self._lanes.items()}
             soonest = min(left.values())
             if soonest >= 0:
-                time.sleep(min(max(soonest, MIN_SLEEP_S), self._nap))
+                with contextlib.suppress(queue.Empty):
+                    self._handle(line, orders.get(timeout=min(max(soonest, MIN_SLEEP_S), self._nap)))
                 continue
             self._reader.update()
             due = [self._lanes[n] for n, s in left.items() if s < BATCH_WITHIN * self._frame_s]
@@ -126,17 +134,21 @@ class Scheduler:
 
     def _lead(self, lane: VoiceLane) -> float:
         """Seconds of sound left in the ring when a frame must start: slowest render time plus margin."""
-        longest = lane.ring.capacity / self._rate - self._burst_s() - 2 * lane.voice.frame_s
-        wanted = self._slowest + params.margin(self._arena.table)
-        return min(wanted, max(longest, 0.0))  # leaves room for a longer burst
+        longest = lane.ring.capacity / self._rate - self._burst_s - 2 * lane.voice.frame_s
+        return min(self._slowest + self._margin_s, max(longest, 0.0))  # leaves room for a longer burst
 
-    def _burst_s(self) -> float:
-        """Length of the frames that the device takes at once, seconds."""
-        return float(self._arena.meters[METER_SLOTS["burst"]] / self._rate)
+    def _read_device(self) -> None:
+        """Read how the device takes its frames now.
 
-    def _until_burst(self) -> float:
-        """Seconds until the device may take the next burst; negative if it is due."""
-        return float(self._arena.meters[METER_SLOTS["until"]]) - time.monotonic()
+        _burst, _burst_s : frames that it takes at once, and their length in seconds
+        _until_burst     : seconds until it may take the next burst; negative if it is due
+        _margin_s        : the player's margin, seconds
+        """
+        meters = self._arena.meters
+        self._burst = float(meters[_BURST])
+        self._burst_s = self._burst / self._rate
+        self._until_burst = float(meters[_UNTIL]) - time.monotonic()
+        self._margin_s = params.margin(self._arena.table)
 
     def _seconds_left(self, lane: VoiceLane) -> float:
         """Seconds until a lane's next frame has to start.
@@ -150,9 +162,9 @@ class Scheduler:
                 return max(self._until_written(encoder_input.end), MIN_SLEEP_S)
             if lane.voice.ratio == 1.0:
                 return -1.0  # a tuned voice's input may be complete long before its frame is due
-        used = self._burst_s()
+        used = self._burst_s
         if lane.is_live and not self._patient:
-            used -= min(max(self._until_burst(), 0.0), used)
+            used -= min(max(self._until_burst, 0.0), used)
         return lane.ring.fill / self._rate - used - self._lead(lane)
 
     def _input_complete(self, lane: VoiceLane) -> bool:
@@ -161,15 +173,16 @@ class Scheduler:
         The slack is the margin less the limiter's delay; or, if that is longer, as many bursts as the slowest
         render time needs: input of the burst in which a frame sounds comes too late for it.
         """
-        margin = params.margin(self._arena.table) * self._rate
-        burst = float(self._arena.meters[METER_SLOTS["burst"]])
-        needed = 0.0 if self._patient else math.ceil(self._slowest / self._burst_s()) * burst
-        return lane.input_complete(max(margin - self._arena.meters[METER_SLOTS["delay"]], needed), burst / 2)
+        if lane.voice.encoder_input is None:
+            return True
+        margin, burst = self._margin_s * self._rate, self._burst
+        needed = 0.0 if self._patient else math.ceil(self._slowest / self._burst_s) * burst
+        return lane.input_complete(max(margin - self._arena.meters[_DELAY], needed), burst / 2)
 
     def _until_written(self, frame: int) -> float:
         """Seconds until the mixer, burst by burst, has written the input up to this frame."""
-        bursts = math.ceil((frame - self._arena.input.written) / self._arena.meters[METER_SLOTS["burst"]])
-        return float((bursts - 1) * self._burst_s() + self._until_burst())
+        bursts = math.ceil((frame - self._arena.input.written) / self._burst)
+        return (bursts - 1) * self._burst_s + self._until_burst
 
     def _render(self, lanes: list[VoiceLane]) -> None:
         began = time.perf_counter()
@@ -188,8 +201,7 @@ class Scheduler:
         meters[DECK_METER["resets"]] = voice.resets
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         input_delay = lane.meters[LANE_METER["behind"]]
-        mixer_delay = self._arena.meters[METER_SLOTS["delay"]]
-        device = self._arena.meters[METER_SLOTS["buffered"]]
+        mixer_delay, device = self._arena.meters[_DELAY], self._arena.meters[_BUFFERED]
         meters[DECK_METER["input/latency"]] = (
             (input_delay + mixer_delay) / self._rate + device if input_delay else 0.0
         )
@@ -205,7 +217,7 @@ class Scheduler:
             meters[DECK_METER["latency"]] = (
                 voice.frame_s / 2
                 + self._lead(lane)
-                + self._burst_s()
+                + self._burst_s
                 + lane.voice.resampler_s
-                + self._arena.meters[METER_SLOTS["resampler"]]
+                + self._arena.meters[_RESAMPLER]
             )

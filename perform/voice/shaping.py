@@ -50,12 +50,22 @@ class LatentShaping:
 
     def __init__(self, deck: int, latents: int, frame_s: float) -> None:
         n = min(latents, params.LATENTS)
-        self.frame_s, self._n = frame_s, n
-        names = ("bias", "scale", "mute", "freeze", "smooth", "level", "pitch")
-        first = {name: params.slots(deck, name).start for name in names}
-        self._slots = {name: slice(at, at + n) for name, at in first.items()}
-        self._wet = SLOTS[f"deck/{deck}/wet"]
+        self.frame_s = frame_s
+        self._deck, self._n = deck, n
+        self._slots, self._read = params.slots(deck), b""  # bytes of the parameters that were read last
         self._held, self._z = np.zeros(n), np.zeros(0)
+
+    def _read_parameters(self, table: Table) -> None:
+        def values(name: str) -> Latents:
+            return table[params.slots(self._deck, name)][: self._n].copy()
+
+        self._wet = float(table[SLOTS[f"deck/{self._deck}/wet"]])
+        self._scale, self._bias, self._smooth = values("scale"), values("bias"), values("smooth")
+        self._level, self._pitch = values("level"), values("pitch")
+        self._muted, self._frozen = values("mute") > 0, values("freeze") > 0
+        self._follows_input = bool(self._level.any() or self._pitch.any())
+        self._mutes, self._freezes = bool(self._muted.any()), bool(self._frozen.any())
+        self._smooths = bool(self._smooth.any())
 
     def __call__(
         self, source: Latents, table: Table, level: float, octaves: float, home: Latents | float = 0.0
@@ -65,13 +75,22 @@ class LatentShaping:
         level, octaves : modulation by the live input: its level 0..1, its pitch in octaves above 220 Hz
         home : the latents of bias 0, (latents,)
         """
-        n, now = self._n, {name: table[at] for name, at in self._slots.items()}
-        z = (source - home) * table[self._wet]
-        self._held = np.where(now["freeze"] > 0, self._held, z[:n])
-        scaled = self._held * now["scale"] + level * now["level"] + octaves * now["pitch"]
-        target = np.where(now["mute"] > 0, 0.0, scaled) + now["bias"]
-        if now["smooth"].any() and len(self._z):
+        read = table[self._slots].tobytes()
+        if read != self._read:
+            self._read = read
+            self._read_parameters(table)
+        n = self._n
+        z = (source - home) * self._wet
+        self._held = np.where(self._frozen, self._held, z[:n]) if self._freezes else z[:n].copy()
+        target = self._held * self._scale
+        if self._follows_input:
+            target = target + level * self._level + octaves * self._pitch
+        if self._mutes:
+            target[self._muted] = 0.0
+        target += self._bias
+        if self._smooths and len(self._z):
             with np.errstate(divide="ignore"):
-                target += np.exp(-self.frame_s / now["smooth"]) * (self._z - target)
+                target += np.exp(-self.frame_s / self._smooth) * (self._z - target)
         self._z = z[:n] = target
-        return np.asarray(z + home)
+        shaped: Latents = z + home
+        return shaped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -62,15 +63,19 @@ class WalkSource:
         self._random = np.random.default_rng(seed)
         self._fast, self._slow = self._random.standard_normal((2, card.latents))
         self._slow *= np.sqrt(0.5)
+        self._speed: float | None = None  # for which the factors of a step are known
 
     def next(self, speed: float) -> Latents:
         """The next step; a higher speed is a faster walk of the same width."""
-        a = np.exp(-self._frame_s * speed / self._pace_s)
+        if speed != self._speed:
+            self._speed, a = speed, float(np.exp(-self._frame_s * speed / self._pace_s))
+            self._a, self._noise, self._width = a, math.sqrt(1 - a * a), math.sqrt(1 + a * a)
+        a = self._a
         if speed > 0:
             noise = self._random.standard_normal(len(self._mean))
-            self._fast = a * self._fast + np.sqrt(1 - a * a) * noise  # variance 1
+            self._fast = a * self._fast + self._noise * noise  # variance 1
             self._slow = a * self._slow + (1 - a) * self._fast  # variance (1 + a^2) / (1 + a)^2
-        unit = self._slow * (1 + a) / np.sqrt(1 + a * a)
+        unit = self._slow * (1 + a) / self._width
         z: Latents = self._mean + self._std * unit
         return z
 

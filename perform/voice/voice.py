@@ -48,7 +48,9 @@ class Voice(VoiceStream):
         names = ("source", "freeze", "speed", "temperature", "seed", "silence")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
-        self._restart_slots = [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
+        self._restart_slots = np.array(
+            [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
+        )
         self._bank = params.attribute_slots(deck)
         self.z, self.temperature = np.zeros(model.card.latents, np.float32), 0.0
         self.source_latents: Latents = np.zeros(model.card.latents)
@@ -62,7 +64,7 @@ class Voice(VoiceStream):
 
     def start(self, table: Table) -> None:
         """Reset decoder, sources and noise, with the table's seed."""
-        self._restarts = table[self._restart_slots]
+        self._restarts = table[self._restart_slots].tobytes()
         seed, card = int(table[self._slot["seed"]]), self._card
         hand = HandSource(lambda: self.home.z)
         loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else hand
@@ -83,14 +85,14 @@ class Voice(VoiceStream):
 
     def adopt(self, table: Table) -> None:
         """Continue with another table; ignore resets and actions triggered in it before now."""
-        self._restarts = table[self._restart_slots]
+        self._restarts = table[self._restart_slots].tobytes()
         self.settings.begin(table[self._bank])
 
     def apply(self, table: Table) -> None:
         """Before each frame: apply attributes, restart on reset or panic, open or close the encoder input."""
         self.settings.apply(table[self._bank])
         self._tune(params.tuning_ratio(table, self._deck))
-        if not np.array_equal(table[self._restart_slots], self._restarts):
+        if table[self._restart_slots].tobytes() != self._restarts:
             self.start(table)
         plays_input = SOURCES[int(table[self._slot["source"]])] == "input"
         if not plays_input or not self._context:
@@ -231,6 +233,6 @@ def render_applied(model: PlayableModel, voices: Sequence[Voice], tables: Sequen
             voice.encoder_input.pace = 1.0 / voice.ratio
     encode_inputs([voice.encoder_input for voice in voices if voice.encoder_input])
     wanted = [voice.next_latents(table) for voice, table in zip(voices, tables, strict=True)]
-    z, noise = (np.stack(part) for part in zip(*wanted, strict=True))  # (B, latents), (B, noise)
+    z, noise = (np.array(part) for part in zip(*wanted, strict=True))  # (B, latents), (B, noise)
     y = model.render([voice.stream for voice in voices], z, noise)  # (B, channels, ratio)
     return [voice.resample(one) for voice, one in zip(voices, y, strict=True)]

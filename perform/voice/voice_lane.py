@@ -47,7 +47,8 @@ class VoiceLane:
         """Read, modulate and apply the song's values; a voice that fades out or waits keeps its own."""
         mode = int(self._reader.lanes[self._index, LANE["mode"]])
         self._modulation.read(self._reader, mode)
-        table = self._modulation.evaluate(self._context.next_sounds_at())
+        modulated = len(self._modulation.slots)
+        table = self._modulation.evaluate(self._context.next_sounds_at() if modulated else 0)
         if mode == NOW and self._mode == NEXT:
             self.voice.adopt(table)
         self._mode = mode

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+
 import numpy as np
 
 from perform.core.event_log import Tuning
@@ -39,7 +42,7 @@ class VoiceStream:
         self._random = np.random.default_rng([seed, 1])
         self.stream.reset()
         self._varispeed, self._taken = None, 0  # samples of the model since `begin`
-        self._past = np.zeros((0, self._card.channels), np.float32)  # its last samples
+        self._past: deque[Vector] = deque(maxlen=-(-HISTORY // self._card.ratio))  # its last frames
         if self._resample:
             self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
 
@@ -78,7 +81,7 @@ class VoiceStream:
 
         NaN or infinity becomes silence and resets the decoder, whose state would keep the NaN.
         """
-        if not np.isfinite(y).all():
+        if not math.isfinite(y.sum()) and not np.isfinite(y).all():
             self.stream.reset()
             self.resets += 1
             y = np.zeros_like(y)
@@ -91,12 +94,15 @@ class VoiceStream:
         else:
             audio = self._resampler.resample_chunk(y) if self._resample else y
             self.sent += len(audio)
-            self._past = np.concatenate([self._past, y])[-HISTORY:]
+            self._past.append(y.copy())
             self._taken += len(y)
-        return np.broadcast_to(audio, (len(audio), 2))  # mono to stereo; stereo stays
+        stereo = np.empty((len(audio), 2), np.float32)
+        stereo[:] = audio  # mono to both channels
+        return stereo
 
     def _new_varispeed(self) -> Varispeed:
         """One that continues where the sound is now; the stream keeps it until it begins again."""
         began = self.ratio if not self._taken else 1.0
         played = self.sent * self._speed - self._taken
-        return Varispeed(self._speed, self._past, min(played, 0.0), self.sent, began)
+        past = np.concatenate(self._past) if self._past else np.zeros((0, self._card.channels), np.float32)
+        return Varispeed(self._speed, past, min(played, 0.0), self.sent, began)
