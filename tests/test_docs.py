@@ -297,8 +297,22 @@ def test_options_in_the_docs_exist(path: Path) -> None:
         assert text in there, f"no command has {text}"
 
 
+def test_verbs_page_is_what_its_script_makes_of_the_helps() -> None:
+    made = runpy.run_path(str(DOCS / "verbs_page.py"))["page"]()
+    assert page("verbs.md") == made, "run: python docs/verbs_page.py"
+
+
+def test_every_help_has_an_example_whose_options_exist() -> None:
+    for part in page("verbs.md").split("\n## ")[1:]:
+        name = part.partition("\n")[0]
+        examples = [line.strip() for line in part.splitlines() if re.match(" {2,6}perform ", line)]
+        assert examples, f"`{name} --help` has no example"
+        for text in examples:
+            check_command(text)
+
+
 def test_every_verb_is_in_the_docs() -> None:
-    text = "\n".join(path.read_text() for path in PAGES)
+    text = "\n".join(path.read_text() for path in PAGES if path.name != "verbs.md")
     for name in cli.main.commands:
         assert re.search(rf"perform {name}\b", text), f"no page shows `perform {name}`"
 

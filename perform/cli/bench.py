@@ -51,6 +51,9 @@ def models(
     MODEL is a model's name or file, an export (.ts), or an architecture (v2, v1, v2_small, live ...) with
     random weights. Without MODEL, all your models and four architectures are measured. Close other programs
     for exact times; the ratios are also right on a busy machine.
+
+    \b
+        perform bench models bells v2
     """
     import tempfile
 
@@ -108,6 +111,9 @@ def stage(
 
     MODEL is a model's name or file, or an architecture with random weights. Each deck plays a copy of it as
     another model, with a process to itself, and walks through its latents. Needs Linux.
+
+    \b
+        perform bench stage bells --decks 4
     """
     import tempfile
 
@@ -162,6 +168,9 @@ def train(
 
     CONFIG is an architecture: live (default), v1, v2 ... The two recipes take turns, so that a busy machine
     slows both equally.
+
+    \b
+        perform bench train live --steps 5
     """
     import msgspec
     import torch

@@ -18,7 +18,11 @@ from perform.cli.output import echo, echo_json, json_option
 )
 @json_option
 def devices(device: str | None, as_json: bool) -> None:
-    """List audio devices and MIDI ports, and show which will be used and why."""
+    """List audio devices and MIDI ports, and show which will be used and why.
+
+    \b
+        perform devices --json
+    """
     from dataclasses import asdict
 
     from perform.audio import device as audio

@@ -42,6 +42,9 @@ def doctor(as_json: bool) -> None:
     """Check this computer before a show: sound, MIDI, real time, terminal, disk, packages.
 
     Each line says what was found, and what to do where something is missing. Exit code 1: there is a problem.
+
+    \b
+        perform doctor
     """
     found = [finding for check in CHECKS for finding in check()]
     if as_json:

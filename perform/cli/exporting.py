@@ -35,7 +35,11 @@ def export(
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Export a model to other programs: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for all others."""
+    """Export a model to other programs: .ts for nn~ (Max, Pd) and RAVE VST, .onnx for all others.
+
+    \b
+        perform export bells -o bells.ts
+    """
     from perform.core.files import write_atomically
     from perform.library.cards import is_module
     from perform.library.model_library import find_model

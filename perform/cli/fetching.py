@@ -39,7 +39,11 @@ def _names() -> Iterable[str]:
 @click.argument("text", default="")
 @json_option
 def search(text: str, as_json: bool) -> None:
-    """List the models of catalogues whose name, author or description has TEXT (default: all)."""
+    """List the models of catalogues whose name, author or description has TEXT (default: all).
+
+    \b
+        perform models search choir
+    """
     import msgspec
 
     from perform.library import model_library
@@ -80,6 +84,9 @@ def fetch(
     """Download a model of a catalogue, or of an address, and import it.
 
     A download that stops goes on where it stopped when you fetch again. A stage that plays may go on playing.
+
+    \b
+        perform models fetch vintage
     """
     from perform.library import catalogue, download, licences, model_library, places
 
@@ -137,7 +144,11 @@ def _agree(model: CatalogueModel, yes: bool) -> None:
 @click.argument("name", shell_complete=completes(completion.models, files=False))
 @json_option
 def remove(name: str, as_json: bool) -> None:
-    """Take a model out of your library: its file goes to the folder `removed`, and is not deleted."""
+    """Take a model out of your library: its file goes to the folder `removed`, and is not deleted.
+
+    \b
+        perform models remove vintage
+    """
     from perform.library import model_library
 
     path = model_library.remove(name)
@@ -149,7 +160,11 @@ def remove(name: str, as_json: bool) -> None:
 @click.argument("new_name")
 @json_option
 def rename(name: str, new_name: str, as_json: bool) -> None:
-    """Give a model of your library another name. Songs still find it, by its hash."""
+    """Give a model of your library another name. Songs still find it, by its hash.
+
+    \b
+        perform models rename vintage guitar
+    """
     from perform.library import model_library
 
     path = model_library.rename(name, new_name)

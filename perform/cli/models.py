@@ -27,7 +27,11 @@ def models() -> None:
 @models.command("list")
 @json_option
 def models_list(as_json: bool) -> None:
-    """List all models: your library and the bundled ones."""
+    """List all models: your library and the bundled ones.
+
+    \b
+        perform models list
+    """
     from perform.library import cards, model_library
 
     rows = []
@@ -73,7 +77,11 @@ def models_list(as_json: bool) -> None:
 def models_import(
     file: Path, name: str | None, yes: bool, replace: bool, as_json: bool, **options: Any
 ) -> None:
-    """Import a RAVE export or another nn~ module (.ts), or a perform model (.safetensors)."""
+    """Import a RAVE export or another nn~ module (.ts), or a perform model (.safetensors).
+
+    \b
+        perform models import vintage.ts --name vintage
+    """
     from perform.foreign.module_file import is_archive
     from perform.library import model_library, places
     from perform.library.cards import read_card, trim_db
@@ -151,7 +159,11 @@ def _ask_consent(question: str, yes: bool, path: Path) -> bool:
 @click.argument("name", shell_complete=completes(completion.models))
 @json_option
 def models_info(name: str, as_json: bool) -> None:
-    """Show a model's card and its file."""
+    """Show a model's card and its file.
+
+    \b
+        perform models info bells
+    """
     import msgspec
 
     from perform.foreign.module_file import unwrap
@@ -186,6 +198,9 @@ def models_measure(names: tuple[str, ...], as_json: bool) -> None:
 
     The range over the corpus becomes the range of a knob, a lively moment of it the place of bias 0. The
     figures are written beside the model file, which stays as it is.
+
+    \b
+        perform models measure bells
     """
     from perform.core.knob_ranges import is_audible
     from perform.library.cards import is_module, read_card
@@ -251,7 +266,11 @@ def _text(value: object) -> str:
 )
 @json_option
 def models_check(name: str, against: Path | None, as_json: bool) -> None:
-    """Check that a model file is intact and sounds as its card says."""
+    """Check that a model file is intact and sounds as its card says.
+
+    \b
+        perform models check bells
+    """
     from perform.foreign.model_check import check
     from perform.library.model_library import find_model
 

@@ -104,11 +104,16 @@ def _sound_options(verb: _F) -> _F:
     return verb
 
 
-@click.command("open", hidden=True)
+@click.command("open")
 @click.argument("set_name", metavar="[SET]", default="", shell_complete=completes(completion.sets))
 @_sound_options
 def open_(set_name: str, **sound: Any) -> None:
-    """Open the instrument with a set."""
+    """Open the instrument with a set.
+
+    \b
+        perform open demo --device 3 --record
+        perform demo                      # opens it without options
+    """
     _open(set_name, sound)
 
 
@@ -119,7 +124,11 @@ def open_(set_name: str, **sound: Any) -> None:
 @json_option
 @_sound_options
 def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **sound: Any) -> None:
-    """Play a set, with or without a screen. With --headless, the take's path is printed at the end."""
+    """Play a set, with or without a screen. With --headless, the take's path is printed at the end.
+
+    \b
+        perform play demo --headless --seconds 60 --record
+    """
     if not headless:
         if seconds is not None:
             raise WrongUse("--seconds needs --headless", hint="add --headless, or leave --seconds out")
@@ -138,14 +147,22 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
 
 @click.command()
 def attach() -> None:
-    """Open the screen of a running stage."""
+    """Open the screen of a running stage.
+
+    \b
+        perform attach
+    """
     _attach()
 
 
 @click.command()
 @json_option
 def stop(as_json: bool) -> None:
-    """Stop a running stage: fade out and finish the take."""
+    """Stop a running stage: fade out and finish the take.
+
+    \b
+        perform stop
+    """
     from perform.library import places
     from perform.stage.client import Client
     from perform.stage.start import end

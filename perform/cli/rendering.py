@@ -58,6 +58,10 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
     """Render a set, or a take from its gesture log, to a file. Every run gives the same samples.
 
     A take is named by its WAV file, by its name in `perform takes`, or as `last`.
+
+    \b
+        perform render demo -o demo.wav --seconds 60
+        perform render last -o part.wav --from 10 --to 40
     """
     from perform.audio.device import check_rate_and_block
 

@@ -22,6 +22,9 @@ def serve(host: str, port: int, token: str | None) -> None:
 
     Open the printed address. A browser with the token can do all that the screen can, so keep it to yourself.
     Ends with ctrl+c; the stage plays on.
+
+    \b
+        perform serve --port 8000
     """
     import secrets
     import shlex

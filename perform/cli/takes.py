@@ -31,7 +31,11 @@ def takes(ctx: click.Context, as_json: bool) -> None:
 @takes.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the takes in all take folders."""
+    """List the takes in all take folders.
+
+    \b
+        perform takes list
+    """
     _list(as_json)
 
 
@@ -39,7 +43,11 @@ def list_(as_json: bool) -> None:
 @click.argument("names", metavar="[TAKE]...", nargs=-1, shell_complete=completes(completion.takes))
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Check takes for damage (default: all); exit code 1 if a take is damaged."""
+    """Check takes for damage (default: all); exit code 1 if a take is damaged.
+
+    \b
+        perform takes verify
+    """
     from perform.recorder import take_check
 
     found = {str(take.path): take_check.verify(take) for take in _chosen(names)}
@@ -58,7 +66,11 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("names", metavar="[TAKE]...", nargs=-1, shell_complete=completes(completion.takes))
 @json_option
 def repair(names: tuple[str, ...], as_json: bool) -> None:
-    """Repair unfinished takes (default: all). A stage repairs those in its folders when it starts."""
+    """Repair unfinished takes (default: all). A stage repairs those in its folders when it starts.
+
+    \b
+        perform takes repair
+    """
     from perform.recorder import take_check
 
     repaired = [
@@ -87,7 +99,11 @@ def repair(names: tuple[str, ...], as_json: bool) -> None:
 )
 @json_option
 def export(name: str, out: Path, as_json: bool) -> None:
-    """Export a take: one WAV or FLAC with all its parts, or a ZIP with all its files and stems."""
+    """Export a take: one WAV or FLAC with all its parts, or a ZIP with all its files and stems.
+
+    \b
+        perform takes export last -o demo.flac
+    """
     from perform.recorder import take_export, take_index
 
     take = take_index.find(name, _folders())
@@ -100,7 +116,11 @@ def export(name: str, out: Path, as_json: bool) -> None:
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The .png file to write.")
 @json_option
 def plot(name: str, out: Path, as_json: bool) -> None:
-    """Draw a take's waveform, its markers, and the latents of each deck."""
+    """Draw a take's waveform, its markers, and the latents of each deck.
+
+    \b
+        perform takes plot last -o demo.png
+    """
     from perform.recorder import take_export, take_index
 
     take_export.plot(take_index.find(name, _folders()), out)

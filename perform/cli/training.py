@@ -80,6 +80,10 @@ def train(
     Phase 1 trains on the spectral distance; phase 2 adds discriminators. Ctrl-C saves and stops, --resume
     continues. The folder OUT.training holds the checkpoints, the prepared corpus and a report. On several
     GPUs: torchrun --nproc-per-node N --no-python perform train ...
+
+    \b
+        perform train recordings/ -o mine.safetensors --steps 10000
+        perform train recordings/ -o mine.safetensors --resume
     """
     if prior:
         train_prior_verb(corpus, prior, out, as_json)

@@ -91,6 +91,9 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
     """Timbre transfer: resynthesise a sound file with a model, keeping its length and timing.
 
     For a folder, all sound files in and below it are transferred. No file is overwritten.
+
+    \b
+        perform transfer voice.wav --model bells -o bells.wav
     """
     from perform.offline.transfer import TransferOptions
 
@@ -139,6 +142,9 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
 
     Half a minute of the kind of sound that you will play is enough. Both models encode it. Without a matrix,
     `perform transfer --from` pairs the latents by variance: the largest drives the largest, and so on.
+
+    \b
+        perform matrix recordings/ --from choir --model bells -o choir-bells.matrix
     """
     from perform.library import matrices
     from perform.library.sound_files import SoundFile

@@ -28,7 +28,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, line: str) -> set[str]:
 @pytest.mark.parametrize(
     ("line", "offered", "not_offered"),
     [
-        ("perform ", {"play", "train", "config", "doctor", "demo"}, {"open"}),
+        ("perform ", {"open", "play", "train", "config", "doctor", "demo"}, {"bells"}),
         ("perform de", {"devices", "demo"}, {"play"}),
         ("perform play d", {"demo"}, {"devices"}),
         ("perform play --mapping nano", {"nanokontrol2"}, set()),

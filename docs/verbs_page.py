@@ -1,0 +1,45 @@
+"""Writes docs/verbs.md from the help of each verb. `python docs/verbs_page.py`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from perform.cli import main
+
+INTRO = """# Verbs
+
+Made from the help of each verb by docs/verbs_page.py: `perform VERB --help` shows the same. Results go to
+stdout and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use. `--json` prints results for programs.
+
+`perform NAME` opens the set of that name. [config.toml](config.md) has defaults for the options of `open` and
+`play`.
+"""
+PAGE = Path(__file__).parent / "verbs.md"
+
+
+def page() -> str:
+    """The page: a section for each verb."""
+    return INTRO + "".join(f"\n## {name}\n```text\n{text}\n```\n" for name, text in _helps(main, "perform"))
+
+
+def _helps(group: click.Group, name: str) -> Iterator[tuple[str, str]]:
+    for verb, command in sorted(group.commands.items()):
+        full = f"{name} {verb}"
+        if isinstance(command, click.Group):
+            yield from _helps(command, full)
+        else:
+            context = click.Context(
+                command,
+                info_name=full,
+                terminal_width=100,
+                max_content_width=100,
+                help_option_names=["--help"],
+            )
+            yield full, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
