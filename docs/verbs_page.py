@@ -12,7 +12,7 @@ from perform.cli import main
 INTRO = """# Verbs
 
 Made from the help of each verb by docs/verbs_page.py: `perform VERB --help` shows the same. Results go to
-stdout and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use. `--json` prints results for programs.
+stdout and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use. `--json` prints them for programs.
 
 `perform NAME` opens the set of that name. [config.toml](config.md) has defaults for the options of `open` and
 `play`.
