@@ -1,11 +1,14 @@
 """Where the cue plays: on two further outputs of the device, or on a second device.
 
 The second device has its own clock, so the sound between the two is kept in a buffer. Where that runs
-dry or full, the cue fades out for a moment. The master does not depend on it.
+dry or full, the cue fades out for a moment. The master does not depend on it. If the second device is
+unplugged, it is opened again when it is back.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +20,8 @@ from perform.core.ring_buffers import Audio, RingBuffer
 
 BUFFER = 1 << 15  #: frames
 FADE = 240  #: frames of a fade where the buffer ran dry or full
+STALL_S = 1.0  #: a second device that has not called back for this long is gone
+RETRY_S = 2.0  #: between two attempts to open it again
 
 
 class CueOutput:
@@ -33,6 +38,9 @@ class CueOutput:
         self._second: Device | None = None
         self._stream: Any = None
         self._buffer: DriftBuffer | None = None
+        self._opening = 0.0, 0  # rate and block
+        self._seen, self._seen_at = -1, math.inf  # blocks of the second device, and when they grew last
+        self._tried_at = math.inf
         if wanted.isdecimal():
             self._choose_outputs(device, int(wanted))
         elif wanted:
@@ -65,14 +73,37 @@ class CueOutput:
 
     def open(self, rate: float, block: int) -> None:
         """Open the second device, if there is one; `text` says why it cannot be opened."""
+        self._opening = rate, block
+        if self._second is not None:
+            self._open_second(self._second)
+
+    def _open_second(self, second: Device) -> None:
+        buffer, (rate, block) = DriftBuffer(), self._opening
+        try:
+            self._stream = devices.open_stream(self._sd, second, None, rate, block, buffer.fill)
+        except devices.NoDevice as error:
+            self.text = f"no cue: {error}"
+            return
+        self._buffer, self._seen, self._seen_at = buffer, -1, math.inf
+        self.text = f"cue on {second}"
+
+    def poll(self, now: float) -> None:
+        """Notice that the second device is gone, and open it when it is back; call it often."""
         if self._second is None:
             return
-        self._buffer = DriftBuffer()
-        try:
-            self._stream = devices.open_stream(self._sd, self._second, None, rate, block, self._buffer.fill)
-            self.text = f"cue on {self._second}"
-        except devices.NoDevice as error:
-            self.text, self._second, self._buffer = f"no cue: {error}", None, None
+        if self._buffer and self._buffer.blocks != self._seen:
+            self._seen, self._seen_at = self._buffer.blocks, now
+        if self._stream and not (self._stream.active and now - self._seen_at < STALL_S):
+            with contextlib.suppress(Exception):  # PortAudio raises errors of several kinds for a lost device
+                self._stream.close()
+            self._stream = self._buffer = None
+            self.text, self._tried_at = f"no cue: {self._second} is gone; perform waits for it", now
+        self._tried_at = min(self._tried_at, now)
+        if self._stream is None and now - self._tried_at > RETRY_S:
+            self._tried_at, waiting = now, self.text
+            self._open_second(self._second)
+            if self._stream is None:
+                self.text = waiting  # said once
 
     @property
     def is_playing(self) -> bool:
@@ -90,12 +121,16 @@ class CueOutput:
 
 
 class DriftBuffer:
-    """Sound from one device's callback to another's, whose clock differs."""
+    """Sound from one device's callback to another's, whose clock differs.
+
+    blocks : how many the second device has taken
+    """
 
     def __init__(self) -> None:
         self._ring = RingBuffer(np.zeros(2, np.int64), np.zeros((BUFFER, 2), np.float32))
         self._block = 0  # frames of the longest block on either side
         self._plays = False
+        self.blocks = 0
 
     @property
     def _target(self) -> int:
@@ -109,6 +144,7 @@ class DriftBuffer:
     def fill(self, came: Audio | None, out: Audio, buffered: float, status: Any) -> None:
         """[audio] Fill a block (n, 2) of the second device: a callback of `device.open_stream`."""
         n = len(out)
+        self.blocks += 1
         self._block = max(self._block, n)
         fill = self._ring.fill
         begins = not self._plays

@@ -26,6 +26,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, DEFAULT_BLOCK, DEFAULT_RATE
 from perform.core.lifeline import Lifeline
 from perform.core.messages.mixer_messages import (
+    CueChanged,
     DeviceConnected,
     DeviceLost,
     DevicePlaying,
@@ -99,6 +100,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     polled = at
     known = last = ""  # the text that the player knows, and the last one
     since = at  # when the last one became true
+    cue = device.cue
     while device.is_active and time.monotonic() - at < _longest_pause(arena, device.rate, order.patient):
         now = time.monotonic()
         if arena.meter("heartbeat/device") != beat:
@@ -107,6 +109,10 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
             polled = now
             if connections.poll():
                 line.report(DeviceConnected(connections.known or ()))
+        device.poll_cue(now)
+        if known and device.cue != cue:
+            cue = device.cue
+            line.report(CueChanged(cue))
         if device.text != last:
             last, since = device.text, now
         if device.block and last != known and (not known or now - since > STEADY_S):

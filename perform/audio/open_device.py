@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -54,7 +55,12 @@ class OpenDevice:
             self._mixer.resampler_s = resampler.delay_s
             self._stream = self._open(sd, wanted, resampler.fill)
         self._cue.open(self._device_rate, wanted)
-        arena.set_meter("cue/on", self._cue.is_playing)
+        self.poll_cue(time.monotonic())
+
+    def poll_cue(self, now: float) -> None:
+        """Open the cue's own device again when it is back."""
+        self._cue.poll(now)
+        self._arena.set_meter("cue/on", self._cue.is_playing)
 
     def _open(self, sd: ModuleType, block: int, fill: Fill) -> Any:
         def callback(came: Audio | None, out: Audio, buffered: float, status: Any) -> None:

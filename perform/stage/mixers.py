@@ -12,7 +12,13 @@ from collections.abc import Callable
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, DEVICE, NO_MIXER
 from perform.core.messages.message_lines import AnyReport
-from perform.core.messages.mixer_messages import Connections, DeviceConnected, DevicePlaying, DeviceWaiting
+from perform.core.messages.mixer_messages import (
+    Connections,
+    CueChanged,
+    DeviceConnected,
+    DevicePlaying,
+    DeviceWaiting,
+)
 from perform.stage.child import Child, KeptChild
 
 HANDOVER_S = 0.03  #: no mixer owns the decks for this long, so that the last owner finishes its block
@@ -68,6 +74,8 @@ class Mixers:
                     self._device_opened(child, report)
                 case DeviceConnected(connections):
                     self._connections = connections
+                case CueChanged(text):
+                    self._log(text)
                 case DeviceWaiting(error):
                     self.device = f"{error}: {SILENT}"
                     self._log(self.device)

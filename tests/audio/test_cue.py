@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from time import thread_time
 
@@ -186,6 +187,74 @@ def output(wanted: str, channels: int) -> CueOutput:
 def test_a_device_without_outputs_for_the_cue_plays_the_master(wanted: str, has: int, text: str) -> None:
     cue = output(wanted, has)
     assert (cue.text, cue.is_wanted, cue.channels) == (text, False, 2)
+
+
+class TwoCards:
+    """PortAudio with two sound cards, of which the second can be unplugged: no test machine has them."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.plugged, self.streams, self.closed = True, 0, 0
+        self.active = False
+
+    def query_hostapis(self) -> list[dict[str, object]]:
+        return [{"name": "api"}]
+
+    def query_devices(self) -> list[dict[str, object]]:
+        card = {"hostapi": 0, "max_output_channels": 2, "default_samplerate": 48000.0}
+        return [card | {"name": name} for name in ("box", "headphones")]
+
+    def OutputStream(self, device: int, callback: Callable[..., None], **_: object) -> TwoCards:  # noqa: N802
+        assert device == 1
+        if not self.plugged:
+            raise self.PortAudioError("Device unavailable")
+        self.callback, self.streams, self.active = callback, self.streams + 1, True
+        return self
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed += 1
+        raise self.PortAudioError("Invalid stream pointer")
+
+    def take(self) -> np.ndarray:
+        """The next block of the second card."""
+        out = np.ones((BLOCK, 2), np.float32)
+        self.callback(out, BLOCK, None, None)
+        return out
+
+
+@pytest.mark.parametrize("stalls", [False, True])
+def test_a_second_device_that_was_unplugged_is_opened_again(stalls: bool) -> None:
+    """Some drivers end the stream, others only call back no more."""
+    cards = TwoCards()
+    cue = CueOutput(cards, Device(0, "box", "api", 2, 48000.0), "headphones")  # type: ignore[arg-type]
+    both, out = np.full((BLOCK, 4), 0.5, np.float32), np.zeros((BLOCK, 2), np.float32)
+    cue.open(48000, BLOCK)
+
+    def play(seconds: float, begin: float) -> np.ndarray:
+        heard = np.zeros((BLOCK, 2), np.float32)
+        for at in np.arange(begin, begin + seconds, 0.02):
+            cue.split(both, out)
+            heard = cards.take() if cards.plugged and cards.active else heard
+            cue.poll(at)
+        return heard
+
+    assert play(1.5, 0.0)[-1, 0] == 0.5
+    assert (cue.is_playing, cue.text) == (True, "cue on api: headphones")
+    cards.plugged, cards.active = False, stalls
+    play(5.0, 1.5)
+    assert not cue.is_playing
+    assert cue.text == "no cue: api: headphones is gone; perform waits for it"
+    assert (cards.streams, cards.closed) == (1, 1)
+    cards.plugged = True
+    play(2.1, 6.5)
+    assert (cue.is_playing, cue.text, cards.streams) == (True, "cue on api: headphones", 2)
+    assert play(1.5, 8.6)[-1, 0] == 0.5
+    assert np.all(out == 0.5), "the master plays all the time"
 
 
 @pytest.mark.parametrize(("wanted", "first"), [("3", 2), ("5", 4)])

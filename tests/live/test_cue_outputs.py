@@ -77,9 +77,14 @@ class Headphones:
         self._client.activate()
         return self
 
+    def unplug(self) -> None:
+        if self._client is not None:
+            self._client.deactivate()
+            self._client.close()
+            self._client = None
+
     def __exit__(self, *_: object) -> None:
-        self._client.deactivate()
-        self._client.close()
+        self.unplug()
 
 
 @pytest.mark.parametrize("cue", ["headphones", "3"])
@@ -99,4 +104,8 @@ def test_on_a_server_with_two_outputs(jack: Jack, runtime: Path, tiny_models: Pa
             until(lambda: headphones.peak > 1e-3, 10, "deck 1 in the headphones")
             params.set_value(instrument.arena.table, "deck/1/cue", 0)
             until(lambda: headphones.peak == 0, 10, "silence")
+            headphones.unplug()
+            params.set_value(instrument.arena.table, "deck/1/cue", 1)
+            with Headphones() as again:
+                until(lambda: again.peak > 1e-3, 20, "deck 1 once the headphones are back")
         instrument.end()

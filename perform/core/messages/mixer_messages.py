@@ -61,6 +61,12 @@ class DeviceConnected(Report, frozen=True):
     connections: Connections
 
 
+class CueChanged(Report, frozen=True):
+    """The cue's own device is gone, or back; text: a line for the log."""
+
+    text: str
+
+
 class DeviceLost(Report, frozen=True):
     """The device makes no more audio callbacks; the device mixer ends."""
 
@@ -68,4 +74,4 @@ class DeviceLost(Report, frozen=True):
 
 
 MixerOrder = StartMixer
-MixerReport = MixerReady | DeviceWaiting | DevicePlaying | DeviceConnected | DeviceLost
+MixerReport = MixerReady | DeviceWaiting | DevicePlaying | DeviceConnected | CueChanged | DeviceLost
