@@ -14,20 +14,21 @@ import faulthandler
 import os
 import queue
 import sys
-import threading
 import time
 from pathlib import Path
 
 from perform.control import controller_device
-from perform.control.binding import Binding
 from perform.control.binding_rows import binding_rows
 from perform.control.controller_device import ControllerDevice
+from perform.control.device_lamps import DeviceLamps
 from perform.control.finger_rows import FingerRows
-from perform.control.lamps import ControlLamps, PortLamps
+from perform.control.lamps import ControlLamps
 from perform.control.layers import MappingLayers
-from perform.control.learn_classifier import LearnClassifier
-from perform.control.learning import ControlLearning, LearntControl
+from perform.control.learn_session import LearnSession
+from perform.control.learning import ControlLearning
+from perform.control.mapping_report import mapping_report
 from perform.control.midi_ports import Inputs, MidiPorts, MidiServerGone, NoMidi, quiet
+from perform.control.reading_thread import ReadingThread
 from perform.control.router import ControlRouter, TouchedControl
 from perform.control.tempo_watch import TempoWatch
 from perform.core import params
@@ -40,11 +41,9 @@ from perform.core.messages.control_messages import (
     ControlFailed,
     ControlLearned,
     ControlTouched,
-    LearnAsked,
     LearnControl,
     ListBindings,
     LoadMapping,
-    MappingChanged,
     MappingWritten,
     MidiPortsChanged,
     StartControl,
@@ -55,20 +54,15 @@ from perform.core.messages.control_messages import (
 )
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.paths import to_text
-from perform.core.realtime import CONTROL_PRIORITY, INTERPRETER_PRIORITY, request_real_time
+from perform.core.realtime import INTERPRETER_PRIORITY, request_real_time
 
-WAIT_S = 0.008  #: [control] looks at the table at least this often: focus, panic, taps of the tempo
-HALF_S = 0.002  #: the same while half of a 14-bit value waits for the other half
 TICK_S = 0.05  #: [main] checks everything this often
+LAST_READ_S = 0.02  #: [control] finishes its last read within this time
 CLOSE_S = 2.0  #: leaving the MIDI system may take this long
 TOUCH_S = 0.1  #: least time between two reports of a touched control
 POLL_S = 0.25  #: time between two looks at the list of ports
 BEAT_S = 0.5  #: time between two checks of the MIDI server
 RETRY_S = 2.0  #: time between two attempts to reach a MIDI system
-_SYSTEM = 0xF0  #: status bytes from here on are no channel messages
-REST_S = 0.25  #: nobody plays if there was no message for this long
-LONGEST_WAIT_S = 3.0  #: the lamps of a device light at last after this long
-_BURST = 256  #: most messages read from one port before the next port is read
 
 
 class ControlProcess:
@@ -80,12 +74,10 @@ class ControlProcess:
         self._router = ControlRouter(arena.table, arena.meters, arena.hardware, knobs=arena.knobs)
         self._layers = MappingLayers()
         self._learning = ControlLearning(self._layers)
-        self._tempo, self._fingers = TempoWatch(arena), FingerRows(arena)
-        self._classifier, self._asked = LearnClassifier(), ""
+        self._session = LearnSession(self._router, self._learning, line.report)
+        self._fingers = FingerRows(arena)
         self._fragments: list[str] = list(start.ports)
         self._ports: MidiPorts | None = None
-        self._open_inputs: Inputs = ()  # read by [control]
-        self._arrived = threading.Event()  # a message has come
         # with the unplugged ports, so that a device with a similar name does not get their bindings
         self._known_ports: list[str] = []
         self._reported_touch: TouchedControl | None = None
@@ -93,10 +85,11 @@ class ControlProcess:
         self._reported_ports: tuple[list[str], str] | None = None
         self._due = dict.fromkeys((TOUCH_S, POLL_S, BEAT_S, RETRY_S), 0.0)
         self._lamps = ControlLamps(arena.table, arena.meters, self._router.place)
+        self._reader = ReadingThread(self._router, self._lamps, TempoWatch(arena))
+        self._device_lamps = DeviceLamps(
+            self._lamps, arena.knobs, lambda port: self._layers.effective(port, self._known_ports)
+        )
         self._devices: dict[str, ControllerDevice] = {}  # by port
-        self._played_at = 0.0
-        self._outputs_wanted_at = 0.0
-        self._reader = threading.Thread(target=self._read_ports, name="control", daemon=True)
         try:
             if start.mapping:
                 self._layers.choose(start.mapping)
@@ -121,47 +114,20 @@ class ControlProcess:
                 self._handle(order)
             except (PerformError, OSError, RuntimeError) as error:
                 self._line.report(ControlFailed(str(error)))
-        self._open_inputs = ()
+        self._reader.inputs = ()
         if self._ports is not None:
             self._lamps.use({})
             self._ports.outputs.say_goodbye(self._devices)
-        time.sleep(10 * HALF_S)  # until [control] has finished its last read, and the goodbyes are sent
+        time.sleep(LAST_READ_S)  # until [control] has finished its last read, and the goodbyes are sent
         if self._ports is not None:
             # close() never returns if the JACK server dies at this moment
             faulthandler.dump_traceback_later(CLOSE_S, exit=True)
             self._ports.close()
 
-    def _read_ports(self) -> None:
-        """[control] Take the messages of all open ports as they come, and set the parameters."""
-        request_real_time(CONTROL_PRIORITY)
-        while True:
-            self._arrived.wait(HALF_S if self._router.is_waiting else WAIT_S)
-            self._arrived.clear()  # before reading: what comes from now on wakes the next wait
-            now = time.monotonic()
-            for name, port in self._open_inputs:
-                for _ in range(_BURST):
-                    message = port.get_message()
-                    if message is None:
-                        break
-                    if message[0][0] < _SYSTEM:
-                        self._played_at = now
-                    if not self._tempo.receive(name, message[0], message[1], now):
-                        self._router.handle(name, message[0])
-                        self._lamps.hear(name, message[0])
-                else:
-                    self._arrived.set()  # the other ports first, then the rest
-            self._router.tick()
-            self._lamps.tick(now, self._router.moved_at)
-            self._tempo.tick(now)
-
     def _handle(self, order: AnyOrder) -> None:
         match order:
-            case LearnControl(address, over, options, song):
-                self._learning.learn(address, over, options, song)
-                self._router.moved.clear()  # ignore controls that moved before
-                self._classifier = LearnClassifier()
-                self._router.learning = bool(address)
-                self._ask("")
+            case LearnControl():
+                self._session.begin(order)
             case UndoBinding():
                 self._line.report(BindingUndone(self._learning.undo()))
                 self._update_routes()
@@ -190,14 +156,14 @@ class ControlProcess:
     def _check_all(self) -> None:
         """Check the reader and the ports, learn, and report the control that was touched last."""
         self._arena.set_meter("heartbeat/control", self._arena.meter("heartbeat/control") + 1)
-        if not self._reader.is_alive():
+        if not self._reader.is_alive:
             raise MidiServerGone("the MIDI thread stopped; parameters keep their values")
         if self._ports is None and self._is_due(RETRY_S):
             self._connect()
         if self._ports is not None and (self._is_due(POLL_S) or self._ports.is_opening):
             self._ports.poll()
             self._update_ports(self._ports.opened, self._ports.error())
-            self._poll_outputs()
+            self._device_lamps.poll(self._ports.outputs, self._devices, self._reader.played_at)
         if self._ports is not None and self._is_due(BEAT_S):
             self._ports.beat()
         self._learn()
@@ -221,17 +187,17 @@ class ControlProcess:
     def _connect(self) -> None:
         try:
             if self._reported_ports is None:
-                self._ports = MidiPorts(self._fragments, self._arrived)
+                self._ports = MidiPorts(self._fragments, self._reader.arrived)
             else:
                 with quiet():  # the first attempt has printed the libraries' messages to the log
-                    self._ports = MidiPorts(self._fragments, self._arrived)
+                    self._ports = MidiPorts(self._fragments, self._reader.arrived)
         except (NoMidi, WrongUse) as error:
             self._update_ports((), str(error))
 
     def _update_ports(self, inputs: Inputs, error: str) -> None:
         """Report the open ports if they changed; route new ports before their first message is read."""
         names = [name for name, _ in inputs]
-        changed = inputs != self._open_inputs  # also if a port left and came back with the same name
+        changed = inputs != self._reader.inputs  # also if a port left and came back with the same name
         if self._reported_ports == (names, error) and not changed:
             return
         if changed:
@@ -241,8 +207,8 @@ class ControlProcess:
             found = {port: controller_device.of_port(port, self._known_ports, devices) for port in names}
             self._devices = {port: device for port, device in found.items() if device}
             self._update_routes()
-            gone = [name for name, port in self._open_inputs if (name, port) not in inputs]
-            self._open_inputs = inputs
+            gone = [name for name, port in self._reader.inputs if (name, port) not in inputs]
+            self._reader.inputs = inputs
             for name in gone:
                 self._router.disconnect(name)
         self._reported_ports = names, error
@@ -264,98 +230,27 @@ class ControlProcess:
 
     def _update_lamps(self) -> None:
         """Show the bindings in use on all lamps."""
-        outputs = self._ports.outputs.opened if self._ports else {}
-        self._lamps.use(
-            {
-                port: PortLamps(
-                    port,
-                    self._devices[port],
-                    self._layers.effective(port, self._known_ports),
-                    self._arena.knobs,
-                    output.send_message,
-                )
-                for port, (_, output) in outputs.items()
-                if port in self._devices  # else it is unplugged, and its output not closed yet
-            }
-        )
-
-    def _poll_outputs(self) -> None:
-        """Open the outputs of devices with lamps while nobody plays, or after a while."""
-        assert self._ports is not None
-        now = time.monotonic()
-        wanted = {
-            port: device
-            for port in self._open_names
-            if (device := self._devices.get(port)) and (device.has_lamps or device.hello)
-        }
-        if wanted.keys() <= self._ports.outputs.opened.keys():
-            self._outputs_wanted_at = now
-        rests = now - self._played_at > REST_S or now - self._outputs_wanted_at > LONGEST_WAIT_S
-        if self._ports.outputs.poll(wanted, may_open=rests):
-            self._update_lamps()
+        self._device_lamps.use(self._ports.outputs if self._ports else None, self._devices)
 
     @property
     def _open_names(self) -> list[str]:
-        return [name for name, _ in self._open_inputs]
+        return [name for name, _ in self._reader.inputs]
 
     def _report_mapping(self) -> None:
-        layers, ports = self._layers, self._open_names
         self._reported_knobs = self._arena.knobs.changes
-        primary = layers.primary(ports)
-        bindings = [
-            (address, binding.label((port,)))
-            for port in ports
-            for binding in layers.effective(port, self._known_ports)
-            for address in self._addresses(binding)
-        ]
-        if not ports:  # what it binds as soon as its device is connected
-            bindings = [
-                (address, it.label(primary.mapping.ports))
-                for it in layers.flat(primary).bindings
-                for address in self._addresses(it)
-            ]
-        self._line.report(
-            MappingChanged(
-                name=primary.mapping.name,
-                path=to_text((layers.chosen or primary).path),
-                bindings=tuple(bindings),
-                changed=bool(self._learning.unsaved),
-                follows=layers.chosen is None,
-                others=len({layers.own(port, self._known_ports).path for port in ports} - {primary.path}),
-            )
-        )
-
-    def _addresses(self, binding: Binding) -> list[str]:
-        """The address of a binding; where it counts audible latents, those of all decks as they are now."""
-        if not binding.audible:
-            return [binding.to]
-        slots = [self._arena.knobs.audible_slot(address) for address in binding.addresses]
-        return [params.ADDRESSES[slot] for slot in slots if slot >= 0]
+        changed = bool(self._learning.unsaved)
+        names, known = self._open_names, self._known_ports
+        self._line.report(mapping_report(self._layers, names, known, self._arena.knobs, changed=changed))
 
     def _learn(self) -> None:
-        """Watch what moved; bind the controls that are understood."""
-        while self._router.moved:
-            port, data, at = self._router.moved.popleft()
-            self._classifier.watch(port, data, at)
-        if not self._learning.address:
-            return
-        learnt: list[LearntControl] = []
-        for moved in self._classifier.found(time.monotonic()):
-            port, source, encoding, invert = moved
-            bound = self._learning.bind(port, source, self._known_ports, encoding, invert=invert)
-            learnt += [bound] if bound else []
-        self._ask(self._classifier.question)
+        """Use and save what was learnt."""
+        learnt = self._session.bound(self._known_ports)
         if learnt:
             self._update_routes()  # before the slow disk
             for binding, lost in learnt:
                 song = self._learning.song_mapping
                 self._line.report(ControlLearned(binding.to, binding.label(()), lost, song))
             self._save_mappings()
-
-    def _ask(self, question: str) -> None:
-        if question != self._asked:
-            self._asked = question
-            self._line.report(LearnAsked(question))
 
     def _save_mappings(self) -> None:
         """Write the mappings that changed to disk. They stay in use if that fails."""
