@@ -1,8 +1,10 @@
-"""The live input's signal path: high-pass, input gain, howl guard, gate; with level and pitch followers.
+"""The live input's signal path: choice of channels, high-pass, input gain, howl guard, compressor, gate.
 
-Gate, gain and level follower decide once per hop of HOP frames, counted through the whole stream; gains are
-straight lines between two hops. So the output does not depend on the sizes of the blocks, except for
-rounding. The chain adds no delay. While the gain is 0 only the high-pass runs.
+Followers measure its level and pitch.
+
+Gate, compressor, gain and level follower decide once per hop of HOP frames, counted through the whole
+stream; gains are straight lines between two hops. So the output does not depend on the sizes of the blocks,
+except for rounding. The chain adds no delay. While the gain is 0 only the high-pass runs.
 [audio] throughout.
 """
 
@@ -12,6 +14,8 @@ import math
 
 import numpy as np
 
+from perform.audio.channel_choice import ChannelChoice
+from perform.audio.compressor import Compressor
 from perform.audio.guard import MAX_BLOCK, Signal
 from perform.audio.high_pass import HighPass
 from perform.audio.howl import HowlGuard
@@ -37,11 +41,11 @@ class InputChain:
 
     def __init__(self, rate: float, channels: int = 1, settings: InputSettings | None = None) -> None:
         self._rate, self._channels, self.settings = rate, channels, settings or InputSettings()
-        self._highpass = HighPass(rate, channels)
+        self._choice, self._highpass = ChannelChoice(rate), HighPass(rate, channels)
         self._hops = HopLevels(channels)
         self._gain = [0.0, 0.0]  # at the start and at the end of the current hop
         self._closed = True
-        self.gate, self._level = InputGate(rate), LevelFollower(rate)
+        self.gate, self._compressor, self._level = InputGate(rate), Compressor(rate), LevelFollower(rate)
         self.pitch, self.howl = Pitch(rate), HowlGuard(rate)
         self._mono = np.zeros(MAX_BLOCK)
         self._frames = np.arange(MAX_BLOCK + 3 * HOP, dtype=np.float64)
@@ -60,7 +64,10 @@ class InputChain:
 
     def _process(self, x: Audio | Signal) -> Signal:
         y = np.clip(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), -OVERLOAD, OVERLOAD)
-        y = self._highpass(y.astype(np.float64), self.settings.highpass_hz)
+        y = y.astype(np.float64)
+        if self._channels == 2:
+            y = self._choice(y, self.settings.channels)
+        y = self._highpass(y, self.settings.highpass_hz)
         if self._is_closed():
             if not self._closed:
                 self._reset_followers()
@@ -93,6 +100,7 @@ class InputChain:
     def _reset_followers(self) -> None:
         """Reset all followers, so that they start anew when the input opens again."""
         self._closed, self.peak, self._level = True, 0.0, LevelFollower(self._rate)
+        self._compressor = Compressor(self._rate)
         self.pitch.reset()
         self.howl.reset_analysis()
 
@@ -100,16 +108,18 @@ class InputChain:
         """Product of input gain, howl guard and gate for each frame, (n,); None: silence."""
         settings, at = self.settings, self._hops.at
         aim = params.gain(settings.gain_db) * (self.howl.gain if settings.howl else 1.0)
-        knots = [a * b for a, b in zip(self._gain, self.gate.gain, strict=True)]
+        parts = (self._gain, self.gate.gain, self._compressor.gain)
+        knots = [a * b * c for a, b, c in zip(*parts, strict=True)]
         self.peak = 0.0
         for peak, power in zip(*self._hops(y), strict=True):
             gain = max(self._gain)
             self.peak = max(self.peak, peak * gain)
             self._level.follow(power * gain * gain, settings)
             self.gate.follow(peak * gain, settings)
+            self._compressor.follow(peak * gain, settings)
             step = HOP / (RAMP_S * self._rate) * max(1.0, gain, aim)
             self._gain = [self._gain[1], towards(self._gain[1], aim, step)]
-            knots.append(self._gain[1] * self.gate.gain[1])
+            knots.append(self._gain[1] * self.gate.gain[1] * self._compressor.gain[1])
         if not any(knots):
             return None
         knot_frames = self._frames[: len(knots) * HOP : HOP]

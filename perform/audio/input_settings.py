@@ -18,6 +18,10 @@ class InputSettings(NamedTuple):
     close_db       : it closes when no peak reached this level (at most `open_db`) for `hold_s`
     attack_s, release_s : the gate's time from closed to open, and back
     rise_s, fall_s : time constants of the level follower
+    threshold_db   : the compressor lowers peaks above this level, dBFS after the gain
+    ratio          : how many dB above the threshold become one; 1 turns it off
+    squeeze_s, recover_s : the compressor's time constants, down and up
+    channels       : what both channels of the input become, one of params.CHANNELS
     howl           : whether the howl guard lowers the gain
     """
 
@@ -30,6 +34,11 @@ class InputSettings(NamedTuple):
     release_s: float = 0.08
     rise_s: float = 0.005
     fall_s: float = 0.2
+    threshold_db: float = 0.0
+    ratio: float = 1.0
+    squeeze_s: float = 0.005
+    recover_s: float = 0.1
+    channels: str = "stereo"
     howl: bool = True
 
 

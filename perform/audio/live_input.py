@@ -23,8 +23,9 @@ RAMP_S = 0.010  #: full scale to silence, for the dry input
 HYSTERESIS_DB = 6.0  #: the gate closes this far below the level at which it opens
 FALL_DB_S = 20.0  #: fall of the peak meter, dB per second
 
-_OPEN, _GAIN, _HIGHPASS, _THRESHOLD, _MONITOR, _WET = (
-    SLOTS[f"input/{name}"] for name in ("open", "gain", "highpass", "gate", "monitor", "wet")
+_OPEN, _GAIN, _HIGHPASS, _GATE_LEVEL, _MONITOR, _WET, _THRESHOLD, _RATIO, _CHANNELS = (
+    SLOTS[f"input/{name}"]
+    for name in ("open", "gain", "highpass", "gate", "monitor", "wet", "threshold", "ratio", "channels")
 )
 _LEVEL, _PEAK, _PITCH, _GATE, _HOWLS = (
     METER_SLOTS[f"input/{name}"] for name in ("level", "peak", "pitch", "gate", "howls")
@@ -106,10 +107,13 @@ def dry_wet(table: Table) -> tuple[float, float]:
 
 
 def _settings(table: Table) -> InputSettings:
-    threshold = float(table[_THRESHOLD])
+    gate_db = float(table[_GATE_LEVEL])
     return InputSettings(
         gain_db=float(table[_GAIN]) if table[_OPEN] else params.SILENCE_DB,
         highpass_hz=float(table[_HIGHPASS]),
-        open_db=threshold if threshold > params.GATE_FLOOR_DB else -math.inf,
-        close_db=threshold - HYSTERESIS_DB if threshold > params.GATE_FLOOR_DB else -math.inf,
+        open_db=gate_db if gate_db > params.GATE_FLOOR_DB else -math.inf,
+        close_db=gate_db - HYSTERESIS_DB if gate_db > params.GATE_FLOOR_DB else -math.inf,
+        threshold_db=float(table[_THRESHOLD]),
+        ratio=float(table[_RATIO]),
+        channels=params.CHANNELS[int(table[_CHANNELS])],
     )

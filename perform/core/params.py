@@ -119,6 +119,7 @@ GATE_FLOOR_DB = -90.0  #: a gate at this threshold is always open
 SOURCES = ("hand", "loop", "walk", "prior", "input", "file", "deck")  #: sources of a deck's latents
 #: seconds of margin beyond the worst render time (p99.9)
 MARGINS = {"tight": 0.003, "normal": 0.010, "safe": 0.025}
+CHANNELS = ("stereo", "left", "right", "sum")  #: what the encoders get of two input channels
 SIDES = ("A", "-", "B")  #: sides of the crossfader
 SHAPES = ("sine", "triangle", "up", "down", "square", "random")  #: shapes of an LFO; up, down: saw
 SYNCS = ("hz", "beats")  #: what the cycle of a modulator follows: its rate, or the beat line
@@ -198,6 +199,10 @@ _global: dict[str, Spec] = {
     "input/highpass": Spec(0, 500, 0, "Hz"),  # 0: off
     # threshold of the gate; at the minimum it is always open
     "input/gate": Spec(GATE_FLOOR_DB, 0, -60, "dBFS"),
+    # compressor: it lowers peaks above the threshold, in dB to one; 1 is off
+    "input/threshold": Spec(-60, 0, -20, "dBFS"),
+    "input/ratio": Spec(1, 20, 1),
+    "input/channels": Spec(0, 3, 0, choices=CHANNELS),
     # direct sound of the input, delayed to match the decks
     "input/monitor": Spec(SILENCE_DB, 12, SILENCE_DB, "dB"),
     "input/wet": Spec(0, 1, 1),  # 0: only the input; 1: only the decks that encode it

@@ -147,6 +147,9 @@ _INPUT = (
     ("gain", "in"),
     ("highpass", "low cut"),
     ("gate", "gate"),
+    ("threshold", "comp at"),
+    ("ratio", "comp"),
+    ("channels", "channels"),
     ("monitor", "monitor"),
 )
 

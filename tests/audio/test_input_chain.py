@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from test_guard import CEILING, RATE, blocks
 
+from perform.audio.channel_choice import ChannelChoice
 from perform.audio.guard import MAX_BLOCK, Limiter
 from perform.audio.high_pass import HighPass
 from perform.audio.howl import DIP_DB, HowlGuard
@@ -36,6 +37,7 @@ def phrases(seed: int) -> np.ndarray:
 @given(sizes, st.integers(0, 2**32 - 1), st.sampled_from([44100, 48000, 96000]))
 def test_any_block_sizes_give_the_same_output(sizes: list[int], seed: int, rate: int) -> None:
     x, settings_ = phrases(seed), InputSettings(gain_db=6.0, open_db=-30.0, close_db=-40.0)
+    settings_ = settings_._replace(threshold_db=-20.0, ratio=4.0, channels="sum")
     whole, parts = InputChain(rate, 2, settings_), InputChain(rate, 2, settings_)
     y = whole(x)
     z = np.concatenate([parts(part) for part in blocks(x, sizes)])
@@ -43,6 +45,26 @@ def test_any_block_sizes_give_the_same_output(sizes: list[int], seed: int, rate:
     assert whole.level_db == pytest.approx(parts.level_db, abs=1e-6)
     assert whole.pitch.hz == pytest.approx(parts.pitch.hz, abs=1e-6)
     assert whole.gate.open == parts.gate.open
+
+
+@pytest.mark.parametrize(("ratio", "out_db"), [(1.0, -6.0), (4.0, -21.0), (20.0, -25.0)])
+def test_the_compressor_lowers_what_is_above_the_threshold(ratio: float, out_db: float) -> None:
+    chain = InputChain(RATE, 1, OPEN._replace(threshold_db=-26.0, ratio=ratio, howl=False))
+    loud = 10 ** (-6 / 20) * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)[:, None]
+    y = chain(np.concatenate([loud, 0.02 * loud, loud]).astype(np.float32))[:, 0]
+    peaks = [20 * np.log10(np.abs(y[RATE * n - 4800 : RATE * n]).max()) for n in (1, 2, 3)]
+    assert peaks == pytest.approx([out_db, -6 + 20 * np.log10(0.02), out_db], abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("channels", "left", "right"), [("stereo", 1, 3), ("left", 1, 1), ("right", 3, 3), ("sum", 2, 2)]
+)
+def test_channels_are_chosen_by_a_ramp(channels: str, left: float, right: float) -> None:
+    choice = ChannelChoice(RATE)
+    x = np.tile([1.0, 3.0], (RATE // 10, 1))
+    y = np.concatenate([choice(x, "stereo"), choice(x, channels)])
+    assert y[-1] == pytest.approx([left, right])
+    assert np.abs(np.diff(y, axis=0)).max() <= 2 / (0.009 * RATE)
 
 
 @settings(max_examples=15, deadline=None)
