@@ -31,6 +31,7 @@ class ChannelChoice:
             self._from, self._to, self._at = self._from + done * (self._to - self._from), _WEIGHTS[choice], 0
         if self._at == self._frames:
             return x if choice == "stereo" else x @ self._to
-        done = np.minimum(np.arange(self._at + 1, self._at + len(x) + 1), self._frames) / self._frames
+        ramp = np.minimum(np.arange(self._at + 1, self._at + len(x) + 1), self._frames) / self._frames
         self._at = min(self._at + len(x), self._frames)
-        return x @ self._from + done[:, None] * (x @ (self._to - self._from))
+        mixed: Signal = x @ self._from + ramp[:, None] * (x @ (self._to - self._from))
+        return mixed
