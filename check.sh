@@ -1,23 +1,28 @@
 #!/bin/sh
-# Checks everything: format, lint, types, who may import whom, and the tests. Tests that only compute run on all
-# cores, at the lowest priority, in the time that the tests with stages leave free. Tests marked `alone` measure
-# real time: they run last, with nothing beside them. With --long, what tests/short_run.py leaves out runs too.
-# With other arguments, pytest runs once, with these.
+# Checks everything: format, lint, types, who may import whom, and the tests. Types and tests that only compute run
+# on all cores, at the lowest priority, in the time that the tests with stages leave free. Tests marked `alone`
+# measure real time: they run last, with nothing beside them. With --long, what tests/short_run.py leaves out runs
+# too. With other arguments, pytest runs once, with these.
 set -eu
 cd "$(dirname "$0")"
 ./setup.sh test
 bin=.venv/bin
 $bin/ruff format --check -q .
 $bin/ruff check -q .
-$bin/mypy
-$bin/lint-imports --no-cache >/dev/null || { $bin/lint-imports --no-cache; exit 1; }
+low="nice -n 19"
+types() { $low $bin/mypy && { $low $bin/lint-imports --no-cache >/dev/null || $bin/lint-imports --no-cache; }; }
 long=
 [ "$*" = --long ] && long=--long && shift
-[ $# -eq 0 ] || exec $bin/python -m pytest "$@"
+[ $# -eq 0 ] || { types && exec $bin/python -m pytest "$@"; }
 export OMP_NUM_THREADS=1
 log=$(mktemp)
-nice -n 19 $bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
-    --ignore tests/live --ignore tests/stage $long >"$log" 2>&1 &
+{
+    failed=0
+    types || failed=1
+    $low $bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+        --ignore tests/live --ignore tests/stage $long || failed=1
+    exit $failed
+} >"$log" 2>&1 &
 computing=$!
 trap 'kill $computing 2>/dev/null || true; rm -f "$log"' EXIT
 failed=0

@@ -23,7 +23,7 @@ from perform.core import params
 from perform.core.realtime import AUDIO_PRIORITY, CONTROL_PRIORITY, request_real_time
 from tests.control.conftest import Control, Controller, Jack
 
-TRIALS = int(os.environ.get("PERFORM_TRIALS", "200"))
+TRIALS = int(os.environ.get("PERFORM_TRIALS", "120"))
 SLOWER_MS = 2.0  #: than the bare callback, at the 99th percentile
 
 _BARE = """

@@ -21,7 +21,7 @@ from perform.library.model_library import find_model
 
 RATE, BLOCK = 48000, 256
 CLOSE_S = 0.005  #: a model's answer to an impulse has no edge
-SECONDS = float(os.environ.get("PERFORM_INPUT_SECONDS", "10"))
+SECONDS = float(os.environ.get("PERFORM_INPUT_SECONDS", "6"))
 
 SET = """
 name = "ears"
@@ -157,8 +157,8 @@ def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_pat
     with playing(runtime, "--input", "default", set_name=ears) as instrument:
         settled(instrument)
         with Machine(tmp_path) as machine:
-            echo, latency = Echo(tmp_path, clicks, 12), []
-            while len(latency) < 12 / 0.05:  # it grows while the machine is slow
+            echo, latency = Echo(tmp_path, clicks, 9), []
+            while len(latency) < 9 / 0.05:  # it grows while the machine is slow
                 latency.append(instrument.meter("deck/1/input/latency"))
                 time.sleep(0.05)
             heard = echo.heard()
