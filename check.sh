@@ -24,7 +24,7 @@ log=$(mktemp)
     exit $failed
 } >"$log" 2>&1 &
 computing=$!
-trap 'kill $computing 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'pkill -P $computing || true; kill $computing 2>/dev/null || true; rm -f "$log"' EXIT
 failed=0
 $bin/python -m pytest -m "not alone" $long tests/stage tests/live || failed=1
 wait $computing || failed=1
