@@ -93,27 +93,31 @@ class Scheduler:
     def run(self, line: Lifeline, orders: queue.SimpleQueue[AnyOrder]) -> None:
         """Render until the process ends."""
         while True:
-            while not self._lanes or not orders.empty():
-                self._handle(line, orders.get())
-            self._read_device()
-            left = {n: self._seconds_left(lane) for n, lane in self._lanes.items()}
-            soonest = min(left.values())
-            if soonest >= 0:
-                with contextlib.suppress(queue.Empty):
-                    self._handle(line, orders.get(timeout=min(max(soonest, MIN_SLEEP_S), self._nap)))
-                continue
-            self._reader.update()
-            due = [self._lanes[n] for n, s in left.items() if s < BATCH_WITHIN * self._frame_s]
-            for lane in due:
-                lane.update()
-            if ready := [lane for lane in due if self._input_complete(lane)]:
-                self._render(ready)
-            for n, lane in self._lanes.items():
-                while lane.voice.settings.refused:
-                    place, number, kept, error = lane.voice.settings.refused.pop()
-                    line.report(AttributeRefused(n, int(place), float(number), kept, error))
-            if self._frames % 50 == 0:
-                self._slowest = float(np.percentile(self._times, 99.9))
+            self._turn(line, orders)
+
+    def _turn(self, line: Lifeline, orders: queue.SimpleQueue[AnyOrder]) -> None:
+        """Handle the orders that wait; then render the frames that are due, or wait for the next one."""
+        while not self._lanes or not orders.empty():
+            self._handle(line, orders.get())
+        self._read_device()
+        left = {n: self._seconds_left(lane) for n, lane in self._lanes.items()}
+        soonest = min(left.values())
+        if soonest >= 0:
+            with contextlib.suppress(queue.Empty):
+                self._handle(line, orders.get(timeout=min(max(soonest, MIN_SLEEP_S), self._nap)))
+            return
+        self._reader.update()
+        due = [self._lanes[n] for n, s in left.items() if s < BATCH_WITHIN * self._frame_s]
+        for lane in due:
+            lane.update()
+        if ready := [lane for lane in due if self._input_complete(lane)]:
+            self._render(ready)
+        for n, lane in self._lanes.items():
+            while lane.voice.settings.refused:
+                place, number, kept, error = lane.voice.settings.refused.pop()
+                line.report(AttributeRefused(n, int(place), float(number), kept, error))
+        if self._frames % 50 == 0:
+            self._slowest = float(np.percentile(self._times, 99.9))
 
     def _handle(self, line: Lifeline, order: AnyOrder) -> None:
         match order:

@@ -1,0 +1,154 @@
+"""The budget of real-time code: Python calls, memory and wake-ups for each block and frame, not seconds.
+
+The numbers are what the code needs today and a tenth more. Raise one only for something that players hear.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import tiny_model
+
+from perform.audio.mixer import Mixer
+from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, LANES, lanes_of
+from perform.core.lifeline import Lifeline
+from perform.core.messages.host_messages import StartVoice
+from perform.core.messages.message_lines import AnyOrder
+from perform.core.params import SLOTS, SOURCES
+from perform.core.table_reader import TableReader
+from perform.engine.compiled_model import CompiledModel
+from perform.voice import scheduler as scheduling
+from perform.voice.assignments import Assignments
+from perform.voice.scheduler import Scheduler
+from perform.voice.voice import render_applied
+from perform.voice.voice_lane import VoiceLane
+
+RATE, BLOCK = 48000, 256
+OVERSLEPT_S = 0.0001  #: a process wakes a little late
+
+
+def calls(work: Callable[[], object]) -> int:
+    """Calls of Python and C functions in `work`."""
+    counted = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def memory(work: Callable[[], object]) -> int:
+    """Bytes that `work` has allocated at once."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+class PlayingMixer:
+    """A mixer whose decks always have enough sound."""
+
+    def __init__(self, arena: Arena, decks: int) -> None:
+        self._arena, self._lanes = arena, [lanes_of(deck)[0] for deck in range(1, decks + 1)]
+        for lane in self._lanes:
+            arena.lanes[lane, [LANE["live"], LANE["gate"]]] = 1
+        self.mixer, self.out = Mixer(arena, RATE, opening=(1.0, 1.0)), np.zeros((BLOCK, 2), np.float32)
+        for _ in range(30):  # until all fades are over
+            self.feed()
+            self.fill()
+
+    def feed(self) -> None:
+        for lane in self._lanes:
+            self._arena.rings[lane].write(np.full((BLOCK, 2), 0.05, np.float32))
+        log = self._arena.event_logs[LANES]
+        log.release(log.oldest + len(log.read(log.oldest)))
+
+    def fill(self) -> None:
+        self.mixer.fill(self.out)
+
+
+@pytest.mark.parametrize(("decks", "budget"), [(0, 170), (2, 240), (8, 460)])
+def test_calls_of_a_mixers_block(arena: Arena, decks: int, budget: int) -> None:
+    playing = PlayingMixer(arena, decks)
+    playing.feed()
+    assert calls(playing.fill) <= budget
+    assert np.abs(playing.out).max() > 0 or not decks
+
+
+def test_memory_of_a_mixers_block(arena: Arena) -> None:
+    playing = PlayingMixer(arena, 8)
+    playing.feed()
+    assert memory(playing.fill) < 20 * BLOCK * 2 * 8  # twenty blocks of float64
+
+
+def test_calls_of_a_voices_frame(arena: Arena, tmp_path: Path) -> None:
+    model = CompiledModel(tiny_model(tmp_path / "tiny.safetensors"))
+    arena.table[SLOTS["deck/1/source"]] = SOURCES.index("walk")
+    reader = TableReader(arena)
+    lane = VoiceLane(arena, reader, 0, 1, model, RATE, {}, Assignments(model, print))
+
+    def frame() -> None:
+        reader.update()
+        lane.update()
+        lane.write(render_applied(model, [lane.voice], [lane.table])[0])
+
+    for _ in range(5):
+        frame()
+    assert calls(frame) <= 185
+
+
+class ClockedOrders:
+    """An order queue in virtual time: while the scheduler waits, a mixer takes a block each 5.3 ms."""
+
+    def __init__(self, arena: Arena, lane: int) -> None:
+        self._arena, self._ring = arena, arena.rings[lane]
+        self.now, self._next_block = 100.0, 100.01
+        self.waits = self.late = self.taken = 0
+
+    def empty(self) -> bool:
+        return True
+
+    def get(self, timeout: float) -> AnyOrder:
+        self.waits += 1
+        self.now += timeout + OVERSLEPT_S
+        while self._next_block <= self.now:
+            got = self._ring.read(np.zeros((BLOCK, 2), np.float32))
+            self.late, self.taken = self.late + (got < BLOCK), self.taken + 1
+            self._next_block += BLOCK / RATE
+            self._arena.set_meter("until", self._next_block)
+        raise queue.Empty
+
+
+def test_a_host_wakes_once_for_each_frame(
+    arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = CompiledModel(tiny_model(tmp_path / "tiny.safetensors"))
+    arena.lanes[0, [LANE["live"], LANE["gate"]]] = 1
+    scheduler = Scheduler(arena, model, RATE, False, Assignments(model, print))
+    line, orders = Lifeline.__new__(Lifeline), ClockedOrders(arena, 0)
+    monkeypatch.setattr(scheduling.time, "monotonic", lambda: orders.now)
+    scheduler._handle(line, StartVoice(0, 1, {}))
+    while orders.taken < 4:
+        scheduler._turn(line, orders)  # type: ignore[arg-type]
+    frames, orders.waits, orders.late = scheduler._frames, 0, 0
+    while orders.taken < 100:
+        scheduler._turn(line, orders)  # type: ignore[arg-type]
+    assert orders.late == 0
+    assert orders.waits <= 1.1 * (scheduler._frames - frames)
