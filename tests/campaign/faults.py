@@ -211,6 +211,20 @@ def _(night: Night) -> None:
     night.until(night.records, 20, "the take")
 
 
+@fault("disk: the folder is deleted")
+def _(night: Night) -> None:
+    """A file stands in its place, as where a share is gone. What it held stays with the campaign."""
+    path = Path(night.client.status().take)
+    for file in (entry for entry in path.parent.iterdir() if entry.is_file()):
+        shutil.copy(file, night.kept / file.name)
+    shutil.rmtree(path.parent)
+    path.parent.touch()
+    night.until(lambda: Path(night.client.status().take).parent != path.parent, 20, "another folder")
+    night.until(night.records, 20, "the take")
+    path.parent.unlink()
+    path.parent.mkdir()
+
+
 @fault("recorder: killed")
 def _(night: Night) -> None:
     pid = _recorder(night)

@@ -31,15 +31,10 @@ CEILING = 10 ** (-1 / 20)
 
 
 class Outcome(NamedTuple):
-    """What one fault cost.
-
-    seconds : until everything worked again
-    late    : late blocks of the decks that it was not aimed at
-    """
+    """What one fault cost. seconds: until everything worked again, checks included."""
 
     name: str
     seconds: float
-    late: float
 
 
 class Reference(threading.Thread):
@@ -77,7 +72,8 @@ class Night:
     """One stage and its faults; `dice` decides everything that is random."""
 
     def __init__(self, folder: Path, seed: int, *, long: bool) -> None:
-        self.folder, self.dice, self.long = folder, random.Random(seed), long
+        self.folder, self.seed, self.long = folder, seed, long
+        self.dice = random.Random(seed)
         self.kept = folder / "kept"
         self.kept.mkdir()
         self.modules: dict[str, Path] = {}

@@ -1,0 +1,1 @@
+"""Random data for everything that perform reads: `python -m tests.fuzz`."""
