@@ -14,7 +14,6 @@ import logging
 import os
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -89,7 +88,7 @@ def guided(name: str, cases: int, seed: int, folder: Path, faults: Path) -> None
     with atheris.instrument_imports(include=["perform"]):
         from fuzz.targets import seeds
 
-    corpus = folder / "corpus"
+    corpus = folder / f"corpus {name}"
     corpus.mkdir()
     for number, data in enumerate(seeds(name)):
         (corpus / str(number)).write_bytes(data)
@@ -131,23 +130,14 @@ def main() -> None:
         (folder / "home").mkdir()
         if options.replay:
             sys.exit(one(names[0], options.replay.read_bytes(), folder, options.faults) is None)
-        if options.guided and len(names) > 1:  # atheris ends its process
-            own = [
-                "--cases",
-                str(options.cases),
-                "--seed",
-                str(options.seed),
-                "--faults",
-                str(options.faults),
-            ]
-            for name in names:
-                subprocess.run([sys.executable, "-m", "tests.fuzz", name, "--guided", *own], check=False)
-            return
         faults = 0
         for name in names:
             began = time.monotonic()
             if options.guided:
-                guided(name, options.cases, options.seed, folder, options.faults)
+                if not (child := os.fork()):  # atheris ends its process
+                    guided(name, options.cases, options.seed, folder, options.faults)
+                faults += os.waitpid(child, 0)[1] != 0
+                continue
             read, wrong = run(name, options.cases, options.seed, folder, options.faults)
             faults += wrong
             took = time.monotonic() - began
