@@ -19,6 +19,7 @@ from wav_readers import with_wave
 
 from perform.core.arena_layout import FAILED, LIVE
 from perform.core.params import SLOTS
+from perform.foreign.opening import open_model
 from perform.recorder import gesture_log, wav_repair
 from perform.stage.commands import Load
 
@@ -104,6 +105,10 @@ class Night:
         models = {deck: self.folder / f"model{deck}.safetensors" for deck in (*WITNESSES, *VICTIMS)}
         for deck, model in models.items():
             tiny_model(model, seed=deck, ratios=(8, 4))  # frames of 11 ms
+        # here, where torch is loaded already; in a thread, which then flushes denormals for ever
+        compiling = threading.Thread(target=lambda: [open_model(model) for model in models.values()])
+        compiling.start()
+        compiling.join()
         lines = ['name = "night"', "[[songs]]", 'name = "all night"', "[songs.decks]"]
         lines += [f"{deck} = {str(model)!r}" for deck, model in models.items()]
         lines += ["[songs.values]", *(f'"deck/{deck}/source" = "walk"' for deck in models)]
