@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from perform.core.printable import printable
 
+LONGEST = 1000  #: characters of what went wrong, or of the hint: they may quote a text of a file
+
 
 class PerformError(Exception):
-    """Something could not be done. `str()` is one line for the user.
+    """Something could not be done. `str()` is one line for the user, however long the texts that it quotes.
 
     what  : what went wrong ("no model named 'choirr'")
     where : the file, line, key, port or device concerned
@@ -20,8 +22,9 @@ class PerformError(Exception):
         self.what, self.where, self.hint = what, where, hint
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.what}" if self.where else self.what
-        line = f"{line}; {self.hint}" if self.hint else line
+        what, hint = (f"{it[:LONGEST]}…" if len(it) > LONGEST else it for it in (self.what, self.hint))
+        line = f"{self.where}: {what}" if self.where else what
+        line = f"{line}; {hint}" if hint else line
         return " ".join(printable(line).split())
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from perform.core import json_bytes
+from perform.core.errors import WrongUse
 from perform.stage.commands import Answer, AnyCommand, Learn
 
 SOCKET_PATH = 100  #: the longest socket path that every system accepts
@@ -69,7 +70,7 @@ class Server:
                 try:
                     command: AnyCommand = json_bytes.decode(line.recv_bytes(LONGEST), AnyCommand)
                 except msgspec.DecodeError as error:
-                    answer = Answer(error=f"not a command: {error}", exit_code=2)
+                    answer = Answer(error=str(WrongUse(f"not a command: {error}")), exit_code=2)
                 else:
                     learning = command.address if isinstance(command, Learn) else learning
                     answer = self._answer(command)

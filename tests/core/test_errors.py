@@ -23,3 +23,8 @@ def test_an_error_is_one_line_without_control_characters(error: PerformError, li
 
 def test_wrong_use_has_its_own_exit_code():
     assert (PerformError("").exit_code, WrongUse("").exit_code) == (1, 2)
+
+
+def test_a_line_stays_short_whatever_text_it_quotes() -> None:
+    line = str(WrongUse(f"unknown key {'x' * 60_000}", where="/a.toml", hint="y" * 60_000))
+    assert line.startswith("/a.toml: unknown key xxx") and len(line) < 2100

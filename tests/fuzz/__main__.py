@@ -41,7 +41,7 @@ def one(name: str, data: bytes, folder: Path, faults: Path) -> bool | None:
         faults.mkdir(parents=True, exist_ok=True)
         kept = faults / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
         kept.write_bytes(data)
-        print(f"{name}: {traceback.format_exc(limit=-4)}kept as {kept}", flush=True)
+        print(f"{name}: {traceback.format_exc(limit=-4)[-2000:]}kept as {kept}", flush=True)
         return None
 
 

@@ -278,6 +278,7 @@ def _socket(data: bytes, folder: Path) -> None:
     answer = msgspec.json.decode(line.recv_bytes(), type=Answer)
     if answer.error:
         assert answer.exit_code == 2
+        assert len(answer.error) < 3000, "the answer is a page"
         raise WrongUse(answer.error)
 
 
