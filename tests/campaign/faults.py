@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import resource
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,28 +200,35 @@ def _(night: Night) -> None:
     night.until(night.records, 20, "the take")
 
 
+@contextlib.contextmanager
+def _kept(night: Night, files: list[Path]) -> Iterator[None]:
+    """Keep what files hold in the end that are deleted meanwhile: they stay open here."""
+    with contextlib.ExitStack() as stack:
+        still_open = {file: stack.enter_context(file.open("rb")) for file in files}
+        yield
+        for file, data in still_open.items():
+            (night.kept / file.name).write_bytes(data.read())
+
+
 @fault("disk: the file is deleted")
 def _(night: Night) -> None:
-    """What it held stays with the campaign, for the comparison."""
     path = Path(night.client.status().take)
-    log = path.with_suffix(gesture_log.SUFFIX)
-    for file in (log, path):
-        shutil.copy(file, night.kept / file.name)
-        file.unlink()
-    night.until(lambda: night.client.status().take not in ("", str(path)), 20, "another part")
-    night.until(night.records, 20, "the take")
+    with _kept(night, [path, path.with_suffix(gesture_log.SUFFIX)]):
+        path.with_suffix(gesture_log.SUFFIX).unlink()
+        path.unlink()
+        night.until(lambda: night.client.status().take not in ("", str(path)), 20, "another part")
+        night.until(night.records, 20, "the take")
 
 
 @fault("disk: the folder is deleted")
 def _(night: Night) -> None:
-    """A file stands in its place, as where a share is gone. What it held stays with the campaign."""
+    """A file stands in its place, as where a share is gone."""
     path = Path(night.client.status().take)
-    for file in (entry for entry in path.parent.iterdir() if entry.is_file()):
-        shutil.copy(file, night.kept / file.name)
-    shutil.rmtree(path.parent)
-    path.parent.touch()
-    night.until(lambda: Path(night.client.status().take).parent != path.parent, 20, "another folder")
-    night.until(night.records, 20, "the take")
+    with _kept(night, [file for file in path.parent.iterdir() if file.is_file()]):
+        shutil.rmtree(path.parent)
+        path.parent.touch()
+        night.until(lambda: Path(night.client.status().take).parent != path.parent, 20, "another folder")
+        night.until(night.records, 20, "the take")
     path.parent.unlink()
     path.parent.mkdir()
 
