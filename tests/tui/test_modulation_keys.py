@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
-from hands import playing
+from hands import Hands, playing
+from textual.widgets import OptionList
 
 from perform.core import params
+from perform.core.modulators import MODULATORS
 from perform.library.song import ModulationRow
 from perform.stage.commands import AddExample, ClearExamples, Modulate, Unmodulate
 from perform.stage.modulation_writer import ModulationWriter
@@ -15,6 +17,12 @@ Z0 = "deck/1/z/0/bias"
 
 def rows(stage) -> list[tuple[str, str, float, float]]:
     return [(row.source, row.address, row.low, row.high) for row in stage.words.modulation]
+
+
+def mark(hands: Hands, name: str) -> None:
+    """Mark a modulator of the list."""
+    options = hands.app.screen.query_one(OptionList)
+    options.highlighted = options.get_option_index(name)
 
 
 async def test_two_keys_and_an_arrow_modulate_a_parameter(stage, clock):
@@ -41,7 +49,9 @@ async def test_two_keys_and_an_arrow_modulate_a_parameter(stage, clock):
 
 async def test_a_macro_moves_one_way_and_both_ends_can_be_typed(stage, clock):
     async with playing(stage, clock) as hands:
-        await hands.press("down", "down", "e", "end", *["up"] * 4, "right")
+        await hands.press("down", "down", "e")
+        mark(hands, "macro 8")
+        await hands.press("right")
         await hands.until(lambda: rows(stage) == [("macro 8", Z0, 0.0, 0.08)])
         await hands.press("delete", "home")
         await hands.press("equals_sign", *"x", "enter")
@@ -50,10 +60,27 @@ async def test_a_macro_moves_one_way_and_both_ends_can_be_typed(stage, clock):
         await hands.until(lambda: rows(stage) == [("lfo 1", Z0, 0.0, 1.5)])
 
 
+async def test_fingers_are_the_last_of_the_list_and_their_pressure_moves_one_way(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("down", "down", "e")
+        options = hands.app.screen.query_one(OptionList)
+        names = [options.get_option_at_index(i).id for i in range(options.option_count)]
+        assert sorted(names) == sorted(MODULATORS)
+        assert names[-31:-28] == ["hold 4", "finger 1 press", "finger 1 slide"]
+        mark(hands, "finger 1 press")
+        await hands.press("right")
+        mark(hands, "finger 2 bend")
+        await hands.press("right")
+        await hands.until(lambda: len(rows(stage)) == 2)
+        assert rows(stage) == [("finger 1 press", Z0, 0.0, 0.08), ("finger 2 bend", Z0, -0.08, 0.08)]
+
+
 async def test_a_row_shows_base_and_modulated_value_and_the_modulator_has_rows(stage, clock):
     async with playing(stage, clock) as hands:
         hands.app.play_screen.action_select("deck/1/pan")
-        await hands.press("e", "end", *["up"] * 4, *["shift+right"] * 3, "escape")
+        await hands.press("e")
+        mark(hands, "macro 8")
+        await hands.press(*["shift+right"] * 3, "escape")
         await hands.until(lambda: rows(stage) == [("macro 8", "deck/1/pan", 0.0, 0.6)])
         await hands.press("e", "down", "right", "escape")  # the first in the list is the one in use
         await hands.until(lambda: len(rows(stage)) == 2)

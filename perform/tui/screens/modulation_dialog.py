@@ -56,7 +56,8 @@ class ModulationDialog(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The list of modulators, those in use first."""
-        names = sorted(MODULATORS, key=lambda name: name not in self._used)
+        # those in use first, the many fingers last
+        names = sorted(MODULATORS, key=lambda name: (name not in self._used, name.startswith("finger")))
         with Vertical():
             yield Static(f"Modulate {self._row.name}", classes="title", markup=False)
             yield OptionList(*(Option(self._line(name), id=name) for name in names), markup=False)
