@@ -37,6 +37,15 @@ alone. Its frames are half as long as the others', for sharp attacks. Falls shor
     "weather": """Wind that howls round corners, rain, a brook, surf. Its frames are twice as long as the
 others': it changes slowly and needs little computing time. Falls short: rumble below 500 Hz is 8 to 10 dB
 too soft, and the last two latents hardly change the sound.""",
+    "cello": """A cello and a viola, bowed, one note at a time. Its first latent is the pitch, in tune at
+any height: play it by keys, by hand, or by a voice or an instrument at the input. Then come loudness, noise
+and timbre.
+Falls short: one note at a time, no chords. Its recordings are the samples of a soundfont; bow noise and the
+changes of brightness and body are simulated.
+
+Trained on FluidSynth's sound of the FluidR3 soundfont, Copyright (c) 2000-2002, 2008 Frank Wen,
+(c) 2008 Toby Smithe, with the contributors that its README names, under the MIT licence. This model has the
+same licence (LICENSE.cello).""",
 }
 
 
@@ -120,12 +129,12 @@ def text(name: str, model: RAVE, given: Samples, made: Samples) -> str:
 | latents | {card["latents"]} of {card["full_latents"]} |
 | loudness of its loop | {card["loudness_db"]:.1f} dBFS RMS |
 | loop | {len(model.gesture)} frames ({seconds:.0f} s) of held-out sound |
-| corpus | {card["corpus"]}; synthesised by recipes/corpora.py |
-| training | {card["steps"]} steps in both phases; commands in recipes/README.md |
+| corpus | {card["corpus"]}; made by recipes/corpora.py |
+| training | {card["steps"]} steps; commands in recipes/README.md |
 | hours, hardware | {card["hours"]:.1f} h on {card["hardware"]}, beside one or two other trainings |
 | spectral distance on held-out sound: untrained | {distances[0]:.2f} |
 | ... after phase 1 | {distances[1]:.2f} |
-| ... after phase 2 | {distances[2]:.2f} |
+| ... at the end | {distances[2]:.2f} |
 
 Measured with a minute of sound that was not in its corpus: the output's loudness follows the input's with a
 correlation of {follows:.2f}. The level changes from {decibels(given):.1f} to {decibels(made):.1f} dBFS,

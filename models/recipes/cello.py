@@ -1,13 +1,16 @@
 """Cello and viola: melodies of single notes, bowed, that glide, swell and tremble.
 
-FluidSynth plays them with the FluidR3 soundfont (MIT), the Debian packages `fluidsynth` and
-`fluid-soundfont-gm`. The melodies are random walks on scales, written as MIDI with mido. A soundfont has one
-timbre for each note and loudness, which leaves nothing for the timbre latents. So the bow moves: brightness,
-body and bow noise change at random, independently of the notes.
+FluidSynth plays them with the FluidR3 soundfont (MIT, Frank Wen and others), the Debian packages `fluidsynth`
+and `fluid-soundfont-gm`: apt-get install fluidsynth fluid-soundfont-gm. Another soundfont is refused. The
+melodies are random walks on scales, written as MIDI with mido. A soundfont has one timbre for each note and
+loudness, which leaves nothing for the timbre latents. So the bow moves: brightness, body and bow noise change
+at random, independently of the notes.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,6 +21,7 @@ import soundfile
 from tuning import RATE, Rng, Samples
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+SOUNDFONT_SHA256 = "74594e8f4250680adf590507a306655a299935343583256f3b722c48a1bc1cb0"
 VOICES = ((42, 36, 69), (41, 48, 81))
 """General MIDI program, lowest and highest key: cello, viola."""
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 8, 11), tuple(range(12)))
@@ -28,12 +32,23 @@ BEND = 2.0  # semitones of a full bend
 
 def cello(seconds: float, rng: Rng) -> Samples:
     """Phrases of one to five seconds, each by one instrument, with short silences."""
+    _check_soundfont()
     messages: list[tuple[int, mido.Message]] = []
     now = 0.3
     while now < seconds - 1:
         now = _phrase(messages, now, min(now + rng.uniform(1.5, 6.0), seconds - 0.8), rng)
         now += rng.uniform(0.1, 0.7)
     return _bowed(_rendered(messages, seconds), rng)
+
+
+@functools.cache
+def _check_soundfont() -> None:
+    if not SOUNDFONT.is_file():
+        raise SystemExit(f"no {SOUNDFONT}: apt-get install fluidsynth fluid-soundfont-gm")
+    with SOUNDFONT.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SOUNDFONT_SHA256:
+        raise SystemExit(f"{SOUNDFONT} is another version: its SHA-256 is {found}, not {SOUNDFONT_SHA256}")
 
 
 def _bowed(x: Samples, rng: Rng) -> Samples:

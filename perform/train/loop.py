@@ -30,6 +30,7 @@ from perform.train.corpus import Corpus, is_prepared
 from perform.train.finishing import FinishedModel, distance, finish, posterior_means
 from perform.train.health import verdict
 from perform.train.initial_model import initial_model
+from perform.train.latent_choice import KEPT_DB, choose_latents
 from perform.train.plan import TrainingPlan, check
 from perform.train.processes import TrainingProcesses, joined_processes
 from perform.train.progress import Progress, ProgressListener, Stopped
@@ -140,6 +141,9 @@ def conclude(trainer: Trainer, listener: ProgressListener) -> FinishedModel:
     if model.config.bottleneck == "variational":
         means, levels = posterior_means(model, trainer.corpus)
         model.fit_latents(means, plan.latents, plan.fidelity, levels)
+    if model.config.bottleneck in KEPT_DB:
+        every = model.latents if plan.fidelity >= 1 else None
+        model = choose_latents(model, trainer.corpus, plan.latents or every)
     spectral = [measured.distance for measured in trainer.history if measured.phase == 1]
     details: dict[str, Any] = {
         **{key: getattr(plan, key) for key in ("name", "description", "licence", "recipe")},

@@ -41,7 +41,7 @@ class TrainingPlan:
     auto: bool = False
     """Whether phase 2 begins as soon as phase 1 has reached a plateau."""
     latents: int | None = None
-    """Number of latents to keep; None: as many as `fidelity` needs."""
+    """Number of latents to keep; None: as many as `fidelity` needs, and of them those that can be heard."""
     fidelity: float = 0.95
     """Share of the latents' variance to keep."""
     batch: int = 4
@@ -114,7 +114,12 @@ OPTIONS = (
     PlanOption("steps", int, "Steps of phase 1, on the spectral distance.", 1),
     PlanOption("adversarial", int, "Steps of phase 2, with discriminators; 0 for none.", 0),
     PlanOption("auto", bool, "Begin phase 2 when phase 1 reaches a plateau, after --steps at the latest."),
-    PlanOption("latents", int, "Number of latents to keep (default: as many as --fidelity needs).", 1),
+    PlanOption(
+        "latents",
+        int,
+        "Number of latents to keep (default: those that --fidelity needs and that can be heard).",
+        1,
+    ),
     PlanOption("fidelity", float, "Share of the latents' variance to keep, 0..1."),
     PlanOption("batch", int, "Crops per step, in each process.", 1),
     PlanOption("crop", int, "Samples per crop (default: chosen for the config).", 1),
@@ -190,12 +195,13 @@ def check(plan: TrainingPlan, shortest: int) -> None:
         rate = config.sample_rate // config.resampling
         hint = f"train another config at {rate} Hz: --config, --set sample_rate={rate}"
         raise WrongUse("a model that contains a resampler cannot be trained", hint=hint)
-    if plan.latents is not None and config.bottleneck != "variational":
+    if plan.latents is not None and config.bottleneck not in ("variational", "pitched"):
         what = f"a {config.bottleneck} model always keeps all {config.most_latents} latents"
         raise WrongUse(what, hint="leave --latents out")
-    if plan.latents is not None and not 1 <= plan.latents <= config.full_latents:
+    least = 4 if config.bottleneck == "pitched" else 1
+    if plan.latents is not None and not least <= plan.latents <= config.full_latents:
         what = f"this config cannot keep {plan.latents} latents"
-        raise WrongUse(what, where="--latents", hint=f"use 1 to {config.full_latents}")
+        raise WrongUse(what, where="--latents", hint=f"use {least} to {config.full_latents}")
     if not 0 < plan.fidelity <= 1:
         what = f"a fidelity of {plan.fidelity} is not possible"
         raise WrongUse(what, where="--fidelity", hint="use more than 0 and at most 1")

@@ -21,7 +21,10 @@ def test_a_pitched_model_is_trained_and_plays(corpus_folder: Path, tmp_path: Pat
         PRESETS["live_pitch"], sample_rate=16000, capacity=2, ratios=(4, 2), dilations=((1,), (1,))
     )
     output = tmp_path / "pitched.safetensors"
-    train(plan(corpus_folder, output, config, latents=None, steps=8, adversarial=4), RecordingListener())
+    train(
+        plan(corpus_folder, output, config, latents=None, fidelity=1.0, steps=8, adversarial=4),
+        RecordingListener(),
+    )
     model = load(output)
     assert model.card["distance"] < model.card["distance_untrained"]
     assert model.card["latents"] == 8

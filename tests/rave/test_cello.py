@@ -1,0 +1,79 @@
+"""The bundled cello: in tune, alive under every knob, heard at rest, and it follows a melody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from perform.library.cards import read_card
+from perform.rave.fundamental import Fundamental
+from perform.rave.model import RAVE
+from perform.rave.model_files import load
+
+PATH = Path(__file__).parents[2] / "models" / "cello.safetensors"
+
+
+@pytest.fixture(scope="module")
+def cello() -> RAVE:
+    return load(PATH)
+
+
+def measured(model: RAVE, x: Tensor) -> Tensor:
+    """Pitch, loudness and noise of sounds (B, 1, n), (B, 3, frames)."""
+    layer = Fundamental(model.config.sample_rate, model.ratio)
+    return layer(x, layer.init_state(len(x)))[0]
+
+
+def decoded(model: RAVE, z: Tensor, temperature: float = 1.0) -> Tensor:
+    noise = torch.randn(len(z), model.noise, z.shape[2], generator=torch.Generator().manual_seed(0))
+    return model.decode(z, temperature * noise, model.decoder_state(len(z)))[0]
+
+
+def level_db(x: Tensor) -> float:
+    return float(10 * torch.log10(x.square().mean() + 1e-12))
+
+
+def test_every_note_is_in_tune_and_sounds_at_rest(cello: RAVE) -> None:
+    notes = torch.tensor([-16, -12, -5, 0, 7, 12, 19]) / 12  # F2 to E5
+    z = torch.tensor(read_card(PATH).latent_home)[None, :, None].repeat(len(notes), 1, 60)
+    z[:, 0] = notes[:, None]
+    y = decoded(cello, z)
+    pitch, _, noise = measured(cello, y)[:, :, 40:].unbind(1)
+    cents = 1200 * (pitch.median(1)[0] - notes)
+    assert cents.abs().max() < 5, cents
+    assert (noise < 0.2).all(), "tones, no noise"
+    loop = level_db(decoded(cello, cello.gesture[:600].T[None]))
+    assert abs(level_db(y[3, :, y.shape[2] // 2 :]) - loop) < 6
+
+
+def test_it_follows_a_melody_that_it_has_never_heard(cello: RAVE) -> None:
+    """A bright tone of ten harmonics, notes of a third of a second, with vibrato."""
+    rate, notes = 48000, np.array([-9, -5, -2, 3, 7, 5, 2, -4, -12, 0, 10, 12])
+    time = np.arange(16384 * len(notes)) / rate
+    semitones = np.repeat(notes, 16384) + 0.2 * np.sin(2 * np.pi * 5 * time)
+    phase = 2 * np.pi * np.cumsum(220 * 2 ** (semitones / 12)) / rate
+    x = torch.from_numpy(0.1 * sum(np.sin(k * phase) / k for k in range(1, 11))).float()[None, None]
+    z, _ = cello.encode(x, cello.encoder_state(1))
+    before, after = measured(cello, x)[0], measured(cello, decoded(cello, z))[0]
+    pitched = (before[2] < 0.1)[:-3]
+    shares = [
+        float(
+            ((before[0, :-3] - after[0, late : len(after[0]) - 3 + late]).abs() < 50 / 1200)[pitched]
+            .float()
+            .mean()
+        )
+        for late in range(4)
+    ]
+    assert max(shares) > 0.9, shares
+
+
+def test_every_knob_is_heard_and_the_bow_too(cello: RAVE) -> None:
+    card = read_card(PATH)
+    assert min(card.latent_effect) >= 2 and card.labels[:3] == ["pitch", "loudness", "noise"]
+    z = cello.gesture[:600].T[None]
+    assert level_db(decoded(cello, z) - decoded(cello, z, temperature=0.0)) > -50
+    assert PATH.stat().st_size < 20_000_000
