@@ -56,6 +56,19 @@ class RingBuffer:
         store_release(self._ends, 0, written + n)
         return n
 
+    def past(self, frames: int) -> Audio:
+        """[any] Copy the last frames that were read, (frames, 2), for a meter; (0, 2) if they are gone."""
+        position = load_acquire(self._ends, 1)
+        if position < frames:
+            return self._data[:0].copy()
+        at = (position - frames) % self.capacity
+        audio = np.concatenate(
+            [self._data[at : at + frames], self._data[: max(0, at + frames - self.capacity)]]
+        )
+        fence()
+        kept = int(self._ends[0]) <= position - frames + self.capacity  # the writer is not there yet
+        return audio if kept else audio[:0]
+
     def clear(self) -> None:
         """[stage] Discard unread frames. Only while no process writes or reads."""
         self._ends[1] = self._ends[0]

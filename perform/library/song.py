@@ -84,6 +84,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     values   : address -> value in plain units, or the name of a choice ("loop", "A"); for an attribute of a
                module also one of its texts, or "own" for the module default
     texts    : address of an attribute that takes texts -> the texts of its values 0, 1, 2...
+    length   : seconds that it is expected to last; 0: not said
     switch   : how it replaces the song before: tail, crossfade or cut (`docs/sets.md`)
     fade     : seconds of the switch
     scenes   : scene -> scene
@@ -94,6 +95,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     name: str
     notes: str = ""
+    length: Annotated[float, msgspec.Meta(ge=0, le=36000)] = 0.0
     mapping: str = ""
     tempo: Tempo | None = None
     switch: Literal["tail", "crossfade", "cut"] = "tail"

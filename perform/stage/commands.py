@@ -6,6 +6,7 @@ Commands change structure only: values are written into the parameter table. Unk
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec import Struct
 
@@ -146,6 +147,12 @@ class Open(Command, frozen=True):
     set: str
 
 
+class NewSet(Command, frozen=True):
+    """Open a new set with one empty song. The present song plays on until you go to the new one."""
+
+    name: str
+
+
 class Save(Command, frozen=True):
     """Write the set with all its edits; answers with the path, and a note on the song that plays.
 
@@ -165,11 +172,13 @@ class KeepSong(Command, frozen=True):
 class AddSong(Command, frozen=True):
     """Add a song: a copy of another one, right after it, under a new name.
 
-    song : number of the song to copy; 0 for the song that plays, with its present values
+    song  : number of the song to copy; 0 for the song that plays, with its present values
+    empty : a song without models and scenes instead, as long and as fast as nobody has said
     """
 
     name: str
     song: int = 0
+    empty: bool = False
 
 
 class RenameSong(Command, frozen=True):
@@ -177,6 +186,24 @@ class RenameSong(Command, frozen=True):
 
     song: int
     name: str
+
+
+class EditSong(Command, frozen=True):
+    """Change what a song says about itself; None leaves it. Song 0 is the one that plays.
+
+    length : seconds that it is expected to last; 0: not said
+    switch : how it replaces the song before;  fade : seconds of the switch
+    tempo  : beats a minute; 0: it keeps the tempo that plays
+    mapping : name or path of its own mapping; "": none
+    """
+
+    song: int
+    notes: str | None = None
+    length: float | None = None
+    switch: Literal["tail", "crossfade", "cut"] | None = None
+    fade: float | None = None
+    tempo: float | None = None
+    mapping: str | None = None
 
 
 class MoveSong(Command, frozen=True):
@@ -293,10 +320,12 @@ AnyCommand = (
     | Arm
     | Go
     | Open
+    | NewSet
     | Save
     | KeepSong
     | AddSong
     | RenameSong
+    | EditSong
     | MoveSong
     | RemoveSong
     | StoreScene

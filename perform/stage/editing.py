@@ -25,6 +25,7 @@ from perform.stage.command_table import C, CommandTable
 from perform.stage.commands import (
     AddSong,
     Answer,
+    EditSong,
     Exclude,
     ForgetLoop,
     ForgetScene,
@@ -59,6 +60,7 @@ class Editing:
         on(KeepSong, self._keep_song)
         on(AddSong, self._add_song)
         on(RenameSong, self._rename_song)
+        on(EditSong, self._edit_facts)
         on(MoveSong, self._move_song)
         on(RemoveSong, self._remove_song)
         on(StoreScene, self._store_scene)
@@ -150,8 +152,27 @@ class Editing:
 
     def _add_song(self, command: AddSong) -> str:
         setlist, name = self._songs.list, command.name
+        if command.empty:
+            setlist.add_empty(command.song, name)
+            return f"song {name} added"
         setlist.copy(command.song, name) if command.song else setlist.add(self._song_with_values(name))
         return f"song {name} added"
+
+    def _edit_facts(self, command: EditSong) -> str:
+        """Change what a song says about itself."""
+        setlist = self._songs.list
+        given = msgspec.structs.asdict(command)
+        number = given.pop("song") or setlist.now + 1
+        changes = {name: value for name, value in given.items() if value is not None}
+        if changes.get("tempo") == 0:
+            changes["tempo"] = None
+        song = msgspec.structs.replace(setlist.songs[setlist.at(number)], **changes)
+        try:
+            msgspec.convert(msgspec.to_builtins(song), Song)
+        except msgspec.ValidationError as error:
+            raise WrongUse(f"song {song.name}: {error}", hint="docs/sets.md has the ranges") from error
+        setlist.replace(number, song)
+        return f"song {song.name}: {', '.join(changes)} changed"
 
     def _rename_song(self, command: RenameSong) -> str:
         self._songs.list.rename(command.song, command.name)

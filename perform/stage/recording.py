@@ -105,6 +105,11 @@ class Recording:
         table.on(AddMarker, lambda command: self.mark(command.name))
 
     @property
+    def stems(self) -> int:
+        """Tracks of the running take besides the master."""
+        return len(self._start_order.tracks) - 1 if self._opened and self._start_order else 0
+
+    @property
     def take(self) -> str:
         """Path of the file that is written, or ""."""
         return self._opened.path if self._opened else ""

@@ -127,13 +127,20 @@ class SetList:
         song = msgspec.structs.replace(self.songs[i], name=_checked_name(name))
         self._insert(i + 1, song)
 
+    def add_empty(self, number: int, name: str) -> None:
+        """Insert a song without models after song `number`; 0: after the one that plays."""
+        self._insert(self.at(number) + 1 if number else self.now + 1, Song(_checked_name(name)))
+
+    def replace(self, number: int, song: Song) -> None:
+        """Replace song `number` by another version of it."""
+        i = self.at(number)
+        self._put([*self.songs[:i], song, *self.songs[i + 1 :]], self.keys)
+        self.song = song if i == self.now else self.song
+
     def rename(self, number: int, name: str) -> None:
         """Give a song another name."""
-        i = self.at(number)
-        songs = list(self.songs)
-        songs[i] = msgspec.structs.replace(songs[i], name=_checked_name(name))
-        self._put(songs, self.keys)
-        self.song = songs[self.now] if i == self.now else self.song
+        song = self.songs[self.at(number)]
+        self.replace(number, msgspec.structs.replace(song, name=_checked_name(name)))
 
     def move(self, number: int, to: int) -> None:
         """Move a song to another place; the same song plays as before."""
@@ -209,6 +216,14 @@ class SetList:
         """A set of `to_write` is on the disk; later edits are not."""
         self.path, self._saved = path, made
         self.set = msgspec.structs.replace(self.set, name=made.name)
+
+
+def new_set(name: str) -> tuple[Set, Path]:
+    """A set with one empty song, and its path; WrongUse where there is a set of that name."""
+    path = _own_path(name)
+    if path.exists():
+        raise WrongUse("is there already", where=str(path), hint="give the new set another name")
+    return Set(path.stem, songs=[Song("song 1")]), path
 
 
 def storable(decks: Iterable[int]) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ import msgspec
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
 from perform.core.params import SPEC_AT, Table
+from perform.core.paths import to_text
 from perform.library import places, sets
 from perform.library.sets import Set
 from perform.library.song import Song
@@ -23,7 +24,7 @@ from perform.stage.attribute_texts import AttributeTexts
 from perform.stage.autosave import Autosave, Saved
 from perform.stage.beat_keeper import BeatKeeper
 from perform.stage.command_table import CommandTable
-from perform.stage.commands import Answer, Arm, Go, Open, RecallScene, Reply, Save, Undo
+from perform.stage.commands import Answer, Arm, Go, NewSet, Open, RecallScene, Reply, Save, Undo
 from perform.stage.controllers import Controllers
 from perform.stage.deck_changes import DeckChanges
 from perform.stage.deck_files import KINDS
@@ -34,7 +35,7 @@ from perform.stage.rack import Rack
 from perform.stage.recording import Recording
 from perform.stage.saving import SetSaver
 from perform.stage.set_parts import SetParts
-from perform.stage.setlist import PlayedSong, song_outside
+from perform.stage.setlist import PlayedSong, new_set, song_outside
 from perform.stage.status import Status
 
 AUTOSAVE_S = 2.0  #: between two autosaves
@@ -252,6 +253,7 @@ class Show:
         table.on(Arm, lambda command: Answer(armed.arm(command.song)))
         table.on(Go, lambda command: armed.go(now=command.now))
         table.on(Open, self._open_another)
+        table.on(NewSet, self._open_new)
         table.on(Undo, lambda command: Answer(history.redo() if command.redo else history.undo()))
         table.on(RecallScene, lambda command: self._recall_on_time(command.scene))
         table.on_later(Save, lambda command, reply: self.save(command.name, reply))
@@ -267,6 +269,12 @@ class Show:
         self._songs.open_another(opened, path)
         self._set_margin(opened)
         self._set_name = command.set
+
+    def _open_new(self, command: NewSet) -> None:
+        made, path = new_set(command.name)
+        sets.save_set(made, path)
+        self._open_another(Open(to_text(path)))
+        self._set_name = made.name
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the set, with what stands on the decks; answers once it is on the disk."""

@@ -213,4 +213,9 @@ class Songs:
             models=tuple(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
             notes=song.notes,
             missing=self._models.missing(key),
+            length=song.length,
+            switch=song.switch,
+            fade=song.fade,
+            tempo=song.tempo or 0.0,
+            mapping=song.mapping,
         )

@@ -50,6 +50,11 @@ class SongStatus(Struct, frozen=True):
     models: tuple[str, ...] = ()  #: "1 bells"
     notes: str = ""
     missing: tuple[str, ...] = ()  #: models and files that are not here, a line each
+    length: float = 0.0  #: seconds that it is expected to last; 0: it names none
+    switch: str = "tail"  #: how it replaces the song before
+    fade: float = 2.0  #: seconds of the switch
+    tempo: float = 0.0  #: 0: it keeps the tempo that plays
+    mapping: str = ""  #: its own mapping
 
 
 class SongsStatus(Struct, frozen=True):
@@ -133,6 +138,8 @@ class Status(Struct, frozen=True):
     undo: str = ""  #: the change that `Undo` would undo
     redo: str = ""  #: the change that it would redo
     osc: str = ""  #: where OSC is received, or ""
+    retro: float = 0.0  #: minutes of the past kept in memory
+    stems: int = 0  #: tracks of the running take besides the master
     clock_out: str = ""  #: the port that gets MIDI clock, or ""
     pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"
     other_mappings: int = 0  #: mappings of further controllers, besides `mapping`

@@ -263,6 +263,8 @@ class Stage:
             other_mappings=control.other_mappings,
             osc=self._osc.port,
             clock_out=self._clock_out.port,
+            retro=self._options.retro,
+            stems=recording.stems,
             take=recording.take,
             last_take=recording.last,
             log=tuple(self._lines),

@@ -30,6 +30,7 @@ from perform.tui import themes
 from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
 from perform.tui.keys import ALWAYS, KEYS
+from perform.tui.layout_keys import LayoutKeys
 from perform.tui.modulation_keys import ModulationKeys
 from perform.tui.page_keys import LATENTS, SET_LIST
 from perform.tui.parameter_rows import ParameterRow
@@ -49,7 +50,7 @@ from perform.tui.stage_line import StageLink
 FRAMES = 25  #: frames per second
 
 
-class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, ModulationKeys):
+class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, ModulationKeys, LayoutKeys):
     """The instrument on a terminal. Exits with "stop" or "leave"."""
 
     TITLE = "perform"
@@ -180,11 +181,6 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
                 params.set_value(self.table, row.address, params.MODULE_DEFAULT)
 
         self.open_dialog(SoundChooser(self.frame.focus, current, plays=True), chosen)
-
-    def action_latents(self) -> None:
-        """Show the latents of the deck in focus."""
-        if not isinstance(self.play_screen, LatentScreen):
-            self.push_screen(LatentScreen())
 
     def action_value(self) -> None:
         """Type a value for the selected parameter; while learning, how the control is to move it."""

@@ -8,16 +8,22 @@ import numpy as np
 
 from perform.core import params
 from perform.core.arena import Arena
+from perform.core.arena_layout import METER_SLOTS
 from perform.core.frame_time import FrameTime
 from perform.stage.status import DeckStatus, SceneStatus, Status, TouchStatus
+from perform.tui.corpus_clouds import CorpusClouds
 from perform.tui.heard_values import HeardValues
+from perform.tui.load_history import LoadHistory
 from perform.tui.screen_frame import EXCLUDED, LOOP_GLYPHS, MODULATED, ScreenFrame
 from perform.tui.screen_state import ScreenState
+from perform.tui.sound_meters import SoundMeters
 from perform.tui.trace_history import TraceHistory
 
 EMPTY_STATUS = Status("", (DeckStatus(),) * params.DECKS, "", (), "", "", (), "", TouchStatus(), "", "", ())
 _PRINT_EVERY = 5  #: frames between two updates of a printed number, so that it can be read
 _FOCUS = params.slot("focus")
+_LOAD = METER_SLOTS["load"]
+_DECK_LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, params.DECKS + 1)]
 
 
 class FrameReader:
@@ -35,6 +41,9 @@ class FrameReader:
         self._scenes: dict[int, SceneStatus] = {}
         self._marks: dict[str, str] = {}
         self._traces = TraceHistory()
+        self._clouds, self._sound = CorpusClouds(), SoundMeters(arena)
+        self._loads = LoadHistory()
+        self._active: dict[str, float] = {}  # device -> when one of its controls moved
         self._controls: dict[str, str] = {}
         self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
 
@@ -50,10 +59,14 @@ class FrameReader:
             self._worst = meters.copy()
         self._count += 1
         if status is not None and status != self._status:
+            if status.touched.control != self._status.touched.control and self._status is not EMPTY_STATUS:
+                self._active[status.touched.control.rsplit(" ", 1)[0]] = now
             self._status = status
             self._scenes = {scene.number: scene for scene in status.scenes}
             self._marks = _marks(status)
         self._traces.sample(now, self._table, meters)
+        self._loads.sample(now, max(meters[_LOAD], *meters[_DECK_LOADS]))
+        self._sound.update(now, meters, self._status.songs.since)
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
         frame = ScreenFrame(
             table,
@@ -70,6 +83,10 @@ class FrameReader:
             self._apart(),
             self._knobs,
             self._heard.read(),
+            self._clouds,
+            self._sound,
+            self._loads,
+            self._active,
         )
         view, count = self.view, frame.dropouts
         if view.dropouts >= 0 and count > view.dropouts:

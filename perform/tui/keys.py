@@ -134,6 +134,14 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand(
         "Songs", "j", "j", "app.set_list", "song.list", "set list: jump, reorder, rename, open another set"
     ),
+    KeyCommand(
+        "Songs",
+        "d",
+        "d",
+        "app.song_details",
+        "song.details",
+        "details of the song: notes, length, tempo, switch, fade",
+    ),
     KeyCommand("Songs", "K", "K", "app.keep_song", "song.keep", "keep the settings as the start of the song"),
     *_scenes(),
     KeyCommand(
@@ -237,6 +245,13 @@ KEYS: tuple[KeyCommand, ...] = (
     KeyCommand("Control", "C", "C", "app.mapping", "control.mapping", "choose a controller mapping"),
     KeyCommand(
         "Control", "S", "S", "app.save_mapping", "control.save", "save the current mapping under a name"
+    ),
+    KeyCommand(
+        "Screen", "plus", "+", "app.layout(1)", "screen.layout", "next layout: play, stage (locked), latents"
+    ),
+    KeyCommand("Screen", "underscore", "_", "app.layout(-1)", "screen.layout_back", "previous layout"),
+    KeyCommand(
+        "Screen", "f10", "F10", "app.lock", "screen.lock", "stage layout: go to it, lock or unlock it"
     ),
     KeyCommand("Screen", "question_mark,f1", "? F1", "app.help", "screen.help", "show all keys"),
     KeyCommand(

@@ -16,6 +16,16 @@ SET_LIST: tuple[KeyCommand, ...] = (
     KeyCommand(
         "Set list", "J,ctrl+down,shift+down", "J ctrl+↓", "shift(1)", "list.later", "move the song down"
     ),
+    KeyCommand("Set list", "a", "a", "app.new_song", "list.new", "add a new, empty song"),
+    KeyCommand(
+        "Set list",
+        "t",
+        "t",
+        "app.song_details",
+        "list.details",
+        "details of the marked song: notes, length, tempo, switch, fade, mapping",
+    ),
+    KeyCommand("Set list", "c", "c", "app.new_set", "list.new_set", "create a new set"),
     KeyCommand("Set list", "d", "d", "app.add_song", "list.add", "duplicate the marked song"),
     KeyCommand("Set list", "e", "e", "rename", "list.rename", "rename the marked song"),
     KeyCommand("Set list", "delete,backspace", "del", "remove", "list.remove", "remove the marked song"),

@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from perform.core.params import SILENCE_DB, Spec
+from perform.core.params import DECKS, SILENCE_DB, Spec
 from perform.core.printable import printable
 
 Piece = tuple[Segment, ...]
@@ -34,6 +34,7 @@ INKS = (
     "frame",
     "focus",
 )
+HUES = tuple(f"hue{deck}" for deck in range(1, DECKS + 1))  #: component classes of the decks' hues
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -54,6 +55,11 @@ class Ink:
     alert: Style
     frame: Style
     focus: Style
+    hues: tuple[Style, ...]  #: of each deck, deck 1 first
+
+    def hue(self, deck: int) -> Style:
+        """The hue of a deck (1..DECKS); of 0 that of a level."""
+        return self.hues[deck - 1] if deck else self.level
 
 
 GHOST = "▹"  #: where the hardware of a control stands, if its parameter is elsewhere
@@ -75,6 +81,7 @@ def bar(
     handle: int,
     ink: Ink,
     *,
+    deck: int = 0,
     mark: int = -1,
     source: int = -1,
     low: int = -1,
@@ -85,13 +92,14 @@ def bar(
     """A rail with the handle `●`, `◆` decoded or modulated, `◇` source (`◈` in one cell), low..high thick.
 
     ghost : `▹`, where the hardware stands
+    deck  : the range has its hue; 0: that of a corpus
 
     All arguments are cells; -1 draws none.
     """
     glyphs = ["─"] * width
     styles = [ink.rail] * width
     for x in range(max(low, 0), min(high + 1, width)) if low >= 0 else ():
-        glyphs[x], styles[x] = "━", ink.range
+        glyphs[x], styles[x] = "━", ink.hue(deck) if deck else ink.range
     if 0 <= centre < width:
         glyphs[centre] = "┿" if glyphs[centre] == "━" else "┼"
     if 0 <= ghost < width:
@@ -106,10 +114,10 @@ def bar(
 
 
 @lru_cache(4096)
-def fader(width: int, handle: int, ink: Ink, ghost: int = -1, mark: int = -1) -> Piece:
+def fader(width: int, handle: int, ink: Ink, ghost: int = -1, mark: int = -1, deck: int = 0) -> Piece:
     """A rail that is filled up to its handle; `▹` shows the hardware, `◆` the value with modulation."""
     glyphs = ["━"] * handle + ["●"] + ["─"] * (width - handle - 1)
-    styles = [ink.level] * handle + [ink.handle] + [ink.rail] * (width - handle - 1)
+    styles = [ink.hue(deck)] * handle + [ink.handle] + [ink.rail] * (width - handle - 1)
     if 0 <= ghost < width and ghost != handle:
         glyphs[ghost], styles[ghost] = GHOST, ink.text
     if 0 <= mark < width and mark != handle:
@@ -118,24 +126,34 @@ def fader(width: int, handle: int, ink: Ink, ghost: int = -1, mark: int = -1) ->
 
 
 @lru_cache(8192)
-def meter(width: int, eighths: int, ink: Ink) -> Piece:
-    """A level of `eighths` of a cell; the part above -6 dB is hot."""
-    hot = width * 54 // 60
+def meter(width: int, eighths: int, ink: Ink, hold: int = -1, deck: int = 0) -> Piece:
+    """A level of `eighths` of a cell; the part above -6 dB is hot.
+
+    hold : cell of the peak held, `┃`
+    deck : the meter has its hue
+    """
+    hot, level = width * 54 // 60, ink.hue(deck)
     full, rest = divmod(eighths, 8)
     glyphs = ["█"] * full + ([_EIGHTHS[rest]] if rest else [])
     glyphs += ["·"] * (width - len(glyphs))
-    styles = [(ink.hot if x >= hot else ink.level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
+    styles = [(ink.hot if x >= hot else level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
+    if len(glyphs) > hold > full:
+        glyphs[hold], styles[hold] = "┃", ink.handle
     return runs(glyphs, styles)
 
 
 @lru_cache(8192)
-def stereo_meter(width: int, left: int, right: int, ink: Ink) -> Piece:
-    """Two levels in one line: `left` in the upper half, `right` in the lower half, in whole cells."""
+def stereo_meter(width: int, left: int, right: int, ink: Ink, deck: int = 0) -> Piece:
+    """Two levels in one line: `left` in the upper half, `right` in the lower half, in whole cells.
+
+    deck : the meter has its hue
+    """
     hot = width * 54 // 60
     glyphs = [
         "█" if x < min(left, right) else "▀" if x < left else "▄" if x < right else "·" for x in range(width)
     ]
-    styles = [(ink.hot if x >= hot else ink.level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
+    level = ink.hue(deck)
+    styles = [(ink.hot if x >= hot else level) if g != "·" else ink.rail for x, g in enumerate(glyphs)]
     return runs(glyphs, styles)
 
 

@@ -11,14 +11,18 @@ from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
 from perform.core.knob_ranges import KnobRanges
 from perform.core.params import DECKS, Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
+from perform.tui.corpus_clouds import CorpusClouds
+from perform.tui.load_history import LoadHistory
 from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.screen_state import ScreenState
+from perform.tui.sound_meters import SoundMeters
 from perform.tui.trace_history import TraceHistory
 
 LOOP_GLYPHS = {"recording": "●", "looping": "↻", "stopped": "■"}
 EXCLUDED = "⊘"
 MODULATED = "∿"
+ACTIVE_S = 0.6  #: seconds for which a device that sent counts as active
 _DECK_METERS = {d: METER_SLOTS[f"deck/{d}/state"] for d in range(1, DECKS + 1)}
 _DECK_SLOTS: dict[int, int] = {d: params.slots(d).start for d in range(1, DECKS + 1)}
 _OFFSET = {a.removeprefix("deck/1/"): i for i, a in enumerate(params.ADDRESSES[params.slots(1)])}
@@ -49,6 +53,10 @@ class ScreenFrame:
     hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
     knobs: KnobRanges
     modulated: dict[int, float]  #: slot -> value with modulation, of the parameters that are modulated
+    clouds: CorpusClouds
+    sound: SoundMeters
+    loads: LoadHistory
+    active: dict[str, float]  #: device -> time at which one of its controls moved
 
     @property
     def focus(self) -> int:
@@ -174,6 +182,15 @@ class ScreenFrame:
         """The row under the cursor of the deck in focus."""
         return (*self.rows(self.focus), *self.stage_rows)[self.cursor(self.focus)]
 
+    def is_active(self, port: str) -> bool:
+        """Whether a control of a MIDI port has just moved."""
+        return any(self.now - at < ACTIVE_S for device, at in self.active.items() if port.startswith(device))
+
+    @property
+    def controllers_wanted(self) -> bool:
+        """Whether the player expects a controller: without one, no MIDI is no problem."""
+        return bool(self.status.bindings)
+
     def control(self, address: str) -> str:
         """The control mapped to an address: "nanoKONTROL2 1:CC16", or ""."""
         return self.controls.get(address, "")
@@ -192,6 +209,16 @@ class ScreenFrame:
         """Name of a song; "song 7" if the set has no song 7."""
         lines = self.songs.lines
         return lines[number - 1].name if 1 <= number <= len(lines) else f"song {number}"
+
+    def song_length(self, number: int) -> float:
+        """Seconds that a song is expected to last; 0 if it names none."""
+        lines = self.songs.lines
+        return lines[number - 1].length if 1 <= number <= len(lines) else 0.0
+
+    def song_notes(self, number: int) -> str:
+        """The notes of a song."""
+        lines = self.songs.lines
+        return lines[number - 1].notes if 1 <= number <= len(lines) else ""
 
     @property
     def playing_song(self) -> str:

@@ -21,6 +21,7 @@ class ScreenState:
     macro_axes: tuple[int, int] = (0, 1)  #: indices of these macros, x and y
     zoomed: bool = False  #: pads show another range than that of the knobs, see `perform.tui.axes`
     arming: int = 0  #: song that the stage was asked to arm, until it answers
+    locked: bool = False  #: the stage layout is shown, and locked
     prefix: str = ""  #: action of the next F2 to F9 on its scene
     prefix_until: float = 0.0
     learning: str = ""  #: address that the next control is mapped to, or ""

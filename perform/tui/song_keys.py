@@ -9,6 +9,7 @@ from perform.stage.commands import (
     Go,
     KeepSong,
     MoveSong,
+    NewSet,
     Open,
     RemoveSong,
     RenameSong,
@@ -20,6 +21,7 @@ from perform.tui.base_app import BaseApp
 from perform.tui.screens.naming import FILE, TITLE, ConfirmDialog, NameDialog
 from perform.tui.screens.set_chooser import SetChooser
 from perform.tui.screens.set_list_screen import SetListScreen
+from perform.tui.screens.song_details import SongDetails
 
 
 class SongKeys(BaseApp):
@@ -72,6 +74,37 @@ class SongKeys(BaseApp):
             NameDialog(f"Copy {source} as", "", "enter adds the copy after it", TITLE),
             lambda name: self.stage_line.ask(
                 AddSong(name, wanted), lambda _: self.show_notice(f"new song: {name}")
+            ),
+        )
+
+    def action_new_song(self) -> None:
+        """Add an empty song after the current one; in the set list after the marked one."""
+        number = self.screen.marked if isinstance(self.screen, SetListScreen) else 0
+        self.open_dialog(
+            NameDialog("A new, empty song", "", "enter adds it; ⏎ ⏎ on it goes there", TITLE),
+            lambda name: self.stage_line.ask(
+                AddSong(name, number, empty=True), lambda _: self.show_notice(f"new song: {name}")
+            ),
+        )
+
+    def action_song_details(self) -> None:
+        """Edit notes, length, tempo, switch, fade and mapping of a song."""
+        frame = self.read_frame()
+        number = self.screen.marked if isinstance(self.screen, SetListScreen) else frame.songs.now
+        if not 1 <= number <= len(frame.songs.lines):
+            self.show_notice("this song belongs to another set")
+            return
+        self.open_dialog(
+            SongDetails(number, frame.songs.lines[number - 1]),
+            lambda edit: self.stage_line.ask(edit, lambda answer: self.show_notice(answer.value)),
+        )
+
+    def action_new_set(self) -> None:
+        """Open a new set with one empty song."""
+        self.open_dialog(
+            NameDialog("A new set", "", "enter opens it; the sound continues", FILE),
+            lambda name: self.stage_line.ask(
+                NewSet(name), lambda _: self.show_notice(f"set {name} is open: ⏎ goes to its song")
             ),
         )
 

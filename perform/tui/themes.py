@@ -1,8 +1,19 @@
-"""Colour themes: `stage`, `stage-contrast`, and the values of $ink-* in any other theme."""
+"""Colour themes: `stage`, `stage-contrast`, the hues of the decks, and $ink-* in any other theme."""
 
 from __future__ import annotations
 
 from textual.theme import Theme
+
+#: hue of each deck, on a dark and on a light background; contrast to the background at least 4.5:1
+DARK_HUES = ("#5aa7f0", "#ffa348", "#3fc9a8", "#e080b8", "#d2c24a", "#a394f5", "#6fd06a", "#e88a62")
+LIGHT_HUES = ("#0b5cad", "#8f4a00", "#00685a", "#9c2670", "#6a5a00", "#5a3fc0", "#206b1c", "#a03a14")
+BRIGHT_HUES = ("#7cc4ff", "#ffb84d", "#5fe8c6", "#ff9ed2", "#f0e060", "#c0b4ff", "#8ef088", "#ffa888")
+ANSI_HUES = ("blue", "yellow", "green", "magenta", "cyan", "blue", "green", "magenta")
+
+
+def _hues(colours: tuple[str, ...]) -> dict[str, str]:
+    return {f"ink-hue{deck}": colour for deck, colour in enumerate(colours, 1)}
+
 
 THEMES = (
     Theme(
@@ -17,7 +28,7 @@ THEMES = (
         background="#0b0e12",
         surface="#141a21",
         panel="#1b232c",
-        variables={"ink-dim": "#8492a2", "ink-rail": "#3a4653", "ink-range": "#66788c"},
+        variables={"ink-dim": "#8492a2", "ink-rail": "#3a4653", "ink-range": "#66788c"} | _hues(DARK_HUES),
     ),
     Theme(
         name="stage-contrast",
@@ -31,7 +42,7 @@ THEMES = (
         background="#000000",
         surface="#101010",
         panel="#202020",
-        variables={"ink-dim": "#c8d0d8", "ink-rail": "#7a8693", "ink-range": "#c8d0d8"},
+        variables={"ink-dim": "#c8d0d8", "ink-rail": "#7a8693", "ink-range": "#c8d0d8"} | _hues(BRIGHT_HUES),
     ),
 )
 
@@ -39,7 +50,9 @@ THEMES = (
 def inks(theme: Theme) -> dict[str, str]:
     """Values of $ink-* for a theme that does not define them."""
     if theme.ansi:
-        return {"ink-dim": "ansi_white", "ink-rail": "ansi_bright_black", "ink-range": "ansi_white"}
+        bright = "bright_" if theme.dark else ""
+        grey = {"ink-dim": "ansi_white", "ink-rail": "ansi_bright_black", "ink-range": "ansi_white"}
+        return grey | _hues(tuple(f"ansi_{bright}{hue}" for hue in ANSI_HUES))
     if theme.dark:
-        return {"ink-dim": "#8c98a5", "ink-rail": "#4c5763", "ink-range": "#7a8896"}
-    return {"ink-dim": "#59636e", "ink-rail": "#a8b0b8", "ink-range": "#76808a"}
+        return {"ink-dim": "#8c98a5", "ink-rail": "#4c5763", "ink-range": "#7a8896"} | _hues(DARK_HUES)
+    return {"ink-dim": "#59636e", "ink-rail": "#a8b0b8", "ink-range": "#76808a"} | _hues(LIGHT_HUES)

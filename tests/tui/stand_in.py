@@ -111,6 +111,7 @@ def status(*decks: DeckStatus, **words: object) -> Status:
         "learning": "",
         "touched": TouchStatus("nanoKONTROL2 1:CC17=22", "deck/1/z/1/bias"),
         "take": "",
+        "retro": 5.0,
         "last_take": "",
         "log": (
             "20:59:02 set demo",

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
-from textual import work
 from textual.binding import BindingType
 
 from perform.core.params import MACROS
-from perform.library.corpus_latents import read_corpus
 from perform.tui.axes import Axis, MacroAxis, chosen, latents, pad_axes
 from perform.tui.page_keys import LATENTS
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.screens.play_screen import PlayScreen
 from perform.tui.widgets.foot import HINTS, FootBar
-from perform.tui.widgets.latent_pad import NO_CORPUS, CorpusCloud
 from perform.tui.widgets.latent_view import LatentView
 from perform.tui.widgets.line_widget import LineWidget
 
-_KEPT = 8  #: corpora kept in memory, one per deck
 _HINTS = (
     ("]", "x", "axis('x', 1)"),
     ("}", "y", "axis('y', 1)"),
@@ -35,10 +30,6 @@ class LatentScreen(PlayScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in LATENTS]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._corpora: dict[tuple[str, str], CorpusCloud] = {}  # by path and hash
-
     def widgets(self) -> tuple[LineWidget, LineWidget]:
         """The deck's latents instead of all decks."""
         self._latents = LatentView("latents")
@@ -46,23 +37,8 @@ class LatentScreen(PlayScreen):
 
     def show(self, frame: ScreenFrame) -> None:
         """Draw a frame; the corpus appears when it has been read."""
-        self._latents.corpus = self._corpus(frame)
+        self._latents.corpus = frame.clouds.of(frame.deck(frame.focus))
         super().show(frame)
-
-    def _corpus(self, frame: ScreenFrame) -> CorpusCloud:
-        deck = frame.deck(frame.focus)
-        key = deck.path, deck.sha256
-        if deck.path and key not in self._corpora:
-            if len(self._corpora) == _KEPT:
-                del self._corpora[next(iter(self._corpora))]
-            self._corpora[key] = NO_CORPUS
-            self._read(key)
-        return self._corpora.get(key, NO_CORPUS)
-
-    @work(thread=True, exit_on_error=False)
-    def _read(self, key: tuple[str, str]) -> None:
-        """[disk] Read a corpus in a thread; the screen survives a file that cannot be read."""
-        self._corpora[key] = CorpusCloud(read_corpus(Path(key[0])))
 
     # -- the pad
 

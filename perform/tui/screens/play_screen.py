@@ -50,12 +50,16 @@ class PlayScreen(Screen[None]):
 
     def show(self, frame: ScreenFrame) -> None:
         """Draw a frame; a new layout is needed only if the height of status bar or foot changes."""
-        heights = status_height(self.size.height), foot_height(*self.size, frame)
+        heights = self.heights(frame)
         if heights != self._heights:
             self._heights = heights
             self._status.styles.height, self._foot.styles.height = heights
         for widget in (self._status, self._middle, self._foot):
             widget.show(frame)
+
+    def heights(self, frame: ScreenFrame) -> tuple[int, int]:
+        """Lines of the status bar and of the foot."""
+        return status_height(*self.size, frame), foot_height(*self.size, frame)
 
     def on_screen_resume(self) -> None:
         """Draw at once when a dialog closes, not at the next frame."""

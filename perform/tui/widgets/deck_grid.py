@@ -1,4 +1,4 @@
-"""All decks: eight panels in a fixed grid, or on a small terminal one line per deck."""
+"""All decks: a panel for each deck in use, a line for the empty ones, the spectrum; or strips."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.deck_strips import draw_strips
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+from perform.tui.widgets.spectrum_bars import draw_spectrum
 
-COLUMNS = 4  #: panels in a row; a deck never changes its place
-SPARE = 3  #: lines of a row of panels if none of its decks is in use
+NARROWEST = 30  #: cells of a panel
 SMALLEST = 80, 24  #: columns and lines of a screen on which anything is drawn
 WIDE, TALL = 112, 34  #: the smallest screen that shows panels
+_ENOUGH = 15  #: lines of a panel that shows eight latents; the spectrum gets what is left
+_SPECTRUM = 3, 12  #: fewest and most lines of the spectrum
 
 
 def panelled(width: int, height: int) -> bool:
@@ -27,38 +29,79 @@ class DeckGrid(LineWidget):
         """Draw panels, or strips on a small terminal."""
         width, height = self.size
         if panelled(*self.app.size):
-            return self._panels(frame, ink, hits, width, height)
+            return _panels(frame, ink, hits, width, height)
         columns, lines = SMALLEST
         if self.app.size.width < columns or self.app.size.height < lines:
             return too_small(ink, width, height)
         return draw_strips(frame, ink, hits, width, height)
 
-    def _panels(
-        self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None, width: int, height: int
-    ) -> list[LinePen]:
-        pens: list[LinePen] = []
-        heights = row_heights(frame, height)
-        for r, tall in enumerate(heights):
-            pens += [LinePen(ink, len(pens) + y, 0, hits) for y in range(tall)]
-            for column in range(COLUMNS):
-                left, right = width * column // COLUMNS, width * (column + 1) // COLUMNS
-                draw_panel(pens[-tall:], frame, r * COLUMNS + column + 1, right - left)
-        return pens
+
+def shown_decks(frame: ScreenFrame) -> list[int]:
+    """The decks that have a panel: those in use; if there are none, the one in focus."""
+    return [d for d in range(1, DECKS + 1) if frame.in_use(d)] or [frame.focus]
 
 
-def row_heights(frame: ScreenFrame, height: int) -> list[int]:
-    """Lines of each row of panels; rows in use share the lines that unused rows leave."""
-    rows = DECKS // COLUMNS
-    used = [any(frame.in_use(r * COLUMNS + c + 1) for c in range(COLUMNS)) for r in range(rows)]
-    if not any(used):
-        used[0] = True
-    left = height - SPARE * used.count(False)
-    share, rest = divmod(left, used.count(True))
-    heights: list[int] = []
-    for u in used:
-        heights.append(share + (1 if rest > 0 else 0) if u else SPARE)
-        rest -= u
-    return heights
+def deck_rows_of(frame: ScreenFrame, width: int) -> list[list[int]]:
+    """The rows of panels, each with its decks in order; they share the width equally."""
+    decks = shown_decks(frame)
+    if len(decks) <= width // NARROWEST and (len(decks) < 5 or width // len(decks) >= 36):
+        return [decks]
+    half = (len(decks) + 1) // 2
+    return [decks[:half], decks[half:]]
+
+
+def _panels(
+    frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None, width: int, height: int
+) -> list[LinePen]:
+    rows = deck_rows_of(frame, width)
+    spares = len(shown_decks(frame)) < DECKS
+    spectrum = spectrum_lines(height - spares, len(rows))
+    pens: list[LinePen] = []
+    left = height - spectrum - spares
+    for number, decks in enumerate(rows):
+        tall = left * (number + 1) // len(rows) - left * number // len(rows)
+        line = [LinePen(ink, len(pens) + y, 0, hits) for y in range(tall)]
+        for at, deck in enumerate(decks):
+            draw_panel(line, frame, deck, width * (at + 1) // len(decks) - width * at // len(decks))
+        pens += line
+    if spares:
+        pens.append(LinePen(ink, len(pens), 0, hits))
+        _spares(pens[-1], frame, width)
+    if spectrum:
+        bars = [LinePen(ink, len(pens) + y, 0, hits) for y in range(spectrum)]
+        draw_spectrum(bars, frame, width)
+        pens += bars
+    return pens
+
+
+def spectrum_lines(height: int, rows: int) -> int:
+    """Lines of the spectrum below so many rows of panels; 0 if the panels need all lines."""
+    left = height - rows * (_ENOUGH + 2)
+    fewest, most = _SPECTRUM
+    if left < fewest or height // 4 < fewest:
+        return 0
+    return min(max(fewest, height // 4), left, most)
+
+
+def _spares(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+    """The empty decks, each a number and `+`; a click loads a model."""
+    ink, used = pen.ink, shown_decks(frame)
+    pen.text(" ○ EMPTY ", ink.dim)
+    for deck in range(1, DECKS + 1):
+        if deck in used:
+            continue
+        pen.deck = deck
+        here = deck == frame.focus
+        pen.button(
+            f" {deck} {'▸ FOCUS ' if here else ''}",
+            ink.focus if here else ink.hue(deck),
+            action=f"deck({deck})",
+        )
+        pen.button("+ ", ink.bright if here else ink.hue(deck), action=f"app.browse({deck})")
+    pen.deck = 0
+    hint = "  o loads a model" if frame.focus not in used else "  a number, then o loads a model"
+    pen.text(hint, ink.dim, max(0, min(len(hint), width - pen.x)))
+    pen.pad_to(width)
 
 
 def too_small(ink: Ink, width: int, height: int) -> list[LinePen]:

@@ -11,13 +11,20 @@ from perform.core.arena_layout import EMPTY, FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
 from perform.tui.paint import decibel, eighths, meter, stereo_meter
 from perform.tui.screen_frame import ScreenFrame, level
+from perform.tui.widgets.deck_picture import LEAST as PICTURE
+from perform.tui.widgets.deck_picture import draw_picture
 from perform.tui.widgets.line_widget import LinePen
 from perform.tui.widgets.row_bar import control_width, draw_row
 
 GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
 _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
 FEWEST = 5  #: with fewer lines between the borders, a deck in use is not drawn
-ROOMY = 16  #: with so many lines between the borders, model and levels get separate lines
+ROOMY = 22  #: with so many lines between the borders, left and right get separate lines
+_PROBLEM = 38  #: with so many cells a problem leaves room for the latency
+_ONE_LINE = 60  #: with so many cells state and switches share a line
+_SIDE_BY_SIDE = 76  #: with so many cells the picture stands beside the rows
+_LATENT_ROWS, _SOURCE_ROWS = 16, 5  #: rows of latents, and below them, that come before the picture
+_BOLD, _TAG = Style(bold=True), Style(bold=True, reverse=True)
 FLAGS = ("mute", "solo", "freeze")
 
 
@@ -71,18 +78,19 @@ def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
         return
     ink = pens[0].ink
     focused = deck == frame.focus
-    corners, edge = (_HEAVY, ink.focus) if focused else (_LIGHT, ink.frame)
+    hue = ink.hue(deck)
+    corners, edge = (_HEAVY, hue + _BOLD) if focused else (_LIGHT, hue)
     inner = width - 2
     for pen in pens:
         pen.deck = deck
         pen.target(width, action=f"deck({deck})")
     ends = pens[0].x + width
-    title = f" {deck} ▸ FOCUS " if focused else f" {deck} "
     pens[0].text(corners[0] + corners[1], edge)
-    pens[0].text(title, ink.focus if focused else ink.dim)
+    pens[0].text(f" {deck} ▸ FOCUS " if focused else f" {deck} ", hue + _TAG)
+    pens[0].text(" ", edge)
     body = pens[1:-1]
-    if len(body) < ROOMY and (model := frame.deck(deck).model):
-        room = inner - 3 - len(title)
+    if model := frame.deck(deck).model:
+        room = max(1, ends - pens[0].x - 3)
         cells = min(cell_len(model), room)
         pens[0].target(cells, action=f"app.browse({deck})")
         pens[0].text(model, ink.bright, cells)
@@ -119,15 +127,15 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
             pen.pad_to(ends)
         return ""
     else:
-        roomy = len(pens) >= ROOMY
-        if roomy:  # otherwise the border shows the model
-            pen = next(lines)
-            pen.text(" ", ink.text)
-            pen.target(inner - 2, action=f"app.browse({deck})")
-            pen.text(status.model or "…", ink.bright, inner - 2)
-        _state(next(lines), frame, deck, inner, state)
-        _flags(next(lines), frame, deck, roomy)
-        if roomy:
+        pen = next(lines)
+        if inner >= _ONE_LINE:
+            _state(pen, frame, deck, inner // 2, state)
+            pen.pad_to(ends - inner + inner // 2)
+            _flags(pen, frame, deck, inner - inner // 2)
+        else:
+            _state(pen, frame, deck, inner, state)
+            _flags(next(lines), frame, deck, inner)
+        if len(pens) >= ROOMY:
             for side in ("l", "r"):
                 pen = next(lines)
                 pen.text(" ", ink.text)
@@ -136,22 +144,47 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
             pen = next(lines)
             pen.text(" LR ", ink.dim)
             stereo_level(pen, frame, deck, inner - 5)
-        if words := status.error or status.note:
+        if status.error and state == FAILED:
+            words = f"{status.error} · o loads another model"
+        else:
+            words = status.error or status.note
+        if words:
             for text in textwrap.wrap(words, inner - 2)[: max(1, len(pens) // 3)]:
                 pen = next(lines)
                 pen.text(" ", ink.text)
                 pen.text(text, ink.mark, inner - 2)
-        if roomy:
-            next(lines)
     rest = list(lines)
-    hint = _rows(rest, frame, deck, inner, focused) if state != FAILED or focused else ""
+    hint = _content(rest, frame, deck, inner, focused) if state != FAILED or focused else ""
     for pen in pens:
         pen.pad_to(ends)
     return hint
 
 
+def _content(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int, focused: bool) -> str:
+    """The rows of parameters, and the deck's picture beside or below them if there is room."""
+    if inner >= _SIDE_BY_SIDE:
+        rows = max(_SIDE_BY_SIDE // 2, inner * 2 // 5)
+        hint = _rows(pens, frame, deck, rows, focused)
+        for pen in pens:
+            pen.pad_to(pen.x + 1)
+        draw_picture(pens, frame, deck, inner - rows - 1)
+        return hint
+    first = 2 + min(frame.deck(deck).latents, _LATENT_ROWS)  # gain, pan, latents
+    first += bool(frame.source_file(deck))
+    if len(pens) >= first + _SOURCE_ROWS + 2 * PICTURE:
+        first += _SOURCE_ROWS
+    below = len(pens) - first if frame.deck(deck).latents else 0
+    if below >= PICTURE:
+        hint = _rows(pens[:first], frame, deck, inner, focused)
+        for pen in pens[first:]:
+            pen.text(" ", pen.ink.text)
+        draw_picture(pens[first:], frame, deck, inner - 1)
+        return hint
+    return _rows(pens, frame, deck, inner, focused)
+
+
 def _empty(pen: LinePen, inner: int, deck: int) -> None:
-    text = "○ EMPTY · o loads a model"
+    text = "○ EMPTY · o loads a model · ? shows all keys"
     pen.text(" ", pen.ink.text)
     pen.target(inner - 1, action=f"app.browse({deck})")
     pen.text(text, pen.ink.dim, inner - 1)
@@ -165,16 +198,16 @@ def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) 
         counts = ("bad", "late", "resets")  # the worst first
         problems = (f"{name} {n:.0f}" for name in counts if (n := frame.printed_meter(deck, name)))
         problem = next(problems, "")
-        room = inner - 12
         pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
-        pen.text(latency(frame, deck), ink.dim, 8, right=True)
-        if problem and room > 27:
-            pen.text(problem, ink.hot, 10, right=True)
+        if not problem or inner >= _PROBLEM:
+            pen.text(latency(frame, deck), ink.dim, 8, right=True)
+        if problem:
+            pen.text(problem, ink.hot, min(10, inner - 20), right=True)
 
 
-def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
-    """The switches, in capitals if they are on, and the side; in a short panel also the source."""
-    ink = pen.ink
+def _flags(pen: LinePen, frame: ScreenFrame, deck: int, inner: int) -> None:
+    """The switches, in capitals if they are on, the side, and the source."""
+    ink, end = pen.ink, pen.x + inner
     for flag in flags(frame, deck):
         on = frame.value(deck, flag) > 0
         pen.text(" ", ink.text)
@@ -183,21 +216,20 @@ def _flags(pen: LinePen, frame: ScreenFrame, deck: int, roomy: bool) -> None:
         )
     pen.text("  ", ink.text)
     side = int(frame.value(deck, "side"))
-    label = "side " if roomy and len(flags(frame, deck)) == len(FLAGS) else ""
+    source = SOURCES[int(frame.value(deck, "source"))]
+    label = "side " if pen.x + len(source) + 8 <= end else ""
     pen.target(len(label) + 1, address=f"deck/{deck}/side", value=float((side + 1) % 3))
     pen.text(label, ink.dim)
     pen.text("–" if SIDES[side] == "-" else SIDES[side], ink.dim if SIDES[side] == "-" else ink.bright)
-    if not roomy:
-        source = int(frame.value(deck, "source"))
-        pen.text("  ", ink.text)
-        pen.button(SOURCES[source], ink.text, f"deck/{deck}/source", float((source + 1) % len(SOURCES)))
+    pen.text("  ", ink.text)
+    pen.button(source, ink.text, f"deck/{deck}/source", float((SOURCES.index(source) + 1) % len(SOURCES)))
 
 
 def stereo_level(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
     """Levels of left and right in one line, and the louder one in dB."""
     room = width - 6
     left, right = (eighths(level(frame.meter(deck, f"peak/{side}")), room) // 8 for side in "lr")
-    pen.put(stereo_meter(room, left, right, pen.ink), room)
+    pen.put(stereo_meter(room, left, right, pen.ink, deck), room)
     peak = level(max(frame.printed_meter(deck, "peak/l"), frame.printed_meter(deck, "peak/r")))
     pen.text(decibel(peak), pen.ink.hot if peak > -6 else pen.ink.text, 6, right=True)
 
@@ -205,7 +237,8 @@ def stereo_level(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> Non
 def _level(pen: LinePen, frame: ScreenFrame, deck: int, side: str, width: int) -> None:
     ink, room = pen.ink, width - 8
     pen.text(f"{side.upper()} ", ink.dim)
-    pen.put(meter(room, eighths(level(frame.meter(deck, f"peak/{side}")), room), ink), room)
+    cells = eighths(level(frame.meter(deck, f"peak/{side}")), room)
+    pen.put(meter(room, cells, ink, deck=deck), room)
     peak = level(frame.printed_meter(deck, f"peak/{side}"))
     pen.text(decibel(peak), ink.hot if peak > -6 else ink.text, 6, right=True)
 

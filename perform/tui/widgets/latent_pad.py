@@ -5,26 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-import numpy.typing as npt
 from rich.style import Style
 
 from perform.core.arena_layout import LIVE
 from perform.tui import braille
 from perform.tui.axes import Axis, axes, corpus_range
+from perform.tui.corpus_clouds import CorpusCloud
 from perform.tui.paint import Ink, Piece, cell, runs
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen, MouseTarget
 
-
-@dataclass(frozen=True, eq=False)
-class CorpusCloud:
-    """Latents of a corpus, (frames, latents), in sigma. Compared by identity: it is the key of a cache."""
-
-    z: npt.NDArray[np.float32]
-
-
-NO_CORPUS = CorpusCloud(np.zeros((0, 0), np.float32))
 Range = tuple[float, float]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from perform.core.arena_layout import FAILED
 from perform.tui.axes import latents
+from perform.tui.corpus_clouds import NO_CORPUS
 from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import SMALLEST, too_small
 from perform.tui.widgets.deck_panel import state_of
 from perform.tui.widgets.deck_strips import draw_strip
-from perform.tui.widgets.latent_pad import NO_CORPUS, draw_pad
+from perform.tui.widgets.latent_pad import draw_pad
 from perform.tui.widgets.latent_traces import draw_traces
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.macro_pad import draw_macro_pad

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from perform.tui.paint import INKS, Ink, Piece, label
+from perform.tui.paint import HUES, INKS, Ink, Piece, label
 from perform.tui.screen_frame import ScreenFrame
 
 
@@ -49,18 +49,20 @@ class MouseTarget:
 class LinePen:
     """Writes one line from left to right; adds mouse targets to `hits` if a list is given."""
 
-    __slots__ = ("_hits", "deck", "ink", "pieces", "x", "y")
+    __slots__ = ("_hits", "deck", "ends", "ink", "pieces", "x", "y")
 
     def __init__(
         self, ink: Ink, y: int = 0, x: int = 0, hits: list[MouseTarget] | None = None, deck: int = 0
     ) -> None:
         self.ink, self.y, self.x, self.deck, self._hits = ink, y, x, deck, hits
         self.pieces: list[Piece] = []
+        self.ends: list[int] = []  #: column after each piece
 
     def put(self, piece: Piece, width: int) -> None:
         """Append a drawn piece."""
         self.pieces.append(piece)
         self.x += width
+        self.ends.append(self.x)
 
     def text(self, text: str, style: Style, width: int = -1, right: bool = False) -> None:
         """Append text in `width` cells; -1: as long as the text."""
@@ -90,7 +92,7 @@ class LinePen:
 class LineWidget(Widget):
     """A widget that draws each of its lines. `show` redraws only lines that changed, without a new layout."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in (*INKS, *HUES)}
 
     class Grabbed(Message):
         """A mouse button was pressed on a target, or the target is dragged."""
@@ -109,6 +111,7 @@ class LineWidget(Widget):
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
         self._rows: list[tuple[Piece, ...]] = []
+        self._ends: list[tuple[int, ...]] = []
         self._ink: Ink | None = None
         self._frame: ScreenFrame | None = None
         self._held: MouseTarget | None = None
@@ -121,7 +124,9 @@ class LineWidget(Widget):
     def ink(self) -> Ink:
         """The styles of the current theme."""
         if self._ink is None:
-            self._ink = Ink(*(self.get_component_rich_style(f"ink--{name}") for name in INKS))
+            hues = tuple(self.get_component_rich_style(f"ink--{name}") for name in HUES)
+            styles = {name: self.get_component_rich_style(f"ink--{name}") for name in INKS}
+            self._ink = Ink(**styles, hues=hues)
         return self._ink
 
     def notify_style_update(self) -> None:
@@ -136,12 +141,21 @@ class LineWidget(Widget):
         if not self.size:
             return
         width = self.size.width
-        rows = [tuple(pen.pieces) for pen in self.draw(frame, self.ink, None)[: self.size.height]]
+        pens = self.draw(frame, self.ink, None)[: self.size.height]
+        rows, ends = [tuple(pen.pieces) for pen in pens], [tuple(pen.ends) for pen in pens]
         old, self._rows = self._rows, rows
+        old_ends, self._ends = self._ends, ends
         if len(old) != len(rows):
             self.refresh()
             return
-        changed = [Region(0, y, width, 1) for y, row in enumerate(rows) if row != old[y]]
+        changed: list[Region] = []
+        for y, row in enumerate(rows):
+            if row == old[y]:
+                continue
+            if ends[y] == old_ends[y]:
+                changed += _changed(row, old[y], ends[y], y)
+            else:
+                changed.append(Region(0, y, width, 1))
         if changed:
             self.refresh(*changed)
 
@@ -199,3 +213,14 @@ class LineWidget(Widget):
         hit = self._hit(event.x, event.y)
         if hit is not None and hit.address:
             self.post_message(self.Wheeled(hit, steps))
+
+
+def _changed(row: tuple[Piece, ...], old: tuple[Piece, ...], ends: tuple[int, ...], y: int) -> list[Region]:
+    """The parts of a line that differ; each piece stands where it stood before."""
+    parts: list[Region] = []
+    start = 0
+    for piece, before, end in zip(row, old, ends, strict=True):
+        if piece is not before and piece != before and end > start:
+            parts.append(Region(start, y, end - start, 1))
+        start = end
+    return parts

@@ -27,6 +27,13 @@ def control_width(frame: ScreenFrame, deck: int) -> int:
     return min(6, max((len(brief(c)) for a, c in frame.controls.items() if a.startswith(head)), default=0))
 
 
+def draw_head(pen: LinePen, text: str, here: bool = False, marks: str = "", address: str = "") -> None:
+    """The title of a line of the foot; here: its parameter is selected."""
+    pen.text("▸" if here else " ", pen.ink.focus)
+    pen.text(text, pen.ink.focus if here else pen.ink.dim, 8 - len(marks))
+    draw_marks(pen, address, marks)
+
+
 def draw_row(
     pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int, *, here: bool, controls: int
 ) -> None:
@@ -42,7 +49,7 @@ def draw_row(
     name = f"{row.label} {UNHEARD}" if unheard else row.label
     pen.text(name, ink.focus if here else ink.rail if unheard else ink.dim, label - len(marks))
     draw_marks(pen, row.address, marks)
-    room = width - 1 - label - 1 - _VALUE - 1 - (controls + 1 if controls else 0)
+    room = width - 1 - label - 1 - _VALUE - (controls + 1 if controls else 1)
     if row.spec.action:
         pen.button("run", ink.bright if here else ink.text, action=f"fire('{row.address}')")
     elif row.attribute and row.attribute.is_text:
@@ -53,7 +60,7 @@ def draw_row(
         need = len(file) + 1 if file else 0
         _choices(pen, row, int(row.spec.clamp(row.shown(value))), missing, end - pen.x - need)
         if file:
-            room = max(0, end - pen.x - (controls + 1 if frame.control(row.address) else 0))
+            room = max(0, end - pen.x - (controls if frame.control(row.address) else 0))
             pen.target(room, action=f"app.deck_file({deck})")
             pen.text(PurePath(file).name, ink.text, room)
     elif (row.spec.whole and not row.attribute) or room < 3:
@@ -64,7 +71,7 @@ def draw_row(
         text = _fine(value) if _is_narrow(row, frame) and abs(value) < 1 else row.short(value)
         pen.text(text, ink.bright if here else ink.text, 1 + _VALUE, right=True)
     if controls and (control := frame.control(row.address)):
-        pen.pad_to(end - controls - 1)
+        pen.pad_to(end - controls)
         pen.text(brief(control), ink.dim, controls)
     pen.pad_to(end)
 
@@ -110,7 +117,7 @@ def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> Non
     ghost = cell(spec.position(frame.hardware[row.slot]), width) if row.slot in frame.hardware else -1
     mark = cell(spec.position(frame.modulated[row.slot]), width) if row.slot in frame.modulated else -1
     if spec.low >= 0 or spec.unit == "dB":
-        pen.put(fader(width, at, pen.ink, ghost, mark), width)
+        pen.put(fader(width, at, pen.ink, ghost, mark, pen.deck), width)
         return
     source = low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
@@ -124,5 +131,16 @@ def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> Non
         if frame.meter(deck, "state") == LIVE:
             mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
     centre = cell(spec.position(0.0), width)
-    rail = bar(width, at, pen.ink, mark=mark, source=source, low=low, high=high, centre=centre, ghost=ghost)
+    rail = bar(
+        width,
+        at,
+        pen.ink,
+        deck=pen.deck,
+        mark=mark,
+        source=source,
+        low=low,
+        high=high,
+        centre=centre,
+        ghost=ghost,
+    )
     pen.put(rail, width)

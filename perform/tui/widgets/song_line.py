@@ -26,6 +26,12 @@ def readiness(frame: ScreenFrame, wide: bool) -> str:
     return f"▲ {songs.failed} failed" if songs.failed else "● ready"
 
 
+def expected(frame: ScreenFrame, number: int) -> str:
+    """`of 07:30`, the length that a song is expected to have; "" if it names none."""
+    length = frame.song_length(number)
+    return f"of {clock(length)}" if length else ""
+
+
 def missing(frame: ScreenFrame, number: int) -> str:
     """`▲ 1 missing`; "" if all models of a song are installed."""
     lines = frame.songs.lines
@@ -49,6 +55,8 @@ def _now(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         pen.pad_to(width)
         return
     elapsed = f"  {clock(frame.now - songs.since)}" if songs.since else ""
+    if elapsed and (length := expected(frame, songs.now)):
+        elapsed += f" {length}"
     count = f"{songs.now or '–'}/{len(songs.lines)} "  # "–": a song of another set
     pen.text(count, ink.text)
     short = missing(frame, songs.now)

@@ -8,29 +8,34 @@ from rich.style import Style
 
 from perform.core.arena_layout import METER_SLOTS, NO_MIXER
 from perform.core.params import DECKS, slot
-from perform.tui.paint import Ink, decibel, eighths, meter, span, time
+from perform.tui.paint import Ink, clock, decibel, eighths, meter, span, time
 from perform.tui.screen_frame import ScreenFrame, level
 from perform.tui.widgets.beat_field import draw_beat
+from perform.tui.widgets.foot import has_heading
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+from perform.tui.widgets.song_heading import LINES, draw_heading
 from perform.tui.widgets.song_line import draw_songs
 
 _MUTE, _INPUT_OPEN = slot("master/mute"), slot("input/open")
 _LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, DECKS + 1)]
+_OUT = 6  #: cells of the master's level
 _STALLED = 1.0  #: seconds without a block after which the mixer counts as stopped
 _SILENT = 2.0  #: seconds without an answer after which the stage counts as not answering
 
 
 class StatusBar(LineWidget):
-    """Meters; current and armed song; devices, or an alarm."""
+    """Meters; current and armed song; devices, or an alarm; the songs in big letters."""
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """Draw three lines, or two without the songs."""
+        """Draw six lines, three without big letters, two without the songs."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(max(2, height))]
         _meters(pens[0], frame, wide=width >= 112)
         if height > 2:
             draw_songs(pens[1], frame, width)
-        last = pens[-1]
+        last = pens[min(2, len(pens) - 1)]
+        if height > 2 + LINES:
+            draw_heading(pens[3 : 3 + LINES], frame, width)
         alarm, action = _alarm(frame)
         if alarm:
             last.target(width, action=action)
@@ -40,9 +45,9 @@ class StatusBar(LineWidget):
         return pens
 
 
-def status_height(height: int) -> int:
-    """Lines of the status bar on a screen of this height."""
-    return 3 if height >= 8 else 2
+def status_height(width: int, height: int, frame: ScreenFrame) -> int:
+    """Lines of the status bar on a screen of this size."""
+    return 3 + LINES if has_heading(width, height, frame) else 3 if height >= 8 else 2
 
 
 def _alarm(frame: ScreenFrame) -> tuple[str, str]:
@@ -67,18 +72,17 @@ def _alarm(frame: ScreenFrame) -> tuple[str, str]:
 
 
 def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
-    """Recording, load, dropouts and so on, the most important first; a narrow screen cuts off the end."""
+    """Recording, master level, load, dropouts, the most important first; a narrow screen cuts off the end."""
     ink = pen.ink
     pen.text(" ", ink.text)
     _take(pen, frame, wide)
+    _output(pen, frame, wide)
     draw_beat(pen, frame, wide)
     load = max(frame.printed_stage_meter("load"), *(frame.printed[i] for i in _LOADS))
-    _field(
-        pen,
-        "DSP worst" if wide else "DSP",
-        f"{100 * load:3.0f} %{' ▲' if load > 0.8 else ''}",
-        ink.hot if load > 0.8 else ink.text,
-    )
+    number = f"{100 * load:3.0f} %" if wide else f"{100 * load:.0f} %"
+    _field(pen, "DSP", f"{number}{' ▲' if load > 0.8 else ''}", ink.hot if load > 0.8 else ink.text)
+    if wide:
+        pen.text(f" {frame.loads.text()}", ink.level)
     view, count = frame.view, frame.dropouts
     age = f" {span(frame.now - view.dropout_at)} ago" if view.dropout_at >= 0 else ""
     recent = view.dropout_at >= 0 and frame.now - view.dropout_at < 10
@@ -88,26 +92,42 @@ def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
         f"{'▲ ' if recent else ''}{count:.0f}{age if wide or recent else ''}",
         ink.hot if recent else ink.text,
     )
-    ports = len(frame.status.midi)
-    if frame.status.midi_error:
-        _field(pen, "MIDI", "▲ none", ink.hot)
-    else:
-        plural = "" if ports == 1 else "s"
-        _field(pen, "MIDI", f"{ports} port{plural}" if wide else f"{ports}", ink.text)
+    _midi(pen, frame)
     missed = frame.stage_meter("missed")
     if missed:
         _field(pen, "GAPS", span(missed / max(1.0, frame.stage_meter("rate"))), ink.hot)
-    reduction = frame.printed_stage_meter("reduction")
-    _field(
-        pen,
-        "LIM",
-        f"{-reduction:4.1f}" if reduction >= 0.05 else " 0.0",
-        ink.hot if reduction >= 0.05 else ink.text,
-    )
+    if frame.status.retro:
+        _field(pen, "RETRO", clock(60 * frame.status.retro), ink.text)
     if frame.shows_input:
         _input(pen, frame)
     granted = frame.stage_meter("realtime") > 0
-    _field(pen, "realtime" if wide else "RT", "yes" if granted else "no", ink.text if granted else ink.dim)
+    _field(pen, "RT", "yes" if granted else "no", ink.text if granted else ink.dim)
+
+
+def _output(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
+    """The master's level, and how far the limiter lowers it; no dialog covers it."""
+    ink = pen.ink
+    peak = max(level(frame.printed_stage_meter(f"peak/{side}")) for side in "lr")
+    pen.text(" │ ", ink.frame)
+    pen.text("OUT ", ink.dim)
+    if wide:
+        both = max(level(frame.stage_meter(f"peak/{side}")) for side in "lr")
+        pen.put(meter(_OUT, eighths(both, _OUT), ink), _OUT)
+        pen.text(" ", ink.text)
+    pen.text(decibel(peak), ink.hot if peak > -3 else ink.text, 5)
+    reduction = frame.printed_stage_meter("reduction")
+    hot = reduction >= 0.05
+    pen.text(" LIM ", ink.dim)
+    pen.text(f"{-reduction:.1f}" if hot else "0.0", ink.hot if hot else ink.text, 5)
+
+
+def _midi(pen: LinePen, frame: ScreenFrame) -> None:
+    """A dot for each device: `●` while it sends; the last line of the bar has their names."""
+    if frame.status.midi_error and frame.controllers_wanted:
+        _field(pen, "MIDI", "▲ none", pen.ink.hot)
+        return
+    dots = "".join("●" if frame.is_active(port) else "○" for port in frame.status.midi)
+    _field(pen, "MIDI", dots or "none", pen.ink.text if dots else pen.ink.dim)
 
 
 def _input(pen: LinePen, frame: ScreenFrame) -> None:
@@ -141,7 +161,9 @@ def _take(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
         if wide and frame.status.take:
             pen.text(" ", ink.text)
             stem = Path(frame.status.take).stem
-            pen.text(stem, ink.text, min(len(stem), 24))
+            pen.text(stem, ink.text, min(len(stem), 16))
+        if frame.status.stems:
+            pen.text(f" +{frame.status.stems} st", ink.text)
         missed = frame.stage_meter("take/missed")
         if missed:
             pen.text(f" ▲ lost {missed / rate:.2f} s", ink.hot)
@@ -149,19 +171,24 @@ def _take(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
         pen.button("○ rec off", ink.dim, action="app.record")
     if left > 0:
         low = left < 600
-        pen.text(f" {'▲ ' if low else ''}{span(left)} left", ink.hot if low else ink.dim)
+        tail = " left" if wide or low else ""
+        pen.text(f" {'▲ ' if low else ''}{span(left)}{tail}", ink.hot if low else ink.dim)
 
 
 def _devices(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+    """Audio device, MIDI devices by name with their activity, OSC, clock, mapping, set."""
     status, ink = frame.status, pen.ink
     device = status.device or "waiting for the stage…"
     missing = device.startswith("no ")
     if missing and "perform devices" not in device:
         device += "; see `perform devices`"
-    midi = f"MIDI: {status.midi_error}" if status.midi_error else ", ".join(status.midi)
-    parts = [(f"{'▲ ' if missing else ''}{device}", ink.mark if missing else ink.dim)]
-    if midi:
-        parts.append((midi, ink.mark if status.midi_error else ink.dim))
+    parts = [(device, ink.dim)]
+    if status.midi_error and not status.midi:
+        parts.append((f"MIDI: {status.midi_error}", ink.mark if frame.controllers_wanted else ink.dim))
+    parts += [
+        (f"{'●' if frame.is_active(port) else '○'} {port}", ink.text if frame.is_active(port) else ink.dim)
+        for port in status.midi
+    ]
     if status.osc:
         parts.append((f"OSC {status.osc}", ink.dim))
     if status.clock_out:

@@ -1,0 +1,242 @@
+"""The picture of a deck: the cloud of its corpus with the way of the latents, and a waterfall of all."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from rich.color import Color
+from rich.color_triplet import ColorTriplet
+from rich.style import Style
+
+from perform.core.arena_layout import LIVE
+from perform.tui import braille
+from perform.tui.axes import Axis, axes, corpus_range, latents
+from perform.tui.corpus_clouds import CorpusCloud
+from perform.tui.paint import Ink, Piece, cell, runs
+from perform.tui.screen_frame import ScreenFrame
+from perform.tui.trace_history import RATE, RESULT, TraceHistory
+from perform.tui.widgets.line_widget import LinePen
+
+LEAST = 3  #: with fewer lines nothing is drawn
+_TAIL = 2 * RATE  #: samples of the comet's tail: two seconds
+_TAIL_EVERY = 5  #: samples between two drawings of the tail: every change costs bytes to the terminal
+_COLUMN = RATE // 2  #: samples of a column of the waterfall
+_SHADES = 6
+
+Values = npt.NDArray[np.floating]  #: (points,), sigma
+_BLOCKS = " ░░▒▒▓█"  #: of a terminal that has no colours to mix
+
+
+def draw_picture(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
+    """Draw cloud and waterfall side by side at the right end of these lines."""
+    ends = pens[0].x + width if pens else 0
+    count = latents(frame, deck)
+    if len(pens) >= LEAST and count and width >= 16:
+        left = min(max(12, width // 3), 3 * len(pens) + 4) if width >= 28 else 0
+        if left:
+            _cloud(pens, frame, deck, left)
+            for pen in pens:
+                pen.text(" ", pen.ink.text)
+        _waterfall(pens, frame, deck, ends - pens[0].x - 1, count)
+    for pen in pens:
+        pen.pad_to(ends)
+
+
+# -- the cloud
+
+
+def _cloud(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
+    """The corpus as dots, the last two seconds of the decoded latents as a tail, its head, the bias."""
+    x, y = axes(frame, deck)
+    ink, lines = pens[0].ink, len(pens)
+    if x is None or y is None:
+        for pen in pens:
+            pen.pad_to(pen.x + width)
+        return
+    known = corpus_range(frame, deck, x.latent), corpus_range(frame, deck, y.latent)
+    x, y = (_near(axis, near) for axis, near in zip((x, y), known, strict=True))
+    dots = _corpus(frame.clouds.of(frame.deck(deck)), x, y, known, width, lines)
+    live = frame.meter(deck, "state") == LIVE
+    now = frame.traces.now
+    tail = (
+        _tail(frame.traces, now - now % _TAIL_EVERY, deck, x, y, width, lines)
+        if live
+        else braille.blank(lines, width)
+    )
+    marks: dict[tuple[int, int], tuple[str, Style]] = {}
+    bias = [frame.value(deck, f"z/{axis.latent}/bias") for axis in (x, y)]
+    marks[_at(x, y, bias, width, lines)] = ("●", ink.handle)
+    if live:
+        head = [frame.meter(deck, f"z/{axis.latent}") for axis in (x, y)]
+        marks[_at(x, y, head, width, lines)] = ("◆", ink.mark)
+    spots = tuple(sorted((line, at, *mark) for (at, line), mark in marks.items()))
+    for pen, piece in zip(pens, _cloud_lines(_Dots(dots, tail), spots, ink, deck), strict=True):
+        pen.put(piece, width)
+
+
+def _near(axis: Axis, known: tuple[float, float] | None) -> Axis:
+    """The range of the corpus and an eighth more at either end."""
+    if known is None:
+        return axis
+    beside = (known[1] - known[0]) / 8
+    return Axis(axis.latent, known[0] - beside, known[1] + beside)
+
+
+def _at(x: Axis, y: Axis, values: list[float], width: int, lines: int) -> tuple[int, int]:
+    return cell(x.position(values[0]), width), cell(1 - y.position(values[1]), lines)
+
+
+@lru_cache(16)
+def _corpus(
+    cloud: CorpusCloud,
+    x: Axis,
+    y: Axis,
+    known: tuple[tuple[float, float] | None, tuple[float, float] | None],
+    width: int,
+    lines: int,
+) -> braille.Dots:
+    """The corpus as dots; a frame of the card's ranges if the file has no corpus."""
+    dots = braille.blank(lines, width)
+    if len(cloud.z) and max(x.latent, y.latent) < cloud.z.shape[1]:
+        _plot(dots, x, y, cloud.z[:, x.latent], cloud.z[:, y.latent])
+    elif known[0] and known[1]:
+        for share in np.linspace(0, 1, 2 * width):
+            right = known[0][0] + share * (known[0][1] - known[0][0])
+            up = known[1][0] + share * (known[1][1] - known[1][0])
+            _plot(dots, x, y, np.array([right, right]), np.array(known[1]))
+            _plot(dots, x, y, np.array(known[0]), np.array([up, up]))
+    return dots
+
+
+@lru_cache(16)
+def _tail(
+    history: TraceHistory, now: int, deck: int, x: Axis, y: Axis, width: int, lines: int
+) -> braille.Dots:
+    """The way of the decoded latents, drawn anew five times a second."""
+    dots = braille.blank(lines, width)
+    way = history.window(deck, now - _TAIL, _TAIL)[:, RESULT]
+    way = way[np.isfinite(way[:, [x.latent, y.latent]]).all(axis=1)]
+    if len(way) > 1:
+        fine = np.linspace(0, len(way) - 1, 4 * len(way))
+        _plot(dots, x, y, *(np.interp(fine, np.arange(len(way)), way[:, a.latent]) for a in (x, y)))
+    return dots
+
+
+def _plot(dots: braille.Dots, x: Axis, y: Axis, right: Values, up: Values) -> None:
+    rows, columns = dots.shape
+    across = (right - x.low) / (x.high - x.low) * (columns - 1) + 0.5
+    down = (y.high - up) / (y.high - y.low) * (rows - 1) + 0.5
+    inside = (across >= 0) & (across < columns) & (down >= 0) & (down < rows)
+    dots[down[inside].astype(int), across[inside].astype(int)] = True
+
+
+class _Dots:
+    """The dots of corpus and tail. Equal if they are the same arrays: the key of a cache."""
+
+    def __init__(self, corpus: braille.Dots, tail: braille.Dots) -> None:
+        self.corpus, self.tail = corpus, tail
+
+    def __hash__(self) -> int:
+        return hash((id(self.corpus), id(self.tail)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Dots) and other.corpus is self.corpus and other.tail is self.tail
+
+
+@lru_cache(64)
+def _cloud_lines(
+    dots: _Dots, spots: tuple[tuple[int, int, str, Style], ...], ink: Ink, deck: int
+) -> list[Piece]:
+    both, tail = braille.text(dots.corpus | dots.tail), braille.text(dots.tail)
+    lines = []
+    for row, (glyphs, bright) in enumerate(zip(map(list, both), tail, strict=True)):
+        styles = [ink.bright if b != " " else ink.hue(deck) for b in bright]
+        for line, at, glyph, style in spots:
+            if line == row:
+                glyphs[at], styles[at] = glyph, style
+        lines.append(runs(glyphs, styles))
+    return lines
+
+
+# -- the waterfall
+
+
+def _waterfall(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int, count: int) -> None:
+    """All latents over the last seconds: a column each half second, the newest on the right.
+
+    The colour is the place in the corpus, from its low end (dark) to its high end.
+    """
+    status, lines = frame.deck(deck), len(pens)
+    low, high = status.latent_low[:count], status.latent_high[:count]
+    if len(low) < count or len(high) < count:
+        low, high = (-2.0,) * count, (2.0,) * count
+    column = frame.traces.now // _COLUMN // 2 * 2  # it moves once a second
+    live = frame.meter(deck, "state") == LIVE
+    pieces = _waterfall_lines(
+        frame.traces, column if live else -1, deck, width, lines, low, high, pens[0].ink
+    )
+    for pen, piece in zip(pens, pieces, strict=True):
+        pen.put(piece, width)
+
+
+@lru_cache(32)
+def _waterfall_lines(
+    history: TraceHistory,
+    end: int,
+    deck: int,
+    width: int,
+    lines: int,
+    low: tuple[float, ...],
+    high: tuple[float, ...],
+    ink: Ink,
+) -> list[Piece]:
+    shades, mixed = _shades(ink, deck)
+    rows = 2 * lines if mixed else lines
+    if end < 0:
+        return [runs(["·"] * width, [ink.rail] * width)] * lines
+    columns = min(width, 512 // _COLUMN - 1)
+    samples = history.window(deck, (end - columns) * _COLUMN, columns * _COLUMN)[:, RESULT, : len(low)]
+    seen = np.isfinite(samples).reshape(columns, _COLUMN, -1)
+    sums = np.nan_to_num(samples).reshape(columns, _COLUMN, -1).sum(axis=1)
+    mean = sums / np.maximum(seen.sum(axis=1), 1)  # -> (columns, latents)
+    place = (mean - np.array(low)) / np.maximum(np.array(high) - np.array(low), 1e-6)
+    level = np.clip(place * (_SHADES - 1) + 1, 1, _SHADES).astype(int)
+    level[~seen.any(axis=1)] = 0
+    picked = np.arange(rows) * len(low) // rows if rows > len(low) else np.arange(rows)
+    level = level[:, picked].T  # -> (rows, columns)
+    drawn = []
+    for line in range(lines):
+        styles = [ink.rail] * (width - columns)
+        glyphs = ["·"] * (width - columns)
+        for at in range(columns):
+            if mixed:
+                upper, lower = int(level[2 * line, at]), int(level[2 * line + 1, at])
+                glyphs.append("▀" if upper or lower else "·")
+                styles.append(shades[upper][lower] if upper or lower else ink.rail)
+            else:
+                glyphs.append(_BLOCKS[int(level[line, at])] if level[line, at] else "·")
+                styles.append(shades[0][0] if level[line, at] else ink.rail)
+        drawn.append(runs(glyphs, styles))
+    return drawn
+
+
+@lru_cache(32)
+def _shades(ink: Ink, deck: int) -> tuple[list[list[Style]], bool]:
+    """Styles [upper][lower] of two shades of a deck's hue; False where the colours cannot be mixed."""
+    hue, ground = ink.hue(deck).color, ink.text.bgcolor
+    if hue is None or ground is None or hue.triplet is None or ground.triplet is None:
+        return [[ink.hue(deck)]], False
+    mixed = [
+        Color.from_triplet(
+            ColorTriplet(
+                *(
+                    round(b + (a - b) * step / _SHADES)
+                    for a, b in zip(hue.triplet, ground.triplet, strict=True)
+                )
+            )
+        )
+        for step in range(_SHADES + 1)
+    ]
+    return [[Style(color=upper, bgcolor=lower) for lower in mixed] for upper in mixed], True
