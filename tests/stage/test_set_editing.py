@@ -128,6 +128,42 @@ def test_a_set_is_edited_and_saved(runtime: Path, tour: str) -> None:
     assert Path(f"{tour}.before").read_text() == SET
 
 
+def test_a_set_is_made_from_nothing(runtime: Path, tour: str) -> None:
+    """A new set, its songs with all that they say about themselves; saved, and read again as it was made."""
+    with playing(runtime, "--device", "null", set_name=tour) as instrument:
+        ask = instrument.client.ask
+        ask(commands.NewSet("gig"))
+        assert song(instrument).now == 0, "the song of the old set plays on"
+        with pytest.raises(PerformError, match="there already"):
+            ask(commands.NewSet("gig"))
+        go(instrument, 1)
+        until(
+            lambda: song(instrument).now == 1 and states(instrument)[:2] == [EMPTY] * 2, 10, "an empty song"
+        )
+        ask(commands.EditSong(0, notes="wait", length=450.0, tempo=90.0, switch="crossfade", fade=4.0))
+        ask(commands.AddSong("second", empty=True))
+        ask(commands.EditSong(2, mapping="generic", tempo=0.0))
+        for wrong in ({"tempo": 5.0}, {"fade": -1.0}, {"length": -1.0}):
+            with pytest.raises(PerformError, match="song second"):
+                ask(commands.EditSong(2, **wrong))  # type: ignore[arg-type]
+        line = song(instrument).lines[0]
+        assert (line.notes, line.length, line.tempo, line.switch, line.fade) == (
+            "wait",
+            450.0,
+            90.0,
+            "crossfade",
+            4.0,
+        )
+        assert "changed" in ask(commands.Undo()).value
+        assert song(instrument).lines[1].mapping == ""
+        ask(commands.Undo(redo=True))
+        path = Path(ask(commands.Save()).value)
+        instrument.end()
+    first, second = sets.read_set(path).songs
+    assert (first.name, first.length, first.switch) == ("song 1", 450.0, "crossfade")
+    assert second == Song("second", mapping="generic")
+
+
 def test_a_set_can_be_edited_while_it_is_written(tmp_path: Path) -> None:
     setlist, saving = SetList(sets.Set("a", songs=[Song("b")]), tmp_path / "a.toml"), SetSaver()
     answers: list[commands.Answer] = []
