@@ -216,6 +216,7 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
         _attach()
         return
     _need_terminal()
+    log("starting…")  # the screen follows when the stage answers
     look = _look()  # before the stage starts: a mistake in a file ends the verb
     _screen(start(_options(set_name, sound), runtime, log), look)
 
