@@ -27,7 +27,7 @@ Levels = npt.NDArray[np.float64]  #: (bands,)
 
 
 @dataclass(frozen=True, slots=True)
-class Spectrum:
+class SpectrumBands:
     """The master's bands, low to high.
 
     level : dB;  held : dB of the held peaks;  deck : the deck that leads each band, 0 for none
@@ -50,7 +50,7 @@ class SoundMeters:
         self._position, self._song = -1, 0.0
         self.peaks = [-math.inf, -math.inf]
         self._peaks_at, self._now, self._meters = [0.0, 0.0], 0.0, arena.meters
-        self._spectrum: Spectrum | None = None
+        self._spectrum: SpectrumBands | None = None
         self._spectrum_at = -1.0
         self._window = np.hanning(_WINDOW).astype(np.float32)[:, None]
 
@@ -88,12 +88,12 @@ class SoundMeters:
 
     # -- spectrum
 
-    def spectrum(self, bands: int) -> Spectrum:
+    def spectrum(self, bands: int) -> SpectrumBands:
         """The bands now, measured eight times a second."""
         last = self._spectrum
         if last is None or len(last.level) != bands:
             nothing = np.full(bands, FLOOR_DB)
-            last = Spectrum(nothing, nothing, np.zeros(bands, np.int64))
+            last = SpectrumBands(nothing, nothing, np.zeros(bands, np.int64))
             self._spectrum_at = -1.0
         passed = self._now - self._spectrum_at
         if self._spectrum is None or passed >= SPECTRUM_S or self._spectrum_at < 0:
@@ -102,7 +102,7 @@ class SoundMeters:
         self._spectrum = last
         return last
 
-    def _measure(self, bands: int, last: Spectrum, passed: float) -> Spectrum:
+    def _measure(self, bands: int, last: SpectrumBands, passed: float) -> SpectrumBands:
         rate = float(self._meters[METER_SLOTS["rate"]])
         history = self._arena.history
         master, _ = history.read(max(0, history.written - _WINDOW), _WINDOW)
@@ -114,7 +114,7 @@ class SoundMeters:
             leads = self._leaders(edges, bands)
         fallen = np.maximum(last.level - _BAR_FALL_DB * passed, level)
         held = np.maximum(last.held - _FALL_DB / 2 * passed, fallen)
-        return Spectrum(fallen, held, leads)
+        return SpectrumBands(fallen, held, leads)
 
     def _leaders(self, edges: npt.NDArray[np.int64], bands: int) -> npt.NDArray[np.int64]:
         """The loudest deck of each band; each deck's sound before its fader, with the level after it."""
