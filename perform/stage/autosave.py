@@ -21,6 +21,8 @@ from perform.library import places
 from perform.library.sets import Set
 from perform.library.song import Song
 
+BACKLOG = 4  #: states that wait for the disk
+
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A set in the middle of a song.
@@ -91,7 +93,10 @@ class Autosave:
         self._thread.start()
 
     def keep(self, saved: Saved) -> None:
-        """[main] Queue a state; never waits."""
+        """[main] Queue a state; never waits. While a disk stalls, newer states replace older ones."""
+        while self._waiting.qsize() >= BACKLOG:
+            with contextlib.suppress(queue.Empty):
+                self._waiting.get_nowait()
         self._waiting.put(saved)
 
     def end(self, seconds: float) -> None:

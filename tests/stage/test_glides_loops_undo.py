@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -207,6 +209,27 @@ def test_a_kill_during_a_save_leaves_a_complete_autosave() -> None:
         assert saved is not None
         assert saved.set == Set("s", songs=[Song("x" * 5000)])
         assert saved.table()[SLOTS["xfade"]] == 0.5
+
+
+def test_states_do_not_pile_up_while_the_disk_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended, written = threading.Event(), threading.Event(), list[bytes]()
+
+    def write(self: autosave.Autosave, data: bytes) -> None:
+        begun.set()
+        assert ended.wait(20)
+        written.append(data)
+
+    monkeypatch.setattr(autosave.Autosave, "_write", write)
+    keep = autosave.Autosave()
+    saved = autosave.Saved(Set("s", songs=[Song("x")]), "", False, 0, 0.0, {}, {}, "s")
+    keep.keep(saved)
+    assert begun.wait(20)
+    for played in range(1000):
+        keep.keep(msgspec.structs.replace(saved, played=float(played)))
+    assert keep._waiting.qsize() <= autosave.BACKLOG
+    ended.set()
+    keep.end(20)
+    assert len(written) == 2 and b'"played":999.0' in written[1], "the newest is written"
 
 
 def test_a_damaged_autosave_is_reported_and_kept(own_places: Path) -> None:
