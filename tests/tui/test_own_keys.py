@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_a_key_is_moved_and_the_help_shows_it(path: Path, tmp_path: Path) -> None:
-    path.write_text('[keys]\n"deck.mute" = "é,f10"\n"deck.solo" = "m"\n"stage.panic" = "f11"\n')
+    path.write_text('[keys]\n"deck.mute" = "é,f13"\n"deck.solo" = "m"\n"stage.panic" = "f11"\n')
     stage = FakeStage(tmp_path, status(deck("vintage", 8)))
     play(stage)
     async with playing(stage, Clock(), own_keys=own_keys.read(path)) as hands:
@@ -30,7 +30,7 @@ async def test_a_key_is_moved_and_the_help_shows_it(path: Path, tmp_path: Path) 
         assert (hands.value("deck/1/mute"), hands.value("deck/1/solo")) == (0, 1)
         await hands.press("é")
         assert hands.value("deck/1/mute") == 1
-        await hands.press("f10", "s")
+        await hands.press("f13", "s")
         assert (hands.value("deck/1/mute"), hands.value("deck/1/solo")) == (0, 1)
         panics = hands.value("panic")
         await hands.press("exclamation_mark")
