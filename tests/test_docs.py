@@ -127,9 +127,10 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
         assert meter.replace("N", "1").replace("I", "0") in METER_SLOTS
 
 
-# ---------------------------------------------------------------- docs/controllers.md
+# ---------------------------------------------------------------- controllers
 
-CONTROLLERS = page("controllers.md")
+CONTROLLERS = page("controllers.md") + page("mapping-files.md") + page("device-files.md")
+MAPPINGS = page("mappings.md")
 
 
 def test_controllers_lists_every_key_of_a_binding() -> None:
@@ -216,15 +217,15 @@ def plain(binding: Binding) -> str:
 @pytest.mark.parametrize("path", sorted(mapping_files.bundled().glob("*.toml")), ids=lambda path: path.stem)
 def test_controllers_lists_every_bind_of_the_bundled_mappings(path: Path) -> None:
     bundled = mapping_files.load(path)
-    rows = tables(section(CONTROLLERS, f"### {bundled.name}"))
+    rows = tables(section(MAPPINGS, f"## {bundled.name}"))
     (listed,) = rows.values()
     documented = [binding for row in listed for binding in bindings(row)]
     assert sorted(map(repr, documented)) == sorted(map(plain, bundled.bindings))
 
 
-def test_controllers_page_is_what_its_script_makes_of_the_mappings() -> None:
-    made = runpy.run_path(str(DOCS / "controllers_page.py"))["page"]()
-    assert made == CONTROLLERS, "run: python docs/controllers_page.py"
+def test_mappings_page_is_what_its_script_makes_of_the_mappings() -> None:
+    made = runpy.run_path(str(DOCS / "mappings_page.py"))["page"]()
+    assert made == MAPPINGS, "run: python docs/mappings_page.py"
 
 
 # ---------------------------------------------------------------- keys
@@ -321,3 +322,19 @@ def test_tables_reads_a_table() -> None:
     found = tables("| a | |\n| --- | --- |\n| `1` | x |\n\ntext\n| b |\n| --- |\n| 2 |\n")
     assert found == {("a", ""): [["`1`", "x"]], ("b",): [["2"]]}
     assert run("`cc 1` to `cc 3`") == ["cc 1", "cc 2", "cc 3"]
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name
+)
+def test_links_lead_to_a_page_and_a_heading(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if target.startswith(("http", "mailto:")):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = path.parent / name if name else path
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"(?m)^#+ (.*)$", linked.read_text())
+            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, target

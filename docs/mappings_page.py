@@ -1,4 +1,4 @@
-"""Writes the bundled mappings into docs/controllers.md from their files. `python docs/controllers_page.py`"""
+"""Writes docs/mappings.md, the bundled mappings, from their files. `python docs/mappings_page.py`"""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from typing import Any
 from perform.control import mapping_files, number_ranges
 from perform.control.binding import Binding
 
-BEGIN, END = "## Bundled mappings\n", "\n## When nothing moves\n"
-INTRO = """
-Made from `presets/mappings` by docs/controllers_page.py. The tables list every binding. A row such as
+INTRO = """# Bundled mappings
+
+Made from `presets/mappings` by docs/mappings_page.py. The tables list every binding. A row such as
 `cc 16` to `cc 23` pairs its controls with its addresses or values, in order. `audible`
 under range counts only latents that can be heard, over the range of the model.
 """
-PAGE = Path(__file__).parent / "controllers.md"
+PAGE = Path(__file__).parent / "mappings.md"
 
 
 def page() -> str:
-    """The page, with the section of the bundled mappings made anew."""
-    text = PAGE.read_text()
+    """The page: a section for each mapping."""
     files = sorted(mapping_files.bundled().glob("*.toml"))
-    section = INTRO + "".join(_mapping(path) for path in files)
-    return text.split(BEGIN)[0] + BEGIN + section + END + text.split(END)[1]
+    return INTRO + "".join(_mapping(path) for path in files)
 
 
 def _mapping(path: Path) -> str:
@@ -39,7 +37,7 @@ def _mapping(path: Path) -> str:
         rows.append(_row(table, mapping.bindings[at : at + size]))
         at += size
     head = "| on the device | sends | moves | range | mode |\n| --- | --- | --- | --- | --- |\n"
-    return f"\n### {mapping.name}\n\n{about}\n\n```text\n{drawing}\n```\n\n{head}" + "".join(rows)
+    return f"\n## {mapping.name}\n\n{about}\n\n```text\n{drawing}\n```\n\n{head}" + "".join(rows)
 
 
 def _row(table: dict[str, Any], bindings: tuple[Binding, ...]) -> str:
