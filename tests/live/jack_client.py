@@ -9,6 +9,7 @@ nothing came,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -66,7 +67,8 @@ def main() -> None:
     def connect() -> None:
         for port, ear in zip(ports, ears, strict=True):
             if client.get_ports(port) and not ear.number_of_connections:
-                client.connect(port, ear)
+                with contextlib.suppress(jack.JackErrorCode):  # the stage may have just connected it again
+                    client.connect(port, ear)
 
     with client:
         while not all(ear.number_of_connections for ear in ears):
