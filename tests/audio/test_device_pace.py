@@ -115,6 +115,20 @@ class VirtualTime:
         self._now = until
 
 
+class ClockedOrders(queue.SimpleQueue):  # type: ignore[type-arg]
+    """Orders of a host that waits for them in virtual time."""
+
+    def __init__(self, clock: VirtualTime) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def get(self, block: bool = True, timeout: float | None = None) -> AnyOrder:
+        if self.empty() and timeout is not None:
+            self._clock.sleep(timeout)
+            raise queue.Empty
+        return super().get(block, timeout)
+
+
 @pytest.mark.parametrize(("block", "count"), [(256, 1), (256, 8), (1024, 8)])
 def test_a_host_is_in_time_for_bursts_and_shows_its_latency(
     arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, count: int
@@ -151,7 +165,7 @@ def test_a_host_is_in_time_for_bursts_and_shows_its_latency(
     monkeypatch.setattr(scheduler_module, "render_applied", slow)
     monkeypatch.setattr(scheduler_module, "time", clock)
     monkeypatch.setattr(mixer_block, "time", clock)
-    orders: queue.SimpleQueue[AnyOrder] = queue.SimpleQueue()
+    orders = ClockedOrders(clock)
     orders.put(StartVoice(0, 1, {}))
     with pytest.raises(Enough):
         scheduler.run(Lifeline.__new__(Lifeline), orders)
