@@ -40,7 +40,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "train/test_training.py::test_every_architecture_learns": ("v3 causal", "discrete"),
     "train/test_verb.py::test_a_killed_and_resumed_training_equals_an_uninterrupted_one": (),
     "bench/test_bench.py::test_the_table_has_a_line_for_each_method": (),
-    "bench/test_training_cost.py::test_each_kind_of_step_is_compared_with_the_plain_recipe_and_another_program": (),
+    "bench/test_training_cost.py::test_each_kind_of_step_is_compared_with_the_plain_recipe": (),
     "train/test_training.py::test_every_architecture_takes_a_step_in_bfloat16": ("noise", "stereo"),
     "offline/test_bundled_transfer.py::test_a_decoder_brings_a_sound_closer_to_its_corpus": ("weather",),
     "offline/test_bundled_transfer.py::test_a_model_keeps_loudness_timing_and_timbre_of_its_kind": (

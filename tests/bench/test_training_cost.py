@@ -22,7 +22,7 @@ SMALL = ("--set", "capacity=4", "--set", "ratios=[4,2]", "--set", "dilations=[[1
 CROP = ("--batch", "1", "--crop", "8192", "--device", "cpu")
 
 
-def test_each_kind_of_step_is_compared_with_the_plain_recipe_and_another_program(tmp_path: Path) -> None:
+def test_each_kind_of_step_is_compared_with_the_plain_recipe(tmp_path: Path) -> None:
     other = tmp_path / "other.py"
     other.write_text("import sys\nfor line in sys.stdin: print(0.5, flush=True)")
     done = perform("bench", "train", *SMALL, *CROP, "--json", "--against", f'"{sys.executable}" "{other}"')
