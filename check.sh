@@ -1,8 +1,8 @@
 #!/bin/sh
 # Checks everything: format, lint, types, who may import whom, and the tests. Types and tests that only compute run
-# on all cores, at the lowest priority, in the time that the tests with stages leave free: those often wait, so two
-# run at once. Tests marked `alone` measure real time: they run last, with nothing beside them. With --long, what
-# tests/short_run.py leaves out runs too. With other arguments, pytest runs once, with these.
+# on all cores, at the lowest priority, in the time that the tests with stages leave free. Tests marked `alone`
+# measure real time: they run last, with nothing beside them. With --long, what tests/short_run.py leaves out runs
+# too. With other arguments, pytest runs once, with these.
 set -eu
 cd "$(dirname "$0")"
 ./setup.sh test
@@ -17,6 +17,7 @@ long=
 export OMP_NUM_THREADS=1
 cores=$(getconf _NPROCESSORS_ONLN)
 log=$(mktemp)
+PERFORM_TEST_CACHE=$(mktemp -d) && export PERFORM_TEST_CACHE
 {
     failed=0
     types || failed=1
@@ -25,9 +26,9 @@ log=$(mktemp)
     exit $failed
 } >"$log" 2>&1 &
 computing=$!
-trap 'pkill -P $computing || true; kill $computing 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'pkill -P $computing || true; kill $computing 2>/dev/null || true; rm -rf "$log" "$PERFORM_TEST_CACHE"' EXIT
 failed=0
-$bin/python -m pytest -n 2 --dist loadfile -m "not alone" $long tests/stage tests/live || failed=1
+$bin/python -m pytest -m "not alone" $long tests/stage tests/live || failed=1
 wait $computing || failed=1
 cat "$log"
 $bin/python -m pytest -rs -m alone $long tests/stage tests/live || failed=1

@@ -91,9 +91,10 @@ def keep_denormals() -> Iterator[None]:
 
 @pytest.fixture
 def shared_cache(own_places: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """All tests of one run share the compiled graphs, in every pytest process."""
+    """All tests of one run share the compiled graphs, in every process: in PERFORM_TEST_CACHE, if it is set."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
+    shared = Path(os.environ.get("PERFORM_TEST_CACHE", shared))
     shared.mkdir(exist_ok=True)
     home = own_places / "home"
     home.mkdir()

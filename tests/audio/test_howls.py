@@ -15,7 +15,7 @@ MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.mark.parametrize("model", ["bells", "cello", "choir", "drums", "strings", "weather"])
-def test_no_false_alarm_on_the_bundled_models(model: str) -> None:
+def test_no_false_alarm_on_the_bundled_models(shared_cache: None, model: str) -> None:
     host = CompiledModel(MODELS / f"{model}.safetensors")
     sources: list[LatentSource] = [
         LoopSource(host.gesture),

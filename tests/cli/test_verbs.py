@@ -96,7 +96,7 @@ def test_every_verb_has_help() -> None:
 
 
 @pytest.mark.usefixtures("tiny_models")
-def test_two_renders_with_one_seed_are_equal_and_never_overwrite(tmp_path: Path) -> None:
+def test_two_renders_with_one_seed_are_equal_and_never_overwrite(shared_cache: None, tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.wav" for i in range(3)]
     for path, seed in zip(paths, ("1", "1", "2"), strict=True):
         done = perform("render", "demo", "-o", str(path), "--seconds", "2", "--seed", seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 from pathlib import Path
 from typing import get_args
@@ -18,6 +19,8 @@ from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
 from tests.control.test_control_names import CONTROLS
+
+FUZZ = int(os.environ.get("PERFORM_FUZZ", "1"))
 
 BUNDLED = sorted(mapping_files.bundled().glob("*.toml"))
 OLDEST = [path for path in BUNDLED if path.stem in ("generic", "midimix", "nanokontrol2")]
@@ -76,7 +79,7 @@ mappings = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15 * FUZZ, deadline=None)
 @given(old=st.none() | mappings, new=mappings)
 def test_a_saved_mapping_loads_unchanged(
     tmp_path_factory: pytest.TempPathFactory, old: Mapping | None, new: Mapping

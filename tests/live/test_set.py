@@ -15,7 +15,7 @@ from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 from perform.core.params import SLOTS
 from perform.recorder import gesture_log
 
-SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "60"))
+SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "40"))
 
 
 def now(instrument: Instrument) -> int:

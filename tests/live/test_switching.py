@@ -19,7 +19,7 @@ from perform.recorder import take_index
 from perform.stage.commands import StartRecording, StopRecording
 
 RATE = 48000
-SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "60"))
+SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "40"))
 BLOCK_S = 256 / RATE
 
 SET = """
