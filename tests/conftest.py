@@ -91,7 +91,7 @@ def keep_denormals() -> Iterator[None]:
 
 @pytest.fixture
 def shared_cache(own_places: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """All tests of one run share the compiled graphs, in every process: in PERFORM_TEST_CACHE, if it is set."""
+    """All tests of a run share the compiled graphs, in every process: in PERFORM_TEST_CACHE if it is set."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
     shared = Path(os.environ.get("PERFORM_TEST_CACHE", shared))
