@@ -36,7 +36,7 @@ def _helps(group: click.Group, name: str) -> Iterator[tuple[str, str]]:
                 info_name=full,
                 terminal_width=100,
                 max_content_width=100,
-                help_option_names=["--help"],
+                help_option_names=["-h", "--help"],
             )
             yield full, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 

@@ -11,7 +11,7 @@ import pytest
 
 SHORT: dict[str, tuple[str, ...]] = {
     "rave/test_upstream.py::test_a_stream_equals_upstreams_sample_for_sample": (
-        *("v1", "v3", "discrete", "wasserstein", "stereo", "resampled", "adain_learnt", "prior"),
+        *("v3", "discrete", "stereo", "resampled", "adain_learnt", "prior"),
     ),
     "rave/test_upstream.py::test_offline_equals_upstreams": ("v2_offline", "v1_offline", "stereo_offline"),
     "rave/test_upstream.py::test_receptive_fields_equal_upstreams": ("v2_small_offline", "causal_offline"),
@@ -19,10 +19,10 @@ SHORT: dict[str, tuple[str, ...]] = {
     "rave/test_upstream.py::test_the_measured_delay_equals_the_calculated_one": ("v2_small", "stereo"),
     "rave/test_upstream.py::test_the_delays_of_two_models_encoder_and_decoder_add_up": ("v2-v1",),
     "rave/test_export.py::test_blocks_of_any_size_equal_our_stream": (
-        *("v1", "v3", "discrete", "stereo", "resampled"),
+        *("v3", "discrete", "stereo"),
     ),
     "rave/test_export.py::test_block_by_block_it_equals_our_stream_to_the_last_bit": (
-        *("live", "v1", "v3", "discrete", "noise", "stereo", "resampled"),
+        *("live", "v3", "discrete", "noise"),
     ),
     "rave/test_export.py::test_card_and_licence_are_included_and_the_model_can_be_imported": (
         *("v3", "discrete", "live"),
@@ -40,6 +40,15 @@ SHORT: dict[str, tuple[str, ...]] = {
     ),
     "train/test_training.py::test_every_architecture_learns": ("v3 causal",),
     "train/test_training.py::test_more_steps_prolong_phase_1_until_phase_2_begins": (),
+    "train/test_training.py::test_a_training_can_start_from_a_model": (),
+    "train/test_training.py::test_snapshot_writes_the_model_and_does_not_change_the_checkpoint": (),
+    "train/test_training.py::test_a_resumed_training_uses_the_corpus_prepared_at_its_start": (),
+    "train/test_together.py::test_two_processes_train_like_one_with_twice_the_batch": (),
+    "offline/test_replay.py::test_another_sample_rate_gives_the_same_sound": (),
+    "rave/test_bundled.py::test_moving_a_latent_changes_the_sound": (
+        *("weather-2.0-0", "weather--2.0-1", "choir-2.0-0", "choir--2.0-1"),
+    ),
+    "tests/test_package.py::test_what_is_in_wheel_and_sdist": (),
     "train/test_training.py::test_another_seed_gives_another_model": (),
     "train/test_verb.py::test_a_killed_and_resumed_training_equals_an_uninterrupted_one": (),
     "bench/test_bench.py::test_the_table_has_a_line_for_each_method": (),

@@ -17,16 +17,18 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with sdist and wheel."""
-    folder = tmp_path_factory.mktemp("built")
-    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+def built(folder: Path, kind: str) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
+    (made,) = folder.iterdir()
+    return made
 
 
-def test_what_is_in_wheel_and_sdist(built: Path) -> None:
-    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for needed in ("models/bells.safetensors", "models/LICENSE", "presets/sets/demo.toml", "docs/guide.md"):
         assert f"perform/bundled/{needed}" in names
@@ -34,19 +36,19 @@ def test_what_is_in_wheel_and_sdist(built: Path) -> None:
     assert "License-Expression: MIT AND CC0-1.0" in zipfile.ZipFile(wheel).read(metadata).decode()
     licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
     assert licences == {"LICENSE", "models/LICENSE", "models/LICENSE.cello"}
-    with tarfile.open(sdist) as archive:
+    with tarfile.open(built(tmp_path, "sdist")) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.sh", "check.sh", "tests/test_package.py", "models/recipes/README.md"} <= packed
     assert not [name for name in packed if name.startswith((".venv", "takes", "runs"))]
 
 
-def test_it_plays_records_and_renders(built: Path, tmp_path: Path) -> None:
+def test_it_plays_records_and_renders(wheel: Path, tmp_path: Path) -> None:
     """The dependencies come from the environment of the tests: only perform itself is installed anew."""
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
     python = bare / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
-    subprocess.run([*pip, str(next(built.glob("*.whl")))], check=True, capture_output=True)
+    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
     scheme = {"base": str(bare), "platbase": str(bare)}
     libraries = Path(sysconfig.get_path("purelib", vars=scheme))
     (libraries / "dependencies.pth").write_text(sysconfig.get_path("purelib"))

@@ -76,7 +76,9 @@ def _bindings(table: Any, known: ControllerDevice | None, where: str) -> list[Bi
     try:
         if not isinstance(table, dict):
             raise WrongUse("a binding must be a table", hint="write [[bind]] above each binding")
-        picked = [number_ranges.pick(table, index) for index in range(number_ranges.count(table))]
+        port = {key: table[key] for key in ("port",) if key in table}  # its name may have braces
+        ranges = {key: value for key, value in table.items() if key not in port}
+        picked = [number_ranges.pick(ranges, index) | port for index in range(number_ranges.count(ranges))]
         raw = [known.resolve(one) if known else one for one in picked]
     except WrongUse as error:
         raise WrongUse(error.what, where=where, hint=error.hint) from error

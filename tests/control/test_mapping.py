@@ -92,6 +92,14 @@ def test_a_saved_mapping_loads_unchanged(
     assert mapping_files.load(path) == new
 
 
+def test_the_name_of_a_port_may_have_braces(tmp_path: Path) -> None:
+    one = Mapping(
+        "pads", (), (Binding("cc 1", "xfade", port="Pads {1..8}"), Binding("cc 2", "tempo", port="{}"))
+    )
+    mapping_files.save(one, tmp_path / "pads.toml")
+    assert mapping_files.load(tmp_path / "pads.toml") == one
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_a_damaged_mapping_raises_only_wrong_use(

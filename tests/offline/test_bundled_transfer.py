@@ -100,12 +100,13 @@ def brightness(x: np.ndarray) -> float:
 
 def test_all_bundled_models_are_present_and_small() -> None:
     files = sorted(MODELS.glob("*.safetensors"))
-    assert tuple(file.stem for file in files) == NAMES
+    assert [file.stem for file in files] == sorted([*NAMES, "cello"])
     sizes = [file.stat().st_size for file in files]
     assert max(sizes) < 20 * MEGABYTE
     assert sum(sizes) < 80 * MEGABYTE
     cards = [read_card(file) for file in files]
-    assert {card.licence for card in cards} == {"CC0-1.0"}
+    assert {card.licence for card in cards} == {"CC0-1.0", "MIT"}
+    assert [file.stem for file, card in zip(files, cards, strict=True) if card.licence == "MIT"] == ["cello"]
     assert len({card.ratio for card in cards}) == 3
     assert len({card.latents for card in cards}) > 1
     for file in files:

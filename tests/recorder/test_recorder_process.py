@@ -20,7 +20,7 @@ from perform.recorder.recent_events import RecentEvents
 from perform.recorder.retro import LastMinutes, LastMinutesTake
 from perform.recorder.take_names import track_path
 
-KILLS = int(os.environ.get("PERFORM_KILLS", "24"))  # of the recorder, at random moments: 200 for a long test
+KILLS = int(os.environ.get("PERFORM_KILLS", "12"))  # of the recorder, at random moments: 200 for a long test
 AT_ONCE = 6  #: files, and so recorders or tracks
 
 
