@@ -24,6 +24,10 @@ class Home:
         self.part = 0.0
         self.z: Latents = self._zeros
 
+    def next(self, speed: float) -> Latents:
+        """The latents of the source `hand`, at any speed."""
+        return self.z
+
     def start(self, table: Table) -> None:
         """Be where the table says, without a glide."""
         self._move(float(table[self._slot]))

@@ -22,17 +22,6 @@ class LatentSource(Protocol):
         ...
 
 
-class HandSource:
-    """The latents of bias 0: only the biases play. home: gives them, (latents,)."""
-
-    def __init__(self, home: Callable[[], Latents]) -> None:
-        self._home = home
-
-    def next(self, speed: float) -> Latents:
-        """The latents of bias 0, at any speed."""
-        return self._home()
-
-
 class LoopSource:
     """Repeats the model's gesture (frames, latents), interpolated linearly between its frames."""
 
@@ -83,11 +72,12 @@ class WalkSource:
 class PriorSource:
     """Latents that the model's prior generates, interpolated linearly between its frames.
 
-    draw : gives the next frame's latents, from a 32-bit seed
+    draw        : gives the next frame's latents, from a temperature and a 32-bit seed
+    temperature : of the frames drawn from now on
     """
 
-    def __init__(self, draw: Callable[[int], npt.NDArray[np.float32]], seed: int) -> None:
-        self._draw, self._random = draw, np.random.default_rng([seed, 2])
+    def __init__(self, draw: Callable[[float, int], npt.NDArray[np.float32]], seed: int) -> None:
+        self._draw, self._random, self.temperature = draw, np.random.default_rng([seed, 2]), 1.0
         self._from: Latents | None = None  # drawn at the first `next`: it takes time
         self._to, self._at = np.zeros(0), 0.0
 
@@ -102,5 +92,5 @@ class PriorSource:
         return z
 
     def _drawn(self) -> Latents:
-        z: Latents = self._draw(int(self._random.integers(1 << 32))).astype(np.float64)
+        z: Latents = self._draw(self.temperature, int(self._random.integers(1 << 32))).astype(np.float64)
         return np.nan_to_num(z, posinf=0.0, neginf=0.0)

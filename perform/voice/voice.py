@@ -22,7 +22,7 @@ from perform.voice.file_source import FileSource
 from perform.voice.home import Home
 from perform.voice.lane_context import LaneContext, followed_deck
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
-from perform.voice.sources import HandSource, Latents, LatentSource, LoopSource, PriorSource, WalkSource
+from perform.voice.sources import Latents, LatentSource, LoopSource, PriorSource, WalkSource
 from perform.voice.voice_stream import VoiceStream
 
 MIN_TEMPERATURE = 0.01  #: a prior divides by the temperature
@@ -66,13 +66,14 @@ class Voice(VoiceStream):
         """Reset decoder, sources and noise, with the table's seed."""
         self._restarts = table[self._restart_slots].tobytes()
         seed, card = int(table[self._slot["seed"]]), self._card
-        hand = HandSource(lambda: self.home.z)
-        loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else hand
+        # no source refers to the voice: a host collects no cycles
+        loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else self.home
+        self._prior = PriorSource(self.stream.prior, seed) if self._has_prior else None
         self._sources: dict[str, LatentSource] = {
-            "hand": hand,
+            "hand": self.home,
             "loop": loop,
             "walk": WalkSource(card, seed),
-            "prior": PriorSource(self._draw_prior, seed) if self._has_prior else hand,
+            "prior": self._prior or self.home,
         }
         if self.encoder_input:
             self.encoder_input.reset()
@@ -113,6 +114,8 @@ class Voice(VoiceStream):
     def next_latents(self, table: Table) -> tuple[Vector, Vector]:
         """The next frame's latents (latents,) and noise (noise values,) as the table is now."""
         self.temperature = float(table[self._slot["temperature"]])
+        if self._prior:
+            self._prior.temperature = max(self.temperature, MIN_TEMPERATURE)
         self.home.advance(table, self.frame_s)
         self.source_latents = self._source(table)
         level, octaves = 0.0, 0.0
@@ -148,10 +151,6 @@ class Voice(VoiceStream):
         if self._context and self._leader and (d := self._context.leader_delay(self._leader, frame_s)):
             return d + decoder
         return 0.0
-
-    def _draw_prior(self, seed: int) -> Vector:
-        """The next frame of the model's prior (latents,)."""
-        return self.stream.prior(max(self.temperature, MIN_TEMPERATURE), seed)
 
     def _input_stream(self, encoder: StreamingEncoder) -> Stream:
         """The encoder stream of this voice; it is kept, so its learnt style survives a change of source."""

@@ -12,8 +12,10 @@ import pytest
 from rig import Controller, Instrument, Jack, Listener, Machine, perform, playing, until
 from test_sound import BLOCK, RATE, level, lost_blocks, read_take, steps
 
+from perform.core.arena_layout import HISTORY_FRAMES
 from perform.core.params import SLOTS
 from perform.recorder import gesture_log
+from perform.stage import undo as undo_steps
 
 SWITCHES = int(os.environ.get("PERFORM_SWITCHES", "40"))
 
@@ -171,7 +173,9 @@ def test_many_switches_cost_nothing(runtime: Path, tmp_path: Path) -> None:
     print(f"steepest step {steepest:.4f}, without switches {steady:.4f}, loudest sample {loudest:.3f}")
     assert late <= 2 * machine.away(BLOCK / RATE)  # 0 where the machine was never away
     assert steepest <= 2 * steady + 2 * loudest / (0.005 * RATE)
-    assert grown < (8 + SWITCHES / 100) * 2**20
+    undo = 2 * arena.table.nbytes * min(SWITCHES, undo_steps.DEPTH)  # the tables before and after each switch
+    history = 8 * min(took * RATE, HISTORY_FRAMES)  # of the master, touched for the first time
+    assert grown < (5 + SWITCHES / 100) * 2**20 + undo + history
 
 
 def resident(instrument: Instrument) -> int:

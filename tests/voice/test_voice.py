@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_sources import PRIOR
 from tiny import tiny_model
 
 from perform.core import params
@@ -40,6 +43,23 @@ def voice(model: Path, table: np.ndarray, rate: float = 48000) -> Player:
 
 def render(player: Player, table: np.ndarray, frames: int = 30) -> np.ndarray:
     return np.concatenate([player.render(table) for _ in range(frames)])
+
+
+def test_a_voice_goes_when_nothing_refers_to_it(tmp_path: Path) -> None:
+    """Hosts collect no cycles, and each song has new voices."""
+    priors = tiny_model(tmp_path / "prior.safetensors", prior=PRIOR)
+    for path, name in ((tiny_model(tmp_path / "tiny.safetensors"), "hand"), (priors, "prior")):
+        table = params.defaults()
+        params.set_value(table, "deck/1/source", params.SOURCES.index(name))
+        gc.disable()
+        try:
+            player = voice(path, table)
+            render(player, table, 3)
+            gone = weakref.ref(player)
+            del player
+            assert gone() is None
+        finally:
+            gc.enable()
 
 
 def test_reset_and_panic_restart_a_voice(model: Path) -> None:
