@@ -97,7 +97,7 @@ def shared_cache(own_places: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     shared = Path(os.environ.get("PERFORM_TEST_CACHE", shared))
     shared.mkdir(exist_ok=True)
     home = own_places / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     (home / "cache").symlink_to(shared)
 
 

@@ -113,6 +113,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
 
     def tick(self) -> None:
         """[ui] One frame: handle the stage's answers, read the meters, draw."""
+        if not any(isinstance(screen, PlayScreen) for screen in self.screen_stack):
+            return  # the app is closing: its screens are gone, and its timer is not
         while self.stage_line.outcomes:
             outcome = self.stage_line.outcomes.popleft()
             if isinstance(outcome, PerformError):

@@ -242,7 +242,7 @@ def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: 
 
 
 @pytest.mark.parametrize("rounds", [1, 20])
-def test_each_of_three_is_unplugged_and_replugged_in_the_middle_of_a_sweep(
+def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
     process: Control, devices: VirtualDevices, rounds: int
 ) -> None:
     """The others follow each step, its parameter keeps its value meanwhile, and then it plays on.
