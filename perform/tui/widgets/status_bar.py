@@ -19,6 +19,7 @@ from perform.tui.widgets.song_line import draw_songs
 _MUTE, _INPUT_OPEN = slot("master/mute"), slot("input/open")
 _LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, DECKS + 1)]
 _OUT = 6  #: cells of the master's level
+_WIDE, _NAMED = 112, 140  #: columns for fuller texts; for the take's name too, which the log has anyway
 _STALLED = 1.0  #: seconds without a block after which the mixer counts as stopped
 _SILENT = 2.0  #: seconds without an answer after which the stage counts as not answering
 
@@ -30,7 +31,7 @@ class StatusBar(LineWidget):
         """Draw six lines, three without big letters, two without the songs."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(max(2, height))]
-        _meters(pens[0], frame, wide=width >= 112)
+        _meters(pens[0], frame, width)
         if height > 2:
             draw_songs(pens[1], frame, width)
         last = pens[min(2, len(pens) - 1)]
@@ -71,11 +72,11 @@ def _alarm(frame: ScreenFrame) -> tuple[str, str]:
     return "", ""
 
 
-def _meters(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
+def _meters(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     """Recording, master level, load, dropouts, the most important first; a narrow screen cuts off the end."""
-    ink = pen.ink
+    ink, wide = pen.ink, width >= _WIDE
     pen.text(" ", ink.text)
-    _take(pen, frame, wide)
+    _take(pen, frame, wide, named=width >= _NAMED)
     _output(pen, frame, wide)
     draw_beat(pen, frame, wide)
     load = max(frame.printed_stage_meter("load"), *(frame.printed[i] for i in _LOADS))
@@ -151,14 +152,14 @@ def _field(pen: LinePen, name: str, text: str, style: Style) -> None:
     pen.text(text, style)
 
 
-def _take(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
+def _take(pen: LinePen, frame: ScreenFrame, wide: bool, named: bool) -> None:
     ink = pen.ink
     rate, left = max(1.0, frame.stage_meter("rate")), frame.stage_meter("take/left")
     if frame.recording:
         pen.target(14, action="app.record")
         pen.text(" ● REC ", ink.alert)
         pen.text(f" {time(frame.stage_meter('take/frames') / rate)}", ink.bright)
-        if wide and frame.status.take:
+        if named and frame.status.take:
             pen.text(" ", ink.text)
             stem = Path(frame.status.take).stem
             pen.text(stem, ink.text, min(len(stem), 16))
