@@ -67,6 +67,7 @@ def test_the_audio_server(jack: Jack, runtime: Path, tmp_path: Path) -> None:
     assert level(take[-RATE:] / 2**23) > 1e-3
 
 
+@pytest.mark.alone
 def test_a_host(jack: Jack, runtime: Path, tmp_path: Path) -> None:
     with playing(runtime) as instrument:
         instrument.wait_live(1, 2)

@@ -68,6 +68,7 @@ def test_a_timed_run_prints_its_take(runtime: Path) -> None:
     assert path.exists()
 
 
+@pytest.mark.alone
 def test_one_deck_changes_models_while_another_plays(runtime: Path, tmp_path: Path) -> None:
     other = tiny_model(tmp_path / "other.safetensors", seed=5)
     with playing(runtime, "--device", "null") as instrument:
