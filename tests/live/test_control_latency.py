@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rig import Machine
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
@@ -59,30 +60,33 @@ def test_a_message_reaches_the_table_as_fast_as_a_bare_callback_hears_it(tmp_pat
             try:
                 process.report("MidiPortsChanged", open=["Knob"])
                 heard = memoryview(mmap.mmap(os.open(clock, os.O_RDWR), 8)).cast("d")
-                tries = [measured(process, knob, heard)]
-                while len(tries) < 4 and np.percentile(tries[-1], 90) * 1000 > SLOWER_MS:
-                    tries.append(measured(process, knob, heard))  # another process took the core
+                with Machine(tmp_path, server=False) as machine:
+                    tries = [measured(process, knob, heard)]
+                    while len(tries) < 4 and np.percentile(list(tries[-1].values()), 99) * 1000 > SLOWER_MS:
+                        tries.append(measured(process, knob, heard))  # another process took the core
                 idle = switches_a_second(process.process.pid)
             finally:
                 process.close()
                 bare.communicate()
     finally:
         jack.stop()
-    best = min(tries, key=lambda differences: np.percentile(differences, 90))
+    there = [[late for at, late in trial.items() if not machine.was_away(at)] for trial in tries]
+    best = min(there, key=lambda differences: np.percentile(differences, 99))
     late = np.percentile(best, [50, 90, 99]) * 1000
     print(
         f"later than a bare callback: p50 {late[0]:.2f} ms, p90 {late[1]:.2f} ms, p99 {late[2]:.2f} ms; "
-        f"idle: {idle:.0f} switches/s"
+        f"of {len(best)} trials; idle: {idle:.0f} switches/s"
     )
-    assert len(best) >= 0.95 * TRIALS
-    assert late[1] < SLOWER_MS  # of a hundred, one may fall where the machine is away; the goal is p99
+    assert max(map(len, tries)) >= 0.95 * TRIALS
+    assert len(best) >= 0.5 * TRIALS  # without those that fell where the machine was away
+    assert late[2] < SLOWER_MS
     assert idle < 200
 
 
-def measured(process: Control, knob: Controller, heard: memoryview) -> list[float]:
-    """Seconds by which the table changed later than the callback heard the message, of each trial."""
+def measured(process: Control, knob: Controller, heard: memoryview) -> dict[float, float]:
+    """Seconds by which the table changed later than the callback heard the message, by the time of that."""
     table, slot, dice = process.arena.table, params.slot("deck/1/pan"), random.Random(1)
-    differences = []
+    differences: dict[float, float] = {}
     real_time = request_real_time(AUDIO_PRIORITY)  # or this thread would be late itself
     for trial in range(TRIALS):
         before, bare = float(table[slot]), heard[0]
@@ -94,7 +98,7 @@ def measured(process: Control, knob: Controller, heard: memoryview) -> list[floa
         while heard[0] == bare and time.monotonic() < end:
             time.sleep(0.0001)
         if arrived < end and heard[0] != bare:
-            differences.append(arrived - heard[0])
+            differences[heard[0]] = arrived - heard[0]
         time.sleep(dice.uniform(0.002, 0.03))
     if real_time:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
