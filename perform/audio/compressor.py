@@ -22,7 +22,10 @@ class Compressor:
         self.gain = [1.0, 1.0]
 
     def follow(self, peak: float, settings: InputSettings) -> None:
-        """Take the peak of one hop, as a factor."""
+        """Take the peak of one hop, as a factor. Costs nothing while it is off and has recovered."""
+        if settings.ratio == 1.0 and not self._reduction:
+            self.gain = [self.gain[1], 1.0]
+            return
         over = 20 * math.log10(peak) - settings.threshold_db if peak > 0 else 0.0
         aim = max(over, 0.0) * (1.0 - 1.0 / settings.ratio)
         time_s = settings.squeeze_s if aim > self._reduction else settings.recover_s

@@ -109,9 +109,8 @@ def _running_max(x: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float
 
 def peak(x: Signal | Audio) -> npt.NDArray[np.floating]:
     """[audio] The largest magnitude of each channel: (n, 2) -> (2,)."""
-    loudest: npt.NDArray[np.floating] = np.abs(x.T, order="C").max(
-        axis=1
-    )  # rows in memory: four times faster
+    rows = np.abs(x.T, order="C")  # in memory, too: four times faster
+    loudest: npt.NDArray[np.floating] = rows.max(axis=1)
     return loudest
 
 

@@ -110,8 +110,7 @@ class EventWriter:
                 self._written_bytes = as_bytes
                 return True
             return False
-        if as_bytes != self._written_bytes:
-            changed = np.flatnonzero(now != self._written)
+        if as_bytes != self._written_bytes and len(changed := np.flatnonzero(now != self._written)):
             if self._log.append(CHANGED_VALUES, at, pack_values(self._slots[changed], now[changed])):
                 self._written, self._written_bytes = now, as_bytes
             else:
