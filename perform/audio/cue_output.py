@@ -94,7 +94,7 @@ class CueOutput:
         if self._buffer and self._buffer.blocks != self._seen:
             self._seen, self._seen_at = self._buffer.blocks, now
         if self._stream and not (self._stream.active and now - self._seen_at < STALL_S):
-            with contextlib.suppress(Exception):  # PortAudio raises errors of several kinds for a lost device
+            with contextlib.suppress(self._sd.PortAudioError):  # a lost device may refuse to be closed
                 self._stream.close()
             self._stream = self._buffer = None
             self.text, self._tried_at = f"no cue: {self._second} is gone; perform waits for it", now

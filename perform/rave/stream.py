@@ -23,7 +23,7 @@ FEW = 32
 torch's convolutions, made for long signals, take twice as long there."""
 
 
-class UnknownLayer(NotImplementedError):
+class UnknownLayer(TypeError):
     """A function over layers does not know the class of a layer; the message names both.
 
     It is a mistake in the program, not in a file, so it is not a ValueError.

@@ -170,7 +170,7 @@ class Editing:
         try:
             msgspec.convert(msgspec.to_builtins(song), Song)
         except msgspec.ValidationError as error:
-            raise WrongUse(f"song {song.name}: {error}", hint="docs/sets.md has the ranges") from error
+            raise WrongUse(f"song {song.name}: {error}", hint="`perform docs sets` has the ranges") from error
         setlist.replace(number, song)
         return f"song {song.name}: {', '.join(changes)} changed"
 

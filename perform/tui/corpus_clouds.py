@@ -42,8 +42,5 @@ class CorpusClouds:
         return self._clouds.get(key, NO_CORPUS)
 
     def _read(self, key: tuple[str, str]) -> None:
-        """[disk] Read a corpus; the screen survives a file that cannot be read."""
-        try:
-            self._clouds[key] = CorpusCloud(read_corpus(Path(key[0])))
-        except Exception:
-            return
+        """[disk] Read a corpus; it is empty if the file cannot be read."""
+        self._clouds[key] = CorpusCloud(read_corpus(Path(key[0])))
