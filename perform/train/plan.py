@@ -10,6 +10,7 @@ from typing import Any
 
 from perform.core.errors import WrongUse
 from perform.rave.config import Config, preset
+from perform.rave.fundamental import MEASURED
 
 CHANGES = ("gain", "phase", "pitch", "compress", "mute")
 """Random changes to crops, for data augmentation (augmentation.py)."""
@@ -198,7 +199,7 @@ def check(plan: TrainingPlan, shortest: int) -> None:
     if plan.latents is not None and config.bottleneck not in ("variational", "pitched"):
         what = f"a {config.bottleneck} model always keeps all {config.most_latents} latents"
         raise WrongUse(what, hint="leave --latents out")
-    least = 4 if config.bottleneck == "pitched" else 1
+    least = len(MEASURED) + 1 if config.bottleneck == "pitched" else 1
     if plan.latents is not None and not least <= plan.latents <= config.full_latents:
         what = f"this config cannot keep {plan.latents} latents"
         raise WrongUse(what, where="--latents", hint=f"use {least} to {config.full_latents}")

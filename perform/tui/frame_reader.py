@@ -59,8 +59,8 @@ class FrameReader:
             self._worst = meters.copy()
         self._count += 1
         if status is not None and status != self._status:
-            if status.touched.control != self._status.touched.control and self._status is not EMPTY_STATUS:
-                self._active[status.touched.control.rsplit(" ", 1)[0]] = now
+            if status.touched.number != self._status.touched.number and self._status is not EMPTY_STATUS:
+                self._active[status.touched.port] = now
             self._status = status
             self._scenes = {scene.number: scene for scene in status.scenes}
             self._marks = _marks(status)

@@ -8,7 +8,8 @@ from textual.screen import Screen
 
 from perform.tui.base_app import BaseApp
 from perform.tui.screens.latent_screen import LatentScreen
-from perform.tui.screens.stage_screen import UNLOCKED, StageScreen
+from perform.tui.screens.stage_screen import StageScreen
+from perform.tui.widgets.stage_foot import works_locked
 
 LAYOUTS: dict[str, Callable[[], Screen[None]] | None] = {
     "play": None,
@@ -60,7 +61,7 @@ class LayoutKeys(BaseApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Refuse all actions of keys but a few while the stage layout is locked."""
-        if self.view.locked and (action not in UNLOCKED or parameters):
+        if self.view.locked and (not works_locked(action) or parameters):
             self.show_notice("locked: F10 unlocks")
             return False
         return super().check_action(action, parameters)

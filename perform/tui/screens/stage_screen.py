@@ -5,11 +5,8 @@ from __future__ import annotations
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.screens.play_screen import PlayScreen
 from perform.tui.widgets.line_widget import LineWidget
-from perform.tui.widgets.stage_foot import StageFoot
+from perform.tui.widgets.stage_foot import StageFoot, works_locked
 from perform.tui.widgets.stage_view import StageView
-
-#: actions of the app that work without parameters while the layout is locked; those of the screen do not
-UNLOCKED = ("panic", "record", "mark", "go", "lock")
 
 
 class StageScreen(PlayScreen):
@@ -29,6 +26,5 @@ class StageScreen(PlayScreen):
 
     async def on_line_widget_grabbed(self, message: LineWidget.Grabbed) -> None:
         """Ignore the mouse while it is locked, except on the keys of the foot."""
-        allowed = message.hit.action.removeprefix("app.") in UNLOCKED
-        if self.instrument.view.locked and not allowed:
+        if self.instrument.view.locked and not works_locked(message.hit.action):
             message.prevent_default()

@@ -6,15 +6,10 @@ from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 
-_LOCKED = (
-    ("F10", "unlocks", "app.lock"),
-    ("!", "panic", "app.panic"),
-    ("⏎", "GO", "app.go"),
-    ("r", "rec", "app.record"),
-    ("k", "mark", "app.mark"),
-)
-_OPEN = (
-    ("F10", "locks", "app.lock"),
+#: actions of the app that work without parameters while the layout is locked; no action of the screen does
+WHILE_LOCKED = ("panic", "record", "mark", "go", "lock")
+
+_KEYS = (
     ("!", "panic", "app.panic"),
     ("⏎", "GO", "app.go"),
     ("n", "next", "app.arm(1)"),
@@ -24,6 +19,11 @@ _OPEN = (
     ("+", "other layout", "app.layout(1)"),
     ("?", "help", "app.help"),
 )
+
+
+def works_locked(action: str) -> bool:
+    """Return whether an action, such as `app.go`, works while the layout is locked."""
+    return action.removeprefix("app.") in WHILE_LOCKED
 
 
 class StageFoot(LineWidget):
@@ -40,7 +40,10 @@ class StageFoot(LineWidget):
         if view.notice and frame.now < view.notice_until:
             pen.text(f" {view.notice}", ink.mark, max(0, width - pen.x))
         else:
-            for key, text, action in _LOCKED if view.locked else _OPEN:
+            lock = ("F10", "unlocks" if view.locked else "locks", "app.lock")
+            for key, text, action in (lock, *_KEYS):
+                if view.locked and not works_locked(action):
+                    continue
                 if pen.x + len(key) + len(text) + 4 > width:
                     break
                 pen.target(len(key) + len(text) + 3, action=action)
