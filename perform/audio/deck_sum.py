@@ -85,7 +85,7 @@ class DeckSum:
         return decks
 
     def _meter(self, decks: dict[int, Signal], fall: float) -> None:
-        """Hold the peaks of the decks that play; those of the others are 0."""
+        """Hold the peaks of the decks that play; the other decks have 0."""
         held = self._arena.meters[_PEAKS] * fall
         peaks = np.zeros_like(held)
         for deck, voice in decks.items():

@@ -45,7 +45,7 @@ def mapping_report(
 
 
 def _addresses(binding: Binding, knobs: KnobRanges) -> list[str]:
-    """The address of a binding; where it counts audible latents, those of all decks as they are now."""
+    """The address of a binding; if it counts audible latents, their addresses on all decks now."""
     if not binding.audible:
         return [binding.to]
     slots = [knobs.audible_slot(address) for address in binding.addresses]

@@ -1,4 +1,4 @@
-"""The files that a set may use: those of its folder, of perform's folders, and those that the player allows.
+"""The files that a set may use: in its folder, in perform's folders, and what the player allows.
 
 A set may come from the internet. It reads no other file, and a learnt control writes to no other mapping.
 What the player allows is kept in `sets/allowed-files.json`: by `--allow-files`, on the screen, or by saving a

@@ -172,7 +172,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def home_latents(card: Card, *, home: bool) -> list[float]:
-    """Return the latents of bias 0 on a deck: those of the card's home, or zeros."""
+    """Return the latents of bias 0 on a deck: the card's home, or zeros."""
     return list(card.latent_home) if home and card.latent_home else [0.0] * card.latents
 
 

@@ -194,7 +194,7 @@ class EditSong(Command, frozen=True):
     length : seconds that it is expected to last; 0: not said
     switch : how it replaces the song before;  fade : seconds of the switch
     tempo  : beats a minute; 0: it keeps the tempo that plays
-    mapping : name or path of its own mapping; "": none
+    mapping : name or path of the song's mapping; "": none
     """
 
     song: int

@@ -54,7 +54,7 @@ class SongStatus(Struct, frozen=True):
     switch: str = "tail"  #: how it replaces the song before
     fade: float = 2.0  #: seconds of the switch
     tempo: float = 0.0  #: 0: it keeps the tempo that plays
-    mapping: str = ""  #: its own mapping
+    mapping: str = ""  #: the song's mapping; "": none
 
 
 class SongsStatus(Struct, frozen=True):

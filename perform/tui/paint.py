@@ -58,7 +58,7 @@ class Ink:
     hues: tuple[Style, ...]  #: of each deck, deck 1 first
 
     def hue(self, deck: int) -> Style:
-        """The hue of a deck (1..DECKS); of 0 that of a level."""
+        """The hue of a deck (1..DECKS); 0: the hue of a level."""
         return self.hues[deck - 1] if deck else self.level
 
 
@@ -92,7 +92,7 @@ def bar(
     """A rail with the handle `●`, `◆` decoded or modulated, `◇` source (`◈` in one cell), low..high thick.
 
     ghost : `▹`, where the hardware stands
-    deck  : the range has its hue; 0: that of a corpus
+    deck  : the range has its hue; 0: the hue of a corpus
 
     All arguments are cells; -1 draws none.
     """

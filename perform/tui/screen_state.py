@@ -19,7 +19,7 @@ class ScreenState:
     axes: dict[int, tuple[int, int]] = field(default_factory=dict)  #: deck -> latents of its pad, x and y
     macro_pad: bool = False  #: pads move two macros, not two latents
     macro_axes: tuple[int, int] = (0, 1)  #: indices of these macros, x and y
-    zoomed: bool = False  #: pads show another range than that of the knobs, see `perform.tui.axes`
+    zoomed: bool = False  #: pads show another range than the knobs, see `perform.tui.axes`
     arming: int = 0  #: song that the stage was asked to arm, until it answers
     locked: bool = False  #: the stage layout is shown, and locked
     prefix: str = ""  #: action of the next F2 to F9 on its scene

@@ -477,7 +477,7 @@ def test_one_knob_on_a_macro_moves_many_latents() -> None:
 
 
 def test_a_pad_moves_any_parameter() -> None:
-    """Each address, that of the live input too, which otherwise only a key opens."""
+    """Every address. `input/open` too: no song opens the live input, but a pad may."""
     pads = [
         Binding("note 1", address, range=(0.0, 1.0) if spec.low <= params.MODULE_DEFAULT else None)
         for address, spec in params.SPECS.items()

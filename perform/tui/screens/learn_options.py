@@ -37,7 +37,7 @@ ALL = (
 class LearnChoice(NamedTuple):
     """What the player typed.
 
-    address : the parameter, `focus/...` for that of the deck in focus, whichever that is
+    address : the parameter; `focus/...` follows the deck in focus
     song    : only while this song plays
     """
 

@@ -9,7 +9,7 @@ from perform.tui.widgets.line_widget import LinePen
 
 
 def draw_locate(pen: LinePen, frame: ScreenFrame, located: Located, width: int) -> None:
-    """Draw the line, in place of that of the selected parameter."""
+    """Draw the line, where the selected parameter stands otherwise."""
     pen.target(width, action="app.stop_learning")
     pen.text(" ◎ ", pen.ink.mark)
     text = _of_touch(frame, located) if located.touch else _of_parameter(frame, located)

@@ -1,4 +1,4 @@
-"""The master's spectrum as bars; the hue of a bar is that of the deck that leads its band."""
+"""The master's spectrum as bars. The deck that is loudest in a band gives its bar the hue."""
 
 from __future__ import annotations
 
