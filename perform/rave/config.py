@@ -15,6 +15,9 @@ DECODERS = ("v2", "v1", "harmonic")
 PADDINGS = ("newest", "causal", "centred")
 ACTIVATIONS = ("leaky", "snake")
 BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete", "pitched")
+MEASURED = ("pitch", "loudness", "noise")
+"""The latents of a pitched model that are measured (fundamental.py). pitch: octaves above A3; loudness:
+STEP_DB each, from ZERO_DB; noise: the share of the power that does not repeat, 0..1."""
 
 
 @dataclass(frozen=True)

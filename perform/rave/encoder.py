@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import conv1d
 
 from perform.rave.blocks import ACTIVATIONS, AdaIN
-from perform.rave.config import Config
-from perform.rave.fundamental import MEASURED, Fundamental
+from perform.rave.config import MEASURED, Config
+from perform.rave.fundamental import Fundamental
 from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, Streaming, padding
 
 

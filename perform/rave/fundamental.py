@@ -14,9 +14,6 @@ from torch import Tensor
 
 from perform.rave.stream import State, Streaming
 
-MEASURED = ("pitch", "loudness", "noise")
-"""The latents that are measured. pitch: octaves above A3; loudness: STEP_DB each, from ZERO_DB; noise: the
-share of the power that does not repeat, 0..1."""
 A3 = 220.0  #: Hz of the pitch 0
 ZERO_DB, STEP_DB = -24.0, 12.0  #: dBFS (RMS) of the loudness 0; decibels of a loudness of 1
 LOW_HZ, HIGH_HZ = 60.0, 1600.0  #: range of the pitches that are found

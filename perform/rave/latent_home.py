@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from perform.core.loudness import LOWEST_DB, loudness_db
-from perform.rave.fundamental import MEASURED
+from perform.rave.config import MEASURED
 from perform.rave.model import RAVE
 
 NEAR_DB = 3.0  #: held, the home is at most this much louder or softer than the loop

@@ -17,11 +17,10 @@ from torch.nn.functional import softplus
 from perform.core.errors import WrongUse
 from perform.rave.blocks import uniform_noise
 from perform.rave.bottleneck import Codebooks, angles, directions, project, unproject
-from perform.rave.config import PRESETS, Config, preset
+from perform.rave.config import MEASURED, PRESETS, Config, preset
 from perform.rave.decoder import Decoder, Generator, V1Decoder
 from perform.rave.delay import encoder_latency, latency
 from perform.rave.encoder import Encoder
-from perform.rave.fundamental import MEASURED
 from perform.rave.harmonic_decoder import HarmonicDecoder
 from perform.rave.pqmf import PQMF, interleaved, with_samples
 from perform.rave.prior import Prior

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize, one_hot, softplus
 
 from perform.rave.bottleneck import Codebooks, nearest
-from perform.rave.config import Config
-from perform.rave.fundamental import MEASURED
+from perform.rave.config import MEASURED, Config
 from perform.train.processes import TrainingProcesses
 
 BETA = {"variational": 0.01, "wasserstein": 100.0, "spherical": 0.0, "discrete": 0.1, "pitched": 0.0003}

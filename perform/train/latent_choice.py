@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from perform.rave.fundamental import MEASURED
+from perform.rave.config import MEASURED
 from perform.rave.latent_effect import UNKNOWN, latent_effects
 from perform.rave.latent_home import home_latents
 from perform.rave.model import RAVE

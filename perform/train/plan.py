@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from perform.core.errors import WrongUse
-from perform.rave.config import Config, preset
-from perform.rave.fundamental import MEASURED
+from perform.rave.config import MEASURED, Config, preset
 
 CHANGES = ("gain", "phase", "pitch", "compress", "mute")
 """Random changes to crops, for data augmentation (augmentation.py)."""

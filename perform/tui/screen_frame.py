@@ -188,8 +188,8 @@ class ScreenFrame:
 
     @property
     def controllers_wanted(self) -> bool:
-        """Whether the player expects a controller: without one, no MIDI is no problem."""
-        return bool(self.status.bindings)
+        """Whether a controller has played: without one, no MIDI is no problem."""
+        return bool(self.status.touched.control)
 
     def control(self, address: str) -> str:
         """The control mapped to an address: "nanoKONTROL2 1:CC16", or ""."""

@@ -14,6 +14,7 @@ from stand_in import FakeStage, deck, play, status
 from textual.theme import BUILTIN_THEMES
 
 from perform.core.arena_layout import LANE
+from perform.stage.status import TouchStatus
 from perform.tui import themes
 from perform.tui.widgets.big_letters import big
 from perform.tui.widgets.deck_grid import deck_rows_of
@@ -232,3 +233,14 @@ def test_big_letters_of_any_name():
     assert big("日本", 3, 200) is None
     assert len(big("a" * 90, 3, 60)[0]) <= 60
     assert len(big("ab", 10, 60)) == 10
+
+
+@pytest.mark.parametrize(("touched", "alarm"), [("", False), ("nanoKONTROL2 1:CC17=22", True)])
+async def test_no_midi_is_an_alarm_only_after_a_controller_has_played(tmp_path, clock, touched, alarm):
+    stage = three(tmp_path)
+    stage.words = msgspec.structs.replace(
+        stage.words, midi=(), midi_error="no MIDI system", touched=TouchStatus(touched)
+    )
+    async with playing(stage, clock) as hands:
+        first = hands.text().split("\n")[0]
+        assert ("MIDI ▲ none" in first, "MIDI none" in first) == (alarm, not alarm)
