@@ -13,10 +13,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from short_run import left_out, unknown_names
 from tiny import tiny_model
 
 from perform.core.arena import Arena
+
+settings.register_profile("perform", deadline=None)  # an example may wait for a busy machine
+settings.load_profile("perform")
 
 #: files that take longest, by seconds of computing: begun last, they would leave the other cores idle
 SLOWEST = (

@@ -69,7 +69,7 @@ SHORT: dict[str, tuple[str, ...]] = {
         *("apc-mini", "launch-control-xl", "launchpad-x", "x-touch-mini"),
         *("footswitch", "keyboard", "seaboard"),
     ),
-    "control/test_devices_play.py::test_each_of_three_is_unplugged_and_replugged_in_a_sweep": (),
+    "control/test_devices_play.py::test_each_of_three_is_unplugged_and_replugged_in_a_sweep": ("1",),
     "live/test_cue_outputs.py::test_on_a_server_with_two_outputs": (),
 }  # fmt: skip
 

@@ -26,7 +26,7 @@ def blocks(x: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
 sizes = st.lists(st.integers(1, MAX_BLOCK), min_size=1, max_size=8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(sizes, st.integers(0, 2**32 - 1))
 def test_the_dc_blocker_is_the_textbook_filter_at_any_block_size(sizes: list[int], seed: int) -> None:
     x = np.random.default_rng(seed).standard_normal((6000, 2)) + 3
@@ -36,7 +36,7 @@ def test_the_dc_blocker_is_the_textbook_filter_at_any_block_size(sizes: list[int
     assert np.abs(y - lfilter([1, -1], [1, -r], x, axis=0)).max() < 1e-9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(sizes, st.integers(0, 2**32 - 1), st.floats(0.01, 100))
 def test_the_limiter_keeps_the_ceiling_at_any_block_size(sizes: list[int], seed: int, loud: float) -> None:
     random = np.random.default_rng(seed)

@@ -33,7 +33,7 @@ def phrases(seed: int) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(sizes, st.integers(0, 2**32 - 1), st.sampled_from([44100, 48000, 96000]))
 def test_any_block_sizes_give_the_same_output(sizes: list[int], seed: int, rate: int) -> None:
     x, settings_ = phrases(seed), InputSettings(gain_db=6.0, open_db=-30.0, close_db=-40.0)
@@ -67,7 +67,7 @@ def test_channels_are_chosen_by_a_ramp(channels: str, left: float, right: float)
     assert np.abs(np.diff(y, axis=0)).max() <= 2 / (0.009 * RATE)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(sizes, st.integers(0, 2**32 - 1), st.floats(20, 960))
 def test_the_high_pass_equals_the_cookbook_filter(sizes: list[int], seed: int, corner: float) -> None:
     x = np.random.default_rng(seed).standard_normal((6000, 2)) + 3

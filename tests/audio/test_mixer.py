@@ -173,7 +173,7 @@ def test_a_closed_gate_fades(arena: Arena) -> None:
     assert steepest(closing) < SMOOTH + RAMP
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(

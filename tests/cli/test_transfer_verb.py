@@ -162,7 +162,7 @@ def test_an_error_names_the_cause_and_nothing_is_written(
     assert not [*tmp_path.glob("x*"), *tmp_path.glob(".x*")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from(["wav", "flac", "ogg", "aiff", "caf"]))
 def test_a_damaged_sound_file_is_read_to_its_end_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, kind: str

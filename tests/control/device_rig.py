@@ -53,7 +53,9 @@ class VirtualDevices:
 
     def _read(self) -> str:
         assert self._process.stdout
-        return self._process.stdout.readline()
+        answer = self._process.stdout.readline()
+        assert answer, "the process of the virtual devices has ended"
+        return answer
 
     def _do(self, line: str) -> str:
         assert self._process.stdin

@@ -78,7 +78,7 @@ def test_one_table_stands_for_several(control: str, numbers: list[int]) -> None:
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=st.text("{}.,0123456789 ab", max_size=20), other=st.text("{}.,0123456789", max_size=9))
 def test_any_range_is_read_or_refused(text: str, other: str) -> None:
     table = {"control": text, "to": other}

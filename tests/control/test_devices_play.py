@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -243,7 +244,7 @@ def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: 
 
 @pytest.mark.parametrize("rounds", [1, 20])
 def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
-    process: Control, devices: VirtualDevices, rounds: int
+    _server: Jack, process: Control, devices: VirtualDevices, rounds: int
 ) -> None:
     """The others follow each step, its parameter keeps its value meanwhile, and then it plays on.
 
@@ -262,6 +263,10 @@ def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
     everyone = {name for name, _, _ in faders.values()}
     eventually(lambda: plugged() == everyone, "all three")
 
+    def connections() -> str:
+        command = ["jack_lsp", "-c"]
+        return subprocess.run(command, env=_server.env, capture_output=True, text=True, check=False).stdout
+
     def sweep(*values: int, numbers: Iterable[int]) -> None:
         """Move the faders step by step; each parameter follows each step of its own."""
         for value in values:
@@ -276,7 +281,7 @@ def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
                     if table[slots[number]] == expected:
                         break
                     devices.send(bytes((0xB0, faders[number][1], value)), number=number)
-                assert table[slots[number]] == expected, f"{faders[number][0]} at {value}"
+                assert table[slots[number]] == expected, f"{faders[number][0]} at {value}; {connections()}"
 
     def take_over(numbers: Iterable[int]) -> None:
         for number in numbers:

@@ -142,7 +142,7 @@ def test_a_control_is_offered_again_only_after_another_movement() -> None:
     assert watch.found == [MovedControl("box", ControlId("cc", 16, 1))] * 2
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(
     stream=st.lists(
         st.binary(max_size=4).map(tuple)

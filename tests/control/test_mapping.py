@@ -79,7 +79,7 @@ mappings = st.builds(
 )
 
 
-@settings(max_examples=15 * FUZZ, deadline=None)
+@settings(max_examples=15 * FUZZ)
 @given(old=st.none() | mappings, new=mappings)
 def test_a_saved_mapping_loads_unchanged(
     tmp_path_factory: pytest.TempPathFactory, old: Mapping | None, new: Mapping
@@ -100,7 +100,7 @@ def test_the_name_of_a_port_may_have_braces(tmp_path: Path) -> None:
     assert mapping_files.load(tmp_path / "pads.toml") == one
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_a_damaged_mapping_raises_only_wrong_use(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -120,7 +120,7 @@ def test_a_damaged_mapping_raises_only_wrong_use(
         assert "\n" not in str(error) and str(path) in str(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text() | st.binary())
 def test_a_file_that_is_no_mapping_raises_wrong_use(
     tmp_path_factory: pytest.TempPathFactory, text: str | bytes

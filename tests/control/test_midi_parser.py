@@ -308,7 +308,7 @@ message = st.one_of(
 )
 
 
-@settings(max_examples=25 * FUZZ, deadline=None, derandomize=FUZZ == 1)
+@settings(max_examples=25 * FUZZ, derandomize=FUZZ == 1)
 @given(stream=st.lists(message, min_size=0 if FUZZ == 1 else 40, max_size=80))
 def test_random_messages_do_no_harm(stream: list[tuple[int, ...]]) -> None:
     rig = Rig(*BINDINGS, takeover="scale")

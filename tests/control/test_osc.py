@@ -67,7 +67,7 @@ BUNDLE = next(iter(write_packets([OscCall("/a", (1.0,)), OscCall("/b", ("text", 
 NEGATIVE = b"#bundle\0" + bytes(8) + (-4).to_bytes(4, "big", signed=True) + b"/a\0\0"
 
 
-@settings(max_examples=300, derandomize=True, deadline=500)
+@settings(max_examples=300, derandomize=True)
 @given(st.binary(max_size=60), st.integers(0, len(BUNDLE)), st.booleans())
 @example(NEGATIVE, 0, False)
 @example(b"#bundle\0" * 500, 0, False)

@@ -197,7 +197,7 @@ messages = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(bindings=st.lists(bindings(), max_size=8), stream=messages, odd=st.floats())
 def test_no_message_raises_or_sets_a_value_out_of_range(
     bindings: list[Binding], stream: list[list[int]], odd: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perform.core.event_log import (
@@ -38,7 +38,6 @@ def records(data: bytes) -> list[tuple[int, int, int, bytes]]:
     return found
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=60), st.booleans()), max_size=40))
 def test_events_are_read_in_order_or_counted_as_dropped(events: list[tuple[int, bytes, bool]]) -> None:
     log, position, got, expected = make_log(200), 0, [], []
@@ -114,7 +113,6 @@ def test_all_values_are_written_only_while_no_fade_runs() -> None:
     assert [kind for kind, *_ in drain(log)] == [FIRST_VALUES, CHANGED_VALUES, ALL_VALUES]
 
 
-@settings(deadline=None)
 @given(
     st.integers(-(2**62), 2**62),
     st.integers(0, 2**62),
@@ -132,7 +130,6 @@ def test_frames_are_packed_and_unpacked_unchanged(base, age, seed, temperature, 
         FrameEvent.unpack(frame.pack()[:-1], frame.kind)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, 65535), st.floats(allow_nan=False), max_size=50), st.binary(max_size=9))
 def test_values_are_packed_and_unpacked_unchanged(values: dict[int, float], details: bytes) -> None:
     packed = pack_values(np.array(list(values), np.intp), np.array(list(values.values()), np.float64))

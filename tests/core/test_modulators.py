@@ -64,7 +64,7 @@ def test_a_synced_lfo_follows_the_beat_line_and_not_its_rate() -> None:
     assert value("lfo 2", at(table, 1.0, bpm=60)) == pytest.approx(0.25)
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True)
 @given(st.sampled_from(MODULATORS), st.floats(0, 1e5), st.integers(0, 2**31 - 1), st.integers(0, 5))
 def test_every_modulator_stays_between_0_and_1(name: str, seconds: float, seed: int, shape: int) -> None:
     table = params.defaults()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perform.core import params
@@ -30,7 +30,6 @@ def test_an_unknown_address_suggests_similar_ones() -> None:
         params.slot("deck/1/z/0/bia")
 
 
-@settings(deadline=None)
 @given(st.sampled_from(values), st.floats(0, 1))
 def test_a_value_becomes_a_position_and_the_same_value_again(address: str, position: float) -> None:
     spec = SPECS[address]
@@ -40,7 +39,6 @@ def test_a_value_becomes_a_position_and_the_same_value_again(address: str, posit
         assert spec.value(spec.position(value)) == pytest.approx(value, abs=1e-9 * (spec.high - spec.low))
 
 
-@settings(deadline=None)
 @given(curves, st.floats(0.01, 10), st.floats(0.01, 10), st.floats(0, 1))
 def test_curves_meet_their_ends_and_stay_between_them(
     curve: params.Curve, low: float, high: float, position: float
@@ -54,7 +52,6 @@ def test_curves_meet_their_ends_and_stay_between_them(
     )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(SPECS)), st.floats(allow_nan=True, allow_infinity=True))
 def test_only_legal_values_enter_the_table(address: str, value: float) -> None:
     table, spec = params.defaults(), SPECS[address]

@@ -24,7 +24,7 @@ def card(latents: int, std: list[float], mean: list[float]) -> Card:
     return Card("m", 48000, 512, latents, 32, 0, mean, std, mean, mean, -23.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(1, 12), st.integers(1, 12), st.text(max_size=20), st.floats(-9, 1))
 def test_a_saved_matrix_loads_unchanged(
     data: st.DataObject, from_latents: int, to_latents: int, name: str, fit: float
@@ -53,7 +53,7 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "x.matrix"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_mangled_file_is_refused_in_one_line(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:

@@ -100,7 +100,6 @@ def test_a_wrong_set_is_refused_in_one_line(tmp_path: Path, break_it, expected: 
     assert "\n" not in line
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_mangled_set_is_refused_or_valid_and_never_crashes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -174,7 +173,7 @@ songs = st.builds(
 made_sets = st.builds(Set, name=names, mapping=names, songs=st.lists(songs, min_size=1, max_size=4))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(made_sets, min_size=1, max_size=3))
 def test_a_written_set_reads_back_equal(tmp_path_factory: pytest.TempPathFactory, written: list[Set]) -> None:
     path = tmp_path_factory.mktemp("sets") / "a.toml"

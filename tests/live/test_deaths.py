@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rig import Instrument, Jack, Listener, perform, playing, until
+from rig import Instrument, Jack, Listener, Machine, perform, playing, until
 from test_sound import RATE, level, read_take, steps
 from wav_readers import READERS
 
@@ -74,15 +74,19 @@ def test_a_host(jack: Jack, runtime: Path, tmp_path: Path) -> None:
         listener = Listener(tmp_path, 12)
         deck_1 = instrument.meter("deck/1/frames")
         until(lambda: instrument.meter("deck/1/frames") > deck_1 + 100, 10, "a second")
-        late_2 = instrument.meter("deck/2/late")
-        kill(host_of(instrument, 1))
-        until(lambda: instrument.meter("deck/1/state") != 2, 3, "the deck's death noticed")
-        until(lambda: instrument.meter("deck/1/peak/l") < 1e-3, 5, "deck 1 silent")
-        assert instrument.meter("deck/2/state") == 2
-        until(lambda: instrument.meter("deck/1/state") == 2, 20, f"deck 1 back; {instrument.log()}")
-        until(lambda: instrument.meter("deck/1/peak/l") > 1e-3, 5, "deck 1 heard again")
+        with Machine(tmp_path) as machine:
+            late_2 = instrument.meter("deck/2/late")
+            kill(host_of(instrument, 1))
+            until(lambda: instrument.meter("deck/1/state") != 2, 3, "the deck's death noticed")
+            until(lambda: instrument.meter("deck/1/peak/l") < 1e-3, 5, "deck 1 silent")
+            assert instrument.meter("deck/2/state") == 2
+            until(lambda: instrument.meter("deck/1/state") == 2, 20, f"deck 1 back; {instrument.log()}")
+            until(lambda: instrument.meter("deck/1/peak/l") > 1e-3, 5, "deck 1 heard again")
+            late_2 = instrument.meter("deck/2/late") - late_2
         audio = listener.heard()["audio"]
-        assert instrument.meter("deck/2/late") - late_2 <= 3
+        away = machine.away(256 / RATE)
+        print(f"the other deck had {late_2:.0f} late blocks, the machine was away for {away}")
+        assert late_2 <= 3 + away
         instrument.end()
     parts = audio[: len(audio) // RATE * RATE].reshape(-1, RATE, 2)
     assert min(level(part) for part in parts) > 1e-4  # the other deck played all the time

@@ -162,16 +162,20 @@ def test_an_impulse_comes_as_late_as_is_shown(jack: Jack, runtime: Path, tmp_pat
                 latency.append(instrument.meter("deck/1/input/latency"))
                 time.sleep(0.05)
             heard = echo.heard()
-        shown, air, rise = RATE * float(np.median(latency)), hardware(), []
+        least, most = RATE * np.min(latency), RATE * np.max(latency)
+        air, rise = hardware(), []
         own = behind(instrument)
         sent, audio = heard["sent"], np.abs(heard["audio"][:, 0])
         instrument.end()
     for click in np.flatnonzero(sent > 0.5)[2:-2]:
         quiet = audio[click - 4800 : click].max()
         rise.append(int(np.argmax(audio[click : click + 9600] > 2 * quiet + 0.01)))
-    print(f"an impulse is heard {sorted(rise)} + {air} frames later, shown {shown:.0f}, {own} of it its own")
+    print(
+        f"an impulse is heard {sorted(rise)} + {air} frames later, shown {least:.0f} to {most:.0f}, own {own}"
+    )
     limit = card.delay + card.ratio + 0.010 * RATE
     assert own <= limit or len(machine.stalls)  # a host that was held up takes its time
     found = [late for late in rise if late]  # some fall where the model does not mind them
     assert len(found) > len(rise) // 3
-    assert abs(shown - air - np.median(found)) < CLOSE_S * RATE
+    close = CLOSE_S * RATE
+    assert least - close < np.median(found) + air < most + close

@@ -59,7 +59,7 @@ def noise(frames: int, seed: int = 0) -> np.ndarray:
     return 0.2 * np.random.default_rng(seed).standard_normal(frames)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.lists(st.integers(1, 5000), min_size=1, max_size=6),
     st.sampled_from(["plain", "coarse", "slow"]),
@@ -175,7 +175,6 @@ def test_any_number_of_channels_and_nan_are_accepted(ends: dict[str, Ends]) -> N
     assert np.isfinite(sent(Transfer(encoder, decoder, 48000, 48000), x)).all()
 
 
-@settings(deadline=None)
 @given(st.integers(64, 4096), st.integers(64, 4096), st.integers(1, 200))
 def test_resampled_latents_keep_their_time(ratio_in: int, ratio_out: int, frames: int) -> None:
     """A ramp stays a ramp, to within a part of a frame."""

@@ -131,7 +131,7 @@ def nothing_stored(key: str, dtype: object, count: int) -> np.ndarray:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_give_a_value_or_are_refused(data: bytes) -> None:
     try:
         unpickle(b"\x80\x02" + data + b".", nothing_stored, "here")
@@ -156,7 +156,6 @@ plain = st.recursive(
 
 
 @given(plain)
-@settings(deadline=None)
 def test_plain_values_come_back_as_python_wrote_them(value: object) -> None:
     import pickle
 
@@ -164,7 +163,7 @@ def test_plain_values_come_back_as_python_wrote_them(value: object) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_truncated_or_changed_archive_is_read_or_refused(saved: Path, data: st.DataObject) -> None:
     whole = bytearray(saved.read_bytes())
     at = data.draw(st.integers(0, len(whole) - 1))

@@ -52,7 +52,7 @@ def test_a_rising_tone_rises_in_its_band(band: int) -> None:
     assert int(spectrum.abs().argmax()) == pytest.approx(share * 256, abs=1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.sampled_from([40, 100]))
 def test_streamed_equals_offline(blocks: list[int], attenuation: int) -> None:
     pqmf = PQMF(16, attenuation)

@@ -46,7 +46,7 @@ def cut(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     ],
     ids=["conv", "dilated", "pointwise", "strided", "transposed", "residual", "spectrum"],
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(sizes=st.lists(st.integers(1, 3 * FEW), min_size=1, max_size=8))
 def test_streamed_layers_equal_offline(layer: Streaming, unit: int, sizes: list[int]) -> None:
     x = torch.randn(2, 3, unit * 5 * FEW)
@@ -108,7 +108,7 @@ def test_a_decoder_stream_counts_the_missing_frames() -> None:
         stream.pull(513)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=8))
 def test_the_whole_model_streams(sizes: list[int]) -> None:
     torch.manual_seed(2)

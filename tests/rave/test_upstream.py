@@ -432,7 +432,7 @@ def test_where_the_sample_rate_comes_from(archive: Archive) -> None:
 ODD = st.sampled_from([0, -1, 3, 10**9, 2**62, 0.5, True, None, "x", (), (1, 2), [7], {"a": 1}])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(["v1", "v2", "discrete", "prior", "resampled", "v2_offline"]))
 def test_a_changed_export_is_rebuilt_or_refused_in_one_line(data: st.DataObject, name: str) -> None:
     whole = read_archive(export(name))

@@ -54,7 +54,7 @@ def write(path: Path, *chunks: list[LoggedEvent]) -> Path:
     return path
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(a_record, max_size=8), max_size=8))
 def test_records_are_read_back_as_written(chunks: list[list[LoggedEvent]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -34,7 +34,7 @@ def test_every_reader_reads_the_same_24_bit_samples(tmp_path, read):
     assert soundfile.info(path).samplerate == RATE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 9000), st.booleans()), max_size=12))
 def test_any_block_sizes_and_syncs_give_the_same_file(blocks):
     with tempfile.TemporaryDirectory() as folder:

@@ -40,7 +40,7 @@ def macros(*values: float) -> Table:
     return np.array([*values, *[0.0] * (MACROS - len(values))])
 
 
-@settings(max_examples=25, derandomize=True, deadline=None)
+@settings(max_examples=25, derandomize=True)
 @given(places, st.integers(0, 1000))
 def test_the_map_passes_through_every_example_and_stays_in_its_range(
     at: list[tuple[int, int, int]], seed: int

@@ -87,7 +87,7 @@ def test_the_player_stops_a_glide() -> None:
     assert table[GAIN] == 3.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(moves, min_size=1, max_size=4), min_size=1, max_size=12), st.data())
 def test_undo_and_redo_restore_every_state(
     gestures: list[list[tuple[int, float]]], data: st.DataObject

@@ -85,7 +85,7 @@ def test_a_song_finds_its_models_by_their_hashes(runtime: Path, tour: str, tmp_p
         def stems() -> list[str]:
             return [Path(deck.path).stem for deck in instrument.client.status().decks[:2]]
 
-        until(lambda: stems() == ["glocken", "choir"], 60, "the renamed model, once the library is hashed")
+        until(lambda: stems() == ["glocken", "choir"], 300, "the renamed model, once the library is hashed")
         instrument.wait_live(1, 2)
         until(lambda: song(instrument).lines[0].missing, 10, "a word about the other choir")
         assert "deck 2: 'choir' is another file here" in " ".join(song(instrument).lines[0].missing)

@@ -215,7 +215,7 @@ def test_silence_is_removed_and_decays_are_kept() -> None:
 
 
 @given(st.lists(st.integers(1, 50_000), min_size=2, max_size=40), st.integers(100, 2000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_sample_is_trained_on_or_held_out(lengths: list[int], rate: int) -> None:
     starts = np.cumsum([0, *lengths])
     pieces = [CorpusPiece(f"{i}", "k", int(starts[i]), length) for i, length in enumerate(lengths)]

@@ -26,7 +26,7 @@ PRESSES = sorted(
     small=st.booleans(),
     latents=st.sampled_from([0, 1, 8, 32]),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_any_keys(presses, small, latents):
     async def run_it() -> None:
         with tempfile.TemporaryDirectory() as folder:
