@@ -274,7 +274,7 @@ def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
                 devices.send(bytes((0xB0, faders[number][1], value)), number=number)
             for number in numbers:
                 expected = pytest.approx(-60 + 66 * centred(value))
-                for _ in range(40):  # an overloaded server loses MIDI, or the whole reader: the hand moves again
+                for _ in range(40):  # an overloaded server loses MIDI: the hand moves again
                     end = time.monotonic() + 1.5
                     while table[slots[number]] != expected and time.monotonic() < end:
                         time.sleep(0.002)
