@@ -22,7 +22,7 @@ from perform.engine.graph_sessions import CompiledGraph
 from perform.library.cards import read_card
 from perform.rave.graph import METHODS
 from perform.rave.model import RAVE
-from perform.rave.model_files import load
+from perform.rave.model_files import load, stored
 
 BUSY = 0.8  #: share of the time that decks may take; the stage warns above it
 DEVICE_MS = 256 / 48  #: length of the device's block for which the latency is calculated
@@ -61,7 +61,7 @@ def rows(subject: BenchSubject, blocks: Sequence[int], calls: int) -> Iterator[C
     card, model = read_card(subject.path), load(subject.path)
     for method in METHODS:
         for frames in dict.fromkeys(-(-block // card.ratio) for block in blocks or [card.ratio]):
-            graph, block = METHODS[method](model, frames), frames * card.ratio
+            graph, block = METHODS[method](stored(model), frames), frames * card.ratio
             compiled, limits = timed(_call(CompiledGraph(graph), 1)), machine.Machine(machine.size(graph))
             with ExitStack() as stack:
                 peer = _peer(subject, model, method, frames, stack)

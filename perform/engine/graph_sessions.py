@@ -1,6 +1,6 @@
 """One method of a model as an ONNX Runtime session, for any number of streams at once.
 
-The graphs are cached, so only the first load of a model imports torch.
+The graphs are cached, so only the first load of a model takes a second.
 """
 
 from __future__ import annotations
@@ -140,9 +140,9 @@ def compiled(path: Path, digest: str, method: str) -> CompiledGraph:
     with contextlib.suppress(Exception):  # missing or damaged: make it again
         return CompiledGraph(cached.read_bytes())
     from perform.rave.graph import GRAPHS
-    from perform.rave.model_files import load
+    from perform.rave.stored_model import read_model
 
-    graph = GRAPHS[method](load(path), 1)
+    graph = GRAPHS[method](read_model(path), 1)
     with contextlib.suppress(OSError):  # without a cache, loading only takes longer
         write_atomically(cached, graph)
     return CompiledGraph(graph)

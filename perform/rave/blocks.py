@@ -1,13 +1,12 @@
 """Layers that only some configs use: Snake, a delay, v1's residual, AdaIN, filtered noise."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from perform.rave.stream import Chain, Conv1d, LeakyReLU, State, Streaming
+from perform.rave import kernels, layers
+from perform.rave.stream import Chain, Conv1d, State, Streaming, chain, module
 
 SOURCE, TARGET = 0, 1  #: sides of a style transfer: statistics of the input, and those it is given
 
@@ -22,10 +21,6 @@ class Snake(Streaming):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, channels, n) to the same shape."""
         return x + (self.alpha * x).sin().square() / (self.alpha + 1e-9), state
-
-
-ACTIVATIONS: dict[str, Callable[[int], Streaming]] = {"leaky": LeakyReLU, "snake": Snake}
-"""Activations by their name in a config; each takes the number of channels."""
 
 
 class Delay(Streaming):
@@ -122,20 +117,6 @@ class AdaIN(Streaming):
         scale, shift = self.style
         return x * scale + shift, state
 
-    def renew(self, tensors: dict[str, Tensor], prefix: str) -> None:
-        """Convert the tensors of an older file, scale and shift, to `known` and `heard`, in place."""
-        scale, shift = (tensors.pop(f"{prefix}{name}", None) for name in ("scale", "shift"))
-        if scale is not None and shift is not None and f"{prefix}known" not in tensors:
-            learnt = bool((scale != 1).any() or shift.any())
-            source = torch.zeros_like(scale), torch.ones_like(scale) - 1e-5
-            known = [torch.cat(side, 1).T for side in (source, (shift, scale))]
-            tensors[f"{prefix}known"] = torch.stack(known) if learnt else _nothing(len(scale))
-            tensors[f"{prefix}heard"] = torch.full((2,), float(learnt))
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        self.renew(state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
-
 
 def _nothing(channels: int) -> Tensor:
     """Statistics of both sides before anything was learnt: mean 0, deviation 1."""
@@ -157,7 +138,9 @@ class NoiseSynth(Streaming):
         super().__init__()
         self.net, self.bands, self.taps, self.states = net, bands, taps, net.states
         self.frame = frame or math.prod(layer.stride for layer in net if isinstance(layer, Conv1d))
-        self.register_buffer("filters", _filters(taps, self.frame), persistent=False)
+        self.register_buffer(
+            "filters", torch.from_numpy(kernels.noise_filters(taps, self.frame)), persistent=False
+        )
 
     def init_state(self, batch: int) -> State:
         """The state of the net."""
@@ -190,16 +173,27 @@ def mod_sigmoid(x: Tensor) -> Tensor:
     return 2 * torch.sigmoid(x) ** 2.3 + 1e-7
 
 
-def _filters(taps: int, frame: int) -> Tensor:
-    """For each of `taps` amplitudes, the causal convolution of a frame with its impulse response."""
-    size = 2 * (taps - 1)
-    response = torch.fft.irfft(torch.eye(taps, dtype=torch.complex128))  # (taps, size), zero phase
-    window = torch.hann_window(size, dtype=torch.float64)
-    response = response.roll(size // 2, -1) * window  # centred
-    response = nn.functional.pad(response, (0, frame - size)).roll(
-        -(size // 2), -1
-    )  # and back, (taps, frame)
-    time = torch.arange(frame)
-    lag = time[None, :] - time[:, None]  # (input, output)
-    matrix = response[:, lag.clamp(min=0)] * (lag >= 0)  # (taps, input, output)
-    return matrix.transpose(0, 1).flatten(1).float()
+@module.register
+def _(layer: layers.Snake) -> Streaming:
+    return Snake(layer.channels)
+
+
+@module.register
+def _(layer: layers.Delay) -> Streaming:
+    return Delay(layer.channels, layer.samples)
+
+
+@module.register
+def _(layer: layers.Residual) -> Streaming:
+    return Residual(layer.channels, chain(layer.body))
+
+
+@module.register
+def _(layer: layers.AdaIN) -> Streaming:
+    return AdaIN(layer.channels)
+
+
+@module.register
+def noise_synth(layer: layers.NoiseSynth) -> NoiseSynth:
+    """The module of a noise synthesiser."""
+    return NoiseSynth(chain(layer.net), layer.bands, layer.taps, layer.every)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-TINY = 1e-12  #: smallest norm that a vector is divided by
+from perform.rave.layers import SMALLEST_NORM
 
 
 def project(mean: Tensor, centre: Tensor, components: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def unproject(latents: Tensor, centre: Tensor, components: Tensor) -> Tensor:
     return conv1d(latents, components.T[:, :, None]) + centre[:, None]
 
 
-def angles(x: Tensor, tiny: float = TINY) -> Tensor:
+def angles(x: Tensor, tiny: float = SMALLEST_NORM) -> Tensor:
     """Directions of vectors (B, size, n) as angles (B, size - 1, n) in -1..1.
 
     Hyperspherical coordinates: all but the last angle span half a turn, the last a whole one. A zero vector

@@ -20,6 +20,7 @@ from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.decoder import Generator
 from perform.rave.encoder import PitchedEncoder, Spectrum
 from perform.rave.harmonics import Harmonics
+from perform.rave.layers import UnknownLayer
 from perform.rave.stream import (
     Chain,
     Conv1d,
@@ -27,7 +28,6 @@ from perform.rave.stream import (
     LeakyReLU,
     ResidualUnit,
     Streaming,
-    UnknownLayer,
 )
 
 if TYPE_CHECKING:

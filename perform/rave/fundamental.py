@@ -1,29 +1,18 @@
 """Pitch, loudness and noise of a sound, once a frame: the latents of a pitched model that are measured.
 
 The pitch is found by YIN (de Cheveigne & Kawahara, 2002, J. Acoust. Soc. Am. 111, 1917-1930): the shortest
-period by which the newest WINDOW_S of sound can be shifted into the past without much difference. The sound
+period by which the newest 18 ms of sound can be shifted into the past without much difference. The sound
 is low-passed first: overtones between two samples would hide the period. A pitch is half of window and period
 old: 10 ms at A4, 17 ms at C2. The difference d(t) = sum_j (x[j] - x[j-t])^2 is two energies minus twice a
 correlation, by FFT.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
+from perform.rave import layers
+from perform.rave.layers import A3, QUIET, SILENCE, STEP_DB, THRESHOLD, TINY, ZERO_DB
 from perform.rave.stream import State, Streaming
-
-A3 = 220.0  #: Hz of the pitch 0
-ZERO_DB, STEP_DB = -24.0, 12.0  #: dBFS (RMS) of the loudness 0; decibels of a loudness of 1
-LOW_HZ, HIGH_HZ = 60.0, 1600.0  #: range of the pitches that are found
-WINDOW_S = 0.018  #: seconds of sound that are compared with earlier ones: a period of the lowest pitch
-THRESHOLD = 0.15  #: a period leaves a smaller share of the power than this
-QUIET = 1e-6  #: mean square (-60 dBFS) below which there is no pitch
-SILENCE = 1e-8  #: added to the mean square: the loudness of silence is -80 dBFS
-TINY = 1e-7  #: added to differences, so that silence has no period
-SMOOTH_S = 0.00025  #: length of the low-pass, a running mean: it leaves nothing at 4 kHz
-NYQUIST = 10_000.0  #: Hz; the analysis runs at twice this rate, or less than twice as fast
 
 
 class Fundamental(Streaming):
@@ -32,15 +21,11 @@ class Fundamental(Streaming):
     def __init__(self, sample_rate: int, ratio: int) -> None:
         super().__init__()
         self.states = 2
-        self.every = 1  # samples averaged to one
-        while sample_rate >= 4 * NYQUIST * self.every and ratio % (2 * self.every) == 0:
-            self.every *= 2
-        self.rate, self.hop = sample_rate / self.every, ratio // self.every
-        self.shortest, self.longest = int(self.rate / HIGH_HZ), math.ceil(self.rate / LOW_HZ) + 1
-        self.window = max(round(WINDOW_S * self.rate), 2 * self.hop - self.longest)
-        self.size = self.window + self.longest
-        self.smooth = max(1, round(SMOOTH_S * self.rate))
-        self.memory = self.size + self.smooth - 1 - self.hop
+        layer = layers.Fundamental(sample_rate, ratio)
+        self.every, self.rate, self.hop = layer.every, layer.rate, layer.hop
+        self.shortest, self.longest = layer.shortest, layer.longest
+        self.window, self.size, self.smooth = layer.window, layer.size, layer.smooth
+        self.memory = layer.memory
         self.points = 1 << (self.size - 1).bit_length()
         self.threshold, self.quiet, self.silence, self.tiny = THRESHOLD, QUIET, SILENCE, TINY
         self.zero_db, self.step_db, self.lowest = ZERO_DB, STEP_DB, A3

@@ -8,14 +8,14 @@ harmonics and of filtered noise, once a frame.
 import torch
 from torch import Tensor
 
-from perform.rave.blocks import NoiseSynth, mod_sigmoid
+from perform.rave import architecture, layers
+from perform.rave.blocks import mod_sigmoid, noise_synth
 from perform.rave.config import Config
 from perform.rave.decoder import Generator
-from perform.rave.fundamental import STEP_DB, ZERO_DB
-from perform.rave.harmonics import KNOTS, Harmonics
-from perform.rave.stream import Chain, Conv1d, LeakyReLU, ResidualUnit, State, Streaming
+from perform.rave.harmonics import Harmonics
+from perform.rave.layers import LOUDEST, STEP_DB, ZERO_DB
+from perform.rave.stream import Chain, State, Streaming, convolution, module
 
-LOUDEST = 3.0  #: the highest loudness, +12 dBFS
 NOISE_AT_FIRST = 5.0  #: bias of an untrained net's noise: 8 dB below the loudness, so that it is learnt first
 
 
@@ -33,6 +33,11 @@ class Subframes(Streaming):
         return y.reshape(batch, -1, frames * self.each), state
 
 
+@module.register
+def _(layer: layers.Subframes) -> Streaming:
+    return Subframes(layer.each)
+
+
 class HarmonicDecoder(Generator):
     """(B, latents, n) -> (B, 2 x bands, n * stride): noise in bands, then harmonics as samples.
 
@@ -42,24 +47,18 @@ class HarmonicDecoder(Generator):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        channels, kernel, bands = 8 * config.capacity, config.kernel, config.bands
-        step = config.noise_ratios[0]  # band samples that share a filter of the noise
-        each = config.ratio // bands // step
-        self.tones, noises = KNOTS * config.harmonics, each * bands * config.noise_taps
-        last = Conv1d(channels, self.tones + noises, 1)
+        layer = architecture.harmonic(config)
+        *rest, head = layer.net.layers
+        assert isinstance(head, layers.Conv1d)
+        last = convolution(head)
         with torch.no_grad():
-            last.bias[: self.tones] = -1.0
-            last.bias[self.tones :] = NOISE_AT_FIRST
-        self.net = Chain(
-            Conv1d(config.full_latents, channels, kernel),
-            ResidualUnit(channels, kernel, 1),
-            ResidualUnit(channels, kernel, 2),
-            LeakyReLU(),
-            last,
-        )
-        self.tone = Harmonics(config.sample_rate, config.ratio, bands, config.harmonics)
-        self.noise = NoiseSynth(Chain(Subframes(each)), bands, config.noise_taps, step)
-        self.each, self.loudest, self.zero_db, self.step_db = each, LOUDEST, ZERO_DB, STEP_DB
+            last.bias[: layer.tones] = -1.0
+            last.bias[layer.tones :] = NOISE_AT_FIRST
+        self.net = Chain(*map(module, rest), last)
+        self.tone = Harmonics(config.sample_rate, config.ratio, config.bands, config.harmonics)
+        self.noise = noise_synth(layer.noise)
+        self.tones, self.each = layer.tones, layer.each
+        self.loudest, self.zero_db, self.step_db = LOUDEST, ZERO_DB, STEP_DB
         self._count_states()
 
     def branches(self) -> list[Streaming]:

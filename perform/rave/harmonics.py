@@ -8,11 +8,9 @@ import math
 import torch
 from torch import Tensor
 
-from perform.rave.fundamental import A3
+from perform.rave import kernels
+from perform.rave.layers import A3, HIGHEST, KNOTS, WIDTH
 from perform.rave.stream import State, Streaming
-
-KNOTS = 4  #: amplitudes of each harmonic in a frame; between two it moves linearly
-HIGHEST, WIDTH = 0.48, 0.06  #: of the sample rate: a harmonic fades out below HIGHEST, over WIDTH
 
 
 class Harmonics(Streaming):
@@ -33,16 +31,9 @@ class Harmonics(Streaming):
         self.states = 1
         self.sample_rate, self.ratio, self.bands, self.count = sample_rate, ratio, bands, count
         self.lowest, self.knots, self.highest, self.width = A3, KNOTS, HIGHEST, WIDTH
-        time = torch.arange(1, ratio + 1, dtype=torch.float64)
-        place = time / ratio * KNOTS - torch.arange(KNOTS + 1)[:, None]
-        values = {
-            "number": torch.arange(1, count + 1)[:, None].float(),
-            "steady": time / sample_rate,
-            "rising": time * (time + 1) / (2 * ratio * sample_rate),
-            "near": (1 - place.abs()).clamp(min=0).float(),
-        }
-        for name, value in values.items():
-            self.register_buffer(name, value, persistent=False)
+        tables = kernels.oscillator(sample_rate, ratio, count, KNOTS)
+        for name, table in tables._asdict().items():
+            self.register_buffer(name, torch.from_numpy(table), persistent=False)
         self.turn = 2 * math.pi
 
     def init_state(self, batch: int) -> State:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from perform.core.errors import WrongUse
+from perform.rave import architecture
 from perform.rave.blocks import uniform_noise
 from perform.rave.bottleneck import Codebooks, angles, directions, project, unproject
 from perform.rave.config import MEASURED, PRESETS, Config, preset
@@ -96,14 +97,12 @@ class RAVE(nn.Module):
     @property
     def missing(self) -> int:
         """Number of latents that the projection drops or that are always noise."""
-        kept = self.latents if self.config.bottleneck == "variational" else self.config.full_latents
-        return self.config.full_latents + self.config.noise_latents - kept
+        return architecture.missing(self.config, self.latents)
 
     @property
     def noise(self) -> int:
         """Random numbers for decoding a frame: `missing`, and one per sample for a noise synthesiser."""
-        synthesised = self.config.channels * self.ratio // self.config.resampling
-        return self.missing + (synthesised if self.config.noise_ratios else 0)
+        return architecture.noise(self.config, self.latents)
 
     def encoder_state(self, batch: int) -> State:
         """The state of `batch` streams before the first sample."""

@@ -5,14 +5,15 @@ It is checked before the model is built, so that a small file cannot take the ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
-import torch
-
 from perform.core.errors import WrongUse
+from perform.rave import architecture
+from perform.rave.architecture import Architecture
 from perform.rave.config import Config
-from perform.rave.model import RAVE
+from perform.rave.layers import walk
 
 SLACK = 1 << 22  #: values that any file may need besides its weights: window functions, states of streams
 LARGEST = 1 << 24  #: of any number in a config
@@ -38,22 +39,17 @@ def check_size(config: Config, values: int, tensors: int) -> None:
     layers += config.prior.layers if config.prior else 0
     if layers > tensors:
         raise WrongUse(f"describes {layers} layers, but the file holds {tensors} tensors", where="config")
-    try:
-        wanted = _values(config)
-    except (RuntimeError, OverflowError, MemoryError) as error:  # torch: a size beyond 64 bits
-        raise WrongUse("describes a model that is too large", where="config") from error
+    wanted = _values(config)
     if wanted > 4 * values + SLACK:
         what = f"describes a model of {wanted} values, but the file holds {values}"
         raise WrongUse(what, where="config")
 
 
 def _values(config: Config) -> int:
-    """Count the values of weights, buffers and states, and the noise of a frame; allocates none of them."""
-    with torch.device("meta"):
-        plan = RAVE(config)
-        states = [*plan.encoder_state(1), *plan.decoder_state(1)]
-        states += plan.prior.init_state(1) if plan.prior else []
-    return plan.noise + sum(tensor.numel() for tensor in (*plan.parameters(), *plan.buffers(), *states))
+    """Count the values of weights, fixed filters and states, and the noise of a frame; allocates none."""
+    made = Architecture(config)
+    weights = sum(map(math.prod, made.tensors.values()))
+    return architecture.noise(config, config.most_latents) + weights + sum(it.values for _, it in walk(made))
 
 
 def _numbers(values: object) -> Iterator[int]:

@@ -13,6 +13,7 @@ from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu, pad
 
 from perform.rave.blocks import AdaIN, Delay, NoiseSynth, Residual, Snake
 from perform.rave.decoder import Decoder, V1Decoder
+from perform.rave.layers import UnknownLayer, padding
 from perform.rave.model import RAVE
 from perform.rave.stream import (
     Chain,
@@ -21,8 +22,6 @@ from perform.rave.stream import (
     LeakyReLU,
     ResidualUnit,
     Streaming,
-    UnknownLayer,
-    padding,
 )
 
 

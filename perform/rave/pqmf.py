@@ -1,83 +1,16 @@
 """Pseudo-quadrature mirror filter bank: one signal to `bands` critically sampled bands and back.
 
-Cosine-modulated and near-perfect in reconstruction. The prototype is a Kaiser-windowed sinc whose
-cutoff is found by a one-dimensional search (Lin & Vaidyanathan, "A Kaiser window approach for the
-design of prototype filters of cosine modulated filterbanks", IEEE SPL 5(6), 1998).
+Cosine-modulated and near-perfect in reconstruction; `kernels` designs it.
 
 Independent of encoders, latents and sample rates.
 """
 
-import math
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
+from perform.rave import kernels, layers
 from perform.rave.stream import State
-
-
-def kaiser_beta(attenuation: float) -> float:
-    """Kaiser's window shape for a stop-band `attenuation` in dB."""
-    if attenuation > 50:
-        return 0.1102 * (attenuation - 8.7)
-    if attenuation > 21:
-        return float(0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21))
-    return 0.0
-
-
-def kaiser_taps(attenuation: float, width: float) -> int:
-    """Kaiser's estimate of the taps needed for `attenuation` dB over a transition `width` in radians."""
-    return math.ceil((attenuation - 7.95) / (2.285 * width)) + 1
-
-
-def prototype(bands: int, attenuation: float) -> NDArray[np.float64]:
-    """Low-pass prototype, (taps,), unit gain at 0 Hz.
-
-    Its spectrum must be power-complementary about pi / (2 bands): its autocorrelation must be 0 at every
-    multiple of 2 x bands except 0. A search finds the cutoff that comes closest. The transition is 0.8 of a
-    band wide. That is little less than the widest at which only neighbouring bands overlap, so the filter is
-    nearly as short as possible.
-    """
-    taps = kaiser_taps(attenuation, 0.8 * math.pi / bands)
-    time = np.arange(taps) - (taps - 1) / 2
-    window = np.kaiser(taps, kaiser_beta(attenuation))
-
-    def lowpass(cutoff: float) -> NDArray[np.float64]:
-        h: NDArray[np.float64] = cutoff / np.pi * np.sinc(cutoff / np.pi * time) * window
-        h /= h.sum()
-        return h
-
-    def leak(cutoff: float) -> float:
-        h = lowpass(cutoff)
-        correlation = np.correlate(h, h, "full")[taps - 1 :: 2 * bands]
-        return float(np.abs(correlation[1:]).max() / correlation[0])
-
-    low, high = 0.3 * math.pi / bands, 0.9 * math.pi / bands
-    for _ in range(6):  # each round narrows the bracket twentyfold
-        grid = np.linspace(low, high, 41)
-        best = int(np.argmin([leak(float(cutoff)) for cutoff in grid]))
-        low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, 40)])
-    return lowpass((low + high) / 2)
-
-
-def design(bands: int, attenuation: float) -> tuple[Tensor, Tensor]:
-    """Kernels of analysis (bands, 1, taps) and synthesis (bands, bands, taps / bands), as in PQMF."""
-    h = prototype(bands, attenuation)
-    taps = len(h)
-    k, time = np.arange(bands)[:, None], np.arange(taps) - (taps - 1) / 2
-    angle, phase = (2 * k + 1) * np.pi / (2 * bands) * time, (-1.0) ** k * np.pi / 4
-    analysis = 2 * h * np.cos(angle + phase)  # (bands, taps)
-    synthesis = 2 * h * np.cos(angle - phase)
-    synthesis *= bands / (analysis * synthesis[:, ::-1]).sum()  # decimation takes `bands` away
-
-    phases = math.ceil(taps / bands)
-    synthesis = np.pad(synthesis, ((0, 0), (0, phases * bands - taps)))
-    polyphase = synthesis.reshape(bands, phases, bands).transpose(2, 0, 1)  # (phase, band, time)
-    kernels = analysis[:, None, ::-1], polyphase[:, :, ::-1]
-    first, second = (torch.tensor(kernel.copy(), dtype=torch.float32) for kernel in kernels)
-    return first, second
 
 
 class PQMF(nn.Module):
@@ -98,24 +31,16 @@ class PQMF(nn.Module):
 
     def __init__(self, bands: int, attenuation: float, taps: int = 0) -> None:
         super().__init__()
+        layer = layers.FilterBank(bands, attenuation, taps)
         if taps:
-            analysis = torch.zeros(bands, 1, taps)
-            synthesis = torch.zeros(bands, bands, taps // bands + 1)
+            analysis, synthesis = (torch.zeros(shape) for shape in layer.kernels.values())
         else:
-            analysis, synthesis = design(bands, attenuation)
-        turn = torch.ones(bands, 2)
-        turn[1::2, 0] = -1
-        self.bands = bands
-        self.block = 2 * bands
-        self.memory = (
-            taps or analysis.shape[-1] - bands + 1
-        ) - 1  # a bank of upstream's waits for a sample more
-        self.delay = (
-            taps - 1 if taps else self.memory
-        )  # the newest `bands` samples already reach the first output
+            analysis, synthesis = map(torch.from_numpy, kernels.filter_bank(bands, attenuation))
+        self.bands, self.block = bands, 2 * bands
+        self.memory, self.delay = layer.memory, layer.delay
         self.register_buffer("analysis_kernel", analysis, persistent=bool(taps))
         self.register_buffer("synthesis_kernel", synthesis, persistent=bool(taps))
-        self.register_buffer("turn", turn, persistent=False)
+        self.register_buffer("turn", torch.from_numpy(kernels.odd_bands(bands)), persistent=False)
 
     def analysis_state(self, signals: int) -> State:
         """Silence before the first sample of so many signals, B x channels: [(signals, 1, memory)]."""

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot
 
+from perform.rave import kernels
 from perform.rave.config import PriorConfig
+from perform.rave.kernels import LIMIT
 from perform.rave.stream import Conv1d, State, Streaming
-
-LIMIT = 4.0
-"""Largest magnitude of a normally distributed latent, in sigma."""
 
 
 class GatedUnit(Streaming):
@@ -55,8 +54,8 @@ class Prior(nn.Module):
         self.latents, self.resolution = config.latents, config.resolution
         self.width, self.skip = config.width, config.skip
         size = config.latents * config.resolution
-        share = torch.arange(config.resolution + 1) / config.resolution
-        self.register_buffer("normal", normal_quantile(share), persistent=False)
+        edges = torch.from_numpy(kernels.normal_edges(config.resolution))
+        self.register_buffer("normal", edges, persistent=False)
         self.register_buffer("edges", self.normal.repeat(config.latents, 1))
         self.normal: Tensor  # (resolution + 1,): the edges of a normal distribution
         square = torch.zeros(config.latents, config.resolution, config.resolution)

@@ -1,16 +1,11 @@
 """The resampler in some RAVE exports, whose model runs at a fraction of the sample rate."""
 
-import math
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-from perform.rave.pqmf import kaiser_beta, kaiser_taps
-from perform.rave.stream import State, padding
-
-STOP_BAND = 140.0  # dB
+from perform.rave import kernels, layers
+from perform.rave.stream import State
 
 
 class Resampler(nn.Module):
@@ -24,19 +19,13 @@ class Resampler(nn.Module):
 
     def __init__(self, ratio: int, mode: str) -> None:
         super().__init__()
-        taps = kaiser_taps(STOP_BAND, math.pi / ratio) // 2 * 2 + 1
-        time = np.arange(taps) - (taps - 1) / 2
-        h = np.sinc(time / ratio) / ratio * np.kaiser(taps, kaiser_beta(STOP_BAND))
-        phases = np.pad(h, (-taps % ratio, 0)).reshape(-1, ratio).T  # (ratio, taps / ratio)
-        phases = np.pad(phases, ((0, 0), ((phases.shape[1] + 1) % 2, 0)))
-        self.ratio = ratio
-        right = padding(mode, taps, ratio)[1]
-        align = -right % ratio
-        self.down_delay = right + align  # in samples at the higher rate
-        self.align, self.down_memory = align, taps - 1 + align
-        self.up_delay = padding(mode, phases.shape[1])[1]  # in samples at the lower rate
-        self.register_buffer("down_kernel", torch.tensor(h, dtype=torch.float32)[None, None])
-        self.register_buffer("up_kernel", torch.tensor(phases, dtype=torch.float32)[:, None])
+        layer = layers.Resampler(ratio, mode)
+        down, up = kernels.resampling(ratio)
+        self.ratio, self.align = ratio, layer.align
+        self.down_memory, self.down_delay = layer.down_memory, layer.down_delay  # samples at the higher rate
+        self.up_delay = layer.up_delay  # samples at the lower rate
+        self.register_buffer("down_kernel", torch.from_numpy(down))
+        self.register_buffer("up_kernel", torch.from_numpy(up))
 
     def down_state(self, signals: int) -> State:
         """Silence before the first sample of so many signals, B x channels: [(signals, 1, memory)]."""

@@ -11,26 +11,20 @@ with layers, annotations are types and not strings, and those methods use attrib
 
 import math
 from collections.abc import Iterator
+from functools import singledispatch
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu
+
+from perform.rave import layers
+from perform.rave.layers import UnknownLayer
 
 State = list[Tensor]
 
 FEW = 32
 """Outputs up to which a convolution is one matrix product: a deck decodes one frame at a time, and
 torch's convolutions, made for long signals, take twice as long there."""
-
-
-class UnknownLayer(TypeError):
-    """A function over layers does not know the class of a layer; the message names both.
-
-    It is a mistake in the program, not in a file, so it is not a ValueError.
-    """
-
-    def __init__(self, layer: nn.Module, task: str) -> None:
-        super().__init__(f"{task} is not known for a layer of class {type(layer).__name__}")
 
 
 class Streaming(nn.Module):
@@ -74,14 +68,13 @@ class Conv1d(Streaming):
         groups: int = 1,
     ) -> None:
         super().__init__()
+        layer = layers.Conv1d(inputs, outputs, kernel, stride, dilation, padding, align, groups)
         self.stride, self.dilation, self.align, self.groups = stride, dilation, align, groups
         self.few = FEW * stride
-        self.reach = (kernel - 1) * dilation + 1
-        self.padding = (self.reach - stride, 0) if padding is None else padding
-        self.memory = sum(self.padding) + align
+        self.reach, self.padding, self.memory = layer.reach, layer.padding, layer.memory
         self.states = 1 if self.memory else 0
-        self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel))
-        self.bias = nn.Parameter(torch.empty(outputs))
+        self.weight = nn.Parameter(torch.empty(layer.shapes["weight"]))
+        self.bias = nn.Parameter(torch.empty(layer.shapes["bias"]))
         _init(self.weight, self.bias, inputs // groups * kernel)
 
     @property
@@ -220,12 +213,38 @@ class Chain(Streaming, nn.Sequential):
         return x, after
 
 
-def padding(mode: str, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
-    """Padding (left, right) with which n samples give n / stride outputs; mode: Config.padding."""
-    reach = (kernel - 1) * dilation + 1
-    if mode == "newest":
-        return max(reach - stride, 0), 0
-    return (reach - 1, 0) if mode == "causal" else ((reach - 1) // 2, reach // 2)
+@singledispatch
+def module(layer: layers.Layer) -> Streaming:
+    """The module that computes a layer, with initial weights. The file of each module registers it here."""
+    raise UnknownLayer(layer, "the torch module")
+
+
+@module.register
+def chain(layer: layers.Chain) -> Chain:
+    """The modules of layers in sequence."""
+    return Chain(*map(module, layer.layers))
+
+
+@module.register
+def convolution(layer: layers.Conv1d) -> Conv1d:
+    """The module of a convolution."""
+    sizes = layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.dilation
+    return Conv1d(*sizes, layer.padding, layer.align, layer.groups)
+
+
+@module.register
+def _(layer: layers.ConvTranspose1d) -> Streaming:
+    return ConvTranspose1d(layer.inputs, layer.outputs, layer.ratio)
+
+
+@module.register
+def _(layer: layers.LeakyReLU) -> Streaming:
+    return LeakyReLU()
+
+
+@module.register
+def _(layer: layers.ResidualUnit) -> Streaming:
+    return ResidualUnit(layer.channels, layer.kernel, layer.dilation, layer.wanted)
 
 
 def _init(weight: Tensor, bias: Tensor, fan_in: int) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from perform.core.errors import PerformError
 from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
+from perform.rave.layers import UnknownLayer
 from perform.rave.stream import (
     Chain,
     Conv1d,
@@ -23,7 +24,6 @@ from perform.rave.stream import (
     LeakyReLU,
     ResidualUnit,
     Streaming,
-    UnknownLayer,
 )
 
 CONV = ("CachedConv1d", "Conv1d")

@@ -10,6 +10,7 @@ from family import CONFIGS, built
 
 from perform.rave.graph import METHODS
 from perform.rave.model import RAVE
+from perform.rave.model_files import stored
 
 BATCH = 2
 
@@ -19,7 +20,7 @@ class Streamed:
 
     def __init__(self, model: RAVE, method: str, frames: int) -> None:
         self._session = ort.InferenceSession(
-            METHODS[method](model, frames), providers=["CPUExecutionProvider"]
+            METHODS[method](stored(model), frames), providers=["CPUExecutionProvider"]
         )
         self._inputs = {v.name: v.shape[1:] for v in self._session.get_inputs()}
         self._state: np.ndarray | None = None

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perform.rave.pqmf import PQMF, kaiser_beta, kaiser_taps, prototype
+from perform.rave.kernels import kaiser_beta, kaiser_taps, prototype
+from perform.rave.pqmf import PQMF
 
 
 @pytest.mark.parametrize(("attenuation", "error_db"), [(40, -44), (100, -58)])

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from family import CONFIGS, built
 from torch import Tensor
 
-from perform.rave import offline
+from perform.rave import layers, offline
 from perform.rave.archive import read
 from perform.rave.decoder import Generator
 from perform.rave.delay import delay_after
 from perform.rave.export import torchscript
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.layer_graphs import emit
+from perform.rave.layers import UnknownLayer
 from perform.rave.model import RAVE
-from perform.rave.stream import Chain, Conv1d, State, Streaming, UnknownLayer
+from perform.rave.stored_model import Weights
+from perform.rave.stream import Chain, Conv1d, State, Streaming, module
 from perform.rave.upstream_weights import UpstreamTensors, fill_layer
 
 
@@ -35,10 +38,9 @@ class Mystery(Streaming):
     [
         lambda layer, _: delay_after(layer, 3.0),
         lambda layer, _: offline.run_whole(layer, torch.zeros(1, 2, 8)),
-        lambda layer, _: emit(layer, Graph(), Signal("x", 8, 2)),
         lambda layer, archive: fill_layer(layer, archive, "decoder"),
     ],
-    ids=["delay", "offline", "graph", "export of others"],
+    ids=["delay", "offline", "export of others"],
 )
 def test_an_unknown_layer_is_an_error_that_names_it(
     task: Callable[[Streaming, UpstreamTensors], object], tmp_path: Path
@@ -66,6 +68,18 @@ def test_every_layer_of_the_family_has_a_known_delay(name: str) -> None:
     assert delay_after(decoder, 0.0) >= 0
 
 
+class Enigma(layers.Layer):
+    """A layer that has neither a graph nor a module."""
+
+
+def test_an_unknown_layer_has_neither_graph_nor_module() -> None:
+    with pytest.raises(UnknownLayer, match="the graph is not known for a layer of class Enigma"):
+        emit(Enigma(), Weights({}), Graph(), Signal("x", 8, 2))
+    with pytest.raises(UnknownLayer, match="Enigma"):
+        module(layers.Chain((layers.LeakyReLU(), Enigma())))
+
+
 def test_a_convolution_of_many_groups_has_no_graph() -> None:
+    weights = Weights({"weight": np.zeros((8, 2, 3), np.float32), "bias": np.zeros(8, np.float32)})
     with pytest.raises(UnknownLayer, match="4 groups"):
-        emit(Conv1d(8, 8, 3, groups=4), Graph(), Signal("x", 8, 8))
+        emit(layers.Conv1d(8, 8, 3, groups=4), weights, Graph(), Signal("x", 8, 8))

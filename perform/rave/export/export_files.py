@@ -14,18 +14,21 @@ import json
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 
 from perform.core.errors import WrongUse
 from perform.rave import style_transfer
+from perform.rave.architecture import Architecture
 from perform.rave.archive import Archive
-from perform.rave.blocks import AdaIN
 from perform.rave.config import Config
 from perform.rave.export.nn_module import NnModule, NnModuleWithPrior
 from perform.rave.graph import GRAPHS
 from perform.rave.graph.labels import labelled
 from perform.rave.model import RAVE
+from perform.rave.model_files import made, stored
 from perform.rave.model_size import check_size
+from perform.rave.stored_model import StoredModel, older_styles, renew_styles
 
 ROWS = 64  #: streams whose state an export keeps, as upstream's do
 FORMAT = "perform-export-1"
@@ -43,11 +46,11 @@ def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
         raise WrongUse(what, hint="export it as .onnx")
     model = copy.deepcopy(model).requires_grad_(False).eval()  # compiling shares its layers
     style_transfer.set_learning(model, None)
-    made = (NnModuleWithPrior if model.prior else NnModule)(model, rows).eval().requires_grad_(False)
+    wrapped = (NnModuleWithPrior if model.prior else NnModule)(model, rows).eval().requires_grad_(False)
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # nn~ loads nothing but torch.jit
-        script: Any = torch.jit.script(made)
+        script: Any = torch.jit.script(wrapped)
         torch.jit.save(script, out, _extra_files=_metadata(model))
     return out.getvalue()
 
@@ -58,7 +61,7 @@ def onnx_model(model: RAVE, method: str, frames: int = 1) -> bytes:
     Its inputs and outputs are those of `perform.rave.graph.methods`. `state` is zeros in the first call, then
     the result `after` of the call before.
     """
-    graph, config = GRAPHS[method](model, frames), model.config
+    graph, config = GRAPHS[method](stored(model), frames), model.config
     facts = {
         "format": FORMAT,
         "method": method,
@@ -85,27 +88,19 @@ def model_in_export(archive: Archive) -> RAVE | None:
         return None
     config = Config.from_dict(values)
     check_size(config, sum(array.size for array in archive.tensors.values()), len(archive.tensors))
-    with torch.device("meta"):  # allocates no memory
-        plan = RAVE(config)
-    wanted = plan.state_dict()
-    styles = {f"{name}.": layer for name, layer in plan.named_modules() if isinstance(layer, AdaIN)}
-    older = [f"{prefix}{name}" for prefix in styles for name in ("scale", "shift")]
-    places = {name: archive.tensors.get(_place(name)) for name in (*wanted, *older)}
-    found = {name: torch.tensor(value) for name, value in places.items() if value is not None}
-    for prefix, layer in styles.items():
-        layer.renew(found, prefix)
+    architecture = Architecture(config)
+    names = *architecture.tensors, *older_styles(architecture)
+    found = {name: archive.tensors.get(_place(name)) for name in names}
+    arrays = {name: np.array(value, np.float32) for name, value in found.items() if value is not None}
+    renew_styles(arrays, architecture)
     gesture = archive.tensors.get("gesture")
-    for name, tensor in wanted.items():
-        value = found.get(name)
-        if value is None or value.shape != tensor.shape:
+    for name, shape in architecture.tensors.items():
+        if name not in arrays or arrays[name].shape != shape:
             raise WrongUse(f"its {_place(name)} does not fit its configuration", where=str(archive.path))
     if gesture is None or gesture.ndim != 2:
         raise WrongUse("its gesture is not a table of frames and latents", where=str(archive.path))
-    model = RAVE(config)
-    model.load_state_dict(found)
-    model.gesture = torch.tensor(gesture)
-    model.latents, model.card = model.gesture.shape[1], card
-    return model.requires_grad_(False).eval()
+    gesture = np.array(gesture, np.float32)
+    return made(StoredModel(config, card, arrays, gesture, gesture.shape[1]))
 
 
 def _place(name: str) -> str:

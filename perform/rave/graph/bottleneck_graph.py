@@ -7,12 +7,13 @@ import math
 import numpy as np
 from onnx import TensorProto
 
-from perform.rave.bottleneck import TINY, Codebooks
-from perform.rave.graph.builder import Graph, Name, Signal, array
-from perform.rave.model import RAVE
+from perform.rave.graph.builder import Graph, Name, Signal
+from perform.rave.kernels import Array
+from perform.rave.layers import SMALLEST_NORM
+from perform.rave.stored_model import StoredModel
 
 
-def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
+def embed(model: StoredModel, graph: Graph, y: Signal, noise: Name = "") -> Signal:
     """The encoder's output to latents.
 
     noise : (B, frames, full_latents), standard normal, to sample the posterior; "" for its mean
@@ -24,12 +25,12 @@ def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
                 deviation = graph.map("Add", graph.map("Softplus", scale), graph.constant(1e-4))
                 drawn = graph.map("Mul", deviation, graph.shape(noise, -1, mean.channels))
                 mean = graph.map("Add", mean, drawn.name)
-            mean = graph.map("Sub", mean, graph.constant(model.latent_mean))
-            return graph.dense(mean, array(model.latent_pca[: model.latents].T))
+            mean = graph.map("Sub", mean, graph.constant(model.arrays["latent_mean"]))
+            return graph.dense(mean, model.arrays["latent_pca"][: model.latents].T)
         case "spherical":
             return _angles(graph, y)
         case "discrete":
-            return _numbers(model.codebooks, graph, y)
+            return _numbers(model.arrays["codebooks.entries"], graph, y)
         case "pitched":
             kept = model.config.full_latents
             return y._replace(name=graph.cut(y.name, 0, kept), channels=kept)
@@ -37,18 +38,18 @@ def embed(model: RAVE, graph: Graph, y: Signal, noise: Name = "") -> Signal:
             return y
 
 
-def restore(model: RAVE, graph: Graph, z: Signal, noise: Name) -> Signal:
+def restore(model: StoredModel, graph: Graph, z: Signal, noise: Name) -> Signal:
     """Latents and noise for the missing ones, (B * frames, missing) or "", to the decoder's input."""
     dropped = 0
     match model.config.bottleneck:
         case "variational":
             dropped = model.config.full_latents - model.latents
             z = _join(graph, z, graph.cut(noise, 0, dropped) if dropped else "", dropped)
-            z = graph.dense(z, array(model.latent_pca), array(model.latent_mean))
+            z = graph.dense(z, model.arrays["latent_pca"], model.arrays["latent_mean"])
         case "spherical":
             z = _directions(graph, z)
         case "discrete":
-            z = _entries(model.codebooks, graph, z)
+            z = _entries(model.arrays["codebooks.entries"], graph, z)
     rest = model.missing - dropped
     return _join(graph, z, graph.cut(noise, dropped) if rest else "", rest)
 
@@ -65,7 +66,7 @@ def _angles(graph: Graph, x: Signal) -> Signal:
     size = x.channels
     rest = np.tril(np.ones((size, size - 1), np.float32))  # of the vector, from each component
     squares = graph.map("Mul", x, x.name)
-    norms = graph.op("Max", graph.op("Sqrt", graph.dense(squares, rest).name), graph.constant(TINY))
+    norms = graph.op("Max", graph.op("Sqrt", graph.dense(squares, rest).name), graph.constant(SMALLEST_NORM))
     cosine = graph.op("Div", graph.cut(x.name, 0, -1), norms)
     angle = graph.op("Acos", graph.op("Clip", cosine, graph.constant(-1.0), graph.constant(1.0)))
     last = graph.cut(angle, -1)
@@ -93,12 +94,12 @@ def _directions(graph: Graph, z: Signal) -> Signal:
     return z._replace(name=graph.op("Mul", heights, cosines), channels=size)
 
 
-def _numbers(books: Codebooks, graph: Graph, x: Signal) -> Signal:
+def _numbers(books: Array, graph: Graph, x: Signal) -> Signal:
     """As `Codebooks.encode`."""
     numbers = []
     rest = x.name
-    for book in books.entries:
-        entries, sizes = graph.constant(book), graph.constant(book.square().sum(1))
+    for book in books:
+        entries, sizes = graph.constant(book), graph.constant(np.square(book).sum(1))
         distance = graph.op("Gemm", rest, entries, sizes, alpha=-2.0, transB=1)
         number = graph.op("ArgMin", distance, axis=1, keepdims=1)
         flat = graph.shape(number, -1)
@@ -107,13 +108,13 @@ def _numbers(books: Codebooks, graph: Graph, x: Signal) -> Signal:
     return x._replace(name=graph.op("Concat", *numbers, axis=1), channels=len(numbers))
 
 
-def _entries(books: Codebooks, graph: Graph, z: Signal) -> Signal:
+def _entries(books: Array, graph: Graph, z: Signal) -> Signal:
     """As `Codebooks.decode`."""
-    count, size, dimensions = books.entries.shape
+    count, size, dimensions = books.shape
     limits = graph.constant(0.0), graph.constant(float(size - 1))
     numbers = graph.op("Cast", graph.op("Clip", z.name, *limits), to=TensorProto.INT64)
     parts = [
         graph.op("Gather", graph.constant(book), graph.shape(graph.cut(numbers, i, i + 1), -1), axis=0)
-        for i, book in enumerate(books.entries)
+        for i, book in enumerate(books)
     ]
     return z._replace(name=graph.op("Sum", *parts) if count > 1 else parts[0], channels=dimensions)

@@ -17,13 +17,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor
+
+from perform.rave.kernels import Array
 
 OPSET = 17
 LAST = np.iinfo(np.int64).max
 AFTER = {"state": "after", "style": "learnt"}  #: kinds of memory: a graph's input -> its result
 
-Array = NDArray[np.float32]
 Name = str  # of a value in the graph
 
 
@@ -71,10 +71,8 @@ class Graph:
         """An output (B, *shape)."""
         self._results[name] = value, list(shape)
 
-    def constant(self, value: Tensor | NDArray[Any] | list[int] | float) -> Name:
+    def constant(self, value: NDArray[Any] | list[int] | float) -> Name:
         """A tensor that is part of the graph."""
-        if isinstance(value, Tensor):
-            value = array(value)
         values = np.asarray(np.float32(value) if isinstance(value, float) else value)
         self._constants.append(numpy_helper.from_array(np.array(values, order="C"), self._name()))
         return str(self._constants[-1].name)
@@ -176,19 +174,13 @@ class Graph:
         proto = helper.make_graph(nodes, "method", _infos(self._inputs), _infos(outputs), self._constants)
         whole = helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
         helper.set_model_props(whole, self.metadata)
-        onnx.checker.check_model(whole)
         serialised: bytes = whole.SerializeToString()
+        onnx.checker.check_model(serialised)
         return serialised
 
     def _name(self) -> Name:
         self._count += 1
         return f"v{self._count}"
-
-
-def array(value: Tensor) -> Array:
-    """A tensor's values."""
-    values: Array = value.detach().contiguous().numpy()
-    return values
 
 
 def _infos(shapes: dict[Name, list[int]]) -> list[onnx.ValueInfoProto]:

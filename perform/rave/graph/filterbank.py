@@ -6,22 +6,24 @@ import math
 
 import numpy as np
 
-from perform.rave.graph.builder import Array, Graph, Name, Signal, array
-from perform.rave.model import RAVE
-from perform.rave.pqmf import PQMF
-from perform.rave.resampler import Resampler
+from perform.rave import kernels
+from perform.rave.graph.builder import Graph, Name, Signal
+from perform.rave.kernels import Array
+from perform.rave.layers import FilterBank, Resampler
+from perform.rave.stored_model import StoredModel, Weights
 
 BANDS_BLOCK = 4  #: band samples in a row; longer rows are gathered faster, but multiply more zeros
 SAMPLES_BLOCK = 32  #: the same for the resampler, whose rows have one channel
 
 
-def analyse(model: RAVE, graph: Graph, x: Name, frames: int) -> Signal:
+def analyse(model: StoredModel, graph: Graph, x: Name, frames: int) -> Signal:
     """Samples (B, channels, frames * ratio) to bands; as `RAVE.analyse`."""
     channels = model.config.channels
-    samples = Signal(graph.shape(x, -1, 1), frames * model.ratio, 1, channels)
-    if model.resampler:
-        samples = _down(model.resampler, graph, samples)
-    bands = _analyse(model.pqmf, graph, samples)
+    samples = Signal(graph.shape(x, -1, 1), frames * model.config.ratio, 1, channels)
+    resampler, bank = model.architecture.resampler, model.architecture.bank
+    if resampler:
+        samples = _down(resampler, model.weights.of("resampler"), graph, samples)
+    bands = _analyse(bank, analysis_and_synthesis(model)[0], graph, samples)
     if channels == 1:
         return bands
     y = graph.shape(bands.name, -1, channels, bands.frames, bands.channels)
@@ -31,7 +33,7 @@ def analyse(model: RAVE, graph: Graph, x: Name, frames: int) -> Signal:
     return Signal(graph.shape(y, -1, channels * bands.channels), bands.frames, channels * bands.channels)
 
 
-def synthesise(model: RAVE, graph: Graph, bands: Signal) -> Name:
+def synthesise(model: StoredModel, graph: Graph, bands: Signal) -> Name:
     """Bands to samples (B, channels, n); as `RAVE.synthesise`."""
     channels, width = model.config.channels, model.config.bands
     if channels > 1:
@@ -40,42 +42,51 @@ def synthesise(model: RAVE, graph: Graph, bands: Signal) -> Name:
             "Transpose", y, perm=[0, 2, 1, 3]
         )  # (B, time, channels, bands) -> (B, channels, time, bands)
         bands = Signal(graph.shape(y, -1, width), bands.frames, width, channels)
-    samples = _synthesise(model.pqmf, graph, bands)
-    if model.resampler:
-        samples = _up(model.resampler, graph, samples)
+    samples = _synthesise(analysis_and_synthesis(model)[1], graph, bands)
+    if model.architecture.resampler:
+        samples = _up(model.weights.of("resampler"), graph, samples)
     return graph.shape(samples.name, -1, channels, samples.frames)
 
 
-def _analyse(bank: PQMF, graph: Graph, x: Signal) -> Signal:
+def analysis_and_synthesis(model: StoredModel) -> tuple[Array, Array]:
+    """The kernels of the filter bank: the model's own, or designed."""
+    bank, weights = model.architecture.bank, model.weights.of("pqmf")
+    if bank.taps:
+        return weights["analysis_kernel"], weights["synthesis_kernel"]
+    return kernels.filter_bank(bank.bands, bank.attenuation)
+
+
+def _analyse(bank: FilterBank, kernel: Array, graph: Graph, x: Signal) -> Signal:
     steps = x.frames // bank.bands
     block = math.gcd(BANDS_BLOCK, steps)
-    kernel = array(bank.analysis_kernel).transpose(2, 1, 0)  # (taps, 1, bands)
+    kernel = kernel.transpose(2, 1, 0)  # (taps, 1, bands)
     weight = blocked(kernel, block, bank.bands, bank.memory + bank.bands - len(kernel))
-    weight *= np.tile(array(bank.turn).T, (block // 2, 1))
+    weight *= np.tile(kernels.odd_bands(bank.bands).T, (block // 2, 1))
     return graph.regroup(_filter(graph, graph.regroup(x, steps // block), weight), steps)
 
 
-def _synthesise(bank: PQMF, graph: Graph, x: Signal) -> Signal:
+def _synthesise(kernel: Array, graph: Graph, x: Signal) -> Signal:
+    bands = x.channels
     block = math.gcd(BANDS_BLOCK, x.frames)
-    kernel = array(bank.synthesis_kernel).transpose(2, 1, 0)  # (taps, bands, phases)
+    kernel = kernel.transpose(2, 1, 0)  # (taps, bands, phases)
     weight = blocked(kernel, block, 1)
-    weight *= np.tile(array(bank.turn).T, (len(weight) // 2, 1))[:, :, None, None]
-    return graph.regroup(_filter(graph, graph.regroup(x, x.frames // block), weight), x.frames * bank.bands)
+    weight *= np.tile(kernels.odd_bands(bands).T, (len(weight) // 2, 1))[:, :, None, None]
+    return graph.regroup(_filter(graph, graph.regroup(x, x.frames // block), weight), x.frames * bands)
 
 
-def _down(resampler: Resampler, graph: Graph, x: Signal) -> Signal:
+def _down(resampler: Resampler, weights: Weights, graph: Graph, x: Signal) -> Signal:
     steps = x.frames // resampler.ratio
     block = math.gcd(SAMPLES_BLOCK, steps)
-    kernel = array(resampler.down_kernel).transpose(2, 1, 0)  # (taps, 1, 1)
+    kernel = weights["down_kernel"].transpose(2, 1, 0)  # (taps, 1, 1)
     weight = blocked(kernel, block, resampler.ratio, resampler.ratio - 1 + resampler.align)
     return graph.regroup(_filter(graph, graph.regroup(x, steps // block), weight), steps)
 
 
-def _up(resampler: Resampler, graph: Graph, x: Signal) -> Signal:
+def _up(weights: Weights, graph: Graph, x: Signal) -> Signal:
     block = math.gcd(SAMPLES_BLOCK, x.frames)
-    kernel = array(resampler.up_kernel).transpose(2, 1, 0)  # (taps, 1, phases)
+    kernel = weights["up_kernel"].transpose(2, 1, 0)  # (taps, 1, phases)
     rows = graph.regroup(x, x.frames // block)
-    return graph.regroup(_filter(graph, rows, blocked(kernel, block, 1)), x.frames * resampler.ratio)
+    return graph.regroup(_filter(graph, rows, blocked(kernel, block, 1)), x.frames * kernel.shape[2])
 
 
 def blocked(kernel: Array, block: int, stride: int, delay: int = 0) -> Array:

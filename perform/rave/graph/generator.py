@@ -2,61 +2,60 @@
 
 from __future__ import annotations
 
-from perform.rave.blocks import NoiseSynth
-from perform.rave.decoder import Decoder, Generator, V1Decoder
+from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.graph.layer_graphs import emit
+from perform.rave.layers import Decoder, NoiseSynth, V1Decoder
+from perform.rave.stored_model import Weights
 
 
-def generate(decoder: Generator, graph: Graph, x: Signal, noise: Name) -> Signal:
+def generate(decoder: Decoder | V1Decoder, weights: Weights, graph: Graph, x: Signal, noise: Name) -> Signal:
     """Latents to bands.
 
     noise : (B * x.frames, a frame's samples band by band) standard normal, where there is a synthesiser
     """
-    frames, x = x.frames, emit(decoder.net, graph, x)
+
+    def added(y: Signal) -> Signal:
+        """With the noise, if there is any."""
+        if decoder.noise is None:
+            return y
+        return graph.map("Add", y, _noise(decoder.noise, weights.of("noise"), graph, x, noise, frames))
+
+    frames, x = x.frames, emit(decoder.net, weights.of("net"), graph, x)
     if isinstance(decoder, V1Decoder):
-        wave = graph.map("Tanh", emit(decoder.wave, graph, x))
-        loudness = mod_sigmoid(graph, emit(decoder.loudness, graph, x).name)
-        y = graph.map("Mul", wave, loudness)
-        return (
-            y
-            if decoder.noise is None
-            else graph.map("Add", y, _noise(decoder.noise, graph, x, noise, frames))
-        )
-    assert isinstance(decoder, Decoder)
-    y = x if decoder.wave is None else emit(decoder.wave, graph, x)
+        wave = graph.map("Tanh", emit(decoder.wave, weights.of("wave"), graph, x))
+        loudness = mod_sigmoid(graph, emit(decoder.loudness, weights.of("loudness"), graph, x).name)
+        return added(graph.map("Mul", wave, loudness))
+    y = x if decoder.wave is None else emit(decoder.wave, weights.of("wave"), graph, x)
     wave, amplitude = graph.halves(y)
-    y = graph.map("Div", wave, _one_and_exp(graph, amplitude.name))
-    if decoder.noise is not None:
-        y = graph.map("Add", y, _noise(decoder.noise, graph, x, noise, frames))
-    return graph.map("Tanh", y)
+    return graph.map("Tanh", added(graph.map("Div", wave, _one_and_exp(graph, amplitude.name))))
 
 
-def _noise(synth: NoiseSynth, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
+def _noise(synth: NoiseSynth, weights: Weights, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
     """The noise synthesiser: normal noise of `frames` latent frames to filtered noise (rows, bands)."""
     each = x.frames // frames // synth.frame  # filter frames in a latent frame
-    weights = noise_weights(graph, emit(synth.net, graph, x).name)
-    return filtered_noise(synth, graph, weights, noise, each)
+    amplitudes = noise_amplitudes(graph, emit(synth.net, weights.of("net"), graph, x).name)
+    return filtered_noise(synth, graph, amplitudes, noise, each)
 
 
-def noise_weights(graph: Graph, x: Name) -> Name:
+def noise_amplitudes(graph: Graph, x: Name) -> Name:
     """The net's output to the amplitudes of the filters; as `NoiseSynth.amplitudes`."""
     return mod_sigmoid(graph, graph.op("Sub", x, graph.constant(5.0)))
 
 
-def filtered_noise(synth: NoiseSynth, graph: Graph, weights: Name, noise: Name, each: int) -> Name:
+def filtered_noise(synth: NoiseSynth, graph: Graph, amplitudes: Name, noise: Name, each: int) -> Name:
     """Normal noise (rows, a frame's samples band by band) to filtered noise (band samples, bands).
 
-    weights : amplitudes in the order (filter frame, band, tap);  each : filter frames in a latent frame
+    amplitudes : in the order (filter frame, band, tap);  each : filter frames in a latent frame
     """
     bands, taps, frame = synth.bands, synth.taps, synth.frame
-    weights = graph.shape(weights, -1, 1, taps)  # (B * filter frames * bands, 1, taps)
+    amplitudes = graph.shape(amplitudes, -1, 1, taps)  # (B * filter frames * bands, 1, taps)
     uniform = graph.op("Erf", graph.op("Mul", noise, graph.constant(0.5**0.5)))
     uniform = graph.shape(uniform, -1, bands, each, frame)
     uniform = graph.op("Transpose", uniform, perm=[0, 2, 1, 3])  # (B * frames, filter frames, bands, time)
-    parts = graph.op("MatMul", uniform, graph.constant(synth.filters))
+    parts = graph.op("MatMul", uniform, graph.constant(kernels.noise_filters(taps, frame)))
     parts = graph.shape(parts, -1, taps, frame)
-    y = graph.shape(graph.op("MatMul", weights, parts), -1, bands, frame)
+    y = graph.shape(graph.op("MatMul", amplitudes, parts), -1, bands, frame)
     y = graph.op("Transpose", y, perm=[0, 2, 1])  # (B * filter frames, bands, time) -> (.., time, bands)
     return graph.shape(y, -1, bands)
 

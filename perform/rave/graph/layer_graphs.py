@@ -5,109 +5,123 @@ from __future__ import annotations
 import math
 from functools import singledispatch
 
-import torch
-from torch import nn
+import numpy as np
 
-from perform.rave.blocks import AdaIN, Delay, Residual, Snake
-from perform.rave.encoder import Spectrum
-from perform.rave.graph.builder import Graph, Signal, array
+from perform.rave import kernels
+from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.style_graph import restyle
-from perform.rave.stream import Chain, Conv1d, ConvTranspose1d, LeakyReLU, ResidualUnit, UnknownLayer
+from perform.rave.kernels import Array
+from perform.rave.layers import (
+    AdaIN,
+    Chain,
+    Conv1d,
+    ConvTranspose1d,
+    Delay,
+    Layer,
+    LeakyReLU,
+    Residual,
+    ResidualUnit,
+    Snake,
+    Spectrum,
+    UnknownLayer,
+)
+from perform.rave.stored_model import Weights
 
 
 @singledispatch
-def emit(layer: nn.Module, graph: Graph, x: Signal) -> Signal:
+def emit(layer: Layer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """Add a layer to the graph and return its output."""
     raise UnknownLayer(layer, "the graph")
 
 
 @emit.register
-def _(layer: Chain, graph: Graph, x: Signal) -> Signal:
-    for part in layer:
-        x = emit(part, graph, x)
+def _(layer: Chain, weights: Weights, graph: Graph, x: Signal) -> Signal:
+    for name, part in layer.parts.items():
+        x = emit(part, weights.of(name), graph, x)
     return x
 
 
 @emit.register
-def _(layer: LeakyReLU, graph: Graph, x: Signal) -> Signal:
+def _(layer: LeakyReLU, weights: Weights, graph: Graph, x: Signal) -> Signal:
     return graph.map("LeakyRelu", x, alpha=0.2)
 
 
 @emit.register
-def _(layer: Snake, graph: Graph, x: Signal) -> Signal:
-    wave = graph.op("Sin", graph.op("Mul", x.name, graph.constant(layer.alpha[:, 0])))
-    height = graph.constant(1 / (layer.alpha[:, 0] + 1e-9))
+def _(layer: Snake, weights: Weights, graph: Graph, x: Signal) -> Signal:
+    alpha = weights["alpha"][:, 0]
+    wave = graph.op("Sin", graph.op("Mul", x.name, graph.constant(alpha)))
+    height = graph.constant(1 / (alpha + 1e-9))
     return graph.map("Add", x, graph.op("Mul", graph.op("Mul", wave, wave), height))
 
 
 @emit.register
-def _(layer: AdaIN, graph: Graph, x: Signal) -> Signal:
+def _(layer: AdaIN, weights: Weights, graph: Graph, x: Signal) -> Signal:
     if graph.learns:
-        return restyle(layer, graph.learns, graph, x)
-    if not layer.heard.all():  # without both statistics it does nothing
+        return restyle(graph.learns, graph, x)
+    if not weights["heard"].all():  # without both statistics it does nothing
         return x
-    scale, shift = layer.style
-    x = graph.map("Mul", x, graph.constant(scale[:, 0]))
-    return graph.map("Add", x, graph.constant(shift[:, 0]))
+    (mean, deviation), (wanted_mean, wanted) = weights["known"]
+    scale = wanted / (deviation + 1e-5)
+    x = graph.map("Mul", x, graph.constant(scale))
+    return graph.map("Add", x, graph.constant(wanted_mean - mean * scale))
 
 
 @emit.register
-def _(layer: Delay, graph: Graph, x: Signal) -> Signal:
+def _(layer: Delay, weights: Weights, graph: Graph, x: Signal) -> Signal:
     return graph.delayed(x, layer.samples)
 
 
 @emit.register
-def _(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
-    weight = layer.weight.permute(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
+def _(layer: Conv1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
+    weight = weights["weight"].transpose(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
+    bias = weights["bias"]
     if layer.groups == 1:
-        return _convolution(layer, graph, x, weight, layer.bias)
+        return _convolution(layer, graph, x, weight, bias)
     if layer.groups != 2:
         raise UnknownLayer(layer, f"the graph of {layer.groups} groups")
-    parts = [
-        _convolution(layer, graph, part, *values)
-        for part, *values in zip(graph.halves(x), weight.chunk(2, 2), layer.bias.chunk(2), strict=True)
-    ]
+    halves = zip(graph.halves(x), np.split(weight, 2, axis=2), np.split(bias, 2), strict=True)
+    parts = [_convolution(layer, graph, part, *values) for part, *values in halves]
     joined = graph.op("Concat", *(part.name for part in parts), axis=1)
-    return parts[0]._replace(name=joined, channels=len(layer.bias))
+    return parts[0]._replace(name=joined, channels=layer.outputs)
 
 
-def _convolution(layer: Conv1d, graph: Graph, x: Signal, weight: torch.Tensor, bias: torch.Tensor) -> Signal:
+def _convolution(layer: Conv1d, graph: Graph, x: Signal, weight: Array, bias: Array) -> Signal:
     """The layer, or a group of it: weight (taps, inputs, outputs)."""
-    if len(weight) > 1:
-        x = graph.windows(x, layer.memory, len(weight), layer.stride, layer.dilation)
-    return graph.dense(x, array(weight.flatten(0, 1)), array(bias))
+    if layer.kernel > 1:
+        x = graph.windows(x, layer.memory, layer.kernel, layer.stride, layer.dilation)
+    return graph.dense(x, weight.reshape(-1, weight.shape[2]), bias)
 
 
 @emit.register
-def _(layer: ConvTranspose1d, graph: Graph, x: Signal) -> Signal:
+def _(layer: ConvTranspose1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """As a convolution over the newest two rows: y(t) = first half x(t) + second half x(t - 1)."""
-    inputs, outputs, _ = layer.weight.shape
-    halves = layer.weight.reshape(inputs, outputs, 2, layer.ratio).permute(2, 0, 3, 1)
-    new, old = halves.flatten(2)  # each (inputs, ratio * outputs)
-    weight, bias = torch.cat([old, new]), layer.bias.repeat(layer.ratio)
-    y = graph.dense(graph.windows(x, 1, 2), array(weight), array(bias))
+    halves = weights["weight"].reshape(layer.inputs, layer.outputs, 2, layer.ratio).transpose(2, 0, 3, 1)
+    new, old = halves.reshape(2, layer.inputs, -1)  # each (inputs, ratio * outputs)
+    weight, bias = np.concatenate([old, new]), np.tile(weights["bias"], layer.ratio)
+    y = graph.dense(graph.windows(x, 1, 2), weight, bias)
     return graph.regroup(y, x.frames * layer.ratio)
 
 
 @emit.register
-def _(layer: ResidualUnit, graph: Graph, x: Signal) -> Signal:
-    y = emit(layer.dilated, graph, graph.map("LeakyRelu", x, alpha=0.2))
-    y = emit(layer.pointwise, graph, graph.map("LeakyRelu", y, alpha=0.2))
-    return graph.map("Add", graph.delayed(x, layer.delay), y.name)
+def _(layer: ResidualUnit, weights: Weights, graph: Graph, x: Signal) -> Signal:
+    y = emit(layer.dilated, weights.of("dilated"), graph, graph.map("LeakyRelu", x, alpha=0.2))
+    y = emit(layer.pointwise, weights.of("pointwise"), graph, graph.map("LeakyRelu", y, alpha=0.2))
+    return graph.map("Add", graph.delayed(x, layer.dilated.delay), y.name)
 
 
 @emit.register
-def _(layer: Residual, graph: Graph, x: Signal) -> Signal:
-    y = emit(layer.body, graph, x)
-    return graph.map("Add", emit(layer.straight, graph, x), y.name)
+def _(layer: Residual, weights: Weights, graph: Graph, x: Signal) -> Signal:
+    y = emit(layer.body, weights.of("body"), graph, x)
+    return graph.map("Add", emit(layer.straight, weights, graph, x), y.name)
 
 
 @emit.register
-def _(layer: Spectrum, graph: Graph, x: Signal) -> Signal:
+def _(layer: Spectrum, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """A matrix product a band: the rows of a window are turned so that time is last."""
     frames = graph.regroup(x, x.frames // layer.hop)
     levels = []
-    for kernel, hops in ((layer.long, 4), (layer.short, 1)):
+    for hops in (4, 1):
+        kernel = kernels.fourier(hops * layer.hop)
         window = graph.windows(frames, hops - 1, hops)
         y = graph.shape(window.name, -1, hops * layer.hop, layer.bands)
         y = graph.op("Transpose", y, perm=[0, 2, 1])  # (rows, time, bands) -> (rows, bands, time)

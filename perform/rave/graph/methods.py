@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 
 from perform.core.errors import WrongUse
-from perform.rave.encoder import PitchedEncoder
 from perform.rave.graph import style_graph
 from perform.rave.graph.bottleneck_graph import embed, restore
 from perform.rave.graph.builder import Graph, Signal
@@ -20,11 +19,11 @@ from perform.rave.graph.generator import generate
 from perform.rave.graph.layer_graphs import emit
 from perform.rave.graph.pitched_graph import harmonic, pitched
 from perform.rave.graph.prior_graph import draw
-from perform.rave.harmonic_decoder import HarmonicDecoder
-from perform.rave.model import RAVE
+from perform.rave.layers import HarmonicDecoder, PitchedEncoder
+from perform.rave.stored_model import StoredModel
 
 
-def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
+def encoder_graph(model: StoredModel, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.encode`: x (B, channels, frames * ratio) in, z (B, frames, latents) out.
 
     noise (B, frames, full_latents) : standard normal, to sample the posterior; zeros give its mean. Only
@@ -33,7 +32,7 @@ def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> byte
     """
     graph, full = Graph(), model.config.full_latents
     if learns:
-        style_graph.begin(model.encoder, graph)
+        style_graph.begin(model.architecture.encoder, model.weights.of("encoder.net"), graph)
     y = _encoder_part(model, graph, frames)
     noise = graph.input("noise", frames, full) if model.config.bottleneck == "variational" else ""
     z = embed(model, graph, y, noise)
@@ -41,7 +40,7 @@ def encoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> byte
     return graph.serialise()
 
 
-def decoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> bytes:
+def decoder_graph(model: StoredModel, frames: int = 1, *, learns: bool = False) -> bytes:
     """`RAVE.decode`: z (B, frames, latents) in, y (B, channels, frames * ratio) out.
 
     noise (B, frames, model.noise) : standard normal or narrower; an input of models with noise
@@ -49,42 +48,44 @@ def decoder_graph(model: RAVE, frames: int = 1, *, learns: bool = False) -> byte
     """
     graph = Graph()
     if learns:
-        style_graph.begin(model.decoder, graph)
+        style_graph.begin(model.architecture.decoder, model.weights.of("decoder"), graph)
     z = graph.shape(graph.input("z", frames, model.latents), -1, model.latents)
     _decoder_part(model, graph, Signal(z, frames, model.latents))
     return graph.serialise()
 
 
-def forward_graph(model: RAVE, frames: int = 1) -> bytes:
+def forward_graph(model: StoredModel, frames: int = 1) -> bytes:
     """Encoder, then decoder: x in, y out, both (B, channels, frames * ratio); noise as the decoder's."""
     graph = Graph()
     _decoder_part(model, graph, embed(model, graph, _encoder_part(model, graph, frames)))
     return graph.serialise()
 
 
-def prior_graph(model: RAVE, frames: int = 1) -> bytes:
+def prior_graph(model: StoredModel, frames: int = 1) -> bytes:
     """`Prior.step`: the next frame's latents, z (B, 1, latents) out.
 
     uniform (B, 2 * latents) : random numbers in 0..1, as for `Prior.step`; temperature (B, 1) : above 0
     """
-    if model.prior is None:
+    prior = model.architecture.prior
+    if prior is None:
         raise WrongUse("this model has no prior", hint="`perform train CORPUS --prior MODEL` makes one")
     if frames != 1:
         raise WrongUse(f"a prior makes one frame a call, not {frames}")
     graph, latents = Graph(), model.latents
     uniform, temperature = graph.input("uniform", 2 * latents), graph.input("temperature", 1)
-    graph.result("z", graph.shape(draw(model.prior, graph, uniform, temperature), -1, 1, latents), 1, latents)
+    drawn = draw(prior, model.weights.of("prior"), graph, uniform, temperature)
+    graph.result("z", graph.shape(drawn, -1, 1, latents), 1, latents)
     return graph.serialise()
 
 
-METHODS: dict[str, Callable[[RAVE, int], bytes]] = {
+METHODS: dict[str, Callable[[StoredModel, int], bytes]] = {
     "encode": encoder_graph,
     "decode": decoder_graph,
     "forward": forward_graph,
 }
 """The graphs of every model."""
 
-GRAPHS: dict[str, Callable[[RAVE, int], bytes]] = {
+GRAPHS: dict[str, Callable[[StoredModel, int], bytes]] = {
     **METHODS,
     "prior": prior_graph,
     "encode-learning": partial(encoder_graph, learns=True),
@@ -92,16 +93,17 @@ GRAPHS: dict[str, Callable[[RAVE, int], bytes]] = {
 }
 
 
-def _encoder_part(model: RAVE, graph: Graph, frames: int) -> Signal:
+def _encoder_part(model: StoredModel, graph: Graph, frames: int) -> Signal:
     """From sound to the bottleneck."""
-    x = graph.input("x", model.config.channels, frames * model.ratio)
-    bands, net = analyse(model, graph, x, frames), model.encoder.net
+    ratio, net, weights = model.config.ratio, model.architecture.encoder, model.weights.of("encoder.net")
+    x = graph.input("x", model.config.channels, frames * ratio)
+    bands = analyse(model, graph, x, frames)
     if isinstance(net, PitchedEncoder):
-        return pitched(net, graph, bands, Signal(graph.shape(x, -1, model.ratio), frames, model.ratio))
-    return emit(net, graph, bands)
+        return pitched(net, weights, graph, bands, Signal(graph.shape(x, -1, ratio), frames, ratio))
+    return emit(net, weights, graph, bands)
 
 
-def _decoder_part(model: RAVE, graph: Graph, z: Signal) -> None:
+def _decoder_part(model: StoredModel, graph: Graph, z: Signal) -> None:
     """From latents to sound."""
     for_latents = for_synth = ""
     if model.noise:
@@ -109,10 +111,15 @@ def _decoder_part(model: RAVE, graph: Graph, z: Signal) -> None:
         for_latents = graph.cut(noise, 0, model.missing) if model.missing else ""
         for_synth = graph.cut(noise, model.missing) if model.config.noise_ratios else ""
     z = restore(model, graph, z, for_latents)
-    if isinstance(model.decoder, HarmonicDecoder):
-        bands, tones = harmonic(model.decoder, graph, z, for_synth)
+    decoder, weights, samples = (
+        model.architecture.decoder,
+        model.weights.of("decoder"),
+        z.frames * model.config.ratio,
+    )
+    if isinstance(decoder, HarmonicDecoder):
+        bands, tones = harmonic(decoder, weights, graph, z, for_synth)
         y = synthesise(model, graph, bands)
-        y = graph.op("Add", y, graph.shape(tones, -1, 1, z.frames * model.ratio))
+        y = graph.op("Add", y, graph.shape(tones, -1, 1, samples))
     else:
-        y = synthesise(model, graph, generate(model.decoder, graph, z, for_synth))
-    graph.result("y", y, model.config.channels, z.frames * model.ratio)
+        y = synthesise(model, graph, generate(decoder, weights, graph, z, for_synth))
+    graph.result("y", y, model.config.channels, samples)

@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from onnx import TensorProto
 
-from perform.rave.encoder import PitchedEncoder
-from perform.rave.fundamental import Fundamental
-from perform.rave.graph.builder import LAST, Graph, Name, Signal, array
-from perform.rave.graph.generator import filtered_noise, mod_sigmoid, noise_weights
+from perform.rave import kernels
+from perform.rave.graph.builder import LAST, Graph, Name, Signal
+from perform.rave.graph.generator import filtered_noise, mod_sigmoid, noise_amplitudes
 from perform.rave.graph.layer_graphs import emit
-from perform.rave.harmonic_decoder import HarmonicDecoder
-from perform.rave.harmonics import Harmonics
+from perform.rave.layers import (
+    A3,
+    HIGHEST,
+    KNOTS,
+    LOUDEST,
+    QUIET,
+    SILENCE,
+    STEP_DB,
+    THRESHOLD,
+    TINY,
+    WIDTH,
+    ZERO_DB,
+    Fundamental,
+    HarmonicDecoder,
+    Harmonics,
+    PitchedEncoder,
+)
+from perform.rave.stored_model import Weights
 
 
-def pitched(net: PitchedEncoder, graph: Graph, bands: Signal, samples: Signal) -> Signal:
+def pitched(net: PitchedEncoder, weights: Weights, graph: Graph, bands: Signal, samples: Signal) -> Signal:
     """Bands, and the samples of each frame in a row, to the encoder's output."""
-    timbre = emit(net.timbre, graph, bands)
+    timbre = emit(net.timbre, weights.of("timbre"), graph, bands)
     measured = _measure(net.fundamental, graph, samples)
     joined = graph.op("Concat", *measured, timbre.name, axis=1)
     return timbre._replace(name=joined, channels=timbre.channels + len(measured))
@@ -41,11 +57,11 @@ def _measure(layer: Fundamental, graph: Graph, x: Signal) -> tuple[Name, Name, N
     power = graph.op("ReduceMean", recent, axes=[1], keepdims=1)
     pitch, rest = _period(layer, graph, _dips(layer, graph, soft, squares))
 
-    loud = graph.op("Greater", power, graph.constant(layer.quiet))
-    voiced = graph.op("And", loud, graph.op("Less", rest, graph.constant(layer.threshold)))
-    level = _log(graph, graph.op("Add", power, graph.constant(layer.silence)), 10 / math.log(10))
-    loudness = graph.op("Sub", level, graph.constant(layer.zero_db))
-    loudness = graph.op("Div", loudness, graph.constant(layer.step_db))
+    loud = graph.op("Greater", power, graph.constant(QUIET))
+    voiced = graph.op("And", loud, graph.op("Less", rest, graph.constant(THRESHOLD)))
+    level = _log(graph, graph.op("Add", power, graph.constant(SILENCE)), 10 / math.log(10))
+    loudness = graph.op("Sub", level, graph.constant(ZERO_DB))
+    loudness = graph.op("Div", loudness, graph.constant(STEP_DB))
     noise = graph.op("Clip", rest, graph.constant(0.0), graph.constant(1.0))
     return (
         _held(graph, pitch, voiced, x.frames),
@@ -71,9 +87,11 @@ def _dips(layer: Fundamental, graph: Graph, frames: Name, squares: Name) -> Name
     d = graph.op("Max", graph.cut(d, 1), graph.constant(0.0))
     total = graph.op("CumSum", d, graph.constant(1))
     top = graph.op(
-        "Add", graph.op("Mul", d, graph.constant(array(layer.periods))), graph.constant(layer.tiny)
+        "Add",
+        graph.op("Mul", d, graph.constant(np.arange(1, layer.longest + 1, dtype=np.float32))),
+        graph.constant(TINY),
     )
-    return graph.op("Div", top, graph.op("Add", total, graph.constant(layer.tiny)))
+    return graph.op("Div", top, graph.op("Add", total, graph.constant(TINY)))
 
 
 def _period(layer: Fundamental, graph: Graph, d: Name) -> tuple[Name, Name]:
@@ -81,7 +99,7 @@ def _period(layer: Fundamental, graph: Graph, d: Name) -> tuple[Name, Name]:
     first, last = layer.shortest - 1, layer.longest - 1
     left, middle, right = (graph.cut(d, first + i, last + i) for i in (-1, 0, 1))
     lower = graph.op("And", graph.op("Less", middle, left), graph.op("LessOrEqual", middle, right))
-    lower = graph.op("And", lower, graph.op("Less", middle, graph.constant(layer.threshold)))
+    lower = graph.op("And", lower, graph.op("Less", middle, graph.constant(THRESHOLD)))
     dip = graph.op("Cast", lower, to=TensorProto.FLOAT)
     found = graph.op("Greater", graph.op("ReduceMax", dip, axes=[1], keepdims=1), graph.constant(0.0))
     at = graph.op(
@@ -97,7 +115,7 @@ def _period(layer: Fundamental, graph: Graph, d: Name) -> tuple[Name, Name]:
     shift = graph.op("Clip", shift, graph.constant(-0.5), graph.constant(0.5))
     period = graph.op("Add", graph.op("Cast", at, to=TensorProto.FLOAT), shift)
     period = graph.op("Add", period, graph.constant(float(layer.shortest)))
-    octaves = _log(graph, graph.op("Div", graph.constant(layer.rate / layer.lowest), period), 1 / math.log(2))
+    octaves = _log(graph, graph.op("Div", graph.constant(layer.rate / A3), period), 1 / math.log(2))
     return octaves, bottom
 
 
@@ -114,12 +132,14 @@ def _held(graph: Graph, pitch: Name, voiced: Name, frames: int) -> Name:
     return graph.shape(graph.op("Concat", *held[1:], axis=1), -1, 1) if frames > 1 else held[-1]
 
 
-def harmonic(decoder: HarmonicDecoder, graph: Graph, z: Signal, noise: Name) -> tuple[Signal, Name]:
+def harmonic(
+    decoder: HarmonicDecoder, weights: Weights, graph: Graph, z: Signal, noise: Name
+) -> tuple[Signal, Name]:
     """Latents to noise in bands, and the samples of the harmonics, (B, frames * ratio)."""
-    y = emit(decoder.net, graph, z)
-    loudness = graph.op("Min", graph.cut(z.name, 1, 2), graph.constant(decoder.loudest))
-    level = graph.op("Mul", loudness, graph.constant(decoder.step_db))
-    level = graph.op("Add", level, graph.constant(decoder.zero_db))
+    y = emit(decoder.net, weights.of("net"), graph, z)
+    loudness = graph.op("Min", graph.cut(z.name, 1, 2), graph.constant(LOUDEST))
+    level = graph.op("Mul", loudness, graph.constant(STEP_DB))
+    level = graph.op("Add", level, graph.constant(ZERO_DB))
     gain = graph.op("Exp", graph.op("Mul", level, graph.constant(math.log(10) / 20)))  # (rows, 1)
     voiced = graph.op("Sub", graph.constant(1.0), graph.cut(z.name, 2, 3))
     voiced = graph.op("Clip", voiced, graph.constant(0.0), graph.constant(1.0))
@@ -128,41 +148,41 @@ def harmonic(decoder: HarmonicDecoder, graph: Graph, z: Signal, noise: Name) -> 
     samples = _tones(decoder.tone, graph, graph.cut(z.name, 0, 1), amplitudes, z.frames)
 
     synth = decoder.noise
-    assert synth
-    weights = noise_weights(graph, graph.cut(y.name, decoder.tones))
-    filtered = filtered_noise(synth, graph, graph.op("Mul", weights, gain), noise, decoder.each)
+    loud = graph.op("Mul", noise_amplitudes(graph, graph.cut(y.name, decoder.tones)), gain)
+    filtered = filtered_noise(synth, graph, loud, noise, decoder.each)
     return Signal(filtered, z.frames * decoder.each * synth.frame, synth.bands), samples
 
 
 def _tones(layer: Harmonics, graph: Graph, pitch: Name, amplitudes: Name, frames: int) -> Name:
     """As `Harmonics.forward`: (B, frames * ratio)."""
-    count, width = layer.count, layer.knots * layer.count
+    count, width = layer.count, KNOTS * layer.count
+    tables = kernels.oscillator(layer.sample_rate, layer.ratio, count, KNOTS)
     memory = graph.memory(3 + count)
-    before = _hz(layer, graph, graph.cut(memory, 0, 1))
+    before = _hz(graph, graph.cut(memory, 0, 1))
     parts = [graph.op("Cast", graph.cut(memory, i, i + 1), to=TensorProto.DOUBLE) for i in (1, 2)]
     first = phase = graph.op("Add", *parts)
     last = graph.cut(memory, 3)
     pitches, rows = graph.shape(pitch, -1, frames), graph.shape(amplitudes, -1, frames * width)
     turns, out = "", []
     for i in range(frames):
-        hz = _hz(layer, graph, graph.cut(pitches, i, i + 1))
-        steady = graph.op("Mul", before, graph.constant(array(layer.steady)))
-        rising = graph.op("Mul", graph.op("Sub", hz, before), graph.constant(array(layer.rising)))
+        hz = _hz(graph, graph.cut(pitches, i, i + 1))
+        steady = graph.op("Mul", before, graph.constant(tables.steady))
+        rising = graph.op("Mul", graph.op("Sub", hz, before), graph.constant(tables.rising))
         cycles = graph.op("Add", steady, rising)  # (B, ratio)
         turn = _wrapped(graph, graph.cut(cycles, layer.ratio - 1))
         cycles = _wrapped(graph, graph.op("Add", cycles, phase))
         cycles = graph.shape(graph.op("Cast", cycles, to=TensorProto.FLOAT), -1, 1, layer.ratio)
-        tones = graph.op("Sin", graph.op("Mul", graph.constant(layer.turn * layer.number), cycles))
+        tones = graph.op("Sin", graph.op("Mul", graph.constant(2 * math.pi * tables.number), cycles))
 
         now = graph.cut(rows, i * width, (i + 1) * width)
-        knots = graph.shape(graph.op("Concat", last, now, axis=1), -1, layer.knots + 1, count)
+        knots = graph.shape(graph.op("Concat", last, now, axis=1), -1, KNOTS + 1, count)
         top = graph.op("Cast", graph.op("Max", before, hz), to=TensorProto.FLOAT)
-        top = graph.op("Mul", top, graph.constant(array(layer.number[:, 0] / layer.sample_rate)))
-        audible = graph.op("Sub", graph.constant(layer.highest), top)
-        audible = graph.op("Div", audible, graph.constant(layer.width))
+        top = graph.op("Mul", top, graph.constant(tables.number[:, 0] / layer.sample_rate))
+        audible = graph.op("Sub", graph.constant(HIGHEST), top)
+        audible = graph.op("Div", audible, graph.constant(WIDTH))
         audible = graph.op("Clip", audible, graph.constant(0.0), graph.constant(1.0))
         knots = graph.op("Mul", knots, graph.shape(audible, -1, 1, count))
-        y = graph.op("Mul", graph.op("MatMul", knots, tones), graph.constant(layer.near))
+        y = graph.op("Mul", graph.op("MatMul", knots, tones), graph.constant(tables.near))
         out.append(graph.op("ReduceSum", y, graph.constant([1]), keepdims=0))
 
         turns = graph.op("Add", turns, turn) if turns else turn
@@ -176,11 +196,11 @@ def _tones(layer: Harmonics, graph: Graph, pitch: Name, amplitudes: Name, frames
     return graph.op("Concat", *out, axis=1) if frames > 1 else out[0]
 
 
-def _hz(layer: Harmonics, graph: Graph, pitch: Name) -> Name:
+def _hz(graph: Graph, pitch: Name) -> Name:
     """Octaves above A3 to Hz, in double precision."""
     wide = graph.op("Cast", pitch, to=TensorProto.DOUBLE)
-    factor = graph.op("Pow", graph.constant(array(layer.steady.new_tensor(2.0))), wide)
-    return graph.op("Mul", factor, graph.constant(array(layer.steady.new_tensor(layer.lowest))))
+    factor = graph.op("Pow", graph.constant(np.array(2.0)), wide)
+    return graph.op("Mul", factor, graph.constant(np.array(A3)))
 
 
 def _wrapped(graph: Graph, cycles: Name) -> Name:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from perform.rave.graph.builder import Array, Graph, Name, Signal, array
-from perform.rave.prior import LIMIT, GatedUnit, Prior
-from perform.rave.stream import Conv1d
+from perform.rave import kernels
+from perform.rave.graph.builder import Graph, Name, Signal
+from perform.rave.kernels import LIMIT, Array
+from perform.rave.layers import Conv1d, GatedUnit, Prior
+from perform.rave.stored_model import Weights
 
 #: Giles, "Approximating the erfinv function", GPU Computing Gems (2010), single precision: near the middle,
 #: and beyond; both over w = -log(1 - x^2), highest power first
@@ -22,14 +24,13 @@ _BEYOND += [-0.0076224613, 0.00943887047, 1.00167406, 2.83297682]
 _EDGE = 1 - 1e-6  # of x, where LIMIT is passed by far
 
 
-def draw(prior: Prior, graph: Graph, uniform: Name, temperature: Name) -> Name:
+def draw(prior: Prior, weights: Weights, graph: Graph, uniform: Name, temperature: Name) -> Name:
     """The next frame of latents (B, latents)."""
     latents, resolution = prior.config.latents, prior.config.resolution
     half = resolution // 2
     kept = graph.memory(latents)
-    logits = _logits(
-        prior, graph, graph.op("Add", kept, graph.constant(float(half)))
-    )  # (B, latents, resolution)
+    last = graph.op("Add", kept, graph.constant(float(half)))
+    logits = _logits(prior, weights, graph, last)  # (B, latents, resolution)
     logits = graph.op("Softmax", graph.op("Div", logits, graph.shape(temperature, -1, 1, 1)), axis=2)
     share = graph.op("CumSum", logits, graph.constant(2))
     pick = graph.shape(graph.cut(uniform, 0, latents), -1, latents, 1)
@@ -37,48 +38,48 @@ def draw(prior: Prior, graph: Graph, uniform: Name, temperature: Name) -> Name:
     step = graph.op("ReduceSum", below, graph.constant([2]), keepdims=0)
     step = graph.op("Min", step, graph.constant(float(resolution - 1)))
     graph.keep(kept, graph.op("Sub", step, graph.constant(float(half))))
-    return _unfolded(prior, graph, _values(prior, graph, step, graph.cut(uniform, latents)))
+    return _unfolded(prior, weights, graph, _values(prior, weights, graph, step, graph.cut(uniform, latents)))
 
 
-def _logits(prior: Prior, graph: Graph, choice: Name) -> Name:
+def _logits(prior: Prior, weights: Weights, graph: Graph, choice: Name) -> Name:
     """The last choice (B, latents) to logits of the next."""
     latents, resolution = prior.config.latents, prior.config.resolution
     steps = graph.constant(np.arange(resolution, dtype=np.float32))
     hot = graph.op("Equal", graph.shape(choice, -1, latents, 1), steps)
     hot = graph.shape(graph.op("Cast", hot, to=TensorProto.FLOAT), -1, latents * resolution)
-    x = _convolution(prior.head, graph, Signal(hot, 1, latents * resolution))
+    x = _convolution(prior.head, weights.of("head"), graph, Signal(hot, 1, latents * resolution))
     x, skip = graph.map("LeakyRelu", x, alpha=0.2), ""
-    for unit in prior.units:
+    for number, unit in prior.units.parts.items():
         assert isinstance(unit, GatedUnit)
-        gate, signal = graph.halves(_convolution(unit.dilated, graph, x))
+        inner = weights.of("units").of(number)
+        gate, signal = graph.halves(_convolution(unit.dilated, inner.of("dilated"), graph, x))
         y = graph.map("Mul", graph.map("Sigmoid", gate), graph.op("Tanh", signal.name))
-        x = graph.map("Add", x, _convolution(unit.onward, graph, y).name)
-        aside = _convolution(unit.aside, graph, y).name
+        x = graph.map("Add", x, _convolution(unit.onward, inner.of("onward"), graph, y).name)
+        aside = _convolution(unit.aside, inner.of("aside"), graph, y).name
         skip = graph.op("Add", skip, aside) if skip else aside
-    y = _convolution(prior.middle, graph, Signal(skip, 1, prior.config.skip))
-    y = _convolution(prior.tail, graph, graph.map("LeakyRelu", y, alpha=0.2))
+    y = _convolution(prior.middle, weights.of("middle"), graph, Signal(skip, 1, prior.config.skip))
+    y = _convolution(prior.tail, weights.of("tail"), graph, graph.map("LeakyRelu", y, alpha=0.2))
     logits = graph.shape(y.name, -1, latents, resolution)
-    if prior.pairs is None:
+    if not prior.config.pairs:
         return logits
     index = graph.op("Cast", choice, to=TensorProto.INT64)
     index = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))
-    return graph.op(
-        "Add", logits, graph.op("Gather", graph.constant(prior.pairs.flatten(0, 1)), index, axis=0)
-    )
+    pairs = graph.constant(weights["pairs"].reshape(-1, resolution))
+    return graph.op("Add", logits, graph.op("Gather", pairs, index, axis=0))
 
 
-def _convolution(layer: Conv1d, graph: Graph, x: Signal) -> Signal:
+def _convolution(layer: Conv1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """The layer, its groups as blocks of one matrix; with one frame per call, the zeros cost nothing."""
-    taps, groups = layer.weight.shape[2], layer.groups
-    weight = np.zeros((taps, groups, x.channels // groups, groups, len(layer.bias) // groups), np.float32)
-    for i, part in enumerate(layer.weight.chunk(groups)):  # (outputs, inputs, taps) of a group
-        weight[:, i, :, i] = array(part.permute(2, 1, 0))
+    taps, groups, outputs = layer.kernel, layer.groups, layer.outputs
+    weight = np.zeros((taps, groups, x.channels // groups, groups, outputs // groups), np.float32)
+    for i, part in enumerate(np.split(weights["weight"], groups)):  # (outputs, inputs, taps) of a group
+        weight[:, i, :, i] = part.transpose(2, 1, 0)
     if taps > 1:
         x = graph.windows(x, layer.memory, taps, 1, layer.dilation)
-    return graph.dense(x, weight.reshape(-1, len(layer.bias)), array(layer.bias))
+    return graph.dense(x, weight.reshape(-1, outputs), weights["bias"])
 
 
-def _values(prior: Prior, graph: Graph, step: Name, place: Name) -> Name:
+def _values(prior: Prior, weights: Weights, graph: Graph, step: Name, place: Name) -> Name:
     """Steps and places within them, (B, latents) both, to latents."""
     latents, resolution = prior.config.latents, prior.config.resolution
     index = graph.op("Cast", step, to=TensorProto.INT64)
@@ -91,10 +92,10 @@ def _values(prior: Prior, graph: Graph, step: Name, place: Name) -> Name:
         low, wide = (graph.op("Gather", graph.constant(part), index, axis=0) for part in parts)
         return low, wide
 
-    low, wide = ends(array(prior.normal), index)
+    low, wide = ends(kernels.normal_edges(resolution), index)
     part = graph.op("Div", graph.op("Sub", quantile, low), wide)
     row = graph.op("Add", index, graph.constant(np.arange(latents) * resolution))  # of each latent's table
-    low, wide = ends(array(prior.edges), row)
+    low, wide = ends(weights["edges"], row)
     return graph.op("Add", low, graph.op("Mul", wide, part))
 
 
@@ -118,10 +119,10 @@ def _polynomial(graph: Graph, x: Name, factors: list[float]) -> Name:
     return y
 
 
-def _unfolded(prior: Prior, graph: Graph, chosen: Name) -> Name:
+def _unfolded(prior: Prior, weights: Weights, graph: Graph, chosen: Name) -> Name:
     """Delay the chosen latents: latent i by as many frames as there are latents after it."""
     latents, half = prior.config.latents, prior.config.resolution // 2
-    middles = prior.edges[:, half]
+    middles = weights["edges"][:, half]
     delayed = []
     for i in range(latents):
         new = graph.op("Sub", graph.cut(chosen, i, i + 1), graph.constant(middles[i : i + 1]))

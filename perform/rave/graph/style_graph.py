@@ -14,22 +14,22 @@ import json
 
 import numpy as np
 from onnx import TensorProto
-from torch import nn
 
 from perform.core.errors import WrongUse
-from perform.rave.blocks import AdaIN
-from perform.rave.graph.builder import Array, Graph, Learning, Signal, array
-from perform.rave.style_transfer import layers
+from perform.rave.graph.builder import Graph, Learning, Signal
+from perform.rave.kernels import Array
+from perform.rave.layers import AdaIN, Layer, walk
+from perform.rave.stored_model import Weights
 
 
-def begin(model: nn.Module, graph: Graph) -> None:
+def begin(layer: Layer, weights: Weights, graph: Graph) -> None:
     """Let the AdaIN layers of the graph learn; WrongUse if there are none."""
-    found = layers(model)
+    found = [weights.of(path[:-1]) for path, part in walk(layer) if isinstance(part, AdaIN)]
     if not found:
         raise WrongUse("this model learns no styles", hint="only models with AdaIN do: v3")
-    known: list[Array] = [array(found[0].heard), *(array(layer.known).ravel() for layer in found)]
+    known: list[Array] = [found[0]["heard"], *(style["known"].ravel() for style in found)]
     graph.metadata["style"] = base64.b64encode(np.concatenate(known).astype("<f4").tobytes()).decode()
-    graph.metadata["channels"] = json.dumps([layer.known.shape[2] for layer in found])
+    graph.metadata["channels"] = json.dumps([style["known"].shape[2] for style in found])
     target = graph.cut(graph.input("learning", 2), 1)
     calls, active = graph.memory(2, "style"), graph.op("Sub", graph.constant(1.0), target)
     source = graph.op("Mul", graph.cut("learning", 0, 1), active)
@@ -46,7 +46,7 @@ def begin(model: nn.Module, graph: Graph) -> None:
     )
 
 
-def restyle(layer: AdaIN, learns: Learning, graph: Graph, x: Signal) -> Signal:
+def restyle(learns: Learning, graph: Graph, x: Signal) -> Signal:
     """The layer: learn from this call, then change the source's statistics to the target's."""
     channels, frames = x.channels, x.frames
     rows = graph.shape(x.name, -1, frames, channels)  # (B, frames, channels)

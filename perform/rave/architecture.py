@@ -1,0 +1,308 @@
+"""The layers of a model, as its config says: RAVE's encoders and decoders (arXiv 2111.05011). No torch.
+
+Encoders, each (B, channels x bands, n * stride) -> (B, width, n): `v1` and `convolutional` (v2's) are RAVE's.
+`spectral` starts from log magnitudes, which show partials and their levels directly. So a small model learns
+more than loudness within minutes of training. `pitched` is spectral, and measures pitch, loudness and noise.
+For a variational bottleneck the width is 2 x full_latents: the posterior's mean, then its raw scale. For a
+pitched one it is what is measured, then mean and scale of the timbre. For the others it is full_latents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from perform.rave.config import MEASURED, Config
+from perform.rave.layers import (
+    KNOTS,
+    AdaIN,
+    Chain,
+    Codebooks,
+    Conv1d,
+    ConvTranspose1d,
+    Decoder,
+    Delay,
+    FilterBank,
+    Fundamental,
+    HarmonicDecoder,
+    Harmonics,
+    Layer,
+    LeakyReLU,
+    NoiseSynth,
+    PitchedEncoder,
+    Prior,
+    Resampler,
+    Residual,
+    ResidualUnit,
+    Shape,
+    Snake,
+    Spectrum,
+    Subframes,
+    V1Decoder,
+    padding,
+    walk,
+)
+
+AnyDecoder = Decoder | V1Decoder | HarmonicDecoder
+
+_ACTIVATIONS: Mapping[str, Callable[[int], Layer]] = {"leaky": LeakyReLU, "snake": Snake}
+
+
+class Architecture(Layer):
+    """All layers of a model."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.resampler = Resampler(config.resampling, config.padding) if config.resampling > 1 else None
+        self.bank = FilterBank(config.bands, config.attenuation, config.bank_taps)
+        self.encoder = encoder(config)
+        self.decoder = decoder(config)
+        self.prior = Prior(config.prior) if config.prior else None
+        discrete = config.bottleneck == "discrete"
+        self.codebooks = (
+            Codebooks(config.quantizers, config.codebook, config.full_latents) if discrete else None
+        )
+
+    @property
+    def parts(self) -> dict[str, Layer]:
+        """By the names that a file gives them."""
+        parts = {
+            "resampler": self.resampler,
+            "pqmf": self.bank,
+            "encoder.net": self.encoder,
+            "decoder": self.decoder,
+            "prior": self.prior,
+            "codebooks": self.codebooks,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The projection of a variational model."""
+        full = self.config.full_latents
+        if self.config.bottleneck != "variational":
+            return {}
+        return {"latent_mean": (full,), "latent_pca": (full, full)}
+
+    @cached_property
+    def tensors(self) -> dict[str, Shape]:
+        """The shapes of all tensors in a model's file, by name."""
+        return {f"{path}{name}": shape for path, it in walk(self) for name, shape in it.shapes.items()}
+
+
+def encoder(config: Config) -> Layer:
+    """The encoder that a config names."""
+    made: dict[str, Callable[[Config], Layer]] = {
+        "spectral": spectral,
+        "convolutional": convolutional,
+        "v1": v1,
+        "pitched": pitched,
+    }
+    return made[config.encoder](config)
+
+
+def decoder(config: Config) -> AnyDecoder:
+    """The decoder that a config names."""
+    made: dict[str, Callable[[Config], AnyDecoder]] = {
+        "v2": decoder_v2,
+        "v1": decoder_v1,
+        "harmonic": harmonic,
+    }
+    return made[config.decoder](config)
+
+
+def width(config: Config) -> int:
+    """Channels of the encoder's output."""
+    return config.full_latents * (2 if config.bottleneck == "variational" else 1)
+
+
+def missing(config: Config, latents: int) -> int:
+    """Latents that the projection drops, of which it keeps `latents`, or that are always noise."""
+    kept = latents if config.bottleneck == "variational" else config.full_latents
+    return config.full_latents + config.noise_latents - kept
+
+
+def noise(config: Config, latents: int) -> int:
+    """Random numbers for decoding a frame: those `missing`, and one per sample for a noise synthesiser."""
+    synthesised = config.channels * config.ratio // config.resampling
+    return missing(config, latents) + (synthesised if config.noise_ratios else 0)
+
+
+def convolutional(config: Config) -> Chain:
+    """A convolution, then stages: dilated residual units, a strided convolution that doubles the channels."""
+    channels, kernel, mode = config.capacity, config.kernel, config.padding
+    activation = _ACTIVATIONS[config.activation]
+    taps = 2 * kernel + 1
+    layers: list[Layer] = [Conv1d(config.channels * config.bands, channels, taps, wanted=padding(mode, taps))]
+    for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
+        layers += _residual_units(config, channels, dilations)
+        pad = padding(mode, 2 * ratio, ratio)
+        layers += [activation(channels), Conv1d(channels, 2 * channels, 2 * ratio, ratio, wanted=pad)]
+        channels *= 2
+    last = Conv1d(channels, width(config), kernel, wanted=padding(mode, kernel))
+    return Chain((*layers, activation(channels), last))
+
+
+def v1(config: Config) -> Chain:
+    """RAVE v1's: strided convolutions, each aligned with the delay so far.
+
+    Its batch norms have no layers here: in inference they are affine, and are folded into the convolutions.
+    """
+    channels, mode = config.capacity, config.padding
+    layers: list[Layer] = [Conv1d(config.channels * config.bands, channels, 7, wanted=padding(mode, 7))]
+    delay = padding(mode, 7)[1]
+    for ratio in config.ratios:
+        pad = padding(mode, 2 * ratio + 1, ratio)
+        align = -(pad[1] + delay) % ratio if mode != "newest" else 0
+        strided = Conv1d(channels, 2 * channels, 2 * ratio + 1, ratio, wanted=pad, align=align)
+        layers += [LeakyReLU(), strided]
+        delay = (pad[1] + align + delay) // ratio
+        channels *= 2
+    groups = 2 if config.bottleneck == "variational" else 1  # mean and scale have separate groups
+    last = Conv1d(channels, width(config), 5, wanted=padding(mode, 5), groups=groups)
+    return Chain((*layers, LeakyReLU(), last))
+
+
+def spectral(config: Config, latents: int = 0) -> Chain:
+    """Log spectra once a frame, then two residual units at frame rate.
+
+    latents : of a timbre, whose mean and scale it gives; 0 for the width of the config
+    """
+    hop, channels = math.prod(config.ratios), 8 * config.capacity
+    spectrum = Spectrum(config.channels * config.bands, hop)
+    return Chain(
+        (
+            spectrum,
+            Conv1d(spectrum.features, channels, 1),
+            ResidualUnit(channels, config.kernel, 1),
+            ResidualUnit(channels, config.kernel, 2),
+            LeakyReLU(),
+            Conv1d(channels, 2 * latents or width(config), config.kernel),
+        )
+    )
+
+
+def pitched(config: Config) -> PitchedEncoder:
+    """Pitch, loudness and noise, measured; and a timbre from log spectra."""
+    fundamental = Fundamental(config.sample_rate, config.ratio)
+    return PitchedEncoder(config.bands, fundamental, spectral(config, config.full_latents - len(MEASURED)))
+
+
+def decoder_v2(config: Config) -> Decoder:
+    """v2's, the mirror of the encoder, each stage a transposed convolution and dilated residual units.
+
+    The last convolution gives every band a wave and an amplitude. With a noise synthesiser this convolution
+    is the branch `wave`, beside the branch `noise`.
+    """
+    channels, kernel, mode = config.capacity * 2 ** len(config.ratios), config.kernel, config.padding
+    bands, activation = config.channels * config.bands, _ACTIVATIONS[config.activation]
+    layers: list[Layer] = [Conv1d(_latents(config), channels, kernel, wanted=padding(mode, kernel))]
+    for ratio, dilations in zip(reversed(config.ratios), reversed(config.dilations), strict=True):
+        layers += [activation(channels), ConvTranspose1d(channels, channels // 2, ratio)]
+        channels //= 2
+        layers += _residual_units(config, channels, dilations)
+    taps = 2 * kernel + 1
+    wave = Conv1d(channels, 2 * bands, taps, wanted=padding(mode, taps))
+    layers.append(activation(channels))
+    if not config.noise_ratios:
+        return Decoder(Chain((*layers, wave)), None, None)
+    return Decoder(Chain(tuple(layers)), wave, _noise_v2(config, channels, bands))
+
+
+def decoder_v1(config: Config) -> V1Decoder:
+    """v1's: each stage is a transposed convolution and a stack of residuals.
+
+    Three branches take the net's output, aligned by delays: waves, one loudness for all bands, and filtered
+    noise.
+    """
+    channels, mode = config.capacity * 2 ** len(config.ratios), config.padding
+    bands = config.channels * config.bands
+    layers: list[Layer] = [Conv1d(_latents(config), channels, 7, wanted=padding(mode, 7))]
+    for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
+        layers += [LeakyReLU(), ConvTranspose1d(channels, channels // 2, ratio)]
+        channels //= 2
+        layers += [_residual(config, channels, dilation) for dilation in dilations]
+    wave = Conv1d(channels, bands, 7, wanted=padding(mode, 7))
+    loudness = Conv1d(channels, 1, 3, wanted=padding(mode, 3))
+    net, delay = _noise_v1(config, channels, bands)
+    longest = max(wave.delay, loudness.delay, delay)
+    return V1Decoder(
+        Chain(tuple(layers)),
+        Chain((Delay(channels, longest - wave.delay), wave)),
+        Chain((Delay(channels, longest - loudness.delay), loudness)),
+        NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None,
+    )
+
+
+def harmonic(config: Config) -> HarmonicDecoder:
+    """A causal net gives the amplitudes of harmonics and of filtered noise, once a frame."""
+    channels, kernel, bands = 8 * config.capacity, config.kernel, config.bands
+    step = config.noise_ratios[0]  # band samples that share a filter of the noise
+    each = config.ratio // bands // step
+    tones, noises = KNOTS * config.harmonics, each * bands * config.noise_taps
+    net = (
+        Conv1d(config.full_latents, channels, kernel),
+        ResidualUnit(channels, kernel, 1),
+        ResidualUnit(channels, kernel, 2),
+        LeakyReLU(),
+        Conv1d(channels, tones + noises, 1),
+    )
+    tone = Harmonics(config.sample_rate, config.ratio, bands, config.harmonics)
+    filtered = NoiseSynth(Chain((Subframes(each),)), bands, config.noise_taps, step)
+    return HarmonicDecoder(Chain(net), tone, filtered, each, tones)
+
+
+def _residual_units(config: Config, channels: int, dilations: tuple[int, ...]) -> list[Layer]:
+    """The dilated units of a stage, each after an AdaIN layer if the config has style transfer."""
+    layers: list[Layer] = []
+    for dilation in dilations:
+        pad = padding(config.padding, config.kernel, dilation=dilation)
+        unit = ResidualUnit(channels, config.kernel, dilation, pad)
+        layers += [AdaIN(channels), unit] if config.adain else [unit]
+    return layers
+
+
+def _latents(config: Config) -> int:
+    return config.full_latents + config.noise_latents
+
+
+def _residual(config: Config, channels: int, dilation: int) -> Residual:
+    """v1's residual: a dilated convolution, then a plain one."""
+    pads = [padding(config.padding, config.kernel, dilation=d) for d in (dilation, 1)]
+    layers = (
+        LeakyReLU(),
+        Conv1d(channels, channels, config.kernel, dilation=dilation, wanted=pads[0]),
+        LeakyReLU(),
+        Conv1d(channels, channels, config.kernel, wanted=pads[1]),
+    )
+    return Residual(channels, Chain(layers))
+
+
+def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
+    """v2's noise synthesiser; its convolutions are causal."""
+    layers: list[Layer] = []
+    for ratio in config.noise_ratios[:-1]:
+        layers += [Conv1d(channels, config.noise_hidden, 2 * ratio, ratio)]
+        channels = config.noise_hidden
+        layers += [_ACTIVATIONS[config.activation](channels)]
+    ratio = config.noise_ratios[-1]
+    last = Conv1d(channels, bands * config.noise_taps, 2 * ratio, ratio)
+    return NoiseSynth(Chain((*layers, last)), bands, config.noise_taps)
+
+
+def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
+    """The net of v1's noise synthesiser, and its delay in band samples."""
+    layers: list[Layer] = []
+    delay = 0
+    for stage, ratio in enumerate(config.noise_ratios):
+        last = stage == len(config.noise_ratios) - 1
+        pad = padding(config.padding, 3, ratio)
+        align = -(pad[1] + delay) % ratio if config.padding != "newest" else 0
+        outputs = bands * config.noise_taps if last else channels
+        layers += [Conv1d(channels, outputs, 3, ratio, wanted=pad, align=align)]
+        layers += [] if last else [LeakyReLU()]
+        delay = (pad[1] + align + delay) // ratio
+    for ratio in config.noise_ratios:
+        delay *= ratio
+    return Chain(tuple(layers)), delay
