@@ -15,7 +15,6 @@ from functools import cached_property
 
 from perform.rave.config import MEASURED, Config
 from perform.rave.layers import (
-    KNOTS,
     AdaIN,
     Chain,
     Codebooks,
@@ -24,13 +23,9 @@ from perform.rave.layers import (
     Decoder,
     Delay,
     FilterBank,
-    Fundamental,
-    HarmonicDecoder,
-    Harmonics,
     Layer,
     LeakyReLU,
     NoiseSynth,
-    PitchedEncoder,
     Prior,
     Resampler,
     Residual,
@@ -38,10 +33,18 @@ from perform.rave.layers import (
     Shape,
     Snake,
     Spectrum,
-    Subframes,
     V1Decoder,
     padding,
+    there,
     walk,
+)
+from perform.rave.pitched_layers import (
+    KNOTS,
+    Fundamental,
+    HarmonicDecoder,
+    Harmonics,
+    PitchedEncoder,
+    Subframes,
 )
 
 AnyDecoder = Decoder | V1Decoder | HarmonicDecoder
@@ -59,31 +62,13 @@ class Architecture(Layer):
         self.encoder = encoder(config)
         self.decoder = decoder(config)
         self.prior = Prior(config.prior) if config.prior else None
-        discrete = config.bottleneck == "discrete"
-        self.codebooks = (
-            Codebooks(config.quantizers, config.codebook, config.full_latents) if discrete else None
-        )
-
-    @property
-    def parts(self) -> dict[str, Layer]:
-        """By the names that a file gives them."""
-        parts = {
-            "resampler": self.resampler,
-            "pqmf": self.bank,
-            "encoder.net": self.encoder,
-            "decoder": self.decoder,
-            "prior": self.prior,
-            "codebooks": self.codebooks,
-        }
-        return {name: part for name, part in parts.items() if part is not None}
-
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        """The projection of a variational model."""
-        full = self.config.full_latents
-        if self.config.bottleneck != "variational":
-            return {}
-        return {"latent_mean": (full,), "latent_pca": (full, full)}
+        books = config.quantizers, config.codebook, config.full_latents
+        self.codebooks = Codebooks(*books) if config.bottleneck == "discrete" else None
+        self.parts = {"pqmf": self.bank, "encoder.net": self.encoder, "decoder": self.decoder}
+        self.parts |= there(resampler=self.resampler, prior=self.prior, codebooks=self.codebooks)
+        full = config.full_latents
+        if config.bottleneck == "variational":
+            self.shapes = {"latent_mean": (full,), "latent_pca": (full, full)}
 
     @cached_property
     def tensors(self) -> dict[str, Shape]:
@@ -134,14 +119,15 @@ def convolutional(config: Config) -> Chain:
     channels, kernel, mode = config.capacity, config.kernel, config.padding
     activation = _ACTIVATIONS[config.activation]
     taps = 2 * kernel + 1
-    layers: list[Layer] = [Conv1d(config.channels * config.bands, channels, taps, wanted=padding(mode, taps))]
+    bands = config.channels * config.bands
+    layers: list[Layer] = [Conv1d(bands, channels, taps, padding=padding(mode, taps))]
     for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
         layers += _residual_units(config, channels, dilations)
         pad = padding(mode, 2 * ratio, ratio)
-        layers += [activation(channels), Conv1d(channels, 2 * channels, 2 * ratio, ratio, wanted=pad)]
+        layers += [activation(channels), Conv1d(channels, 2 * channels, 2 * ratio, ratio, padding=pad)]
         channels *= 2
-    last = Conv1d(channels, width(config), kernel, wanted=padding(mode, kernel))
-    return Chain((*layers, activation(channels), last))
+    last = Conv1d(channels, width(config), kernel, padding=padding(mode, kernel))
+    return Chain(*layers, activation(channels), last)
 
 
 def v1(config: Config) -> Chain:
@@ -150,18 +136,18 @@ def v1(config: Config) -> Chain:
     Its batch norms have no layers here: in inference they are affine, and are folded into the convolutions.
     """
     channels, mode = config.capacity, config.padding
-    layers: list[Layer] = [Conv1d(config.channels * config.bands, channels, 7, wanted=padding(mode, 7))]
+    layers: list[Layer] = [Conv1d(config.channels * config.bands, channels, 7, padding=padding(mode, 7))]
     delay = padding(mode, 7)[1]
     for ratio in config.ratios:
         pad = padding(mode, 2 * ratio + 1, ratio)
         align = -(pad[1] + delay) % ratio if mode != "newest" else 0
-        strided = Conv1d(channels, 2 * channels, 2 * ratio + 1, ratio, wanted=pad, align=align)
+        strided = Conv1d(channels, 2 * channels, 2 * ratio + 1, ratio, padding=pad, align=align)
         layers += [LeakyReLU(), strided]
         delay = (pad[1] + align + delay) // ratio
         channels *= 2
     groups = 2 if config.bottleneck == "variational" else 1  # mean and scale have separate groups
-    last = Conv1d(channels, width(config), 5, wanted=padding(mode, 5), groups=groups)
-    return Chain((*layers, LeakyReLU(), last))
+    last = Conv1d(channels, width(config), 5, padding=padding(mode, 5), groups=groups)
+    return Chain(*layers, LeakyReLU(), last)
 
 
 def spectral(config: Config, latents: int = 0) -> Chain:
@@ -172,14 +158,12 @@ def spectral(config: Config, latents: int = 0) -> Chain:
     hop, channels = math.prod(config.ratios), 8 * config.capacity
     spectrum = Spectrum(config.channels * config.bands, hop)
     return Chain(
-        (
-            spectrum,
-            Conv1d(spectrum.features, channels, 1),
-            ResidualUnit(channels, config.kernel, 1),
-            ResidualUnit(channels, config.kernel, 2),
-            LeakyReLU(),
-            Conv1d(channels, 2 * latents or width(config), config.kernel),
-        )
+        spectrum,
+        Conv1d(spectrum.features, channels, 1),
+        ResidualUnit(channels, config.kernel, 1),
+        ResidualUnit(channels, config.kernel, 2),
+        LeakyReLU(),
+        Conv1d(channels, 2 * latents or width(config), config.kernel),
     )
 
 
@@ -197,17 +181,17 @@ def decoder_v2(config: Config) -> Decoder:
     """
     channels, kernel, mode = config.capacity * 2 ** len(config.ratios), config.kernel, config.padding
     bands, activation = config.channels * config.bands, _ACTIVATIONS[config.activation]
-    layers: list[Layer] = [Conv1d(_latents(config), channels, kernel, wanted=padding(mode, kernel))]
+    layers: list[Layer] = [Conv1d(_latents(config), channels, kernel, padding=padding(mode, kernel))]
     for ratio, dilations in zip(reversed(config.ratios), reversed(config.dilations), strict=True):
         layers += [activation(channels), ConvTranspose1d(channels, channels // 2, ratio)]
         channels //= 2
         layers += _residual_units(config, channels, dilations)
     taps = 2 * kernel + 1
-    wave = Conv1d(channels, 2 * bands, taps, wanted=padding(mode, taps))
+    wave = Conv1d(channels, 2 * bands, taps, padding=padding(mode, taps))
     layers.append(activation(channels))
     if not config.noise_ratios:
-        return Decoder(Chain((*layers, wave)), None, None)
-    return Decoder(Chain(tuple(layers)), wave, _noise_v2(config, channels, bands))
+        return Decoder(Chain(*layers, wave))
+    return Decoder(Chain(*layers), wave, _noise_v2(config, channels, bands))
 
 
 def decoder_v1(config: Config) -> V1Decoder:
@@ -218,19 +202,19 @@ def decoder_v1(config: Config) -> V1Decoder:
     """
     channels, mode = config.capacity * 2 ** len(config.ratios), config.padding
     bands = config.channels * config.bands
-    layers: list[Layer] = [Conv1d(_latents(config), channels, 7, wanted=padding(mode, 7))]
+    layers: list[Layer] = [Conv1d(_latents(config), channels, 7, padding=padding(mode, 7))]
     for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
         layers += [LeakyReLU(), ConvTranspose1d(channels, channels // 2, ratio)]
         channels //= 2
         layers += [_residual(config, channels, dilation) for dilation in dilations]
-    wave = Conv1d(channels, bands, 7, wanted=padding(mode, 7))
-    loudness = Conv1d(channels, 1, 3, wanted=padding(mode, 3))
+    wave = Conv1d(channels, bands, 7, padding=padding(mode, 7))
+    loudness = Conv1d(channels, 1, 3, padding=padding(mode, 3))
     net, delay = _noise_v1(config, channels, bands)
     longest = max(wave.delay, loudness.delay, delay)
     return V1Decoder(
-        Chain(tuple(layers)),
-        Chain((Delay(channels, longest - wave.delay), wave)),
-        Chain((Delay(channels, longest - loudness.delay), loudness)),
+        Chain(*layers),
+        Chain(Delay(channels, longest - wave.delay), wave),
+        Chain(Delay(channels, longest - loudness.delay), loudness),
         NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None,
     )
 
@@ -241,7 +225,7 @@ def harmonic(config: Config) -> HarmonicDecoder:
     step = config.noise_ratios[0]  # band samples that share a filter of the noise
     each = config.ratio // bands // step
     tones, noises = KNOTS * config.harmonics, each * bands * config.noise_taps
-    net = (
+    net = Chain(
         Conv1d(config.full_latents, channels, kernel),
         ResidualUnit(channels, kernel, 1),
         ResidualUnit(channels, kernel, 2),
@@ -249,8 +233,8 @@ def harmonic(config: Config) -> HarmonicDecoder:
         Conv1d(channels, tones + noises, 1),
     )
     tone = Harmonics(config.sample_rate, config.ratio, bands, config.harmonics)
-    filtered = NoiseSynth(Chain((Subframes(each),)), bands, config.noise_taps, step)
-    return HarmonicDecoder(Chain(net), tone, filtered, each, tones)
+    filtered = NoiseSynth(Chain(Subframes(each)), bands, config.noise_taps, step)
+    return HarmonicDecoder(net, tone, filtered, each, tones)
 
 
 def _residual_units(config: Config, channels: int, dilations: tuple[int, ...]) -> list[Layer]:
@@ -270,13 +254,13 @@ def _latents(config: Config) -> int:
 def _residual(config: Config, channels: int, dilation: int) -> Residual:
     """v1's residual: a dilated convolution, then a plain one."""
     pads = [padding(config.padding, config.kernel, dilation=d) for d in (dilation, 1)]
-    layers = (
+    body = Chain(
         LeakyReLU(),
-        Conv1d(channels, channels, config.kernel, dilation=dilation, wanted=pads[0]),
+        Conv1d(channels, channels, config.kernel, dilation=dilation, padding=pads[0]),
         LeakyReLU(),
-        Conv1d(channels, channels, config.kernel, wanted=pads[1]),
+        Conv1d(channels, channels, config.kernel, padding=pads[1]),
     )
-    return Residual(channels, Chain(layers))
+    return Residual(channels, body)
 
 
 def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
@@ -288,7 +272,7 @@ def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
         layers += [_ACTIVATIONS[config.activation](channels)]
     ratio = config.noise_ratios[-1]
     last = Conv1d(channels, bands * config.noise_taps, 2 * ratio, ratio)
-    return NoiseSynth(Chain((*layers, last)), bands, config.noise_taps)
+    return NoiseSynth(Chain(*layers, last), bands, config.noise_taps)
 
 
 def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
@@ -300,9 +284,9 @@ def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
         pad = padding(config.padding, 3, ratio)
         align = -(pad[1] + delay) % ratio if config.padding != "newest" else 0
         outputs = bands * config.noise_taps if last else channels
-        layers += [Conv1d(channels, outputs, 3, ratio, wanted=pad, align=align)]
+        layers += [Conv1d(channels, outputs, 3, ratio, padding=pad, align=align)]
         layers += [] if last else [LeakyReLU()]
         delay = (pad[1] + align + delay) // ratio
     for ratio in config.noise_ratios:
         delay *= ratio
-    return Chain(tuple(layers)), delay
+    return Chain(*layers), delay

@@ -196,4 +196,4 @@ def _(layer: layers.AdaIN) -> Streaming:
 @module.register
 def noise_synth(layer: layers.NoiseSynth) -> NoiseSynth:
     """The module of a noise synthesiser."""
-    return NoiseSynth(chain(layer.net), layer.bands, layer.taps, layer.every)
+    return NoiseSynth(chain(layer.net), layer.bands, layer.taps, layer.frame)

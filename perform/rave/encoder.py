@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d
 
-from perform.rave import architecture, kernels, layers
+from perform.rave import architecture, kernels, layers, pitched_layers
 from perform.rave.config import Config
 from perform.rave.fundamental import Fundamental
 from perform.rave.stream import Chain, State, Streaming, convolution, module
@@ -17,7 +17,7 @@ class Encoder(Streaming):
         super().__init__()
         layer, variational = architecture.encoder(config), config.bottleneck == "variational"
         self.net: Streaming
-        if isinstance(layer, layers.PitchedEncoder):
+        if isinstance(layer, pitched_layers.PitchedEncoder):
             self.net = PitchedEncoder(layer)
         elif config.encoder == "spectral":
             assert isinstance(layer, layers.Chain)
@@ -42,7 +42,7 @@ class PitchedEncoder(Streaming):
     The samples are in rows of as many as there are bands.
     """
 
-    def __init__(self, layer: layers.PitchedEncoder) -> None:
+    def __init__(self, layer: pitched_layers.PitchedEncoder) -> None:
         super().__init__()
         self.bands = layer.bands
         self.fundamental = Fundamental(layer.fundamental.sample_rate, layer.fundamental.ratio)

@@ -10,8 +10,8 @@ correlation, by FFT.
 import torch
 from torch import Tensor
 
-from perform.rave import layers
-from perform.rave.layers import A3, QUIET, SILENCE, STEP_DB, THRESHOLD, TINY, ZERO_DB
+from perform.rave import pitched_layers
+from perform.rave.pitched_layers import A3, QUIET, SILENCE, STEP_DB, THRESHOLD, TINY, ZERO_DB
 from perform.rave.stream import State, Streaming
 
 
@@ -21,7 +21,7 @@ class Fundamental(Streaming):
     def __init__(self, sample_rate: int, ratio: int) -> None:
         super().__init__()
         self.states = 2
-        layer = layers.Fundamental(sample_rate, ratio)
+        layer = pitched_layers.Fundamental(sample_rate, ratio)
         self.every, self.rate, self.hop = layer.every, layer.rate, layer.hop
         self.shortest, self.longest = layer.shortest, layer.longest
         self.window, self.size, self.smooth = layer.window, layer.size, layer.smooth

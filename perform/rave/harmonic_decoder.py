@@ -8,12 +8,12 @@ harmonics and of filtered noise, once a frame.
 import torch
 from torch import Tensor
 
-from perform.rave import architecture, layers
+from perform.rave import architecture, layers, pitched_layers
 from perform.rave.blocks import mod_sigmoid, noise_synth
 from perform.rave.config import Config
 from perform.rave.decoder import Generator
 from perform.rave.harmonics import Harmonics
-from perform.rave.layers import LOUDEST, STEP_DB, ZERO_DB
+from perform.rave.pitched_layers import LOUDEST, STEP_DB, ZERO_DB
 from perform.rave.stream import Chain, State, Streaming, convolution, module
 
 NOISE_AT_FIRST = 5.0  #: bias of an untrained net's noise: 8 dB below the loudness, so that it is learnt first
@@ -34,7 +34,7 @@ class Subframes(Streaming):
 
 
 @module.register
-def _(layer: layers.Subframes) -> Streaming:
+def _(layer: pitched_layers.Subframes) -> Streaming:
     return Subframes(layer.each)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from perform.rave import kernels
-from perform.rave.layers import A3, HIGHEST, KNOTS, WIDTH
+from perform.rave.pitched_layers import A3, HIGHEST, KNOTS, WIDTH
 from perform.rave.stream import State, Streaming
 
 

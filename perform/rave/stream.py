@@ -244,7 +244,8 @@ def _(layer: layers.LeakyReLU) -> Streaming:
 
 @module.register
 def _(layer: layers.ResidualUnit) -> Streaming:
-    return ResidualUnit(layer.channels, layer.kernel, layer.dilation, layer.wanted)
+    inner = layer.dilated
+    return ResidualUnit(inner.inputs, inner.kernel, inner.dilation, inner.padding)
 
 
 def _init(weight: Tensor, bias: Tensor, fan_in: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from perform.rave.fundamental import Fundamental
-from perform.rave.layers import THRESHOLD
+from perform.rave.pitched_layers import THRESHOLD
 from perform.train.corpus import Corpus
 
 STRETCHES, STRETCH_S = 40, 0.6  #: of the corpus, evenly spread

@@ -76,7 +76,7 @@ def test_an_unknown_layer_has_neither_graph_nor_module() -> None:
     with pytest.raises(UnknownLayer, match="the graph is not known for a layer of class Enigma"):
         emit(Enigma(), Weights({}), Graph(), Signal("x", 8, 2))
     with pytest.raises(UnknownLayer, match="Enigma"):
-        module(layers.Chain((layers.LeakyReLU(), Enigma())))
+        module(layers.Chain(layers.LeakyReLU(), Enigma()))
 
 
 def test_a_convolution_of_many_groups_has_no_graph() -> None:

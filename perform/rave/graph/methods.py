@@ -19,7 +19,7 @@ from perform.rave.graph.generator import generate
 from perform.rave.graph.layer_graphs import emit
 from perform.rave.graph.pitched_graph import harmonic, pitched
 from perform.rave.graph.prior_graph import draw
-from perform.rave.layers import HarmonicDecoder, PitchedEncoder
+from perform.rave.pitched_layers import HarmonicDecoder, PitchedEncoder
 from perform.rave.stored_model import StoredModel
 
 

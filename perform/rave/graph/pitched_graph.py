@@ -14,7 +14,7 @@ from perform.rave import kernels
 from perform.rave.graph.builder import LAST, Graph, Name, Signal
 from perform.rave.graph.generator import filtered_noise, mod_sigmoid, noise_amplitudes
 from perform.rave.graph.layer_graphs import emit
-from perform.rave.layers import (
+from perform.rave.pitched_layers import (
     A3,
     HIGHEST,
     KNOTS,

@@ -49,9 +49,9 @@ def _logits(prior: Prior, weights: Weights, graph: Graph, choice: Name) -> Name:
     hot = graph.shape(graph.op("Cast", hot, to=TensorProto.FLOAT), -1, latents * resolution)
     x = _convolution(prior.head, weights.of("head"), graph, Signal(hot, 1, latents * resolution))
     x, skip = graph.map("LeakyRelu", x, alpha=0.2), ""
-    for number, unit in prior.units.parts.items():
+    for number, unit in enumerate(prior.units):
         assert isinstance(unit, GatedUnit)
-        inner = weights.of("units").of(number)
+        inner = weights.of(f"units.{number}")
         gate, signal = graph.halves(_convolution(unit.dilated, inner.of("dilated"), graph, x))
         y = graph.map("Mul", graph.map("Sigmoid", gate), graph.op("Tanh", signal.name))
         x = graph.map("Add", x, _convolution(unit.onward, inner.of("onward"), graph, y).name)
