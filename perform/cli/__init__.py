@@ -45,6 +45,11 @@ class VerbGroup(DefaultVerbGroup):
         except PerformError as error:
             log(f"perform: {error}")
             sys.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            log(f"perform: this needs torch, which is not installed; `{sys.executable} -m pip install torch`")
+            sys.exit(1)
         except OSError as error:
             log(f"perform: {error.filename or 'the system'}: {error.strerror or error}")
             sys.exit(1)

@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from perform.core.errors import PerformError
 from perform.core.paths import to_text
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
@@ -32,6 +35,7 @@ def prepare(path: Path, log: Callable[[str], None] = lambda line: None) -> Path:
         return path
     converted = places.cache() / f"{sha256(path)}-{CONVERSION}.safetensors"
     if not converted.exists():
+        _require_torch(path)
         from perform.foreign.conversion import convert
         from perform.rave.archive import read
 
@@ -56,6 +60,7 @@ def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
 
         return CompiledModel(model)
     consent.require(unwrap(model)[0], path)
+    _require_torch(path)
     if separate_process:
         from perform.foreign.remote_model import RemoteModel
 
@@ -63,6 +68,13 @@ def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
     from perform.foreign.torchscript_model import TorchscriptModel
 
     return TorchscriptModel(model)
+
+
+def _require_torch(path: Path) -> None:
+    """Raise PerformError where torch is not installed: perform's own models play without it."""
+    if importlib.util.find_spec("torch") is None:
+        hint = f"`{sys.executable} -m pip install torch`, or import it on a computer that has torch"
+        raise PerformError("an export or module from others needs torch", where=to_text(path), hint=hint)
 
 
 def file_reader(model: Path) -> FileReader:

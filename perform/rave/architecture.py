@@ -15,41 +15,41 @@ from functools import cached_property
 
 from perform.rave.config import MEASURED, Config
 from perform.rave.layers import (
-    AdaIN,
-    Chain,
-    Codebooks,
-    Conv1d,
-    ConvTranspose1d,
-    Decoder,
-    Delay,
+    AdaINLayer,
+    ChainLayer,
+    CodebooksLayer,
+    Conv1dLayer,
+    ConvTranspose1dLayer,
+    DecoderLayer,
+    DelayLayer,
     FilterBank,
     Layer,
-    LeakyReLU,
-    NoiseSynth,
-    Prior,
-    Resampler,
-    Residual,
-    ResidualUnit,
+    LeakyReLULayer,
+    NoiseSynthLayer,
+    PriorLayer,
+    ResamplerLayer,
+    ResidualLayer,
+    ResidualUnitLayer,
     Shape,
-    Snake,
-    Spectrum,
-    V1Decoder,
+    SnakeLayer,
+    SpectrumLayer,
+    V1DecoderLayer,
     padding,
     there,
     walk,
 )
 from perform.rave.pitched_layers import (
     KNOTS,
-    Fundamental,
-    HarmonicDecoder,
-    Harmonics,
-    PitchedEncoder,
-    Subframes,
+    FundamentalLayer,
+    HarmonicDecoderLayer,
+    HarmonicsLayer,
+    PitchedEncoderLayer,
+    SubframesLayer,
 )
 
-AnyDecoder = Decoder | V1Decoder | HarmonicDecoder
+AnyDecoder = DecoderLayer | V1DecoderLayer | HarmonicDecoderLayer
 
-_ACTIVATIONS: Mapping[str, Callable[[int], Layer]] = {"leaky": LeakyReLU, "snake": Snake}
+_ACTIVATIONS: Mapping[str, Callable[[int], Layer]] = {"leaky": LeakyReLULayer, "snake": SnakeLayer}
 
 
 class Architecture(Layer):
@@ -57,13 +57,13 @@ class Architecture(Layer):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.resampler = Resampler(config.resampling, config.padding) if config.resampling > 1 else None
+        self.resampler = ResamplerLayer(config.resampling, config.padding) if config.resampling > 1 else None
         self.bank = FilterBank(config.bands, config.attenuation, config.bank_taps)
         self.encoder = encoder(config)
         self.decoder = decoder(config)
-        self.prior = Prior(config.prior) if config.prior else None
+        self.prior = PriorLayer(config.prior) if config.prior else None
         books = config.quantizers, config.codebook, config.full_latents
-        self.codebooks = Codebooks(*books) if config.bottleneck == "discrete" else None
+        self.codebooks = CodebooksLayer(*books) if config.bottleneck == "discrete" else None
         self.parts = {"pqmf": self.bank, "encoder.net": self.encoder, "decoder": self.decoder}
         self.parts |= there(resampler=self.resampler, prior=self.prior, codebooks=self.codebooks)
         full = config.full_latents
@@ -114,66 +114,68 @@ def noise(config: Config, latents: int) -> int:
     return missing(config, latents) + (synthesised if config.noise_ratios else 0)
 
 
-def convolutional(config: Config) -> Chain:
+def convolutional(config: Config) -> ChainLayer:
     """A convolution, then stages: dilated residual units, a strided convolution that doubles the channels."""
     channels, kernel, mode = config.capacity, config.kernel, config.padding
     activation = _ACTIVATIONS[config.activation]
     taps = 2 * kernel + 1
     bands = config.channels * config.bands
-    layers: list[Layer] = [Conv1d(bands, channels, taps, padding=padding(mode, taps))]
+    layers: list[Layer] = [Conv1dLayer(bands, channels, taps, padding=padding(mode, taps))]
     for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
         layers += _residual_units(config, channels, dilations)
         pad = padding(mode, 2 * ratio, ratio)
-        layers += [activation(channels), Conv1d(channels, 2 * channels, 2 * ratio, ratio, padding=pad)]
+        layers += [activation(channels), Conv1dLayer(channels, 2 * channels, 2 * ratio, ratio, padding=pad)]
         channels *= 2
-    last = Conv1d(channels, width(config), kernel, padding=padding(mode, kernel))
-    return Chain(*layers, activation(channels), last)
+    last = Conv1dLayer(channels, width(config), kernel, padding=padding(mode, kernel))
+    return ChainLayer(*layers, activation(channels), last)
 
 
-def v1(config: Config) -> Chain:
+def v1(config: Config) -> ChainLayer:
     """RAVE v1's: strided convolutions, each aligned with the delay so far.
 
     Its batch norms have no layers here: in inference they are affine, and are folded into the convolutions.
     """
     channels, mode = config.capacity, config.padding
-    layers: list[Layer] = [Conv1d(config.channels * config.bands, channels, 7, padding=padding(mode, 7))]
+    layers: list[Layer] = [Conv1dLayer(config.channels * config.bands, channels, 7, padding=padding(mode, 7))]
     delay = padding(mode, 7)[1]
     for ratio in config.ratios:
         pad = padding(mode, 2 * ratio + 1, ratio)
         align = -(pad[1] + delay) % ratio if mode != "newest" else 0
-        strided = Conv1d(channels, 2 * channels, 2 * ratio + 1, ratio, padding=pad, align=align)
-        layers += [LeakyReLU(), strided]
+        strided = Conv1dLayer(channels, 2 * channels, 2 * ratio + 1, ratio, padding=pad, align=align)
+        layers += [LeakyReLULayer(), strided]
         delay = (pad[1] + align + delay) // ratio
         channels *= 2
     groups = 2 if config.bottleneck == "variational" else 1  # mean and scale have separate groups
-    last = Conv1d(channels, width(config), 5, padding=padding(mode, 5), groups=groups)
-    return Chain(*layers, LeakyReLU(), last)
+    last = Conv1dLayer(channels, width(config), 5, padding=padding(mode, 5), groups=groups)
+    return ChainLayer(*layers, LeakyReLULayer(), last)
 
 
-def spectral(config: Config, latents: int = 0) -> Chain:
+def spectral(config: Config, latents: int = 0) -> ChainLayer:
     """Log spectra once a frame, then two residual units at frame rate.
 
     latents : of a timbre, whose mean and scale it gives; 0 for the width of the config
     """
     hop, channels = math.prod(config.ratios), 8 * config.capacity
-    spectrum = Spectrum(config.channels * config.bands, hop)
-    return Chain(
+    spectrum = SpectrumLayer(config.channels * config.bands, hop)
+    return ChainLayer(
         spectrum,
-        Conv1d(spectrum.features, channels, 1),
-        ResidualUnit(channels, config.kernel, 1),
-        ResidualUnit(channels, config.kernel, 2),
-        LeakyReLU(),
-        Conv1d(channels, 2 * latents or width(config), config.kernel),
+        Conv1dLayer(spectrum.features, channels, 1),
+        ResidualUnitLayer(channels, config.kernel, 1),
+        ResidualUnitLayer(channels, config.kernel, 2),
+        LeakyReLULayer(),
+        Conv1dLayer(channels, 2 * latents or width(config), config.kernel),
     )
 
 
-def pitched(config: Config) -> PitchedEncoder:
+def pitched(config: Config) -> PitchedEncoderLayer:
     """Pitch, loudness and noise, measured; and a timbre from log spectra."""
-    fundamental = Fundamental(config.sample_rate, config.ratio)
-    return PitchedEncoder(config.bands, fundamental, spectral(config, config.full_latents - len(MEASURED)))
+    fundamental = FundamentalLayer(config.sample_rate, config.ratio)
+    return PitchedEncoderLayer(
+        config.bands, fundamental, spectral(config, config.full_latents - len(MEASURED))
+    )
 
 
-def decoder_v2(config: Config) -> Decoder:
+def decoder_v2(config: Config) -> DecoderLayer:
     """v2's, the mirror of the encoder, each stage a transposed convolution and dilated residual units.
 
     The last convolution gives every band a wave and an amplitude. With a noise synthesiser this convolution
@@ -181,20 +183,20 @@ def decoder_v2(config: Config) -> Decoder:
     """
     channels, kernel, mode = config.capacity * 2 ** len(config.ratios), config.kernel, config.padding
     bands, activation = config.channels * config.bands, _ACTIVATIONS[config.activation]
-    layers: list[Layer] = [Conv1d(_latents(config), channels, kernel, padding=padding(mode, kernel))]
+    layers: list[Layer] = [Conv1dLayer(_latents(config), channels, kernel, padding=padding(mode, kernel))]
     for ratio, dilations in zip(reversed(config.ratios), reversed(config.dilations), strict=True):
-        layers += [activation(channels), ConvTranspose1d(channels, channels // 2, ratio)]
+        layers += [activation(channels), ConvTranspose1dLayer(channels, channels // 2, ratio)]
         channels //= 2
         layers += _residual_units(config, channels, dilations)
     taps = 2 * kernel + 1
-    wave = Conv1d(channels, 2 * bands, taps, padding=padding(mode, taps))
+    wave = Conv1dLayer(channels, 2 * bands, taps, padding=padding(mode, taps))
     layers.append(activation(channels))
     if not config.noise_ratios:
-        return Decoder(Chain(*layers, wave))
-    return Decoder(Chain(*layers), wave, _noise_v2(config, channels, bands))
+        return DecoderLayer(ChainLayer(*layers, wave))
+    return DecoderLayer(ChainLayer(*layers), wave, _noise_v2(config, channels, bands))
 
 
-def decoder_v1(config: Config) -> V1Decoder:
+def decoder_v1(config: Config) -> V1DecoderLayer:
     """v1's: each stage is a transposed convolution and a stack of residuals.
 
     Three branches take the net's output, aligned by delays: waves, one loudness for all bands, and filtered
@@ -202,39 +204,39 @@ def decoder_v1(config: Config) -> V1Decoder:
     """
     channels, mode = config.capacity * 2 ** len(config.ratios), config.padding
     bands = config.channels * config.bands
-    layers: list[Layer] = [Conv1d(_latents(config), channels, 7, padding=padding(mode, 7))]
+    layers: list[Layer] = [Conv1dLayer(_latents(config), channels, 7, padding=padding(mode, 7))]
     for ratio, dilations in zip(config.ratios, config.dilations, strict=True):
-        layers += [LeakyReLU(), ConvTranspose1d(channels, channels // 2, ratio)]
+        layers += [LeakyReLULayer(), ConvTranspose1dLayer(channels, channels // 2, ratio)]
         channels //= 2
         layers += [_residual(config, channels, dilation) for dilation in dilations]
-    wave = Conv1d(channels, bands, 7, padding=padding(mode, 7))
-    loudness = Conv1d(channels, 1, 3, padding=padding(mode, 3))
+    wave = Conv1dLayer(channels, bands, 7, padding=padding(mode, 7))
+    loudness = Conv1dLayer(channels, 1, 3, padding=padding(mode, 3))
     net, delay = _noise_v1(config, channels, bands)
     longest = max(wave.delay, loudness.delay, delay)
-    return V1Decoder(
-        Chain(*layers),
-        Chain(Delay(channels, longest - wave.delay), wave),
-        Chain(Delay(channels, longest - loudness.delay), loudness),
-        NoiseSynth(net, bands, config.noise_taps) if config.noise_ratios else None,
+    return V1DecoderLayer(
+        ChainLayer(*layers),
+        ChainLayer(DelayLayer(channels, longest - wave.delay), wave),
+        ChainLayer(DelayLayer(channels, longest - loudness.delay), loudness),
+        NoiseSynthLayer(net, bands, config.noise_taps) if config.noise_ratios else None,
     )
 
 
-def harmonic(config: Config) -> HarmonicDecoder:
+def harmonic(config: Config) -> HarmonicDecoderLayer:
     """A causal net gives the amplitudes of harmonics and of filtered noise, once a frame."""
     channels, kernel, bands = 8 * config.capacity, config.kernel, config.bands
     step = config.noise_ratios[0]  # band samples that share a filter of the noise
     each = config.ratio // bands // step
     tones, noises = KNOTS * config.harmonics, each * bands * config.noise_taps
-    net = Chain(
-        Conv1d(config.full_latents, channels, kernel),
-        ResidualUnit(channels, kernel, 1),
-        ResidualUnit(channels, kernel, 2),
-        LeakyReLU(),
-        Conv1d(channels, tones + noises, 1),
+    net = ChainLayer(
+        Conv1dLayer(config.full_latents, channels, kernel),
+        ResidualUnitLayer(channels, kernel, 1),
+        ResidualUnitLayer(channels, kernel, 2),
+        LeakyReLULayer(),
+        Conv1dLayer(channels, tones + noises, 1),
     )
-    tone = Harmonics(config.sample_rate, config.ratio, bands, config.harmonics)
-    filtered = NoiseSynth(Chain(Subframes(each)), bands, config.noise_taps, step)
-    return HarmonicDecoder(net, tone, filtered, each, tones)
+    tone = HarmonicsLayer(config.sample_rate, config.ratio, bands, config.harmonics)
+    filtered = NoiseSynthLayer(ChainLayer(SubframesLayer(each)), bands, config.noise_taps, step)
+    return HarmonicDecoderLayer(net, tone, filtered, each, tones)
 
 
 def _residual_units(config: Config, channels: int, dilations: tuple[int, ...]) -> list[Layer]:
@@ -242,8 +244,8 @@ def _residual_units(config: Config, channels: int, dilations: tuple[int, ...]) -
     layers: list[Layer] = []
     for dilation in dilations:
         pad = padding(config.padding, config.kernel, dilation=dilation)
-        unit = ResidualUnit(channels, config.kernel, dilation, pad)
-        layers += [AdaIN(channels), unit] if config.adain else [unit]
+        unit = ResidualUnitLayer(channels, config.kernel, dilation, pad)
+        layers += [AdaINLayer(channels), unit] if config.adain else [unit]
     return layers
 
 
@@ -251,31 +253,31 @@ def _latents(config: Config) -> int:
     return config.full_latents + config.noise_latents
 
 
-def _residual(config: Config, channels: int, dilation: int) -> Residual:
+def _residual(config: Config, channels: int, dilation: int) -> ResidualLayer:
     """v1's residual: a dilated convolution, then a plain one."""
     pads = [padding(config.padding, config.kernel, dilation=d) for d in (dilation, 1)]
-    body = Chain(
-        LeakyReLU(),
-        Conv1d(channels, channels, config.kernel, dilation=dilation, padding=pads[0]),
-        LeakyReLU(),
-        Conv1d(channels, channels, config.kernel, padding=pads[1]),
+    body = ChainLayer(
+        LeakyReLULayer(),
+        Conv1dLayer(channels, channels, config.kernel, dilation=dilation, padding=pads[0]),
+        LeakyReLULayer(),
+        Conv1dLayer(channels, channels, config.kernel, padding=pads[1]),
     )
-    return Residual(channels, body)
+    return ResidualLayer(channels, body)
 
 
-def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynth:
+def _noise_v2(config: Config, channels: int, bands: int) -> NoiseSynthLayer:
     """v2's noise synthesiser; its convolutions are causal."""
     layers: list[Layer] = []
     for ratio in config.noise_ratios[:-1]:
-        layers += [Conv1d(channels, config.noise_hidden, 2 * ratio, ratio)]
+        layers += [Conv1dLayer(channels, config.noise_hidden, 2 * ratio, ratio)]
         channels = config.noise_hidden
         layers += [_ACTIVATIONS[config.activation](channels)]
     ratio = config.noise_ratios[-1]
-    last = Conv1d(channels, bands * config.noise_taps, 2 * ratio, ratio)
-    return NoiseSynth(Chain(*layers, last), bands, config.noise_taps)
+    last = Conv1dLayer(channels, bands * config.noise_taps, 2 * ratio, ratio)
+    return NoiseSynthLayer(ChainLayer(*layers, last), bands, config.noise_taps)
 
 
-def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
+def _noise_v1(config: Config, channels: int, bands: int) -> tuple[ChainLayer, int]:
     """The net of v1's noise synthesiser, and its delay in band samples."""
     layers: list[Layer] = []
     delay = 0
@@ -284,9 +286,9 @@ def _noise_v1(config: Config, channels: int, bands: int) -> tuple[Chain, int]:
         pad = padding(config.padding, 3, ratio)
         align = -(pad[1] + delay) % ratio if config.padding != "newest" else 0
         outputs = bands * config.noise_taps if last else channels
-        layers += [Conv1d(channels, outputs, 3, ratio, padding=pad, align=align)]
-        layers += [] if last else [LeakyReLU()]
+        layers += [Conv1dLayer(channels, outputs, 3, ratio, padding=pad, align=align)]
+        layers += [] if last else [LeakyReLULayer()]
         delay = (pad[1] + align + delay) // ratio
     for ratio in config.noise_ratios:
         delay *= ratio
-    return Chain(*layers), delay
+    return ChainLayer(*layers), delay

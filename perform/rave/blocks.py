@@ -174,26 +174,26 @@ def mod_sigmoid(x: Tensor) -> Tensor:
 
 
 @module.register
-def _(layer: layers.Snake) -> Streaming:
+def _(layer: layers.SnakeLayer) -> Streaming:
     return Snake(layer.channels)
 
 
 @module.register
-def _(layer: layers.Delay) -> Streaming:
+def _(layer: layers.DelayLayer) -> Streaming:
     return Delay(layer.channels, layer.samples)
 
 
 @module.register
-def _(layer: layers.Residual) -> Streaming:
+def _(layer: layers.ResidualLayer) -> Streaming:
     return Residual(layer.channels, chain(layer.body))
 
 
 @module.register
-def _(layer: layers.AdaIN) -> Streaming:
+def _(layer: layers.AdaINLayer) -> Streaming:
     return AdaIN(layer.channels)
 
 
 @module.register
-def noise_synth(layer: layers.NoiseSynth) -> NoiseSynth:
+def noise_synth(layer: layers.NoiseSynthLayer) -> NoiseSynth:
     """The module of a noise synthesiser."""
     return NoiseSynth(chain(layer.net), layer.bands, layer.taps, layer.frame)

@@ -21,7 +21,7 @@ class Fundamental(Streaming):
     def __init__(self, sample_rate: int, ratio: int) -> None:
         super().__init__()
         self.states = 2
-        layer = pitched_layers.Fundamental(sample_rate, ratio)
+        layer = pitched_layers.FundamentalLayer(sample_rate, ratio)
         self.every, self.rate, self.hop = layer.every, layer.rate, layer.hop
         self.shortest, self.longest = layer.shortest, layer.longest
         self.window, self.size, self.smooth = layer.window, layer.size, layer.smooth

@@ -34,7 +34,7 @@ class Subframes(Streaming):
 
 
 @module.register
-def _(layer: pitched_layers.Subframes) -> Streaming:
+def _(layer: pitched_layers.SubframesLayer) -> Streaming:
     return Subframes(layer.each)
 
 
@@ -49,7 +49,7 @@ class HarmonicDecoder(Generator):
         super().__init__()
         layer = architecture.harmonic(config)
         *rest, head = layer.net.layers
-        assert isinstance(head, layers.Conv1d)
+        assert isinstance(head, layers.Conv1dLayer)
         last = convolution(head)
         with torch.no_grad():
             last.bias[: layer.tones] = -1.0

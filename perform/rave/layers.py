@@ -55,7 +55,7 @@ def padding(mode: str, kernel: int, stride: int = 1, dilation: int = 1) -> tuple
     return (reach - 1, 0) if mode == "causal" else ((reach - 1) // 2, reach // 2)
 
 
-class Chain(Layer):
+class ChainLayer(Layer):
     """Layers in sequence."""
 
     def __init__(self, *layers: Layer) -> None:
@@ -63,7 +63,7 @@ class Chain(Layer):
         self.parts = {str(number): layer for number, layer in enumerate(layers)}
 
 
-class Conv1d(Layer):
+class Conv1dLayer(Layer):
     """A convolution, see `stream.Conv1d`.
 
     reach  : samples from the first of a window to the last
@@ -91,7 +91,7 @@ class Conv1d(Layer):
         self.values = inputs * self.memory
 
 
-class ConvTranspose1d(Layer):
+class ConvTranspose1dLayer(Layer):
     """Upsampling by `ratio` with a kernel of 2 x ratio."""
 
     def __init__(self, inputs: int, outputs: int, ratio: int) -> None:
@@ -100,67 +100,69 @@ class ConvTranspose1d(Layer):
         self.values = outputs * ratio
 
 
-class LeakyReLU(Layer):
+class LeakyReLULayer(Layer):
     """max(x, 0.2 x). It ignores `channels`, which other activations need."""
 
     def __init__(self, channels: int = 0) -> None:
         self.channels = channels
 
 
-class Snake(Layer):
+class SnakeLayer(Layer):
     """x + sin(alpha x)^2 / alpha, one alpha per channel."""
 
     def __init__(self, channels: int) -> None:
         self.channels, self.shapes = channels, {"alpha": (channels, 1)}
 
 
-class ResidualUnit(Layer):
+class ResidualUnitLayer(Layer):
     """x + pointwise(leaky(dilated(leaky(x)))). The state is that of `dilated`, whose input is x."""
 
     def __init__(
         self, channels: int, kernel: int, dilation: int, padding: tuple[int, int] | None = None
     ) -> None:
-        self.dilated = Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
-        self.pointwise = Conv1d(channels, channels, 1)
+        self.dilated = Conv1dLayer(channels, channels, kernel, dilation=dilation, padding=padding)
+        self.pointwise = Conv1dLayer(channels, channels, 1)
         self.parts = {"dilated": self.dilated, "pointwise": self.pointwise}
 
 
-class Delay(Layer):
+class DelayLayer(Layer):
     """A delay by `samples`."""
 
     def __init__(self, channels: int, samples: int) -> None:
         self.channels, self.samples, self.values = channels, samples, channels * samples
 
 
-class Residual(Layer):
+class ResidualLayer(Layer):
     """x + body(x), with x delayed by the delay of the body."""
 
-    def __init__(self, channels: int, body: Chain) -> None:
+    def __init__(self, channels: int, body: ChainLayer) -> None:
         self.channels, self.body = channels, body
-        self.straight = Delay(channels, sum(it.delay for it in body.layers if isinstance(it, Conv1d)))
+        self.straight = DelayLayer(
+            channels, sum(it.delay for it in body.layers if isinstance(it, Conv1dLayer))
+        )
         self.parts = {"body": body, "straight": self.straight}
 
 
-class AdaIN(Layer):
+class AdaINLayer(Layer):
     """Adaptive instance normalisation: mean and deviation of two sides, and how often each was learnt."""
 
     def __init__(self, channels: int) -> None:
         self.channels, self.shapes = channels, {"known": (2, 2, channels), "heard": (2,)}
 
 
-class NoiseSynth(Layer):
+class NoiseSynthLayer(Layer):
     """Filtered noise, one filter per frame and band.
 
     frame : samples of a band that share a filter; as many as the strides of the net, if left out
     """
 
-    def __init__(self, net: Chain, bands: int, taps: int, frame: int | None = None) -> None:
+    def __init__(self, net: ChainLayer, bands: int, taps: int, frame: int | None = None) -> None:
         self.net, self.bands, self.taps = net, bands, taps
-        self.frame = frame or math.prod(it.stride for it in net.layers if isinstance(it, Conv1d))
+        self.frame = frame or math.prod(it.stride for it in net.layers if isinstance(it, Conv1dLayer))
         self.parts, self.values = {"net": net}, self.frame * taps * self.frame
 
 
-class Spectrum(Layer):
+class SpectrumLayer(Layer):
     """Log magnitudes of every band: windows of four hops and of one.
 
     memory   : samples of each band that a stream remembers
@@ -173,18 +175,22 @@ class Spectrum(Layer):
         self.values = bands * self.memory + (4 * hop + 2) * 4 * hop + (hop + 2) * hop
 
 
-class Decoder(Layer):
+class DecoderLayer(Layer):
     """v2's decoder: a net, or with noise a net and two branches."""
 
-    def __init__(self, net: Chain, wave: Conv1d | None = None, noise: NoiseSynth | None = None) -> None:
+    def __init__(
+        self, net: ChainLayer, wave: Conv1dLayer | None = None, noise: NoiseSynthLayer | None = None
+    ) -> None:
         self.net, self.wave, self.noise = net, wave, noise
         self.parts = there(net=net, wave=wave, noise=noise)
 
 
-class V1Decoder(Layer):
+class V1DecoderLayer(Layer):
     """v1's decoder: a net, and branches that take its output."""
 
-    def __init__(self, net: Chain, wave: Chain, loudness: Chain, noise: NoiseSynth | None) -> None:
+    def __init__(
+        self, net: ChainLayer, wave: ChainLayer, loudness: ChainLayer, noise: NoiseSynthLayer | None
+    ) -> None:
         self.net, self.wave, self.loudness, self.noise = net, wave, loudness, noise
         self.parts = there(net=net, wave=wave, loudness=loudness, noise=noise)
 
@@ -213,7 +219,7 @@ class FilterBank(Layer):
         self.values += 0 if taps else sum(map(math.prod, self.kernels.values()))
 
 
-class Resampler(Layer):
+class ResamplerLayer(Layer):
     """To 1 / `ratio` of the sample rate and up again; mode: Config.padding.
 
     align : samples by which the way down waits, for a delay that is a multiple of the ratio
@@ -233,34 +239,34 @@ class Resampler(Layer):
         self.values = self.down_memory + phase - 1
 
 
-class Codebooks(Layer):
+class CodebooksLayer(Layer):
     """Residual vector quantisation."""
 
     def __init__(self, books: int, size: int, dimensions: int) -> None:
         self.shapes = {"entries": (books, size, dimensions)}
 
 
-class GatedUnit(Layer):
+class GatedUnitLayer(Layer):
     """A dilated convolution with a gate: one output for the next unit, one (the skip) for the result."""
 
     def __init__(self, width: int, skip: int, kernel: int, dilation: int) -> None:
-        self.dilated = Conv1d(width, 2 * width, kernel, dilation=dilation)
-        self.onward, self.aside = Conv1d(width, width, 1), Conv1d(width, skip, 1)
+        self.dilated = Conv1dLayer(width, 2 * width, kernel, dilation=dilation)
+        self.onward, self.aside = Conv1dLayer(width, width, 1), Conv1dLayer(width, skip, 1)
         self.parts = {"dilated": self.dilated, "onward": self.onward, "aside": self.aside}
 
 
-class Prior(Layer):
+class PriorLayer(Layer):
     """Draws frames of latents from their past, see prior.py."""
 
     def __init__(self, config: PriorConfig) -> None:
         self.config = config
         latents, resolution, width, skip = config.latents, config.resolution, config.width, config.skip
         size = latents * resolution
-        self.head = Conv1d(size, width, config.kernel, groups=latents)
+        self.head = Conv1dLayer(size, width, config.kernel, groups=latents)
         self.units = [
-            GatedUnit(width, skip, config.kernel, 2 ** (i % config.cycle)) for i in range(config.layers)
+            GatedUnitLayer(width, skip, config.kernel, 2 ** (i % config.cycle)) for i in range(config.layers)
         ]
-        self.middle, self.tail = Conv1d(skip, skip, 1), Conv1d(skip, size, 1, groups=latents)
+        self.middle, self.tail = Conv1dLayer(skip, skip, 1), Conv1dLayer(skip, size, 1, groups=latents)
         units = {f"units.{number}": unit for number, unit in enumerate(self.units)}
         self.parts = {"head": self.head, **units, "middle": self.middle, "tail": self.tail}
         table = {"pairs": (latents, resolution, resolution)} if config.pairs else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from perform.rave.layers import Chain, Layer, NoiseSynth
+from perform.rave.layers import ChainLayer, Layer, NoiseSynthLayer
 
 A3 = 220.0  #: Hz of the pitch 0
 ZERO_DB, STEP_DB = -24.0, 12.0  #: dBFS (RMS) of the loudness 0; decibels of a loudness of 1
@@ -21,7 +21,7 @@ KNOTS = 4  #: amplitudes of each harmonic in a frame; between two it moves linea
 HIGHEST, WIDTH = 0.48, 0.06  #: of the sample rate: a harmonic fades out below HIGHEST, over WIDTH
 
 
-class Fundamental(Layer):
+class FundamentalLayer(Layer):
     """Pitch, loudness and noise of a sound, once a frame; see fundamental.py.
 
     every : samples averaged to one; all sizes below count averaged samples
@@ -44,7 +44,7 @@ class Fundamental(Layer):
         self.values = self.memory + 1 + self.longest
 
 
-class Harmonics(Layer):
+class HarmonicsLayer(Layer):
     """A harmonic oscillator, see harmonics.py."""
 
     def __init__(self, sample_rate: int, ratio: int, bands: int, count: int) -> None:
@@ -52,28 +52,30 @@ class Harmonics(Layer):
         self.values = 3 + 2 * count + (2 + KNOTS + 1) * ratio
 
 
-class Subframes(Layer):
+class SubframesLayer(Layer):
     """Channels to time: (B, each x channels, n) -> (B, channels, n x each)."""
 
     def __init__(self, each: int) -> None:
         self.each = each
 
 
-class PitchedEncoder(Layer):
+class PitchedEncoderLayer(Layer):
     """What is measured, and a timbre."""
 
-    def __init__(self, bands: int, fundamental: Fundamental, timbre: Chain) -> None:
+    def __init__(self, bands: int, fundamental: FundamentalLayer, timbre: ChainLayer) -> None:
         self.bands, self.fundamental, self.timbre = bands, fundamental, timbre
         self.parts = {"fundamental": fundamental, "timbre": timbre}
 
 
-class HarmonicDecoder(Layer):
+class HarmonicDecoderLayer(Layer):
     """The decoder of a pitched model: harmonics and noise.
 
     each  : filters of the noise in a frame
     tones : channels of the net's output that are amplitudes of harmonics
     """
 
-    def __init__(self, net: Chain, tone: Harmonics, noise: NoiseSynth, each: int, tones: int) -> None:
+    def __init__(
+        self, net: ChainLayer, tone: HarmonicsLayer, noise: NoiseSynthLayer, each: int, tones: int
+    ) -> None:
         self.net, self.tone, self.noise, self.each, self.tones = net, tone, noise, each, tones
         self.parts = {"net": net, "tone": tone, "noise": noise}

@@ -19,7 +19,7 @@ class Resampler(nn.Module):
 
     def __init__(self, ratio: int, mode: str) -> None:
         super().__init__()
-        layer = layers.Resampler(ratio, mode)
+        layer = layers.ResamplerLayer(ratio, mode)
         down, up = kernels.resampling(ratio)
         self.ratio, self.align = ratio, layer.align
         self.down_memory, self.down_delay = layer.down_memory, layer.down_delay  # samples at the higher rate

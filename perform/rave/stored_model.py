@@ -22,7 +22,7 @@ from perform.rave import architecture
 from perform.rave.architecture import Architecture
 from perform.rave.config import Config
 from perform.rave.kernels import Array
-from perform.rave.layers import AdaIN, walk
+from perform.rave.layers import AdaINLayer, walk
 from perform.rave.model_size import check_size
 
 FORMAT = "perform-rave-1"
@@ -139,7 +139,7 @@ def read_model(path: Path) -> StoredModel:
 
 def older_styles(made: Architecture) -> list[str]:
     """The names of the tensors in which older files keep a style: scale and shift of each AdaIN layer."""
-    styles = [path for path, layer in walk(made) if isinstance(layer, AdaIN)]
+    styles = [path for path, layer in walk(made) if isinstance(layer, AdaINLayer)]
     return [f"{path}{name}" for path in styles for name in ("scale", "shift")]
 
 

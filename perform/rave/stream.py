@@ -68,7 +68,7 @@ class Conv1d(Streaming):
         groups: int = 1,
     ) -> None:
         super().__init__()
-        layer = layers.Conv1d(inputs, outputs, kernel, stride, dilation, padding, align, groups)
+        layer = layers.Conv1dLayer(inputs, outputs, kernel, stride, dilation, padding, align, groups)
         self.stride, self.dilation, self.align, self.groups = stride, dilation, align, groups
         self.few = FEW * stride
         self.reach, self.padding, self.memory = layer.reach, layer.padding, layer.memory
@@ -220,30 +220,30 @@ def module(layer: layers.Layer) -> Streaming:
 
 
 @module.register
-def chain(layer: layers.Chain) -> Chain:
+def chain(layer: layers.ChainLayer) -> Chain:
     """The modules of layers in sequence."""
     return Chain(*map(module, layer.layers))
 
 
 @module.register
-def convolution(layer: layers.Conv1d) -> Conv1d:
+def convolution(layer: layers.Conv1dLayer) -> Conv1d:
     """The module of a convolution."""
     sizes = layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.dilation
     return Conv1d(*sizes, layer.padding, layer.align, layer.groups)
 
 
 @module.register
-def _(layer: layers.ConvTranspose1d) -> Streaming:
+def _(layer: layers.ConvTranspose1dLayer) -> Streaming:
     return ConvTranspose1d(layer.inputs, layer.outputs, layer.ratio)
 
 
 @module.register
-def _(layer: layers.LeakyReLU) -> Streaming:
+def _(layer: layers.LeakyReLULayer) -> Streaming:
     return LeakyReLU()
 
 
 @module.register
-def _(layer: layers.ResidualUnit) -> Streaming:
+def _(layer: layers.ResidualUnitLayer) -> Streaming:
     inner = layer.dilated
     return ResidualUnit(inner.inputs, inner.kernel, inner.dilation, inner.padding)
 

@@ -15,7 +15,7 @@ from tiny import tiny_model
 from perform.rave import kernels
 from perform.rave.architecture import Architecture
 from perform.rave.config import PRESETS
-from perform.rave.layers import FilterBank, Layer, Resampler, walk
+from perform.rave.layers import FilterBank, Layer, ResamplerLayer, walk
 from perform.rave.model import RAVE
 from perform.rave.model_files import load, made, stored
 from perform.rave.stored_model import older_styles, read_model, renew_styles
@@ -52,7 +52,7 @@ def test_sizes_of_kernels_are_known_before_they_are_designed(bands: int, attenua
     assert list(layer.kernels.values()) == designed
     for ratio in (2, 4, 16):
         shapes = [kernel.shape for kernel in kernels.resampling(ratio)]
-        assert list(Resampler(ratio, "centred").shapes.values()) == shapes
+        assert list(ResamplerLayer(ratio, "centred").shapes.values()) == shapes
 
 
 def test_a_torch_model_and_its_arrays_are_equal(tmp_path: Path) -> None:

@@ -76,10 +76,10 @@ def test_an_unknown_layer_has_neither_graph_nor_module() -> None:
     with pytest.raises(UnknownLayer, match="the graph is not known for a layer of class Enigma"):
         emit(Enigma(), Weights({}), Graph(), Signal("x", 8, 2))
     with pytest.raises(UnknownLayer, match="Enigma"):
-        module(layers.Chain(layers.LeakyReLU(), Enigma()))
+        module(layers.ChainLayer(layers.LeakyReLULayer(), Enigma()))
 
 
 def test_a_convolution_of_many_groups_has_no_graph() -> None:
     weights = Weights({"weight": np.zeros((8, 2, 3), np.float32), "bias": np.zeros(8, np.float32)})
     with pytest.raises(UnknownLayer, match="4 groups"):
-        emit(layers.Conv1d(8, 8, 3, groups=4), weights, Graph(), Signal("x", 8, 8))
+        emit(layers.Conv1dLayer(8, 8, 3, groups=4), weights, Graph(), Signal("x", 8, 8))

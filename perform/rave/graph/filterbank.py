@@ -9,7 +9,7 @@ import numpy as np
 from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.kernels import Array
-from perform.rave.layers import FilterBank, Resampler
+from perform.rave.layers import FilterBank, ResamplerLayer
 from perform.rave.stored_model import StoredModel, Weights
 
 BANDS_BLOCK = 4  #: band samples in a row; longer rows are gathered faster, but multiply more zeros
@@ -74,7 +74,7 @@ def _synthesise(kernel: Array, graph: Graph, x: Signal) -> Signal:
     return graph.regroup(_filter(graph, graph.regroup(x, x.frames // block), weight), x.frames * bands)
 
 
-def _down(resampler: Resampler, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _down(resampler: ResamplerLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     steps = x.frames // resampler.ratio
     block = math.gcd(SAMPLES_BLOCK, steps)
     kernel = weights["down_kernel"].transpose(2, 1, 0)  # (taps, 1, 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.graph.layer_graphs import emit
-from perform.rave.layers import Decoder, NoiseSynth, V1Decoder
+from perform.rave.layers import DecoderLayer, NoiseSynthLayer, V1DecoderLayer
 from perform.rave.stored_model import Weights
 
 
-def generate(decoder: Decoder | V1Decoder, weights: Weights, graph: Graph, x: Signal, noise: Name) -> Signal:
+def generate(
+    decoder: DecoderLayer | V1DecoderLayer, weights: Weights, graph: Graph, x: Signal, noise: Name
+) -> Signal:
     """Latents to bands.
 
     noise : (B * x.frames, a frame's samples band by band) standard normal, where there is a synthesiser
@@ -22,7 +24,7 @@ def generate(decoder: Decoder | V1Decoder, weights: Weights, graph: Graph, x: Si
         return graph.map("Add", y, _noise(decoder.noise, weights.of("noise"), graph, x, noise, frames))
 
     frames, x = x.frames, emit(decoder.net, weights.of("net"), graph, x)
-    if isinstance(decoder, V1Decoder):
+    if isinstance(decoder, V1DecoderLayer):
         wave = graph.map("Tanh", emit(decoder.wave, weights.of("wave"), graph, x))
         loudness = mod_sigmoid(graph, emit(decoder.loudness, weights.of("loudness"), graph, x).name)
         return added(graph.map("Mul", wave, loudness))
@@ -31,7 +33,9 @@ def generate(decoder: Decoder | V1Decoder, weights: Weights, graph: Graph, x: Si
     return graph.map("Tanh", added(graph.map("Div", wave, _one_and_exp(graph, amplitude.name))))
 
 
-def _noise(synth: NoiseSynth, weights: Weights, graph: Graph, x: Signal, noise: Name, frames: int) -> Name:
+def _noise(
+    synth: NoiseSynthLayer, weights: Weights, graph: Graph, x: Signal, noise: Name, frames: int
+) -> Name:
     """The noise synthesiser: normal noise of `frames` latent frames to filtered noise (rows, bands)."""
     each = x.frames // frames // synth.frame  # filter frames in a latent frame
     amplitudes = noise_amplitudes(graph, emit(synth.net, weights.of("net"), graph, x).name)
@@ -43,7 +47,7 @@ def noise_amplitudes(graph: Graph, x: Name) -> Name:
     return mod_sigmoid(graph, graph.op("Sub", x, graph.constant(5.0)))
 
 
-def filtered_noise(synth: NoiseSynth, graph: Graph, amplitudes: Name, noise: Name, each: int) -> Name:
+def filtered_noise(synth: NoiseSynthLayer, graph: Graph, amplitudes: Name, noise: Name, each: int) -> Name:
     """Normal noise (rows, a frame's samples band by band) to filtered noise (band samples, bands).
 
     amplitudes : in the order (filter frame, band, tap);  each : filter frames in a latent frame

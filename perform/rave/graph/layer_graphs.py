@@ -12,17 +12,17 @@ from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.style_graph import restyle
 from perform.rave.kernels import Array
 from perform.rave.layers import (
-    AdaIN,
-    Chain,
-    Conv1d,
-    ConvTranspose1d,
-    Delay,
+    AdaINLayer,
+    ChainLayer,
+    Conv1dLayer,
+    ConvTranspose1dLayer,
+    DelayLayer,
     Layer,
-    LeakyReLU,
-    Residual,
-    ResidualUnit,
-    Snake,
-    Spectrum,
+    LeakyReLULayer,
+    ResidualLayer,
+    ResidualUnitLayer,
+    SnakeLayer,
+    SpectrumLayer,
     UnknownLayer,
 )
 from perform.rave.stored_model import Weights
@@ -35,19 +35,19 @@ def emit(layer: Layer, weights: Weights, graph: Graph, x: Signal) -> Signal:
 
 
 @emit.register
-def _(layer: Chain, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: ChainLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     for name, part in layer.parts.items():
         x = emit(part, weights.of(name), graph, x)
     return x
 
 
 @emit.register
-def _(layer: LeakyReLU, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: LeakyReLULayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     return graph.map("LeakyRelu", x, alpha=0.2)
 
 
 @emit.register
-def _(layer: Snake, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: SnakeLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     alpha = weights["alpha"][:, 0]
     wave = graph.op("Sin", graph.op("Mul", x.name, graph.constant(alpha)))
     height = graph.constant(1 / (alpha + 1e-9))
@@ -55,7 +55,7 @@ def _(layer: Snake, weights: Weights, graph: Graph, x: Signal) -> Signal:
 
 
 @emit.register
-def _(layer: AdaIN, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: AdaINLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     if graph.learns:
         return restyle(graph.learns, graph, x)
     if not weights["heard"].all():  # without both statistics it does nothing
@@ -67,12 +67,12 @@ def _(layer: AdaIN, weights: Weights, graph: Graph, x: Signal) -> Signal:
 
 
 @emit.register
-def _(layer: Delay, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: DelayLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     return graph.delayed(x, layer.samples)
 
 
 @emit.register
-def _(layer: Conv1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: Conv1dLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     weight = weights["weight"].transpose(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
     bias = weights["bias"]
     if layer.groups == 1:
@@ -85,7 +85,7 @@ def _(layer: Conv1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
     return parts[0]._replace(name=joined, channels=layer.outputs)
 
 
-def _convolution(layer: Conv1d, graph: Graph, x: Signal, weight: Array, bias: Array) -> Signal:
+def _convolution(layer: Conv1dLayer, graph: Graph, x: Signal, weight: Array, bias: Array) -> Signal:
     """The layer, or a group of it: weight (taps, inputs, outputs)."""
     if layer.kernel > 1:
         x = graph.windows(x, layer.memory, layer.kernel, layer.stride, layer.dilation)
@@ -93,7 +93,7 @@ def _convolution(layer: Conv1d, graph: Graph, x: Signal, weight: Array, bias: Ar
 
 
 @emit.register
-def _(layer: ConvTranspose1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: ConvTranspose1dLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """As a convolution over the newest two rows: y(t) = first half x(t) + second half x(t - 1)."""
     halves = weights["weight"].reshape(layer.inputs, layer.outputs, 2, layer.ratio).transpose(2, 0, 3, 1)
     new, old = halves.reshape(2, layer.inputs, -1)  # each (inputs, ratio * outputs)
@@ -103,20 +103,20 @@ def _(layer: ConvTranspose1d, weights: Weights, graph: Graph, x: Signal) -> Sign
 
 
 @emit.register
-def _(layer: ResidualUnit, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: ResidualUnitLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     y = emit(layer.dilated, weights.of("dilated"), graph, graph.map("LeakyRelu", x, alpha=0.2))
     y = emit(layer.pointwise, weights.of("pointwise"), graph, graph.map("LeakyRelu", y, alpha=0.2))
     return graph.map("Add", graph.delayed(x, layer.dilated.delay), y.name)
 
 
 @emit.register
-def _(layer: Residual, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: ResidualLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     y = emit(layer.body, weights.of("body"), graph, x)
     return graph.map("Add", emit(layer.straight, weights, graph, x), y.name)
 
 
 @emit.register
-def _(layer: Spectrum, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _(layer: SpectrumLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """A matrix product a band: the rows of a window are turned so that time is last."""
     frames = graph.regroup(x, x.frames // layer.hop)
     levels = []

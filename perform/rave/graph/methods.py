@@ -19,7 +19,7 @@ from perform.rave.graph.generator import generate
 from perform.rave.graph.layer_graphs import emit
 from perform.rave.graph.pitched_graph import harmonic, pitched
 from perform.rave.graph.prior_graph import draw
-from perform.rave.pitched_layers import HarmonicDecoder, PitchedEncoder
+from perform.rave.pitched_layers import HarmonicDecoderLayer, PitchedEncoderLayer
 from perform.rave.stored_model import StoredModel
 
 
@@ -98,7 +98,7 @@ def _encoder_part(model: StoredModel, graph: Graph, frames: int) -> Signal:
     ratio, net, weights = model.config.ratio, model.architecture.encoder, model.weights.of("encoder.net")
     x = graph.input("x", model.config.channels, frames * ratio)
     bands = analyse(model, graph, x, frames)
-    if isinstance(net, PitchedEncoder):
+    if isinstance(net, PitchedEncoderLayer):
         return pitched(net, weights, graph, bands, Signal(graph.shape(x, -1, ratio), frames, ratio))
     return emit(net, weights, graph, bands)
 
@@ -116,7 +116,7 @@ def _decoder_part(model: StoredModel, graph: Graph, z: Signal) -> None:
         model.weights.of("decoder"),
         z.frames * model.config.ratio,
     )
-    if isinstance(decoder, HarmonicDecoder):
+    if isinstance(decoder, HarmonicDecoderLayer):
         bands, tones = harmonic(decoder, weights, graph, z, for_synth)
         y = synthesise(model, graph, bands)
         y = graph.op("Add", y, graph.shape(tones, -1, 1, samples))

@@ -26,15 +26,17 @@ from perform.rave.pitched_layers import (
     TINY,
     WIDTH,
     ZERO_DB,
-    Fundamental,
-    HarmonicDecoder,
-    Harmonics,
-    PitchedEncoder,
+    FundamentalLayer,
+    HarmonicDecoderLayer,
+    HarmonicsLayer,
+    PitchedEncoderLayer,
 )
 from perform.rave.stored_model import Weights
 
 
-def pitched(net: PitchedEncoder, weights: Weights, graph: Graph, bands: Signal, samples: Signal) -> Signal:
+def pitched(
+    net: PitchedEncoderLayer, weights: Weights, graph: Graph, bands: Signal, samples: Signal
+) -> Signal:
     """Bands, and the samples of each frame in a row, to the encoder's output."""
     timbre = emit(net.timbre, weights.of("timbre"), graph, bands)
     measured = _measure(net.fundamental, graph, samples)
@@ -42,7 +44,7 @@ def pitched(net: PitchedEncoder, weights: Weights, graph: Graph, bands: Signal, 
     return timbre._replace(name=joined, channels=timbre.channels + len(measured))
 
 
-def _measure(layer: Fundamental, graph: Graph, x: Signal) -> tuple[Name, Name, Name]:
+def _measure(layer: FundamentalLayer, graph: Graph, x: Signal) -> tuple[Name, Name, Name]:
     """Pitch, loudness and noise, (B * frames, 1) each."""
     slow = graph.op("ReduceMean", graph.shape(x.name, -1, layer.hop, layer.every), axes=[2], keepdims=0)
     rows, taps = Signal(graph.shape(slow, -1, 1), x.frames * layer.hop, 1), layer.size + layer.smooth - 1
@@ -70,7 +72,7 @@ def _measure(layer: Fundamental, graph: Graph, x: Signal) -> tuple[Name, Name, N
     )
 
 
-def _dips(layer: Fundamental, graph: Graph, frames: Name, squares: Name) -> Name:
+def _dips(layer: FundamentalLayer, graph: Graph, frames: Name, squares: Name) -> Name:
     """As `Fundamental.dips`; the correlation is a product with a matrix of shifted copies of the frame."""
     lags, size = layer.longest + 1, layer.size
     copies = graph.op("Expand", graph.shape(frames, -1, 1, size), graph.constant([1, layer.longest + 2, 1]))
@@ -94,7 +96,7 @@ def _dips(layer: Fundamental, graph: Graph, frames: Name, squares: Name) -> Name
     return graph.op("Div", top, graph.op("Add", total, graph.constant(TINY)))
 
 
-def _period(layer: Fundamental, graph: Graph, d: Name) -> tuple[Name, Name]:
+def _period(layer: FundamentalLayer, graph: Graph, d: Name) -> tuple[Name, Name]:
     """As `Fundamental.period`: (rows, 1) each."""
     first, last = layer.shortest - 1, layer.longest - 1
     left, middle, right = (graph.cut(d, first + i, last + i) for i in (-1, 0, 1))
@@ -133,7 +135,7 @@ def _held(graph: Graph, pitch: Name, voiced: Name, frames: int) -> Name:
 
 
 def harmonic(
-    decoder: HarmonicDecoder, weights: Weights, graph: Graph, z: Signal, noise: Name
+    decoder: HarmonicDecoderLayer, weights: Weights, graph: Graph, z: Signal, noise: Name
 ) -> tuple[Signal, Name]:
     """Latents to noise in bands, and the samples of the harmonics, (B, frames * ratio)."""
     y = emit(decoder.net, weights.of("net"), graph, z)
@@ -153,7 +155,7 @@ def harmonic(
     return Signal(filtered, z.frames * decoder.each * synth.frame, synth.bands), samples
 
 
-def _tones(layer: Harmonics, graph: Graph, pitch: Name, amplitudes: Name, frames: int) -> Name:
+def _tones(layer: HarmonicsLayer, graph: Graph, pitch: Name, amplitudes: Name, frames: int) -> Name:
     """As `Harmonics.forward`: (B, frames * ratio)."""
     count, width = layer.count, KNOTS * layer.count
     tables = kernels.oscillator(layer.sample_rate, layer.ratio, count, KNOTS)

@@ -12,7 +12,7 @@ from onnx import TensorProto
 from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.kernels import LIMIT, Array
-from perform.rave.layers import Conv1d, GatedUnit, Prior
+from perform.rave.layers import Conv1dLayer, GatedUnitLayer, PriorLayer
 from perform.rave.stored_model import Weights
 
 #: Giles, "Approximating the erfinv function", GPU Computing Gems (2010), single precision: near the middle,
@@ -24,7 +24,7 @@ _BEYOND += [-0.0076224613, 0.00943887047, 1.00167406, 2.83297682]
 _EDGE = 1 - 1e-6  # of x, where LIMIT is passed by far
 
 
-def draw(prior: Prior, weights: Weights, graph: Graph, uniform: Name, temperature: Name) -> Name:
+def draw(prior: PriorLayer, weights: Weights, graph: Graph, uniform: Name, temperature: Name) -> Name:
     """The next frame of latents (B, latents)."""
     latents, resolution = prior.config.latents, prior.config.resolution
     half = resolution // 2
@@ -41,7 +41,7 @@ def draw(prior: Prior, weights: Weights, graph: Graph, uniform: Name, temperatur
     return _unfolded(prior, weights, graph, _values(prior, weights, graph, step, graph.cut(uniform, latents)))
 
 
-def _logits(prior: Prior, weights: Weights, graph: Graph, choice: Name) -> Name:
+def _logits(prior: PriorLayer, weights: Weights, graph: Graph, choice: Name) -> Name:
     """The last choice (B, latents) to logits of the next."""
     latents, resolution = prior.config.latents, prior.config.resolution
     steps = graph.constant(np.arange(resolution, dtype=np.float32))
@@ -50,7 +50,7 @@ def _logits(prior: Prior, weights: Weights, graph: Graph, choice: Name) -> Name:
     x = _convolution(prior.head, weights.of("head"), graph, Signal(hot, 1, latents * resolution))
     x, skip = graph.map("LeakyRelu", x, alpha=0.2), ""
     for number, unit in enumerate(prior.units):
-        assert isinstance(unit, GatedUnit)
+        assert isinstance(unit, GatedUnitLayer)
         inner = weights.of(f"units.{number}")
         gate, signal = graph.halves(_convolution(unit.dilated, inner.of("dilated"), graph, x))
         y = graph.map("Mul", graph.map("Sigmoid", gate), graph.op("Tanh", signal.name))
@@ -68,7 +68,7 @@ def _logits(prior: Prior, weights: Weights, graph: Graph, choice: Name) -> Name:
     return graph.op("Add", logits, graph.op("Gather", pairs, index, axis=0))
 
 
-def _convolution(layer: Conv1d, weights: Weights, graph: Graph, x: Signal) -> Signal:
+def _convolution(layer: Conv1dLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
     """The layer, its groups as blocks of one matrix; with one frame per call, the zeros cost nothing."""
     taps, groups, outputs = layer.kernel, layer.groups, layer.outputs
     weight = np.zeros((taps, groups, x.channels // groups, groups, outputs // groups), np.float32)
@@ -79,7 +79,7 @@ def _convolution(layer: Conv1d, weights: Weights, graph: Graph, x: Signal) -> Si
     return graph.dense(x, weight.reshape(-1, outputs), weights["bias"])
 
 
-def _values(prior: Prior, weights: Weights, graph: Graph, step: Name, place: Name) -> Name:
+def _values(prior: PriorLayer, weights: Weights, graph: Graph, step: Name, place: Name) -> Name:
     """Steps and places within them, (B, latents) both, to latents."""
     latents, resolution = prior.config.latents, prior.config.resolution
     index = graph.op("Cast", step, to=TensorProto.INT64)
@@ -119,7 +119,7 @@ def _polynomial(graph: Graph, x: Name, factors: list[float]) -> Name:
     return y
 
 
-def _unfolded(prior: Prior, weights: Weights, graph: Graph, chosen: Name) -> Name:
+def _unfolded(prior: PriorLayer, weights: Weights, graph: Graph, chosen: Name) -> Name:
     """Delay the chosen latents: latent i by as many frames as there are latents after it."""
     latents, half = prior.config.latents, prior.config.resolution // 2
     middles = weights["edges"][:, half]

@@ -18,13 +18,13 @@ from onnx import TensorProto
 from perform.core.errors import WrongUse
 from perform.rave.graph.builder import Graph, Learning, Signal
 from perform.rave.kernels import Array
-from perform.rave.layers import AdaIN, Layer, walk
+from perform.rave.layers import AdaINLayer, Layer, walk
 from perform.rave.stored_model import Weights
 
 
 def begin(layer: Layer, weights: Weights, graph: Graph) -> None:
     """Let the AdaIN layers of the graph learn; WrongUse if there are none."""
-    found = [weights.of(path[:-1]) for path, part in walk(layer) if isinstance(part, AdaIN)]
+    found = [weights.of(path[:-1]) for path, part in walk(layer) if isinstance(part, AdaINLayer)]
     if not found:
         raise WrongUse("this model learns no styles", hint="only models with AdaIN do: v3")
     known: list[Array] = [found[0]["heard"], *(style["known"].ravel() for style in found)]
