@@ -22,7 +22,7 @@ from perform.library import places
 ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, set in `perform`, does it
 
 PROVIDERS = ["CPUExecutionProvider"]
-GRAPH = 2  #: version of the graphs: raise it when the same model would give another graph
+GRAPH = 3  #: version of the graphs: raise it when the same model would give another graph, or another opset
 AFTER = {"state": "after", "style": "learnt"}  #: kinds of state: the graph's input -> its output
 
 
@@ -150,4 +150,4 @@ def compiled(path: Path, digest: str, method: str) -> CompiledGraph:
 
 def cache_file(digest: str, method: str) -> Path:
     """Return the path of a method's graph in the cache."""
-    return places.cache() / f"{digest}-{method}-{GRAPH}-{ort.__version__}.onnx"
+    return places.cache() / f"{digest}-{method}-{GRAPH}.onnx"
