@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -51,4 +52,16 @@ def test_a_verb_that_needs_it_says_so(
     done = perform(without_torch, *words)
     assert done.returncode == 1
     assert "torch, which is not installed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_needs_it_says_so(without_torch: dict[str, str], tmp_path: Path) -> None:
+    sound, model = tmp_path / "a.wav", tmp_path / "other.ts"
+    soundfile.write(sound, [0.0] * 48000, 48000)
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr("other/data.pkl", b"")
+    words = ("transfer", str(sound), "-o", str(tmp_path / "b.wav"), "--model", str(model))
+    done = perform(without_torch, *words)
+    assert done.returncode == 1
+    assert "an export or module from others needs torch" in done.stderr
     assert "Traceback" not in done.stderr
