@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from perform.rave.config import MEASURED, Config
-from perform.rave.layers import (
+from perform.rave.model_layers import (
     AdaINLayer,
     ChainLayer,
     CodebooksLayer,

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from perform.rave import kernels, layers
+from perform.rave import kernels, model_layers
 from perform.rave.stream import Chain, Conv1d, State, Streaming, chain, module
 
 SOURCE, TARGET = 0, 1  #: sides of a style transfer: statistics of the input, and those it is given
@@ -174,26 +174,26 @@ def mod_sigmoid(x: Tensor) -> Tensor:
 
 
 @module.register
-def _(layer: layers.SnakeLayer) -> Streaming:
+def _(layer: model_layers.SnakeLayer) -> Streaming:
     return Snake(layer.channels)
 
 
 @module.register
-def _(layer: layers.DelayLayer) -> Streaming:
+def _(layer: model_layers.DelayLayer) -> Streaming:
     return Delay(layer.channels, layer.samples)
 
 
 @module.register
-def _(layer: layers.ResidualLayer) -> Streaming:
+def _(layer: model_layers.ResidualLayer) -> Streaming:
     return Residual(layer.channels, chain(layer.body))
 
 
 @module.register
-def _(layer: layers.AdaINLayer) -> Streaming:
+def _(layer: model_layers.AdaINLayer) -> Streaming:
     return AdaIN(layer.channels)
 
 
 @module.register
-def noise_synth(layer: layers.NoiseSynthLayer) -> NoiseSynth:
+def noise_synth(layer: model_layers.NoiseSynthLayer) -> NoiseSynth:
     """The module of a noise synthesiser."""
     return NoiseSynth(chain(layer.net), layer.bands, layer.taps, layer.frame)

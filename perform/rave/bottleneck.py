@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-from perform.rave.layers import SMALLEST_NORM
+from perform.rave.model_layers import SMALLEST_NORM
 
 
 def project(mean: Tensor, centre: Tensor, components: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from perform.rave.blocks import AdaIN, Delay, Residual, Snake
 from perform.rave.decoder import Generator
 from perform.rave.encoder import PitchedEncoder, Spectrum
 from perform.rave.harmonics import Harmonics
-from perform.rave.layers import UnknownLayer
+from perform.rave.model_layers import UnknownLayer
 from perform.rave.stream import (
     Chain,
     Conv1d,

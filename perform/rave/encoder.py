@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d
 
-from perform.rave import architecture, kernels, layers, pitched_layers
+from perform.rave import architecture, kernels, model_layers, pitched_layers
 from perform.rave.config import Config
 from perform.rave.fundamental import Fundamental
 from perform.rave.stream import Chain, State, Streaming, convolution, module
@@ -20,7 +20,7 @@ class Encoder(Streaming):
         if isinstance(layer, pitched_layers.PitchedEncoderLayer):
             self.net = PitchedEncoder(layer)
         elif config.encoder == "spectral":
-            assert isinstance(layer, layers.ChainLayer)
+            assert isinstance(layer, model_layers.ChainLayer)
             self.net = spectral(layer, config.full_latents if variational else None)
         else:
             self.net = module(layer)
@@ -47,7 +47,7 @@ class PitchedEncoder(Streaming):
         self.bands = layer.bands
         self.fundamental = Fundamental(layer.fundamental.sample_rate, layer.fundamental.ratio)
         head = layer.timbre.layers[-1]
-        assert isinstance(head, layers.Conv1dLayer)
+        assert isinstance(head, model_layers.Conv1dLayer)
         self.timbre = spectral(layer.timbre, head.outputs // 2)
         self.states = self.fundamental.states + self.timbre.states
 
@@ -63,13 +63,13 @@ class PitchedEncoder(Streaming):
         return torch.cat([measured, timbre], 1), after + new
 
 
-def spectral(layer: layers.ChainLayer, narrow: int | None) -> Chain:
+def spectral(layer: model_layers.ChainLayer, narrow: int | None) -> Chain:
     """The module of a spectral encoder.
 
     narrow : outputs from here on are raw scales; they begin low, so that the decoder uses the latents
     """
     *rest, last = layer.layers
-    assert isinstance(last, layers.Conv1dLayer)
+    assert isinstance(last, model_layers.Conv1dLayer)
     head = convolution(last)
     if narrow is not None:
         with torch.no_grad():
@@ -90,7 +90,7 @@ class Spectrum(Streaming):
     def __init__(self, bands: int, hop: int) -> None:
         super().__init__()
         self.states = 1
-        layer = layers.SpectrumLayer(bands, hop)
+        layer = model_layers.SpectrumLayer(bands, hop)
         self.bands, self.hop, self.memory, self.features = bands, hop, layer.memory, layer.features
         self.register_buffer("long", torch.from_numpy(kernels.fourier(4 * hop)), persistent=False)
         self.register_buffer("short", torch.from_numpy(kernels.fourier(hop)), persistent=False)
@@ -114,5 +114,5 @@ class Spectrum(Streaming):
 
 
 @module.register
-def _(layer: layers.SpectrumLayer) -> Streaming:
+def _(layer: model_layers.SpectrumLayer) -> Streaming:
     return Spectrum(layer.bands, layer.hop)

@@ -8,7 +8,7 @@ harmonics and of filtered noise, once a frame.
 import torch
 from torch import Tensor
 
-from perform.rave import architecture, layers, pitched_layers
+from perform.rave import architecture, model_layers, pitched_layers
 from perform.rave.blocks import mod_sigmoid, noise_synth
 from perform.rave.config import Config
 from perform.rave.decoder import Generator
@@ -49,7 +49,7 @@ class HarmonicDecoder(Generator):
         super().__init__()
         layer = architecture.harmonic(config)
         *rest, head = layer.net.layers
-        assert isinstance(head, layers.Conv1dLayer)
+        assert isinstance(head, model_layers.Conv1dLayer)
         last = convolution(head)
         with torch.no_grad():
             last.bias[: layer.tones] = -1.0

@@ -13,7 +13,7 @@ from perform.core.errors import WrongUse
 from perform.rave import architecture
 from perform.rave.architecture import Architecture
 from perform.rave.config import Config
-from perform.rave.layers import walk
+from perform.rave.model_layers import walk
 
 SLACK = 1 << 22  #: values that any file may need besides its weights: window functions, states of streams
 LARGEST = 1 << 24  #: of any number in a config

@@ -13,8 +13,8 @@ from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu, pad
 
 from perform.rave.blocks import AdaIN, Delay, NoiseSynth, Residual, Snake
 from perform.rave.decoder import Decoder, V1Decoder
-from perform.rave.layers import UnknownLayer, padding
 from perform.rave.model import RAVE
+from perform.rave.model_layers import UnknownLayer, padding
 from perform.rave.stream import (
     Chain,
     Conv1d,

@@ -1,10 +1,10 @@
-"""The layers of pitched models, and numbers that their modules and graphs share. No torch; see layers.py."""
+"""The layers of pitched models, and numbers that their modules and graphs share. No torch; see model_layers.py."""
 
 from __future__ import annotations
 
 import math
 
-from perform.rave.layers import ChainLayer, Layer, NoiseSynthLayer
+from perform.rave.model_layers import ChainLayer, Layer, NoiseSynthLayer
 
 A3 = 220.0  #: Hz of the pitch 0
 ZERO_DB, STEP_DB = -24.0, 12.0  #: dBFS (RMS) of the loudness 0; decibels of a loudness of 1

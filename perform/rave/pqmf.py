@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-from perform.rave import kernels, layers
+from perform.rave import kernels, model_layers
 from perform.rave.stream import State
 
 
@@ -31,7 +31,7 @@ class PQMF(nn.Module):
 
     def __init__(self, bands: int, attenuation: float, taps: int = 0) -> None:
         super().__init__()
-        layer = layers.FilterBank(bands, attenuation, taps)
+        layer = model_layers.FilterBank(bands, attenuation, taps)
         if taps:
             analysis, synthesis = (torch.zeros(shape) for shape in layer.kernels.values())
         else:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-from perform.rave import kernels, layers
+from perform.rave import kernels, model_layers
 from perform.rave.stream import State
 
 
@@ -19,7 +19,7 @@ class Resampler(nn.Module):
 
     def __init__(self, ratio: int, mode: str) -> None:
         super().__init__()
-        layer = layers.ResamplerLayer(ratio, mode)
+        layer = model_layers.ResamplerLayer(ratio, mode)
         down, up = kernels.resampling(ratio)
         self.ratio, self.align = ratio, layer.align
         self.down_memory, self.down_delay = layer.down_memory, layer.down_delay  # samples at the higher rate

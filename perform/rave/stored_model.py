@@ -22,7 +22,7 @@ from perform.rave import architecture
 from perform.rave.architecture import Architecture
 from perform.rave.config import Config
 from perform.rave.kernels import Array
-from perform.rave.layers import AdaINLayer, walk
+from perform.rave.model_layers import AdaINLayer, walk
 from perform.rave.model_size import check_size
 
 FORMAT = "perform-rave-1"

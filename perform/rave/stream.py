@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu
 
-from perform.rave import layers
-from perform.rave.layers import UnknownLayer
+from perform.rave import model_layers
+from perform.rave.model_layers import UnknownLayer
 
 State = list[Tensor]
 
@@ -68,7 +68,7 @@ class Conv1d(Streaming):
         groups: int = 1,
     ) -> None:
         super().__init__()
-        layer = layers.Conv1dLayer(inputs, outputs, kernel, stride, dilation, padding, align, groups)
+        layer = model_layers.Conv1dLayer(inputs, outputs, kernel, stride, dilation, padding, align, groups)
         self.stride, self.dilation, self.align, self.groups = stride, dilation, align, groups
         self.few = FEW * stride
         self.reach, self.padding, self.memory = layer.reach, layer.padding, layer.memory
@@ -214,36 +214,36 @@ class Chain(Streaming, nn.Sequential):
 
 
 @singledispatch
-def module(layer: layers.Layer) -> Streaming:
+def module(layer: model_layers.Layer) -> Streaming:
     """The module that computes a layer, with initial weights. The file of each module registers it here."""
     raise UnknownLayer(layer, "the torch module")
 
 
 @module.register
-def chain(layer: layers.ChainLayer) -> Chain:
+def chain(layer: model_layers.ChainLayer) -> Chain:
     """The modules of layers in sequence."""
     return Chain(*map(module, layer.layers))
 
 
 @module.register
-def convolution(layer: layers.Conv1dLayer) -> Conv1d:
+def convolution(layer: model_layers.Conv1dLayer) -> Conv1d:
     """The module of a convolution."""
     sizes = layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.dilation
     return Conv1d(*sizes, layer.padding, layer.align, layer.groups)
 
 
 @module.register
-def _(layer: layers.ConvTranspose1dLayer) -> Streaming:
+def _(layer: model_layers.ConvTranspose1dLayer) -> Streaming:
     return ConvTranspose1d(layer.inputs, layer.outputs, layer.ratio)
 
 
 @module.register
-def _(layer: layers.LeakyReLULayer) -> Streaming:
+def _(layer: model_layers.LeakyReLULayer) -> Streaming:
     return LeakyReLU()
 
 
 @module.register
-def _(layer: layers.ResidualUnitLayer) -> Streaming:
+def _(layer: model_layers.ResidualUnitLayer) -> Streaming:
     inner = layer.dilated
     return ResidualUnit(inner.inputs, inner.kernel, inner.dilation, inner.padding)
 

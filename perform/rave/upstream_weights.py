@@ -16,7 +16,7 @@ from torch import Tensor
 from perform.core.errors import PerformError
 from perform.rave.archive import Archive
 from perform.rave.blocks import AdaIN, Delay, Residual, Snake
-from perform.rave.layers import UnknownLayer
+from perform.rave.model_layers import UnknownLayer
 from perform.rave.stream import (
     Chain,
     Conv1d,

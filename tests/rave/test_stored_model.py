@@ -15,9 +15,9 @@ from tiny import tiny_model
 from perform.rave import kernels
 from perform.rave.architecture import Architecture
 from perform.rave.config import PRESETS
-from perform.rave.layers import FilterBank, Layer, ResamplerLayer, walk
 from perform.rave.model import RAVE
 from perform.rave.model_files import load, made, stored
+from perform.rave.model_layers import FilterBank, Layer, ResamplerLayer, walk
 from perform.rave.stored_model import older_styles, read_model, renew_styles
 
 

@@ -11,15 +11,15 @@ import torch
 from family import CONFIGS, built
 from torch import Tensor
 
-from perform.rave import layers, offline
+from perform.rave import model_layers, offline
 from perform.rave.archive import read
 from perform.rave.decoder import Generator
 from perform.rave.delay import delay_after
 from perform.rave.export import torchscript
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.layer_graphs import emit
-from perform.rave.layers import UnknownLayer
 from perform.rave.model import RAVE
+from perform.rave.model_layers import UnknownLayer
 from perform.rave.stored_model import Weights
 from perform.rave.stream import Chain, Conv1d, State, Streaming, module
 from perform.rave.upstream_weights import UpstreamTensors, fill_layer
@@ -68,7 +68,7 @@ def test_every_layer_of_the_family_has_a_known_delay(name: str) -> None:
     assert delay_after(decoder, 0.0) >= 0
 
 
-class Enigma(layers.Layer):
+class Enigma(model_layers.Layer):
     """A layer that has neither a graph nor a module."""
 
 
@@ -76,10 +76,10 @@ def test_an_unknown_layer_has_neither_graph_nor_module() -> None:
     with pytest.raises(UnknownLayer, match="the graph is not known for a layer of class Enigma"):
         emit(Enigma(), Weights({}), Graph(), Signal("x", 8, 2))
     with pytest.raises(UnknownLayer, match="Enigma"):
-        module(layers.ChainLayer(layers.LeakyReLULayer(), Enigma()))
+        module(model_layers.ChainLayer(model_layers.LeakyReLULayer(), Enigma()))
 
 
 def test_a_convolution_of_many_groups_has_no_graph() -> None:
     weights = Weights({"weight": np.zeros((8, 2, 3), np.float32), "bias": np.zeros(8, np.float32)})
     with pytest.raises(UnknownLayer, match="4 groups"):
-        emit(layers.Conv1dLayer(8, 8, 3, groups=4), weights, Graph(), Signal("x", 8, 8))
+        emit(model_layers.Conv1dLayer(8, 8, 3, groups=4), weights, Graph(), Signal("x", 8, 8))

@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.kernels import Array
-from perform.rave.layers import SMALLEST_NORM
+from perform.rave.model_layers import SMALLEST_NORM
 from perform.rave.stored_model import StoredModel
 
 

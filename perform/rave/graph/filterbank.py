@@ -9,7 +9,7 @@ import numpy as np
 from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.kernels import Array
-from perform.rave.layers import FilterBank, ResamplerLayer
+from perform.rave.model_layers import FilterBank, ResamplerLayer
 from perform.rave.stored_model import StoredModel, Weights
 
 BANDS_BLOCK = 4  #: band samples in a row; longer rows are gathered faster, but multiply more zeros

@@ -5,7 +5,7 @@ from __future__ import annotations
 from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.graph.layer_graphs import emit
-from perform.rave.layers import DecoderLayer, NoiseSynthLayer, V1DecoderLayer
+from perform.rave.model_layers import DecoderLayer, NoiseSynthLayer, V1DecoderLayer
 from perform.rave.stored_model import Weights
 
 

@@ -11,7 +11,7 @@ from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Signal
 from perform.rave.graph.style_graph import restyle
 from perform.rave.kernels import Array
-from perform.rave.layers import (
+from perform.rave.model_layers import (
     AdaINLayer,
     ChainLayer,
     Conv1dLayer,

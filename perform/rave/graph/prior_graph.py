@@ -12,7 +12,7 @@ from onnx import TensorProto
 from perform.rave import kernels
 from perform.rave.graph.builder import Graph, Name, Signal
 from perform.rave.kernels import LIMIT, Array
-from perform.rave.layers import Conv1dLayer, GatedUnitLayer, PriorLayer
+from perform.rave.model_layers import Conv1dLayer, GatedUnitLayer, PriorLayer
 from perform.rave.stored_model import Weights
 
 #: Giles, "Approximating the erfinv function", GPU Computing Gems (2010), single precision: near the middle,

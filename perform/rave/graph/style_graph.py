@@ -18,7 +18,7 @@ from onnx import TensorProto
 from perform.core.errors import WrongUse
 from perform.rave.graph.builder import Graph, Learning, Signal
 from perform.rave.kernels import Array
-from perform.rave.layers import AdaINLayer, Layer, walk
+from perform.rave.model_layers import AdaINLayer, Layer, walk
 from perform.rave.stored_model import Weights
 
 
