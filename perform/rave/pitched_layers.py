@@ -1,4 +1,4 @@
-"""The layers of pitched models, and numbers that their modules and graphs share. No torch; see model_layers.py."""
+"""The layers of pitched models, and numbers that their modules and graphs share. See model_layers.py."""
 
 from __future__ import annotations
 
