@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -221,7 +222,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             self.open_dialog(LeaveDialog(live, frame.recording, changed), self.exit)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: every action, and the theme."""
+        """The command palette: every action, parameters of the deck in focus and of the stage, the theme."""
         for key in (*ALWAYS, *KEYS):
             if key.action not in ("app.command_palette", "app.stop_learning"):
                 yield SystemCommand(key.description, key.shown, self._later(key.action, self._play))
@@ -234,7 +235,15 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             for key in LATENTS:
                 shown = f"{key.shown} in the latents"
                 yield SystemCommand(key.description, shown, self._later(key.action, self.play_screen))
+        for row in (*self.frame.rows(self.frame.focus), *self.frame.stage_rows):
+            shown = row.long(self.frame.table[row.slot])
+            yield SystemCommand(row.name, shown, partial(self._select_and_enter, row.address))
         yield SystemCommand("theme", "change the colours", self.action_change_theme)
+
+    def _select_and_enter(self, address: str) -> None:
+        """Put the cursor on a parameter, and ask for its value once the palette has closed."""
+        self.view.selected[self.frame.focus] = address
+        self.call_next(self.action_value)
 
     def _later(self, action: str, owner: Screen[Any]) -> Callable[[], object]:
         """A callback that runs a screen's action once the palette has closed."""

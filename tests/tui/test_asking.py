@@ -37,6 +37,7 @@ from perform.tui import keys, page_keys
 from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog
 from perform.tui.screens.model_browser import ModelBrowser
+from perform.tui.screens.value_entry import ValueEntry
 
 
 async def test_recording_starts_at_once_and_stops_at_the_second_press(stage, clock):
@@ -442,6 +443,18 @@ async def test_the_palette_runs_actions(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("ctrl+p", *"freeze", "enter")
         await hands.until(lambda: len(hands.app.screen_stack) == 1 and hands.value("deck/1/freeze") == 1)
+
+
+async def test_the_palette_finds_parameters_and_takes_a_value(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("2", "ctrl+p", *"deck 2 pan", "enter")
+        await hands.until(lambda: isinstance(hands.app.screen, ValueEntry))
+        await hands.press(*"-0.5", "enter")
+        assert hands.value("deck/2/pan") == -0.5
+        assert hands.app.frame.selected.address == "deck/2/pan", "the cursor is there"
+        await hands.press("ctrl+p", *"master gain", "enter")
+        await hands.until(lambda: isinstance(hands.app.screen, ValueEntry))
+        await hands.press("escape")
 
 
 async def test_keys_can_be_remapped_by_id(stage, clock):
