@@ -22,7 +22,7 @@ PERFORM_TEST_CACHE=$(mktemp -d) && export PERFORM_TEST_CACHE
     failed=0
     types || failed=1
     $low $bin/python -m pytest -n $((cores + 1)) --dist loadfile --no-loadscope-reorder \
-        --ignore tests/live --ignore tests/stage $long || failed=1
+        -m "not alone" --ignore tests/live --ignore tests/stage $long || failed=1
     exit $failed
 } >"$log" 2>&1 &
 computing=$!
@@ -31,5 +31,5 @@ failed=0
 $bin/python -m pytest -m "not alone" $long tests/stage tests/live || failed=1
 wait $computing || failed=1
 cat "$log"
-$bin/python -m pytest -rs -m alone $long tests/stage tests/live || failed=1
+$bin/python -m pytest -rs -m alone $long tests/stage tests/live tests/control || failed=1
 exit $failed

@@ -19,7 +19,6 @@ from perform.core import params
 from perform.core.arena import Arena
 
 DEADLINE = 15.0
-PATIENCE_MS = "10000"  #: a server removes a client that is late for longer; a stage would start a new process
 
 _CONTROLLER = """
 import os, sys, time, rtmidi
@@ -50,7 +49,7 @@ def eventually(true: Callable[[], Any], what: str = "", seconds: float = DEADLIN
 
 
 class Jack:
-    """A private, patient server. Its long period suits a busy machine: a client that is late loses its MIDI.
+    """A private server. Its long period suits a busy machine: a JACK client that is late loses its MIDI.
 
     JACK registers at most eight server names on a machine, so all tests share three.
     """
@@ -69,20 +68,7 @@ class Jack:
         engine = ["-R", "-P", "70"] if granted else ["-r"]
         for attempt in range(12):  # another run may have the name, or it just died and is still registered
             name = self.env["JACK_DEFAULT_SERVER"] = f"perform-control-{attempt % 3}"
-            command = [
-                "jackd",
-                *engine,
-                "-n",
-                name,
-                "-t",
-                PATIENCE_MS,
-                "-d",
-                "dummy",
-                "-r",
-                "48000",
-                "-p",
-                "1024",
-            ]
+            command = ["jackd", *engine, "-n", name, "-d", "dummy", "-r", "48000", "-p", "1024"]
             with self._log.open("ab") as log:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)
             for _ in range(100):

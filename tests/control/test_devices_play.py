@@ -242,13 +242,15 @@ def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: 
     devices.hears(lambda heard: heard.count(bytes((0x90, 1, 0))) >= 2, 24)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("rounds", [1, 20])
 def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
     _server: Jack, process: Control, devices: VirtualDevices, rounds: int
 ) -> None:
     """The others follow each step, its parameter keeps its value meanwhile, and then it plays on.
 
-    Twenty rounds, the long form: `./check.sh --long`.
+    Twenty rounds, the long form: `./check.sh --long`. Alone: an overloaded server removes clients. A stage
+    answers with a new MIDI process, and there is no stage here.
     """
     table = process.arena.table
     faders = {  # socket -> device, CC of a fader, its parameter
@@ -274,7 +276,7 @@ def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
                 devices.send(bytes((0xB0, faders[number][1], value)), number=number)
             for number in numbers:
                 expected = pytest.approx(-60 + 66 * centred(value))
-                for _ in range(40):  # an overloaded server loses MIDI: the hand moves again
+                for _ in range(10):  # a server that was late lost a period of MIDI: the hand moves again
                     end = time.monotonic() + 1.5
                     while table[slots[number]] != expected and time.monotonic() < end:
                         time.sleep(0.002)
