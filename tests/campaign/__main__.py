@@ -28,7 +28,7 @@ from campaign.faults import DEVICE_FAULTS, FAULTS, LONG
 from campaign.lateness import Lateness, Span
 from campaign.night import CEILING, RATE, STAGE_GROWTH_MB, WITNESSES, Night, Outcome, Reference
 
-ROUND = 20  #: faults that one pair of watchers sees: they remember every half millisecond
+ROUND = 20  #: faults that one pair of watchers sees: they remember every millisecond
 
 
 def order(seed: int, count: int, *, long: bool, kinds: list[str]) -> list[str]:
