@@ -10,7 +10,8 @@ from perform.tui.key_command import KeyCommand
 
 INTRO = """# Keys
 
-Made from perform/tui/keys.py and page_keys.py by docs/keys_page.py. In the program, `?` shows the same list.
+Made from perform/tui/keys.py and page_keys.py by docs/keys_page.py. In the program, `?` shows the same list;
+`perform docs --key-card > keys.html` makes one page of it to print, with your own keys.
 
 `keys.toml`, beside [config.toml](config.md), gives actions other keys, by their names in the last column.
 The help then shows yours; other texts on the screen keep the default keys. Two actions of one place cannot

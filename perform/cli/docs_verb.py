@@ -18,7 +18,8 @@ def pages() -> list[str]:
 
 @click.command()
 @click.argument("page", default="", shell_complete=completes(pages, files=False))
-def docs(page: str) -> None:
+@click.option("--key-card", is_flag=True, help="All keys, yours included, as HTML: one page to print.")
+def docs(page: str, key_card: bool) -> None:
     """Read the manual: list its pages, or show PAGE.
 
     Into a pipe or a file, PAGE goes as Markdown.
@@ -26,12 +27,20 @@ def docs(page: str) -> None:
     \b
         perform docs guide
         perform docs sets > sets.md
+        perform docs --key-card > keys.html
     """
     import difflib
     import sys
 
     from perform.library import places
 
+    if key_card:
+        from perform.library import player_config
+        from perform.tui import key_card as card
+        from perform.tui import own_keys
+
+        echo(card.key_card(own_keys.read(player_config.keys_path())))
+        return
     found = {name: places.bundled("docs") / f"{name}.md" for name in pages()}
     if not page:
         for name, path in found.items():

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from perform.tui.key_command import KeyCommand
-from perform.tui.keys import ALWAYS, KEYS
-from perform.tui.own_keys import applied
-from perform.tui.page_keys import LATENTS, SET_LIST
+from perform.tui.key_list import by_group
 from perform.tui.screens.dialog import Dialog
-
-_ORDER = (
-    "Stage",
-    "Songs",
-    "Set list",
-    "Scenes",
-    "Tempo",
-    "Decks",
-    "Parameters",
-    "Latents",
-    "Crossfader",
-    "Control",
-    "Screen",
-)
-#: groups of keys shown as one line: start of their ids -> (keys, description)
-_ROWS = {"deck.focus": ("1 … 8", "focus a deck"), "scene.recall": ("F2 … F9", "recall a scene")}
 
 
 class HelpScreen(Dialog[None]):
@@ -54,25 +34,8 @@ class HelpScreen(Dialog[None]):
 
 def _page(own_keys: Mapping[str, str]) -> Content:
     lines: list[Content] = []
-    every = (applied(command, own_keys) for command in (*ALWAYS, *KEYS, *LATENTS, *SET_LIST))
-    keys = sorted(every, key=lambda k: _ORDER.index(k.group))
-    for group, members in groupby(keys, key=lambda k: k.group):
+    for group, members in by_group(own_keys).items():
         lines.append(Content.styled(group, "bold $primary"))
-        lines += [
-            Content.assemble((f"  {shown:<18}", "bold"), description)
-            for shown, description in _help_lines(list(members), own_keys)
-        ]
+        lines += [Content.assemble((f"  {shown:<18}", "bold"), text) for shown, text in members]
         lines.append(Content(""))
     return Content("\n").join(lines)
-
-
-def _help_lines(keys: list[KeyCommand], own_keys: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The lines, (keys, description); keys with the same description share a line."""
-    lines: dict[str, str] = {}
-    for key in keys:
-        row = next(
-            (r for head, r in _ROWS.items() if key.id.startswith(head) and key.id not in own_keys), None
-        )
-        shown, text = row or (key.shown, key.description)
-        lines[text] = f"{lines[text]}  {shown}" if text in lines and shown not in lines[text] else shown
-    return [(shown, text) for text, shown in lines.items()]
