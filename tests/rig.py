@@ -19,6 +19,7 @@ from perform.core.arena_layout import FAILED, LIVE
 from perform.stage.client import Client, running
 
 LIVE_FOLDER = Path(__file__).parent / "live"
+ATTEMPTS = 5  #: of a listener to enter a busy server
 STUCK = 75  #: exit code of a listener that the server never calls, see live/jack_client.py
 OUTPUTS = ("PortAudio:out_0", "PortAudio:out_1")
 _T = TypeVar("_T")
@@ -111,9 +112,13 @@ class Listener:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        assert self._process.stdout.readline() == "listening\n"
+        for _ in range(ATTEMPTS):
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+            assert self._process.stdout
+            if self._process.stdout.readline() == "listening\n":
+                return
+            self._process.wait(30)  # a busy server refuses a client now and then
+        raise AssertionError(f"the server refused the listener {ATTEMPTS} times")
 
     def heard(self) -> dict[str, np.ndarray]:
         """Wait for its end: `audio`, `mine`, `connected`, `times`. One never called listens again."""

@@ -48,7 +48,9 @@ def test_the_key_card_has_every_key_and_the_players_own(home: Path) -> None:
     texts = cells.found[1::2]
     for key in EVERY:
         assert key.description in texts or key.id.startswith(("deck.focus", "scene.recall")), key
-    assert cells.found[texts.index(next(k.description for k in EVERY if k.id == "stage.record")) * 2] == "ctrl+r"
+    assert (
+        cells.found[texts.index(next(k.description for k in EVERY if k.id == "stage.record")) * 2] == "ctrl+r"
+    )
     assert "focus a deck" in texts and "recall a scene" in texts
 
 

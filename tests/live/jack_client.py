@@ -82,6 +82,9 @@ def main() -> None:
             if not freewheel:
                 connect()
             if time.monotonic() - called > STUCK_S:
+                if freewheel:  # a server that stays so takes no other client; it may not answer
+                    threading.Thread(target=client.set_freewheel, args=(False,), daemon=True).start()
+                    time.sleep(1)
                 os._exit(STUCK)
         if freewheel:
             client.set_freewheel(False)  # before any client leaves: PortAudio loops on a stale connection
