@@ -242,6 +242,9 @@ def test_each_of_two_equal_devices_has_its_own_lamps(process: Control, devices: 
     devices.hears(lambda heard: heard.count(bytes((0x90, 1, 0))) >= 2, 24)
 
 
+ENDS = (64, 0, 127, 0)  #: moved so, a control has taken over whatever its parameter was
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("rounds", [1, 20])
 def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
@@ -269,27 +272,31 @@ def test_each_of_three_is_unplugged_and_replugged_in_a_sweep(
         command = ["jack_lsp", "-c"]
         return subprocess.run(command, env=_server.env, capture_output=True, text=True, check=False).stdout
 
+    def moved(number: int, *values: int) -> None:
+        devices.send(*(bytes((0xB0, faders[number][1], value)) for value in values), number=number)
+
+    def reaches(number: int, expected: object) -> bool:
+        end = time.monotonic() + 1.5
+        while table[slots[number]] != expected and time.monotonic() < end:
+            time.sleep(0.002)
+        return bool(table[slots[number]] == expected)
+
     def sweep(*values: int, numbers: Iterable[int]) -> None:
         """Move the faders step by step; each parameter follows each step of its own."""
         for value in values:
             for number in numbers:
-                devices.send(bytes((0xB0, faders[number][1], value)), number=number)
+                moved(number, value)
             for number in numbers:
                 expected = pytest.approx(-60 + 66 * centred(value))
-                for _ in range(10):  # a server that was late lost a period of MIDI: the hand moves again
-                    end = time.monotonic() + 1.5
-                    while table[slots[number]] != expected and time.monotonic() < end:
-                        time.sleep(0.002)
-                    if table[slots[number]] == expected:
+                for _ in range(10):  # JACK lost MIDI, or a reader: the hand moves again, from end to end
+                    if reaches(number, expected):
                         break
-                    devices.send(bytes((0xB0, faders[number][1], value)), number=number)
+                    moved(number, *ENDS, value)
                 assert table[slots[number]] == expected, f"{faders[number][0]} at {value}; {connections()}"
 
     def take_over(numbers: Iterable[int]) -> None:
         for number in numbers:
-            devices.send(
-                *(bytes((0xB0, faders[number][1], value)) for value in (64, 0, 127, 0)), number=number
-            )
+            moved(number, *ENDS)
         sweep(0, numbers=numbers)
 
     take_over(faders)
