@@ -26,12 +26,15 @@ class PortOpener(Protocol):
 def open_named_port(client: PortOpener, port: str, name: str) -> None:
     """Open the port of this name. ValueError: it is not there; also what rtmidi raises.
 
-    The port's number counts only if the list is the same before and after; else another port was opened.
+    The port's number counts only if the list up to it is the same before and after; else another port was
+    opened. Ports that come and go behind it do not matter: those of our other readers do, where several
+    devices are plugged in at once.
     """
     for _ in range(ATTEMPTS):
         before = client.get_ports()
-        client.open_port(before.index(port), name)
-        if client.get_ports() == before:
+        at = before.index(port)
+        client.open_port(at, name)
+        if client.get_ports()[: at + 1] == before[: at + 1]:
             return
         client.close_port()
     raise ValueError(f"ports come and go: {port} was not opened")

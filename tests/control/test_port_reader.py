@@ -142,6 +142,18 @@ def test_the_right_port_is_opened_while_others_come_and_go(jack: Jack, opened: t
         shifting.input.delete()
 
 
+def test_a_port_that_comes_behind_it_does_not_matter(jack: Jack, opened: threading.Event) -> None:
+    with jack.controller("Keys"):
+        late: list[Controller] = []
+        shifting = Shifting(lambda: late.append(Controller("Late", "MIDI 1", jack.env)))
+        open_named_port(shifting, "Keys:MIDI 1", "in")
+        names = shifting.get_ports()
+        assert names.index("Keys:MIDI 1") < names.index("Late:MIDI 1")
+        assert shifting.opened == 1
+        late[0].unplug()
+        shifting.input.delete()
+
+
 def test_a_reader_that_hears_nothing_any_more_ends(jack: Jack, opened: threading.Event) -> None:
     """JACK removes a client that is late for too long, and rtmidi does not say so."""
     with jack.controller("Keys"):
