@@ -1,6 +1,6 @@
 """One method of a model as an ONNX Runtime session, for any number of streams at once.
 
-The graphs are cached, so only the first load of a model takes a second.
+The graphs are cached: a later load of the same model makes none.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class SnakeLayer(Layer):
 
 
 class ResidualUnitLayer(Layer):
-    """x + pointwise(leaky(dilated(leaky(x)))). The state is that of `dilated`, whose input is x."""
+    """x + pointwise(leaky(dilated(leaky(x)))). A stream remembers the last samples of x."""
 
     def __init__(
         self, channels: int, kernel: int, dilation: int, padding: tuple[int, int] | None = None

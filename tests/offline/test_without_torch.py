@@ -18,7 +18,7 @@ def without_torch(tmp_path: Path) -> dict[str, str]:
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text('import sys\nsys.modules["torch"] = None\n')
-    return {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}"}
+    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
 
 def perform(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:

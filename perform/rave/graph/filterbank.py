@@ -23,7 +23,7 @@ def analyse(model: StoredModel, graph: Graph, x: Name, frames: int) -> Signal:
     resampler, bank = model.architecture.resampler, model.architecture.bank
     if resampler:
         samples = _down(resampler, model.weights.of("resampler"), graph, samples)
-    bands = _analyse(bank, analysis_and_synthesis(model)[0], graph, samples)
+    bands = _analyse(bank, _bank_kernels(model)[0], graph, samples)
     if channels == 1:
         return bands
     y = graph.shape(bands.name, -1, channels, bands.frames, bands.channels)
@@ -42,14 +42,14 @@ def synthesise(model: StoredModel, graph: Graph, bands: Signal) -> Name:
             "Transpose", y, perm=[0, 2, 1, 3]
         )  # (B, time, channels, bands) -> (B, channels, time, bands)
         bands = Signal(graph.shape(y, -1, width), bands.frames, width, channels)
-    samples = _synthesise(analysis_and_synthesis(model)[1], graph, bands)
+    samples = _synthesise(_bank_kernels(model)[1], graph, bands)
     if model.architecture.resampler:
         samples = _up(model.weights.of("resampler"), graph, samples)
     return graph.shape(samples.name, -1, channels, samples.frames)
 
 
-def analysis_and_synthesis(model: StoredModel) -> tuple[Array, Array]:
-    """The kernels of the filter bank: the model's own, or designed."""
+def _bank_kernels(model: StoredModel) -> tuple[Array, Array]:
+    """The kernels of analysis and synthesis: the model's own, or designed."""
     bank, weights = model.architecture.bank, model.weights.of("pqmf")
     if bank.taps:
         return weights["analysis_kernel"], weights["synthesis_kernel"]
