@@ -243,7 +243,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
     def _select_and_enter(self, address: str) -> None:
         """Put the cursor on a parameter, and ask for its value once the palette has closed."""
         self.view.selected[self.frame.focus] = address
-        self.call_next(self.action_value)
+        self._later("app.value", self._play)()
 
     def _later(self, action: str, owner: Screen[Any]) -> Callable[[], object]:
         """A callback that runs a screen's action once the palette has closed."""

@@ -457,6 +457,16 @@ async def test_the_palette_finds_parameters_and_takes_a_value(stage, clock):
         await hands.press("escape")
 
 
+async def test_a_locked_layout_takes_no_value_from_the_palette(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("f10")
+        command = next(c for c in hands.app.get_system_commands(hands.app.screen) if c.title == "master gain")
+        command.callback()
+        await hands.settle()
+        assert hands.app.view.locked
+        assert not isinstance(hands.app.screen, ValueEntry)
+
+
 async def test_keys_can_be_remapped_by_id(stage, clock):
     async with playing(stage, clock) as hands:
         hands.app.set_keymap({"deck.mute": "j"})
