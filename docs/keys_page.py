@@ -10,6 +10,8 @@ from perform.tui.key_command import KeyCommand
 
 INTRO = """# Keys
 
+Read this page to look up a key, or to give actions other keys.
+
 Made from perform/tui/keys.py and page_keys.py by docs/keys_page.py. In the program, `?` shows the same list;
 `perform docs --key-card > keys.html` makes one page of it to print, with your own keys.
 

@@ -12,6 +12,8 @@ from perform.control.binding import Binding
 
 INTRO = """# Bundled mappings
 
+Read this page to know what the knobs, pads and faders of your controller do.
+
 Made from `presets/mappings` by docs/mappings_page.py. The tables list every binding. A row such as
 `cc 16` to `cc 23` pairs its controls with its addresses or values, in order. `audible`
 under range counts only latents that can be heard, over the range of the model.

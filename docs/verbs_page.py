@@ -11,6 +11,8 @@ from perform.cli import main
 
 INTRO = """# Verbs
 
+Read this page to look up what `perform` does on the command line, and every option.
+
 Made from the help of each verb by docs/verbs_page.py: `perform VERB --help` shows the same. Results go to
 stdout and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use. `--json` prints them for programs.
 

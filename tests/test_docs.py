@@ -129,7 +129,9 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
 
 # ---------------------------------------------------------------- controllers
 
-CONTROLLERS = page("controllers.md") + page("mapping-files.md") + page("device-files.md")
+CONTROLLERS = "".join(
+    page(f"{name}.md") for name in ("controllers", "mapping-files", "mapping-controls", "device-files")
+)
 MAPPINGS = page("mappings.md")
 
 
@@ -236,15 +238,15 @@ def test_keys_page_is_what_its_script_makes_of_the_keys() -> None:
     assert page("keys.md") == made, "run: python docs/keys_page.py"
 
 
-def test_guide_names_only_keys_of_the_latent_screen() -> None:
+def test_screen_page_names_only_keys_of_the_latent_screen() -> None:
     keys = {name for key in LATENT_KEYS for name in key.shown.split()}
-    rows = tables(page("guide.md"))["key", ""]
+    rows = tables(section(page("screen.md"), "## Latents"))["key", ""]
     assert rows
     assert {name for row in rows for name in code(row[0])} <= keys
 
 
-def test_guide_lists_every_source() -> None:
-    rows = tables(page("guide.md"))["source", ""]
+def test_playing_page_lists_every_source() -> None:
+    rows = tables(page("playing.md"))["source", ""]
     assert [name for row in rows for name in code(row[0])] == list(SOURCES)
 
 
@@ -324,17 +326,54 @@ def test_tables_reads_a_table() -> None:
     assert run("`cc 1` to `cc 3`") == ["cc 1", "cc 2", "cc 3"]
 
 
-@pytest.mark.parametrize(
-    "path", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name
-)
+# ---------------------------------------------------------------- links and the map
+
+GENERATED = {"keys.md", "verbs.md", "mappings.md"}
+REFERENCE = GENERATED | {"parameters.md"}  # one table, so that an address is found in one place
+LINKING = [*PAGES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("models/**/*.md")]
+
+
+def anchors(text: str) -> list[str]:
+    """The anchors of the headings, outside of code blocks, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"(?m)^#+ (.*)$", prose)
+    ]
+
+
+@pytest.mark.parametrize("path", LINKING, ids=lambda path: path.name)
 def test_links_lead_to_a_page_and_a_heading(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+    prose = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)]+)\)", prose):
         if target.startswith(("http", "mailto:")):
             continue
         name, _, anchor = target.partition("#")
         linked = path.parent / name if name else path
         assert linked.exists(), target
         if anchor:
-            headings = re.findall(r"(?m)^#+ (.*)$", linked.read_text())
-            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-            assert anchor in anchors, target
+            assert anchors(linked.read_text()).count(anchor) == 1, target
+
+
+def test_code_names_only_pages_that_exist() -> None:
+    names = {page.stem for page in DOCS.glob("*.md")}
+    found = []
+    for script in [*ROOT.glob("perform/**/*.py"), *ROOT.glob("tests/**/*.py"), *DOCS.glob("*.py")]:
+        text = script.read_text("utf-8")
+        found += [(script, name) for name in re.findall(r"docs/([\w-]+)\.md", text)]
+        found += [(script, name) for name in re.findall(r"`perform docs ([a-z][\w-]*)", text)]
+    assert len(found) > 10
+    assert [(script, name) for script, name in found if name not in names] == []
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_a_page_has_one_title_says_who_needs_it_and_has_few_words(path: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"(?m)^# ", prose)) == 1
+    assert prose.split("\n\n")[1].startswith("Read this page "), "say first who needs the page"
+    assert path.name in REFERENCE or len(path.read_text().split()) <= 1200, "split it by what a reader wants"
+
+
+def test_the_map_lists_every_page_once() -> None:
+    listed = re.findall(r"\]\((\w[\w-]*\.md)\)", page("index.md"))
+    assert sorted(listed) == sorted(path.name for path in DOCS.glob("*.md") if path.name != "index.md")

@@ -30,7 +30,7 @@ def built(folder: Path, kind: str) -> Path:
 
 def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for needed in ("models/bells.safetensors", "models/LICENSE", "presets/sets/demo.toml", "docs/guide.md"):
+    for needed in ("models/bells.safetensors", "models/LICENSE", "presets/sets/demo.toml", "docs/quickstart.md"):
         assert f"perform/bundled/{needed}" in names
     metadata = next(name for name in names if name.endswith("/METADATA"))
     assert "License-Expression: MIT AND CC0-1.0" in zipfile.ZipFile(wheel).read(metadata).decode()
@@ -65,7 +65,7 @@ def test_it_plays_records_and_renders(wheel: Path, tmp_path: Path) -> None:
         return done.stdout
 
     assert ran("-c", "import perform; print(perform.__file__)").startswith(str(bare))
-    assert "guide" in verb("docs")
+    assert "quickstart" in verb("docs")
     verb("render", "demo", "-o", "demo.wav", "--seconds", "1")
     take = verb("play", "demo", "--headless", "--device", "null", "--seconds", "2", "--record").strip()
     for path in (tmp_path / "demo.wav", Path(take)):

@@ -25,7 +25,7 @@ def docs(page: str, key_card: bool) -> None:
     Into a pipe or a file, PAGE goes as Markdown.
 
     \b
-        perform docs guide
+        perform docs quickstart
         perform docs sets > sets.md
         perform docs --key-card > keys.html
     """
@@ -43,9 +43,10 @@ def docs(page: str, key_card: bool) -> None:
         return
     found = {name: places.bundled("docs") / f"{name}.md" for name in pages()}
     if not page:
+        width = max(map(len, found))
         for name, path in found.items():
             with path.open(encoding="utf-8") as file:
-                echo(f"{name:<12} {file.readline().lstrip('# ').strip()}")
+                echo(f"{name:<{width}} {file.readline().lstrip('# ').strip()}")
         return
     name = page.removeprefix("docs/").removesuffix(".md")
     if name not in found:

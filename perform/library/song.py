@@ -85,7 +85,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                module also one of its texts, or "own" for the module default
     texts    : address of an attribute that takes texts -> the texts of its values 0, 1, 2...
     length   : seconds that it is expected to last; 0: not said
-    switch   : how it replaces the song before: tail, crossfade or cut (`docs/sets.md`)
+    switch   : how it replaces the song before: tail, crossfade or cut (`docs/songs.md`)
     fade     : seconds of the switch
     scenes   : scene -> scene
     exclude  : addresses that scenes do not change

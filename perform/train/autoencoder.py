@@ -14,7 +14,7 @@ from perform.train.bottleneck_training import QuantizerTraining, pass_bottleneck
 from perform.train.losses import averaged_distance, distance
 
 AVERAGED_WEIGHT = 3.0
-"""Weight of the averaged distance; see docs/training.md for what it brings."""
+"""Weight of the averaged distance; see docs/training-speed.md for what it brings."""
 
 
 @dataclass(frozen=True)
