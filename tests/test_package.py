@@ -30,7 +30,12 @@ def built(folder: Path, kind: str) -> Path:
 
 def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for needed in ("models/bells.safetensors", "models/LICENSE", "presets/sets/demo.toml", "docs/quickstart.md"):
+    for needed in (
+        "models/bells.safetensors",
+        "models/LICENSE",
+        "presets/sets/demo.toml",
+        "docs/quickstart.md",
+    ):
         assert f"perform/bundled/{needed}" in names
     metadata = next(name for name in names if name.endswith("/METADATA"))
     assert "License-Expression: MIT AND CC0-1.0" in zipfile.ZipFile(wheel).read(metadata).decode()
