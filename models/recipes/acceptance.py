@@ -1,40 +1,65 @@
-"""Check a pitched voice on unseen sound: python models/recipes/acceptance.py MODEL SOUND..."""
+"""Check a voice on sound that was in no corpus, or print the figures of all bundled voices as Markdown.
+
+    python models/recipes/acceptance.py mine.safetensors unseen.flac
+    python models/recipes/acceptance.py --markdown > docs/voices-table.md
+
+With --markdown the sound is made by the voice's own recipe, with seed 99; no corpus has it.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 import torch
 from torch import Tensor
+from voice_figures import VoiceFigures, frame_costs, measured_figures
 
-from perform.rave.fundamental import Fundamental
-from perform.rave.latent_effect import measured_latents
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
 
-WIDTH_HZ = 4.5  # on either side of a multiple of the frame rate
-FROZEN = 8  # loud moments that are held
+MODELS = Path(__file__).parents[1]
 LONGEST_S = 60.0
+UNSEEN_SEED = 99
+LEAST_PITCH, NEAR_GRID, LEAST_EFFECT_DB, NEAR_HOME_DB, LEAST_NOISE_DBFS = 0.95, 0.05, 2.0, 6.0, -50.0
+FROZEN_CHANCE = 0.22
+"""Share on the frame rate of held harmonics by chance; of held noise it is that of the sound itself."""
+
+
+class Check(NamedTuple):
+    """One figure with its limit."""
+
+    name: str
+    value: str
+    wanted: str
+    fits: bool
 
 
 def main() -> None:
-    """Print each figure with its limit; exit with 1 if one is missed."""
+    """Print the figures of one voice with their limits (exit with 1 if one is missed), or a table of all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", type=Path)
-    parser.add_argument("sound", type=Path, nargs="+")
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("sound", type=Path, nargs="*")
+    parser.add_argument("--markdown", action="store_true", help="figures of all bundled voices")
     options = parser.parse_args()
     torch.manual_seed(0)
+    torch.set_num_threads(1)
+    if options.markdown:
+        print(table(sorted(MODELS.glob("*.safetensors"))))
+        return
+    if not options.model or not options.sound:
+        parser.error("name a model and at least one sound, or use --markdown")
     model = load(options.model)
-    x = torch.cat([sound(path, model) for path in options.sound], 2)
-    with torch.inference_mode():
-        found = figures(model, x)
-    for name, value, limit, fits in found:
-        print(f"{'   ' if fits else 'NOT'} {name}: {value} (wanted {limit})")
-    raise SystemExit(not all(fits for *_, fits in found))
+    found = checks(
+        model, measured_figures(model, torch.cat([sound(path, model) for path in options.sound], 2))
+    )
+    for check in found:
+        print(f"{'   ' if check.fits else 'NOT'} {check.name}: {check.value} (wanted {check.wanted})")
+    raise SystemExit(not all(check.fits for check in found))
 
 
 def sound(path: Path, model: RAVE) -> Tensor:
@@ -42,80 +67,93 @@ def sound(path: Path, model: RAVE) -> Tensor:
     x, rate = soundfile.read(path, dtype="float32", always_2d=True, frames=round(LONGEST_S * 48000))
     if rate != model.config.sample_rate:
         raise SystemExit(f"{path} has {rate} Hz, not {model.config.sample_rate}")
-    mono = torch.from_numpy(x.mean(axis=1))
-    return mono[: len(mono) // model.ratio * model.ratio][None, None]
+    return _whole(x.mean(axis=1), model)
 
 
-def figures(model: RAVE, x: Tensor) -> list[tuple[str, str, str, bool]]:
-    """Each figure: its name, value, limit, and whether it is within."""
-    z, _ = model.encode(x, model.encoder_state(1))
-    y = decoded(model, z)
-    held, moving, frozen = grid(x, model), grid(y, model), frozen_grid(model, x, z)
-    followed = pitch_share(model, x, y)
-    effects = measured_latents(model)["latent_effect"]
-    loop = model.gesture.T[None]
-    home = torch.tensor(model.card["latent_home"])[None, :, None].expand_as(loop)
-    apart = level_db(decoded(model, home)) - level_db(decoded(model, loop))
-    noise = level_db(decoded(model, z) - decoded(model, z, silent=True))
-    return [
-        ("pitch within 50 cents", f"{followed:.1%}", ">= 95 %", followed >= 0.95),
-        ("share on the frame rate", f"{moving:.1%}", f"{held:.1%} +- 5", abs(moving - held) <= 0.05),
-        ("the same, frozen", f"{frozen:.1%}", "as chance, 22 %, at most + 5", frozen <= 0.27),
-        ("effect of the latents, dB", str(effects), ">= 2 each", min(effects) >= 2),
-        ("hand at bias 0, above the loop", f"{apart:.1f} dB", "+- 6", abs(apart) <= 6),
-        ("noise branch", f"{noise:.1f} dBFS", ">= -50", noise >= -50),
+def checks(model: RAVE, found: VoiceFigures) -> list[Check]:
+    """The figures that a voice must reach to be bundled: pitched, or of noises."""
+    pitched = model.config.bottleneck == "pitched"
+    chance = FROZEN_CHANCE if pitched else found.grid_in
+    result = [
+        Check(
+            "share on the frame rate",
+            f"{found.grid_out:.1%}",
+            f"{found.grid_in:.1%} +- 5",
+            abs(found.grid_out - found.grid_in) <= NEAR_GRID,
+        ),
+        Check(
+            "the same, frozen",
+            f"{found.grid_frozen:.1%}",
+            f"as chance, {chance:.0%}, at most + 5",
+            found.grid_frozen <= chance + NEAR_GRID,
+        ),
+        Check(
+            "effect of the latents, dB",
+            str(found.effects),
+            f">= {LEAST_EFFECT_DB:g} each",
+            min(found.effects) >= LEAST_EFFECT_DB,
+        ),
+        Check(
+            "hand at bias 0, above the loop",
+            f"{found.home_db:.1f} dB",
+            f"+- {NEAR_HOME_DB:g}",
+            abs(found.home_db) <= NEAR_HOME_DB,
+        ),
+        Check(
+            "noise branch",
+            _dbfs(found.noise_dbfs),
+            f">= {LEAST_NOISE_DBFS:g}",
+            found.noise_dbfs is not None and found.noise_dbfs >= LEAST_NOISE_DBFS,
+        ),
     ]
+    if pitched:
+        share = found.pitch
+        result.insert(0, Check("pitch within 50 cents", f"{share:.1%}", ">= 95 %", share >= LEAST_PITCH))
+    return result
 
 
-def decoded(model: RAVE, z: Tensor, *, silent: bool = False) -> Tensor:
-    """Latents (1, latents, n) to sound; silent: without the noise branch."""
-    noise = torch.randn(1, model.noise, z.shape[2], generator=torch.Generator().manual_seed(0))
-    y, _ = model.decode(z, 0 * noise if silent else noise, model.decoder_state(1))
-    return y
+def table(paths: Sequence[Path]) -> str:
+    """Markdown with the figures of these models, named as their recipes, each for its own kind of sound."""
+    from corpora import recorded
+
+    melody = recorded("cello", LONGEST_S, np.random.default_rng([UNSEEN_SEED, 0]))
+    rows, costs = [], frame_costs(paths)
+    for path, milliseconds in zip(paths, costs, strict=True):
+        model = load(path)
+        own = recorded(path.stem, LONGEST_S, np.random.default_rng([UNSEEN_SEED, 0]))
+        found = measured_figures(model, _whole(own, model))
+        followed = measured_figures(model, _whole(melody, model)).pitch
+        share = milliseconds / (1000 * model.ratio / model.config.sample_rate)
+        pitched = model.config.bottleneck == "pitched"
+        accepted = (pitched or path.stem == "weather") and all(each.fits for each in checks(model, found))
+        rows.append(
+            (
+                f"[{model.card['name']}](../models/{path.stem}.md)",
+                f"{found.pitch:.0%}" if pitched else "-",
+                f"{followed:.0%}",
+                *(f"{value:.0%}" for value in (found.grid_in, found.grid_out, found.grid_frozen)),
+                ", ".join(f"{value:.1f}" for value in found.effects),
+                f"{found.home_db:+.1f} dB",
+                _dbfs(found.noise_dbfs),
+                f"{found.log_mel_db:.1f} dB",
+                f"{milliseconds:.2f} ms, {share:.1%}",
+                "yes" if accepted else "no",
+            )
+        )
+    head = (
+        *("voice", "own pitch", "a cello's pitch", "grid in", "out", "frozen", "effect of each latent, dB"),
+        *("rest above loop", "noise branch", "log-mel", "cost of a frame", "accepted"),
+    )
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
 
 
-def pitch_share(model: RAVE, x: Tensor, y: Tensor) -> float:
-    """Share of the input's pitched frames that the output follows, at the best delay up to four frames."""
-    layer = Fundamental(model.config.sample_rate, model.ratio)
-    (a, _), (b, _) = (layer(one, layer.init_state(1)) for one in (x, y))
-    best = 0.0
-    for late in range(5):
-        before, after = a[0, :, : a.shape[2] - late], b[0, :, late:]
-        pitched = (before[2] < 0.1) & (before[1] > -2)
-        right = (before[0] - after[0]).abs() < 50 / 1200
-        best = max(best, float(right[pitched].float().mean()))
-    return best
+def _whole(x: np.ndarray, model: RAVE) -> Tensor:
+    """Samples (n,) as (1, 1, whole frames)."""
+    return torch.from_numpy(x[: len(x) // model.ratio * model.ratio].astype(np.float32))[None, None]
 
 
-def grid(x: Tensor, model: RAVE) -> float:
-    """Share of the power that lies near multiples of the frame rate."""
-    wave = x.flatten().double().numpy()
-    size, rate = 16384, model.config.sample_rate
-    frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: size // 2]
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size)))).sum(axis=0)
-    hz = np.arange(len(power)) * rate / size
-    frame_hz = rate / model.ratio
-    near = np.abs(hz - np.round(hz / frame_hz) * frame_hz) <= WIDTH_HZ
-    heard = (hz > 60) & (hz < 12000)
-    return float(power[near & heard].sum() / power[heard].sum())
-
-
-def frozen_grid(model: RAVE, x: Tensor, z: Tensor) -> float:
-    """Mean share on the frame rate while the latents of loud moments are held.
-
-    The moments are those of many pitches, so that chance puts few harmonics there.
-    """
-    loud = torch.argsort(z[0, 1], descending=True)[: z.shape[2] // 4]
-    moments = loud[torch.linspace(0, len(loud) - 1, FROZEN).long()]
-    shares = [
-        grid(decoded(model, z[:, :, at : at + 1].expand(-1, -1, 200))[..., 8192:], model) for at in moments
-    ]
-    return float(np.mean(shares))
-
-
-def level_db(x: Tensor) -> float:
-    """RMS in dBFS."""
-    return 10 * math.log10(float(x.square().mean()) + 1e-12)
+def _dbfs(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1f} dBFS"
 
 
 if __name__ == "__main__":

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from bells import bells
-from cello import cello
 from choir import choir
 from drums import drums
+from melodic import cello, flutes, reeds
 from strings import strings
 from tuning import RATE, Rng, Samples
 from weather import weather
 
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
-    make.__name__: make for make in (bells, choir, strings, drums, weather, cello)
+    make.__name__: make for make in (bells, choir, strings, drums, weather, cello, reeds, flutes)
 }
 """Each function synthesises a number of seconds of mono sound at RATE."""
 

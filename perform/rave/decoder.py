@@ -53,6 +53,11 @@ class Decoder(Generator):
 
     def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
         """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        outputs, after = self.outputs(x, state)
+        return self.mix(outputs, noise), after
+
+    def outputs(self, x: Tensor, state: State) -> tuple[list[Tensor], State]:
+        """(B, latents, n) to the outputs of the branches, before they are mixed."""
         x, after = self.net(x, state[: self.net.states])
         outputs = [x]
         if self.wave is not None and self.noise is not None:
@@ -61,7 +66,7 @@ class Decoder(Generator):
             amplitudes, new = self.noise(x, state[len(after) :])
             after = after + new
             outputs = [wave, amplitudes]
-        return self.mix(outputs, noise), after
+        return outputs, after
 
     def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
         """Outputs of the branches and noise, -1..1 (None: silence), to bands within -1..1.
@@ -94,6 +99,11 @@ class V1Decoder(Generator):
 
     def forward(self, x: Tensor, state: State, noise: Tensor | None = None) -> tuple[Tensor, State]:
         """(B, latents, n), noise as in `mix`, to (B, channels x bands, n * stride)."""
+        outputs, after = self.outputs(x, state)
+        return self.mix(outputs, noise), after
+
+    def outputs(self, x: Tensor, state: State) -> tuple[list[Tensor], State]:
+        """(B, latents, n) to the outputs of the branches, before they are mixed."""
         x, after = self.net(x, state[: self.net.states])
         wave, new = self.wave(x, state[len(after) : len(after) + self.wave.states])
         after = after + new
@@ -104,7 +114,7 @@ class V1Decoder(Generator):
             amplitudes, new = self.noise(x, state[len(after) :])
             after = after + new
             outputs.append(amplitudes)
-        return self.mix(outputs, noise), after
+        return outputs, after
 
     def mix(self, outputs: list[Tensor], noise: Tensor | None) -> Tensor:
         """Waves times the loudness, plus the noise."""

@@ -4,6 +4,7 @@ preparation.py corpus_survey.py         sound files (soundfile, soxr) to a prepa
 corpus.py                               the prepared corpus: one memory-mapped file and an index
 batches.py augmentation.py              the crops and random numbers of each step
 autoencoder.py losses.py                phase 1: the spectral distance and the bottleneck's penalty
+energy_distance.py                      a loss for noises
 bottleneck_training.py                  noise, penalties and codebooks between encoder and decoder
 discriminators.py                       phase 2: discriminators and adversarial losses
 initial_model.py                        the model that a training starts from

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from perform.rave.decoder import Decoder, V1Decoder
 from perform.rave.model import RAVE
 from perform.train.bottleneck_training import QuantizerTraining, pass_bottleneck
+from perform.train.energy_distance import energy_distance
 from perform.train.losses import averaged_distance, distance
 
 AVERAGED_WEIGHT = 3.0
@@ -22,6 +24,7 @@ class AutoencoderPass:
     """Input x and output y (B, channels, n), their bands, the penalty, and the encoder's output.
 
     averaged_at : sample rate at which the averaged distance is added; 0: it is not
+    other       : another output and its bands, with different noise, for the energy distance
     """
 
     x: Tensor
@@ -31,9 +34,13 @@ class AutoencoderPass:
     penalty: Tensor
     embedding: Tensor
     averaged_at: int = 0
+    other: tuple[Tensor, Tensor] | None = None
 
     def distance(self) -> Tensor:
-        """Spectral distance of output and input, full band and multiband; perhaps the averaged one too."""
+        """Spectral or energy distance of output and input; perhaps the averaged one too."""
+        if self.other is not None:
+            y, bands = self.other
+            return energy_distance(self.x, self.y, y, (self.x_bands, self.y_bands, bands))
         apart = distance(self.x, self.y, self.x_bands, self.y_bands)
         if self.averaged_at:
             apart = apart + AVERAGED_WEIGHT * averaged_distance(self.x, self.y, self.averaged_at)
@@ -45,11 +52,13 @@ class Autoencoder(nn.Module):
 
     It is trained as it is played: as a stream from the first sample on. The input is delayed by the model's
     delay before it is compared with the output.
+
+    energy : whether each batch is decoded with two noises, for the energy distance
     """
 
-    def __init__(self, model: RAVE, seed: int) -> None:
+    def __init__(self, model: RAVE, seed: int, energy: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.energy = model, energy
         self.quantizers = QuantizerTraining(model.codebooks, seed) if hasattr(model, "codebooks") else None
         self.frozen = False
         """Whether the encoder's weights stay as they are (phase 2)."""
@@ -71,11 +80,17 @@ class Autoencoder(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             embedding, _ = model.encoder(x_bands, model.encoder.init_state(len(x)))
             z, penalty = self._bottleneck(embedding, latent_noise)
-        y_bands, _ = model.decoder(z, model.decoder.init_state(len(x)), noise)
+        state, decoder = model.decoder.init_state(len(x)), model.decoder
+        if self.energy and noise is not None and isinstance(decoder, Decoder | V1Decoder):
+            outputs, _ = decoder.outputs(z, state)
+            bands = [decoder.mix(outputs, noise), decoder.mix(outputs, noise.flip(-1))]
+        else:
+            bands = [decoder(z, state, noise)[0]]
         with in_float32(x.device):
-            y_bands = y_bands.float()
-            y, _ = model.synthesise(y_bands, model.pqmf.synthesis_state(sounds))
-        return x, y, x_bands, y_bands, penalty, embedding.detach().float()
+            bands = [each.float() for each in bands]
+            made = [model.synthesise(each, model.pqmf.synthesis_state(sounds))[0] for each in bands]
+        other = (made[1], bands[1]) if len(made) > 1 else ()
+        return x, made[0], x_bands, bands[0], penalty, embedding.detach().float(), *other
 
     def _bottleneck(self, embedding: Tensor, latent_noise: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(embedding.device.type, enabled=False):
@@ -87,7 +102,7 @@ class Autoencoder(nn.Module):
 
     def aligned(self, parts: tuple[Tensor, ...]) -> AutoencoderPass:
         """Align input and output of a result of `forward` in time."""
-        x, y, x_bands, y_bands, penalty, embedding = parts
+        x, y, x_bands, y_bands, penalty, embedding, *other = parts
         delay, bank, config = self.model.delay, self.model.pqmf, self.model.config
         if config.decoder == "harmonic":  # its output has no bands before the sum
             whole = (x.shape[-1] - delay) // bank.block * bank.block
@@ -97,7 +112,9 @@ class Autoencoder(nn.Module):
             return AutoencoderPass(x, y, bands[0], bands[1], penalty, embedding, config.sample_rate)
         band_delay = (delay - bank.delay) // bank.bands  # band samples
         x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - band_delay], y_bands[..., band_delay:]
-        return AutoencoderPass(x[..., :-delay], y[..., delay:], x_bands, y_bands, penalty, embedding)
+        second = (other[0][..., delay:], other[1][..., band_delay:]) if other else None
+        x, y = x[..., :-delay], y[..., delay:]
+        return AutoencoderPass(x, y, x_bands, y_bands, penalty, embedding, other=second)
 
 
 @contextmanager

@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import torch
 
+from perform.rave.decoder import Decoder, V1Decoder
 from perform.rave.model import RAVE
 from perform.rave.model_files import load as load_model
+from perform.rave.stream import Conv1d
 from perform.train.plan import TrainingPlan
+
+NOISE_AT_FIRST = 3.0
+"""Added to the bias of an untrained noise synthesiser for the energy distance: -94 dB would learn nothing."""
 
 
 def initial_model(plan: TrainingPlan) -> RAVE:
@@ -22,7 +27,17 @@ def initial_model(plan: TrainingPlan) -> RAVE:
         return without_projection(model).requires_grad_(True).train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        return RAVE(plan.config)
+        model = RAVE(plan.config)
+    if plan.loss == "energy":
+        _raise_noise(model)
+    return model
+
+
+def _raise_noise(model: RAVE) -> None:
+    if isinstance(model.decoder, Decoder | V1Decoder) and model.decoder.noise:
+        last = [layer for layer in model.decoder.noise.net if isinstance(layer, Conv1d)][-1]
+        with torch.no_grad():
+            last.bias.add_(NOISE_AT_FIRST)
 
 
 def without_projection(model: RAVE) -> RAVE:

@@ -52,7 +52,7 @@ def spectra(x: Tensor, size: int) -> Tensor:
     return spectrum
 
 
-def _adjoint(slope: Tensor, size: int, length: int) -> Tensor:
+def spectra_adjoint(slope: Tensor, size: int, length: int) -> Tensor:
     """Apply the transpose of `spectra`: from a gradient by spectrum to one by sample, (B, length).
 
     slope : complex, the gradient by real and imaginary part; it is overwritten
@@ -72,13 +72,18 @@ def _adjoint(slope: Tensor, size: int, length: int) -> Tensor:
     return y
 
 
-def _one_scale(xy: Tensor, size: int, with_slope: bool) -> tuple[Tensor, Tensor | None]:
-    """Return the distance of targets and values, (2 x B, n), at one STFT size, and its gradient by value."""
-    spectrum = spectra(xy, size)
+def compared_spectra(x: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return STFT, magnitudes and log magnitudes of signals (B, n): (B, frames, size / 2 + 1) each."""
+    spectrum = spectra(x, size)
     parts = torch.view_as_real(spectrum)
     power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
     magnitudes = power.add_(FLOOR**2 * 1e-2).sqrt_()  # finite gradient at silence
-    levels = (magnitudes + FLOOR).log_()
+    return spectrum, magnitudes, (magnitudes + FLOOR).log_()
+
+
+def _one_scale(xy: Tensor, size: int, with_slope: bool) -> tuple[Tensor, Tensor | None]:
+    """Return the distance of targets and values, (2 x B, n), at one STFT size, and its gradient by value."""
+    spectrum, magnitudes, levels = compared_spectra(xy, size)
     half = len(xy) // 2
     target, value = magnitudes[:half], magnitudes[half:]
     off, apart = value - target, levels[half:] - levels[:half]
@@ -89,7 +94,7 @@ def _one_scale(xy: Tensor, size: int, with_slope: bool) -> tuple[Tensor, Tensor 
     off /= (norm * whole).clamp(min=1e-20)
     off.addcdiv_(apart.sign_(), value + FLOOR, value=1 / apart.numel())
     off /= value  # from the gradient by magnitude to the gradient by spectrum
-    return distance, _adjoint(spectrum[half:] * off, size, xy.shape[1])
+    return distance, spectra_adjoint(spectrum[half:] * off, size, xy.shape[1])
 
 
 class _SpectralDistance(torch.autograd.Function):
@@ -141,7 +146,7 @@ def averaged_distance(x: Tensor, y: Tensor, sample_rate: int) -> Tensor:
         levels = []
         for sound in (x.detach().float(), y.float()):
             parts = torch.view_as_real(spectra(sound.flatten(0, 1), size))
-            power = parts.square().sum(-1) @ _mel_bands(size, sample_rate, y.device)  # (B, frames, MELS)
+            power = parts.square().sum(-1) @ mel_bands(size, sample_rate, y.device)  # (B, frames, MELS)
             mean = torch.nn.functional.avg_pool1d(power.transpose(1, 2), frames, max(1, frames // 2))
             levels.append((mean + FLOOR**2).log())
         total = total + (levels[0] - levels[1]).abs().mean()
@@ -149,7 +154,7 @@ def averaged_distance(x: Tensor, y: Tensor, sample_rate: int) -> Tensor:
 
 
 @cache
-def _mel_bands(size: int, sample_rate: int, device: torch.device) -> Tensor:
+def mel_bands(size: int, sample_rate: int, device: torch.device) -> Tensor:
     """Triangular bands, equally wide on the mel scale (O'Shaughnessy), (size / 2 + 1, MELS)."""
     top = 2595 * math.log10(1 + sample_rate / 2 / 700)
     edges = 700 * (10 ** (torch.linspace(0, top, MELS + 2, dtype=torch.float64) / 2595) - 1)

@@ -15,6 +15,8 @@ CHANGES = ("gain", "phase", "pitch", "compress", "mute")
 """Random changes to crops, for data augmentation (augmentation.py)."""
 DISCRIMINATORS = ("period", "scale", "spectrum")
 """Kinds of discriminators (discriminators.py)."""
+LOSSES = ("distance", "energy")
+"""The spectral distance (losses.py), or the energy distance, which learns noise (energy_distance.py)."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "mixed", "bfloat16")
 
@@ -55,6 +57,8 @@ class TrainingPlan:
     discriminator_weight: float = 0.25
     """Weight of the adversarial losses relative to the spectral distance. The paper's weight of 1 needs
     hundreds of thousands of steps; in 3,000 steps it raised the distance of the bells from 5.2 to 7.3."""
+    loss: str = "distance"
+    """What the training makes smaller, one of LOSSES."""
     beta: float | None = None
     """Weight of the bottleneck's penalty; it rises over the first quarter of phase 1. None: BETA."""
     discriminators: tuple[str, ...] = DISCRIMINATORS[:2]
@@ -124,6 +128,12 @@ OPTIONS = (
     PlanOption("batch", int, "Crops per step, in each process.", 1),
     PlanOption("crop", int, "Samples per crop (default: chosen for the config).", 1),
     PlanOption("rate", float, "Peak learning rate."),
+    PlanOption(
+        "loss",
+        LOSSES,
+        "What training makes smaller; energy: the energy distance, for a corpus of noises "
+        "and a config with a noise synthesiser.",
+    ),
     PlanOption("beta", float, "Weight of the penalty on the latents (default: chosen for the config)."),
     PlanOption("discriminators", DISCRIMINATORS, "Kinds of discriminators:", many=True, alias="critics"),
     PlanOption(
@@ -205,6 +215,10 @@ def check(plan: TrainingPlan, shortest: int) -> None:
     if not 0 < plan.fidelity <= 1:
         what = f"a fidelity of {plan.fidelity} is not possible"
         raise WrongUse(what, where="--fidelity", hint="use more than 0 and at most 1")
+    if plan.loss == "energy" and (not config.noise_ratios or config.decoder == "harmonic"):
+        what = "the energy distance needs a noise synthesiser"
+        hint = "use a config such as noise, or --set noise_ratios; live_pitch learns noise anyway"
+        raise WrongUse(what, where="--loss", hint=hint)
     if plan.crop is not None and (plan.crop % config.ratio or plan.crop < shortest):
         hint = f"use a multiple of {config.ratio}, at least {shortest}"
         raise WrongUse(f"{plan.crop} samples cannot be a crop", where="--crop", hint=hint)

@@ -67,7 +67,7 @@ class Trainer:
         """Start at step 0, with new weights and no history."""
         model = initial_model(self.plan)
         add_weight_norm(model)
-        self.learner = Autoencoder(model, self.plan.seed).to(self.world.device)
+        self.learner = Autoencoder(model, self.plan.seed, self.plan.loss == "energy").to(self.world.device)
         self.average = copy.deepcopy(self.learner.model).requires_grad_(False)
         self.discriminators: Discriminators | None = None
         self.step, self.phase_1_steps, self.ended_early = 0, self.plan.steps, False

@@ -1,0 +1,148 @@
+"""What a voice does, in figures: pitch, buzz at the frame rate, knobs, levels, noise, spectrum, cost."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perform.engine.compiled_model import CompiledModel
+from perform.rave.fundamental import Fundamental
+from perform.rave.latent_effect import measured_latents
+from perform.rave.model import RAVE
+
+WIDTH_HZ = 4.5  # on either side of a multiple of the frame rate
+FROZEN = 8  # loud moments that are held
+HELD_FRAMES, SETTLING = 200, 8192  # frames of each, and samples that are left out
+LOUDEST_PART = 4  # a frame is loud if it is in the loudest quarter
+COST_ROUNDS, COST_FRAMES = 20, 30
+
+
+@dataclass(frozen=True)
+class VoiceFigures:
+    """Figures of a voice for one unseen sound."""
+
+    pitch: float
+    """Share of the input's pitched frames whose pitch the output follows within 50 cents."""
+    grid_in: float
+    """Share of the input's power within WIDTH_HZ of multiples of the frame rate."""
+    grid_out: float
+    grid_frozen: float
+    """The same while the latents of loud moments are held."""
+    effects: list[float]
+    """dB that each latent moves the sound (perform.rave.latent_effect)."""
+    home_db: float
+    """Level at bias 0 above that of the loop."""
+    noise_dbfs: float | None
+    """Level of what the noise synthesiser adds; None: there is none."""
+    log_mel_db: float
+    """Mean difference of the mel bands of input and output."""
+
+
+@torch.inference_mode()
+def measured_figures(model: RAVE, x: Tensor) -> VoiceFigures:
+    """Measure a model with a home and a loop on a sound (1, 1, whole frames). [slow]"""
+    z, _ = model.encode(x, model.encoder_state(1))
+    y = decoded(model, z)
+    loop = model.gesture.T[None]
+    latents = measured_latents(model)
+    home = torch.tensor(latents["latent_home"])[None, :, None].expand_as(loop)
+    noise = level_db(y - decoded(model, z, silent=True)) if model.config.noise_ratios else None
+    return VoiceFigures(
+        pitch=pitch_share(model, x, y),
+        grid_in=grid(x, model),
+        grid_out=grid(y, model),
+        grid_frozen=frozen_grid(model, x, z),
+        effects=latents["latent_effect"],
+        home_db=level_db(decoded(model, home)) - level_db(decoded(model, loop)),
+        noise_dbfs=noise,
+        log_mel_db=log_mel_db(x[..., : x.shape[2] - model.delay], y[..., model.delay :], model),
+    )
+
+
+def decoded(model: RAVE, z: Tensor, *, silent: bool = False) -> Tensor:
+    """Latents (1, latents, n) to sound; silent: without the noise branch."""
+    noise = torch.randn(1, model.noise, z.shape[2], generator=torch.Generator().manual_seed(0))
+    noise[:, : model.missing] = 0
+    y, _ = model.decode(z, 0 * noise if silent else noise, model.decoder_state(1))
+    return y
+
+
+def pitch_share(model: RAVE, x: Tensor, y: Tensor) -> float:
+    """Share of the input's pitched frames that the output follows, at the best delay up to four frames."""
+    layer = Fundamental(model.config.sample_rate, model.ratio)
+    (a, _), (b, _) = (layer(one, layer.init_state(1)) for one in (x, y))
+    best = 0.0
+    for late in range(5):
+        before, after = a[0, :, : a.shape[2] - late], b[0, :, late:]
+        pitched = (before[2] < 0.1) & (before[1] > -2)
+        right = (before[0] - after[0]).abs() < 50 / 1200
+        best = max(best, float(right[pitched].float().mean()))
+    return best
+
+
+def grid(x: Tensor, model: RAVE) -> float:
+    """Share of the power that lies near multiples of the frame rate."""
+    wave = x.flatten().double().numpy()
+    size, rate = 16384, model.config.sample_rate
+    frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: size // 2]
+    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size)))).sum(axis=0)
+    hz = np.arange(len(power)) * rate / size
+    frame_hz = rate / model.ratio
+    near = np.abs(hz - np.round(hz / frame_hz) * frame_hz) <= WIDTH_HZ
+    heard = (hz > 60) & (hz < 12000)
+    return float(power[near & heard].sum() / power[heard].sum())
+
+
+def frozen_grid(model: RAVE, x: Tensor, z: Tensor) -> float:
+    """Mean share on the frame rate while the latents of loud moments are held.
+
+    The moments are spread over the loudest quarter of the sound, so they have many pitches and colours.
+    """
+    power = x.reshape(z.shape[2], -1).square().mean(1)
+    loud = torch.argsort(power, descending=True)[: z.shape[2] // LOUDEST_PART]
+    moments = loud[torch.linspace(0, len(loud) - 1, FROZEN).long()]
+    shares = [
+        grid(decoded(model, z[:, :, at : at + 1].expand(-1, -1, HELD_FRAMES))[..., SETTLING:], model)
+        for at in moments
+    ]
+    return float(np.mean(shares))
+
+
+def log_mel_db(x: Tensor, y: Tensor, model: RAVE) -> float:
+    """Mean difference of 64 mel bands of two sounds (1, 1, n), in frames of 43 ms, down to -80 dBFS."""
+    from perform.train.losses import FLOOR, mel_bands, spectra
+
+    size = 2048
+    bands = mel_bands(size, model.config.sample_rate, x.device)
+    levels = [
+        10 * torch.log10(torch.view_as_real(spectra(sound[:, 0], size)).square().sum(-1) @ bands + FLOOR**2)
+        for sound in (x, y)
+    ]
+    return float((levels[0] - levels[1]).abs().mean())
+
+
+def level_db(x: Tensor) -> float:
+    """RMS in dBFS."""
+    return 10 * math.log10(float(x.square().mean()) + 1e-12)
+
+
+def frame_costs(paths: Sequence[Path]) -> list[float]:
+    """Milliseconds of one frame of each model's decoder; the models take turns, so they compare fairly."""
+    models = [CompiledModel(path) for path in paths]
+    streams = [[model.stream()] for model in models]
+    least = [math.inf] * len(models)
+    for _ in range(COST_ROUNDS):
+        for i, model in enumerate(models):
+            z, noise = np.zeros((1, model.card.latents), np.float32), np.zeros((1, model.noise), np.float32)
+            started = time.perf_counter()
+            for _ in range(COST_FRAMES):
+                model.render(streams[i], z, noise)
+            least[i] = min(least[i], (time.perf_counter() - started) / COST_FRAMES)
+    return [1000 * seconds for seconds in least]
