@@ -76,6 +76,16 @@ class HostPool:
         self._assign(host)
         return host
 
+    @property
+    def loads(self) -> dict[Path, float]:
+        """Model -> its load: the measured render time of a frame over the frame's duration."""
+        cards = {host: host.model.card for host in self._hosts if host.ready}
+        return {
+            host.model.path: host.render_s * card.sample_rate / card.ratio
+            for host, card in cards.items()
+            if host.render_s is not None
+        }
+
     def keep(self, models: set[Path]) -> None:
         """Keep the hosts of these models, which the decks play, load or prepare."""
         self._in_use = models

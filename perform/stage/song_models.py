@@ -28,6 +28,7 @@ class SongModels:
 
     def __init__(self) -> None:
         self._missing: dict[int, tuple[str, ...]] = {}
+        self._paths: dict[int, tuple[Path | None, ...]] = {}
         self._scanning: threading.Thread | None = None
         self._learnt = threading.Event()
 
@@ -43,6 +44,7 @@ class SongModels:
             if (path := found[deck].path) and model.sha256 and hashes.known(path) not in ("", model.sha256)
         ]
         self._missing[key] = (*missing, *missing_files(song))
+        self._paths[key] = tuple(one.path for one in found.values())
         return found
 
     def _scan(self) -> None:
@@ -64,6 +66,10 @@ class SongModels:
     def missing(self, key: int) -> tuple[str, ...]:
         """The models and files of a song that are not here, a line each."""
         return self._missing.get(key, ())
+
+    def paths(self, key: int) -> tuple[Path | None, ...]:
+        """The files of a song's models, one for each deck; None for a model that is not here."""
+        return self._paths.get(key, ())
 
 
 def _is_known(found: FoundModel, model: ModelName) -> bool:

@@ -18,6 +18,7 @@ from perform.stage.armed_song import ArmedSong, LeftSong
 from perform.stage.deck_files import DeckFiles
 from perform.stage.examples import Examples
 from perform.stage.glides import ParameterGlides
+from perform.stage.model_loads import ModelLoads
 from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
 from perform.stage.setlist import PlayedSong, SetList
@@ -46,6 +47,7 @@ class Songs:
 
     def __init__(self, rack: Rack, glides: ParameterGlides, files: DeckFiles) -> None:
         self._rack, self._glides, self._models = rack, glides, SongModels()
+        self._loads = ModelLoads()
         self.list = SetList(Set("", songs=[Song("")]), None)
         self._modulation = ModulationWriter(rack.arena)
         self.examples = Examples(rack.table, lambda deck: rack.decks[deck].latent_range)
@@ -135,6 +137,7 @@ class Songs:
         """[main] Prepare the armed song; True when it is to play now. settled: no deck is loading."""
         self.armed.read_actions()
         self._modulation.tick()
+        self._loads.observe(self._rack)
         if settled and not self._settled:  # the hashes of its models are known now: are they the song's?
             self._models.find(self.list.key, self.list.song)
         self._settled = settled
@@ -218,4 +221,5 @@ class Songs:
             fade=song.fade,
             tempo=song.tempo or 0.0,
             mapping=song.mapping,
+            load=self._loads.predict(self._models.paths(key)),
         )

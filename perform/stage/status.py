@@ -55,6 +55,7 @@ class SongStatus(Struct, frozen=True):
     fade: float = 2.0  #: seconds of the switch
     tempo: float = 0.0  #: 0: it keeps the tempo that plays
     mapping: str = ""  #: the song's mapping; "": none
+    load: float = 0.0  #: predicted load, 1 leaves no time; 0: not known, because a model was never loaded
 
 
 class SongsStatus(Struct, frozen=True):

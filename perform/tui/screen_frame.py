@@ -215,6 +215,11 @@ class ScreenFrame:
         lines = self.songs.lines
         return lines[number - 1].length if 1 <= number <= len(lines) else 0.0
 
+    def song_load(self, number: int) -> float:
+        """The predicted load of a song, 1 leaves no time; 0 if it is not known."""
+        lines = self.songs.lines
+        return lines[number - 1].load if 1 <= number <= len(lines) else 0.0
+
     def song_notes(self, number: int) -> str:
         """The notes of a song."""
         lines = self.songs.lines

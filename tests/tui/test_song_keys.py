@@ -79,6 +79,16 @@ async def test_next_shows_how_many_models_are_ready(stage, clock, size, fields, 
         assert (wide if size[0] == 120 else narrow) in line(hands, "NEXT")
 
 
+@pytest.mark.parametrize(
+    ("load", "shown"), [(0.34, "● ready 34%"), (1.2, "▲ ready 120%"), (0.0, "● ready  ⏎")]
+)
+async def test_next_shows_its_predicted_load(stage, clock, load, shown):
+    lines = [replace(song, load=load) for song in stage.words.songs.lines]
+    songs(stage, next=2, ready=2, lines=tuple(lines))
+    async with playing(stage, clock, (120, 40)) as hands:
+        assert shown in line(hands, "NEXT")
+
+
 async def test_a_saved_set_has_no_star_and_no_set_draws_too(stage, clock):
     songs(stage, changed=False)
     async with playing(stage, clock) as hands:

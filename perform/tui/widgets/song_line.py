@@ -9,10 +9,14 @@ from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
 UNSAVED = "*"  #: behind the name of the current song while something is not saved
+HEAVY = 0.9  #: predicted load above which blocks may come late
 
 
 def readiness(frame: ScreenFrame, wide: bool) -> str:
-    """State of the armed song: `↻ 1/2 models ready, 3 s`, `● ready`, `▲ 1 failed`, `going…`."""
+    """State of the armed song: `↻ 1/2 models ready, 3 s`, `● ready 34%`, `▲ 1 failed`, `going…`.
+
+    The percentage is the predicted load, where it is known.
+    """
     songs = frame.songs
     if frame.view.arming:
         return "↻ arming…"
@@ -23,7 +27,11 @@ def readiness(frame: ScreenFrame, wide: bool) -> str:
         return "▶ going…" if all_ready else f"▶ going… {text}" if wide else f"▶ {text[2:]}"
     if not all_ready:
         return text
-    return f"▲ {songs.failed} failed" if songs.failed else "● ready"
+    if songs.failed:
+        return f"▲ {songs.failed} failed"
+    load = frame.song_load(frame.armed)
+    text = f"ready {100 * load:.0f}%" if load else "ready"
+    return f"▲ {text}" if load > HEAVY else f"● {text}"
 
 
 def expected(frame: ScreenFrame, number: int) -> str:
