@@ -55,6 +55,11 @@ class CompiledModel:
         inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}
         return self._decoder.run(cast(Sequence[CompiledStream], streams), z=z, **inputs)
 
+    def render_frames(self, stream: CompiledStream, z: Vector, noise: Vector) -> Vector:
+        """[disk] Decode the next frames of a stream: (n, latents), (n, noise) -> (n, channels, ratio)."""
+        inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}
+        return self._decoder.run_frames(stream, z=z, **inputs)
+
 
 class PriorStream(CompiledStream):
     """[render] A stream of a model with a prior, and the state of the prior."""
@@ -106,3 +111,8 @@ class CompiledEncoder:
             inputs["noise"] = np.zeros((len(streams), self.noise), np.float32) if noise is None else noise
         z = self._encoder.run(cast(Sequence[CompiledStream], streams), x=x, **inputs)
         return z[:, 0]  # (B, 1, latents) -> (B, latents)
+
+    def encode_frames(self, stream: CompiledStream, x: Vector) -> Vector:
+        """[disk] Encode the next frames of a stream: (n, channels, ratio) -> (n, latents)."""
+        inputs = {"noise": np.zeros((len(x), self.noise), np.float32)} if self.noise else {}
+        return self._encoder.run_frames(stream, x=x, **inputs)

@@ -38,6 +38,16 @@ class CompiledStream:
         if self.style:
             self.style.repair()
 
+    def snapshot(self) -> tuple[Vector, Vector | None]:
+        """Return a copy of the state and of the style's values, for `restore`."""
+        return self.state.copy(), self.style.values.copy() if self.style else None
+
+    def restore(self, before: tuple[Vector, Vector | None]) -> None:
+        """Return to a snapshot."""
+        self.state[:] = before[0]
+        if self.style and before[1] is not None:
+            self.style.values[:] = before[1]
+
     def set(self, name: str, value: Setting) -> None:
         """Set one of `style_state.SWITCHES`, None to off; a stream without a style ignores it."""
         if self.style:
@@ -130,19 +140,20 @@ class CompiledGraph:
         return self._batches[streams]
 
 
-def compiled(path: Path, digest: str, method: str) -> CompiledGraph:
-    """[disk] Load a model's method, one frame per call, from the cache; make and cache it if needed.
+def compiled(path: Path, digest: str, method: str, frames: int = 1) -> CompiledGraph:
+    """[disk] Load a model's method from the cache; make and cache it if needed.
 
     digest : SHA-256 of the model's file
     method : a key of `perform.rave.graph.GRAPHS`
+    frames : of a call
     """
-    cached = cache_file(digest, method)
+    cached = cache_file(digest, method if frames == 1 else f"{method}-{frames}")
     with contextlib.suppress(Exception):  # missing or damaged: make it again
         return CompiledGraph(cached.read_bytes())
     from perform.rave.graph import GRAPHS
     from perform.rave.stored_model import read_model
 
-    graph = GRAPHS[method](read_model(path), 1)
+    graph = GRAPHS[method](read_model(path), frames)
     with contextlib.suppress(OSError):  # without a cache, loading only takes longer
         write_atomically(cached, graph)
     return CompiledGraph(graph)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perform.core.ring_buffers import Audio
+from perform.engine.many_frames import encode_frames
 from perform.engine.protocol import StreamingEncoder, Vector
 from perform.engine.resampling import resampler
 
@@ -13,10 +14,11 @@ class SoundEncoder:
     """Encodes blocks of sound with one stream of an encoder.
 
     rate : sample rate of the sound, Hz
+    many : encode many frames per call, with another graph; for processes without a clock
     """
 
-    def __init__(self, encoder: StreamingEncoder, rate: float) -> None:
-        card = encoder.card
+    def __init__(self, encoder: StreamingEncoder, rate: float, *, many: bool = False) -> None:
+        card, self._many = encoder.card, many
         self._encoder, self._stream = encoder, encoder.stream()
         self._channels, self._ratio = card.channels, card.ratio
         self._resampler = None
@@ -34,10 +36,10 @@ class SoundEncoder:
         x = np.ascontiguousarray(x[:, : self._channels], np.float32)
         if self._resampler:
             x = self._resampler.resample_chunk(x)
-        x, frames = np.concatenate([self._remainder, x]), []
-        whole = len(x) - len(x) % self._ratio
-        for at in range(0, whole, self._ratio):
-            frame = x[at : at + self._ratio].T[None]  # (n, channels) -> (1, channels, n)
-            frames.append(self._encoder.encode([self._stream], frame)[0])
-        self._remainder = x[whole:]
-        return frames
+        x = np.concatenate([self._remainder, x])
+        count = len(x) // self._ratio
+        whole, self._remainder = x[: count * self._ratio], x[count * self._ratio :]
+        frames = whole.reshape(count, self._ratio, self._channels).swapaxes(1, 2)  # (count, channels, n)
+        if self._many and count:
+            return list(encode_frames(self._encoder, self._stream, frames))
+        return [self._encoder.encode([self._stream], frame[None])[0] for frame in frames]

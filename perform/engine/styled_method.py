@@ -3,16 +3,20 @@
 A method of a model with AdaIN has two graphs. In the plain one the style is constant; it runs every stream
 that has the model's default style. In the learning one the style is state; it runs the other streams. So a
 stream that learns nothing takes no more time than in a model without AdaIN.
+
+Offline, the plain graph runs many frames of a stream in one call.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
+from perform.engine.frame_runs import FrameRuns
 from perform.engine.graph_sessions import CompiledStream, compiled
 from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
@@ -27,6 +31,7 @@ class StyledMethod:
     """
 
     def __init__(self, path: Path, digest: str, name: str) -> None:
+        self._path, self._digest, self._name = path, digest, name
         self._plain = compiled(path, digest, name)
         self.shapes = self._plain.shapes
         self.has_style = _has_adain(path, f"{name}r.")
@@ -56,6 +61,22 @@ class StyledMethod:
         both = np.empty((len(streams), *y.shape[1:]), np.float32)
         both[styled], both[plain] = y, self._plain.run([streams[i] for i in plain], **some)
         return both
+
+    def run_frames(self, stream: CompiledStream, **inputs: Vector) -> Vector:
+        """Run the next frames of one stream: inputs (frames, ...) by name -> results (frames, ...).
+
+        The same bits as `run` for each frame. The first call loads another graph.
+        """
+        if stream.style and not stream.style.is_default:
+            count = len(next(iter(inputs.values())))
+            each = [{name: value[[i]] for name, value in inputs.items()} for i in range(count)]
+            frames = np.concatenate([self.run([stream], **frame) for frame in each])
+            return frames if "y" in self.shapes else frames[:, 0]  # (n, 1, latents) -> (n, latents)
+        return self._runs(stream, **inputs)
+
+    @functools.cached_property
+    def _runs(self) -> FrameRuns:
+        return FrameRuns(self._path, self._digest, self._name, self._plain)
 
 
 def _has_adain(path: Path, part: str) -> bool:

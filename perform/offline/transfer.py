@@ -17,6 +17,7 @@ from perform.audio.strip import OVERLOAD
 from perform.core.errors import WrongUse
 from perform.core.ring_buffers import Audio
 from perform.engine.latent_resampling import LatentResampler
+from perform.engine.many_frames import decode_frames
 from perform.engine.protocol import PlayableModel, StreamingEncoder, Vector
 from perform.engine.sound_encoder import SoundEncoder
 from perform.library.cards import trim_db
@@ -59,7 +60,7 @@ class Transfer:
         self._rate, self._out_rate, self._temperature = rate, out_rate, options.temperature
         self._scale, self._bias = _scale_and_bias(model, options)
         self.delay_s = max(0.0, encoder.card.encoder_s + model.card.decoder_s)
-        self._encoder = SoundEncoder(encoder, rate)
+        self._encoder = SoundEncoder(encoder, rate, many=True)
         self._latent_resampler = LatentResampler(
             *(card.ratio / card.sample_rate for card in (encoder.card, model.card))
         )
@@ -85,27 +86,28 @@ class Transfer:
         return np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
 
     def _run(self, x: Audio) -> Audio:
-        parts = [np.zeros((0, 2), np.float32)]
-        for encoded in self._encoder(x):
-            for source in self._latent_resampler(encoded):
-                z = source if self._matrix is None else self._matrix.apply(source)
-                parts += self._guard(self._decode((z * self._scale + self._bias).astype(np.float32)))
-        y = np.concatenate(parts)
+        sources = [z for encoded in self._encoder(x) for z in self._latent_resampler(encoded)]
+        y = self._guard(self._decode(np.array(sources))) if sources else np.zeros((0, 2), np.float32)
         skipped = min(self._skip, len(y))
         self._skip -= skipped
         self._made += len(y) - skipped
         return y[skipped:]
 
-    def _decode(self, z: Vector) -> Audio:
-        """Decode one frame to sound, (m, 2)."""
-        noise = self._decoder.noise(self._temperature)
-        return self._decoder.resample(self._model.render([self._decoder.stream], z[None], noise[None])[0])
+    def _decode(self, sources: Vector) -> Audio:
+        """Map and decode (n, latents) to sound, (m, 2)."""
+        if self._matrix is not None:
+            sources = np.array([self._matrix.apply(source) for source in sources])
+        z = (sources * self._scale + self._bias).astype(np.float32)
+        noise = np.array([self._decoder.noise(self._temperature) for _ in z])
+        frames = decode_frames(self._model, self._decoder.stream, z, noise)
+        return np.concatenate([self._decoder.resample(frame) for frame in frames])
 
-    def _guard(self, y: Audio) -> list[Audio]:
+    def _guard(self, y: Audio) -> Audio:
         """Apply trim, DC blocker and limiter, as for a single deck on stage with its fader at 0 dB."""
         loud: Signal = np.clip(y, -OVERLOAD, OVERLOAD).astype(np.float64) * self._trim
         blocks = (loud[at : at + MAX_BLOCK] for at in range(0, len(loud), MAX_BLOCK))
-        return [cap(self._limiter(self._dc(block), CEILING), CEILING) for block in blocks]
+        parts = [cap(self._limiter(self._dc(block), CEILING), CEILING) for block in blocks]
+        return np.concatenate([np.zeros((0, 2), np.float32), *parts])
 
 
 def learn_matrix(
@@ -120,7 +122,7 @@ def learn_matrix(
     wanted: list[Vector] = []
     for blocks, rate in sounds:
         encoders, resample = (
-            [SoundEncoder(encoder, rate) for encoder in (source, target)],
+            [SoundEncoder(encoder, rate, many=True) for encoder in (source, target)],
             LatentResampler(*frame_s),
         )
         first, second = [], []

@@ -1,4 +1,4 @@
-"""The budget of real-time code: Python calls, memory and wake-ups for each block and frame, not seconds.
+"""The budget of the code that plays: Python calls, memory and wake-ups for each block and frame, not seconds.
 
 The numbers are what the code needs today and a tenth more. Raise one only for something that players hear.
 """
@@ -24,6 +24,7 @@ from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS, SOURCES
 from perform.core.table_reader import TableReader
 from perform.engine.compiled_model import CompiledModel
+from perform.offline.transfer import Transfer
 from perform.voice import scheduler as scheduling
 from perform.voice.assignments import Assignments
 from perform.voice.scheduler import Scheduler
@@ -112,6 +113,14 @@ def test_calls_of_a_voices_frame(arena: Arena, tmp_path: Path) -> None:
     for _ in range(5):
         frame()
     assert calls(frame) <= 185
+
+
+def test_calls_of_a_transfers_frame(tmp_path: Path) -> None:
+    model = CompiledModel(tiny_model(tmp_path / "tiny.safetensors"))
+    transfer = Transfer(model.encoder, model, RATE, RATE)
+    x = np.random.default_rng(0).normal(0.0, 0.1, (128 * model.card.ratio, 1)).astype(np.float32)
+    transfer.feed(x)
+    assert calls(lambda: transfer.feed(x)) <= 24 * 128
 
 
 class ClockedOrders:

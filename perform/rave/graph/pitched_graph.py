@@ -162,10 +162,10 @@ def _tones(layer: HarmonicsLayer, graph: Graph, pitch: Name, amplitudes: Name, f
     memory = graph.memory(3 + count)
     before = _hz(graph, graph.cut(memory, 0, 1))
     parts = [graph.op("Cast", graph.cut(memory, i, i + 1), to=TensorProto.DOUBLE) for i in (1, 2)]
-    first = phase = graph.op("Add", *parts)
+    phase = graph.op("Add", *parts)
     last = graph.cut(memory, 3)
     pitches, rows = graph.shape(pitch, -1, frames), graph.shape(amplitudes, -1, frames * width)
-    turns, out = "", []
+    out = []
     for i in range(frames):
         hz = _hz(graph, graph.cut(pitches, i, i + 1))
         steady = graph.op("Mul", before, graph.constant(tables.steady))
@@ -187,12 +187,13 @@ def _tones(layer: HarmonicsLayer, graph: Graph, pitch: Name, amplitudes: Name, f
         y = graph.op("Mul", graph.op("MatMul", knots, tones), graph.constant(tables.near))
         out.append(graph.op("ReduceSum", y, graph.constant([1]), keepdims=0))
 
-        turns = graph.op("Add", turns, turn) if turns else turn
-        phase = _wrapped(graph, graph.op("Add", first, turns))
+        phase = _wrapped(graph, graph.op("Add", phase, turn))
         before, last = hz, graph.cut(now, width - count)
-    short = graph.op("Cast", phase, to=TensorProto.FLOAT)
-    rest = graph.op("Sub", phase, graph.op("Cast", short, to=TensorProto.DOUBLE))
-    rest = graph.op("Cast", rest, to=TensorProto.FLOAT)
+        # two floats keep a phase between calls; also between the frames of a call, for the same bits
+        short = graph.op("Cast", phase, to=TensorProto.FLOAT)
+        rest = graph.op("Sub", phase, graph.op("Cast", short, to=TensorProto.DOUBLE))
+        rest = graph.op("Cast", rest, to=TensorProto.FLOAT)
+        phase = graph.op("Add", *(graph.op("Cast", part, to=TensorProto.DOUBLE) for part in (short, rest)))
     ends = graph.cut(pitches, frames - 1), short, rest, last
     graph.keep(memory, graph.op("Concat", *ends, axis=1))
     return graph.op("Concat", *out, axis=1) if frames > 1 else out[0]
