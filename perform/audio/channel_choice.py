@@ -1,4 +1,4 @@
-"""Which of the live input's two channels the encoders get."""
+"""Channel choice of the live input: the encoders get its left channel, its right one or their sum."""
 
 from __future__ import annotations
 

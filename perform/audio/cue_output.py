@@ -1,4 +1,4 @@
-"""Where the cue plays: on two further outputs of the device, or on a second device.
+"""The outputs of the cue: two more channels of the device, or a second device.
 
 The second device has its own clock, so the sound between the two is kept in a buffer. Where that runs
 dry or full, the cue fades out for a moment. The master does not depend on it. If the second device is

@@ -1,4 +1,4 @@
-"""How the device takes its frames: evenly, or several blocks at once.
+"""Measures how a device takes its frames: one block at a time, or several in a burst.
 
 A server with long periods calls back several times in a row, then not for a while; so do Bluetooth and
 PulseAudio. The hosts must have all frames of such a burst ready when it begins.

@@ -1,4 +1,4 @@
-"""The mixer on a device of another rate: soxr resamples the output, and the live input.
+"""Resampling between mixer and device, if their rates differ: output and live input, by soxr.
 
 A stage keeps its rate to its end, because models, takes and positions count in its frames. A device that
 comes back at another rate must not silence it.

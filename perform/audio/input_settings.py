@@ -1,4 +1,4 @@
-"""Settings of the live input, and HOP, the frames after which its gate, gain and level follower decide."""
+"""Settings of the live input, and HOP: the frames between two steps of its gate, gain and level follower."""
 
 from __future__ import annotations
 

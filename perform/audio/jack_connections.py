@@ -1,4 +1,4 @@
-"""The connections of the instrument's ports on a JACK server: remembered, and made again by a new mixer.
+"""Remembers the connections of our ports on a JACK server; a new mixer makes them again.
 
 PortAudio connects a new stream to the first playback and capture ports. What the player has connected or
 disconnected since, in a patchbay, would be lost with each mixer process.

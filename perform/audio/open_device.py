@@ -1,4 +1,4 @@
-"""An open audio device that plays a mixer: at the mixer's rate, or resampled to its own."""
+"""An open audio device that plays a mixer, at the mixer's rate or resampled to the device's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decks cost on a stage: CPU time of each process while a set plays, beside the bare decoder's."""
+"""Measures the CPU time of each process of a stage while a set plays, and of the decoder alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure training steps, compared with the plain recipe of RAVE at the same configuration and batch."""
+"""Measures training steps, compared with the plain recipe of RAVE at the same configuration and batch."""
 
 from __future__ import annotations
 

@@ -107,10 +107,10 @@ def models(
 def stage(
     model: str, decks: tuple[int, ...], blocks: tuple[int, ...], seconds: float, device: str, as_json: bool
 ) -> None:
-    """Measure what decks cost on a stage: the CPU time of every process, beside the bare decoder's.
+    """Measure what decks cost on a stage: the CPU time of every process, and of the decoder alone.
 
-    MODEL is a model's name or file, or an architecture with random weights. Each deck plays a copy of it as
-    another model, with a process to itself, and walks through its latents. Needs Linux.
+    MODEL is a model's name or file, or an architecture with random weights. Each deck plays a copy of it in
+    a separate process, with the source walk. Needs Linux.
 
     \b
         perform bench stage bells --decks 4

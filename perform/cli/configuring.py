@@ -18,7 +18,7 @@ from perform.cli.output import json_option
 @click.option("--unset", is_flag=True, help="Remove KEY: `perform` uses its default again.")
 @json_option
 def config(key: str, value: tuple[str, ...], unset: bool, as_json: bool) -> None:
-    """Show the config file and what is in force, or set KEY to VALUE in it.
+    """Show the config file and the values in use, or set KEY to VALUE in it.
 
     \b
     perform config                           show all

@@ -22,7 +22,7 @@ def pages() -> list[str]:
 def docs(page: str, key_card: bool) -> None:
     """Read the manual: list its pages, or show PAGE.
 
-    Into a pipe or a file, PAGE goes as Markdown.
+    In a pipe or a file, PAGE is Markdown.
 
     \b
         perform docs quickstart

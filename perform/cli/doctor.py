@@ -1,4 +1,4 @@
-"""`doctor`: check this computer for what an evening on stage needs, and say what to do about the rest."""
+"""`doctor`: check this computer before a show, and say what to do about each problem."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def _names() -> Iterable[str]:
 @click.argument("text", default="")
 @json_option
 def search(text: str, as_json: bool) -> None:
-    """List the models of catalogues whose name, author or description has TEXT (default: all).
+    """List the models of catalogues whose name, author or description contains TEXT (default: all).
 
     \b
         perform models search choir
@@ -81,9 +81,9 @@ def search(text: str, as_json: bool) -> None:
 def fetch(
     ctx: click.Context, name: str, own_name: str | None, yes: bool, replace: bool, as_json: bool
 ) -> None:
-    """Download a model of a catalogue, or of an address, and import it.
+    """Download a model from a catalogue or an address, and import it.
 
-    A download that stops goes on where it stopped when you fetch again. A stage that plays may go on playing.
+    If a download stops, fetch again: it continues where it stopped. A stage can play meanwhile.
 
     \b
         perform models fetch vintage
@@ -144,7 +144,7 @@ def _agree(model: CatalogueModel, yes: bool) -> None:
 @click.argument("name", shell_complete=completes(completion.models, files=False))
 @json_option
 def remove(name: str, as_json: bool) -> None:
-    """Take a model out of your library: its file goes to the folder `removed`, and is not deleted.
+    """Move a model from your library to the folder `removed`. Its file is not deleted.
 
     \b
         perform models remove vintage

@@ -21,7 +21,7 @@ def mapping() -> None:
 def show(text: str, as_json: bool) -> None:
     """List every control of the connected controllers: what it moves, how, and by which layer.
 
-    With TEXT, only those whose device, control, parameter or mapping contains it.
+    With TEXT, list only the lines whose device, control, parameter or mapping contains it.
 
     \b
         perform mapping show nanoKONTROL2

@@ -68,7 +68,7 @@ def models_list(as_json: bool) -> None:
 @click.option("--name", help="Name of the model in the library (default: the file's name).")
 @click.option("--description", default="", help="One line for the model's card.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
-@click.option("--method", help="Keep an nn~ module as it is and play this method of it, in the sandbox.")
+@click.option("--method", help="Do not rebuild the module; play this method of it, in the sandbox.")
 @click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, if the file has none.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the rebuilt model with the export.")
 @click.option("--yes", is_flag=True, help="Agree that code from the file may run in the sandbox.")
@@ -196,8 +196,8 @@ def models_info(name: str, as_json: bool) -> None:
 def models_measure(names: tuple[str, ...], as_json: bool) -> None:
     """Measure the latents of models: their ranges, and how far they move the sound.
 
-    The range over the corpus becomes the range of a knob, a lively moment of it the place of bias 0. The
-    figures are written beside the model file, which stays as it is.
+    The range over the corpus becomes the range of a knob. A lively moment of the corpus becomes the home,
+    where bias 0 is. The figures are written beside the model file, which does not change.
 
     \b
         perform models measure bells

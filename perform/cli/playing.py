@@ -86,13 +86,11 @@ def _sound_options(verb: _F) -> _F:
             show_default=True,
             help="Minutes kept in memory, which can be saved as a take afterwards; 0 for none.",
         ),
-        click.option(
-            "--fresh", is_flag=True, help="Start the set from its beginning, not from where a crash ended it."
-        ),
+        click.option("--fresh", is_flag=True, help="Start the set anew instead of resuming after a crash."),
         click.option(
             "--allow-files",
             is_flag=True,
-            help="Let the set use files outside of its folder and of perform's, now and later.",
+            help="Let the set use files outside its own folder and perform's folders, now and later.",
         ),
         click.option(
             "--patient",
@@ -108,7 +106,7 @@ def _sound_options(verb: _F) -> _F:
 @click.argument("set_name", metavar="[SET]", default="", shell_complete=completes(completion.sets))
 @_sound_options
 def open_(set_name: str, **sound: Any) -> None:
-    """Open the instrument with a set.
+    """Open the screen and play a set.
 
     \b
         perform open demo --device 3 --record

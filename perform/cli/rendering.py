@@ -51,7 +51,7 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--allow-files",
     is_flag=True,
-    help="Let the set use files outside of its folder and of perform's, now and later.",
+    help="Let the set use files outside its own folder and perform's folders, now and later.",
 )
 @json_option
 def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:

@@ -13,15 +13,15 @@ from perform.core.errors import PerformError, WrongUse
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; 0.0.0.0 lets tablets and phones of the network in.",
+    help="Address to listen on; 0.0.0.0 admits tablets and phones on the network.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="TCP port.")
 @click.option("--token", metavar="TEXT", help="Token that a browser must give (default: a new one).")
 def serve(host: str, port: int, token: str | None) -> None:
     """Show the screen of a running stage in a browser, for example on a tablet.
 
-    Open the printed address. A browser with the token can do all that the screen can, so keep it to yourself.
-    Ends with ctrl+c; the stage plays on.
+    Open the printed address. A browser with the token can do all that the screen can: keep the token secret.
+    Ctrl-C ends the web server; the stage plays on.
 
     \b
         perform serve --port 8000

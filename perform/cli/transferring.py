@@ -90,7 +90,7 @@ class TransferSetup(NamedTuple):
 def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bool, **how: Any) -> None:
     """Timbre transfer: resynthesise a sound file with a model, keeping its length and timing.
 
-    For a folder, all sound files in and below it are transferred. No file is overwritten.
+    For a folder, all sound files in it and its subfolders are transferred. No file is overwritten.
 
     \b
         perform transfer voice.wav --model bells -o bells.wav

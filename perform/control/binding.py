@@ -188,7 +188,7 @@ def _check(binding: Binding) -> None:
             raise WrongUse(f"no parameter is called {binding.to!r}", hint=error.hint) from None
     if binding.audible and "/z/" not in binding.to:
         hint = "leave audible out"
-        raise WrongUse(f"{binding.to} is no parameter of a latent", hint=hint)
+        raise WrongUse(f"{binding.to} is not a parameter of a latent", hint=hint)
     _check_keys(binding)
     _check_encoding(binding)
     _check_mode(binding)

@@ -1,4 +1,4 @@
-"""Events of controls: what one moved to, as a value and as a position."""
+"""Events of controls: the new value of a control, as sent and as a position from 0 to 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A device: facts about one controller, without a word about what it plays.
+"""A device file: the ports, controls and lamps of one controller. It does not say what they move.
 
 name = "Midi Fighter Twister"
 ports = ["Midi Fighter Twister"]        # parts of the names of its ports

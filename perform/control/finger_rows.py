@@ -1,4 +1,4 @@
-"""Whether the song that plays lets fingers of an MPE keyboard modulate."""
+"""Detects whether fingers of an MPE keyboard modulate a parameter in the song that plays."""
 
 from __future__ import annotations
 

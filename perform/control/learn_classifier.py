@@ -1,4 +1,4 @@
-"""Which control the player moves, and how it speaks, from the messages that come while learning.
+"""Recognises, while learning, which control moves and what it sends: 7 or 14 bits, NRPN, an encoder...
 
 A control is offered after three steps one way within two seconds, or a press. So a fader that jitters steals
 nothing. What a control is, its first 200 ms show:

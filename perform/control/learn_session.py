@@ -1,4 +1,4 @@
-"""Watches what moves while a parameter is learnt, and binds the controls that are understood."""
+"""Watches what moves while a parameter is learnt, and binds the controls that it recognises."""
 
 from __future__ import annotations
 

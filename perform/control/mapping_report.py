@@ -1,4 +1,4 @@
-"""What the stage is told of the mappings in use."""
+"""The report to the stage about the mappings in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One channel of a port at a time, for the generic mapping.
+"""Lets one channel of a port at a time play the generic mapping.
 
 Two fingers on an MPE keyboard send the same controls on two channels. Both on one latent would shake it.
 """

@@ -1,4 +1,4 @@
-"""OSC packets as calls, and calls as packets. python-osc reads and writes the bytes; no bytes do harm."""
+"""OSC packets to calls, and calls to packets, by python-osc. Malformed packets are refused."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _number(slot: int, argument: OscArgument) -> float:
 
 def _text(argument: OscArgument) -> str:
     if not isinstance(argument, str):
-        raise WrongUse(f"{argument} is no address", hint='an address is a text: "deck/1/gain"')
+        raise WrongUse(f"{argument} is not an address", hint='an address is a text: "deck/1/gain"')
     return argument
 
 

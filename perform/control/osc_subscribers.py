@@ -1,4 +1,4 @@
-"""The programs that want to see parameters change, and what each of them has seen."""
+"""The programs that subscribe to parameters by OSC, and the last values that each was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tap tempo: the tempo and the beat of someone who taps along."""
+"""Tap tempo: the tempo and the beat from the times of taps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bound on the memory of a process, so that a bad file ends one process and not the machine."""
+"""A limit on the memory of a process, so that a bad file ends one process and not the whole system."""
 
 from __future__ import annotations
 

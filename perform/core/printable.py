@@ -1,4 +1,4 @@
-"""Text without control characters, so that it cannot steer the terminal that shows it."""
+"""Text without control characters, so that it cannot control the terminal that shows it."""
 
 from __future__ import annotations
 

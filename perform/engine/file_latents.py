@@ -1,4 +1,4 @@
-"""A sound file encoded to latents, ahead of where it plays."""
+"""A sound file encoded to latents, some seconds before they are needed."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def probe(path: Path, method: str | None) -> ModuleFacts:
     try:
         return msgspec.convert(fields, ModuleFacts)
     except msgspec.ValidationError as error:
-        raise PerformError(f"the model gives impossible facts ({error})", where=str(path)) from None
+        raise PerformError(f"the model reports impossible values ({error})", where=str(path)) from None
 
 
 def decode(path: Path, z: Vector, seed: int) -> Vector:

@@ -1,4 +1,4 @@
-"""Writes the model file of a rebuilt RAVE: makes a gesture for it and measures its card."""
+"""Writes the model file of a rebuilt RAVE: makes a loop for it and measures the values on its card."""
 
 from __future__ import annotations
 

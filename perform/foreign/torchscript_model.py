@@ -141,7 +141,7 @@ class TorchscriptStream:
             self.instance.sounds[f"{whole}#{index}"] = sound
             return
         if isinstance(value, BufferSound):
-            raise WrongUse(f"{name} is no buffer")
+            raise WrongUse(f"{name} is not a buffer")
         settings = list(self.instance.settings.get(whole, defaults))
         default = defaults[index]
         settings[index] = default if value is None else _cast(kinds[index], value, default)

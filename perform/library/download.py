@@ -128,7 +128,7 @@ def _check(part: Path, sha256: str, address: str) -> None:
     if found != sha256:
         part.unlink()
         what = f"the file is another one than the catalogue says (SHA-256 {found[:12]}…, not {sha256[:12]}…)"
-        raise WrongContent(what, where=address, hint="ask whoever keeps the catalogue; nothing was kept")
+        raise WrongContent(what, where=address, hint="ask the maker of the catalogue; nothing was kept")
 
 
 def _tag(about: Path) -> str:

@@ -1,4 +1,4 @@
-"""The player's config file: what `perform` uses where neither an option nor the set says otherwise."""
+"""The player's config file: defaults for options and sets."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def change(key: str, words: tuple[str, ...]) -> PlayerConfig:
     try:
         toml_files.write(path(), toml_files.rewritten(text, plain))
     except TOMLKitError as error:
-        raise WrongUse(f"broken TOML: {error}", where=str(path())) from error
+        raise WrongUse(f"invalid TOML: {error}", where=str(path())) from error
     return made
 
 

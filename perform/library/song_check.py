@@ -1,4 +1,4 @@
-"""Checks of a song: its decks, addresses, scenes, choices and loops exist and have sense."""
+"""Checks of a song: its decks, addresses, scenes, choices and loops exist and are valid."""
 
 from __future__ import annotations
 

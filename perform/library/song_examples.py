@@ -39,7 +39,7 @@ def _check(example: Example, name: str) -> None:
     if not 1 <= example.deck <= DECKS:
         raise WrongUse(f"{name}: there is no deck {example.deck}", hint=f"decks are 1 to {DECKS}")
     if len(example.macros) != MACROS or not all(0.0 <= m <= 1.0 for m in example.macros):
-        raise WrongUse(f"{name}: its macros are no position", hint=f"write {MACROS} numbers from 0 to 1")
+        raise WrongUse(f"{name}: its macros are not a position", hint=f"write {MACROS} numbers from 0 to 1")
     if not 1 <= len(example.latents) <= LATENTS:
         raise WrongUse(f"{name} has {len(example.latents)} latents", hint=f"a deck has 1 to {LATENTS}")
     for z in example.latents:

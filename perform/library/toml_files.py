@@ -42,7 +42,7 @@ def read(path: Path, kind: type[_T], page: str = "sets") -> _T:
         raise WrongUse(f"not a {name}: not UTF-8 text", where=str(path)) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise WrongUse(
-            f"broken TOML: {error}", where=str(path), hint=f"`perform docs {page}` describes the format"
+            f"invalid TOML: {error}", where=str(path), hint=f"`perform docs {page}` describes the format"
         ) from error
     except msgspec.ValidationError as error:
         hint = f"its keys are {', '.join(kind.__struct_encode_fields__)}"
@@ -57,7 +57,7 @@ def write(path: Path, text: str) -> None:
     try:
         data = re.sub(r"\n{3,}", "\n\n", text).encode()
     except UnicodeEncodeError as error:
-        raise PerformError(f"a text of it cannot be written ({error})", where=str(path)) from error
+        raise PerformError(f"it has a text that cannot be written ({error})", where=str(path)) from error
     if len(data) > LIMIT:
         what = f"too large to be read again ({len(data) / 2**20:.1f} MiB, the limit is {LIMIT >> 20})"
         raise PerformError(what, where=str(path), hint="remove some loops, or split it in two")

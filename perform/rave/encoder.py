@@ -1,4 +1,4 @@
-"""The encoder, from bands to the input of the bottleneck; `architecture` says what each consists of."""
+"""The encoder, from bands to the input of the bottleneck; architecture.py lists its layers."""
 
 import torch
 from torch import Tensor

@@ -44,7 +44,7 @@ class AttributeTexts:
         attribute = self._attribute(address)
         if attribute is None:
             raise WrongUse(
-                f"{address} is no attribute of the model that plays there",
+                f"{address} is not an attribute of the deck's model",
                 hint="the screen lists the attributes of a deck's model",
             )
         if not attribute.is_text:

@@ -100,7 +100,7 @@ class Controllers:
             if self.learning:
                 self._order(self._learning_order)
         elif self.learning and time.monotonic() - self._learning_since > LEARN_S:
-            self._log(f"no control has moved: {self.learning} is not learnt any more")
+            self._log(f"no control has moved: learning of {self.learning} has ended")
             self.learn(LearnControl(""))
 
     def learn(self, order: LearnControl) -> None:

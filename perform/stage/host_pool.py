@@ -181,7 +181,7 @@ class HostPool:
             limit = LOAD_S * 2 ** min(self._hangs.get(path, 0), 4) * (1 if host.has_begun else START)
             if now - host.progress > limit:
                 self._hangs[path] = self._hangs.get(path, 0) + 1
-                host.error = f"it got no further in loading for {limit:.0f} s; load it again to wait longer"
+                host.error = f"loading made no progress for {limit:.0f} s; load it again to wait longer"
                 host.child.kill()
             elif host.is_slow():
                 waited = now - host.asked
@@ -189,9 +189,11 @@ class HostPool:
         unused = [h for h in self._hosts if h.ready and not h.lanes and h.model.path not in self._in_use]
         if unused and sum(host.megabytes for host in self._hosts) > BUDGET_MB:
             oldest = min(unused, key=lambda host: host.last_played)
-            oldest.error = "released to save memory"
+            oldest.error = "unloaded to save memory"
             oldest.child.kill()
-            self._log(f"{oldest.model.card.name} is released: over {BUDGET_MB / 1000:.0f} GB of models")
+            self._log(
+                f"{oldest.model.card.name} is unloaded: all models together exceed {BUDGET_MB / 1000:.0f} GB"
+            )
 
     def end(self) -> None:
         """Kill them all."""

@@ -1,4 +1,4 @@
-"""Overload: the stage warns at 80 % load; at 95 % it unloads one deck so that the others keep playing.
+"""Overload: the stage warns at 80 % load; at 95 % it fades out one deck so that the others keep playing.
 It returns by itself once there is room.
 
 A deck's load is the render time of a frame (95th percentile of the last hundred) divided by its duration. The

@@ -1,4 +1,4 @@
-"""A process with one port that the player wants: OSC in, or MIDI clock out. It is replaced when it dies."""
+"""A child process for one port: OSC in, or MIDI clock out. It is replaced when it dies."""
 
 from __future__ import annotations
 

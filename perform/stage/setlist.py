@@ -1,4 +1,4 @@
-"""A set, its file, the keys of its songs. Every edit makes another set; undo brings the songs before it."""
+"""A set, its file, the keys of its songs. Every edit makes another set; undo restores the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deck that was faded out because of overload: it waits until there is room, then it plays again."""
+"""A deck that overload faded out: it waits until there is room, then it plays again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config of a training that names none: chosen by listening to the corpus, and kept for `--resume`."""
+"""Chooses the config of a training by its corpus, if the player names none; `--resume` keeps it."""
 
 from __future__ import annotations
 

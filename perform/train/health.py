@@ -67,7 +67,7 @@ def failure(now: Measurement, history: Sequence[Measurement]) -> str | None:
 
 
 def verdict(history: Sequence[Measurement]) -> str:
-    """Return one line about the last measurement: how good it is, and whether it still pays to go on."""
+    """Return one line about the last measurement: how good it is, and whether to go on."""
     now = history[-1]
     line = (
         f"step {now.step}, {now.seconds / 60:.0f} minutes: distance {now.distance:.2f} on held-out sound, "
@@ -83,5 +83,5 @@ def verdict(history: Sequence[Measurement]) -> str:
     gain = 100 * (1 - after / before)
     since = "the measurement before" if recent == 1 else f"{recent} measurements ago"
     if gain < 100 * PROGRESS:
-        return f"{line}; no better than {since}: going on hardly pays"
-    return f"{line}; {gain:.0f} % better than {since}: it pays to go on"
+        return f"{line}; no better than {since}: hardly worth going on"
+    return f"{line}; {gain:.0f} % better than {since}: worth going on"

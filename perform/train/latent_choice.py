@@ -1,4 +1,4 @@
-"""The end of a training: order the latents by what they do to the sound, and drop those that do nothing.
+"""The end of a training: order the latents by how far they move the sound, and drop those that do not.
 
 Variance alone is no measure of a knob: a latent may vary a lot and not be heard. So each latent is held at
 both ends of its range in the corpus, and the sounds are compared (`perform.rave.latent_effect`).

@@ -1,4 +1,4 @@
-"""Locating: which parameter the control that is touched moves, and which controls move a parameter."""
+"""Locate: the parameter that a touched control moves, and the controls that move a parameter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latents of bias 0 on a deck: the model's home, a lively moment of its corpus, or zeros."""
+"""The latents of bias 0 on a deck: the model's home, or zeros."""
 
 from __future__ import annotations
 

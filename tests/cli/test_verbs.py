@@ -35,7 +35,7 @@ def bad(tmp_path: Path) -> Path:
     ("name", "says"),
     [
         ("nothing.toml", ["no such set", "nothing.toml"]),
-        ("broken.toml", ["broken TOML", "line 1", "broken.toml"]),
+        ("broken.toml", ["invalid TOML", "line 1", "broken.toml"]),
         ("unknown.toml", ["colour", "unknown.toml", "songs"]),
         ("address.toml", ["deck/1/gian", "deck/1/gain", "address.toml"]),
         ("model.toml", ["not a perform model", "text.safetensors", "perform models list"]),

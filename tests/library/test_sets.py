@@ -243,7 +243,7 @@ def test_a_set_that_could_not_be_read_again_is_not_written(
     assert path.read_text() == "name = ["
     sets.save_set(Set("a", songs=[Song("b")]), tmp_path / "b.toml", like=path)
     path.write_text("name = " + "[" * 900)
-    with pytest.raises(WrongUse, match="broken TOML"):
+    with pytest.raises(WrongUse, match="invalid TOML"):
         sets.read_set(path)
 
 

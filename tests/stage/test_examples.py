@@ -218,8 +218,8 @@ def test_examples_are_saved_and_wrong_ones_are_named(tmp_path: Path) -> None:
     for bad, says in (
         (good, "example 2: deck 1 has one at these macros already"),
         (good.replace("deck = 1", "deck = 9"), "example 2: there is no deck 9"),
-        (good.replace("[0, 0,", "[0, 2,"), "example 2: its macros are no position"),
-        (good.replace("[0, 0,", "[0,"), "example 2: its macros are no position"),
+        (good.replace("[0, 0,", "[0, 2,"), "example 2: its macros are not a position"),
+        (good.replace("[0, 0,", "[0,"), "example 2: its macros are not a position"),
         (good.replace("[1.0]", "[9.0]"), "example 2: no latent can be 9.0"),
         (good.replace("[1.0]", "[]"), "example 2 has 0 latents"),
         (

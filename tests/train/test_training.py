@@ -347,9 +347,9 @@ def test_a_verdict_says_whether_it_pays_to_go_on() -> None:
     falling = [measurement(10 * 0.9**i) for i in range(12)]
     still = [measurement(10.0 - 0.001 * i) for i in range(12)]
     assert verdict(falling[:1]).endswith("0 % better than untrained")
-    assert verdict(falling[:2]).endswith("10 % better than the measurement before: it pays to go on")
-    assert verdict(falling).endswith("47 % better than 6 measurements ago: it pays to go on")
-    assert verdict(still).endswith("no better than 6 measurements ago: going on hardly pays")
+    assert verdict(falling[:2]).endswith("10 % better than the measurement before: worth going on")
+    assert verdict(falling).endswith("47 % better than 6 measurements ago: worth going on")
+    assert verdict(still).endswith("no better than 6 measurements ago: hardly worth going on")
     assert "listen to a --snapshot" in verdict([*still, measurement(11.0, phase=2)])
 
 

@@ -73,12 +73,12 @@ async def test_a_take_that_no_disk_accepts_is_shown_large_while_it_happens(stage
     async with playing(stage, clock) as hands:
         stage.arena.set_meter("take/waiting", 12 * 48000)
         await hands.until(
-            lambda: "THE DISKS TAKE NO MORE: free some space; 12 s wait in memory" in hands.text()
+            lambda: "THE TAKE CANNOT BE WRITTEN: free disk space; 12 s wait in memory" in hands.text()
         )
         stage.arena.set_meter("take/missed", 3 * 48000)
-        await hands.until(lambda: "THE DISKS TAKE NO MORE: free some space; 3 s LOST" in hands.text())
+        await hands.until(lambda: "THE TAKE CANNOT BE WRITTEN: free disk space; 3 s LOST" in hands.text())
         stage.arena.set_meter("take/waiting", 0)
-        await hands.until(lambda: "THE DISKS" not in hands.text())
+        await hands.until(lambda: "THE TAKE CANNOT" not in hands.text())
 
 
 async def test_two_slow_presses_are_two_panics(stage, clock):

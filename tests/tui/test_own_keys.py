@@ -49,7 +49,7 @@ async def test_a_key_is_moved_and_the_help_shows_it(path: Path, tmp_path: Path) 
         ('[keys]\n"deck.mute" = "s"', "deck.mute and deck.solo have the same key 's'"),
         ('[keys]\n"deck.mute" = "ctrl+s"', "have the same key"),
         ("[keys]\nx = 1", "not a keys: Expected `str`, got `int`"),
-        ("keys = [", "broken TOML"),
+        ("keys = [", "invalid TOML"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(path: Path, text: str, says: str) -> None:

@@ -120,7 +120,7 @@ class PlayScreen(Screen[None]):
         frame = self.instrument.read_frame()
         if not self.instrument.view.learning and not frame.has_cue and frame.value(frame.focus, "cue"):
             hint = "start with --cue 3 for outputs 3 and 4, or --cue DEVICE"
-            self.instrument.show_notice(f"nobody hears the cue, it has no outputs: {hint}")
+            self.instrument.show_notice(f"the cue has no outputs: {hint}")
 
     def action_side(self) -> None:
         """Choose the next side of the crossfader."""

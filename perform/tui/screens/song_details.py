@@ -1,4 +1,4 @@
-"""Dialog for what a song says about itself: notes, expected length, tempo, switch, fade, mapping."""
+"""Dialog for the details of a song: notes, expected length, tempo, switch, fade, mapping."""
 
 from __future__ import annotations
 

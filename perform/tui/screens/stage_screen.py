@@ -1,4 +1,4 @@
-"""The stage layout: to be read from afar, and locked against hands that slip."""
+"""The stage layout: large letters, and a lock against keys pressed by mistake."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _alarm(frame: ScreenFrame) -> tuple[str, str]:
         rate = max(1.0, frame.stage_meter("rate"))
         lost = frame.stage_meter("take/missed") / rate
         held = f"{lost:.0f} s LOST" if lost else f"{waiting / rate:.0f} s wait in memory"
-        return f"■ ■ ■   THE DISKS TAKE NO MORE: free some space; {held}   ■ ■ ■", ""
+        return f"■ ■ ■   THE TAKE CANNOT BE WRITTEN: free disk space; {held}   ■ ■ ■", ""
     if frame.table[_MUTE] > 0:
         return "■ ■ ■   MASTER MUTED: press M to unmute   ■ ■ ■", "app.master_mute"
     if frame.stage_meter("owner") == NO_MIXER and frame.status.set:
