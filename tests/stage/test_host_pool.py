@@ -153,7 +153,7 @@ def test_a_slow_host_goes_on_loading_and_one_that_hangs_is_ended(
     host = rig.hosts.get(path)
     os.kill(host.child.pid, signal.SIGSTOP)
     until(lambda: rig.step() and host.gone, 20, "its end")
-    assert "no further in loading for 1 s; load it again to wait longer" in host.error
+    assert "loading made no progress for 1 s; load it again to wait longer" in host.error
     assert any("a still loads after 0 s: the machine is busy" in line for line in rig.lines)
     assert not host.crashed
     monkeypatch.setattr(hosts_module, "LOAD_S", 60.0)
