@@ -110,7 +110,7 @@ class ControlRoute:
         if slot < 0:
             return -1
         span = self._span_at(slot)
-        if self._relative:
+        if self._relative or (event.step and self._continuous):  # CC 96 and 97 step any data entry
             self._turn(slot, span, event, hand, table, now)
             return slot
         if self._continuous:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 
 import rtmidi
@@ -12,6 +13,7 @@ from perform.control.mapping import matching_ports
 from perform.control.port_names import PortNames
 from perform.control.port_opening import open_named_port
 
+RETRY_S = (1.0, 2.0, 5.0, 10.0)  #: pauses before a refused output is tried again, in which messages wait
 _TWIN = re.compile(r" #\d+$")
 
 
@@ -28,6 +30,7 @@ class MidiOutputs:
         self._names = PortNames()
         self._lister, self._own_lister = lister, lister is None
         self.opened: dict[str, tuple[str, rtmidi.MidiOut]] = {}  #: port -> the system's name, the output
+        self._refused: dict[str, tuple[int, float]] = {}  # the system's name -> tries, time of the next one
 
     def poll(self, wanted: Mapping[str, ControllerDevice], may_open: bool) -> bool:
         """Close vanished outputs and open new ones; return whether there are others now.
@@ -43,7 +46,8 @@ class MidiOutputs:
             if not may_open:
                 return False
             self._lister = rtmidi.MidiOut(self._api, name=self._client)
-        names = self._names.names(self._lister.get_ports())
+        names, now = self._names.names(self._lister.get_ports()), time.monotonic()
+        self._refused = {raw: refused for raw, refused in self._refused.items() if raw in names}
         gone = [port for port, (raw, _) in self.opened.items() if raw not in names or port not in wanted]
         for port in gone:
             self.opened.pop(port)[1].close_port()
@@ -52,9 +56,14 @@ class MidiOutputs:
             taken = {raw for raw, _ in self.opened.values()}
             free = {raw: name for raw, name in names.items() if raw not in taken}
             raw = paired(port, wanted[port].outputs, free)
-            if raw and (output := self._open(raw, wanted[port].hello)):
+            tries, at = self._refused.get(raw, (0, 0.0))
+            if not raw or now < at:
+                continue
+            if output := self._open(raw, wanted[port].hello):
                 self.opened[port] = raw, output
                 new = True
+            else:
+                self._refused[raw] = tries + 1, now + RETRY_S[min(tries, len(RETRY_S) - 1)]
         return bool(gone) or new
 
     def _open(self, raw: str, hello: Sequence[bytes]) -> rtmidi.MidiOut | None:

@@ -112,7 +112,7 @@ class MidiParser:
             case "note_on" | "note_off":
                 down = message.type == "note_on" and message.velocity > 0
                 note = [it for it in self._plain(message, now) if it.source in self._routing[0]]
-                return [*self._zones.note(channel, down=down), *note]
+                return [*self._zones.note(channel, message.note, down=down), *note]
             case "aftertouch":
                 return self._zones.move(channel, 0, message.value)
             case "control_change" if message.control == SLIDE_CC:
@@ -167,17 +167,21 @@ class MidiParser:
         if cc in _DATA_ENTRY:
             kind, number = self._selected[channel]
             entered = ControlId("rpn" if kind == "rpn" else "nrpn", number, channel)
+            released: Sequence[ControlEvent] = ()
             if kind == "rpn" and cc == _DATA_MSB:
-                self._configure_zone(channel, number, value)
+                released = self._configure_zone(channel, number, value)
             if number != _NO_PARAMETER and (entered in mapped or raw not in mapped):
-                return self._half(entered, _DATA_ENTRY[cc], value, now)
+                return (*released, *self._half(entered, _DATA_ENTRY[cc], value, now))
+            return (*released, value_event(raw, value))
         return (value_event(raw, value),)
 
-    def _configure_zone(self, channel: int, parameter: int, value: int) -> None:
+    def _configure_zone(self, channel: int, parameter: int, value: int) -> Sequence[ControlEvent]:
+        """Set what an RPN of MPE says; returns the releases of fingers that no longer play in a zone."""
         if parameter == _ZONE_RPN and channel in (1, 16):
-            self._zones.configure(channel, value)
-        elif parameter == _BEND_RPN:
+            return self._zones.configure(channel, value)
+        if parameter == _BEND_RPN:
             self._zones.set_bend_range(channel, value)
+        return ()
 
     def _select(self, channel: int, cc: int, value: int) -> None:
         kind, half = _SELECT[cc]

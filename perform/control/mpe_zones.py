@@ -24,6 +24,7 @@ class _Member:
 
     def __init__(self) -> None:
         self.finger = 0
+        self.notes: set[int] = set()  # that are held; the first one began the finger
         self.press, self.slide, self.bend = 0, 64, 0
 
     def event(self, axis: int, master: int, bend_range: int, *, down: bool = True) -> ControlEvent:
@@ -48,12 +49,22 @@ class MpeZones:
         self._channels = {channel: _Member() for channel in range(1, 17)}
         self._ranges = {_LOWER: BEND_RANGE, _UPPER: BEND_RANGE}
 
-    def configure(self, master: int, members: int) -> None:
-        """Set the size of a zone, as RPN 6 says; the other zone gets what is left."""
+    def configure(self, master: int, members: int) -> list[ControlEvent]:
+        """Set the size of a zone, as RPN 6 says; the other zone gets what is left.
+
+        Returns the releases of the fingers whose channels now belong to no zone, or to the other one.
+        """
+        before = {channel: self.master_of(channel) for channel in self._channels}
         other = _UPPER if master == _LOWER else _LOWER
         members = min(members, 15)
         self._members[master] = members
         self._members[other] = min(self._members.get(other, 0), max(0, 14 - members))
+        released = []
+        for channel, member in self._channels.items():
+            was = before[channel]
+            if member.finger and was is not None and was != self.master_of(channel):
+                released += self._release(member, was)
+        return released
 
     def set_bend_range(self, channel: int, semitones: int) -> None:
         """Set the range of the pitch bend of a zone's members, as RPN 0 on one of them says."""
@@ -67,24 +78,36 @@ class MpeZones:
             return _LOWER
         return _UPPER if 16 - members.get(_UPPER, 0) <= channel <= 15 else None
 
-    def note(self, channel: int, *, down: bool) -> list[ControlEvent]:
-        """A finger touches or leaves a member channel."""
+    def note(self, channel: int, note: int, *, down: bool) -> list[ControlEvent]:
+        """A finger touches or leaves a member channel; all notes on the channel belong to it."""
         member, master = self._channels[channel], self.master_of(channel)
-        if master is None or down == bool(member.finger):
+        if master is None:
             return []
-        if down:
-            taken = {it.finger for it in self._channels.values()}
-            # the lowest free number goes to the next finger
-            member.finger = next((n for n in range(1, FINGERS + 1) if n not in taken), 0)
-            if not member.finger:
-                return []  # an eleventh finger
-            self.playing += 1
-        axes = (_BEND, _SLIDE, _PRESS)
-        events = [member.event(axis, master, self._ranges[master], down=down) for axis in axes]
         if not down:
-            member.finger = 0
-            self.playing -= 1
+            member.notes.discard(note)
+            return self._release(member, master) if member.finger and not member.notes else []
+        member.notes.add(note)
+        if member.finger:
+            return []
+        taken = {it.finger for it in self._channels.values()}
+        # the lowest free number goes to the next finger
+        member.finger = next((n for n in range(1, FINGERS + 1) if n not in taken), 0)
+        if not member.finger:
+            return []  # an eleventh finger
+        self.playing += 1
+        return self._events(member, master, down=True)
+
+    def _release(self, member: _Member, master: int) -> list[ControlEvent]:
+        events = self._events(member, master, down=False)
+        member.finger = 0
+        member.notes.clear()
+        self.playing -= 1
         return events
+
+    def _events(self, member: _Member, master: int, *, down: bool) -> list[ControlEvent]:
+        return [
+            member.event(axis, master, self._ranges[master], down=down) for axis in (_BEND, _SLIDE, _PRESS)
+        ]
 
     def move(self, channel: int, axis: int, value: int) -> list[ControlEvent]:
         """A finger presses (0), slides (1) or bends (2); kept for the next note if there is none."""

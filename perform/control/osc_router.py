@@ -144,6 +144,6 @@ def _with_port(client: OscClient, arguments: tuple[OscArgument, ...]) -> OscClie
     if not arguments:
         return client
     port = arguments[0]
-    if isinstance(port, str) or port != int(port) or not 1 <= port <= 65535:
+    if isinstance(port, str) or not 1 <= port <= 65535 or port != int(port):  # NaN is in no range
         raise WrongUse(f"there is no port {port}", hint="ports are 1 to 65535")
     return client[0], int(port)

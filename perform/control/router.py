@@ -31,6 +31,7 @@ _FINGERS = params.finger_slots()
 _FINGERS_AT_REST = params.defaults()[_FINGERS]
 MOVED = 1024  #: messages that wait to be learnt; the oldest are dropped
 _RELEASED = centred(48)  #: a pressed cc (64 or more) is released below this, so jitter at 64 is no new press
+REPORT_S = 1.0  #: a control that is held says so within this time after it was connected
 _HANDS = 4096  #: controls whose positions are remembered; the mapped ones always are
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
@@ -100,6 +101,7 @@ class ControlRouter:
         self._clock = clock
         self._one_channel = OneChannel(clock)
         self._parsers: dict[str, MidiParser] = {}
+        self._connected_at: dict[str, float] = {}
         self._hands: dict[tuple[str, ControlId], Hand] = {}
         self._presses = Presses()
         self._panics, self._focus = float(table[_PANIC]), float(table[_FOCUS])
@@ -122,6 +124,8 @@ class ControlRouter:
                 it for it, bound in controls.items() if any(route.counts_up_and_down for route in bound)
             ]
             self._parsers.setdefault(port, MidiParser()).use(controls, updown)
+        for port in ports.keys() - self._routes.keys():
+            self._connected_at[port] = self._clock()
         self._routes = routes
         self._rerouted = True
 
@@ -184,6 +188,8 @@ class ControlRouter:
         self.moved_at[port, event.source.kind, event.source.number] = now
         routes: Sequence[ControlRoute] = self._routes.get(port, {}).get(event.source, ())
         hand = self._hands.get(control) or self._new_hand(control, bool(routes))
+        if hand.down and hand.position is None and now - self._connected_at.get(port, now) > REPORT_S:
+            hand.down = False  # it was unplugged while it was down, and let go since: this is a press
         pressed, released = _press(event, hand)
         slot, turn = -1, 0
         if released:
@@ -192,11 +198,13 @@ class ControlRouter:
             routes = ()
         for route in routes:
             at = route.play(control, event, pressed, hand, self._presses, table, now)
-            if at >= 0 and route.has_position:
+            if at >= 0 and route.has_position and not event.step:
                 self._hardware[at] = route.value_at(event.position, at)
             if at > slot:  # the slot and the turn are those of one parameter
-                slot, turn = at, route.turn(event.position, at, table) if route.has_position else 0
-        hand.position = event.position
+                slot = at
+                turn = route.turn(event.position, at, table) if route.has_position and not event.step else 0
+        if not event.step:  # a step says nothing about a position
+            hand.position = event.position
         if event.source.kind == "finger":
             finger = _move_finger(event, table)
             slot = slot if slot >= 0 else finger

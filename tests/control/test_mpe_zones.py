@@ -110,6 +110,28 @@ def test_an_eleventh_finger_plays_nothing_and_frees_nothing() -> None:
     assert made.get("xfade") == 0.5
 
 
+def test_a_finger_leaves_when_its_channel_leaves_the_zone() -> None:
+    made = rig(*PRESSES)
+    made(0x98, 60, 90), made(0xD8, 127)
+    assert latents(made, 0) == [3.0]
+    made(0xB0, 101, 0), made(0xB0, 100, 6), made(0xB0, 6, 5)  # channel 9 is no member any more
+    assert latents(made, 0) == [BASE]
+    made(0x91, 62, 90), made(0xD1, 127)
+    assert latents(made, 0, 1) == [3.0, BASE], "its number is free again"
+    made(0x88, 60, 0)
+    assert latents(made, 0) == [3.0]
+
+
+def test_two_notes_on_one_channel_are_one_finger() -> None:
+    made = rig(*PRESSES)
+    made(0x91, 60, 90), made(0x91, 64, 90), made(0xD1, 127)
+    assert latents(made, 0, 1) == [3.0, BASE]
+    made(0x81, 60, 0)
+    assert latents(made, 0) == [3.0], "the other key is still held"
+    made(0x81, 64, 0)
+    assert latents(made, 0) == [BASE]
+
+
 def fingers(made: Rig, *names: str) -> list[float]:
     return [made.get(f"finger/{name}") for name in names]
 

@@ -133,6 +133,9 @@ def test_a_message_sets_a_parameter(
         (OscCall("/subscribe", ("dekc",)), "no parameter begins with"),
         (OscCall("/subscribe", ("deck", 70000)), "there is no port"),
         (OscCall("/subscribe", ("deck", 0.5)), "there is no port"),
+        (OscCall("/subscribe", ("deck", math.nan)), "there is no port nan"),
+        (OscCall("/unsubscribe", (math.inf,)), "there is no port inf"),
+        (OscCall("/subscribe", ("deck", 10**400)), "there is no port"),
         (OscCall("", ()), "no parameter"),
     ],
 )

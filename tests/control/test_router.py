@@ -266,6 +266,20 @@ def test_a_vanished_device_and_a_panic_release_pressed_controls() -> None:
     assert (rig.get("deck/1/freeze"), rig.get("deck/1/pan"), rig.get("panic")) == (0.0, 0.0, 1.0)
 
 
+def test_the_first_press_after_a_replug_counts_if_the_control_was_let_go() -> None:
+    now = [100.0]
+    rig = Rig(Binding("cc 64", "song/go"), clock=lambda: now[0])
+    rig(0xB0, 64, 127)
+    for pause, presses in ((0.2, 1), (30.0, 2)):
+        rig.router.disconnect(PORT), rig.router.tick()
+        rig.use(on=())
+        now[0] += 10.0
+        rig.use(Mapping("test", (), (Binding("cc 64", "song/go"),), "jump"))
+        now[0] += pause
+        rig(0xB0, 64, 127)
+        assert rig.get("song/go") == presses, f"{pause} s after it was plugged in"
+
+
 def test_only_the_press_sets_a_value() -> None:
     rig = Rig(
         Binding("note 1", "scene/recall", range=(3, 3)),
