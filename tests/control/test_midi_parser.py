@@ -257,6 +257,29 @@ def test_one_knob_moves_several_parameters() -> None:
             assert [rig.get("deck/1/z/0/bias"), *ends] == ([-4, 1, -1, -1] if value == 0 else [4, -1, 1, 1])
 
 
+@pytest.mark.parametrize(
+    ("value", "curved", "zone", "stepped"),
+    [
+        (64, 0.75, 0.0, 0.0),  # halfway along the second of three pieces
+        (70, 1 - 2 * 0.25 * (3 * (0.5 + 6 / 126) - 1), 0.0, 0.0),
+        (96, 1 - 2 * (0.25 + 0.75 * (3 * (0.5 + 32 / 126) - 2)), (32 / 126 - 0.1) / 0.4, 0.5),
+        (80, 1 - 2 * 0.25 * (3 * (0.5 + 16 / 126) - 1), (16 / 126 - 0.1) / 0.4, 0.5),
+    ],
+)
+def test_curves_dead_zones_and_steps_between_the_ends(
+    value: int, curved: float, zone: float, stepped: float
+) -> None:
+    rig = Rig(
+        Binding("cc 1", "deck/1/pan", range=(1, -1), curve=(0.0, 0.0, 0.25, 1.0)),
+        Binding("cc 1", "deck/2/pan", deadzone=0.2),
+        Binding("cc 1", "deck/3/pan", step=0.5),
+    )
+    rig(0xB0, 1, value)
+    assert rig.get("deck/1/pan") == pytest.approx(curved)
+    assert rig.get("deck/2/pan") == pytest.approx(zone)
+    assert rig.get("deck/3/pan") == stepped
+
+
 def test_a_later_layer_that_binds_one_half_hides_a_14_bit_control() -> None:
     rig = Rig()
     pair, half = Binding("cc 12/44", "deck/1/pan"), Binding("cc 44", "deck/2/pan")
