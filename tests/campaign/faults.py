@@ -55,7 +55,7 @@ def _signalled(night: Night, number: int) -> None:
     deck = night.victim()
     pid = night.host(deck)
     os.kill(pid, number)
-    night.until(lambda: night.host(deck) != pid and night.plays(deck), 60, "another host")
+    night.until(lambda: night.plays(deck) and night.host(deck) != pid, 60, "another host")
 
 
 @fault("host: killed")
