@@ -92,7 +92,7 @@ class Deck:
         return (
             host.deck_status(self._lanes.texts, self.error, source, home=self.at_home)
             if host
-            else DeckStatus(error=self.error)
+            else DeckStatus(model=self._failed_path.stem if self._failed_path else "", error=self.error)
         )
 
     @property

@@ -47,6 +47,7 @@ from perform.tui.screens.value_entry import ValueEntry
 from perform.tui.song_keys import SongKeys
 from perform.tui.stage_keys import StageKeys
 from perform.tui.stage_line import StageLink
+from perform.tui.widgets.side_column import side_width
 
 FRAMES = 25  #: frames per second
 
@@ -128,6 +129,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self.view.silence = self.stage_line.silence()
         self.follow_located(self.read_frame())
         frame = self.frame
+        if side_width(self.size.width) and self.stage_line.status is not None:
+            self.list_controls(frame)
         visible = self.play_screen
         for screen in self.screen_stack:
             if screen is visible or isinstance(screen, SetListScreen):

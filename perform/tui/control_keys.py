@@ -49,6 +49,16 @@ class ControlKeys(BaseApp):
         elif located.touch and frame.selected.address != located.selected:
             self.view.locate = replace(located, touch=None)
 
+    def list_controls(self, frame: ScreenFrame) -> None:
+        """[ui] List the bindings anew when they changed, for the picture of the controller."""
+        view, bindings = self.view, frame.status.bindings
+        if view.control_rows_of is not bindings and view.control_rows_of != bindings:
+            view.control_rows_of = bindings
+            self.stage_line.ask(ListMapping(), self._list_controls)
+
+    def _list_controls(self, answer: Answer) -> None:
+        self.view.control_rows = answer.bindings
+
     def _list_located(self, answer: Answer) -> None:
         if self.view.locate:
             self.view.locate = replace(self.view.locate, rows=answer.bindings)

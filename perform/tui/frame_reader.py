@@ -12,10 +12,12 @@ from perform.core.arena_layout import METER_SLOTS
 from perform.core.frame_time import FrameTime
 from perform.stage.status import DeckStatus, SceneStatus, Status, TouchStatus
 from perform.tui.corpus_clouds import CorpusClouds
+from perform.tui.deck_watch import DeckWatch
 from perform.tui.heard_values import HeardValues
 from perform.tui.load_history import LoadHistory
 from perform.tui.screen_frame import EXCLUDED, LOOP_GLYPHS, MODULATED, ScreenFrame
 from perform.tui.screen_state import ScreenState
+from perform.tui.song_times import SongTimes
 from perform.tui.sound_meters import SoundMeters
 from perform.tui.trace_history import TraceHistory
 
@@ -42,7 +44,8 @@ class FrameReader:
         self._marks: dict[str, str] = {}
         self._traces = TraceHistory()
         self._clouds, self._sound = CorpusClouds(), SoundMeters(arena)
-        self._loads = LoadHistory()
+        self._loads, self._times = LoadHistory(), SongTimes()
+        self._watch = DeckWatch()
         self._active: dict[str, float] = {}  # device -> when one of its controls moved
         self._controls: dict[str, str] = {}
         self._controls_of: tuple[Status, float] = (EMPTY_STATUS, 0.0)
@@ -65,9 +68,13 @@ class FrameReader:
             self._scenes = {scene.number: scene for scene in status.scenes}
             self._marks = _marks(status)
         self._traces.sample(now, self._table, meters)
+        self._watch.sample(now, meters)
         self._loads.sample(now, max(meters[_LOAD], *meters[_DECK_LOADS]))
         self._sound.update(now, meters, self._status.songs.since)
+        decks = zip(self._status.decks, _DECK_LOADS, strict=True)
+        self._times.sample(now, self._status.songs, {d.model: float(meters[i]) for d, i in decks if d.model})
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
+        placed = self._placed()
         frame = ScreenFrame(
             table,
             meters.tolist(),
@@ -80,12 +87,15 @@ class FrameReader:
             self._marks,
             self._traces,
             self._beat(now),
-            self._apart(),
+            {slot: at for slot, at in placed.items() if at != table[slot]},
+            placed,
             self._knobs,
             self._heard.read(),
             self._clouds,
             self._sound,
             self._loads,
+            self._times,
+            self._watch,
             self._active,
         )
         view, count = self.view, frame.dropouts
@@ -104,9 +114,9 @@ class FrameReader:
             return 0.0
         return beat if math.isfinite(beat) else 0.0
 
-    def _apart(self) -> dict[int, float]:
-        """Where the controls stand whose parameters are elsewhere."""
-        at = np.flatnonzero((self._hardware != self._table) & np.isfinite(self._hardware))
+    def _placed(self) -> dict[int, float]:
+        """Where the controls stand, of those that have moved."""
+        at = np.flatnonzero(np.isfinite(self._hardware))
         return dict(zip(at.tolist(), self._hardware[at].tolist(), strict=True))
 
     def _mapped(self, focus: float) -> dict[str, str]:

@@ -12,10 +12,12 @@ from perform.core.knob_ranges import KnobRanges
 from perform.core.params import DECKS, Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
 from perform.tui.corpus_clouds import CorpusClouds
+from perform.tui.deck_watch import DeckWatch
 from perform.tui.load_history import LoadHistory
 from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow, deck_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.screen_state import ScreenState
+from perform.tui.song_times import SongTimes
 from perform.tui.sound_meters import SoundMeters
 from perform.tui.trace_history import TraceHistory
 
@@ -51,11 +53,14 @@ class ScreenFrame:
     traces: TraceHistory
     beat: float  #: the beat that plays now
     hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
+    placed: dict[int, float]  #: slot -> value at which the control stands, if it has moved
     knobs: KnobRanges
     modulated: dict[int, float]  #: slot -> value with modulation, of the parameters that are modulated
     clouds: CorpusClouds
     sound: SoundMeters
     loads: LoadHistory
+    times: SongTimes
+    watch: DeckWatch
     active: dict[str, float]  #: device -> time at which one of its controls moved
 
     @property

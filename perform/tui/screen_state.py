@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from perform.core.messages.control_messages import BindingOptions
+from perform.core.messages.control_messages import BindingOptions, BindingRow
+from perform.stage.status import BindingStatus
 from perform.tui.located import Located
 from perform.tui.parameter_rows import LatentParameter
 
@@ -27,6 +28,8 @@ class ScreenState:
     learning: str = ""  #: address that the next control is mapped to, or ""
     learn_options: BindingOptions = field(default_factory=BindingOptions)  #: how that control is to move it
     learn_confirmed: bool = False  #: the stage has confirmed that it is learning
+    control_rows: tuple[BindingRow, ...] = ()  #: bindings of the connected devices, for the picture of one
+    control_rows_of: tuple[BindingStatus, ...] | None = None  #: of the status for which they were listed
     locate: Located | None = None  #: what is shown of controls; None: the player locates nothing
     notice: str = ""
     notice_until: float = 0.0

@@ -50,6 +50,10 @@ class SongKeys(BaseApp):
 
         self.stage_line.ask(Arm(song), armed)
 
+    def action_arm_song(self, song: int) -> None:
+        """Arm the song that was clicked."""
+        self.arm(song)
+
     def action_go(self, now: bool = False) -> None:
         """Switch to the armed song as soon as it is ready, or at once."""
         if not self.learn_instead("song/go"):

@@ -12,6 +12,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, LANE, LANES, METER_SLOTS, Meters
 from perform.core.ebu_r128 import STEP_S, LoudnessMeter
 from perform.core.params import DECKS
+from perform.tui.sound_history import BANDS, SoundHistory
 
 SPECTRUM_S = 0.125  #: seconds between two spectra
 LOWEST_HZ, HIGHEST_HZ = 30.0, 16000.0
@@ -52,6 +53,7 @@ class SoundMeters:
         self._peaks_at, self._now, self._meters = [0.0, 0.0], 0.0, arena.meters
         self._spectrum: SpectrumBands | None = None
         self._spectrum_at = -1.0
+        self.history = SoundHistory()
         self._window = np.hanning(_WINDOW).astype(np.float32)[:, None]
 
     @property
@@ -110,7 +112,7 @@ class SoundMeters:
         leads = last.deck
         if rate > 0 and len(master) == _WINDOW and any(self._meters[slot] > 0 for slot in _SIDES):
             edges = _edges(bands, rate)
-            level = np.maximum(10 * np.log10(self._power(master, edges) + 1e-12), FLOOR_DB)
+            level = np.maximum(10 * np.log10(_loudest(self._bins(master), edges) + 1e-12), FLOOR_DB)
             leads = self._leaders(edges, bands)
         fallen = np.maximum(last.level - _BAR_FALL_DB * passed, level)
         held = np.maximum(last.held - _FALL_DB / 2 * passed, fallen)
@@ -118,7 +120,8 @@ class SoundMeters:
 
     def _leaders(self, edges: npt.NDArray[np.int64], bands: int) -> npt.NDArray[np.int64]:
         """The loudest deck of each band; each deck's sound before its fader, with the level after it."""
-        powers = np.zeros((DECKS + 1, bands))
+        powers, history = np.zeros((DECKS + 1, bands)), np.zeros((DECKS, BANDS))
+        rough = _edges(BANDS, float(self._meters[METER_SLOTS["rate"]]))
         decks = self._meters[_FIRST : _FIRST + DECKS * len(DECK_METER)].reshape(DECKS, -1)
         for lane in range(LANES):
             deck = lane // 2 + 1
@@ -128,14 +131,21 @@ class SoundMeters:
             sound = np.nan_to_num(self._arena.rings[lane].past(_WINDOW))
             raw = float(np.abs(sound).max()) if len(sound) else 0.0
             if raw > 0:
-                powers[deck] += self._power(sound, edges) * (peak / raw) ** 2
+                bins = self._bins(sound) * (peak / raw) ** 2
+                powers[deck] += _loudest(bins, edges)
+                history[deck - 1] += _loudest(bins, rough)
+        self.history.add(self._now, history)
         return np.where(powers.max(axis=0) > 0, powers.argmax(axis=0), 0)
 
-    def _power(self, sound: npt.NDArray[np.float32], edges: npt.NDArray[np.int64]) -> Levels:
-        """The loudest bin of each band, as the power of a sine at full scale is 1."""
+    def _bins(self, sound: npt.NDArray[np.float32]) -> Levels:
+        """The power of each bin; that of a sine at full scale is 1."""
         spectrum = np.fft.rfft(sound * self._window, axis=0)  # -> (bins, 2)
-        power = np.square(np.abs(spectrum)).sum(axis=1) * (8 / _WINDOW**2)
-        return np.asarray(np.maximum.reduceat(power, edges)[: len(edges)])
+        return np.asarray(np.square(np.abs(spectrum)).sum(axis=1) * (8 / _WINDOW**2))
+
+
+def _loudest(bins: Levels, edges: npt.NDArray[np.int64]) -> Levels:
+    """The loudest bin of each band."""
+    return np.asarray(np.maximum.reduceat(bins, edges)[: len(edges)])
 
 
 def _edges(bands: int, rate: float) -> npt.NDArray[np.int64]:

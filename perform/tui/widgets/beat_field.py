@@ -17,7 +17,6 @@ def draw_beat(pen: LinePen, frame: ScreenFrame, wide: bool) -> None:
     ink, table = pen.ink, frame.table
     tempo, beats, mode = (SPEC_AT[i].clamp(table[i]) for i in (_TEMPO, _BAR, _QUANTISE))
     beat = math.floor(frame.beat) % int(beats) + 1
-    pen.text(" │ ", ink.frame)
     tempo_text, beat_text = f"{tempo:5.1f}" if wide else f"{tempo:.0f}", f" {beat}/{beats:.0f}"
     pen.target(1 + wide + len(tempo_text) + len(beat_text), action="select('tempo')")
     pen.text("♩ " if wide else "♩", ink.dim)

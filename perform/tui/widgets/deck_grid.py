@@ -1,4 +1,4 @@
-"""All decks: a panel for each deck in use, a line for the empty ones, the spectrum; or strips."""
+"""All decks: panels of those in use, a line for the empty ones, spectrum and side column; or strips."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.deck_strips import draw_strips
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
+from perform.tui.widgets.side_column import draw_side, side_width
 from perform.tui.widgets.spectrum_bars import draw_spectrum
 
 NARROWEST = 30  #: cells of a panel
 SMALLEST = 80, 24  #: columns and lines of a screen on which anything is drawn
 WIDE, TALL = 112, 34  #: the smallest screen that shows panels
 _ENOUGH = 15  #: lines of a panel that shows eight latents; the spectrum gets what is left
-_SPECTRUM = 3, 12  #: fewest and most lines of the spectrum
+_SPECTRUM = 3, 9  #: fewest and most lines of the spectrum
 
 
 def panelled(width: int, height: int) -> bool:
@@ -42,8 +43,8 @@ def shown_decks(frame: ScreenFrame) -> list[int]:
 
 
 def deck_rows_of(frame: ScreenFrame, width: int) -> list[list[int]]:
-    """The rows of panels, each with its decks in order; they share the width equally."""
-    decks = shown_decks(frame)
+    """The rows of panels on a screen of so many columns, each with its decks in order, all equally wide."""
+    decks, width = shown_decks(frame), width - side_width(width)
     if len(decks) <= width // NARROWEST and (len(decks) < 5 or width // len(decks) >= 36):
         return [decks]
     half = (len(decks) + 1) // 2
@@ -53,17 +54,20 @@ def deck_rows_of(frame: ScreenFrame, width: int) -> list[list[int]]:
 def _panels(
     frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None, width: int, height: int
 ) -> list[LinePen]:
+    side = side_width(width)
     rows = deck_rows_of(frame, width)
     spares = len(shown_decks(frame)) < DECKS
     spectrum = spectrum_lines(height - spares, len(rows))
     pens: list[LinePen] = []
-    left = height - spectrum - spares
+    left, room = height - spectrum - spares, width - side
     for number, decks in enumerate(rows):
         tall = left * (number + 1) // len(rows) - left * number // len(rows)
         line = [LinePen(ink, len(pens) + y, 0, hits) for y in range(tall)]
         for at, deck in enumerate(decks):
-            draw_panel(line, frame, deck, width * (at + 1) // len(decks) - width * at // len(decks))
+            draw_panel(line, frame, deck, room * (at + 1) // len(decks) - room * at // len(decks))
         pens += line
+    if side:
+        draw_side(pens, frame, side)
     if spares:
         pens.append(LinePen(ink, len(pens), 0, hits))
         _spares(pens[-1], frame, width)

@@ -9,12 +9,12 @@ from rich.style import Style
 
 from perform.core.arena_layout import EMPTY, FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
+from perform.tui.deck_advice import deck_advice
+from perform.tui.deck_watch import FAULTS
 from perform.tui.paint import decibel, eighths, meter, stereo_meter
 from perform.tui.screen_frame import ScreenFrame, level
-from perform.tui.widgets.deck_picture import LEAST as PICTURE
-from perform.tui.widgets.deck_picture import draw_picture
+from perform.tui.widgets.deck_content import draw_content
 from perform.tui.widgets.line_widget import LinePen
-from perform.tui.widgets.row_bar import control_width, draw_row
 
 GLYPHS = ("○", "↻", "●", "▲")  #: of STATES
 _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
@@ -22,8 +22,6 @@ FEWEST = 5  #: with fewer lines between the borders, a deck in use is not drawn
 ROOMY = 22  #: with so many lines between the borders, left and right get separate lines
 _PROBLEM = 38  #: with so many cells a problem leaves room for the latency
 _ONE_LINE = 60  #: with so many cells state and switches share a line
-_SIDE_BY_SIDE = 76  #: with so many cells the picture stands beside the rows
-_LATENT_ROWS, _SOURCE_ROWS = 16, 5  #: rows of latents, and below them, that come before the picture
 _BOLD, _TAG = Style(bold=True), Style(bold=True, reverse=True)
 FLAGS = ("mute", "solo", "freeze")
 
@@ -52,17 +50,6 @@ def latency(frame: ScreenFrame, deck: int) -> str:
         return f"in {1000 * seconds:.0f} ms"
     seconds = frame.printed_meter(deck, "latency")
     return f"{1000 * (seconds + frame.deck(deck).delay):.0f} ms" if seconds > 0 else "– ms"
-
-
-def scroll(frame: ScreenFrame, deck: int, room: int) -> int:
-    """First row shown; it changes only when the cursor leaves the visible rows."""
-    count, at = len(frame.rows(deck)), frame.cursor(deck)
-    top = frame.view.top.get(deck, 0)
-    if at < count:
-        top = min(max(top, at - room + 1), at)
-    top = min(max(top, 0), max(0, count - room))
-    frame.view.top[deck] = top
-    return top
 
 
 def flags(frame: ScreenFrame, deck: int) -> tuple[str, ...]:
@@ -114,7 +101,7 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
     if not pens:
         return ""
     focused, state = deck == frame.focus, state_of(frame, deck)
-    status, ink, ends = frame.deck(deck), pens[0].ink, pens[0].x + inner
+    ink, ends = pens[0].ink, pens[0].x + inner
     lines = iter(pens)
     if not frame.in_use(deck):
         _empty(next(lines), inner, deck)
@@ -144,43 +131,16 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
             pen = next(lines)
             pen.text(" LR ", ink.dim)
             stereo_level(pen, frame, deck, inner - 5)
-        if status.error and state == FAILED:
-            words = f"{status.error} · o loads another model"
-        else:
-            words = status.error or status.note
-        if words:
+        if words := deck_advice(frame, deck):
             for text in textwrap.wrap(words, inner - 2)[: max(1, len(pens) // 3)]:
                 pen = next(lines)
                 pen.text(" ", ink.text)
                 pen.text(text, ink.mark, inner - 2)
     rest = list(lines)
-    hint = _content(rest, frame, deck, inner, focused) if state != FAILED or focused else ""
+    hint = draw_content(rest, frame, deck, inner, focused) if state != FAILED or focused else ""
     for pen in pens:
         pen.pad_to(ends)
     return hint
-
-
-def _content(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int, focused: bool) -> str:
-    """The rows of parameters, and the deck's picture beside or below them if there is room."""
-    if inner >= _SIDE_BY_SIDE:
-        rows = max(_SIDE_BY_SIDE // 2, inner * 2 // 5)
-        hint = _rows(pens, frame, deck, rows, focused)
-        for pen in pens:
-            pen.pad_to(pen.x + 1)
-        draw_picture(pens, frame, deck, inner - rows - 1)
-        return hint
-    first = 2 + min(frame.deck(deck).latents, _LATENT_ROWS)  # gain, pan, latents
-    first += bool(frame.source_file(deck))
-    if len(pens) >= first + _SOURCE_ROWS + 2 * PICTURE:
-        first += _SOURCE_ROWS
-    below = len(pens) - first if frame.deck(deck).latents else 0
-    if below >= PICTURE:
-        hint = _rows(pens[:first], frame, deck, inner, focused)
-        for pen in pens[first:]:
-            pen.text(" ", pen.ink.text)
-        draw_picture(pens[first:], frame, deck, inner - 1)
-        return hint
-    return _rows(pens, frame, deck, inner, focused)
 
 
 def _empty(pen: LinePen, inner: int, deck: int) -> None:
@@ -195,8 +155,7 @@ def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) 
     pen.text(" ", ink.text)
     pen.text(state_text(frame, deck), state_style(pen, state), 10)
     if state == LIVE:
-        counts = ("bad", "late", "resets")  # the worst first
-        problems = (f"{name} {n:.0f}" for name in counts if (n := frame.printed_meter(deck, name)))
+        problems = (f"{name} {n:.0f}" for name in FAULTS if (n := frame.printed_meter(deck, name)))
         problem = next(problems, "")
         pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
         if not problem or inner >= _PROBLEM:
@@ -241,16 +200,3 @@ def _level(pen: LinePen, frame: ScreenFrame, deck: int, side: str, width: int) -
     pen.put(meter(room, cells, ink, deck=deck), room)
     peak = level(frame.printed_meter(deck, f"peak/{side}"))
     pen.text(decibel(peak), ink.hot if peak > -6 else ink.text, 6, right=True)
-
-
-def _rows(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int, focused: bool) -> str:
-    rows = frame.rows(deck)
-    if not pens:
-        return ""
-    top = scroll(frame, deck, len(pens))
-    at = frame.cursor(deck) if focused else -1
-    controls = control_width(frame, deck)
-    for pen, i in zip(pens, range(top, len(rows)), strict=False):
-        draw_row(pen, frame, rows[i], inner, here=i == at, controls=controls)
-    above, below = top, len(rows) - top - len(pens)
-    return (f" [ {above} above " if above else "") + (f" ] {below} more " if below > 0 else "")

@@ -6,8 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from rich.color import Color
-from rich.color_triplet import ColorTriplet
 from rich.style import Style
 
 from perform.core.arena_layout import LIVE
@@ -18,28 +16,31 @@ from perform.tui.paint import Ink, Piece, cell, runs
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.trace_history import RATE, RESULT, TraceHistory
 from perform.tui.widgets.line_widget import LinePen
+from perform.tui.widgets.shade_map import SHADES, rows_of, shade_lines
+from perform.tui.widgets.spectrogram import draw_spectrogram
 
 LEAST = 3  #: with fewer lines nothing is drawn
 _TAIL = 2 * RATE  #: samples of the comet's tail: two seconds
 _TAIL_EVERY = 5  #: samples between two drawings of the tail: every change costs bytes to the terminal
 _COLUMN = RATE // 2  #: samples of a column of the waterfall
-_SHADES = 6
 
 Values = npt.NDArray[np.floating]  #: (points,), sigma
-_BLOCKS = " ░░▒▒▓█"  #: of a terminal that has no colours to mix
 
 
-def draw_picture(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
-    """Draw cloud and waterfall side by side at the right end of these lines."""
+def draw_picture(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int, sound: bool = False) -> None:
+    """Draw cloud and waterfall side by side at the right end of these lines; `sound`: its spectrogram."""
     ends = pens[0].x + width if pens else 0
     count = latents(frame, deck)
     if len(pens) >= LEAST and count and width >= 16:
         left = min(max(12, width // 3), 3 * len(pens) + 4) if width >= 28 else 0
         if left:
-            _cloud(pens, frame, deck, left)
+            draw_cloud(pens, frame, deck, left)
             for pen in pens:
                 pen.text(" ", pen.ink.text)
-        _waterfall(pens, frame, deck, ends - pens[0].x - 1, count)
+        if sound:
+            draw_spectrogram(pens, frame, deck, ends - pens[0].x - 1)
+        else:
+            _waterfall(pens, frame, deck, ends - pens[0].x - 1, count)
     for pen in pens:
         pen.pad_to(ends)
 
@@ -47,7 +48,7 @@ def draw_picture(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int)
 # -- the cloud
 
 
-def _cloud(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
+def draw_cloud(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
     """The corpus as dots, the last two seconds of the decoded latents as a tail, its head, the bias."""
     x, y = axes(frame, deck)
     ink, lines = pens[0].ink, len(pens)
@@ -192,51 +193,18 @@ def _waterfall_lines(
     high: tuple[float, ...],
     ink: Ink,
 ) -> list[Piece]:
-    shades, mixed = _shades(ink, deck)
-    rows = 2 * lines if mixed else lines
     if end < 0:
         return [runs(["·"] * width, [ink.rail] * width)] * lines
+    rows = rows_of(lines, ink, deck)
     columns = min(width, 512 // _COLUMN - 1)
     samples = history.window(deck, (end - columns) * _COLUMN, columns * _COLUMN)[:, RESULT, : len(low)]
     seen = np.isfinite(samples).reshape(columns, _COLUMN, -1)
     sums = np.nan_to_num(samples).reshape(columns, _COLUMN, -1).sum(axis=1)
     mean = sums / np.maximum(seen.sum(axis=1), 1)  # -> (columns, latents)
     place = (mean - np.array(low)) / np.maximum(np.array(high) - np.array(low), 1e-6)
-    level = np.clip(place * (_SHADES - 1) + 1, 1, _SHADES).astype(int)
+    level = np.clip(place * (SHADES - 1) + 1, 1, SHADES).astype(int)
     level[~seen.any(axis=1)] = 0
     picked = np.arange(rows) * len(low) // rows if rows > len(low) else np.arange(rows)
-    level = level[:, picked].T  # -> (rows, columns)
-    drawn = []
-    for line in range(lines):
-        styles = [ink.rail] * (width - columns)
-        glyphs = ["·"] * (width - columns)
-        for at in range(columns):
-            if mixed:
-                upper, lower = int(level[2 * line, at]), int(level[2 * line + 1, at])
-                glyphs.append("▀" if upper or lower else "·")
-                styles.append(shades[upper][lower] if upper or lower else ink.rail)
-            else:
-                glyphs.append(_BLOCKS[int(level[line, at])] if level[line, at] else "·")
-                styles.append(shades[0][0] if level[line, at] else ink.rail)
-        drawn.append(runs(glyphs, styles))
-    return drawn
-
-
-@lru_cache(32)
-def _shades(ink: Ink, deck: int) -> tuple[list[list[Style]], bool]:
-    """Styles [upper][lower] of two shades of a deck's hue; False where the colours cannot be mixed."""
-    hue, ground = ink.hue(deck).color, ink.text.bgcolor
-    if hue is None or ground is None or hue.triplet is None or ground.triplet is None:
-        return [[ink.hue(deck)]], False
-    mixed = [
-        Color.from_triplet(
-            ColorTriplet(
-                *(
-                    round(b + (a - b) * step / _SHADES)
-                    for a, b in zip(hue.triplet, ground.triplet, strict=True)
-                )
-            )
-        )
-        for step in range(_SHADES + 1)
-    ]
-    return [[Style(color=upper, bgcolor=lower) for lower in mixed] for upper in mixed], True
+    picture = np.zeros((rows, width), int)
+    picture[:, width - columns :] = level[:, picked].T
+    return shade_lines(picture, lines, ink, deck)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from perform.core.arena_layout import LIVE
+from perform.core.arena_layout import FAILED, LIVE, LOADING
 from perform.core.params import DECKS, SIDES
+from perform.tui.deck_advice import deck_advice
 from perform.tui.paint import Ink, short
 from perform.tui.parameter_rows import row
 from perform.tui.screen_frame import ScreenFrame
+from perform.tui.widgets.deck_content import scroll
 from perform.tui.widgets.deck_panel import (
     flags,
     latency,
-    scroll,
     state_of,
     state_style,
     state_text,
@@ -54,8 +55,8 @@ def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
     pen.text(status.model or "–", ink.bright if focused else ink.text, 14)
     pen.text(" ", ink.text)
     pen.text(state_text(frame, deck), state_style(pen, state), 10)
-    if status.error:
-        pen.text(status.error, ink.mark, width - pen.x)
+    if status.error or state in (LOADING, FAILED):
+        pen.text(deck_advice(frame, deck), ink.mark, width - pen.x)
         return
     stereo_level(pen, frame, deck, max(16, width - 64))
     load = frame.printed_meter(deck, "load")
@@ -76,13 +77,13 @@ def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
 
 def _title(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     deck = frame.focus
-    status = frame.deck(deck)
+    status, advice = frame.deck(deck), deck_advice(frame, deck)
     text = f"━━ {deck} {status.model or 'empty'} "
     tail = f" {latency(frame, deck)} ━━" if status.model else ""
     pen.text(text, pen.ink.focus, min(len(text), width - len(tail)))
-    if status.note:
+    if advice:
         room = max(0, width - len(tail) - pen.x - 1)
-        pen.text(status.note, pen.ink.mark, min(len(status.note), room))
+        pen.text(advice, pen.ink.mark, min(len(advice), room))
         pen.text(" ", pen.ink.focus)
     pen.text("━" * (width - pen.x - len(tail)) + tail, pen.ink.focus)
 

@@ -14,6 +14,7 @@ from perform.tui.widgets.master_lines import draw_macros, draw_master
 from perform.tui.widgets.row_bar import brief, draw_head
 from perform.tui.widgets.scene_line import draw_morph, draw_scenes
 from perform.tui.widgets.selected_lines import draw_selected, draw_touched
+from perform.tui.widgets.side_column import side_width
 
 _CUE = 28  #: cells of the cue beside the crossfader
 _XFADE = STAGE_ROWS[0]
@@ -47,11 +48,13 @@ HINTS = (
 
 
 def foot_height(width: int, height: int, frame: ScreenFrame) -> int:
-    """Number of lines; the log gets more of them if few decks are in use."""
+    """Number of lines; the log gets more of them if few decks are in use, and none beside the side column."""
     fixed = (6 if shared(width, height, frame) else 7) + _has_macros(height, frame)
     if not panelled(width, height):
         return fixed + 1 if width >= 80 and height >= 24 else 0
     fixed += master_height(width, height, frame) - 1
+    if side_width(width):  # it has the events
+        return fixed
     if _two_rows(frame, width):
         return fixed + (1 if height < _TALL_PANELS else 4)
     return fixed + (1 if height < _TALL_PANELS else 3)
@@ -63,9 +66,9 @@ def _has_macros(height: int, frame: ScreenFrame) -> bool:
 
 
 def shared(width: int, height: int, frame: ScreenFrame) -> bool:
-    """Whether SCENES and MORPH share a line, because the decks need the other line."""
+    """Whether SCENES and MORPH share a line, because it is long or the decks need the other line."""
     if panelled(width, height):
-        return height < _TALL_PANELS
+        return height < _TALL_PANELS or side_width(width) > 0
     return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _TALL_STRIPS
 
 
@@ -94,7 +97,7 @@ class FootBar(LineWidget):
         """Crossfader, scenes, morph, master, macros, selected, touched, log, keys."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(height)]
-        if height < 7:
+        if height < 6:
             return pens
         lines = iter(pens[:-1])
         _xfade(next(lines), frame, width)

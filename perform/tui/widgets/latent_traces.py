@@ -20,7 +20,7 @@ SECONDS = 10  #: shortest time that a trace shows, for any width
 _HEAD = 14  #: cells before a trace
 _TALL = 3  #: preferred lines of a trace
 _PAIR = 5  #: fewest lines for both traces of the pad together
-_ENDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma at the upper edge of a trace
+EDGES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma at the upper edge of a trace
 
 Edges = npt.NDArray[np.float32]  #: (dots,)
 
@@ -38,7 +38,7 @@ def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) 
     heights = split(len(pens) - 1, count)
     order = [x, y, *(i for i in range(count) if i not in (x, y))] if count > 1 else [0]
     shown = tuple(zip(order, heights, strict=False))
-    ends = tuple(_end(frame, deck, latent) for latent, _ in shown)
+    ends = tuple(corpus_edge(frame, deck, latent) for latent, _ in shown)
     traces = _traces(frame.traces, frame.traces.now // step, deck, step, dots, shown, ends, pens[0].ink)
     lines = iter(pens[1:])
     for (latent, tall), trace in zip(shown, traces, strict=True):
@@ -110,7 +110,7 @@ def _head(pen: LinePen, frame: ScreenFrame, deck: int, latent: int, row: int, en
     pen.pad_to(after)
 
 
-def _end(frame: ScreenFrame, deck: int, latent: int) -> float:
+def corpus_edge(frame: ScreenFrame, deck: int, latent: int) -> float:
     """Smallest upper edge of a trace, in sigma: the range of the corpus."""
     return max(map(abs, corpus_range(frame, deck, latent) or (0.0,)))
 
@@ -142,15 +142,15 @@ def _traces(
     traces = []
     for (latent, tall), least_end in zip(shown, least, strict=True):
         reach = np.nan_to_num(np.abs([low[:, :, latent], high[:, :, latent]])).max()
-        edge = next((e for e in _ENDS if e >= max(reach, least_end)), _ENDS[-1])
-        result = _line(low[:, RESULT, latent], high[:, RESULT, latent], edge, tall)
+        edge = next((e for e in EDGES if e >= max(reach, least_end)), EDGES[-1])
+        result = line_dots(low[:, RESULT, latent], high[:, RESULT, latent], edge, tall)
         middle = (low[:, SOURCE, latent] + high[:, SOURCE, latent]) / 2
         source = _between(middle, middle, edge, tall) & even
         traces.append((edge, _pieces(result, source, ink)))
     return traces
 
 
-def _line(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
+def line_dots(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
     """All dots between two edges, joined to the column before."""
     before_low, before_high = (np.concatenate(([np.nan], one[:-1])) for one in (low, high))
     gone = np.isnan(low)

@@ -96,7 +96,7 @@ def draw_marks(pen: LinePen, address: str, marks: str) -> None:
 
 def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: int) -> None:
     """The current choice in capitals, and the others, except `missing`, if there is room."""
-    offered = [choice for choice in row.spec.choices if choice != missing]
+    offered = [word for i, word in enumerate(row.spec.choices) if word != missing or i == chosen]
     wide = sum(len(choice) + 1 for choice in offered) <= width + 1
     for i, word in enumerate(row.spec.choices):
         if i == chosen:

@@ -7,6 +7,7 @@ import math
 from rich.style import Style
 
 from perform.core.params import SIDES
+from perform.tui.deck_advice import deck_advice
 from perform.tui.paint import Ink, bar, cell, clock, decibel, eighths, meter
 from perform.tui.parameter_rows import STAGE_ROWS
 from perform.tui.screen_frame import ScreenFrame, level
@@ -182,6 +183,8 @@ def _block(pens: list[LinePen], frame: ScreenFrame, deck: int, end: int) -> None
     pens[0].text(state_text(frame, deck), state_style(pens[0], deck_state(frame, deck)))
     words = " MUTE" if frame.value(deck, "mute") else " SOLO" if frame.value(deck, "solo") else ""
     pens[0].text(words, ink.on)
+    advice = "" if words else f" {deck_advice(frame, deck)}"
+    pens[0].text(advice, ink.mark, max(0, min(len(advice), end - pens[0].x - 1)))
     rest = pens[1:]
     for pen in rest:
         pen.text(" ", ink.text)

@@ -1,0 +1,102 @@
+"""A deck that does not simply play says what happens, what is done about it, and which key helps."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hands import Hands, playing
+from stand_in import FakeStage, deck, play, status
+
+from perform.core import params
+from perform.core.arena_layout import LOADING
+from perform.core.params import SOURCES
+from perform.tui.app import Instrument
+from perform.tui.deck_advice import deck_advice
+
+SHED = "faded out: a deck used 97 % of its render time; it plays again once there is room"
+
+
+def troubled(folder) -> FakeStage:  # type: ignore[no-untyped-def]
+    """Eight decks: loading, failed, shed, silent, late, no input, NaN, faded away from."""
+    names = ("loading", "failed", "shed", "silent", "late", "input", "nan", "side")
+    decks = [deck(name) for name in names]
+    decks[1] = msgspec.structs.replace(deck("", 0), model="", error="3 tensors are missing; fetch it again")
+    decks[2] = msgspec.structs.replace(deck("", 0), model="", error=SHED)
+    stage = FakeStage(folder, status(*decks))
+    play(stage)
+    arena = stage.arena
+    arena.set_meter("deck/1/state", LOADING)
+    for number in (2, 3):
+        arena.set_meter(f"deck/{number}/state", 3)
+    for number in (4, 8):
+        for end in "lr":
+            arena.set_meter(f"deck/{number}/peak/{end}", 0.0)
+    params.set_value(arena.table, "deck/6/source", SOURCES.index("input"))
+    params.set_value(arena.table, "deck/8/side", 2)
+    params.set_value(arena.table, "xfade", 0.0)
+    return stage
+
+
+async def make_trouble(hands, clock) -> None:  # type: ignore[no-untyped-def]
+    """Counts grow, and the silence lasts."""
+    clock.now += 4.0
+    hands.stage.arena.set_meter("deck/5/late", 3)
+    hands.stage.arena.set_meter("deck/7/bad", 2)
+    hands.stage.arena.set_meter("frames", 4.0)
+    await hands.settle()
+
+
+EXPECTED = {
+    1: "loading: it enters by itself",
+    2: "fetch it again · o loads another model",
+    3: "plays again once there is room · o loads a lighter model",
+    4: "silent: its model is quiet here · move a latent",
+    5: "late: it faded out for a moment · a safer margin",
+    6: "no input: it is closed, silence is encoded · I I opens it",
+    7: "NaN: muted, its decoder starts again · o loads another model",
+    8: "silent: the crossfader is away from B · \\ centres it",
+}
+
+
+@pytest.mark.parametrize("size", [(200, 60), (80, 24)])
+async def test_each_state_of_a_deck_is_one_line_with_a_key(tmp_path, clock, size):
+    async with playing(troubled(tmp_path), clock, size) as hands:
+        await make_trouble(hands, clock)
+        for number, words in EXPECTED.items():
+            assert words in deck_advice(hands.app.read_frame(), number)
+            if size == (80, 24):  # the focused deck's title has the line
+                await hands.press(str(number))
+                seen = hands.text()
+                assert words[:30] in seen or number == 3 and SHED[:30] in seen
+        if size == (200, 60):
+            drawn = " ".join(hands.text().split())
+            for number in EXPECTED:  # a long one is wrapped
+                assert deck_advice(hands.app.read_frame(), number)[:20].strip() in drawn, number
+
+
+async def test_a_deck_is_quiet_about_itself_once_it_plays(tmp_path, clock):
+    async with playing(troubled(tmp_path), clock) as hands:
+        await make_trouble(hands, clock)
+        clock.now += 20.0
+        hands.stage.arena.set_meter("deck/4/peak/l", 0.5)
+        await hands.settle()
+        frame = hands.app.read_frame()
+        assert [deck_advice(frame, number) for number in (4, 5, 7)] == ["", "", ""]
+
+
+async def test_the_stage_view_says_it_too(tmp_path, clock):
+    async with playing(troubled(tmp_path), clock, (200, 60)) as hands:
+        await make_trouble(hands, clock)
+        await hands.press("f10")
+        assert "LOADING" in hands.text() and "loading" in hands.text()
+
+
+def test_picture_of_decks_in_trouble(snap_compare, tmp_path, clock):
+    stage = troubled(tmp_path)
+
+    async def run_before(pilot) -> None:  # type: ignore[no-untyped-def]
+        hands = Hands(pilot.app, pilot, stage)
+        await hands.until(lambda: pilot.app.stage_line.status is not None)
+        await make_trouble(hands, clock)
+
+    assert snap_compare(Instrument(stage, clock), terminal_size=(160, 50), run_before=run_before)
