@@ -69,12 +69,14 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         theme: str | None = None,
         on_theme: Callable[[str], None] | None = None,
         own_keys: Mapping[str, str] | None = None,
+        any_size: bool = False,
     ) -> None:
         """Connect the screen to a stage.
 
         theme    : name of the colours; None: the first of `themes.THEMES`
         on_theme : called with the name of the colours that the player chose
         own_keys : the player's keys: id of an action -> its keys
+        any_size : show the stage layout where the decks have no room, as on a phone in a browser
         """
         super().__init__(client, clock)
         self._play = PlayScreen()
@@ -83,7 +85,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self._unknown_theme = "" if theme is None or theme in self.available_themes else theme
         self.theme = theme if theme in self.available_themes else themes.THEMES[0].name
         self._on_theme = on_theme
-        self._own_keys = own_keys or {}
+        self._own_keys, self._any_size = own_keys or {}, any_size
         self.set_keymap(self._own_keys)
 
     def get_default_screen(self) -> Screen[None]:
@@ -104,6 +106,11 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             self.show_notice(f"▲ no theme is called {self._unknown_theme!r}: there are {known}")
         self.stage_line.start()
         self.set_interval(1 / FRAMES, self.tick)
+
+    def on_resize(self) -> None:
+        """Fit the layout to a phone's screen, also when it is turned."""
+        if self._any_size:
+            self.call_after_refresh(self.fit_layout)
 
     def on_unmount(self) -> None:
         """Stop learning and disconnect."""

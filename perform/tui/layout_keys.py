@@ -9,6 +9,7 @@ from textual.screen import Screen
 from perform.tui.base_app import BaseApp
 from perform.tui.screens.latent_screen import LatentScreen
 from perform.tui.screens.stage_screen import StageScreen
+from perform.tui.widgets.deck_grid import SMALLEST
 from perform.tui.widgets.stage_foot import works_locked
 
 LAYOUTS: dict[str, Callable[[], Screen[None]] | None] = {
@@ -45,6 +46,13 @@ class LayoutKeys(BaseApp):
             return
         names = list(LAYOUTS)
         self.use_layout(names[(names.index(self.layout_name) + steps) % len(names)])
+
+    def fit_layout(self) -> None:
+        """Show the stage layout on a screen that is too small for decks, such as a phone's."""
+        columns, lines = SMALLEST
+        small = 0 < self.size.width < columns or 0 < self.size.height < lines
+        if small and self.layout_name == "play" and not self.screen.is_modal:
+            self.use_layout("stage")
 
     def action_lock(self) -> None:
         """Lock the stage layout or unlock it; from another layout, go to it."""

@@ -26,11 +26,12 @@ def run(
 
     Output of libraries on descriptor 2 is written to `log`, not onto the screen. StageGone: the stage ended.
     """
-    if "TEXTUAL_DRIVER" not in os.environ:  # a browser's size is in them, and no terminal is there
+    in_browser = "TEXTUAL_DRIVER" in os.environ
+    if not in_browser:  # a browser's size is in them, and no terminal is there
         for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
             os.environ.pop(exported, None)
     with _descriptor_2_to(log):
-        app = Instrument(client, theme=theme, on_theme=on_theme, own_keys=own_keys)
+        app = Instrument(client, theme=theme, on_theme=on_theme, own_keys=own_keys, any_size=in_browser)
         with _leaving_on_signals(app):
             choice = app.run()
     if app.stage_line.gone is not None:

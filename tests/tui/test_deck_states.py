@@ -67,7 +67,7 @@ async def test_each_state_of_a_deck_is_one_line_with_a_key(tmp_path, clock, size
             if size == (80, 24):  # the focused deck's title has the line
                 await hands.press(str(number))
                 seen = hands.text()
-                assert words[:30] in seen or number == 3 and SHED[:30] in seen
+                assert words[:30] in seen or (number == 3 and SHED[:30] in seen)
         if size == (200, 60):
             drawn = " ".join(hands.text().split())
             for number in EXPECTED:  # a long one is wrapped

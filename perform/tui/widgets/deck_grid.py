@@ -112,7 +112,9 @@ def too_small(ink: Ink, width: int, height: int) -> list[LinePen]:
     """The text on a terminal that is too small."""
     pens = [LinePen(ink, y) for y in range(height)]
     for pen, text in zip(
-        pens[height // 2 :], ("enlarge the terminal to 80x24", "the sound continues"), strict=False
+        pens[height // 2 :],
+        ("enlarge the terminal to 80x24", "the sound continues", "+ shows the stage layout"),
+        strict=False,
     ):
         pen.text(text.center(width)[:width], ink.bright)
     return pens

@@ -1,8 +1,9 @@
-"""The column beside the decks on a wide screen: the set, the controller, the last events."""
+"""The column beside the decks on a wide screen: the set, the controller, the last events, keys."""
 
 from __future__ import annotations
 
 import textwrap
+from itertools import islice
 
 from perform.tui.paint import clock
 from perform.tui.screen_frame import ScreenFrame
@@ -14,7 +15,7 @@ _FROM = 160  #: columns of a screen that has the column
 _CELLS, _ROOMY_CELLS = 32, 36  #: of the column; on a screen of so many columns as `_ROOMY`
 _ROOMY = 190
 _STAMP = 9  #: cells of an event's time
-_FEWEST_EVENTS, _FEWEST_SONGS = 3, 3
+_FEWEST_EVENTS, _MOST_EVENTS, _FEWEST_SONGS, _FEWEST_KEYS = 3, 12, 3, 5
 
 
 def side_width(width: int) -> int:
@@ -23,24 +24,30 @@ def side_width(width: int) -> int:
 
 
 def draw_side(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
-    """Draw the three boxes at the right end of these lines; the events get what is left."""
+    """Draw the boxes at the right end of these lines: set, controller, events, keys if there is room."""
     height = len(pens)
     for pen in pens:
         pen.deck = 0
         pen.text(" ", pen.ink.text)
-    songs = max(1, len(frame.songs.lines))
-    device = controller_lines(frame, height)
-    device = device + 2 if height >= device + _FEWEST_SONGS + 4 else 0
-    events = _FEWEST_EVENTS + 2 if height - device >= _FEWEST_SONGS + _FEWEST_EVENTS + 4 else 0
-    songs = min(songs + 2, height - device - events)
-    events = height - device - songs if events else 0
-    songs = height - device - events
-    _set(_box(pens[:songs], "SET", width - 1), frame, width - 3)
+    device = controller_lines(frame, height) + 2
+    device = device if height >= device + _FEWEST_SONGS + 4 else 0
+    songs = min(max(1, len(frame.songs.lines)) + 2, height - device)
+    left = height - device - songs
+    if left < _FEWEST_EVENTS + 2:
+        songs, left = height - device, 0
+    events = _event_lines(frame, width - 5)
+    spare = left - 2 - max(_FEWEST_EVENTS, len(events))
+    keys = min(len(_KEYS) // 2 + 2, spare) if spare >= _FEWEST_KEYS else 0
+    rest = iter(pens)
+    parts = [list(islice(rest, lines)) for lines in (songs, device, left - keys, keys)]
+    _set(_box(parts[0], "SET", width - 1), frame, width - 3)
     if device:
         title = f"CONTROLLER {shown_port(frame)}".rstrip()
-        draw_controller(_box(pens[songs : songs + device], title, width - 1), frame, width - 3, height)
-    if events:
-        _events(_box(pens[songs + device :], "EVENTS", width - 1), frame, width - 3)
+        draw_controller(_box(parts[1], title, width - 1), frame, width - 3, height)
+    if left:
+        _events(_box(parts[2], "EVENTS", width - 1), events, width - 3)
+    if keys:
+        _keys(_box(parts[3], "KEYS", width - 1), width - 3)
 
 
 def _box(pens: list[LinePen], title: str, width: int) -> list[LinePen]:
@@ -99,17 +106,60 @@ def _song(pen: LinePen, frame: ScreenFrame, number: int, end: int) -> None:
     pen.text(tail, tail_style, end - pen.x - 1, right=True)
 
 
-def _events(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
-    """The newest first; a long one goes on below its text."""
-    lines = [
-        (line, number)
-        for number, event in enumerate(frame.status.log[: -len(pens) - 1 : -1])
-        for line in textwrap.wrap(event, width - 2, subsequent_indent=" " * _STAMP)
+def _event_lines(frame: ScreenFrame, width: int) -> list[tuple[str, bool]]:
+    """The events, the newest first, a long one in several lines; True: it is the newest."""
+    return [
+        (line, number == 0)
+        for number, event in enumerate(frame.status.log[::-1][:_MOST_EVENTS])
+        for line in textwrap.wrap(event, width, subsequent_indent=" " * _STAMP)
     ]
+
+
+def _events(pens: list[LinePen], events: list[tuple[str, bool]], width: int) -> None:
     for at, pen in enumerate(pens):
         end = pen.x + width
-        if at < len(lines):
-            line, number = lines[at]
+        if at < len(events):
+            line, newest = events[at]
             pen.text(" ", pen.ink.text)
-            pen.text(line, pen.ink.dim if number else pen.ink.text, width - 2)
+            pen.text(line, pen.ink.text if newest else pen.ink.dim, width - 2)
         _close(pen, end)
+
+
+def _keys(pens: list[LinePen], width: int) -> None:
+    """Two keys a line; a click does the same."""
+    for pen, both in zip(pens, zip(_KEYS[::2], _KEYS[1::2], strict=True), strict=False):
+        end, each = pen.x + width, width // 2
+        for key, text, action in both:
+            pen.target(each, action=action)
+            pen.text(f" {key}", pen.ink.focus)
+            pen.text(f" {text}", pen.ink.dim, each - len(key) - 1)
+        _close(pen, end)
+
+
+#: key as shown, text, action; those that the last line of the screen leaves out
+_KEYS = (
+    ("m", "mute", "flag('mute')"),
+    ("s", "solo", "flag('solo')"),
+    ("f", "freeze", "flag('freeze')"),
+    ("x", "side A – B", "side"),
+    ("a", "source", "source"),
+    ("O", "its file", "app.deck_file"),
+    ("b", "bias, scale", "latent_parameter"),
+    ("0", "to default", "recentre"),
+    ("g", "loop", "app.loop"),
+    ("e", "modulate", "app.modulate"),
+    ("E", "not in scenes", "app.exclude"),
+    ("h", "example", "app.add_example"),
+    ("p", "arm back", "app.arm(-1)"),
+    ("N", "go now", "app.go(True)"),
+    ("d", "song details", "app.song_details"),
+    ("K", "keep start", "app.keep_song"),
+    ("t", "tap tempo", "app.tap"),
+    ("q", "quantise", "app.quantise"),
+    ("R", "keep the past", "app.keep"),
+    ("I", "input", "app.input"),
+    ("i", "locate", "app.locate"),
+    ("D", "all controls", "app.show_mapping"),
+    ("U", "redo", "app.undo(True)"),
+    ("M", "master mute", "app.master_mute"),
+)

@@ -24,6 +24,7 @@ _TALL, _LARGE_WIDTH = 30, 100  #: the smallest view with letters of five lines
 _HUGE = 180, 50  #: the smallest view with letters of ten lines
 _MOST_DECK = 8  #: lines of a deck
 _CLOCK = {10: 78, 5: 42, 3: 22}  #: lines of the clock -> its cells
+_NEXT_ALONE = 12  #: lines below the clock of a narrow view with a line for GO
 _LEVEL = 18  #: cells of a level in big letters
 _TAG = Style(bold=True, reverse=True)
 _XFADE = STAGE_ROWS[0]
@@ -84,9 +85,10 @@ def _now_and_next(pens: list[LinePen], frame: ScreenFrame, width: int, letters: 
     late = 0 < frame.song_length(songs.now) < elapsed
     draw_big(pens[:letters], clock(elapsed), ink.hot if late else ink.level, cells)
     if width < 80:
+        lines = 3 if len(pens) >= letters + _NEXT_ALONE else 2
         if letters < len(pens):
-            _next(pens[letters : letters + 2], frame, width)
-        return letters + 2
+            _next(pens[letters : letters + lines], frame, width)
+        return letters + lines
     _next(pens[:letters], frame, width)
     return letters
 
