@@ -20,6 +20,7 @@ from perform.cli import (
     exporting,
     fetching,
     mapping_verb,
+    model_cards,
     models,
     playing,
     rendering,
@@ -97,5 +98,8 @@ for _verb in (
     bench.bench,
 ):
     main.add_command(_verb)
-for _verb in (fetching.search, fetching.fetch, fetching.remove, fetching.rename):
+for _verb in (
+    *(fetching.search, fetching.fetch, fetching.remove, fetching.rename),
+    *(model_cards.calibrate, model_cards.edit),
+):
     models.models.add_command(_verb)

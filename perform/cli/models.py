@@ -179,6 +179,7 @@ def models_info(name: str, as_json: bool) -> None:
         "sha256": hashes.sha256(path),
         "delay_ms": _delay_ms(card),
         "loudness_db": card.loudness_db if card.loudness_known else None,
+        "loudness_lufs": card.loudness_lufs,
         "trim_db": round(cards.trim_db(card), 1),
         **(unwrap(path)[1] if module else {}),
     }
@@ -186,7 +187,7 @@ def models_info(name: str, as_json: bool) -> None:
         echo_json(facts, indent=2)
         return
     for key, value in facts.items():
-        if value not in ("", 0, 0.0) and not key.startswith(("latent_", "delay_known", "loudness_known")):
+        if value not in ("", 0, 0.0, []) and not key.startswith(("latent_", "delay_known", "loudness_known")):
             echo(f"{key:<12} {_text(value)}")
 
 
@@ -239,11 +240,11 @@ def models_measure(names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _measure(path: Path) -> None:
-    from perform.library.cards import write_figures
+    from perform.library.cards import change_card
     from perform.rave.latent_effect import measured_latents
     from perform.rave.model_files import load
 
-    write_figures(path, measured_latents(load(path)))
+    change_card(path, measured_latents(load(path)))
 
 
 def _delay_ms(card: Card) -> float | None:

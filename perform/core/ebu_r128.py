@@ -80,6 +80,20 @@ class LoudnessMeter:
         return self._integrated
 
 
+def loudness_lufs(sound: npt.NDArray[np.floating], rate: int) -> float | None:
+    """Return the integrated loudness of a sound (channels, n) as a deck plays it.
+
+    A mono sound is in both channels; more than two channels are two. None: silent, or not finite.
+    """
+    if not np.isfinite(sound).all():
+        return None
+    stereo = np.empty((sound.shape[1], 2), np.float32)
+    stereo[:] = sound[:2].T
+    meter = LoudnessMeter(rate)
+    meter.feed(stereo)
+    return round(meter.integrated, 2) if math.isfinite(meter.integrated) else None
+
+
 def _lufs(power: float) -> float:
     return _OFFSET + 10 * math.log10(power) if power > 1e-12 else -math.inf
 

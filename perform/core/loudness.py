@@ -7,7 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-LOUDNESS_DB = -23.0  #: RMS to which every model is trimmed, dBFS
+LOUDNESS_DB = -23.0  #: RMS to which a model is trimmed that is not calibrated, dBFS
+LOUDNESS_LUFS = -19.0  #: integrated loudness of calibrated models, on a deck: about that of LOUDNESS_DB
 LOWEST_DB = -70.0  #: RMS in dBFS below which a sound counts as silence
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from perform.core.ebu_r128 import loudness_lufs
 from perform.core.loudness import LOUDNESS_DB, loudness_db
 from perform.core.paths import to_text
 from perform.library.cards import Card
@@ -92,4 +93,5 @@ def _measured(model: RAVE, facts: dict[str, Any], z: Tensor) -> dict[str, Any]:
         "latent_p95": [round(mean + 1.645 * deviation, 4)] * model.latents,
         "loudness_db": LOUDNESS_DB if level is None else level,
         "loudness_known": level is not None,
+        "loudness_lufs": loudness_lufs(y[0].numpy(), facts["sample_rate"]),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,18 +10,19 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from perform.core.errors import WrongUse
-from perform.core.files import write_atomically
-from perform.core.loudness import LOUDNESS_DB, LOWEST_DB
+from perform.core.errors import PerformError, WrongUse
+from perform.core.loudness import LOUDNESS_DB, LOUDNESS_LUFS, LOWEST_DB
 from perform.core.paths import to_text
+from perform.library import card_changes
 
 FORMAT = "perform-rave-1"  #: the weights of a RAVE
 EXPORT = "torchscript"  #: an export of another program (`.ts`) that is not converted yet
 MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.foreign.module_file`
 FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the card does not know it
-TRIM_LIMIT_DB = 18.0  #: largest trim, up or down
+TRIM_LIMIT_DB = 18.0  #: largest trim, up or down, where only the RMS is known
+CALIBRATED_LIMIT_DB = 30.0  #: and where the loudness is
 KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
-_MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_home")  # may be missing
+_MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_words", "latent_home")  # may be missing
 _OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED, "labels")
 _HEADER_LIMIT = 1 << 24  # bytes; a header has a few kB
 
@@ -51,16 +51,22 @@ class Card(msgspec.Struct, frozen=True):
     distance_untrained: float = 0.0
     created: str = ""
     parameters: int = 0
+    author: str = ""
+    source: str = ""  #: where the model comes from: an address or a text
+    attribution: str = ""  #: what its licence asks to be said
+    tags: list[str] = []  #: words to find it by
     prior: str = ""  #: quality of its prior, if it was trained by perform
     delay_known: bool = True  #: False: no impulse came out of the model, and `delay` is 0
     loudness_known: bool = True  #: False: the model was silent, and `loudness_db` is LOUDNESS_DB
+    loudness_lufs: float | None = None  #: of the same sound, integrated, as a deck plays it; None: unknown
     #: samples of `delay` to the middle of the latents' frame; None: unknown
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
     latent_p01: list[float] = []  #: none: not measured
     latent_p99: list[float] = []
     #: where bias 0 is on a deck whose `home` is on, see `perform.rave.latent_home`; none: at 0
     latent_home: list[float] = []
-    latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.rave.latent_effect`
+    latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.core.latent_moves`
+    latent_words: list[Annotated[str, Meta(max_length=40)]] = []  #: how it changes as the latent rises
     #: names of the latents, such as `pitch`; none: they have no known meaning
     labels: list[Annotated[str, Meta(max_length=40)]] = []
 
@@ -76,19 +82,6 @@ class Card(msgspec.Struct, frozen=True):
         return self.delay / self.sample_rate - self.encoder_s
 
 
-class LatentFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Figures of a model's latents in a file beside it, as the card names them.
-
-    card : SHA-256 of the card's text: another model under the same name has other figures
-    """
-
-    card: str
-    latent_p01: list[float] = []
-    latent_p99: list[float] = []
-    latent_effect: list[float] = []
-    latent_home: list[float] = []
-
-
 def read_card(path: Path) -> Card:
     """Read the card in a model's header. WrongUse: the file is not a model of perform.
 
@@ -100,8 +93,9 @@ def read_card(path: Path) -> Card:
         return Card(to_text(path.stem)[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB)
     hint = "train, import or copy it again"
     try:
-        card = msgspec.json.decode(str(metadata.get("card")), type=Card)
-        card = _with_figures(card, path, str(metadata.get("card")))
+        text = str(metadata.get("card"))
+        card = msgspec.json.decode(text, type=Card)
+        changes = card_changes.read(path, text, card.latents)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WrongUse(f"its card is damaged ({error})", where=str(path), hint=hint) from error
     for name in _OF_LATENTS:
@@ -109,40 +103,31 @@ def read_card(path: Path) -> Card:
         if count != card.latents and (count or name not in (*_MEASURED, "labels")):
             what = f"its card is damaged ({name} does not have {card.latents} values)"
             raise WrongUse(what, where=str(path), hint=hint)
-    return card
+    known = {name: value for name, value in changes.items() if name in Card.__struct_fields__}
+    return msgspec.structs.replace(card, **known)
 
 
-def write_figures(path: Path, figures: Mapping[str, list[float]]) -> Path:
-    """[disk] Write figures of a model's latents beside its file, for `read_card`; return their file.
+def change_card(path: Path, fields: Mapping[str, object]) -> Path:
+    """[disk] Replace fields of a model's card in a file beside it; return that file.
 
-    figures : latent_p01, latent_p99, latent_effect and latent_home, or some of them
-    The model file stays as it is, because songs, takes and matrices know it by its SHA-256.
+    fields : of `perform.library.card_changes.CardChanges`. The model's file stays as it is.
+    WrongUse: it has no card. PerformError: the disk refuses.
     """
-    made = LatentFigures(card=_digest(str(_metadata(path).get("card"))), **figures)
-    beside = figures_path(path)
-    write_atomically(beside, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
-    return beside
-
-
-def figures_path(path: Path) -> Path:
-    """Return the file beside a model with figures that were measured later."""
-    return path.with_suffix(".latents.json")
-
-
-def _with_figures(card: Card, path: Path, text: str) -> Card:
-    """The card with the figures beside its file, if they are of this very card."""
+    metadata = _metadata(path)
+    if "card" not in metadata:
+        hint = "`perform models import` makes a model of it"
+        raise WrongUse("an export has no card yet", where=str(path), hint=hint)
     try:
-        figures = msgspec.json.decode(figures_path(path).read_bytes(), type=LatentFigures)
-    except (OSError, msgspec.DecodeError, RecursionError):  # none, or damaged: the knobs have the full range
-        return card
-    values = {name: getattr(figures, name) for name in _MEASURED}
-    if figures.card != _digest(text) or any(len(one) not in (0, card.latents) for one in values.values()):
-        return card
-    return msgspec.structs.replace(card, **{name: one for name, one in values.items() if one})
+        return card_changes.write(path, metadata["card"], **fields)
+    except OSError as error:
+        raise PerformError(f"its card cannot be changed ({error.strerror})", where=str(path)) from error
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def read_cloud(path: Path) -> list[list[float]]:
+    """[disk] Return latents of the sounds that a model was calibrated with, (frames, latents), or []."""
+    card = read_card(path)
+    found = card_changes.read(path, str(_metadata(path).get("card")), card.latents).get("cloud", [])
+    return found if isinstance(found, list) else []
 
 
 def is_module(path: Path) -> bool:
@@ -202,6 +187,10 @@ def knob_ranges(card: Card, *, home: bool = False) -> list[tuple[float, float]]:
 
 def trim_db(card: Card) -> float:
     """Return the gain that brings a model to the common loudness, dB; 0 if its loudness is not known."""
-    if not card.loudness_known or card.loudness_db < LOWEST_DB:  # the latter in files of earlier versions
+    if card.loudness_lufs is not None:
+        wanted, limit = LOUDNESS_LUFS - card.loudness_lufs, CALIBRATED_LIMIT_DB
+    elif card.loudness_known and card.loudness_db >= LOWEST_DB:  # softer in files of earlier versions
+        wanted, limit = LOUDNESS_DB - card.loudness_db, TRIM_LIMIT_DB
+    else:
         return 0.0
-    return min(max(LOUDNESS_DB - card.loudness_db, -TRIM_LIMIT_DB), TRIM_LIMIT_DB)
+    return min(max(wanted, -limit), limit)

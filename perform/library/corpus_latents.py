@@ -1,4 +1,4 @@
-"""Latents of a model's held-out corpus, read from the model file. No torch."""
+"""Latents of a model's held-out corpus, or of the sounds it was calibrated with. No torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from perform.core.errors import WrongUse
-from perform.library.cards import is_module, read_card
+from perform.library.cards import is_module, read_card, read_cloud
 
 Latents = npt.NDArray[np.float32]  #: (frames, latents), sigma
 
@@ -17,17 +17,18 @@ Latents = npt.NDArray[np.float32]  #: (frames, latents), sigma
 def read_corpus(path: Path) -> Latents:
     """[disk] Read the latents of a model's held-out corpus (tensor `gesture`); (0, 0) if there are none.
 
-    Third-party modules, exports and imported RAVE models have none: the gesture of an imported model is
-    synthetic, and its card names no corpus. Missing and damaged files give (0, 0) too; loading the model
-    reports the error.
+    The gesture of an imported RAVE is synthetic, and its card names no corpus. It and a third-party module
+    have the latents of the sounds that they were calibrated with; exports have none. Missing and damaged
+    files give (0, 0) too; loading the model reports the error.
     """
     nothing = np.zeros((0, 0), np.float32)
     try:
         card = read_card(path)
         if not card.corpus or is_module(path):
-            return nothing
+            gesture = np.array(read_cloud(path), np.float32)
+            return gesture if gesture.ndim == 2 and gesture.shape[1] == card.latents else nothing
         with safe_open(path, framework="numpy") as file:
             gesture = np.asarray(file.get_tensor("gesture"), np.float32)
-    except (WrongUse, OSError, SafetensorError):
+    except (WrongUse, OSError, SafetensorError, ValueError):  # the frames of a damaged cloud differ
         return nothing
     return gesture if gesture.ndim == 2 and gesture.shape[1] == card.latents else nothing

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
-from perform.library import cards, places
+from perform.library import card_changes, places
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
@@ -51,7 +51,7 @@ def destination(name: str, replace: bool = False) -> Path:
 
 
 def remove(name: str) -> Path:
-    """Move a model and its figures to the folder `removed` of the player's library; return its new path.
+    """Move a model and the changes of its card to the folder `removed` beside it; return its new path.
 
     WrongUse: there is none, or it is a bundled one.
     """
@@ -78,8 +78,9 @@ def _own(name: str) -> Path:
 
 
 def _move(path: Path, target: Path) -> Path:
-    figures = cards.figures_path(path)
+    changes = card_changes.files(path)
     path.rename(target)
-    if figures.exists():
-        figures.rename(cards.figures_path(target))
+    for file, new in zip(changes, card_changes.files(target), strict=True):
+        if file.exists():
+            file.rename(new)
     return target

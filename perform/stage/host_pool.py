@@ -31,7 +31,7 @@ from perform.core.messages.message_lines import AnyReport
 from perform.library import hashes
 from perform.library.cards import read_card
 from perform.stage.child import Child
-from perform.stage.model_host import HostedModel, HostProcess, file_stamp
+from perform.stage.model_host import HostedModel, HostProcess, model_stamp
 
 DeckAssignments = dict[int, DeckAssignment]  #: deck -> what it plays
 FileAssignments = dict[Path, dict[int, FileAssignment]]  #: model -> number -> sound file to encode
@@ -62,7 +62,7 @@ class HostPool:
 
     def get(self, path: Path, *, idle: bool = False) -> HostProcess:
         """The host of a model, which may still have to load; WrongUse where the file is no model."""
-        stamp = file_stamp(path)
+        stamp = model_stamp(path)
         for host in self._hosts:
             if (host.model.path, host.stamp) == (path, stamp) and not host.error:
                 if host.idle and not idle and not host.ready:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from perform.core.attributes import Attribute, Texts
 from perform.core.messages.host_messages import AttributeRefused, DropVoice, SetTexts, StartVoice, TimeFrames
+from perform.library import card_changes
 from perform.library.cards import Card, corpus_range
 from perform.stage.child import Child
 from perform.stage.status import DeckStatus
@@ -42,7 +43,7 @@ class HostProcess:
 
     def __init__(self, model: HostedModel, child: Child, *, idle: bool) -> None:
         self.model, self.child, self.idle = model, child, idle
-        self.stamp = file_stamp(model.path)
+        self.stamp = model_stamp(model.path)
         self.sha256, self.made = "", model.path
         self.attributes: tuple[Attribute, ...] = ()
         self.actions: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ class HostProcess:
     @property
     def megabytes(self) -> float:
         """An estimate of its memory: the process, and its weights as large as on disk."""
-        return HOST_MB + self.stamp[1] / 2**20
+        return HOST_MB + self.stamp[0] / 2**20
 
     def source_note(self, source: str) -> str:
         """Why a source plays as hand on this model, in one line; "" if it does not, or is not known yet."""
@@ -135,7 +136,7 @@ class HostProcess:
             latent_low=tuple(low),
             latent_high=tuple(high),
             latent_effect=tuple(card.latent_effect),
-            labels=tuple(card.labels),
+            labels=tuple(card.labels or card.latent_words),
             attributes=self.attributes,
             texts={number: tuple(values) for number, values in texts.items()},
             actions=self.actions,
@@ -145,10 +146,18 @@ class HostProcess:
         )
 
 
-def file_stamp(path: Path) -> tuple[int, int]:
-    """Modification time and size, which change when the file is replaced; (0, 0) if it is gone."""
+def model_stamp(path: Path) -> tuple[int, ...]:
+    """The size of a model's file, and when it and the changes of its card were written; 0 if it is gone.
+
+    A host that was started with another stamp plays another file, or has an older card.
+    """
+    stats = [_stat(file) for file in (path, *card_changes.files(path))]
+    return stats[0][0], *(changed for _, changed in stats)
+
+
+def _stat(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
     except OSError:
         return 0, 0
-    return stat.st_mtime_ns, stat.st_size
+    return stat.st_size, stat.st_mtime_ns

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from perform.core.ebu_r128 import loudness_lufs
 from perform.core.loudness import LOUDNESS_DB, loudness_db
 from perform.rave import delay
 from perform.rave.latent_effect import measured_latents
@@ -67,6 +68,7 @@ def finish(
         "latent_p95": _rounded(torch.quantile(z, 0.95, 0)),
         "loudness_db": LOUDNESS_DB if level is None else level,
         "loudness_known": level is not None,
+        "loudness_lufs": loudness_lufs(y[0].numpy(), config.sample_rate),
         "delay_measured": measured,
         "distance_kept": round(distance(model, held_out), 3),
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -22,6 +22,8 @@ class CorpusCloud:
     z: npt.NDArray[np.float32]
 
 
+_Key = tuple[str, str, tuple[float, ...]]  # path, hash, and the ranges, which a calibration changes
+
 NO_CORPUS = CorpusCloud(np.zeros((0, 0), np.float32))
 
 
@@ -29,11 +31,11 @@ class CorpusClouds:
     """[ui] Gives a deck's corpus: empty until it has been read, or where the file has none."""
 
     def __init__(self) -> None:
-        self._clouds: dict[tuple[str, str], CorpusCloud] = {}  # by path and hash
+        self._clouds: dict[_Key, CorpusCloud] = {}
 
     def of(self, deck: DeckStatus) -> CorpusCloud:
         """The corpus of a deck's model."""
-        key = deck.path, deck.sha256
+        key = deck.path, deck.sha256, deck.latent_low
         if deck.path and key not in self._clouds:
             if len(self._clouds) == KEPT:
                 del self._clouds[next(iter(self._clouds))]
@@ -41,6 +43,6 @@ class CorpusClouds:
             threading.Thread(target=self._read, args=(key,), name="corpus", daemon=True).start()
         return self._clouds.get(key, NO_CORPUS)
 
-    def _read(self, key: tuple[str, str]) -> None:
+    def _read(self, key: _Key) -> None:
         """[disk] Read a corpus; it is empty if the file cannot be read."""
         self._clouds[key] = CorpusCloud(read_corpus(Path(key[0])))

@@ -14,7 +14,8 @@ from perform.cli import main
 from perform.core.errors import WrongUse
 from perform.core.loudness import loudness_db
 from perform.library import places
-from perform.library.cards import figures_path, knob_ranges, read_card, write_figures
+from perform.library.card_changes import changes_path
+from perform.library.cards import change_card, knob_ranges, read_card
 from perform.rave import latent_effect
 from perform.rave.latent_effect import latent_effects, measured_latents
 from perform.rave.model_files import load
@@ -51,10 +52,10 @@ def test_measure_leaves_the_model_file_as_it_is(tiny_models: Path, briefly: None
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"card": 1}', b"\xff\xff", b'{"card": "", "more": 1}'])
 def test_damaged_figures_are_no_figures(tiny_models: Path, text: bytes) -> None:
     path = tiny_models / "bells.safetensors"
-    figures_path(path).write_bytes(text)
+    changes_path(path).write_bytes(text)
     assert read_card(path).latent_p01 == []
     assert knob_ranges(read_card(path)) == []
-    write_figures(path, {"latent_p01": [-1.0], "latent_p99": [1.0]})
+    change_card(path, {"latent_p01": [-1.0], "latent_p99": [1.0]})
     assert read_card(path).latent_p01 == [], "a figure for each latent, or none"
 
 
@@ -62,7 +63,7 @@ def test_a_knob_covers_the_corpus_with_zero_and_a_tenth_more(tiny_models: Path) 
     path = tiny_models / "bells.safetensors"
     count = read_card(path).latents
     low, high = [-1.0, 0.5, 0.0, -2.0][:count], [1.0, 2.0, 0.0, -1.0][:count]
-    write_figures(path, {"latent_p01": low, "latent_p99": high})
+    change_card(path, {"latent_p01": low, "latent_p99": high})
     wanted = [(-1.2, 1.2), (-0.2, 2.2), (-4.0, 4.0), (-2.2, 0.2)][:count]
     assert knob_ranges(read_card(path)) == [pytest.approx(one) for one in wanted]
 

@@ -13,14 +13,14 @@ from stage_rig import go, song, states, value
 from perform.core import params
 from perform.core.arena_layout import EMPTY, FAILED, LIVE
 from perform.library import sets
-from perform.library.cards import read_card, write_figures
+from perform.library.cards import change_card, read_card
 from perform.stage import commands
 
 
 def test_songs_follow_each_other_without_a_gap(runtime: Path, tour: str, tmp_path: Path) -> None:
     model = Path(os.environ["PERFORM_HOME"]) / "models" / "bells.safetensors"
     count = read_card(model).latents
-    write_figures(model, {"latent_p01": [-1.0] * count, "latent_p99": [2.0] * count})
+    change_card(model, {"latent_p01": [-1.0] * count, "latent_p99": [2.0] * count})
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         until(lambda: song(instrument).ready == song(instrument).wanted == 2, 20, "song two warm")

@@ -10,7 +10,7 @@ from tiny import tiny_model
 
 from perform.core import params
 from perform.engine.compiled_model import CompiledModel
-from perform.library.cards import corpus_range, knob_ranges, read_card, write_figures
+from perform.library.cards import change_card, corpus_range, knob_ranges, read_card
 from perform.voice.voice import Voice, render
 
 HOME = [0.5, -1.0, 0.25, 2.0]
@@ -19,7 +19,7 @@ HOME = [0.5, -1.0, 0.25, 2.0]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tiny_model(tmp_path_factory.mktemp("models") / "tiny.safetensors")
-    write_figures(path, {"latent_p01": [-2.0] * 4, "latent_p99": [3.0] * 4, "latent_home": HOME})
+    change_card(path, {"latent_p01": [-2.0] * 4, "latent_p99": [3.0] * 4, "latent_home": HOME})
     return path
 
 

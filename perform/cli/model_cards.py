@@ -1,0 +1,149 @@
+"""`models calibrate` and `edit`: what is changed on a model's card, beside its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perform.cli import completion
+from perform.cli.completion import completes
+from perform.cli.output import echo, echo_json, json_option, log
+from perform.core.errors import PerformError, WrongUse
+from perform.core.paths import to_text
+
+if TYPE_CHECKING:
+    from perform.library.cards import Card
+
+
+@click.command()
+@click.argument("names", nargs=-1, shell_complete=completes(completion.models))
+@click.option("--with", "folder", type=click.Path(path_type=Path), help="Sounds that the models are to play.")
+@json_option
+def calibrate(names: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
+    """Measure models, so that all play equally loud: those named, or the whole library.
+
+    A model plays its own corpus, else its prior, else a walk. With a folder of sounds, it encodes and decodes
+    those; then an imported model also gets the ranges of its latents, and the cloud of dots on the screen.
+    The results are written beside the model file, which stays as it is.
+
+    \b
+        perform models calibrate vintage --with recordings
+    """
+    from perform.library import model_library
+    from perform.offline.calibration import calibrate as measure
+
+    paths = [model_library.find_model(name) for name in names] or [*model_library.models().values()]
+    sounds = _sounds(folder) if folder else []
+    done = []
+    for path in paths:
+        log(f"{path.stem}: measuring")
+        try:
+            card = measure(path, sounds)
+        except PerformError as error:
+            if names:
+                raise
+            log(f"{path.stem}: left out: {error}")  # of the whole library, the others are measured
+            continue
+        done.append(_facts(path, card))
+        for line in _lines(path, card):
+            log(line)
+    if as_json:
+        echo_json(done, indent=2)
+    else:
+        for facts in done:
+            echo(str(facts["path"]))
+
+
+def _sounds(folder: Path) -> list[Path]:
+    """The sound files of a folder, or a single one. WrongUse: there are none."""
+    from perform.library import sound_files
+
+    found = [folder] if folder.is_file() else sound_files.find(folder)
+    if not found:
+        hint = "give a folder with WAV, FLAC or other sound files"
+        raise WrongUse("no sounds", where=str(folder), hint=hint)
+    return found
+
+
+def _facts(path: Path, card: Card) -> dict[str, object]:
+    from perform.library.cards import trim_db
+
+    return {
+        "name": to_text(path.stem),
+        "path": to_text(path),
+        "loudness_lufs": card.loudness_lufs,
+        "trim_db": round(trim_db(card), 2),
+        "latent_p01": card.latent_p01,
+        "latent_p99": card.latent_p99,
+        "latent_effect": card.latent_effect,
+        "latent_words": card.latent_words,
+    }
+
+
+def _lines(path: Path, card: Card) -> list[str]:
+    """What was found, in a line for the loudness and one for each latent."""
+    from perform.core.loudness import LOUDNESS_LUFS
+    from perform.library.cards import trim_db
+
+    if card.loudness_lufs is None:
+        return [f"{path.stem}: loudness unknown: it was silent"]
+    trim = trim_db(card)
+    short = abs(LOUDNESS_LUFS - card.loudness_lufs - trim)
+    limited = f", the most: it plays {short:.1f} dB from the others" if short > 0.01 else ""
+    lines = [f"{path.stem}: {card.loudness_lufs:+.1f} LUFS, trim {trim:+.1f} dB{limited}"]
+    for latent, effect in enumerate(card.latent_effect):
+        span = "range unknown"
+        if card.latent_p01:
+            span = f"{card.latent_p01[latent]:+.2f} to {card.latent_p99[latent]:+.2f} σ"
+        word = card.latent_words[latent] if card.latent_words else ""
+        lines.append(
+            f"{path.stem} z{latent}: {span}, moves the sound {effect:.1f} dB: {word or 'no clear word'}"
+        )
+    return lines
+
+
+@click.command()
+@click.argument("name", shell_complete=completes(completion.models))
+@click.option("--name", "shown", help="Name that the decks show.")
+@click.option("--author", help="Who made the model.")
+@click.option("--source", help="Where it comes from: an address, or a text.")
+@click.option("--attribution", help="What its licence asks you to say.")
+@click.option("--description", help="One line about it.")
+@click.option("--tag", "tags", multiple=True, help="A word to find it by (repeatable; '' for none).")
+@json_option
+def edit(name: str, shown: str | None, tags: tuple[str, ...], as_json: bool, **texts: str | None) -> None:
+    """Change texts on a model's card. Without options, show them.
+
+    The weights stay the same file, so songs and takes find the model as before. `perform models rename`
+    changes its name in the library.
+
+    \b
+        perform models edit vintage --author "Ada" --tag brass --tag slow
+    """
+    from perform.library import cards, model_library
+    from perform.library.card_changes import TEXTS
+
+    path = model_library.find_model(name)
+    card = cards.read_card(path)
+    wanted: dict[str, object] = {
+        key: text for key, text in {**texts, "name": shown}.items() if text is not None
+    }
+    if tags:
+        wanted["tags"] = [tag for tag in tags if tag]
+    if shown == "":
+        raise WrongUse("a model needs a name", where=name[:80])
+    for key, text in wanted.items():
+        limit = 10_000 if key == "description" else 1000
+        if isinstance(text, str) and len(text) > limit:
+            raise WrongUse(f"its {key} is too long", where=name[:80], hint=f"use at most {limit} characters")
+    if wanted:
+        cards.change_card(path, wanted)
+        card = cards.read_card(path)
+    facts = {key: getattr(card, key) for key in TEXTS}
+    if as_json:
+        echo_json(facts | {"path": to_text(path)}, indent=2)
+        return
+    for key, value in facts.items():
+        echo(f"{key:<12} {', '.join(value) if isinstance(value, list) else value}")
