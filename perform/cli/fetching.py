@@ -88,7 +88,7 @@ def fetch(
     \b
         perform models fetch vintage
     """
-    from perform.library import catalogue, download, licences, model_library, places
+    from perform.library import catalogue, download, licences, model_library
 
     if name.startswith(("http://", "https://")):
         stem = model_library.file_name(PurePosixPath(unquote(urlsplit(name).path)).stem)
@@ -100,8 +100,7 @@ def fetch(
     if not licences.is_agreed(model.licence):
         _agree(model, yes)
         licences.agree(model.licence)
-    suffix = ".safetensors" if urlsplit(model.url).path.endswith(".safetensors") else ".ts"
-    path = places.cache() / "downloads" / f"{download.file_name(model.url)}{suffix}"
+    path = model.local_copy
     with ProgressBar("downloading", (model.size or MIB) / MIB, "MiB") as on_progress:
         download.fetch(
             model.url,
@@ -116,8 +115,7 @@ def fetch(
             models_import,
             file=path,
             name=own_name or model.name,
-            description=model.text,
-            licence=model.licence,
+            **({"description": "", "licence": "unknown"} | model.card_options()),
             replace=replace,
             as_json=as_json,
             yes=False,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from perform.library.cards import Card
 
 
+CREDITS = ("author", "source", "attribution")  #: texts of a card about who made a model
+
+
 @click.group()
 def models() -> None:
     """List, import, inspect and check models."""
@@ -68,6 +71,9 @@ def models_list(as_json: bool) -> None:
 @click.option("--name", help="Name of the model in the library (default: the file's name).")
 @click.option("--description", default="", help="One line for the model's card.")
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
+@click.option("--author", default="", help="Who made the model.")
+@click.option("--source", default="", help="Where it comes from: an address, or a text.")
+@click.option("--attribution", default="", help="What its licence asks you to say.")
 @click.option("--method", help="Do not rebuild the module; play this method of it, in the sandbox.")
 @click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, if the file has none.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the rebuilt model with the export.")
@@ -94,6 +100,7 @@ def models_import(
     converted = _convert(path, name, out, yes, options) if is_archive(path) else None
     if converted is None:
         _copy(path, out, yes)
+        _credit(out, options)
     elif converted.rebuilt and not converted.card.latent_effect:
         log("measuring its latents")
         _measure(out)
@@ -115,6 +122,7 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
     from perform.rave.archive import read
 
     details = {key: options[key] for key in ("description", "licence")}
+    details |= {key: options[key] for key in CREDITS if options.get(key)}
     details["name"] = (name or to_text(path.stem))[:80]
     converted = convert(
         read(path),
@@ -143,6 +151,15 @@ def _copy(path: Path, out: Path, yes: bool) -> None:
 
     validate(path, lambda question: _ask_consent(question, yes, path))
     write_atomically(out, path.read_bytes())
+
+
+def _credit(path: Path, options: dict[str, Any]) -> None:
+    """Keep who made a copied model where its card does not say it."""
+    from perform.library.cards import change_card, read_card
+
+    card = read_card(path)
+    if new := {key: options[key] for key in CREDITS if options.get(key) and not getattr(card, key)}:
+        change_card(path, new)
 
 
 def _ask_consent(question: str, yes: bool, path: Path) -> bool:

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -46,9 +47,32 @@ class CatalogueModel(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """One line about the model, for its card."""
+        """One line about the model."""
         by = f"by {self.author}" if self.author else ""
         return "; ".join(part for part in (self.about, by, self.page) if part)
+
+    @property
+    def attribution(self) -> str:
+        """What to say about the model where it is used, for its card."""
+        by = f" by {self.author}" if self.author else ""
+        return f"{self.name}{by} ({self.page or self.url}), {self.licence}"
+
+    @property
+    def local_copy(self) -> Path:
+        """Where its file is downloaded to, before it is imported."""
+        suffix = ".safetensors" if urlsplit(self.url).path.endswith(".safetensors") else ".ts"
+        return places.cache() / "downloads" / f"{download.file_name(self.url)}{suffix}"
+
+    def card_options(self) -> dict[str, str]:
+        """Return the texts for its card: the options of `perform models import`."""
+        texts = {
+            "description": self.about,
+            "licence": self.licence,
+            "author": self.author,
+            "source": self.page or self.url,
+            "attribution": self.attribution,
+        }
+        return {name: text for name, text in texts.items() if text}
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -35,6 +35,15 @@ def file_name(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
+def begun(out: Path) -> int:
+    """[disk] Return the bytes that an earlier try has downloaded, from which the next goes on; 0 for none."""
+    part, about = _parts(out)
+    try:
+        return part.stat().st_size if _tag(about) else 0
+    except OSError:
+        return 0
+
+
 def fetch(
     address: str,
     out: Path,
@@ -51,7 +60,7 @@ def fetch(
     limit  : bytes, above which the download is refused
     Unreachable: no answer, or it stopped. WrongContent: not the file, too large, or another SHA-256.
     """
-    part, about = out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.part.json")
+    part, about = _parts(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     tag = _tag(about) if part.exists() else ""
     begin = part.stat().st_size if tag else 0
@@ -84,6 +93,11 @@ def fetch(
     _check(part, sha256, address)
     part.replace(out)
     about.unlink(missing_ok=True)
+
+
+def _parts(out: Path) -> tuple[Path, Path]:
+    """Where the part of a file is, and what is known about it."""
+    return out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.part.json")
 
 
 def _refuse(reply: http.client.HTTPResponse, address: str, total: int, limit: int) -> None:

@@ -19,6 +19,7 @@ from perform.core import params
 from perform.core.arena_layout import LIVE, LOADING
 from perform.core.errors import PerformError
 from perform.core.params import SOURCES
+from perform.library.background_fetch import BackgroundFetches
 from perform.stage.commands import (
     Learn,
     Load,
@@ -86,6 +87,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self.theme = theme if theme in self.available_themes else themes.THEMES[0].name
         self._on_theme = on_theme
         self._own_keys, self._any_size = own_keys or {}, any_size
+        self._fetches = BackgroundFetches()
         self.set_keymap(self._own_keys)
 
     def get_default_screen(self) -> Screen[None]:
@@ -113,7 +115,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             self.call_after_refresh(self.fit_layout)
 
     def on_unmount(self) -> None:
-        """Stop learning and disconnect."""
+        """Stop learning and downloads, and disconnect."""
+        self._fetches.stop()
         if self.view.learning:
             self.stage_line.ask(Learn(""))
         self.stage_line.stop()
@@ -132,6 +135,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             else:
                 done, answer = outcome
                 done(answer)
+        if news := self._fetches.news():
+            self.show_notice(news)
         self.view.gone = self.stage_line.gone is not None
         self.view.silence = self.stage_line.silence()
         self.follow_located(self.read_frame())
@@ -156,7 +161,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         loaded = self.frame.deck(deck).model or ("the model" if self.frame.in_use(deck) else "")
 
         self.open_dialog(
-            ModelBrowser(deck, loaded),
+            ModelBrowser(deck, loaded, self._fetches),
             lambda chosen: self.stage_line.ask(
                 Unload(deck) if chosen == UNLOAD else Load(deck, chosen),
                 lambda answer: self.show_notice(answer.note) if answer.note else None,

@@ -30,6 +30,7 @@ class Chooser(Dialog[str]):
     verb: ClassVar[str] = "open"  #: action of enter
     kind: ClassVar[str] = "file"  #: noun for one entry
     if_empty: str = "there are none"  #: shown instead of an empty list
+    more_keys: ClassVar[str] = ""  #: shown behind the action of enter
 
     def __init__(self, title: str, note: str = "") -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class Chooser(Dialog[str]):
             yield OptionList(Option("reading…", disabled=True), markup=False)
             if self._note:
                 yield DialogText(self._note, classes="note")
-            hint = f"enter {self.verb}s · up down choose · esc cancels"
+            hint = f"enter {self.verb}s{self.more_keys} · up down choose · esc cancels"
             yield DialogText(hint, classes="hint")
 
     def on_mount(self) -> None:

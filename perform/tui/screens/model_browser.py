@@ -1,16 +1,20 @@
-"""Dialog that chooses a model for a deck."""
+"""Dialog that chooses a model of the library for a deck; tab turns to the catalogues."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from perform.core.errors import PerformError
 from perform.core.printable import printable
 from perform.library import cards, model_library
+from perform.library.background_fetch import BackgroundFetches
+from perform.tui.screens.catalogue_browser import CatalogueBrowser
 from perform.tui.screens.chooser import Chooser
 
 UNLOAD = ""  #: the answer that unloads the deck
@@ -19,13 +23,22 @@ UNLOAD = ""  #: the answer that unloads the deck
 class ModelBrowser(Chooser):
     """Returns a model's name or path, or UNLOAD."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "catalogue", "Catalogue", id="browser.page", priority=True),
+    ]
+
     verb, kind, if_empty = "load", "model", "no models: make one with `perform train`"
+    more_keys = " · tab catalogue"
 
     def __init__(
-        self, deck: int, loaded: str, library: Callable[[], dict[str, Path]] = model_library.models
+        self,
+        deck: int,
+        loaded: str,
+        fetches: BackgroundFetches,
+        library: Callable[[], dict[str, Path]] = model_library.models,
     ) -> None:
         super().__init__(f"A model for deck {deck}")
-        self._loaded, self._library = loaded, library
+        self._deck, self._loaded, self._fetches, self._library = deck, loaded, fetches, library
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All models, each with latents, ratio, sample rate and description."""
@@ -34,6 +47,17 @@ class ModelBrowser(Chooser):
     def check(self, chosen: str) -> None:
         """Raise PerformError if the file is not a model."""
         cards.read_card(model_library.find_model(chosen))
+
+    def action_catalogue(self) -> None:
+        """Show what others have published; a model chosen there is the answer."""
+
+        def answered(chosen: str | None) -> None:
+            if chosen:
+                self.dismiss(chosen)
+            else:
+                self._read()
+
+        self.app.push_screen(CatalogueBrowser(self._deck, self._fetches), answered)
 
     def others(self) -> Iterable[tuple[str, str]]:
         """Offer to unload the deck's model."""

@@ -58,8 +58,15 @@ class _Handler(BaseHTTPRequestHandler):
         sent = data[begin:]
         if fault in ("cut", "stall"):
             sent = sent[: len(sent) // 2]
-        self.wfile.write(sent)
-        self.wfile.flush()
+        half, piece = len(sent) // 2, 1 << 16
+        parts = [sent]
+        if fault == "slow":  # the second half piece by piece, until the client goes
+            parts = [sent[:half], *(sent[at : at + piece] for at in range(half, len(sent), piece))]
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                self.wfile.write(part)
+                self.wfile.flush()
+                time.sleep(0.5 if fault == "slow" else 0)
         if fault == "stall":
             time.sleep(3)
         self.close_connection = True

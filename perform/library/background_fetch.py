@@ -1,0 +1,192 @@
+"""Fetching a model while the set plays: a thread downloads it, an idle process imports it. [network], [disk]
+
+The import is `perform models import` in a process that gets only unused processor time, because it needs
+torch and takes a while. A download that stops goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from enum import Enum, auto
+
+from perform.core.errors import PerformError
+from perform.core.printable import printable
+from perform.library import download
+from perform.library.catalogue import CatalogueModel
+from perform.library.download import Unreachable
+
+_IDLE_VERB = """
+from perform.core.realtime import lower_priority
+lower_priority()
+from perform.cli import main
+main()
+"""
+_IDLE_PRIORITY = 0x40  # of Windows
+_LONGEST = 500  # characters of an error
+
+
+class FetchState(Enum):
+    """What happens to a model now."""
+
+    DOWNLOADING = auto()
+    IMPORTING = auto()
+    ASKING = auto()  #: the import asks for the player's consent: `question`
+    DONE = auto()  #: it is in the library
+    STOPPED = auto()  #: by the player; what has come is kept
+    OFFLINE = auto()  #: the server or the network does not answer; what has come is kept
+    FAILED = auto()
+
+
+class _Cancelled(Exception):
+    """The player has stopped the download."""
+
+
+class BackgroundFetch:
+    """[ui] One model on its way into the library. `start` begins it, or goes on with it.
+
+    name        : of the model in the library
+    state       : changed by a thread; `done` and `total` are bytes, total 0 if unknown
+    error       : why it failed, in one line
+    question    : what the player consents to by `agree`
+    """
+
+    def __init__(self, model: CatalogueModel) -> None:
+        self.model, self.name = model, model.name
+        self.state = FetchState.STOPPED
+        self.done, self.total = download.begun(model.local_copy), model.size
+        self.error = self.question = ""
+        self._consents = self._cancelled = False
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it downloads or imports now."""
+        return self.state in (FetchState.DOWNLOADING, FetchState.IMPORTING)
+
+    def start(self) -> None:
+        """Begin, or go on where it stopped."""
+        if self._thread.is_alive():
+            return
+        self._cancelled, self.error, self.question = False, "", ""
+        self.state = FetchState.DOWNLOADING
+        self._thread = threading.Thread(target=self._run, name=f"fetch {self.name}", daemon=True)
+        self._thread.start()
+
+    def agree(self) -> None:
+        """Consent to what the import asks, and go on."""
+        self._consents = True
+        self.start()
+
+    def cancel(self) -> None:
+        """Stop. What was downloaded is kept, an import begins anew the next time."""
+        self._cancelled = True
+        if process := self._process:
+            with contextlib.suppress(OSError):
+                process.terminate()
+
+    def join(self, seconds: float) -> None:
+        """Wait until the thread has ended, at most so long."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        """[network, disk]"""
+        try:
+            self._download()
+            self.state = FetchState.IMPORTING
+            self.state = self._import()
+        except _Cancelled:
+            self.state = FetchState.STOPPED
+        except Unreachable as error:
+            self.error, self.state = error.what, FetchState.OFFLINE
+        except (PerformError, OSError) as error:
+            self.error, self.state = str(error)[:_LONGEST], FetchState.FAILED
+
+    def _download(self) -> None:
+        path = self.model.local_copy
+        if path.exists():  # downloaded before, and not imported yet
+            return
+        download.fetch(self.model.url, path, sha256=self.model.sha256, on_progress=self._progress)
+
+    def _progress(self, done: int, total: int) -> None:
+        self.done, self.total = done, total or self.model.size
+        if self._cancelled:
+            raise _Cancelled
+
+    def _import(self) -> FetchState:
+        path = self.model.local_copy
+        options = [word for name, text in self.model.card_options().items() for word in (f"--{name}", text)]
+        if self.model.sample_rate:
+            options += ["--rate", str(self.model.sample_rate)]
+        if self._consents:
+            options += ["--yes"]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _IDLE_VERB, "models", "import", str(path), "--name", self.name, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            creationflags=_IDLE_PRIORITY if sys.platform == "win32" else 0,
+        )
+        self._process = process
+        if self._cancelled:
+            process.terminate()
+        lines = process.communicate()[1].strip().splitlines()
+        self._process = None
+        if self._cancelled:
+            raise _Cancelled
+        said = printable(lines[-1] if lines else "")[:_LONGEST].removeprefix("perform: ")
+        if process.returncode == 0:
+            path.unlink(missing_ok=True)
+            return FetchState.DONE
+        if "--yes" in said and not self._consents:
+            self.question = printable(lines[-2] if len(lines) > 1 else said)[:_LONGEST]
+            return FetchState.ASKING
+        self.error = said or f"the import ended with {process.returncode}"
+        if process.returncode == 2:  # the file is no model; other faults are not the file's
+            path.unlink(missing_ok=True)
+        return FetchState.FAILED
+
+
+class BackgroundFetches:
+    """[ui] All fetches of one screen, by the model's name."""
+
+    def __init__(self) -> None:
+        self._fetches: dict[str, BackgroundFetch] = {}
+        self._told: set[str] = set()
+
+    def of(self, name: str) -> BackgroundFetch | None:
+        """Return the fetch of a model, if one was begun."""
+        return self._fetches.get(name)
+
+    def begin(self, model: CatalogueModel) -> BackgroundFetch:
+        """Fetch a model, or go on with it."""
+        fetch = self._fetches.setdefault(model.name, BackgroundFetch(model))
+        self._told.discard(model.name)
+        fetch.start()
+        return fetch
+
+    def news(self) -> str:
+        """Return a line about a fetch that has ended since the last call; "" for none."""
+        for name, fetch in self._fetches.items():
+            if name not in self._told and not fetch.runs:
+                self._told.add(name)
+                return {
+                    FetchState.DONE: f"{name} is in your library: o loads it",
+                    FetchState.ASKING: f"{name} needs your consent: o, then tab",
+                    FetchState.OFFLINE: f"▲ {name}: offline ({fetch.error}): the next try goes on from here",
+                    FetchState.FAILED: f"▲ {name}: {fetch.error}",
+                }.get(fetch.state, "")
+        return ""
+
+    def stop(self) -> None:
+        """Stop all, and wait a moment for their processes."""
+        for fetch in self._fetches.values():
+            fetch.cancel()
+        for fetch in self._fetches.values():
+            fetch.join(1.0)
