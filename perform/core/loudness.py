@@ -9,7 +9,22 @@ import numpy.typing as npt
 
 LOUDNESS_DB = -23.0  #: RMS to which a model is trimmed that is not calibrated, dBFS
 LOUDNESS_LUFS = -19.0  #: integrated loudness of calibrated models, on a deck: about that of LOUDNESS_DB
+CHIRP_DB = 6.0  #: above the loudest frame that follows
 LOWEST_DB = -70.0  #: RMS in dBFS below which a sound counts as silence
+
+
+def chirping_frames(sound: npt.NDArray[np.floating], frame: int, most: int) -> int:
+    """Return how many frames at the beginning of a sound are louder than all that follows.
+
+    sound : (channels, n), from a decoder that was just reset;  frame : samples;  most : frames that may chirp
+    """
+    count = sound.shape[1] // frame
+    power = np.square(sound[:, : count * frame].reshape(len(sound), count, frame), dtype=np.float64)
+    levels = 10 * np.log10(np.nan_to_num(power.mean(axis=(0, 2))) + 10 ** (LOWEST_DB / 10))  # (count,)
+    if count <= most:
+        return 0
+    loud = np.flatnonzero(levels[:most] > levels[most:].max() + CHIRP_DB)
+    return int(loud[-1]) + 1 if len(loud) else 0
 
 
 def loudness_db(sound: npt.NDArray[np.floating]) -> float | None:

@@ -17,6 +17,7 @@ from msgspec import Meta
 from perform.core.errors import PerformError
 from perform.core.pipe import NO_VALUES, HelperProcess, Message
 from perform.engine.protocol import Vector
+from perform.library.cards import MOST_WARM_UP
 
 TIMEOUT_S = 120.0  #: longest wait for an answer
 
@@ -36,6 +37,7 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     attributes: dict[str, list[str]]  #: name -> kinds of its values
     prior: bool
     loudness_db: _Number | None  #: RMS, dBFS; None if it was silent
+    warm_up: Annotated[int, Meta(ge=0, le=MOST_WARM_UP)]  #: frames in which it chirps at first
     has_encoder: bool  #: `encode` makes the latents that `method` takes
     delay: Annotated[int, Meta(ge=0, le=1 << 24)] | None  #: samples; None if an impulse gave no response
     render_ms: _Number  #: median time of a frame

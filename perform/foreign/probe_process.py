@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from perform.core.errors import PerformError
-from perform.core.loudness import loudness_db
+from perform.core.loudness import chirping_frames, loudness_db
 from perform.core.pipe import Message, serve
 from perform.engine.protocol import Vector
 from perform.foreign import nn_contract, sandbox
@@ -56,6 +56,7 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
         attributes={name: list(kinds) for name, kinds in module.attributes.items()},
         prior=module.prior is not None,
         loudness_db=loudness_db(y),
+        warm_up=chirping_frames(np.concatenate(sounds, axis=1), frame, WARM_UP),
         has_encoder=module.encoder_for(method) is not None,
         delay=measure_delay(module, method),
         render_ms=round(1000 * float(np.median(times[WARM_UP:])), 3),

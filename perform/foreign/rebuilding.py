@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from perform.core.ebu_r128 import loudness_lufs
-from perform.core.loudness import LOUDNESS_DB, loudness_db
+from perform.core.loudness import LOUDNESS_DB, chirping_frames, loudness_db
 from perform.core.paths import to_text
-from perform.library.cards import Card
+from perform.library.cards import MOST_WARM_UP, Card
 from perform.rave import delay
 from perform.rave.archive import Archive
 from perform.rave.model import RAVE
@@ -94,4 +94,5 @@ def _measured(model: RAVE, facts: dict[str, Any], z: Tensor) -> dict[str, Any]:
         "loudness_db": LOUDNESS_DB if level is None else level,
         "loudness_known": level is not None,
         "loudness_lufs": loudness_lufs(y[0].numpy(), facts["sample_rate"]),
+        "warm_up": chirping_frames(y[0].numpy(), model.ratio, MOST_WARM_UP),
     }

@@ -46,6 +46,7 @@ class CardChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     description: Annotated[str, Meta(max_length=10_000)] | None = None
     tags: list[Annotated[str, Meta(max_length=100)]] | None = None
     loudness_lufs: Annotated[float, Meta(ge=-1000, le=1000)] | None = None
+    warm_up: Annotated[int, Meta(ge=0, le=32)] | None = None
     latent_mean: list[float] = []
     latent_std: list[float] = []
     latent_p05: list[float] = []

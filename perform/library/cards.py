@@ -21,6 +21,7 @@ MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.fo
 FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the card does not know it
 TRIM_LIMIT_DB = 18.0  #: largest trim, up or down, where only the RMS is known
 CALIBRATED_LIMIT_DB = 30.0  #: and where the loudness is
+MOST_WARM_UP = 32  #: frames
 KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
 _MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_words", "latent_home")  # may be missing
 _OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED, "labels")
@@ -58,6 +59,8 @@ class Card(msgspec.Struct, frozen=True):
     prior: str = ""  #: quality of its prior, if it was trained by perform
     delay_known: bool = True  #: False: no impulse came out of the model, and `delay` is 0
     loudness_known: bool = True  #: False: the model was silent, and `loudness_db` is LOUDNESS_DB
+    #: frames after a reset in which the decoder chirps: they are decoded unheard
+    warm_up: Annotated[int, Meta(ge=0, le=MOST_WARM_UP)] = 0
     loudness_lufs: float | None = None  #: of the same sound, integrated, as a deck plays it; None: unknown
     #: samples of `delay` to the middle of the latents' frame; None: unknown
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
@@ -169,6 +172,15 @@ def corpus_range(card: Card, *, home: bool) -> tuple[list[float], list[float]]:
         for ends in (card.latent_p05, card.latent_p95)
     )
     return low, high
+
+
+def credit(card: Card) -> str:
+    """Return what is to be said where the model is used; "" if its licence asks for nothing that is known."""
+    if card.attribution or not card.licence.upper().startswith("CC BY"):
+        return card.attribution
+    by = f" by {card.author}" if card.author else ""
+    page = f" ({card.source})" if card.source else ""
+    return f"{card.name}{by}{page}, {card.licence}"
 
 
 def knob_ranges(card: Card, *, home: bool = False) -> list[tuple[float, float]]:

@@ -15,16 +15,17 @@ import numpy.typing as npt
 
 from perform.core import latent_moves
 from perform.core.ebu_r128 import loudness_lufs
+from perform.core.loudness import chirping_frames
 from perform.core.mel_spectrum import WINDOW
 from perform.engine.protocol import PlayableModel
 from perform.foreign.opening import open_model
-from perform.library.cards import FULL_RANGE, Card, change_card, home_latents, read_card
+from perform.library.cards import FULL_RANGE, MOST_WARM_UP, Card, change_card, home_latents, read_card
 from perform.offline.calibration_latents import CalibrationLatents, Latents, choose
 
 PLAYED_S = 20.0  #: seconds of the latents that are decoded for the loudness
 SIDE_BY_SIDE = 4  #: stretches of them that are decoded as one batch
 HELD_S = 0.5  #: seconds of each stretch in which a latent is held
-WARM_UP = 8  #: frames that are not measured, besides the decoder's delay
+WARM_UP = 16  #: frames that are not measured, besides the decoder's delay
 CLOUD = 512  #: frames kept for the screen
 
 Sound = npt.NDArray[np.float32]  #: (B, channels, n)
@@ -46,8 +47,11 @@ def calibrate(path: Path, sounds: Sequence[Path] = ()) -> Card:
         fields |= {"latent_p01": _rounded(low), "latent_p99": _rounded(high)}
     if chosen.spread and not card.corpus:
         fields |= _statistics(chosen.z)
-    loudness = loudness_lufs(_played(model, chosen.z), card.sample_rate)
+    played = _played(model, chosen.z)
+    loudness = loudness_lufs(played, card.sample_rate)
     if loudness is not None:
+        first = _decoded(model, np.zeros((1, MOST_WARM_UP, card.latents), np.float32), warm_up=0)[0]
+        fields["warm_up"] = chirping_frames(np.concatenate([first, played], axis=1), card.ratio, MOST_WARM_UP)
         fields["loudness_lufs"] = loudness
         moves = _moves(model, chosen.z, low, high)
         fields |= {"latent_effect": [round(effect, 2) for effect in moves.effects]}
@@ -114,13 +118,13 @@ def _moves(model: PlayableModel, z: Latents, low: Latents, high: Latents) -> lat
     return latent_moves.measure(decode, stretches, low, high, card.sample_rate)
 
 
-def _decoded(model: PlayableModel, z: Latents) -> Sound:
+def _decoded(model: PlayableModel, z: Latents, warm_up: int = WARM_UP) -> Sound:
     """Decode stretches (B, frames, latents) side by side, each after its first frame was held for a while.
 
     The noise is the same at each call.
     """
     card, batch = model.card, len(z)
-    warm = WARM_UP + math.ceil(max(card.decoder_s, 0.0) * card.sample_rate / card.ratio)
+    warm = warm_up and warm_up + math.ceil(max(card.decoder_s, 0.0) * card.sample_rate / card.ratio)
     z = np.concatenate([np.repeat(z[:, :1], warm, axis=1), z], axis=1)
     noise = np.random.default_rng(0).standard_normal((z.shape[1], batch, model.noise)).astype(np.float32)
     streams = [model.stream() for _ in range(batch)]

@@ -10,6 +10,7 @@ from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
 from perform.recorder import gesture_log, markers, wav_repair
 from perform.recorder.gesture_log_writer import GestureLogWriter
+from perform.recorder.model_credits import ModelCredits
 from perform.recorder.take_names import track_path
 from perform.recorder.wav_format import WavFormat
 from perform.recorder.wav_writer import WavWriter
@@ -33,6 +34,7 @@ class TakePart:
         self.path, self._rate = master, rate
         self._files: dict[str, WavWriter] = {}
         self._log: GestureLogWriter | None = None
+        self._credits = ModelCredits()
         try:
             for track in tracks:
                 self._files[track] = WavWriter(track_path(master, track), rate, form)
@@ -67,6 +69,7 @@ class TakePart:
         """Append records to the gesture log."""
         assert self._log
         self._log.write(records)
+        self._credits.collect(records)
 
     def sync(self) -> None:
         """Flush all files to the disk."""
@@ -87,7 +90,7 @@ class TakePart:
         with suppress(OSError):
             assert self._log
             self._log.close()
-        write_lists(self.path, marks, frames, self._rate, title)
+        write_lists(self.path, marks, frames, self._rate, title, self._credits.text())
 
     def unlink(self) -> None:
         """Delete all files of the part."""
@@ -99,15 +102,22 @@ class TakePart:
                 path.unlink()
 
 
-def write_lists(master: Path, marks: markers.Marks, frames: int, rate: int, title: str) -> None:
-    """Write a cue sheet and a track list beside a file with markers; never overwrites, raises no OSError."""
+def write_lists(
+    master: Path, marks: markers.Marks, frames: int, rate: int, title: str, model_credits: str = ""
+) -> None:
+    """Write a cue sheet and a track list beside a file with markers; never overwrites, raises no OSError.
+
+    model_credits : what licences of models ask to be said, behind the track list, also without markers
+    """
     marks = [mark for mark in marks if 0 <= mark.frame <= frames]
-    if not marks:
-        return
-    for suffix, text in (
-        (".cue", markers.cue_sheet(master.name, title, marks, rate)),
-        (".txt", markers.track_list(marks, rate)),
-    ):
+    tracks = markers.track_list(marks, rate)
+    lists = {
+        ".cue": markers.cue_sheet(master.name, title, marks, rate) if marks else "",
+        ".txt": f"{tracks}\n{model_credits}" if tracks and model_credits else tracks + model_credits,
+    }
+    for suffix, text in lists.items():
+        if not text:
+            continue
         with (
             suppress(OSError),
             master.with_suffix(suffix).open("x", encoding="utf-8", errors="surrogateescape") as file,
@@ -126,7 +136,10 @@ def repair(path: Path, frames: int | None = None) -> int:
             log = gesture_log.read(master.with_suffix(gesture_log.SUFFIX))
             held = wav_repair.repair(path, log.marks(), frames)
             if path == master:
-                write_lists(master, log.marks(), held, log.header.rate, log.header.set)
+                model_credits = ModelCredits()
+                model_credits.collect(b"".join(record.pack() for record in log.records))
+                text = model_credits.text()
+                write_lists(master, log.marks(), held, log.header.rate, log.header.set, text)
             return held
     return wav_repair.repair(path, frames=frames)
 

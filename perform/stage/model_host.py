@@ -136,6 +136,7 @@ class HostProcess:
             latent_low=tuple(low),
             latent_high=tuple(high),
             latent_effect=tuple(card.latent_effect),
+            licence=card.licence,
             labels=tuple(card.labels or card.latent_words),
             attributes=self.attributes,
             texts={number: tuple(values) for number, values in texts.items()},

@@ -23,6 +23,7 @@ class DeckStatus(Struct, frozen=True):
     latent_low: tuple[float, ...] = ()  #: 5th percentile of each latent over the corpus, sigma
     latent_high: tuple[float, ...] = ()  #: 95th percentile
     latent_effect: tuple[float, ...] = ()  #: dB that each latent moves the sound; (): not measured
+    licence: str = ""  #: of the model
     labels: tuple[str, ...] = ()  #: names of the latents, such as `pitch`; (): they have none
     attributes: tuple[Attribute, ...] = ()  #: the first is the number `attribute/1`
     texts: dict[

@@ -20,7 +20,7 @@ from perform.core.event_log import EventWriter, FrameEvent
 from perform.core.params import Slots, Table
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import BufferSound, PlayableModel
-from perform.library.cards import Card
+from perform.library.cards import Card, credit
 from perform.voice.voice import Voice
 
 NO_SLOTS: Slots = np.zeros(0, np.intp)
@@ -106,6 +106,10 @@ def stream_details(
         "onnxruntime": ENGINE,
         "words": {number: list(choices) for number, choices in texts.items()},
     }
+    if said := credit(card):
+        details["credit"] = said
+    if card.warm_up:
+        details["warm_up"] = card.warm_up
     if named := [text for text in buffer_texts(model.attributes, texts) if text in sounds]:
         details["sounds"] = {text: sounds[text].digest for text in named}
     if style is not None:

@@ -100,8 +100,9 @@ class LaneReplay:
         self._at, stream = index, self._streams[index]
         model = self._open_model(stream.model)
         self._card, self._render = model.card, model.render
-        self._decoder = decoder = VoiceStream(model, self._rate)
         self._same_model = model.sha256 == stream.model.sha256  # attributes and style fit no other model
+        warm_up = stream.model.warm_up if self._same_model else None
+        self._decoder = decoder = VoiceStream(model, self._rate, warm_up)
         self._adopted: bytes | None = None
         age = stream.ages[0]
         decoder.begin(stream.frame_at(age).seed)

@@ -23,17 +23,19 @@ from perform.core.event_log import (
     unpack_values,
 )
 from perform.core.params import AttributeValues, default_attributes
+from perform.library.cards import MOST_WARM_UP
 
 NO_HASHES: Mapping[str, str] = MappingProxyType({})
 
 
 class RecordedModel(NamedTuple):
-    """The model that a voice played."""
+    """The model that a voice played. warm_up: frames that it decoded unheard after each reset."""
 
     name: str
     sha256: str
     ratio: int
     sample_rate: int
+    warm_up: int = 0
 
 
 class RecordedSettings(NamedTuple):
@@ -106,8 +108,9 @@ def recorded_streams(
                 str(details["sha256"]),
                 int(details["ratio"]),
                 int(details["sample_rate"]),
+                int(details.get("warm_up", 0)),
             )
-            if new.ratio < 1 or new.sample_rate < 1:
+            if new.ratio < 1 or new.sample_rate < 1 or not 0 <= new.warm_up <= MOST_WARM_UP:
                 raise ValueError("an impossible model")
             fresh = fresh or kind == FIRST_VALUES or new != model
             model = new

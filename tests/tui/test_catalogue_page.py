@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hands import Hands, playing
 from http_rig import FileServer, serving
+from stand_in import FakeStage, deck, play, status
 from tiny import tiny_model
 
 from perform.library import catalogue, download, licences, model_library, player_config
@@ -109,6 +111,13 @@ async def test_enter_stops_a_download_and_goes_on_with_it(stage, clock, server):
         await see(hands, lambda: "stopped: enter goes on" in hands.words())
     assert int(server.asked[1].removeprefix("bytes=").rstrip("-")) >= 4 << 20
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("fetch")]
+
+
+async def test_the_line_of_a_deck_names_its_licence(clock, tmp_path):  # type: ignore[no-untyped-def]
+    stage = FakeStage(tmp_path, status(msgspec.structs.replace(deck("vintage"), licence=LICENCE)))
+    play(stage)
+    async with playing(stage, clock) as hands:
+        assert f"licence {LICENCE}" in hands.text()
 
 
 async def test_offline_says_so_with_what_is_here(stage, clock, server, home):  # type: ignore[no-untyped-def]

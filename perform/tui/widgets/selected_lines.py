@@ -8,6 +8,7 @@ import msgspec
 
 from perform.core.knob_ranges import is_audible
 from perform.core.messages.control_messages import BindingOptions
+from perform.core.printable import printable
 from perform.tui.paint import short
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screen_frame import EXCLUDED, MODULATED, ScreenFrame, loop_text
@@ -51,6 +52,8 @@ def draw_selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     parts = [*_modulated(row, frame), *_latent(row, frame)]
     if row.address == f"deck/{frame.focus}/source" and (file := frame.source_file(frame.focus)):
         parts.append(f"{file} (O)")
+    if row.address in (f"deck/{frame.focus}/gain", f"deck/{frame.focus}/source"):
+        parts += _licence(frame.deck(frame.focus).licence)
     control = frame.control(row.address)
     parts.append(control or "not mapped")
     text = "   ".join(parts)
@@ -67,6 +70,11 @@ def _modulated(row: ParameterRow, frame: ScreenFrame) -> list[str]:
         return []
     by = ", ".join(frame.modulators_of(row.address))
     return [f"{MODULATED} {short(row.spec, frame.modulated[row.slot])} by {by}"]
+
+
+def _licence(licence: str) -> list[str]:
+    """The licence of the deck's model, if it is known."""
+    return [] if licence in ("", "unknown") else [f"licence {printable(licence)}"]
 
 
 def _latent(row: ParameterRow, frame: ScreenFrame) -> list[str]:
