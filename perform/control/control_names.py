@@ -8,6 +8,7 @@ Written as      Kind, number            Messages
 "bend"          bend, 0                 pitch bend, 14 bits
 "pressure"      pressure, 0             channel pressure
 "poly 60"       poly, 60                pressure of one key
+"poly"          poly, 128               pressure of the key that is pressed hardest
 "note 60"       note, 60                note on and off
 "keys"          keys, 0                 all notes; the key is the value, as a pitch
 "finger 1 press"  finger, packed        MPE: what one finger does; also "finger 1 slide", "finger 1 bend"
@@ -30,6 +31,7 @@ Kind = Literal["cc", "nrpn", "rpn", "bend", "pressure", "poly", "note", "keys", 
 Encoding = Literal["absolute", "twos", "sign", "offset", "offset16", "incdec"]
 
 LAST_CC = 119  #: above it are channel mode messages
+ANY_KEY = 128  #: number of the pressure of any key
 
 _PAIR = 128  #: numbers of 14-bit controls begin here
 _BANKS = 129  #: numbers of programs with a bank begin here
@@ -40,7 +42,7 @@ _SPELLINGS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("rpn", re.compile(f"rpn {_BYTE}/{_BYTE}")),
     ("bend", re.compile("bend")),
     ("pressure", re.compile("pressure")),
-    ("poly", re.compile(f"poly {_BYTE}")),
+    ("poly", re.compile(f"poly(?: {_BYTE})?")),
     ("note", re.compile(f"note {_BYTE}")),
     ("keys", re.compile("keys")),
     ("finger", re.compile("finger ([1-9]|10) (press|slide|bend)")),
@@ -66,8 +68,8 @@ def parse_control(text: str) -> tuple[Kind, int]:
             return kind, _number(kind, text, [int(group) for group in match.groups() if group])
     raise WrongUse(
         f"unknown control {text!r}",
-        hint='write "cc 16", "cc 12/44" (14 bits), "nrpn 1/2", "rpn 0/0", "bend", "pressure", "poly 60", '
-        '"note 36", "keys", "finger 1 press", "program" or "program 12"',
+        hint='write "cc 16", "cc 12/44" (14 bits), "nrpn 1/2", "rpn 0/0", "bend", "pressure", "poly", '
+        '"poly 60", "note 36", "keys", "finger 1 press", "program" or "program 12"',
     )
 
 
@@ -91,6 +93,8 @@ def _number(kind: Kind, text: str, numbers: list[int]) -> int:
             raise WrongUse(f"unknown control {text!r}", hint="programs go from 1 to 128, banks from 0 to 127")
         case "program" if len(numbers) == 3:
             return banked_program(*numbers)
+        case "poly" if not numbers:
+            return ANY_KEY
     return numbers[0] if numbers else 0
 
 
@@ -129,6 +133,8 @@ def _numbers(kind: Kind, number: int) -> str:
             bank, program = divmod(number - _BANKS, 128)
             return f"{bank // 128}/{bank % 128}/{program + 1}"
         case "program" if number == 0:
+            return ""
+        case "poly" if number == ANY_KEY:
             return ""
     return str(number)
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 import mido
 
-from perform.control.control_names import LAST_CC, ControlId, banked_program, ccs_of_pair
+from perform.control.control_names import ANY_KEY, LAST_CC, ControlId, banked_program, ccs_of_pair
 from perform.control.control_values import ControlEvent, centred, value_event
 from perform.control.mpe_zones import SLIDE_CC, MpeZones
 
@@ -72,6 +72,7 @@ class MidiParser:
         self._halves: dict[ControlId, _Halves] = {}
         self._zones = MpeZones()
         self._held: set[ControlId] = set()
+        self._pressures: dict[int, dict[int, int]] = {channel: {} for channel in range(1, 17)}  # by key
         self._selected = dict.fromkeys(range(1, 17), ("nrpn", _NO_PARAMETER))
         self._banks = {(channel, cc): 0 for channel in range(1, 17) for cc in _BANK_SELECT}
 
@@ -128,19 +129,34 @@ class MidiParser:
             case "note_on" | "note_off":
                 velocity = message.velocity if message.type == "note_on" else 0
                 source = ControlId("note", message.note, message.channel + 1)
-                return (
-                    ControlEvent(source, velocity, centred(velocity), velocity > 0, release=velocity == 0),
-                )
+                note = ControlEvent(source, velocity, centred(velocity), velocity > 0, release=velocity == 0)
+                return (note, *self._released_key(message.channel + 1, message.note, velocity))
             case "pitchwheel":
                 pitch, source = message.pitch, ControlId("bend", 0, message.channel + 1)
                 return (ControlEvent(source, pitch, centred(pitch + 8192, 16384), pitch > 0, size=16384),)
             case "aftertouch":
                 return (value_event(ControlId("pressure", 0, message.channel + 1), message.value),)
             case "polytouch":
-                return (value_event(ControlId("poly", message.note, message.channel + 1), message.value),)
+                return self._key_pressure(message.channel + 1, message.note, message.value)
             case "program_change":
                 return (self._program(message.channel + 1, message.program),)
         return ()
+
+    def _key_pressure(self, channel: int, key: int, value: int) -> Sequence[ControlEvent]:
+        """The pressure of one key, and that of the key that is pressed hardest."""
+        mapped, keys = self._routing[0], self._pressures[channel]
+        keys[key] = value
+        one, hardest = (ControlId("poly", number, channel) for number in (key, ANY_KEY))
+        events = [value_event(hardest, max(keys.values()))] if hardest in mapped else []
+        return [*events, value_event(one, value)] if one in mapped or not events else events
+
+    def _released_key(self, channel: int, key: int, velocity: int) -> Sequence[ControlEvent]:
+        """The pressure of the keys that are still pressed, when one is let go."""
+        if velocity or self._pressures[channel].pop(key, None) is None:
+            return ()
+        hardest = ControlId("poly", ANY_KEY, channel)
+        pressure = max(self._pressures[channel].values(), default=0)
+        return (value_event(hardest, pressure),) if hardest in self._routing[0] else ()
 
     def overdue(self, now: float) -> Sequence[ControlEvent]:
         """Return the values whose LSB did not come in time; call it between messages."""

@@ -44,9 +44,29 @@ def test_a_text_is_a_control_or_an_error_says_what_to_write(text: str) -> None:
 
 
 def test_a_label_is_short() -> None:
-    texts = ["cc 16", "cc 12/44", "nrpn 1/2", "rpn 0/0", "bend", "note 36", "poly 60", "program 0/1/12"]
+    texts = [
+        "cc 16",
+        "cc 12/44",
+        "nrpn 1/2",
+        "rpn 0/0",
+        "bend",
+        "note 36",
+        "poly 60",
+        "poly",
+        "program 0/1/12",
+    ]
     labels = [control_label(*parse_control(text)) for text in texts]
-    assert labels == ["CC16", "CC12/44", "NRPN1/2", "RPN0/0", "bend", "note36", "poly60", "program0/1/12"]
+    assert labels == [
+        "CC16",
+        "CC12/44",
+        "NRPN1/2",
+        "RPN0/0",
+        "bend",
+        "note36",
+        "poly60",
+        "poly",
+        "program0/1/12",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,24 @@ def test_curves_dead_zones_and_steps_between_the_ends(
     assert rig.get("deck/3/pan") == stepped
 
 
+def test_the_hardest_pressed_key_counts() -> None:
+    rig = Rig(Binding("poly", "deck/1/pan", range=(-1, 1)), Binding("poly 62", "deck/2/pan", range=(-1, 1)))
+    for key, pressure, hardest in (
+        (60, 64, 0.0),
+        (62, 127, 1.0),
+        (60, 127, 1.0),
+        (62, 0, 1.0),
+        (60, 64, 0.0),
+    ):
+        rig(0xA0, key, pressure)
+        assert rig.get("deck/1/pan") == hardest, (key, pressure)
+    assert rig.get("deck/2/pan") == -1.0
+    rig(0xA0, 61, 32), rig(0x80, 60, 0)
+    assert rig.get("deck/1/pan") == 2 * centred(32) - 1, "the other key is still pressed"
+    rig(0x80, 61, 0)
+    assert rig.get("deck/1/pan") == -1.0
+
+
 def test_a_later_layer_that_binds_one_half_hides_a_14_bit_control() -> None:
     rig = Rig()
     pair, half = Binding("cc 12/44", "deck/1/pan"), Binding("cc 44", "deck/2/pan")
@@ -302,6 +320,7 @@ BINDINGS = (
     Binding("bend", "deck/2/z/1/bias", deadzone=0.3),
     Binding("pressure", "deck/2/z/2/bias", step=0.7),
     Binding("poly 60", "deck/2/z/3/bias"),
+    Binding("poly", "deck/3/z/3/bias"),
     Binding("note 60", "deck/5/pan"),
     Binding("note 61", "deck/5/mute"),
     Binding("program", "song/jump"),
