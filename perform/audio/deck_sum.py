@@ -43,6 +43,11 @@ class DeckSum:
         """Whether no fade is running, so that the parameters alone describe the state of all lanes."""
         return all(strip.settled for strip in self.strips)
 
+    @property
+    def rests(self) -> bool:
+        """Whether no gain of a lane moves."""
+        return all(strip.rests for strip in self.strips)
+
     def wait(self, n: int) -> None:
         """Wait until every live lane has n frames, for at most WAIT_S."""
         deadline = time.monotonic() + WAIT_S

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ import numpy.typing as npt
 from perform.core.ring_buffers import Audio
 
 Signal = npt.NDArray[np.float64]  #: (n, 2) or (n, 1)
+Samples = TypeVar("Samples", bound=npt.NDArray[np.floating])
 
 MAX_BLOCK = 1024  #: longest block of one call; longer ones would take the powers below out of range
 REST = 1e-24  #: a reduction this small changes no sample
@@ -105,6 +108,14 @@ def _running_max(x: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float
     rest = width - reach
     longest: npt.NDArray[np.float64] = np.maximum(x[: len(x) - rest], x[rest:])
     return longest
+
+
+def by_blocks(process: Callable[[Signal], Samples], x: Signal, block: int) -> Samples:
+    """[audio] Process (n, 2) as blocks of at most so many frames, whose rounding the result has: (n, 2)."""
+    if len(x) <= block:
+        return process(x)
+    parts = [process(x[at : at + block]) for at in range(0, len(x), block)]
+    return cast(Samples, np.concatenate(parts))
 
 
 def peak(x: Signal | Audio) -> npt.NDArray[np.floating]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from perform.audio.cue_bus import CueBus
 from perform.audio.deck_sum import DeckSum
-from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, cap, peak
+from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, by_blocks, cap, peak
 from perform.audio.level_followers import LevelFollowers
 from perform.audio.live_input import LiveInput, dry_wet
 from perform.audio.strip import RAMP_S, Strip, ramp
@@ -44,6 +44,7 @@ class Mixer:
     patient : wait for a late deck instead of fading it out (offline, or a server that runs ahead of time)
     opening : (gain at the start, seconds from that gain to full gain)
     missed  : frames just before the start that no mixer filled, for the log
+    block   : while it `rests`, a longer block is rounded as several of this length
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Mixer:
         patient: bool = False,
         opening: tuple[float, float] = (0.0, 0.02),
         missed: int = 0,
+        block: int = MAX_BLOCK,
     ) -> None:
-        self._arena, self._rate, self._patient = arena, rate, patient
+        self._arena, self._rate, self._patient, self._block = arena, rate, patient, block
         self._dc, self._limiter = DcBlocker(rate), Limiter(rate)
         self._step: Signal = (np.arange(1, MAX_BLOCK + 1) / (RAMP_S * rate))[:, None]
         self._reader, self._started = TableReader(arena), False
@@ -114,17 +116,20 @@ class Mixer:
         dry = self._input.dry(n, table, self._behind)
         if dry is not None:
             mix += dry
-        mix, opening = self._fade_master(self._dc(mix))
+        mix, opening = self._fade_master(by_blocks(self._dc, mix, self._block))
         if cue:
             both[:, 2:] = cue.end(mix, opening, step)
         if self._tracks:
             self._arena.tracks[PRE].write_ahead(mix.astype(np.float32), self.delay)
             self._arena.tracks[INPUT].write_ahead(self._silence[:n] if came is None else came)
-        out[:] = cap(self._limiter(mix, self._ceiling), self._ceiling)
+        out[:] = by_blocks(self._limited, mix, self._block)
         self._decks.log_reads(self._events, at, every=all_logged)
         self._arena.history.write(out)
         self._mark_track_start()
         self._meter(out, fall)
+
+    def _limited(self, mix: Signal) -> Audio:
+        return cap(self._limiter(mix, self._ceiling), self._ceiling)
 
     def _log_values(self, at: int, *, changed: bool) -> bool:
         """Log the values that changed; True if all of them were logged."""
@@ -197,6 +202,12 @@ class Mixer:
         if meters[_TRACKS_SEEN] != self._tracks:
             meters[_TRACKS_FROM] = self._arena.history.written if self._tracks else 0.0
             meters[_TRACKS_SEEN] = self._tracks  # last: the recorder waits for it
+
+    @property
+    def rests(self) -> bool:
+        """Whether no gain moves and nothing is modulated: then a block may have any length."""
+        still = self._started and self._master[0] == self._master_target[0] and self._open == 1.0
+        return still and not self._panic_left and not len(self._modulation.slots) and self._decks.rests
 
     def _is_settled(self) -> bool:
         """Whether no fade and no panic is running, so that the log of a take may begin here."""

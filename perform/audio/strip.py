@@ -66,6 +66,13 @@ class Strip:
         return not self.live or (self._gate == self.open and not self.held)
 
     @property
+    def rests(self) -> bool:
+        """Whether none of its gains moves, so that it gives the same samples in blocks of any length."""
+        if self.idle:
+            return True
+        return self.live and self._presence == 1.0 and not self._moves and self._gate == self.open
+
+    @property
     def continuous(self) -> bool:
         """Whether the last read was complete, so that the next one is expected right after it."""
         return self._expected >= 0

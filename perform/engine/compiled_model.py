@@ -55,6 +55,11 @@ class CompiledModel:
         inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}
         return self._decoder.run(cast(Sequence[CompiledStream], streams), z=z, **inputs)
 
+    @property
+    def frames_per_call(self) -> int:
+        """[disk] How many frames `render_frames` decodes in one call."""
+        return self._decoder.runs.call
+
     def render_frames(self, stream: CompiledStream, z: Vector, noise: Vector) -> Vector:
         """[disk] Decode the next frames of a stream: (n, latents), (n, noise) -> (n, channels, ratio)."""
         inputs = {"noise": noise} if "noise" in self._decoder.shapes else {}

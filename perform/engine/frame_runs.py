@@ -13,7 +13,8 @@ import numpy as np
 from perform.engine.graph_sessions import CompiledGraph, CompiledStream, compiled
 from perform.engine.protocol import Vector
 
-CALL = 16  #: frames of a call; the rest of a run goes frame by frame
+CALL = 16  #: frames of a call, the rest of a run goes frame by frame; fewer where frames are long:
+CALL_SAMPLES = 8192  #: longest call, samples
 _TEST_CALLS = 2  # so that the second begins in the state that the first left
 
 
@@ -21,22 +22,24 @@ class FrameRuns:
     """[disk] A method of a model, for the next frames of one stream.
 
     plain : its graph of one frame per call
+    call  : frames of a call; 1 if more would not give the same bits
     """
 
     def __init__(self, path: Path, digest: str, method: str, plain: CompiledGraph) -> None:
-        self._plain = plain
-        self._many: CompiledGraph | None = None
-        many = compiled(path, digest, method, CALL)
-        if _agree(plain, many):
-            self._many = many
+        self._plain, self._many = plain, plain
+        ratio = plain.shapes["y" if "y" in plain.shapes else "x"][-1]
+        self.call: int = max(1, min(CALL, CALL_SAMPLES // ratio))
+        if self.call > 1:
+            self._many = compiled(path, digest, method, self.call)
+            if not _agree(plain, self._many, self.call):
+                self._many, self.call = plain, 1
 
     def __call__(self, stream: CompiledStream, **inputs: Vector) -> Vector:
         """Inputs (n, ...) by name -> results (n, ...), the same bits as frame by frame."""
         count = len(next(iter(inputs.values())))
-        whole = count - count % CALL if self._many else 0
-        parts = []
-        if self._many and whole:
-            parts.append(_run(self._many, CALL, stream, {name: x[:whole] for name, x in inputs.items()}))
+        whole, parts = count - count % self.call, []
+        if whole:
+            parts.append(_run(self._many, self.call, stream, {name: x[:whole] for name, x in inputs.items()}))
         if whole < count:
             parts.append(_run(self._plain, 1, stream, {name: x[whole:] for name, x in inputs.items()}))
         return np.concatenate(parts)
@@ -56,11 +59,11 @@ def _run(graph: CompiledGraph, frames: int, stream: CompiledStream, inputs: dict
     return np.concatenate(results)
 
 
-def _agree(plain: CompiledGraph, many: CompiledGraph) -> bool:
+def _agree(plain: CompiledGraph, many: CompiledGraph, call: int) -> bool:
     """Return whether both graphs compute the same bits of results and state, for random inputs."""
     if plain.shapes["state"] != many.shapes["state"]:
         return False
-    random, count = np.random.default_rng(0), _TEST_CALLS * CALL
+    random, count = np.random.default_rng(0), _TEST_CALLS * call
     inputs: dict[str, Vector] = {
         name: random.standard_normal((count, *shape[1:]), np.float32)
         for name, shape in plain.shapes.items()
@@ -69,7 +72,7 @@ def _agree(plain: CompiledGraph, many: CompiledGraph) -> bool:
     if "x" in plain.shapes:
         inputs["x"] = _test_sound(count, *plain.shapes["x"])
     one, other = plain.stream(), many.stream()
-    results = _run(plain, 1, one, inputs), _run(many, CALL, other, inputs)
+    results = _run(plain, 1, one, inputs), _run(many, call, other, inputs)
     return np.array_equal(*results) and np.array_equal(one.state, other.state)
 
 

@@ -13,6 +13,11 @@ from perform.engine.compiled_model import CompiledEncoder, CompiledModel, Compil
 from perform.engine.protocol import PlayableModel, Stream, StreamingEncoder, Vector
 
 
+def frames_per_call(model: PlayableModel) -> int:
+    """[disk] Return how many frames of a stream the model decodes best at once."""
+    return model.frames_per_call if isinstance(model, CompiledModel) else 1
+
+
 def decode_frames(model: PlayableModel, stream: Stream, z: Vector, noise: Vector) -> Iterator[Vector]:
     """[disk] Decode (n, latents) and (n, noise); yield each frame's samples, (channels, ratio).
 

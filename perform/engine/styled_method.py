@@ -72,10 +72,11 @@ class StyledMethod:
             each = [{name: value[[i]] for name, value in inputs.items()} for i in range(count)]
             frames = np.concatenate([self.run([stream], **frame) for frame in each])
             return frames if "y" in self.shapes else frames[:, 0]  # (n, 1, latents) -> (n, latents)
-        return self._runs(stream, **inputs)
+        return self.runs(stream, **inputs)
 
     @functools.cached_property
-    def _runs(self) -> FrameRuns:
+    def runs(self) -> FrameRuns:
+        """[disk] Many frames per call, for streams with the model's default style."""
         return FrameRuns(self._path, self._digest, self._name, self._plain)
 
 

@@ -1,15 +1,23 @@
-"""One deck of an offline render: its voice renders into its lane whenever the mixer needs a block."""
+"""One deck of an offline render: its voice renders into its lane whenever the mixer needs a block.
+
+Where nothing changes before they sound, many frames are shaped one by one and decoded in one call.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import numpy as np
 
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, METER_SLOTS, NOW, lanes_of
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
+from perform.core.params import Table
+from perform.core.ring_buffers import Audio
 from perform.core.table_reader import TableReader
+from perform.engine.many_frames import decode_frames, frames_per_call
 from perform.foreign.opening import open_model, prepare
 from perform.library.cards import corpus_range, trim_db
 from perform.library.deck_file_names import find_deck_file
@@ -20,15 +28,20 @@ from perform.voice.lane_context import LaneContext
 from perform.voice.lane_modulation import LaneModulation
 from perform.voice.voice import Voice, render_applied
 
+RESAMPLER_FRAMES = 64  #: by which a resampled frame may be longer than others
+
 
 class DeckRender:
     """A song's model on a deck, with an open lane, as on stage.
 
-    seed : added to the deck's seed; None adds nothing
+    seed   : added to the deck's seed; None adds nothing
+    logged : write the event log, for a take
     """
 
-    def __init__(self, arena: Arena, song: Song, deck: int, path: Path, seed: int | None, rate: int) -> None:
-        lane = lanes_of(deck)[0]
+    def __init__(
+        self, arena: Arena, song: Song, deck: int, path: Path, seed: int | None, rate: int, *, logged: bool
+    ) -> None:
+        lane, self._rate = lanes_of(deck)[0], rate
         self._model = model = open_model(path, separate_process=True)
         check_room(arena, model.card, rate)
         self._deck, self._path, self._row = deck, prepare(path), arena.lanes[lane]
@@ -47,7 +60,7 @@ class DeckRender:
         self.assignments.read_sounds(song.deck_texts(deck))
         self._voice.settings.sounds = self.assignments.sounds
         self._voice.settings.set_texts(song.deck_texts(deck))
-        self._out = FrameWriter(arena, lane, deck, model, self._voice, rate)
+        self._out = FrameWriter(arena, lane, deck, model, self._voice, rate) if logged else None
 
     @property
     def latent_range(self) -> tuple[list[float], list[float]]:
@@ -68,22 +81,65 @@ class DeckRender:
         self._row[LANE["file"]] = self._deck
         return {self._deck: FileAssignment(str(find_deck_file(name)), self._deck)}
 
-    def fill(self, frames: int) -> None:
+    def fill(self, frames: int, *, ahead: bool = False) -> None:
         """Render until the ring buffer holds this many frames of sound.
 
+        ahead : render more, as `look_ahead.decks_ahead` allows
         PerformError if the module refuses a value of the song.
         """
         self._reader.update()
         self._modulation.read(self._reader, NOW)
         while self._ring.fill < frames:
-            table = self._modulation.evaluate(self._context.next_sounds_at())
-            self._voice.apply(table)
-            if encoder_input := self._voice.encoder_input:
-                encoder_input.follow(self._context.next_sounds_at(), self._block, self._block / 2)
-            audio = render_applied(self._model, [self._voice], [table])[0]
-            for refused in self._voice.settings.refused:
-                raise PerformError(refused.error, where=self._model.card.name, hint="change it in the song")
+            count = self._frames_ahead() if ahead else 1
+            if count == 1:
+                self._render_frame()
+            else:
+                self._render_frames(count)
+
+    def _render_frame(self) -> None:
+        table = self._modulation.evaluate(self._context.next_sounds_at())
+        self._apply(table)
+        if encoder_input := self._voice.encoder_input:
+            encoder_input.follow(self._context.next_sounds_at(), self._block, self._block / 2)
+        self._write(render_applied(self._model, [self._voice], [table])[0], table)
+
+    def _frames_ahead(self) -> int:
+        """Return how many frames to render at once: as many as the model takes, and the ring buffer."""
+        voice, card = self._voice, self._model.card
+        if len(self._modulation.slots) and (voice.ratio != 1.0 or card.sample_rate != self._rate):
+            return 1  # only the resampler knows when each frame will sound
+        longest = voice.frame_s * self._rate + RESAMPLER_FRAMES
+        return max(
+            1, min(frames_per_call(self._model), int((self._ring.capacity - self._ring.fill) / longest))
+        )
+
+    def _render_frames(self, count: int) -> None:
+        voice, at, shaped = self._voice, self._context.next_sounds_at(), []
+        applied: Table | None = None
+        for i in range(count):
+            table = self._modulation.evaluate(at + i * self._model.card.ratio)
+            if table is not applied:
+                self._apply(table)
+                applied = table
+            z, noise = voice.next_latents(table)
+            shaped.append((table, z, noise, voice.age))
+        tables, *arrays, ages = zip(*shaped, strict=True)
+        z, noise = (np.array(part) for part in arrays)  # (count, latents), (count, noise)
+        decoded = decode_frames(self._model, voice.stream, z, noise)
+        for table, one, age, y in zip(tables, z, ages, decoded, strict=True):
+            voice.z, voice.age = one, age  # of the frame that is written now
+            self._write(voice.resample(y), table)
+
+    def _apply(self, table: Table) -> None:
+        self._voice.apply(table)
+        for refused in self._voice.settings.refused:
+            raise PerformError(refused.error, where=self._model.card.name, hint="change it in the song")
+
+    def _write(self, audio: Audio, table: Table) -> None:
+        if self._out:
             self._out.write(audio, table, self._modulation.slots, self._modulation.base)
+        else:
+            self._ring.write(audio)
 
 
 def _raise(line: str) -> None:

@@ -18,6 +18,7 @@ from perform.core.frame_time import FrameTime
 from perform.library import places, sets
 from perform.library.song_files import model_file
 from perform.offline.deck_render import DeckRender
+from perform.offline.look_ahead import decks_ahead
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, new_sound_file
 from perform.stage.beat_keeper import BeatKeeper
@@ -27,6 +28,7 @@ from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.song_values import opening_values
 
 BLOCK = 256  #: frames of a block; parameters change between blocks
+LONG_BLOCK = 1024  #: where nothing changes; mixed as four blocks would be
 
 
 def render(
@@ -55,8 +57,9 @@ def render(
         arena.set_meter("block", BLOCK)
         arena.set_meter("burst", BLOCK)
         arena.table[:] = opening_values(song, arena.table, opened.tempo)
+        is_take = isinstance(out, TakeOutput)
         decks = {
-            deck: DeckRender(arena, song, deck, model_file(model, scan=True), seed, rate)
+            deck: DeckRender(arena, song, deck, model_file(model, scan=True), seed, rate, logged=is_take)
             for deck, model in song.models.items()
         }
         assignments = {number: deck.assignment(song) for number, deck in decks.items()}
@@ -70,10 +73,11 @@ def render(
         loops.replace(song.loops, 0.0)
         examples = Examples(arena.table, lambda deck: decks[deck].latent_range if deck in decks else ([], []))
         examples.use(song.examples)
-        mixer = Mixer(arena, rate, opening=(1.0, 1.0))
+        ahead = decks_ahead(song, arena)
+        mixer = Mixer(arena, rate, opening=(1.0, 1.0), block=BLOCK)
         begin = mixer.delay  # skip the limiter's delay, so that the file begins with the song
         end = begin + round(seconds * rate)
-        block = np.zeros((BLOCK, 2), np.float32)
+        block = np.zeros((LONG_BLOCK, 2), np.float32)
         with ExitStack() as files:
             output: MasterFile | RenderedTake
             if isinstance(out, Path):
@@ -85,9 +89,10 @@ def render(
                 beats.tick()
                 modulation.tick()
                 examples.tick(loops.slots)
-                for deck in decks.values():
-                    deck.fill(BLOCK)
-                mixer.fill(block)
+                n = LONG_BLOCK if len(ahead) == len(decks) and mixer.rests else BLOCK
+                for number, deck in decks.items():
+                    deck.fill(n, ahead=number in ahead)
+                mixer.fill(block[:n])
                 output.advance(arena, min(arena.history.written, end))
                 on_progress(max(0, min(arena.history.written, end) - begin) / rate)
         return output.path

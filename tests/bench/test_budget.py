@@ -24,6 +24,7 @@ from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS, SOURCES
 from perform.core.table_reader import TableReader
 from perform.engine.compiled_model import CompiledModel
+from perform.offline.render import render
 from perform.offline.transfer import Transfer
 from perform.voice import scheduler as scheduling
 from perform.voice.assignments import Assignments
@@ -121,6 +122,20 @@ def test_calls_of_a_transfers_frame(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(0.0, 0.1, (128 * model.card.ratio, 1)).astype(np.float32)
     transfer.feed(x)
     assert calls(lambda: transfer.feed(x)) <= 24 * 128
+
+
+def test_calls_of_an_offline_render(tiny_models: Path, tmp_path: Path) -> None:
+    """Per second of two decks, each with 375 frames: what two seconds take more than one."""
+    song = 'name = "a"\n[[songs]]\nname = "b"\ndecks = { 1 = "bells", 2 = "choir" }\n'
+    values = 'values."deck/1/source" = "walk"\nvalues."deck/2/source" = "loop"\n'
+    (tmp_path / "a.toml").write_text(song + values)
+
+    def rendered(seconds: float) -> None:
+        out = tmp_path / f"{seconds}.wav"
+        render(str(tmp_path / "a.toml"), out, seconds, seed=1, rate=RATE, on_progress=lambda done: None)
+
+    rendered(0.5)  # the graphs are made
+    assert calls(lambda: rendered(2.0)) - calls(lambda: rendered(1.0)) <= 91_000
 
 
 class ClockedOrders:
