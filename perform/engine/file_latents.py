@@ -57,12 +57,14 @@ class FileLatents:
         encoder: StreamingEncoder,
         *,
         at_idle_priority: bool = False,
+        many: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ) -> None:
         """[disk] Read and encode the whole file. `error` says what went wrong.
 
         encoder          : used by this thread only
         at_idle_priority : run only while the processor has nothing else to do, until `raise_priority`
+        many             : encode many frames per call, where no voice plays meanwhile
         on_progress      : called with the encoded part, 0..1
         """
         self._reader = threading.get_native_id()
@@ -71,7 +73,7 @@ class FileLatents:
         if self._needed_now:  # `raise_priority` was called before this thread began
             raise_priority(self._reader)
         last = time.monotonic()
-        for _ in self._blocks(encoder):
+        for _ in self._blocks(encoder, many=many):
             if self._ended:
                 return
             if on_progress and time.monotonic() - last >= PROGRESS_S:
@@ -81,7 +83,7 @@ class FileLatents:
         if on_progress:
             on_progress(1.0)
 
-    def _blocks(self, encoder: StreamingEncoder) -> Iterator[None]:
+    def _blocks(self, encoder: StreamingEncoder, *, many: bool) -> Iterator[None]:
         """[disk] Encode the file, and yield after each block."""
         card = encoder.card
         try:
@@ -90,7 +92,7 @@ class FileLatents:
                 limit = math.ceil(seconds * card.sample_rate / card.ratio) + 1
                 self._latents = np.zeros((limit, card.latents), np.float32)
                 self.length = limit
-                encode = SoundEncoder(encoder, sound.rate)
+                encode = SoundEncoder(encoder, sound.rate, many=many)
                 for block in sound.blocks():
                     self._append(encode(block))
                     yield

@@ -66,7 +66,7 @@ def of_sounds(encoder: StreamingEncoder, sounds: Sequence[Path]) -> CalibrationL
     each, seconds, parts = max(LISTENED_S / len(sounds), LEAST_S), 0.0, []
     for sound in _spread_out(sounds, round(LISTENED_S / LEAST_S)):
         with SoundFile(sound) as file:
-            encode = SoundEncoder(encoder, file.rate)
+            encode = SoundEncoder(encoder, file.rate, many=True)
             z = [frame for block in _first(file, each) for frame in encode(block)]
             seconds += min(each, file.frames / file.rate)
         parts += z[_late_frames(encoder.card) :]

@@ -13,9 +13,11 @@ from perform.recorder import take_index
 class InputReplay:
     """[disk] Reads the input track. Silence if there is none, or if the take renders at another rate."""
 
+    is_known = True  #: there is an input track at this rate
+
     def __init__(self, take: take_index.Take, logged: LoggedTake, rate: int) -> None:
-        known = INPUT in take.tracks and rate == logged.rate
-        self._blocks = take_index.read_sound(take, INPUT) if known else iter(())
+        self.is_known = INPUT in take.tracks and rate == logged.rate
+        self._blocks = take_index.read_sound(take, INPUT) if self.is_known else iter(())
         self._at, self._block = logged.begin, np.zeros((0, 2), np.float32)
 
     def read(self, at: int, frames: int) -> Audio:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from perform.audio.guard import MAX_BLOCK
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
@@ -62,6 +63,7 @@ class TakeReplay:
         at = max(0, min(begin, events[0].at)) if events else begin
         start, index, silent_until = at, 0, at
         while at < end:
+            before = index
             while index < len(events) and events[index].at <= at:
                 try:
                     self._apply(events[index])
@@ -70,13 +72,17 @@ class TakeReplay:
                     raise PerformError(what, hint="the WAV files are complete") from error
                 index += 1
             stop = min(end, at + self._left_of_block(at, start))
+            if index == before:
+                stop = self._end_of_rest(
+                    at, stop, min([end, *(event.at for event in events[index : index + 1])])
+                )
             if index < len(events):
                 missed = self._missed(events[index])
                 silent_from = events[index].at - missed
                 stop = min(stop, events[index].at if silent_from <= at else silent_from)
                 silent_until = events[index].at if missed and silent_from <= at else silent_until
             n = self._scaled(stop) - self._scaled(at)
-            live_input = self._live_input.read(at, n)
+            live_input = self._live_input.read(at, n) if self._live_input.is_known else None
             blocks = self._mix(n, tracks, live_input, silent=at < silent_until)
             if stop > begin:
                 cut = max(0, self._scaled(begin) - self._scaled(at))
@@ -86,6 +92,15 @@ class TakeReplay:
     def _left_of_block(self, at: int, start: int) -> int:
         """Return the frames to the end of the recorded block; other blocks would round differently."""
         return self._logged.block - (at - start) % self._logged.block
+
+    def _end_of_rest(self, at: int, stop: int, until: int) -> int:
+        """Return the end of the longest block of whole recorded blocks in which nothing changes."""
+        block = self._logged.block
+        if stop - at != block or self._live_input.is_known or self._rate != self._logged.rate or self._once:
+            return stop
+        if self._mixer is None or not self._mixer.rests:
+            return stop
+        return max(stop, at + min(until - at, MAX_BLOCK) // block * block)
 
     def _scaled(self, at: int) -> int:
         return round(at * self._rate / self._logged.rate)
@@ -111,7 +126,7 @@ class TakeReplay:
             self._arena.values[slots[slots >= 0]] = values[slots >= 0]
             if event.kind == FIRST_VALUES or self._mixer is None:
                 factor, rise = _details(event)["opening"] if event.kind == FIRST_VALUES else (1.0, 1.0)
-                self._mixer = Mixer(self._arena, self._rate, opening=(float(factor), float(rise)))
+                self._mixer = self._new_mixer(float(factor), float(rise))
         elif event.kind == RING_READ:
             reading = RingReadEvent.unpack(event.payload)
             position = self._scaled(reading.ring)
@@ -121,7 +136,11 @@ class TakeReplay:
             elif reading.frames:
                 self._once[reading.lane] = position, self._scaled(reading.frames)
 
-    def _mix(self, n: int, tracks: list[str], live_input: Audio, *, silent: bool) -> dict[str, Audio]:
+    def _new_mixer(self, factor: float, rise_s: float) -> Mixer:
+        block = min(self._logged.block, MAX_BLOCK)
+        return Mixer(self._arena, self._rate, opening=(factor, rise_s), block=block)
+
+    def _mix(self, n: int, tracks: list[str], live_input: Audio | None, *, silent: bool) -> dict[str, Audio]:
         if silent or self._mixer is None:
             return {track: np.zeros((n, 2), np.float32) for track in tracks}
         for lane, position in self._reading.items():

@@ -75,7 +75,7 @@ class FileEncoding:
         def report(part: float) -> None:
             self._on_progress(number, part, time.monotonic() - began)
 
-        latents.read(encoder, at_idle_priority=at_idle_priority, on_progress=report)
+        latents.read(encoder, at_idle_priority=at_idle_priority, many=self._wait, on_progress=report)
         if latents.error:
             self._log(f"deck {file.deck}: {latents.error}")
 

@@ -14,6 +14,7 @@ import numpy as np
 from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
 from perform.engine.file_reader import LocalFileReader
+from perform.engine.many_frames import decode_frames, frames_per_call
 from perform.engine.protocol import BufferSound, PlayableModel
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
@@ -99,7 +100,7 @@ class LaneReplay:
             return
         self._at, stream = index, self._streams[index]
         model = self._open_model(stream.model)
-        self._card, self._render = model.card, model.render
+        self._card, self._model, self._call = model.card, model, frames_per_call(model)
         self._same_model = model.sha256 == stream.model.sha256  # attributes and style fit no other model
         warm_up = stream.model.warm_up if self._same_model else None
         self._decoder = decoder = VoiceStream(model, self._rate, warm_up)
@@ -147,22 +148,38 @@ class LaneReplay:
         stream, decoder = self._streams[self._at], self._decoder
         assert decoder
         while self._end < until:
-            age = self._recorded_age(stream, decoder.age)
-            if age > stream.ages[-1]:
+            ages = self._next_ages(stream, decoder.age)
+            if not ages:
                 if not self._flushed:  # the recording holds the rest of the resampler too
                     self._flushed = True
                     self._append(decoder.resample(np.zeros((self._card.channels, FLUSH), np.float32)))
                 return
-            frame = stream.frame_at(age)
-            z = np.zeros(self._card.latents, np.float32)
-            n = min(len(z), len(frame.z))
-            z[:n] = frame.z[:n]
-            self._adopt_style(decoder, stream.style_before(age))
-            self._apply_settings(decoder, stream.settings_at(age))
-            noise = decoder.noise(frame.temperature)
-            decoder.ratio = frame.tuning.ratio if frame.tuning else 1.0
-            self._append(decoder.resample(self._render([decoder.stream], z[None], noise[None])[0]))
-            self._end = self._scaled(frame.base) + decoder.sent
+            frames = [stream.frame_at(age) for age in ages]
+            z = np.zeros((len(frames), self._card.latents), np.float32)
+            for row, frame in zip(z, frames, strict=True):
+                n = min(len(row), len(frame.z))
+                row[:n] = frame.z[:n]
+            self._adopt_style(decoder, stream.style_before(ages[0]))
+            self._apply_settings(decoder, stream.settings_at(ages[0]))
+            noise = np.array([decoder.noise(frame.temperature) for frame in frames])
+            decoded = decode_frames(self._model, decoder.stream, z, noise)
+            for frame, y in zip(frames, decoded, strict=True):
+                decoder.ratio = frame.tuning.ratio if frame.tuning else 1.0
+                self._append(decoder.resample(y))
+                self._end = self._scaled(frame.base) + decoder.sent
+
+    def _next_ages(self, stream: RecordedStream, age: int) -> list[int]:
+        """Return the recorded ages of the next frames for one call; none after the last."""
+        ages: list[int] = []
+        for at in (self._recorded_age(stream, age + i) for i in range(self._call)):
+            if at > stream.ages[-1]:
+                break
+            if ages and stream.settings_at(at) is not stream.settings_at(ages[0]):
+                break
+            if ages and stream.style_before(at) is not stream.style_before(ages[0]):
+                break
+            ages.append(at)
+        return ages
 
     def _adopt_style(self, decoder: VoiceStream, style: bytes | None) -> None:
         """Restore the style from the log, for a stream that was not decoded from its beginning."""
