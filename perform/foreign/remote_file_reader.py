@@ -68,8 +68,8 @@ class RemoteFileLatents(FileLatents):
         super().__init__(path)
         self._process, self._number = process, number
 
-    def _blocks(self, encoder: StreamingEncoder) -> Iterator[None]:
-        """[disk] Fetch encoded frames until all are here."""
+    def _blocks(self, encoder: StreamingEncoder, *, many: bool) -> Iterator[None]:
+        """[disk] Fetch encoded frames until all are here. `many` changes nothing: the companion encodes."""
         latents, over = encoder.card.latents, False
         try:
             self._process.ask("encode_file", number=self._number, path=str(self.path))
