@@ -44,6 +44,7 @@ from perform.core.messages.control_messages import (
     LearnControl,
     ListBindings,
     LoadMapping,
+    MappingLoaded,
     MappingWritten,
     MidiPortsChanged,
     StartControl,
@@ -113,7 +114,7 @@ class ControlProcess:
             try:
                 self._handle(order)
             except (PerformError, OSError, RuntimeError) as error:
-                self._line.report(ControlFailed(str(error)))
+                self._line.report(ControlFailed(str(error), type(order).__name__))
         self._reader.inputs = ()
         if self._ports is not None:
             self._lamps.use({})
@@ -139,6 +140,7 @@ class ControlProcess:
             case LoadMapping(path):
                 self._layers.choose(path)
                 self._use_new_mapping()
+                self._line.report(MappingLoaded())
             case UseLayers(set_mapping, song_mapping):
                 for error in self._layers.use_set_and_song(set_mapping, song_mapping):
                     self._line.report(ControlFailed(error))

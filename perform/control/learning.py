@@ -15,6 +15,7 @@ import msgspec
 
 from perform.control import mapping_files
 from perform.control.binding import NOTHING, Binding
+from perform.control.binding_options import bound, checked_options, of_encoder, of_knob
 from perform.control.control_names import ControlId, Encoding, ccs_of_pair, spelled
 from perform.control.layers import MappingFile, MappingLayers
 from perform.control.mapping import Mapping
@@ -76,12 +77,8 @@ class ControlLearning:
         over : the range of the new binding if the options have none; None for the parameter's range
         song : write to the song's mapping, or to a new one of about this name; "": to the player's
         """
-        if over and options.range is None and options.value is None:
-            options = msgspec.structs.replace(options, range=over)
         if address:
-            _bound(Binding("cc 1", "xfade"), address, _of_knob(options))  # raises WrongUse
-            if options != _of_knob(options):
-                _bound(Binding("cc 1", "xfade", encoding="twos"), address, _of_encoder(options))
+            options = checked_options(address, over, options)
         else:
             self._learnt.clear()
         self.address, self._options, self._song = address, options, song
@@ -138,11 +135,11 @@ class ControlLearning:
         if options.mode is None and options.range == (0.0, 1.0) and source.kind == "note":
             options = msgspec.structs.replace(options, mode="toggle")
         options = msgspec.structs.replace(options, invert=options.invert != invert)
-        fitting = _of_knob(options) if encoding == "absolute" else _of_encoder(options)
+        fitting = of_knob(options) if encoding == "absolute" else of_encoder(options)
         of_pad = msgspec.structs.replace(fitting, takeover=None, deadzone=0.0, step=None)
         for tried in (fitting, of_pad):
             with contextlib.suppress(WrongUse):
-                return _bound(plain, self.address, tried)
+                return bound(plain, self.address, tried)
         return None
 
     def _movements(self, learnt: Binding, port: str, known: Sequence[str]) -> dict[tuple[str, str], None]:
@@ -251,25 +248,6 @@ class ControlLearning:
         self.unsaved.pop(source.path, None)
         self._layers.choose(str(target))
         return target
-
-
-def _bound(plain: Binding, address: str, options: BindingOptions) -> Binding:
-    """Return a binding of the same control to an address; WrongUse if the options do not fit it."""
-    fields = msgspec.to_builtins(plain) | msgspec.to_builtins(options) | {"to": address}
-    try:
-        return msgspec.convert(fields, Binding, strict=True)
-    except msgspec.ValidationError as error:
-        raise WrongUse(str(error).replace("`", ""), hint="see the keys of a mapping file") from None
-
-
-def _of_knob(options: BindingOptions) -> BindingOptions:
-    """The options that a control with a position can have."""
-    return msgspec.structs.replace(options, steps=None, accel=1.0)
-
-
-def _of_encoder(options: BindingOptions) -> BindingOptions:
-    """The options that an encoder can have: it has no position."""
-    return msgspec.structs.replace(options, takeover=None, deadzone=0.0)
 
 
 def _halves(binding: Binding) -> list[Binding]:

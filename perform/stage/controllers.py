@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable
 
 from perform.core.arena import Arena
@@ -18,6 +18,7 @@ from perform.core.messages.control_messages import (
     ListBindings,
     LoadMapping,
     MappingChanged,
+    MappingLoaded,
     MappingWritten,
     MidiPortsChanged,
     StartControl,
@@ -28,6 +29,7 @@ from perform.core.messages.control_messages import (
 )
 from perform.core.messages.message_lines import AnyOrder, AnyReport
 from perform.core.params import slot
+from perform.stage.armed_learning import LEARN_S, NOTHING_LEARNT, ArmedLearning
 from perform.stage.child import Child, KeptChild
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import (
@@ -38,11 +40,9 @@ from perform.stage.commands import (
     UndoMapping,
     Unlearn,
     UseMapping,
-    answer_all,
 )
 from perform.stage.status import BindingStatus, TouchStatus
 
-LEARN_S = 60.0  #: learning ends if no control has moved by then
 STALL_S = 8.0  #: a control process without a beat for this long hangs in the MIDI system
 
 
@@ -66,9 +66,7 @@ class Controllers:
         self._process = KeptChild(
             lambda: spawn("perform.control.control_process"), lambda: arena.meter("heartbeat/control")
         )
-        self._saving: list[Reply] = []
-        self._loading: list[Reply] = []
-        self._listing: list[Reply] = []
+        self._waiting: dict[str, deque[Reply]] = {}  # by name of the order, oldest first
         self.ports: tuple[str, ...] = ()
         self.error = ""
         self.mapping, self.other_mappings = "", 0
@@ -77,10 +75,7 @@ class Controllers:
         self._layers = UseLayers("", "")  # the mappings of the set and of the song
         self._path = mapping  # for the next process; "": the mapping made for the connected controllers
         self.bindings: tuple[BindingStatus, ...] = ()
-        self.learning = ""
-        self._learning_since = 0.0
-        self._learning_order = LearnControl("")
-        self.learn_note = ""  # what the player must do, or what the last learnt control no longer moves
+        self.learning = ArmedLearning()
         self.touched = TouchStatus()
 
     def register(self, table: CommandTable) -> None:
@@ -97,20 +92,25 @@ class Controllers:
             self._order(StartControl(str(self._arena.path), self._path, self._wanted_ports))
             if self._layers != UseLayers("", ""):
                 self._order(self._layers)
-            if self.learning:
-                self._order(self._learning_order)
-        elif self.learning and time.monotonic() - self._learning_since > LEARN_S:
-            self._log(f"no control has moved: learning of {self.learning} has ended")
-            self.learn(LearnControl(""))
+            if self.learning.order.address:
+                self._order(self.learning.order)
+        elif self.learning.is_overdue:
+            address = self.learning.order.address
+            self.end_learning(f"no control has moved for {LEARN_S:.0f} s")
+            self._log(f"{self.learning.note}: learning of {address} has ended")
 
     def learn(self, order: LearnControl) -> None:
-        """Map the next control that moves to an address; "" ends learning."""
+        """Map the controls that move next to an address; "" ends learning."""
         if order.song and self._fixed:
             raise WrongUse("songs change no mapping now", hint="start without --mapping")
-        self.learning, self._learning_order = order.address, order
-        self._learning_since = time.monotonic()
-        self.learn_note = ""
-        self._order(order)
+        self.learning.begin(order)
+        if self._process.child:  # else `tick` sends it to the next process
+            self._order(order)
+
+    def end_learning(self, why: str) -> None:
+        """End learning; the screen shows why."""
+        self.learn(NOTHING_LEARNT)
+        self.learning.end(why)
 
     def unlearn(self, address: str) -> None:
         """Remove every binding of an address."""
@@ -119,11 +119,12 @@ class Controllers:
 
     def use(self, path: str, reply: Reply) -> None:
         """Load another mapping; answers with its path."""
-        self._order(LoadMapping(path))
-        self._loading.append(reply)
+        self._order(LoadMapping(path), reply)
 
     def use_layers(self, set_mapping: str, song_mapping: str) -> None:
-        """Lay the mappings of the set and the song over those of the devices; "": none."""
+        """A song begins: lay its mapping and the set's over those of the devices; "": none."""
+        if self.learning.order.song:
+            self.end_learning("another song plays now")
         layers, self.song_mapping = UseLayers(set_mapping, song_mapping), ""
         if layers != self._layers and not self._fixed:
             self._layers = layers
@@ -132,18 +133,24 @@ class Controllers:
 
     def list_bindings(self, reply: Reply) -> None:
         """Ask for every binding of the connected controllers; answers with them."""
-        self._order(ListBindings())
-        self._listing.append(reply)
+        self._order(ListBindings(), reply)
 
     def save(self, name: str, reply: Reply) -> None:
         """Write the mapping in use; answers with its path."""
-        self._order(WriteMapping(name))
-        self._saving.append(reply)
+        self._order(WriteMapping(name), reply)
 
-    def _order(self, order: AnyOrder) -> None:
+    def _order(self, order: AnyOrder, reply: Reply | None = None) -> None:
+        """Send an order; the process answers orders of one kind in turn."""
         if self._process.child is None:
             raise PerformError("the MIDI process is being restarted", hint="try again in a second")
         self._process.child.order(order)
+        if reply:
+            self._waiting.setdefault(type(order).__name__, deque()).append(reply)
+
+    def _answer(self, order: str, answer: Answer) -> None:
+        """Answer the command that waits longest for an order of this name."""
+        if waiting := self._waiting.get(order):
+            waiting.popleft()(answer)
 
     def handle_report(self, child: Child, report: AnyReport) -> bool:
         """Handle a report of the control process."""
@@ -161,30 +168,39 @@ class Controllers:
                 if not report.follows:  # else the mapping depends on the connected controllers
                     self._path = report.path
                 self.bindings = tuple(BindingStatus(address, control) for address, control in report.bindings)
-                answer_all(self._loading, Answer(self._path))
+            case MappingLoaded():
+                self._answer(LoadMapping.__name__, Answer(self._path))
             case ControlTouched(text, address, turn, port, sends):
                 self.touched = TouchStatus(text, address, turn, port, sends, self.touched.number + 1)
-            case ControlLearned(address, control, lost, song):
-                if song:
-                    self.song_mapping = song
-                    self._layers = UseLayers(self._layers.set, song)  # the process uses it already
-                self.learning, self.learn_note = "", "; ".join(lost)
-                self._log("; ".join((f"{control} is mapped to {address}", *lost)))
+            case ControlLearned():
+                self._learnt(report)
             case LearnAsked(question):
-                self.learn_note = question
-                self._learning_since = time.monotonic()
+                self.learning.asked(question)
             case BindingUndone(change):
-                self.learn_note = f"undone: {change}"
-                self._log(self.learn_note)
+                self.learning.undone(change)
+                self._log(self.learning.note)
             case BindingsListed(rows):
-                answer_all(self._listing, Answer(bindings=rows))
+                self._answer(ListBindings.__name__, Answer(bindings=rows))
             case MappingWritten(path):
-                answer_all(self._saving, Answer(path))
-            case ControlFailed(error):
+                self._answer(WriteMapping.__name__, Answer(path))
+            case ControlFailed(error, order):
                 self._log(error)
-                for waiting in (self._loading, self._saving, self._listing):
-                    answer_all(waiting, Answer(error=error, exit_code=2))
+                if order == LearnControl.__name__:
+                    self.end_learning(error)
+                self._answer(order, Answer(error=error, exit_code=2))
         return True
+
+    def _learnt(self, report: ControlLearned) -> None:
+        lost, song = "; ".join(report.lost), report.song
+        words = [f"{report.control} is mapped to {report.address}", *report.lost]
+        if song and self.learning.order.song:
+            self.song_mapping = song
+            self._layers = UseLayers(self._layers.set, song)  # the process uses it already
+        elif song:  # the song ended at this moment
+            words.append(f"it is in the mapping {song}, which no song names")
+        if self.learning.order.address:
+            self.learning.bound(report.address, lost)
+        self._log("; ".join(words))
 
     def handle_death(self, child: Child) -> bool:
         """Plan a new process; all values stay as they are."""
@@ -192,8 +208,9 @@ class Controllers:
             return False
         if self.ports:
             self._log("the MIDI process died and starts again; all values stay")
-        for waiting in (self._loading, self._saving, self._listing):
-            answer_all(waiting, Answer(error="the MIDI process died: try again", exit_code=1))
+        for replies in self._waiting.values():
+            while replies:
+                replies.popleft()(Answer(error="the MIDI process died: try again", exit_code=1))
         self.ports = ()
         return True
 

@@ -125,7 +125,7 @@ class Status(Struct, frozen=True):
     midi_error: str  #: "" or why there is no MIDI
     mapping: str
     bindings: tuple[BindingStatus, ...]
-    learning: str  #: the address that waits for a control, or ""
+    learning: str  #: the address that waits for its first control, or ""
     touched: TouchStatus
     take: str  #: path of the running take, or ""
     last_take: str  #: path of the last finished take, or ""
@@ -145,4 +145,5 @@ class Status(Struct, frozen=True):
     clock_out: str = ""  #: the port that gets MIDI clock, or ""
     pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"
     other_mappings: int = 0  #: mappings of further controllers, besides `mapping`
-    learn_note: str = ""  #: what to do so that a control is understood; or what it no longer moves
+    learnt: str = ""  #: the address that has just got a control; the next one that moves is bound to it, too
+    learn_note: str = ""  #: what to do so that a control is understood; what it no longer moves; why it ended

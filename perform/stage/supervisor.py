@@ -22,9 +22,8 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
-from perform.core.messages.control_messages import LearnControl
 from perform.core.messages.message_lines import AnyReport
-from perform.core.params import SLOTS, slot
+from perform.core.params import SLOTS
 from perform.core.printable import printable
 from perform.core.realtime import STAGE_PRIORITY, request_real_time
 from perform.stage.child import Child, ChildEvent, ChildOwner
@@ -36,6 +35,7 @@ from perform.stage.controllers import Controllers
 from perform.stage.deck import UNLOAD_S
 from perform.stage.first_set import choose_first_set
 from perform.stage.host_pool import HostPool
+from perform.stage.learn_command import LearnCommand
 from perform.stage.lock import Lock
 from perform.stage.mixers import Mixers
 from perform.stage.narrator import Narrator
@@ -223,22 +223,14 @@ class Stage:
         """The commands of the stage itself; each part registers its own."""
         table = CommandTable()
         table.on(GetStatus, lambda command: Answer(status=self._status()))
-        table.on(Learn, self._learn)
+        show = self._show
+        learn = LearnCommand(self._arena.table, self._controllers, show.knob_range, lambda: show.mapping_name)
+        table.on(Learn, learn.run)
         table.on(Quit, lambda command: self._quit())
         self._recording.register(table)
         self._controllers.register(table)
         self._show.register(table)
         return table
-
-    def _learn(self, command: Learn) -> None:
-        if command.only and command.only != self._controllers.learning:
-            return
-        on_deck = command.address.replace("focus/", f"deck/{round(self._arena.table[SLOTS['focus']])}/", 1)
-        if command.address:
-            slot(on_deck)
-        knob_range = self._show.knob_range(on_deck)
-        song = self._show.mapping_name if command.song else ""
-        self._controllers.learn(LearnControl(command.address, knob_range, command.options, song))
 
     # -- log and status
 
@@ -257,8 +249,9 @@ class Stage:
             midi_error=control.error,
             mapping=control.mapping,
             bindings=control.bindings,
-            learning=control.learning,
-            learn_note=control.learn_note,
+            learning=control.learning.waiting,
+            learnt=control.learning.learnt,
+            learn_note=control.learning.note,
             touched=control.touched,
             other_mappings=control.other_mappings,
             osc=self._osc.port,

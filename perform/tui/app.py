@@ -17,7 +17,6 @@ from textual.screen import Screen
 
 from perform.core import params
 from perform.core.arena_layout import LIVE, LOADING
-from perform.core.errors import PerformError
 from perform.core.params import SOURCES
 from perform.library.background_fetch import BackgroundFetches
 from perform.stage.commands import (
@@ -47,7 +46,7 @@ from perform.tui.screens.set_list_screen import SetListScreen
 from perform.tui.screens.value_entry import ValueEntry
 from perform.tui.song_keys import SongKeys
 from perform.tui.stage_keys import StageKeys
-from perform.tui.stage_line import StageLink
+from perform.tui.stage_line import Refusal, StageLink
 from perform.tui.widgets.side_column import side_width
 
 FRAMES = 25  #: frames per second
@@ -129,9 +128,10 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             return  # the app is closing: its screens are gone, and its timer is not
         while self.stage_line.outcomes:
             outcome = self.stage_line.outcomes.popleft()
-            if isinstance(outcome, PerformError):
+            if isinstance(outcome, Refusal):
                 self.view.arming = 0
-                self.show_notice(f"▲ {outcome}")
+                outcome.undo()
+                self.show_notice(f"▲ {outcome.error}")
             else:
                 done, answer = outcome
                 done(answer)

@@ -81,7 +81,11 @@ class BaseApp(App[str]):
         def confirmed(_: Answer) -> None:
             self.view.learn_confirmed = True
 
-        self.stage_line.ask(Learn(address, options=options, song=song), confirmed)
+        def refused() -> None:
+            if self.view.learning == address:  # the stage has ended learning, too
+                self.view.learning = ""
+
+        self.stage_line.ask(Learn(address, options=options, song=song), confirmed, refused)
 
     def learn_instead(self, address: str, value: float | None = None) -> bool:
         """While learning, learn this address instead of acting on it, and return True.

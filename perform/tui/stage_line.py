@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from perform.core.arena import Arena
 from perform.core.errors import PerformError
@@ -39,11 +39,22 @@ class StageLink(Protocol):
 OnAnswer = Callable[[Answer], object]
 
 
+class Refusal(NamedTuple):
+    """The error of a command that was refused, and what the screen does then."""
+
+    error: PerformError
+    undo: Callable[[], object]
+
+
+def _nothing() -> None:
+    pass
+
+
 class StageLine:
     """A thread that sends commands to the stage and asks for its status.
 
     status   : the last one; None before the first
-    outcomes : answers, each with its callback, and errors; the screen empties it
+    outcomes : answers, each with its callback, and refusals; the screen empties it
     gone     : the error, once the stage has ended
 
     It is a daemon thread, so that a stage that never answers cannot keep the screen open.
@@ -51,8 +62,10 @@ class StageLine:
 
     def __init__(self, stage: StageLink) -> None:
         self._stage = stage
-        self._commands: queue.SimpleQueue[tuple[AnyCommand, OnAnswer] | None] = queue.SimpleQueue()
-        self.outcomes: deque[tuple[OnAnswer, Answer] | PerformError] = deque()
+        self._commands: queue.SimpleQueue[tuple[AnyCommand, OnAnswer, Callable[[], object]] | None] = (
+            queue.SimpleQueue()
+        )
+        self.outcomes: deque[tuple[OnAnswer, Answer] | Refusal] = deque()
         self.status: Status | None = None
         self.gone: StageGone | None = None
         self._waiting_since = 0.0
@@ -62,9 +75,14 @@ class StageLine:
         """[ui] Start the thread."""
         self._thread.start()
 
-    def ask(self, command: AnyCommand, done: OnAnswer = lambda _: None) -> None:
-        """[ui] Send a command; `done` runs on the screen's thread when the answer has arrived."""
-        self._commands.put((command, done))
+    def ask(
+        self,
+        command: AnyCommand,
+        done: OnAnswer = lambda _: None,
+        undo: Callable[[], object] = _nothing,
+    ) -> None:
+        """[ui] Send a command. Later `done` runs with the answer, or `undo` after a refusal, here too."""
+        self._commands.put((command, done, undo))
 
     def stop(self) -> None:
         """[ui] Send the commands that wait, then disconnect; this takes at most half a second."""
@@ -79,6 +97,7 @@ class StageLine:
     def _serve(self) -> None:
         answered: tuple[OnAnswer, Answer] | None = None
         while self.gone is None:
+            undo: Callable[[], object] = _nothing
             try:
                 self._waiting_since = time.monotonic()
                 self.status = self._stage.status()
@@ -89,15 +108,15 @@ class StageLine:
                 queued = self._commands.get(timeout=POLL)
                 if queued is None:
                     return
-                command, done = queued
+                command, done, undo = queued
                 self._waiting_since = time.monotonic()
                 answered = (done, self._stage.ask(command))
             except queue.Empty:
                 continue
             except StageGone as error:
                 self.gone = error
-            except PerformError as refusal:
-                self.outcomes.append(refusal)
+            except PerformError as error:
+                self.outcomes.append(Refusal(error, undo))
             except (OSError, EOFError) as error:
                 self.gone = StageGone(
                     "the stage has ended", where=f"process {self._stage.pid}", hint=str(error)

@@ -150,7 +150,7 @@ class FakeStage:
             raise self.refusal
         self.asked.append(command)
         if isinstance(command, Learn):
-            self.words = msgspec.structs.replace(self.words, learning=command.address)
+            self.words = msgspec.structs.replace(self.words, learning=command.address, learnt="")
         if isinstance(command, ListMapping):
             return Answer(bindings=self.bindings)
         if isinstance(command, StartRecording):

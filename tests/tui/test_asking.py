@@ -120,10 +120,38 @@ async def test_a_learned_control_is_named_beside_its_row(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("l", "down")
         stage.words = status(
-            *stage.words.decks[:3], bindings=(BindingStatus("deck/1/pan", "Twister 3:CC77"),)
+            *stage.words.decks[:3],
+            bindings=(BindingStatus("deck/1/pan", "Twister 3:CC77"),),
+            learnt="deck/1/pan",
         )
         await hands.until(lambda: "LEARNED  deck/1/pan ← Twister 3:CC77" in hands.text())
         assert "3:77" in hands.text()
+
+
+async def test_learning_that_the_stage_ended_is_not_called_learned(stage, clock):
+    """The parameter has a control from before, and no control moved for a minute."""
+    async with playing(stage, clock) as hands:
+        await hands.press("l")
+        await hands.until(lambda: hands.app.view.learn_confirmed)
+        assert hands.app.read_frame().control("deck/1/gain")
+        stage.words = replace(stage.words, learning="", learn_note="no control has moved for 60 s")
+        ended = (
+            "LEARN  has ended: select a parameter to learn it, esc to stop   no control has moved for 60 s"
+        )
+        await hands.until(lambda: ended in hands.text())
+        assert "LEARNED" not in hands.text()
+        await hands.press("down")
+        await hands.until(lambda: "move a control to map it to deck/1/pan" in hands.text())
+
+
+async def test_a_refused_learn_leaves_the_screen_without_learning(stage, clock):
+    async with playing(stage, clock) as hands:
+        await hands.press("l")
+        await hands.until(lambda: stage.asked == [Learn("deck/1/gain")])
+        stage.refusal = WrongUse("an exp curve needs a range without zero")
+        await hands.press("down")
+        await hands.until(lambda: "▲ an exp curve needs" in hands.text())
+        assert "LEARN" not in hands.text()
 
 
 async def test_locating_shows_what_a_control_does_and_which_controls_a_parameter_has(stage, clock):

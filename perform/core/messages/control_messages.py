@@ -194,6 +194,10 @@ class BindingUndone(Report, frozen=True):
     change: str
 
 
+class MappingLoaded(Report, frozen=True):
+    """The mapping that the player chose is in use."""
+
+
 class MappingWritten(Report, frozen=True):
     """The mapping is saved."""
 
@@ -201,9 +205,13 @@ class MappingWritten(Report, frozen=True):
 
 
 class ControlFailed(Report, frozen=True):
-    """An order failed, or a file could not be read or written."""
+    """An order failed, or a file could not be read or written.
+
+    order : name of the order that failed, "LoadMapping"; "": no order of the stage
+    """
 
     error: str
+    order: str = ""
 
 
 ControlOrder = (
@@ -224,6 +232,7 @@ ControlReport = (
     | LearnAsked
     | BindingUndone
     | BindingsListed
+    | MappingLoaded
     | MappingWritten
     | ControlFailed
 )

@@ -30,8 +30,10 @@ def draw_selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         address, control = view.learning, frame.control(view.learning)
         note, wanted = frame.status.learn_note, _wanted(view.learn_options)
         text = f"LEARN  move a control to map it to {address}{wanted}, esc to stop"
-        if control and view.learn_confirmed and not frame.status.learning:
-            text = f"LEARNED  {address} ← {control}; select another, esc to stop"
+        if view.learn_confirmed and frame.status.learnt == address:
+            text = f"LEARNED  {address}{f' ← {control}' if control else ''}; select another, esc to stop"
+        elif view.learn_confirmed and frame.status.learning != address:
+            text = "LEARN  has ended: select a parameter to learn it, esc to stop"
         text += f"   {note}" if note else "   = value, range, curve  u undo"
         pen.target(width, action="app.stop_learning")
         pen.text(f" ◉ {text}", ink.alert, width)
