@@ -16,7 +16,9 @@ import soundfile
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
+from perform.control.router import ControlRouter, RoutedLayer
 from perform.core import params
+from perform.core.arena_layout import METER_SLOTS
 from perform.library import sets
 from perform.library.cards import read_card
 from perform.library.song_files import model_file
@@ -131,6 +133,24 @@ def test_an_old_mapping_loads() -> None:
     assert (
         loaded.bindings[8:] == mapping_files.load(mapping_files.bundled() / "nanokontrol2.toml").bindings[8:]
     )
+
+
+def test_an_old_mapping_plays_as_before() -> None:
+    """Ends and presses are the same; between the ends half a step may differ: CC 64 is the middle now."""
+    written = tomllib.loads((BEFORE / "nanokontrol2.values.toml").read_text())
+    mapping, port = mapping_files.load(BEFORE / "nanokontrol2.toml"), "nanoKONTROL2"
+    assert [f"{it.control} {it.to}" for it in mapping.bindings] == list(written["values"])
+    for binding, wanted in zip(mapping.bindings, written["values"].values(), strict=True):
+        table = params.defaults()
+        router = ControlRouter(table, np.zeros(len(METER_SLOTS)), np.full_like(table, np.nan))
+        router.use({port: [RoutedLayer(mapping.bindings, mapping.takeover)]})
+        slot, got = params.slot(binding.to.replace("focus/", "deck/1/")), []
+        for value in written["sent"]:
+            router.handle(port, (0xB0, binding.number, value))
+            got.append(float(table[slot]))
+        half = (max(wanted) - min(wanted)) / 254 if binding.is_continuous else 0.0
+        for sent, new, old in list(zip(written["sent"], got, wanted, strict=True))[1:]:  # it takes over first
+            assert abs(new - old) <= (0.0 if sent in (0, 127) else half + 1e-9), (binding, sent)
 
 
 def test_old_model_files_load(models: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import soundfile
 
 from perform.audio.mixer import Mixer
+from perform.control.midi_clock import START, TICK, TICKS
 from perform.control.router import ControlRouter
+from perform.control.tempo_watch import TempoWatch
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import BASE_NAMES, LANE, LANES, METER_SLOTS, lanes_of
@@ -235,6 +238,52 @@ def test_fingers_of_an_mpe_keyboard_play_the_same_bits_again(
     replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
     assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
     assert np.abs(wanted - still).max() > 0.01, "the fingers are heard"
+
+
+class Clocked(BeatKeeper):
+    """The beat line, while the MIDI clock of a drum machine leads: 240 beats a minute, then 200."""
+
+    tempos: ClassVar[list[float]] = []  #: that it has led to
+
+    def __init__(self, arena: Arena) -> None:
+        self._history, self._watch, self._next = arena.history, TempoWatch(arena), 0.0
+        self._watch.receive("Drums", (START,), 0.0, 0.0)
+        super().__init__(arena)
+
+    def tick(self) -> set[int]:
+        now = self._history.written / RATE
+        while self._next <= now:
+            pulse = 60.0 / TICKS / (240.0 if self._next < 0.45 else 200.0)
+            self._watch.receive("Drums", (TICK,), pulse, self._next)
+            self._next += pulse
+        self._watch.tick(now)
+        self.tempos.append(self.line.bpm)
+        return super().tick()
+
+
+def test_fingers_lfo_macros_examples_and_a_midi_clock_play_the_same_bits_again(
+    modulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = '[[songs.modulation]]\nsource = "{}"\nto = "{}"\nlow = {}\nhigh = {}\n'
+    fingers = row.format("finger 1 bend", "deck/1/z/3/bias", -1, 1) + row.format(
+        "finger 2 press", "deck/2/gain", -6, 0
+    )
+    text = modulated.read_text().replace('"lfo/2/sync"', '"clock/in" = 1.0\n"lfo/2/sync"')
+    modulated.write_text(text.replace("[[songs.examples]]", fingers + "[[songs.examples]]", 1))
+    monkeypatch.setattr("perform.offline.render.Loops", Fingers)
+    monkeypatch.setattr(sys.modules[__name__], "Loops", Fingers)
+    unled = played_live(modulated, tmp_path)
+    monkeypatch.setattr("perform.offline.render.BeatKeeper", Clocked)
+    monkeypatch.setattr(sys.modules[__name__], "BeatKeeper", Clocked)
+    take = rendered(modulated, tmp_path / "takes")
+    wanted = soundfile.read(take.path, dtype="float32", always_2d=True)[0]
+    (tmp_path / "clocked").mkdir()
+    assert np.array_equal(played_live(modulated, tmp_path / "clocked"), wanted)
+    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
+    assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
+    assert np.abs(wanted - unled).max() > 0.01, "the clock is heard"
+    assert max(Clocked.tempos) == pytest.approx(240.0, abs=0.5)
+    assert 200.0 < Clocked.tempos[-1] < 235.0, "it follows the drum machine down"
 
 
 def check_log(take: take_index.Take) -> None:

@@ -13,9 +13,14 @@ from hands import playing
 from msgspec.structs import replace
 from stand_in import status
 
+from perform.control import mapping_files
+from perform.control.control_names import ControlId
+from perform.control.layers import MappingLayers
+from perform.control.learning import ControlLearning
+from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.errors import WrongUse
-from perform.core.messages.control_messages import BindingRow
+from perform.core.messages.control_messages import BindingOptions, BindingRow
 from perform.library import matrices
 from perform.library.matrices import LatentMatrix, MatrixSide
 from perform.stage.client import StageGone
@@ -203,6 +208,60 @@ async def test_locating_shows_what_a_control_does_and_which_controls_a_parameter
         await hands.press("l", "i")
         await hands.until(lambda: Learn("") in stage.asked)
         assert hands.app.view.locate is not None
+
+
+async def test_the_screen_shows_where_a_control_stands_and_how_far_to_turn_it(stage, clock):
+    """`▹` in the bar of a parameter that something else has moved; the line TOUCHED says the way."""
+    stands = {"deck/1/pan": (0.5, 0.75), "deck/1/gain": (-3.0, None), "xfade": (0.9, None)}
+    async with playing(stage, clock, (160, 50)) as hands:
+
+        async def touch(turn: int, number: int) -> None:
+            touched = TouchStatus("Box 1:CC16=96", "deck/1/pan", turn, "Box", "1:CC16", number)
+            stage.words = replace(stage.words, touched=touched)
+            await hands.until(lambda: hands.app.frame.status.touched == touched)
+            await hands.settle()
+
+        def line(of: str) -> str:
+            return next(it for it in hands.text().split("\n") if of in it)
+
+        await hands.settle()
+        assert "▹" not in hands.text(), "nothing is known of any control"
+        for address, (value, _) in stands.items():
+            stage.arena.hardware[params.slot(address)] = value
+        await touch(turn=32, number=7)
+        assert hands.text().count("▹") == len(stands)
+        assert "Box 1:CC16=96 → deck 1 pan  0.00   turn right 32" in line("TOUCHED")
+        await touch(turn=-32, number=8)
+        assert "   turn left 32" in line("TOUCHED")
+        stage.arena.table[params.slot("deck/1/pan")] = 0.5
+        await touch(turn=0, number=9)
+        assert hands.text().count("▹") == len(stands) - 1, "they have met"
+        assert "turn" not in line("TOUCHED")
+
+
+async def test_a_pad_learns_walk_by_the_dialog_and_sets_it(stage, clock, home):
+    """From the typed word to the source of the deck: dialog, learning, mapping file, router."""
+    async with playing(stage, clock) as hands:
+        hands.app.view.selected[1] = "deck/1/source"
+        await hands.press("l", "equals_sign", *"walk", "enter")
+        await hands.until(lambda: len(stage.asked) == 2)
+    command = stage.asked[1]
+    assert command == Learn("deck/1/source", options=BindingOptions(value=params.SOURCES.index("walk")))
+    layers = MappingLayers()
+    learning = ControlLearning(layers)
+    layers.read_all({})
+    learning.learn(command.address, None, command.options)
+    assert learning.bind("Pads", ControlId("note", 36, 10), ["Pads"])
+    learning.save()
+    written = mapping_files.load(home / "controllers" / "generic.toml")  # the player's own
+    assert [it.to for it in written.bindings] == ["deck/1/source"]
+    table = params.defaults()
+    router = ControlRouter(table, stage.arena.meters, stage.arena.hardware)
+    router.use(layers.routes(["Pads"]))
+    for _ in range(2):
+        router.handle("Pads", (0x99, 36, 20))
+        router.handle("Pads", (0x89, 36, 0))
+        assert params.SOURCES[int(table[params.slot("deck/1/source")])] == "walk"
 
 
 async def test_mappings_of_the_focus_show_on_the_focused_deck(stage, clock):
