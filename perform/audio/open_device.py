@@ -88,7 +88,7 @@ class OpenDevice:
 
     @property
     def cue(self) -> str:
-        """Where the cue plays, or why it does not; "": nobody wants one."""
+        """The outputs of the cue, or why it has none; "" if no cue was asked for."""
         return self._cue.text
 
     @property

@@ -1,4 +1,4 @@
-"""The lamps of the connected devices: their outputs are opened while nobody plays."""
+"""The lamps of the connected devices: their outputs are opened while no control moves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perform.control.lamps import ControlLamps, PortLamps
 from perform.control.midi_outputs import MidiOutputs
 from perform.core.knob_ranges import KnobRanges
 
-REST_S = 0.25  #: nobody plays if there was no message for this long
+REST_S = 0.25  #: no control moves if there was no message for this long
 LONGEST_WAIT_S = 3.0  #: the lamps of a device light at last after this long
 
 
@@ -41,7 +41,7 @@ class DeviceLamps:
         )
 
     def poll(self, outputs: MidiOutputs, devices: Mapping[str, ControllerDevice], played_at: float) -> None:
-        """Open the outputs of devices with lamps while nobody plays, or after a while.
+        """Open the outputs of devices with lamps while no control moves, or after a while.
 
         played_at : monotonic seconds of the last message
         """

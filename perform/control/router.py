@@ -145,7 +145,7 @@ class ControlRouter:
                     self._presses.release(control, table)
                     if control[1].kind == "finger":
                         _rest_finger(control[1], table)
-                    hand.position = _rest(control[1])  # its next message only tells its position
+                    hand.position = _rest(control[1])  # its next message only gives its position
             self._rerouted = True
         for port, parser in list(self._parsers.items()):
             for event in parser.overdue(now):
@@ -242,7 +242,7 @@ def _rest_finger(control: ControlId, table: Table) -> None:
 
 
 def _rest(control: ControlId) -> float | None:
-    """The position of a control that has sent nothing: nobody presses; a knob may stand anywhere."""
+    """The position of a control that has sent nothing: not pressed; a knob may be anywhere."""
     return 0.0 if control.kind in ("pressure", "poly") else None
 
 

@@ -31,7 +31,7 @@ class CatalogueModel(msgspec.Struct, frozen=True):
     name   : unique in its catalogue; letters, digits, `_`, `-`, `.`
     url    : of its file: an export (.ts) or a perform model (.safetensors)
     size   : bytes of the file, roughly; 0: unknown
-    sha256 : of the file; "": nobody has published it
+    sha256 : of the file; "": not published
     """
 
     name: Annotated[str, Meta(pattern=r"^[\w.+-]{1,100}$")]

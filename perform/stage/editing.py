@@ -116,7 +116,7 @@ class Editing:
         return _kept(name)
 
     def keep_for_saving(self) -> str:
-        """Before the set is saved: keep what stands on the decks, if it differs from the song's start.
+        """Before the set is saved: keep what is on the decks, if it differs from the song's start.
 
         Returns what of it is saved, as a text; "" where there is nothing to say. Undo brings the song back as
         it was; saved right after that, the song stays so.

@@ -140,7 +140,7 @@ class Show:
         if scene := self._scenes.tick(self._songs.list.song, self._songs.opening):
             try:
                 self._recall_on_time(scene)
-            except WrongUse as error:  # a pad of a controller: nobody waits for an answer
+            except WrongUse as error:  # a pad of a controller: no client waits for an answer
                 self._rack.log(str(error))
         self._recording.set_name = self._songs.list.set.name
         self._quantise.tick()
@@ -277,7 +277,7 @@ class Show:
         self._set_name = made.name
 
     def save(self, name: str, reply: Reply) -> None:
-        """Write the set, with what stands on the decks; answers once it is on the disk."""
+        """Write the set, with what is on the decks; answers once it is on the disk."""
         note = self._editing.keep_for_saving()
         self._saver.save(
             self._songs.list, name, lambda answer: reply(msgspec.structs.replace(answer, note=note))

@@ -58,7 +58,7 @@ class CorpusSurvey:
         peak = max((facts["peak"] for facts in used.values()), default=0.0)
         rates = sorted({facts["rate"] for facts in used.values()})
         lines = [
-            f"{len(used)} files, {_time(total)} at {', '.join(map(str, rates))} Hz; "
+            f"{_count(len(used), 'file')}, {_time(total)} at {', '.join(map(str, rates))} Hz; "
             f"{_time(total - kept)} of silence left out",
             f"level {_db(math.sqrt(power)):.1f} dBFS, peak {_db(peak):+.1f} dBFS",
         ]
@@ -82,8 +82,12 @@ class CorpusSurvey:
 
 def _time(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+        return _count(round(seconds), "second")
+    return _count(round(seconds / 60), "minute") if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _db(level: float) -> float:

@@ -62,7 +62,7 @@ class Ink:
         return self.hues[deck - 1] if deck else self.level
 
 
-GHOST = "▹"  #: where the hardware of a control stands, if its parameter is elsewhere
+GHOST = "▹"  #: the position of a control, if its parameter has another value
 
 
 @lru_cache(8192)

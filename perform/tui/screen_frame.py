@@ -52,8 +52,8 @@ class ScreenFrame:
     marks: dict[str, str]  #: address -> glyphs: "↻" a gesture loops, "⊘" excluded from scenes, "∿" modulated
     traces: TraceHistory
     beat: float  #: the beat that plays now
-    hardware: dict[int, float]  #: slot -> value at which the control stands, if the parameter is elsewhere
-    placed: dict[int, float]  #: slot -> value at which the control stands, if it has moved
+    hardware: dict[int, float]  #: slot -> value at the control's position, if the parameter has another
+    placed: dict[int, float]  #: slot -> value at the control's position, if it has moved
     knobs: KnobRanges
     modulated: dict[int, float]  #: slot -> value with modulation, of the parameters that are modulated
     clouds: CorpusClouds
@@ -146,14 +146,14 @@ class ScreenFrame:
         return next((one for one in rows if one.address == address), None) or row_of(address)
 
     def knob(self, row: ParameterRow) -> Spec:
-        """The range of a row's bar: that of its knob, so of the model for a latent."""
+        """The range of a row's bar: the range of its knob, which for a latent is the model's."""
         low, high = self.knobs.of(row.slot)
         if row.attribute or row.spec.action or (low, high) == (row.spec.low, row.spec.high):
             return row.spec
         return _ranged(row.slot, low, high)
 
     def effect(self, deck: int, latent: int) -> float:
-        """dB that a latent moves the sound; NaN if nobody has measured it."""
+        """dB that a latent moves the sound; NaN if not measured."""
         return self.knobs.effect(deck, latent) if 0 <= latent < params.LATENTS else math.nan
 
     def cursor(self, deck: int) -> int:

@@ -45,7 +45,7 @@ class DevicePlaying(Report, frozen=True):
     why         : the reason for this choice
     rate        : Hz
     input_error : why there is no live input; "" if there is one
-    cue         : where the cue plays, or why it does not; "": nobody wants one
+    cue         : outputs of the cue, or why it has none; "" if no cue was asked for
     """
 
     device: str

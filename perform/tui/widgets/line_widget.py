@@ -216,7 +216,7 @@ class LineWidget(Widget):
 
 
 def _changed(row: tuple[Piece, ...], old: tuple[Piece, ...], ends: tuple[int, ...], y: int) -> list[Region]:
-    """The parts of a line that differ; each piece stands where it stood before."""
+    """The parts of a line that differ; each piece keeps its place."""
     parts: list[Region] = []
     start = 0
     for piece, before, end in zip(row, old, ends, strict=True):

@@ -9,7 +9,7 @@ from perform.tui.widgets.line_widget import LinePen
 
 
 def draw_locate(pen: LinePen, frame: ScreenFrame, located: Located, width: int) -> None:
-    """Draw the line, where the selected parameter stands otherwise."""
+    """Draw the line, in place of the line of the selected parameter."""
     pen.target(width, action="app.stop_learning")
     pen.text(" ◎ ", pen.ink.mark)
     text = _of_touch(frame, located) if located.touch else _of_parameter(frame, located)
