@@ -370,6 +370,7 @@ def test_code_names_only_pages_that_exist() -> None:
 def test_a_page_has_one_title_says_who_needs_it_and_has_few_words(path: Path) -> None:
     prose = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"(?m)^# ", prose)) == 1
+    assert not re.search(r"\|\n\n\|", prose), "an empty line cuts a table in two"
     assert prose.split("\n\n")[1].startswith("Read this page "), "say first who needs the page"
     assert path.name in REFERENCE or len(path.read_text().split()) <= 1200, "split it by what a reader wants"
 
