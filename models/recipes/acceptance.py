@@ -1,7 +1,7 @@
 """Check a voice on sound that was in no corpus, or print the figures of all bundled voices as Markdown.
 
     python models/recipes/acceptance.py mine.safetensors unseen.flac
-    python models/recipes/acceptance.py --markdown > docs/voices-table.md
+    python models/recipes/acceptance.py --markdown
 
 With --markdown the sound is made by the voice's own recipe, with seed 99; no corpus has it.
 """
@@ -17,8 +17,9 @@ import numpy as np
 import soundfile
 import torch
 from torch import Tensor
-from voice_figures import VoiceFigures, frame_costs, measured_figures
+from voice_figures import VoiceFigures, followed_share, frame_costs, measured_figures
 
+from perform.library.cards import read_card
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
 
@@ -26,8 +27,6 @@ MODELS = Path(__file__).parents[1]
 LONGEST_S = 60.0
 UNSEEN_SEED = 99
 LEAST_PITCH, NEAR_GRID, LEAST_EFFECT_DB, NEAR_HOME_DB, LEAST_NOISE_DBFS = 0.95, 0.05, 2.0, 6.0, -50.0
-FROZEN_CHANCE = 0.22
-"""Share on the frame rate of held harmonics by chance; of held noise it is that of the sound itself."""
 
 
 class Check(NamedTuple):
@@ -73,7 +72,6 @@ def sound(path: Path, model: RAVE) -> Tensor:
 def checks(model: RAVE, found: VoiceFigures) -> list[Check]:
     """The figures that a voice must reach to be bundled: pitched, or of noises."""
     pitched = model.config.bottleneck == "pitched"
-    chance = FROZEN_CHANCE if pitched else found.grid_in
     result = [
         Check(
             "share on the frame rate",
@@ -84,8 +82,8 @@ def checks(model: RAVE, found: VoiceFigures) -> list[Check]:
         Check(
             "the same, frozen",
             f"{found.grid_frozen:.1%}",
-            f"as chance, {chance:.0%}, at most + 5",
-            found.grid_frozen <= chance + NEAR_GRID,
+            f"{found.grid_in:.1%}, at most + 5",
+            found.grid_frozen <= found.grid_in + NEAR_GRID,
         ),
         Check(
             "effect of the latents, dB",
@@ -121,8 +119,8 @@ def table(paths: Sequence[Path]) -> str:
     for path, milliseconds in zip(paths, costs, strict=True):
         model = load(path)
         own = recorded(path.stem, LONGEST_S, np.random.default_rng([UNSEEN_SEED, 0]))
-        found = measured_figures(model, _whole(own, model))
-        followed = measured_figures(model, _whole(melody, model)).pitch
+        found = measured_figures(model, _whole(own, model), read_card(path))
+        followed = followed_share(model, _whole(melody, model))
         share = milliseconds / (1000 * model.ratio / model.config.sample_rate)
         pitched = model.config.bottleneck == "pitched"
         accepted = (pitched or path.stem == "weather") and all(each.fits for each in checks(model, found))

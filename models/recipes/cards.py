@@ -21,6 +21,11 @@ from perform.train.finishing import reconstruct
 
 MODELS = Path(__file__).parents[1]
 SHOWN_S = 8
+SOUNDFONT = """
+
+Trained on FluidSynth's sound of the FluidR3 soundfont, Copyright (c) 2000-2002, 2008 Frank Wen,
+(c) 2008 Toby Smithe, with the contributors that its README names, under the MIT licence. This model has the
+same licence (LICENSE.cello)."""
 ABOUT = {
     "bells": """Five bells of fixed inharmonic partials in just intonation on 93.75 Hz. Struck softly or
 hard, tolled, rolled, damped. Falls short: partials flutter at the frame rate (93.75 Hz), by 3 dB more
@@ -41,11 +46,19 @@ too soft, and the last two latents hardly change the sound.""",
 any height: play it by keys, by hand, or by a voice or an instrument at the input. Then come loudness, noise
 and timbre.
 Falls short: one note at a time, no chords. Its recordings are the samples of a soundfont; bow noise and the
-changes of brightness and body are simulated.
-
-Trained on FluidSynth's sound of the FluidR3 soundfont, Copyright (c) 2000-2002, 2008 Frank Wen,
-(c) 2008 Toby Smithe, with the contributors that its README names, under the MIT licence. This model has the
-same licence (LICENSE.cello).""",
+changes of brightness and body are simulated."""
+    + SOUNDFONT,
+    "reeds": """Saxophones from soprano to baritone, oboe, English horn, bassoon and clarinet, one note at a
+time, with glides, swells and breath. Its first latent is the pitch, in tune at any height. Then come
+loudness, noise and timbre.
+Falls short: one note at a time, no chords; it blends the eight instruments, and you cannot name one. Its
+recordings are the samples of a soundfont; breath and the changes of brightness and body are simulated."""
+    + SOUNDFONT,
+    "flutes": """Flute, pan flute, recorder, ocarina and shakuhachi, one note at a time, with glides, swells
+and breath. Its first latent is the pitch, in tune at any height. Then come loudness, noise and timbre.
+Falls short: one note at a time, no chords; below G3 it has heard nothing. Its recordings are the samples of a
+soundfont; breath and the changes of brightness and body are simulated."""
+    + SOUNDFONT,
 }
 
 

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from perform.engine.compiled_model import CompiledModel
+from perform.library.cards import Card
 from perform.rave.fundamental import Fundamental
 from perform.rave.latent_effect import measured_latents
 from perform.rave.model import RAVE
 
 WIDTH_HZ = 4.5  # on either side of a multiple of the frame rate
-FROZEN = 8  # loud moments that are held
-HELD_FRAMES, SETTLING = 200, 8192  # frames of each, and samples that are left out
+FROZEN = 48  # loud moments that are held: a note lies on the grid or not, so few of them say little
+WINDOW, SETTLING = 16384, 8192  # samples of each that are measured, after some that are left out
 LOUDEST_PART = 4  # a frame is loud if it is in the loudest quarter
 COST_ROUNDS, COST_FRAMES = 20, 30
 
@@ -46,12 +47,18 @@ class VoiceFigures:
 
 
 @torch.inference_mode()
-def measured_figures(model: RAVE, x: Tensor) -> VoiceFigures:
-    """Measure a model with a home and a loop on a sound (1, 1, whole frames). [slow]"""
+def measured_figures(model: RAVE, x: Tensor, known: Card | None = None) -> VoiceFigures:
+    """Measure a model with a loop on a sound (1, 1, whole frames). [slow]
+
+    known : its card, if home and effects of the latents have been measured before
+    """
+    if known:
+        latents = {"latent_home": known.latent_home, "latent_effect": known.latent_effect}
+    else:
+        latents = measured_latents(model)
     z, _ = model.encode(x, model.encoder_state(1))
     y = decoded(model, z)
     loop = model.gesture.T[None]
-    latents = measured_latents(model)
     home = torch.tensor(latents["latent_home"])[None, :, None].expand_as(loop)
     noise = level_db(y - decoded(model, z, silent=True)) if model.config.noise_ratios else None
     return VoiceFigures(
@@ -64,6 +71,13 @@ def measured_figures(model: RAVE, x: Tensor) -> VoiceFigures:
         noise_dbfs=noise,
         log_mel_db=log_mel_db(x[..., : x.shape[2] - model.delay], y[..., model.delay :], model),
     )
+
+
+@torch.inference_mode()
+def followed_share(model: RAVE, x: Tensor) -> float:
+    """Share of the pitched frames of a melody (1, 1, whole frames) that the model follows."""
+    z, _ = model.encode(x, model.encoder_state(1))
+    return pitch_share(model, x, decoded(model, z))
 
 
 def decoded(model: RAVE, z: Tensor, *, silent: bool = False) -> Tensor:
@@ -90,7 +104,7 @@ def pitch_share(model: RAVE, x: Tensor, y: Tensor) -> float:
 def grid(x: Tensor, model: RAVE) -> float:
     """Share of the power that lies near multiples of the frame rate."""
     wave = x.flatten().double().numpy()
-    size, rate = 16384, model.config.sample_rate
+    size, rate = WINDOW, model.config.sample_rate
     frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: size // 2]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size)))).sum(axis=0)
     hz = np.arange(len(power)) * rate / size
@@ -108,11 +122,12 @@ def frozen_grid(model: RAVE, x: Tensor, z: Tensor) -> float:
     power = x.reshape(z.shape[2], -1).square().mean(1)
     loud = torch.argsort(power, descending=True)[: z.shape[2] // LOUDEST_PART]
     moments = loud[torch.linspace(0, len(loud) - 1, FROZEN).long()]
-    shares = [
-        grid(decoded(model, z[:, :, at : at + 1].expand(-1, -1, HELD_FRAMES))[..., SETTLING:], model)
-        for at in moments
-    ]
-    return float(np.mean(shares))
+    frames = (WINDOW + SETTLING) // model.ratio
+    held = z[0, :, moments].T[:, :, None].expand(-1, -1, frames)  # (FROZEN, latents, frames)
+    noise = torch.randn(FROZEN, model.noise, frames, generator=torch.Generator().manual_seed(0))
+    noise[:, : model.missing] = 0
+    y, _ = model.decode(held, noise, model.decoder_state(FROZEN))
+    return float(np.mean([grid(one[..., SETTLING:], model) for one in y]))
 
 
 def log_mel_db(x: Tensor, y: Tensor, model: RAVE) -> float:

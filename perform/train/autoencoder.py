@@ -17,6 +17,8 @@ from perform.train.losses import averaged_distance, distance
 
 AVERAGED_WEIGHT = 3.0
 """Weight of the averaged distance; see docs/training-speed.md for what it brings."""
+NOISE_FIRST = 0.5
+"""Share of phase 1 in which the waves of a decoder wait for the noise, with the energy distance."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class AutoencoderPass:
         """Spectral or energy distance of output and input; perhaps the averaged one too."""
         if self.other is not None:
             y, bands = self.other
-            return energy_distance(self.x, self.y, y, (self.x_bands, self.y_bands, bands))
-        apart = distance(self.x, self.y, self.x_bands, self.y_bands)
+            apart = energy_distance(self.x, self.y, y, (self.x_bands, self.y_bands, bands))
+        else:
+            apart = distance(self.x, self.y, self.x_bands, self.y_bands)
         if self.averaged_at:
             apart = apart + AVERAGED_WEIGHT * averaged_distance(self.x, self.y, self.averaged_at)
         return apart
@@ -60,12 +63,14 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.model, self.energy = model, energy
         self.quantizers = QuantizerTraining(model.codebooks, seed) if hasattr(model, "codebooks") else None
+        self.noise_first = False
+        """Whether the decoder's waves stay as they are, so that the noise learns level and colour first."""
         self.frozen = False
         """Whether the encoder's weights stay as they are (phase 2)."""
 
     def freeze(self) -> None:
         """Keep the encoder's weights as they are from now on."""
-        self.frozen = True
+        self.frozen, self.noise_first = True, False
         self.model.encoder.requires_grad_(False)
 
     def forward(self, x: Tensor, latent_noise: Tensor, noise: Tensor | None) -> tuple[Tensor, ...]:
@@ -83,6 +88,8 @@ class Autoencoder(nn.Module):
         state, decoder = model.decoder.init_state(len(x)), model.decoder
         if self.energy and noise is not None and isinstance(decoder, Decoder | V1Decoder):
             outputs, _ = decoder.outputs(z, state)
+            if self.noise_first:  # no gradient, but still a part of the graph, as several processes need it
+                outputs[0] = outputs[0].detach() + 0 * outputs[0]
             bands = [decoder.mix(outputs, noise), decoder.mix(outputs, noise.flip(-1))]
         else:
             bands = [decoder(z, state, noise)[0]]
@@ -113,8 +120,8 @@ class Autoencoder(nn.Module):
         band_delay = (delay - bank.delay) // bank.bands  # band samples
         x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - band_delay], y_bands[..., band_delay:]
         second = (other[0][..., delay:], other[1][..., band_delay:]) if other else None
-        x, y = x[..., :-delay], y[..., delay:]
-        return AutoencoderPass(x, y, x_bands, y_bands, penalty, embedding, other=second)
+        x, y, averaged_at = x[..., :-delay], y[..., delay:], config.sample_rate if second else 0
+        return AutoencoderPass(x, y, x_bands, y_bands, penalty, embedding, averaged_at, second)
 
 
 @contextmanager

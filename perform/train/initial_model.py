@@ -14,6 +14,9 @@ from perform.train.plan import TrainingPlan
 
 NOISE_AT_FIRST = 3.0
 """Added to the bias of an untrained noise synthesiser for the energy distance: -94 dB would learn nothing."""
+WAVE_AT_FIRST = 1e-4
+"""Factor of an untrained decoder's waves for the energy distance. At their usual -15 dBFS they buzz:
+features that the noise synthesiser needs too would be silenced first."""
 
 
 def initial_model(plan: TrainingPlan) -> RAVE:
@@ -29,15 +32,23 @@ def initial_model(plan: TrainingPlan) -> RAVE:
         torch.manual_seed(plan.seed)
         model = RAVE(plan.config)
     if plan.loss == "energy":
-        _raise_noise(model)
+        begin_with_noise(model)
     return model
 
 
-def _raise_noise(model: RAVE) -> None:
-    if isinstance(model.decoder, Decoder | V1Decoder) and model.decoder.noise:
-        last = [layer for layer in model.decoder.noise.net if isinstance(layer, Conv1d)][-1]
-        with torch.no_grad():
-            last.bias.add_(NOISE_AT_FIRST)
+def begin_with_noise(model: RAVE) -> None:
+    """Wake the untrained noise synthesiser of a model, if it has one, and soften its other output."""
+    decoder = model.decoder
+    if not isinstance(decoder, Decoder | V1Decoder) or not decoder.noise or not decoder.wave:
+        return
+    noise, wave = (
+        [layer for layer in part.modules() if isinstance(layer, Conv1d)][-1]
+        for part in (decoder.noise, decoder.wave)
+    )
+    with torch.no_grad():
+        noise.bias.add_(NOISE_AT_FIRST)
+        wave.weight.mul_(WAVE_AT_FIRST)
+        wave.bias.mul_(WAVE_AT_FIRST)
 
 
 def without_projection(model: RAVE) -> RAVE:

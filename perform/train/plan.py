@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -219,6 +220,10 @@ def check(plan: TrainingPlan, shortest: int) -> None:
         what = "the energy distance needs a noise synthesiser"
         hint = "use a config such as noise, or --set noise_ratios; live_pitch learns noise anyway"
         raise WrongUse(what, where="--loss", hint=hint)
+    most = math.prod(config.noise_ratios) // 2 + 1
+    if plan.loss == "energy" and config.noise_taps > most:
+        what = f"a frame of the noise synthesiser cannot hold {config.noise_taps} taps: it would be silent"
+        raise WrongUse(what, where="--loss", hint=f"use at most {most} noise_taps, or larger noise_ratios")
     if plan.crop is not None and (plan.crop % config.ratio or plan.crop < shortest):
         hint = f"use a multiple of {config.ratio}, at least {shortest}"
         raise WrongUse(f"{plan.crop} samples cannot be a crop", where="--crop", hint=hint)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from perform.core.errors import PerformError, WrongUse
 from perform.rave.model import RAVE
 from perform.train import checkpoint
-from perform.train.autoencoder import Autoencoder, AutoencoderPass, default_crop
+from perform.train.autoencoder import NOISE_FIRST, Autoencoder, AutoencoderPass, default_crop
 from perform.train.batches import TrainingBatch, TrainingBatches
 from perform.train.bottleneck_training import BETA
 from perform.train.corpus import Corpus
@@ -125,6 +125,7 @@ class Trainer:
     def _spectral_step(self, batch: TrainingBatch) -> Tensor:
         plan, done = self.plan, self.step / self.plan.steps
         self._set_rate(self.optimiser, plan.rate * learning_rate(done))
+        self.learner.noise_first = done < NOISE_FIRST
         passed = self._pass(batch)
         beta = BETA[self.config.bottleneck] if plan.beta is None else plan.beta
         loss = passed.distance() + beta * min(1.0, 4 * done) * passed.penalty

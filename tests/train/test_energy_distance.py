@@ -70,6 +70,16 @@ def test_a_config_without_noise_is_refused() -> None:
             check(wrong, 4096)
 
 
+def test_more_taps_than_a_frame_of_noise_can_hold_are_refused() -> None:
+    """A response longer than its frame is cut at its silent beginning: no noise would be left."""
+    fits = replace(PRESETS["live"], noise_ratios=(4, 2), noise_taps=5, noise_hidden=4)
+    check(TrainingPlan(Path("x"), Path("y"), "y", config=fits, loss="energy"), 4096)
+    with pytest.raises(WrongUse, match="at most 5 noise_taps"):
+        check(
+            TrainingPlan(Path("x"), Path("y"), "y", config=replace(fits, noise_taps=6), loss="energy"), 4096
+        )
+
+
 def test_a_training_keeps_its_noise_awake(corpus_folder: Path, tmp_path: Path) -> None:
     config = replace(PRESETS["live"], sample_rate=16000, capacity=2, ratios=(4, 2), dilations=((1,), (1,)))
     config = replace(config, noise_ratios=(4, 2), noise_taps=4, noise_hidden=4)
