@@ -44,9 +44,9 @@ from perform.core.messages.control_messages import (
     LearnControl,
     ListBindings,
     LoadMapping,
-    MappingLoaded,
     MappingWritten,
     MidiPortsChanged,
+    OrderDone,
     StartControl,
     UndoBinding,
     UnlearnControl,
@@ -137,10 +137,11 @@ class ControlProcess:
                 self._learning.unlearn(address, self._known_ports)
                 self._update_routes()
                 self._save_mappings()
+                self._report_done(order)
             case LoadMapping(path):
                 self._layers.choose(path)
                 self._use_new_mapping()
-                self._line.report(MappingLoaded())
+                self._report_done(order)
             case UseLayers(set_mapping, song_mapping):
                 for error in self._layers.use_set_and_song(set_mapping, song_mapping):
                     self._line.report(ControlFailed(error))
@@ -154,6 +155,9 @@ class ControlProcess:
                 self._use_new_mapping()
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
+
+    def _report_done(self, order: AnyOrder) -> None:
+        self._line.report(OrderDone(type(order).__name__))
 
     def _check_all(self) -> None:
         """Check the reader and the ports, learn, and report the control that was touched last."""

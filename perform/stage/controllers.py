@@ -18,9 +18,9 @@ from perform.core.messages.control_messages import (
     ListBindings,
     LoadMapping,
     MappingChanged,
-    MappingLoaded,
     MappingWritten,
     MidiPortsChanged,
+    OrderDone,
     StartControl,
     UndoBinding,
     UnlearnControl,
@@ -40,6 +40,7 @@ from perform.stage.commands import (
     UndoMapping,
     Unlearn,
     UseMapping,
+    no_reply,
 )
 from perform.stage.status import BindingStatus, TouchStatus
 
@@ -83,8 +84,8 @@ class Controllers:
         table.on_later(UseMapping, lambda command, reply: self.use(command.name, reply))
         table.on_later(SaveMapping, lambda command, reply: self.save(command.name, reply))
         table.on_later(ListMapping, lambda command, reply: self.list_bindings(reply))
-        table.on(Unlearn, lambda command: self.unlearn(command.address))
-        table.on(UndoMapping, lambda command: self._order(UndoBinding()))
+        table.on_later(Unlearn, lambda command, reply: self.unlearn(command.address, reply))
+        table.on_later(UndoMapping, lambda command, reply: self._order(UndoBinding(), reply))
 
     def tick(self) -> None:
         """Start and watch the process."""
@@ -112,10 +113,10 @@ class Controllers:
         self.learn(NOTHING_LEARNT)
         self.learning.end(why)
 
-    def unlearn(self, address: str) -> None:
-        """Remove every binding of an address."""
+    def unlearn(self, address: str, reply: Reply = no_reply) -> None:
+        """Remove every binding of an address; answers once that is done."""
         slot(address)
-        self._order(UnlearnControl(address))
+        self._order(UnlearnControl(address), reply)
 
     def use(self, path: str, reply: Reply) -> None:
         """Load another mapping; answers with its path."""
@@ -168,8 +169,8 @@ class Controllers:
                 if not report.follows:  # else the mapping depends on the connected controllers
                     self._path = report.path
                 self.bindings = tuple(BindingStatus(address, control) for address, control in report.bindings)
-            case MappingLoaded():
-                self._answer(LoadMapping.__name__, Answer(self._path))
+            case OrderDone(order):
+                self._answer(order, Answer(self._path if order == LoadMapping.__name__ else ""))
             case ControlTouched(text, address, turn, port, sends):
                 self.touched = TouchStatus(text, address, turn, port, sends, self.touched.number + 1)
             case ControlLearned():
@@ -179,6 +180,7 @@ class Controllers:
             case BindingUndone(change):
                 self.learning.undone(change)
                 self._log(self.learning.note)
+                self._answer(UndoBinding.__name__, Answer(change))
             case BindingsListed(rows):
                 self._answer(ListBindings.__name__, Answer(bindings=rows))
             case MappingWritten(path):

@@ -20,16 +20,19 @@ from perform.core.messages.control_messages import (
     ListBindings,
     LoadMapping,
     MappingChanged,
-    MappingLoaded,
     MappingWritten,
+    OrderDone,
     StartControl,
+    UndoBinding,
+    UnlearnControl,
     UseLayers,
     WriteMapping,
 )
 from perform.core.messages.message_lines import AnyOrder, AnyReport
 from perform.stage.armed_learning import LEARN_S, ArmedLearning
 from perform.stage.child import Child
-from perform.stage.commands import Answer, Learn
+from perform.stage.command_table import CommandTable
+from perform.stage.commands import Answer, Learn, UndoMapping, Unlearn
 from perform.stage.controllers import Controllers
 from perform.stage.learn_command import LearnCommand
 
@@ -203,8 +206,24 @@ def test_a_failure_answers_only_the_command_that_it_belongs_to(rig: Rig) -> None
     rig.report(BindingsListed(()))
     assert (saved, used) == ([Answer("/friday.toml")], [Answer(error="no such mapping", exit_code=2)])
     rig.report(MappingChanged("other", "/other.toml", (), changed=False, follows=False))
-    rig.report(MappingLoaded())
+    rig.report(OrderDone("LoadMapping"))
     assert (used[1:], listed) == ([Answer("/other.toml")], [Answer(bindings=())])
+
+
+def test_removing_and_undoing_are_answered_by_what_came_of_them(rig: Rig) -> None:
+    removed, undone, table = list[Answer](), list[Answer](), CommandTable()
+    rig.controllers.register(table)
+    for answers, command in ((removed, Unlearn("xfade")), (undone, UndoMapping())) * 2:
+        table.run(command, answers.append)
+    assert rig.orders == [UnlearnControl("xfade"), UndoBinding()] * 2
+    assert removed == undone == []
+    rig.report(OrderDone("UnlearnControl"))
+    rig.report(BindingUndone("no control moves xfade"))
+    rig.report(ControlFailed("no control is mapped to 'xfade'", "UnlearnControl"))
+    rig.report(ControlFailed("no change of the mapping to undo", "UndoBinding"))
+    assert [(it.value, it.error) for it in removed] == [("", ""), ("", "no control is mapped to 'xfade'")]
+    assert [it.value for it in undone] == ["no control moves xfade", ""]
+    assert undone[1].error == "no change of the mapping to undo"
 
 
 def test_a_dead_process_answers_all(rig: Rig) -> None:

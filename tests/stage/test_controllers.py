@@ -101,6 +101,17 @@ def test_the_list_of_bindings_is_answered(stage: Callable[[str], ControllersRig]
     assert answers == [Answer(bindings=())], "no controller is connected"
 
 
+def test_removing_controls_is_answered_when_it_is_done_or_refused(
+    stage: Callable[[str], ControllersRig],
+) -> None:
+    playing, answers = stage(str(mapping_files.find("nanokontrol2"))), list[Answer]()
+    for _ in range(2):
+        playing.controllers.unlearn("deck/1/gain", answers.append)
+    playing.until(lambda: len(answers) == 2, "two answers")
+    assert [it.error for it in answers] == ["", "no control is mapped to 'deck/1/gain'"]
+    assert "deck/1/gain" not in playing.mapped
+
+
 def test_a_mapping_that_cannot_be_loaded_is_not_chosen(
     stage: Callable[[str], ControllersRig], own_places: Path
 ) -> None:

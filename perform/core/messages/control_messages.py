@@ -194,8 +194,10 @@ class BindingUndone(Report, frozen=True):
     change: str
 
 
-class MappingLoaded(Report, frozen=True):
-    """The mapping that the player chose is in use."""
+class OrderDone(Report, frozen=True):
+    """An order without a report of its own has been carried out; order: its name, "LoadMapping"."""
+
+    order: str
 
 
 class MappingWritten(Report, frozen=True):
@@ -232,7 +234,7 @@ ControlReport = (
     | LearnAsked
     | BindingUndone
     | BindingsListed
-    | MappingLoaded
+    | OrderDone
     | MappingWritten
     | ControlFailed
 )
