@@ -13,13 +13,11 @@ from perform.cli.completion import completes
 from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
+from perform.library.card_changes import CREDITS
 
 if TYPE_CHECKING:
     from perform.foreign.conversion import ConvertedModel
     from perform.library.cards import Card
-
-
-CREDITS = ("author", "source", "attribution")  #: texts of a card about who made a model
 
 
 @click.group()

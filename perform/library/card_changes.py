@@ -22,6 +22,7 @@ from perform.library import places
 
 SUFFIX, OLDER = ".card.json", ".latents.json"
 TEXTS = ("name", "author", "source", "attribution", "description", "tags")
+CREDITS = ("author", "source", "attribution")  #: texts about who made a model
 FIGURES = (  # one value a latent
     *("latent_mean", "latent_std", "latent_p05", "latent_p95", "latent_p01", "latent_p99"),
     *("latent_effect", "latent_home", "latent_words"),

@@ -27,6 +27,7 @@ from perform.library.cards import is_module, read_card, trim_db
 from perform.library.corpus_latents import read_corpus
 from perform.offline import calibration, calibration_latents
 from perform.rave.archive import read
+from perform.stage.model_host import model_stamp
 
 RATE = 48000
 
@@ -96,7 +97,7 @@ def test_models_play_the_same_sounds_within_a_loudness_unit(sounds: Path) -> Non
 
 def test_an_imported_model_gets_the_statistics_of_the_sounds(sounds: Path) -> None:
     path = tiny_model(places.user("models") / "mine.safetensors")
-    old = read_card(path)
+    old, stamp = read_card(path), model_stamp(path)
     done = verb("calibrate", "mine", "--with", sounds, "--json")
     assert done.exit_code == 0, done.output
     card, model = read_card(path), CompiledModel(path)
@@ -121,6 +122,7 @@ def test_an_imported_model_gets_the_statistics_of_the_sounds(sounds: Path) -> No
     (shown,) = json.loads(done.stdout)
     assert shown["loudness_lufs"] == card.loudness_lufs
     assert model.card == card, "a host plays with it"
+    assert model_stamp(path) != stamp, "the next load starts a host with the new card"
 
 
 def test_a_walk_gives_the_loudness_and_no_statistics() -> None:
