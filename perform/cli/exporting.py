@@ -41,7 +41,7 @@ def export(
         perform export bells -o bells.ts
     """
     from perform.core.files import write_atomically
-    from perform.library.cards import is_module
+    from perform.library.cards import changed_texts, is_module
     from perform.library.model_library import find_model
 
     kind = out.suffix.lower()
@@ -66,6 +66,7 @@ def export(
     from perform.rave.model_files import load
 
     loaded = load(path)
+    loaded.card |= changed_texts(path)
     if kind == ".ts":
         data = exports.torchscript(loaded, rows or exports.ROWS)
         methods = ["encode", "decode", "forward", *(["prior"] if loaded.prior else [])]

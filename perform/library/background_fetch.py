@@ -145,7 +145,8 @@ class BackgroundFetch:
             path.unlink(missing_ok=True)
             return FetchState.DONE
         if "--yes" in said and not self._consents:
-            self.question = printable(lines[-2] if len(lines) > 1 else said)[:_LONGEST]
+            question = lines[-2] if len(lines) > 1 else said
+            self.question = printable(question)[:_LONGEST].removeprefix(f"{path.name}: ")
             return FetchState.ASKING
         self.error = said or f"the import ended with {process.returncode}"
         if process.returncode == 2:  # the file is no model; other faults are not the file's
@@ -158,7 +159,7 @@ class BackgroundFetches:
 
     def __init__(self) -> None:
         self._fetches: dict[str, BackgroundFetch] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, FetchState] = {}
 
     def of(self, name: str) -> BackgroundFetch | None:
         """Return the fetch of a model, if one was begun."""
@@ -167,15 +168,15 @@ class BackgroundFetches:
     def begin(self, model: CatalogueModel) -> BackgroundFetch:
         """Fetch a model, or go on with it."""
         fetch = self._fetches.setdefault(model.name, BackgroundFetch(model))
-        self._told.discard(model.name)
+        self._told.pop(model.name, None)
         fetch.start()
         return fetch
 
     def news(self) -> str:
         """Return a line about a fetch that has ended since the last call; "" for none."""
         for name, fetch in self._fetches.items():
-            if name not in self._told and not fetch.runs:
-                self._told.add(name)
+            if not fetch.runs and self._told.get(name) is not fetch.state:
+                self._told[name] = fetch.state
                 return {
                     FetchState.DONE: f"{name} is in your library: o loads it",
                     FetchState.ASKING: f"{name} needs your consent: o, then tab",

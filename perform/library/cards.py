@@ -126,6 +126,13 @@ def change_card(path: Path, fields: Mapping[str, object]) -> Path:
         raise PerformError(f"its card cannot be changed ({error.strerror})", where=str(path)) from error
 
 
+def changed_texts(path: Path) -> dict[str, object]:
+    """[disk] Return the texts of a model's card that differ from those in its file."""
+    card = read_card(path)
+    changes = card_changes.read(path, str(_metadata(path).get("card")), card.latents)
+    return {key: changes[key] for key in card_changes.TEXTS if key in changes}
+
+
 def read_cloud(path: Path) -> list[list[float]]:
     """[disk] Return latents of the sounds that a model was calibrated with, (frames, latents), or []."""
     card = read_card(path)

@@ -180,3 +180,6 @@ def test_texts_are_edited_and_shown_and_the_measured_figures_stay() -> None:
     assert verb("edit", "mine", "--name", "").exit_code == 2
     assert "made by Ada" in verb("edit", "mine").stdout
     assert "made by Ada" in verb("info", "mine").stdout
+    out = path.with_suffix(".onnx")
+    assert CliRunner().invoke(main, ["export", "mine", "-o", str(out)]).exit_code == 0
+    assert b"made by Ada" in out.read_bytes(), "an export has them in its card"
