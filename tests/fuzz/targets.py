@@ -33,7 +33,8 @@ from perform.core.arena_layout import METER_SLOTS
 from perform.core.errors import PerformError, WrongUse
 from perform.core.knob_ranges import KnobRanges
 from perform.foreign.scan.archive_scan import scan
-from perform.library import cards, catalogue, matrices, player_config, sets
+from perform.library import card_changes, cards, catalogue, matrices, player_config, sets
+from perform.library.corpus_latents import read_corpus
 from perform.rave import archive, model_files
 from perform.recorder import gesture_log, wav_repair
 from perform.recorder.wav_format import HEADER
@@ -159,6 +160,21 @@ def _join_log(parts: Parts) -> bytes:
 def _card(data: bytes, folder: Path) -> None:
     card = cards.read_card(_file(data, folder / "a.safetensors"))
     assert math.isfinite(cards.trim_db(card)) and len(cards.knob_ranges(card)) in (0, card.latents)
+
+
+def _card_changes(data: bytes, folder: Path) -> None:
+    """Damaged changes are no changes, so the card is then as it was."""
+    (seed,) = seeds("cards")
+    model = _file(seed, folder / "b.safetensors")
+    changes = card_changes.changes_path(model)
+    changes.unlink(missing_ok=True)
+    before = cards.read_card(model)
+    changes.write_bytes(data)
+    card, cloud = cards.read_card(model), cards.read_cloud(model)
+    assert math.isfinite(cards.trim_db(card)) and len(cards.knob_ranges(card)) in (0, card.latents)
+    assert isinstance(cloud, list) and len(read_corpus(model)) in (0, len(cloud))
+    if card == before:
+        raise WrongUse("no changes of this card")
 
 
 def _model(data: bytes, folder: Path) -> None:
@@ -291,6 +307,7 @@ TARGETS = {
     "gesture-logs": Target(_log, _split_log, _join_log),
     "wav-repair": Target(_wav),
     "cards": Target(_card, _split_card, _join_card),
+    "card-changes": Target(_card_changes),
     "safetensors-headers": Target(_model, _split_header, _join_header),
     "matrices": Target(_matrix, _split_header, _join_header),
     "archives": Target(_archive, _split_zip, _join_zip),
