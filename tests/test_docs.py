@@ -29,15 +29,13 @@ from perform.core.params import (
     LATENTS,
     LFOS,
     MACROS,
-    MODULE_DEFAULT,
     RANDOMS,
     SEQUENCES,
     SOURCES,
     SPECS,
     STEPS,
-    Curve,
-    Spec,
 )
+from perform.core.spec import MODULE_DEFAULT, Curve, Spec
 from perform.tui.page_keys import LATENTS as LATENT_KEYS
 
 ROOT = Path(__file__).parents[1]

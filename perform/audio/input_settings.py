@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from perform.core import params
+from perform.core.spec import SILENCE_DB
 
 HOP = 32  #: frames between two decisions: 0.7 ms at 48 kHz
 
@@ -25,7 +25,7 @@ class InputSettings(NamedTuple):
     howl           : whether the howl guard lowers the gain
     """
 
-    gain_db: float = params.SILENCE_DB
+    gain_db: float = SILENCE_DB
     highpass_hz: float = 40.0
     open_db: float = -50.0
     close_db: float = -56.0

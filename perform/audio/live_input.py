@@ -18,6 +18,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import METER_SLOTS
 from perform.core.params import SLOTS, Table
 from perform.core.ring_buffers import Audio
+from perform.core.spec import SILENCE_DB
 
 RAMP_S = 0.010  #: full scale to silence, for the dry input
 HYSTERESIS_DB = 6.0  #: the gate closes this far below the level at which it opens
@@ -109,7 +110,7 @@ def dry_wet(table: Table) -> tuple[float, float]:
 def _settings(table: Table) -> InputSettings:
     gate_db = float(table[_GATE_LEVEL])
     return InputSettings(
-        gain_db=float(table[_GAIN]) if table[_OPEN] else params.SILENCE_DB,
+        gain_db=float(table[_GAIN]) if table[_OPEN] else SILENCE_DB,
         highpass_hz=float(table[_HIGHPASS]),
         open_db=gate_db if gate_db > params.GATE_FLOOR_DB else -math.inf,
         close_db=gate_db - HYSTERESIS_DB if gate_db > params.GATE_FLOOR_DB else -math.inf,

@@ -15,7 +15,7 @@ from perform.control.control_names import Encoding, Kind, control_label, is_pres
 from perform.control.hand import CurvePoints, Takeover
 from perform.core import params
 from perform.core.errors import WrongUse
-from perform.core.params import Curve, Spec
+from perform.core.spec import MODULE_DEFAULT, Curve, Spec
 
 Mode = Literal["absolute", "momentary", "toggle", "trigger", "set"]
 FOCUS = "focus/"  #: prefix of an address on the deck that has the focus
@@ -265,7 +265,7 @@ def _check_range(binding: Binding) -> None:
     low, high = binding.ends
     if mode == "set" and low != high:
         raise WrongUse('mode = "set" needs a value', hint="write value = and the value, and leave out range")
-    if spec.low == params.MODULE_DEFAULT and binding.range is None and binding.value is None:
+    if spec.low == MODULE_DEFAULT and binding.range is None and binding.value is None:
         raise WrongUse(f"{binding.to} has no default range", hint="give one, for example range = [0.0, 1.0]")
     if not all(math.isfinite(end) and spec.low <= end <= spec.high for end in (low, high)):
         raise WrongUse(

@@ -10,7 +10,8 @@ from perform.control.control_values import ControlEvent
 from perform.control.hand import CurvePoints, Hand, Presses, Span, Takeover
 from perform.core import params
 from perform.core.knob_ranges import KnobRanges
-from perform.core.params import Curve, Table
+from perform.core.params import Table
+from perform.core.spec import Curve
 
 _FOCUS, _FOCUS_SPEC = params.slot("focus"), params.SPECS["focus"]
 

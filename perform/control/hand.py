@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from typing import Literal, NamedTuple
 
-from perform.core import params
-from perform.core.params import Curve, Spec, Table
+from perform.core.params import Table
+from perform.core.spec import Curve, Spec, curve_position, curve_value
 
 Takeover = Literal["scale", "pickup", "jump"]
 CurvePoints = tuple[float, ...]  #: heights 0..1 of a curve at equal distances, rising
@@ -60,7 +60,7 @@ class Span:
             return float(self.low * (self.high / self.low) ** position)
         if 0.0 < position < 1.0:
             if self._curve == "s":
-                return params.curve_value(position, self.low, self.high, "s")
+                return curve_value(position, self.low, self.high, "s")
             if isinstance(self._curve, tuple):
                 position = _height(self._curve, position)
         return self.low + (self.high - self.low) * position
@@ -75,7 +75,7 @@ class Span:
         if isinstance(self._curve, tuple):
             position = _place(self._curve, position) if inside else position
         elif self._curve == "exp" or (self._curve == "s" and inside):
-            position = params.curve_position(value, self.low, self.high, self._curve)
+            position = curve_position(value, self.low, self.high, self._curve)
         return _with_zone(position, *self._dead) if self._dead and inside else position
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from perform.control.osc_packets import OscArgument, OscCall
 from perform.control.osc_subscribers import OscClient, OscSubscribers, list_call, value_call
-from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.knob_ranges import KnobRanges
 from perform.core.params import ADDRESSES, SLOTS, SPEC_AT, Table
+from perform.core.spec import MODULE_DEFAULT
 from perform.library.toml_values import PLAYER_ONLY
 
 POSITION = "/position/"
@@ -81,7 +81,7 @@ class OscRouter:
 
     def _set_position(self, slot: int, arguments: tuple[OscArgument, ...]) -> None:
         spec = SPEC_AT[slot]
-        if spec.action or spec.low <= params.MODULE_DEFAULT:
+        if spec.action or spec.low <= MODULE_DEFAULT:
             raise WrongUse(f"{ADDRESSES[slot]} has no positions", hint=f"write /{ADDRESSES[slot]}")
         if not arguments:
             raise WrongUse(f"{POSITION}{ADDRESSES[slot]} needs a position", hint="0 to 1")

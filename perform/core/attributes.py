@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from perform.core.params import MODULE_DEFAULT, Spec
+from perform.core.spec import MODULE_DEFAULT, Spec
 
 Kind = Literal["bool", "int", "float", "str", "tensor", "buffer"]
 Texts = Mapping[str, Sequence[str]]  #: number of an attribute, as text -> its texts

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.arena_layout import ROW_COLUMNS, ROWS
 from perform.core.modulators import MODULATORS, Modulator, Moment, make
-from perform.core.params import ADDRESSES, MODULE_DEFAULT, SPEC_AT, Slots
+from perform.core.params import ADDRESSES, SPEC_AT, Slots
+from perform.core.spec import MODULE_DEFAULT
 
 RowArray = npt.NDArray[np.float64]  #: (1 + ROWS, len(ROW_COLUMNS)); see `Arena.rows`
 Values = npt.NDArray[np.float64]

@@ -19,7 +19,7 @@ import torch
 
 from perform.core.attributes import Attribute, Kind, knob_range
 from perform.core.errors import PerformError, WrongUse
-from perform.core.params import MODULE_DEFAULT
+from perform.core.spec import MODULE_DEFAULT
 from perform.engine.protocol import BufferSound
 from perform.rave.archive import Archive
 

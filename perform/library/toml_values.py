@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from perform.core import params
 from perform.core.errors import WrongUse
-from perform.core.params import MODULE_DEFAULT, Table
+from perform.core.params import Table
+from perform.core.spec import MODULE_DEFAULT
 from perform.library.song import Song
 
 PLAYER_ONLY = "input/open"  #: the player alone opens the live input: no song, scene or loop may

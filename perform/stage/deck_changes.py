@@ -7,13 +7,14 @@ from pathlib import Path
 
 from perform.core import params
 from perform.core.arena_layout import LIVE
+from perform.core.spec import SILENCE_DB
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, Load, Unload, UseFile, UseMatrix
 from perform.stage.deck import Deck
 from perform.stage.deck_files import Kind
 from perform.stage.set_parts import SetParts
 
-ON_CUE = (params.SILENCE_DB, 1.0)  #: fader and cue switch of a deck that enters on cue
+ON_CUE = (SILENCE_DB, 1.0)  #: fader and cue switch of a deck that enters on cue
 
 
 class DeckChanges:

@@ -18,6 +18,7 @@ from textual.screen import Screen
 from perform.core import params
 from perform.core.arena_layout import LIVE, LOADING
 from perform.core.params import SOURCES
+from perform.core.spec import MODULE_DEFAULT
 from perform.library.background_fetch import BackgroundFetches
 from perform.stage.commands import (
     Learn,
@@ -196,7 +197,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             if sound:
                 self.stage_line.ask(SetText(row.address, sound))
             else:
-                params.set_value(self.table, row.address, params.MODULE_DEFAULT)
+                params.set_value(self.table, row.address, MODULE_DEFAULT)
 
         self.open_dialog(SoundChooser(self.frame.focus, current, plays=True), chosen)
 

@@ -13,8 +13,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from perform.core.params import DECKS, SILENCE_DB, Spec
+from perform.core.params import DECKS
 from perform.core.printable import printable
+from perform.core.spec import SILENCE_DB, Spec
 
 Piece = tuple[Segment, ...]
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from perform.core import params
 from perform.core.attributes import Attribute
-from perform.core.params import MODULE_DEFAULT, Spec
+from perform.core.spec import MODULE_DEFAULT, Spec
 from perform.tui.paint import long, short
 
 LatentParameter = Literal["bias", "scale", "mute", "freeze", "smooth", "level", "pitch", "silence"]

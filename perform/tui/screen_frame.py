@@ -9,7 +9,8 @@ from functools import lru_cache
 from perform.core import params
 from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
 from perform.core.knob_ranges import KnobRanges
-from perform.core.params import DECKS, Spec
+from perform.core.params import DECKS
+from perform.core.spec import Spec
 from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
 from perform.tui.corpus_clouds import CorpusClouds
 from perform.tui.deck_watch import DeckWatch

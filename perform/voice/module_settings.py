@@ -13,7 +13,8 @@ import numpy as np
 
 from perform.core.attributes import Attribute, Texts, names_a_sound
 from perform.core.errors import PerformError, WrongUse
-from perform.core.params import ATTRIBUTES, MODULE_DEFAULT, AttributeValues, default_attributes
+from perform.core.params import ATTRIBUTES, AttributeValues, default_attributes
+from perform.core.spec import MODULE_DEFAULT
 from perform.engine.protocol import BufferSound, PlayableModel, Setting, Stream
 
 

@@ -15,6 +15,7 @@ from perform.audio.mixer import MIXER_SLOTS, Mixer
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, lanes_of
+from perform.core.spec import SILENCE_DB
 
 RATE, BLOCK, LEVEL = 48000, 256, 0.25
 
@@ -76,7 +77,7 @@ def moves(player: CuePlayer, *, cue: bool) -> np.ndarray:
 
 def test_the_cue_hears_a_deck_before_its_fader_and_the_master_does_not(arena: Arena) -> None:
     player = CuePlayer(arena, 1, 2)
-    player.put("deck/1/gain", params.SILENCE_DB)
+    player.put("deck/1/gain", SILENCE_DB)
     player.put("deck/2/cue", 0)
     player.play()
     heard = player.play()

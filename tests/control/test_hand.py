@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from perform.control.hand import Hand, Presses, Span, Takeover, take_over
 from perform.core import params
-from perform.core.params import SLOTS, SPECS, Curve, Table
+from perform.core.params import SLOTS, SPECS, Table
+from perform.core.spec import Curve
 
 PAN = SLOTS["deck/1/pan"]
 STEP = 1 / 127

@@ -24,7 +24,8 @@ from perform.core.beat import BeatLine
 from perform.core.knob_ranges import KnobRanges
 from perform.core.modulation import Modulation, Row, mask, pack_rows
 from perform.core.modulators import MODULATORS, moment, resting_phases
-from perform.core.params import SPEC_AT, Curve, Table
+from perform.core.params import SPEC_AT, Table
+from perform.core.spec import MODULE_DEFAULT, Curve
 from tests.control.test_mapping import bindings
 
 PORT = "nanoKONTROL2"
@@ -493,7 +494,7 @@ def test_one_knob_on_a_macro_moves_many_latents() -> None:
 def test_a_pad_moves_any_parameter() -> None:
     """Every address. `input/open` too: no song opens the live input, but a pad may."""
     pads = [
-        Binding("note 1", address, range=(0.0, 1.0) if spec.low <= params.MODULE_DEFAULT else None)
+        Binding("note 1", address, range=(0.0, 1.0) if spec.low <= MODULE_DEFAULT else None)
         for address, spec in params.SPECS.items()
     ]
     made = Rig(*pads)

@@ -14,7 +14,8 @@ from perform.core.arena_layout import CYCLES, METER_SLOTS
 from perform.core.beat import BeatLine
 from perform.core.modulation import CAN_BE_MODULATED, Modulation, Row, mask, pack_rows
 from perform.core.modulators import MODULATORS, Moment, make, moment, random_value, resting_phases
-from perform.core.params import MODULE_DEFAULT, SHAPES, SPECS, Table, slot
+from perform.core.params import SHAPES, SPECS, Table, slot
+from perform.core.spec import MODULE_DEFAULT
 
 RATE = 48000.0
 EVERYTHING = np.ones(len(SPECS), dtype=bool)

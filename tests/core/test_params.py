@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from perform.core import params
 from perform.core.errors import WrongUse
-from perform.core.params import ADDRESSES, SLOTS, SPECS, Spec
+from perform.core.params import ADDRESSES, SLOTS, SPECS
+from perform.core.spec import Curve, Spec, curve_value
 
 curves = st.sampled_from(["lin", "exp", "s"])
 values = [a for a, s in SPECS.items() if not s.action]
@@ -41,15 +42,11 @@ def test_a_value_becomes_a_position_and_the_same_value_again(address: str, posit
 
 @given(curves, st.floats(0.01, 10), st.floats(0.01, 10), st.floats(0, 1))
 def test_curves_meet_their_ends_and_stay_between_them(
-    curve: params.Curve, low: float, high: float, position: float
+    curve: Curve, low: float, high: float, position: float
 ) -> None:
-    assert params.curve_value(0, low, high, curve) == pytest.approx(low)
-    assert params.curve_value(1, low, high, curve) == pytest.approx(high)
-    assert (
-        min(low, high) * 0.999999
-        <= params.curve_value(position, low, high, curve)
-        <= max(low, high) * 1.000001
-    )
+    assert curve_value(0, low, high, curve) == pytest.approx(low)
+    assert curve_value(1, low, high, curve) == pytest.approx(high)
+    assert min(low, high) * 0.999999 <= curve_value(position, low, high, curve) <= max(low, high) * 1.000001
 
 
 @given(st.sampled_from(list(SPECS)), st.floats(allow_nan=True, allow_infinity=True))

@@ -15,6 +15,7 @@ from perform.control import mapping_files
 from perform.core import params
 from perform.core.errors import PerformError, WrongUse
 from perform.core.params import SLOTS
+from perform.core.spec import MODULE_DEFAULT
 from perform.library import places, sets, toml_files
 from perform.library.sets import Set
 from perform.library.song import LoopGesture, ModelName, Scene, Song
@@ -312,12 +313,12 @@ def test_texts_of_attributes(tmp_path: Path) -> None:
     apply_song(song, table)
     assert table[params.attribute_slots(3)][:5].tolist() == [
         -250.5,
-        params.MODULE_DEFAULT,
-        params.MODULE_DEFAULT,
-        params.MODULE_DEFAULT,
+        MODULE_DEFAULT,
+        MODULE_DEFAULT,
+        MODULE_DEFAULT,
         1.0,
     ]
-    assert toml_value(SLOTS["deck/3/attribute/2"], params.MODULE_DEFAULT) == "own"
+    assert toml_value(SLOTS["deck/3/attribute/2"], MODULE_DEFAULT) == "own"
     assert (song.deck_texts(3), song.deck_texts(1)) == ({"5": ["sine", "noise"]}, {})
     more = add_text(song, "deck/3/attribute/5", "saw")
     assert more.deck_texts(3) == {"5": ["sine", "noise", "saw"]}

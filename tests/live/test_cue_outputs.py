@@ -13,6 +13,7 @@ from test_sound import level, place, read_take, steps
 
 from perform.core import params
 from perform.core.arena import Arena
+from perform.core.spec import SILENCE_DB
 
 RATE = 48000
 
@@ -29,7 +30,7 @@ def four_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ja
 
 def put_on_cue(arena: Arena) -> None:
     """Deck 1 is on cue with its fader down; deck 2 plays to the audience."""
-    params.set_value(arena.table, "deck/1/gain", params.SILENCE_DB)
+    params.set_value(arena.table, "deck/1/gain", SILENCE_DB)
     params.set_value(arena.table, "deck/1/cue", 1)
 
 

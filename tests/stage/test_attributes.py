@@ -13,7 +13,8 @@ from rig import Instrument, perform, playing, until
 from perform.core import params
 from perform.core.arena_layout import EMPTY, LIVE
 from perform.core.errors import PerformError
-from perform.core.params import MODULE_DEFAULT, SLOTS
+from perform.core.params import SLOTS
+from perform.core.spec import MODULE_DEFAULT
 from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
 from perform.library import sets

@@ -10,6 +10,7 @@ from stage_rig import StandingShow
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import EMPTY, LIVE
+from perform.core.spec import SILENCE_DB
 from perform.stage.commands import KeepSong, Load, Save, Undo
 
 
@@ -28,12 +29,12 @@ def standing(arena: Arena, tour: str) -> StandingShow:
 
 def test_a_new_deck_enters_on_cue_and_undo_takes_both_back(standing: StandingShow) -> None:
     assert standing.ask(Load(4, "bells")).note == "deck 4 enters on cue, its fader is down"
-    assert strip(standing, 4) == (params.SILENCE_DB, 1.0)
+    assert strip(standing, 4) == (SILENCE_DB, 1.0)
     standing.show.tick(settled=False)
     assert standing.ask(Undo()).value == "deck 4: bells"
     assert strip(standing, 4) == (0.0, 0.0)
     standing.ask(Undo(redo=True))
-    assert strip(standing, 4) == (params.SILENCE_DB, 1.0)
+    assert strip(standing, 4) == (SILENCE_DB, 1.0)
 
 
 def test_only_a_new_deck_beside_others_enters_on_cue(standing: StandingShow, arena: Arena) -> None:

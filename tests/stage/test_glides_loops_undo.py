@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from perform.core import params
 from perform.core.errors import PerformError
 from perform.core.params import SLOTS, SPEC_AT
+from perform.core.spec import MODULE_DEFAULT
 from perform.library.sets import Set
 from perform.library.song import LoopGesture, Song
 from perform.stage import autosave
@@ -60,7 +61,7 @@ def test_an_attribute_jumps_from_and_to_its_module_default() -> None:
     glides = ParameterGlides(table)
     glides.begin({slot: 2.0}, 1.0, 0.0)
     glides.tick(0.4)
-    assert table[slot] == params.MODULE_DEFAULT
+    assert table[slot] == MODULE_DEFAULT
     glides.tick(0.6)
     assert table[slot] == pytest.approx(2.0, abs=1e-5)
     glides.tick(1.0)
@@ -68,8 +69,8 @@ def test_an_attribute_jumps_from_and_to_its_module_default() -> None:
     glides.tick(1.5)
     assert table[slot] == pytest.approx(3.0, abs=1e-5)
     loops = Loops(table, lambda now: 1.7 * now + 0.3)
-    loops.replace([LoopGesture("deck/1/attribute/1", 4.0, [(0.0, params.MODULE_DEFAULT), (2.0, 1.0)])], 0.0)
-    for now, value in ((1.0, params.MODULE_DEFAULT), (2.5, 1.0), (5.0, params.MODULE_DEFAULT)):
+    loops.replace([LoopGesture("deck/1/attribute/1", 4.0, [(0.0, MODULE_DEFAULT), (2.0, 1.0)])], 0.0)
+    for now, value in ((1.0, MODULE_DEFAULT), (2.5, 1.0), (5.0, MODULE_DEFAULT)):
         loops.tick(now)
         assert table[slot] == value
 

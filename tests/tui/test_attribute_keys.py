@@ -11,7 +11,8 @@ from stand_in import FakeStage, deck, status
 
 from perform.core import params
 from perform.core.attributes import Attribute
-from perform.core.params import MODULE_DEFAULT, SOURCES
+from perform.core.params import SOURCES
+from perform.core.spec import MODULE_DEFAULT
 from perform.stage.commands import SetText
 
 ATTRIBUTES = (

@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from perform.core.modulators import MODULATORS
-from perform.core.params import Spec
+from perform.core.spec import Spec
 from perform.tui.paint import short
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screens.dialog import Dialog

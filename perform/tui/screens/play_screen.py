@@ -9,7 +9,8 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from perform.core import params
-from perform.core.params import DECKS, SOURCES, Spec
+from perform.core.params import DECKS, SOURCES
+from perform.core.spec import MODULE_DEFAULT, Spec
 from perform.tui.keys import KEYS
 from perform.tui.parameter_rows import LATENT_PARAMETERS, ParameterRow
 from perform.tui.screen_frame import ScreenFrame
@@ -85,8 +86,8 @@ class PlayScreen(Screen[None]):
                 params.trigger(self.instrument.table, row.address)
             return
         if row.attribute and row.attribute.is_text:  # the module default, then its texts
-            step = (stored if stored > params.MODULE_DEFAULT else -1.0) + (1 if by > 0 else -1)
-            value = min(step, len(row.texts) - 1.0) if step >= 0 else params.MODULE_DEFAULT
+            step = (stored if stored > MODULE_DEFAULT else -1.0) + (1 if by > 0 else -1)
+            value = min(step, len(row.texts) - 1.0) if step >= 0 else MODULE_DEFAULT
         elif spec.choices:
             value = spec.clamp(value + (1 if by > 0 else -1))
         elif spec.whole:

@@ -9,7 +9,8 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from perform.core.errors import WrongUse
-from perform.core.params import MODULE_DEFAULT, SPECS, Spec
+from perform.core.params import SPECS
+from perform.core.spec import MODULE_DEFAULT, Spec
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screens.dialog import Dialog, DialogText, Field
 
