@@ -34,6 +34,7 @@ from perform.core.params import (
     SOURCES,
     SPECS,
     STEPS,
+    VOICES,
 )
 from perform.core.spec import MODULE_DEFAULT, Curve, Spec
 from perform.tui.page_keys import LATENTS as LATENT_KEYS
@@ -81,7 +82,7 @@ def pattern(address: str) -> str:
     address = re.sub(r"^(lfo|random|steps|hold|macro|finger)/\d+", r"\1/M", address)
     address = re.sub(r"/value/\d+", "/value/K", address)
     address = re.sub(r"/z/\d+", "/z/I", address)
-    return re.sub(r"/(attribute|action)/\d+", r"/\1/K", address)
+    return re.sub(r"/(attribute|action|note)/\d+", r"/\1/K", address)
 
 
 def number(value: float) -> str:
@@ -115,6 +116,7 @@ def test_parameters_says_how_many_decks_latents_attributes_and_actions_there_are
     intro = " ".join(page("parameters.md").split("|")[0].split())
     assert f"`N` is a deck (1 to {DECKS}), `I` a latent (0 to {LATENTS - 1})" in intro
     assert f"`K` an attribute (1 to {ATTRIBUTES}) or an action (1 to {ACTIONS})" in intro
+    assert f"or a note (1 to {VOICES})" in intro
     text = " ".join(section(page("parameters.md"), "## Modulators").split())
     assert (
         f"`M` is the number of a modulator: {LFOS} LFOs, {RANDOMS} random, {SEQUENCES} step sequences, "

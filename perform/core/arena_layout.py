@@ -86,6 +86,7 @@ DECK_METERS = [
     "latency",  # [render] seconds from a parameter change to the device's block
     "input/latency",  # [render] seconds from live input to output, device included; 0: it does not encode it
     "resets",  # [render] decoder resets after NaN or infinity
+    "notes",  # [render] notes that sound; 0 where the deck has one voice
     "peak/l",  # [audio] peak of the block after the fader, falling 20 dB/s
     "peak/r",
     "late",  # [audio] blocks for which the deck's audio came too late

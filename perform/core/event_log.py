@@ -22,9 +22,18 @@ Slots = npt.NDArray[np.intp]
 RECORD_HEADER = struct.Struct("<IHHq")
 
 #: kinds of records; FIRST_VALUES is ALL_VALUES of a writer that has just started
-CHANGED_VALUES, ALL_VALUES, FIRST_VALUES, FRAME_RENDERED, RING_READ, MARKER, RECORDS_LOST, FRAME_TUNED = (
-    range(8)
-)
+(
+    CHANGED_VALUES,
+    ALL_VALUES,
+    FIRST_VALUES,
+    FRAME_RENDERED,
+    RING_READ,
+    MARKER,
+    RECORDS_LOST,
+    FRAME_TUNED,
+    FRAME_OF_VOICES,
+) = range(9)
+FRAMES = (FRAME_RENDERED, FRAME_TUNED, FRAME_OF_VOICES)  #: kinds that hold a `FrameEvent`
 
 STAGE_WRITER = 0xFFFF  #: the writer of markers; the others are numbered like `Arena.event_logs`
 ALL_VALUES_S = 5.0  #: seconds between two records that hold all values of their writer
@@ -161,6 +170,22 @@ class Tuning(NamedTuple):
     ratio: float
 
 
+class SoundingVoice(NamedTuple):
+    """One of a deck's voices in one frame.
+
+    number : 1..VOICES; 0: the deck's own stream, which plays while the deck has one voice
+    since  : frames for which it has sounded before this one; 0: its stream begins
+    pitch  : its pitch latent, octaves above 220 Hz
+    before, after : its gain at the beginning and at the end of the frame
+    """
+
+    number: int
+    since: int
+    pitch: float
+    before: float
+    after: float
+
+
 class FrameEvent(NamedTuple):
     """One frame that a lane's voice decoded.
 
@@ -170,6 +195,7 @@ class FrameEvent(NamedTuple):
     temperature : randomness of the latents beyond the model's PCA
     z           : (latents,) to the decoder
     tuning      : None for a stream that was never tuned
+    voices      : those that sound; None: only the deck's own stream, at gain 1
     """
 
     base: int
@@ -178,32 +204,46 @@ class FrameEvent(NamedTuple):
     temperature: float
     z: npt.NDArray[np.float32]
     tuning: Tuning | None = None
+    voices: tuple[SoundingVoice, ...] | None = None
 
     @property
     def kind(self) -> int:
-        """The kind of its record: FRAME_TUNED with a tuning, else FRAME_RENDERED."""
+        """The kind of its record: FRAME_OF_VOICES with voices, FRAME_TUNED with a tuning only."""
+        if self.voices is not None:
+            return FRAME_OF_VOICES
         return FRAME_TUNED if self.tuning else FRAME_RENDERED
 
     def pack(self) -> bytes:
         """Pack the event as a record's payload."""
         tuning = _TUNING.pack(*self.tuning) if self.tuning else b""
+        if self.voices is not None:
+            voices = b"".join(_VOICE.pack(*voice) for voice in self.voices)
+            tuning = bytes((len(self.voices), bool(self.tuning))) + voices + tuning
         return tuning + _FRAME.pack(*self[:4]) + self.z.astype("<f4").tobytes()
 
     @classmethod
     def unpack(cls, payload: bytes, kind: int = FRAME_RENDERED) -> FrameEvent:
         """Unpack an event. ValueError: the payload is cut short."""
-        begin = _TUNING.size if kind == FRAME_TUNED else 0
+        count, is_tuned, first = 0, kind == FRAME_TUNED, 0
+        if kind == FRAME_OF_VOICES:
+            if len(payload) < 2:
+                raise ValueError("a frame cut short")
+            count, is_tuned, first = payload[0], bool(payload[1]), 2
+        tuned_at = first + count * _VOICE.size
+        begin = tuned_at + is_tuned * _TUNING.size
         end = begin + _FRAME.size
         if len(payload) < end or (len(payload) - end) % 4:
             raise ValueError("a frame cut short")
-        tuning = Tuning(*_TUNING.unpack_from(payload)) if begin else None
+        voices = tuple(SoundingVoice(*each) for each in _VOICE.iter_unpack(payload[first:tuned_at]))
+        tuning = Tuning(*_TUNING.unpack_from(payload, tuned_at)) if is_tuned else None
         z = np.frombuffer(payload, "<f4", offset=end).astype(np.float32)
         base, age, seed, temperature = _FRAME.unpack_from(payload, begin)
-        return cls(base, age, seed, temperature, z, tuning)
+        return cls(base, age, seed, temperature, z, tuning, voices if kind == FRAME_OF_VOICES else None)
 
 
 _FRAME = struct.Struct("<qqqd")
 _TUNING = struct.Struct("<ddd")
+_VOICE = struct.Struct("<BIfff")
 
 
 class RingReadEvent(NamedTuple):

@@ -35,7 +35,7 @@ CAN_BE_MODULATED: npt.NDArray[np.bool_] = np.array(
             spec.action
             or params.never_stored(address)
             or address.startswith("tempo")
-            or address.endswith(("/seed", "/source", "/from"))
+            or address.endswith(("/seed", "/source", "/from", "/voices"))
             or _modulators.start <= slot < _modulators.stop
         )
         for slot, (address, spec) in enumerate(zip(ADDRESSES, SPEC_AT, strict=True))

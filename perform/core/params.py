@@ -27,6 +27,7 @@ LFOS, RANDOMS, SEQUENCES, HOLDS = 8, 4, 4, 4  #: modulators of each kind are num
 STEPS = 16  #: values of a step sequence
 MACROS = 8  #: macros are numbered 1..MACROS
 FINGERS = 10  #: fingers on an MPE keyboard are numbered 1..FINGERS
+VOICES = 4  #: most voices of a deck; its notes are numbered 1..VOICES
 FINGER_AXES = ("press", "slide", "bend")  #: what a finger does
 
 Table = npt.NDArray[np.float64]  #: (len(ADDRESSES),) plain units
@@ -103,6 +104,10 @@ _deck |= {
     f"attribute/{i}": Spec(MODULE_DEFAULT, -MODULE_DEFAULT, MODULE_DEFAULT) for i in range(1, ATTRIBUTES + 1)
 }
 _deck |= {f"action/{i}": _counter for i in range(1, ACTIONS + 1)}
+# a pitched model plays this many notes at once; with 1 it sounds by itself
+_deck["voices"] = Spec(1, VOICES, 1, whole=True)
+_deck |= {f"note/{n}/pitch": Spec(-48, 48, 0, "st") for n in range(1, VOICES + 1)}  # from its pitch latent
+_deck |= {f"note/{n}/gate": _switch for n in range(1, VOICES + 1)}  # the note sounds
 
 _global: dict[str, Spec] = {
     "xfade": Spec(0, 1, 0.5),
@@ -239,6 +244,12 @@ def attribute_slots(deck: int) -> slice:
     """Return the contiguous slots of a deck's attributes, followed by those of its actions."""
     first = SLOTS[f"deck/{deck}/attribute/1"]
     return slice(first, first + ATTRIBUTES + ACTIONS)
+
+
+def note_slots(deck: int, name: str) -> slice:
+    """Return the contiguous slots of "pitch" or "gate" of a deck's notes."""
+    first = SLOTS[f"deck/{deck}/note/1/{name}"]
+    return slice(first, first + VOICES)
 
 
 def modulator_slots() -> slice:

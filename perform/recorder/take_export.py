@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core.errors import PerformError
-from perform.core.event_log import FRAME_RENDERED, FRAME_TUNED, FrameEvent
+from perform.core.event_log import FRAMES, FrameEvent
 from perform.core.paths import to_text
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import clock
@@ -90,7 +90,7 @@ def traces(take: take_index.Take) -> list[tuple[str, npt.NDArray[np.float64], np
         except (OSError, PerformError):
             continue
         for record in log.records:
-            if record.kind in (FRAME_RENDERED, FRAME_TUNED) and record.at >= log.header.position:
+            if record.kind in FRAMES and record.at >= log.header.position:
                 seconds = (record.at - log.header.began) / take.rate
                 lanes.setdefault(record.who, []).append(
                     (seconds, FrameEvent.unpack(record.payload, record.kind).z[:TRACES])

@@ -26,6 +26,7 @@ from perform.stage.lane_pair import LanePair
 from perform.stage.model_host import HostProcess
 from perform.stage.refused_attributes import RefusedAttributes
 from perform.stage.status import DeckStatus
+from perform.stage.voice_limit import VoiceLimit
 
 LOAD_FADE_S = 0.1  #: fade between two models when a player loads one
 UNLOAD_S = 0.03  #: fade-out of a model that is unloaded
@@ -48,6 +49,7 @@ class Deck:
         self._watch = HangWatch()
         self.moved: set[int] = set()  #: slots the deck itself has written; the reader empties it
         self._refused = RefusedAttributes(deck, arena, self.moved, log)
+        self._voices = VoiceLimit(deck, arena.table, self.moved, log)
         self.error = ""
         self._failed_path: Path | None = None  # the model that failed, where nothing plays
 
@@ -249,6 +251,7 @@ class Deck:
                 self._recover(self._playing.host)
             else:
                 self._watch.check(self._playing)
+                self._voices.check(self._playing.host.model.card)
                 if self._at_home != self.at_home:
                     self._set_knobs(self._playing.host.model.card)
         if self._pending:

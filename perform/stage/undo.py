@@ -17,8 +17,10 @@ from perform.core.params import ADDRESSES, SPEC_AT, Table
 QUIET_S = 0.7  #: a gesture ends when no parameter has moved for this long
 DEPTH = 500  #: steps that are kept
 
+#: slots whose movement is no step: also notes, since a melody would fill the history
 _IGNORED = np.array(
-    [params.never_stored(a) or SPEC_AT[i].action for i, a in enumerate(ADDRESSES)], dtype=bool
+    [params.never_stored(a) or SPEC_AT[i].action or "/note/" in a for i, a in enumerate(ADDRESSES)],
+    dtype=bool,
 )
 
 

@@ -114,6 +114,7 @@ def deck_rows(
         row(f"{head}/source", "source"),
         row(f"{head}/speed", "speed"),
         row(f"{head}/tune", "tune"),
+        *([row(f"{head}/voices", "voices")] if "pitch" in labels else []),
         row(f"{head}/temperature", "temp"),
         row(f"{head}/seed", "seed"),
         *(row(f"{head}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),

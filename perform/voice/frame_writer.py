@@ -56,7 +56,8 @@ class FrameWriter:
         every = self._log.write_values(at, table)
         self._bases.write(at, modulated, table if base is None else base, every=every)
         first = self._ring.written - (voice.sent - len(audio))
-        frame = FrameEvent(first, voice.age - 1, voice.seed, voice.temperature, voice.z, voice.tuning)
+        seen = voice.seed, voice.temperature, voice.z, voice.tuning, voice.chord.sounding
+        frame = FrameEvent(first, voice.age - 1, *seen)
         self._log.write(frame.kind, at, frame.pack())
         self._ring.write(audio)
 

@@ -16,6 +16,7 @@ from perform.core.ring_buffers import Audio
 from perform.engine.file_reader import LocalFileReader
 from perform.engine.many_frames import decode_frames, frames_per_call
 from perform.engine.protocol import BufferSound, PlayableModel
+from perform.voice.chord import decode
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
 
@@ -161,8 +162,13 @@ class LaneReplay:
                 row[:n] = frame.z[:n]
             self._adopt_style(decoder, stream.style_before(ages[0]))
             self._apply_settings(decoder, stream.settings_at(ages[0]))
+            decoder.chord.follow(frames[0].voices, decoder.age)
             noise = np.array([decoder.noise(frame.temperature) for frame in frames])
-            decoded = decode_frames(self._model, decoder.stream, z, noise)
+            if frames[0].voices is None:
+                decoded = decode_frames(self._model, decoder.stream, z, noise)
+            else:  # one frame, of several voices
+                inputs = decoder.inputs(z[0], noise[0], frames[0].temperature)
+                decoded = decoder.chord.mix(decode(self._model, [inputs])[0])[None]
             for frame, y in zip(frames, decoded, strict=True):
                 decoder.ratio = frame.tuning.ratio if frame.tuning else 1.0
                 self._append(decoder.resample(y))
@@ -173,6 +179,8 @@ class LaneReplay:
         ages: list[int] = []
         for at in (self._recorded_age(stream, age + i) for i in range(self._call)):
             if at > stream.ages[-1]:
+                break
+            if ages and (stream.has_voices(at) or stream.has_voices(ages[0])):
                 break
             if ages and stream.settings_at(at) is not stream.settings_at(ages[0]):
                 break

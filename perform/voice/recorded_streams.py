@@ -17,8 +17,8 @@ from perform.core.event_log import (
     ALL_VALUES,
     CHANGED_VALUES,
     FIRST_VALUES,
-    FRAME_RENDERED,
-    FRAME_TUNED,
+    FRAME_OF_VOICES,
+    FRAMES,
     FrameEvent,
     unpack_values,
 )
@@ -72,6 +72,10 @@ class RecordedStream(NamedTuple):
         """The attributes at this age."""
         return self.settings[self._index(age)]
 
+    def has_voices(self, age: int) -> bool:
+        """Whether the frame at this age lists its voices."""
+        return self.frames[self._index(age)][0] == FRAME_OF_VOICES
+
     def style_before(self, age: int) -> bytes | None:
         """The style that was logged last before this age."""
         index = self._index(age)
@@ -123,7 +127,7 @@ def recorded_streams(
             settings = settings if sounds == settings.sounds else settings._replace(sounds=sounds)
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
-        elif kind in (FRAME_RENDERED, FRAME_TUNED) and model:
+        elif kind in FRAMES and model:
             age = FrameEvent.unpack(payload, kind).age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style

@@ -27,6 +27,7 @@ from perform.core.messages.message_lines import AnyOrder
 from perform.core.table_reader import TableReader
 from perform.engine import varispeed
 from perform.engine.protocol import PlayableModel
+from perform.voice import chord
 from perform.voice.assignments import Assignments
 from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.voice import Voice, render, render_applied
@@ -75,6 +76,7 @@ class Scheduler:
         voice = Voice(self._model, 1, self._rate, table)
         for _ in range(WARM_UP):
             render(self._model, [voice], [table])
+        chord.warm_up(self._model)
 
     def rehearse(self) -> float:
         """Render and time some frames without output, with pauses; return the median time, seconds."""
@@ -203,6 +205,7 @@ class Scheduler:
     def _show(self, lane: VoiceLane) -> None:
         meters, voice = lane.deck_meters, lane.voice
         meters[DECK_METER["resets"]] = voice.resets
+        meters[DECK_METER["notes"]] = voice.chord.notes
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         input_delay = lane.meters[LANE_METER["behind"]]
         mixer_delay, device = self._arena.meters[_DELAY], self._arena.meters[_BUFFERED]

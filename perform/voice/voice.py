@@ -17,6 +17,7 @@ from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import PlayableModel, Stream, StreamingEncoder, Vector
 from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
+from perform.voice.chord import decode
 from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.file_source import FileSource
 from perform.voice.home import Home
@@ -45,9 +46,10 @@ class Voice(VoiceStream):
         super().__init__(model, rate)
         self._gesture, self._model, self._context, self._deck = model.gesture, model, context, deck
         self._has_prior = model.has_prior
-        names = ("source", "freeze", "speed", "temperature", "seed", "silence")
+        names = ("source", "freeze", "speed", "temperature", "seed", "silence", "voices")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
+        self._notes = params.note_slots(deck, "pitch"), params.note_slots(deck, "gate")
         self._restart_slots = np.array(
             [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
         )
@@ -82,7 +84,7 @@ class Voice(VoiceStream):
         self._file_source = FileSource()
         self._glide = LatentGlide(self.frame_s)
         self._shaping = LatentShaping(self._deck, card.latents, self.frame_s)
-        self.begin(seed)
+        self.begin(seed, own=self._voices(table) == 1)
 
     def adopt(self, table: Table) -> None:
         """Continue with another table; ignore resets and actions triggered in it before now."""
@@ -123,7 +125,12 @@ class Voice(VoiceStream):
             self._context.publish(self.source_latents)
             level, octaves = self._context.modulation
         self.z = self._shaping(self.source_latents, table, level, octaves, self.home.z).astype(np.float32)
+        pitches, gates = (table[slots] for slots in self._notes)
+        self.chord.advance(self._voices(table), pitches, gates, self.z, self.frame_s, self.age)
         return self.z, self.noise(self.temperature)
+
+    def _voices(self, table: Table) -> int:
+        return 1 if self.chord.pitch is None else int(table[self._slot["voices"]])
 
     @property
     def resampler_s(self) -> float:
@@ -231,7 +238,9 @@ def render_applied(model: PlayableModel, voices: Sequence[Voice], tables: Sequen
         if voice.encoder_input:
             voice.encoder_input.pace = 1.0 / voice.ratio
     encode_inputs([voice.encoder_input for voice in voices if voice.encoder_input])
-    wanted = [voice.next_latents(table) for voice, table in zip(voices, tables, strict=True)]
-    z, noise = (np.array(part) for part in zip(*wanted, strict=True))  # (B, latents), (B, noise)
-    y = model.render([voice.stream for voice in voices], z, noise)  # (B, channels, ratio)
-    return [voice.resample(one) for voice, one in zip(voices, y, strict=True)]
+    wanted = [
+        voice.inputs(*voice.next_latents(table), voice.temperature)
+        for voice, table in zip(voices, tables, strict=True)
+    ]
+    frames = decode(model, wanted)
+    return [voice.resample_voices(y) for voice, y in zip(voices, frames, strict=True)]

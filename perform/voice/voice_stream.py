@@ -12,15 +12,15 @@ from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel, Vector
 from perform.engine.resampling import resampler
 from perform.engine.varispeed import HISTORY, Varispeed
+from perform.voice.chord import SKIPPED, Chord, DecoderInput
 from perform.voice.module_settings import ModuleSettings
-
-SKIPPED = 256  #: frames skipped at once
 
 
 class VoiceStream:
     """[render] A decoder stream of one model. `Voice` adds a source; a replay adds recorded latents.
 
     settings  : the module's attributes and actions
+    chord     : the voices that sound
     seed, age : seed of the noise, and frames decoded since `begin`
     sent      : audio frames at the stage's rate since `begin`
     resets    : how often the decoder was reset because its output was NaN or infinite
@@ -38,16 +38,18 @@ class VoiceStream:
         self._warm_up = model.card.warm_up if warm_up is None else warm_up
         self.stream = model.stream()
         self.settings = ModuleSettings(model, self.stream)
+        self.chord = Chord(model, self.stream, self.settings)
         self._resample = model.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
         self.ratio = 1.0
         self._varispeed: Varispeed | None = None
 
-    def begin(self, seed: int) -> None:
-        """Reset the decoder and the resampler, and seed the noise."""
+    def begin(self, seed: int, *, own: bool = True) -> None:
+        """Reset the decoder and the resampler, and seed the noise; own: it sounds without notes."""
         self.seed, self.age, self.sent = seed, 0, 0
         self._random = np.random.default_rng([seed, 1])
         self._reset_decoder()
+        self.chord.begin(seed, own=own)
         self._varispeed, self._taken = None, 0  # samples of the model since `begin`
         self._past: deque[Vector] = deque(maxlen=-(-HISTORY // self._card.ratio))  # its last frames
         if self._resample:
@@ -90,6 +92,14 @@ class VoiceStream:
         self.age += 1
         return (self._random.standard_normal(self._noise_values) * temperature).astype(np.float32)
 
+    def inputs(self, z: Vector, noise: Vector, temperature: float) -> list[DecoderInput]:
+        """What its voices decode next: latents (latents,) and noise (noise values,) of each."""
+        return self.chord.inputs(z, noise, temperature)
+
+    def resample_voices(self, y: Vector) -> Audio:
+        """Mix the voices' frames (voices, channels, ratio) and resample them, as `resample` does."""
+        return self.resample(self.chord.mix(y))
+
     def resample(self, y: Vector) -> Audio:
         """The decoder's output (channels, n) -> audio at the stage's rate, about (n x rate / model rate, 2).
 
@@ -97,6 +107,7 @@ class VoiceStream:
         """
         if not math.isfinite(y.sum()) and not np.isfinite(y).all():
             self._reset_decoder()
+            self.chord.reset()
             self.resets += 1
             y = np.zeros_like(y)
         y = y.T  # (channels, n) -> (n, channels)

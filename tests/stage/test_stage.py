@@ -105,6 +105,10 @@ def test_a_wrong_command_is_refused_and_changes_nothing(runtime: Path, tmp_path:
             assert caught.value.exit_code == 2
         assert instrument.meter("deck/1/state") == LIVE
         assert instrument.client.status().decks[0].model == "bells"
+        voices = params.slot("deck/1/voices")
+        instrument.arena.table[voices] = 4
+        until(lambda: instrument.arena.table[voices] == 1, 5, "a model without a pitch has one voice")
+        assert "bells has no latent of pitch, so it plays one voice" in instrument.client.status().log[-1]
         instrument.end()
 
 

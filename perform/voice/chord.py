@@ -1,0 +1,190 @@
+"""A deck's voices: up to four notes of a pitched model, each with its own decoder stream, noise and gate.
+
+With one voice the deck's own stream plays as it is. With more, it fades out, and each note whose gate is on
+sounds: with the deck's latents, but at its own pitch. All of them are decoded as one batch and summed before
+the resampler. A voice that is silent is not decoded. Live rendering `advance`s a chord by the parameters, a
+replay lets it `follow` the event log; both then go the same way, so they give the same samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from perform.core.event_log import SoundingVoice
+from perform.core.params import VOICES
+from perform.engine.protocol import PlayableModel, Stream, Vector
+from perform.library.cards import Card
+from perform.voice.module_settings import ModuleSettings
+
+OWN = 0  #: number of the deck's own stream, which plays while the deck has one voice
+ATTACK_S, RELEASE_S = 0.015, 0.06  #: linear fades of a note, or one frame where that is longer
+SKIPPED = 256  #: frames of noise drawn at once
+
+
+class DecoderInput(NamedTuple):
+    """What one stream decodes next: latents (latents,) and noise (noise values,)."""
+
+    stream: Stream
+    z: Vector
+    noise: Vector
+
+
+def pitch_latent(card: Card) -> int | None:
+    """Return the number of the latent that is the pitch in octaves; None: the model has one voice only."""
+    return card.labels.index("pitch") if "pitch" in card.labels else None
+
+
+class Chord:
+    """[render] The voices of one deck's stream.
+
+    pitch    : number of the pitch latent; None for a model without one, which has one voice
+    sounding : the voices of the next frame, in order; None: only the deck's own stream, at gain 1
+    """
+
+    def __init__(self, model: PlayableModel, own: Stream, settings: ModuleSettings) -> None:
+        self._model, self._own, self._settings = model, own, settings
+        self.pitch = pitch_latent(model.card)
+        self._to_end = np.arange(1, model.card.ratio + 1, dtype=np.float32) / np.float32(model.card.ratio)
+        self._streams: dict[int, Stream] = {}
+        self.begin(0)
+
+    def begin(self, seed: int, *, own: bool = True) -> None:
+        """Start without notes; own: the deck's own stream sounds."""
+        self._seed = seed
+        self.sounding: tuple[SoundingVoice, ...] | None = None
+        self._gains = {OWN: 1.0} if own else {}
+        self._since = {OWN: 1}  # frames for which each voice has sounded; 0 would start the stream again
+        self._random: dict[int, np.random.Generator] = {}
+
+    @property
+    def notes(self) -> int:
+        """How many notes sound in the next frame."""
+        return sum(voice.number != OWN for voice in self.sounding or ())
+
+    def advance(
+        self,
+        count: int,
+        pitches: Sequence[float],
+        gates: Sequence[float],
+        z: Vector,
+        frame_s: float,
+        age: int,
+    ) -> None:
+        """Choose the voices of the next frame.
+
+        count   : voices of the deck; with 1 its own stream plays, without a gate
+        pitches : of its notes, in semitones from its pitch latent
+        z       : the deck's latents
+        frame_s : length of the frame, seconds;  age : frames since `begin`
+
+        A note sounds at a gain of 1 / sqrt(count), so that a full chord is as loud as one voice alone.
+        """
+        gains = self._gains
+        if count == 1 and len(gains) == 1 and gains.get(OWN) == 1.0:
+            self.sounding = None
+            return
+        full = 1.0 / math.sqrt(count)
+        played = []
+        for number in range(VOICES + 1):
+            is_on = count == 1 if number == OWN else number <= count > 1 and gates[number - 1] > 0
+            before, target = gains.get(number, 0.0), full if is_on else 0.0
+            if number == OWN and is_on:
+                target = 1.0
+            if not before and not target:
+                continue
+            step = max(before, target, full) * frame_s / (ATTACK_S if target > before else RELEASE_S)
+            after = min(target, before + step) if target > before else max(target, before - step)
+            since = self._since.get(number, 0) if before else 0
+            octaves = 0.0 if number == OWN or self.pitch is None else float(z[self.pitch])
+            octaves += 0.0 if number == OWN else pitches[number - 1] / 12.0
+            played.append(
+                SoundingVoice(number, since, *(float(np.float32(x)) for x in (octaves, before, after)))
+            )
+        self.follow(tuple(played), age)
+
+    def follow(self, voices: tuple[SoundingVoice, ...] | None, age: int) -> None:
+        """Play these voices in the next frame, whose age is `age`; None: only the deck's own stream."""
+        self.sounding = voices
+        if voices is None:
+            self._gains, self._since = {OWN: 1.0}, {OWN: 1}
+            return
+        self._gains, self._since = {}, {}
+        for voice in voices:
+            if not voice.since or voice.number not in (OWN, *self._random):
+                self._start(voice, age)
+            if voice.after:
+                self._gains[voice.number] = voice.after
+                self._since[voice.number] = voice.since + 1
+
+    def _start(self, voice: SoundingVoice, age: int) -> None:
+        """Start a voice's stream again, and its noise where it is by now."""
+        if voice.number == OWN:
+            self._own.reset()
+            return
+        if voice.number not in self._streams:
+            self._streams[voice.number] = self._model.stream()
+            self._settings.add_stream(self._streams[voice.number])
+        self._streams[voice.number].reset()
+        random = np.random.default_rng([self._seed, 3, voice.number, age - voice.since])
+        for at in range(0, voice.since, SKIPPED):
+            random.standard_normal((min(SKIPPED, voice.since - at), self._model.noise))
+        self._random[voice.number] = random
+
+    def inputs(self, z: Vector, noise: Vector, temperature: float) -> list[DecoderInput]:
+        """What the voices that sound decode next; z, noise: the deck's."""
+        if self.sounding is None:
+            return [DecoderInput(self._own, z, noise)]
+        wanted = []
+        for voice in self.sounding:
+            if voice.number == OWN:
+                wanted.append(DecoderInput(self._own, z, noise))
+                continue
+            own_z, drawn = z.copy(), self._random[voice.number].standard_normal(self._model.noise)
+            if self.pitch is not None:
+                own_z[self.pitch] = voice.pitch
+            own_noise = (drawn * temperature).astype(np.float32)
+            wanted.append(DecoderInput(self._streams[voice.number], own_z, own_noise))
+        return wanted
+
+    def mix(self, y: Vector) -> Vector:
+        """Sum the voices' frames (voices, channels, ratio) with their gains -> (channels, ratio)."""
+        if self.sounding is None:
+            one: Vector = y[0]
+            return one
+        mixed = np.zeros((self._model.card.channels, self._model.card.ratio), np.float32)
+        for voice, one in zip(self.sounding, y, strict=True):
+            before, after = np.float32(voice.before), np.float32(voice.after)
+            mixed += one * (before + (after - before) * self._to_end if before != after else before)
+        return mixed
+
+    def reset(self) -> None:
+        """Reset the notes' decoders: the sum was NaN or infinite."""
+        for stream in self._streams.values():
+            stream.reset()
+
+
+def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> list[Vector]:
+    """[render] Decode the next frames of several decks as one batch: (voices, channels, ratio) of each."""
+    flat = [each for inputs in wanted for each in inputs]
+    if not flat:
+        return [np.zeros((0, model.card.channels, model.card.ratio), np.float32) for _ in wanted]
+    streams, z, noise = zip(*flat, strict=True)
+    y = model.render(streams, np.array(z), np.array(noise))  # (B, channels, ratio)
+    at, frames = 0, []
+    for inputs in wanted:
+        frames.append(y[at : at + len(inputs)])
+        at += len(inputs)
+    return frames
+
+
+def warm_up(model: PlayableModel) -> None:
+    """[disk] Decode a chord of each size now: the first one takes many times as long as later ones."""
+    if pitch_latent(model.card) is None:
+        return
+    z, noise = np.zeros(model.card.latents, np.float32), np.zeros(model.noise, np.float32)
+    for count in range(2, VOICES + 2):  # a fade between one voice and notes has one more
+        decode(model, [[DecoderInput(model.stream(), z, noise) for _ in range(count)]])
