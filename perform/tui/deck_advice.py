@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from perform.core import params
 from perform.core.arena_layout import FAILED, LIVE, LOADING
-from perform.core.params import DECKS, SIDES, SILENCE_DB, SOURCES
+from perform.core.params import DECKS, SIDES, SOURCES
+from perform.core.spec import SILENCE_DB
 from perform.tui.screen_frame import ScreenFrame
 
 SHED = "faded out"  #: how the stage's word on an overload begins

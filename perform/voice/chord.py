@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from perform.core.event_log import SoundingVoice
-from perform.core.params import VOICES
+from perform.core.params import VOICES, Table
 from perform.engine.protocol import PlayableModel, Stream, Vector
 from perform.library.cards import Card
 from perform.voice.module_settings import ModuleSettings
@@ -68,8 +68,8 @@ class Chord:
     def advance(
         self,
         count: int,
-        pitches: Sequence[float],
-        gates: Sequence[float],
+        pitches: Table,
+        gates: Table,
         z: Vector,
         frame_s: float,
         age: int,
