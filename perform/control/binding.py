@@ -60,7 +60,7 @@ class Binding(
     deadzone: float = 0.0  #: part of the way that counts as the middle; of pressure, as its low end
     step: float | None = None  #: the value moves in steps of this size, in the parameter's unit
     audible: bool = False  #: the number of the latent counts only latents that can be heard
-    root: int | None = None  #: of "keys": the key that plays 0; None: 60 (C4), for a latent 57 (A3)
+    root: int | None = None  #: of "keys": the key that plays 0; None: for tune 60 (C4), else 57 (A3)
     lamp: bool = True  #: False: the lamp of the control is left alone
 
     def __post_init__(self) -> None:
@@ -76,11 +76,15 @@ class Binding(
         """The number of the control, see `perform.control.control_names`."""
         return parse_control(self.control)[1]
 
+    def key_semitones(self, key: int) -> float:
+        """Return the semitones from the root of "keys" to a key (0..127)."""
+        root = 60 if self.spec.unit == SEMITONES else 57
+        return float(key - (root if self.root is None else self.root))
+
     def key_value(self, key: int) -> float:
         """Return the value of a key (0..127) of "keys": semitones, or for a latent octaves."""
-        if self.spec.unit == SEMITONES:
-            return self.spec.clamp(float(key - (60 if self.root is None else self.root)))
-        return self.spec.clamp((key - (57 if self.root is None else self.root)) / 12.0)
+        semitones = self.key_semitones(key)
+        return self.spec.clamp(semitones if self.spec.unit == SEMITONES else semitones / 12.0)
 
     @property
     def is_pressed(self) -> bool:
@@ -200,10 +204,9 @@ def _check_keys(binding: Binding) -> None:
         if binding.root is not None:
             raise WrongUse("only keys have a root", hint='write control = "keys", or leave root out')
         return
-    if binding.spec.unit not in (SEMITONES, SIGMA):
-        raise WrongUse(
-            f"keys cannot play {binding.to}", hint="they play tune, or a latent such as focus/z/0/bias"
-        )
+    if binding.spec.unit not in (SEMITONES, SIGMA) and not binding.to.endswith("/voices"):
+        hint = "they play voices, tune, or a latent such as focus/z/0/bias"
+        raise WrongUse(f"keys cannot play {binding.to}", hint=hint)
     shaped = binding.range or binding.curve or binding.invert or binding.takeover
     if shaped or binding.mode or binding.value is not None:
         hint = "leave out range, curve, invert, mode, value and takeover"

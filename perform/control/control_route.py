@@ -36,7 +36,8 @@ class ControlRoute:
         self._encoding, self._accel = binding.encoding, binding.accel
         self._steps = binding.steps_over_range
         self._span = self._new_span(self._low, self._high, binding.curve or binding.spec.curve)
-        self._key_value = binding.key_value if binding.kind == "keys" else None
+        self.plays_keys = binding.kind == "keys"
+        self._plays_only_chords = self.plays_keys and binding.to.endswith("/voices")
         self.is_action = binding.spec.action
         self.sets = self._low if self._mode == "set" else None  #: the value that each press sets
         self._relative = binding.encoding != "absolute"
@@ -81,6 +82,10 @@ class ControlRoute:
             self._span = self._new_span(low, high, curve or self._spec.curve)
         return self._span
 
+    def semitones(self, key: int) -> float:
+        """Return the semitones from the root to a key, if it plays keys."""
+        return self._binding.key_semitones(key)
+
     def position_of(self, value: float, slot: int) -> float:
         """Return the position of a value of a slot; it lies outside 0..1 for a value outside the range."""
         return self._span_at(slot).position(value)
@@ -122,8 +127,10 @@ class ControlRoute:
             return slot
         if not pressed:
             return -1
-        if self._key_value:
-            presses.play(control, slot, self._key_value(event.source.number), table)
+        if self._plays_only_chords:
+            return -1
+        if self.plays_keys:
+            presses.play(control, slot, self._binding.key_value(event.source.number), table)
             return slot
         match self._mode:
             case "trigger":

@@ -16,6 +16,8 @@ class ControlEvent(NamedTuple):
     release  : a note that ends
     size     : how many values the control has
     step     : 1 for an increment message, -1 for a decrement, 0 for a value
+    member   : the MPE channel of a finger and of its note; 0 for other controls
+    bend     : semitones by which this finger bends
     """
 
     source: ControlId
@@ -25,6 +27,8 @@ class ControlEvent(NamedTuple):
     release: bool = False
     size: int = 128
     step: int = 0
+    member: int = 0
+    bend: float = 0.0
 
 
 def centred(value: int, size: int = 128) -> float:

@@ -16,7 +16,7 @@ import msgspec
 from perform.control import mapping_files
 from perform.control.binding import NOTHING, Binding
 from perform.control.mapping import Mapping, matching_length
-from perform.control.router import RoutedLayer, RoutedPorts
+from perform.control.port_routes import RoutedLayer, RoutedPorts
 from perform.core.errors import WrongUse
 
 FALLBACK = "generic"  #: the mapping of ports that no other mapping is made for

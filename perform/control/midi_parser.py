@@ -64,6 +64,7 @@ class MidiParser:
 
     def __init__(self) -> None:
         self._fingers = self.song_has_fingers = False  # the mapping wants MPE
+        self._keys = False  # it has keys: a device that announces MPE plays them with its fingers
         self._routing: tuple[Collection[ControlId], dict[tuple[int, int], tuple[ControlId, str]]] = ((), {})
         self.reset()
 
@@ -76,10 +77,17 @@ class MidiParser:
         self._selected = dict.fromkeys(range(1, 17), ("nrpn", _NO_PARAMETER))
         self._banks = {(channel, cc): 0 for channel in range(1, 17) for cc in _BANK_SELECT}
 
-    def use(self, mapped: Collection[ControlId], updown: Collection[ControlId] = ()) -> None:
+    def use(
+        self,
+        mapped: Collection[ControlId],
+        updown: Collection[ControlId] = (),
+        *,
+        keys: bool = False,
+    ) -> None:
         """[main] From the next message on, these controls are mapped.
 
         updown : pairs of CCs of which the first counts up and the second down
+        keys   : some of the notes are a keyboard's
         """
         pairs = {}
         for control in mapped:
@@ -88,6 +96,7 @@ class MidiParser:
                 for cc, role in zip(ccs, roles, strict=True):
                     pairs[control.channel, cc] = control, role
         self._fingers = any(control.kind == "finger" for control in mapped)
+        self._keys = keys
         self._routing = mapped, pairs
 
     def parse(self, data: Sequence[int], now: float = 0.0) -> Sequence[ControlEvent]:
@@ -98,6 +107,7 @@ class MidiParser:
             return ()
         # a finger is released even if its mapping has gone
         mpe = self._fingers or self.song_has_fingers or self._zones.playing
+        mpe = mpe or (self._keys and self._zones.are_announced)
         if not (mpe and message.type in _OF_FINGERS and self._zones.master_of(message.channel + 1)):
             return self._plain(message, now)
         events, mapped = self._finger(message, now), self._routing[0]
@@ -112,8 +122,14 @@ class MidiParser:
         match message.type:
             case "note_on" | "note_off":
                 down = message.type == "note_on" and message.velocity > 0
-                note = [it for it in self._plain(message, now) if it.source in self._routing[0]]
-                return [*self._zones.note(channel, message.note, down=down), *note]
+                bend = self._zones.bend(channel)
+                note = [
+                    it._replace(member=channel, bend=bend)
+                    for it in self._plain(message, now)
+                    if it.source in self._routing[0]
+                ]
+                fingers = self._zones.note(channel, message.note, down=down)
+                return [*note, *fingers] if down else [*fingers, *note]
             case "aftertouch":
                 return self._zones.move(channel, 0, message.value)
             case "control_change" if message.control == SLIDE_CC:

@@ -22,19 +22,23 @@ _LOWER, _UPPER = 1, 16  # master channels
 class _Member:
     """A member channel: the last values that it sent, and the finger that plays on it (0: none)."""
 
-    def __init__(self) -> None:
-        self.finger = 0
+    def __init__(self, channel: int) -> None:
+        self.channel, self.finger = channel, 0
         self.notes: set[int] = set()  # that are held; the first one began the finger
         self.press, self.slide, self.bend = 0, 64, 0
 
     def event(self, axis: int, master: int, bend_range: int, *, down: bool = True) -> ControlEvent:
-        value = (self.press, self.slide, self.bend)[axis]
+        value, semitones = (self.press, self.slide, self.bend)[axis], self.semitones(bend_range)
         position = centred(value)
         if axis == _BEND:
-            semitones = value / 8192 * bend_range
             position = min(max(0.5 + semitones / (2 * OCTAVE), 0.0), 1.0)
         source = ControlId("finger", finger(self.finger, axis), master)
-        return ControlEvent(source, value, position, down, release=not down)
+        return ControlEvent(
+            source, value, position, down, release=not down, member=self.channel, bend=semitones
+        )
+
+    def semitones(self, bend_range: int) -> float:
+        return self.bend / 8192 * bend_range
 
 
 class MpeZones:
@@ -46,7 +50,7 @@ class MpeZones:
     def __init__(self) -> None:
         self.playing = 0
         self._members: dict[int, int] = {}  # master channel -> number of members; empty: not announced
-        self._channels = {channel: _Member() for channel in range(1, 17)}
+        self._channels = {channel: _Member(channel) for channel in range(1, 17)}
         self._ranges = {_LOWER: BEND_RANGE, _UPPER: BEND_RANGE}
 
     def configure(self, master: int, members: int) -> list[ControlEvent]:
@@ -77,6 +81,16 @@ class MpeZones:
         if 2 <= channel <= 1 + members.get(_LOWER, 0):
             return _LOWER
         return _UPPER if 16 - members.get(_UPPER, 0) <= channel <= 15 else None
+
+    @property
+    def are_announced(self) -> bool:
+        """Whether the device has said that it has members."""
+        return any(self._members.values())
+
+    def bend(self, channel: int) -> float:
+        """Semitones by which a member channel is bent."""
+        master = self.master_of(channel)
+        return 0.0 if master is None else self._channels[channel].semitones(self._ranges[master])
 
     def note(self, channel: int, note: int, *, down: bool) -> list[ControlEvent]:
         """A finger touches or leaves a member channel; all notes on the channel belong to it."""

@@ -10,17 +10,19 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from perform.control.binding import NOTHING, Binding
-from perform.control.control_names import ControlId, Kind, ccs_of_pair, control_label, is_pressed
+from perform.control.control_names import ControlId, Kind, control_label, is_pressed
 from perform.control.control_route import ControlRoute
 from perform.control.control_values import ControlEvent, centred
-from perform.control.hand import Hand, Presses, Takeover
+from perform.control.hand import Hand, Presses
 from perform.control.midi_parser import MidiParser
+from perform.control.mpe_zones import SLIDE_CC
 from perform.control.one_channel import OneChannel
+from perform.control.played_notes import SUSTAIN_CC, PlayedNotes
+from perform.control.port_routes import RoutedPorts, Routes, routes_of
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.knob_ranges import KnobRanges
@@ -34,17 +36,6 @@ _RELEASED = centred(48)  #: a pressed cc (64 or more) is released below this, so
 REPORT_S = 1.0  #: a control that is held says so within this time after it was connected
 _HANDS = 4096  #: controls whose positions are remembered; the mapped ones always are
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
-
-
-class RoutedLayer(NamedTuple):
-    """Bindings of one mapping for one port."""
-
-    bindings: Sequence[Binding]
-    takeover: Takeover
-    one_channel: bool = False  #: only one channel of the port plays at a time
-
-
-RoutedPorts = Mapping[str, Sequence[RoutedLayer]]  #: the layers of each port; a later one hides controls
 
 
 class TouchedControl(NamedTuple):
@@ -68,9 +59,6 @@ class TouchedControl(NamedTuple):
     def text(self) -> str:
         """Return port, channel, control and value: `nanoKONTROL2 1:CC16=22`."""
         return f"{self.port} {self.sends}={self.event.value}"
-
-
-Routes = dict[ControlId, list[ControlRoute]]  #: an empty list: the control moves nothing
 
 
 class ControlRouter:
@@ -103,7 +91,8 @@ class ControlRouter:
         self._parsers: dict[str, MidiParser] = {}
         self._connected_at: dict[str, float] = {}
         self._hands: dict[tuple[str, ControlId], Hand] = {}
-        self._presses = Presses()
+        self._presses, self._notes = Presses(), PlayedNotes(table, hardware)
+        self._keyboards: dict[str, list[ControlRoute]] = {}  # the routes of each port that keys play
         self._panics, self._focus = float(table[_PANIC]), float(table[_FOCUS])
         self._rerouted = False
         self._disconnected: SimpleQueue[str] = SimpleQueue()
@@ -118,15 +107,19 @@ class ControlRouter:
 
         A layer hides the controls that it binds from the layers before it.
         """
-        routes = {port: _routes(layers, self._knobs) for port, layers in ports.items()}
+        routes = {port: routes_of(layers, self._knobs) for port, layers in ports.items()}
+        keyboards: dict[str, list[ControlRoute]] = {}
         for port, controls in routes.items():
+            found = {id(route): route for bound in controls.values() for route in bound if route.plays_keys}
+            keyboards[port] = list(found.values())
             updown = [
                 it for it, bound in controls.items() if any(route.counts_up_and_down for route in bound)
             ]
-            self._parsers.setdefault(port, MidiParser()).use(controls, updown)
+            keys = bool(keyboards[port])
+            self._parsers.setdefault(port, MidiParser()).use(controls, updown, keys=keys)
         for port in ports.keys() - self._routes.keys():
             self._connected_at[port] = self._clock()
-        self._routes = routes
+        self._routes, self._keyboards = routes, keyboards
         self._rerouted = True
 
     def disconnect(self, port: str) -> None:
@@ -140,6 +133,7 @@ class ControlRouter:
             port = self._disconnected.get()
             if port in self._parsers:
                 self._parsers[port].reset()
+            self._notes.disconnect(port)
             for control, hand in self._hands.items():
                 if control[0] == port:
                     self._presses.release(control, table)
@@ -153,6 +147,7 @@ class ControlRouter:
         if table[_PANIC] != self._panics:
             self._panics = float(table[_PANIC])
             self._presses.release_all(table)
+            self._notes.panic()
             table[_FINGERS] = _FINGERS_AT_REST
         if self._knobs.changes != self._knobs_seen:
             self._knobs_seen, self._rerouted = self._knobs.changes, True
@@ -162,6 +157,7 @@ class ControlRouter:
 
     def _show_hardware(self) -> None:
         self._hardware[:] = math.nan
+        self._notes.mark()
         for (port, source), hand in self._hands.items():
             for route in self._routes.get(port, {}).get(source, ()):
                 slot = route.slot(self._table)
@@ -193,11 +189,16 @@ class ControlRouter:
         pressed, released = _press(event, hand)
         slot, turn = -1, 0
         if released:
-            slot = max(self._presses.release(control, table), default=-1)
-        if routes and routes[0].one_channel and not self._one_channel.admits(port, event.source.channel):
+            slot = self._release(control)
+        if (moved := self._move_notes(port, event, pressed, released)) >= 0:
+            slot, routes = moved, ()
+        if routes and not self._admits(port, event, routes[0]):
             routes = ()
         for route in routes:
-            at = route.play(control, event, pressed, hand, self._presses, table, now)
+            if route.plays_keys:
+                at = self._play_key(control, event, route, pressed, hand, now)
+            else:
+                at = route.play(control, event, pressed, hand, self._presses, table, now)
             if at >= 0 and route.has_position and not event.step:
                 self._hardware[at] = route.value_at(event.position, at)
             if at > slot:  # the slot and the turn are those of one parameter
@@ -214,6 +215,53 @@ class ControlRouter:
             self._meters[_UNMAPPED] += 1
         if slot >= 0 or not event.release:
             self.touch = TouchedControl(port, event, slot, turn)
+
+    def _admits(self, port: str, event: ControlEvent, route: ControlRoute) -> bool:
+        """Whether this channel may play a route; chords of an MPE keyboard need them all."""
+        limited = route.one_channel and not route.plays_keys
+        return not limited or self._one_channel.admits(port, event.source.channel)
+
+    def _play_key(
+        self,
+        control: tuple[str, ControlId],
+        event: ControlEvent,
+        route: ControlRoute,
+        pressed: bool,
+        hand: Hand,
+        now: float,
+    ) -> int:
+        """Play a key: a note on a deck with several voices, else the parameter itself."""
+        slot = route.slot(self._table)
+        if deck := self._notes.deck(slot):
+            if not pressed:
+                return -1
+            return self._notes.press(control[0], event, deck, route.semitones(event.source.number))
+        at = route.play(control, event, pressed, hand, self._presses, self._table, now)
+        if at >= 0:
+            self._notes.remember(at)
+        return at
+
+    def _move_notes(self, port: str, event: ControlEvent, pressed: bool, released: bool) -> int:
+        """Let a sustain pedal or a finger move notes, and nothing else; a slot, -1 without notes."""
+        kind, number, channel = event.source
+        if (kind, number) == ("cc", SUSTAIN_CC):
+            if pressed or released:
+                self._notes.pedal(port, channel, down=pressed)
+            slots = [route.slot(self._table) for route in self._keyboards.get(port, ())]
+            return next((slot for slot in slots if self._notes.deck(slot)), -1)
+        if kind not in ("finger", "bend", "pressure") and (kind, number) != ("cc", SLIDE_CC):
+            return -1
+        member = event.member or channel
+        if kind == "finger":
+            self._notes.bend(port, member, event.bend)
+        return self._notes.finger(port, member)
+
+    def _release(self, control: tuple[str, ControlId]) -> int:
+        """Release a control; return the last slot that moved, -1 for none."""
+        moved = self._presses.release(control, self._table)
+        for slot in moved:
+            self._notes.remember(slot, again=True)
+        return max([*moved, self._notes.release(*control)])
 
     def place(self, port: str, source: ControlId, position: float) -> None:
         """[control] A control goes on from this position, which was sent to it."""
@@ -255,35 +303,3 @@ def _press(event: ControlEvent, hand: Hand) -> tuple[bool, bool]:
         return True, False
     was, hand.down = hand.down, event.down or (hand.down and event.position >= _RELEASED)
     return hand.down and not was, was and not hand.down
-
-
-def _routes(layers: Sequence[RoutedLayer], knobs: KnobRanges) -> Routes:
-    routes: Routes = {}
-    for layer in layers:
-        own: Routes = {}
-        for binding in layer.bindings:
-            route = None
-            if binding.to != NOTHING:
-                route = ControlRoute(binding, layer.takeover, knobs, one_channel=layer.one_channel)
-            for control in _controls(binding):
-                own.setdefault(control, []).extend([route] if route else [])
-        for control in [it for it in routes if _is_hidden(it, own)]:
-            del routes[control]
-        routes |= own
-    return routes
-
-
-def _controls(binding: Binding) -> Iterator[ControlId]:
-    """The controls that a binding stands for: on each channel, and for "keys" each note."""
-    keys = binding.kind == "keys"
-    kind: Kind = "note" if keys else binding.kind
-    numbers = range(128) if keys else (binding.number,)
-    for channel in (binding.channel,) if binding.channel else range(1, 17):
-        for number in numbers:
-            yield ControlId(kind, number, channel)
-
-
-def _is_hidden(control: ControlId, later: Routes) -> bool:
-    """Whether a later layer binds one of the two CCs of a 14-bit control."""
-    ccs = ccs_of_pair(control.number) if control.kind == "cc" else None
-    return ccs is not None and any(ControlId("cc", cc, control.channel) in later for cc in ccs)

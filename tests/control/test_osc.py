@@ -24,7 +24,8 @@ from perform.control.osc_address import host_and_port
 from perform.control.osc_packets import LARGEST, BadPacket, OscCall, read_packet, write_packets
 from perform.control.osc_router import OscRouter
 from perform.control.osc_subscribers import MOST
-from perform.control.router import ControlRouter, RoutedLayer
+from perform.control.port_routes import RoutedLayer
+from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.errors import WrongUse

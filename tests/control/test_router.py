@@ -17,7 +17,8 @@ from perform.control.control_values import centred
 from perform.control.hand import Takeover
 from perform.control.mapping import Mapping
 from perform.control.midi_parser import MidiParser
-from perform.control.router import MOVED, ControlRouter, RoutedLayer
+from perform.control.port_routes import RoutedLayer
+from perform.control.router import MOVED, ControlRouter
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS, Meters
 from perform.core.beat import BeatLine

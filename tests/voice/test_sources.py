@@ -12,7 +12,8 @@ from tiny import tiny_model
 from perform.audio.mixer import Mixer
 from perform.control.binding import Binding
 from perform.control.mapping import Mapping
-from perform.control.router import ControlRouter, RoutedLayer
+from perform.control.port_routes import RoutedLayer
+from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, lanes_of
