@@ -171,6 +171,6 @@ class PlayedNotes:
         self._table[gate], self._hardware[gate] = 0.0, math.nan
 
     def _write_pitch(self, deck: int, number: int, semitones: float) -> int:
-        slot = _PITCHES[deck - 1].start + number
+        slot: int = _PITCHES[deck - 1].start + number
         self._table[slot] = params.SPEC_AT[slot].clamp(semitones)
         return slot

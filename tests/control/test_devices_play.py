@@ -173,11 +173,13 @@ def test_every_control_moves_what_the_map_says_and_every_lamp_lights(
             expected[control.name] = lit(control, steps[-1] if steps else control.lamp.on)
     devices.hears(lambda messages: set(expected.values()) <= set(messages[heard - len(lamps) :]))
     assert {message[:2] for message in devices.heard() if message[0] != 0xF0} == lamps, "and nothing else"
-    if any(binding.kind == "keys" for binding in mapping.bindings):
-        play_chord(process, devices)
+    for binding in mapping.bindings:
+        if binding.kind == "keys":
+            channels = (binding.channel, binding.channel) if binding.channel else (6, 7)
+            play_chord(process, devices, channels)
 
 
-def play_chord(process: Control, devices: VirtualDevices) -> None:
+def play_chord(process: Control, devices: VirtualDevices, channels: tuple[int, int]) -> None:
     """Two keys sound together on a deck with three voices; the unplugged keyboard releases them."""
     table, gates, pitches = (
         process.arena.table,
@@ -185,7 +187,7 @@ def play_chord(process: Control, devices: VirtualDevices) -> None:
         params.note_slots(1, "pitch"),
     )
     table[params.slot("deck/1/voices")] = 3
-    devices.send(bytes((0x95, 57, 90)), bytes((0x96, 61, 90)))
+    devices.send(*(bytes((0x8F + c, key, 90)) for c, key in zip(channels, (57, 61), strict=True)))
     eventually(lambda: sorted(table[pitches][table[gates] == 1]) == [0, 4], "a chord of two notes")
     devices.unplug()
     eventually(lambda: not table[gates].any(), "the notes are released")
