@@ -106,6 +106,8 @@ class DeckRender:
     def _frames_ahead(self) -> int:
         """Return how many frames to render at once: as many as the model takes, and the ring buffer."""
         voice, card = self._voice, self._model.card
+        if voice.has_chord(self._modulation.base):
+            return 1  # its voices are the frames of one call
         if len(self._modulation.slots) and (voice.ratio != 1.0 or card.sample_rate != self._rate):
             return 1  # only the resampler knows when each frame will sound
         longest = voice.frame_s * self._rate + RESAMPLER_FRAMES

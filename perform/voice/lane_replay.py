@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
 from perform.engine.file_reader import LocalFileReader
 from perform.engine.many_frames import decode_frames, frames_per_call
-from perform.engine.protocol import BufferSound, PlayableModel
+from perform.engine.protocol import BufferSound, PlayableModel, Vector
 from perform.voice.chord import decode
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
@@ -164,6 +164,7 @@ class LaneReplay:
             self._apply_settings(decoder, stream.settings_at(ages[0]))
             decoder.chord.follow(frames[0].voices, decoder.age)
             noise = np.array([decoder.noise(frame.temperature) for frame in frames])
+            decoded: Iterable[Vector]
             if frames[0].voices is None:
                 decoded = decode_frames(self._model, decoder.stream, z, noise)
             else:  # one frame, of several voices

@@ -129,6 +129,10 @@ class Voice(VoiceStream):
         self.chord.advance(self._voices(table), pitches, gates, self.z, self.frame_s, self.age)
         return self.z, self.noise(self.temperature)
 
+    def has_chord(self, table: Table) -> bool:
+        """Whether the next frame may have several voices, or a fade from or to them."""
+        return self._voices(table) > 1 or self.chord.sounding is not None
+
     def _voices(self, table: Table) -> int:
         return 1 if self.chord.pitch is None else int(table[self._slot["voices"]])
 

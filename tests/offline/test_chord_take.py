@@ -23,6 +23,10 @@ decks = { 1 = "flute" }
 "deck/1/note/2/gate" = "on"
 "deck/1/note/2/pitch" = 4.0
 "lfo/1/rate" = 5.0
+"deck/1/note/3/gate" = "on"
+"deck/1/note/3/pitch" = 7.0
+"""
+MOVES = """
 [[songs.loops]]
 address = "deck/1/note/3/gate"
 seconds = 0.4
@@ -40,12 +44,12 @@ high = 0.3
 PITCHED = {"encoder": "pitched", "decoder": "harmonic", "bottleneck": "pitched", "harmonics": 8}
 
 
-@pytest.fixture
-def chords(shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
+@pytest.fixture(params=["", MOVES], ids=["held", "moving"])
+def chords(request: pytest.FixtureRequest, shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
     shape = PITCHED | {"noise_ratios": (4,), "noise_taps": 3}
     tiny_model(tiny_models / "flute.safetensors", latents=8, **shape)
     path = tmp_path / "chords.toml"
-    path.write_text(SET)
+    path.write_text(SET + request.param)
     return path
 
 
