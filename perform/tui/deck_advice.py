@@ -62,4 +62,6 @@ def _silence(frame: ScreenFrame, deck: int) -> str:
     side, xfade = SIDES[int(frame.value(deck, "side"))], frame.table[_XFADE]
     if (side == "A" and xfade >= 1) or (side == "B" and xfade <= 0):
         return f"silent: the crossfader is away from {side} · \\ centres it"
+    if frame.value(deck, "voices") > 1 and not frame.meter(deck, "notes"):
+        return "silent: no note sounds · play a key, or set voices to 1"
     return "silent: its model is quiet here · move a latent, or a: another source"

@@ -84,6 +84,20 @@ async def test_a_deck_is_quiet_about_itself_once_it_plays(tmp_path, clock):
         assert [deck_advice(frame, number) for number in (4, 5, 7)] == ["", "", ""]
 
 
+async def test_a_deck_with_voices_shows_how_many_sound(tmp_path, clock):
+    async with playing(troubled(tmp_path), clock, (200, 60)) as hands:
+        await make_trouble(hands, clock)
+        assert "♪" not in hands.text()
+        params.set_value(hands.stage.arena.table, "deck/4/voices", 3)
+        hands.stage.arena.set_meter("deck/4/notes", 2)
+        await hands.settle()
+        assert "♪2/3" in hands.text()
+        hands.stage.arena.set_meter("deck/4/notes", 0)
+        await hands.settle()
+        assert "♪0/3" in hands.text()
+        assert "no note sounds" in deck_advice(hands.app.read_frame(), 4)
+
+
 async def test_the_stage_view_says_it_too(tmp_path, clock):
     async with playing(troubled(tmp_path), clock, (200, 60)) as hands:
         await make_trouble(hands, clock)

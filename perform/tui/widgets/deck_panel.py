@@ -21,6 +21,7 @@ _LIGHT, _HEAVY = "┌─┐│└┘", "┏━┓┃┗┛"
 FEWEST = 5  #: with fewer lines between the borders, a deck in use is not drawn
 ROOMY = 22  #: with so many lines between the borders, left and right get separate lines
 _PROBLEM = 38  #: with so many cells a problem leaves room for the latency
+_NOTES = 34  #: with so many cells the notes that sound stand beside the state
 _ONE_LINE = 60  #: with so many cells state and switches share a line
 _BOLD, _TAG = Style(bold=True), Style(bold=True, reverse=True)
 FLAGS = ("mute", "solo", "freeze")
@@ -155,6 +156,8 @@ def _state(pen: LinePen, frame: ScreenFrame, deck: int, inner: int, state: int) 
     pen.text(" ", ink.text)
     pen.text(state_text(frame, deck), state_style(pen, state), 10)
     if state == LIVE:
+        if (voices := int(frame.value(deck, "voices"))) > 1 and inner >= _NOTES:
+            pen.text(f"♪{frame.printed_meter(deck, 'notes'):.0f}/{voices}", ink.on, 5)
         problems = (f"{name} {n:.0f}" for name in FAULTS if (n := frame.printed_meter(deck, name)))
         problem = next(problems, "")
         pen.text(f"DSP {100 * load:.0f} %", ink.hot if load > 0.8 else ink.dim, 9, right=True)
