@@ -17,7 +17,7 @@ _NAMES = (*(f"follow/deck/{d}" for d in range(1, DECKS + 1)), "follow/input")
 _METERS = [METER_SLOTS[name] for name in _NAMES]
 _RISE, _FALL = ([SLOTS[f"{name}/{key}"] for name in _NAMES] for key in ("rise", "fall"))
 #: modulators whose values can depend on a follower
-_SOURCES = [i for i, name in enumerate(MODULATORS) if name.startswith(("follow", "hold"))]
+_SOURCES = {i for i, name in enumerate(MODULATORS) if name.startswith(("follow", "hold"))}
 
 
 class LevelFollowers:
@@ -37,7 +37,7 @@ class LevelFollowers:
         """Measure only if one of these rows needs it."""
         if packed is not self._rows:
             self._rows = packed
-            self._needed = bool(np.isin(packed[1 : 1 + int(packed[0, 0]), 0], _SOURCES).any())
+            self._needed = not _SOURCES.isdisjoint(packed[1 : 1 + int(packed[0, 0]), 0].tolist())
 
     def deck(self, deck: int, audio: Signal) -> None:
         """Take a deck's block (n, 2); a deck without one is silent."""

@@ -6,6 +6,7 @@ The numbers are what the code needs today and a tenth more. Raise one only for s
 from __future__ import annotations
 
 import queue
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -92,6 +93,25 @@ def test_calls_of_a_mixers_block(arena: Arena, decks: int, budget: int) -> None:
     playing.feed()
     assert calls(playing.fill) <= budget
     assert np.abs(playing.out).max() > 0 or not decks
+
+
+FIRST_BLOCK = """
+import sys
+from pathlib import Path
+import numpy as np
+from perform.audio.mixer import Mixer
+from perform.core.arena import Arena
+mixer, before = Mixer(Arena.create(Path(sys.argv[1])), 48000), set(sys.modules)
+mixer.fill(np.zeros((256, 2), np.float32))
+print(*set(sys.modules) - before)
+"""
+
+
+def test_the_first_block_of_a_mixer_imports_nothing(tmp_path: Path) -> None:
+    """An import in the audio callback takes tens of milliseconds: `numpy.ma` came with `np.isin`."""
+    command = [sys.executable, "-c", FIRST_BLOCK, str(tmp_path / "arena")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_memory_of_a_mixers_block(arena: Arena) -> None:
