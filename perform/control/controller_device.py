@@ -37,7 +37,7 @@ _SPEAKS = ("as", "steps", "accel")  #: keys of a control that a binding of it ta
 class Lamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lights a control, or moves its motor.
 
-    send    : "note 60" or "cc 16"; "": what the control sends
+    send    : "note 60", "cc 16" or "bend" (of a motor fader); "": what the control sends
     channel : 1..16; None: the control's, or else 1
     off, on : values of a button's lamp
     steps   : values of a ring or a motor: first and last, or one for each of several steps
@@ -57,8 +57,8 @@ class Lamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise WrongUse("a lamp has a value beyond 0 to 127", hint="write 0 to 127")
         if self.channel is not None and not 1 <= self.channel <= 16:
             raise WrongUse(f"there is no MIDI channel {self.channel}", hint="use 1 to 16")
-        if self.send and self.send.split(" ")[0] not in ("note", "cc"):
-            raise WrongUse(f"{self.send!r} lights no lamp", hint='write "note 60" or "cc 16"')
+        if self.send and self.send.split(" ")[0] not in ("note", "cc", "bend"):
+            raise WrongUse(f"{self.send!r} lights no lamp", hint='write "note 60", "cc 16" or "bend"')
         if len(self.steps) == 1:
             raise WrongUse("a lamp cannot have one step", hint="write the first and the last value")
 

@@ -169,7 +169,8 @@ class PortLamps:
 def _shown(control: DeviceControl, lamp: Lamp, binding: Binding | None, knobs: KnobRanges) -> _ShownLamp:
     kind, number = parse_control(lamp.send or control.binding["control"])
     channel = lamp.channel or control.channel or 1
-    head = bytes(((0x90 if kind == "note" else 0xB0) + channel - 1, number))
+    status = {"note": 0x90, "bend": 0xE0}.get(kind, 0xB0)
+    head = bytes((status + channel - 1, number))
     moves = ControlId(*parse_control(control.binding["control"]), control.channel or 1)
     route = ControlRoute(binding, "jump", knobs) if binding else None
     return _ShownLamp(head, lamp, moves, route, _SHOWN.get(binding.to, -1) if binding else -1)

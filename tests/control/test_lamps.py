@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -118,6 +119,22 @@ def test_a_ring_that_follows_says_where_its_knob_goes_on() -> None:
     lit.table[params.slot("xfade")] = 1.0
     lit.tick()
     assert lit.placed == [(ControlId("cc", 0, 1), 1.0)]
+
+
+def test_a_motor_fader_is_moved_by_pitch_bend() -> None:
+    fader = controller_device.Lamp(send="bend", channel=3, steps=(0, 127), follows=True)
+    facts = controller_device.DeviceControl("fader 3", {"control": "bend"}, fader)
+    device = msgspec.structs.replace(DEVICES["16n"], controls={"fader 3": facts})
+    lit = Lit("16n")
+    sent: list[str] = []
+    lit.lamps = PortLamps(
+        PORT, device, [Binding("bend", "xfade")], KnobRanges.full(), lambda data: sent.append(data.hex(" "))
+    )
+    lit.tick()
+    params.set_value(lit.table, "xfade", 1.0)
+    lit.tick()
+    assert sent == ["e2 00 40", "e2 00 7f"]
+    assert lit.placed[-1] == (ControlId("bend", 0, 1), 1.0)
 
 
 @pytest.mark.parametrize(
