@@ -17,7 +17,7 @@ def no_sandbox() -> None:
     """Enter no sandbox: these modules are ours, and pytest needs its files."""
 
 
-def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:
+def wrapped(archive: Archive, out: Path, method: str | None = None, delay: int = 0) -> Path:
     """A model file of a module, its card made from what it says."""
     original = LoadedModule(archive, no_sandbox)
     chosen = original.choose(method)
@@ -28,12 +28,13 @@ def wrapped(archive: Archive, out: Path, method: str | None = None) -> Path:
         ratio=original.frame,
         latents=count,
         full_latents=count,
-        delay=0,
+        delay=delay,
         latent_mean=[0.0] * count,
         latent_std=[1.0] * count,
         latent_p05=[-1.6] * count,
         latent_p95=[1.6] * count,
         loudness_db=-20.0,
+        loudness_known=not original.takes_sound(chosen),
         channels=min(len(chosen.outputs), 2),
     )
     write_atomically(out, wrap(repack(archive), card, {"method": chosen.name}))

@@ -298,3 +298,41 @@ class Boxes(nn.Module):
     def clear_buffer_attribute(self, name: str) -> None:
         if name == "held#0":
             self.held[0].clear()
+
+
+class Swap(nn.Module):
+    """An effect module: left and right change sides, LATE samples late, `drive` times as loud.
+
+    It has a second method with one input, `thin`, which has no delay.
+    """
+
+    LATE = 37
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("forward_params", torch.tensor([2, 1, 2, 1]))
+        self.register_buffer("thin_params", torch.tensor([1, 1, 1, 1]))
+        self.register_buffer("drive_params", torch.tensor([2]))
+        self.drive = (1.0,)
+        self.register_buffer("late", torch.zeros(64, 2, 37))
+        self.sr = 48000
+
+    def forward(self, x: Tensor) -> Tensor:
+        sound = torch.cat([self.late[: x.shape[0]], x.flip(1) * self.drive[0]], 2)
+        self.late[: x.shape[0]] = sound[:, :, -37:]
+        return sound[:, :, :-37]
+
+    @torch.jit.export
+    def thin(self, x: Tensor) -> Tensor:
+        return x * 0.5
+
+    @torch.jit.export
+    def get_drive(self) -> tuple[float]:
+        return self.drive
+
+    @torch.jit.export
+    def set_drive(self, drive: float) -> int:
+        if drive > 4:
+            return -1
+        self.drive = (drive,)
+        return 0

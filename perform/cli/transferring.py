@@ -152,7 +152,14 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
     from perform.recorder.new_files import check_new
 
     check_new(out, (matrices.SUFFIX,))
-    encoders = [_encoder(_model(name)) for name in (source, model)]
+    encoders = []
+    for name in (source, model):
+        one = _model(name)
+        if one.takes_sound:
+            raise WrongUse(
+                "an effect module has no latents", where=name, hint="choose a model with an encoder"
+            )
+        encoders.append(_encoder(one))
     headers = [_header(path) for path in recordings]
     total = sum(seconds for seconds, _ in headers)
     with ProgressBar("encoding", total, "s") as on_progress:
@@ -195,10 +202,14 @@ def _encoder(model: PlayableModel) -> StreamingEncoder:
 def _setup(
     model: str, source: str | None, matrix: Path | None, options: TransferOptions, rate: int | None
 ) -> TransferSetup:
+    from perform.engine.sound_passage import SoundPassage
     from perform.library import matrices
 
     decoder = _model(model)
     encoder = _encoder(_model(source) if source else decoder)
+    if source and (decoder.takes_sound or isinstance(encoder, SoundPassage)):
+        hint = "leave --from out: an effect module processes the sound itself"
+        raise WrongUse("an effect module has no latents to give or take", where=model, hint=hint)
     found = matrices.load(matrix, encoder.sha256, decoder.sha256) if matrix else None
     if encoder.sha256 != decoder.sha256 and found is None:
         log(f"{source}'s latents drive {model}'s by variance; `perform matrix` makes a closer match")

@@ -17,7 +17,7 @@ HISTORY_FRAMES = 1 << 21  #: the master's history: 43 s at 48 kHz
 STEM_FRAMES = 1 << 20  #: the history of any other recorded track: 22 s at 48 kHz
 INPUT_FRAMES = 1 << 16  #: the history of the live input: 1.4 s at 48 kHz
 LATENT_HISTORY_FRAMES = 64  #: vectors of a lane's source: 0.3 s at the shortest frames
-EVENT_LOG_BYTES = 1 << 18  #: an event log: ten seconds of eight latents at 400 frames a second
+EVENT_LOG_BYTES = 1 << 20  #: an event log: 2.7 s of the stereo sound that an effect module gets at 48 kHz
 
 INPUT = "input"  #: the track of the live input, aligned with the master
 PRE = "pre"  #: the track before the limiter, aligned with the master

@@ -21,7 +21,8 @@ Slots = npt.NDArray[np.intp]
 #: header of a record: bytes that follow, kind, writer, frame of the history at which it happened
 RECORD_HEADER = struct.Struct("<IHHq")
 
-#: kinds of records; FIRST_VALUES is ALL_VALUES of a writer that has just started
+#: kinds of records; FIRST_VALUES is ALL_VALUES of a writer that has just started;
+#: SOUND_FED is the sound that an effect module gets with the frame that follows, see `pack_sound`
 (
     CHANGED_VALUES,
     ALL_VALUES,
@@ -32,7 +33,8 @@ RECORD_HEADER = struct.Struct("<IHHq")
     RECORDS_LOST,
     FRAME_TUNED,
     FRAME_OF_VOICES,
-) = range(9)
+    SOUND_FED,
+) = range(10)
 FRAMES = (FRAME_RENDERED, FRAME_TUNED, FRAME_OF_VOICES)  #: kinds that hold a `FrameEvent`
 
 STAGE_WRITER = 0xFFFF  #: the writer of markers; the others are numbered like `Arena.event_logs`
@@ -244,6 +246,19 @@ class FrameEvent(NamedTuple):
 _FRAME = struct.Struct("<qqqd")
 _TUNING = struct.Struct("<ddd")
 _VOICE = struct.Struct("<BIfff")
+
+
+def pack_sound(sound: npt.NDArray[np.float32]) -> bytes:
+    """Pack the sound of a frame, (inputs, samples)."""
+    return struct.pack("<H", len(sound)) + sound.astype("<f4").tobytes()
+
+
+def unpack_sound(payload: bytes) -> npt.NDArray[np.float32]:
+    """Unpack the sound of a frame, (inputs, samples). ValueError: the payload is damaged."""
+    inputs = int.from_bytes(payload[:2], "little")
+    if not inputs or (len(payload) - 2) % (4 * inputs):
+        raise ValueError("sound cut short")
+    return np.frombuffer(payload, "<f4", offset=2).astype(np.float32).reshape(inputs, -1)
 
 
 class RingReadEvent(NamedTuple):

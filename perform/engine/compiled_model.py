@@ -28,6 +28,8 @@ __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 class CompiledModel:
     """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`."""
 
+    takes_sound = False
+
     def __init__(self, path: Path) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
         self._decoder = StyledMethod(path, self.sha256, "decode")

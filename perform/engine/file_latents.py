@@ -18,6 +18,7 @@ from perform.engine.sound_encoder import SoundEncoder
 from perform.library.sound_files import SoundFile
 
 MAX_S = 3600.0  #: seconds of a file that are encoded; the rest is left out
+MAX_VALUES = 1 << 27  #: latents of a file in all; for an effect module, 23 minutes of stereo at 48 kHz
 PROGRESS_S = 0.1  #: seconds between two calls of `on_progress`
 
 
@@ -88,7 +89,8 @@ class FileLatents:
         card = encoder.card
         try:
             with SoundFile(self.path) as sound:
-                seconds = min(sound.frames / sound.rate, MAX_S)
+                most_s = MAX_VALUES / card.latents * card.ratio / card.sample_rate
+                seconds = min(sound.frames / sound.rate, MAX_S, most_s)
                 limit = math.ceil(seconds * card.sample_rate / card.ratio) + 1
                 self._latents = np.zeros((limit, card.latents), np.float32)
                 self.length = limit
@@ -124,3 +126,22 @@ class FileLatents:
         fraction = position - first
         before, after = self._latents[first], self._latents[min(first + 1, last)]
         return np.asarray((1 - fraction) * before + fraction * after, np.float64)
+
+    def samples_at(self, positions: npt.NDArray[np.float64], ratio: int) -> Vector:
+        """[render] Return samples at positions, (channels, n), linear between two; silence outside the file.
+
+        Only for a file that a `SoundPassage` has "encoded", in frames of `ratio` samples.
+        """
+        whole = np.floor(positions)
+        fraction = (positions - whole).astype(np.float32)
+        first = whole.astype(np.int64)
+        before = self._samples(first, ratio)
+        return before + fraction * (self._samples(first + 1, ratio) - before) if fraction.any() else before
+
+    def _samples(self, index: npt.NDArray[np.int64], ratio: int) -> Vector:
+        """Return whole samples, (channels, n)."""
+        sound = self._latents.reshape(len(self._latents), -1, ratio)  # (frames, channels, ratio)
+        inside = (index >= 0) & (index < self.ready * ratio)
+        at = np.where(inside, index, 0)
+        found: Vector = np.where(inside[:, None], sound[at // ratio, :, at % ratio], np.float32(0.0)).T
+        return np.ascontiguousarray(found)

@@ -72,6 +72,13 @@ class Stream(Protocol):
         """Restore a `saved_style`, also of another stream. PerformError: it is another model's."""
 
 
+class EffectStream(Stream, Protocol):
+    """[render] A stream of a model that `takes_sound`."""
+
+    def feed(self, sound: Vector) -> None:
+        """Give the sound of the next frame, (card.latents, card.ratio); its latents are added to it."""
+
+
 class StreamingEncoder(Protocol):
     """[render] A model's encoder: sound to latents, one frame at a time, for any number of streams."""
 
@@ -105,6 +112,7 @@ class PlayableModel(Protocol):
     attributes: Sequence[Attribute]  #: what `Stream.set` takes, one value each
     actions: Sequence[str]  #: what `Stream.act` takes, such as AdaIN's `reset_target`
     has_prior: bool  #: whether `Stream.prior` works
+    takes_sound: bool  #: an effect module: its streams are `EffectStream`s, its encoder passes sound on
 
     @property
     def encoder(self) -> StreamingEncoder | None:

@@ -63,6 +63,10 @@ class LoadedModule:
             return None
         return encode
 
+    def takes_sound(self, played: NnMethod) -> bool:
+        """Return whether the played method is an effect: sound in and sound out, one value for one value."""
+        return played.in_ratio == played.out_ratio and self.encoder_for(played) is None
+
     def instance(self) -> ModuleInstance:
         """Return a copy with separate state and shared parameters."""
         made = copy.deepcopy(self.module)

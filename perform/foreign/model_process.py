@@ -37,7 +37,8 @@ class ModelServer:
         """Load the module in the sandbox, and describe it."""
         model = self._model
         described = {"attributes": msgspec.to_builtins(model.attributes), "actions": list(model.actions)}
-        return Message({"sha256": model.sha256, "prior": model.has_prior} | described)
+        facts = {"sha256": model.sha256, "prior": model.has_prior, "takes_sound": model.takes_sound}
+        return Message(facts | described)
 
     def stream(self, values: Vector) -> Message:
         """Make a stream, under the first free number."""
@@ -80,6 +81,11 @@ class ModelServer:
         self._stream(stream).restore_style(base64.b64decode(style))
         return Message({})
 
+    def feed(self, values: Vector, stream: int) -> Message:
+        """Give a stream the sound of its next frame, (latents, ratio)."""
+        self._stream(stream).feed(values.reshape(self._model.card.latents, -1))
+        return Message({})
+
     def prior(self, values: Vector, stream: int, temperature: float, seed: int) -> Message:
         """Generate a frame's latents, (latents,)."""
         return Message({}, self._stream(stream).prior(temperature, seed))
@@ -112,7 +118,7 @@ class ModelServer:
 
 CALLS = (
     *("load", "stream", "release", "reset", "set", "set_buffer", "act", "saved_style", "restore_style"),
-    *("prior", "encoder", "encode", "render"),
+    *("feed", "prior", "encoder", "encode", "render"),
 )
 
 

@@ -75,17 +75,22 @@ class ModuleInstance:
             else:
                 part.setattr(name, value.clone())
 
-    def render(self, method: NnMethod, frame: int, z: Vector, seed: int = 0) -> Vector:
+    def render(
+        self, method: NnMethod, frame: int, z: Vector, seed: int = 0, sound: Vector | None = None
+    ) -> Vector:
         """Render a frame from latents, (inputs,) -> (1 or 2, frame).
 
         A method with several input values per frame gets a straight line from the last frame's latents.
 
-        seed : the same seed at the same frame gives the same noise
+        seed  : the same seed at the same frame gives the same noise
+        sound : (inputs, frame), added to the latents; as in nn~, the last of `in_ratio` samples counts
         """
         steps = frame // method.in_ratio
         last = z if self._last is None else self._last
         line = last[:, None] + (z - last)[:, None] * (np.arange(1, steps + 1, dtype=np.float32) / steps)
         self._last = z.copy()
+        if sound is not None:
+            line = line + sound[:, method.in_ratio - 1 :: method.in_ratio]
         return self.run(method, frame, line.astype(np.float32), seed)
 
     def run(self, method: NnMethod, frame: int, x: Vector, seed: int = 0) -> Vector:

@@ -90,8 +90,11 @@ def _texts(value: Any) -> list[str]:
 
 
 def choose(offered: Mapping[str, NnMethod], wanted: str | None, where: str) -> NnMethod:
-    """Return the method to play: the wanted one, else `decode`, `forward`, or the first that gives sound."""
-    sounding = {name: method for name, method in offered.items() if method.out_ratio == 1}
+    """Return the method to play: the wanted one, else `decode`, `forward`, or the first one.
+
+    Methods that give a value for each sample come first; another holds each value, as nn~ does.
+    """
+    sounding = {name: method for name, method in offered.items() if method.out_ratio == 1} or offered
     hint = f"it offers {', '.join(offered)}" if offered else "is it made for nn~?"
     if wanted and wanted not in offered:
         raise WrongUse(f"has no method {wanted!r}", where=where, hint=hint)
@@ -100,7 +103,7 @@ def choose(offered: Mapping[str, NnMethod], wanted: str | None, where: str) -> N
     for name in ("decode", "forward", *sounding):
         if name in sounding:
             return sounding[name]
-    raise WrongUse("has no method that gives sound", where=where, hint=hint)
+    raise WrongUse("has no method", where=where, hint=hint)
 
 
 def frame(offered: Mapping[str, NnMethod], where: str) -> int:

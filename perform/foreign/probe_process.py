@@ -34,6 +34,7 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
     random = np.random.default_rng(0)  # before the sandbox: it loads a library
     module = LoadedModule(read_archive(path))
     method, frame = module.choose(wanted), module.frame
+    effect = module.takes_sound(method)
     instance, allowance = module.instance(), sandbox.Allowance()
     z = random.standard_normal((WARM_UP + MEASURED, len(method.inputs))).cumsum(0)  # a random walk
     z = ((z - z.mean(0)) / z.std(0)).astype(np.float32)  # of standard deviation 1
@@ -55,8 +56,9 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
         channels=len(y[0]),
         attributes={name: list(kinds) for name, kinds in module.attributes.items()},
         prior=module.prior is not None,
-        loudness_db=loudness_db(y),
-        warm_up=chirping_frames(np.concatenate(sounds, axis=1), frame, WARM_UP),
+        # an effect's loudness is its input's, and its first frames are of its input too
+        loudness_db=None if effect else loudness_db(y),
+        warm_up=0 if effect else chirping_frames(np.concatenate(sounds, axis=1), frame, WARM_UP),
         has_encoder=module.encoder_for(method) is not None,
         delay=measure_delay(module, method),
         render_ms=round(1000 * float(np.median(times[WARM_UP:])), 3),
@@ -67,12 +69,13 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
 def measure_delay(module: LoadedModule, played: NnMethod) -> int | None:
     """Return samples from an impulse to the first clear response; None without a finite response.
 
-    The impulse is sound where the module takes sound (`forward`, or `encode` and the played method), else
-    an impulse in the latents.
+    The impulse is sound where the module takes sound (the played method, or `forward`, or `encode` and the
+    played method), else an impulse in the latents.
     """
     rate, frame = nn_contract.sample_rate(module.archive, 48000), module.frame
-    forward, encode = module.methods.get("forward"), module.encoder_for(played)
-    through = forward if forward is not None and forward.in_ratio == 1 else None
+    forward = played if module.takes_sound(played) else module.methods.get("forward")
+    encode = module.encoder_for(played)
+    through = forward if forward and (forward is played or forward.in_ratio == 1) else None
     frames = max(int(LONGEST_DELAY_S * rate / frame), 4)
     decoder, encoder, allowance = module.instance(), module.instance(), sandbox.Allowance()
 

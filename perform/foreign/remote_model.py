@@ -19,7 +19,8 @@ import numpy as np
 
 from perform.core.attributes import Attribute
 from perform.core.pipe import NO_VALUES, HelperProcess, Message
-from perform.engine.protocol import BufferSound, Setting, Stream, Vector
+from perform.engine.protocol import BufferSound, Setting, Stream, StreamingEncoder, Vector
+from perform.engine.sound_passage import SoundPassage
 from perform.library.cards import read_card
 
 
@@ -28,7 +29,17 @@ class RemoteStream:
 
     def __init__(self, model: RemoteModel, number: int) -> None:
         self._model, self.number = model, number
+        self._sound: Vector | None = None
         weakref.finalize(self, model.unused.append, number)
+
+    def feed(self, sound: Vector) -> None:
+        """Give the sound of the next frame, (latents, ratio), to a module that takes sound."""
+        self._sound = sound
+
+    def take_sound(self) -> Vector | None:
+        """Return the sound of this frame, and forget it."""
+        sound, self._sound = self._sound, None
+        return sound
 
     def reset(self) -> None:
         """Return to the beginning."""
@@ -76,6 +87,7 @@ class RemoteModel:
         )
         facts = self._process.ask("load").fields
         self.sha256, self.has_prior = str(facts["sha256"]), bool(facts["prior"])
+        self.takes_sound = bool(facts["takes_sound"])
         self.attributes: Sequence[Attribute] = msgspec.convert(facts["attributes"], list[Attribute])
         self.actions: Sequence[str] = msgspec.convert(facts["actions"], list[str])
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
@@ -86,8 +98,10 @@ class RemoteModel:
         return self._process.ended
 
     @functools.cached_property
-    def encoder(self) -> RemoteEncoder | None:
+    def encoder(self) -> StreamingEncoder | None:
         """The module's encoder; None where it has none."""
+        if self.takes_sound:
+            return SoundPassage(self.card, self.sha256)
         facts, silence = self.ask("encoder")
         return RemoteEncoder(self, facts["channels"], silence) if facts else None
 
@@ -98,6 +112,10 @@ class RemoteModel:
     def render(self, streams: Sequence[Stream], z: Vector, noise: Vector) -> Vector:
         """Decode one frame of each stream: (B, latents), (B, 1) -> (B, channels, ratio)."""
         values = np.concatenate([z, noise], 1, dtype=np.float32)  # (B, latents + 1)
+        sounds = [stream.take_sound() for stream in cast(Sequence[RemoteStream], streams)]
+        for stream, sound in zip(streams, sounds, strict=True):
+            if sound is not None:
+                self.ask("feed", sound.ravel(), stream=cast(RemoteStream, stream).number)
         y = self.ask("render", values, streams=numbers(streams)).values
         return y.reshape(len(streams), self.card.channels, self.card.ratio)
 

@@ -19,7 +19,8 @@ import torch
 
 from perform.core.attributes import Attribute
 from perform.core.errors import PerformError, WrongUse
-from perform.engine.protocol import BufferSound, Stream, Vector, silence_latents
+from perform.engine.protocol import BufferSound, Stream, StreamingEncoder, Vector, silence_latents
+from perform.engine.sound_passage import SoundPassage
 from perform.foreign import nn_contract, sandbox
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.module_file import unwrap
@@ -47,6 +48,7 @@ class TorchscriptModel:
         self._method = self._module.choose(str(options.get("method") or "") or None)
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
         self.prior, self.has_prior = self._module.prior, self._module.prior is not None
+        self.takes_sound = self._module.takes_sound(self._method)
         self._sandboxed = enter is sandbox.enter  # only then is the processor time limited
         self._allowance = sandbox.Allowance()
         facts = (len(self._method.inputs), min(len(self._method.outputs), 2), self._module.frame)
@@ -67,8 +69,10 @@ class TorchscriptModel:
         self._spare = [first]  # instances of streams that ended: a reset is faster than a copy
 
     @functools.cached_property
-    def encoder(self) -> TorchscriptEncoder | None:
+    def encoder(self) -> StreamingEncoder | None:
         """The module's `encode`; None if there is none or it breaks the contract."""
+        if self.takes_sound:
+            return SoundPassage(self.card, self.sha256)
         method = self._module.encoder_for(self._method)
         with suppress(PerformError):
             return TorchscriptEncoder(self, method) if method else None
@@ -100,7 +104,7 @@ class TorchscriptModel:
         frame, sounds = self._module.frame, []
         for stream, row, value in zip(cast(Sequence[TorchscriptStream], streams), z, noise, strict=True):
             seed = zlib.crc32(value.astype(np.float32).tobytes())
-            sounds.append(stream.instance.render(self._method, frame, row, seed))
+            sounds.append(stream.instance.render(self._method, frame, row, seed, stream.take_sound()))
         return np.stack(sounds)
 
     def renew(self) -> None:
@@ -114,6 +118,16 @@ class TorchscriptStream:
 
     def __init__(self, model: TorchscriptModel, instance: ModuleInstance) -> None:
         self._model, self.instance = model, instance
+        self._sound: Vector | None = None
+
+    def feed(self, sound: Vector) -> None:
+        """Give the sound of the next frame, (inputs, frame), to a module that takes sound."""
+        self._sound = sound
+
+    def take_sound(self) -> Vector | None:
+        """Return the sound of this frame, and forget it."""
+        sound, self._sound = self._sound, None
+        return sound
 
     def reset(self) -> None:
         """Return to the beginning."""

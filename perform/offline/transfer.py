@@ -8,7 +8,7 @@ samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from perform.core.errors import WrongUse
 from perform.core.ring_buffers import Audio
 from perform.engine.latent_resampling import LatentResampler
 from perform.engine.many_frames import decode_frames
-from perform.engine.protocol import PlayableModel, StreamingEncoder, Vector
+from perform.engine.protocol import EffectStream, PlayableModel, StreamingEncoder, Vector
 from perform.engine.sound_encoder import SoundEncoder
 from perform.library.cards import trim_db
 from perform.library.matrices import LatentMatrix, MatrixSide, by_variance, learn
@@ -86,12 +86,26 @@ class Transfer:
         return np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
 
     def _run(self, x: Audio) -> Audio:
-        sources = [z for encoded in self._encoder(x) for z in self._latent_resampler(encoded)]
-        y = self._guard(self._decode(np.array(sources))) if sources else np.zeros((0, 2), np.float32)
+        if self._model.takes_sound:
+            parts = [self._process(sound) for sound in self._encoder(x)]
+        else:
+            sources = [z for encoded in self._encoder(x) for z in self._latent_resampler(encoded)]
+            parts = [self._decode(np.array(sources))] if sources else []
+        y = self._guard(np.concatenate(parts)) if parts else np.zeros((0, 2), np.float32)
         skipped = min(self._skip, len(y))
         self._skip -= skipped
         self._made += len(y) - skipped
         return y[skipped:]
+
+    def _process(self, sound: Vector) -> Audio:
+        """Process one frame of sound, (channels x ratio,), with an effect module; its bias is added."""
+        card = self._model.card
+        x = sound.reshape(-1, card.ratio)  # (channels, ratio)
+        inputs = x[np.arange(card.latents) % len(x)] * self._scale[:, None]  # (inputs, ratio)
+        cast(EffectStream, self._decoder.stream).feed(inputs)
+        noise = self._decoder.noise(self._temperature)
+        y = self._model.render([self._decoder.stream], self._bias[None], noise[None])[0]
+        return self._decoder.resample(y)
 
     def _decode(self, sources: Vector) -> Audio:
         """Map and decode (n, latents) to sound, (m, 2)."""

@@ -29,7 +29,7 @@ class HostProcess:
     """One host process and its lanes. Only `HostPool` writes its attributes, and `HangWatch` its fault.
 
     made : the file that it plays: the one that was made from an export, else the model file itself
-    attributes, actions, has_prior, has_encoder : of its model
+    attributes, actions, has_prior, has_encoder, takes_sound : of its model
     ready : its model is warm;  error : why it cannot load;  gone : the process has ended
     fault : why the stage ended it while it played, for the player
     crashed : it died unexpectedly, or failed while it played;  idle : it loads at low priority
@@ -47,7 +47,7 @@ class HostProcess:
         self.sha256, self.made = "", model.path
         self.attributes: tuple[Attribute, ...] = ()
         self.actions: tuple[str, ...] = ()
-        self.has_prior = self.has_encoder = False
+        self.has_prior = self.has_encoder = self.takes_sound = False
         self.ready = self.gone = self.crashed = False
         self.error = self.fault = ""
         self.encoded: dict[int, tuple[float, float]] = {}
@@ -110,7 +110,12 @@ class HostProcess:
         return HOST_MB + self.stamp[0] / 2**20
 
     def source_note(self, source: str) -> str:
-        """Why a source plays as hand on this model, in one line; "" if it does not, or is not known yet."""
+        """Why a source plays as hand on this model, in one line; "" if it does not, or is not known yet.
+
+        For an effect module: that the source gives it no sound.
+        """
+        if self.takes_sound and source not in ("input", "file"):
+            return f"{source} gives it no sound: choose input, file"
         missing = {
             "prior": not self.has_prior and "prior",
             "input": not self.has_encoder and "encoder",

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from perform.engine.file_latents import FileLatents
 from perform.voice.sources import Latents
+
+
+class FileValues(TypedDict):
+    """The deck's parameters `file/...`: start and end of the whole file, 0..1; `plays` counts starts."""
+
+    begin: float
+    end: float
+    loop: bool
+    plays: float
 
 
 class FileSource:

@@ -103,6 +103,7 @@ def load_and_render(
                 actions=tuple(model.actions),
                 has_prior=model.has_prior,
                 has_encoder=model.encoder is not None,
+                takes_sound=model.takes_sound,
             )
         )
         scheduler.run(line, orders)

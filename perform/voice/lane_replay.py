@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from perform.core.errors import PerformError
 from perform.core.ring_buffers import Audio
 from perform.engine.file_reader import LocalFileReader
 from perform.engine.many_frames import decode_frames, frames_per_call
-from perform.engine.protocol import BufferSound, PlayableModel, Vector
+from perform.engine.protocol import BufferSound, EffectStream, PlayableModel, Vector
 from perform.voice.chord import decode
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
@@ -163,6 +164,8 @@ class LaneReplay:
             self._adopt_style(decoder, stream.style_before(ages[0]))
             self._apply_settings(decoder, stream.settings_at(ages[0]))
             decoder.chord.follow(frames[0].voices, decoder.age)
+            if (sound := stream.sound_at(ages[0])) is not None:
+                self._feed(decoder, sound)
             noise = np.array([decoder.noise(frame.temperature) for frame in frames])
             decoded: Iterable[Vector]
             if frames[0].voices is None:
@@ -203,6 +206,17 @@ class LaneReplay:
                 decoder.settings.sounds = {text: self._sound(text, recorded) for text in recorded.sounds}
                 decoder.settings.set_texts(recorded.texts)
             decoder.settings.apply(recorded.bank)
+
+    def _feed(self, decoder: VoiceStream, sound: Vector) -> None:
+        """Give an effect module its recorded sound, (inputs, samples); a model that takes none plays on."""
+        card, recorded = self._card, self._streams[self._at].model
+        if not self._model.takes_sound:
+            return
+        if (recorded.ratio, recorded.sample_rate) != (card.ratio, card.sample_rate):
+            what = f"takes sound in frames of {card.ratio} samples at {card.sample_rate} Hz"
+            told = f"{recorded.name} had {recorded.ratio} at {recorded.sample_rate} Hz"
+            raise PerformError(f"{what}; {told}", where=card.name, hint="swap it for another model")
+        cast(EffectStream, decoder.stream).feed(sound[np.arange(card.latents) % len(sound)])
 
     def _sound(self, text: str, recorded: RecordedSettings) -> BufferSound:
         """[disk] Read a sound of the module's buffers. PerformError: it is gone, or has changed since."""

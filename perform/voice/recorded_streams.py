@@ -19,7 +19,9 @@ from perform.core.event_log import (
     FIRST_VALUES,
     FRAME_OF_VOICES,
     FRAMES,
+    SOUND_FED,
     FrameEvent,
+    unpack_sound,
     unpack_values,
 )
 from perform.core.params import AttributeValues, default_attributes
@@ -53,6 +55,7 @@ class RecordedStream(NamedTuple):
     frames    : packed `FrameEvent`s, each with its kind
     ages      : for each frame, how many the stream had decoded before it
     settings  : for each frame, the attributes, and the style that was logged last
+    fed       : for each frame, the packed sound that an effect module got, or b""
     continues : a reset began the stream, so it keeps the style of the stream before, `earlier_style`
     """
 
@@ -60,6 +63,7 @@ class RecordedStream(NamedTuple):
     frames: list[tuple[int, bytes]]
     ages: list[int]
     settings: list[RecordedSettings]
+    fed: list[bytes]
     continues: bool = False
     earlier_style: bytes | None = None
 
@@ -75,6 +79,11 @@ class RecordedStream(NamedTuple):
     def has_voices(self, age: int) -> bool:
         """Whether the frame at this age lists its voices."""
         return self.frames[self._index(age)][0] == FRAME_OF_VOICES
+
+    def sound_at(self, age: int) -> npt.NDArray[np.float32] | None:
+        """The sound, (inputs, samples), that an effect module got at this age; None if it got none."""
+        packed = self.fed[self._index(age)]
+        return unpack_sound(packed) if packed else None
 
     def style_before(self, age: int) -> bytes | None:
         """The style that was logged last before this age."""
@@ -95,6 +104,7 @@ def recorded_streams(
     places : for each slot of the log, its place in the bank of the lane's deck; -1 if it is not in the bank
     """
     found: list[RecordedStream] = []
+    sound = b""
     model, fresh, settings = None, True, RecordedSettings(default_attributes(), {})
     for kind, payload in events:
         if kind in (FIRST_VALUES, ALL_VALUES, CHANGED_VALUES):
@@ -127,13 +137,17 @@ def recorded_streams(
             settings = settings if sounds == settings.sounds else settings._replace(sounds=sounds)
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
+        elif kind == SOUND_FED:
+            sound = payload
         elif kind in FRAMES and model:
             age = FrameEvent.unpack(payload, kind).age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style
-                found.append(RecordedStream(model, [], [], [], continues=not fresh, earlier_style=style))
+                found.append(RecordedStream(model, [], [], [], [], continues=not fresh, earlier_style=style))
                 fresh = False
             found[-1].frames.append((kind, payload))
             found[-1].ages.append(age)
             found[-1].settings.append(settings)
+            found[-1].fed.append(sound)
+            sound = b""
     return found

@@ -6,6 +6,7 @@ Where bias 0 is at the model's home, the source is its distance from there.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from perform.core import params
 from perform.core.params import SLOTS, Table
@@ -49,7 +50,7 @@ class LatentShaping:
     """
 
     def __init__(self, deck: int, latents: int, frame_s: float) -> None:
-        n = min(latents, params.LATENTS)
+        n, self._latents = min(latents, params.LATENTS), latents
         self.frame_s = frame_s
         self._deck, self._n = deck, n
         self._slots, self._read = params.slots(deck), b""  # bytes of the parameters that were read last
@@ -94,3 +95,9 @@ class LatentShaping:
         self._z = z[:n] = target
         shaped: Latents = z + home
         return shaped
+
+    def gains(self) -> npt.NDArray[np.float32]:
+        """The gain of the source for each latent, (latents,), of the last frame: its scale, by `wet`."""
+        gains = np.full(self._latents, self._wet, np.float32)
+        gains[: self._n] *= np.where(self._muted, 0.0, self._scale)
+        return gains

@@ -7,6 +7,7 @@ samples. Voices of one model are decoded as one batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from perform.core import params
 from perform.core.params import SLOTS, SOURCES, Table
 from perform.core.ring_buffers import Audio
 from perform.engine.file_latents import FileLatents
-from perform.engine.protocol import PlayableModel, Stream, StreamingEncoder, Vector
+from perform.engine.protocol import EffectStream, PlayableModel, Stream, StreamingEncoder, Vector
 from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
 from perform.voice.chord import decode
+from perform.voice.effect_input import SOUND_SOURCES, EffectInput
 from perform.voice.encoder_input import EncoderInput, encode_inputs
-from perform.voice.file_source import FileSource
+from perform.voice.file_source import FileSource, FileValues
 from perform.voice.home import Home
 from perform.voice.lane_context import LaneContext, followed_deck
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
@@ -37,6 +39,7 @@ class Voice(VoiceStream):
     source_latents, z : (latents,) of the last frame, sigma: before and after shaping
     temperature : of the last frame's noise
     home : the latents of bias 0
+    sound : of the last frame, (inputs, ratio), for a model that takes sound; else None
     encoder_input : encodes the live input while that is the source, else None
     """
 
@@ -58,6 +61,8 @@ class Voice(VoiceStream):
         self.source_latents: Latents = np.zeros(model.card.latents)
         self.encoder_input: EncoderInput | None = None
         self._encoder_stream: Stream | None = None
+        self._effect = EffectInput(model.card) if model.takes_sound else None
+        self.sound: Vector | None = None
         self.home = Home(model.card, deck)
         self._leader = 0  # the deck it follows, 0 for none
         self._delay_ratio, self._steady_s = 1.0, 0.0  # the last steady tuning, and since when it is steady
@@ -82,6 +87,8 @@ class Voice(VoiceStream):
         self.home.start(table)
         self._received = self.home.z  # from the input, or from another deck
         self._file_source = FileSource()
+        if self._effect:
+            self._effect.reset()
         self._glide = LatentGlide(self.frame_s)
         self._shaping = LatentShaping(self._deck, card.latents, self.frame_s)
         self.begin(seed, own=self._voices(table) == 1)
@@ -94,11 +101,12 @@ class Voice(VoiceStream):
     def apply(self, table: Table) -> None:
         """Before each frame: apply attributes, restart on reset or panic, open or close the encoder input."""
         self.settings.apply(table[self._bank])
-        self._tune(params.tuning_ratio(table, self._deck))
+        source = SOURCES[int(table[self._slot["source"]])]
+        sounds = self._effect and source in SOUND_SOURCES  # at the pace of its input, whatever the tuning
+        self._tune(1.0 if sounds else params.tuning_ratio(table, self._deck))
         if table[self._restart_slots].tobytes() != self._restarts:
             self.start(table)
-        plays_input = SOURCES[int(table[self._slot["source"]])] == "input"
-        if not plays_input or not self._context:
+        if source != "input" or not self._context:
             self.encoder_input = None
         elif self.encoder_input is None and (encoder := self._model.encoder):
             stream = self._input_stream(encoder)
@@ -125,6 +133,7 @@ class Voice(VoiceStream):
             self._context.publish(self.source_latents)
             level, octaves = self._context.modulation
         self.z = self._shaping(self.source_latents, table, level, octaves, self.home.z).astype(np.float32)
+        self.sound = self._feed(self._effect, table) if self._effect else None
         pitches, gates = (table[slots] for slots in self._notes)
         self.chord.advance(self._voices(table), pitches, gates, self.z, self.frame_s, self.age)
         return self.z, self.noise(self.temperature)
@@ -174,6 +183,8 @@ class Voice(VoiceStream):
         name = SOURCES[int(table[self._slot["source"]])]
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]]) / self.ratio
         self._leader = followed_deck(table, self._deck) if name == "deck" else 0
+        if self._effect and name in SOUND_SOURCES:
+            return self._glide(name, self.home.z)  # its source is sound, see `_feed`
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
         if self._context and name == "deck":
@@ -185,6 +196,21 @@ class Voice(VoiceStream):
         if self.encoder_input:
             return self._play_input(self.encoder_input, table, frozen=not speed)
         return self._glide("hand", self._sources["hand"].next(speed))
+
+    def _feed(self, effect: EffectInput, table: Table) -> Vector | None:
+        """Feed an effect module the sound of its source; return it, (inputs, ratio), or None for silence."""
+        name, context = SOURCES[int(table[self._slot["source"]])], self._context
+        speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
+        if name == "input" and self.encoder_input and context and context.gate_open and speed:
+            x = effect.play("input", self.encoder_input.z)
+        elif name == "file" and context and context.has_file:
+            x = effect.play_file(context.file_latents, speed, **self._file_values(table))
+        else:
+            x = effect.silence()
+        sound = effect.for_inputs(x, self._shaping.gains())
+        if sound is not None:
+            cast(EffectStream, self.stream).feed(sound)
+        return sound
 
     def _receive(self, z: Latents | None, *, frozen: bool) -> Latents:
         """Latents from the input or from another deck; the last ones while the source is frozen."""
@@ -201,20 +227,16 @@ class Voice(VoiceStream):
 
     def _play_file(self, latents: FileLatents | None, table: Table, speed: float) -> Latents:
         """The file's latents; those of silence until the file is encoded, and after its end."""
-        now = {name: float(table[slot]) for name, slot in self._file.items()}
         z = None
         if latents:
-            z = self._file_source.next(
-                latents,
-                speed,
-                begin=now["start"],
-                end=now["end"],
-                loop=bool(now["loop"]),
-                plays=now["play"],
-            )
+            z = self._file_source.next(latents, speed, **self._file_values(table))
         if z is None:
             return self._glide("silence", self._silence(table))
         return self._glide(("file", self._file_source.turns), z, RISE_S)
+
+    def _file_values(self, table: Table) -> FileValues:
+        now = {name: float(table[slot]) for name, slot in self._file.items()}
+        return FileValues(begin=now["start"], end=now["end"], loop=bool(now["loop"]), plays=now["play"])
 
     def _silence(self, table: Table) -> Latents:
         """The latents of silence: the model's, or those set on the deck."""

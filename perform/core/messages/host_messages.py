@@ -117,6 +117,7 @@ class HostReady(Report, frozen=True):
     actions: tuple[str, ...]
     has_prior: bool
     has_encoder: bool
+    takes_sound: bool = False
 
 
 class FramesTimed(Report, frozen=True):

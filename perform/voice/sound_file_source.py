@@ -1,0 +1,55 @@
+"""The source "file" of an effect module: plays the sound of a file, sample by sample."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perform.engine.file_latents import FileLatents
+from perform.engine.protocol import Vector
+
+
+class SoundFileSource:
+    """[render] A playing position in a file's sound: it loops between two points, or plays once.
+
+    ratio : samples of a frame
+    joins : indices in the last frame at which the sound began anew
+    """
+
+    def __init__(self, ratio: int) -> None:
+        self._ratio = ratio
+        self._position = 0.0  # in samples
+        self._file: FileLatents | None = None
+        self._plays = 0.0
+        self.joins: list[int] = []
+
+    def next(
+        self, file: FileLatents, speed: float, *, begin: float, end: float, loop: bool, plays: float
+    ) -> Vector | None:
+        """Return the next frame's sound, (channels, ratio).
+
+        None after the end, before this frame's sound is read, and at speed 0. The arguments are those of
+        `FileSource.next`; speed is in samples of the file per sample.
+        """
+        if not file.ready or speed == 0.0:
+            return None
+        first = begin * file.length * self._ratio
+        last = max(end * file.length * self._ratio, first + self._ratio)
+        restarts = file is not self._file or plays != self._plays
+        if restarts:
+            self._position = first
+        if not loop and not first <= self._position < last:
+            return None
+        positions = self._position + speed * np.arange(self._ratio + 1, dtype=np.float64)
+        wraps = np.floor((positions - first) / (last - first)) if loop else np.zeros(len(positions))
+        positions = positions - wraps * (last - first)
+        if file.ready < file.length and positions.max() + 1 >= file.ready * self._ratio:
+            return None
+        began = restarts or bool(wraps[0])
+        self.joins = [0] * began + (np.flatnonzero(np.diff(wraps[:-1])) + 1).tolist()
+        self._file, self._plays, self._position = file, plays, float(positions[-1])
+        x = file.samples_at(positions[:-1], self._ratio)
+        over = positions[:-1] >= last  # of a file that plays once
+        if over.any():
+            x[:, over] = 0.0
+            self.joins.append(int(np.argmax(over)))
+        return x
