@@ -69,6 +69,17 @@ class RingBuffer:
         kept = int(self._ends[0]) <= position - frames + self.capacity  # the writer is not there yet
         return audio if kept else audio[:0]
 
+    def copy(self, position: int, limit: int) -> tuple[Audio, int]:
+        """[render] Copy up to `limit` frames from `position` on, read or not; and the frames lost before it.
+
+        Frames of the older half of the buffer count as lost: the writer may be overwriting them.
+        """
+        written = load_acquire(self._ends, 0)
+        lost = max(0, written - self.capacity // 2 - position)
+        n = max(0, min(limit, written - position - lost))
+        at = (position + lost) % self.capacity
+        return np.concatenate([self._data[at : at + n], self._data[: max(0, at + n - self.capacity)]]), lost
+
     def clear(self) -> None:
         """[stage] Discard unread frames. Only while no process writes or reads."""
         self._ends[1] = self._ends[0]

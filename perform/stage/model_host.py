@@ -114,8 +114,8 @@ class HostProcess:
 
         For an effect module: that the source gives it no sound.
         """
-        if self.takes_sound and source not in ("input", "file"):
-            return f"{source} gives it no sound: choose input, file"
+        if self.takes_sound and source not in ("input", "file", "deck"):
+            return f"{source} gives it no sound: choose input, file or deck"
         missing = {
             "prior": not self.has_prior and "prior",
             "input": not self.has_encoder and "encoder",

@@ -9,9 +9,11 @@ import numpy as np
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import Vector
 from perform.library.cards import Card
+from perform.voice.deck_sound import DeckSound
+from perform.voice.lane_context import LaneContext
 from perform.voice.sound_file_source import SoundFileSource
 
-SOUND_SOURCES = ("input", "file")  #: sources that give an effect module sound
+SOUND_SOURCES = ("input", "file", "deck")  #: sources that give an effect module sound
 JOIN_S = 0.002  #: time constant with which a step between two sounds decays
 
 
@@ -26,6 +28,7 @@ class EffectInput:
         self._inputs, self._ratio = card.latents, card.ratio
         self._channels = min(card.latents, 2)
         self._decay = np.exp(-np.arange(card.ratio + 1) / (JOIN_S * card.sample_rate)).astype(np.float32)
+        self.deck = DeckSound(card)
         self.reset()
 
     def reset(self) -> None:
@@ -34,6 +37,7 @@ class EffectInput:
         self._last = self._step = np.zeros(self._channels, np.float32)
         self._gains: Vector | None = None
         self._file = SoundFileSource(self._ratio)
+        self.deck.reset()
 
     def play(self, key: object, x: Vector, joins: Sequence[int] = ()) -> Vector:
         """Return the next frame's sound, (channels, ratio).
@@ -65,6 +69,11 @@ class EffectInput:
         if file:
             x = self._file.next(file, speed, begin=begin, end=end, loop=loop, plays=plays)
         return self.silence() if x is None else self.play("file", x, self._file.joins)
+
+    def play_deck(self, context: LaneContext, leader: int) -> Vector:
+        """Return the next frame of another deck's sound, before its fader; silence if it plays nothing."""
+        x = self.deck.next(context, leader) if leader else None
+        return self.silence() if x is None else self.play(("deck", leader), x, [0] * self.deck.joins)
 
     def for_inputs(self, x: Vector, gains: Vector) -> Vector | None:
         """Return the sound for the module's inputs, (inputs, ratio); None where all of it is silent.

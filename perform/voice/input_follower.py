@@ -7,13 +7,27 @@ the slack, the length of the frame, and the delays of model, resamplers and limi
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
-from perform.core.ring_buffers import HistoryBuffer
+from perform.core.ring_buffers import Audio
 from perform.engine.protocol import Vector
 from perform.engine.resampling import resampler, resampling_delay
 from perform.library.cards import Card
+
+
+class SoundHistory(Protocol):
+    """Sound that is being written: the live input's history, or another deck's."""
+
+    @property
+    def written(self) -> int:
+        """Frames ever written."""
+        ...
+
+    def read(self, position: int, limit: int) -> tuple[Audio, int]:
+        """Copy up to `limit` frames (n, 2) from `position` on; and the frames lost before it."""
+        ...
 
 
 class InputFollower:
@@ -24,7 +38,7 @@ class InputFollower:
     elapsed : frames of input since the last one was encoded, until the voice's next frame begins
     """
 
-    def __init__(self, card: Card, history: HistoryBuffer, rate: float) -> None:
+    def __init__(self, card: Card, history: SoundHistory, rate: float) -> None:
         self._history, self._rate = history, rate
         self._ratio, self._channels, self._model_rate = card.ratio, card.channels, card.sample_rate
         self._resample = card.sample_rate != rate

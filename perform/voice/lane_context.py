@@ -10,7 +10,7 @@ import numpy.typing as npt
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, METER_SLOTS, lanes_of
 from perform.core.params import DECKS, SLOTS, SOURCES, Table, tuning_ratio
-from perform.core.ring_buffers import HistoryBuffer
+from perform.core.ring_buffers import HistoryBuffer, RingBuffer
 from perform.engine.file_latents import FileLatents
 from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
@@ -37,6 +37,7 @@ class LaneContext:
         self._row = arena.lanes[lane]
         self._history.clear()
         self._meters, self._ring, self._table = arena.meters, arena.rings[lane], arena.table
+        self._rings = arena.rings
         self._ring_reads = arena.ring_reads
         self._offset = 0  # from a frame of the ring buffer to one of the master's history
 
@@ -58,20 +59,42 @@ class LaneContext:
         burst = self._meters[METER_SLOTS["burst"]]
         return float((self._ring.capacity - burst) / self._meters[_RATE] / 2)
 
+    def playing_lane(self, leader: int) -> int | None:
+        """The lane of another deck that plays; None if none does."""
+        playing = [
+            n for n in lanes_of(leader) if self._lanes[n, LANE["live"]] and self._lanes[n, LANE["gate"]]
+        ]
+        return playing[0] if playing else None
+
+    def lane_sound(self, lane: int) -> tuple[RingBuffer, float]:
+        """Another lane's ring buffer, and the gain that brings its model to the common loudness."""
+        return self._rings[lane], 10.0 ** (float(self._lanes[lane, LANE["trim"]]) / 20.0)
+
+    def lane_behind(self, lane: int, position: int) -> float:
+        """Frames from the live input to this lane's next frame, if it plays another lane's from `position`.
+
+        0 if no input reaches the other lane.
+        """
+        behind = float(self._lanes[lane, LANE["behind"]])
+        sounds_at = int(self._meters[_PULLED]) - self._rings[lane].position + position
+        return behind + self.next_sounds_at() - sounds_at if behind else 0.0
+
+    @property
+    def rate(self) -> float:
+        """Frames a second of the stage."""
+        return float(self._meters[_RATE])
+
     def leader_latents(self, leader: int, deck: int, table: Table) -> npt.NDArray[np.float64] | None:
         """A leader's source latents, through the matrix to this deck; None if the leader plays nothing.
 
         They are one frame of the leader old, so that the frames before and after can be interpolated.
         """
-        matrix = self.assignments.matrix(leader, deck)
-        playing = [
-            n for n in lanes_of(leader) if self._lanes[n, LANE["live"]] and self._lanes[n, LANE["gate"]]
-        ]
-        if matrix is None or not playing:
+        matrix, lane = self.assignments.matrix(leader, deck), self.playing_lane(leader)
+        if matrix is None or lane is None:
             return None
         frame_s = self.assignments.frame_s(leader) / tuning_ratio(table, leader)
         frame = round(frame_s * self._meters[_RATE])
-        z = self._histories[playing[0]].read(self.next_sounds_at() - frame)
+        z = self._histories[lane].read(self.next_sounds_at() - frame)
         if z is None:
             return None
         latents = matrix.encoder.latents

@@ -167,6 +167,9 @@ class Voice(VoiceStream):
         decoder = (self._card.decoder_s / self._delay_ratio + self.resampler_s) * self._rate
         if self.encoder_input and (d := self.encoder_input.delay_at(1.0 / self._delay_ratio)):
             return d + self._card.encoder_s * self._rate + decoder
+        if self._effect and self._leader:
+            d = self._effect.deck.behind
+            return d + self._card.encoder_s * self._rate + decoder if d else 0.0
         frame_s = self._card_frame_s / self._delay_ratio
         if self._context and self._leader and (d := self._context.leader_delay(self._leader, frame_s)):
             return d + decoder
@@ -205,6 +208,8 @@ class Voice(VoiceStream):
             x = effect.play("input", self.encoder_input.z)
         elif name == "file" and context and context.has_file:
             x = effect.play_file(context.file_latents, speed, **self._file_values(table))
+        elif name == "deck" and context and speed:
+            x = effect.play_deck(context, self._leader)
         else:
             x = effect.silence()
         sound = effect.for_inputs(x, self._shaping.gains())

@@ -227,3 +227,35 @@ def test_a_method_at_one_slow_rate_plays_as_in_nn_tilde(arena: Arena, tmp_path: 
     y = deck_sound(rig, 1)[:, 0]
     held = np.repeat(y[512 * 8 : 512 * 16 : 512], 512)
     assert np.array_equal(y[512 * 8 : 512 * 16], held) and np.ptp(held) > 0.01
+
+
+def test_an_effect_takes_the_sound_of_another_deck_without_gaps(arena: Arena, swap: Path) -> None:
+    thin, module = opened(swap, "thin"), opened(swap, delay=Swap.LATE)
+    rig = Rig(arena, module, thin)
+    files = {1: swap.with_suffix(".None.safetensors"), 2: swap.with_suffix(".thin.safetensors")}
+    decks = {deck: DeckAssignment(str(file)) for deck, file in files.items()}
+    rig.assignments[1].update(decks, {1}, {})
+    rig.source(1, "deck")
+    rig.source(2, "input")
+    rig.put(deck_1_from=1, input_open=1, input_gate=params.GATE_FLOOR_DB)
+    arena.lanes[lanes_of(2)[0], LANE["trim"]] = 6.0
+    arena.lanes[lanes_of(2)[0], LANE["behind"]] = 1.0  # the mixer's; it has to be known
+    sound = noise(RATE // 4)
+    rig.play(sound)
+    y, leader = deck_sound(rig, 1), deck_sound(rig, 2)
+    first = FRAME * 12
+    gaps = [
+        d
+        for d in range(2 * FRAME, 6 * FRAME)
+        if np.allclose(y[first:, 0], delayed(leader[:, 0], d)[first:] * 10 ** (6 / 20), atol=1e-5)
+    ]
+    assert len(gaps) == 1, "the same delay all the time"
+    assert round(rig.voices[1][2].input_delay) == 1 + gaps[0]
+
+
+def test_an_effect_that_would_take_its_own_sound_gets_none(arena: Arena, model: TorchscriptModel) -> None:
+    rig = Rig(arena, model)
+    rig.source(1, "deck")
+    rig.put(deck_1_from=0, deck_1_z_0_bias=0.5)
+    rig.play(np.zeros(RATE // 8, np.float32))
+    assert np.allclose(deck_sound(rig, 1)[FRAME * 4 :, 1], 0.5)

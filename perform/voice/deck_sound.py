@@ -1,0 +1,98 @@
+"""Another deck's sound for an effect module, read from the ring buffer of the lane that plays."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from perform.core.ring_buffers import Audio, RingBuffer
+from perform.engine.protocol import Vector
+from perform.engine.sound_passage import SoundPassage
+from perform.library.cards import Card
+from perform.voice.input_follower import InputFollower
+from perform.voice.lane_context import LaneContext
+
+LOUDEST = 4.0  #: the mixer clips a deck at +12 dBFS, and so does a deck that takes its sound
+
+
+class LaneSound:
+    """[render] A lane's ring buffer as sound that is being written; see `SoundHistory`."""
+
+    def __init__(self, ring: RingBuffer) -> None:
+        self.ring = ring
+
+    @property
+    def written(self) -> int:
+        """Frames ever written."""
+        return self.ring.written
+
+    def read(self, position: int, limit: int) -> tuple[Audio, int]:
+        """See `SoundHistory`."""
+        return self.ring.copy(position, limit)
+
+
+class LaneFollower(InputFollower):
+    """[render] Cuts a lane's sound into frames of an effect module, without gaps while it can.
+
+    headroom : frames of the lane that it stays behind when it begins, so that it seldom begins again
+    """
+
+    def __init__(self, card: Card, ring: RingBuffer, rate: float, headroom: int) -> None:
+        self._headroom, self._capacity = headroom, ring.capacity
+        super().__init__(card, LaneSound(ring), rate)
+        self.start()
+
+    def start(self) -> None:
+        """Begin again, as near to the newest sound as the headroom allows."""
+        self.reset()
+        self._position = self._history.written - self._missing - self._headroom
+
+    @property
+    def begin(self) -> int:
+        """The frame of the lane at which the frame that was read last began, before resampling."""
+        return self._position - math.ceil(self._ratio * self._rate / self._model_rate)
+
+    def read_frame(self) -> bool:
+        """Read the next frame; False if it is not complete, or no longer in the buffer."""
+        behind = self._history.written - self._position
+        return self._position >= 0 and behind < self._capacity // 2 and self.complete()
+
+
+class DeckSound:
+    """[render] The sound of the deck that an effect module's deck follows.
+
+    joins  : 1 if the last frame did not continue the one before
+    behind : frames from the live input to this deck's next frame; 0 if the other deck does not play the input
+    """
+
+    def __init__(self, card: Card) -> None:
+        """card: of the effect module."""
+        self._card = SoundPassage(card, "").card
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the deck."""
+        self._lane: int | None = None
+        self._follower: LaneFollower | None = None
+        self.joins, self.behind = 0, 0.0
+
+    def next(self, context: LaneContext, leader: int) -> Vector | None:
+        """Return the next frame, (channels, ratio), of a leader's sound; None if it plays nothing."""
+        lane, card = context.playing_lane(leader), context.assignments.card(leader)
+        if lane is None or card is None:
+            self.reset()
+            return None
+        ring, gain = context.lane_sound(lane)
+        self.joins = 0
+        if lane != self._lane or self._follower is None:
+            headroom = math.ceil(card.ratio / card.sample_rate * context.rate)
+            self._lane, self.joins = lane, 1
+            self._follower = LaneFollower(self._card, ring, context.rate, headroom)
+        if not self._follower.read_frame():
+            self._follower.start()
+            self.joins = 1
+            if not self._follower.read_frame():
+                return None
+        self.behind = context.lane_behind(lane, self._follower.begin)
+        return np.clip(self._follower.next_frame() * np.float32(gain), -LOUDEST, LOUDEST)
