@@ -95,4 +95,5 @@ class DeckSound:
             if not self._follower.read_frame():
                 return None
         self.behind = context.lane_behind(lane, self._follower.begin)
-        return np.clip(self._follower.next_frame() * np.float32(gain), -LOUDEST, LOUDEST)
+        x: Vector = np.clip(self._follower.next_frame() * np.float32(gain), -LOUDEST, LOUDEST)
+        return x
