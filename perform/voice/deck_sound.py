@@ -17,7 +17,7 @@ LOUDEST = 4.0  #: the mixer clips a deck at +12 dBFS, and so does a deck that ta
 
 
 class LaneSound:
-    """[render] A lane's ring buffer as sound that is being written; see `SoundHistory`."""
+    """[render] A lane's ring buffer as sound that is being written; see `FollowedSound`."""
 
     def __init__(self, ring: RingBuffer) -> None:
         self.ring = ring
@@ -28,7 +28,7 @@ class LaneSound:
         return self.ring.written
 
     def read(self, position: int, limit: int) -> tuple[Audio, int]:
-        """See `SoundHistory`."""
+        """See `FollowedSound`."""
         return self.ring.copy(position, limit)
 
 

@@ -17,7 +17,7 @@ from perform.engine.resampling import resampler, resampling_delay
 from perform.library.cards import Card
 
 
-class SoundHistory(Protocol):
+class FollowedSound(Protocol):
     """Sound that is being written: the live input's history, or another deck's."""
 
     @property
@@ -38,7 +38,7 @@ class InputFollower:
     elapsed : frames of input since the last one was encoded, until the voice's next frame begins
     """
 
-    def __init__(self, card: Card, history: SoundHistory, rate: float) -> None:
+    def __init__(self, card: Card, history: FollowedSound, rate: float) -> None:
         self._history, self._rate = history, rate
         self._ratio, self._channels, self._model_rate = card.ratio, card.channels, card.sample_rate
         self._resample = card.sample_rate != rate
