@@ -33,9 +33,12 @@ def wrapped(archive: Archive, out: Path, method: str | None = None, delay: int =
         latent_std=[1.0] * count,
         latent_p05=[-1.6] * count,
         latent_p95=[1.6] * count,
+        parameters=sum(int(tensor.size) for tensor in archive.tensors.values()),
         loudness_db=-20.0,
         loudness_known=not original.takes_sound(chosen),
         channels=min(len(chosen.outputs), 2),
     )
-    write_atomically(out, wrap(repack(archive), card, {"method": chosen.name}))
+    write_atomically(
+        out, wrap(repack(archive), card, {"method": chosen.name, "methods": list(original.methods)})
+    )
     return out

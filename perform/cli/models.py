@@ -88,14 +88,18 @@ def models_import(
     """
     from perform.foreign.module_file import is_archive
     from perform.library import model_library, places
-    from perform.library.cards import read_card, trim_db
+    from perform.library.cards import is_module, read_card, trim_db
     from perform.library.hashes import sha256
 
     path = places.existing(str(file))
     if path is None:
         raise WrongUse("no such file", where=str(file))
     out = model_library.destination(name or path.stem, replace)
-    converted = _convert(path, name, out, yes, options) if is_archive(path) else None
+    converted = None
+    if is_archive(path):
+        converted = _convert(path, name, out, yes, options)
+    elif options["method"] and is_module(path):
+        converted = _convert(path, name, out, yes, _as_before(options, read_card(path)))
     if converted is None:
         _copy(path, out, yes)
         _credit(out, options)
@@ -114,16 +118,16 @@ def models_import(
 
 
 def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> ConvertedModel:
-    """Convert an export: rebuild a RAVE model, wrap any other module."""
+    """Convert an export: rebuild a RAVE model, wrap any other module. Or wrap a module again."""
     from perform.foreign.comparison import FRAMES, TOLERANCE
     from perform.foreign.conversion import convert
-    from perform.rave.archive import read
+    from perform.foreign.module_file import read_archive
 
     details = {key: options[key] for key in ("description", "licence")}
     details |= {key: options[key] for key in CREDITS if options.get(key)}
     details["name"] = (name or to_text(path.stem))[:80]
     converted = convert(
-        read(path),
+        read_archive(path),
         out,
         details,
         method=options["method"],
@@ -140,6 +144,13 @@ def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[s
     elif converted.rebuilt:
         log("rebuilt; not compared with the export")
     return converted
+
+
+def _as_before(options: dict[str, Any], card: Card) -> dict[str, Any]:
+    """The options of another method of an imported module, with rate, licence and description of its card."""
+    licence = card.licence if options["licence"] == "unknown" else options["licence"]
+    kept = {"rate": options["rate"] or card.sample_rate, "licence": licence}
+    return {**options, **kept, "description": options["description"] or card.description}
 
 
 def _copy(path: Path, out: Path, yes: bool) -> None:

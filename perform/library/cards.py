@@ -145,6 +145,25 @@ def is_module(path: Path) -> bool:
     return bool(_metadata(path)["format"] == MODULE_FORMAT)
 
 
+class ModuleMethods(msgspec.Struct, frozen=True):
+    """The methods of a third-party module, as its import found them.
+
+    method  : the one that its model file plays
+    methods : all of them
+    """
+
+    method: str = ""
+    methods: tuple[str, ...] = ()
+
+
+def module_methods(path: Path) -> ModuleMethods:
+    """Return the methods of a third-party module; none for another model. WrongUse: it is none. [disk]"""
+    try:
+        return msgspec.json.decode(_metadata(path).get("options", "{}"), type=ModuleMethods)
+    except (msgspec.DecodeError, RecursionError):
+        return ModuleMethods()
+
+
 def _metadata(path: Path) -> dict[str, str]:
     hint = "a model is made by `perform train` or `perform models import`; see `perform models list`"
     try:

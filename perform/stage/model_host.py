@@ -149,6 +149,7 @@ class HostProcess:
             has_prior=self.has_prior,
             error=error,
             note=self.source_note(source),
+            made=str(self.made),
         )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -20,6 +21,7 @@ from perform.core.arena_layout import LIVE, LOADING
 from perform.core.params import SOURCES
 from perform.core.spec import MODULE_DEFAULT
 from perform.library.background_fetch import BackgroundFetches
+from perform.library.method_models import method_model
 from perform.stage.commands import (
     Learn,
     Load,
@@ -41,7 +43,7 @@ from perform.tui.screens.deck_file_choosers import MatrixChooser, SoundChooser
 from perform.tui.screens.help_screen import HelpScreen
 from perform.tui.screens.latent_screen import LatentScreen
 from perform.tui.screens.leave_dialog import LeaveDialog
-from perform.tui.screens.model_browser import UNLOAD, ModelBrowser
+from perform.tui.screens.model_browser import METHOD, UNLOAD, ModelBrowser
 from perform.tui.screens.play_screen import PlayScreen
 from perform.tui.screens.set_list_screen import SetListScreen
 from perform.tui.screens.value_entry import ValueEntry
@@ -162,12 +164,29 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         loaded = self.frame.deck(deck).model or ("the model" if self.frame.in_use(deck) else "")
 
         self.open_dialog(
-            ModelBrowser(deck, loaded, self._fetches),
-            lambda chosen: self.stage_line.ask(
-                Unload(deck) if chosen == UNLOAD else Load(deck, chosen),
-                lambda answer: self.show_notice(answer.note) if answer.note else None,
-            ),
+            ModelBrowser(deck, loaded, self._fetches, made=self.frame.deck(deck).made),
+            lambda chosen: self._load(deck, chosen),
         )
+
+    def _load(self, deck: int, chosen: str) -> None:
+        if chosen.startswith(METHOD):
+            self._play_method(deck, Path(self.frame.deck(deck).made), chosen.removeprefix(METHOD))
+            return
+        self.stage_line.ask(
+            Unload(deck) if chosen == UNLOAD else Load(deck, chosen),
+            lambda answer: self.show_notice(answer.note) if answer.note else None,
+        )
+
+    @work(thread=True)
+    def _play_method(self, deck: int, made: Path, method: str) -> None:
+        """[disk] Load the module that a deck plays with another method; measure this method if it is new."""
+        self.call_from_thread(self.show_notice, f"deck {deck}: measuring the method {method}")
+        try:
+            name = method_model(made, method)
+        except PerformError as error:
+            self.call_from_thread(self.show_notice, f"▲ {error}")
+        else:
+            self.call_from_thread(self._load, deck, name)
 
     def action_deck_file(self, deck: int = 0) -> None:
         """Choose a sound for the selected buffer, a matrix for a deck that follows another, or a file."""

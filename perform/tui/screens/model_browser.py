@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,10 +19,14 @@ from perform.tui.screens.catalogue_browser import CatalogueBrowser
 from perform.tui.screens.chooser import Chooser
 
 UNLOAD = ""  #: the answer that unloads the deck
+METHOD = "method\n"  #: begins the answer that plays another method of the deck's module
 
 
 class ModelBrowser(Chooser):
-    """Returns a model's name or path, or UNLOAD."""
+    """Returns a model's name or path, UNLOAD, or METHOD and the name of a method.
+
+    made : the model file that the deck plays; "" for none
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "catalogue", "Catalogue", id="browser.page", priority=True),
@@ -36,12 +41,18 @@ class ModelBrowser(Chooser):
         loaded: str,
         fetches: BackgroundFetches,
         library: Callable[[], dict[str, Path]] = model_library.models,
+        made: str = "",
     ) -> None:
         super().__init__(f"A model for deck {deck}")
         self._deck, self._loaded, self._fetches, self._library = deck, loaded, fetches, library
+        self._made, self._methods = made, list[str]()
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] All models, each with latents, ratio, sample rate and description."""
+        if self._made:
+            with suppress(PerformError):  # its file is gone: the deck plays on
+                found = cards.module_methods(Path(self._made))
+                self._methods = [name for name in found.methods if name != found.method]
         return {name: _line(name, path) for name, path in self._library().items()}
 
     def check(self, chosen: str) -> None:
@@ -60,8 +71,9 @@ class ModelBrowser(Chooser):
         self.app.push_screen(CatalogueBrowser(self._deck, self._fetches), answered)
 
     def others(self) -> Iterable[tuple[str, str]]:
-        """Offer to unload the deck's model."""
-        return [(f"unload {self._loaded}", UNLOAD)] if self._loaded else []
+        """Offer the other methods of the deck's module, and to unload its model."""
+        methods = [(f"play the method {name} of {self._loaded}", METHOD + name) for name in self._methods]
+        return [*methods, *([(f"unload {self._loaded}", UNLOAD)] if self._loaded else [])]
 
 
 def _line(name: str, path: Path) -> Content:
