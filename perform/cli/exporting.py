@@ -24,6 +24,16 @@ from perform.core.errors import WrongUse
     help="For .onnx: the method that the graph computes (default: forward).",
 )
 @click.option("--frames", type=click.IntRange(1, 1024), help="For .onnx: frames per call (default: 1).")
+@click.option("--latents", type=click.IntRange(1, 1024), help="Number of latents (default: the model's).")
+@click.option(
+    "--fidelity",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Keep the latents that hold this share of the variance of all, e.g. 0.95.",
+)
+@click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate: a multiple of the model's.")
+@click.option(
+    "--channels", type=click.IntRange(1, 2), help="For .ts: channels of the sound (default: the model's)."
+)
 @click.option("--replace", is_flag=True, help="Overwrite an existing file.")
 @json_option
 def export(
@@ -32,6 +42,10 @@ def export(
     rows: int | None,
     method: str | None,
     frames: int | None,
+    latents: int | None,
+    fidelity: float | None,
+    rate: int | None,
+    channels: int | None,
     replace: bool,
     as_json: bool,
 ) -> None:
@@ -51,9 +65,12 @@ def export(
         ("rows", rows, ".ts"),
         ("method", method, ".onnx"),
         ("frames", frames, ".onnx"),
+        ("channels", channels, ".ts"),
     ):
         if given is not None and kind != wanted:
             raise WrongUse(f"--{name} cannot be used with {kind}", hint="see `perform export --help`")
+    if latents and fidelity:
+        raise WrongUse("--latents and --fidelity exclude each other", hint="choose one of them")
     if out.exists() and not replace:
         raise WrongUse(
             "the file already exists", where=str(out), hint="add --replace, or choose another name"
@@ -67,13 +84,20 @@ def export(
 
     loaded = load(path)
     loaded.card |= changed_texts(path)
+    if fidelity:
+        latents = exports.latents_for(loaded, fidelity)
+    if latents:
+        loaded = exports.with_latents(loaded, latents)
+    if rate:
+        loaded = exports.at_rate(loaded, rate)
     if kind == ".ts":
-        data = exports.torchscript(loaded, rows or exports.ROWS)
+        data = exports.torchscript(loaded, rows or exports.ROWS, channels)
         methods = ["encode", "decode", "forward", *(["prior"] if loaded.prior else [])]
     else:
         data = exports.onnx_model(loaded, method or "forward", frames or 1)
         methods = [method or "forward"]
     write_atomically(out, data)
     card = loaded.card
-    log(f"{card['name']}: {', '.join(methods)}; {card['sample_rate']} Hz, licence {card['licence']}")
+    facts = f"{loaded.latents} latents, {card['sample_rate']} Hz, licence {card['licence']}"
+    log(f"{card['name']}: {', '.join(methods)}; {facts}")
     show(out, as_json, path=str(out), bytes=len(data), methods=methods)

@@ -36,9 +36,10 @@ _PLACES = {"codebooks.": "bottleneck.", "prior.": "prior_module.", "resampler.":
 _PLACED = {"latent_mean": "bottleneck.mean", "latent_pca": "bottleneck.pca"}
 
 
-def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
+def torchscript(model: RAVE, rows: int = ROWS, channels: int | None = None) -> bytes:
     """An nn~ module (nn_module.py) for up to `rows` streams, as the bytes of an archive.
 
+    channels : of its sound, 1 or 2; None: the model's
     WrongUse: the samples of a frame are not a power of two, as nn~'s buffers are.
     """
     if model.ratio & (model.ratio - 1):
@@ -46,7 +47,9 @@ def torchscript(model: RAVE, rows: int = ROWS) -> bytes:
         raise WrongUse(what, hint="export it as .onnx")
     model = copy.deepcopy(model).requires_grad_(False).eval()  # compiling shares its layers
     style_transfer.set_learning(model, None)
-    wrapped = (NnModuleWithPrior if model.prior else NnModule)(model, rows).eval().requires_grad_(False)
+    wrapped = (
+        (NnModuleWithPrior if model.prior else NnModule)(model, rows, channels).eval().requires_grad_(False)
+    )
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # nn~ loads nothing but torch.jit

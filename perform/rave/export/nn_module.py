@@ -30,9 +30,9 @@ class RaveVstFacts(nn.Module):
     stereo : whether it may decode two rows, which differ in the latents that the model fills with noise
     """
 
-    def __init__(self, model: RAVE) -> None:
+    def __init__(self, model: RAVE, channels: int) -> None:
         super().__init__()
-        self.stereo = model.config.channels == 1 and model.missing > 0
+        self.stereo = channels == 1 and model.config.channels == 1 and model.missing > 0
         self.register_buffer("sampling_rate", torch.tensor(model.config.sample_rate))
         self.register_buffer("latent_size", torch.tensor(model.latents + model.missing))
 
@@ -42,11 +42,16 @@ class NnModule(nn.Module):
 
     Attributes of the contract: `temperature` of the noise (1: as trained, 0: none), `seed` of all random
     numbers (0: torch's generator), `reset` (true: back to the beginning).
+
+    A mono model with two channels decodes the same latents twice, each time with other noise. A stereo model
+    with one channel gives the mean of its two.
     """
 
-    def __init__(self, model: RAVE, rows: int) -> None:
+    def __init__(self, model: RAVE, rows: int, channels: int | None = None) -> None:
         super().__init__()
         config = model.config
+        self.outputs = channels or config.channels
+        self.copies = max(self.outputs // config.channels, 1)
         self.rows, self.latents, self.missing = rows, model.latents, model.missing
         self.dropped = config.full_latents - model.latents if config.bottleneck == "variational" else 0
         self.channels, self.bands = config.channels, config.channels * config.bands
@@ -54,10 +59,10 @@ class NnModule(nn.Module):
         self.rates, self.pqmf = model.resampler, model.pqmf
         self.encoder, self.decoder = model.encoder, model.decoder
         self.encoder_memory = StreamMemory(model.encoder_state(rows), rows)
-        self.decoder_memory = StreamMemory(model.decoder_state(rows), rows)
+        self.decoder_memory = StreamMemory(model.decoder_state(rows * self.copies), rows * self.copies)
         self.bottleneck = bottleneck_module(model)
-        self.chance = RandomSource(model.noise, rows)
-        self._rave = RaveVstFacts(model)
+        self.chance = RandomSource(model.noise, rows * self.copies)
+        self._rave = RaveVstFacts(model, self.outputs)
         self._add_facts(model)
         self._add_methods(model)
         self.temperature, self.seed, self.reset = 1.0, 0, False
@@ -71,7 +76,7 @@ class NnModule(nn.Module):
         config = model.config
         self.sr, self.latent_size = config.sample_rate, model.latents
         self.full_latent_size = model.latents + model.missing
-        self.n_channels = self.target_channels = config.channels
+        self.n_channels, self.target_channels = min(config.channels, self.outputs), self.outputs
         self.input_mode = self.output_mode = "pqmf"
         self.stereo_mode = self.is_using_adain = False
         self._has_prior = model.prior is not None
@@ -79,12 +84,13 @@ class NnModule(nn.Module):
 
     def _add_methods(self, model: RAVE) -> None:
         """The methods with their channels, ratios and labels."""
-        sound = ["mono"] if self.channels == 1 else ["left", "right"]
+        sound = ["mono"] if self.outputs == 1 else ["left", "right"]
+        given = ["mono"] if self.n_channels == 1 else sound
         latents = model.labels
         methods = {
-            "encode": (sound, 1, latents, model.ratio),
+            "encode": (given, 1, latents, model.ratio),
             "decode": (latents, model.ratio, sound, 1),
-            "forward": (sound, 1, sound, 1),
+            "forward": (given, 1, sound, 1),
         }
         if model.prior:
             methods["prior"] = ["temperature"], model.ratio, latents, model.ratio
@@ -122,7 +128,10 @@ class NnModule(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Latents (B, latents, n), or with the missing ones, to sound (B, channels, n * ratio)."""
         self.check_rows(z)
-        batch, frames = z.shape[0], z.shape[2]
+        rows, frames = z.shape[0], z.shape[2]
+        if self.copies > 1:
+            z = z.repeat_interleave(self.copies, 0)
+        batch = z.shape[0]
         noise = self.chance.normal(batch, frames, self.seed) * self.temperature
         if z.shape[1] == self.latents:
             z = torch.cat([z, noise[:, : self.missing]], 1)
@@ -142,6 +151,9 @@ class NnModule(nn.Module):
             y, new = self.rates.up(y, state[cut + 1 :])
             after = after + new
         self.decoder_memory.write(after)
+        y = y.reshape(rows, -1, y.shape[2])  # (B x copies, channels, n) -> (B, copies x channels, n)
+        if y.shape[1] > self.outputs:
+            y = y.mean(1, keepdim=True)
         return y
 
     def check_rows(self, x: Tensor) -> None:
@@ -206,8 +218,8 @@ class NnModule(nn.Module):
 class NnModuleWithPrior(NnModule):
     """A module with a prior, which generates latents."""
 
-    def __init__(self, model: RAVE, rows: int) -> None:
-        super().__init__(model, rows)
+    def __init__(self, model: RAVE, rows: int, channels: int | None = None) -> None:
+        super().__init__(model, rows, channels)
         assert model.prior
         self.prior_module = StreamingPrior(model.prior, rows)
         self.prior_random = RandomSource(2 * model.latents, rows)
