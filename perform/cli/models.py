@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,13 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
+from perform.cli.importing import as_before, convert_file, copy_file, credit
 from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
 from perform.library.card_changes import CREDITS
 
 if TYPE_CHECKING:
-    from perform.foreign.conversion import ConvertedModel
     from perform.library.cards import Card
 
 
@@ -97,12 +96,12 @@ def models_import(
     out = model_library.destination(name or path.stem, replace)
     converted = None
     if is_archive(path):
-        converted = _convert(path, name, out, yes, options)
+        converted = convert_file(path, name, out, yes, options)
     elif options["method"] and is_module(path):
-        converted = _convert(path, name, out, yes, _as_before(options, read_card(path)))
+        converted = convert_file(path, name, out, yes, as_before(options, read_card(path)))
     if converted is None:
-        _copy(path, out, yes)
-        _credit(out, options)
+        copy_file(path, out, yes)
+        credit(out, options)
     elif converted.rebuilt and not converted.card.latent_effect:
         log("measuring its latents")
         _measure(out)
@@ -110,75 +109,11 @@ def models_import(
     delay_ms = _delay_ms(card)
     delay = "unknown (no impulse came out)" if delay_ms is None else f"{delay_ms:.0f} ms"
     log(f"{card.latents} latents, ratio {card.ratio}, {card.sample_rate} Hz, delay {delay}")
-    loudness = f"{card.loudness_db:+.1f} dBFS" if card.loudness_known else "unknown (it was silent)"
+    loudness = f"{card.loudness_db:+.1f} dBFS" if card.loudness_known else "unknown (silent without an input)"
     log(f"loudness {loudness}, trim {trim_db(card):+.1f} dB")
     keys = ("rebuilt", "difference", "why") if converted else ()
     fields = {key: getattr(converted, key) for key in keys}
     show(out, as_json, name=out.stem, path=str(out), sha256=sha256(out), delay_ms=delay_ms, **fields)
-
-
-def _convert(path: Path, name: str | None, out: Path, yes: bool, options: dict[str, Any]) -> ConvertedModel:
-    """Convert an export: rebuild a RAVE model, wrap any other module. Or wrap a module again."""
-    from perform.foreign.comparison import FRAMES, TOLERANCE
-    from perform.foreign.conversion import convert
-    from perform.foreign.module_file import read_archive
-
-    details = {key: options[key] for key in ("description", "licence")}
-    details |= {key: options[key] for key in CREDITS if options.get(key)}
-    details["name"] = (name or to_text(path.stem))[:80]
-    converted = convert(
-        read_archive(path),
-        out,
-        details,
-        method=options["method"],
-        rate=options["rate"],
-        verify=not options["no_verify"],
-        ask_consent=lambda question: _ask_consent(question, yes, path),
-        log=log,
-    )
-    if converted.ours:
-        log("this export is from perform: it contains the model, which was read")
-    elif converted.rebuilt and converted.difference is not None:
-        difference = f"{converted.difference:.1e} of full scale over {FRAMES} frames (limit {TOLERANCE:g})"
-        log(f"rebuilt; largest difference from the export: {difference}")
-    elif converted.rebuilt:
-        log("rebuilt; not compared with the export")
-    return converted
-
-
-def _as_before(options: dict[str, Any], card: Card) -> dict[str, Any]:
-    """The options of another method of an imported module, with rate, licence and description of its card."""
-    licence = card.licence if options["licence"] == "unknown" else options["licence"]
-    kept = {"rate": options["rate"] or card.sample_rate, "licence": licence}
-    return {**options, **kept, "description": options["description"] or card.description}
-
-
-def _copy(path: Path, out: Path, yes: bool) -> None:
-    """Copy a perform model into the library."""
-    from perform.core.files import write_atomically
-    from perform.foreign.conversion import validate
-
-    validate(path, lambda question: _ask_consent(question, yes, path))
-    write_atomically(out, path.read_bytes())
-
-
-def _credit(path: Path, options: dict[str, Any]) -> None:
-    """Keep who made a copied model where its card does not say it."""
-    from perform.library.cards import change_card, read_card
-
-    card = read_card(path)
-    if new := {key: options[key] for key in CREDITS if options.get(key) and not getattr(card, key)}:
-        change_card(path, new)
-
-
-def _ask_consent(question: str, yes: bool, path: Path) -> bool:
-    """Ask the player for consent, or require --yes without a terminal."""
-    log(f"{path.name}: {question}")
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise WrongUse("this needs your consent", where=str(path), hint="add --yes to agree")
-    return click.confirm("Continue?", err=True)
 
 
 @models.command("info")
