@@ -216,6 +216,9 @@ class LaneReplay:
             what = f"takes sound in frames of {card.ratio} samples at {card.sample_rate} Hz"
             told = f"{recorded.name} had {recorded.ratio} at {recorded.sample_rate} Hz"
             raise PerformError(f"{what}; {told}", where=card.name, hint="swap it for another model")
+        if sound.shape[1] != card.ratio:
+            what = f"the gesture log is damaged: a frame has {sound.shape[1]} samples, not {card.ratio}"
+            raise PerformError(what, where=card.name, hint="the WAV files are complete")
         cast(EffectStream, decoder.stream).feed(sound[np.arange(card.latents) % len(sound)])
 
     def _sound(self, text: str, recorded: RecordedSettings) -> BufferSound:

@@ -138,6 +138,7 @@ def recorded_streams(
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
         elif kind == SOUND_FED:
+            unpack_sound(payload)  # a damaged one is found now, not while the take renders
             sound = payload
         elif kind in FRAMES and model:
             age = FrameEvent.unpack(payload, kind).age

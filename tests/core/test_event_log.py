@@ -17,7 +17,9 @@ from perform.core.event_log import (
     EventWriter,
     FrameEvent,
     Tuning,
+    pack_sound,
     pack_values,
+    unpack_sound,
     unpack_values,
 )
 
@@ -139,3 +141,11 @@ def test_values_are_packed_and_unpacked_unchanged(values: dict[int, float], deta
     for cut in range(0, len(packed), 7):
         with pytest.raises(ValueError, match="values"):
             unpack_values(packed[:cut])
+
+
+def test_the_sound_of_a_frame_is_packed_and_unpacked_unchanged() -> None:
+    sound = np.random.default_rng(0).standard_normal((3, 256)).astype(np.float32)
+    assert np.array_equal(unpack_sound(pack_sound(sound)), sound)
+    for damaged in (b"", b"\x00\x00", b"\x03\x00" + b"1234", pack_sound(sound)[:-1]):
+        with pytest.raises(ValueError, match="sound cut short"):
+            unpack_sound(damaged)

@@ -129,6 +129,13 @@ def test_a_source_that_the_model_has_not_is_named_on_its_deck(songs: Songs, aren
     for source in range(len(SOURCES)):
         set_value(arena.table, "deck/1/source", source)
         assert deck.status().note == ""
+    host.takes_sound = True
+    notes = []
+    for source in range(len(SOURCES)):
+        set_value(arena.table, "deck/1/source", source)
+        notes.append(deck.status().note)
+    assert notes[0] == "hand gives it no sound: choose input, file or deck"
+    assert [not note for note in notes] == [name in ("input", "file", "deck") for name in SOURCES]
 
 
 def test_a_model_of_next_that_cannot_be_loaded_is_not_called_ready(songs: Songs) -> None:
