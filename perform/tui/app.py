@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from perform.core import params
 from perform.core.arena_layout import LIVE, LOADING
+from perform.core.errors import PerformError
 from perform.core.params import SOURCES
 from perform.core.spec import MODULE_DEFAULT
 from perform.library.background_fetch import BackgroundFetches
