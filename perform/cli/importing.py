@@ -11,12 +11,11 @@ import click
 from perform.cli.output import log
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
+from perform.library.card_changes import CREDITS
 
 if TYPE_CHECKING:
     from perform.foreign.conversion import ConvertedModel
     from perform.library.cards import Card
-
-CREDITS = ("author", "source", "attribution")  #: texts of a card about who made a model
 
 
 def convert_file(

@@ -13,7 +13,6 @@ from perform.cli.importing import as_before, convert_file, copy_file, credit
 from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
-from perform.library.card_changes import CREDITS
 
 if TYPE_CHECKING:
     from perform.library.cards import Card
