@@ -14,7 +14,7 @@ from perform.rave.model import RAVE
 
 #: a latent that the model's PCA left out: noise of deviation 1 takes its place otherwise
 _LEFT_OUT = {"latent_mean": 0.0, "latent_std": 1.0, "latent_p05": -1.645, "latent_p95": 1.645}
-_MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_home", "labels")
+_MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_words", "latent_home", "labels")
 
 
 def with_latents(model: RAVE, latents: int) -> RAVE:
