@@ -27,9 +27,9 @@ _PEAKS = slice(DECK_METER["peak/l"], DECK_METER["peak/r"] + 1)
 Levels = npt.NDArray[np.float64]  #: (bands,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class SpectrumBands:
-    """The master's bands, low to high.
+    """The master's bands, low to high. Compared by identity: the key of a cache.
 
     level : dB;  held : dB of the held peaks;  deck : the deck that leads each band, 0 for none
     """

@@ -118,6 +118,16 @@ async def test_the_set_shows_times_states_and_loads(tmp_path, clock):
         assert any("○ 5 SAFE" in line for line in side)
 
 
+async def test_a_bar_that_grows_redraws_only_its_end(tmp_path, clock):
+    async with playing(equipped(tmp_path), clock, (120, 40)) as hands:
+        decks, asked = hands.app.play_screen.query_one("#decks"), []
+        decks.refresh = lambda *regions, **_: asked.extend(regions)  # type: ignore[method-assign]
+        for end in "lr":
+            hands.stage.arena.set_meter(f"deck/1/peak/{end}", 0.4)
+        hands.app.tick()
+        assert asked and sum(region.width for region in asked) <= 4, asked
+
+
 @pytest.mark.parametrize("size", [(120, 40), (200, 60)])
 async def test_all_songs_stand_in_one_line_and_a_click_arms(tmp_path, clock, size):
     async with playing(equipped(tmp_path), clock, size) as hands:

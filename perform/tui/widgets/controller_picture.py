@@ -39,15 +39,17 @@ class PlacedControl:
     waits: bool = False
 
 
+ControlGroups = dict[str, list[PlacedControl]]  #: by their names without the number
+
+
 def shown_port(frame: ScreenFrame) -> str:
     """The device that was touched last, else the first that moves something; "" for none."""
     ports = dict.fromkeys(row.port for row in frame.view.control_rows)
     return frame.status.touched.port if frame.status.touched.port in ports else next(iter(ports), "")
 
 
-def controller_lines(frame: ScreenFrame, height: int) -> int:
+def controller_lines(groups: ControlGroups, height: int) -> int:
     """Lines of the picture in a column of so many lines."""
-    groups = _groups(frame)
     return max(1, sum(_lines(name, group, height) for name, group in groups.items()) + 2 * bool(groups))
 
 
@@ -64,7 +66,7 @@ def _is_fader(name: str) -> bool:
     return "fader" in name.lower()
 
 
-def _groups(frame: ScreenFrame) -> dict[str, list[PlacedControl]]:
+def placed_controls(frame: ScreenFrame) -> ControlGroups:
     """The controls that have numbers, by the name before it; continuous ones first, as they come."""
     port, groups = shown_port(frame), dict[str, list[PlacedControl]]()
     buttons, seen = dict[str, list[PlacedControl]](), set[str]()
@@ -102,10 +104,11 @@ def _placed(frame: ScreenFrame, row: BindingRow, name: str, number: int) -> Plac
     )
 
 
-def draw_controller(pens: list[LinePen], frame: ScreenFrame, width: int, height: int) -> None:
+def draw_controller(
+    pens: list[LinePen], frame: ScreenFrame, groups: ControlGroups, width: int, height: int
+) -> None:
     """Draw the controls in lines of eight; faders upright, knobs as bars, buttons as squares."""
     ends = [pen.x + width for pen in pens]
-    groups = _groups(frame)
     lines = iter(pens)
     if not groups:
         none = "no control is mapped" if frame.status.midi else "no MIDI device"
@@ -170,7 +173,7 @@ def _glyph(control: PlacedControl, line: int, tall: int, hue: Style) -> tuple[st
     return ("█" if line == here else "┃" if line > here else "│"), hue
 
 
-def _waiting(pen: LinePen, frame: ScreenFrame, groups: dict[str, list[PlacedControl]], width: int) -> None:
+def _waiting(pen: LinePen, frame: ScreenFrame, groups: ControlGroups, width: int) -> None:
     """`▹ knob 2 waits: turn right 20`: the touched control, else the first that waits."""
     touch = frame.status.touched
     waiting = [control for group in groups.values() for control in group if control.waits]

@@ -18,7 +18,7 @@ SECONDS = 12  #: shortest time that a trace shows
 TALL = 2  #: lines of a trace
 _ZERO = "⣀"  #: the line of zero, below the upper half of a trace
 _HEAD = 6  #: cells before a trace
-_EVERY = RATE // 4  #: samples between two drawings: each costs bytes to the terminal
+_EVERY = RATE // 2  #: samples between two drawings: each costs bytes to the terminal
 
 
 def draw_deck_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:

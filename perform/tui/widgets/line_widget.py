@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
@@ -221,6 +222,27 @@ def _changed(row: tuple[Piece, ...], old: tuple[Piece, ...], ends: tuple[int, ..
     start = 0
     for piece, before, end in zip(row, old, ends, strict=True):
         if piece is not before and piece != before and end > start:
-            parts.append(Region(start, y, end - start, 1))
+            left, right = _same(piece, before, 1), _same(piece, before, -1)
+            if left + right < end - start:
+                parts.append(Region(start + left, y, end - start - left - right, 1))
         start = end
     return parts
+
+
+def _same(piece: Piece, before: Piece, way: int) -> int:
+    """Cells that are equal at the left end (way 1) or the right end (-1): a growing bar costs few bytes."""
+    cells = 0
+    for new, old in zip(piece[::way], before[::way], strict=False):
+        if new == old:
+            cells += new.cell_length
+            continue
+        if new.style == old.style:
+            cells += cell_len(_common(new.text[::way], old.text[::way]))
+        break
+    return cells
+
+
+def _common(one: str, other: str) -> str:
+    """The beginning of both."""
+    end = next((i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+    return one[: min(len(one), len(other)) if end is None else end]

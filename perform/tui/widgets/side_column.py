@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from functools import lru_cache
 from itertools import islice
 
 from perform.tui.paint import clock
 from perform.tui.screen_frame import ScreenFrame
-from perform.tui.widgets.controller_picture import controller_lines, draw_controller, shown_port
+from perform.tui.widgets.controller_picture import (
+    controller_lines,
+    draw_controller,
+    placed_controls,
+    shown_port,
+)
 from perform.tui.widgets.line_widget import LinePen
 from perform.tui.widgets.song_line import missing, readiness
 
@@ -29,13 +35,14 @@ def draw_side(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
     for pen in pens:
         pen.deck = 0
         pen.text(" ", pen.ink.text)
-    device = controller_lines(frame, height) + 2
+    controls = placed_controls(frame)
+    device = controller_lines(controls, height) + 2
     device = device if height >= device + _FEWEST_SONGS + 4 else 0
     songs = min(max(1, len(frame.songs.lines)) + 2, height - device)
     left = height - device - songs
     if left < _FEWEST_EVENTS + 2:
         songs, left = height - device, 0
-    events = _event_lines(frame, width - 5)
+    events = _event_lines(frame.status.log, width - 5)
     spare = left - 2 - max(_FEWEST_EVENTS, len(events))
     keys = min(len(_KEYS) // 2 + 2, spare) if spare >= _FEWEST_KEYS else 0
     rest = iter(pens)
@@ -43,7 +50,7 @@ def draw_side(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
     _set(_box(parts[0], "SET", width - 1), frame, width - 3)
     if device:
         title = f"CONTROLLER {shown_port(frame)}".rstrip()
-        draw_controller(_box(parts[1], title, width - 1), frame, width - 3, height)
+        draw_controller(_box(parts[1], title, width - 1), frame, controls, width - 3, height)
     if left:
         _events(_box(parts[2], "EVENTS", width - 1), events, width - 3)
     if keys:
@@ -106,11 +113,12 @@ def _song(pen: LinePen, frame: ScreenFrame, number: int, end: int) -> None:
     pen.text(tail, tail_style, end - pen.x - 1, right=True)
 
 
-def _event_lines(frame: ScreenFrame, width: int) -> list[tuple[str, bool]]:
+@lru_cache(4)
+def _event_lines(log: tuple[str, ...], width: int) -> list[tuple[str, bool]]:
     """The events, the newest first, a long one in several lines; True: it is the newest."""
     return [
         (line, number == 0)
-        for number, event in enumerate(frame.status.log[::-1][:_MOST_EVENTS])
+        for number, event in enumerate(log[::-1][:_MOST_EVENTS])
         for line in textwrap.wrap(event, width, subsequent_indent=" " * _STAMP)
     ]
 

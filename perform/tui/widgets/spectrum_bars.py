@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from rich.style import Style
 
-from perform.tui.paint import Ink, runs
+from perform.tui.paint import Ink, Piece, runs
 from perform.tui.screen_frame import ScreenFrame
-from perform.tui.sound_meters import FLOOR_DB, HIGHEST_HZ, LOWEST_HZ, TOP_DB
+from perform.tui.sound_meters import FLOOR_DB, HIGHEST_HZ, LOWEST_HZ, TOP_DB, SpectrumBands
 from perform.tui.widgets.line_widget import LinePen
 
 LEAST = 3  #: with fewer lines nothing is drawn
@@ -19,13 +20,21 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 def draw_spectrum(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
     """Draw bars and held peaks `▔` on these lines; the first line has the frequencies."""
-    bands, ink, height = (width - 2) // _BAND, pens[0].ink, len(pens)
-    spectrum = frame.sound.spectrum(bands)
+    spectrum = frame.sound.spectrum((width - 2) // _BAND)
+    for pen, piece in zip(pens, _lines(spectrum, len(pens), width, pens[0].ink), strict=True):
+        pen.put(piece, 1 + _BAND * len(spectrum.level))
+        pen.pad_to(width)
+
+
+@lru_cache(4)
+def _lines(spectrum: SpectrumBands, height: int, width: int, ink: Ink) -> list[Piece]:
+    """The lines of one measurement, of which there are fewer than frames."""
     eighths = [_eighths(level, height) for level in spectrum.level.tolist()]
     held = [_eighths(level, height) for level in spectrum.held.tolist()]
     hues = [ink.hue(deck) for deck in spectrum.deck.tolist()]
     labels = _labels(width)
-    for row, pen in enumerate(pens):
+    lines = []
+    for row in range(height):
         below = 8 * (height - 1 - row)
         glyphs, styles = [" "], [ink.text]
         for level, peak, hue in zip(eighths, held, hues, strict=True):
@@ -36,8 +45,8 @@ def draw_spectrum(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
             if all(glyph in "· " for glyph in glyphs[at : at + len(text)]):
                 glyphs[at : at + len(text)] = text
                 styles[at : at + len(text)] = [ink.dim] * len(text)
-        pen.put(runs(glyphs, styles), len(glyphs))
-        pen.pad_to(width)
+        lines.append(runs(glyphs, styles))
+    return lines
 
 
 def _cell(level: int, peak: int, hue: Style, ink: Ink) -> tuple[str, Style]:
