@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -200,7 +201,6 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
     """Start a stage unless one is running, and show its screen."""
     from perform.library import places, sets
     from perform.stage.client import running
-    from perform.stage.start import start
 
     runtime = places.runtime()
     if set_name:
@@ -215,6 +215,8 @@ def _open(set_name: str, sound: dict[str, Any]) -> None:
         return
     _need_terminal()
     log("starting…")  # the screen follows when the stage answers
+    from perform.stage.start import start  # after the word above: it takes a moment
+
     look = _look()  # before the stage starts: a mistake in a file ends the verb
     _screen(start(_options(set_name, sound), runtime, log), look)
 
@@ -248,7 +250,21 @@ def _look() -> dict[str, Any]:
         "theme": player_config.read().screen.theme,
         "on_theme": remember_theme,
         "own_keys": own_keys.read(player_config.keys_path()),
+        "welcome": _is_first_time(),
     }
+
+
+def _is_first_time() -> bool:
+    """[disk] Whether no screen was opened before with this home."""
+    from perform.library import places
+
+    seen = places.user("welcomed")
+    if seen.exists():
+        return False
+    with contextlib.suppress(OSError):  # a home that cannot be written: the player is welcome again
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.touch()
+    return True
 
 
 def _screen(client: Any, look: dict[str, Any]) -> None:

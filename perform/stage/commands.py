@@ -6,9 +6,9 @@ Commands change structure only: values are written into the parameter table. Unk
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from perform.core.messages.control_messages import BindingOptions, BindingRow
 from perform.stage.status import Status
@@ -220,10 +220,15 @@ class RemoveSong(Command, frozen=True):
 
 
 class StoreScene(Command, frozen=True):
-    """Store the present values in a scene (1..SCENES) of the song; an empty name keeps the scene's name."""
+    """Store the present values in a scene (1..SCENES) of the song; an empty name keeps the scene's name.
+
+    glide : seconds, or beats, that the glide to it takes, 0 to 600; None keeps the scene's
+    """
 
     scene: int
     name: str = ""
+    glide: Annotated[float, Meta(ge=0, le=600)] | None = None
+    beats: bool = False
 
 
 class RecallScene(Command, frozen=True):

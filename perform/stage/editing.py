@@ -201,7 +201,10 @@ class Editing:
 
     def _store_scene(self, command: StoreScene) -> str:
         setlist, scene = self._songs.list, command.scene
-        setlist.put(self._scenes.store(setlist.song, scene, command.name, self._songs.opening))
+        song = self._scenes.store(setlist.song, scene, command.name, self._songs.opening)
+        if command.glide is not None:
+            song = self._scenes.with_glide(song, scene, command.glide, beats=command.beats)
+        setlist.put(song)
         return f"scene {scene} stored"
 
     def _forget_scene(self, command: ForgetScene) -> str:

@@ -63,6 +63,12 @@ class Scenes:
         self.current = number
         return msgspec.structs.replace(song, scenes=dict(sorted(scenes.items())))
 
+    @staticmethod
+    def with_glide(song: Song, number: int, glide: float, *, beats: bool) -> Song:
+        """The song with another glide to one of its scenes."""
+        scene = msgspec.structs.replace(song.scenes[str(number)], glide=glide, beats=beats)
+        return msgspec.structs.replace(song, scenes=song.scenes | {str(number): scene})
+
     def forget(self, song: Song, number: int) -> Song:
         """The song without a scene."""
         self._find(song, number)

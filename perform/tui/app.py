@@ -54,6 +54,8 @@ from perform.tui.stage_line import Refusal, StageLink
 from perform.tui.widgets.side_column import side_width
 
 FRAMES = 25  #: frames per second
+WELCOME = "new here? ? shows all keys   o loads a model   drag a ● with the mouse   ^q leaves"
+WELCOME_S = 20.0  #: seconds for which a new player sees it
 
 
 class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, ModulationKeys, LayoutKeys):
@@ -74,12 +76,14 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         on_theme: Callable[[str], None] | None = None,
         own_keys: Mapping[str, str] | None = None,
         any_size: bool = False,
+        welcome: bool = False,
     ) -> None:
         """Connect the screen to a stage.
 
         theme    : name of the colours; None: the first of `themes.THEMES`
         on_theme : called with the name of the colours that the player chose
         own_keys : the player's keys: id of an action -> its keys
+        welcome  : the player sees the screen for the first time
         any_size : show the stage layout where the decks have no room, as on a phone in a browser
         """
         super().__init__(client, clock)
@@ -89,7 +93,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self._unknown_theme = "" if theme is None or theme in self.available_themes else theme
         self.theme = theme if theme in self.available_themes else themes.THEMES[0].name
         self._on_theme = on_theme
-        self._own_keys, self._any_size = own_keys or {}, any_size
+        self._own_keys, self._any_size, self._welcome = own_keys or {}, any_size, welcome
         self._fetches = BackgroundFetches()
         self.set_keymap(self._own_keys)
 
@@ -106,6 +110,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         if self._on_theme is not None:
             on_theme = self._on_theme
             self.theme_changed_signal.subscribe(self, lambda theme: on_theme(theme.name))
+        if self._welcome:
+            self.show_notice(WELCOME, WELCOME_S)
         if self._unknown_theme:
             known = ", ".join(sorted(self.available_themes))
             self.show_notice(f"▲ no theme is called {self._unknown_theme!r}: there are {known}")

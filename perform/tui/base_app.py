@@ -40,9 +40,9 @@ class BaseApp(App[str]):
         self.frame = self._reader.read(self.stage_line.status, self._clock())
         return self.frame
 
-    def show_notice(self, text: str) -> None:
-        """Show one line at the bottom of the screen for five seconds."""
-        self.view.notice, self.view.notice_until = text, self._clock() + _NOTICE
+    def show_notice(self, text: str, seconds: float = _NOTICE) -> None:
+        """Show one line at the bottom of the screen."""
+        self.view.notice, self.view.notice_until = text, self._clock() + seconds
 
     def notice_answer(self, text: str) -> Callable[[Answer], None]:
         """A callback that shows an answer behind this text."""

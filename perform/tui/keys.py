@@ -269,6 +269,9 @@ ALWAYS: tuple[KeyCommand, ...] = (
         "stage.panic",
         "panic; press twice within 2 s to mute the master",
     ),
+    KeyCommand(
+        "Stage", "ctrl+r", "ctrl+r", "app.record_stems", "stage.record_stems", "record with stems, as r does"
+    ),
     KeyCommand("Stage", "ctrl+s", "ctrl+s", "app.save", "stage.save", "save the set"),
     KeyCommand("Screen", "ctrl+q", "ctrl+q", "app.quit", "screen.leave", "leave: keep playing or stop"),
 )

@@ -15,7 +15,7 @@ from perform.stage.commands import (
 from perform.tui.base_app import BaseApp
 from perform.tui.parameter_rows import name
 from perform.tui.screen_frame import loop_text
-from perform.tui.screens.naming import ANY, NameDialog
+from perform.tui.screens.scene_dialog import SceneDialog
 
 #: prefix -> notice while it waits for F2 to F9
 PREFIXES = {
@@ -61,11 +61,9 @@ class SceneKeys(BaseApp):
         there = self.frame.scenes.get(number)
         title = f"Scene F{number + 1} is {there.name}: replace it?" if there else f"Scene F{number + 1}"
         self.open_dialog(
-            NameDialog(
-                title, there.name if there else "", "enter stores the scene; the name may be empty", ANY
-            ),
-            lambda name: self.stage_line.ask(
-                StoreScene(number, name),
+            SceneDialog(title, there),
+            lambda chosen: self.stage_line.ask(
+                StoreScene(number, *chosen),
                 lambda _: self.show_notice(f"{self.read_frame().scene(number)} stored"),
             ),
         )

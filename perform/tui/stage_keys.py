@@ -56,6 +56,13 @@ class StageKeys(BaseApp):
         else:
             self.show_notice("still recording; press r again within 2 s to stop")
 
+    def action_record_stems(self) -> None:
+        """Record with a file for each deck; stop as `action_record` does."""
+        if self.read_frame().recording:
+            self.action_record()
+        elif not self.learn_instead("take/record"):
+            self.stage_line.ask(StartRecording(stems=True), self.notice_answer("recording with stems to"))
+
     def action_mark(self) -> None:
         """Put a marker into the take."""
         if self.learn_instead("take/mark"):

@@ -21,6 +21,7 @@ def run(
     theme: str | None = None,
     on_theme: Callable[[str], None] | None = None,
     own_keys: Mapping[str, str] | None = None,
+    welcome: bool = False,
 ) -> str:
     """Play until the player leaves; returns "stop" or "leave". See `Instrument` for the other arguments.
 
@@ -31,7 +32,9 @@ def run(
         for exported in ("COLUMNS", "LINES"):  # they would override the terminal's real size
             os.environ.pop(exported, None)
     with _descriptor_2_to(log):
-        app = Instrument(client, theme=theme, on_theme=on_theme, own_keys=own_keys, any_size=in_browser)
+        app = Instrument(
+            client, theme=theme, on_theme=on_theme, own_keys=own_keys, any_size=in_browser, welcome=welcome
+        )
         with _leaving_on_signals(app):
             choice = app.run()
     if app.stage_line.gone is not None:

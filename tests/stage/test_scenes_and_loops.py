@@ -33,7 +33,7 @@ def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> Non
         params.set_value(table, "deck/1/source", 0)
         ask(commands.Exclude("deck/2/gain"))
         params.set_value(table, "deck/2/gain", -9.0)
-        ask(commands.StoreScene(2, "wild"))
+        ask(commands.StoreScene(2, "wild", 0.5))
         ask(commands.RecallScene(1))
         until(lambda: value(instrument, "deck/1/z/0/bias") == 1.0, 5, "the calm scene")
         assert value(instrument, "deck/1/source") == params.SOURCES.index("loop")
@@ -45,7 +45,8 @@ def test_scenes_are_stored_recalled_and_morphed(runtime: Path, tour: str) -> Non
         assert value(instrument, "deck/1/source") == 0
         params.set_value(table, "scene/recall", 2)
         until(lambda: value(instrument, "deck/1/z/0/bias") == 3.0, 5, "the wild scene, by number")
-        assert [scene.name for scene in instrument.client.status().scenes] == ["calm", "wild"]
+        stored = [(scene.name, scene.glide) for scene in instrument.client.status().scenes]
+        assert stored == [("calm", "0 s"), ("wild", "0.5 s")]
         with pytest.raises(PerformError, match="empty"):
             ask(commands.RecallScene(7))
         params.set_value(table, "scene/recall", 7)

@@ -188,9 +188,10 @@ def told(command: AnyCommand, words: Status) -> tuple[str, dict[str, object]]:
             lines = list(songs.lines)
             lines.insert(to - 1, lines.pop(song - 1))
             return "", {"songs": change(songs, lines=tuple(lines))}
-        case StoreScene(number, name):
+        case StoreScene(number, name, glide, beats):
             kept = tuple(s for s in words.scenes if s.number != number)
-            return "", {"scenes": (*kept, SceneStatus(number, name))}
+            text = f"{glide:g} {'beats' if beats else 's'}" if glide else ""
+            return "", {"scenes": (*kept, SceneStatus(number, name, text))}
         case ToggleLoop(address):
             states = {line.address: line.state for line in words.loops}
             after = {"recording": "looping", "looping": "stopped", "stopped": "looping"}

@@ -16,7 +16,7 @@ from perform.stage.commands import (
     ToggleLoop,
 )
 from perform.stage.status import SceneStatus
-from perform.tui.screens.naming import NameDialog
+from perform.tui.screens.scene_dialog import SceneDialog
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -87,7 +87,7 @@ async def test_scenes_by_mouse(stage, clock, size):
         hit = hands.target("foot", action="app.scene(4)")
         await hands.pilot.click("#foot", offset=(hit.x0, hit.y))
         await hands.settle()
-        assert isinstance(hands.app.screen, NameDialog)
+        assert isinstance(hands.app.screen, SceneDialog)
 
 
 # -- the morph

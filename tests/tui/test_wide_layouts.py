@@ -180,6 +180,15 @@ async def test_the_first_line_keeps_what_matters(tmp_path, clock, size, recordin
             assert word in first, first
 
 
+async def test_a_new_player_is_shown_where_help_is(tmp_path, clock):
+    async with playing(three(tmp_path), clock, (80, 24), welcome=True) as hands:
+        assert "new here? ? shows all keys" in hands.text().split("\n")[-1]
+        clock.now += 21.0
+        hands.stage.arena.set_meter("frames", 1.0)
+        await hands.settle()
+        assert "? help" in hands.text().split("\n")[-1]
+
+
 @pytest.mark.parametrize("any_size", [True, False])
 async def test_a_phone_in_a_browser_gets_the_stage_layout(tmp_path, clock, any_size):
     async with playing(three(tmp_path), clock, (50, 24), any_size=any_size) as hands:

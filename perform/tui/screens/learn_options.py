@@ -15,7 +15,7 @@ from perform.core.errors import WrongUse
 from perform.core.messages.control_messages import BindingOptions
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.parameter_rows import row as row_of
-from perform.tui.screens.dialog import Dialog, Field
+from perform.tui.screens.dialog import Dialog, DialogKeys, Field
 from perform.tui.screens.value_entry import number
 
 _WORDS = {
@@ -95,7 +95,7 @@ class LearnOptionsDialog(Dialog[LearnChoice]):
             yield Field(placeholder=HINT)
             yield Static("", id="wrong", classes="wrong", markup=False)
             yield Static(ALL, classes="hint", markup=False)
-            yield Static("enter, then move the control · esc cancels", classes="hint", markup=False)
+            yield DialogKeys("enter, then move the control · esc cancels")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the options, or show which word means nothing."""

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from perform.tui.screens.dialog import Dialog, DialogText, Field
+from perform.tui.screens.dialog import Dialog, DialogKeys, DialogText, Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class NameDialog(Dialog[str]):
             yield DialogText(self._title, classes="title")
             yield Field(self._current, placeholder="a name", max_length=80)
             yield DialogText("", classes="wrong")
-            yield DialogText(f"{self._hint} · esc cancels", classes="hint")
+            yield DialogKeys(f"{self._hint} · esc cancels")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the name, or show which names are allowed."""

@@ -13,7 +13,7 @@ from perform.core.errors import WrongUse
 from perform.stage.commands import EditSong
 from perform.stage.status import SongStatus
 from perform.tui.paint import clock
-from perform.tui.screens.dialog import Dialog, DialogText, Field
+from perform.tui.screens.dialog import Dialog, DialogKeys, DialogText, Field
 
 SWITCHES = ("tail", "crossfade", "cut")
 #: name of a field -> what can be typed
@@ -86,7 +86,7 @@ class SongDetails(Dialog[EditSong]):
                 field.border_title = name
                 yield field
             yield DialogText("", classes="wrong")
-            yield DialogText("tab goes on · enter saves · esc cancels", classes="hint")
+            yield DialogKeys("tab goes on · enter saves · esc cancels")
 
     def on_input_submitted(self) -> None:
         """Return the fields, or show what is wrong."""

@@ -12,7 +12,7 @@ from perform.core.errors import WrongUse
 from perform.core.params import SPECS
 from perform.core.spec import MODULE_DEFAULT, Spec
 from perform.tui.parameter_rows import ParameterRow
-from perform.tui.screens.dialog import Dialog, DialogText, Field
+from perform.tui.screens.dialog import Dialog, DialogKeys, DialogText, Field
 
 MODULE_DEFAULT_TEXT = "module default"  #: what the player types to leave an attribute to its module
 
@@ -79,7 +79,7 @@ class ValueEntry(Dialog[float | str]):
             yield DialogText(f"{self._row.name}: {self._row.long(self._value)}", classes="title")
             yield Field(placeholder=allowed(self._row))
             yield DialogText("", classes="wrong")
-            yield DialogText("enter sets it · esc cancels", classes="hint")
+            yield DialogKeys("enter sets it · esc cancels")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the value, or show which values are allowed."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from perform.core.params import DECKS
 from perform.tui.paint import Ink, bar, cell, short
 from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS
@@ -21,7 +23,7 @@ _XFADE = STAGE_ROWS[0]
 _MACRO_LINE = 28  #: with so many lines the macros get a line
 #: with so many lines MORPH gets a separate line: beside the strips of a small screen; with two rows of panels
 _TALL_STRIPS, _TALL_PANELS = 18, 48
-_TWO_LOGS = 160  #: with so many cells the log has two columns
+_TWO_LOGS = 160  #: with so many cells the log has two columns, and keys stand beside a notice
 _BIG = 38  #: with so many lines and one row of panels, songs and master have big letters
 
 #: key as shown, text, action; a narrow screen leaves out the last ones
@@ -166,8 +168,8 @@ def _log(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
 def _keys(pen: LinePen, frame: ScreenFrame, width: int, hints: Sequence[tuple[str, str, str]]) -> None:
     ink, view = pen.ink, frame.view
     if view.notice and frame.now < view.notice_until:
-        pen.text(f" {view.notice}", ink.mark, width)
-        return
+        long = width if width < _TWO_LOGS else min(cell_len(view.notice) + 3, width)
+        pen.text(f" {view.notice}", ink.mark, long)
     for key, text, action in hints:
         if pen.x + len(key) + len(text) + 4 > width:
             return

@@ -157,7 +157,7 @@ _KEYS = (
     ("g", "loop", "app.loop"),
     ("e", "modulate", "app.modulate"),
     ("E", "not in scenes", "app.exclude"),
-    ("h", "example", "app.add_example"),
+    ("^r", "rec stems", "app.record_stems"),
     ("p", "arm back", "app.arm(-1)"),
     ("N", "go now", "app.go(True)"),
     ("d", "song details", "app.song_details"),
