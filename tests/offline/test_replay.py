@@ -47,6 +47,38 @@ decks = { 1 = "bells", 2 = "slow" }
 "master/gain" = 6
 """
 
+#: an LFO on a latent and on a fader, a macro, a finger, and two examples between which macro 2 moves deck 2
+MODULATION = """
+[[songs.modulation]]
+source = "lfo 1"
+to = "deck/1/z/0/bias"
+low = -1.0
+high = 1.0
+[[songs.modulation]]
+source = "lfo 2"
+to = "deck/1/gain"
+low = -12.0
+high = 0.0
+[[songs.modulation]]
+source = "macro 1"
+to = "deck/1/z/1/bias"
+low = 0.0
+high = 1.5
+[[songs.modulation]]
+source = "finger 1 press"
+to = "deck/1/z/2/bias"
+low = 0.0
+high = 1.0
+[[songs.examples]]
+deck = 2
+macros = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+latents = [0.3, -1.2]
+[[songs.examples]]
+deck = 2
+macros = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+latents = [-0.8, 1.0]
+"""
+
 
 @pytest.fixture
 def two(shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
@@ -241,11 +273,17 @@ def close_to_the_take(take: take_index.Take, folder: Path) -> None:
 def test_a_live_take_with_loads_resets_and_a_panic_renders_to_minus_90_db(
     two: Path, runtime: Path, tmp_path: Path
 ) -> None:
-    """It starts during the music; decks are reset, loaded and unloaded, and there is a panic."""
+    """It starts during the music; modulators play; decks are reset, loaded and unloaded; there is a panic."""
+    two.write_text(SET + MODULATION)
     with playing(runtime, "--device", "null", "--stems", "--pre", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
         todo = [
             (0.4, lambda: params.trigger(instrument.arena.table, "deck/1/reset")),
+            (0.5, lambda: params.set_value(instrument.arena.table, "macro/1", 0.7)),
+            (0.5, lambda: params.set_value(instrument.arena.table, "macro/2", 0.4)),
+            (0.6, lambda: params.set_value(instrument.arena.table, "finger/1/press", 0.6)),
+            (0.7, lambda: params.set_value(instrument.arena.table, "tempo", 97.3)),
+            (0.8, lambda: biases.append(instrument.arena.table[params.slot("deck/2/z/1/bias")])),
             (0.8, lambda: instrument.client.ask(Load(2, "choir"))),
             (1.6, lambda: instrument.client.ask(AddMarker("here"))),
             (
@@ -263,9 +301,11 @@ def test_a_live_take_with_loads_resets_and_a_panic_renders_to_minus_90_db(
             if todo and at >= todo[0][0]:
                 todo.pop(0)[1]()
 
+        biases: list[float] = []
         play(instrument, 1.0, lambda at: None)
         path = Path(instrument.client.ask(StartRecording()).value)
         play(instrument, 4.5, do)
+        assert biases[0] != 0.0, "macro 2 moves deck 2 through its examples"
         until(lambda: instrument.meter("deck/3/state") == LIVE, 20, "deck 3 live")
         assert instrument.client.ask(StopRecording()).value == str(path)
         assert instrument.meter("take/missed") == 0
