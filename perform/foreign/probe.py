@@ -38,6 +38,7 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     prior: bool
     loudness_db: _Number | None  #: RMS, dBFS; None if it was silent
     warm_up: Annotated[int, Meta(ge=0, le=MOST_WARM_UP)]  #: frames in which it chirps at first
+    loudness_lufs: _Number | None  #: integrated; None if it was silent
     has_encoder: bool  #: `encode` makes the latents that `method` takes
     delay: Annotated[int, Meta(ge=0, le=1 << 24)] | None  #: samples; None if an impulse gave no response
     render_ms: _Number  #: median time of a frame

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import torch
 
+from perform.core.ebu_r128 import loudness_lufs
 from perform.core.errors import PerformError
 from perform.core.loudness import chirping_frames, loudness_db
 from perform.core.pipe import Message, serve
@@ -59,6 +60,9 @@ def measure(path: Path, wanted: str | None) -> ModuleFacts:
         # an effect's loudness is its input's, and its first frames are of its input too
         loudness_db=None if effect else loudness_db(y),
         warm_up=0 if effect else chirping_frames(np.concatenate(sounds, axis=1), frame, WARM_UP),
+        loudness_lufs=None
+        if effect
+        else loudness_lufs(np.concatenate(list(y), axis=1), nn_contract.sample_rate(module.archive, 48000)),
         has_encoder=module.encoder_for(method) is not None,
         delay=measure_delay(module, method),
         render_ms=round(1000 * float(np.median(times[WARM_UP:])), 3),

@@ -51,6 +51,7 @@ def wrap_module(
         latent_p95=[1.645] * count,
         loudness_db=LOUDNESS_DB if facts.loudness_db is None else facts.loudness_db,
         loudness_known=facts.loudness_db is not None,
+        loudness_lufs=facts.loudness_lufs,
         warm_up=facts.warm_up,
         parameters=sum(int(tensor.size) for tensor in archive.tensors.values()),
     )

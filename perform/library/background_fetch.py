@@ -18,11 +18,11 @@ from perform.library import download
 from perform.library.catalogue import CatalogueModel
 from perform.library.download import Unreachable
 
-_IDLE_VERB = """
+_VERB = "from perform.cli import main; main()"
+_IDLE_VERB = f"""
 from perform.core.realtime import lower_priority
 lower_priority()
-from perform.cli import main
-main()
+{_VERB}
 """
 _IDLE_PRIORITY = 0x40  # of Windows
 _LONGEST = 500  # characters of an error

@@ -52,6 +52,7 @@ def test_a_module_is_wrapped_after_the_player_consents(synth: Path, tmp_path: Pa
     card = read_card(find_model("synth"))
     assert (card.latents, card.channels, card.ratio, card.sample_rate) == (2, 2, 512, 44100)
     assert -30 < card.loudness_db < 6
+    assert card.loudness_lufs is not None and abs(card.loudness_lufs - card.loudness_db) < 12
     data, options = unwrap(find_model("synth"))
     assert consent.is_given(data)
     assert options["inputs"] == ["pitch", "level"]
