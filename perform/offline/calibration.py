@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from perform.core import latent_moves
 from perform.core.ebu_r128 import loudness_lufs
+from perform.core.errors import WrongUse
 from perform.core.loudness import chirping_frames
 from perform.core.mel_spectrum import WINDOW
 from perform.engine.protocol import PlayableModel
@@ -35,11 +36,14 @@ def calibrate(path: Path, sounds: Sequence[Path] = ()) -> Card:
     """[disk, slow] Measure a model and write what was found beside its file; return the new card.
 
     sounds : files of the player that the model is to play; () for its corpus, its prior or a walk
-    WrongUse: it is not a model, or has no encoder for sounds. PerformError: it cannot be played.
+    WrongUse: no model, an effect, or without an encoder for sounds. PerformError: it cannot be played.
     """
     card = read_card(path)
     change_card(path, {})  # say at once if it cannot be written
     model = open_model(path, separate_process=True)
+    if model.takes_sound:
+        hint = "models that make sound themselves are calibrated"
+        raise WrongUse("an effect is as loud as its input", where=card.name, hint=hint)
     chosen = choose(model, path, sounds)
     fields: dict[str, object] = {"measured_with": chosen.origin} if chosen.spread else {}
     low, high = _range(card, chosen)

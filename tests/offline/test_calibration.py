@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 from module_files import no_sandbox, wrapped
-from modules import Pair, Synth, export
+from modules import Bare, Pair, Synth, export
 from tiny import tiny_model
 
 from perform.cli import main
@@ -139,6 +139,13 @@ def test_a_module_without_an_encoder_refuses_sounds(sounds: Path) -> None:
     module = wrapped(read(export(Synth(), sounds.parent / "synth.ts")), sounds.parent / "synth.safetensors")
     with pytest.raises(WrongUse, match=r"no encoder.*without --with"):
         calibration.calibrate(module, [sounds / "tone.wav"])
+
+
+def test_an_effect_is_as_loud_as_its_input(tmp_path: Path) -> None:
+    effect = wrapped(read(export(Bare(), tmp_path / "effect.ts")), tmp_path / "effect.safetensors")
+    with pytest.raises(WrongUse, match="an effect is as loud as its input"):
+        calibration.calibrate(effect)
+    assert read_card(effect).loudness_lufs is None
 
 
 def test_a_bundled_model_keeps_its_files_and_the_changes_follow_a_renamed_one(
