@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
-from module_files import wrapped
+from module_files import no_sandbox, wrapped
 from modules import Swap, export
 
 from perform.cli import main
 from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
+from perform.foreign.torchscript_model import TorchscriptModel
 from perform.offline import replay
+from perform.offline.transfer import Transfer, TransferOptions
 from perform.rave.archive import read
 from perform.recorder import take_index
 
@@ -42,7 +44,9 @@ def run(*args: object) -> Result:
     return done
 
 
-def test_an_effect_module_renders_replays_and_transfers(tmp_path: Path, tiny_models: Path) -> None:
+def test_an_effect_module_in_its_sandbox_renders_and_replays_the_same_bits(
+    tmp_path: Path, tiny_models: Path
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = export(Swap(), tmp_path / "swap.ts")
@@ -58,21 +62,16 @@ def test_an_effect_module_renders_replays_and_transfers(tmp_path: Path, tiny_mod
     replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
     assert np.array_equal(soundfile.read(tmp_path / "again.wav")[0], rendered)
 
-    run("transfer", tmp_path / "sound.wav", "--model", "swap", "-o", tmp_path / "out.wav", "--scale", "1=0.5")
-    y = soundfile.read(tmp_path / "out.wav")[0]
+
+def test_a_transfer_is_in_time_with_the_sound(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive = read(export(Swap(), tmp_path / "swap.ts"))
+    model = TorchscriptModel(wrapped(archive, tmp_path / "swap.safetensors", delay=Swap.LATE), no_sandbox)
+    assert model.encoder is not None
+    x = 0.1 * np.random.default_rng(0).standard_normal((RATE // 4, 2)).astype(np.float32)
+    through = Transfer(model.encoder, model, RATE, RATE, options=TransferOptions(scale={1: 0.5}))
+    y = np.concatenate([through.feed(x[:5000]), through.feed(x[5000:]), through.finish()])
     assert len(y) == len(x)
-    inside = slice(6000, -6000)  # behind the DC blocker's beginning
-    assert np.abs(y[inside] - (x[:, ::-1] * [0.5, 1.0])[inside]).max() < 0.02, "in time, sides swapped"
-    matrix = (
-        "matrix",
-        tmp_path / "sound.wav",
-        "--from",
-        "swap",
-        "--model",
-        "bells",
-        "-o",
-        tmp_path / "a.matrix",
-    )
-    refused = CliRunner().invoke(main, [str(arg) for arg in matrix])
-    assert refused.exit_code != 0
-    assert "an effect module has no latents" in refused.output
+    inside = slice(4000, -4000)  # behind the DC blocker's beginning
+    assert np.abs(y[inside] - (x[:, ::-1] * [0.5, 1.0])[inside]).max() < 0.02, "sides are swapped"
