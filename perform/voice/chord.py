@@ -42,6 +42,7 @@ class Chord:
     """[render] The voices of one deck's stream.
 
     pitch    : number of the pitch latent; None for a model without one, which has one voice
+    is_alone : the deck's own stream plays alone, at gain 1
     sounding : the voices of the next frame, in order; None: only the deck's own stream, at gain 1
     """
 
@@ -56,7 +57,7 @@ class Chord:
         """Start without notes; own: the deck's own stream sounds."""
         self._seed = seed
         self.sounding: tuple[SoundingVoice, ...] | None = None
-        self._gains = {OWN: 1.0} if own else {}
+        self._gains, self.is_alone = {OWN: 1.0} if own else {}, own
         self._since = {OWN: 1}  # frames for which each voice has sounded; 0 would start the stream again
         self._random: dict[int, np.random.Generator] = {}
 
@@ -85,7 +86,7 @@ class Chord:
         """
         gains = self._gains
         if count == 1 and len(gains) == 1 and gains.get(OWN) == 1.0:
-            self.sounding = None
+            self.sounding, self.is_alone = None, True
             return
         full = 1.0 / math.sqrt(count)
         played = []
@@ -108,7 +109,7 @@ class Chord:
 
     def follow(self, voices: tuple[SoundingVoice, ...] | None, age: int) -> None:
         """Play these voices in the next frame, whose age is `age`; None: only the deck's own stream."""
-        self.sounding = voices
+        self.sounding, self.is_alone = voices, voices is None
         if voices is None:
             self._gains, self._since = {OWN: 1.0}, {OWN: 1}
             return

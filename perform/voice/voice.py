@@ -134,13 +134,14 @@ class Voice(VoiceStream):
             level, octaves = self._context.modulation
         self.z = self._shaping(self.source_latents, table, level, octaves, self.home.z).astype(np.float32)
         self.sound = self._feed(self._effect, table) if self._effect else None
-        pitches, gates = (table[slots] for slots in self._notes)
-        self.chord.advance(self._voices(table), pitches, gates, self.z, self.frame_s, self.age)
+        if self.has_chord(table):
+            pitches, gates = (table[slots] for slots in self._notes)
+            self.chord.advance(self._voices(table), pitches, gates, self.z, self.frame_s, self.age)
         return self.z, self.noise(self.temperature)
 
     def has_chord(self, table: Table) -> bool:
         """Whether the next frame may have several voices, or a fade from or to them."""
-        return self._voices(table) > 1 or self.chord.sounding is not None
+        return self._voices(table) > 1 or not self.chord.is_alone
 
     def _voices(self, table: Table) -> int:
         return 1 if self.chord.pitch is None else int(table[self._slot["voices"]])

@@ -223,6 +223,12 @@ def test_every_row_has_a_spec():
         assert SPEC_AT[row.slot] is SPECS[row.address]
 
 
+def test_a_pitched_model_has_a_row_of_voices():
+    for labels, has_it in ((("pitch", "loudness"), True), ((), False)):
+        rows = deck_rows(3, 2, "bias", labels=labels)
+        assert ("deck/3/voices" in [row.address for row in rows]) == has_it
+
+
 async def test_a_latent_has_the_range_of_its_model_on_the_screen(stage, clock):
     """Keys, mouse and bar use the range of the knob; a value outside it stays until it is moved back."""
     stage.arena.knobs.set_deck(1, [(-0.2, 0.6)] * 8, [6.0] * 7 + [0.1])

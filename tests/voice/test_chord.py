@@ -103,7 +103,7 @@ def test_one_voice_is_untouched_by_its_notes(cello: Counted) -> None:
     player, plain = Player(cello, voices=1), Player(cello, voices=1)
     player.notes(*SEVENTH)
     assert np.array_equal(player.play(0.3), plain.play(0.3))
-    assert player.voice.chord.sounding is None
+    assert player.voice.chord.sounding is None and player.voice.chord.is_alone
 
 
 def test_a_full_chord_is_as_loud_as_one_voice_and_never_near_the_limiter(cello: Counted) -> None:
