@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import msgspec
 import numpy as np
@@ -178,6 +179,12 @@ async def test_the_first_line_keeps_what_matters(tmp_path, clock, size, recordin
         wanted += ["RETRO 05:00"] if size[0] == 120 else []
         for word in wanted:
             assert word in first, first
+
+
+async def test_the_latents_keep_the_log(tmp_path, clock):
+    async with playing(equipped(tmp_path), clock, (160, 50)) as hands:
+        await hands.press("z")
+        assert re.search(r"LOG +21:03:11 controller 'nanoKONTROL2' back", hands.text())
 
 
 async def test_a_new_player_is_shown_where_help_is(tmp_path, clock):

@@ -14,6 +14,7 @@ from perform.tui.screens.play_screen import PlayScreen
 from perform.tui.widgets.foot import HINTS, FootBar
 from perform.tui.widgets.latent_view import LatentView
 from perform.tui.widgets.line_widget import LineWidget
+from perform.tui.widgets.side_column import side_width
 
 _HINTS = (
     ("]", "x", "axis('x', 1)"),
@@ -23,6 +24,7 @@ _HINTS = (
     ("0", "reset", "recentre"),
     ("z", "decks", "back"),
 )
+_LOG = 2  #: lines of the log on a wide screen
 
 
 class LatentScreen(PlayScreen):
@@ -34,6 +36,11 @@ class LatentScreen(PlayScreen):
         """The deck's latents instead of all decks."""
         self._latents = LatentView("latents")
         return self._latents, FootBar("foot", (*_HINTS, *HINTS))
+
+    def heights(self, frame: ScreenFrame) -> tuple[int, int]:
+        """As with all decks, and lines for the log where those have it in their column."""
+        status, foot = super().heights(frame)
+        return status, foot + (_LOG if foot and side_width(self.size.width) else 0)
 
     def show(self, frame: ScreenFrame) -> None:
         """Draw a frame; the corpus appears when it has been read."""
