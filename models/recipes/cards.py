@@ -42,6 +42,10 @@ alone. Its frames are half as long as the others', for sharp attacks. Falls shor
     "weather": """Wind that howls round corners, rain, a brook, surf. Its frames are twice as long as the
 others': it changes slowly and needs little computing time. Falls short: rumble below 500 Hz is 8 to 10 dB
 too soft, and the last two latents hardly change the sound.""",
+    "storm": """The sounds of weather (wind, rain, a brook, surf) as noise that stays noise, moving and
+frozen, without a buzz at the frame rate. It has few latents, and each is heard. Its frames have 1024 samples.
+Falls short: drops, bubbles and whistles are narrow noise, blurred over 10 ms. The hours are those of its own
+steps: it started from the features of weather, which has 10,000 steps (1.1 h).""",
     "cello": """A cello and a viola, bowed, one note at a time. Its first latent is the pitch, in tune at
 any height: play it by keys, by hand, or by a voice or an instrument at the input. Then come loudness, noise
 and timbre.

@@ -18,6 +18,7 @@ from weather import weather
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
     make.__name__: make for make in (bells, choir, strings, drums, weather, cello, reeds, flutes)
 }
+CORPORA["storm"] = weather
 """Each function synthesises a number of seconds of mono sound at RATE."""
 
 

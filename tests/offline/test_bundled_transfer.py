@@ -101,7 +101,7 @@ def brightness(x: np.ndarray) -> float:
 
 def test_all_bundled_models_are_present_and_small() -> None:
     files = sorted(MODELS.glob("*.safetensors"))
-    assert [file.stem for file in files] == sorted([*NAMES, *PITCHED])
+    assert [file.stem for file in files] == sorted([*NAMES, *PITCHED, "storm"])
     sizes = [file.stat().st_size for file in files]
     assert max(sizes) < 20 * MEGABYTE
     assert sum(sizes) < 80 * MEGABYTE
