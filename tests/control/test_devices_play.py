@@ -67,6 +67,8 @@ def sent(control: DeviceControl, value: int) -> bytes:
             return bytes((0x90 + channel, number, value))
         case "bend":
             return bytes((0xE0 + channel, 0 if value < 127 else 127, value))
+        case "poly":  # any key
+            return bytes((0xA0 + channel, 60, value))
         case "finger":  # on the member channels 2, 3...
             member, axis = number // 3 + 1, number % 3
             heads = ((0xD0 + member,), (0xB0 + member, 74), (0xE0 + member, 0 if value < 127 else 127))
