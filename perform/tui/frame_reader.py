@@ -71,8 +71,7 @@ class FrameReader:
         self._watch.sample(now, meters)
         self._loads.sample(now, max(meters[_LOAD], *meters[_DECK_LOADS]))
         self._sound.update(now, meters, self._status.songs.since)
-        decks = zip(self._status.decks, _DECK_LOADS, strict=True)
-        self._times.sample(now, self._status.songs, {d.model: float(meters[i]) for d, i in decks if d.model})
+        self._times.sample(now, self._status.songs)
         table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
         placed = self._placed()
         frame = ScreenFrame(

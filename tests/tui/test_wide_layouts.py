@@ -107,14 +107,14 @@ async def test_the_set_shows_times_states_and_loads(tmp_path, clock):
         await play_on(hands, clock, 1.0)
         change = msgspec.structs.replace
         songs = stage.words.songs
-        lines = (change(songs.lines[0], models=("1 glass",)), *songs.lines[1:])
+        lines = (change(songs.lines[0], load=0.14), *songs.lines[1:])
         stage.words = change(
             stage.words, songs=change(songs, lines=lines, now=4, since=clock.now - 5.0, next=5)
         )
         await hands.until(lambda: "▶ 4 Choir of Rust" in hands.text())
         side = [line[164:] for line in hands.text().split("\n")]
         assert any("✓ 3 Glass Harbour" in line and "06:08" in line for line in side), side
-        assert any("1 Init" in line and "DSP 14 %" in line for line in side), "its model has played"
+        assert any("1 Init" in line and "DSP 14 %" in line for line in side), "predicted"
         assert any("▶ 4 Choir of Rust" in line and "▲ 1 missing" in line for line in side)
         assert any("○ 5 SAFE" in line for line in side)
 

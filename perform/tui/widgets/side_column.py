@@ -90,7 +90,7 @@ def _set(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
 def _song(pen: LinePen, frame: ScreenFrame, number: int, end: int) -> None:
     ink, songs = pen.ink, frame.songs
     song = songs.lines[number - 1]
-    played, length, load = frame.times.seconds(song.name), song.length, frame.times.load(song)
+    played, length, load = frame.times.seconds(song.name), song.length, frame.song_load(number)
     if number == songs.now:
         mark, style = "▶", ink.bright
         tail = clock(frame.now - songs.since) if songs.since else ""
