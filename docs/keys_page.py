@@ -21,7 +21,7 @@ have the same key.
 
 ```toml
 [keys]
-"stage.record" = "ctrl+r"
+"stage.record" = "ctrl+t"
 "xfade.less" = "é"
 "screen.help" = "?,f5"
 ```

@@ -41,7 +41,7 @@ def test_a_page_that_does_not_exist_is_an_error_with_the_nearest() -> None:
 
 def test_the_key_card_has_every_key_and_the_players_own(home: Path) -> None:
     home.mkdir(exist_ok=True)
-    (home / "keys.toml").write_text('[keys]\n"stage.record" = "ctrl+r"\n')
+    (home / "keys.toml").write_text('[keys]\n"stage.record" = "ctrl+t"\n')
     shown = CliRunner().invoke(main, ["docs", "--key-card"]).output
     cells = CardCells()
     cells.feed(shown)
@@ -49,7 +49,7 @@ def test_the_key_card_has_every_key_and_the_players_own(home: Path) -> None:
     for key in EVERY:
         assert key.description in texts or key.id.startswith(("deck.focus", "scene.recall")), key
     assert (
-        cells.found[texts.index(next(k.description for k in EVERY if k.id == "stage.record")) * 2] == "ctrl+r"
+        cells.found[texts.index(next(k.description for k in EVERY if k.id == "stage.record")) * 2] == "ctrl+t"
     )
     assert "focus a deck" in texts and "recall a scene" in texts
 

@@ -16,7 +16,8 @@ import soundfile
 
 from perform.control import mapping_files
 from perform.control.binding import Binding
-from perform.control.router import ControlRouter, RoutedLayer
+from perform.control.port_routes import RoutedLayer
+from perform.control.router import ControlRouter
 from perform.core import params
 from perform.core.arena_layout import METER_SLOTS
 from perform.library import sets
