@@ -117,9 +117,9 @@ def test_attributes_from_song_to_take(strange: Path, runtime: Path, tmp_path: Pa
         until(lambda: "it takes 4 values, not 3" in "\n".join(client.status().log), 10, "it is refused")
         for address, says in (
             ("deck/1/attribute/1", "is a number"),
-            ("deck/1/attribute/16", "is no attribute"),
-            ("deck/3/attribute/1", "is no attribute"),
-            ("deck/1/gain", "is no attribute"),
+            ("deck/1/attribute/16", "is not an attribute"),
+            ("deck/3/attribute/1", "is not an attribute"),
+            ("deck/1/gain", "is not an attribute"),
         ):
             with pytest.raises(PerformError, match=says):
                 client.ask(SetText(address, "loud"))
