@@ -130,7 +130,7 @@ def test_a_message_sets_a_parameter(
         (OscCall("/deck/1/gain"), "needs a value"),
         (OscCall("/position/panic", (1,)), "has no positions"),
         (OscCall("/position/deck/1/attribute/1", (0.5,)), "has no positions"),
-        (OscCall("/get", (3,)), "is no address"),
+        (OscCall("/get", (3,)), "is not an address"),
         (OscCall("/subscribe", ("dekc",)), "no parameter begins with"),
         (OscCall("/subscribe", ("deck", 70000)), "there is no port"),
         (OscCall("/subscribe", ("deck", 0.5)), "there is no port"),
