@@ -93,6 +93,21 @@ def keep_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
+@pytest.fixture(autouse=True)
+def no_limits() -> Iterator[None]:
+    """A test that limits pytest's own processor time ends it some tests later, without a word."""
+    if sys.platform == "win32":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    yield
+    if resource.getrlimit(resource.RLIMIT_CPU) != before:
+        resource.setrlimit(resource.RLIMIT_CPU, before)
+        pytest.fail("this test limits the processor time of pytest's own process")
+
+
 @pytest.fixture
 def shared_cache(own_places: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """All tests of a run share the compiled graphs, in every process: in PERFORM_TEST_CACHE if it is set."""

@@ -76,7 +76,7 @@ async def test_a_model_is_agreed_to_downloaded_resumed_imported_and_loaded(stage
         assert licences.is_agreed(LICENCE)
         await hands.press("escape", "escape")
         await open_page(hands)
-        assert "▲ offline" in hands.words(), "a fetch outlives the dialog"
+        await see(hands, lambda: "▲ offline" in hands.words(), 10.0)  # a fetch outlives the dialog
         server.fault = ""
         before = stage.arena.table.copy()
         await hands.press("enter")
@@ -87,7 +87,7 @@ async def test_a_model_is_agreed_to_downloaded_resumed_imported_and_loaded(stage
         assert server.asked[-1].startswith("bytes=") and server.asked[-1] != "bytes=0-"
         assert (stage.arena.table == before).all(), "the set plays on as it was"
         await open_page(hands)
-        assert "in your library: enter loads it" in hands.words()
+        await see(hands, lambda: "in your library: enter loads it" in hands.words(), 10.0)
         await hands.press("enter")
         await hands.until(lambda: stage.asked == [Load(1, "bowls")])
     path = model_library.find_model("bowls")

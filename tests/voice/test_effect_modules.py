@@ -18,6 +18,7 @@ from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, NAMES, lanes_of
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
+from perform.foreign import sandbox
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.probe_process import measure_delay
 from perform.foreign.torchscript_model import TorchscriptModel
@@ -53,7 +54,10 @@ def delayed(x: np.ndarray, frames: int) -> np.ndarray:
     return np.concatenate([np.zeros(frames, x.dtype), x])[: len(x)]
 
 
-def test_the_probe_measures_the_delay_of_the_method_that_plays(swap: Path) -> None:
+def test_the_probe_measures_the_delay_of_the_method_that_plays(
+    swap: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox.Allowance, "renew", lambda self: None)  # it would end this process
     module = LoadedModule(read(swap), no_sandbox)
     assert measure_delay(module, module.methods["forward"]) == Swap.LATE
     assert measure_delay(module, module.methods["thin"]) == 0
