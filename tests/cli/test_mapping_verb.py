@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from perform.cli.mapping_verb import mapping
+from perform.cli import main
 from perform.core import json_bytes
 from perform.core.messages.control_messages import BindingRow
 from perform.stage.client import STAGE_FILE, StageAddress
@@ -47,7 +47,7 @@ def rows(runtime: Path) -> Iterator[list[BindingRow]]:
 
 
 def shown(*words: str) -> str:
-    done = CliRunner().invoke(mapping, ["show", *words], catch_exceptions=False)
+    done = CliRunner().invoke(main, ["mapping", "show", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
 
