@@ -1,30 +1,20 @@
 """Fetching a model while the set plays: a thread downloads it, an idle process imports it. [network], [disk]
 
-The import is `perform models import` in a process that gets only unused processor time, because it needs
-torch and takes a while. A download that stops goes on where it stopped.
+A download that stops goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import threading
 from enum import Enum, auto
 
 from perform.core.errors import PerformError
-from perform.core.printable import printable
 from perform.library import download
 from perform.library.catalogue import CatalogueModel
 from perform.library.download import Unreachable
+from perform.library.idle_import import Process, import_model
 
-_VERB = "from perform.cli import main; main()"
-_IDLE_VERB = f"""
-from perform.core.realtime import lower_priority
-lower_priority()
-{_VERB}
-"""
-_IDLE_PRIORITY = 0x40  # of Windows
 _LONGEST = 500  # characters of an error
 
 
@@ -59,7 +49,7 @@ class BackgroundFetch:
         self.done, self.total = download.begun(model.local_copy), model.size
         self.error = self.question = ""
         self._consents = self._cancelled = False
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
         self._thread = threading.Thread()
 
     @property
@@ -124,34 +114,27 @@ class BackgroundFetch:
             options += ["--rate", str(self.model.sample_rate)]
         if self._consents:
             options += ["--yes"]
-        process = subprocess.Popen(
-            [sys.executable, "-c", _IDLE_VERB, "models", "import", str(path), "--name", self.name, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            creationflags=_IDLE_PRIORITY if sys.platform == "win32" else 0,
-        )
-        self._process = process
-        if self._cancelled:
-            process.terminate()
-        lines = process.communicate()[1].strip().splitlines()
+        code, lines = import_model([str(path), "--name", self.name, *options], self._begins)
         self._process = None
         if self._cancelled:
             raise _Cancelled
-        said = printable(lines[-1] if lines else "")[:_LONGEST].removeprefix("perform: ")
-        if process.returncode == 0:
+        if code == 0:
             path.unlink(missing_ok=True)
             return FetchState.DONE
+        said = lines[-1]
         if "--yes" in said and not self._consents:
             question = lines[-2] if len(lines) > 1 else said
-            self.question = printable(question)[:_LONGEST].removeprefix(f"{path.name}: ")
+            self.question = question[:_LONGEST].removeprefix(f"{path.name}: ")
             return FetchState.ASKING
-        self.error = said or f"the import ended with {process.returncode}"
-        if process.returncode == 2:  # the file is no model; other faults are not the file's
+        self.error = said[:_LONGEST]
+        if code == 2:  # the file is no model; other faults are not the file's
             path.unlink(missing_ok=True)
         return FetchState.FAILED
+
+    def _begins(self, process: Process) -> None:
+        self._process = process
+        if self._cancelled:
+            process.terminate()
 
 
 class BackgroundFetches:

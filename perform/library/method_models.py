@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from perform.core.errors import PerformError
 from perform.library import model_library
 from perform.library.cards import ModuleMethods, module_methods, read_card
+from perform.library.idle_import import import_model
 from perform.library.model_library import file_name
 
 
@@ -26,16 +25,7 @@ def method_model(made: Path, method: str) -> str:
             other = read_card(models[known])
             if (other.parameters, other.sample_rate) == (card.parameters, card.sample_rate):
                 return known
-    command = ["models", "import", str(made), "--method", method, "--name", name]
-    done = subprocess.run(
-        [sys.executable, "-m", "perform", *command],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["the import failed"]
-        raise PerformError(lines[-1].removeprefix("Error: "))
+    code, lines = import_model([str(made), "--method", method, "--name", name])
+    if code != 0:
+        raise PerformError(lines[-1])
     return name

@@ -11,12 +11,17 @@ from modules import Swap, export
 
 from perform.foreign import consent
 from perform.foreign.scan.archive_scan import repack
-from perform.library import places
+from perform.library import idle_import, places
 from perform.library.cards import ModuleMethods, module_methods, read_card
 from perform.library.method_models import method_model
 from perform.rave.archive import read
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle_import, "_IDLE_VERB", idle_import._VERB)  # tests leave no idle time
 
 
 def test_a_method_is_imported_once_and_the_first_one_is_found_again(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from http_rig import FileServer, serving
 from stand_in import FakeStage, deck, play, status
 from tiny import tiny_model
 
-from perform.library import background_fetch, catalogue, download, licences, model_library, player_config
+from perform.library import catalogue, download, idle_import, licences, model_library, player_config
 from perform.library.cards import read_card
 from perform.stage.commands import Load
 from perform.tui.screens.catalogue_browser import CatalogueBrowser
@@ -29,7 +29,7 @@ LICENCE = "CC BY-NC 4.0"
 def server(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     """A catalogue of one model, and the server that has its file."""
     monkeypatch.setattr(download, "PATIENCE_S", 1.0)
-    monkeypatch.setattr(background_fetch, "_IDLE_VERB", background_fetch._VERB)  # tests leave no idle time
+    monkeypatch.setattr(idle_import, "_IDLE_VERB", idle_import._VERB)  # tests leave no idle time
     data = tiny_model(tmp_path / "made" / "bowls.safetensors").read_bytes()
     with serving(data) as made:
         model = {
