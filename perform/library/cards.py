@@ -74,6 +74,11 @@ class Card(msgspec.Struct, frozen=True):
     labels: list[Annotated[str, Meta(max_length=40)]] = []
 
     @property
+    def pitch(self) -> int | None:
+        """Number of the latent that is the pitch in octaves; None: the model has one voice only."""
+        return self.labels.index("pitch") if "pitch" in self.labels else None
+
+    @property
     def encoder_s(self) -> float:
         """Seconds from a sound to the middle of its frame of latents; half of the delay if unknown."""
         samples = self.delay / 2 if self.delay_encode is None else self.delay_encode

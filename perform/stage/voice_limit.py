@@ -21,7 +21,7 @@ class VoiceLimit:
 
     def check(self, card: Card) -> None:
         """Check the model that plays."""
-        if self._table[self._slot] > 1 and "pitch" not in card.labels:
+        if self._table[self._slot] > 1 and card.pitch is None:
             self._table[self._slot] = 1.0
             self._moved.add(self._slot)
             self._log(

@@ -17,7 +17,6 @@ import numpy as np
 from perform.core.event_log import SoundingVoice
 from perform.core.params import VOICES, Table
 from perform.engine.protocol import PlayableModel, Stream, Vector
-from perform.library.cards import Card
 from perform.voice.module_settings import ModuleSettings
 
 OWN = 0  #: number of the deck's own stream, which plays while the deck has one voice
@@ -33,11 +32,6 @@ class DecoderInput(NamedTuple):
     noise: Vector
 
 
-def pitch_latent(card: Card) -> int | None:
-    """Return the number of the latent that is the pitch in octaves; None: the model has one voice only."""
-    return card.labels.index("pitch") if "pitch" in card.labels else None
-
-
 class Chord:
     """[render] The voices of one deck's stream.
 
@@ -48,7 +42,7 @@ class Chord:
 
     def __init__(self, model: PlayableModel, own: Stream, settings: ModuleSettings) -> None:
         self._model, self._own, self._settings = model, own, settings
-        self.pitch = pitch_latent(model.card)
+        self.pitch = model.card.pitch
         self._to_end = np.arange(1, model.card.ratio + 1, dtype=np.float32) / np.float32(model.card.ratio)
         self._streams: dict[int, Stream] = {}
         self.begin(0)
@@ -184,7 +178,7 @@ def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> li
 
 def warm_up(model: PlayableModel) -> None:
     """[disk] Decode a chord of each size now: the first one takes many times as long as later ones."""
-    if pitch_latent(model.card) is None:
+    if model.card.pitch is None:
         return
     z, noise = np.zeros(model.card.latents, np.float32), np.zeros(model.noise, np.float32)
     for count in range(2, VOICES + 2):  # a fade between one voice and notes has one more

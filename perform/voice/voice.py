@@ -251,8 +251,7 @@ class Voice(VoiceStream):
         if table[self._slot["silence"]]:
             chosen = table[params.slots(self._deck, "silence")][: len(z)]
             z[: len(chosen)] = chosen
-        elif "pitch" in self._card.labels:  # a note does not slide as it fades
-            pitch = self._card.labels.index("pitch")
+        elif (pitch := self._card.pitch) is not None:  # a note does not slide as it fades
             z[pitch] = self.source_latents[pitch]
         return z
 
