@@ -66,8 +66,8 @@ def copy_file(path: Path, out: Path, yes: bool) -> None:
     write_atomically(out, path.read_bytes())
 
 
-def credit(path: Path, options: dict[str, Any]) -> None:
-    """Keep who made a copied model where its card does not say it."""
+def add_credits(path: Path, options: dict[str, Any]) -> None:
+    """Write the given credits to the card of a copied model, where it has none."""
     from perform.library.cards import change_card, read_card
 
     card = read_card(path)

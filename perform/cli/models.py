@@ -9,7 +9,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.importing import as_before, convert_file, copy_file, credit
+from perform.cli.importing import add_credits, as_before, convert_file, copy_file
 from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
@@ -85,7 +85,7 @@ def models_import(
         perform models import vintage.ts --name vintage
     """
     from perform.foreign.module_file import is_archive
-    from perform.library import model_library, places
+    from perform.library import card_changes, model_library, places
     from perform.library.cards import is_module, read_card, trim_db
     from perform.library.hashes import sha256
 
@@ -93,6 +93,8 @@ def models_import(
     if path is None:
         raise WrongUse("no such file", where=str(file))
     out = model_library.destination(name or path.stem, replace)
+    texts = {key: text for key, text in options.items() if key in card_changes.TEXTS}
+    card_changes.check(texts, path.name)
     converted = None
     if is_archive(path):
         converted = convert_file(path, name, out, yes, options)
@@ -100,7 +102,7 @@ def models_import(
         converted = convert_file(path, name, out, yes, as_before(options, read_card(path)))
     if converted is None:
         copy_file(path, out, yes)
-        credit(out, options)
+        add_credits(out, options)
     elif converted.rebuilt and not converted.card.latent_effect:
         log("measuring its latents")
         _measure(out)
@@ -141,6 +143,7 @@ def models_info(name: str, as_json: bool) -> None:
         "loudness_db": card.loudness_db if card.loudness_known else None,
         "loudness_lufs": card.loudness_lufs,
         "trim_db": round(cards.trim_db(card), 1),
+        "measured_with": cards.measured_with(path),
         **(unwrap(path)[1] if module else {}),
     }
     if as_json:

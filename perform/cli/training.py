@@ -90,6 +90,7 @@ def train(
         return
     if out is None:
         raise WrongUse("no output file", hint="name a .safetensors file with -o")
+    from perform.library import card_changes
     from perform.library.model_library import find_model
     from perform.train import loop
     from perform.train.config_choice import chosen_config
@@ -97,6 +98,7 @@ def train(
     from perform.train.processes import cores
 
     values["name"] = to_text(values["name"] or out.stem)
+    card_changes.check({key: values[key] for key in ("name", "description")}, out.name)
     values["threads"] = values["threads"] or cores()
     values["from"] = find_model(values["from"]) if values["from"] else None
     if not (values["config"] or values["set"] or values["from"]):

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from perform.core.errors import PerformError
+from perform.core.errors import PerformError, WrongUse
 from perform.core.files import write_atomically
 from perform.library import places
 
@@ -28,14 +28,18 @@ FIGURES = (  # one value a latent
     *("latent_effect", "latent_home", "latent_words"),
 )
 
+LONGEST = dict.fromkeys(TEXTS, 1000) | {"attribution": 10_000, "description": 10_000, "tags": 100}
+"""Characters of a text, or of one tag. An attribution may quote a name, an author, a page and a licence."""
+
 Text = Annotated[str, Meta(max_length=1000)]
+LongText = Annotated[str, Meta(max_length=10_000)]
 
 
 class CardChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Fields of a card that are replaced; None or none: they are as in the model's file.
 
     card          : SHA-256 of the card's text: another model under the same name has another card
-    measured_with : the sounds or latents that the figures are of, for the player
+    measured_with : the sounds or latents that the last calibration played, for the player
     cloud         : (frames, latents) of those sounds, sigma, for the screen's cloud of dots
     """
 
@@ -43,8 +47,8 @@ class CardChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     name: Text | None = None
     author: Text | None = None
     source: Text | None = None
-    attribution: Text | None = None
-    description: Annotated[str, Meta(max_length=10_000)] | None = None
+    attribution: LongText | None = None
+    description: LongText | None = None
     tags: list[Annotated[str, Meta(max_length=100)]] | None = None
     loudness_lufs: Annotated[float, Meta(ge=-1000, le=1000)] | None = None
     warm_up: Annotated[int, Meta(ge=0, le=32)] | None = None
@@ -78,37 +82,55 @@ def read(path: Path, card: str, latents: int) -> dict[str, object]:
     """Return the fields of a card that are changed, and `measured_with` and `cloud`.
 
     card, latents : the card's text and number of latents
-    Damaged changes, and those of another card, are left out.
+    Damaged changes, those of another card, and figures that are not one a latent are left out.
     """
     found: dict[str, object] = {}
-    for changes in _read(path, card, latents):
+    for file in files(path):
+        changes = _decoded(file)
+        if changes is None or changes.card != _digest(card):
+            continue
         for name in CardChanges.__struct_fields__[1:]:
             value = getattr(changes, name)
+            if name in FIGURES and len(value) != latents:
+                continue
             if value is not None and (name in TEXTS or value not in ([], "")):
                 found[name] = value
     return found
 
 
+def check(fields: Mapping[str, object], where: str) -> None:
+    """Raise WrongUse if the file could not be read again with these values.
+
+    fields : of `CardChanges`;  where : the model, for the error
+    """
+    for name, value in fields.items():
+        texts = value if isinstance(value, list) else [value]
+        limit = LONGEST.get(name, 0)
+        if limit and any(isinstance(text, str) and len(text) > limit for text in texts):
+            what = "one of its tags" if name == "tags" else f"its {name}"
+            raise WrongUse(f"{what} is too long", where=where, hint=f"use at most {limit} characters")
+        try:
+            kept = msgspec.json.encode(CardChanges("", **{name: value}))  # type: ignore[arg-type]
+            msgspec.json.decode(kept, type=CardChanges)
+        except (msgspec.ValidationError, UnicodeError, OverflowError) as error:  # NaN is written as null
+            words = name.replace("_", " ")
+            hint = "nothing was changed"
+            raise WrongUse(f"its card cannot keep this {words} ({error})", where=where, hint=hint) from None
+
+
 def write(path: Path, card: str, **fields: object) -> Path:
     """[disk] Replace fields in the changes of a model's card; return their file.
 
-    card : the card's text.  OSError: the disk refuses
+    card : the card's text
+    WrongUse: a value that cannot be kept; nothing is written.  OSError: the disk refuses
     """
+    check(fields, path.stem)
     out = changes_path(path)
     known = _decoded(out)
     changes = known if known and known.card == _digest(card) else CardChanges(_digest(card))
     changes = msgspec.structs.replace(changes, **fields)
     write_atomically(out, msgspec.json.format(msgspec.json.encode(changes), indent=2) + b"\n")
     return out
-
-
-def _read(path: Path, card: str, latents: int) -> Iterator[CardChanges]:
-    for file in files(path):
-        changes = _decoded(file)
-        if changes is None or changes.card != _digest(card):
-            continue
-        if all(len(getattr(changes, name)) in (0, latents) for name in FIGURES):
-            yield changes
 
 
 def _decoded(file: Path) -> CardChanges | None:

@@ -95,10 +95,16 @@ def read_card(path: Path) -> Card:
 
     An export (a zip) has no card until a host has converted it; it gets an empty one.
     """
+    card, changes = _card_and_changes(path)
+    known = {name: value for name, value in changes.items() if name in Card.__struct_fields__}
+    return msgspec.structs.replace(card, **known)
+
+
+def _card_and_changes(path: Path) -> tuple[Card, dict[str, object]]:
     metadata = _metadata(path)
     if metadata.get("format") == EXPORT:
         one = [0.0]
-        return Card(to_text(path.stem)[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB)
+        return Card(to_text(path.stem)[:80], 48000, 2048, 1, 1, 0, one, [1.0], one, one, LOUDNESS_DB), {}
     hint = "train, import or copy it again"
     try:
         text = str(metadata.get("card"))
@@ -111,15 +117,14 @@ def read_card(path: Path) -> Card:
         if count != card.latents and (count or name not in (*_MEASURED, "labels")):
             what = f"its card is damaged ({name} does not have {card.latents} values)"
             raise WrongUse(what, where=str(path), hint=hint)
-    known = {name: value for name, value in changes.items() if name in Card.__struct_fields__}
-    return msgspec.structs.replace(card, **known)
+    return card, changes
 
 
 def change_card(path: Path, fields: Mapping[str, object]) -> Path:
     """[disk] Replace fields of a model's card in a file beside it; return that file.
 
     fields : of `perform.library.card_changes.CardChanges`. The model's file stays as it is.
-    WrongUse: it has no card. PerformError: the disk refuses.
+    WrongUse: it has no card, or the file could not keep a value. PerformError: the disk refuses.
     """
     metadata = _metadata(path)
     if "card" not in metadata:
@@ -133,16 +138,19 @@ def change_card(path: Path, fields: Mapping[str, object]) -> Path:
 
 def changed_texts(path: Path) -> dict[str, object]:
     """[disk] Return the texts of a model's card that differ from those in its file."""
-    card = read_card(path)
-    changes = card_changes.read(path, str(_metadata(path).get("card")), card.latents)
+    _, changes = _card_and_changes(path)
     return {key: changes[key] for key in card_changes.TEXTS if key in changes}
 
 
 def read_cloud(path: Path) -> list[list[float]]:
     """[disk] Return latents of the sounds that a model was calibrated with, (frames, latents), or []."""
-    card = read_card(path)
-    found = card_changes.read(path, str(_metadata(path).get("card")), card.latents).get("cloud", [])
+    found = _card_and_changes(path)[1].get("cloud", [])
     return found if isinstance(found, list) else []
+
+
+def measured_with(path: Path) -> str:
+    """[disk] Return the sounds or latents that the last calibration of a model played; "" for none."""
+    return str(_card_and_changes(path)[1].get("measured_with", ""))
 
 
 def is_module(path: Path) -> bool:
@@ -207,7 +215,7 @@ def corpus_range(card: Card, *, home: bool) -> tuple[list[float], list[float]]:
 
 def credit(card: Card) -> str:
     """Return what is to be said where the model is used; "" if its licence asks for nothing that is known."""
-    if card.attribution or not card.licence.upper().startswith("CC BY"):
+    if card.attribution or not card.licence.upper().replace("-", " ").startswith("CC BY"):  # or CC-BY-...
         return card.attribution
     by = f" by {card.author}" if card.author else ""
     page = f" ({card.source})" if card.source else ""
