@@ -9,6 +9,7 @@ import torch
 
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
+from perform.foreign.module_file import is_archive
 from perform.library import places
 from perform.library.model_library import find_model, models
 from perform.rave import upstream
@@ -37,7 +38,7 @@ def subject(name: str, folder: Path) -> BenchSubject:
 
     folder : for the files of exports and architectures
     """
-    if Path(name).suffix == ".ts" and (export := places.existing(name)):
+    if places.is_path(name) and (export := places.existing(name)) and is_archive(export):
         model, _ = upstream.read(export)
         return BenchSubject(to_text(export.stem), _written(model, export.stem, folder), export)
     if places.is_path(name) or name in models():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +11,6 @@ from perform.cli.completion import completes
 from perform.cli.output import echo, echo_json, json_option, log
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
-
-if TYPE_CHECKING:
-    from perform.library.cards import Card
 
 
 @click.command()
@@ -31,11 +27,11 @@ def calibrate(names: tuple[str, ...], folder: Path | None, as_json: bool) -> Non
     \b
         perform models calibrate vintage --with recordings
     """
-    from perform.library import model_library
+    from perform.library import model_library, sound_files
     from perform.offline.calibration import calibrate as measure
 
     paths = [model_library.find_model(name) for name in names] or [*model_library.models().values()]
-    sounds = _sounds(folder) if folder else []
+    sounds = sound_files.sounds_of(folder) if folder else []
     done = []
     for path in paths:
         log(f"{path.stem}: measuring")
@@ -46,8 +42,8 @@ def calibrate(names: tuple[str, ...], folder: Path | None, as_json: bool) -> Non
                 raise
             log(f"{path.stem}: left out: {error}")  # of the whole library, the others are measured
             continue
-        done.append(_facts(path, card))
-        for line in _lines(path, card):
+        done.append(_facts(path, silent=card is None))
+        for line in _lines(path, silent=card is None):
             log(line)
     if as_json:
         echo_json(done, indent=2)
@@ -56,23 +52,15 @@ def calibrate(names: tuple[str, ...], folder: Path | None, as_json: bool) -> Non
             echo(str(facts["path"]))
 
 
-def _sounds(folder: Path) -> list[Path]:
-    """The sound files of a folder, or a single one. WrongUse: there are none."""
-    from perform.library import sound_files
+def _facts(path: Path, *, silent: bool) -> dict[str, object]:
+    from perform.library.cards import measured_with, read_card, trim_db
 
-    found = [folder] if folder.is_file() else sound_files.find(folder)
-    if not found:
-        hint = "give a folder with WAV, FLAC or other sound files"
-        raise WrongUse("no sounds", where=str(folder), hint=hint)
-    return found
-
-
-def _facts(path: Path, card: Card) -> dict[str, object]:
-    from perform.library.cards import trim_db
-
+    card = read_card(path)
     return {
         "name": to_text(path.stem),
         "path": to_text(path),
+        "silent": silent,
+        "measured_with": measured_with(path),
         "loudness_lufs": card.loudness_lufs,
         "trim_db": round(trim_db(card), 2),
         "latent_p01": card.latent_p01,
@@ -82,25 +70,26 @@ def _facts(path: Path, card: Card) -> dict[str, object]:
     }
 
 
-def _lines(path: Path, card: Card) -> list[str]:
+def _lines(path: Path, *, silent: bool) -> list[str]:
     """What was found, in a line for the loudness and one for each latent."""
     from perform.core.loudness import LOUDNESS_LUFS
-    from perform.library.cards import trim_db
+    from perform.library.cards import measured_with, read_card, trim_db
 
-    if card.loudness_lufs is None:
-        return [f"{path.stem}: loudness unknown: it was silent"]
-    trim = trim_db(card)
+    card, name = read_card(path), path.stem
+    trim, origin = trim_db(card), measured_with(path)
+    if silent:
+        earlier = f"measured earlier with {origin}" if origin else "as before"
+        return [f"{name}: it was silent, so nothing was measured; its trim stays {trim:+.1f} dB ({earlier})"]
+    assert card.loudness_lufs is not None
     short = abs(LOUDNESS_LUFS - card.loudness_lufs - trim)
     limited = f", the most: it plays {short:.1f} dB from the others" if short > 0.01 else ""
-    lines = [f"{path.stem}: {card.loudness_lufs:+.1f} LUFS, trim {trim:+.1f} dB{limited}"]
+    lines = [f"{name}: {card.loudness_lufs:+.1f} LUFS with {origin}, trim {trim:+.1f} dB{limited}"]
     for latent, effect in enumerate(card.latent_effect):
         span = "range unknown"
         if card.latent_p01:
             span = f"{card.latent_p01[latent]:+.2f} to {card.latent_p99[latent]:+.2f} σ"
         word = card.latent_words[latent] if card.latent_words else ""
-        lines.append(
-            f"{path.stem} z{latent}: {span}, moves the sound {effect:.1f} dB: {word or 'no clear word'}"
-        )
+        lines.append(f"{name} z{latent}: {span}, moves the sound {effect:.1f} dB: {word or 'no clear word'}")
     return lines
 
 
@@ -134,10 +123,6 @@ def edit(name: str, shown: str | None, tags: tuple[str, ...], as_json: bool, **t
         wanted["tags"] = [tag for tag in tags if tag]
     if shown == "":
         raise WrongUse("a model needs a name", where=name[:80])
-    for key, text in wanted.items():
-        limit = 10_000 if key == "description" else 1000
-        if isinstance(text, str) and len(text) > limit:
-            raise WrongUse(f"its {key} is too long", where=name[:80], hint=f"use at most {limit} characters")
     if wanted:
         cards.change_card(path, wanted)
         card = cards.read_card(path)

@@ -118,7 +118,7 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
 
 @click.command()
 @click.argument(
-    "recordings", nargs=-1, required=True, metavar="RECORDING...", type=click.Path(path_type=Path)
+    "recordings", nargs=-1, required=True, metavar="SOUND|FOLDER...", type=click.Path(path_type=Path)
 )
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The .matrix file to write."
@@ -138,7 +138,7 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
 )
 @json_option
 def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_json: bool) -> None:
-    """Learn the matrix that turns one model's latents into another's, from recordings.
+    """Learn the matrix that turns one model's latents into another's, from sound files or folders of them.
 
     Half a minute of the kind of sound that you will play is enough. Both models encode it. Without a matrix,
     `perform transfer --from` pairs the latents by variance: the largest drives the largest, and so on.
@@ -147,11 +147,12 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
         perform matrix recordings/ --from choir --model bells -o choir-bells.matrix
     """
     from perform.library import matrices
-    from perform.library.sound_files import SoundFile
+    from perform.library.sound_files import SoundFile, sounds_of
     from perform.offline.transfer import learn_matrix
     from perform.recorder.new_files import check_new
 
     check_new(out, (matrices.SUFFIX,))
+    sounds = [sound for path in recordings for sound in sounds_of(path)]
     encoders = []
     for name in (source, model):
         one = _model(name)
@@ -160,7 +161,7 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
                 "an effect module has no latents", where=name, hint="choose a model with an encoder"
             )
         encoders.append(_encoder(one))
-    headers = [_header(path) for path in recordings]
+    headers = [_header(path) for path in sounds]
     total = sum(seconds for seconds, _ in headers)
     with ProgressBar("encoding", total, "s") as on_progress:
         done = 0.0
@@ -174,7 +175,7 @@ def matrix(recordings: tuple[Path, ...], out: Path, source: str, model: str, as_
                     on_progress(done)
 
         made = learn_matrix(
-            ((blocks(path), rate) for path, (_, rate) in zip(recordings, headers, strict=True)), *encoders
+            ((blocks(path), rate) for path, (_, rate) in zip(sounds, headers, strict=True)), *encoders
         )
     matrices.save(out, made)
     share = f"{made.fit:.0%}" if math.isfinite(made.fit) else "an unknown share"

@@ -79,6 +79,15 @@ def find(folder: Path, exclude: Path | None = None) -> list[Path]:
     return sorted(path for path in found if exclude not in path.resolve().parents)
 
 
+def sounds_of(path: Path) -> list[Path]:
+    """[disk] Return a sound file, or the sound files of a folder. WrongUse: there are none."""
+    found = [path] if path.is_file() else find(path)
+    if not found:
+        hint = "give a sound file, or a folder with WAV, FLAC or other sound files"
+        raise WrongUse("no sounds", where=str(path), hint=hint)
+    return found
+
+
 def _reason(error: Exception) -> str:
     """Return the text of libsndfile's error, without path and full stop."""
     return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

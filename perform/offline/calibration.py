@@ -32,10 +32,11 @@ CLOUD = 512  #: frames kept for the screen
 Sound = npt.NDArray[np.float32]  #: (B, channels, n)
 
 
-def calibrate(path: Path, sounds: Sequence[Path] = ()) -> Card:
+def calibrate(path: Path, sounds: Sequence[Path] = ()) -> Card | None:
     """[disk, slow] Measure a model and write what was found beside its file; return the new card.
 
     sounds : files of the player that the model is to play; () for its corpus, its prior or a walk
+    None: the model was silent, so that nothing was measured, and its card stays as it was.
     WrongUse: no model, an effect, or without an encoder for sounds. PerformError: it cannot be played.
     """
     card = read_card(path)
@@ -45,21 +46,21 @@ def calibrate(path: Path, sounds: Sequence[Path] = ()) -> Card:
         hint = "models that make sound themselves are calibrated"
         raise WrongUse("an effect is as loud as its input", where=card.name, hint=hint)
     chosen = choose(model, path, sounds)
-    fields: dict[str, object] = {"measured_with": chosen.origin} if chosen.spread else {}
+    played = _played(model, chosen.z)
+    loudness = loudness_lufs(played, card.sample_rate)
+    if loudness is None:
+        return None
+    fields: dict[str, object] = {"measured_with": chosen.origin, "loudness_lufs": loudness}
     low, high = _range(card, chosen)
     if chosen.spread and not card.latent_p01:
         fields |= {"latent_p01": _rounded(low), "latent_p99": _rounded(high)}
     if chosen.spread and not card.corpus:
         fields |= _statistics(chosen.z)
-    played = _played(model, chosen.z)
-    loudness = loudness_lufs(played, card.sample_rate)
-    if loudness is not None:
-        first = _decoded(model, np.zeros((1, MOST_WARM_UP, card.latents), np.float32), warm_up=0)[0]
-        fields["warm_up"] = chirping_frames(np.concatenate([first, played], axis=1), card.ratio, MOST_WARM_UP)
-        fields["loudness_lufs"] = loudness
-        moves = _moves(model, chosen.z, low, high)
-        fields |= {"latent_effect": [round(effect, 2) for effect in moves.effects]}
-        fields |= {"latent_words": moves.words}
+    first = _decoded(model, np.zeros((1, MOST_WARM_UP, card.latents), np.float32), warm_up=0)[0]
+    fields["warm_up"] = chirping_frames(np.concatenate([first, played], axis=1), card.ratio, MOST_WARM_UP)
+    moves = _moves(model, chosen.z, low, high)
+    fields |= {"latent_effect": [round(effect, 2) for effect in moves.effects]}
+    fields |= {"latent_words": moves.words}
     change_card(path, fields)
     return read_card(path)
 

@@ -29,7 +29,7 @@ class CalibrationLatents(NamedTuple):
     """Latents as the model would be played.
 
     origin : what they are of, for the player
-    spread : whether their distribution is that of what the model plays; a walk says nothing new
+    spread : whether they are spread as in real sounds, so that they give the latents' ranges; a walk does not
     """
 
     z: Latents

@@ -20,6 +20,7 @@ from perform.bench.peer import PeerExport
 from perform.bench.subjects import BenchSubject, random_model, subject
 from perform.cli import main
 from perform.core.errors import PerformError, WrongUse
+from perform.rave import upstream
 from perform.rave.config import PRESETS
 from perform.rave.graph import METHODS, decoder_graph
 from perform.rave.model import RAVE
@@ -97,6 +98,13 @@ def test_an_architecture_gets_random_weights(tmp_path: Path) -> None:
     assert found.config == PRESETS["raspberry"]
     wanted = random_model("raspberry").state_dict()
     assert all(torch.equal(value, wanted[name]) for name, value in found.state_dict().items())
+
+
+def test_a_file_is_what_it_contains_whatever_its_name_is(tmp_path: Path, export: Path) -> None:
+    path = tiny_model(tmp_path / "tiny.ts")
+    assert subject(str(path), tmp_path) == BenchSubject("tiny", path)
+    with pytest.raises(upstream.Unrecognised):
+        subject(str(export.rename(tmp_path / "doubling.zip")), tmp_path)
 
 
 def test_all_weights_and_multiply_adds_of_a_graph_are_counted() -> None:

@@ -196,19 +196,23 @@ def test_an_output_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -
 
 
 def test_a_matrix_works_only_with_the_two_models_it_was_learnt_for(tmp_path: Path) -> None:
-    recording = sound(tmp_path / "both.wav", 3.0)
-    made = run(
-        "matrix", recording, "--from", "bells", "--model", "choir", "-o", tmp_path / "b.matrix", "--json"
-    )
+    recording = sound(tmp_path / "recordings" / "both.wav", 2.5)
+    sound(tmp_path / "recordings" / "more" / "last.flac")
+    models = ("--from", "bells", "--model", "choir")
+    made = run("matrix", recording.parent, *models, "-o", tmp_path / "b.matrix", "--json")
     assert made.exit_code == 0, made.output
     assert json.loads(made.stdout)["path"] == str(tmp_path / "b.matrix")
     way = ("transfer", recording, "--matrix", tmp_path / "b.matrix")
     done = run(*way, "--from", "bells", "--model", "choir", "-o", tmp_path / "x.wav")
     assert done.exit_code == 0, done.output
-    assert soundfile.info(tmp_path / "x.wav").frames == 3 * RATE
+    assert soundfile.info(tmp_path / "x.wav").frames == 2.5 * RATE
     wrong = run(*way, "--from", "choir", "--model", "bells", "-o", tmp_path / "y.wav")
     assert wrong.exit_code == 2
     assert "maps from 'bells'" in wrong.stderr
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "nothing.wav"):
+        none = run("matrix", tmp_path / name, *models, "-o", tmp_path / "e.matrix")
+        assert none.exit_code == 2 and f"{name}: no sounds" in none.stderr
     short = run(
         "matrix",
         sound(tmp_path / "s.wav", 0.1),

@@ -133,6 +133,34 @@ def test_a_walk_gives_the_loudness_and_no_statistics() -> None:
     assert card.loudness_lufs is not None
     assert card.latent_p01 == [] and not len(read_corpus(path))
     assert "range unknown" in done.stderr
+    assert f"{card.loudness_lufs:+.1f} LUFS with a walk" in done.stderr
+
+
+def test_silence_measures_nothing_and_the_verb_says_whose_trim_stays(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier figures are shown as earlier ones."""
+    path = tiny_model(places.user("models") / "mine.safetensors")
+    assert verb("calibrate", "mine", "--with", sounds).exit_code == 0
+    before, kept = read_card(path), card_changes.changes_path(path).read_bytes()
+    assert "2 sounds of yours, 2 s" in verb("info", "mine").stdout
+
+    def silent(path: Path, *, separate_process: bool = True) -> PlayableModel:
+        model = CompiledModel(path)
+        monkeypatch.setattr(
+            model,
+            "render",
+            lambda streams, z, noise: np.zeros((len(streams), 1, before.ratio), np.float32),
+        )
+        return model
+
+    monkeypatch.setattr(calibration, "open_model", silent)
+    done = verb("calibrate", "mine", "--json")
+    assert done.exit_code == 0, done.output
+    trim = f"its trim stays {trim_db(before):+.1f} dB (measured earlier with 2 sounds of yours, 2 s)"
+    assert f"mine: it was silent, so nothing was measured; {trim}" in done.stderr
+    assert json.loads(done.stdout)[0]["silent"]
+    assert card_changes.changes_path(path).read_bytes() == kept
 
 
 def test_a_module_without_an_encoder_refuses_sounds(sounds: Path) -> None:
