@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -83,7 +84,8 @@ def fetch(
 ) -> None:
     """Download a model from a catalogue or an address, and import it.
 
-    If a download stops, fetch again: it continues where it stopped. A stage can play meanwhile.
+    If a download stops, fetch again: it continues where it stopped. If the import fails, the downloaded file
+    is kept for the next try. A stage can play meanwhile.
 
     \b
         perform models fetch vintage
@@ -91,7 +93,7 @@ def fetch(
     from perform.library import catalogue, download, licences, model_library
 
     if name.startswith(("http://", "https://")):
-        stem = model_library.file_name(PurePosixPath(unquote(urlsplit(name).path)).stem)
+        stem = model_library.file_name(PurePosixPath(unquote(urlsplit(download.uri(name)).path)).stem)
         model = catalogue.CatalogueModel(stem, name, OF_AN_ADDRESS)
     else:
         model = catalogue.find(name, _catalogue())
@@ -101,30 +103,39 @@ def fetch(
         _agree(model, yes)
         licences.agree(model.licence)
     path = model.local_copy
-    with ProgressBar("downloading", (model.size or MIB) / MIB, "MiB") as on_progress:
-        download.fetch(
-            model.url,
-            path,
-            sha256=model.sha256,
-            on_progress=lambda done, total: on_progress(
-                done / MIB, total=(total or model.size or done) / MIB
-            ),
-        )
+    if download.is_whole(path, model.sha256):
+        log(f"downloaded before: {path}")
+    else:
+        _download(model)
     try:
         ctx.invoke(
             models_import,
             file=path,
             name=own_name or model.name,
-            **({"description": "", "licence": "unknown"} | model.card_options()),
+            **model.card_options(),
             replace=replace,
             as_json=as_json,
-            yes=False,
-            method=None,
             rate=model.sample_rate or None,
-            no_verify=False,
         )
-    finally:
-        path.unlink(missing_ok=True)
+    except BaseException:
+        words = shlex.join(["perform", "models", "import", str(path), "--name", own_name or model.name])
+        log(f"the download is kept: `{words}` imports it; delete the file to download it anew")
+        raise
+    path.unlink(missing_ok=True)
+
+
+def _download(model: CatalogueModel) -> None:
+    from perform.library import download
+
+    with ProgressBar("downloading", (model.size or MIB) / MIB, "MiB") as on_progress:
+        download.fetch(
+            model.url,
+            model.local_copy,
+            sha256=model.sha256,
+            on_progress=lambda done, total: on_progress(
+                done / MIB, total=(total or model.size or done) / MIB
+            ),
+        )
 
 
 def _agree(model: CatalogueModel, yes: bool) -> None:

@@ -10,6 +10,7 @@ import threading
 from enum import Enum, auto
 
 from perform.core.errors import PerformError
+from perform.core.printable import printable
 from perform.library import download
 from perform.library.catalogue import CatalogueModel
 from perform.library.download import Unreachable
@@ -49,6 +50,7 @@ class BackgroundFetch:
         self.done, self.total = download.begun(model.local_copy), model.size
         self.error = self.question = ""
         self._consents = self._cancelled = False
+        self._is_refused = False  # the import has refused the downloaded file
         self._process: Process | None = None
         self._thread = threading.Thread()
 
@@ -95,12 +97,15 @@ class BackgroundFetch:
             self.error, self.state = error.what, FetchState.OFFLINE
         except (PerformError, OSError) as error:
             self.error, self.state = str(error)[:_LONGEST], FetchState.FAILED
+        except Exception as error:  # of a library: else the screen would wait for this thread for ever
+            self.error, self.state = printable(repr(error))[:_LONGEST], FetchState.FAILED
 
     def _download(self) -> None:
         path = self.model.local_copy
-        if path.exists():  # downloaded before, and not imported yet
+        if not self._is_refused and download.is_whole(path, self.model.sha256):  # and not imported yet
             return
         download.fetch(self.model.url, path, sha256=self.model.sha256, on_progress=self._progress)
+        self._is_refused = False
 
     def _progress(self, done: int, total: int) -> None:
         self.done, self.total = done, total or self.model.size
@@ -126,9 +131,8 @@ class BackgroundFetch:
             question = lines[-2] if len(lines) > 1 else said
             self.question = question[:_LONGEST].removeprefix(f"{path.name}: ")
             return FetchState.ASKING
-        self.error = said[:_LONGEST]
-        if code == 2:  # the file is no model; other faults are not the file's
-            path.unlink(missing_ok=True)
+        self.error = f"{said[:_LONGEST]}; the download is kept: {printable(str(path))}"
+        self._is_refused = code == 2  # the next try downloads it anew; other faults are not the file's
         return FetchState.FAILED
 
     def _begins(self, process: Process) -> None:

@@ -10,7 +10,6 @@ import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -60,7 +59,8 @@ class CatalogueModel(msgspec.Struct, frozen=True):
     @property
     def local_copy(self) -> Path:
         """Where its file is downloaded to, before it is imported."""
-        suffix = ".safetensors" if urlsplit(self.url).path.endswith(".safetensors") else ".ts"
+        path = self.url.partition("#")[0].partition("?")[0]
+        suffix = ".safetensors" if path.endswith(".safetensors") else ".ts"
         return places.cache() / "downloads" / f"{download.file_name(self.url)}{suffix}"
 
     def card_options(self) -> dict[str, str]:

@@ -7,13 +7,15 @@ import hashlib
 import http.client
 import json
 import os
+import string
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from perform import __version__
-from perform.core.errors import PerformError
+from perform.core.errors import PerformError, WrongUse
 
 PATIENCE_S = 20.0  #: without a byte
 CHUNK = 1 << 16
@@ -32,7 +34,27 @@ class WrongContent(PerformError):
 
 def file_name(address: str) -> str:
     """Return a file name that is different for each address."""
-    return hashlib.sha256(address.encode()).hexdigest()[:16]
+    return hashlib.sha256(address.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def uri(address: str) -> str:
+    """Return an address as a server wants it: ASCII, other characters as UTF-8 and %, a host in IDNA.
+
+    WrongUse: it is no address of a server.
+    """
+    try:
+        parts = urlsplit(address)
+        host = (parts.hostname or "").encode("idna").decode()
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("no http:// or https:// with a host")
+        user, at, _ = parts.netloc.rpartition("@")
+        port = f":{parts.port}" if parts.port is not None else ""
+        host = f"[{host}]" if ":" in host else host
+    except ValueError as error:
+        hint = "it should be as in a browser: http://host/path"
+        raise WrongUse(f"not an address ({error})", where=address, hint=hint) from None
+    parts = parts._replace(netloc=f"{user}{at}{host}{port}", fragment="")
+    return quote(urlunsplit(parts), safe=string.punctuation, errors="surrogateescape")
 
 
 def begun(out: Path) -> int:
@@ -42,6 +64,14 @@ def begun(out: Path) -> int:
         return part.stat().st_size if _tag(about) else 0
     except OSError:
         return 0
+
+
+def is_whole(out: Path, sha256: str) -> bool:
+    """[disk] Return whether an earlier try has downloaded all of the file. sha256: "" if not known."""
+    try:
+        return out.stat().st_size > 0 and sha256 in ("", _digest(out))
+    except OSError:
+        return False
 
 
 def fetch(
@@ -59,17 +89,17 @@ def fetch(
     sha256 : of the whole file; "": not known
     limit  : bytes, above which the download is refused
     Unreachable: no answer, or it stopped. WrongContent: not the file, too large, or another SHA-256.
+    WrongUse: not an address.
     """
     part, about = _parts(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    tag = _tag(about) if part.exists() else ""
-    begin = part.stat().st_size if tag else 0
+    begin = begun(out)
     headers = {"User-Agent": f"perform/{__version__}", "Accept-Encoding": "identity"}
     if begin:
-        headers |= {"Range": f"bytes={begin}-", "If-Range": tag}
+        headers |= {"Range": f"bytes={begin}-", "If-Range": _tag(about)}
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(address, headers=headers), timeout=PATIENCE_S
+            urllib.request.Request(uri(address), headers=headers), timeout=PATIENCE_S
         ) as reply:
             begin = begin if reply.status == 206 and begin else 0
             total = begin + _length(reply)
@@ -137,12 +167,16 @@ def _length(reply: http.client.HTTPResponse) -> int:
 def _check(part: Path, sha256: str, address: str) -> None:
     if not sha256:
         return
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = _digest(part)
     if found != sha256:
         part.unlink()
         what = f"the file is another one than the catalogue says (SHA-256 {found[:12]}…, not {sha256[:12]}…)"
         raise WrongContent(what, where=address, hint="ask the maker of the catalogue; nothing was kept")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tag(about: Path) -> str:

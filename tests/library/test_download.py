@@ -159,12 +159,60 @@ def test_an_address_is_fetched_too(shop: FileServer) -> None:
     assert model_library.find_model("mine").exists()
 
 
-def test_what_is_no_model_is_refused_and_not_kept(shop: FileServer) -> None:
-    shop.data = b"not a model"
+def test_what_cannot_be_imported_is_kept_and_the_error_says_where(shop: FileServer) -> None:
+    """No second download is needed, and none is made."""
+    whole, shop.data = shop.data, b"not a model"
     done = verb("fetch", shop.address, "--yes")
     assert done.exit_code == 2
     assert "model" not in model_library.models()
-    assert not list((places.cache() / "downloads").iterdir())
+    (kept,) = (places.cache() / "downloads").iterdir()
+    assert kept.read_bytes() == b"not a model"
+    assert f"the download is kept: `perform models import {kept} --name model`" in done.stderr
+    kept.write_bytes(whole)
+    asked = len(shop.asked)
+    done = verb("fetch", shop.address)
+    assert done.exit_code == 0, done.stderr
+    assert f"downloaded before: {kept}" in done.stderr
+    assert len(shop.asked) == asked and not kept.exists()
+    assert model_library.find_model("model").read_bytes() == whole
+
+
+def test_a_file_of_another_hash_is_downloaded_again(shop: FileServer) -> None:
+    path = catalogue.known(player_config.read().models.catalogues, print)["bowls"].local_copy
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"older")
+    assert verb("fetch", "bowls", "--yes").exit_code == 0
+    assert model_library.find_model("bowls").read_bytes() == shop.data
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        ("http://h/m.ts?a=%20&b", "http://h/m.ts?a=%20&b"),
+        (
+            "https://häuser.example:8080/ä b/模.ts?q=é#part",
+            "https://xn--huser-gra.example:8080/%C3%A4%20b/%E6%A8%A1.ts?q=%C3%A9",
+        ),
+        ("http://[::1]/\udcff", "http://[::1]/%FF"),
+    ],
+)
+def test_an_address_is_sent_as_ascii(address: str, sent: str) -> None:
+    assert download.uri(address) == sent
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/x.ts", "http://h:port/x.ts", "http://a..b/x.ts", "http:///x.ts"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    refused = verb("fetch", address, "--yes")
+    assert refused.exit_code == 2
+    assert f"{address}: not an address" in refused.stderr
+
+
+@pytest.mark.parametrize("path", ["modèle.safetensors", "a b.safetensors", "模型.safetensors"])
+def test_an_address_has_letters_of_any_language(server: FileServer, out: Path, path: str) -> None:
+    fetch(server.address.replace("model.safetensors", path), out)
+    assert out.read_bytes() == DATA
 
 
 def test_a_catalogue_of_a_server_is_kept_for_when_it_is_gone(tmp_path: Path) -> None:
