@@ -130,9 +130,10 @@ class ControlProcess:
             case LearnControl():
                 self._session.begin(order)
             case UndoBinding():
-                self._line.report(BindingUndone(self._learning.undo()))
+                change = self._learning.undo()
                 self._update_routes()
                 self._save_mappings()
+                self._line.report(BindingUndone(change))
             case UnlearnControl(address):
                 self._learning.unlearn(address, self._known_ports)
                 self._update_routes()
@@ -151,8 +152,8 @@ class ControlProcess:
                 self._line.report(BindingsListed(tuple(rows)))
             case WriteMapping(name, path):
                 written = self._learning.save_as(name, path, self._open_names)
-                self._line.report(MappingWritten(to_text(written)))
                 self._use_new_mapping()
+                self._line.report(MappingWritten(to_text(written)))
             case _:
                 raise WrongUse(f"not an order for the control process: {order}")
 
@@ -214,6 +215,9 @@ class ControlProcess:
             self._devices = {port: device for port, device in found.items() if device}
             self._update_routes()
             gone = [name for name, port in self._reader.inputs if (name, port) not in inputs]
+            for name, port in inputs:
+                if (name, port) not in self._reader.inputs:
+                    self._router.connect(name)
             self._reader.inputs = inputs
             for name in gone:
                 self._router.disconnect(name)

@@ -33,7 +33,7 @@ _FINGERS = params.finger_slots()
 _FINGERS_AT_REST = params.defaults()[_FINGERS]
 MOVED = 1024  #: messages that wait to be learnt; the oldest are dropped
 _RELEASED = centred(48)  #: a pressed cc (64 or more) is released below this, so jitter at 64 is no new press
-REPORT_S = 1.0  #: a control that is held says so within this time after it was connected
+REPORT_S = 1.0  #: a held control sends its state within this time after it was connected
 _HANDS = 4096  #: controls whose positions are remembered; the mapped ones always are
 _COUNT, _UNMAPPED = METER_SLOTS["control/count"], METER_SLOTS["control/unmapped"]
 
@@ -117,10 +117,12 @@ class ControlRouter:
             ]
             keys = bool(keyboards[port])
             self._parsers.setdefault(port, MidiParser()).use(controls, updown, keys=keys)
-        for port in ports.keys() - self._routes.keys():
-            self._connected_at[port] = self._clock()
         self._routes, self._keyboards = routes, keyboards
         self._rerouted = True
+
+    def connect(self, port: str) -> None:
+        """[main] A port was connected; call it before its first message is handled."""
+        self._connected_at[port] = self._clock()
 
     def disconnect(self, port: str) -> None:
         """[main] Release what is pressed on a port that is gone, and forget the positions of its knobs."""

@@ -274,9 +274,8 @@ def test_the_first_press_after_a_replug_counts_if_the_control_was_let_go() -> No
     rig(0xB0, 64, 127)
     for pause, presses in ((0.2, 1), (30.0, 2)):
         rig.router.disconnect(PORT), rig.router.tick()
-        rig.use(on=())
         now[0] += 10.0
-        rig.use(Mapping("test", (), (Binding("cc 64", "song/go"),), "jump"))
+        rig.router.connect(PORT)
         now[0] += pause
         rig(0xB0, 64, 127)
         assert rig.get("song/go") == presses, f"{pause} s after it was plugged in"
