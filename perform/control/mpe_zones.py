@@ -107,7 +107,8 @@ class MpeZones:
         # the lowest free number goes to the next finger
         member.finger = next((n for n in range(1, FINGERS + 1) if n not in taken), 0)
         if not member.finger:
-            return []  # an eleventh finger
+            member.notes.clear()  # an eleventh finger: its release ends nothing
+            return []
         self.playing += 1
         return self._events(member, master, down=True)
 

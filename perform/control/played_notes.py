@@ -1,7 +1,8 @@
 """The notes that keys and fingers play on decks with several voices.
 
 A key takes the note that was released longest ago. If all of them sound, it takes one that only the pedal
-holds, else the one that began first. The deck's notes are parameters; here is which key plays which of them.
+holds, else the one that began first. The deck's notes are parameters; this module remembers which key plays
+which note.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class PlayedNotes:
     def finger(self, port: str, member: int) -> int:
         """Return the slot of the voices of which the finger of an MPE channel plays one, -1 for none."""
         for (deck, _), note in self._playing.items():
-            if note.port == port and note.member == member:
+            if note.port == port and note.member == member and note.held:
                 return _VOICES[deck - 1]
         return -1
 

@@ -7,6 +7,7 @@ import pytest
 from perform.control.binding import Binding
 from perform.control.control_values import centred
 from perform.control.finger_rows import FingerRows
+from perform.control.mapping import Mapping
 from perform.core import params
 from perform.core.arena import Arena
 from perform.library.song import ModulationRow
@@ -108,6 +109,27 @@ def test_an_eleventh_finger_plays_nothing_and_frees_nothing() -> None:
     for channel in range(1, 13):
         made(0x80 + channel, 60, 0)
     assert made.get("xfade") == 0.5
+
+
+def test_an_eleventh_finger_that_leaves_unheard_keeps_no_later_finger() -> None:
+    made = rig(Binding("finger 1 press", "deck/1/z/0/bias", range=(0, 3)))
+    for channel in range(1, 12):
+        made(0x90 + channel, 60, 90)
+    for channel in range(1, 11):
+        made(0x80 + channel, 60, 0)
+    made.router.use({PORT: []})  # a song without fingers: the eleventh leaves now
+    made(0x8B, 60, 0)
+    made = again(made, Binding("finger 1 press", "deck/1/z/0/bias", range=(0, 3)))
+    made(0x9B, 62, 90), made(0xDB, 127)
+    assert latents(made, 0) == [3.0]
+    made(0x8B, 62, 0)
+    assert latents(made, 0) == [BASE]
+
+
+def again(made: Rig, *bindings: Binding) -> Rig:
+    """The mapping with fingers is back."""
+    made.use(Mapping("test", (), bindings, "jump"))
+    return made
 
 
 def test_a_finger_leaves_when_its_channel_leaves_the_zone() -> None:

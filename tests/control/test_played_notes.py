@@ -148,6 +148,15 @@ def test_each_finger_bends_its_own_note(announced: bool) -> None:
     assert announced or made.get("deck/1/z/1/bias") > 0, "with one voice, a finger does what the mapping says"
 
 
+def test_a_note_that_only_the_pedal_holds_does_not_keep_the_finger() -> None:
+    made = rig(KEYS, *FINGERS, Binding("finger 1 bend", "deck/2/z/1/bias"))
+    on(made, A3, channel=2), made(0xB0, 64, 127), off(made, A3, channel=2)
+    assert sounding(made) == {1: 0}, "the pedal holds it"
+    made.table[params.slot("focus")] = 2  # a deck with one voice
+    on(made, A3, channel=2), made(0xE1, 0, 0x48)
+    assert made.get("deck/2/z/1/bias") != 0, "the next finger does what the mapping says"
+
+
 messages = st.lists(
     st.tuples(
         st.sampled_from(["on", "off", "pedal", "up", "fewer", "more"]),
