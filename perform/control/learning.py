@@ -148,12 +148,13 @@ class ControlLearning:
         all_of_them = [(of, it) for of in known for it in self._layers.effective(of, known)]
         others = [(of, it) for of, it in all_of_them if it.to == learnt.to and it.value == learnt.value]
         others = [(of, it) for of, it in others if of != port or not _same(it, learnt)]
-        return dict.fromkeys((it.label((of,)), _moved(it)) for of, it in (*own, *others))
+        mine = [((learnt if it.kind == "keys" else it).label((of,)), _moved(it)) for of, it in own]
+        return dict.fromkeys((*mine, *((it.label((of,)), _moved(it)) for of, it in others)))
 
     def _bound(self, learnt: Binding, port: str, known: Sequence[str]) -> list[Binding]:
-        """The bindings of a control in the layer that plays."""
+        """The bindings of a control in the layer that plays; of a note also those of all keys."""
         for layer in reversed(self._layers.of(port, known)):
-            if bound := [binding for binding in layer.bindings if _same(binding, learnt)]:
+            if bound := [it for it in layer.bindings if _same(it, learnt) or _has_key(it, learnt)]:
                 return bound
         return []
 
@@ -269,6 +270,11 @@ def _moved(binding: Binding) -> str:
 def _same(binding: Binding, learnt: Binding) -> bool:
     """Return whether a binding of the learnt binding's port has its control."""
     return binding.control == learnt.control and binding.channel in (None, learnt.channel)
+
+
+def _has_key(binding: Binding, learnt: Binding) -> bool:
+    """Return whether a binding of all keys has the learnt note."""
+    return binding.kind == "keys" and learnt.kind == "note" and binding.channel in (None, learnt.channel)
 
 
 def _alike(one: Binding, other: Binding) -> bool:

@@ -43,7 +43,7 @@ class ArmedLearning:
         self.waiting, self.learnt, self.note = "", address, lost
 
     def asked(self, question: str) -> None:
-        """The player must do something so that a control is understood; "" for nothing."""
+        """The player must do something so that a control is recognised; "" for nothing."""
         if self.order.address:
             self._moved_at, self.note = self._clock(), question
 

@@ -40,7 +40,6 @@ from perform.stage.commands import (
     UndoMapping,
     Unlearn,
     UseMapping,
-    no_reply,
 )
 from perform.stage.status import BindingStatus, TouchStatus
 
@@ -113,7 +112,7 @@ class Controllers:
         self.learn(NOTHING_LEARNT)
         self.learning.end(why)
 
-    def unlearn(self, address: str, reply: Reply = no_reply) -> None:
+    def unlearn(self, address: str, reply: Reply) -> None:
         """Remove every binding of an address; answers once that is done."""
         slot(address)
         self._order(UnlearnControl(address), reply)
@@ -200,7 +199,7 @@ class Controllers:
             self._layers = UseLayers(self._layers.set, song)  # the process uses it already
         elif song:  # the song ended at this moment
             words.append(f"it is in the mapping {song}, which no song names")
-        if self.learning.order.address:
+        if self.learning.order.address == report.address:  # else the player has begun to learn another
             self.learning.bound(report.address, lost)
         self._log("; ".join(words))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from perform.control.binding_options import checked_options
 from perform.core.errors import PerformError
 from perform.core.messages.control_messages import LearnControl
 from perform.core.params import SLOTS, Table, slot
+from perform.stage.armed_learning import NOTHING_LEARNT
 from perform.stage.commands import Learn
 from perform.stage.controllers import Controllers
 
@@ -47,7 +47,9 @@ class LearnCommand:
 
     def _order(self, command: Learn) -> LearnControl:
         if not command.address:
-            return LearnControl("")
+            return NOTHING_LEARNT
+        from perform.control.binding_options import checked_options  # at start-up it would cost 27 ms
+
         on_deck = command.address.replace("focus/", f"deck/{round(self._table[_FOCUS])}/", 1)
         slot(on_deck)
         knob_range = self._knob_range(on_deck)

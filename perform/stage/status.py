@@ -147,4 +147,4 @@ class Status(Struct, frozen=True):
     pending: tuple[str, ...] = ()  #: changes that wait for the beat or bar: "scene 3", "loop deck/1/gain"
     other_mappings: int = 0  #: mappings of further controllers, besides `mapping`
     learnt: str = ""  #: the address that has just got a control; the next one that moves is bound to it, too
-    learn_note: str = ""  #: what to do so that a control is understood; what it no longer moves; why it ended
+    learn_note: str = ""  #: what to do so that a control is recognised; what it no longer moves; why it ended

@@ -231,6 +231,17 @@ def test_steps_are_for_encoders_and_takeover_is_for_knobs(home: Path) -> None:
         use.learn("deck/1/pan", options=BindingOptions(steps=0))
 
 
+def test_learning_a_key_says_what_all_keys_did_with_it(home: Path) -> None:
+    _, use = learning()
+    ports = ["Keystation"]
+    use.learn("deck/1/mute")
+    learnt = use.bind("Keystation", ControlId("note", 36, 1), ports)
+    assert learnt and learnt.lost == ("Keystation 1:note36 no longer moves focus/voices",)
+    use.learn("deck/2/mute")
+    other = use.bind("Keystation", ControlId("note", 36, 1), ports)
+    assert other and "focus/voices" not in "".join(other.lost), "it did not any more"
+
+
 def test_learning_says_what_no_longer_moves_and_undo_brings_it_back(home: Path) -> None:
     layers, use = learning()
     ports = [NANO]

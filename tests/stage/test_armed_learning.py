@@ -167,6 +167,13 @@ def test_a_refused_learn_ends_learning(rig: Rig, address: str, options: dict[str
     assert rig.learning.waiting == ""
 
 
+def test_a_control_learnt_for_the_address_before_is_not_shown_for_this_one(rig: Rig) -> None:
+    rig.learn("deck/1/gain")
+    rig.learn("deck/1/pan")
+    rig.report(ControlLearned("deck/1/gain", "Box 1:CC1"))  # it moved before the process read the order
+    assert (rig.learning.waiting, rig.learning.learnt) == ("deck/1/pan", "")
+
+
 def test_a_learn_that_the_process_refuses_ends(rig: Rig) -> None:
     rig.learn("deck/1/gain")
     rig.report(ControlFailed("it does not fit", "LearnControl"))

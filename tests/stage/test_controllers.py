@@ -87,7 +87,7 @@ def test_an_unlearned_control_stays_so_in_the_next_process(stage: Callable[[str]
     bundled = mapping_files.find("nanokontrol2")
     playing = stage(str(bundled))
     assert {"deck/1/gain", "deck/2/gain"} <= playing.mapped
-    playing.controllers.unlearn("deck/1/gain")
+    playing.controllers.unlearn("deck/1/gain", lambda answer: None)
     playing.until(lambda: "deck/1/gain" not in playing.mapped, "unlearned")
     assert mapping_files.find("nanokontrol2") != bundled, "the player has a copy"
     playing.restart()

@@ -183,7 +183,7 @@ class ControlLearned(Report, frozen=True):
 
 
 class LearnAsked(Report, frozen=True):
-    """The player must do something so that a control is understood; "" for nothing."""
+    """The player must do something so that a control is recognised; "" for nothing."""
 
     question: str
 
@@ -195,7 +195,10 @@ class BindingUndone(Report, frozen=True):
 
 
 class OrderDone(Report, frozen=True):
-    """An order without a report of its own has been carried out; order: its name, "LoadMapping"."""
+    """The control process has carried out an order that has no other report.
+
+    order : the order's name, "LoadMapping"
+    """
 
     order: str
 
