@@ -17,6 +17,7 @@ from perform.bench.peer import PeerExport, traced
 from perform.bench.subjects import BenchSubject
 from perform.bench.timing import Timed, interleave, timed
 from perform.core import params
+from perform.core.processor_cores import available_cores
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.graph_sessions import CompiledGraph
 from perform.library.cards import read_card
@@ -79,7 +80,7 @@ def rows(subject: BenchSubject, blocks: Sequence[int], calls: int) -> Iterator[C
                 ms_p999=cost.p999,
                 ratio_torchscript=peer_cost.median / cost.median,
                 ratio_roofline=cost.median / floor_ms,
-                decks=_cores() * int(BUSY * period_ms / cost.p95),
+                decks=available_cores() * int(BUSY * period_ms / cost.p95),
                 delay_ms=1000 * card.delay / card.sample_rate,
                 latency_ms=None if method == "encode" else waiting_ms,
                 decks_cost=_decks_cost(subject, graph, min(calls, 100))
@@ -157,8 +158,3 @@ def _memory_mb() -> float:
         return 0.0
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -79,11 +79,10 @@ class HostPool:
     @property
     def loads(self) -> dict[Path, float]:
         """Model -> its load: the measured render time of a frame over the frame's duration."""
-        cards = {host: host.model.card for host in self._hosts if host.ready}
         return {
-            host.model.path: host.render_s * card.sample_rate / card.ratio
-            for host, card in cards.items()
-            if host.render_s is not None
+            host.model.path: host.render_s * host.model.card.sample_rate / host.model.card.ratio
+            for host in self._hosts
+            if host.ready and host.render_s is not None
         }
 
     def keep(self, models: set[Path]) -> None:

@@ -1,17 +1,17 @@
-"""The load that a song will have, from what each of its models took when it loaded or last played."""
+"""Predicts a song's load from the render times of its models: measured while they load, then as they play."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from perform.core.processor_cores import available_cores
 from perform.stage.rack import Rack
 
 EVERY_S = 0.5  #: between two looks at what plays
-SHARE = 1 / 3  #: what a further deck with the same model adds: they render as one batch (docs/performance.md)
+SHARE = 1 / 3  #: what a further deck with the same model adds, as one batch (docs/measurements.md, Decks)
 
 
 class ModelLoads:
@@ -21,7 +21,7 @@ class ModelLoads:
     """
 
     def __init__(self, cores: int | None = None) -> None:
-        self._cores = cores or os.cpu_count() or 1
+        self._cores = cores or available_cores()
         self._measured: dict[Path, float] = {}  # unheard, while it loaded
         self._played: dict[Path, float] = {}
         self._next = 0.0
@@ -36,20 +36,20 @@ class ModelLoads:
         decks = Counter(deck.model for deck in rack.decks.values())
         for number, deck in rack.decks.items():
             load = rack.arena.meter(f"deck/{number}/load")
-            if deck.model and load > 0:  # 0: it has just begun
+            if deck.model and deck.settled and load > 0:  # 0: it has just begun
                 self._played[deck.model] = load / _times(decks[deck.model])
 
     def predict(self, models: Iterable[Path | None]) -> float:
-        """The load of decks with these models: the heaviest deck's, or that of all cores if it is higher.
+        """Predict the load of decks with these models: the busiest deck's, or the mean of all cores.
 
-        0 if a model has never been loaded, so that its load is not known.
+        The higher of both; 0 if a model has never been loaded, so that its load is not known.
         """
         decks = Counter(model for model in models if model)
         loads = [self._played.get(model, self._measured.get(model, 0.0)) for model in decks]
         if not all(loads):
             return 0.0
         loads = [load * _times(count) for load, count in zip(loads, decks.values(), strict=True)]
-        return max(*loads, sum(loads) / self._cores, 0.0) if loads else 0.0
+        return max(*loads, sum(loads) / self._cores) if loads else 0.0
 
 
 def _times(decks: int) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from perform.core.errors import WrongUse
+from perform.core.processor_cores import available_cores
 
 TIMEOUT = datetime.timedelta(hours=2)
 """Longest wait of the other processes for the first one, which prepares the corpus and measures."""
@@ -83,8 +84,7 @@ def joined_processes(device: str) -> Iterator[TrainingProcesses]:
 
 def cores() -> int:
     """Return the number of cores for this process; processes that `torchrun` started share the machine's."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return max(1, available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def default_precision(device: torch.device) -> str:

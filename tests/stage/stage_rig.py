@@ -62,6 +62,8 @@ decks.2 = {name = "nowhere", source = "https://models.example/nowhere"}
 class SilentChild:
     """A host process that never gets ready."""
 
+    pid = 0
+
     def order(self, order: AnyOrder) -> None:
         pass
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stage_rig import SilentChild
 
 from perform.core.arena import Arena
-from perform.core.arena_layout import METER_SLOTS
+from perform.core.arena_layout import LANE_METER, METER_SLOTS, lanes_of
 from perform.core.messages.host_messages import HostReady, StartHost
 from perform.stage import model_loads
 from perform.stage.host_pool import HostPool
@@ -49,8 +50,16 @@ def test_a_model_that_has_played_needs_what_it_needed(
     rack = Rack.empty(arena, HostPool(SilentChild, print, StartHost("", "", 48000.0, False)), print)  # type: ignore[arg-type]
     loads = ModelLoads(cores=4)
     bells = load(rack, 1, "bells")
+    arena.meters[METER_SLOTS["deck/1/load"]] = 0.9  # of another model, which plays while bells loads
+    loads.observe(rack)
+    card = rack.hosts._hosts[0].model.card
+    assert loads.predict([bells]) == pytest.approx(0.002 * card.sample_rate / card.ratio), "its own"
     rack.decks[1].tick()
-    assert rack.decks[1].model == bells
+    for lane in lanes_of(1):  # its voice has rendered ahead
+        arena.rings[lane].write(np.zeros((1024, arena.rings[lane].past(0).shape[1]), np.float32))
+        arena.lane_meters(lane)[LANE_METER["frames"]] = 4
+    rack.decks[1].tick()
+    assert rack.decks[1].model == bells and rack.decks[1].settled
     arena.meters[METER_SLOTS["deck/1/load"]] = 0.7
     loads.observe(rack)
     assert loads.predict([bells]) == pytest.approx(0.7)
