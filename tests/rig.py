@@ -99,6 +99,17 @@ class Jack:
                 self.kill()
 
 
+@contextlib.contextmanager
+def serving(monkeypatch: pytest.MonkeyPatch, server: Jack) -> Iterator[Jack]:
+    """Start a server that every process of the test takes as its only one, for audio and MIDI."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    monkeypatch.setenv("PERFORM_MIDI", "jack")
+    server.start()
+    yield server
+    server.stop()
+
+
 class Listener:
     """The JACK client that hears what the audience hears."""
 

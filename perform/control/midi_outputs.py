@@ -13,7 +13,8 @@ from perform.control.mapping import matching_ports
 from perform.control.port_names import PortNames
 from perform.control.port_opening import open_named_port
 
-RETRY_S = (1.0, 2.0, 5.0, 10.0)  #: pauses before a refused output is tried again, in which messages wait
+#: seconds between tries to open a refused output; each try delays messages by up to 100 ms
+RETRY_S = (1.0, 2.0, 5.0, 10.0)
 _TWIN = re.compile(r" #\d+$")
 
 
@@ -38,7 +39,7 @@ class MidiOutputs:
         Opening a port takes up to 100 ms, in which no message is read.
 
         wanted   : input port -> its device, which has lamps or needs a hello
-        may_open : nobody plays at the moment
+        may_open : no control is being moved, so a pause of 100 ms is not heard
         """
         if not wanted and not self.opened:
             return False

@@ -46,14 +46,13 @@ def measure(
     low: Latents,
     high: Latents,
     rate: int,
-    bands: int = mel_spectrum.BANDS,
 ) -> LatentMoves:
     """Return what each latent moves between `low` and `high`, (latents,) sigma. [slow]
 
     stretches : (B, frames, latents) in which the latent is held
     rate      : of the sound, Hz
     """
-    filters = mel_spectrum.mel_bands(rate, bands)
+    filters = mel_spectrum.mel_bands(rate)
     found = LatentMoves([], [])
     for latent in range(stretches.shape[-1]):
         powers = []

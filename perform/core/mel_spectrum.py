@@ -41,12 +41,12 @@ def mean_power(sound: npt.NDArray[np.floating]) -> Values:
     return np.asarray(power / (np.square(window).sum() * WINDOW / 2))
 
 
-def mel_bands(rate: int, count: int = BANDS) -> Values:
-    """Return triangular bands for `mean_power`, (count, WINDOW / 2 + 1)."""
+def mel_bands(rate: int) -> Values:
+    """Return triangular bands for `mean_power`, (BANDS, WINDOW / 2 + 1)."""
     hertz = np.linspace(0, rate / 2, WINDOW // 2 + 1)
     first, last = (2595 * math.log10(1 + one / 700) for one in (LOWEST_HZ, min(HIGHEST_HZ, rate / 2)))
-    edges = 700 * (10 ** (np.linspace(first, last, count + 2) / 2595) - 1)
-    low, middle, high = (edges[i : i + count, None] for i in range(3))
+    edges = 700 * (10 ** (np.linspace(first, last, BANDS + 2) / 2595) - 1)
+    low, middle, high = (edges[i : i + BANDS, None] for i in range(3))
     rising, falling = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
     return np.asarray(np.minimum(rising, falling).clip(0))
 

@@ -19,7 +19,6 @@ from perform.rave.model import RAVE
 
 STRETCHES = 4  #: of the loop; the hand is one more
 STRETCH_S = 0.5  #: seconds of each
-BANDS = mel_spectrum.BANDS
 UNKNOWN = 4.0  #: sigma on either side, the range of a latent whose corpus is not known
 
 
@@ -65,7 +64,7 @@ def _moves(model: RAVE, low: Tensor, high: Tensor, home: Tensor) -> LatentMoves:
         return np.asarray(y.mean(1).numpy())
 
     rate = model.config.sample_rate
-    return latent_moves.measure(decode, base.numpy(), low.numpy(), high.numpy(), rate, BANDS)
+    return latent_moves.measure(decode, base.numpy(), low.numpy(), high.numpy(), rate)
 
 
 def _stretches(model: RAVE, home: Tensor) -> Tensor:

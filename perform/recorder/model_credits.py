@@ -1,4 +1,4 @@
-"""What the licences of a take's models ask to be said, as hosts report it in their event logs."""
+"""Credits of a take's models, which their licences require; hosts report them in their event logs."""
 
 from __future__ import annotations
 

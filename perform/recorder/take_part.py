@@ -103,11 +103,11 @@ class TakePart:
 
 
 def write_lists(
-    master: Path, marks: markers.Marks, frames: int, rate: int, title: str, model_credits: str = ""
+    master: Path, marks: markers.Marks, frames: int, rate: int, title: str, model_credits: str
 ) -> None:
     """Write a cue sheet and a track list beside a file with markers; never overwrites, raises no OSError.
 
-    model_credits : what licences of models ask to be said, behind the track list, also without markers
+    model_credits : credits that licences require, after the track list, even without markers
     """
     marks = [mark for mark in marks if 0 <= mark.frame <= frames]
     tracks = markers.track_list(marks, rate)
@@ -137,7 +137,8 @@ def repair(path: Path, frames: int | None = None) -> int:
             held = wav_repair.repair(path, log.marks(), frames)
             if path == master:
                 model_credits = ModelCredits()
-                model_credits.collect(b"".join(record.pack() for record in log.records))
+                for record in log.records:
+                    model_credits.collect(record.pack())
                 text = model_credits.text()
                 write_lists(master, log.marks(), held, log.header.rate, log.header.set, text)
             return held

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from perform.cli import main
+from perform.core import mel_spectrum
 from perform.core.errors import WrongUse
 from perform.core.loudness import loudness_db
 from perform.library import places
@@ -28,7 +29,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Measure one short stretch and the hand, on one core."""
     monkeypatch.setattr(latent_effect, "STRETCHES", 1)
     monkeypatch.setattr(latent_effect, "STRETCH_S", 0.1)
-    monkeypatch.setattr(latent_effect, "BANDS", 16)
+    monkeypatch.setattr(mel_spectrum, "BANDS", 16)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

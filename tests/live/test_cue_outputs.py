@@ -8,7 +8,7 @@ from pathlib import Path
 import jack as jack_library
 import numpy as np
 import pytest
-from rig import Jack, Listener, playing, until
+from rig import Jack, Listener, playing, serving, until
 from test_sound import level, place, read_take, steps
 
 from perform.core import params
@@ -20,12 +20,8 @@ RATE = 48000
 
 @pytest.fixture
 def four_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jack]:
-    server = Jack(tmp_path, outputs=4)
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    server.start()
-    yield server
-    server.stop()
+    with serving(monkeypatch, Jack(tmp_path, outputs=4)) as server:
+        yield server
 
 
 def put_on_cue(arena: Arena) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rig import Instrument, Jack, playing, until
+from rig import Instrument, Jack, playing, serving, until
 
 from perform.control import mapping_files
 from perform.core.params import SLOTS
@@ -27,13 +27,8 @@ LEARNT = {16: "deck/1/pan", 17: "deck/2/pan", 18: "focus/z/0/bias"}  #: by CC of
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jack]:
     """A server with long periods, which loses no MIDI on a busy machine."""
-    server = Jack(tmp_path, period=1024)
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    monkeypatch.setenv("PERFORM_MIDI", "jack")
-    server.start()
-    yield server
-    server.stop()
+    with serving(monkeypatch, Jack(tmp_path, period=1024)) as server:
+        yield server
 
 
 @contextmanager
@@ -57,7 +52,7 @@ class Player:
 
     def reaches(self, address: str, value: float) -> None:
         """Wait for a value: a message that was sent twice may be counted before the next one."""
-        until(lambda: self.value(address) == value, 10, f"{address} = {value}, not {self.value(address)}")
+        until(lambda: self.value(address) == value, 10, f"{address} = {value}")
 
     def connected(self, *names: str) -> None:
         until(lambda: sorted(self.instrument.client.status().midi) == sorted(names), 20, f"{names}")
