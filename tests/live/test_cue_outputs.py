@@ -9,7 +9,7 @@ import jack as jack_library
 import numpy as np
 import pytest
 from rig import Jack, Listener, playing, serving, until
-from test_sound import level, place, read_take, steps
+from test_sound import beginning, level, read_take, steps
 
 from perform.core import params
 from perform.core.arena import Arena
@@ -43,7 +43,7 @@ def test_the_cue_hears_what_the_audience_does_not(four_outputs: Jack, runtime: P
         path = instrument.end().strip().split("\n")[-1]
     take = read_take(path)
     audience, cue = steps(heard[:, :2]), heard[:, 2:]
-    offset = place(audience[:1024], take)
+    offset = beginning(audience, take)
     assert offset is not None and late == 0
     assert np.array_equal(audience, take[offset : offset + len(audience)])
     stem = read_take(path.replace(".wav", "_deck1.wav"))[offset : offset + len(audience)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rig import playing, until
 from stage_rig import go, song, states, value
+from tiny import tiny_model
 
 from perform.core import params
 from perform.core.arena_layout import EMPTY, FAILED, LIVE
@@ -70,6 +71,8 @@ def test_the_table_can_arm_songs_and_switch_to_them(runtime: Path, tour: str) ->
 
 def test_a_song_finds_its_models_by_their_hashes(runtime: Path, tour: str, tmp_path: Path) -> None:
     library = Path(os.environ["PERFORM_HOME"]) / "models"
+    for seed, name in enumerate(("bells", "choir"), 77):  # not on this computer a second time
+        tiny_model(library / f"{name}.safetensors", seed=seed)
     with playing(runtime, "--device", "null", set_name=tour) as instrument:
         instrument.wait_live(1, 2)
         instrument.client.ask(commands.KeepSong())
