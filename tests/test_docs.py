@@ -355,6 +355,16 @@ def test_links_lead_to_a_page_and_a_heading(path: Path) -> None:
             assert anchors(linked.read_text()).count(anchor) == 1, target
 
 
+def test_docs_name_only_files_that_exist() -> None:
+    found = []
+    for path in [*DOCS.glob("*.md"), ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]:
+        names = re.findall(r"`((?:[a-z]\w*/)+[\w.]+\.py)`", path.read_text("utf-8"))
+        found += [(path.name, name) for name in names]
+    assert len(found) > 50
+    places = (ROOT, ROOT / "perform")
+    assert [(page, name) for page, name in found if not any((it / name).exists() for it in places)] == []
+
+
 def test_code_names_only_pages_that_exist() -> None:
     names = {page.stem for page in DOCS.glob("*.md")}
     found = []

@@ -43,25 +43,26 @@ alone. Its frames are half as long as the others', for sharp attacks. Falls shor
 others': it changes slowly and needs little computing time. Falls short: rumble below 500 Hz is 8 to 10 dB
 too soft, and the last two latents hardly change the sound.""",
     "storm": """The sounds of weather (wind, rain, a brook, surf) as noise that stays noise, moving and
-frozen, without a buzz at the frame rate. It has few latents, and each is heard. Its frames have 1024 samples.
-Falls short: drops, bubbles and whistles are narrow noise, blurred over 10 ms. The hours are those of its own
-steps: it started from the features of weather, which has 10,000 steps (1.1 h).""",
+frozen, without a buzz at the frame rate. It has two latents, and both are heard. A frame has 1024 samples.
+Falls short: drops, bubbles and whistles are narrow noise, blurred over 10 ms. Its training went on from the
+encoder and decoder of weather (10,000 steps, 1.1 h); the steps and hours below are its own.""",
     "cello": """A cello and a viola, bowed, one note at a time. Its first latent is the pitch, in tune at
 any height: play it by keys, by hand, or by a voice or an instrument at the input. Then come loudness, noise
 and timbre.
-Falls short: one note at a time, no chords. Its recordings are the samples of a soundfont; bow noise and the
-changes of brightness and body are simulated."""
+Falls short: a chord at the input gives one of its notes. Its recordings are the samples of a soundfont; bow
+noise and the changes of brightness and body are simulated."""
     + SOUNDFONT,
     "reeds": """Saxophones from soprano to baritone, oboe, English horn, bassoon and clarinet, one note at a
 time, with glides, swells and breath. Its first latent is the pitch, in tune at any height. Then come
 loudness, noise and timbre.
-Falls short: one note at a time, no chords; it blends the eight instruments, and you cannot name one. Its
-recordings are the samples of a soundfont; breath and the changes of brightness and body are simulated."""
+Falls short: a chord at the input gives one of its notes; it blends the eight instruments, and you cannot
+name one. Its recordings are the samples of a soundfont; breath and the changes of brightness and body are
+simulated."""
     + SOUNDFONT,
     "flutes": """Flute, pan flute, recorder, ocarina and shakuhachi, one note at a time, with glides, swells
 and breath. Its first latent is the pitch, in tune at any height. Then come loudness, noise and timbre.
-Falls short: one note at a time, no chords; below G3 it has heard nothing. Its recordings are the samples of a
-soundfont; breath and the changes of brightness and body are simulated."""
+Falls short: a chord at the input gives one of its notes; below G3 it has heard nothing. Its recordings are
+the samples of a soundfont; breath and the changes of brightness and body are simulated."""
     + SOUNDFONT,
 }
 

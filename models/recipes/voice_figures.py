@@ -1,4 +1,4 @@
-"""What a voice does, in figures: pitch, buzz at the frame rate, knobs, levels, noise, spectrum, cost."""
+"""Measures a voice: pitch, buzz at the frame rate, effect of its latents, levels, noise, spectrum, cost."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class VoiceFigures:
     grid_in: float
     """Share of the input's power within WIDTH_HZ of multiples of the frame rate."""
     grid_out: float
+    """The same for the output."""
     grid_frozen: float
-    """The same while the latents of loud moments are held."""
+    """The same for the output while the latents of loud moments are held."""
     effects: list[float]
-    """dB that each latent moves the sound (perform.rave.latent_effect)."""
+    """How far each latent moves the sound, dB (perform.rave.latent_effect)."""
     home_db: float
-    """Level at bias 0 above that of the loop."""
+    """How much louder the model is at bias 0 than its loop, dB."""
     noise_dbfs: float | None
     """Level of what the noise synthesiser adds; None: there is none."""
     log_mel_db: float

@@ -30,7 +30,9 @@ from perform.core.errors import WrongUse
     type=click.FloatRange(0, 1, min_open=True),
     help="Keep the latents that hold this share of the variance of all, e.g. 0.95.",
 )
-@click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate: a multiple of the model's.")
+@click.option(
+    "--rate", type=click.IntRange(1000, 768_000), help="Sample rate: 2, 4, 8 or 16 times the model's."
+)
 @click.option(
     "--channels", type=click.IntRange(1, 2), help="For .ts: channels of the sound (default: the model's)."
 )

@@ -1,4 +1,4 @@
-"""`models`: list, import, inspect and check the models of the library."""
+"""`models`: list, import, measure and check the models of the library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """List, import, inspect and check models."""
+    """List, fetch, import, measure and check models, and change their cards."""
 
 
 @models.command("list")

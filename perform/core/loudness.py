@@ -1,4 +1,4 @@
-"""The loudness of a model's sound, as its card states it. numpy only."""
+"""The loudness of a model's sound, as its card has it: RMS, or LUFS. numpy only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-LOUDNESS_DB = -23.0  #: RMS to which a model is trimmed that is not calibrated, dBFS
-LOUDNESS_LUFS = -19.0  #: integrated loudness of calibrated models, on a deck: about that of LOUDNESS_DB
+LOUDNESS_LUFS = -19.0  #: integrated loudness to which a deck brings each model whose card has its LUFS
+LOUDNESS_DB = -23.0  #: RMS in dBFS to which it brings the others; about as loud
 CHIRP_DB = 6.0  #: above the loudest frame that follows
 LOWEST_DB = -70.0  #: RMS in dBFS below which a sound counts as silence
 

@@ -24,7 +24,7 @@ from perform.foreign.remote_model import RemoteModel
 from perform.library import matrices
 from perform.library.cards import read_card
 
-MOST_VALUES = 1 << 18  #: values of frames in one answer: the host takes them between two frames of its own
+MOST_VALUES = 1 << 18  #: most values in one answer, so that the host can read it between two frames
 
 
 class ReaderServer:

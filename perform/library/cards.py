@@ -19,17 +19,17 @@ FORMAT = "perform-rave-1"  #: the weights of a RAVE
 EXPORT = "torchscript"  #: an export of another program (`.ts`) that is not converted yet
 MODULE_FORMAT = "perform-module-1"  #: a third-party nn~ module, see `perform.foreign.module_file`
 FULL_RANGE = 4.0  #: sigma, on either side; the range of a latent's knob if the card does not know it
-TRIM_LIMIT_DB = 18.0  #: largest trim, up or down, where only the RMS is known
-CALIBRATED_LIMIT_DB = 30.0  #: and where the loudness is
+TRIM_LIMIT_DB = 18.0  #: largest trim, up or down, of a model whose loudness is known as RMS only
+CALIBRATED_LIMIT_DB = 30.0  #: largest trim of a model whose loudness in LUFS is known
 MOST_WARM_UP = 32  #: frames
-KNOB_MARGIN = 0.1  #: a latent's knob goes beyond its 1 and 99 % by this part of their distance
+KNOB_MARGIN = 0.1  #: of the distance from 1 to 99 %, by which a latent's knob goes beyond them
 _MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_words", "latent_home")  # may be missing
 _OF_LATENTS = ("latent_mean", "latent_std", "latent_p05", "latent_p95", *_MEASURED, "labels")
 _HEADER_LIMIT = 1 << 24  # bytes; a header has a few kB
 
 
 class Card(msgspec.Struct, frozen=True):
-    """Facts about a model. The statistics of each latent are over the corpus, in sigma."""
+    """Facts about a model. The statistics of each latent are over its corpus or a calibration, in sigma."""
 
     name: Annotated[str, Meta(max_length=1000)]
     sample_rate: Annotated[int, Meta(ge=1000, le=768_000)]
@@ -54,19 +54,19 @@ class Card(msgspec.Struct, frozen=True):
     parameters: int = 0
     author: str = ""
     source: str = ""  #: where the model comes from: an address or a text
-    attribution: str = ""  #: what its licence asks to be said
+    attribution: str = ""  #: the credit that its licence asks for
     tags: list[str] = []  #: words to find it by
     prior: str = ""  #: quality of its prior, if it was trained by perform
     delay_known: bool = True  #: False: no impulse came out of the model, and `delay` is 0
     loudness_known: bool = True  #: False: the model was silent, and `loudness_db` is LOUDNESS_DB
-    #: frames after a reset in which the decoder chirps: they are decoded unheard
+    #: number of frames after a reset in which the decoder chirps: they are decoded and not heard
     warm_up: Annotated[int, Meta(ge=0, le=MOST_WARM_UP)] = 0
     loudness_lufs: float | None = None  #: of the same sound, integrated, as a deck plays it; None: unknown
     #: samples of `delay` to the middle of the latents' frame; None: unknown
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
     latent_p01: list[float] = []  #: none: not measured
     latent_p99: list[float] = []
-    #: where bias 0 is on a deck whose `home` is on, see `perform.rave.latent_home`; none: at 0
+    #: the latents of bias 0 on a deck whose `home` is on, see `perform.rave.latent_home`; none: zeros
     latent_home: list[float] = []
     latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.core.latent_moves`
     latent_words: list[Annotated[str, Meta(max_length=40)]] = []  #: how it changes as the latent rises
@@ -154,7 +154,7 @@ def measured_with(path: Path) -> str:
 
 
 def is_module(path: Path) -> bool:
-    """Return whether a model is a third-party module, run in a sandbox. WrongUse: it is no model."""
+    """Return whether a model is a third-party module, which runs in a sandbox. WrongUse: no model."""
     return bool(_metadata(path)["format"] == MODULE_FORMAT)
 
 
@@ -170,7 +170,7 @@ class ModuleMethods(msgspec.Struct, frozen=True):
 
 
 def module_methods(path: Path) -> ModuleMethods:
-    """Return the methods of a third-party module; none for another model. WrongUse: it is none. [disk]"""
+    """Return the methods of a third-party module; no methods for a RAVE. WrongUse: no model. [disk]"""
     try:
         return msgspec.json.decode(_metadata(path).get("options", "{}"), type=ModuleMethods)
     except (msgspec.DecodeError, RecursionError):
@@ -214,7 +214,7 @@ def corpus_range(card: Card, *, home: bool) -> tuple[list[float], list[float]]:
 
 
 def credit(card: Card) -> str:
-    """Return what is to be said where the model is used; "" if its licence asks for nothing that is known."""
+    """Return the credit that a model's licence asks for wherever it is used; "" if it asks for none."""
     if card.attribution or not card.licence.upper().replace("-", " ").startswith("CC BY"):  # or CC-BY-...
         return card.attribution
     by = f" by {card.author}" if card.author else ""
@@ -240,7 +240,7 @@ def trim_db(card: Card) -> float:
     """Return the gain that brings a model to the common loudness, dB; 0 if its loudness is not known."""
     if card.loudness_lufs is not None:
         wanted, limit = LOUDNESS_LUFS - card.loudness_lufs, CALIBRATED_LIMIT_DB
-    elif card.loudness_known and card.loudness_db >= LOWEST_DB:  # softer in files of earlier versions
+    elif card.loudness_known and card.loudness_db >= LOWEST_DB:  # earlier versions wrote softer ones
         wanted, limit = LOUDNESS_DB - card.loudness_db, TRIM_LIMIT_DB
     else:
         return 0.0

@@ -14,6 +14,7 @@ ENCODERS = ("spectral", "convolutional", "v1", "pitched")
 DECODERS = ("v2", "v1", "harmonic")
 PADDINGS = ("newest", "causal", "centred")
 ACTIVATIONS = ("leaky", "snake")
+RESAMPLING = (1, 2, 4, 8, 16)  #: how many times the model's own rate an export may have
 BOTTLENECKS = ("variational", "wasserstein", "spherical", "discrete", "pitched")
 MEASURED = ("pitch", "loudness", "noise")
 """The latents of a pitched model that are measured (fundamental.py). pitch: octaves above A3; loudness:
@@ -158,7 +159,7 @@ class Config:
             raise WrongUse(f"with {self.padding} padding every ratio must be even", where="config")
         if not 30 <= self.attenuation <= 120:
             raise WrongUse(f"attenuation is {self.attenuation} dB, not within 30..120", where="config")
-        if self.resampling not in (1, 2, 4, 8, 16):
+        if self.resampling not in RESAMPLING:
             raise WrongUse(f"resampling is {self.resampling}, not 1, 2, 4, 8 or 16", where="config")
         discrete = self.bottleneck == "discrete"
         if (bool(self.quantizers), bool(self.codebook)) != (discrete, discrete):

@@ -105,6 +105,12 @@ def test_what_cannot_be_changed_says_why() -> None:
         (with_prior(), lambda m: with_latents(m, 2), "its prior knows the latents"),
         (built("v2_small"), lambda m: with_latents(m, 9), "it has 1 to 8 latents, not 9"),
         (built("v2_small"), lambda m: at_rate(m, 48001), "no multiple of its rate.*choose one of"),
+        (built("v2_small"), lambda m: at_rate(m, 3 * m.config.sample_rate), "no multiple.*by 2, 4, 8 or 16"),
+        (
+            built("live_pitch"),
+            lambda m: at_rate(m, 2 * m.config.sample_rate),
+            "pitched model has no resampler",
+        ),
         (built("v2_small"), lambda m: latents_for(m, 0.9), "does not know the variance"),
     ):
         with pytest.raises(WrongUse, match=says):

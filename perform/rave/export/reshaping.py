@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from perform.core.errors import WrongUse
+from perform.rave.config import RESAMPLING
 from perform.rave.model import RAVE
 
 #: a latent that the model's PCA left out: noise of deviation 1 takes its place otherwise
@@ -43,14 +44,21 @@ def latents_for(model: RAVE, fidelity: float) -> int:
 
 
 def at_rate(model: RAVE, rate: int) -> RAVE:
-    """Return a copy that resamples from and to a multiple of its sample rate, in Hz. WrongUse: it is none."""
-    times, rest = divmod(rate, model.config.sample_rate)
-    if rest or times < 1:
-        known = ", ".join(str(model.config.sample_rate * n) for n in (1, 2, 4))
-        raise WrongUse(f"{rate} Hz is no multiple of its rate", where="--rate", hint=f"choose one of {known}")
-    if times == 1:
+    """Return a copy that resamples from and to 2, 4, 8 or 16 times its sample rate, in Hz.
+
+    WrongUse: it is another rate, or the model is pitched.
+    """
+    now, resampling = model.config.sample_rate, model.config.resampling
+    if rate == now:
         return model
-    config = replace(model.config, sample_rate=rate, resampling=model.config.resampling * times)
+    if model.config.bottleneck == "pitched":
+        raise WrongUse("a pitched model has no resampler", where="--rate", hint="leave --rate out")
+    rates = [now * times for times in RESAMPLING if times * resampling in RESAMPLING]
+    if rate not in rates:
+        what = f"{rate} Hz is no multiple of its rate by 2, 4, 8 or 16"
+        raise WrongUse(what, where="--rate", hint=f"choose one of {', '.join(map(str, rates))}")
+    times = rate // now
+    config = replace(model.config, sample_rate=rate, resampling=resampling * times)
     changed = RAVE(config)
     weights = {name: value for name, value in model.state_dict().items() if not name.startswith("resampler.")}
     own = {name: value for name, value in changed.state_dict().items() if name.startswith("resampler.")}
