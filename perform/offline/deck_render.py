@@ -105,15 +105,15 @@ class DeckRender:
 
     def _frames_ahead(self) -> int:
         """Return how many frames to render at once: as many as the model takes, and the ring buffer."""
-        voice, card = self._voice, self._model.card
-        if voice.has_chord(self._modulation.base):
+        card, base = self._model.card, self._modulation.base
+        if self._voice.has_chord(base):
             return 1  # its voices are the frames of one call
-        if len(self._modulation.slots) and (voice.ratio != 1.0 or card.sample_rate != self._rate):
+        ratio = params.tuning_ratio(base, self._deck)  # `voice.ratio` is of the frame before
+        if len(self._modulation.slots) and (ratio != 1.0 or card.sample_rate != self._rate):
             return 1  # only the resampler knows when each frame will sound
-        longest = voice.frame_s * self._rate + RESAMPLER_FRAMES
-        return max(
-            1, min(frames_per_call(self._model), int((self._ring.capacity - self._ring.fill) / longest))
-        )
+        longest = card.ratio / card.sample_rate / ratio * self._rate + RESAMPLER_FRAMES
+        room = int((self._ring.capacity - self._ring.fill) / longest)
+        return max(1, min(frames_per_call(self._model), room))
 
     def _render_frames(self, count: int) -> None:
         voice, at, shaped = self._voice, self._context.next_sounds_at(), []

@@ -43,6 +43,7 @@ KINDS = {
     "plain": "",
     "limited": 'values."master/gain" = 6\nvalues."deck/1/gain" = 6\n',
     "tuned": 'values."deck/1/tune" = 3\nvalues."deck/2/tune" = -5\n',
+    "tuned and swelling": 'values."deck/1/tune" = 3\n' + LFO.format(source="lfo 1", to="deck/1/z/0/bias"),
     "hand": 'values."deck/1/source" = "hand"\nvalues."deck/1/home" = 1\n',
     "swell": LFO.format(source="lfo 1", to="deck/1/z/0/bias"),
     "fader": LFO.format(source="lfo 1", to="deck/2/gain") + LFO.format(source="lfo 2", to="master/gain"),
@@ -68,17 +69,32 @@ def written(folder: Path, more: str) -> Path:
     return folder / "a.toml"
 
 
-def rendered(path: Path, out: Path | TakeOutput) -> Path:
-    return rendering.render(str(path), out, 0.6, seed=1, rate=48000, on_progress=lambda seconds: None)
+def rendered(path: Path, out: Path | TakeOutput, seconds: float = 0.6) -> Path:
+    return rendering.render(str(path), out, seconds, seed=1, rate=48000, on_progress=lambda done: None)
+
+
+def check_ahead(path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.6) -> None:
+    """A set rendered ahead is the one rendered frame by frame."""
+    fast = rendered(path, path.with_name("fast.wav"), seconds).read_bytes()
+    monkeypatch.setattr(rendering, "decks_ahead", lambda song, arena: set())
+    assert rendered(path, path.with_name("slow.wav"), seconds).read_bytes() == fast
 
 
 @pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_set_renders_as_frame_by_frame(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path, KINDS[kind])
-    fast = rendered(path, tmp_path / "fast.wav").read_bytes()
-    monkeypatch.setattr(rendering, "decks_ahead", lambda song, arena: set())
-    assert rendered(path, tmp_path / "slow.wav").read_bytes() == fast
+    check_ahead(written(tmp_path, KINDS[kind]), monkeypatch)
+
+
+@pytest.mark.usefixtures("models")
+def test_long_frames_fit_into_the_ring_buffer(
+    tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen frames of a model at a low rate, tuned down by two octaves, would not."""
+    tiny_model(tiny_models / "low.safetensors", sample_rate=11025)
+    path = written(tmp_path, 'values."deck/2/tune" = -24\n')
+    path.write_text(path.read_text().replace('"slow"', '"low"'))
+    check_ahead(path, monkeypatch, seconds=0.9)
 
 
 @pytest.mark.usefixtures("models")
