@@ -20,6 +20,7 @@ class SoundFileSource:
         self._position = 0.0  # in samples
         self._file: FileLatents | None = None
         self._plays = 0.0
+        self._wrapped = False  # the loop began again just after the last frame
         self.joins: list[int] = []
 
     def next(
@@ -44,9 +45,12 @@ class SoundFileSource:
         positions = positions - wraps * (last - first)
         if file.ready < file.length and positions.max() + 1 >= file.ready * self._ratio:
             return None
-        began = restarts or bool(wraps[0])
-        self.joins = [0] * began + (np.flatnonzero(np.diff(wraps[:-1])) + 1).tolist()
+        turns = np.diff(wraps, prepend=0.0)  # not 0 where the loop begins again; the last one is the next frame's
+        if restarts or self._wrapped:
+            turns[0] = 1.0
+        self.joins = np.flatnonzero(turns[:-1]).tolist()
         self._file, self._plays, self._position = file, plays, float(positions[-1])
+        self._wrapped = bool(turns[-1])
         x = file.samples_at(positions[:-1], self._ratio)
         over = positions[:-1] >= last  # of a file that plays once
         if over.any():

@@ -114,15 +114,19 @@ def test_scale_is_the_gain_of_an_input_and_bias_is_added(arena: Arena, model: To
     assert np.allclose(y[first:, 0], 0.25, atol=1e-6), "the muted input has its bias alone"
 
 
-def test_a_closed_gate_and_freeze_give_silence_without_a_click(arena: Arena, model: TorchscriptModel) -> None:
+@pytest.mark.parametrize("quiet", [{"deck_1_freeze": 1}, {"input_gate": 0}, {"input_open": 0}], ids=str)
+def test_freeze_a_closed_gate_and_a_closed_input_give_silence_without_a_click(
+    arena: Arena, model: TorchscriptModel, quiet: dict[str, float]
+) -> None:
     rig = listening(arena, model)
-    steady = (0.3 * np.sin(np.arange(RATE // 8) * 2 * np.pi * 100 / RATE)).astype(np.float32)
-    rig.play(steady)
-    rig.put(deck_1_freeze=1)
-    rig.play(steady)
+    steady = (0.3 * np.sin(np.arange(72 * BLOCK) * 2 * np.pi * 100 / RATE)).astype(np.float32)
+    first, rest = steady[: 24 * BLOCK], steady[24 * BLOCK :]
+    rig.play(first)
+    rig.put(**quiet)
+    rig.play(rest)
     y = deck_sound(rig, 1)[:, 0]
     assert np.abs(y[-2000:]).max() < 1e-6
-    assert np.abs(y[: len(steady)]).max() > 0.29
+    assert np.abs(y[: len(first)]).max() > 0.29
     assert np.abs(np.diff(y)).max() < 0.05, "a step would be up to 0.3"
 
 
@@ -189,6 +193,16 @@ def test_a_loop_of_a_file_has_no_click_and_speed_reads_it_faster(
     assert np.abs(np.diff(y[2000:])).max() < 0.05, "each seam would be a step of up to 0.8"
     spectrum = np.abs(np.fft.rfft(y[4000:20384] * np.hanning(16384)))
     assert np.argmax(spectrum) * RATE / 16384 == pytest.approx(180, abs=25)
+
+
+def test_a_loop_of_a_whole_file_has_no_click(tmp_path: Path, arena: Arena, model: TorchscriptModel) -> None:
+    """It begins again between two frames; the file begins at its peak."""
+    wave = (0.4 * np.cos(np.arange(RATE // 8) * 2 * np.pi * 90 / RATE)).astype(np.float32)
+    rig = playing_file(tmp_path, arena, model, wave)
+    rig.play(np.zeros(RATE // 2, np.float32))
+    y = deck_sound(rig, 1)[:, 1]
+    assert np.abs(np.diff(y[2000:])).max() < 0.05, "each seam would be a step of 0.4"
+    assert np.abs(y[-RATE // 8 :]).max() > 0.3, "it plays again"
 
 
 def test_a_lane_replays_the_sound_bit_by_bit(arena: Arena, model: TorchscriptModel) -> None:
