@@ -51,8 +51,9 @@ class Chord:
         """Start without notes; own: the deck's own stream sounds."""
         self._seed = seed
         self.sounding: tuple[SoundingVoice, ...] | None = None
-        self._gains, self.is_alone = {OWN: 1.0} if own else {}, own
-        self._since = {OWN: 1}  # frames for which each voice has sounded; 0 would start the stream again
+        self.is_alone = own
+        self._gains = {OWN: 1.0} if own else {}  # of each voice that sounds
+        self._since = {OWN: 1} if own else {}  # frames for which it has; 0 would start its stream again
         self._random: dict[int, np.random.Generator] = {}
 
     @property
@@ -93,7 +94,7 @@ class Chord:
                 continue
             step = max(before, target, full) * frame_s / (ATTACK_S if target > before else RELEASE_S)
             after = min(target, before + step) if target > before else max(target, before - step)
-            since = self._since.get(number, 0) if before else 0
+            since = self._since.get(number, 0)
             octaves = 0.0 if number == OWN or self.pitch is None else float(z[self.pitch])
             octaves += 0.0 if number == OWN else pitches[number - 1] / 12.0
             played.append(
@@ -114,6 +115,23 @@ class Chord:
             if voice.after:
                 self._gains[voice.number] = voice.after
                 self._since[voice.number] = voice.since + 1
+
+    def going_on(self, voices: tuple[SoundingVoice, ...] | None) -> tuple[SoundingVoice, ...] | None:
+        """Return recorded voices for `follow`, where the recorded frames had another length.
+
+        Each voice goes on from its gain now, and begins if it has none; one that is gone fades out.
+        """
+        if voices is None:
+            if self._gains == {OWN: 1.0}:
+                return None
+            voices = (SoundingVoice(OWN, 0, 0.0, 0.0, 1.0),)
+        pitches = {voice.number: voice.pitch for voice in self.sounding or ()}
+        wanted = {n: SoundingVoice(n, 0, pitches.get(n, 0.0), 0.0, 0.0) for n in self._gains}
+        wanted |= {voice.number: voice for voice in voices}
+        return tuple(
+            wanted[n]._replace(since=self._since.get(n, 0), before=self._gains.get(n, 0.0))
+            for n in sorted(wanted)
+        )
 
     def _start(self, voice: SoundingVoice, age: int) -> None:
         """Start a voice's stream again, and its noise where it is by now."""

@@ -104,13 +104,13 @@ class LaneReplay:
         model = self._open_model(stream.model)
         self._card, self._model, self._call = model.card, model, frames_per_call(model)
         self._same_model = model.sha256 == stream.model.sha256  # attributes and style fit no other model
-        warm_up = stream.model.warm_up if self._same_model else None
+        frame, recorded = (model.card.ratio, model.card.sample_rate), stream.model
+        self._same_frames = frame == (recorded.ratio, recorded.sample_rate)
+        warm_up = recorded.warm_up if self._same_model else None
         self._decoder = decoder = VoiceStream(model, self._rate, warm_up)
         self._adopted: bytes | None = None
-        age = stream.ages[0]
-        decoder.begin(stream.frame_at(age).seed)
-        if into > 0:
-            age = self._age_at(stream, into)
+        age = self._age_at(stream, into) if into > 0 else stream.ages[0]
+        decoder.begin(stream.frame_at(age).seed, own=not stream.has_voices(age))
         decoder.settings.begin(stream.settings_at(age).bank)  # actions before it are done
         self._skip(decoder, stream, age)
         self._audio, self._flushed = np.zeros((0, 2), np.float32), False
@@ -123,7 +123,7 @@ class LaneReplay:
             self._decode(self._end + 1)
         self._at, stream = index, self._streams[index]
         first = stream.frame_at(stream.ages[0])
-        self._decoder.begin(first.seed)
+        self._decoder.begin(first.seed, own=first.voices is None)
         self._skip(self._decoder, stream, stream.ages[0])
         self._audio, self._flushed = np.zeros((0, 2), np.float32), False
         self._end = self._scaled(first.base) + self._decoder.sent
@@ -150,7 +150,7 @@ class LaneReplay:
         stream, decoder = self._streams[self._at], self._decoder
         assert decoder
         while self._end < until:
-            ages = self._next_ages(stream, decoder.age)
+            ages = self._next_ages(stream, decoder)
             if not ages:
                 if not self._flushed:  # the recording holds the rest of the resampler too
                     self._flushed = True
@@ -163,12 +163,15 @@ class LaneReplay:
                 row[:n] = frame.z[:n]
             self._adopt_style(decoder, stream.style_before(ages[0]))
             self._apply_settings(decoder, stream.settings_at(ages[0]))
-            decoder.chord.follow(frames[0].voices, decoder.age)
+            voices = frames[0].voices
+            if not self._same_frames:
+                voices = decoder.chord.going_on(voices)
+            decoder.chord.follow(voices, decoder.age)
             if (sound := stream.sound_at(ages[0])) is not None:
                 self._feed(decoder, sound)
             noise = np.array([decoder.noise(frame.temperature) for frame in frames])
             decoded: Iterable[Vector]
-            if frames[0].voices is None:
+            if voices is None:
                 decoded = decode_frames(self._model, decoder.stream, z, noise)
             else:  # one frame, of several voices
                 inputs = decoder.inputs(z[0], noise[0], frames[0].temperature)
@@ -178,11 +181,13 @@ class LaneReplay:
                 self._append(decoder.resample(y))
                 self._end = self._scaled(frame.base) + decoder.sent
 
-    def _next_ages(self, stream: RecordedStream, age: int) -> list[int]:
+    def _next_ages(self, stream: RecordedStream, decoder: VoiceStream) -> list[int]:
         """Return the recorded ages of the next frames for one call; none after the last."""
         ages: list[int] = []
-        for at in (self._recorded_age(stream, age + i) for i in range(self._call)):
+        for at in (self._recorded_age(stream, decoder.age + i) for i in range(self._call)):
             if at > stream.ages[-1]:
+                break
+            if ages and not decoder.chord.is_alone:
                 break
             if ages and (stream.has_voices(at) or stream.has_voices(ages[0])):
                 break
@@ -212,10 +217,12 @@ class LaneReplay:
         card, recorded = self._card, self._streams[self._at].model
         if not self._model.takes_sound:
             return
-        if (recorded.ratio, recorded.sample_rate) != (card.ratio, card.sample_rate):
-            what = f"takes sound in frames of {card.ratio} samples at {card.sample_rate} Hz"
-            told = f"{recorded.name} had {recorded.ratio} at {recorded.sample_rate} Hz"
-            raise PerformError(f"{what}; {told}", where=card.name, hint="swap it for another model")
+        if not self._same_frames:
+            what = (
+                f"takes sound in frames of {card.ratio} samples at {card.sample_rate} Hz; "
+                f"{recorded.name} had {recorded.ratio} at {recorded.sample_rate} Hz"
+            )
+            raise PerformError(what, where=card.name, hint="swap it for another model")
         if sound.shape[1] != card.ratio:
             what = f"the gesture log is damaged: a frame has {sound.shape[1]} samples, not {card.ratio}"
             raise PerformError(what, where=card.name, hint="the WAV files are complete")

@@ -137,11 +137,11 @@ def recorded_streams(
             settings = settings if sounds == settings.sounds else settings._replace(sounds=sounds)
             if "learnt" in details:
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
-        elif kind == SOUND_FED:
-            unpack_sound(payload)  # a damaged one is found now, not while the take renders
-            sound = payload
         elif kind in FRAMES and model:
-            age = FrameEvent.unpack(payload, kind).age
+            frame = FrameEvent.unpack(payload, kind)
+            if any(voice.since > frame.age for voice in frame.voices or ()):
+                raise ValueError("a voice that is older than its stream")
+            age = frame.age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style
                 found.append(RecordedStream(model, [], [], [], [], continues=not fresh, earlier_style=style))
@@ -150,5 +150,7 @@ def recorded_streams(
             found[-1].ages.append(age)
             found[-1].settings.append(settings)
             found[-1].fed.append(sound)
-            sound = b""
+        if kind == SOUND_FED:
+            unpack_sound(payload)  # a damaged one is found now, not while the take renders
+        sound = payload if kind == SOUND_FED else b""  # of the very next event: a frame may be lost
     return found

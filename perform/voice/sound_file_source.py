@@ -45,7 +45,9 @@ class SoundFileSource:
         positions = positions - wraps * (last - first)
         if file.ready < file.length and positions.max() + 1 >= file.ready * self._ratio:
             return None
-        turns = np.diff(wraps, prepend=0.0)  # not 0 where the loop begins again; the last one is the next frame's
+        turns = np.diff(
+            wraps, prepend=0.0
+        )  # not 0 where the loop begins again; the last one is the next frame's
         if restarts or self._wrapped:
             turns[0] = 1.0
         self.joins = np.flatnonzero(turns[:-1]).tolist()

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lane_log import events
 from module_files import no_sandbox, wrapped
 from peers.environment import export as genuine
 from tiny import tiny_model
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.event_log import ALL_VALUES, RECORD_HEADER
+from perform.core.event_log import ALL_VALUES
 from perform.core.ring_buffers import RingBuffer
 from perform.engine.compiled_model import CompiledEncoder, CompiledModel
 from perform.foreign.conversion import convert
@@ -62,7 +63,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("slow") / "slow.safetensors", **shape)
 
 
-def told(stream: object, model: RAVE, now: set[str], what: str, value: int | None) -> None:
+def logged(stream: object, model: RAVE, now: set[str], what: str, value: int | None) -> None:
     """A step, to a stream and to the model itself."""
     if value is None:
         stream.act(what)  # type: ignore[attr-defined]
@@ -84,7 +85,7 @@ def test_a_stream_learns_the_same_style_as_the_torch_model(styled: Path) -> None
         stream, other, alone = (half.stream() for _ in range(3))
         state = model.decoder_state(1) if half is playable else model.encoder_state(1)
         for (what, value), frames in STEPS:
-            told(stream, model, now, what, value)
+            logged(stream, model, now, what, value)
             for _ in range(frames):
                 if half is playable:
                     z, noise = (
@@ -184,7 +185,7 @@ def test_a_replay_learns_the_same_style_again(slow: Path, arena: Arena) -> None:
     params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     voice = Voice(playable, 1, RATE, table)
     writer, ring, log = FrameWriter(arena, 0, 1, playable, voice, RATE), arena.rings[0], arena.event_logs[0]
-    slots, told, sound, at = np.full(len(table), -1), [], [], 0
+    slots, logged, sound, at = np.full(len(table), -1), [], [], 0
     slots[params.attribute_slots(1)] = np.arange(len(table[params.attribute_slots(1)]))
     doing = {
         20: ("learn_target", 1),
@@ -204,18 +205,15 @@ def test_a_replay_learns_the_same_style_again(slow: Path, arena: Arena) -> None:
         records = log.read(at)
         at += len(records)
         log.release(at)
-        while records:
-            length, kind, *_ = RECORD_HEADER.unpack_from(records)
-            told.append((kind, records[RECORD_HEADER.size : RECORD_HEADER.size + length]))
-            records = records[RECORD_HEADER.size + length :]
+        logged += events(records)
     wanted = np.concatenate(sound)
     assert voice.stream.saved_style
-    whole = LaneReplay(recorded_streams(told, slots), lambda model: playable, RATE, RATE)
+    whole = LaneReplay(recorded_streams(logged, slots), lambda model: playable, RATE, RATE)
     assert np.array_equal(whole.read(0, len(wanted)), wanted)
-    later = LaneReplay(recorded_streams(told, slots), lambda model: playable, RATE, RATE)
+    later = LaneReplay(recorded_streams(logged, slots), lambda model: playable, RATE, RATE)
     assert np.abs(later.read(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5
-    cut = next(i for i, (kind, _) in enumerate(told) if kind == ALL_VALUES)
-    rest = LaneReplay(recorded_streams(told[cut:], slots), lambda model: playable, RATE, RATE)
+    cut = next(i for i, (kind, _) in enumerate(logged) if kind == ALL_VALUES)
+    rest = LaneReplay(recorded_streams(logged[cut:], slots), lambda model: playable, RATE, RATE)
     assert np.abs(rest.read(106_000, 4_000) - wanted[106_000:110_000]).max() < 1e-5, "learnt before the log"
 
 

@@ -11,27 +11,38 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_frame_writer import events
+from lane_log import recorded, replay_of
 from test_pitched_voice import PITCHED
 from tiny import tiny_model
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import NAMES
 from perform.core.event_log import FrameEvent, SoundingVoice, Tuning
 from perform.core.params import VOICES, Table
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.protocol import Stream, Vector
 from perform.library.cards import trim_db
-from perform.voice import chord
-from perform.voice.frame_writer import FrameWriter
-from perform.voice.lane_replay import LaneReplay
-from perform.voice.recorded_streams import recorded_streams
+from perform.voice import chord, voice_stream
 from perform.voice.voice import Voice, render
 
 RATE = 48000
 CELLO = Path(__file__).parents[2] / "models" / "cello.safetensors"
 SEVENTH = (0.0, 4.0, 7.0, 10.0)  #: semitones above A3, without an octave between two notes
+
+
+#: frame -> values of the deck: from one voice to four and back; notes come, go and slide; a chord is reset
+NOTES = {
+    10: {"voices": 4},
+    15: {"note/2/gate": 1, "note/2/pitch": 7},
+    30: {"note/1/gate": 1},
+    40: {"note/2/pitch": -5.5, "tune": 3},
+    70: {"note/1/gate": 0, "note/4/gate": 1, "note/4/pitch": 12},
+    75: {"note/1/gate": 1},
+    100: {"reset": 1},
+    120: {"note/2/gate": 0, "note/4/gate": 0, "note/1/gate": 0, "tune": 0},
+    170: {"note/3/gate": 1, "note/3/pitch": 2},
+    190: {"voices": 1},
+}
 
 
 class Counted(CompiledModel):
@@ -168,38 +179,50 @@ def test_four_voices_cost_less_than_two_and_a_half_times_one(cello: Counted) -> 
 
 @pytest.mark.parametrize("sample_rate", [48000, 44100])
 def test_a_lane_with_notes_replays_bit_by_bit(arena: Arena, tmp_path: Path, sample_rate: int) -> None:
-    """From one voice to four and back; notes come, go, slide and are tuned; a chord is reset."""
     path = tiny_model(tmp_path / "flute.safetensors", sample_rate=sample_rate, latents=8, **PITCHED)
-    model, table = CompiledModel(path), arena.table
-    params.set_value(table, "deck/2/source", params.SOURCES.index("walk"))
-    voice = Voice(model, 2, RATE, table)
-    writer, sound = FrameWriter(arena, 2, 2, model, voice, RATE), []
-    changes = {
-        10: {"voices": 4},
-        15: {"note/2/gate": 1, "note/2/pitch": 7},
-        30: {"note/1/gate": 1},
-        40: {"note/2/pitch": -5.5, "tune": 3},
-        70: {"note/1/gate": 0, "note/4/gate": 1, "note/4/pitch": 12},
-        75: {"note/1/gate": 1},
-        100: {"reset": 1},
-        120: {"note/2/gate": 0, "note/4/gate": 0, "note/1/gate": 0, "tune": 0},
-        170: {"note/3/gate": 1, "note/3/pitch": 2},
-        190: {"voices": 1},
-    }
-    for i in range(220):
-        for name, value in changes.get(i, {}).items():
-            params.set_value(table, f"deck/2/{name}", value)
-        (audio,) = render(model, [voice], [table])
-        writer.write(audio, table)
-        arena.rings[2].read(np.zeros((len(audio), 2), np.float32))
-        arena.history.write(audio)
-        sound.append(audio)
-    wanted, logged = np.concatenate(sound), list(events(arena.event_logs[2].read(0)))
-    places = np.full(len(NAMES), -1)
-    replay = LaneReplay(recorded_streams(logged, places), lambda recorded: model, RATE, RATE)
-    assert np.array_equal(replay.read(0, len(wanted)), wanted)
+    model = CompiledModel(path)
+    sound, logged = recorded(arena, model, [NOTES.get(i, {}) for i in range(220)])
+    wanted = np.concatenate(sound)
+    assert np.array_equal(replay_of(logged, model).read(0, len(wanted)), wanted)
     quiet = sum(len(audio) for audio in sound[:150])
     assert not wanted[quiet : quiet + 256].any() and wanted[-256:].any()
+
+
+class Watched(chord.Chord):
+    """Checks that no gain jumps, except where a stream begins."""
+
+    def begin(self, seed: int, *, own: bool = True) -> None:
+        super().begin(seed, own=own)
+        self.gains, self.seen = {chord.OWN: 1.0} if own else {}, set[int]()
+
+    def follow(self, voices: tuple[SoundingVoice, ...] | None, age: int) -> None:
+        super().follow(voices, age)
+        frame = (SoundingVoice(chord.OWN, 1, 0.0, 1.0, 1.0),) if voices is None else voices
+        before = {voice.number: voice.before for voice in frame if voice.before}
+        assert before == self.gains
+        self.gains = {voice.number: voice.after for voice in frame if voice.after}
+        self.seen |= self.gains.keys()
+
+
+@pytest.mark.parametrize("ratios", [(8, 4), (2, 2)], ids=["longer", "shorter"])
+@pytest.mark.parametrize("first", [0, 60])
+def test_frames_of_another_length_play_the_notes_without_a_jump_of_gain(
+    arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratios: tuple[int, ...], first: int
+) -> None:
+    """As when a take is rendered with another model; from its beginning, and from within a chord."""
+    model, other = (
+        CompiledModel(tiny_model(tmp_path / f"{name}.safetensors", latents=8, **PITCHED, **shape))
+        for name, shape in (("flute", {}), ("other", {"ratios": ratios}))
+    )
+    assert other.card.ratio != model.card.ratio
+    sound, logged = recorded(arena, model, [NOTES.get(i, {}) for i in range(220)])
+    monkeypatch.setattr(voice_stream, "Chord", Watched)
+    replay = replay_of([logged[0], *logged[1 + first :]], other)
+    begin = sum(map(len, sound[:first]))
+    played = replay.read(begin, sum(map(len, sound)) - begin)
+    assert replay._decoder and isinstance(replay._decoder.chord, Watched)
+    assert replay._decoder.chord.seen >= {chord.OWN, 1, 3, 4} and replay._decoder.chord.is_alone
+    assert np.isfinite(played).all() and np.abs(played[-RATE // 20 :]).max() > 0.01
 
 
 voices_of_a_frame = st.lists(

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from lane_log import events, replay_of
 from module_files import no_sandbox, wrapped
 from modules import Bare, Swap, export
 from peers.environment import export as genuine
-from test_frame_writer import events
 from test_sources import BLOCK, RATE, Rig, noise
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, NAMES, lanes_of
+from perform.core.arena_layout import LANE, lanes_of
 from perform.core.messages.host_messages import DeckAssignment, FileAssignment
 from perform.foreign import sandbox
 from perform.foreign.loaded_module import LoadedModule
@@ -24,8 +24,6 @@ from perform.foreign.probe_process import measure_delay
 from perform.foreign.torchscript_model import TorchscriptModel
 from perform.rave.archive import read
 from perform.voice.frame_writer import FrameWriter
-from perform.voice.lane_replay import LaneReplay
-from perform.voice.recorded_streams import recorded_streams
 from perform.voice.voice import render
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -224,11 +222,7 @@ def test_a_lane_replays_the_sound_bit_by_bit(arena: Arena, model: TorchscriptMod
         writer.write(audio, arena.table)
         sound.append(audio)
         rig.mixer.fill(out, np.repeat(given[i * BLOCK : (i + 1) * BLOCK, None], 2, 1))
-    wanted, logged = np.concatenate(sound), list(events(arena.event_logs[0].read(0)))
-    bank = params.attribute_slots(1)
-    places = np.full(len(NAMES), -1)
-    places[bank] = np.arange(bank.stop - bank.start)
-    replay = LaneReplay(recorded_streams(logged, places), lambda recorded: model, RATE, RATE)
+    wanted, replay = np.concatenate(sound), replay_of(events(arena.event_logs[0].read(0)), model, deck=1)
     assert np.array_equal(replay.read(0, len(wanted)), wanted)
     assert np.abs(wanted[-2000:]).max() > 0.05
     assert ring.written == len(wanted)

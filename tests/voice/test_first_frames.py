@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lane_log import bank_places, events
 from module_files import no_sandbox, wrapped
 from modules import export
-from test_frame_writer import events
 from torch import Tensor, nn
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, NAMES, NEXT, NOW
+from perform.core.arena_layout import LANE, NEXT, NOW
 from perform.core.loudness import chirping_frames
 from perform.core.table_reader import TableReader
 from perform.engine.protocol import PlayableModel
@@ -96,8 +96,7 @@ def test_a_voice_that_is_reset_is_warm_and_the_replay_is_equal(
     whole = np.concatenate(sound)
     assert np.abs(whole).max() == pytest.approx(0.01)
     assert len(whole) == 8 * FRAME, "warming takes no time of the sound"
-    places = np.full(len(NAMES), -1, np.intp)
-    streams = recorded_streams(events(arena.event_logs[0].read(0)), places)
+    streams = recorded_streams(events(arena.event_logs[0].read(0)), bank_places(1))
     assert [stream.model.warm_up for stream in streams] == [SHOUTS, SHOUTS]
     replay = LaneReplay(streams, lambda recorded: model, RATE, RATE)
     assert np.array_equal(replay.read(first, len(whole)), whole)
@@ -110,7 +109,7 @@ def test_a_take_from_before_the_calibration_replays_as_it_was(arena: Arena, shou
     first = arena.rings[0].written
     whole = played(arena, model, lane_of(arena, model, NOW), 8)
     assert np.abs(whole).max() == 1.0
-    streams = recorded_streams(events(arena.event_logs[0].read(0)), np.full(len(NAMES), -1, np.intp))
+    streams = recorded_streams(events(arena.event_logs[0].read(0)), bank_places(1))
     change_card(shout, {"warm_up": SHOUTS})
     model = TorchscriptModel(shout, no_sandbox)
     replay = LaneReplay(streams, lambda recorded: model, RATE, RATE)

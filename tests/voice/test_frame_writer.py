@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
+from lane_log import bank_places, recorded, replay_of
 from tiny import tiny_model
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import NAMES
 from perform.core.event_log import (
+    ALL_VALUES,
     CHANGED_VALUES,
     FIRST_VALUES,
     FRAME_RENDERED,
-    RECORD_HEADER,
+    SOUND_FED,
     FrameEvent,
+    SoundingVoice,
+    pack_sound,
     unpack_values,
 )
 from perform.engine.compiled_model import CompiledModel
-from perform.voice.frame_writer import FrameWriter
-from perform.voice.lane_replay import LaneReplay
 from perform.voice.recorded_streams import recorded_streams
-from perform.voice.voice import Voice, render
-
-RATE = 48000
-
-
-def events(log: bytes) -> Iterator[tuple[int, bytes]]:
-    while log:
-        length, kind, *_ = RECORD_HEADER.unpack_from(log)
-        yield kind, log[RECORD_HEADER.size : RECORD_HEADER.size + length]
-        log = log[RECORD_HEADER.size + length :]
 
 
 def test_a_voice_logs_what_a_replay_reads(arena: Arena, tmp_path: Path) -> None:
     model, table = CompiledModel(tiny_model(tmp_path / "tiny.safetensors")), arena.table
-    params.set_value(table, "deck/2/source", params.SOURCES.index("walk"))
-    voice = Voice(model, 2, RATE, table)
-    writer, sound = FrameWriter(arena, 2, 2, model, voice, RATE), []
-    for i in range(20):
-        params.set_value(table, "deck/2/z/0/bias", i / 10)
-        params.set_value(table, "deck/2/temperature", i / 20)
-        params.set_value(table, "deck/2/attribute/3", 1.0 + i // 10)
-        (audio,) = render(model, [voice], [table])
-        writer.write(audio, table)
-        arena.history.write(audio)
-        sound.append(audio)
-    logged = list(events(arena.event_logs[2].read(0)))
+    turns = [{"z/0/bias": i / 10, "temperature": i / 20, "attribute/3": 1.0 + i // 10} for i in range(20)]
+    sound, logged = recorded(arena, model, turns)
     assert [kind for kind, _ in logged if kind != FRAME_RENDERED] == [FIRST_VALUES, CHANGED_VALUES], (
         "a moved bias is in the latents"
     )
@@ -62,11 +43,32 @@ def test_a_voice_logs_what_a_replay_reads(arena: Arena, tmp_path: Path) -> None:
     assert (slots.tolist(), values.tolist()) == ([params.slot("deck/2/attribute/3")], [2.0])
     frames = [FrameEvent.unpack(payload) for kind, payload in logged if kind == FRAME_RENDERED]
     assert [frame.temperature for frame in frames] == [i / 20 for i in range(20)]
-    places = np.full(len(NAMES), -1)
-    places[bank] = np.arange(len(bank))
-    streams = recorded_streams(logged, places)
+    streams = recorded_streams(logged, bank_places(2))
     assert [streams[0].settings_at(age).bank[2] for age in (0, 9, 10, 19)] == [1.0, 1.0, 2.0, 2.0]
     wanted = np.concatenate(sound)
-    again = LaneReplay(streams, lambda recorded: model, RATE, RATE).read(0, len(wanted))
-    assert np.array_equal(again, wanted)
+    assert np.array_equal(replay_of(logged, model).read(0, len(wanted)), wanted)
     assert wanted.any()
+
+
+def test_sound_whose_frame_was_lost_goes_to_no_other_frame(arena: Arena, tmp_path: Path) -> None:
+    """After a record is lost, the voice logs all its values again."""
+    _, logged = recorded(arena, CompiledModel(tiny_model(tmp_path / "tiny.safetensors")), [{}, {}])
+    (_, values), *frames = logged
+    fed = SOUND_FED, pack_sound(np.ones((1, 4), np.float32))
+    (stream,) = recorded_streams(
+        [logged[0], fed, frames[0], fed, (ALL_VALUES, values), frames[1]], bank_places(2)
+    )
+    assert stream.fed == [fed[1], b""]
+
+
+def test_a_voice_that_is_older_than_its_stream_is_damage(arena: Arena, tmp_path: Path) -> None:
+    _, logged = recorded(arena, CompiledModel(tiny_model(tmp_path / "tiny.safetensors")), [{}])
+    for since in (0, 3, 4):
+        voices = (SoundingVoice(1, since, 0.0, 0.0, 0.5),)
+        frame = FrameEvent(0, 3, 0, 1.0, np.zeros(4, np.float32), voices=voices)
+        events = [logged[0], (frame.kind, frame.pack())]
+        if since <= 3:
+            assert recorded_streams(events, bank_places(2))[0].frame_at(3).voices == voices
+        else:
+            with pytest.raises(ValueError, match="older than its stream"):
+                recorded_streams(events, bank_places(2))

@@ -6,18 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_frame_writer import events
+from lane_log import recorded, replay_of
 from test_sources import BLOCK, RATE, Rig, noise
 from tiny import tiny_model
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import NAMES
 from perform.core.params import CONCERT_PITCH
 from perform.engine.compiled_model import CompiledModel
-from perform.voice.frame_writer import FrameWriter
-from perform.voice.lane_replay import LaneReplay
-from perform.voice.recorded_streams import recorded_streams
 from perform.voice.voice import Voice, render
 
 
@@ -92,28 +88,15 @@ def test_a_tuned_loop_keeps_its_tempo(model: Path) -> None:
 def test_a_tuned_lane_replays_bit_by_bit(arena: Arena, tmp_path: Path, sample_rate: int) -> None:
     """Tuned while it plays, swept, back at zero, reset while tuned; also from the middle of the log."""
     model = CompiledModel(tiny_model(tmp_path / "tiny.safetensors", sample_rate=sample_rate))
-    table = arena.table
-    params.set_value(table, "deck/2/source", params.SOURCES.index("walk"))
-    voice = Voice(model, 2, RATE, table)
-    writer, sound = FrameWriter(arena, 2, 2, model, voice, RATE), []
     tunes = [*[0.0] * 20, *np.linspace(0, 24, 20), *np.linspace(24, -24, 40), *[0.0] * 80, *[-7.25] * 40]
-    for i, semitones in enumerate(tunes):
-        params.set_value(table, "deck/2/tune", semitones)
-        if i == len(tunes) - 20:
-            params.trigger(table, "deck/2/reset")
-        (audio,) = render(model, [voice], [table])
-        writer.write(audio, table)
-        arena.rings[2].read(np.zeros((len(audio), 2), np.float32))
-        arena.history.write(audio)
-        sound.append(audio)
-    wanted, logged = np.concatenate(sound), list(events(arena.event_logs[2].read(0)))
-    places = np.full(len(NAMES), -1)
-    replay = LaneReplay(recorded_streams(logged, places), lambda recorded: model, RATE, RATE)
-    assert np.array_equal(replay.read(0, len(wanted)), wanted)
+    turns = [{"tune": semitones, "reset": i >= len(tunes) - 20} for i, semitones in enumerate(tunes)]
+    sound, logged = recorded(arena, model, turns)
+    wanted = np.concatenate(sound)
+    assert np.array_equal(replay_of(logged, model).read(0, len(wanted)), wanted)
     assert np.abs(np.diff(wanted[:, 0])).max() < 2.0
 
     late = [logged[0], *logged[90:]]  # what a log holds that began later; the decoder forgets within frames
-    again = LaneReplay(recorded_streams(late, places), lambda recorded: model, RATE, RATE)
+    again = replay_of(late, model)
     first = sum(len(audio) for audio in sound[:140])
     part = again.read(first, len(wanted) - first)
     assert np.abs(part[4000:] - wanted[first + 4000 :]).max() < 1e-6 and part[4000:].any()
