@@ -40,15 +40,16 @@ class Chord:
     sounding : the voices of the next frame, in order; None: only the deck's own stream, at gain 1
     """
 
-    def __init__(self, model: PlayableModel, own: Stream, settings: ModuleSettings) -> None:
-        self._model, self._own, self._settings = model, own, settings
+    def __init__(self, model: PlayableModel, own: Stream, settings: ModuleSettings, warm_up: int) -> None:
+        """warm_up: frames that are decoded unheard after each reset."""
+        self._model, self._own, self._settings, self._warm_up = model, own, settings, warm_up
         self.pitch = model.card.pitch
         self._to_end = np.arange(1, model.card.ratio + 1, dtype=np.float32) / np.float32(model.card.ratio)
         self._streams: dict[int, Stream] = {}
-        self.begin(0)
 
     def begin(self, seed: int, *, own: bool = True) -> None:
-        """Start without notes; own: the deck's own stream sounds."""
+        """Reset the deck's own stream and start without notes; own: that stream sounds."""
+        reset(self._model, self._own, self._warm_up)
         self._seed = seed
         self.sounding: tuple[SoundingVoice, ...] | None = None
         self.is_alone = own
@@ -136,12 +137,12 @@ class Chord:
     def _start(self, voice: SoundingVoice, age: int) -> None:
         """Start a voice's stream again, and its noise where it is by now."""
         if voice.number == OWN:
-            self._own.reset()
+            reset(self._model, self._own, self._warm_up)
             return
         if voice.number not in self._streams:
             self._streams[voice.number] = self._model.stream()
             self._settings.add_stream(self._streams[voice.number])
-        self._streams[voice.number].reset()
+        reset(self._model, self._streams[voice.number], self._warm_up)
         random = np.random.default_rng([self._seed, 3, voice.number, age - voice.since])
         for at in range(0, voice.since, SKIPPED):
             random.standard_normal((min(SKIPPED, voice.since - at), self._model.noise))
@@ -175,9 +176,20 @@ class Chord:
         return mixed
 
     def reset(self) -> None:
-        """Reset the notes' decoders: the sum was NaN or infinite."""
-        for stream in self._streams.values():
-            stream.reset()
+        """Reset the decoders of the voices that sound: their sum was NaN or infinite."""
+        for number in [OWN] if self.sounding is None else [voice.number for voice in self.sounding]:
+            reset(self._model, self._own if number == OWN else self._streams[number], self._warm_up)
+
+
+def reset(model: PlayableModel, stream: Stream, warm_up: int) -> None:
+    """[render] Reset a stream of a model.
+
+    warm_up : frames that are decoded unheard, from zeros: the model chirps on its first frames
+    """
+    stream.reset()
+    z, noise = np.zeros((1, model.card.latents), np.float32), np.zeros((1, model.noise), np.float32)
+    for _ in range(warm_up):
+        model.render([stream], z, noise)
 
 
 def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> list[Vector]:

@@ -26,6 +26,7 @@ from perform.core.event_log import (
 )
 from perform.core.params import AttributeValues, default_attributes
 from perform.library.cards import MOST_WARM_UP
+from perform.voice.chord import OWN
 
 NO_HASHES: Mapping[str, str] = MappingProxyType({})
 
@@ -139,8 +140,8 @@ def recorded_streams(
                 settings = settings._replace(style=base64.b64decode(str(details["learnt"]), validate=True))
         elif kind in FRAMES and model:
             frame = FrameEvent.unpack(payload, kind)
-            if any(voice.since > frame.age for voice in frame.voices or ()):
-                raise ValueError("a voice that is older than its stream")
+            if any(voice.since > frame.age and voice.number != OWN for voice in frame.voices or ()):
+                raise ValueError("a note that is older than its stream")
             age = frame.age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style

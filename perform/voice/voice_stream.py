@@ -34,11 +34,10 @@ class VoiceStream:
         warm_up : frames that are decoded unheard after each reset; None: as many as the card says
         """
         self._card, self._rate, self._noise_values = model.card, rate, model.noise
-        self._decode = model.render
-        self._warm_up = model.card.warm_up if warm_up is None else warm_up
         self.stream = model.stream()
         self.settings = ModuleSettings(model, self.stream)
-        self.chord = Chord(model, self.stream, self.settings)
+        frames = model.card.warm_up if warm_up is None else warm_up
+        self.chord = Chord(model, self.stream, self.settings, frames)
         self._resample = model.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
         self.ratio = 1.0
@@ -48,19 +47,11 @@ class VoiceStream:
         """Reset the decoder and the resampler, and seed the noise; own: it sounds without notes."""
         self.seed, self.age, self.sent = seed, 0, 0
         self._random = np.random.default_rng([seed, 1])
-        self._reset_decoder()
         self.chord.begin(seed, own=own)
         self._varispeed, self._taken = None, 0  # samples of the model since `begin`
         self._past: deque[Vector] = deque(maxlen=-(-HISTORY // self._card.ratio))  # its last frames
         if self._resample:
             self._resampler = resampler(self._card.sample_rate, self._rate, self._card.channels)
-
-    def _reset_decoder(self) -> None:
-        """Reset the decoder. If it chirps on its first frames, decode these unheard, from zeros."""
-        self.stream.reset()
-        z, noise = np.zeros((2, 1, max(self._card.latents, self._noise_values)), np.float32)
-        for _ in range(self._warm_up):
-            self._decode([self.stream], z[:, : self._card.latents], noise[:, : self._noise_values])
 
     def skip(self, frames: int) -> None:
         """Advance noise, resampler and frame count as if so many silent frames had been decoded."""
@@ -106,7 +97,6 @@ class VoiceStream:
         NaN or infinity becomes silence and resets the decoder, whose state would keep the NaN.
         """
         if not math.isfinite(y.sum()) and not np.isfinite(y).all():
-            self._reset_decoder()
             self.chord.reset()
             self.resets += 1
             y = np.zeros_like(y)

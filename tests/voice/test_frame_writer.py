@@ -61,14 +61,18 @@ def test_sound_whose_frame_was_lost_goes_to_no_other_frame(arena: Arena, tmp_pat
     assert stream.fed == [fed[1], b""]
 
 
-def test_a_voice_that_is_older_than_its_stream_is_damage(arena: Arena, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "since", "is_whole"), [(1, 0, True), (1, 3, True), (1, 4, False), (0, 4, True)]
+)
+def test_a_note_that_is_older_than_its_stream_is_damage(
+    arena: Arena, tmp_path: Path, number: int, since: int, is_whole: bool
+) -> None:
     _, logged = recorded(arena, CompiledModel(tiny_model(tmp_path / "tiny.safetensors")), [{}])
-    for since in (0, 3, 4):
-        voices = (SoundingVoice(1, since, 0.0, 0.0, 0.5),)
-        frame = FrameEvent(0, 3, 0, 1.0, np.zeros(4, np.float32), voices=voices)
-        events = [logged[0], (frame.kind, frame.pack())]
-        if since <= 3:
-            assert recorded_streams(events, bank_places(2))[0].frame_at(3).voices == voices
-        else:
-            with pytest.raises(ValueError, match="older than its stream"):
-                recorded_streams(events, bank_places(2))
+    voices = (SoundingVoice(number, since, 0.0, 0.0, 0.5),)
+    frame = FrameEvent(0, 3, 0, 1.0, np.zeros(4, np.float32), voices=voices)
+    events = [logged[0], (frame.kind, frame.pack())]
+    if is_whole:
+        assert recorded_streams(events, bank_places(2))[0].frame_at(3).voices == voices
+    else:
+        with pytest.raises(ValueError, match="older than its stream"):
+            recorded_streams(events, bank_places(2))
