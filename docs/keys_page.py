@@ -16,8 +16,8 @@ Made from perform/tui/keys.py and page_keys.py by docs/keys_page.py. In the prog
 `perform docs --key-card > keys.html` makes one page of it to print, with your own keys.
 
 `keys.toml`, beside [config.toml](config.md), gives actions other keys, by their names in the last column.
-The help then shows yours; other texts on the screen keep the default keys. Two actions of one place cannot
-have the same key.
+The help then shows yours; other texts on the screen keep the default keys. An action that has your key by
+default loses it; only panic keeps its keys. You cannot give one key to two actions of one place.
 
 ```toml
 [keys]

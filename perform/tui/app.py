@@ -55,6 +55,7 @@ from perform.tui.widgets.side_column import side_width
 
 FRAMES = 25  #: frames per second
 WELCOME = "new here? ? shows all keys   o loads a model   drag a ● with the mouse   ^q leaves"
+_NO_KEY = "none"  #: no terminal sends it; Textual takes "" for the default
 WELCOME_S = 20.0  #: seconds for which a new player sees it
 
 
@@ -82,7 +83,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
 
         theme    : name of the colours; None: the first of `themes.THEMES`
         on_theme : called with the name of the colours that the player chose
-        own_keys : the player's keys: id of an action -> its keys
+        own_keys : the player's keys: id of an action -> its keys, "" for none
         welcome  : the player sees the screen for the first time
         any_size : show the stage layout where the decks have no room, as on a phone in a browser
         """
@@ -95,7 +96,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self._on_theme = on_theme
         self._own_keys, self._any_size, self._welcome = own_keys or {}, any_size, welcome
         self._fetches = BackgroundFetches()
-        self.set_keymap(self._own_keys)
+        self.set_keymap({name: keys or _NO_KEY for name, keys in self._own_keys.items()})
 
     def get_default_screen(self) -> Screen[None]:
         """The screen with all decks."""

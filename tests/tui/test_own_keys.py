@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from stand_in import FakeStage, deck, play, status
 
 from perform.core.errors import WrongUse
+from perform.stage.commands import StartRecording
 from perform.tui import own_keys
-from perform.tui.own_keys import EVERY
+from perform.tui.own_keys import ALWAYS, EVERY, KEYS, LATENTS, SET_LIST
 
 
 @pytest.fixture
@@ -46,8 +47,9 @@ async def test_a_key_is_moved_and_the_help_shows_it(path: Path, tmp_path: Path) 
     [
         ('[keys]\n"deck.muet" = "m"', "no key has the name 'deck.muet'; do you mean deck.mute"),
         ('[keys]\n"deck.mute" = ""', "deck.mute has an empty key"),
-        ('[keys]\n"deck.mute" = "s"', "deck.mute and deck.solo have the same key 's'"),
-        ('[keys]\n"deck.mute" = "ctrl+s"', "have the same key"),
+        ('[keys]\n"deck.mute" = "p"\n"deck.solo" = "s,p"', "deck.mute and deck.solo have the same key 'p'"),
+        ('[keys]\n"deck.mute" = "f9"\n"stage.save" = "f9"', "have the same key"),
+        ('[keys]\n"deck.mute" = "f12"', "deck.mute and stage.panic have the same key"),
         ("[keys]\nx = 1", "not a keys: Expected `str`, got `int`"),
         ("keys = [", "invalid TOML"),
     ],
@@ -65,6 +67,35 @@ def test_the_table_itself_has_no_clash_and_unique_names() -> None:
     assert len({command.id for command in EVERY}) == len(EVERY)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "loses", "left"),
+    [
+        ('"stage.record" = "ctrl+r"', "stage.record_stems", ""),  # chosen before this action had the key
+        ('"deck.mute" = "s"', "deck.solo", ""),
+        ('"deck.mute" = "f1"', "screen.help", "question_mark"),
+    ],
+)
+def test_a_new_action_does_not_get_a_key_that_the_player_has_given(
+    path: Path, chosen: str, loses: str, left: str
+) -> None:
+    path.write_text(f"[keys]\n{chosen}\n")
+    assert own_keys.read(path)[loses] == left
+
+
+async def test_a_key_is_taken_from_the_action_that_has_it_by_default(path: Path, tmp_path: Path) -> None:
+    path.write_text('[keys]\n"stage.record" = "ctrl+r"\n"deck.mute" = "s"\n')
+    stage = FakeStage(tmp_path, status(deck("vintage", 8)))
+    play(stage)
+    async with playing(stage, Clock(), own_keys=own_keys.read(path)) as hands:
+        await hands.press("s")
+        assert (hands.value("deck/1/mute"), hands.value("deck/1/solo")) == (1, 0)
+        await hands.press("ctrl+r")
+        await hands.until(lambda: stage.asked)
+        assert stage.asked == [StartRecording()]
+        await hands.press("f1")
+        assert "– record with stems" in hands.words()
+
+
 @given(st.dictionaries(st.sampled_from([command.id for command in EVERY]), st.text(max_size=12), max_size=4))
 def test_any_keys_are_taken_or_refused(
     tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]
@@ -72,6 +103,13 @@ def test_any_keys_are_taken_or_refused(
     path = tmp_path_factory.getbasetemp() / "any-keys.toml"
     path.write_text(tomlkit.dumps({"keys": keys}), "utf-8")
     try:
-        assert own_keys.read(path) == keys
+        taken = own_keys.read(path)
+        assert taken.items() >= keys.items()
+        assert "stage.panic" not in taken or "stage.panic" in keys
+        for table in (KEYS, SET_LIST, LATENTS):
+            used = [
+                key for it in (*table, *ALWAYS) for key in own_keys.applied(it, taken).keys.split(",") if key
+            ]
+            assert len(set(used)) == len(used)
     except WrongUse as refused:
         assert "\n" not in str(refused)
