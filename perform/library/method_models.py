@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from perform.core.errors import PerformError
 from perform.library import model_library
 from perform.library.cards import ModuleMethods, module_methods, read_card
-from perform.library.idle_import import import_model
+from perform.library.idle_import import Process, import_model
 from perform.library.model_library import file_name
 
 
-def method_model(made: Path, method: str) -> str:
+def method_model(made: Path, method: str, on_start: Callable[[Process], None] = lambda process: None) -> str:
     """Return the name of the model that plays a method of a module; import it if there is none. [disk, slow]
 
-    made : a model file of the module
+    made     : a model file of the module
+    on_start : gets the process that imports, which may be terminated
     PerformError: the reason of the import, which probes the method in another process.
     """
     card, played = read_card(made), module_methods(made)
@@ -25,7 +27,7 @@ def method_model(made: Path, method: str) -> str:
             other = read_card(models[known])
             if (other.parameters, other.sample_rate) == (card.parameters, card.sample_rate):
                 return known
-    code, lines = import_model([str(made), "--method", method, "--name", name])
+    code, lines = import_model([str(made), "--method", method, "--name", name], on_start)
     if code != 0:
         raise PerformError(lines[-1])
     return name

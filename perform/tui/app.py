@@ -11,18 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from perform.core import params
 from perform.core.arena_layout import LIVE, LOADING
-from perform.core.errors import PerformError
 from perform.core.params import SOURCES
 from perform.core.spec import MODULE_DEFAULT
 from perform.library.background_fetch import BackgroundFetches
-from perform.library.method_models import method_model
 from perform.stage.commands import (
     Learn,
     Load,
@@ -36,6 +33,7 @@ from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
 from perform.tui.keys import ALWAYS, KEYS
 from perform.tui.layout_keys import LayoutKeys
+from perform.tui.method_imports import MethodImports
 from perform.tui.modulation_keys import ModulationKeys
 from perform.tui.page_keys import LATENTS, SET_LIST
 from perform.tui.parameter_rows import ParameterRow
@@ -95,7 +93,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self.theme = theme if theme in self.available_themes else themes.THEMES[0].name
         self._on_theme = on_theme
         self._own_keys, self._any_size, self._welcome = own_keys or {}, any_size, welcome
-        self._fetches = BackgroundFetches()
+        self._fetches, self._methods = BackgroundFetches(), MethodImports()
         self.set_keymap({name: keys or _NO_KEY for name, keys in self._own_keys.items()})
 
     def get_default_screen(self) -> Screen[None]:
@@ -125,7 +123,8 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
             self.call_after_refresh(self.fit_layout)
 
     def on_unmount(self) -> None:
-        """Stop learning and downloads, and disconnect."""
+        """Stop learning, downloads and imports, and disconnect."""
+        self._methods.stop()
         self._fetches.stop()
         if self.view.learning:
             self.stage_line.ask(Learn(""))
@@ -178,23 +177,25 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
 
     def _load(self, deck: int, chosen: str) -> None:
         if chosen.startswith(METHOD):
-            self._play_method(deck, Path(self.frame.deck(deck).made), chosen.removeprefix(METHOD))
+            self._play_method(deck, chosen.removeprefix(METHOD))
             return
         self.stage_line.ask(
             Unload(deck) if chosen == UNLOAD else Load(deck, chosen),
             lambda answer: self.show_notice(answer.note) if answer.note else None,
         )
 
-    @work(thread=True)
-    def _play_method(self, deck: int, made: Path, method: str) -> None:
-        """[disk] Load the module that a deck plays with another method; measure this method if it is new."""
-        self.call_from_thread(self.show_notice, f"deck {deck}: measuring the method {method}")
-        try:
-            name = method_model(made, method)
-        except PerformError as error:
-            self.call_from_thread(self.show_notice, f"▲ {error}")
-        else:
-            self.call_from_thread(self._load, deck, name)
+    def _play_method(self, deck: int, method: str) -> None:
+        """Load the module that a deck plays with another method; measure this method if it is new."""
+        made = self.frame.deck(deck).made
+
+        def ready(name: str) -> None:
+            if self.read_frame().deck(deck).made == made:
+                self._load(deck, name)
+            else:
+                self.show_notice(f"{name} is in your library: o loads it")
+
+        self.show_notice(f"deck {deck}: measuring the method {method}")
+        self._methods.begin(self, Path(made), method, ready, lambda error: self.show_notice(f"▲ {error}"))
 
     def action_deck_file(self, deck: int = 0) -> None:
         """Choose a sound for the selected buffer, a matrix for a deck that follows another, or a file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -33,7 +34,9 @@ Step = Callable[[Hands], Awaitable[None]]
 
 async def drawn(hands: Hands) -> None:
     """One frame, once a list has been read."""
-    await hands.app.workers.wait_for_complete()
+    while any(thread.name == "background" for thread in threading.enumerate()):
+        await hands.pilot.pause(0.01)
+    await hands.pilot.pause()
     hands.app.tick()
     await hands.pilot.pause()
 

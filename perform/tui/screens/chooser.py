@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -16,6 +15,7 @@ from textual.widgets.option_list import Option
 from perform.core.errors import PerformError
 from perform.core.printable import printable
 from perform.library import places
+from perform.tui.background import in_background
 from perform.tui.screens.dialog import Dialog, DialogText, Field
 
 
@@ -65,9 +65,11 @@ class Chooser(Dialog[str]):
         self.query_one(OptionList).can_focus = False
         self._read()
 
-    @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        self.app.call_from_thread(self._show, self.lines())
+        in_background(self, self.lines, self._show, self._show_fault)
+
+    def _show_fault(self, error: PerformError) -> None:
+        self.query_one(OptionList).clear_options().add_option(Option(Content(f"▲ {error}"), disabled=True))
 
     def _show(self, lines: Mapping[str, Content]) -> None:
         self._lines = lines
