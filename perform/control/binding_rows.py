@@ -48,6 +48,7 @@ def _row(
         mapping=layer.file.mapping.name,
         hidden_by=hidden_by,
         audible=binding.audible,
+        inverted=moves and binding.ends[0] > binding.ends[1],
     )
 
 

@@ -23,7 +23,13 @@ def test_rows_tell_device_control_target_mode_takeover_layer_and_what_hides_it(
     folder = tmp_path / "controllers"
     mine = Mapping(NANO, (NANO,), (Binding("cc 17", "nothing"),), extends="nanokontrol2")
     mapping_files.save(mine, folder / "nanokontrol2.toml")
-    dawn = (Binding("cc 0", "xfade", takeover="pickup"), Binding("cc 20", "deck/1/pan", encoding="twos"))
+    dawn = (
+        Binding("cc 0", "xfade", takeover="pickup"),
+        Binding("cc 20", "deck/1/pan", encoding="twos"),
+        Binding("cc 21", "deck/2/pan", invert=True),
+        Binding("cc 22", "deck/3/gain", range=(0.0, -60.0)),
+        Binding("cc 23", "deck/3/gain", range=(0.0, -60.0), invert=True),
+    )
     mapping_files.save(Mapping("dawn", (), dawn), folder / "dawn.toml")
     layers, ports = MappingLayers(), [NANO, TWISTER, "Keys"]
     assert layers.read_all({}) == [] and layers.use_set_and_song("", "dawn") == []
@@ -45,6 +51,9 @@ def test_rows_tell_device_control_target_mode_takeover_layer_and_what_hides_it(
     assert row("CC20", "song") == ("knob 5", "deck/1/pan", "twos", "", "dawn", "")
     assert row("2:CC0", "device", TWISTER)[:3] == ("press 1", "focus/z/0/mute", "toggle")
     assert row("CC7", "generic", "Keys") == ("CC7", "focus/gain", "absolute", "scale", "generic", "")
+    assert [of[NANO, f"CC{cc}", "song"].inverted for cc in (0, 20, 21, 22, 23)] == [False] * 2 + [
+        True
+    ] * 2 + [False]
     plays = [it for it in rows if it.port == NANO and not it.hidden_by and it.to != "nothing"]
     assert len(plays) == len(layers.effective(NANO, ports)), "the rows and the router agree"
     assert isinstance(rows[0], BindingRow)

@@ -123,6 +123,7 @@ class BindingRow(Struct, frozen=True):
     mapping   : name of the mapping
     hidden_by : the layer and the mapping that hide it; "" where it plays
     audible   : the number of the latent in `to` counts only latents that can be heard
+    inverted  : turned to the right, or upwards, it lowers its parameter
     """
 
     port: str
@@ -135,6 +136,7 @@ class BindingRow(Struct, frozen=True):
     mapping: str
     hidden_by: str = ""
     audible: bool = False
+    inverted: bool = False
 
     @property
     def how(self) -> str:

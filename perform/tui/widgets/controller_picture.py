@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.style import Style
 
@@ -12,7 +12,8 @@ from perform.tui.located import moved_by
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
-_HEAD, _CELLS, _ROW = 7, 3, 8  #: cells of a name, of a control; controls in a line
+_SHORT = 6  #: cells of a name that begins at the edge
+_CELLS, _ROW = 3, 8  #: cells of a control; controls in a line
 _HIGH = 30  #: with so many lines of the column the faders are longer
 _BARS = "▁▂▃▄▅▆▇█"
 _PRESSED = {"toggle", "momentary", "trigger", "set", ""}  #: modes of buttons; a knob has a takeover too
@@ -22,7 +23,8 @@ _PRESSED = {"toggle", "momentary", "trigger", "set", ""}  #: modes of buttons; a
 class PlacedControl:
     """A control of the device.
 
-    number   : on the device; 0 for a control without one
+    number   : on the device
+    place    : from 0: eight stand in a line
     address  : what it moves
     pressed  : it is a button: its position is whether its parameter is on
     position : 0..1 where it stands; -1: it has not moved yet
@@ -32,6 +34,7 @@ class PlacedControl:
 
     name: str
     number: int
+    place: int
     address: str
     pressed: bool = False
     position: float = -1.0
@@ -39,7 +42,8 @@ class PlacedControl:
     waits: bool = False
 
 
-ControlGroups = dict[str, list[PlacedControl]]  #: by their names without the number
+#: by what they are, whether buttons, and their names without the number; continuous ones first
+ControlGroups = dict[tuple[bool, str], list[PlacedControl]]
 
 
 def shown_port(frame: ScreenFrame) -> str:
@@ -50,11 +54,20 @@ def shown_port(frame: ScreenFrame) -> str:
 
 def controller_lines(groups: ControlGroups, height: int) -> int:
     """Lines of the picture in a column of so many lines."""
-    return max(1, sum(_lines(name, group, height) for name, group in groups.items()) + 2 * bool(groups))
+    lines = sum(_tall(*kind, height) * len(_rows(group)) for kind, group in groups.items())
+    return lines + 2 if groups else 1
 
 
-def _lines(name: str, group: list[PlacedControl], height: int) -> int:
-    return (fader_lines(height) if _is_fader(name) else 1) * -(-len(group) // _ROW)
+def _tall(pressed: bool, name: str, height: int) -> int:
+    return fader_lines(height) if "fader" in name.lower() and not pressed else 1
+
+
+def _rows(group: list[PlacedControl]) -> list[list[PlacedControl | None]]:
+    """The lines of eight controls, each at its place; None: it moves nothing."""
+    rows: dict[int, list[PlacedControl | None]] = {}
+    for control in group:
+        rows.setdefault(control.place // _ROW, [None] * _ROW)[control.place % _ROW] = control
+    return list(rows.values())
 
 
 def fader_lines(height: int) -> int:
@@ -62,43 +75,38 @@ def fader_lines(height: int) -> int:
     return 5 if height >= _HIGH else 3
 
 
-def _is_fader(name: str) -> bool:
-    return "fader" in name.lower()
-
-
 def placed_controls(frame: ScreenFrame) -> ControlGroups:
-    """The controls that have numbers, by the name before it; continuous ones first, as they come."""
-    port, groups = shown_port(frame), dict[str, list[PlacedControl]]()
-    buttons, seen = dict[str, list[PlacedControl]](), set[str]()
+    """The controls that have numbers. One that the device has no name for stands where there is room."""
+    port, groups, seen = shown_port(frame), ControlGroups(), set[str]()
     for row in frame.view.control_rows:
-        match = re.fullmatch(r"(.*?)\s*(\d+)", row.control)
+        match = re.fullmatch(r"([^,]*?)\s*(\d+)", row.control)
         if row.port != port or row.hidden_by or row.control in seen or match is None:
             continue
         seen.add(row.control)
         name, number = match[1] or "cc", int(match[2])
-        control = _placed(frame, row, name, number)
-        (buttons if control.pressed else groups).setdefault(name, []).append(control)
-    return groups | buttons
+        address = moved_by(row, frame.focus, frame.knobs)
+        pressed = bool(address) and row.mode in _PRESSED and not row.takeover
+        group = groups.setdefault((pressed, name), [])
+        place = number - 1 if row.control != row.sends else len(group)
+        placed = PlacedControl(name, number, place, address, pressed)
+        group.append(_at_its_position(frame, row, placed) if address else placed)
+    return dict(sorted(groups.items(), key=lambda item: item[0][0]))
 
 
-def _placed(frame: ScreenFrame, row: BindingRow, name: str, number: int) -> PlacedControl:
-    address = moved_by(row, frame.focus, frame.knobs)
-    if not address:
-        return PlacedControl(name, number, "")
-    shown = frame.row(address)
-    spec, value, stands = frame.knob(shown), frame.table[shown.slot], frame.placed.get(shown.slot)
-    if row.mode in _PRESSED and not row.takeover:
+def _at_its_position(frame: ScreenFrame, row: BindingRow, control: PlacedControl) -> PlacedControl:
+    shown = frame.row(control.address)
+    value, stands = frame.table[shown.slot], frame.placed.get(shown.slot)
+    if control.pressed:
         on = value > 0 and row.mode in ("toggle", "momentary")
-        return PlacedControl(name, number, address, pressed=True, position=float(on))
+        return replace(control, position=float(on))
     if row.takeover and stands is None:
-        return PlacedControl(name, number, address)
+        return control
     at = value if stands is None or not row.takeover else stands
-    turn = 0 if at == value else 1 if value > at else -1
-    return PlacedControl(
-        name,
-        number,
-        address,
-        position=min(max(spec.position(at), 0.0), 1.0),
+    turn = 0 if at == value else 1 if (value > at) != row.inverted else -1
+    position = min(max(frame.knob(shown).position(at), 0.0), 1.0)
+    return replace(
+        control,
+        position=1 - position if row.inverted else position,
         turn=turn,
         waits=bool(turn) and row.takeover == "pickup",
     )
@@ -114,15 +122,18 @@ def draw_controller(
         none = "no control is mapped" if frame.status.midi else "no MIDI device"
         pens[0].text(f" {none}", pens[0].ink.dim, width)
     else:
-        _numbers(next(lines), min(_ROW, max(map(len, groups.values()))))
-        for name, group in groups.items():
-            for start in range(0, len(group), _ROW):
-                part = group[start : start + _ROW]
-                tall = fader_lines(height) if _is_fader(name) else 1
+        head = width - _ROW * _CELLS + 1  # the last control has no gap
+        _numbers(next(lines), head, 1 + max(it.place % _ROW for group in groups.values() for it in group))
+        for (pressed, name), group in groups.items():
+            tall = _tall(pressed, name, height)
+            for number, row in enumerate(_rows(group)):
                 for line in range(tall):
                     pen = next(lines, None)
                     if pen is not None:
-                        _draw_part(pen, frame, name if line == 0 and start == 0 else "", part, line, tall)
+                        shown = name if line == number == 0 else ""
+                        pen.text(shown if head <= _SHORT else f" {shown}", pen.ink.dim, head - 1)
+                        pen.pad_to(pen.x + 1)
+                        _draw_row(pen, row, line, tall)
         if (pen := next(lines, None)) is not None:
             _waiting(pen, frame, groups, width)
     for pen, end in zip(pens, ends, strict=True):
@@ -130,26 +141,22 @@ def draw_controller(
         pen.text("│", pen.ink.frame)
 
 
-def _numbers(pen: LinePen, count: int) -> None:
-    pen.text("", pen.ink.dim, _HEAD)
-    for number in range(1, count + 1):
-        pen.text(f"{number} ", pen.ink.dim, _CELLS)
+def _numbers(pen: LinePen, head: int, count: int) -> None:
+    numbers = "".join(f"{number:<{_CELLS}}" for number in range(1, count + 1))
+    pen.text(" " * head + numbers.rstrip(), pen.ink.dim)
 
 
-def _draw_part(
-    pen: LinePen, frame: ScreenFrame, name: str, part: list[PlacedControl], line: int, tall: int
-) -> None:
-    ink = pen.ink
-    pen.text(f" {name}", ink.dim, _HEAD)
-    for control in part:
+def _draw_row(pen: LinePen, row: list[PlacedControl | None], line: int, tall: int) -> None:
+    ink, start = pen.ink, pen.x
+    for place, control in enumerate(row):
+        pen.pad_to(start + place * _CELLS)
+        if control is None:
+            continue
         if control.address:
-            pen.target(_CELLS, action=f"select('{control.address}')")
-        glyph, style = _glyph(control, line, tall, _hue(pen, control.address))
-        pen.text(glyph, style)
+            pen.target(_CELLS - 1, action=f"select('{control.address}')")
+        pen.text(*_glyph(control, line, tall, _hue(pen, control.address)))
         if control.turn and line == tall - 1:
-            pen.text("▹" if control.turn > 0 else "◃", ink.mark if control.waits else ink.text, _CELLS - 1)
-        else:
-            pen.text("", ink.text, _CELLS - 1)
+            pen.text("▹" if control.turn > 0 else "◃", ink.mark if control.waits else ink.text)
 
 
 def _hue(pen: LinePen, address: str) -> Style:
