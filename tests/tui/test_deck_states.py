@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 from hands import Hands, playing
@@ -96,11 +98,22 @@ async def test_a_deck_with_voices_shows_how_many_sound(tmp_path, clock):
         assert "no note sounds" in deck_advice(hands.app.read_frame(), 4)
 
 
-async def test_the_stage_view_says_it_too(tmp_path, clock):
-    async with playing(troubled(tmp_path), clock, (200, 60)) as hands:
+@pytest.mark.parametrize("decks", [8, 5])
+async def test_the_stage_view_says_it_too(tmp_path, clock, decks):
+    """Eight decks have a line each, five a block each."""
+    stage = troubled(tmp_path)
+    for number in range(decks + 1, 9):
+        stage.arena.set_meter(f"deck/{number}/state", 0)
+    stage.words = status(*stage.words.decks[:decks])
+    async with playing(stage, clock, (200, 60)) as hands:
         await make_trouble(hands, clock)
         await hands.press("f10")
-        assert "LOADING" in hands.text() and "loading" in hands.text()
+        lines = hands.text().split("\n")
+        for number in range(1, decks + 1):
+            advice = deck_advice(hands.app.read_frame(), number)
+            assert EXPECTED[number] in advice
+            line = next(line for line in lines if re.search(rf"[▲●↻○] \w+ .*{re.escape(advice[:13])}", line))
+            assert (f" {number} " in line) and (decks == 5 or line.startswith(f" {number} ")), line
 
 
 def test_picture_of_decks_in_trouble(snap_compare, tmp_path, clock):

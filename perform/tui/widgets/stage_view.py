@@ -168,7 +168,9 @@ def _decks(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
             pen.text(f" {deck} ", pen.ink.hue(deck) + _TAG)
             pen.text(f" {frame.deck(deck).model or '–'}", pen.ink.bright, 14)
             pen.text(state_text(frame, deck), state_style(pen, deck_state(frame, deck)), 10)
-            stereo_level(pen, frame, deck, max(8, width - pen.x - 1))
+            advice, room = deck_advice(frame, deck), width - pen.x - 1
+            stereo_level(pen, frame, deck, max(8, room // 4 if advice else room))
+            pen.text(f" {advice}" if advice else "", pen.ink.mark, max(0, width - pen.x - 1))
         return
     for at, deck in enumerate(decks):
         end = width * (at + 1) // len(decks)
