@@ -33,6 +33,8 @@ class SoundHistory:
         self.now = number
 
     def window(self, deck: int, first: int, count: int) -> Spectra:
-        """`count` spectra (SAMPLES at most) of a deck from number `first` on."""
-        window: Spectra = self._db[np.arange(first, first + count) % SAMPLES, deck - 1]
+        """`count` spectra of a deck from number `first` on; silence for those not kept, or not yet there."""
+        numbers = np.arange(first, first + count)
+        window: Spectra = self._db[numbers % SAMPLES, deck - 1]  # a copy
+        window[(numbers <= self.now - SAMPLES) | (numbers > self.now)] = SILENT_DB
         return window

@@ -45,6 +45,8 @@ class TraceHistory:
         self.now = number
 
     def window(self, deck: int, first: int, count: int) -> TraceSamples:
-        """`count` samples (SAMPLES at most) from number `first` on."""
-        window: TraceSamples = self._samples[np.arange(first, first + count) % SAMPLES, deck - 1]
+        """`count` samples from number `first` on; NaN for those that are no longer kept, or not yet there."""
+        numbers = np.arange(first, first + count)
+        window: TraceSamples = self._samples[numbers % SAMPLES, deck - 1]  # a copy
+        window[(numbers <= self.now - SAMPLES) | (numbers > self.now)] = np.nan
         return window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from safetensors.numpy import save_file
 from stand_in import FakeStage, deck, play, status
 
 from perform.core import params
-from perform.core.arena_layout import EMPTY
+from perform.core.arena_layout import EMPTY, LIVE
 from perform.tui import braille
 from perform.tui.app import Instrument
 from perform.tui.screens.help_screen import _page
-from perform.tui.trace_history import RATE, RESULT, SOURCE, TraceHistory
-from perform.tui.widgets.latent_traces import split
-from perform.tui.widgets.line_widget import MouseTarget
+from perform.tui.trace_history import RATE, RESULT, SAMPLES, SOURCE, TraceHistory
+from perform.tui.widgets.deck_picture import draw_picture
+from perform.tui.widgets.deck_traces import draw_deck_traces
+from perform.tui.widgets.latent_traces import draw_traces, split
+from perform.tui.widgets.line_widget import LinePen, MouseTarget
 
 SIZES = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["wide", "small"])
 X, Y = "deck/1/z/0/bias", "deck/1/z/1/bias"
@@ -269,6 +272,39 @@ def test_the_trace_history_keeps_the_samples(stage):
     assert np.isnan(past.window(1, 100, 21)[:, SOURCE]).all(), "the hand gives nothing"
     assert past.window(2, 120, 1)[0, SOURCE, 0] == 0.5
     assert np.isnan(past.window(4, 100, 21)).all(), "nothing plays there"
+    arena.set_meter("deck/1/z/0", 7.0)
+    for look in range(121, 400 + SAMPLES):
+        past.sample(look / RATE + 0.001, arena.table, arena.meters)
+    result = past.window(1, 398, SAMPLES + 4)[:, RESULT, 0]
+    assert np.isnan(result[:2]).all() and np.isnan(result[-2:]).all(), "no longer kept, and not yet there"
+    assert (result[2:-2] == 7.0).all()
+
+
+async def test_pictures_show_only_what_is_kept(stage, clock):
+    """At any width and time: a sample that is gone has the newest one in its place."""
+    looks: list[tuple[int, int]] = []
+
+    class Watched(TraceHistory):
+        def window(self, deck, first, count):
+            looks.append((first - self.now, first + count - 1 - self.now))
+            return super().window(deck, first, count)
+
+    stage.words = msgspec.structs.replace(stage.words, decks=tuple(deck(f"m{n}") for n in range(1, 9)))
+    for number in range(1, 9):
+        stage.arena.set_meter(f"deck/{number}/state", LIVE)
+    async with playing(stage, clock) as hands:
+        ink = hands.app.play_screen.query_one("#decks").ink
+        traces = Watched()
+        frame = dataclasses.replace(hands.app.read_frame(), traces=traces)
+        for look in range(5000, 5026):
+            traces.sample(look / RATE + 0.001, stage.arena.table, stage.arena.meters)
+            for number in (1, 4, 8):
+                for width in (20, 45, 70, 140, 200):
+                    for draw in (draw_deck_traces, draw_picture, draw_traces):
+                        draw([LinePen(ink, y) for y in range(8)], frame, number, width)
+    assert len(looks) > 300
+    assert min(first for first, _ in looks) > -SAMPLES
+    assert max(last for _, last in looks) <= 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 16, 32])

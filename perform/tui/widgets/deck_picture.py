@@ -13,8 +13,9 @@ from perform.tui import braille
 from perform.tui.axes import Axis, axes, corpus_range, latents
 from perform.tui.corpus_clouds import CorpusCloud
 from perform.tui.paint import Ink, Piece, cell, runs
+from perform.tui.redraws import last_redraw
 from perform.tui.screen_frame import ScreenFrame
-from perform.tui.trace_history import RATE, RESULT, TraceHistory
+from perform.tui.trace_history import RATE, RESULT, SAMPLES, TraceHistory
 from perform.tui.widgets.line_widget import LinePen
 from perform.tui.widgets.shade_map import SHADES, rows_of, shade_lines
 from perform.tui.widgets.spectrogram import draw_spectrogram
@@ -23,6 +24,8 @@ LEAST = 3  #: with fewer lines nothing is drawn
 _TAIL = 2 * RATE  #: samples of the comet's tail: two seconds
 _TAIL_EVERY = 5  #: samples between two drawings of the tail: every change costs bytes to the terminal
 _COLUMN = RATE // 2  #: samples of a column of the waterfall
+_EVERY = 2 * _COLUMN  #: samples between two drawings of the waterfall
+_COLUMNS = (SAMPLES - _EVERY) // _COLUMN  #: most columns: the oldest samples are gone before it is drawn anew
 
 Values = npt.NDArray[np.floating]  #: (points,), sigma
 
@@ -60,12 +63,8 @@ def draw_cloud(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
     x, y = (_near(axis, near) for axis, near in zip((x, y), known, strict=True))
     dots = _corpus(frame.clouds.of(frame.deck(deck)), x, y, known, width, lines)
     live = frame.meter(deck, "state") == LIVE
-    now = frame.traces.now
-    tail = (
-        _tail(frame.traces, now - now % _TAIL_EVERY, deck, x, y, width, lines)
-        if live
-        else braille.blank(lines, width)
-    )
+    now = last_redraw(frame.traces.now, _TAIL_EVERY, deck)
+    tail = _tail(frame.traces, now, deck, x, y, width, lines) if live else braille.blank(lines, width)
     marks: dict[tuple[int, int], tuple[str, Style]] = {}
     bias = [frame.value(deck, f"z/{axis.latent}/bias") for axis in (x, y)]
     marks[_at(x, y, bias, width, lines)] = ("●", ink.handle)
@@ -173,11 +172,9 @@ def _waterfall(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int, c
     low, high = status.latent_low[:count], status.latent_high[:count]
     if len(low) < count or len(high) < count:
         low, high = (-2.0,) * count, (2.0,) * count
-    column = frame.traces.now // _COLUMN // 2 * 2  # it moves once a second
+    end = last_redraw(frame.traces.now, _EVERY, deck)
     live = frame.meter(deck, "state") == LIVE
-    pieces = _waterfall_lines(
-        frame.traces, column if live else -1, deck, width, lines, low, high, pens[0].ink
-    )
+    pieces = _waterfall_lines(frame.traces, end if live else -1, deck, width, lines, low, high, pens[0].ink)
     for pen, piece in zip(pens, pieces, strict=True):
         pen.put(piece, width)
 
@@ -196,8 +193,8 @@ def _waterfall_lines(
     if end < 0:
         return [runs(["·"] * width, [ink.rail] * width)] * lines
     rows = rows_of(lines, ink, deck)
-    columns = min(width, 512 // _COLUMN - 1)
-    samples = history.window(deck, (end - columns) * _COLUMN, columns * _COLUMN)[:, RESULT, : len(low)]
+    columns = min(width, _COLUMNS)
+    samples = history.window(deck, end - columns * _COLUMN, columns * _COLUMN)[:, RESULT, : len(low)]
     seen = np.isfinite(samples).reshape(columns, _COLUMN, -1)
     sums = np.nan_to_num(samples).reshape(columns, _COLUMN, -1).sum(axis=1)
     mean = sums / np.maximum(seen.sum(axis=1), 1)  # -> (columns, latents)

@@ -5,24 +5,21 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from perform.core.arena_layout import LIVE
 from perform.core.params import SOURCES
 from perform.tui import braille
-from perform.tui.axes import chosen, corpus_range, latents
+from perform.tui.axes import chosen, latents
 from perform.tui.paint import Ink, Piece, runs
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.trace_history import RATE, RESULT, SAMPLES, SOURCE, TraceHistory
 from perform.tui.widgets.line_widget import LinePen
+from perform.tui.widgets.trace_dots import column_ranges, corpus_edge, line_dots, range_dots, upper_edge
 
 SECONDS = 10  #: shortest time that a trace shows, for any width
 _HEAD = 14  #: cells before a trace
 _TALL = 3  #: preferred lines of a trace
 _PAIR = 5  #: fewest lines for both traces of the pad together
-EDGES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma at the upper edge of a trace
-
-Edges = npt.NDArray[np.float32]  #: (dots,)
 
 
 def draw_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
@@ -110,11 +107,6 @@ def _head(pen: LinePen, frame: ScreenFrame, deck: int, latent: int, row: int, en
     pen.pad_to(after)
 
 
-def corpus_edge(frame: ScreenFrame, deck: int, latent: int) -> float:
-    """Smallest upper edge of a trace, in sigma: the range of the corpus."""
-    return max(map(abs, corpus_range(frame, deck, latent) or (0.0,)))
-
-
 @lru_cache(4)
 def _traces(
     history: TraceHistory,
@@ -130,41 +122,16 @@ def _traces(
 
     end : number of the column that is not yet full
     """
-    samples = history.window(deck, (end - dots) * step, dots * step)
-    samples = samples.reshape(dots, step, 2, -1)  # -> (dots, step, 2, LATENTS)
-    low, high = (
-        np.fmin.reduce(samples, axis=1),
-        np.fmax.reduce(samples, axis=1),
-    )  # NaN: no value
-    even = (np.arange(end - dots, end) % 2).astype(
-        bool
-    )  # every second column; dots keep their places while they scroll
+    low, high = column_ranges(history.window(deck, (end - dots) * step, dots * step), step)
+    odd = np.arange(end - dots, end) % 2 == 1  # every second column: dots keep their places while they scroll
     traces = []
     for (latent, tall), least_end in zip(shown, least, strict=True):
-        reach = np.nan_to_num(np.abs([low[:, :, latent], high[:, :, latent]])).max()
-        edge = next((e for e in EDGES if e >= max(reach, least_end)), EDGES[-1])
+        edge = upper_edge(low[:, :, latent], high[:, :, latent], least_end)
         result = line_dots(low[:, RESULT, latent], high[:, RESULT, latent], edge, tall)
         middle = (low[:, SOURCE, latent] + high[:, SOURCE, latent]) / 2
-        source = _between(middle, middle, edge, tall) & even
+        source = range_dots(middle, middle, edge, tall) & odd
         traces.append((edge, _pieces(result, source, ink)))
     return traces
-
-
-def line_dots(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
-    """All dots between two edges, joined to the column before."""
-    before_low, before_high = (np.concatenate(([np.nan], one[:-1])) for one in (low, high))
-    gone = np.isnan(low)
-    low, high = np.fmin(low, before_high), np.fmax(high, before_low)
-    low[gone] = high[gone] = np.nan
-    return _between(low, high, edge, tall)
-
-
-def _between(low: Edges, high: Edges, edge: float, tall: int) -> braille.Dots:
-    rows = braille.DOWN * tall
-    with np.errstate(invalid="ignore"):
-        top, bottom = (np.clip(np.floor((1 - z / edge) / 2 * rows), 0, rows - 1) for z in (high, low))
-        at = np.arange(rows)[:, None]
-        return np.asarray((at >= top) & (at <= bottom))  # False for NaN
 
 
 def _pieces(result: braille.Dots, source: braille.Dots, ink: Ink) -> list[Piece]:

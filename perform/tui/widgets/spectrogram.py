@@ -8,6 +8,7 @@ import numpy as np
 
 from perform.core.arena_layout import LIVE
 from perform.tui.paint import Ink, Piece, runs
+from perform.tui.redraws import last_redraw
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.sound_history import BANDS, STEP_S, SoundHistory
 from perform.tui.widgets.line_widget import LinePen
@@ -21,7 +22,7 @@ _EVERY = round(1 / STEP_S)  #: spectra between two drawings: each costs bytes to
 def draw_spectrogram(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
     """Draw it at the right end of these lines. The sound is measured after the deck's fader."""
     history, live = frame.sound.history, frame.meter(deck, "state") == LIVE
-    end = history.now // _EVERY * _EVERY if live else -1
+    end = last_redraw(history.now, _EVERY, deck) if live else -1
     for pen, piece in zip(pens, _lines(history, end, deck, width, len(pens), pens[0].ink), strict=True):
         pen.put(piece, width)
 
