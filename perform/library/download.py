@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import json
 import os
 import string
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from perform import __version__
 from perform.core.errors import PerformError, WrongUse
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 PATIENCE_S = 20.0  #: without a byte
 CHUNK = 1 << 16
@@ -91,6 +92,10 @@ def fetch(
     Unreachable: no answer, or it stopped. WrongContent: not the file, too large, or another SHA-256.
     WrongUse: not an address.
     """
+    import http.client  # imported late: the screen, which rarely downloads, opens faster
+    import urllib.error
+    import urllib.request
+
     part, about = _parts(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     begin = begun(out)
@@ -130,7 +135,7 @@ def _parts(out: Path) -> tuple[Path, Path]:
     return out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.part.json")
 
 
-def _refuse(reply: http.client.HTTPResponse, address: str, total: int, limit: int) -> None:
+def _refuse(reply: HTTPResponse, address: str, total: int, limit: int) -> None:
     """Refuse a page in place of the file, and what is too large."""
     if reply.headers.get_content_type() == "text/html":
         hint = "the address leads to a page: look for the file's own address there"
@@ -140,7 +145,7 @@ def _refuse(reply: http.client.HTTPResponse, address: str, total: int, limit: in
 
 
 def _receive(
-    reply: http.client.HTTPResponse, part: Path, begin: int, total: int, limit: int, on_progress: Progress
+    reply: HTTPResponse, part: Path, begin: int, total: int, limit: int, on_progress: Progress
 ) -> int:
     """Append to the part; return the bytes that are there."""
     done = begin
@@ -158,7 +163,7 @@ def _receive(
     return done
 
 
-def _length(reply: http.client.HTTPResponse) -> int:
+def _length(reply: HTTPResponse) -> int:
     with contextlib.suppress(ValueError):
         return max(int(reply.headers.get("Content-Length", 0)), 0)
     return 0

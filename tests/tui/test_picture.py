@@ -215,10 +215,10 @@ def test_no_color_is_honoured(stage, clock, monkeypatch):
     assert Instrument(stage, clock).no_color
 
 
-def test_the_screen_imports_no_sound_and_no_model():
+def test_the_screen_imports_no_sound_no_model_and_no_network():
     code = (
         "import sys, perform.tui.app;"
-        "never = ('torch', 'onnxruntime', 'sounddevice', 'mido', 'rtmidi', 'soundfile');"
+        "never = ('torch', 'onnxruntime', 'sounddevice', 'mido', 'rtmidi', 'soundfile', 'http', 'email');"
         "print([m for m in never if m in sys.modules])"
     )
     root = Path(__file__).parents[2]

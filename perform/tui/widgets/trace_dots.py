@@ -12,7 +12,7 @@ from perform.tui.trace_history import TraceSamples
 
 _EDGES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  #: sigma
 
-Edges = npt.NDArray[np.float32]  #: (dots,) sigma; NaN: no value
+Edges = npt.NDArray[np.floating]  #: (dots,) sigma; NaN: no value
 
 
 def corpus_edge(frame: ScreenFrame, deck: int, latent: int) -> float:
