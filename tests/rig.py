@@ -262,7 +262,17 @@ class Instrument:
         self._log = runtime.parent / "headless.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "perform", "play", set_name, "--headless", *args],
+                [
+                    sys.executable,
+                    "-X",
+                    "faulthandler",
+                    "-m",
+                    "perform",
+                    "play",
+                    set_name,
+                    "--headless",
+                    *args,
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -312,10 +322,15 @@ class Instrument:
         return [int(pid) for pid in done.stdout.split()]
 
     def end(self) -> str:
-        """SIGINT, as ctrl-c: what it printed."""
+        """SIGINT, as ctrl-c: what it printed. One that hangs is ended so that its log says where it hung."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        out, _ = self.process.communicate(timeout=30)
+        try:
+            out, _ = self.process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.communicate()
+            raise AssertionError(f"the stage does not end: {self.log()}") from None
         assert self.process.returncode == 0, self.log()
         return out
 
