@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
+from safetensors.numpy import save_file
 from tiny import tiny_model
 
+from perform.library.cards import change_card
 from perform.library.corpus_latents import read_corpus
 
 BELLS = Path(__file__).parents[2] / "models" / "bells.safetensors"
@@ -26,3 +28,17 @@ def test_other_files_have_no_corpus_latents(tmp_path: Path) -> None:
     broken.write_bytes(BELLS.read_bytes()[:5000])
     for path in (imported, tmp_path / "export.ts", broken, tmp_path / "gone.safetensors"):
         assert read_corpus(path).shape == (0, 0)
+
+
+def test_latents_that_are_not_finite_are_none(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    with safe_open(BELLS, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    tensors["gesture"][3, 1] = np.nan
+    save_file(tensors, damaged, metadata)
+    assert read_corpus(damaged).shape == (0, 0)
+    cloud = [[1e300] * tensors["gesture"].shape[1]]
+    imported = tiny_model(tmp_path / "imported.safetensors", latents=len(cloud[0]))
+    change_card(imported, {"cloud": cloud})
+    assert read_corpus(imported).shape == (0, 0), "beyond what a float32 holds"
