@@ -14,6 +14,8 @@ from perform.core.files import atomic_path
 FORMAT = "perform-checkpoint-2"
 SHOWN = {"critics": "choice of discriminators"}
 """What messages call a key that has an older name in the file."""
+BEFORE = {"loss": "distance"}
+"""Values of keys that older files lack."""
 LATEST, HEALTHY = "checkpoint.pt", "healthy.pt"
 
 
@@ -37,7 +39,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         hint = "start a new training, or finish this one with the version that started it"
         raise WrongUse("a checkpoint of another version of perform", where=str(path), hint=hint)
     for key, value in identity.items():
-        before = found["identity"].get(key)
+        before = found["identity"].get(key, BEFORE.get(key))
         if isinstance(value, dict) and isinstance(before, dict):
             _compare_config(before, value, path)
         elif before != value:

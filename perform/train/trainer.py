@@ -31,7 +31,7 @@ from perform.train.initial_model import initial_model
 from perform.train.losses import audio_distance
 from perform.train.plan import TrainingPlan
 from perform.train.processes import TrainingProcesses, default_precision
-from perform.train.training_state import BATCH, fixed_options, restore, state_of
+from perform.train.training_state import BATCH, LOSS, fixed_options, restore, state_of
 from perform.train.weight_norm import add_weight_norm, without_weight_norm
 
 DISCRIMINATORS_EVERY = 4
@@ -305,10 +305,10 @@ class Trainer:
         checkpoint.save(self.plan.folder / name, fixed_options(self), state_of(self))
 
     def load(self, name: str = checkpoint.LATEST, *, for_snapshot: bool = False) -> None:
-        """Continue from a checkpoint; for a snapshot the batch may have another size. [disk]"""
+        """Continue from a checkpoint; for a snapshot batch and loss do not matter. [disk]"""
         options = fixed_options(self)
         if for_snapshot:
-            del options[BATCH]
+            del options[BATCH], options[LOSS]
         state = checkpoint.load(self.plan.folder / name, options)
         self.begin()
         restore(self, state)

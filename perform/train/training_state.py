@@ -11,7 +11,7 @@ from perform.train.health import Measurement
 if TYPE_CHECKING:
     from perform.train.trainer import Trainer
 
-BATCH = "batch of all processes"
+BATCH, LOSS = "batch of all processes", "loss"
 
 
 def fixed_options(trainer: Trainer) -> dict[str, Any]:
@@ -25,6 +25,7 @@ def fixed_options(trainer: Trainer) -> dict[str, Any]:
         "seed": plan.seed,
         "changes": list(plan.changes),
         "critics": list(plan.discriminators),
+        LOSS: plan.loss,
     }
 
 

@@ -392,6 +392,7 @@ def test_errors_name_the_option_and_what_to_try(corpus_folder: Path, tmp_path: P
     for change, words in (
         (lambda c: c["identity"]["config"].pop("adain"), "lacks adain: an older version"),
         (lambda c: c["identity"]["config"].update(more=1), "has more: a newer version"),
+        (lambda c: c["identity"].update(loss="energy"), "another loss: energy, not distance"),
         (lambda c: c.update(format="perform-rave-checkpoint-1"), "of another version"),
     ):
         train_again = torch.load(latest, weights_only=True)
@@ -401,6 +402,10 @@ def test_errors_name_the_option_and_what_to_try(corpus_folder: Path, tmp_path: P
         with pytest.raises(WrongUse, match=words):
             train(on)
         latest.write_bytes(good)
+    older = torch.load(latest, weights_only=True)
+    del older["identity"]["loss"]  # of a version with one loss
+    torch.save(older, latest)
+    assert train(on).card["steps"] == 1
     latest.write_bytes(b"not a checkpoint")
     with pytest.raises(WrongUse, match="not a checkpoint"):
         train(on)
