@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from song_texts import loop, row
 from tiny import tiny_model
 
 from perform.core.arena import Arena
@@ -26,30 +27,17 @@ values."deck/1/source" = "walk"
 values."deck/2/source" = "loop"
 values."deck/2/speed" = 0.7
 """
-LFO = """
-[[songs.modulation]]
-source = "{source}"
-to = "{to}"
-low = -0.5
-high = 0.5
-"""
-LOOP = """
-[[songs.loops]]
-address = "deck/1/gain"
-seconds = 0.5
-points = [[0.0, 0.0], [0.5, -6.0]]
-"""
 KINDS = {
     "plain": "",
     "limited": 'values."master/gain" = 6\nvalues."deck/1/gain" = 6\n',
     "tuned": 'values."deck/1/tune" = 3\nvalues."deck/2/tune" = -5\n',
-    "tuned and swelling": 'values."deck/1/tune" = 3\n' + LFO.format(source="lfo 1", to="deck/1/z/0/bias"),
+    "tuned and swelling": 'values."deck/1/tune" = 3\n' + row("lfo 1", "deck/1/z/0/bias", -0.5, 0.5),
     "hand": 'values."deck/1/source" = "hand"\nvalues."deck/1/home" = 1\n',
-    "swell": LFO.format(source="lfo 1", to="deck/1/z/0/bias"),
-    "fader": LFO.format(source="lfo 1", to="deck/2/gain") + LFO.format(source="lfo 2", to="master/gain"),
-    "vibrato": LFO.format(source="lfo 1", to="deck/1/tune"),
-    "follower": LFO.format(source="follow deck/2", to="deck/1/z/0/bias"),
-    "loop": LOOP,
+    "swell": row("lfo 1", "deck/1/z/0/bias", -0.5, 0.5),
+    "fader": row("lfo 1", "deck/2/gain", -0.5, 0.5) + row("lfo 2", "master/gain", -0.5, 0.5),
+    "vibrato": row("lfo 1", "deck/1/tune", -0.5, 0.5),
+    "follower": row("follow deck/2", "deck/1/z/0/bias", -0.5, 0.5),
+    "loop": loop("deck/1/gain", 0.5, [[0.0, 0.0], [0.5, -6.0]]),
 }
 
 

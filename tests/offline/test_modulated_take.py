@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import soundfile
+from song_texts import example, loop, row
 
 from perform.audio.mixer import Mixer
 from perform.control.midi_clock import START, TICK, TICKS
@@ -61,79 +62,29 @@ decks = { 1 = "bells", 2 = "choir" }
 "hold/2/of" = "lfo 1"
 "steps/1/rate" = 8.0
 "steps/1/value/1" = 1.0
-[[songs.modulation]]
-source = "lfo 1"
-to = "deck/1/z/0/bias"
-low = -1.0
-high = 1.0
-[[songs.modulation]]
-source = "lfo 2"
-to = "deck/1/gain"
-low = -12.0
-high = 0.0
-[[songs.modulation]]
-source = "random 1"
-to = "deck/2/z/1/bias"
-low = -1.0
-high = 1.0
-[[songs.modulation]]
-source = "follow deck/1"
-to = "deck/2/z/0/bias"
-low = 0.0
-high = 2.0
-[[songs.modulation]]
-source = "follow deck/2"
-to = "deck/1/pan"
-low = 0.0
-high = 1.0
-[[songs.modulation]]
-source = "hold 1"
-to = "deck/2/z/2/bias"
-low = 0.0
-high = 1.0
-[[songs.modulation]]
-source = "hold 2"
-to = "xfade"
-low = 0.0
-high = 0.3
-[[songs.modulation]]
-source = "steps 1"
-to = "deck/1/z/1/scale"
-low = -0.5
-high = 0.5
-[[songs.modulation]]
-source = "macro 1"
-to = "deck/1/z/2/bias"
-low = 0.0
-high = 2.0
-[[songs.modulation]]
-source = "macro 1"
-to = "deck/2/z/3/bias"
-low = 0.0
-high = -2.0
-[[songs.examples]]
-deck = 2
-macros = [0, 0, 0, 0, 0, 0, 0, 0]
-latents = [0.0, 0.5, -0.5, 0.0]
-[[songs.examples]]
-deck = 2
-macros = [1, 0, 0, 0, 0, 0, 0, 0]
-latents = [1.0, -1.5, 0.5, 1.0]
-[[songs.loops]]
-address = "macro/1"
-seconds = 0.7
-points = [[0.0, 0.0], [0.3, 1.0], [0.7, 0.0]]
-[[songs.loops]]
-address = "lfo/1/rate"
-seconds = 1.0
-points = [[0.0, 1.0], [0.6, 12.0]]
 """
+ROWS = (
+    row("lfo 1", "deck/1/z/0/bias", -1.0, 1.0)
+    + row("lfo 2", "deck/1/gain", -12.0, 0.0)
+    + row("random 1", "deck/2/z/1/bias", -1.0, 1.0)
+    + row("follow deck/1", "deck/2/z/0/bias", 0.0, 2.0)
+    + row("follow deck/2", "deck/1/pan", 0.0, 1.0)
+    + row("hold 1", "deck/2/z/2/bias", 0.0, 1.0)
+    + row("hold 2", "xfade", 0.0, 0.3)
+    + row("steps 1", "deck/1/z/1/scale", -0.5, 0.5)
+    + row("macro 1", "deck/1/z/2/bias", 0.0, 2.0)
+    + row("macro 1", "deck/2/z/3/bias", 0.0, -2.0)
+)
+EXAMPLES = example(2, [0], [0.0, 0.5, -0.5, 0.0]) + example(2, [1], [1.0, -1.5, 0.5, 1.0])
+LOOPS = loop("macro/1", 0.7, [[0.0, 0.0], [0.3, 1.0], [0.7, 0.0]]) + loop(
+    "lfo/1/rate", 1.0, [[0.0, 1.0], [0.6, 12.0]]
+)
 
 
 @pytest.fixture
 def modulated(shared_cache: None, tiny_models: Path, tmp_path: Path) -> Path:
     path = tmp_path / "modulated.toml"
-    path.write_text(SET)
+    path.write_text(SET + ROWS + EXAMPLES + LOOPS)
     return path
 
 
@@ -185,13 +136,19 @@ def played_live(path: Path, folder: Path) -> np.ndarray:
     return out[mixer.delay : end]
 
 
-def test_live_render_and_replay_are_the_same_bits(modulated: Path, tmp_path: Path) -> None:
-    take = rendered(modulated, tmp_path / "takes")
+def played_alike(path: Path, folder: Path) -> tuple[take_index.Take, np.ndarray]:
+    """Check that live sound, render and replay are the same bits; return the take and its sound."""
+    take = rendered(path, folder / "takes")
     wanted = soundfile.read(take.path, dtype="float32", always_2d=True)[0]
-    assert np.array_equal(played_live(modulated, tmp_path), wanted)
-    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
-    assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
+    assert np.array_equal(played_live(path, folder), wanted)
+    replay.render(take, folder / "again.wav", replay.ReplayOptions(), lambda seconds: None)
+    assert (folder / "again.wav").read_bytes() == take.path.read_bytes()
     assert wanted.any()
+    return take, wanted
+
+
+def test_live_render_and_replay_are_the_same_bits(modulated: Path, tmp_path: Path) -> None:
+    take, _ = played_alike(modulated, tmp_path)
     check_log(take)
 
 
@@ -231,12 +188,8 @@ def test_fingers_of_an_mpe_keyboard_play_the_same_bits_again(
     still = played_live(modulated, tmp_path)
     monkeypatch.setattr("perform.offline.render.Loops", Fingers)
     monkeypatch.setattr(sys.modules[__name__], "Loops", Fingers)
-    take = rendered(modulated, tmp_path / "takes")
-    wanted = soundfile.read(take.path, dtype="float32", always_2d=True)[0]
     (tmp_path / "fingers").mkdir()
-    assert np.array_equal(played_live(modulated, tmp_path / "fingers"), wanted)
-    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
-    assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
+    _, wanted = played_alike(modulated, tmp_path / "fingers")
     assert np.abs(wanted - still).max() > 0.01, "the fingers are heard"
 
 
@@ -264,10 +217,7 @@ class Clocked(BeatKeeper):
 def test_fingers_lfo_macros_examples_and_a_midi_clock_play_the_same_bits_again(
     modulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = '[[songs.modulation]]\nsource = "{}"\nto = "{}"\nlow = {}\nhigh = {}\n'
-    fingers = row.format("finger 1 bend", "deck/1/z/3/bias", -1, 1) + row.format(
-        "finger 2 press", "deck/2/gain", -6, 0
-    )
+    fingers = row("finger 1 bend", "deck/1/z/3/bias", -1, 1) + row("finger 2 press", "deck/2/gain", -6, 0)
     text = modulated.read_text().replace('"lfo/2/sync"', '"clock/in" = 1.0\n"lfo/2/sync"')
     modulated.write_text(text.replace("[[songs.examples]]", fingers + "[[songs.examples]]", 1))
     monkeypatch.setattr("perform.offline.render.Loops", Fingers)
@@ -275,12 +225,8 @@ def test_fingers_lfo_macros_examples_and_a_midi_clock_play_the_same_bits_again(
     unled = played_live(modulated, tmp_path)
     monkeypatch.setattr("perform.offline.render.BeatKeeper", Clocked)
     monkeypatch.setattr(sys.modules[__name__], "BeatKeeper", Clocked)
-    take = rendered(modulated, tmp_path / "takes")
-    wanted = soundfile.read(take.path, dtype="float32", always_2d=True)[0]
     (tmp_path / "clocked").mkdir()
-    assert np.array_equal(played_live(modulated, tmp_path / "clocked"), wanted)
-    replay.render(take, tmp_path / "again.wav", replay.ReplayOptions(), lambda seconds: None)
-    assert (tmp_path / "again.wav").read_bytes() == take.path.read_bytes()
+    _, wanted = played_alike(modulated, tmp_path / "clocked")
     assert np.abs(wanted - unled).max() > 0.01, "the clock is heard"
     assert max(Clocked.tempos) == pytest.approx(240.0, abs=0.5)
     assert 200.0 < Clocked.tempos[-1] < 235.0, "it follows the drum machine down"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from rig import Instrument, perform, playing, until
+from song_texts import example, row
 from tiny import tiny_model
 
 from perform.audio.mixer import Mixer
@@ -48,36 +49,14 @@ decks = { 1 = "bells", 2 = "slow" }
 """
 
 #: an LFO on a latent and on a fader, a macro, a finger, and two examples between which macro 2 moves deck 2
-MODULATION = """
-[[songs.modulation]]
-source = "lfo 1"
-to = "deck/1/z/0/bias"
-low = -1.0
-high = 1.0
-[[songs.modulation]]
-source = "lfo 2"
-to = "deck/1/gain"
-low = -12.0
-high = 0.0
-[[songs.modulation]]
-source = "macro 1"
-to = "deck/1/z/1/bias"
-low = 0.0
-high = 1.5
-[[songs.modulation]]
-source = "finger 1 press"
-to = "deck/1/z/2/bias"
-low = 0.0
-high = 1.0
-[[songs.examples]]
-deck = 2
-macros = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-latents = [0.3, -1.2]
-[[songs.examples]]
-deck = 2
-macros = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-latents = [-0.8, 1.0]
-"""
+MODULATION = (
+    row("lfo 1", "deck/1/z/0/bias", -1.0, 1.0)
+    + row("lfo 2", "deck/1/gain", -12.0, 0.0)
+    + row("macro 1", "deck/1/z/1/bias", 0.0, 1.5)
+    + row("finger 1 press", "deck/1/z/2/bias", 0.0, 1.0)
+    + example(2, [0.0], [0.3, -1.2])
+    + example(2, [0.0, 1.0], [-0.8, 1.0])
+)
 
 
 @pytest.fixture
@@ -217,13 +196,13 @@ def test_the_live_input_in_the_mix_renders_bit_by_bit(tmp_path: Path) -> None:
             ):
                 params.set_value(arena.table, f"input/{name}", value)
         mixer.fill(out[at : at + block], came[at : at + block])
-    journal, told, at = arena.event_logs[LANES].read(0), [], 0
-    while at < len(journal):
-        length, *head = RECORD_HEADER.unpack_from(journal, at)
+    log, logged, at = arena.event_logs[LANES].read(0), [], 0
+    while at < len(log):
+        length, *head = RECORD_HEADER.unpack_from(log, at)
         at += RECORD_HEADER.size + length
-        told.append(gesture_log.LoggedEvent(*head, journal[at - length : at]))
+        logged.append(gesture_log.LoggedEvent(*head, log[at - length : at]))
     played = LoggedTake(
-        RATE, block, "float32", 0, len(came), told, {}, np.arange(len(NAMES), dtype=np.intp), 0
+        RATE, block, "float32", 0, len(came), logged, {}, np.arange(len(NAMES), dtype=np.intp), 0
     )
 
     class GivenInput(InputReplay):
