@@ -8,11 +8,13 @@ energy_distance.py                      a loss for noises
 bottleneck_training.py                  noise, penalties and codebooks between encoder and decoder
 discriminators.py                       phase 2: discriminators and adversarial losses
 initial_model.py                        the model that a training starts from
-trainer.py weight_norm.py               the training steps; the weights while they are trained
+trainer.py trained_network.py           the training steps; a network with its optimiser
+weight_norm.py                          the weights while they are trained
 training_state.py checkpoint.py         what a checkpoint contains; checkpoint files
 health.py                               when phase 1 has reached a plateau, and when a training has failed
 processes.py                            one process, or several that torchrun started
 loop.py finishing.py                    from the first step to the model file
+training_messages.py                    the lines and the progress that a training reports
 training_report.py tensorboard_log.py   curves, spectrograms and sounds
 prior_trainer.py prior_choices.py       training of a prior
 corpus_encoding.py                      a corpus as latents, for a prior

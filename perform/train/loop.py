@@ -7,7 +7,6 @@ Messages and progress go to a `ProgressListener`; this module knows no terminal.
 from __future__ import annotations
 
 import math
-import platform
 import signal
 import threading
 import time
@@ -23,7 +22,7 @@ import torch
 from perform.core.errors import PerformError, WrongUse
 from perform.rave.config import Config
 from perform.rave.model import RAVE
-from perform.train import checkpoint
+from perform.train import checkpoint, training_messages
 from perform.train.autoencoder import shortest_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, is_prepared
@@ -33,7 +32,7 @@ from perform.train.initial_model import initial_model
 from perform.train.latent_choice import KEPT_DB, choose_latents
 from perform.train.plan import TrainingPlan, check
 from perform.train.processes import TrainingProcesses, joined_processes
-from perform.train.progress import Progress, ProgressListener, Stopped
+from perform.train.progress import ProgressListener, Stopped
 from perform.train.tensorboard_log import TensorboardLog, open_tensorboard
 from perform.train.trainer import Trainer
 from perform.train.training_report import write_report
@@ -61,7 +60,7 @@ def train(plan: TrainingPlan, listener: ProgressListener | None = None) -> RAVE:
             trainer.measure()
             trainer.save()
         world.wait()
-        listener.log(_opening(trainer))
+        listener.log(training_messages.opening(trainer))
         with open_tensorboard(plan.folder, world.first) as pictures:
             _run(trainer, listener, pictures)
         model = trainer.model()
@@ -151,13 +150,13 @@ def conclude(trainer: Trainer, listener: ProgressListener) -> FinishedModel:
         "distance": round(distance(trainer.average, trainer.held_out), 3),
         "distance_untrained": round(trainer.untrained, 3),
         "hours": round(trainer.seconds / 3600, 2),
-        "hardware": _hardware(trainer.world),
+        "hardware": training_messages.hardware(trainer.world),
     }
     if spectral:
         details["distance_spectral"] = round(spectral[-1], 3)
     plan.output.parent.mkdir(parents=True, exist_ok=True)
     finished = finish(model, trainer.corpus, plan.output, trainer.held_out.cpu(), details)
-    listener.log(_delay(finished))
+    listener.log(training_messages.delay(finished))
     listener.log(write_report(plan.folder / "report.html", trainer.history, finished))
     return finished
 
@@ -199,7 +198,7 @@ def _run(trainer: Trainer, listener: ProgressListener, pictures: TensorboardLog 
                     trainer.begin_phase_2_now()
                     listener.log(f"phase 1 has reached a plateau at step {trainer.step}: phase 2 begins")
                 elif not plateau_reported:
-                    listener.log(_plateau(trainer))
+                    listener.log(training_messages.plateau(trainer))
                     plateau_reported = True
             if due:
                 if trainer.is_finite():
@@ -207,7 +206,7 @@ def _run(trainer: Trainer, listener: ProgressListener, pictures: TensorboardLog 
                 if pictures:
                     pictures.write(trainer)
             speed = (trainer.step - first) / (time.monotonic() - started)
-            listener.progress(_progress(trainer, losses[-1], speed))
+            listener.progress(training_messages.current_progress(trainer, losses[-1], speed))
             stop = world.any(interrupted.is_set())
             if stop or time.monotonic() - saved > 60 * plan.checkpoint:
                 trainer.save()
@@ -231,51 +230,6 @@ def _closing(trainer: Trainer) -> Iterator[Iterator[TrainingBatch]]:
         yield batches
     finally:
         batches.close()
-
-
-def _progress(trainer: Trainer, loss: float, speed: float) -> Progress:
-    last = trainer.history[-1] if trainer.history else None
-    return Progress(
-        step=trainer.step,
-        steps=trainer.total,
-        phase=1 if trainer.step <= trainer.phase_1_steps else 2,
-        loss=loss,
-        distance=last.distance if last else math.nan,
-        improvement=last.improvement if last else 0.0,
-        steps_per_s=speed,
-        eta_s=(trainer.total - trainer.step) / speed,
-    )
-
-
-def _opening(trainer: Trainer) -> str:
-    plan, world = trainer.plan, trainer.world
-    processes = f"{world.size} processes, " if world.size > 1 else ""
-    phases = f"{trainer.phase_1_steps} steps of phase 1, {plan.adversarial} of phase 2"
-    size = f"{plan.batch * world.size} crops of {trainer.crop / plan.config.sample_rate:.2f} s per step"
-    saving = f"a checkpoint every {plan.checkpoint:g} minutes"
-    return f"training on {processes}{world.device}: {phases}, {size}; {saving}"
-
-
-def _plateau(trainer: Trainer) -> str:
-    what = f"phase 1 has reached a plateau at step {trainer.step}: more steps will gain little"
-    if trainer.plan.adversarial:
-        return f"{what}; Ctrl-C, then --resume --auto begins phase 2 at once"
-    return f"{what}; Ctrl-C, then --snapshot writes the model"
-
-
-def _delay(finished: FinishedModel) -> str:
-    model = finished.model
-    ms, measured = 1000 / model.config.sample_rate, model.card["delay_measured"]
-    found = "no response" if measured is None else f"{measured * ms:.1f} ms measured"
-    return f"delay {model.delay * ms:.1f} ms computed from the layers, {found} with an impulse"
-
-
-def _hardware(world: TrainingProcesses) -> str:
-    if world.device.type == "cuda":
-        name = torch.cuda.get_device_name(world.device)
-    else:
-        name = f"{platform.machine()} {world.device.type}, {torch.get_num_threads()} threads"
-    return f"{world.size} x {name}" if world.size > 1 else name
 
 
 def _check_beginning(plan: TrainingPlan) -> None:

@@ -31,6 +31,7 @@ from perform.train.initial_model import initial_model
 from perform.train.losses import audio_distance
 from perform.train.plan import TrainingPlan
 from perform.train.processes import TrainingProcesses, default_precision
+from perform.train.trained_network import TrainedNetwork
 from perform.train.training_state import BATCH, LOSS, fixed_options, restore, state_of
 from perform.train.weight_norm import add_weight_norm, without_weight_norm
 
@@ -39,8 +40,6 @@ DISCRIMINATORS_EVERY = 4
 FEATURES_WEIGHT = 20.0
 AVERAGE = 0.999
 """Decay per step of the averaged weights; smaller in the first steps."""
-CLIP = 1.0
-"""Largest norm of a gradient; a larger gradient is scaled down to it."""
 MEASURED = 8
 """Number of held-out crops in a measurement."""
 RETRIES = 5
@@ -124,12 +123,11 @@ class Trainer:
 
     def _spectral_step(self, batch: TrainingBatch) -> Tensor:
         plan, done = self.plan, self.step / self.plan.steps
-        self._set_rate(self.optimiser, plan.rate * learning_rate(done))
         self.learner.noise_first = done < NOISE_FIRST
         passed = self._pass(batch)
         beta = BETA[self.config.bottleneck] if plan.beta is None else plan.beta
         loss = passed.distance() + beta * min(1.0, 4 * done) * passed.penalty
-        self._descend(loss, self.optimiser)
+        self.trained.descend(loss, plan.rate * learning_rate(done) * self.rate_scale)
         if self.learner.quantizers:
             self.learner.quantizers.learn(
                 self.learner.model.codebooks, passed.embedding, self.step, self.world
@@ -142,9 +140,8 @@ class Trainer:
         with torch.no_grad():
             passed = self._pass(batch, self.learner)
         with self._autocast("mixed"):
-            loss = discriminator_loss(self._shared_discriminators(torch.cat([passed.x, passed.y])))
-        self._set_rate(self.discriminator_optimiser, self._adversarial_rate)
-        self._descend(loss, self.discriminator_optimiser)
+            loss = discriminator_loss(self.trained_discriminators.shared(torch.cat([passed.x, passed.y])))
+        self.trained_discriminators.descend(loss, self._adversarial_rate)
         return loss.detach()
 
     def _generator_step(self, batch: TrainingBatch) -> Tensor:
@@ -157,28 +154,19 @@ class Trainer:
             fake = self.discriminators(passed.y)
         distance = passed.distance()
         adversarial = FEATURES_WEIGHT * feature_distance(real, fake) + generator_loss(fake)
-        self._set_rate(self.optimiser, self._adversarial_rate)
-        self._descend(distance + self.plan.discriminator_weight * adversarial, self.optimiser)
+        self.trained.descend(distance + self.plan.discriminator_weight * adversarial, self._adversarial_rate)
         self.discriminators.requires_grad_(True)
         self._average()
         return distance.detach()
 
     def _pass(self, batch: TrainingBatch, through: nn.Module | None = None) -> AutoencoderPass:
         with self._autocast("bfloat16"):
-            parts = (through or self._shared_learner)(batch.x, batch.latent_noise, batch.noise)
+            parts = (through or self.trained.shared)(batch.x, batch.latent_noise, batch.noise)
         return self.learner.aligned(parts)
 
     def _autocast(self, least: str) -> torch.autocast:
         enabled = self.precision in ("bfloat16", least)
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=enabled)
-
-    def _descend(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(
-            [weight for group in optimiser.param_groups for weight in group["params"]], CLIP
-        )
-        optimiser.step()
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -202,35 +190,20 @@ class Trainer:
         self._optimise()
 
     def _optimise(self) -> None:
-        """Create the optimisers for the weights of this phase, and wrap the networks for all processes.
+        """Create the optimisers for the weights of this phase. Each step sets the learning rate."""
 
-        Each step sets the learning rate.
-        """
-        fused = self.world.device.type in ("cpu", "cuda")
+        def trained(net: nn.Module, betas: tuple[float, float]) -> TrainedNetwork:
+            return TrainedNetwork(net, betas, self.world, compiled=self.plan.compile)
 
-        def adam(net: nn.Module, betas: tuple[float, float]) -> torch.optim.Adam:
-            weights = [weight for weight in net.parameters() if weight.requires_grad]
-            return torch.optim.Adam(weights, betas=betas, fused=fused)
-
-        self.optimiser = adam(self.learner, (0.8, 0.99) if self.discriminators is None else (0.5, 0.9))
-        self._shared_learner = self._shared(self.learner)
+        self.trained = trained(self.learner, (0.8, 0.99) if self.discriminators is None else (0.5, 0.9))
         if self.discriminators is not None:
-            self.discriminator_optimiser = adam(self.discriminators, (0.5, 0.9))
-            self._shared_discriminators = self._shared(self.discriminators)
-
-    def _shared(self, net: nn.Module) -> nn.Module:
-        net = self.world.wrap(net)
-        return torch.compile(net) if self.plan.compile else net  # type: ignore[return-value]
+            self.trained_discriminators = trained(self.discriminators, (0.5, 0.9))
 
     @property
     def _adversarial_rate(self) -> float:
         """The learning rate of phase 2. It falls as in phase 1, which keeps noise out of the final model."""
         done = (self.step - self.phase_1_steps) / self.plan.adversarial
-        return self.plan.adversarial_rate * learning_rate(done)
-
-    def _set_rate(self, optimiser: torch.optim.Optimizer, rate: float) -> None:
-        for group in optimiser.param_groups:
-            group["lr"] = rate * self.rate_scale
+        return self.plan.adversarial_rate * learning_rate(done) * self.rate_scale
 
     def _distance_and_level(self, model: RAVE) -> tuple[float, float]:
         """Return distance and level (dB above the input) on held-out sound, the same in all processes."""

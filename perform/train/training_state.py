@@ -43,11 +43,11 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
         "history": [measured.to_dict() for measured in trainer.history],
         "learner": trainer.learner.state_dict(),
         "average": trainer.average.state_dict(),
-        "optimiser": trainer.optimiser.state_dict(),
+        "optimiser": trainer.trained.optimiser.state_dict(),
     }
     if trainer.discriminators is not None:
         state["critics"] = trainer.discriminators.state_dict()
-        state["hearing"] = trainer.discriminator_optimiser.state_dict()
+        state["hearing"] = trainer.trained_discriminators.optimiser.state_dict()
     return state
 
 
@@ -62,9 +62,9 @@ def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
         trainer.create_discriminators()
         assert trainer.discriminators
         trainer.discriminators.load_state_dict(state["critics"])
-        trainer.discriminator_optimiser.load_state_dict(state["hearing"])
+        trainer.trained_discriminators.optimiser.load_state_dict(state["hearing"])
     trainer.learner.load_state_dict(state["learner"])
-    trainer.optimiser.load_state_dict(state["optimiser"])
+    trainer.trained.optimiser.load_state_dict(state["optimiser"])
     trainer.seconds, trainer.untrained = state["seconds"], state["untrained"]
     trainer.history = [Measurement.from_dict(measured) for measured in state["history"]]
     trainer.losses = list(state["losses"])

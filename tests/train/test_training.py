@@ -304,7 +304,7 @@ def test_the_discriminator_weight_scales_their_losses(
         for step in range(2, 9):
             for trainer in (learning, other):
                 trainer.advance(learning.batches.batch(step))
-            rates.append(learning.optimiser.param_groups[0]["lr"])
+            rates.append(learning.trained.optimiser.param_groups[0]["lr"])
     weights = [trainer.learner.model.decoder.state_dict().values() for trainer in (learning, other)]
     same = all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
     assert same == (weight == 0)
