@@ -18,7 +18,7 @@ from perform.engine.protocol import BufferSound, Vector
 from perform.foreign import nn_contract
 from perform.foreign.nn_contract import Module, NnMethod
 from perform.rave.archive import Archive
-from perform.rave.unpickle import PickledObject
+from perform.rave.pickled_values import PickledObject
 
 SEED_STEP = 2654435761  #: between the seeds of two frames: torch takes 32 bits of a seed
 _ADAIN = "AdaptiveInstanceNormalization"  # RAVE's class

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from perform.core.errors import WrongUse
-from perform.rave.unpickle import Array, PickledObject, Storage, unpickle
+from perform.rave.pickled_values import Array, PickledObject, Storage
+from perform.rave.unpickle import unpickle
 
 ENTRIES = 20_000  #: most files in an archive
 TOTAL = 2 << 30  #: most bytes of all files
