@@ -13,7 +13,9 @@ from perform.foreign.module_file import is_archive
 from perform.library import places
 from perform.library.model_library import find_model, models
 from perform.rave import upstream
+from perform.rave.archive import read
 from perform.rave.config import PRESETS
+from perform.rave.export import model_in_export
 from perform.rave.model import RAVE
 from perform.rave.model_files import save
 
@@ -39,7 +41,8 @@ def subject(name: str, folder: Path) -> BenchSubject:
     folder : for the files of exports and architectures
     """
     if places.is_path(name) and (export := places.existing(name)) and is_archive(export):
-        model, _ = upstream.read(export)
+        archive = read(export)
+        model = model_in_export(archive) or upstream.convert(archive)[0]
         return BenchSubject(to_text(export.stem), _written(model, export.stem, folder), export)
     if places.is_path(name) or name in models():
         path = find_model(name)

@@ -22,6 +22,7 @@ from perform.cli import main
 from perform.core.errors import PerformError, WrongUse
 from perform.rave import upstream
 from perform.rave.config import PRESETS
+from perform.rave.export import torchscript
 from perform.rave.graph import METHODS, decoder_graph
 from perform.rave.model import RAVE
 from perform.rave.model_files import load, stored
@@ -103,6 +104,10 @@ def test_an_architecture_gets_random_weights(tmp_path: Path) -> None:
 def test_a_file_is_what_it_contains_whatever_its_name_is(tmp_path: Path, export: Path) -> None:
     path = tiny_model(tmp_path / "tiny.ts")
     assert subject(str(path), tmp_path) == BenchSubject("tiny", path)
+    ours = tmp_path / "ours.bin"
+    ours.write_bytes(torchscript(load(path), 1))
+    found = subject(str(ours), tmp_path)
+    assert (found.export, load(found.path).config) == (ours, load(path).config)
     with pytest.raises(upstream.Unrecognised):
         subject(str(export.rename(tmp_path / "doubling.zip")), tmp_path)
 

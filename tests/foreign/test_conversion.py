@@ -17,7 +17,7 @@ from tiny import tiny_model
 from perform.cli import main
 from perform.core.errors import PerformError, WrongUse
 from perform.engine.compiled_model import CompiledModel
-from perform.foreign import comparison, consent, conversion, probe
+from perform.foreign import comparison, consent, conversion, model_check, probe
 from perform.foreign.model_check import check
 from perform.foreign.module_file import unwrap
 from perform.foreign.opening import open_model, prepare
@@ -26,6 +26,8 @@ from perform.library.cards import is_module, read_card
 from perform.library.model_library import find_model
 from perform.rave import upstream
 from perform.rave.archive import read
+from perform.rave.export import torchscript
+from perform.rave.model_files import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -135,6 +137,23 @@ def test_only_a_complete_model_file_is_copied(tmp_path: Path) -> None:
     done = verb("models", "import", str(broken))
     assert done.exit_code == 2
     assert "cut short" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["weather", "bells"])
+def test_a_bundled_model_is_as_loud_as_its_card_says(shared_cache: None, name: str) -> None:
+    """Its loop has loud and soft parts; the card has the loudness of all of it."""
+    path = find_model(name)
+    assert check(path)["loudness_db"] == pytest.approx(read_card(path).loudness_db, abs=1)
+
+
+def test_a_model_is_compared_with_an_export_of_perform(shared_cache: None, tmp_path: Path) -> None:
+    export = tmp_path / "a.ts"
+    export.write_bytes(torchscript(load(tiny_model(tmp_path / "a.safetensors")), 1))
+    other = tiny_model(tmp_path / "b.safetensors", seed=1)
+    assert verb("models", "import", str(export), "--name", "again").exit_code == 0
+    assert model_check._compare(find_model("again"), export) == {"difference": 0.0}
+    refused = verb("models", "check", str(other), "--against", str(export))
+    assert refused.exit_code == 1 and "from a.ts; import that file again" in refused.stderr
 
 
 EXPORTS = ("v2_small", "noise", "v1", "discrete", "wasserstein", "stereo", "v2_offline", "widened", "v3")
