@@ -40,7 +40,7 @@ def _names() -> Iterable[str]:
 @click.argument("text", default="")
 @json_option
 def search(text: str, as_json: bool) -> None:
-    """List the models of catalogues whose name, author or description contains TEXT (default: all).
+    """List the models of catalogues. With TEXT: whose name, author, description or licence contains it.
 
     \b
         perform models search choir

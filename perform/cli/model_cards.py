@@ -15,7 +15,12 @@ from perform.core.paths import to_text
 
 @click.command()
 @click.argument("names", nargs=-1, shell_complete=completes(completion.models))
-@click.option("--with", "folder", type=click.Path(path_type=Path), help="Sounds that the models are to play.")
+@click.option(
+    "--with",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Sound file or folder that the models play.",
+)
 @json_option
 def calibrate(names: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
     """Measure models, so that all play equally loud: those named, or the whole library.
@@ -98,7 +103,7 @@ def _lines(path: Path, *, silent: bool) -> list[str]:
 @click.option("--name", "shown", help="Name that the decks show.")
 @click.option("--author", help="Who made the model.")
 @click.option("--source", help="Where it comes from: an address, or a text.")
-@click.option("--attribution", help="What its licence asks you to say.")
+@click.option("--attribution", help="Credit that its licence asks for.")
 @click.option("--description", help="One line about it.")
 @click.option("--tag", "tags", multiple=True, help="A word to find it by (repeatable; '' for none).")
 @json_option

@@ -69,7 +69,7 @@ def models_list(as_json: bool) -> None:
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the weights.")
 @click.option("--author", default="", help="Who made the model.")
 @click.option("--source", default="", help="Where it comes from: an address, or a text.")
-@click.option("--attribution", default="", help="What its licence asks you to say.")
+@click.option("--attribution", default="", help="Credit that its licence asks for.")
 @click.option("--method", help="Do not rebuild the module; play this method of it, in the sandbox.")
 @click.option("--rate", type=click.IntRange(1000, 768_000), help="Sample rate, if the file has none.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the rebuilt model with the export.")
@@ -226,7 +226,9 @@ def _text(value: object) -> str:
 @models.command("check")
 @click.argument("name", shell_complete=completes(completion.models))
 @click.option(
-    "--against", type=click.Path(path_type=Path), help="Compare with the export that it was made from."
+    "--against",
+    type=click.Path(path_type=Path),
+    help="Compare with the export (.ts) that it was made from, or that was made of it.",
 )
 @json_option
 def models_check(name: str, against: Path | None, as_json: bool) -> None:

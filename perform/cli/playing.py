@@ -20,7 +20,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def _sound_options(verb: _F) -> _F:
     """Add the options of every verb that starts a stage."""
-    for option in (
+    options = (
         click.option(
             "--device",
             shell_complete=completes(completion.audio_devices, files=False),
@@ -98,7 +98,8 @@ def _sound_options(verb: _F) -> _F:
             is_flag=True,
             help="Wait for late decks instead of fading them, e.g. for an audio server in freewheel mode.",
         ),
-    ):
+    )
+    for option in reversed(options):  # click lists the last one first
         verb = option(verb)
     return verb
 
@@ -117,13 +118,13 @@ def open_(set_name: str, **sound: Any) -> None:
 
 
 @click.command()
-@click.argument("set_name", metavar="SET", default="demo", shell_complete=completes(completion.sets))
+@click.argument("set_name", metavar="[SET]", default="demo", shell_complete=completes(completion.sets))
 @click.option("--headless", is_flag=True, help="Play without a screen until Ctrl-C.")
 @click.option("--seconds", type=Seconds(0.1), metavar="N", help="Stop after N seconds (with --headless).")
 @json_option
 @_sound_options
 def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **sound: Any) -> None:
-    """Play a set, with or without a screen. With --headless, the take's path is printed at the end.
+    """Play a set (default: demo), with or without a screen. --headless prints the take's path at the end.
 
     \b
         perform play demo --headless --seconds 60 --record

@@ -34,7 +34,9 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 @click.option("--stems", is_flag=True, help="Also write one file per deck.")
 @click.option("--float", "float32", is_flag=True, help="Write 32-bit float instead of 24-bit PCM.")
 @click.option("--seconds", type=Seconds(0.01), help="Length of a set in seconds (default: 30).")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random seed for all decks of a set.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), help="Number added to the seed of each deck of a set."
+)
 @click.option(
     "--take",
     type=click.Path(path_type=Path),
