@@ -73,9 +73,7 @@ class TakeReplay:
                 index += 1
             stop = min(end, at + self._left_of_block(at, start))
             if index == before:
-                stop = self._end_of_rest(
-                    at, stop, min([end, *(event.at for event in events[index : index + 1])])
-                )
+                stop = self._end_of_rest(at, stop, min(end, events[index].at) if index < len(events) else end)
             if index < len(events):
                 missed = self._missed(events[index])
                 silent_from = events[index].at - missed

@@ -1,9 +1,9 @@
 """A deck's voices: up to four notes of a pitched model, each with its own decoder stream, noise and gate.
 
-With one voice the deck's own stream plays as it is. With more, it fades out, and each note whose gate is on
+With one voice only the deck's own stream plays. With more, it fades out, and each note whose gate is on
 sounds: with the deck's latents, but at its own pitch. All of them are decoded as one batch and summed before
-the resampler. A voice that is silent is not decoded. Live rendering `advance`s a chord by the parameters, a
-replay lets it `follow` the event log; both then go the same way, so they give the same samples.
+the resampler. A voice that is silent is not decoded. A host calls `advance` with the parameters, a replay
+calls `follow` with the voices in the event log; the rest is one code, so both give the same samples.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Chord:
                 self._gains[voice.number] = voice.after
                 self._since[voice.number] = voice.since + 1
 
-    def going_on(self, voices: tuple[SoundingVoice, ...] | None) -> tuple[SoundingVoice, ...] | None:
+    def continued(self, voices: tuple[SoundingVoice, ...] | None) -> tuple[SoundingVoice, ...] | None:
         """Return recorded voices for `follow`, where the recorded frames had another length.
 
         Each voice goes on from its gain now, and begins if it has none; one that is gone fades out.
@@ -135,7 +135,7 @@ class Chord:
         )
 
     def _start(self, voice: SoundingVoice, age: int) -> None:
-        """Start a voice's stream again, and its noise where it is by now."""
+        """Reset a voice's stream, and draw its noise up to this frame."""
         if voice.number == OWN:
             reset(self._model, self._own, self._warm_up)
             return

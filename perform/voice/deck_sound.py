@@ -62,7 +62,7 @@ class LaneFollower(InputFollower):
 class DeckSound:
     """[render] The sound of the deck that an effect module's deck follows.
 
-    joins  : 1 if the last frame did not continue the one before
+    joins  : whether the last frame did not continue the one before
     behind : frames from the live input to this deck's next frame; 0 if the other deck does not play the input
     """
 
@@ -75,7 +75,7 @@ class DeckSound:
         """Forget the deck."""
         self._lane: int | None = None
         self._follower: LaneFollower | None = None
-        self.joins, self.behind = 0, 0.0
+        self.joins, self.behind = False, 0.0
 
     def next(self, context: LaneContext, leader: int) -> Vector | None:
         """Return the next frame, (channels, ratio), of a leader's sound; None if it plays nothing."""
@@ -84,14 +84,14 @@ class DeckSound:
             self.reset()
             return None
         ring, gain = context.lane_sound(lane)
-        self.joins = 0
+        self.joins = False
         if lane != self._lane or self._follower is None:
             headroom = math.ceil(card.ratio / card.sample_rate * context.rate)
-            self._lane, self.joins = lane, 1
+            self._lane, self.joins = lane, True
             self._follower = LaneFollower(self._card, ring, context.rate, headroom)
         if not self._follower.read_frame():
             self._follower.start()
-            self.joins = 1
+            self.joins = True
             if not self._follower.read_frame():
                 return None
         self.behind = context.lane_behind(lane, self._follower.begin)

@@ -47,7 +47,7 @@ class EffectInput:
         """
         x = x.reshape(self._channels, -1).copy()
         raw, step, at = x.copy(), self._step, 0
-        for join in sorted({*joins, *([0] if key != self._key else [])}):
+        for join in sorted({*joins} | ({0} if key != self._key else set())):
             x[:, at:join] += step[:, None] * self._decay[: join - at]
             before = x[:, join - 1] if join else self._last
             step, at = before - raw[:, join], join
@@ -73,7 +73,7 @@ class EffectInput:
     def play_deck(self, context: LaneContext, leader: int) -> Vector:
         """Return the next frame of another deck's sound, before its fader; silence if it plays nothing."""
         x = self.deck.next(context, leader) if leader else None
-        return self.silence() if x is None else self.play(("deck", leader), x, [0] * self.deck.joins)
+        return self.silence() if x is None else self.play(("deck", leader), x, [0] if self.deck.joins else [])
 
     def for_inputs(self, x: Vector, gains: Vector) -> Vector | None:
         """Return the sound for the module's inputs, (inputs, ratio); None where all of it is silent.

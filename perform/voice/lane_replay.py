@@ -165,7 +165,7 @@ class LaneReplay:
             self._apply_settings(decoder, stream.settings_at(ages[0]))
             voices = frames[0].voices
             if not self._same_frames:
-                voices = decoder.chord.going_on(voices)
+                voices = decoder.chord.continued(voices)
             decoder.chord.follow(voices, decoder.age)
             if (sound := stream.sound_at(ages[0])) is not None:
                 self._feed(decoder, sound)

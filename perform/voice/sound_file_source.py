@@ -47,7 +47,7 @@ class SoundFileSource:
             return None
         turns = np.diff(
             wraps, prepend=0.0
-        )  # not 0 where the loop begins again; the last one is the next frame's
+        )  # not 0 where the loop begins again; the last: before the next frame
         if restarts or self._wrapped:
             turns[0] = 1.0
         self.joins = np.flatnonzero(turns[:-1]).tolist()
