@@ -21,25 +21,17 @@ from perform.core.attributes import Attribute
 from perform.core.pipe import NO_VALUES, HelperProcess, Message
 from perform.engine.protocol import BufferSound, Setting, Stream, StreamingEncoder, Vector
 from perform.engine.sound_passage import SoundPassage
+from perform.foreign.fed_stream import FedStream
 from perform.library.cards import read_card
 
 
-class RemoteStream:
+class RemoteStream(FedStream):
     """[render] A stream in the other process, by its number there. See `perform.engine.protocol.Stream`."""
 
     def __init__(self, model: RemoteModel, number: int) -> None:
+        super().__init__()
         self._model, self.number = model, number
-        self._sound: Vector | None = None
         weakref.finalize(self, model.unused.append, number)
-
-    def feed(self, sound: Vector) -> None:
-        """Give the sound of the next frame, (latents, ratio), to a module that takes sound."""
-        self._sound = sound
-
-    def take_sound(self) -> Vector | None:
-        """Return the sound of this frame, and forget it."""
-        sound, self._sound = self._sound, None
-        return sound
 
     def reset(self) -> None:
         """Return to the beginning."""

@@ -22,6 +22,7 @@ from perform.core.errors import PerformError, WrongUse
 from perform.engine.protocol import BufferSound, Stream, StreamingEncoder, Vector, silence_latents
 from perform.engine.sound_passage import SoundPassage
 from perform.foreign import nn_contract, sandbox
+from perform.foreign.fed_stream import FedStream
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.module_file import unwrap
 from perform.foreign.module_instance import ModuleInstance
@@ -113,21 +114,12 @@ class TorchscriptModel:
             self._allowance.renew()
 
 
-class TorchscriptStream:
+class TorchscriptStream(FedStream):
     """[render] One voice's instance of the module; the model reuses the instance afterwards."""
 
     def __init__(self, model: TorchscriptModel, instance: ModuleInstance) -> None:
+        super().__init__()
         self._model, self.instance = model, instance
-        self._sound: Vector | None = None
-
-    def feed(self, sound: Vector) -> None:
-        """Give the sound of the next frame, (inputs, frame), to a module that takes sound."""
-        self._sound = sound
-
-    def take_sound(self) -> Vector | None:
-        """Return the sound of this frame, and forget it."""
-        sound, self._sound = self._sound, None
-        return sound
 
     def reset(self) -> None:
         """Return to the beginning."""

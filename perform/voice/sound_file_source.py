@@ -45,9 +45,7 @@ class SoundFileSource:
         positions = positions - wraps * (last - first)
         if file.ready < file.length and positions.max() + 1 >= file.ready * self._ratio:
             return None
-        turns = np.diff(
-            wraps, prepend=0.0
-        )  # not 0 where the loop begins again; the last: before the next frame
+        turns = np.diff(wraps, prepend=0.0)  # not 0 where the loop begins again; the last is the next frame's
         if restarts or self._wrapped:
             turns[0] = 1.0
         self.joins = np.flatnonzero(turns[:-1]).tolist()
