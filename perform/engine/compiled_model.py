@@ -26,7 +26,10 @@ __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 
 
 class CompiledModel:
-    """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`."""
+    """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`.
+
+    warm_states : states of a stream by the frames of zeros that it has decoded, for `decoder_reset`
+    """
 
     takes_sound = False
 
@@ -39,6 +42,7 @@ class CompiledModel:
         with safe_open(path, framework="numpy") as file:
             self.gesture: Vector = file.get_tensor("gesture")
             self.has_prior = bool(json.loads(file.metadata()["config"]).get("prior"))
+        self.warm_states: dict[int, Vector] = {}
         self._path = path
         self._prior = compiled(path, self.sha256, "prior") if self.has_prior else None
 

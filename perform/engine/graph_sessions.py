@@ -38,6 +38,11 @@ class CompiledStream:
         if self.style:
             self.style.repair()
 
+    @property
+    def has_default_style(self) -> bool:
+        """Whether it has the model's default style and learns nothing."""
+        return not self.style or self.style.is_default
+
     def snapshot(self) -> tuple[Vector, Vector | None]:
         """Return a copy of the state and of the style's values, for `restore`."""
         return self.state.copy(), self.style.values.copy() if self.style else None

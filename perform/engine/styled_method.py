@@ -46,7 +46,7 @@ class StyledMethod:
 
     def run(self, streams: Sequence[CompiledStream], **inputs: Vector) -> Vector:
         """Run one frame of each stream: inputs (B, ...) by name -> the result (B, ...)."""
-        styled = [i for i, stream in enumerate(streams) if stream.style and not stream.style.is_default]
+        styled = [i for i, stream in enumerate(streams) if not stream.has_default_style]
         if not styled or not self._learning:
             return self._plain.run(streams, **inputs)
         learning = np.stack([stream.style.learning for i in styled if (stream := streams[i]).style])
@@ -67,7 +67,7 @@ class StyledMethod:
 
         The same bits as `run` for each frame. The first call loads another graph.
         """
-        if stream.style and not stream.style.is_default:
+        if not stream.has_default_style:
             count = len(next(iter(inputs.values())))
             each = [{name: value[[i]] for name, value in inputs.items()} for i in range(count)]
             frames = np.concatenate([self.run([stream], **frame) for frame in each])

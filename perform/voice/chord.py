@@ -16,6 +16,7 @@ import numpy as np
 
 from perform.core.event_log import SoundingVoice
 from perform.core.params import VOICES, Table
+from perform.engine.decoder_reset import reset
 from perform.engine.protocol import PlayableModel, Stream, Vector
 from perform.voice.module_settings import ModuleSettings
 
@@ -179,17 +180,6 @@ class Chord:
         """Reset the decoders of the voices that sound: their sum was NaN or infinite."""
         for number in [OWN] if self.sounding is None else [voice.number for voice in self.sounding]:
             reset(self._model, self._own if number == OWN else self._streams[number], self._warm_up)
-
-
-def reset(model: PlayableModel, stream: Stream, warm_up: int) -> None:
-    """[render] Reset a stream of a model.
-
-    warm_up : frames that are decoded unheard, from zeros: the model chirps on its first frames
-    """
-    stream.reset()
-    z, noise = np.zeros((1, model.card.latents), np.float32), np.zeros((1, model.noise), np.float32)
-    for _ in range(warm_up):
-        model.render([stream], z, noise)
 
 
 def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> list[Vector]:
