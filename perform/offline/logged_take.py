@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.arena_layout import LANES, NAMES, RING_FRAMES
 from perform.core.errors import PerformError
-from perform.core.event_log import RECORDS_LOST
+from perform.core.event_log import RECORDS_LOST, RING_READ, RingReadEvent
 from perform.core.params import ADDRESSES
 from perform.recorder import gesture_log, take_index
 from perform.recorder.markers import Marker
@@ -23,7 +25,7 @@ class LoggedTake:
 
     begin, end : first frame and end of the take, in frames of the master's history
     mixer      : events of the mixer, in order
-    lanes      : lane -> the streams that played on it
+    lanes      : lane -> the streams that played on it; those of the armed song render ahead, and are left out
     slots      : for each slot of the log the slot of this version, -1 if it no longer exists
     lost       : number of events that are missing, because the event log was full
     damaged    : frame from which events may be missing, because a log is damaged; None if no log is
@@ -63,9 +65,10 @@ def load(take: take_index.Take) -> LoggedTake:
     header = logs[0].header
     # a voice logs frames that its ring buffer plays later
     damaged = [max((e.at for e in log.records), default=0) - RING_FRAMES for log in logs if log.damaged]
+    mixer = sorted((event for event in events if event.who == LANES), key=lambda event: event.at)
     try:
         lanes = {}
-        for lane in range(LANES):
+        for lane in sorted(_read_lanes(mixer)):
             events_of_lane = ((event.kind, event.payload) for event in events if event.who == lane)
             if streams := recorded_streams(events_of_lane, _bank_places(header, lane)):
                 lanes[lane] = streams
@@ -78,7 +81,7 @@ def load(take: take_index.Take) -> LoggedTake:
         samples=header.samples,
         begin=header.position,
         end=header.position + take.frames,
-        mixer=sorted((event for event in events if event.who == LANES), key=lambda event: event.at),
+        mixer=mixer,
         lanes=lanes,
         slots=np.array([slots.get(name, -1) for name in header.names], np.intp),
         lost=sum(
@@ -87,6 +90,16 @@ def load(take: take_index.Take) -> LoggedTake:
         damaged=min(damaged, default=None),
         marks=list(take.marks),
     )
+
+
+def _read_lanes(events: Iterable[gesture_log.LoggedEvent]) -> set[int]:
+    """Return the lanes that the mixer has read."""
+    lanes = set()
+    for event in events:
+        with contextlib.suppress(ValueError):  # damaged: the replay says so when it gets there
+            if event.kind == RING_READ and (reading := RingReadEvent.unpack(event.payload)).lane < LANES:
+                lanes |= {reading.lane} if reading.whole or reading.frames else set()
+    return lanes
 
 
 def deck_of(lane: int) -> int:

@@ -252,8 +252,11 @@ def close_to_the_take(take: take_index.Take, folder: Path) -> None:
 def test_a_live_take_with_loads_resets_and_a_panic_renders_to_minus_90_db(
     two: Path, runtime: Path, tmp_path: Path
 ) -> None:
-    """It starts during the music; modulators play; decks are reset, loaded and unloaded; there is a panic."""
-    two.write_text(SET + MODULATION)
+    """It starts during the music; modulators play; decks are reset, loaded and unloaded; there is a panic.
+
+    The next song renders ahead on deck 5 meanwhile: it is no part of the take.
+    """
+    two.write_text(SET + MODULATION + '[[songs]]\nname = "later"\ndecks = { 5 = "bells" }\n')
     with playing(runtime, "--device", "null", "--stems", "--pre", set_name=str(two)) as instrument:
         instrument.wait_live(1, 2)
         todo = [
@@ -281,6 +284,7 @@ def test_a_live_take_with_loads_resets_and_a_panic_renders_to_minus_90_db(
                 todo.pop(0)[1]()
 
         biases: list[float] = []
+        until(lambda: instrument.client.status().songs.ready, 20, "the next song renders ahead")
         play(instrument, 1.0, lambda at: None)
         path = Path(instrument.client.ask(StartRecording()).value)
         play(instrument, 4.5, do)
@@ -292,6 +296,9 @@ def test_a_live_take_with_loads_resets_and_a_panic_renders_to_minus_90_db(
     assert {"master", "pre", "deck1", "deck2"} <= set(take.tracks)
     assert [mark.name for mark in take.marks][-1] == "here"
     close_to_the_take(take, tmp_path)
+    assert not track_path(tmp_path / "again.wav", "deck5").exists()
+    with pytest.raises(WrongUse, match="deck 5 is silent in this take"):
+        again(take, tmp_path / "swapped.wav", swap={5: "choir"})
 
 
 def test_a_take_renders_across_the_death_of_its_recorder(two: Path, runtime: Path, tmp_path: Path) -> None:
