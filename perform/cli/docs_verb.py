@@ -6,7 +6,7 @@ import click
 
 from perform.cli.completion import completes
 from perform.cli.output import echo
-from perform.core.errors import PerformError
+from perform.core.errors import WrongUse
 
 
 def pages() -> list[str]:
@@ -52,7 +52,7 @@ def docs(page: str, key_card: bool) -> None:
     if name not in found:
         near = difflib.get_close_matches(name, found)
         hint = f"did you mean {' or '.join(near)}?" if near else "`perform docs` lists all pages"
-        raise PerformError(f"there is no page {page!r}", hint=hint)
+        raise WrongUse(f"there is no page {page!r}", hint=hint)
     text = found[name].read_text(encoding="utf-8")
     if not sys.stdout.isatty():
         echo(text)

@@ -43,7 +43,7 @@ def search(text: str, as_json: bool) -> None:
     """List the models of catalogues. With TEXT: whose name, author, description or licence contains it.
 
     \b
-        perform models search choir
+        perform models search organ
     """
     import msgspec
 
@@ -88,7 +88,7 @@ def fetch(
     is kept for the next try. A stage can play meanwhile.
 
     \b
-        perform models fetch vintage
+        perform models fetch guitar_iil
     """
     from perform.library import catalogue, download, licences, model_library
 

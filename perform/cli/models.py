@@ -11,7 +11,7 @@ from perform.cli import completion
 from perform.cli.completion import completes
 from perform.cli.importing import add_credits, as_before, convert_file, copy_file
 from perform.cli.output import echo, echo_json, json_option, log, show
-from perform.core.errors import PerformError, WrongUse
+from perform.core.errors import WrongUse
 from perform.core.paths import to_text
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def models_check(name: str, against: Path | None, as_json: bool) -> None:
 
     path = find_model(name)
     if against and not against.is_file():
-        raise PerformError("no such file", where=str(against))
+        raise WrongUse("no such file", where=str(against))
     measured = check(path, against)
     log(f"{path.stem} is intact and sounds as its card says")
     plain = ", ".join(f"{key} {value}" for key, value in measured.items())

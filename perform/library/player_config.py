@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import platformdirs
@@ -159,5 +160,13 @@ def _value(key: str, words: tuple[str, ...]) -> Any:
     try:
         value = msgspec.convert(list(words) if several else words[0], kind, strict=False)
         return list(value) if several else value
-    except msgspec.ValidationError as error:
-        raise WrongUse(f"{key} cannot be {words[0][:80]!r}: {error}") from error
+    except msgspec.ValidationError:
+        raise WrongUse(f"{key} cannot be {words[0][:80]!r}", hint=f"give {_wanted(kind)}") from None
+
+
+def _wanted(kind: Any) -> str:
+    """Say what the values of a type are."""
+    kinds = [it for it in get_args(kind) if it is not NoneType] if NoneType in get_args(kind) else [kind]
+    if get_origin(kinds[0]) is Literal:
+        return f"one of {', '.join(get_args(kinds[0]))}"
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kinds[0], "a text")

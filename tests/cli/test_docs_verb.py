@@ -34,7 +34,7 @@ def test_a_page_that_does_not_exist_is_an_error_with_the_nearest() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "perform", "docs", "sest"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 2, "wrong use"
     assert "there is no page 'sest'" in done.stderr
     assert "sets" in done.stderr
 

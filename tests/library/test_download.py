@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,6 +231,10 @@ def test_the_bundled_catalogue_is_whole() -> None:
     found = catalogue.known([], print)
     assert len(found) > 20
     assert all(model.licence and model.author and model.page and model.about for model in found.values())
+    example = re.search(r"perform models fetch (\S+)", verb("fetch", "--help").stdout)
+    assert example and example[1] in found
+    example = re.search(r"perform models search (\S+)", verb("search", "--help").stdout)
+    assert example and any(example[1] in f"{model.name} {model.about}" for model in found.values())
     with pytest.raises(WrongUse, match=r"did you mean .*guitar_iil"):
         catalogue.find("guitar_ill", found)
 

@@ -55,8 +55,10 @@ def test_a_change_keeps_comments_and_the_rest(path: Path) -> None:
     ("key", "words", "says"),
     [
         ("sound.colour", ("1",), "no key 'sound.colour'; its keys are sound.device"),
-        ("sound.rate", ("fast",), "sound.rate cannot be 'fast'"),
-        ("sound.margin", ("wide",), "sound.margin cannot be 'wide'"),
+        ("sound.rate", ("fast",), "sound.rate cannot be 'fast'; give a whole number"),
+        ("sound.margin", ("wide",), "sound.margin cannot be 'wide'; give one of tight, normal, safe"),
+        ("recording.stems", ("maybe",), "recording.stems cannot be 'maybe'; give true or false"),
+        ("recording.retro", ("long",), "recording.retro cannot be 'long'; give a number"),
         ("sound.device", ("Scarlett", "2i2"), "takes one value; put it in quotes: 'Scarlett 2i2'"),
     ],
 )
