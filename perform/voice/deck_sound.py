@@ -47,16 +47,22 @@ class LaneFollower(InputFollower):
         """Begin again, as near to the newest sound as the headroom allows."""
         self.reset()
         self._position = self._history.written - self._missing - self._headroom
+        self._first, self._taken = self._position, 0
 
     @property
-    def begin(self) -> int:
-        """The frame of the lane at which the frame that was read last began, before resampling."""
-        return self._position - math.ceil(self._ratio * self._rate / self._model_rate)
+    def begin(self) -> float:
+        """Where the next frame begins in the lane's sound, which a resampler reads ahead."""
+        return self._first + self._taken * self._ratio * self._rate / self._model_rate
 
     def read_frame(self) -> bool:
         """Read the next frame; False if it is not complete, or no longer in the buffer."""
         behind = self._history.written - self._position
         return self._position >= 0 and behind < self._capacity // 2 and self.complete()
+
+    def next_frame(self) -> Vector:
+        """See `InputFollower`."""
+        self._taken += 1
+        return super().next_frame()
 
 
 class DeckSound:
@@ -75,6 +81,7 @@ class DeckSound:
         """Forget the deck."""
         self._lane: int | None = None
         self._follower: LaneFollower | None = None
+        self._lag, self._lag_known = 0.0, False  # frames from the other deck's sound to this one's
         self.joins, self.behind = False, 0.0
 
     def next(self, context: LaneContext, leader: int) -> Vector | None:
@@ -94,6 +101,16 @@ class DeckSound:
             self.joins = True
             if not self._follower.read_frame():
                 return None
-        self.behind = context.lane_behind(lane, self._follower.begin)
+        self._measure(context, lane, self._follower.begin)
         x: Vector = np.clip(self._follower.next_frame() * np.float32(gain), -LOUDEST, LOUDEST)
         return x
+
+    def _measure(self, context: LaneContext, lane: int, begin: float) -> None:
+        """Update `behind`. It keeps still while the lag only jitters: the dry input would fade each time."""
+        if self.joins:
+            self._lag_known = False
+        lag = context.lag(lane, begin)
+        if lag is not None and not (self._lag_known and abs(lag - self._lag) <= context.tolerance):
+            self._lag, self._lag_known = lag, True
+        behind = context.behind(lane)
+        self.behind = behind + self._lag if behind else 0.0

@@ -70,14 +70,23 @@ class LaneContext:
         """Another lane's ring buffer, and the gain that brings its model to the common loudness."""
         return self._rings[lane], 10.0 ** (float(self._lanes[lane, LANE["trim"]]) / 20.0)
 
-    def lane_behind(self, lane: int, position: int) -> float:
-        """Frames from the live input to this lane's next frame, if it plays another lane's from `position`.
+    def behind(self, lane: int) -> float:
+        """Frames from the live input to another lane's sound; 0 if no input reaches it."""
+        return float(self._lanes[lane, LANE["behind"]])
 
-        0 if no input reaches the other lane.
+    def lag(self, lane: int, position: float) -> float | None:
+        """Frames from another lane's frame at `position` to this lane's next one, as they sound.
+
+        None while the mixer reads the ring buffers.
         """
-        behind = float(self._lanes[lane, LANE["behind"]])
-        sounds_at = int(self._meters[_PULLED]) - self._rings[lane].position + position
-        return behind + self.next_sounds_at() - sounds_at if behind else 0.0
+        reads = self._ring_reads.begin_read()
+        lag = self._ring.written - self._ring.position + self._rings[lane].position - position
+        return lag if self._ring_reads.is_consistent(reads) else None
+
+    @property
+    def tolerance(self) -> float:
+        """Frames by which a lag may vary before it counts as another: half a burst."""
+        return float(self._meters[METER_SLOTS["burst"]]) / 2
 
     @property
     def rate(self) -> float:

@@ -235,6 +235,7 @@ def test_an_older_file_keeps_its_style(styled: Path, tmp_path: Path) -> None:
         del tensors[f"{layer}heard"]
         tensors[f"{layer}scale"] = scales[layer] = random.uniform(0.5, 2, (channels, 1)).astype(np.float32)
         tensors[f"{layer}shift"] = random.standard_normal((channels, 1)).astype(np.float32)
+    assert scales
     save_file(tensors, tmp_path / "old.safetensors", words)
     model = load(tmp_path / "old.safetensors")
     for layer, scale in scales.items():

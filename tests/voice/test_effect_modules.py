@@ -241,17 +241,24 @@ def test_a_method_at_one_slow_rate_plays_as_in_nn_tilde(arena: Arena, tmp_path: 
     assert np.array_equal(y[512 * 8 : 512 * 16], held) and np.ptp(held) > 0.01
 
 
-def test_an_effect_takes_the_sound_of_another_deck_without_gaps(arena: Arena, swap: Path) -> None:
-    thin, module = opened(swap, "thin"), opened(swap, delay=Swap.LATE)
-    rig = Rig(arena, module, thin)
-    files = {1: swap.with_suffix(".None.safetensors"), 2: swap.with_suffix(".thin.safetensors")}
-    decks = {deck: DeckAssignment(str(file)) for deck, file in files.items()}
+def following(arena: Arena, effect: TorchscriptModel, leader: TorchscriptModel, *files: Path) -> Rig:
+    """An effect on deck 1 that takes the sound of deck 2, which plays the live input."""
+    rig = Rig(arena, effect, leader)
+    decks = {deck: DeckAssignment(str(file)) for deck, file in enumerate(files, 1)}
     rig.assignments[1].update(decks, {1}, {})
     rig.source(1, "deck")
     rig.source(2, "input")
     rig.put(deck_1_from=1, input_open=1, input_gate=params.GATE_FLOOR_DB)
-    arena.lanes[lanes_of(2)[0], LANE["trim"]] = 6.0
+    arena.set_meter("burst", BLOCK)
     arena.lanes[lanes_of(2)[0], LANE["behind"]] = 1.0  # the mixer's; it has to be known
+    return rig
+
+
+def test_an_effect_takes_the_sound_of_another_deck_without_gaps(arena: Arena, swap: Path) -> None:
+    thin, module = opened(swap, "thin"), opened(swap, delay=Swap.LATE)
+    files = (swap.with_suffix(f".{method}.safetensors") for method in (None, "thin"))
+    rig = following(arena, module, thin, *files)
+    arena.lanes[lanes_of(2)[0], LANE["trim"]] = 6.0
     sound = noise(RATE // 4)
     rig.play(sound)
     y, leader = deck_sound(rig, 1), deck_sound(rig, 2)
@@ -263,6 +270,36 @@ def test_an_effect_takes_the_sound_of_another_deck_without_gaps(arena: Arena, sw
     ]
     assert len(gaps) == 1, "the same delay all the time"
     assert round(rig.voices[1][2].input_delay) == 1 + gaps[0]
+
+
+def test_its_delay_is_known_and_keeps_still_at_another_rate_and_while_the_mixer_reads(
+    arena: Arena, swap: Path
+) -> None:
+    """The dry input fades at each change of a delay."""
+    module = Swap()
+    module.sr = 44100
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        slow = opened(export(module, swap.with_name("slow.ts")), delay=Swap.LATE)
+    files = swap.with_name("slow.None.safetensors"), swap.with_suffix(".thin.safetensors")
+    rig = following(arena, slow, opened(swap, "thin"), *files)
+    sound, delays = np.zeros(96 * BLOCK, np.float32), []
+    sound[12000:12400] = 0.3 * np.sin(np.arange(400) * 2 * np.pi * 1000 / RATE) * np.hanning(400)
+    for block in sound.reshape(-1, BLOCK):
+        rig.play(block)
+        delays.append(rig.voices[1][2].input_delay)
+    assert set(delays[16:]) == {delays[-1]}, "it has begun again until it was far enough behind"
+    y, leader = (deck_sound(rig, deck)[:, 0] for deck in (1, 2))
+    burst = leader[np.argmax(np.abs(leader)) - 200 :][:400]
+    late = [int(np.argmax(np.correlate(each, burst, "valid"))) for each in (y, leader)]
+    assert 1 + late[0] - late[1] == pytest.approx(delays[-1], abs=3)
+    arena.ring_reads.begin_write()
+    arena.rings[lanes_of(2)[0]].read(np.zeros((BLOCK, 2), np.float32))  # the mixer has read one of the two
+    voice = rig.voices[1][2]
+    voice.apply(arena.table)
+    render(slow, [voice], [arena.table])
+    arena.ring_reads.end_write()
+    assert voice.input_delay == delays[-1]
 
 
 def test_an_effect_that_would_take_its_own_sound_gets_none(arena: Arena, model: TorchscriptModel) -> None:
