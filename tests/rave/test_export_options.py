@@ -102,6 +102,7 @@ def test_a_stereo_model_with_one_channel_gives_the_mean(tmp_path: Path) -> None:
 def test_what_cannot_be_changed_says_why() -> None:
     for model, change, says in (
         (built("discrete"), lambda m: with_latents(m, 2), "have no order"),
+        (built("discrete"), lambda m: latents_for(m, 0.9), "--fidelity.*have no order"),
         (with_prior(), lambda m: with_latents(m, 2), "its prior knows the latents"),
         (built("v2_small"), lambda m: with_latents(m, 9), "it has 1 to 8 latents, not 9"),
         (built("v2_small"), lambda m: at_rate(m, 48001), "no multiple of its rate.*choose one of"),

@@ -20,7 +20,7 @@ _MEASURED = ("latent_p01", "latent_p99", "latent_effect", "latent_words", "laten
 
 def with_latents(model: RAVE, latents: int) -> RAVE:
     """Return a copy that keeps the first `latents` of its PCA. WrongUse: it cannot, or has a prior."""
-    _check_order(model)
+    _check_order(model, "--latents")
     full = model.config.full_latents
     if not 1 <= latents <= full:
         raise WrongUse(f"it has 1 to {full} latents, not {latents}", where="--latents")
@@ -35,7 +35,7 @@ def with_latents(model: RAVE, latents: int) -> RAVE:
 
 def latents_for(model: RAVE, fidelity: float) -> int:
     """Return how many of a model's latents hold a share of the variance, 0..1, of all that it keeps."""
-    _check_order(model)
+    _check_order(model, "--fidelity")
     deviations = np.array(model.card.get("latent_std", ()), np.float64)
     if len(deviations) != model.latents:
         raise WrongUse("its card does not know the variance of its latents", where="--fidelity")
@@ -67,12 +67,12 @@ def at_rate(model: RAVE, rate: int) -> RAVE:
     return _with_card(changed.requires_grad_(False).eval(), {"delay_measured": None})
 
 
-def _check_order(model: RAVE) -> None:
+def _check_order(model: RAVE, option: str) -> None:
     if model.config.bottleneck != "variational":
-        raise WrongUse(f"the latents of a {model.config.bottleneck} model have no order", where="--latents")
+        raise WrongUse(f"the latents of a {model.config.bottleneck} model have no order", where=option)
     if model.prior:
         hint = "export it with all its latents, or a copy without the prior"
-        raise WrongUse("its prior knows the latents that it has now", where="--latents", hint=hint)
+        raise WrongUse("its prior knows the latents that it has now", where=option, hint=hint)
 
 
 def _copy(model: RAVE) -> RAVE:
