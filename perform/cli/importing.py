@@ -66,12 +66,13 @@ def copy_file(path: Path, out: Path, yes: bool) -> None:
     write_atomically(out, path.read_bytes())
 
 
-def add_credits(path: Path, options: dict[str, Any]) -> None:
-    """Write the given credits to the card of a copied model, where it has none."""
+def add_texts(path: Path, options: dict[str, Any]) -> None:
+    """Write the given description and credits to the card of a copied model, where it has none."""
     from perform.library.cards import change_card, read_card
 
     card = read_card(path)
-    if new := {key: options[key] for key in CREDITS if options.get(key) and not getattr(card, key)}:
+    wanted = ("description", *CREDITS)
+    if new := {key: options[key] for key in wanted if options.get(key) and not getattr(card, key)}:
         change_card(path, new)
 
 

@@ -9,7 +9,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.importing import add_credits, as_before, convert_file, copy_file
+from perform.cli.importing import add_texts, as_before, convert_file, copy_file
 from perform.cli.output import echo, echo_json, json_option, log, show
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
@@ -102,7 +102,7 @@ def models_import(
         converted = convert_file(path, name, out, yes, as_before(options, read_card(path)))
     if converted is None:
         copy_file(path, out, yes)
-        add_credits(out, options)
+        add_texts(out, options)
     elif converted.rebuilt and not converted.card.latent_effect:
         log("measuring its latents")
         _measure(out)

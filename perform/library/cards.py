@@ -222,7 +222,7 @@ def credit(card: Card) -> str:
     return f"{card.name}{by}{page}, {card.licence}"
 
 
-def knob_ranges(card: Card, *, home: bool = False) -> list[tuple[float, float]]:
+def knob_ranges(card: Card, *, home: bool) -> list[tuple[float, float]]:
     """Return the range of each latent's knob, sigma: its 1 to 99 %, with 0, and a bit more; [] if unknown.
 
     home : bias 0 is at the card's home

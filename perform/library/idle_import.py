@@ -22,9 +22,7 @@ _IDLE_PRIORITY = 0x40  # of Windows
 Process = subprocess.Popen[str]
 
 
-def import_model(
-    words: Sequence[str], on_start: Callable[[Process], None] = lambda process: None
-) -> tuple[int, list[str]]:
+def import_model(words: Sequence[str], on_start: Callable[[Process], None]) -> tuple[int, list[str]]:
     """Run `perform models import` with these words; return its exit code and the lines of its messages.
 
     on_start : gets the process, which may be terminated

@@ -67,6 +67,17 @@ def test_an_import_with_a_text_that_is_too_long_writes_nothing(tmp_path: Path) -
     assert "new" not in model_library.models()
 
 
+def test_texts_of_an_import_are_added_where_the_card_has_none(tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "new.safetensors")
+    words = ("--description", "tape loops", "--author", "Ada", "--licence", "CC0")
+    for name, description in (("described", "a test"), ("bare", "tape loops")):
+        own = read_card(path)
+        assert verb("import", path, "--name", name, *words).exit_code == 0
+        card = read_card(model_library.find_model(name))
+        assert (card.description, card.author, card.licence) == (description, "Ada", own.licence)
+        path.write_bytes(path.read_bytes().replace(b'\\"a test\\"', b'\\"\\"      '))
+
+
 def test_the_longest_attribution_of_a_catalogue_is_kept(model: Path) -> None:
     long = "x" * 1000
     listed = catalogue.CatalogueModel("a" * 100, "http://h/x.ts", long, author=long, page=long, about=long)

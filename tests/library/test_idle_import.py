@@ -18,7 +18,7 @@ def test_an_error_is_a_line_for_the_screen(
     own_places: None, monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
 ) -> None:
     monkeypatch.setattr(idle_import, "_IDLE_VERB", idle_import._VERB)  # tests leave no idle time
-    code, lines = import_model(["/no\x1b[2J/x.ts", *words])
+    code, lines = import_model(["/no\x1b[2J/x.ts", *words], lambda process: None)
     assert code == 2
     assert lines[-1].startswith(says.replace("\x1b", ""))
     assert all(line.isprintable() for line in lines)

@@ -55,7 +55,7 @@ def test_damaged_figures_are_no_figures(tiny_models: Path, text: bytes) -> None:
     path = tiny_models / "bells.safetensors"
     changes_path(path).write_bytes(text)
     assert read_card(path).latent_p01 == []
-    assert knob_ranges(read_card(path)) == []
+    assert knob_ranges(read_card(path), home=False) == []
     change_card(path, {"latent_p01": [-1.0], "latent_p99": [1.0]})
     assert read_card(path).latent_p01 == [], "a figure for each latent, or none"
 
@@ -66,7 +66,7 @@ def test_a_knob_covers_the_corpus_with_zero_and_a_tenth_more(tiny_models: Path) 
     low, high = [-1.0, 0.5, 0.0, -2.0][:count], [1.0, 2.0, 0.0, -1.0][:count]
     change_card(path, {"latent_p01": low, "latent_p99": high})
     wanted = [(-1.2, 1.2), (-0.2, 2.2), (-4.0, 4.0), (-2.2, 0.2)][:count]
-    assert knob_ranges(read_card(path)) == [pytest.approx(one) for one in wanted]
+    assert knob_ranges(read_card(path), home=False) == [pytest.approx(one) for one in wanted]
 
 
 def test_the_effect_is_that_of_the_decoder(tiny_models: Path, briefly: None) -> None:
@@ -84,7 +84,9 @@ def test_the_effect_is_that_of_the_decoder(tiny_models: Path, briefly: None) -> 
 def test_the_bundled_models_have_figures(name: str) -> None:
     card = read_card(places.bundled("models") / f"{name}.safetensors")
     assert len(card.latent_effect) == card.latents
-    for (low, high), p05, p95 in zip(knob_ranges(card), card.latent_p05, card.latent_p95, strict=True):
+    for (low, high), p05, p95 in zip(
+        knob_ranges(card, home=False), card.latent_p05, card.latent_p95, strict=True
+    ):
         assert low < p05 < p95 < high, "no latent is cut off"
     first = card.labels.index("loudness") if card.labels else 0
     assert card.latent_effect[first] > 10
