@@ -131,8 +131,8 @@ def _contents(address: str, log: Callable[[str], None]) -> bytes:
     if not address.startswith(("http://", "https://")):
         try:
             return expanded(address).read_bytes()
-        except OSError as error:
-            raise WrongUse(f"cannot be read ({error.strerror})", where=address) from error
+        except (OSError, ValueError) as error:  # ValueError: a null byte
+            raise WrongUse(f"cannot be read ({getattr(error, 'strerror', error)})", where=address) from error
     copy = places.cache() / "catalogues" / f"{download.file_name(address)}.json"
     try:
         download.fetch(address, copy, limit=LIMIT)
@@ -140,4 +140,6 @@ def _contents(address: str, log: Callable[[str], None]) -> bytes:
         if not copy.exists():
             raise
         log(f"{error}: the copy of the last time is used")
+    except OSError as error:
+        raise PerformError(f"it cannot be kept ({error.strerror})", where=str(copy)) from error
     return copy.read_bytes()

@@ -227,6 +227,16 @@ def test_a_catalogue_of_a_server_is_kept_for_when_it_is_gone(tmp_path: Path) -> 
     assert "x" not in catalogue.known([address.replace("model", "other")], told.append)
 
 
+def test_a_catalogue_that_cannot_be_read_or_kept_is_left_out_and_named() -> None:
+    places.cache().parent.mkdir(parents=True)
+    places.cache().write_bytes(b"a file where the folder should be")
+    told: list[str] = []
+    with serving(b"{}") as server:
+        found = catalogue.known([server.address, "no\0where.json"], told.append)
+    assert len(found) > 20
+    assert "it cannot be kept (" in told[0] and "where.json: cannot be read (" in told[1]
+
+
 def test_the_bundled_catalogue_is_whole() -> None:
     found = catalogue.known([], print)
     assert len(found) > 20
