@@ -8,13 +8,17 @@ from perform.engine.compiled_model import CompiledModel, CompiledStream
 from perform.engine.protocol import PlayableModel, Stream
 
 
-def reset(model: PlayableModel, stream: Stream, warm_up: int) -> None:
+def reset(model: PlayableModel, stream: Stream, warm_up: int, *, keeps_prior: bool = False) -> None:
     """[render] Return a stream to its beginning.
 
-    warm_up : frames that are decoded unheard. A compiled model does so once and keeps the state, so that a
-              reset delays no other deck
+    warm_up     : frames that are decoded unheard. A compiled model does so once and keeps the state, so that
+                  a reset delays no other deck
+    keeps_prior : the prior of a compiled model goes on
     """
-    stream.reset()
+    if keeps_prior and isinstance(stream, CompiledStream):
+        stream.reset_decoder()
+    else:
+        stream.reset()
     if not warm_up:
         return
     if isinstance(model, CompiledModel) and isinstance(stream, CompiledStream) and stream.has_default_style:

@@ -34,6 +34,10 @@ class CompiledStream:
 
     def reset(self) -> None:
         """Return to the beginning, as after silence. The style stays."""
+        self.reset_decoder()
+
+    def reset_decoder(self) -> None:
+        """Return the decoder to its beginning; a prior goes on."""
         self.state[:] = 0
         if self.style:
             self.style.repair()

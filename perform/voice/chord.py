@@ -137,8 +137,8 @@ class Chord:
 
     def _start(self, voice: SoundingVoice, age: int) -> None:
         """Reset a voice's stream, and draw its noise up to this frame."""
-        if voice.number == OWN:
-            reset(self._model, self._own, self._warm_up)
+        if voice.number == OWN:  # its prior has played all the time
+            reset(self._model, self._own, self._warm_up, keeps_prior=True)
             return
         if voice.number not in self._streams:
             self._streams[voice.number] = self._model.stream()

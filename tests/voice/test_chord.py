@@ -23,6 +23,7 @@ from perform.engine import decoder_reset
 from perform.engine.compiled_model import CompiledModel
 from perform.engine.protocol import Stream, Vector
 from perform.library.cards import change_card, trim_db
+from perform.rave.config import PriorConfig
 from perform.voice import chord, voice_stream
 from perform.voice.voice import Voice, render
 
@@ -118,6 +119,22 @@ def test_one_voice_is_untouched_by_its_notes(cello: Counted) -> None:
     assert player.voice.chord.sounding is None and player.voice.chord.is_alone
 
 
+def test_a_prior_plays_on_when_a_chord_ends(tmp_path: Path) -> None:
+    prior = PriorConfig(latents=8, resolution=8, width=8, skip=16, kernel=3, layers=4, cycle=2)
+    model = CompiledModel(tiny_model(tmp_path / "flute.safetensors", latents=8, prior=prior, **PITCHED))
+    latents = []
+    for voices in (1, 2):
+        player = Player(model, voices)
+        player.put(source=params.SOURCES.index("prior"))
+        player.notes(0.0, 4.0)
+        for i in range(60):
+            player.put(voices=1 if i >= 40 else voices)
+            player.play(model.card.ratio / RATE)
+            latents.append(player.voice.source_latents.copy())
+    assert np.array_equal(latents[:60], latents[60:])
+    assert np.ptp(latents[50:60], axis=0).any()
+
+
 def test_a_full_chord_is_as_loud_as_one_voice_and_never_near_the_limiter(cello: Counted) -> None:
     single, player = Player(cello, voices=1), Player(cello)
     alone = single.play(1.5)
@@ -186,9 +203,9 @@ def test_a_note_of_a_model_that_chirps_at_first_begins_warm(
     change_card(path, {"warm_up": 3})
     model, resets = Counted(path), []
 
-    def reset(model: CompiledModel, stream: Stream, warm_up: int) -> None:
+    def reset(model: CompiledModel, stream: Stream, warm_up: int, **options: bool) -> None:
         resets.append(warm_up)
-        decoder_reset.reset(model, stream, warm_up)
+        decoder_reset.reset(model, stream, warm_up, **options)
 
     monkeypatch.setattr(chord, "reset", reset)
     changes = {0: {"voices": 4}, 2: {"note/1/gate": 1}, 4: {"note/2/gate": 1}, 50: {"voices": 1}}
