@@ -13,13 +13,13 @@ packages="libportaudio2 python3-venv"
 [ "${1:-}" = test ] && packages="$packages jackd2 libjack-jackd2-0 tmux procps"
 
 python=""
-for candidate in ${PYTHON:-python3.12 python3.11 python3 python3.13}; do
-    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+for candidate in ${PYTHON:-python3.12 python3.11 python3 python3.13 python3.14}; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then
         python=$candidate
         break
     fi
 done
-# python-rtmidi has no wheel for 3.13: there it is built
+# python-rtmidi has no wheel for 3.13 and later: there it is built
 if [ -n "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then
     packages="$packages build-essential python3-dev libasound2-dev libjack-jackd2-dev pkg-config"
 fi
@@ -47,8 +47,8 @@ else
 fi
 
 python=${python:-python3}
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
-    fail "Python 3.11 to 3.13 is needed; name one with PYTHON=/path/to/python3.12 ./setup.sh"
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' ||
+    fail "Python 3.11 to 3.14 is needed; name one with PYTHON=/path/to/python3.12 ./setup.sh"
 [ -x .venv/bin/python ] || "$python" -m venv .venv || fail "no environment could be made with $python -m venv"
 
 pip=".venv/bin/python -m pip --disable-pip-version-check"
@@ -62,4 +62,6 @@ if [ "${1:-}" = test ]; then
 else
     $pip install -q -e .
 fi || fail "the Python packages could not be installed; the lines above say which"
+.venv/bin/python -c 'import rtmidi' 2>/dev/null || $pip install -q -e '.[midi]' ||
+    say "python-rtmidi could not be built: perform plays without MIDI; .venv/bin/perform doctor says what it needs"
 say "ready: .venv/bin/perform"

@@ -12,6 +12,7 @@ from typing import get_args
 import click
 import msgspec
 import pytest
+import soundfile
 
 from perform import cli
 from perform.control import mapping_files
@@ -388,3 +389,44 @@ def test_a_page_has_one_title_says_who_needs_it_and_has_few_words(path: Path) ->
 def test_the_map_lists_every_page_once() -> None:
     listed = re.findall(r"\]\((\w[\w-]*\.md)\)", page("index.md"))
     assert sorted(listed) == sorted(path.name for path in DOCS.glob("*.md") if path.name != "index.md")
+
+
+# ---------------------------------------------------------------- the site and its sounds
+
+
+def pages_of(entries: list[dict[str, object]]) -> Iterator[str]:
+    """The pages that a navigation names."""
+    for entry in entries:
+        for target in entry.values():
+            yield from pages_of(target) if isinstance(target, list) else [str(target)]
+
+
+def test_the_sites_navigation_names_every_page_once_in_the_order_of_the_map() -> None:
+    site = runpy.run_path(str(DOCS / "site_pages.py"))
+    named = list(pages_of(site["nav"]()))
+    mapped = re.findall(r"\]\((\w[\w-]*\.md)\)", page("index.md"))
+    assert [name.removeprefix("docs/") for name in named if name.startswith("docs/")] == ["index.md", *mapped]
+    markdown = [name for name in site["files"]() if name.endswith(".md")]
+    assert sorted(named) == sorted(markdown)
+    assert all((ROOT / name).is_file() for name in named)
+    assert "docs/site_pages.py" in (ROOT / "mkdocs.yml").read_text()
+
+
+def test_the_site_has_every_file_that_a_page_links_to() -> None:
+    shown = set(runpy.run_path(str(DOCS / "site_pages.py"))["files"]())
+    for name in [name for name in shown if name.endswith(".md")]:
+        prose = re.sub(r"^```.*?^```", "", (ROOT / name).read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)#]+)", prose):
+            if not target.startswith(("http", "mailto:")):
+                linked = ((ROOT / name).parent / target).resolve().relative_to(ROOT).as_posix()
+                assert linked in shown, f"{name} links to {target}"
+
+
+def test_each_bundled_voice_can_be_heard() -> None:
+    samples = set(re.findall(r"\]\(sounds/(\w+)\.ogg\)", page("voices.md")))
+    assert samples == {path.stem for path in ROOT.glob("models/*.safetensors")}
+    assert samples == {path.stem for path in DOCS.glob("sounds/*.ogg")}
+    for name in samples:
+        sound, rate = soundfile.read(DOCS / "sounds" / f"{name}.ogg")
+        assert len(sound) == 10 * rate
+        assert abs(sound).max() > 0.05

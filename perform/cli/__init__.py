@@ -51,6 +51,8 @@ class VerbGroup(DefaultVerbGroup):
                 raise
             log(f"perform: this needs torch, which is not installed; `{sys.executable} -m pip install torch`")
             sys.exit(1)
+        except BrokenPipeError:
+            raise  # `perform docs | head`: click ends quietly
         except OSError as error:
             log(f"perform: {error.filename or 'the system'}: {error.strerror or error}")
             sys.exit(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import click
 
 from perform.cli.completion import completes
@@ -22,7 +25,7 @@ def pages() -> list[str]:
 def docs(page: str, key_card: bool) -> None:
     """Read the manual: list its pages, or show PAGE.
 
-    In a pipe or a file, PAGE is Markdown.
+    In a pipe or a file, PAGE is Markdown. In a terminal, links to pictures and sounds open them.
 
     \b
         perform docs quickstart
@@ -62,4 +65,11 @@ def docs(page: str, key_card: bool) -> None:
 
     console = Console()
     with console.pager(styles=True):
-        console.print(Markdown(text))
+        console.print(Markdown(_with_files(text, found[name].parent)))
+
+
+def _with_files(text: str, folder: Path) -> str:
+    """Make the links to pictures and sounds absolute, so that a terminal can open them."""
+    return re.sub(
+        r"\]\(([\w./-]+\.(?:ogg|png|svg))\)", lambda link: f"]({(folder / link[1]).resolve().as_uri()})", text
+    )

@@ -64,7 +64,7 @@ def _python() -> Iterator[Finding]:
         try:
             yield Finding(name, "ok", importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(name, "problem", "not installed", f"{sys.executable} -m pip install {name}")
+            yield _missing(name)
     if importlib.util.find_spec("torch"):
         yield Finding("torch", "ok", importlib.metadata.version("torch"))
     else:
@@ -74,6 +74,14 @@ def _python() -> Iterator[Finding]:
     state: State = "ok" if silent else "problem"
     advice = "" if silent else "unset ORT_DISABLE_TELEMETRY, or set it to 1"
     yield Finding("telemetry", state, f"of ONNX Runtime: {'off' if silent else 'on'}", advice)
+
+
+def _missing(package: str) -> Finding:
+    if package == "python-rtmidi":
+        from perform.control.midi_library import how_to_install
+
+        return Finding(package, "problem", "not installed: perform plays without MIDI", how_to_install())
+    return Finding(package, "problem", "not installed", f"{sys.executable} -m pip install {package}")
 
 
 def _sound() -> Iterator[Finding]:
@@ -94,13 +102,15 @@ def _sound() -> Iterator[Finding]:
 
 
 def _midi() -> Iterator[Finding]:
+    from perform.control.midi_library import reason
     from perform.control.midi_ports import list_ports
 
     ports, error = list_ports()
     if ports:
         yield Finding("MIDI", "ok", ", ".join(ports))
     else:
-        advice = "" if not error else "on Linux: load snd-seq (`modprobe snd-seq`) or start a JACK server"
+        silent = not error or reason()  # nothing to do, or said at python-rtmidi
+        advice = "" if silent else "on Linux: load snd-seq (`modprobe snd-seq`) or start a JACK server"
         yield Finding("MIDI", "note", error or "no controller is connected", advice)
 
 

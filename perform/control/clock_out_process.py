@@ -11,10 +11,9 @@ import queue
 import time
 from pathlib import Path
 
-import rtmidi
-
 from perform.control.clock_out import ClockOut
 from perform.control.mapping import matching_ports
+from perform.control.midi_library import rtmidi
 from perform.control.midi_ports import NoMidi, midi_system, quiet
 from perform.control.port_names import PortNames
 from perform.control.port_opening import open_named_port

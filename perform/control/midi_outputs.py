@@ -6,10 +6,9 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-import rtmidi
-
 from perform.control.controller_device import ControllerDevice
 from perform.control.mapping import matching_ports
+from perform.control.midi_library import rtmidi
 from perform.control.port_names import PortNames
 from perform.control.port_opening import open_named_port
 

@@ -15,9 +15,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import rtmidi
-
 from perform.control.mapping import matching_ports
+from perform.control.midi_library import reason, rtmidi
 from perform.control.midi_outputs import MidiOutputs
 from perform.control.port_names import PortNames
 from perform.control.port_opening import open_named_port
@@ -203,7 +202,7 @@ def _connect() -> tuple[int, rtmidi.MidiIn]:
             return api, rtmidi.MidiIn(api, name=_CLIENT)
         except (OSError, rtmidi.RtMidiError) as error:
             reasons.append(str(error).rpartition("::initialize: ")[2].strip(" ?."))
-    raise NoMidi(f"no MIDI system: {', '.join(reasons) or 'none was built into python-rtmidi'}")
+    raise NoMidi(f"no MIDI system: {', '.join(reasons) or reason()}")
 
 
 @contextlib.contextmanager

@@ -23,8 +23,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-import rtmidi
-
+from perform.control.midi_library import rtmidi
 from perform.control.port_opening import open_named_port
 from perform.core.realtime import CONTROL_PRIORITY, request_real_time
 

@@ -83,7 +83,9 @@ class CorpusSurvey:
 def _time(seconds: float) -> str:
     if seconds < 60:
         return _count(round(seconds), "second")
-    return _count(round(seconds / 60), "minute") if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    if seconds < 600:
+        return f"{seconds / 60:.1f} minutes"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def _count(number: int, thing: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from perform.cli import main
+from perform.cli import docs_verb, main
 from perform.tui.own_keys import EVERY
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -68,3 +68,20 @@ class CardCells(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.lasttag == "td" and self.found and data.strip():
             self.found[-1] += data
+
+
+def test_links_to_pictures_and_sounds_lead_to_the_files_of_this_installation() -> None:
+    text = docs_verb._with_files((DOCS / "voices.md").read_text(), DOCS)
+    assert f"]({(DOCS / 'sounds' / 'bells.ogg').resolve().as_uri()})" in text
+    assert "](sounds/" not in text
+    assert "](../models/bells.md)" in text, "pages are read with `perform docs`"
+
+
+def test_a_pipe_that_closes_ends_it_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "perform", "docs"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert done.stderr == b""
