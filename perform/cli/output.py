@@ -94,13 +94,15 @@ class ProgressBar:
     def __init__(self, title: str, total: float, unit: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.table import Column
 
+        time = Column(no_wrap=True, min_width=len("-:--:--"))  # in a narrow terminal the bar shrinks, no time
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TimeElapsedColumn(table_column=time.copy()),
+            TimeRemainingColumn(table_column=time.copy()),
             TextColumn("{task.fields[text]}", markup=False),
             console=Console(stderr=True),
         )

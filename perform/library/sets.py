@@ -11,7 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
-from perform.library import allowed_files, places, toml_files
+from perform.library import allowed_files, model_library, places, toml_files
 from perform.library.allowed_files import FilesOutside
 from perform.library.song import Song, Tempo
 from perform.library.song_check import check_song
@@ -94,5 +94,7 @@ def find_set(name: str) -> Path:
     if name not in there:
         near = difflib.get_close_matches(name, there, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else f"the sets are {', '.join(sorted(there))}"
+        if name in model_library.models():
+            hint = f"it is a model: in the instrument `o` loads it onto a deck; {hint}"
         raise WrongUse(f"no command or set is called {name[:80]!r}", hint=hint)
     return there[name]

@@ -217,7 +217,7 @@ def _run(trainer: Trainer, listener: ProgressListener, pictures: TensorboardLog 
                 raise Stopped(
                     f"stopped after step {trainer.step} of {trainer.total}",
                     where=str(plan.folder / checkpoint.LATEST),
-                    hint="the same command with --resume continues from there",
+                    hint="the same command with --resume continues, with --snapshot it writes the model",
                 )
     trainer.save()
 

@@ -88,3 +88,12 @@ def test_a_terminal_shows_a_path_and_a_progress_bar_as_text(
     seen = capsys.readouterr()
     assert "red" in seen.out and not steers(seen.out)
     assert "[/red]" in seen.err and "owned" in seen.err and "\x07" not in seen.err
+
+
+def test_a_long_text_takes_nothing_from_the_time_that_a_progress_bar_shows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    with output.ProgressBar("training mine", 5150, "steps") as on_progress:
+        on_progress(1, "phase 1  loss 59.79  held out 33.98 (0 % better than untrained)  0.0/s")
+    assert "-:--:-- " in capsys.readouterr().err

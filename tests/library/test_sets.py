@@ -382,3 +382,8 @@ def test_a_word_in_a_file_may_not_be_what_nobody_may_type(tmp_path: Path, text: 
     sets.save_set(Set("s", songs=[song]), tmp_path / "w.toml")
     with pytest.raises(WrongUse, match="cannot be a word"):
         sets.read_set(tmp_path / "w.toml")
+
+
+def test_a_model_in_place_of_a_set_is_recognised() -> None:
+    with pytest.raises(WrongUse, match=r"called 'bells'.*it is a model: in the instrument `o` loads it"):
+        sets.find_set("bells")
