@@ -18,12 +18,12 @@ from perform.audio.channel_choice import ChannelChoice
 from perform.audio.compressor import Compressor
 from perform.audio.guard import MAX_BLOCK, Signal
 from perform.audio.high_pass import HighPass
-from perform.audio.howl import HowlGuard
 from perform.audio.input_gate import InputGate
 from perform.audio.input_level import HopLevels, LevelFollower
 from perform.audio.input_settings import HOP, InputSettings, towards
 from perform.audio.pitch import Pitch
 from perform.core import params
+from perform.core.howl import HowlGuard
 from perform.core.ring_buffers import Audio
 
 RAMP_S = 0.010  #: full scale to silence, for the gain

@@ -91,6 +91,7 @@ DECK_METERS = [
     "peak/r",
     "late",  # [audio] blocks for which the deck's audio came too late
     "bad",  # [audio] blocks that contained NaN or infinity
+    "howl",  # [render] 1 while a guard lowers the sound that comes back to the deck
     *(f"in/{i}" for i in range(LATENTS)),  # [render] latents from the source, sigma
     *(f"z/{i}" for i in range(LATENTS)),  # [render] latents to the decoder, sigma
 ]

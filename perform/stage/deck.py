@@ -39,8 +39,9 @@ class Deck:
         self.deck = deck
         self._arena, self._hosts, self._log = arena, hosts, log
         self._meters = arena.deck_meters(deck)
-        self._source = params.slot(f"deck/{deck}/source")
-        self._home = params.slot(f"deck/{deck}/home")
+        self._source, self._home, self._encode = (
+            params.slot(f"deck/{deck}/{name}") for name in ("source", "home", "encode")
+        )
         self._at_home = False  # when the knobs' ranges were set
         self._lanes = LanePair(arena, deck)
         self._playing: DeckLane | None = None
@@ -91,8 +92,9 @@ class Deck:
         """The deck's line of a `Status`."""
         host = self._host
         source = params.SOURCES[int(self._arena.table[self._source])]
+        encode = bool(self._arena.table[self._encode])
         return (
-            host.deck_status(self._lanes.texts, self.error, source, home=self.at_home)
+            host.deck_status(self._lanes.texts, self.error, source, home=self.at_home, encode=encode)
             if host
             else DeckStatus(model=self._failed_path.stem if self._failed_path else "", error=self.error)
         )

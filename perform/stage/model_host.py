@@ -109,11 +109,13 @@ class HostProcess:
         """An estimate of its memory: the process, and its weights as large as on disk."""
         return HOST_MB + self.stamp[0] / 2**20
 
-    def source_note(self, source: str) -> str:
+    def source_note(self, source: str, *, encode: bool) -> str:
         """Why a source plays as hand on this model, in one line; "" if it does not, or is not known yet.
 
-        For an effect module: that the source gives it no sound.
+        For an effect module: that the source gives it no sound. encode: the deck's parameter.
         """
+        if encode and source == "deck" and self.ready and not self.has_encoder and not self.takes_sound:
+            return "no encoder: it takes the other deck's latents"
         if self.takes_sound and source not in ("input", "file", "deck"):
             return f"{source} gives it no sound: choose input, file or deck"
         missing = {
@@ -123,10 +125,10 @@ class HostProcess:
         }.get(source)
         return f"no {missing}: {source} plays as hand" if missing and self.ready else ""
 
-    def deck_status(self, texts: Texts, error: str, source: str, *, home: bool) -> DeckStatus:
+    def deck_status(self, texts: Texts, error: str, source: str, *, home: bool, encode: bool) -> DeckStatus:
         """The status of a deck that plays or loads this model.
 
-        texts : of the attributes;  error : the deck's last error;  source, home : the deck's
+        texts : of the attributes;  error : the deck's last error;  source, home, encode : the deck's
         """
         card = self.model.card
         low, high = corpus_range(card, home=home)
@@ -148,7 +150,7 @@ class HostProcess:
             actions=self.actions,
             has_prior=self.has_prior,
             error=error,
-            note=self.source_note(source),
+            note=self.source_note(source, encode=encode),
             made=str(self.made),
         )
 

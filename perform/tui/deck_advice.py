@@ -44,6 +44,8 @@ def _source(frame: ScreenFrame, deck: int) -> str:
     status, source = frame.deck(deck), SOURCES[int(frame.value(deck, "source"))]
     if status.note:
         return f"{status.note} · a: another source"
+    if source == "deck" and frame.meter(deck, "howl"):
+        return "feedback: the guard lowered it · row feedback to 0, then up again"
     if source == "input" and not frame.table[_INPUT_OPEN]:
         return "no input: it is closed, silence is encoded · I I opens it"
     if source == "file" and not status.file:

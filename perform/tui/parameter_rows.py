@@ -141,7 +141,7 @@ _OF_SOURCE = {
         ("file/end", "end"),
         ("file/loop", "loop"),
     ),
-    "deck": (("wet", "wet"), ("from", "from")),
+    "deck": (("wet", "wet"), ("from", "from"), ("encode", "encode"), ("feedback", "feedback")),
 }
 _INPUT = (
     ("wet", "dry/wet"),

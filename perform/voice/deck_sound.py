@@ -1,4 +1,4 @@
-"""Another deck's sound for an effect module, read from the ring buffer of the lane that plays."""
+"""A deck's sound for an effect module or an encoder, read from the ring buffer of the lane that plays."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from perform.core.ring_buffers import Audio, RingBuffer
 from perform.engine.protocol import Vector
-from perform.engine.sound_passage import SoundPassage
 from perform.library.cards import Card
+from perform.voice.feedback import Feedback
 from perform.voice.input_follower import InputFollower
-from perform.voice.lane_context import LaneContext
+from perform.voice.lane_context import HeardDeck, LaneContext
 
 LOUDEST = 4.0  #: the mixer clips a deck at +12 dBFS, and so does a deck that takes its sound
 
@@ -33,7 +33,7 @@ class LaneSound:
 
 
 class LaneFollower(InputFollower):
-    """[render] Cuts a lane's sound into frames of an effect module, without gaps while it can.
+    """[render] Cuts a lane's sound into frames of a model, without gaps while it can.
 
     headroom : frames of the lane that it stays behind when it begins, so that it seldom begins again
     """
@@ -66,27 +66,34 @@ class LaneFollower(InputFollower):
 
 
 class DeckSound:
-    """[render] The sound of the deck that an effect module's deck follows.
+    """[render] The sound that a deck with the source "deck" gets.
 
-    joins  : whether the last frame did not continue the one before
-    behind : frames from the live input to this deck's next frame; 0 if the other deck does not play the input
+    feedback : for sound that comes back to its own deck
+    joins    : whether the last frame did not continue the one before
+    behind   : frames from the live input to this deck's next frame; 0 if the other deck does not play the
+        input, and in a loop
     """
 
     def __init__(self, card: Card) -> None:
-        """card: of the effect module."""
-        self._card = SoundPassage(card, "").card
+        """card: channels, ratio and rate of the frames."""
+        self._card = card
+        self.feedback = Feedback(card.sample_rate)
         self.reset()
 
     def reset(self) -> None:
         """Forget the deck."""
+        self.feedback.reset()
         self._lane: int | None = None
         self._follower: LaneFollower | None = None
         self._lag, self._lag_known = 0.0, False  # frames from the other deck's sound to this one's
         self.joins, self.behind = False, 0.0
 
-    def next(self, context: LaneContext, leader: int) -> Vector | None:
-        """Return the next frame, (channels, ratio), of a leader's sound; None if it plays nothing."""
-        lane, card = context.playing_lane(leader), context.assignments.card(leader)
+    def next(self, context: LaneContext, heard: HeardDeck, late: float = 0.0) -> Vector | None:
+        """Return the next frame, (channels, ratio), of a deck's sound; None if it plays nothing.
+
+        late : frames of the stage since it was due, of a tuned voice
+        """
+        lane, card = context.playing_lane(heard.deck), context.assignments.card(heard.deck)
         if lane is None or card is None:
             self.reset()
             return None
@@ -101,8 +108,13 @@ class DeckSound:
             self.joins = True
             if not self._follower.read_frame():
                 return None
-        self._measure(context, lane, self._follower.begin)
+        begin = self._follower.begin
         x: Vector = np.clip(self._follower.next_frame() * np.float32(gain), -LOUDEST, LOUDEST)
+        if heard.feedback is not None:
+            self.behind = 0.0  # no input reaches a loop: each of its decks has the source "deck"
+            return self.feedback(x, heard.feedback)
+        self.feedback.reset()
+        self._measure(context, lane, begin + late)
         return x
 
     def _measure(self, context: LaneContext, lane: int, begin: float) -> None:

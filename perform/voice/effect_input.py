@@ -8,9 +8,10 @@ import numpy as np
 
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import Vector
+from perform.engine.sound_passage import SoundPassage
 from perform.library.cards import Card
 from perform.voice.deck_sound import DeckSound
-from perform.voice.lane_context import LaneContext
+from perform.voice.lane_context import HeardDeck, LaneContext
 from perform.voice.sound_file_source import SoundFileSource
 
 SOUND_SOURCES = ("input", "file", "deck")  #: sources that give an effect module sound
@@ -28,7 +29,7 @@ class EffectInput:
         self._inputs, self._ratio = card.latents, card.ratio
         self._channels = min(card.latents, 2)
         self._decay = np.exp(-np.arange(card.ratio + 1) / (JOIN_S * card.sample_rate)).astype(np.float32)
-        self.deck = DeckSound(card)
+        self.deck = DeckSound(SoundPassage(card, "").card)
         self.reset()
 
     def reset(self) -> None:
@@ -70,10 +71,14 @@ class EffectInput:
             x = self._file.next(file, speed, begin=begin, end=end, loop=loop, plays=plays)
         return self.silence() if x is None else self.play("file", x, self._file.joins)
 
-    def play_deck(self, context: LaneContext, leader: int) -> Vector:
-        """Return the next frame of another deck's sound, before its fader; silence if it plays nothing."""
-        x = self.deck.next(context, leader) if leader else None
-        return self.silence() if x is None else self.play(("deck", leader), x, [0] if self.deck.joins else [])
+    def play_deck(self, context: LaneContext, heard: HeardDeck) -> Vector:
+        """Return the next frame of a deck's sound, before its fader; silence if it plays nothing."""
+        x = self.deck.next(context, heard)
+        return (
+            self.silence()
+            if x is None
+            else self.play(("deck", heard.deck), x, [0] if self.deck.joins else [])
+        )
 
     def for_inputs(self, x: Vector, gains: Vector) -> Vector | None:
         """Return the sound for the module's inputs, (inputs, ratio); None where all of it is silent.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from perform.core.params import SLOTS, Table
 from perform.engine.file_latents import FileLatents
 from perform.voice.sources import Latents
 
@@ -15,6 +16,18 @@ class FileValues(TypedDict):
     end: float
     loop: bool
     plays: float
+
+
+class FileSlots:
+    """The slots of a deck's parameters `file/...`."""
+
+    def __init__(self, deck: int) -> None:
+        self._slots = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
+
+    def values(self, table: Table) -> FileValues:
+        """Their values in a table."""
+        now = {name: float(table[slot]) for name, slot in self._slots.items()}
+        return FileValues(begin=now["start"], end=now["end"], loop=bool(now["loop"]), plays=now["play"])
 
 
 class FileSource:

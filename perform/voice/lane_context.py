@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -149,8 +150,30 @@ class LaneContext:
         return level, math.log2(pitch / A3) if pitch > 0 else 0.0
 
 
+class HeardDeck(NamedTuple):
+    """The deck whose sound a deck with the source "deck" gets."""
+
+    deck: int  #: 0 for none
+    feedback: float | None  #: gain of sound that comes back to its own deck; None if it is another deck's
+
+
+NOBODY = HeardDeck(0, None)
+
+
+def heard_deck(table: Table, deck: int) -> HeardDeck:
+    """The deck whose sound a deck with the source "deck" gets; none if it is its own, without feedback."""
+    leader, at, seen = int(table[SLOTS[f"deck/{deck}/from"]]) + 1, deck, set[int]()
+    while at not in seen and SOURCES[int(table[SLOTS[f"deck/{at}/source"]])] == "deck":
+        seen.add(at)
+        at = int(table[SLOTS[f"deck/{at}/from"]]) + 1
+    if at != deck:
+        return HeardDeck(leader, None)
+    feedback = float(table[SLOTS[f"deck/{deck}/feedback"]])
+    return HeardDeck(leader, feedback) if feedback else NOBODY
+
+
 def followed_deck(table: Table, deck: int) -> int:
-    """The deck that a deck with the source "deck" follows; 0 if following leads back to the deck itself."""
+    """The deck whose latents a deck with the source "deck" follows; 0 if it leads back to that deck."""
     leader, seen = deck, {deck}
     for _ in range(DECKS):
         leader = int(table[SLOTS[f"deck/{leader}/from"]]) + 1

@@ -206,6 +206,8 @@ class Scheduler:
         meters, voice = lane.deck_meters, lane.voice
         meters[DECK_METER["resets"]] = voice.resets
         meters[DECK_METER["notes"]] = voice.chord.notes
+        sound = voice.deck_sound
+        meters[DECK_METER["howl"]] = sound is not None and sound.feedback.lowered
         meters[DECK_METER["frames"]] = lane.meters[LANE_METER["frames"]]
         input_delay = lane.meters[LANE_METER["behind"]]
         mixer_delay, device = self._arena.meters[_DELAY], self._arena.meters[_BUFFERED]

@@ -19,11 +19,13 @@ from perform.engine.protocol import EffectStream, PlayableModel, Stream, Streami
 from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
 from perform.voice.chord import decode
+from perform.voice.deck_sound import DeckSound
 from perform.voice.effect_input import SOUND_SOURCES, EffectInput
 from perform.voice.encoder_input import EncoderInput, encode_inputs
-from perform.voice.file_source import FileSource, FileValues
+from perform.voice.file_source import FileSlots, FileSource
 from perform.voice.home import Home
-from perform.voice.lane_context import LaneContext, followed_deck
+from perform.voice.lane_context import NOBODY, LaneContext, followed_deck, heard_deck
+from perform.voice.leader_input import LeaderInput
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
 from perform.voice.sources import Latents, LatentSource, LoopSource, PriorSource, WalkSource
 from perform.voice.voice_stream import VoiceStream
@@ -41,6 +43,7 @@ class Voice(VoiceStream):
     home : the latents of bias 0
     sound : of the last frame, (inputs, ratio), for a model that takes sound; else None
     encoder_input : encodes the live input while that is the source, else None
+    leader_input : encodes another deck's sound while the deck chooses that, else None
     """
 
     def __init__(
@@ -49,22 +52,23 @@ class Voice(VoiceStream):
         super().__init__(model, rate)
         self._gesture, self._model, self._context, self._deck = model.gesture, model, context, deck
         self._has_prior = model.has_prior
-        names = ("source", "freeze", "speed", "temperature", "seed", "silence", "voices")
+        names = ("source", "freeze", "speed", "temperature", "seed", "silence", "voices", "encode")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
-        self._file = {name: SLOTS[f"deck/{deck}/file/{name}"] for name in ("play", "loop", "start", "end")}
+        self._file = FileSlots(deck)
         self._notes = params.note_slots(deck, "pitch"), params.note_slots(deck, "gate")
-        self._restart_slots = np.array(
-            [SLOTS[f"deck/{deck}/seed"], SLOTS[f"deck/{deck}/reset"], SLOTS["panic"]]
-        )
+        restarts = f"deck/{deck}/seed", f"deck/{deck}/reset", "panic"
+        self._restart_slots = np.array([SLOTS[name] for name in restarts])
         self._bank = params.attribute_slots(deck)
         self.z, self.temperature = np.zeros(model.card.latents, np.float32), 0.0
         self.source_latents: Latents = np.zeros(model.card.latents)
         self.encoder_input: EncoderInput | None = None
+        self.leader_input: LeaderInput | None = None
         self._encoder_stream: Stream | None = None
         self._effect = EffectInput(model.card) if model.takes_sound else None
         self.sound: Vector | None = None
         self.home = Home(model.card, deck)
-        self._leader = 0  # the deck it follows, 0 for none
+        self._leader = 0  # the deck whose latents or sound it gets, 0 for none
+        self._heard = NOBODY
         self._delay_ratio, self._steady_s = 1.0, 0.0  # the last steady tuning, and since when it is steady
         self.adopt(table)
         self.start(table)
@@ -76,14 +80,10 @@ class Voice(VoiceStream):
         # no source refers to the voice: a host collects no cycles
         loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else self.home
         self._prior = PriorSource(self.stream.prior, seed) if self._has_prior else None
-        self._sources: dict[str, LatentSource] = {
-            "hand": self.home,
-            "loop": loop,
-            "walk": WalkSource(card, seed),
-            "prior": self._prior or self.home,
-        }
-        if self.encoder_input:
-            self.encoder_input.reset()
+        self._sources: dict[str, LatentSource] = {"hand": self.home, "loop": loop}
+        self._sources |= {"walk": WalkSource(card, seed), "prior": self._prior or self.home}
+        for encoder_input in self.encoder_inputs:
+            encoder_input.reset()
         self.home.start(table)
         self._received = self.home.z  # from the input, or from another deck
         self._file_source = FileSource()
@@ -106,11 +106,30 @@ class Voice(VoiceStream):
         self._tune(1.0 if sounds else params.tuning_ratio(table, self._deck))
         if table[self._restart_slots].tobytes() != self._restarts:
             self.start(table)
-        if source != "input" or not self._context:
+        self._heard = heard_deck(table, self._deck) if source == "deck" else NOBODY
+        encoder, context = self._model.encoder, self._context
+        if source != "input" or not context:
             self.encoder_input = None
-        elif self.encoder_input is None and (encoder := self._model.encoder):
-            stream = self._input_stream(encoder)
-            self.encoder_input = EncoderInput(encoder, stream, self._context.input, self._rate)
+        elif self.encoder_input is None and encoder:
+            self.encoder_input = EncoderInput(encoder, self._input_stream(encoder), context.input, self._rate)
+        if source != "deck" or not table[self._slot["encode"]] or not context or self._effect:
+            self.leader_input = None
+        elif self.leader_input is None and encoder:
+            self.leader_input = LeaderInput(encoder, self._input_stream(encoder), context, self._rate)
+        if self.leader_input:
+            self.leader_input.heard = self._heard
+
+    @property
+    def encoder_inputs(self) -> list[EncoderInput]:
+        """What it encodes: the live input, another deck's sound, or nothing."""
+        return [one for one in (self.encoder_input, self.leader_input) if one]
+
+    @property
+    def deck_sound(self) -> DeckSound | None:
+        """The sound of another deck, for an encoder or an effect module; None if it takes none."""
+        if self._effect:
+            return self._effect.deck
+        return self.leader_input.sound if self.leader_input else None
 
     def _tune(self, ratio: float) -> None:
         if self._context:  # two frames must fit into the ring buffer
@@ -168,8 +187,8 @@ class Voice(VoiceStream):
         decoder = (self._card.decoder_s / self._delay_ratio + self.resampler_s) * self._rate
         if self.encoder_input and (d := self.encoder_input.delay_at(1.0 / self._delay_ratio)):
             return d + self._card.encoder_s * self._rate + decoder
-        if self._effect and self._leader:
-            d = self._effect.deck.behind
+        if (sound := self.deck_sound) and self._leader:
+            d = sound.behind
             return d + self._card.encoder_s * self._rate + decoder if d else 0.0
         frame_s = self._card_frame_s / self._delay_ratio
         if self._context and self._leader and (d := self._context.leader_delay(self._leader, frame_s)):
@@ -186,19 +205,24 @@ class Voice(VoiceStream):
     def _source(self, table: Table) -> Latents:
         name = SOURCES[int(table[self._slot["source"]])]
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]]) / self.ratio
-        self._leader = followed_deck(table, self._deck) if name == "deck" else 0
+        followed = followed_deck(table, self._deck) if name == "deck" else 0
+        self._leader = self._heard.deck if self.deck_sound else followed
         if self._effect and name in SOUND_SOURCES:
             return self._glide(name, self.home.z)  # its source is sound, see `_feed`
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
+        if self.leader_input:
+            sound = ("sound", self._leader) if self.leader_input.plays else None
+            return self._play_input(self.leader_input, table, sound, frozen=not speed)
         if self._context and name == "deck":
             leader = self._leader
             z = self._context.leader_latents(leader, self._deck, table) if leader else None
             return self._glide((name, leader), self._receive(z, frozen=not speed))
         if self._context and name == "file" and self._context.has_file:
             return self._play_file(self._context.file_latents, table, speed)
-        if self.encoder_input:
-            return self._play_input(self.encoder_input, table, frozen=not speed)
+        if self._context and self.encoder_input:
+            key = "input" if self._context.gate_open else None
+            return self._play_input(self.encoder_input, table, key, frozen=not speed)
         return self._glide("hand", self._sources["hand"].next(speed))
 
     def _feed(self, effect: EffectInput, table: Table) -> Vector | None:
@@ -208,9 +232,9 @@ class Voice(VoiceStream):
         if name == "input" and self.encoder_input and context and context.gate_open and speed:
             x = effect.play("input", self.encoder_input.z)
         elif name == "file" and context and context.has_file:
-            x = effect.play_file(context.file_latents, speed, **self._file_values(table))
+            x = effect.play_file(context.file_latents, speed, **self._file.values(table))
         elif name == "deck" and context and speed:
-            x = effect.play_deck(context, self._leader)
+            x = effect.play_deck(context, self._heard)
         else:
             x = effect.silence()
         sound = effect.for_inputs(x, self._shaping.gains())
@@ -224,25 +248,21 @@ class Voice(VoiceStream):
             self._received = self.home.z if z is None else z
         return self._received
 
-    def _play_input(self, encoder_input: EncoderInput, table: Table, *, frozen: bool) -> Latents:
-        """The input's latents, or those of silence while its gate is closed."""
-        z = self._receive(encoder_input.z.astype(np.float64), frozen=frozen)
-        if self._context and self._context.gate_open:
-            return self._glide("input", z, RISE_S if self._glide.key == "silence" else GLIDE_S)
+    def _play_input(self, one: EncoderInput, table: Table, key: object, *, frozen: bool) -> Latents:
+        """An encoder's latents, named by a key for the glide; those of silence where the key is None."""
+        z = self._receive(one.z.astype(np.float64), frozen=frozen)
+        if key:
+            return self._glide(key, z, RISE_S if self._glide.key == "silence" else GLIDE_S)
         return self._glide("silence", self._silence(table))
 
     def _play_file(self, latents: FileLatents | None, table: Table, speed: float) -> Latents:
         """The file's latents; those of silence until the file is encoded, and after its end."""
         z = None
         if latents:
-            z = self._file_source.next(latents, speed, **self._file_values(table))
+            z = self._file_source.next(latents, speed, **self._file.values(table))
         if z is None:
             return self._glide("silence", self._silence(table))
         return self._glide(("file", self._file_source.turns), z, RISE_S)
-
-    def _file_values(self, table: Table) -> FileValues:
-        now = {name: float(table[slot]) for name, slot in self._file.items()}
-        return FileValues(begin=now["start"], end=now["end"], loop=bool(now["loop"]), plays=now["play"])
 
     def _silence(self, table: Table) -> Latents:
         """The latents of silence: the model's, or those set on the deck."""
@@ -266,9 +286,9 @@ def render(model: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table
 def render_applied(model: PlayableModel, voices: Sequence[Voice], tables: Sequence[Table]) -> list[Audio]:
     """[render] The next frame of each voice, (n, 2), as one batch; each has applied its table already."""
     for voice in voices:
-        if voice.encoder_input:
-            voice.encoder_input.pace = 1.0 / voice.ratio
-    encode_inputs([voice.encoder_input for voice in voices if voice.encoder_input])
+        for encoder_input in voice.encoder_inputs:
+            encoder_input.pace = 1.0 / voice.ratio
+    encode_inputs([one for voice in voices for one in voice.encoder_inputs])
     wanted = [
         voice.inputs(*voice.next_latents(table), voice.temperature)
         for voice, table in zip(voices, tables, strict=True)

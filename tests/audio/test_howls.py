@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perform.audio.howl import HowlGuard
+from perform.core.howl import HowlGuard
 from perform.engine.compiled_model import CompiledModel
 from perform.voice.sources import LatentSource, LoopSource, WalkSource
 

@@ -12,11 +12,11 @@ from test_guard import CEILING, RATE, blocks
 from perform.audio.channel_choice import ChannelChoice
 from perform.audio.guard import MAX_BLOCK, Limiter
 from perform.audio.high_pass import HighPass
-from perform.audio.howl import DIP_DB, HowlGuard
 from perform.audio.input_chain import InputChain
 from perform.audio.input_level import FLOOR_DB
 from perform.audio.input_settings import InputSettings
 from perform.audio.pitch import Pitch
+from perform.core.howl import DIP_DB, HowlGuard
 
 OPEN = InputSettings(gain_db=0.0, highpass_hz=0.0, open_db=-np.inf)
 

@@ -1,4 +1,4 @@
-"""Howl guard: detects acoustic feedback of a live input near its loudspeaker and lowers the input.
+"""Howl guard: detects feedback, of a microphone or of decks that hear each other, and lowers the input.
 
 A suspect has the features of van Waterschoot & Moonen (2011, Fifty Years of Acoustic Feedback Control, Proc.
 IEEE 99, 288-327): a peak far above its neighbours (PNPR) for SUSTAIN_S, without harmonics (PHPR), that grows
@@ -11,8 +11,10 @@ RETEST_DB. A lone tone at full scale cannot grow and leaves no time for a test: 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+from numpy.fft import rfft  # at import: a sandboxed host could not load it later
 
-from perform.audio.guard import Signal
+Signal = npt.NDArray[np.float64]  #: (n,)
 
 WINDOW_S = 0.043  #: length of a spectrum's window; hops are a quarter of it
 SUSTAIN_S = 0.15  #: how long a suspect must have lasted
@@ -42,7 +44,7 @@ _HARMONICS = ((2, 1), (3, 1), (1, 2), (1, 3), (3, 2), (2, 3))  # ratios of harmo
 
 
 class HowlGuard:
-    """[audio] Analyses an input before its gain, and computes a gain that stops howls.
+    """[audio, render] Analyses an input before its gain, and computes a gain that stops howls.
 
     gain    : factor for the input; 1 until a howl or a test. It stays down after a howl until `reset`
     howling : whether there is a howl now
@@ -80,7 +82,7 @@ class HowlGuard:
         self.reset_analysis()
 
     def __call__(self, x: Signal, gain: float = 1.0) -> None:
-        """[audio] Take the next frames, (n,), and the input gain as a factor."""
+        """[audio, render] Take the next frames, (n,), and the input gain as a factor."""
         at = 0
         while at < len(x):
             n = min(len(x) - at, self._hop - self._fill)
@@ -93,7 +95,7 @@ class HowlGuard:
                 self._past[: -self._hop] = self._past[self._hop :]
 
     def _analyse(self, gain_db: float) -> None:
-        spectrum = np.fft.rfft(self._past * self._window)
+        spectrum = rfft(self._past * self._window)
         self._spectra[:-1] = self._spectra[1:]
         np.add(np.square(spectrum.real), np.square(spectrum.imag), out=self._spectra[-1])
         if self.howling:
