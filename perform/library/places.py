@@ -32,7 +32,7 @@ def existing(name: str) -> Path | None:
 def at_home(find: Callable[[], str | Path]) -> Path:
     """Return a folder that lies in the player's home. PerformError: no home is known."""
     try:
-        return Path(find())
+        return Path(find()).expanduser()  # old versions of platformdirs return "~/..." where no home is known
     except RuntimeError as error:
         hint = "set HOME to a folder, or PERFORM_HOME and PERFORM_TAKES"
         raise PerformError("your home folder is not known", hint=hint) from error
