@@ -88,6 +88,9 @@ def find_set(name: str) -> Path:
     """Return the file of a set by path or name. WrongUse: there is none."""
     if places.is_path(name):
         if path := places.existing(name):
+            if path.suffix in (".ts", ".safetensors"):
+                hint = "in the instrument press `o` and type this path; `perform models import` keeps it"
+                raise WrongUse("a model, not a set", where=to_text(path), hint=hint)
             return path
         raise WrongUse("no such set", where=name[:200], hint="name a .toml file, or `demo`")
     there, name = available(), to_text(name)

@@ -387,3 +387,11 @@ def test_a_word_in_a_file_may_not_be_what_nobody_may_type(tmp_path: Path, text: 
 def test_a_model_in_place_of_a_set_is_recognised() -> None:
     with pytest.raises(WrongUse, match=r"called 'bells'.*it is a model: in the instrument `o` loads it"):
         sets.find_set("bells")
+
+
+@pytest.mark.parametrize("ending", ["ts", "safetensors"])
+def test_a_models_file_in_place_of_a_set_is_recognised(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"mine.{ending}"
+    path.write_bytes(b"\x80")
+    with pytest.raises(WrongUse, match=r"a model, not a set.*press `o`"):
+        sets.find_set(str(path))
