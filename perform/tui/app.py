@@ -52,7 +52,7 @@ from perform.tui.stage_line import Refusal, StageLink
 from perform.tui.widgets.side_column import side_width
 
 FRAMES = 25  #: frames per second
-WELCOME = "new here? ? shows all keys   o loads a model   drag a ● with the mouse   ^q leaves"
+WELCOME = "new here? ? shows all keys   o loads a model   drag a ● by mouse   ^q leaves"
 _NO_KEY = "none"  #: no terminal sends it; Textual takes "" for the default
 WELCOME_S = 20.0  #: seconds for which a new player sees it
 
@@ -139,7 +139,6 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         while self.stage_line.outcomes:
             outcome = self.stage_line.outcomes.popleft()
             if isinstance(outcome, Refusal):
-                self.view.arming = 0
                 outcome.undo()
                 self.show_notice(f"▲ {outcome.error}")
             else:
@@ -151,7 +150,7 @@ class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, Modulati
         self.view.silence = self.stage_line.silence()
         self.follow_located(self.read_frame())
         frame = self.frame
-        if side_width(self.size.width) and self.stage_line.status is not None:
+        if (self.view.locate or side_width(self.size.width)) and self.stage_line.status is not None:
             self.list_controls(frame)
         visible = self.play_screen
         for screen in self.screen_stack:

@@ -30,16 +30,14 @@ class ControlKeys(BaseApp):
         if self.view.locate:
             self.view.locate = None
         else:
+            self.view.control_rows_of = None  # they are listed anew
             self.view.locate = Located(since=self.read_frame().status.touched.number)
 
     def follow_located(self, frame: ScreenFrame) -> None:
-        """[ui] List the bindings anew when they changed; move the cursor to what a touched control moves."""
+        """[ui] Move the cursor to what a touched control moves."""
         located, touched = self.view.locate, frame.status.touched
         if located is None:
             return
-        if located.bindings is not frame.status.bindings and located.bindings != frame.status.bindings:
-            self.view.locate = located = replace(located, bindings=frame.status.bindings)
-            self.stage_line.ask(ListMapping(), self._list_located)
         if touched.number != located.since:
             if touched.address:
                 deck = touched.address.split("/")[1] if touched.address.startswith("deck/") else frame.focus
@@ -50,7 +48,7 @@ class ControlKeys(BaseApp):
             self.view.locate = replace(located, touch=None)
 
     def list_controls(self, frame: ScreenFrame) -> None:
-        """[ui] List the bindings anew when they changed, for the picture of the controller."""
+        """[ui] List the bindings anew when they changed."""
         view, bindings = self.view, frame.status.bindings
         if view.control_rows_of is not bindings and view.control_rows_of != bindings:
             view.control_rows_of = bindings
@@ -58,10 +56,6 @@ class ControlKeys(BaseApp):
 
     def _list_controls(self, answer: Answer) -> None:
         self.view.control_rows = answer.bindings
-
-    def _list_located(self, answer: Answer) -> None:
-        if self.view.locate:
-            self.view.locate = replace(self.view.locate, rows=answer.bindings)
 
     def action_stop_learning(self) -> None:
         """Stop learning and locating, and cancel a waiting prefix key."""

@@ -26,6 +26,8 @@ class DeckWatch:
         """Note what changed since the last frame."""
         decks = meters[_FIRST : _FIRST + DECKS * len(DECK_METER)].reshape(DECKS, -1)
         counts = decks[:, _COUNTS].tolist()
+        if not self._counts:  # how long a deck was silent before is not known
+            self._sounded = [now] * DECKS
         for deck, (new, old) in enumerate(zip(counts, self._counts, strict=False)):
             for fault in range(len(FAULTS)):
                 if new[fault] > old[fault]:

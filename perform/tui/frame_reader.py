@@ -36,7 +36,7 @@ class FrameReader:
         self._knobs, self.view = arena.knobs, view
         self._arena, self._time = arena, FrameTime(arena)
         self._heard = HeardValues(arena)
-        self._worst = arena.meters.copy()
+        self._worst, self._last_table = arena.meters.copy(), arena.table.copy()
         self._printed: list[float] = []
         self._count = 0
         self._status = EMPTY_STATUS
@@ -72,7 +72,9 @@ class FrameReader:
         self._loads.sample(now, max(meters[_LOAD], *meters[_DECK_LOADS]))
         self._sound.update(now, meters, self._status.songs.since)
         self._times.sample(now, self._status.songs)
-        table = np.nan_to_num(self._table, posinf=0.0, neginf=0.0).tolist()
+        now_in_it = np.nan_to_num(self._table, posinf=0.0, neginf=0.0)
+        moved, self._last_table = not np.array_equal(now_in_it, self._last_table), now_in_it
+        table = now_in_it.tolist()
         placed = self._placed()
         frame = ScreenFrame(
             table,
@@ -96,6 +98,7 @@ class FrameReader:
             self._times,
             self._watch,
             self._active,
+            moved,
         )
         view, count = self.view, frame.dropouts
         if view.dropouts >= 0 and count > view.dropouts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perform.core import params
@@ -16,35 +17,38 @@ FOCUS = "focus/"  #: begins an address on the deck that has the focus
 class Located:
     """What the screen knows of the controllers while the player locates.
 
-    rows     : every binding of the connected controllers
-    bindings : of the status for which the rows were listed
     since    : number of the touch before `i` was pressed: it does not count
     touch    : the control that was touched since, as long as the cursor has not moved; None: none
     selected : address of the cursor when it was touched
     """
 
-    rows: tuple[BindingRow, ...] = ()
-    bindings: tuple[BindingStatus, ...] = ()
     since: int = 0
     touch: TouchStatus | None = None
     selected: str = ""
 
-    def of_touch(self) -> list[BindingRow]:
-        """The bindings of the control that was touched, those that a layer hides at the end."""
+    def of_touch(self, rows: Iterable[BindingRow]) -> list[BindingRow]:
+        """Of all bindings, those of the control that was touched, those that a layer hides at the end."""
         touch = self.touch
         if touch is None:
             return []
         sends = (touch.sends, touch.sends.partition(":")[2])
-        rows = [row for row in self.rows if row.port == touch.port and row.sends in sends]
-        return sorted(rows, key=lambda row: bool(row.hidden_by))
+        found = [row for row in rows if row.port == touch.port and row.sends in sends]
+        return sorted(found, key=lambda row: bool(row.hidden_by))
 
-    def controls_of(self, address: str, focus: int) -> list[str]:
-        """The controls that move a parameter: `nanoKONTROL2 knob 1 (CC16)`. focus: the deck that has it."""
-        deck = f"deck/{focus}/"
-        moving = {address, FOCUS + address.removeprefix(deck)} if address.startswith(deck) else {address}
-        labels = dict.fromkeys(it.control for it in self.bindings if it.address in moving)
-        names = {f"{row.port} {row.sends}": control_name(row) for row in self.rows}
-        return [names.get(label, label) for label in labels]
+
+def controls_of(
+    address: str, focus: int, bindings: Iterable[BindingStatus], rows: Iterable[BindingRow]
+) -> list[str]:
+    """The controls that move a parameter: `nanoKONTROL2 knob 1 (CC16)`.
+
+    focus    : the deck that has it
+    bindings : of the status;  rows : every binding of the connected devices
+    """
+    deck = f"deck/{focus}/"
+    moving = {address, FOCUS + address.removeprefix(deck)} if address.startswith(deck) else {address}
+    labels = dict.fromkeys(it.control for it in bindings if it.address in moving)
+    names = {f"{row.port} {row.sends}": control_name(row) for row in rows}
+    return [names.get(label, label) for label in labels]
 
 
 def control_name(row: BindingRow) -> str:

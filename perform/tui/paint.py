@@ -6,6 +6,7 @@ tuple, so most lines of two frames compare equal by identity, which is fast.
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -200,6 +201,12 @@ def long(spec: Spec, value: float) -> str:
 def decibel(db: float) -> str:
     """A level in dB, for the meters."""
     return "-inf" if db <= SILENCE_DB else f"{0.0 if abs(db) < 0.05 else db:.1f}"
+
+
+@lru_cache(256)
+def wrapped(text: str, width: int, indent: str = "") -> tuple[str, ...]:
+    """A text in lines of at most `width` characters; indent: begins all but the first."""
+    return tuple(textwrap.wrap(text, width, subsequent_indent=indent))
 
 
 def time(seconds: float) -> str:

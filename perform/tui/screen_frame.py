@@ -63,6 +63,7 @@ class ScreenFrame:
     times: SongTimes
     watch: DeckWatch
     active: dict[str, float]  #: device -> time at which one of its controls moved
+    moved: bool  #: a parameter has another value than in the frame before
 
     @property
     def focus(self) -> int:
@@ -186,7 +187,8 @@ class ScreenFrame:
     @property
     def selected(self) -> ParameterRow:
         """The row under the cursor of the deck in focus."""
-        return (*self.rows(self.focus), *self.stage_rows)[self.cursor(self.focus)]
+        rows, wanted = self.rows(self.focus), self.view.selected.get(self.focus, "")
+        return next((row for row in (*rows, *self.stage_rows) if row.address == wanted), rows[0])
 
     def is_active(self, port: str) -> bool:
         """Whether a control of a MIDI port has just moved."""

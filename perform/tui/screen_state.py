@@ -28,7 +28,7 @@ class ScreenState:
     learning: str = ""  #: address that the next control is mapped to, or ""
     learn_options: BindingOptions = field(default_factory=BindingOptions)  #: how that control is to move it
     learn_confirmed: bool = False  #: the stage has confirmed that it is learning
-    control_rows: tuple[BindingRow, ...] = ()  #: bindings of the connected devices, for the picture of one
+    control_rows: tuple[BindingRow, ...] = ()  #: every binding of the connected devices
     control_rows_of: tuple[BindingStatus, ...] | None = None  #: of the status for which they were listed
     locate: Located | None = None  #: what is shown of controls; None: the player locates nothing
     notice: str = ""

@@ -43,12 +43,15 @@ class SongKeys(BaseApp):
         """Arm a song; the screen shows it at once, before the stage confirms."""
         self.view.arming = song
 
-        def armed(answer: Answer) -> None:
+        def answered() -> None:
             if self.view.arming == song:
                 self.view.arming = 0
+
+        def armed(answer: Answer) -> None:
+            answered()
             self.show_notice(f"NEXT {song} {self.frame.song(song)}: {answer.value}".rstrip(" :"))
 
-        self.stage_line.ask(Arm(song), armed)
+        self.stage_line.ask(Arm(song), armed, answered)
 
     def action_arm_song(self, song: int) -> None:
         """Arm the song that was clicked."""

@@ -185,7 +185,7 @@ async def test_locating_shows_what_a_control_does_and_which_controls_a_parameter
 
         stage.arena.knobs.set_deck(2, [], [0.1, 5.0])  # z0 can hardly be heard
         await hands.press("2", "i")
-        await hands.until(lambda: hands.app.view.locate.rows)
+        await hands.until(lambda: hands.app.view.control_rows)
         await hands.settle()
         assert "◎ deck 2 gain ← no control" in hands.text(), "the touch before i does not count"
         assert "mapping nanokontrol2 +1 " in hands.text(), "another controller has another one"

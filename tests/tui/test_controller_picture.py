@@ -9,13 +9,26 @@ import pytest
 from hands import playing
 from test_wide_layouts import PORT, binding, equipped
 
-from perform.control import controller_device
+from perform.control import controller_device, layers
 from perform.control.binding_rows import binding_rows
 from perform.control.layers import MappingLayers
 from perform.core import params
+from perform.library import places
 from perform.stage.status import TouchStatus
 
+BUNDLED = places.bundled  # before a fixture hides the bundled mappings
 DEVICES = ("nanoKONTROL2", "Launch Control XL", "Midi Fighter Twister", "X-TOUCH MINI", "APC MINI")
+
+
+@pytest.fixture
+def bundled(monkeypatch):  # type: ignore[no-untyped-def]
+    """The mappings that come with perform, which the screen's tests do not see."""
+    monkeypatch.setattr(places, "bundled", BUNDLED)
+    for cached in (layers._bundled_files, layers._is_bundled):
+        cached.cache_clear()
+    yield
+    for cached in (layers._bundled_files, layers._is_bundled):
+        cached.cache_clear()
 
 
 def side(text: str, width: int) -> list[str]:
@@ -29,18 +42,16 @@ def side(text: str, width: int) -> list[str]:
 
 
 def rows_of(device: str):  # type: ignore[no-untyped-def]
-    layers, facts = MappingLayers(), controller_device.load_all()
-    assert layers.read_all({}) == []
+    mappings, facts = MappingLayers(), controller_device.load_all()
+    assert mappings.read_all({}) == []
     found = controller_device.of_port(device, [device], facts)
     assert found, device
-    return tuple(binding_rows(layers, {device: found}, [device], [device]))
+    return tuple(binding_rows(mappings, {device: found}, [device], [device]))
 
 
 @pytest.mark.parametrize("width", [160, 200])
 @pytest.mark.parametrize("device", DEVICES)
-async def test_each_control_stands_below_its_number(tmp_path, clock, monkeypatch, device, width):
-    monkeypatch.undo()  # the bundled mappings
-    monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "home"))
+async def test_each_control_stands_below_its_number(tmp_path, clock, bundled, device, width):
     stage = equipped(tmp_path)
     stage.bindings = rows_of(device)
     stage.words = msgspec.structs.replace(

@@ -28,6 +28,7 @@ from perform.stage.commands import (
 )
 from perform.stage.status import SongsStatus, SongStatus
 from perform.tui.screens.set_list_screen import SetListScreen
+from perform.tui.stage_line import Refusal
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -149,6 +150,16 @@ async def test_a_refused_arm_is_forgotten(stage, clock):
         await hands.press("n")
         await hands.until(lambda: "▲ that song cannot be armed" in hands.text())
         await hands.until(lambda: "NEXT 4 Choir of Rust" in hands.text())
+
+
+async def test_another_refusal_does_not_end_arming(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.free.clear()
+        await hands.until(lambda: hands.app.stage_line.silence() > 0.1)
+        await hands.press("n")
+        hands.app.stage_line.outcomes.append(Refusal(WrongUse("no such model"), lambda: None))
+        await hands.until(lambda: "▲ no such model" in hands.text())
+        assert "↻ arming…" in hands.text()
 
 
 async def test_enter_goes_n_goes_now_and_both_show_the_answer(stage, clock):

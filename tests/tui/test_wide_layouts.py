@@ -189,7 +189,8 @@ async def test_the_latents_keep_the_log(tmp_path, clock):
 
 async def test_a_new_player_is_shown_where_help_is(tmp_path, clock):
     async with playing(three(tmp_path), clock, (80, 24), welcome=True) as hands:
-        assert "new here? ? shows all keys" in hands.text().split("\n")[-1]
+        last = hands.text().split("\n")[-1].rstrip()
+        assert last.startswith(" new here? ? shows all keys") and last.endswith("^q leaves"), "all of it"
         clock.now += 21.0
         hands.stage.arena.set_meter("frames", 1.0)
         await hands.settle()

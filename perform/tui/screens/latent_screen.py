@@ -34,18 +34,12 @@ class LatentScreen(PlayScreen):
 
     def widgets(self) -> tuple[LineWidget, LineWidget]:
         """The deck's latents instead of all decks."""
-        self._latents = LatentView("latents")
-        return self._latents, FootBar("foot", (*_HINTS, *HINTS))
+        return LatentView("latents"), FootBar("foot", (*_HINTS, *HINTS))
 
     def heights(self, frame: ScreenFrame) -> tuple[int, int]:
         """As with all decks, and lines for the log where those have it in their column."""
         status, foot = super().heights(frame)
         return status, foot + (_LOG if foot and side_width(self.size.width) else 0)
-
-    def show(self, frame: ScreenFrame) -> None:
-        """Draw a frame; the corpus appears when it has been read."""
-        self._latents.corpus = frame.clouds.of(frame.deck(frame.focus))
-        super().show(frame)
 
     # -- the pad
 

@@ -25,7 +25,6 @@ class NameRule:
 
 FILE = NameRule(re.compile(r"\w[\w .-]*"), "use letters, digits, spaces, dots and dashes")
 TITLE = NameRule(re.compile(r"\S.*"), "type a name")
-ANY = NameRule(re.compile(r".*"), "")
 
 
 class NameDialog(Dialog[str]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rich.style import Style
 
@@ -79,11 +80,10 @@ def placed_controls(frame: ScreenFrame) -> ControlGroups:
     """The controls that have numbers. One that the device has no name for stands where there is room."""
     port, groups, seen = shown_port(frame), ControlGroups(), set[str]()
     for row in frame.view.control_rows:
-        match = re.fullmatch(r"([^,]*?)\s*(\d+)", row.control)
-        if row.port != port or row.hidden_by or row.control in seen or match is None:
+        if row.port != port or row.hidden_by or row.control in seen or (named := _named(row.control)) is None:
             continue
         seen.add(row.control)
-        name, number = match[1] or "cc", int(match[2])
+        name, number = named
         address = moved_by(row, frame.focus, frame.knobs)
         pressed = bool(address) and row.mode in _PRESSED and not row.takeover
         group = groups.setdefault((pressed, name), [])
@@ -91,6 +91,13 @@ def placed_controls(frame: ScreenFrame) -> ControlGroups:
         placed = PlacedControl(name, number, place, address, pressed)
         group.append(_at_its_position(frame, row, placed) if address else placed)
     return dict(sorted(groups.items(), key=lambda item: item[0][0]))
+
+
+@lru_cache(1024)
+def _named(control: str) -> tuple[str, int] | None:
+    """Name and number of a control on the device, `knob 3`; None for one without a number."""
+    match = re.fullmatch(r"([^,]*?)\s*(\d+)", control)
+    return (match[1] or "cc", int(match[2])) if match else None
 
 
 def _at_its_position(frame: ScreenFrame, row: BindingRow, control: PlacedControl) -> PlacedControl:

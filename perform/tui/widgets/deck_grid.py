@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from perform.core.params import DECKS
 from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.deck_strips import draw_strips
+from perform.tui.widgets.kept_lines import KeptLines
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.side_column import draw_side, side_width
 from perform.tui.widgets.spectrum_bars import draw_spectrum
@@ -14,6 +17,7 @@ from perform.tui.widgets.spectrum_bars import draw_spectrum
 NARROWEST = 30  #: cells of a panel
 SMALLEST = 80, 24  #: columns and lines of a screen on which anything is drawn
 WIDE, TALL = 112, 34  #: the smallest screen that shows panels
+_SIDE = DECKS + 1  #: part of the widget, as the decks are
 _ENOUGH = 15  #: lines of a panel that shows eight latents; the spectrum gets what is left
 _SPECTRUM = 3, 9  #: fewest and most lines of the spectrum
 
@@ -26,11 +30,17 @@ def panelled(width: int, height: int) -> bool:
 class DeckGrid(LineWidget):
     """The eight decks."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._kept = KeptLines()
+
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
         """Draw panels, or strips on a small terminal."""
         width, height = self.size
         if panelled(*self.app.size):
-            return _panels(frame, ink, hits, width, height)
+            if hits is None:
+                self._kept.begin_frame()
+            return _panels(frame, ink, hits, width, height, self._kept)
         columns, lines = SMALLEST
         if self.app.size.width < columns or self.app.size.height < lines:
             return too_small(ink, width, height)
@@ -52,7 +62,7 @@ def deck_rows_of(frame: ScreenFrame, width: int) -> list[list[int]]:
 
 
 def _panels(
-    frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None, width: int, height: int
+    frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None, width: int, height: int, kept: KeptLines
 ) -> list[LinePen]:
     side = side_width(width)
     rows = deck_rows_of(frame, width)
@@ -64,10 +74,12 @@ def _panels(
         tall = left * (number + 1) // len(rows) - left * number // len(rows)
         line = [LinePen(ink, len(pens) + y, 0, hits) for y in range(tall)]
         for at, deck in enumerate(decks):
-            draw_panel(line, frame, deck, room * (at + 1) // len(decks) - room * at // len(decks))
+            cells = room * (at + 1) // len(decks) - room * at // len(decks)
+            moved = frame.moved and deck == frame.focus
+            kept.draw(deck, line, cells, frame, partial(draw_panel, line, frame, deck, cells), moved)
         pens += line
     if side:
-        draw_side(pens, frame, side)
+        kept.draw(_SIDE, pens, side, frame, partial(draw_side, pens, frame, side), frame.moved)
     if spares:
         pens.append(LinePen(ink, len(pens), 0, hits))
         _spares(pens[-1], frame, width)

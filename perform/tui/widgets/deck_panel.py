@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from rich.cells import cell_len
 from rich.style import Style
 
@@ -11,7 +9,7 @@ from perform.core.arena_layout import EMPTY, FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
 from perform.tui.deck_advice import deck_advice
 from perform.tui.deck_watch import FAULTS
-from perform.tui.paint import decibel, eighths, meter, stereo_meter
+from perform.tui.paint import decibel, eighths, meter, stereo_meter, wrapped
 from perform.tui.screen_frame import ScreenFrame, level
 from perform.tui.widgets.deck_content import draw_content
 from perform.tui.widgets.line_widget import LinePen
@@ -133,7 +131,7 @@ def _body(pens: list[LinePen], frame: ScreenFrame, deck: int, inner: int) -> str
             pen.text(" LR ", ink.dim)
             stereo_level(pen, frame, deck, inner - 5)
         if words := deck_advice(frame, deck):
-            for text in textwrap.wrap(words, inner - 2)[: max(1, len(pens) // 3)]:
+            for text in wrapped(words, inner - 2)[: len(pens) // 3]:
                 pen = next(lines)
                 pen.text(" ", ink.text)
                 pen.text(text, ink.mark, inner - 2)

@@ -23,7 +23,7 @@ _EVERY = RATE // 2  #: samples between two drawings: each costs bytes to the ter
 def draw_deck_traces(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -> None:
     """Draw as many traces as fit at the right end of these lines: the two of the pad, then the others."""
     ends, cells = pens[0].x + width, min(width - _HEAD, SAMPLES // 4)
-    step = max(1, -(-SECONDS * RATE // (braille.ACROSS * cells)))
+    step = -(-SECONDS * RATE // (braille.ACROSS * cells))
     every = max(1, _EVERY // step)
     # the oldest samples are gone before the traces are drawn anew
     cells = min(cells, (SAMPLES // step - every) // braille.ACROSS)

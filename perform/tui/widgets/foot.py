@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.cells import cell_len
 
@@ -11,6 +12,7 @@ from perform.tui.paint import Ink, bar, cell, short
 from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import deck_rows_of, panelled
+from perform.tui.widgets.kept_lines import KeptLines
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.master_lines import draw_macros, draw_master
 from perform.tui.widgets.row_bar import brief, draw_head
@@ -94,6 +96,7 @@ class FootBar(LineWidget):
     def __init__(self, name: str, hints: Sequence[tuple[str, str, str]]) -> None:
         super().__init__(name)
         self._hints = hints
+        self._kept = KeptLines()
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
         """Crossfader, scenes, morph, master, macros, selected, touched, log, keys."""
@@ -101,26 +104,44 @@ class FootBar(LineWidget):
         pens = [LinePen(ink, y, 0, hits) for y in range(height)]
         if height < 6:
             return pens
-        lines = iter(pens[:-1])
-        _xfade(next(lines), frame, width)
-        pen = next(lines)
-        if shared(*self.app.size, frame):
-            draw_scenes(pen, frame, width * 2 // 3 if width >= _TWO_LOGS else width * 21 // 32)
-            draw_morph(pen, frame, width - pen.x, tempo=False)
-        else:
-            draw_scenes(pen, frame, width)
-            draw_morph(next(lines), frame, width, tempo=True)
-        tall = master_height(*self.app.size, frame)
-        draw_master([next(lines) for _ in range(tall)], frame, width)
-        if _has_macros(self.app.size.height, frame):
-            draw_macros(next(lines), frame, width)
-        draw_selected(next(lines), frame, width)
-        draw_touched(next(lines), frame, width)
-        _log(list(lines), frame, width)
-        _keys(pens[-1], frame, width, self._hints)
+        if hits is None:
+            self._kept.begin_frame()
+        size = self.app.size
+        joined, tall = shared(*size, frame), master_height(*size, frame)
+        upper, rest = pens[: 3 - joined], pens[3 - joined :]
+        self._kept.draw(0, upper, width, frame, partial(_mix, upper, frame, width), frame.moved)
+        master, lower = rest[:tall], rest[tall:]
+        draw_master(master, frame, width)
+        macros = _has_macros(size.height, frame)
+        below = partial(_below, lower, frame, width, macros, self._hints)
+        self._kept.draw(1, lower, width, frame, below, frame.moved)
         for pen in pens:
             pen.pad_to(width)
         return pens
+
+
+def _mix(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
+    """Crossfader, scenes and morph; on two lines scenes and morph share one."""
+    _xfade(pens[0], frame, width)
+    if len(pens) == 2:
+        draw_scenes(pens[1], frame, width * 2 // 3 if width >= _TWO_LOGS else width * 21 // 32)
+        draw_morph(pens[1], frame, width - pens[1].x, tempo=False)
+    else:
+        draw_scenes(pens[1], frame, width)
+        draw_morph(pens[2], frame, width, tempo=True)
+
+
+def _below(
+    pens: list[LinePen], frame: ScreenFrame, width: int, macros: bool, hints: Sequence[tuple[str, str, str]]
+) -> None:
+    """Macros, the selected parameter, the touched control, the log; the keys on the last line."""
+    lines = iter(pens[:-1])
+    draws = [*([draw_macros] if macros else []), draw_selected, draw_touched]
+    for draw, pen in zip(draws, lines, strict=False):
+        draw(pen, frame, width)
+    _log(list(lines), frame, width)
+    for pen in pens[-1:]:
+        _keys(pen, frame, width, hints)
 
 
 def _xfade(pen: LinePen, frame: ScreenFrame, width: int) -> None:
@@ -146,8 +167,9 @@ def _cue(pen: LinePen, frame: ScreenFrame) -> None:
     """The mix of cue and master in the headphones, and their level."""
     ink = pen.ink
     pen.text("CUE", ink.on if any(frame.value(deck, "cue") for deck in range(1, DECKS + 1)) else ink.dim)
+    selected = frame.selected
     for row in CUE_ROWS:
-        here = frame.selected is row
+        here = selected is row
         pen.target(len(row.label) + 8, action=f"select('{row.address}')")
         pen.text(f"{'▸' if here else ' '}{row.label}", ink.focus if here else ink.dim)
         pen.text(short(row.spec, frame.table[row.slot]), ink.bright if here else ink.text, 6, right=True)

@@ -22,7 +22,6 @@ def draw_pad(
     pens: list[LinePen],
     frame: ScreenFrame,
     deck: int,
-    corpus: CorpusCloud,
     width: int,
     hits: list[MouseTarget] | None,
 ) -> None:
@@ -38,6 +37,7 @@ def draw_pad(
         hits.append(
             MouseTarget(body[0].y, left + 1, left + 1 + inner, deck, here, lines=len(body), y_address=there)
         )
+    corpus = frame.clouds.of(frame.deck(deck))
     known = tuple(corpus_range(frame, deck, axis.latent) if axis else None for axis in (x, y))
     background = _background(corpus, x, y, known, inner, len(body), ink)
     marks = _marks(frame, deck, x, y, inner, len(body), ink)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from perform.core.arena_layout import FAILED
 from perform.tui.axes import latents
-from perform.tui.corpus_clouds import NO_CORPUS
 from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import SMALLEST, too_small
@@ -17,12 +16,7 @@ from perform.tui.widgets.macro_pad import draw_macro_pad
 
 
 class LatentView(LineWidget):
-    """Draws them.
-
-    corpus : of the deck in focus; empty until it has been read
-    """
-
-    corpus = NO_CORPUS
+    """Draws them; the corpus appears when it has been read."""
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
         """One line, then two columns."""
@@ -38,7 +32,7 @@ class LatentView(LineWidget):
             if frame.view.macro_pad:
                 draw_macro_pad(pad, frame, frame.focus, half, hits)
             else:
-                draw_pad(pad, frame, frame.focus, self.corpus, half, hits)
+                draw_pad(pad, frame, frame.focus, half, hits)
             for pen in pens[1:]:
                 pen.pad_to(half + 1)
             draw_traces(pens[1:], frame, frame.focus, width - half - 1)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -50,12 +53,12 @@ class MouseTarget:
 class LinePen:
     """Writes one line from left to right; adds mouse targets to `hits` if a list is given."""
 
-    __slots__ = ("_hits", "deck", "ends", "ink", "pieces", "x", "y")
+    __slots__ = ("deck", "ends", "hits", "ink", "pieces", "x", "y")
 
     def __init__(
         self, ink: Ink, y: int = 0, x: int = 0, hits: list[MouseTarget] | None = None, deck: int = 0
     ) -> None:
-        self.ink, self.y, self.x, self.deck, self._hits = ink, y, x, deck, hits
+        self.ink, self.y, self.x, self.deck, self.hits = ink, y, x, deck, hits
         self.pieces: list[Piece] = []
         self.ends: list[int] = []  #: column after each piece
 
@@ -65,17 +68,25 @@ class LinePen:
         self.x += width
         self.ends.append(self.x)
 
+    def repeat(self, pieces: Iterable[Piece], ends: Sequence[int]) -> None:
+        """Append pieces that were drawn at this place before, with the column after each of them."""
+        self.pieces += pieces
+        self.ends += ends
+        self.x = ends[-1] if ends else self.x
+
     def text(self, text: str, style: Style, width: int = -1, right: bool = False) -> None:
         """Append text in `width` cells; -1: as long as the text."""
         if width < 0:
             width = len(text)
         if width:
-            self.put(label(text, width, style, right), width)
+            self.pieces.append(label(text, width, style, right))
+            self.x += width
+            self.ends.append(self.x)
 
     def target(self, width: int, address: str = "", value: float | None = None, action: str = "") -> None:
         """Make the next `width` cells clickable."""
-        if self._hits is not None:
-            self._hits.append(MouseTarget(self.y, self.x, self.x + width, self.deck, address, value, action))
+        if self.hits is not None:
+            self.hits.append(MouseTarget(self.y, self.x, self.x + width, self.deck, address, value, action))
 
     def button(
         self, text: str, style: Style, address: str = "", value: float | None = None, action: str = ""
@@ -114,6 +125,7 @@ class LineWidget(Widget):
         self._rows: list[tuple[Piece, ...]] = []
         self._ends: list[tuple[int, ...]] = []
         self._ink: Ink | None = None
+        self._blank: tuple[Style, Color] | None = None
         self._frame: ScreenFrame | None = None
         self._held: MouseTarget | None = None
 
@@ -132,7 +144,7 @@ class LineWidget(Widget):
 
     def notify_style_update(self) -> None:
         """Drop styles and lines of the old theme."""
-        self._ink = None
+        self._ink = self._blank = None
         self._rows = []
         super().notify_style_update()
 
@@ -160,11 +172,33 @@ class LineWidget(Widget):
         if changed:
             self.refresh(*changed)
 
+    @property
+    def blank(self) -> tuple[Style, Color]:
+        """The style of cells that nothing is drawn on, and its background."""
+        if self._blank is None:
+            self._blank = self.rich_style, self.background_colors[1]
+        return self._blank
+
     def render_line(self, y: int) -> Strip:
         """The strip of a line, for Textual."""
         if y >= len(self._rows):
-            return Strip.blank(self.size.width, self.rich_style)
-        return Strip(chain.from_iterable(self._rows[y])).adjust_cell_length(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self.blank[0])
+        return Strip(chain.from_iterable(self._rows[y])).adjust_cell_length(self.size.width, self.blank[0])
+
+    def part(self, y: int, left: int, right: int) -> Strip:
+        """The cells of a line from `left` to before `right`, with the app's filters, such as NO_COLOR."""
+        segments: list[Segment] = []
+        start = 0
+        for piece, end in zip(self._rows[y], self._ends[y], strict=True) if y < len(self._rows) else ():
+            if end > left and start < right:
+                whole = start >= left and end <= right
+                segments += piece if whole else _cut(piece, left - start, right - start)
+            start = end
+        if start < right:
+            segments.append(Segment(" " * (right - max(start, left)), self.blank[0]))
+        for one in self.get_line_filters():
+            segments = one.apply(segments, self.blank[1])
+        return Strip(segments, right - left)
 
     def on_resize(self) -> None:
         """Draw at the new size at once, without waiting for the next frame."""
@@ -214,6 +248,23 @@ class LineWidget(Widget):
         hit = self._hit(event.x, event.y)
         if hit is not None and hit.address:
             self.post_message(self.Wheeled(hit, steps))
+
+
+def _cut(piece: Piece, left: int, right: int) -> list[Segment]:
+    """The cells of a piece from `left` to before `right`."""
+    cut: list[Segment] = []
+    start = 0
+    for segment in piece:
+        end = start + segment.cell_length
+        if end > left and start < right:
+            if start >= left and end <= right:
+                cut.append(segment)
+            elif len(segment.text) == end - start:
+                cut.append(Segment(segment.text[max(left - start, 0) : right - start], segment.style))
+            else:  # some characters are two cells wide
+                cut += Strip([segment]).crop(left - start, right - start)
+        start = end
+    return cut
 
 
 def _changed(row: tuple[Piece, ...], old: tuple[Piece, ...], ends: tuple[int, ...], y: int) -> list[Region]:

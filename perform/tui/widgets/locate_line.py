@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perform.tui.located import Located, control_name, moved_by
+from perform.tui.located import Located, control_name, controls_of, moved_by
 from perform.tui.parameter_rows import name
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
@@ -12,19 +12,19 @@ def draw_locate(pen: LinePen, frame: ScreenFrame, located: Located, width: int) 
     """Draw the line, in place of the line of the selected parameter."""
     pen.target(width, action="app.stop_learning")
     pen.text(" ◎ ", pen.ink.mark)
-    text = _of_touch(frame, located) if located.touch else _of_parameter(frame, located)
+    text = _of_touch(frame, located) if located.touch else _of_parameter(frame)
     pen.text(text, pen.ink.bright, max(0, width - pen.x))
 
 
-def _of_parameter(frame: ScreenFrame, located: Located) -> str:
+def _of_parameter(frame: ScreenFrame) -> str:
     row = frame.selected
-    controls = located.controls_of(row.address, frame.focus)
+    controls = controls_of(row.address, frame.focus, frame.status.bindings, frame.view.control_rows)
     return f"{row.name} ← {', '.join(controls) or 'no control'}   touch a control to locate it, esc to stop"
 
 
 def _of_touch(frame: ScreenFrame, located: Located) -> str:
     """`nanoKONTROL2 knob 1 (CC16) → deck 1 z0 bias +0.20 σ   absolute, scale   device nanoKONTROL2`."""
-    touch, rows = located.touch, located.of_touch()
+    touch, rows = located.touch, located.of_touch(frame.view.control_rows)
     assert touch is not None
     control = control_name(rows[0]) if rows else f"{touch.port} {touch.sends}"
     if not touch.address:

@@ -66,7 +66,7 @@ def _bar(frame: ScreenFrame, side: str, number: int, room: int, pen: LinePen) ->
 def _short(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     ink = pen.ink
     draw_head(pen, "MASTER", frame.selected in ROWS)
-    room = max(8, (width - 76) // 3 if width >= 112 else 8)
+    room = (width - 76) // 3 if width >= 112 else 8
     for number, side in enumerate("lr"):
         pen.text(f"{side.upper()} ", ink.dim)
         pen.put(_bar(frame, side, number, room, pen), room)
@@ -78,10 +78,10 @@ def _short(pen: LinePen, frame: ScreenFrame, width: int) -> None:
 
 def _parameters(pen: LinePen, frame: ScreenFrame, width: int, bar: int = 10) -> None:
     """Gain with a bar of so many cells, ceiling, margin, reference: as many as fit."""
-    ink = pen.ink
+    ink, selected = pen.ink, frame.selected
     pen.pad_to(9)
     for row in ROWS:
-        here, value = frame.selected is row, frame.table[row.slot]
+        here, value = selected is row, frame.table[row.slot]
         text, marks = short(row.spec, value), frame.marks.get(row.address, "")
         room = bar if row is _GAIN else 0
         if pen.x + len(row.label) + len(marks) + room + len(text) + 4 > width:
@@ -98,10 +98,11 @@ def _parameters(pen: LinePen, frame: ScreenFrame, width: int, bar: int = 10) -> 
 
 def draw_macros(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     """Draw the eight macros as faders."""
-    draw_head(pen, "MACROS", frame.selected in _MACROS)
+    selected = frame.selected
+    draw_head(pen, "MACROS", selected in _MACROS)
     cells = (width - pen.x) // len(_MACROS)
     for row in _MACROS:
-        ink, here, value, end = pen.ink, frame.selected is row, frame.table[row.slot], pen.x + cells
+        ink, here, value, end = pen.ink, selected is row, frame.table[row.slot], pen.x + cells
         pen.target(3, action=f"select('{row.address}')")
         pen.text(f"{'▸' if here else ' '}{row.label} ", ink.focus if here else ink.dim, 3)
         room = max(1, cells - 8)

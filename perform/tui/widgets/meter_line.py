@@ -57,15 +57,26 @@ _SMALL = (
 )
 
 
-def draw_meter_line(pen: LinePen, frame: ScreenFrame, width: int) -> None:
-    """Draw as much as fits; the end of the least is cut off."""
+def draw_meter_line(pen: LinePen, frame: ScreenFrame, width: int, first: int = 0) -> int:
+    """Draw as much as fits; the end of the least is cut off. Return the number of the detail that fitted.
+
+    first : number of the detail to begin with; 0: the most
+    """
     details = (*(_DETAILS if width >= _WIDE else ()), *_SMALL)
-    for detail in details:
-        trial = LinePen(pen.ink)
-        _fields(trial, frame, detail)
-        if trial.x <= width:
-            break
-    _fields(pen, frame, detail)
+    number, trial = first, _trial(pen, frame, details[first])
+    while trial.x > width and number < len(details) - 1:
+        number += 1
+        trial = _trial(pen, frame, details[number])
+    pen.repeat(trial.pieces, trial.ends)
+    if pen.hits is not None and trial.hits:
+        pen.hits += trial.hits
+    return number
+
+
+def _trial(pen: LinePen, frame: ScreenFrame, detail: Detail) -> LinePen:
+    trial = LinePen(pen.ink, pen.y, 0, None if pen.hits is None else [])
+    _fields(trial, frame, detail)
+    return trial
 
 
 def _fields(pen: LinePen, frame: ScreenFrame, detail: Detail) -> None:

@@ -2,17 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
+from typing import NamedTuple
 
 from perform.core.arena_layout import LIVE
 from perform.core.knob_ranges import is_audible
-from perform.tui.paint import bar, cell, fader
+from perform.core.spec import Spec
+from perform.stage.status import Status
+from perform.tui.paint import Piece, bar, cell, fader
 from perform.tui.parameter_rows import ParameterRow
 from perform.tui.screen_frame import EXCLUDED, MODULATED, ScreenFrame
 from perform.tui.widgets.line_widget import LinePen
 
 UNHEARD = "≈"  #: behind a latent that hardly moves the sound
 _LABEL, _VALUE = 6, 5
+
+
+class Rail(NamedTuple):
+    """A bar with a centre: the cells of all that does not move while a deck plays; -1: it has none."""
+
+    spec: Spec
+    width: int
+    handle: int
+    low: int
+    high: int
+    centre: int
+    ghost: int
+    mark: int
+
+    def piece(self, frame: ScreenFrame, row: ParameterRow, deck: int, pen: LinePen) -> Piece:
+        """The rail now; that of a bias with the latent's source and decoded value."""
+        source, mark = -1, self.mark
+        if row.latent >= 0 and row.address.endswith("bias"):
+            if (value := frame.source_value(deck, row.latent)) is not None:
+                source = cell(self.spec.position(value), self.width)
+            if frame.meter(deck, "state") == LIVE:
+                mark = cell(self.spec.position(frame.meter(deck, f"z/{row.latent}")), self.width)
+        return bar(
+            self.width,
+            self.handle,
+            pen.ink,
+            deck=pen.deck,
+            mark=mark,
+            source=source,
+            low=self.low,
+            high=self.high,
+            centre=self.centre,
+            ghost=self.ghost,
+        )
+
+
+class KeptRow(NamedTuple):
+    """A row as it was drawn last: for which status and values; its pieces, number `at` a rail that moves."""
+
+    status: Status
+    shown_as: tuple[object, ...]
+    pieces: list[Piece]
+    ends: list[int]
+    rail: Rail | None
+    at: int
+
+
+_kept: dict[int, KeptRow] = {}  #: by slot
 
 
 def brief(control: str) -> str:
@@ -37,15 +89,42 @@ def draw_head(pen: LinePen, text: str, here: bool = False, marks: str = "", addr
 def draw_row(
     pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int, *, here: bool, controls: int
 ) -> None:
-    """Append one row of a deck in `width` cells."""
+    """Append one row of a deck in `width` cells; of one that did not change only what plays is drawn."""
+    deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
+    if pen.hits is not None:
+        _draw(pen, frame, row, deck, width, here, controls)
+        return
+    plays = row.latent >= 0 and row.address.endswith("bias") and frame.meter(deck, "state") == LIVE
+    shown_as = (
+        *(pen.x, pen.ink, pen.deck, width, here, controls, plays),
+        *(row, frame.knob(row), frame.table[row.slot], _is_unheard(frame, row, deck)),
+        *(frame.hardware.get(row.slot), frame.modulated.get(row.slot), frame.control(row.address)),
+    )
+    kept = _kept.get(row.slot)
+    if kept is None or kept.status is not frame.status or kept.shown_as != shown_as:
+        start = len(pen.pieces)
+        rail, at = _draw(pen, frame, row, deck, width, here, controls)
+        moving = rail if plays else None
+        pieces, ends = pen.pieces[start:], pen.ends[start:]
+        _kept[row.slot] = KeptRow(frame.status, shown_as, pieces, ends, moving, at - start)
+        return
+    if kept.rail is not None:
+        kept.pieces[kept.at] = kept.rail.piece(frame, row, deck, pen)
+    pen.repeat(kept.pieces, kept.ends)
+
+
+def _draw(
+    pen: LinePen, frame: ScreenFrame, row: ParameterRow, deck: int, width: int, here: bool, controls: int
+) -> tuple[Rail | None, int]:
+    """Draw the row; return its rail, and the number of the rail's piece."""
+    rail, at = None, 0
     ink, end = pen.ink, pen.x + width
     value = frame.table[row.slot]
     pen.target(width, action=f"select('{row.address}')")
     marks = frame.marks.get(row.address, "")
     label = max(_LABEL, min(len(row.label), width // 2) + max(1, len(marks)))
     pen.text("▸" if here else " ", ink.focus)
-    deck = int(row.address.split("/")[1]) if row.address.startswith("deck/") else 0
-    unheard = bool(deck) and row.latent >= 0 and not is_audible(frame.effect(deck, row.latent))
+    unheard = _is_unheard(frame, row, deck)
     name = f"{row.label} {UNHEARD}" if unheard else row.label
     pen.text(name, ink.focus if here else ink.rail if unheard else ink.dim, label - len(marks))
     draw_marks(pen, row.address, marks)
@@ -67,13 +146,19 @@ def draw_row(
         pen.text(row.short(value), ink.bright if here else ink.text, room + 1 + _VALUE, right=True)
     else:
         pen.target(room, address=row.address)
-        _bar(pen, frame, row, room)
+        rail, at = _rail(frame, row, deck, room), len(pen.pieces)
+        pen.put(rail.piece(frame, row, deck, pen) if rail else _fader(pen, frame, row, room), room)
         text = _fine(value) if _is_narrow(row, frame) and abs(value) < 1 else row.short(value)
         pen.text(text, ink.bright if here else ink.text, 1 + _VALUE, right=True)
     if controls and (control := frame.control(row.address)):
         pen.pad_to(end - controls)
         pen.text(brief(control), ink.dim, controls)
     pen.pad_to(end)
+    return rail, at
+
+
+def _is_unheard(frame: ScreenFrame, row: ParameterRow, deck: int) -> bool:
+    return bool(deck) and row.latent >= 0 and not is_audible(frame.effect(deck, row.latent))
 
 
 def _is_narrow(row: ParameterRow, frame: ScreenFrame) -> bool:
@@ -110,37 +195,35 @@ def _choices(pen: LinePen, row: ParameterRow, chosen: int, missing: str, width: 
         pen.text(" ", pen.ink.text)
 
 
-def _bar(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> None:
-    """A fader, or a rail with a centre, and the modulated value; for a bias range, source, decoded value."""
+def _fader(pen: LinePen, frame: ScreenFrame, row: ParameterRow, width: int) -> Piece:
     spec = frame.knob(row)
     at = cell(spec.position(row.shown(frame.table[row.slot])), width)
-    ghost = cell(spec.position(frame.hardware[row.slot]), width) if row.slot in frame.hardware else -1
-    mark = cell(spec.position(frame.modulated[row.slot]), width) if row.slot in frame.modulated else -1
+    ghost, mark = _cell_of(spec, frame.hardware, row, width), _cell_of(spec, frame.modulated, row, width)
+    return fader(width, at, pen.ink, ghost, mark, pen.deck)
+
+
+def _cell_of(spec: Spec, values: Mapping[int, float], row: ParameterRow, width: int) -> int:
+    return cell(spec.position(values[row.slot]), width) if row.slot in values else -1
+
+
+def _rail(frame: ScreenFrame, row: ParameterRow, deck: int, width: int) -> Rail | None:
+    """The rail of a parameter with a centre; None for one that has a fader."""
+    spec = frame.knob(row)
     if spec.low >= 0 or spec.unit == "dB":
-        pen.put(fader(width, at, pen.ink, ghost, mark, pen.deck), width)
-        return
-    source = low = high = -1
+        return None
+    low = high = -1
     if row.latent >= 0 and row.address.endswith("bias"):
-        deck = int(row.address.split("/")[1])
         status = frame.deck(deck)
         if len(status.latent_low) > row.latent < len(status.latent_high):
             low = cell(spec.position(status.latent_low[row.latent]), width)
             high = cell(spec.position(status.latent_high[row.latent]), width)
-        if (value := frame.source_value(deck, row.latent)) is not None:
-            source = cell(spec.position(value), width)
-        if frame.meter(deck, "state") == LIVE:
-            mark = cell(spec.position(frame.meter(deck, f"z/{row.latent}")), width)
-    centre = cell(spec.position(0.0), width)
-    rail = bar(
+    return Rail(
+        spec,
         width,
-        at,
-        pen.ink,
-        deck=pen.deck,
-        mark=mark,
-        source=source,
-        low=low,
-        high=high,
-        centre=centre,
-        ghost=ghost,
+        cell(spec.position(row.shown(frame.table[row.slot])), width),
+        low,
+        high,
+        cell(spec.position(0.0), width),
+        _cell_of(spec, frame.hardware, row, width),
+        _cell_of(spec, frame.modulated, row, width),
     )
-    pen.put(rail, width)

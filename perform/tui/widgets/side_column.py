@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
-from functools import lru_cache
 from itertools import islice
 
-from perform.tui.paint import clock
+from perform.tui.paint import clock, wrapped
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.controller_picture import (
     controller_lines,
@@ -113,13 +111,12 @@ def _song(pen: LinePen, frame: ScreenFrame, number: int, end: int) -> None:
     pen.text(tail, tail_style, end - pen.x - 1, right=True)
 
 
-@lru_cache(4)
 def _event_lines(log: tuple[str, ...], width: int) -> list[tuple[str, bool]]:
     """The events, the newest first, a long one in several lines; True: it is the newest."""
     return [
         (line, number == 0)
         for number, event in enumerate(log[::-1][:_MOST_EVENTS])
-        for line in textwrap.wrap(event, width, subsequent_indent=" " * _STAMP)
+        for line in wrapped(event, width, " " * _STAMP)
     ]
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from textual import events
 
 from perform.stage.status import SongStatus
-from perform.tui.paint import Ink, clock
+from perform.tui.paint import Ink, clock, wrapped
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.song_line import missing, readiness
@@ -98,9 +96,9 @@ def _details(song: SongStatus, width: int) -> list[tuple[str, bool]]:
     """Lines about a song, each with True if it reports a problem."""
     lines = [(f"models   {', '.join(song.models) or 'none'}", False)]
     for text in song.missing:
-        wrapped = textwrap.wrap(text, max(10, width - 11)) or [""]
-        lines += [(("▲ missing " if i == 0 else "          ") + line, True) for i, line in enumerate(wrapped)]
-    notes = [line for part in song.notes.splitlines() for line in textwrap.wrap(part, max(10, width - 9))]
+        parts = wrapped(text, max(10, width - 11)) or ("",)
+        lines += [(("▲ missing " if i == 0 else "          ") + line, True) for i, line in enumerate(parts)]
+    notes = [line for part in song.notes.splitlines() for line in wrapped(part, max(10, width - 9))]
     return lines + [(("notes    " if i == 0 else "         ") + line, False) for i, line in enumerate(notes)]
 
 

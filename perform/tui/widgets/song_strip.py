@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.cells import cell_len
 from rich.style import Style
 
@@ -26,7 +28,8 @@ def draw_song_strip(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     if last < count:
         room -= len(f" {count - last} ›")
     pen.text(" ", pen.ink.text)
-    for cells, number in zip(_shares(frame, first, last, room), range(first, last + 1), strict=True):
+    names = tuple(frame.song(number) for number in range(first, last + 1))
+    for cells, number in zip(_shares(names, room), range(first, last + 1), strict=True):
         _song(pen, frame, number, cells)
     if last < count:
         _more(pen, f" {count - last} ›")
@@ -49,9 +52,10 @@ def _shown(frame: ScreenFrame, width: int) -> tuple[int, int]:
     return first, first + fit - 1
 
 
-def _shares(frame: ScreenFrame, first: int, last: int, room: int) -> list[int]:
+@lru_cache(8)
+def _shares(names: tuple[str, ...], room: int) -> list[int]:
     """Cells of each song: what its name needs, and an equal part of what is left."""
-    wanted = [cell_len(frame.song(number)) + 7 for number in range(first, last + 1)]
+    wanted = [cell_len(name) + 7 for name in names]
     over = room - sum(wanted)
     if over < 0:  # the longest give first
         for _ in range(-over):

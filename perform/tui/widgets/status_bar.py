@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from perform.core.arena_layout import NO_MIXER
 from perform.core.params import slot
 from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.foot import has_heading
+from perform.tui.widgets.kept_lines import KeptLines
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.meter_line import draw_meter_line
 from perform.tui.widgets.song_heading import LINES, draw_heading
@@ -21,24 +24,39 @@ _SILENT = 2.0  #: seconds without an answer after which the stage counts as not 
 class StatusBar(LineWidget):
     """Meters; current and armed song; devices, or an alarm; the songs in big letters; all songs."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._kept = KeptLines()
+        self._detail = 0  # of the first line, for this width and these numbers
+        self._width, self._printed = 0, list[float]()
+
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
         """Draw seven lines, three without big letters, two without the songs."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(max(2, height))]
-        draw_meter_line(pens[0], frame, width)
-        if height > 2:
-            draw_songs(pens[1], frame, width)
-        last = pens[min(2, len(pens) - 1)]
-        if height > 3 + LINES:
-            draw_heading(pens[3 : 3 + LINES], frame, width)
-            draw_song_strip(pens[3 + LINES], frame, width)
-        alarm, action = _alarm(frame)
-        if alarm:
-            last.target(width, action=action)
-            last.text(alarm.center(width), ink.alert, width)
-        else:
-            _devices(last, frame, width)
+        if hits is None:
+            self._kept.begin_frame()
+        if width != self._width or frame.printed is not self._printed:  # more may fit
+            self._detail, self._width, self._printed = 0, width, frame.printed
+        self._detail = draw_meter_line(pens[0], frame, width, self._detail)
+        self._kept.draw(0, pens[1:], width, frame, partial(_below, pens[1:], frame, width))
         return pens
+
+
+def _below(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
+    """The lines below the meters."""
+    if len(pens) > 1:
+        draw_songs(pens[0], frame, width)
+    last = pens[min(1, len(pens) - 1)]
+    if len(pens) > 2 + LINES:
+        draw_heading(pens[2 : 2 + LINES], frame, width)
+        draw_song_strip(pens[2 + LINES], frame, width)
+    alarm, action = _alarm(frame)
+    if alarm:
+        last.target(width, action=action)
+        last.text(alarm.center(width), last.ink.alert, width)
+    else:
+        _devices(last, frame, width)
 
 
 def status_height(width: int, height: int, frame: ScreenFrame) -> int:
