@@ -49,6 +49,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "sound files into `nn~`, `sfplay~`": (
         "voice/test_sources.py::test_a_file_loops_between_its_ends",
         "voice/test_sources.py::test_a_pad_starts_a_file_and_knobs_set_position_and_speed",
+        "voice/test_sources.py::test_a_file_stops_until_it_is_played_again",
     ),
     "`nn~ x.ts prior`, its temperature": (
         "engine/test_priors.py::test_a_deck_plays_its_models_prior",

@@ -109,6 +109,7 @@ _deck["voices"] = Spec(1, VOICES, 1, whole=True)
 _deck |= {f"note/{n}/pitch": Spec(-48, 48, 0, "st") for n in range(1, VOICES + 1)}  # from its pitch latent
 _deck |= {f"note/{n}/gate": _switch for n in range(1, VOICES + 1)}  # the note sounds
 _deck["encode"] = _switch  # the source "deck" encodes the other deck's sound instead of taking its latents
+_deck["file/stop"] = _counter  # stop the file until `file/play`
 _deck["feedback"] = Spec(0, 1, 0)  # gain of sound that comes back to its own deck; at 0 a deck never gets it
 
 _global: dict[str, Spec] = {

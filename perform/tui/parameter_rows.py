@@ -137,6 +137,7 @@ _OF_SOURCE = {
     "file": (
         ("wet", "wet"),
         ("file/play", "play"),
+        ("file/stop", "stop"),
         ("file/start", "start"),
         ("file/end", "end"),
         ("file/loop", "loop"),

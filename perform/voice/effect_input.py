@@ -63,12 +63,20 @@ class EffectInput:
         return self.play("silence", np.zeros((self._channels, self._ratio), np.float32))
 
     def play_file(
-        self, file: FileLatents | None, speed: float, *, begin: float, end: float, loop: bool, plays: float
+        self,
+        file: FileLatents | None,
+        speed: float,
+        *,
+        begin: float,
+        end: float,
+        loop: bool,
+        plays: float,
+        stops: float,
     ) -> Vector:
-        """Return the next frame of a file's sound; silence until it is read, and after its end."""
+        """Return the next frame of a file's sound; silence until it is read, after its end or a stop."""
         x = None
         if file:
-            x = self._file.next(file, speed, begin=begin, end=end, loop=loop, plays=plays)
+            x = self._file.next(file, speed, begin=begin, end=end, loop=loop, plays=plays, stops=stops)
         return self.silence() if x is None else self.play("file", x, self._file.joins)
 
     def play_deck(self, context: LaneContext, heard: HeardDeck) -> Vector:

@@ -6,6 +6,7 @@ import numpy as np
 
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import Vector
+from perform.voice.file_source import FileTransport
 
 
 class SoundFileSource:
@@ -18,26 +19,36 @@ class SoundFileSource:
     def __init__(self, ratio: int) -> None:
         self._ratio = ratio
         self._position = 0.0  # in samples
-        self._file: FileLatents | None = None
-        self._plays = 0.0
+        self._transport = FileTransport()
         self._wrapped = False  # the loop began again just after the last frame
         self.joins: list[int] = []
 
     def next(
-        self, file: FileLatents, speed: float, *, begin: float, end: float, loop: bool, plays: float
+        self,
+        file: FileLatents,
+        speed: float,
+        *,
+        begin: float,
+        end: float,
+        loop: bool,
+        plays: float,
+        stops: float,
     ) -> Vector | None:
         """Return the next frame's sound, (channels, ratio).
 
-        None after the end, before this frame's sound is read, and at speed 0. The arguments are those of
-        `FileSource.next`; speed is in samples of the file per sample.
+        None after the end or a stop, before this frame's sound is read, and at speed 0. The arguments are
+        those of `FileSource.next`; speed is in samples of the file per sample.
         """
+        self._transport.stop(stops)
         if not file.ready or speed == 0.0:
             return None
         first = begin * file.length * self._ratio
         last = max(end * file.length * self._ratio, first + self._ratio)
-        restarts = file is not self._file or plays != self._plays
+        restarts = self._transport.starts(file, plays)
         if restarts:
             self._position = first
+        if self._transport.stopped:
+            return None
         if not loop and not first <= self._position < last:
             return None
         positions = self._position + speed * np.arange(self._ratio + 1, dtype=np.float64)
@@ -49,7 +60,7 @@ class SoundFileSource:
         if restarts or self._wrapped:
             turns[0] = 1.0
         self.joins = np.flatnonzero(turns[:-1]).tolist()
-        self._file, self._plays, self._position = file, plays, float(positions[-1])
+        self._position = float(positions[-1])
         self._wrapped = bool(turns[-1])
         x = file.samples_at(positions[:-1], self._ratio)
         over = positions[:-1] >= last  # of a file that plays once

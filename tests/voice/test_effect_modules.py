@@ -178,6 +178,10 @@ def test_a_file_plays_through_the_module_sample_by_sample(
     params.trigger(arena.table, "deck/1/file/play")
     rig.play(np.zeros(RATE // 8, np.float32))
     assert np.abs(deck_sound(rig, 1)[-4000:, 1]).max() > 0.1, "it plays again"
+    rig.put(deck_1_file_loop=1)
+    params.trigger(arena.table, "deck/1/file/stop")
+    rig.play(np.zeros(RATE // 8, np.float32))
+    assert np.abs(deck_sound(rig, 1)[-4000:]).max() < 1e-6, "a loop stops"
 
 
 def test_a_loop_of_a_file_has_no_click_and_speed_reads_it_faster(

@@ -284,7 +284,7 @@ def test_a_file_is_kept_while_a_voice_uses_it(arena: Arena, model: Path, tmp_pat
         playable, print, wait=True, on_progress=lambda file, part, seconds: heard.update({file: part})
     )
     playing, silent = FileSource(), FileLatents(paths[0])
-    ways = {"begin": 0.5, "end": 1.0, "loop": False, "plays": 0.0}
+    ways = {"begin": 0.5, "end": 1.0, "loop": False, "plays": 0.0, "stops": 0.0}
     assert playing.next(silent, 1.0, **ways) is None
     assignments.update(
         {}, set(), {3: FileAssignment(str(paths[0]), 1, coming=True), 4: FileAssignment(str(paths[1]), 1)}
@@ -355,6 +355,22 @@ def test_a_file_without_loop_ends_in_silence_and_restarts_on_play(
     rig.play(noise(RATE // 10))
     wanted = latents_of(model, path)
     assert rig.z(1)[before + 5 : before + 20] == pytest.approx(wanted[5:20], abs=1e-5)
+
+
+def test_a_file_stops_until_it_is_played_again(arena: Arena, model: Path, tmp_path: Path) -> None:
+    path = sound_file(tmp_path / "rain.ogg")
+    params.trigger(arena.table, "deck/1/file/stop")
+    rig = playing_a_file(arena, model, path)
+    rig.play(noise(RATE // 8))
+    silence, wanted = CompiledModel(model).encoder.silence, latents_of(model, path)
+    assert rig.z(1)[5:20] == pytest.approx(wanted[5:20], abs=1e-5), "a stop from before does not count"
+    params.trigger(arena.table, "deck/1/file/stop")
+    rig.play(noise(RATE // 2))
+    assert rig.z(1)[-1] == pytest.approx(silence, abs=1e-6)
+    before = len(rig.frames[1])
+    params.trigger(arena.table, "deck/1/file/play")
+    rig.play(noise(RATE // 10))
+    assert rig.z(1)[before + 5 : before + 20] == pytest.approx(wanted[5:20], abs=1e-5), "from its start"
 
 
 def test_an_unreadable_file_is_logged_and_the_deck_plays_on(
