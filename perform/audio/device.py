@@ -89,7 +89,8 @@ def devices(sd: ModuleType) -> list[Device]:
 def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
     """The output device, and why it was chosen.
 
-    wanted : an index, or part of "api: name". None: a running JACK server, else the system's default output.
+    wanted : an index, or part of "api: name". None: a running JACK server, else the system's default output,
+             on Windows by WASAPI: its default would be MME, which is 0.1 s slower.
     """
     available = devices(sd)
     if wanted is not None:
@@ -101,9 +102,10 @@ def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
     with _quiet():
         apis = sd.query_hostapis()
         jack = [a["default_output_device"] for a in apis if a["name"].startswith("JACK")]
-        default = sd.default.device[1]
+        wasapi = [a["default_output_device"] for a in apis if a["name"] == "Windows WASAPI"]
+        defaults = [*wasapi, sd.default.device[1]]
     for index, why in [(i, "a JACK server is running") for i in jack] + [
-        (default, "the system's default output")
+        (i, "the system's default output") for i in defaults
     ]:
         for device in available:
             if device.index == index:

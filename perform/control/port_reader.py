@@ -10,6 +10,7 @@ from collections import deque
 from typing import IO
 
 from perform.control.port_reader_process import HEADER
+from perform.core.no_window import NO_WINDOW
 from perform.core.realtime import CONTROL_PRIORITY, request_real_time
 
 _QUEUE = 1 << 14  #: most messages that wait for the [control] thread; the oldest are dropped
@@ -36,6 +37,7 @@ class PortReader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            creationflags=NO_WINDOW,
         )
         assert self._process.stdout is not None
         threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()

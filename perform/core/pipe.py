@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core.errors import PerformError, WrongUse
+from perform.core.no_window import NO_WINDOW
 from perform.core.printable import printable
 
 Values = npt.NDArray[np.float32]
@@ -107,6 +108,7 @@ class HelperProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if quiet else None,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
+            creationflags=NO_WINDOW,
         )
         assert self._process.stdin
         assert self._process.stdout

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from perform.core.no_window import NO_WINDOW
 from perform.core.printable import printable
 
 _VERB = "from perform.cli import main; main()"
@@ -37,7 +38,7 @@ def import_model(words: Sequence[str], on_start: Callable[[Process], None]) -> t
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        creationflags=_IDLE_PRIORITY if sys.platform == "win32" else 0,
+        creationflags=NO_WINDOW | (_IDLE_PRIORITY if sys.platform == "win32" else 0),
     )
     on_start(process)
     lines = [_plain(line) for line in process.communicate()[1].strip().splitlines()]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import IO, NamedTuple, Protocol
 
 from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_report, encode
+from perform.core.no_window import NO_WINDOW
 from perform.core.printable import printable
 
 
@@ -68,6 +69,7 @@ class Child:
             encoding="utf-8",
             errors="replace",
             env=os.environ | {"OMP_NUM_THREADS": "1", "JACK_NO_START_SERVER": "1"},
+            creationflags=NO_WINDOW,
         )
         assert self._process.stdin and self._process.stdout
         self._orders: IO[str] = self._process.stdin
