@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 ABANDONED_S = 3600.0  #: age at which the temporary file of a killed writer is removed
+READ_TRIES, READ_PAUSE_S = 40, 0.025  #: on Windows: a second for another process to read the old file
 
 
 @contextlib.contextmanager
@@ -31,7 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        _replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -49,6 +51,19 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
         os.fdopen(os.open(part, flags, 0o600 if private else 0o666), "wb") as file,
     ):
         file.write(data)
+
+
+def _replace(part: Path, path: Path) -> None:
+    """Rename a file; on Windows wait while another process has the old one open, since it refuses that."""
+    for _ in range(READ_TRIES):
+        try:
+            part.replace(path)
+            return
+        except PermissionError:
+            if sys.platform != "win32":
+                raise
+        time.sleep(READ_PAUSE_S)
+    part.replace(path)
 
 
 def _remove_abandoned(path: Path) -> None:

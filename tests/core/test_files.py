@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -113,3 +115,26 @@ def test_the_temporary_file_of_a_killed_writer_is_removed_an_hour_later(tmp_path
         os.utime(path, (0, path.stat().st_mtime - files.ABANDONED_S - 1))
     write_atomically(tmp_path / "a.txt", b"new")
     assert names(tmp_path) == sorted(["a.txt", young.name, other.name])
+
+
+@pytest.mark.parametrize(("system", "written"), [("win32", b"new"), ("linux", b"old")])
+def test_windows_replaces_a_file_that_is_being_read_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, written: bytes
+) -> None:
+    """Elsewhere the refusal is of another kind, and raised at once."""
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"old")
+    refusals = iter([PermissionError(13, "in use")] * 2)
+    replace = Path.replace
+
+    def refusing(part: Path, target: Path) -> Path:
+        if refusal := next(refusals, None):
+            raise refusal
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", refusing)
+    monkeypatch.setattr(sys, "platform", system)
+    with contextlib.suppress(PermissionError) if system == "linux" else contextlib.nullcontext():
+        write_atomically(path, b"new")
+    assert path.read_bytes() == written
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.toml"]
