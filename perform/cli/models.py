@@ -62,6 +62,16 @@ def models_list(as_json: bool) -> None:
         )
 
 
+def _refuse_folder(path: Path) -> None:
+    """WrongUse, if it is a folder; one of RAVE's training has a config and checkpoints."""
+    from perform.rave.archive import EXPORT_HINT
+
+    if (path / "config.gin").exists() or next(path.rglob("*.ckpt"), None):
+        raise WrongUse("a folder of RAVE's training, not an export", where=str(path), hint=EXPORT_HINT)
+    if path.is_dir():
+        raise WrongUse("a folder; name a file in it", where=str(path))
+
+
 @models.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the model in the library (default: the file's name).")
@@ -91,6 +101,7 @@ def models_import(
 
     path = places.existing(str(file))
     if path is None:
+        _refuse_folder(file)
         raise WrongUse("no such file", where=str(file))
     out = model_library.destination(name or path.stem, replace)
     texts = {key: text for key, text in options.items() if key in card_changes.TEXTS}

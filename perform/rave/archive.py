@@ -58,6 +58,9 @@ _DAMAGED = (  # zipfile raises NotImplementedError for a compression that it doe
     IndexError,
 )
 
+#: what to run for a checkpoint or a folder of RAVE's training
+EXPORT_HINT = "`rave export --run FOLDER --streaming` makes an export of it; import the .ts that it writes"
+
 
 @dataclass(eq=False)
 class Archive:
@@ -172,6 +175,8 @@ def parse(data: bytes, path: Path) -> Archive:
     """The archive whose bytes are `data`; `path` names it in errors."""
     where = str(path)
     entries = _entries(data, where)
+    if "data.pkl" in entries and "constants.pkl" not in entries:
+        raise WrongUse("a checkpoint, not a TorchScript module", where=where, hint=EXPORT_HINT)
     for name in ("data.pkl", "constants.pkl", "version"):
         if name not in entries:
             raise WrongUse(f"a zip without {name!r}, so not a TorchScript module", where=where)
@@ -180,9 +185,7 @@ def parse(data: bytes, path: Path) -> Archive:
     root = unpickle(entries["data.pkl"], _storages(entries, "data"), f"{where}: data.pkl")
     constants = unpickle(entries["constants.pkl"], _storages(entries, "constants"), f"{where}: constants.pkl")
     if not isinstance(root, PickledObject):
-        raise WrongUse(
-            "contains no module", where=where, hint="a state dict or a checkpoint is not an export"
-        )
+        raise WrongUse("contains no module", where=where, hint=EXPORT_HINT)
     if not isinstance(constants, tuple):
         raise WrongUse("its constants are not a tuple", where=where)
     tensors, attributes, records = _flatten(root, where)

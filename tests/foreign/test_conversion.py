@@ -127,6 +127,23 @@ def test_a_hostile_archive_is_refused_by_verb_and_deck(synth: Path, tmp_path: Pa
     assert not list(places.cache().glob("*"))
 
 
+def test_a_run_of_rave_is_answered_with_what_to_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "version_0").mkdir(parents=True)
+    checkpoint = run / "version_0" / "best.ckpt"
+    torch.save({"state_dict": {"a": torch.zeros(3)}}, checkpoint)
+    for path, says in (
+        (run, "a folder of RAVE's training"),
+        (checkpoint, "a checkpoint, not a TorchScript module"),
+    ):
+        done = verb("models", "import", str(path))
+        assert done.exit_code == 2 and len(done.stderr.strip().splitlines()) == 1
+        assert says in done.stderr and "rave export --run FOLDER --streaming" in done.stderr
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "name a file in it" in verb("models", "import", str(empty)).stderr
+
+
 def test_only_a_complete_model_file_is_copied(tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "mine.safetensors")
     assert verb("models", "import", str(path)).exit_code == 0
