@@ -86,6 +86,17 @@ def devices(sd: ModuleType) -> list[Device]:
         ]
 
 
+def inputs(sd: ModuleType) -> list[Device]:
+    """All input devices; `channels` counts their inputs."""
+    with _quiet():
+        apis = [api["name"] for api in sd.query_hostapis()]
+        return [
+            Device(i, d["name"], apis[d["hostapi"]], d["max_input_channels"], d["default_samplerate"])
+            for i, d in enumerate(sd.query_devices())
+            if d["max_input_channels"] > 0
+        ]
+
+
 def choose(sd: ModuleType, wanted: str | None) -> tuple[Device, str]:
     """The output device, and why it was chosen.
 
@@ -121,13 +132,8 @@ def choose_input(sd: ModuleType, device: Device, wanted: str | None) -> tuple[De
     if wanted is None:
         return None, ""
     with _quiet():
-        apis = [api["name"] for api in sd.query_hostapis()]
         default = next(a["default_input_device"] for a in sd.query_hostapis() if a["name"] == device.api)
-        available = [
-            Device(i, d["name"], apis[d["hostapi"]], d["max_input_channels"], d["default_samplerate"])
-            for i, d in enumerate(sd.query_devices())
-            if d["max_input_channels"] > 0 and apis[d["hostapi"]] == device.api
-        ]
+    available = [it for it in inputs(sd) if it.api == device.api]
     if wanted == "default":
         found = [d for d in available if d.index == device.index] or [
             d for d in available if d.index == default

@@ -28,10 +28,10 @@ def devices(device: str | None, as_json: bool) -> None:
     from perform.audio import device as audio
     from perform.control.midi_ports import list_ports
 
-    found, chosen, why, error = [], None, "", ""
+    found, inputs, chosen, why, error = [], [], None, "", ""
     try:
         portaudio = audio.portaudio()
-        found = audio.devices(portaudio)
+        found, inputs = audio.devices(portaudio), audio.inputs(portaudio)
         chosen, why = audio.choose(portaudio, device)
     except audio.NoDevice as nothing:
         error = str(nothing)
@@ -39,6 +39,7 @@ def devices(device: str | None, as_json: bool) -> None:
     if as_json:
         report = {
             "audio": [asdict(d) for d in found],
+            "inputs": [asdict(d) for d in inputs],
             "use": asdict(chosen) if chosen else None,
             "why": why or error,
             "midi": ports,
@@ -50,6 +51,8 @@ def devices(device: str | None, as_json: bool) -> None:
         mark = "*" if d == chosen else " "
         echo(f"{mark} {d.index:3} {d}  ({d.channels} outputs, {d.rate:.0f} Hz)")
     echo(f"* will be used: {why}" if chosen else f"{error}: the instrument plays on a silent clock")
+    for d in inputs:
+        echo(f"  {d.index:3} {d}  ({d.channels} inputs, {d.rate:.0f} Hz)")
     for port in ports:
         echo(f"  MIDI {port}")
     if not ports:

@@ -40,3 +40,11 @@ def test_the_api_with_the_shortest_latency_is_the_default(apis: tuple[str, ...],
 
 def test_a_device_that_is_named_wins() -> None:
     assert device.choose(portaudio(MME, WASAPI), "mme")[0].api == MME
+
+
+def test_inputs_and_outputs_are_listed_apart() -> None:
+    there = portaudio("ALSA", "OSS")
+    for number, found in enumerate(there.query_devices()):
+        found["max_input_channels"] = 4 * number
+    assert [(it.api, it.channels) for it in device.inputs(there)] == [("OSS", 4)]
+    assert [it.channels for it in device.devices(there)] == [2, 2]

@@ -118,7 +118,7 @@ def test_devices_succeeds_without_audio_devices(monkeypatch: pytest.MonkeyPatch)
     done = perform("devices", "--json")
     assert done.returncode == 0
     report = json.loads(done.stdout)
-    assert {"audio", "use", "why", "midi", "midi_error"} == set(report)
+    assert {"audio", "inputs", "use", "why", "midi", "midi_error"} == set(report)
     assert report["use"] is not None or "no audio device" in report["why"]
     plain = perform("devices")
     assert plain.returncode == 0
