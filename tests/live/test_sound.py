@@ -17,7 +17,7 @@ from rig import Controller, Jack, Listener, Machine, playing, until
 from perform.core.params import SLOTS
 
 BLOCK, RATE = 256, 48000
-SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "18"))
+SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "12"))
 
 
 def read_take(path: str) -> np.ndarray:
