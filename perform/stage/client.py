@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from functools import cached_property
@@ -58,7 +59,7 @@ class Client:
             if not lives or address is None:
                 raise PerformError("no stage is running", where=str(runtime), hint="start one with `perform`")
             try:
-                self._line: Connection = connect(address.address, authkey=address.key.encode())
+                self._line = _connected(address)
                 break
             except (OSError, EOFError, AuthenticationError) as error:
                 if time.monotonic() > deadline:
@@ -111,6 +112,30 @@ class Client:
     def close(self) -> None:
         """Close the connection; the stage keeps playing."""
         self._line.close()
+
+
+def _connected(address: StageAddress) -> Connection:
+    """Connect to a stage. StageGone: its process is there, but does nothing, as one that is stopped.
+
+    The system accepts a connection for such a process, and the exchange of the key would wait for ever. So
+    it takes place on a thread.
+    """
+    made: queue.SimpleQueue[Connection | Exception] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            made.put(connect(address.address, authkey=address.key.encode()))
+        except Exception as error:
+            made.put(error)
+
+    threading.Thread(target=attempt, name="connecting", daemon=True).start()
+    try:
+        line = made.get(timeout=ASK_S)
+    except queue.Empty:
+        raise StageGone("the stage does not answer", where=f"process {address.pid}", hint=HANGS) from None
+    if isinstance(line, Exception):
+        raise line
+    return line
 
 
 def running(runtime: Path) -> bool:

@@ -6,11 +6,14 @@ The key is in the stage's address file (mode 0600). Nothing is unpickled.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import secrets
 import sys
 import tempfile
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
@@ -20,9 +23,11 @@ import msgspec
 
 from perform.core import json_bytes
 from perform.core.errors import WrongUse
+from perform.core.printable import printable
 from perform.stage.commands import Answer, AnyCommand, Learn
 
-SOCKET_PATH = 100  #: the longest socket path that every system accepts
+SOCKET_PATH = 100  #: bytes of the longest socket path that every system accepts
+REFUSED_S = 0.05  #: pause after a client that could not be accepted: no descriptor may be free for a while
 LONGEST = 1 << 16  #: largest command, bytes
 ANSWER_S = 15.0  #: the longest a client waits for an answer
 
@@ -41,7 +46,7 @@ class Server:
             address = rf"\\.\pipe\perform-{secrets.token_hex(8)}"
         else:
             address = str(runtime / "socket")
-            if len(address) > SOCKET_PATH:
+            if len(os.fsencode(address)) > SOCKET_PATH:
                 self._folder = Path(tempfile.mkdtemp(prefix="perform-"))
                 address = str(self._folder / "socket")
             Path(address).unlink(missing_ok=True)
@@ -54,7 +59,8 @@ class Server:
             try:
                 line = self._listener.accept()
             except (OSError, EOFError):
-                continue  # the client left before it was accepted
+                time.sleep(REFUSED_S)  # the client left before it was accepted, or no descriptor is free
+                continue
             threading.Thread(target=self._serve, args=(line,), name="client", daemon=True).start()
 
     def _serve(self, line: Connection) -> None:
@@ -77,6 +83,9 @@ class Server:
                 line.send_bytes(_encoded(answer))
         except (OSError, EOFError, AuthenticationError):
             pass  # the client has left, or has another key
+        except Exception:  # a mistake in our own code
+            for text in traceback.format_exc().splitlines():
+                print(printable(text), file=sys.stderr, flush=True)
         finally:  # also after a mistake in our own code, or the client would hang
             line.close()
             if learning:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Client as connect
 from multiprocessing.connection import Connection
@@ -11,7 +15,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from perform.core import json_bytes
+from perform.stage import client as client_module
+from perform.stage.client import STAGE_FILE, Client, StageAddress, StageGone
 from perform.stage.commands import Answer, AnyCommand, GetStatus, Learn
+from perform.stage.lock import Lock
 from perform.stage.server import Server
 
 Taken = queue.SimpleQueue[AnyCommand]
@@ -29,7 +37,7 @@ def server(tmp_path: Path, taken: Taken) -> Iterator[Server]:
         if isinstance(command, GetStatus):
             reply(Answer("half a character \ud800"))
         elif isinstance(command, Learn) and command.address == "raise":
-            raise RuntimeError("an error of ours")
+            raise RuntimeError("an error of ours \x1b[31m")
         else:
             reply(Answer("done"))
 
@@ -75,11 +83,73 @@ def test_nonsense_is_refused_and_the_line_goes_on(server: Server, request_bytes:
     assert ask(line, Learn("")).value == "done"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_error_of_ours_closes_the_line(server: Server) -> None:
+def test_an_error_of_ours_closes_the_line_and_is_logged(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A client that waits for ever is worse than one that is told."""
     line = connect(server.address, authkey=server.key.encode())
     line.send_bytes(msgspec.json.encode(Learn("raise")))
     assert line.poll(10)
     with pytest.raises(EOFError):
         line.recv_bytes()
+    logged = capsys.readouterr().err
+    assert "an error of ours" in logged and "\x1b" not in logged
+
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has named pipes")
+
+
+@unix
+def test_a_stage_that_is_stopped_keeps_no_client_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system accepts connections for a process that does nothing; then nobody answers."""
+    monkeypatch.setattr(client_module, "ASK_S", 0.3)
+    tmp_path.chmod(0o700)
+    lock = Lock(tmp_path)
+    assert lock.take()
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(str(tmp_path / "socket"))
+        stopped.listen(1)
+        address = StageAddress(os.getpid(), str(tmp_path / "socket"), "key", "")
+        (tmp_path / STAGE_FILE).write_bytes(json_bytes.encode(address))
+        (tmp_path / STAGE_FILE).chmod(0o600)
+        for _ in range(4):  # more than wait in the socket's queue
+            with pytest.raises(StageGone, match="does not answer"):
+                Client(tmp_path)
+    lock.release()
+
+
+@unix
+def test_a_folder_whose_name_is_longer_in_bytes_than_in_letters(tmp_path: Path) -> None:
+    letters = 100 - len(str(tmp_path / "x" / "socket"))
+    runtime = tmp_path / ("é" * letters + "x")
+    runtime.mkdir()
+    assert len(str(runtime / "socket")) <= 100 < 108 < len(os.fsencode(runtime / "socket"))
+    made = Server(runtime, lambda command, reply: reply(Answer("done")))
+    try:
+        assert ask(connect(made.address, authkey=made.key.encode()), Learn("")).value == "done"
+    finally:
+        made.close()
+
+
+@unix
+def test_a_server_without_a_free_descriptor_waits_and_goes_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    tries, accept = [], server._listener.accept
+    monkeypatch.setattr(server._listener, "accept", lambda: tries.append(1) or accept())
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX) as client:
+        os.close(free := os.dup(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+        try:
+            client.connect(server.address)
+            time.sleep(0.5)
+            tried = len(tries)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert 0 < tried < 20, "it must try again, after a pause"
+    assert ask(connect(server.address, authkey=server.key.encode()), Learn("")).value == "done"
