@@ -38,7 +38,7 @@ def load(path: Path) -> Mapping:
     """[disk] Read a mapping file; WrongUse names the file, the line and what is allowed."""
     text = ""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = toml_files.read_bytes(path, "mapping").decode("utf-8-sig")
         raw = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         cause = _cause(error).replace("at end of document", f"at line {len(text.splitlines())}, its end")

@@ -20,6 +20,7 @@ import stat
 import struct
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 
 from perform.core.memory_limit import address_space, limit_address_space
@@ -122,7 +123,8 @@ def enter(memory: int = MEMORY) -> SandboxReport:
 
 
 def _silence_prints() -> None:
-    """Let prints of the module go nowhere, and its warnings add little to the log: it could fill the disk."""
+    """Let prints and warnings of the module go nowhere: they could steer a terminal, or fill the disk."""
+    warnings.simplefilter("ignore")  # torch passes a module's warnings to Python
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

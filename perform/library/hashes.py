@@ -82,7 +82,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _read() -> dict[str, list[str | int]]:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         found = json.loads(_cache().read_text())
         if isinstance(found, dict) and all(isinstance(e, list) and len(e) == 3 for e in found.values()):
             return found

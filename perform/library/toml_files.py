@@ -32,9 +32,7 @@ def read(path: Path, kind: type[_T], page: str = "sets") -> _T:
     """
     name = kind.__name__.removeprefix("Player").lower()
     try:
-        data = path.read_bytes()
-        if len(data) > LIMIT:
-            raise WrongUse(f"too large for a {name} ({len(data)} bytes)", where=str(path))
+        data = read_bytes(path, name)
         return msgspec.convert(tomllib.loads(data.decode("utf-8-sig")), kind)
     except OSError as error:
         raise WrongUse(f"cannot be read ({error.strerror})", where=str(path)) from error
@@ -49,6 +47,16 @@ def read(path: Path, kind: type[_T], page: str = "sets") -> _T:
         if "- at `$" in str(error):  # the fault is in a table, which has other keys
             hint = f"`perform docs {page}` describes the format"
         raise WrongUse(f"not a {name}: {error}", where=str(path), hint=hint) from error
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """[disk] Read a file, called a `name`. WrongUse: it has more than LIMIT bytes, of which no more are read."""
+    with path.open("rb") as file:
+        data = file.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        what = f"too large for a {name} (more than {LIMIT >> 20} MiB)"
+        raise WrongUse(what, where=str(path), hint="perform writes no such file: choose another one")
+    return data
 
 
 def write(path: Path, text: str) -> None:

@@ -149,3 +149,26 @@ def test_a_missing_part_of_the_sandbox_is_named() -> None:
     assert "files" not in str(sandbox.SandboxReport(files=True, memory=True))
     assert not sandbox.SandboxReport(files=True, network=True).complete
     assert sandbox.SandboxReport(files=True, network=True, memory=True).complete
+
+SPEAKER = """
+import warnings
+import torch
+from perform.foreign import sandbox
+
+@torch.jit.script
+def speak(x: torch.Tensor):
+    print("\\x1b[31mprinted")
+    warnings.warn("\\x1b[31mwarned")
+    return x
+
+sandbox.enter()
+speak(torch.zeros(1))
+"""
+
+
+def test_prints_and_warnings_of_a_module_reach_no_terminal(tmp_path: Path) -> None:
+    """In `perform render` the process of a module has the player's terminal as its standard error."""
+    (tmp_path / "speaker.py").write_text(SPEAKER)  # torch needs the source in a file
+    done = run("import sys; sys.path.insert(0, sys.argv[1]); import speaker", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "" and "warned" not in done.stderr

@@ -357,6 +357,19 @@ def test_a_byte_order_mark_is_no_fault_and_half_a_character_is(tmp_path: Path) -
     mapping_files.save(mapping_files.load(mapping), mapping)
 
 
+@pytest.mark.parametrize("name", ["set", "mapping"])
+def test_no_more_of_a_huge_file_is_read_than_the_limit(tmp_path: Path, name: str) -> None:
+    """A zip from the internet may hold one of gigabytes."""
+    resource = pytest.importorskip("resource", reason="Windows measures no process so")
+    path = tmp_path / "huge.toml"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WrongUse, match=f"too large for a {name}"):
+        sets.read_set(path) if name == "set" else mapping_files.load(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "kB"
+
+
 @pytest.mark.parametrize(
     "address", ["panic", "take/record", "song/go", "deck/1/action/1", "scene/recall", PLAYER_ONLY, "focus"]
 )

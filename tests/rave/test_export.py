@@ -232,6 +232,8 @@ def test_another_archive_is_not_taken_for_our_export(tmp_path: Path) -> None:
         model_in_export(archive)
     archive.entries["extra/config.json"] = b'{"format": "another"}'
     assert model_in_export(archive) is None
+    archive.entries["extra/config.json"] = b"[" * 200_000
+    assert model_in_export(archive) is None
     del archive.entries["extra/config.json"]
     assert model_in_export(archive) is None
 

@@ -87,7 +87,7 @@ def model_in_export(archive: Archive) -> RAVE | None:
         card, values = (json.loads(archive.entries[f"extra/{name}.json"]) for name in ("card", "config"))
         if values.pop("format") != FORMAT or not isinstance(card, dict):
             return None
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     config = Config.from_dict(values)
     check_size(config, sum(array.size for array in archive.tensors.values()), len(archive.tensors))
