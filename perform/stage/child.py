@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -14,6 +15,9 @@ from typing import IO, NamedTuple, Protocol
 from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage, decode_report, encode
 from perform.core.no_window import NO_WINDOW
 from perform.core.printable import printable
+
+
+MOST_ORDERS = 1000  #: orders that wait for a child; it hangs if it reads none of so many
 
 
 class ChildEvent(NamedTuple):
@@ -54,6 +58,8 @@ class ChildOwner(Protocol):
 class Child:
     """One child process, which runs `python -m module args...`.
 
+    A thread writes its orders, so that a child that does not read them never stalls the stage.
+
     events : receives its reports, then its death
     log : open file that receives its standard error, and every line from it that is no report
     """
@@ -72,8 +78,17 @@ class Child:
             creationflags=NO_WINDOW,
         )
         assert self._process.stdin and self._process.stdout
-        self._orders: IO[str] = self._process.stdin
+        self._orders: queue.Queue[str | None] = queue.Queue(MOST_ORDERS)  # None: close its lifeline
+        threading.Thread(target=self._write, args=(self._process.stdin,), daemon=True).start()
         threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
+
+    def _write(self, orders: IO[str]) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the event of its death follows
+            while line := self._orders.get():
+                orders.write(line)
+                orders.flush()
+        with contextlib.suppress(OSError):
+            orders.close()
 
     def _listen(self, reports: IO[str]) -> None:
         for line in reports:
@@ -85,6 +100,7 @@ class Child:
                 continue
             self._events.put(ChildEvent(self, report))
         self._process.wait()
+        self._put(None)  # it ends the thread that writes
         self._events.put(ChildEvent(self, None))
 
     @property
@@ -98,10 +114,15 @@ class Child:
         return self._process.poll()
 
     def order(self, order: AnyOrder) -> None:
-        """Send an order; a dead child never receives it."""
-        with contextlib.suppress(OSError, ValueError):  # the event of its death follows
-            self._orders.write(encode(order))
-            self._orders.flush()
+        """Send an order; never waits. A dead child does not receive it; one that reads none is killed."""
+        with contextlib.suppress(ValueError):  # half a character: no child can read that
+            self._put(encode(order))
+
+    def _put(self, line: str | None) -> None:
+        try:
+            self._orders.put_nowait(line)
+        except queue.Full:
+            self.kill()
 
     def kill(self) -> None:
         """Kill it."""
@@ -109,8 +130,7 @@ class Child:
 
     def close(self) -> None:
         """Close its lifeline: it finishes its work and ends."""
-        with contextlib.suppress(OSError):
-            self._orders.close()
+        self._put(None)
 
     def wait(self, seconds: float) -> None:
         """Wait for its end, at most so many seconds; then kill it."""

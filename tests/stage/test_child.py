@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +14,8 @@ from pathlib import Path
 import pytest
 from rig import until
 
+from perform.core.messages.control_messages import LearnControl
+from perform.stage import child as child_module
 from perform.stage.child import Child, ChildEvent, KeptChild
 
 
@@ -81,3 +87,21 @@ def test_a_child_without_a_beat_yet_is_given_time_to_start(
     began, child = time.monotonic(), nursery.started[-1]
     until(lambda: kept.tick(0.05) or child.exit_code is not None, 5, "killed for its silence")
     assert time.monotonic() - began < 1.5, "it had begun to work"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
+def test_a_child_that_reads_no_orders_never_stalls_the_stage_and_is_killed(
+    nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe holds 64 kB; the one who kills a stopped process must not wait for it."""
+    monkeypatch.setattr(child_module, "MOST_ORDERS", 200)
+    threads, child = threading.active_count(), nursery.spawn()
+    os.kill(child.pid, signal.SIGSTOP)
+    order, began = LearnControl("x" * 1000), time.monotonic()
+    for _ in range(200):
+        child.order(order)
+    assert time.monotonic() - began < 2.0
+    assert child.exit_code is None
+    until(lambda: child.order(order) or child.exit_code is not None, 10, "killed")
+    assert nursery.events.get(timeout=10) == ChildEvent(child, None)
+    until(lambda: threading.active_count() == threads, 10, "its threads have ended")
