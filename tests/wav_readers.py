@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import warnings
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,23 @@ def with_soundfile(path: Path) -> Steps:
 
 
 def with_wave(path: Path) -> Steps:
+    return np.concatenate(list(wave_blocks(path)))
+
+
+def wave_blocks(path: Path, length: int = 1 << 20) -> Iterator[Steps]:
+    """A file of any length, in blocks of at most so many frames."""
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (2, 3)
-        raw = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 3)
-        assert len(raw) == 2 * file.getnframes()
-    wide = np.zeros((len(raw), 4), np.uint8)
-    wide[:, 1:] = raw
-    return wide.view("<i4").reshape(-1, 2) >> 8
+        read = 0
+        while read < file.getnframes() or not read:
+            raw = np.frombuffer(file.readframes(length), np.uint8).reshape(-1, 3)
+            read += len(raw) // 2
+            wide = np.zeros((len(raw), 4), np.uint8)
+            wide[:, 1:] = raw
+            yield wide.view("<i4").reshape(-1, 2) >> 8
+            if not len(raw):
+                break
+        assert read == file.getnframes()
 
 
 def _scipy(path: Path) -> npt.NDArray[Any]:

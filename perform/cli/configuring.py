@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.output import json_option
+from perform.cli.output import echo, echo_json, json_option
 
 
 @click.command()
@@ -37,12 +36,12 @@ def config(key: str, value: tuple[str, ...], unset: bool, as_json: bool) -> None
         raise WrongUse(f"the config has no key {key[:80]!r}", hint=f"its keys are {', '.join(values)}")
     shown = {name: value for name, value in values.items() if key in ("", name)}
     if as_json:
-        click.echo(json.dumps({"path": str(library.path()), "values": shown}))
+        echo_json({"path": str(library.path()), "values": shown})
         return
     if not key:
-        click.echo(f"{library.path()}{'' if library.path().exists() else ' (not there yet)'}")
+        echo(f"{library.path()}{'' if library.path().exists() else ' (not there yet)'}")
     for name, found in shown.items():
-        click.echo(f"{name:<16} {_in_force(name, found, usual[name])}")
+        echo(f"{name:<16} {_in_force(name, found, usual[name])}")
 
 
 def _in_force(key: str, value: object, usual: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -15,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import click
 
-from perform.cli.output import json_option
+from perform.cli.output import echo, echo_json, json_option
 from perform.core.errors import PerformError
 
 State = Literal["ok", "note", "problem"]
@@ -48,12 +47,12 @@ def doctor(as_json: bool) -> None:
     """
     found = [finding for check in CHECKS for finding in check()]
     if as_json:
-        click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
+        echo_json([finding._asdict() for finding in found], indent=2)
     else:
         for finding in found:
-            click.echo(f"{MARKS[finding.state]} {finding.topic:<16} {finding.text}")
+            echo(f"{MARKS[finding.state]} {finding.topic:<16} {finding.text}")
             if finding.advice:
-                click.echo(f"{'':18} → {finding.advice}")
+                echo(f"{'':18} → {finding.advice}")
     if any(finding.state == "problem" for finding in found):
         sys.exit(1)
 

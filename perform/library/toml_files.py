@@ -50,7 +50,7 @@ def read(path: Path, kind: type[_T], page: str = "sets") -> _T:
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """[disk] Read a file, called a `name`. WrongUse: it has more than LIMIT bytes, of which no more are read."""
+    """[disk] Read a file, called a `name`. WrongUse: it has more than LIMIT bytes; no more are read."""
     with path.open("rb") as file:
         data = file.read(LIMIT + 1)
     if len(data) > LIMIT:

@@ -16,7 +16,6 @@ from perform.core.messages.message_lines import AnyOrder, AnyReport, BadMessage,
 from perform.core.no_window import NO_WINDOW
 from perform.core.printable import printable
 
-
 MOST_ORDERS = 1000  #: orders that wait for a child; it hangs if it reads none of so many
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from perform.core import json_bytes
 from perform.core.errors import PerformError
+from perform.core.printable import printable
 from perform.core.private_folder import make_private
 from perform.stage.client import Client, StageGone, running
 from perform.stage.commands import Quit, StopRecording
@@ -74,7 +75,7 @@ def main() -> None:
     try:
         Stage(options, Path(sys.argv[1]), lambda line: None).run()
     except PerformError as error:
-        sys.exit(str(error))
+        sys.exit(printable(str(error)))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def main() -> int:
     try:
         train(planned({**values, "output": out}), PrintedProgress())
     except PerformError as error:
-        print(f"perform: {error}", file=sys.stderr)
+        print(f"perform: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -16,6 +16,7 @@ from perform.stage.commands import Answer, AnyCommand
 from perform.stage.status import Status
 
 POLL = 0.22  #: seconds between two requests for the status
+WAITING = 100  #: commands that wait for a stage that does not answer; later ones are refused
 
 
 class StageLink(Protocol):
@@ -82,6 +83,10 @@ class StageLine:
         undo: Callable[[], object] = _nothing,
     ) -> None:
         """[ui] Send a command. Later `done` runs with the answer, or `undo` after a refusal, here too."""
+        if self._commands.qsize() >= WAITING:
+            hint = "what you pressed just now is forgotten"
+            self.outcomes.append(Refusal(PerformError("the stage does not answer", hint=hint), undo))
+            return
         self._commands.put((command, done, undo))
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -29,6 +30,9 @@ from campaign.lateness import Lateness, Span
 from campaign.night import CEILING, RATE, STAGE_GROWTH_MB, WITNESSES, Night, Outcome, Reference
 
 ROUND = 20  #: faults that one pair of watchers sees: they remember every millisecond
+PATIENCE = 5.0  #: of a run of more than MANY faults, see `Night`; its table shows how long each one took
+MANY = 50
+ROOM = 3 << 30  #: bytes: a run ends early where less is free. It writes 1 MB a second
 
 
 def order(seed: int, count: int, *, long: bool, kinds: list[str]) -> list[str]:
@@ -45,19 +49,22 @@ def order(seed: int, count: int, *, long: bool, kinds: list[str]) -> list[str]:
 def run(folder: Path, seed: int, faults: list[str], *, long: bool) -> list[Outcome]:
     """Play a night with these faults; AssertionError: something did not survive."""
     os.environ |= {f"PERFORM_{name}": str(folder / name.lower()) for name in ("HOME", "RUNTIME", "TAKES")}
-    night = Night(folder, seed, long=long)
+    night = Night(folder, seed, long=long, patience=PATIENCE if len(faults) > MANY else 1.0)
     os.environ |= {"JACK_DEFAULT_SERVER": night.jack.name, "JACK_NO_START_SERVER": "1"}
     os.environ |= {"PERFORM_MIDI": "jack", "HOME": str(folder / "player")}  # the last folder for takes
     if set(faults) & LONG:
         night.modules = _modules(folder)
     outcomes: list[Outcome] = []
     with night.playing():
-        reference = Reference(night.instrument)
+        reference = Reference(night.instrument, folder)
         night.check()
         before, blocks, lateness = night.size(), night.meter("frames"), Lateness(len(WITNESSES))
         for first in range(0, len(faults), ROUND):
             with Machine(folder, server=False) as machine:
                 for number, name in enumerate(faults[first : first + ROUND], first + 1):
+                    if shutil.disk_usage(folder).free < ROOM:
+                        print(f"{folder}: the disk is full, so the run ends early", flush=True)
+                        break
                     outcome, span = _break(night, number, name)
                     outcomes.append(outcome)
                     if name not in DEVICE_FAULTS:
@@ -68,11 +75,11 @@ def run(folder: Path, seed: int, faults: list[str], *, long: bool) -> list[Outco
         night.instrument.end()
         mixed = reference.end()
     parts = night.check_take(mixed, reference.begin)
-    peak = float(np.abs(mixed).max())
-    print(f"{len(faults)} faults in {played / RATE:.0f} s; {parts} parts of the take, {missed:g} missed;")
+    peak = reference.peak
+    print(f"{len(outcomes)} faults in {played / RATE:.0f} s; {parts} parts of the take, {missed:g} missed;")
     print(f"{lateness}; peak {20 * np.log10(peak):.2f} dBFS;")
     print(f"stage {before[0]:.0f} to {after[0]:.0f} MB, {before[1]} to {after[1]} open files")
-    assert np.isfinite(mixed).all()
+    assert reference.is_finite
     assert peak <= CEILING + 1e-6
     assert missed == 0
     assert lateness.late <= lateness.allowed, str(lateness)

@@ -48,13 +48,26 @@ def fault(name: str, *, long: bool = False, device: bool = False) -> Callable[[F
     return enter
 
 
+def _signal(pid: int, number: int) -> None:
+    """Send a signal; the stage may have replaced the process just now."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _limit(pid: int, kind: int, soft: int | None) -> None:
+    """Set a limit of a process; None: no limit but the hard one. The stage may have replaced it just now."""
+    with contextlib.suppress(ProcessLookupError):
+        hard = resource.prlimit(pid, kind)[1]
+        resource.prlimit(pid, kind, (hard if soft is None else soft, hard))
+
+
 # -- hosts
 
 
 def _signalled(night: Night, number: int) -> None:
     deck = night.victim()
     pid = night.host(deck)
-    os.kill(pid, number)
+    _signal(pid, number)
     night.until(lambda: night.plays(deck) and night.host(deck) != pid, 60, "another host")
 
 
@@ -77,11 +90,9 @@ def _(night: Night) -> None:
 def _(night: Night) -> None:
     deck = night.victim()
     pid = night.host(deck)
-    hard = resource.prlimit(pid, resource.RLIMIT_AS)[1]
-    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, hard))
+    _limit(pid, resource.RLIMIT_AS, 1 << 20)
     time.sleep(1.0)
-    if Path(f"/proc/{pid}").exists() and night.host(deck) == pid:
-        resource.prlimit(pid, resource.RLIMIT_AS, (hard, hard))
+    _limit(pid, resource.RLIMIT_AS, None)
     night.until(lambda: night.plays(deck), 60, "the deck")
 
 
@@ -89,10 +100,10 @@ def _(night: Night) -> None:
 def _(night: Night) -> None:
     deck = night.victim()
     pid, end = night.host(deck), time.monotonic() + 3.0
-    while time.monotonic() < end and night.host(deck) == pid:
-        os.kill(pid, signal.SIGSTOP)
+    while time.monotonic() < end and night.meter(f"deck/{deck}/pid") == pid:
+        _signal(pid, signal.SIGSTOP)
         time.sleep(0.02)
-        os.kill(pid, signal.SIGCONT)
+        _signal(pid, signal.SIGCONT)
         time.sleep(0.01)
     night.until(lambda: night.plays(deck), 60, "the deck")
 
@@ -170,14 +181,13 @@ def _recorder(night: Night) -> int:
 def _limited(night: Night, size: int, seconds: float) -> None:
     """No file of the recorder grows beyond so many bytes, as on a full disk."""
     pid = _recorder(night)
-    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    _limit(pid, resource.RLIMIT_FSIZE, size)
     try:
         time.sleep(seconds)
         if size == 0:
             night.until(lambda: night.meter("take/waiting") > 0, 10, "the take that waits is shown")
     finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        _limit(pid, resource.RLIMIT_FSIZE, None)
     night.until(night.records, 20, "the take")
 
 
@@ -194,9 +204,9 @@ def _(night: Night) -> None:
 @fault("disk: a stall of seconds")
 def _(night: Night) -> None:
     pid = _recorder(night)
-    os.kill(pid, signal.SIGSTOP)
+    _signal(pid, signal.SIGSTOP)
     time.sleep(night.dice.uniform(2.0, 9.0 if night.long else 3.0))
-    os.kill(pid, signal.SIGCONT)
+    _signal(pid, signal.SIGCONT)
     night.until(night.records, 20, "the take")
 
 
@@ -206,8 +216,11 @@ def _kept(night: Night, files: list[Path]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         still_open = {file: stack.enter_context(file.open("rb")) for file in files}
         yield
+        folder = night.kept / str(len(list(night.kept.iterdir())))  # two folders may have had the same names
+        folder.mkdir()
         for file, data in still_open.items():
-            (night.kept / file.name).write_bytes(data.read())
+            with (folder / file.name).open("xb") as out:
+                shutil.copyfileobj(data, out)
 
 
 @fault("disk: the file is deleted")
@@ -236,7 +249,7 @@ def _(night: Night) -> None:
 @fault("recorder: killed")
 def _(night: Night) -> None:
     pid = _recorder(night)
-    os.kill(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
     night.until(lambda: night.is_replaced("perform.recorder.recorder_process", pid), 30, "another recorder")
     night.until(night.records, 30, "the take")
 
@@ -268,15 +281,24 @@ def _(night: Night) -> None:
 @fault("device: another block")
 def _(night: Night) -> None:
     block = night.dice.choice((64, 512, 2048, 4096))
-    subprocess.run(["jack_bufsize", str(block)], capture_output=True, check=True)
+    night.until(lambda: _has_block(block), 30, "another block")
     time.sleep(2.0)
-    subprocess.run(["jack_bufsize", "256"], capture_output=True, check=True)
+    night.until(lambda: _has_block(256), 30, "the block of before")
+
+
+def _has_block(block: int) -> bool:
+    """Ask the server for blocks of this length; a busy one may refuse the client that asks."""
+    try:
+        command = ["jack_bufsize", str(block)]
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 @fault("mixer: killed", device=True)
 def _(night: Night) -> None:
     pid = night.instrument.child("perform.audio.mixer_process", "device")
-    os.kill(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
     night.until(lambda: night.meter("owner") == CLOCK, 10, "the clock's mixer")
     night.until(lambda: night.meter("owner") == DEVICE, 30, "the device")
 
@@ -284,7 +306,7 @@ def _(night: Night) -> None:
 @fault("clock mixer: killed")
 def _(night: Night) -> None:
     pid = night.instrument.child("perform.audio.mixer_process", "clock")
-    os.kill(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
     night.until(
         lambda: night.is_replaced("perform.audio.mixer_process", pid, "clock"), 30, "another clock mixer"
     )
@@ -300,7 +322,7 @@ def _(night: Night) -> None:
 @fault("MIDI process: killed")
 def _(night: Night) -> None:
     pid = night.instrument.child("perform.control.control_process")
-    os.kill(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
     night.until(lambda: night.is_replaced("perform.control.control_process", pid), 30, "another MIDI process")
 
 
@@ -317,11 +339,13 @@ def _(night: Night) -> None:
         while data := os.read(main, 1 << 16):
             drawn.extend(data)
 
-    threading.Thread(target=lambda: _quietly(read), daemon=True).start()
+    reader = threading.Thread(target=lambda: _quietly(read), daemon=True)
+    reader.start()
     night.until(lambda: b"LIVE" in drawn, 60, "a screen that shows the decks")
     screen.kill()
     screen.wait()
     os.close(end)
+    reader.join(10)  # else it might read from whatever gets this descriptor next
     os.close(main)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from rig import Controller, Instrument, Jack, playing, until
 from tiny import tiny_model
-from wav_readers import with_wave
+from wav_readers import wave_blocks
 
 from perform.core.arena_layout import FAILED, LIVE
 from perform.core.params import SLOTS
@@ -39,13 +39,18 @@ class Outcome(NamedTuple):
 
 
 class Reference(threading.Thread):
-    """All that the mixers have made since the beginning, read from the history buffer as they go."""
+    """All that the mixers have made since the beginning, read from the history buffer as they go.
 
-    def __init__(self, instrument: Instrument) -> None:
+    It goes to a file, in steps of 24 bits as a take has them: hours do not fit into memory.
+    """
+
+    def __init__(self, instrument: Instrument, folder: Path) -> None:
         super().__init__(daemon=True)
         self._history = instrument.arena.history
         self.begin = self._at = self._history.written
-        self._parts: list[np.ndarray] = []
+        self._path = folder / "mixed.s32"
+        self._file = self._path.open("wb")
+        self.peak, self.is_finite = 0.0, True
         self._lost = 0
         self._ended = threading.Event()
         self.start()
@@ -58,22 +63,30 @@ class Reference(threading.Thread):
         audio, lost = self._history.read(self._at, 1 << 20)
         self._lost += lost
         self._at += lost + len(audio)
-        self._parts.append(audio.copy())
+        self.peak = max(self.peak, float(np.abs(audio).max(initial=0.0)))
+        self.is_finite = self.is_finite and bool(np.isfinite(audio).all())
+        steps = np.rint(np.clip(audio, -1, 1 - 2**-23).astype(np.float64) * 2**23)
+        self._file.write(steps.astype(np.int32).tobytes())
 
     def end(self) -> np.ndarray:
-        """(frames, 2) since `begin`."""
+        """(frames, 2) since `begin`, in steps; it is read from the file."""
         self._ended.set()
         self.join()
         self._read()
+        self._file.close()
         assert self._lost == 0
-        return np.concatenate(self._parts)
+        return np.memmap(self._path, np.int32, "r").reshape(-1, 2)
 
 
 class Night:
-    """One stage and its faults; `dice` decides everything that is random."""
+    """One stage and its faults; `dice` decides everything that is random.
 
-    def __init__(self, folder: Path, seed: int, *, long: bool) -> None:
-        self.folder, self.seed, self.long = folder, seed, long
+    patience : every wait may take so many times as long. Within hours, other work takes the machine for
+               minutes, and a deck that overload has faded out often waits for two minutes of calm
+    """
+
+    def __init__(self, folder: Path, seed: int, *, long: bool, patience: float = 1.0) -> None:
+        self.folder, self.seed, self.long, self.patience = folder, seed, long, patience
         self.dice = random.Random(seed)
         self.kept = folder / "kept"
         self.kept.mkdir()
@@ -132,7 +145,7 @@ class Night:
     def until(self, what: Callable[[], object], seconds: float, why: str) -> None:
         """Ask until the answer is true; an AssertionError holds the stage's log."""
         try:
-            until(what, seconds, why)
+            until(what, self.patience * seconds, why)
         except AssertionError as error:
             states = [self.meter(f"deck/{deck}/state") for deck in (*WITNESSES, *VICTIMS)]
             raise AssertionError(f"{error}; decks {states}; {self.log()}") from error
@@ -141,13 +154,15 @@ class Night:
         return self.dice.choice(VICTIMS)
 
     def host(self, deck: int) -> int:
+        """The process of its host; it plays, so that there is one."""
+        self.until(lambda: self.plays(deck), 60, f"deck {deck}")
         return int(self.meter(f"deck/{deck}/pid"))
 
     def plays(self, deck: int) -> bool:
-        """It is live, and renders and sounds now. A deck that crashed three times in a minute loads again."""
+        """It is live, and renders and sounds now. A deck that the stage leaves to the player loads again."""
         if self.meter(f"deck/{deck}/state") == FAILED:
             status = self.client.status().decks[deck - 1]
-            if "three times in a minute" in status.error:
+            if "load it again" in status.error:  # three crashes in a minute, or no progress in loading
                 self.client.ask(Load(deck, str(self.folder / f"model{deck}.safetensors")))
         if self.meter(f"deck/{deck}/state") != LIVE:
             return False
@@ -175,7 +190,17 @@ class Night:
         self._knob = None
 
     def plug_in(self) -> None:
-        self._knob = Controller().__enter__()
+        self.until(self._plugged_in, 30, "a port for the knob")
+
+    def _plugged_in(self) -> bool:
+        """A busy server refuses a client now and then."""
+        knob = Controller()
+        try:
+            self._knob = knob.__enter__()
+        except (AssertionError, OSError):
+            knob.__exit__()
+            return False
+        return True
 
     def turn(self) -> None:
         """The knob moves its parameter, within seconds of whatever happened before."""
@@ -185,7 +210,11 @@ class Night:
 
         def arrives() -> bool:
             assert self._knob
-            self._knob(0xB0, 21, value)
+            try:
+                self._knob(0xB0, 21, value)
+            except OSError:  # the server has thrown the knob's process out
+                self.unplug()
+                self.plug_in()
             time.sleep(0.02)
             return abs(self.arena.table[SLOTS[KNOB]] - wanted) < 0.05
 
@@ -202,7 +231,7 @@ class Night:
         status = self.client.status()
         assert (status.set, status.songs.now, status.mapping) == ("night", 1, "knob")
         assert not status.songs.changed
-        self.until(lambda: not self.zombies(), 5, "no zombie")
+        self.until(lambda: not self.zombies(), 10, "no zombie")
 
     def zombies(self) -> list[str]:
         listing = ["ps", "--ppid", str(self.instrument.process.pid), "-o", "stat=,args="]
@@ -221,20 +250,20 @@ class Night:
     def check_take(self, mixed: np.ndarray, begin: int) -> int:
         """The take holds what was mixed, frame by frame, in whatever parts; returns their number."""
         takes = Path(os.environ["PERFORM_TAKES"])
-        folders = [takes, self.folder, self.kept]
+        folders = [takes, self.folder]
         masters = {log for folder in folders for log in folder.rglob(f"*{gesture_log.SUFFIX}")}
         held = np.zeros(len(mixed), bool)
-        steps = np.rint(np.clip(mixed, -1, 1 - 2**-23).astype(np.float64) * 2**23).astype(np.int32)
         for log in sorted(masters):
             wav = log.with_suffix(".wav")
-            if log.parent == self.kept:
+            if self.kept in log.parents:
                 wav_repair.repair(wav)
-            position = gesture_log.read(log).header.position
-            sound, at = with_wave(wav), position - begin
-            cut = max(0, -at)
-            sound, at = sound[cut:], at + cut
-            assert np.array_equal(sound, steps[at : at + len(sound)]), f"{wav.name} is not what was mixed"
-            held[at : at + len(sound)] = True
+            at = gesture_log.read(log).header.position - begin
+            for block in wave_blocks(wav):
+                before = min(max(0, -at), len(block))  # frames from before `begin`
+                sound, at = block[before:], at + before
+                assert np.array_equal(sound, mixed[at : at + len(sound)]), f"{wav.name} is not what was mixed"
+                held[at : at + len(sound)] = True
+                at += len(sound)
         first = int(held.argmax())
         last = len(held) - int(held[::-1].argmax())
         assert held[first:last].all(), f"{(~held[first:last]).sum()} frames are in no part"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from pathlib import Path
@@ -13,7 +14,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from tiny import tiny_model
 
+import perform
 from perform.cli import main, output
+from perform.cli.doctor import Finding
 from perform.library import places
 from perform.recorder.markers import Marker, cue_sheet, track_list
 from perform.recorder.new_files import new_sound_file
@@ -75,6 +78,34 @@ def test_sets_takes_and_folders(tmp_path: Path) -> None:
     marks = [Marker(0, ESCAPE)]
     for text in (cue_sheet("a.wav", ESCAPE, marks, 48000), track_list(marks, 48000)):
         assert not steers(text)
+
+
+def test_doctor_and_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Any program can give its MIDI port such a name, and any folder may have it."""
+    monkeypatch.setattr("perform.cli.doctor.CHECKS", [lambda: [Finding("MIDI", "note", ESCAPE, ESCAPE)]])
+    monkeypatch.setenv("PERFORM_TAKES", ESCAPE)
+    for verb in (("doctor",), ("doctor", "--json"), ("config",), ("config", "--json")):
+        assert not steers(run(*verb).output), verb
+
+
+def test_every_line_for_a_shell_or_a_log_passes_the_same_function() -> None:
+    """`cli/output.py` prints it; what cannot import that makes its texts printable where it prints."""
+    package, prints = Path(perform.__file__).parent, []
+    for path in package.rglob("*.py"):
+        name = path.relative_to(package).as_posix()
+        if name.startswith("bench/") or name == "cli/output.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in (
+                "print",
+                "click.echo",
+                "sys.exit",
+            ):
+                continue
+            text = ast.unparse(node.args[0]) if node.args else "0"
+            if not any(safe in text for safe in ("printable(", "exit_code", "main()")) and text not in "01":
+                prints.append(f"{name}:{node.lineno} {text}")
+    assert prints == []
 
 
 def test_a_terminal_shows_a_path_and_a_progress_bar_as_text(

@@ -150,6 +150,7 @@ def test_a_missing_part_of_the_sandbox_is_named() -> None:
     assert not sandbox.SandboxReport(files=True, network=True).complete
     assert sandbox.SandboxReport(files=True, network=True, memory=True).complete
 
+
 SPEAKER = """
 import warnings
 import torch

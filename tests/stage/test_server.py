@@ -125,7 +125,8 @@ def test_a_folder_whose_name_is_longer_in_bytes_than_in_letters(tmp_path: Path) 
     letters = 100 - len(str(tmp_path / "x" / "socket"))
     runtime = tmp_path / ("é" * letters + "x")
     runtime.mkdir()
-    assert len(str(runtime / "socket")) <= 100 < 108 < len(os.fsencode(runtime / "socket"))
+    assert len(str(runtime / "socket")) <= 100
+    assert len(os.fsencode(runtime / "socket")) > 108
     made = Server(runtime, lambda command, reply: reply(Answer("done")))
     try:
         assert ask(connect(made.address, authkey=made.key.encode()), Learn("")).value == "done"

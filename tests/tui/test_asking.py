@@ -25,6 +25,7 @@ from perform.library import matrices
 from perform.library.matrices import LatentMatrix, MatrixSide
 from perform.stage.client import StageGone
 from perform.stage.commands import (
+    AddMarker,
     Learn,
     Load,
     Save,
@@ -43,6 +44,7 @@ from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog
 from perform.tui.screens.model_browser import ModelBrowser
 from perform.tui.screens.value_entry import ValueEntry
+from perform.tui.stage_line import WAITING
 
 
 async def test_recording_starts_at_once_and_stops_at_the_second_press(stage, clock):
@@ -405,6 +407,18 @@ async def test_a_stalled_stage_does_not_hold_up_the_keys(stage, clock):
         assert re.search(r"the stage has not answered for 1\d s; the knobs still work", hands.text())
         stage.free.set()
         await hands.until(lambda: stage.asked == [Learn("deck/1/pan"), Learn(""), StartRecording()])
+
+
+async def test_keys_held_while_the_stage_is_stalled_do_not_pile_up(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.free.clear()
+        await hands.until(lambda: hands.app.stage_line.silence() > 0.1)
+        for _ in range(5 * WAITING):
+            hands.app.stage_line.ask(AddMarker("held"))
+        await hands.until(lambda: "the stage does not answer; what you pressed just now is" in hands.text())
+        stage.free.set()
+        await hands.until(lambda: len(stage.asked) == WAITING)
+        assert hands.app.stage_line._commands.empty()
 
 
 async def test_the_screen_closes_even_if_the_stage_never_answers(stage, clock):
