@@ -93,7 +93,10 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "train/test_preparation.py::test_linked_folders_and_every_readable_format_are_taken",
         "train/test_preparation.py::test_files_left_out_are_named_with_the_reason",
     ),
-    "`rave train` and its configs": ("train/test_training.py::test_every_architecture_learns",),
+    "`rave train` and its configs": (
+        "train/test_training.py::test_every_architecture_learns",
+        "rave/test_combined_config.py::test_a_part_keeps_what_it_does_not_set",
+    ),
     "overrides, gin files": ("train/test_training.py::test_set_changes_values_of_a_config",),
     "augmentation": ("train/test_batches.py::test_gain_compression_and_mute_stay_in_range",),
     "a checkpoint to start from": (

@@ -56,7 +56,12 @@ def _type(option: PlanOption) -> Any:
     help="Train a prior for this model; without -o it is written into the model's file.",
 )
 @click.option("--name", help="Name on the model's card (default: the file's name).")
-@click.option("--config", help="Architecture: live, live_pitch, v1 ... (default: chosen by the corpus).")
+@click.option(
+    "--config",
+    multiple=True,
+    metavar="NAME",
+    help="Architecture: live, v2, causal ... (default: chosen by the corpus); repeatable, applied in order.",
+)
 @click.option("--set", multiple=True, metavar="KEY=VALUE", help="Change a value of the config (repeatable).")
 @click.option("--from", metavar="MODEL", help="Start from the weights of this model, by name or path.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all).")
@@ -103,9 +108,8 @@ def train(
     values["from"] = find_model(values["from"]) if values["from"] else None
     if not (values["config"] or values["set"] or values["from"]):
         resumes = values["resume"] or only_snapshot
-        values["config"] = chosen_config(
-            corpus, out, values["threads"], resumes=resumes, listener=TrainingBar()
-        )
+        listener = TrainingBar()
+        values["config"] = chosen_config(corpus, out, values["threads"], resumes=resumes, listener=listener)
     plan = planned({**values, "corpus": corpus, "output": out})
     if only_prepare:
         loop.prepare(plan.corpus, plan.folder / "corpus", plan.config, plan.threads, TrainingBar())

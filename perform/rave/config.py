@@ -248,6 +248,9 @@ _V2 = Config(
     full_latents=128,
 )
 _V1 = replace(_V2, encoder="v1", decoder="v1", capacity=64, dilations=((1, 3, 5),) * 4)
+_DISCRETE = replace(
+    _V2, ratios=(4, 4, 2, 2), bottleneck="discrete", noise_latents=128, quantizers=16, codebook=1024
+)
 PRESETS = {
     "live": Config(),
     "live_pitch": Config(
@@ -268,9 +271,8 @@ PRESETS = {
     "v3": replace(_V2, activation="snake", adain=True),
     "causal": replace(_V2, padding="causal"),
     "noise": replace(_V2, noise_ratios=(2, 2, 2), noise_taps=5, noise_hidden=128),
-    "discrete": replace(
-        _V2, ratios=(4, 4, 2, 2), bottleneck="discrete", noise_latents=128, quantizers=16, codebook=1024
-    ),
+    "discrete": _DISCRETE,
+    "discrete_v3": replace(_DISCRETE, activation="snake"),
     "wasserstein": replace(_V2, bottleneck="wasserstein", full_latents=16, noise_latents=128),
     "spherical": replace(_V2, bottleneck="spherical", full_latents=16),
     "raspberry": replace(_V1, capacity=16),

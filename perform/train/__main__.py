@@ -48,7 +48,9 @@ def main() -> int:
     parser.add_argument("corpus", type=Path, help="A prepared corpus.")
     parser.add_argument("-o", "--out", type=Path, required=True, help="The .safetensors file to write.")
     parser.add_argument("--name", help="Name on the model's card (default: the file's name).")
-    parser.add_argument("--config", help="Architecture: live (default), v1, v2, causal ...")
+    parser.add_argument(
+        "--config", action="append", metavar="NAME", help="Architecture: live (default), v1 ... (repeatable)."
+    )
     parser.add_argument(
         "--set",
         action="append",

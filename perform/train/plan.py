@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from perform.core.errors import WrongUse
-from perform.rave.config import MEASURED, Config, preset
+from perform.rave.combined_config import combined
+from perform.rave.config import MEASURED, Config
 
 CHANGES = ("gain", "phase", "pitch", "compress", "mute")
 """Random changes to crops, for data augmentation (augmentation.py)."""
@@ -165,9 +166,12 @@ def chosen_values(text: str, option: PlanOption) -> tuple[str, ...]:
     return () if found == ("none",) else found
 
 
-def configured(name: str, changes: tuple[str, ...]) -> Config:
-    """Return a preset with some values changed, each given as KEY=VALUE, where VALUE is JSON or text."""
-    values = preset(name).to_dict()
+def configured(names: str | Sequence[str], changes: tuple[str, ...]) -> Config:
+    """Return the config of some configurations, applied in order, with some values changed.
+
+    changes : each KEY=VALUE, where VALUE is JSON or text
+    """
+    values = combined([names] if isinstance(names, str) else names).to_dict()
     for change in changes:
         key, equals, value = change.partition("=")
         try:
@@ -178,7 +182,10 @@ def configured(name: str, changes: tuple[str, ...]) -> Config:
 
 
 def planned(values: Mapping[str, Any]) -> TrainingPlan:
-    """Make a plan from the values of a command line: TrainingPlan's fields, `config`, `set` and `from`."""
+    """Make a plan from the values of a command line: TrainingPlan's fields, `config`, `set` and `from`.
+
+    `config` is the names of one or more configurations, or empty.
+    """
     values = dict(values)
     config, changes, start = (values.pop(key) for key in ("config", "set", "from"))
     for option in OPTIONS:

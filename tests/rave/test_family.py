@@ -27,6 +27,7 @@ SMALL = {
 FAMILY: dict[str, Config] = {
     **{name: replace(config, **SMALL) for name, config in PRESETS.items()},
     "discrete": replace(PRESETS["discrete"], **SMALL, noise_latents=3, quantizers=3, codebook=16),
+    "discrete_v3": replace(PRESETS["discrete_v3"], **SMALL, noise_latents=3, quantizers=3, codebook=16),
     "wasserstein": replace(PRESETS["wasserstein"], **SMALL, noise_latents=3),
     "noise": replace(PRESETS["noise"], **SMALL, noise_hidden=8),
     "stereo": replace(PRESETS["v2"], **SMALL, channels=2),

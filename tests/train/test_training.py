@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 from perform.core.errors import PerformError, WrongUse
-from perform.rave.config import Config
+from perform.rave.config import PRESETS, Config
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
 from perform.train import checkpoint, loop
@@ -414,6 +414,7 @@ def test_errors_name_the_option_and_what_to_try(corpus_folder: Path, tmp_path: P
 def test_set_changes_values_of_a_config() -> None:
     config = configured("v2", ("capacity=16", "ratios=[4, 4, 2, 2]", "padding=causal"))
     assert (config.capacity, config.ratios, config.padding) == (16, (4, 4, 2, 2), "causal")
+    assert configured(("v2", "causal"), ("capacity=16",)) == replace(PRESETS["causal"], capacity=16)
     with pytest.raises(WrongUse, match="did you mean 'capacity'"):
         configured("v2", ("capacty=16",))
     with pytest.raises(WrongUse, match=r"unknown value 'loud'.*gain, phase"):
