@@ -25,6 +25,7 @@ EMPTY_STATUS = Status("", (DeckStatus(),) * params.DECKS, "", (), "", "", (), ""
 _PRINT_EVERY = 5  #: frames between two updates of a printed number, so that it can be read
 _FOCUS = params.slot("focus")
 _LOAD = METER_SLOTS["load"]
+_STATES = [METER_SLOTS[f"deck/{d}/state"] for d in range(1, params.DECKS + 1)]
 _DECK_LOADS = [METER_SLOTS[f"deck/{d}/load"] for d in range(1, params.DECKS + 1)]
 
 
@@ -37,6 +38,8 @@ class FrameReader:
         self._arena, self._time = arena, FrameTime(arena)
         self._heard = HeardValues(arena)
         self._worst, self._last_table = arena.meters.copy(), arena.table.copy()
+        self._last_hands: tuple[object, ...] = ()  # positions of controls and the state of the screen
+        self._changes = 0
         self._printed: list[float] = []
         self._count = 0
         self._status = EMPTY_STATUS
@@ -73,9 +76,17 @@ class FrameReader:
         self._sound.update(now, meters, self._status.songs.since)
         self._times.sample(now, self._status.songs)
         now_in_it = np.nan_to_num(self._table, posinf=0.0, neginf=0.0)
-        moved, self._last_table = not np.array_equal(now_in_it, self._last_table), now_in_it
-        table = now_in_it.tolist()
-        placed = self._placed()
+        table, placed = now_in_it.tolist(), self._placed()
+        hands = (placed, self.view.shown_as(now))
+        if hands != self._last_hands or not np.array_equal(now_in_it, self._last_table):
+            self._changes += 1
+        self._last_hands, self._last_table = hands, now_in_it
+        state = meters[_STATES]
+        used = [
+            deck
+            for deck, status in enumerate(self._status.decks, 1)
+            if state[deck - 1] or status.model or status.error
+        ]
         frame = ScreenFrame(
             table,
             meters.tolist(),
@@ -98,7 +109,8 @@ class FrameReader:
             self._times,
             self._watch,
             self._active,
-            moved,
+            self._changes,
+            used,
         )
         view, count = self.view, frame.dropouts
         if view.dropouts >= 0 and count > view.dropouts:

@@ -63,7 +63,8 @@ class ScreenFrame:
     times: SongTimes
     watch: DeckWatch
     active: dict[str, float]  #: device -> time at which one of its controls moved
-    moved: bool  #: a parameter has another value than in the frame before
+    changes: int  #: counts up when a parameter, a control or the state of this screen changes
+    used: list[int]  #: the decks that have a model, load one, or failed to
 
     @property
     def focus(self) -> int:
@@ -96,7 +97,7 @@ class ScreenFrame:
 
     def in_use(self, deck: int) -> bool:
         """Whether a deck has a model, loads one, or failed to."""
-        return bool(self.meter(deck, "state") or self.deck(deck).model or self.deck(deck).error)
+        return deck in self.used
 
     def source_file(self, deck: int) -> str:
         """Sound file or matrix of a deck's source; "" for a source without one."""
@@ -242,6 +243,11 @@ class ScreenFrame:
         """Key and name of a scene: "F3 fog"."""
         name = self.scenes[number].name if number in self.scenes else ""
         return f"F{number + 1} {name}".rstrip()
+
+    @property
+    def notice(self) -> str:
+        """The notice, while it is shown."""
+        return self.view.notice if self.now < self.view.notice_until else ""
 
     @property
     def prefix(self) -> str:

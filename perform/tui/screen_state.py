@@ -39,3 +39,18 @@ class ScreenState:
     dropout_at: float = -1.0  #: time of the last dropout; -1: none
     frames_at: float = 0.0  #: time at which the mixer last counted up
     frames: float = -1.0  #: the mixer's last count
+
+    def shown_as(self, now: float) -> tuple[object, ...]:
+        """What the player sees of it; compared to find changes."""
+        return (
+            *(
+                tuple(self.selected.items()),
+                self.latent_parameter,
+                self.arming,
+                self.learning,
+                self.learn_options,
+            ),
+            *(self.learn_confirmed, self.locate, self.gone, self.dropouts, tuple(self.top.items())),
+            *(self.prefix if now < self.prefix_until else "", self.notice if now < self.notice_until else ""),
+            *(tuple(self.axes.items()), self.macro_pad, self.macro_axes, self.zoomed, self.locked),
+        )

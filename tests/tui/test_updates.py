@@ -15,7 +15,7 @@ from textual._compositor import ChopsUpdate
 from perform.core import params
 from perform.tui.deck_watch import DeckWatch
 from perform.tui.narrow_updates import NarrowUpdate
-from perform.tui.widgets.kept_lines import KeptLines
+from perform.tui.widgets.kept_lines import SELDOM, KeptLines
 from perform.tui.widgets.line_widget import LinePen
 
 PARTS = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[[\d;]*m|([^\x1b]+)")
@@ -94,6 +94,32 @@ async def test_what_a_player_moves_is_drawn_in_the_next_frame(tmp_path, clock):
             hands.app.tick()
             await hands.pilot.pause()
             assert f"{100 * value:.0f} % 1:48" in hands.text() and f" +{value:.2f} " in hands.text()
+
+
+async def test_a_change_read_between_two_frames_is_drawn_in_the_next(tmp_path, clock):
+    async with playing(three(tmp_path), clock) as hands:
+        for value in (0.1, 0.9, 0.2, 0.8):
+            params.set_value(hands.stage.arena.table, "xfade", value)
+            hands.app.read_frame()  # as a key does
+            hands.app.tick()
+            await hands.pilot.pause()
+            assert f"{100 * value:.0f} % 1:48" in hands.text()
+            hands.app.view.selected[1] = f"deck/1/z/{round(10 * value) % 3}/bias"
+            hands.app.tick()
+            await hands.pilot.pause()
+            assert f"deck 1 z{round(10 * value) % 3} bias" in hands.text()
+
+
+async def test_a_text_is_drawn_in_one_of_four_frames_and_after_each_change(tmp_path, clock):
+    async with playing(three(tmp_path), clock) as hands:
+        ink, kept, drawn = hands.app.play_screen.query_one("#decks").ink, KeptLines(), []
+        for number in range(10):
+            if number == 6:
+                params.set_value(hands.stage.arena.table, "xfade", 0.1)
+            kept.begin_frame()
+            frame, pen = hands.app.read_frame(), LinePen(ink)
+            kept.draw(1, [pen], 9, frame, lambda n=number: drawn.append(n), True, SELDOM)
+        assert drawn == [0, 2, 6]
 
 
 async def test_every_part_is_drawn_in_one_of_two_frames(tmp_path, clock):

@@ -9,7 +9,7 @@ from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_panel import draw_panel
 from perform.tui.widgets.deck_strips import draw_strips
-from perform.tui.widgets.kept_lines import KeptLines
+from perform.tui.widgets.kept_lines import SELDOM, KeptLines
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.side_column import draw_side, side_width
 from perform.tui.widgets.spectrum_bars import draw_spectrum
@@ -17,7 +17,7 @@ from perform.tui.widgets.spectrum_bars import draw_spectrum
 NARROWEST = 30  #: cells of a panel
 SMALLEST = 80, 24  #: columns and lines of a screen on which anything is drawn
 WIDE, TALL = 112, 34  #: the smallest screen that shows panels
-_SIDE = DECKS + 1  #: part of the widget, as the decks are
+_SIDE, _SPARES = DECKS + 1, DECKS + 2  #: parts of the widget, as the decks are
 _ENOUGH = 15  #: lines of a panel that shows eight latents; the spectrum gets what is left
 _SPECTRUM = 3, 9  #: fewest and most lines of the spectrum
 
@@ -49,7 +49,7 @@ class DeckGrid(LineWidget):
 
 def shown_decks(frame: ScreenFrame) -> list[int]:
     """The decks that have a panel: those in use; if there are none, the one in focus."""
-    return [d for d in range(1, DECKS + 1) if frame.in_use(d)] or [frame.focus]
+    return frame.used or [frame.focus]
 
 
 def deck_rows_of(frame: ScreenFrame, width: int) -> list[list[int]]:
@@ -75,14 +75,16 @@ def _panels(
         line = [LinePen(ink, len(pens) + y, 0, hits) for y in range(tall)]
         for at, deck in enumerate(decks):
             cells = room * (at + 1) // len(decks) - room * at // len(decks)
-            moved = frame.moved and deck == frame.focus
-            kept.draw(deck, line, cells, frame, partial(draw_panel, line, frame, deck, cells), moved)
+            kept.draw(
+                deck, line, cells, frame, partial(draw_panel, line, frame, deck, cells), deck == frame.focus
+            )
         pens += line
     if side:
-        kept.draw(_SIDE, pens, side, frame, partial(draw_side, pens, frame, side), frame.moved)
+        kept.draw(_SIDE, pens, side, frame, partial(draw_side, pens, frame, side), True)
     if spares:
         pens.append(LinePen(ink, len(pens), 0, hits))
-        _spares(pens[-1], frame, width)
+        spare = pens[-1:]
+        kept.draw(_SPARES, spare, width, frame, partial(_spares, spare[0], frame, width), True, SELDOM)
     if spectrum:
         bars = [LinePen(ink, len(pens) + y, 0, hits) for y in range(spectrum)]
         draw_spectrum(bars, frame, width)

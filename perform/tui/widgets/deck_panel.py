@@ -9,7 +9,7 @@ from perform.core.arena_layout import EMPTY, FAILED, LIVE, STATES
 from perform.core.params import SIDES, SOURCES
 from perform.tui.deck_advice import deck_advice
 from perform.tui.deck_watch import FAULTS
-from perform.tui.paint import decibel, eighths, meter, stereo_meter, wrapped
+from perform.tui.paint import decibel, eighths, label, meter, stereo_meter, wrapped
 from perform.tui.screen_frame import ScreenFrame, level
 from perform.tui.widgets.deck_content import draw_content
 from perform.tui.widgets.line_widget import LinePen
@@ -82,11 +82,12 @@ def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
         pens[0].text(model, ink.bright, cells)
         pens[0].text(" ", edge)
     pens[0].text(corners[1] * (ends - 1 - pens[0].x) + corners[2], edge)
+    border = label(corners[3], 1, edge)
     for pen in body:
-        pen.text(corners[3], edge)
+        pen.put(border, 1)
     below = _body(body, frame, deck, inner)
     for pen in body:
-        pen.text(corners[3], edge)
+        pen.put(border, 1)
     pens[-1].text(corners[4] + corners[1] * (inner - 1 - len(below)), edge)
     pens[-1].text(below, ink.dim)
     pens[-1].text(corners[1] + corners[5], edge)

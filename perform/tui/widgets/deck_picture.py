@@ -149,15 +149,23 @@ class _Dots:
 def _cloud_lines(
     dots: _Dots, spots: tuple[tuple[int, int, str, Style], ...], ink: Ink, deck: int
 ) -> list[Piece]:
-    both, tail = braille.text(dots.corpus | dots.tail), braille.text(dots.tail)
-    lines = []
-    for row, (glyphs, bright) in enumerate(zip(map(list, both), tail, strict=True)):
-        styles = [ink.bright if b != " " else ink.hue(deck) for b in bright]
+    cells = _cloud_cells(dots, ink, deck)
+    lines = [piece for _, _, piece in cells]
+    for row in {line for line, *_ in spots}:
+        glyphs, styles = list(cells[row][0]), list(cells[row][1])
         for line, at, glyph, style in spots:
             if line == row:
                 glyphs[at], styles[at] = glyph, style
-        lines.append(runs(glyphs, styles))
+        lines[row] = runs(glyphs, styles)
     return lines
+
+
+@lru_cache(16)
+def _cloud_cells(dots: _Dots, ink: Ink, deck: int) -> list[tuple[list[str], list[Style], Piece]]:
+    """The dots without the spots, which move more often: characters, styles and piece of each line."""
+    both, tail = braille.text(dots.corpus | dots.tail), braille.text(dots.tail)
+    styles = [[ink.bright if b != " " else ink.hue(deck) for b in bright] for bright in tail]
+    return [(list(g), s, runs(list(g), s)) for g, s in zip(both, styles, strict=True)]
 
 
 # -- the waterfall

@@ -27,7 +27,7 @@ def draw_strips(
     """Draw everything between the status bar and the foot of a small screen."""
     pens = [LinePen(ink, y, 0, hits) for y in range(height)]
     lines = iter(pens)
-    used = [d for d in range(1, DECKS + 1) if frame.in_use(d) or d == frame.focus]
+    used = sorted({*frame.used, frame.focus})
     for deck in used:
         draw_strip(next(lines), frame, deck, width)
     spare = [d for d in range(1, DECKS + 1) if d not in used]

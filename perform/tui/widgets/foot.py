@@ -12,7 +12,7 @@ from perform.tui.paint import Ink, bar, cell, short
 from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import deck_rows_of, panelled
-from perform.tui.widgets.kept_lines import KeptLines
+from perform.tui.widgets.kept_lines import SELDOM, KeptLines
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.master_lines import draw_macros, draw_master
 from perform.tui.widgets.row_bar import brief, draw_head
@@ -73,7 +73,7 @@ def shared(width: int, height: int, frame: ScreenFrame) -> bool:
     """Whether SCENES and MORPH share a line, because it is long or the decks need the other line."""
     if panelled(width, height):
         return height < _TALL_PANELS or side_width(width) > 0
-    return height - sum(frame.in_use(d) or d == frame.focus for d in range(1, DECKS + 1)) < _TALL_STRIPS
+    return height - len({*frame.used, frame.focus}) < _TALL_STRIPS
 
 
 def _two_rows(frame: ScreenFrame, width: int) -> bool:
@@ -109,12 +109,12 @@ class FootBar(LineWidget):
         size = self.app.size
         joined, tall = shared(*size, frame), master_height(*size, frame)
         upper, rest = pens[: 3 - joined], pens[3 - joined :]
-        self._kept.draw(0, upper, width, frame, partial(_mix, upper, frame, width), frame.moved)
+        self._kept.draw(0, upper, width, frame, partial(_mix, upper, frame, width), True, SELDOM)
         master, lower = rest[:tall], rest[tall:]
-        draw_master(master, frame, width)
+        self._kept.draw(1, master, width, frame, partial(draw_master, master, frame, width), True)
         macros = _has_macros(size.height, frame)
         below = partial(_below, lower, frame, width, macros, self._hints)
-        self._kept.draw(1, lower, width, frame, below, frame.moved)
+        self._kept.draw(2, lower, width, frame, below, True, SELDOM)
         for pen in pens:
             pen.pad_to(width)
         return pens
@@ -188,10 +188,10 @@ def _log(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
 
 
 def _keys(pen: LinePen, frame: ScreenFrame, width: int, hints: Sequence[tuple[str, str, str]]) -> None:
-    ink, view = pen.ink, frame.view
-    if view.notice and frame.now < view.notice_until:
-        long = width if width < _TWO_LOGS else min(cell_len(view.notice) + 3, width)
-        pen.text(f" {view.notice}", ink.mark, long)
+    ink = pen.ink
+    if notice := frame.notice:
+        long = width if width < _TWO_LOGS else min(cell_len(notice) + 3, width)
+        pen.text(f" {notice}", ink.mark, long)
     for key, text, action in hints:
         if pen.x + len(key) + len(text) + 4 > width:
             return

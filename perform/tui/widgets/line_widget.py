@@ -151,10 +151,10 @@ class LineWidget(Widget):
     def show(self, frame: ScreenFrame) -> None:
         """Draw a frame; refresh only the lines that changed."""
         self._frame = frame
-        if not self.size:
+        width, height = self.size
+        if not width or not height:
             return
-        width = self.size.width
-        pens = self.draw(frame, self.ink, None)[: self.size.height]
+        pens = self.draw(frame, self.ink, None)[:height]
         rows, ends = [tuple(pen.pieces) for pen in pens], [tuple(pen.ends) for pen in pens]
         old, self._rows = self._rows, rows
         old_ends, self._ends = self._ends, ends

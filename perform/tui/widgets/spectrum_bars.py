@@ -16,6 +16,7 @@ LEAST = 3  #: with fewer lines nothing is drawn
 _BAND = 2  #: cells of a band
 _HERTZ = ((30, "30"), (100, "100"), (300, "300"), (1000, "1k"), (3000, "3k"), (8000, "8k"))
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
+_FULL = _EIGHTHS[8] * _BAND
 
 
 def draw_spectrum(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
@@ -38,9 +39,12 @@ def _lines(spectrum: SpectrumBands, height: int, width: int, ink: Ink) -> list[P
         below = 8 * (height - 1 - row)
         glyphs, styles = [" "], [ink.text]
         for level, peak, hue in zip(eighths, held, hues, strict=True):
-            glyph, style = _cell(level - below, peak - below, hue, ink)
+            if level >= below + 8:
+                glyph, style = _FULL, hue
+            else:
+                glyph, style = _cell(level - below, peak - below, hue, ink)
             glyphs += glyph
-            styles += [style] * _BAND
+            styles += (style,) * _BAND
         for at, text in labels if row == 0 else ():
             if all(glyph in "· " for glyph in glyphs[at : at + len(text)]):
                 glyphs[at : at + len(text)] = text
@@ -51,7 +55,7 @@ def _lines(spectrum: SpectrumBands, height: int, width: int, ink: Ink) -> list[P
 
 def _cell(level: int, peak: int, hue: Style, ink: Ink) -> tuple[str, Style]:
     if level > 0:
-        return _EIGHTHS[min(level, 8)] * _BAND, hue
+        return _EIGHTHS[level] * _BAND, hue
     if 0 < peak <= 8:
         return "▔" * _BAND if peak > 4 else "▁" * _BAND, hue
     return "· ", ink.rail

@@ -9,7 +9,7 @@ from perform.core.params import slot
 from perform.tui.paint import Ink
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.foot import has_heading
-from perform.tui.widgets.kept_lines import KeptLines
+from perform.tui.widgets.kept_lines import SELDOM, KeptLines
 from perform.tui.widgets.line_widget import LinePen, LineWidget, MouseTarget
 from perform.tui.widgets.meter_line import draw_meter_line
 from perform.tui.widgets.song_heading import LINES, draw_heading
@@ -36,11 +36,14 @@ class StatusBar(LineWidget):
         pens = [LinePen(ink, y, 0, hits) for y in range(max(2, height))]
         if hits is None:
             self._kept.begin_frame()
+        self._kept.draw(0, pens[:1], width, frame, partial(self._draw_meters, pens[0], frame, width), True)
+        self._kept.draw(1, pens[1:], width, frame, partial(_below, pens[1:], frame, width), True, SELDOM)
+        return pens
+
+    def _draw_meters(self, pen: LinePen, frame: ScreenFrame, width: int) -> None:
         if width != self._width or frame.printed is not self._printed:  # more may fit
             self._detail, self._width, self._printed = 0, width, frame.printed
-        self._detail = draw_meter_line(pens[0], frame, width, self._detail)
-        self._kept.draw(0, pens[1:], width, frame, partial(_below, pens[1:], frame, width))
-        return pens
+        self._detail = draw_meter_line(pen, frame, width, self._detail)
 
 
 def _below(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
