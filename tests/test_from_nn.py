@@ -140,6 +140,9 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "audio/test_input_chain.py::test_channels_are_chosen_by_a_ramp",
     ),
     "dry/wet": ("audio/test_live_input.py::test_dry_and_wet_cross_over_with_equal_power",),
+    "stereo width": (
+        "voice/test_width.py::test_the_left_channel_is_the_mono_sound_and_the_right_one_has_other_noise",
+    ),
     "output gain, limiter": (
         "audio/test_mixer.py::test_every_fader_moves_without_a_click",
         "audio/test_guard.py::test_no_sample_exceeds_the_ceiling",

@@ -52,7 +52,7 @@ def tiny_model(path: Path, sample_rate: int = 48000, seed: int = 0, latents: int
         "ratio": model.ratio,
         "latents": latents,
         "full_latents": 8,
-        "channels": 1,
+        "channels": config.channels,
     }
     spread = {
         "latent_mean": [0.0] * latents,

@@ -111,6 +111,8 @@ _deck |= {f"note/{n}/gate": _switch for n in range(1, VOICES + 1)}  # the note s
 _deck["encode"] = _switch  # the source "deck" encodes the other deck's sound instead of taking its latents
 _deck["file/stop"] = _counter  # stop the file until `file/play`
 _deck["feedback"] = Spec(0, 1, 0)  # gain of sound that comes back to its own deck; at 0 a deck never gets it
+# stereo width of a mono model: its right channel is decoded with other noise; 0: both are the same
+_deck["width"] = Spec(0, 1, 0)
 
 _global: dict[str, Spec] = {
     "xfade": Spec(0, 1, 0.5),

@@ -59,10 +59,12 @@ class Varispeed:
     def __call__(self, y: Samples, ratio: float) -> Samples:
         """The next samples (n, channels) -> about (n / speed / ratio, channels).
 
+        Two channels may follow one; if one follows two, it counts as two equal ones.
+
         ratio : of the pitch, reached at the end of these samples
         """
         self.tuning = Tuning(self._time, self._ratio, ratio)
-        x = np.concatenate([self._past, y])
+        x = joined(self._past, y)
         begin, end = self._at, max(self._at, len(y) - LAG)
         at, speeds = self._positions(end - begin, ratio)
         self._past, self._at = x[-HISTORY:].copy(), end - len(y)
@@ -84,6 +86,12 @@ class Varispeed:
         past = np.expm1(slope * times) * (first / slope) if slope else first * times
         at: Positions = np.asarray(past, np.float64)
         return at, first + slope * at
+
+
+def joined(before: Samples, after: Samples) -> Samples:
+    """Join samples (n, channels) and (m, channels); one channel next to two is doubled."""
+    channels = max(before.shape[1], after.shape[1])
+    return np.concatenate([np.broadcast_to(x, (len(x), channels)) for x in (before, after)])
 
 
 def _interpolate(x: Samples, at: Positions, speeds: Speeds) -> Samples:

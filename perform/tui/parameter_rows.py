@@ -116,6 +116,7 @@ def deck_rows(
         row(f"{head}/tune", "tune"),
         *([row(f"{head}/voices", "voices")] if "pitch" in labels else []),
         row(f"{head}/temperature", "temp"),
+        row(f"{head}/width", "width"),
         row(f"{head}/seed", "seed"),
         *(row(f"{head}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
         *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),

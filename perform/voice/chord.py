@@ -1,5 +1,8 @@
 """A deck's voices: up to four notes of a pitched model, each with its own decoder stream, noise and gate.
 
+A mono model that plays one voice may have a stereo width: one more stream decodes the same latents with other
+noise, for the right channel.
+
 With one voice only the deck's own stream plays. With more, it fades out, and each note whose gate is on
 sounds: with the deck's latents, but at its own pitch. All of them are decoded as one batch and summed before
 the resampler. A voice that is silent is not decoded. A host calls `advance` with the parameters, a replay
@@ -16,12 +19,15 @@ import numpy as np
 
 from perform.core.event_log import SoundingVoice
 from perform.core.params import VOICES, Table
+from perform.engine.compiled_model import CompiledModel, CompiledStream
 from perform.engine.decoder_reset import reset
 from perform.engine.protocol import PlayableModel, Stream, Vector
 from perform.voice.module_settings import ModuleSettings
 
 OWN = 0  #: number of the deck's own stream, which plays while the deck has one voice
+RIGHT = VOICES + 1  #: number of the stream of the right channel, whose gain is the width
 ATTACK_S, RELEASE_S = 0.015, 0.06  #: linear fades of a note, or one frame where that is longer
+WIDEN_S = 0.1  #: in which the width moves from 0 to 1: the new stream has no past
 SKIPPED = 256  #: frames of noise drawn at once
 
 
@@ -38,13 +44,14 @@ class Chord:
 
     pitch    : number of the pitch latent; None for a model without one, which has one voice
     is_alone : the deck's own stream plays alone, at gain 1
+    widens   : whether the model can have a width: a mono RAVE that plays noise
     sounding : the voices of the next frame, in order; None: only the deck's own stream, at gain 1
     """
 
     def __init__(self, model: PlayableModel, own: Stream, settings: ModuleSettings, warm_up: int) -> None:
         """warm_up: frames that are decoded unheard after each reset."""
         self._model, self._own, self._settings, self._warm_up = model, own, settings, warm_up
-        self.pitch = model.card.pitch
+        self.pitch, self.widens = model.card.pitch, can_widen(model)
         self._to_end = np.arange(1, model.card.ratio + 1, dtype=np.float32) / np.float32(model.card.ratio)
         self._streams: dict[int, Stream] = {}
 
@@ -61,7 +68,7 @@ class Chord:
     @property
     def notes(self) -> int:
         """How many notes sound in the next frame."""
-        return sum(voice.number != OWN for voice in self.sounding or ())
+        return sum(voice.number not in (OWN, RIGHT) for voice in self.sounding or ())
 
     def advance(
         self,
@@ -71,6 +78,7 @@ class Chord:
         z: Vector,
         frame_s: float,
         age: int,
+        width: float = 0.0,
     ) -> None:
         """Choose the voices of the next frame.
 
@@ -78,27 +86,32 @@ class Chord:
         pitches : of its notes, in semitones from its pitch latent
         z       : the deck's latents
         frame_s : length of the frame, seconds;  age : frames since `begin`
+        width   : of one voice, 0..1; it glides there
 
         A note sounds at a gain of 1 / sqrt(count), so that a full chord is as loud as one voice alone.
         """
         gains = self._gains
-        if count == 1 and len(gains) == 1 and gains.get(OWN) == 1.0:
+        wanted = width if self.widens and count == 1 else 0.0
+        if count == 1 and not wanted and len(gains) == 1 and gains.get(OWN) == 1.0:
             self.sounding, self.is_alone = None, True
             return
         full = 1.0 / math.sqrt(count)
         played = []
-        for number in range(VOICES + 1):
-            is_on = count == 1 if number == OWN else number <= count > 1 and gates[number - 1] > 0
+        for number in (*range(VOICES + 1), RIGHT):
+            is_note = OWN < number < RIGHT
+            is_on = number <= count > 1 and gates[number - 1] > 0 if is_note else count == 1
             before, target = gains.get(number, 0.0), full if is_on else 0.0
-            if number == OWN and is_on:
-                target = 1.0
+            if number == RIGHT:
+                target = wanted
             if not before and not target:
                 continue
             step = max(before, target, full) * frame_s / (ATTACK_S if target > before else RELEASE_S)
+            if number == RIGHT:
+                step = frame_s / WIDEN_S
             after = min(target, before + step) if target > before else max(target, before - step)
             since = self._since.get(number, 0)
             octaves = 0.0 if number == OWN or self.pitch is None else float(z[self.pitch])
-            octaves += 0.0 if number == OWN else pitches[number - 1] / 12.0
+            octaves += pitches[number - 1] / 12.0 if is_note else 0.0
             played.append(
                 SoundingVoice(number, since, *(float(np.float32(x)) for x in (octaves, before, after)))
             )
@@ -106,6 +119,8 @@ class Chord:
 
     def follow(self, voices: tuple[SoundingVoice, ...] | None, age: int) -> None:
         """Play these voices in the next frame, whose age is `age`; None: only the deck's own stream."""
+        if voices and not self.widens:  # a take that renders with another model
+            voices = tuple(voice for voice in voices if voice.number != RIGHT)
         self.sounding, self.is_alone = voices, voices is None
         if voices is None:
             self._gains, self._since = {OWN: 1.0}, {OWN: 1}
@@ -161,25 +176,53 @@ class Chord:
             own_z, drawn = z.copy(), self._random[voice.number].standard_normal(self._model.noise)
             if self.pitch is not None:
                 own_z[self.pitch] = voice.pitch
+            if voice.number == RIGHT:
+                self._share_style(self._streams[RIGHT])
             own_noise = (drawn * temperature).astype(np.float32)
             wanted.append(DecoderInput(self._streams[voice.number], own_z, own_noise))
         return wanted
 
+    def _share_style(self, stream: Stream) -> None:
+        """Let a stream decode in the style that the deck's own stream has learnt."""
+        own = self._own
+        if not (isinstance(own, CompiledStream) and isinstance(stream, CompiledStream)):
+            return
+        if not (own.has_default_style and stream.has_default_style):
+            stream.restore_style(own.saved_style)
+
     def mix(self, y: Vector) -> Vector:
-        """Sum the voices' frames (voices, channels, ratio) with their gains -> (channels, ratio)."""
+        """Sum the voices' frames (voices, channels, ratio) with their gains -> (channels, ratio).
+
+        With a width, a mono model gives two channels: the right one moves from the deck's own stream to the
+        one with other noise.
+        """
         if self.sounding is None:
             one: Vector = y[0]
             return one
         mixed = np.zeros((self._model.card.channels, self._model.card.ratio), np.float32)
         for voice, one in zip(self.sounding, y, strict=True):
-            before, after = np.float32(voice.before), np.float32(voice.after)
-            mixed += one * (before + (after - before) * self._to_end if before != after else before)
+            if voice.number != RIGHT:
+                mixed += one * self._gain(voice)
+        if self.sounding and self.sounding[-1].number == RIGHT:
+            other = (y[-1] - y[0]) * self._gain(self.sounding[-1])
+            if self.sounding[0].number == OWN:
+                return np.concatenate([mixed, mixed + other * self._gain(self.sounding[0])])
         return mixed
+
+    def _gain(self, voice: SoundingVoice) -> Vector | np.float32:
+        """A voice's gain over the frame: (ratio,), or one value."""
+        before, after = np.float32(voice.before), np.float32(voice.after)
+        return before + (after - before) * self._to_end if before != after else before
 
     def reset(self) -> None:
         """Reset the decoders of the voices that sound: their sum was NaN or infinite."""
         for number in [OWN] if self.sounding is None else [voice.number for voice in self.sounding]:
             reset(self._model, self._own if number == OWN else self._streams[number], self._warm_up)
+
+
+def can_widen(model: PlayableModel) -> bool:
+    """Whether two streams with the same latents differ: a mono model of ours that plays noise."""
+    return isinstance(model, CompiledModel) and model.card.channels == 1 and model.noise > 0
 
 
 def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> list[Vector]:
@@ -198,8 +241,7 @@ def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> li
 
 def warm_up(model: PlayableModel) -> None:
     """[disk] Decode a chord of each size now: the first one takes many times as long as later ones."""
-    if model.card.pitch is None:
-        return
+    most = VOICES + 1 if model.card.pitch is not None else 2 if can_widen(model) else 1
     z, noise = np.zeros(model.card.latents, np.float32), np.zeros(model.noise, np.float32)
-    for count in range(2, VOICES + 2):  # a fade between one voice and notes has one more
+    for count in range(2, most + 1):  # a fade between one voice and notes has one more
         decode(model, [[DecoderInput(model.stream(), z, noise) for _ in range(count)]])

@@ -52,7 +52,7 @@ class Voice(VoiceStream):
         super().__init__(model, rate)
         self._gesture, self._model, self._context, self._deck = model.gesture, model, context, deck
         self._has_prior = model.has_prior
-        names = ("source", "freeze", "speed", "temperature", "seed", "silence", "voices", "encode")
+        names = ("source", "freeze", "speed", "temperature", "seed", "silence", "voices", "encode", "width")
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = FileSlots(deck)
         self._notes = params.note_slots(deck, "pitch"), params.note_slots(deck, "gate")
@@ -155,12 +155,14 @@ class Voice(VoiceStream):
         self.sound = self._feed(self._effect, table) if self._effect else None
         if self.has_chord(table):
             pitches, gates = (table[slots] for slots in self._notes)
-            self.chord.advance(self._voices(table), pitches, gates, self.z, self.frame_s, self.age)
+            voices, width = self._voices(table), float(table[self._slot["width"]])
+            self.chord.advance(voices, pitches, gates, self.z, self.frame_s, self.age, width)
         return self.z, self.noise(self.temperature)
 
     def has_chord(self, table: Table) -> bool:
-        """Whether the next frame may have several voices, or a fade from or to them."""
-        return self._voices(table) > 1 or not self.chord.is_alone
+        """Whether the next frame may have several voices or a width, or a fade from or to them."""
+        widened = self.chord.widens and table[self._slot["width"]] > 0
+        return self._voices(table) > 1 or bool(widened) or not self.chord.is_alone
 
     def _voices(self, table: Table) -> int:
         return 1 if self.chord.pitch is None else int(table[self._slot["voices"]])

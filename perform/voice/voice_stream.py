@@ -11,7 +11,7 @@ from perform.core.event_log import Tuning
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel, Vector
 from perform.engine.resampling import resampler
-from perform.engine.varispeed import HISTORY, Varispeed
+from perform.engine.varispeed import HISTORY, Varispeed, joined
 from perform.voice.chord import SKIPPED, Chord, DecoderInput
 from perform.voice.module_settings import ModuleSettings
 
@@ -94,6 +94,9 @@ class VoiceStream:
     def resample(self, y: Vector) -> Audio:
         """The decoder's output (channels, n) -> audio at the stage's rate, about (n x rate / model rate, 2).
 
+        A mono model's output has two channels while it has a width. The resampler of fixed ratio takes one,
+        so the first such frame starts a varispeed.
+
         NaN or infinity becomes silence and resets the decoder, whose state would keep the NaN.
         """
         if not math.isfinite(y.sum()) and not np.isfinite(y).all():
@@ -101,7 +104,8 @@ class VoiceStream:
             self.resets += 1
             y = np.zeros_like(y)
         y = y.T  # (channels, n) -> (n, channels)
-        if self.ratio != 1.0 and not self._varispeed:
+        is_wide = y.shape[1] > self._card.channels
+        if (self.ratio != 1.0 or (is_wide and self._resample)) and not self._varispeed:
             self._varispeed = self._new_varispeed()
         if self._varispeed:
             audio = self._varispeed(y, self.ratio)
@@ -119,5 +123,7 @@ class VoiceStream:
         """One that continues where the sound is now; the stream keeps it until it begins again."""
         began = self.ratio if not self._taken else 1.0
         played = self.sent * self._speed - self._taken
-        past = np.concatenate(self._past) if self._past else np.zeros((0, self._card.channels), np.float32)
+        past = np.zeros((0, self._card.channels), np.float32)
+        for frame in self._past:
+            past = joined(past, frame)
         return Varispeed(self._speed, past, min(played, 0.0), self.sent, began)
