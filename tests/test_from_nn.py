@@ -122,6 +122,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
     ),
     "`learn_source`, `learn_target` of a v3": (
         "engine/test_style_state.py::test_the_genuine_module_learns_the_same_style",
+        "rave/test_styled_export.py::test_learning_changes_the_sound_and_a_reset_restores_it",
     ),
     "latent scale and bias": (
         "tui/test_playing.py::test_bias_and_scale_share_the_rows",

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from perform.rave import kernels, model_layers
 from perform.rave.stream import Chain, Conv1d, State, Streaming, chain, module
 
-SOURCE, TARGET = 0, 1  #: sides of a style transfer: statistics of the input, and those it is given
+#: sides of a style transfer: statistics of the input, and those it is given; neither is learnt
+SOURCE, TARGET, NEITHER = 0, 1, -1
 
 
 class Snake(Streaming):
@@ -71,7 +72,7 @@ class AdaIN(Streaming):
     stream cannot know its statistics in advance, so it learns both from sound that plays. Until both are
     known, the input passes unchanged.
 
-    learning : the side that it learns now, SOURCE or TARGET; while it learns a target, the input passes
+    learning : the side that it learns now, or NEITHER; while it learns a target, the input passes
     """
 
     known: Tensor  # (side, mean and deviation, channels)
@@ -79,7 +80,7 @@ class AdaIN(Streaming):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.learning: int | None = None
+        self.learning, self.target = NEITHER, TARGET
         self.register_buffer("known", _nothing(channels))
         self.register_buffer("heard", torch.zeros(2))
 
@@ -92,8 +93,19 @@ class AdaIN(Streaming):
     def forget(self, *sides: int) -> None:
         """Forget one side or both."""
         for side in sides or (SOURCE, TARGET):
-            self.known[side] = torch.tensor([[0.0], [1.0]])
-            self.heard[side] = 0
+            self.forget_style(side)
+
+    def forget_style(self, side: int) -> int:
+        """Forget one side: mean 0, deviation 1; the result is 0."""
+        self.known[side, 0].zero_()
+        self.known[side, 1].copy_(torch.ones_like(self.known[side, 1]))
+        self.heard[side].zero_()
+        return 0
+
+    def learn(self, side: int) -> int:
+        """Learn a side from everything that plays from now on, or NEITHER; the result is 0."""
+        self.learning = side
+        return 0
 
     @property
     def style(self) -> tuple[Tensor, Tensor]:
@@ -108,11 +120,12 @@ class AdaIN(Streaming):
         """(B, channels, n) to the same shape."""
         if self.training:
             return x, state
-        if self.learning is not None:  # running mean over the calls
-            now = torch.stack([x[0].mean(-1), x[0].std(-1)])
+        if self.learning >= 0:  # running mean over the calls
+            mean, count = x[0].mean(-1), x.shape[-1] - 1 if x.shape[-1] > 1 else 1
+            now = torch.stack([mean, ((x[0] - mean[:, None]).square().sum(-1) / count).sqrt()])
             self.heard[self.learning] += 1
             self.known[self.learning] += (now - self.known[self.learning]) / self.heard[self.learning]
-            if self.learning == TARGET:
+            if self.learning == self.target:
                 return x, state
         scale, shift = self.style
         return x * scale + shift, state

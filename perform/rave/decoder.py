@@ -29,6 +29,14 @@ class Generator(Streaming):
         """(B, latents, n), noise in bands, -1..1 (None: silence), to (B, channels x bands, n * stride)."""
         raise NotImplementedError
 
+    def learn(self, side: int) -> int:
+        """Let the AdaIN layers learn a side."""
+        return self.net.learn(side)
+
+    def forget_style(self, side: int) -> int:
+        """Let the AdaIN layers forget a side."""
+        return self.net.forget_style(side)
+
     def _count_states(self) -> None:
         self.states = self.net.states + sum(branch.states for branch in self.branches())
 

@@ -35,6 +35,14 @@ class Encoder(Streaming):
         y, state = self.net(x, state)
         return y, state
 
+    def learn(self, side: int) -> int:
+        """Let the AdaIN layers learn a side."""
+        return self.net.learn(side)
+
+    def forget_style(self, side: int) -> int:
+        """Let the AdaIN layers forget a side."""
+        return self.net.forget_style(side)
+
 
 class PitchedEncoder(Streaming):
     """Bands and samples (B, 2 x bands, n * stride) -> what is measured, then the timbre, (B, width, n).

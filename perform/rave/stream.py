@@ -42,6 +42,14 @@ class Streaming(nn.Module):
         """Input (B, channels, n) and the state before it to the output and the state after it."""
         raise NotImplementedError
 
+    def learn(self, side: int) -> int:
+        """Let the AdaIN layers in it learn a side, see `blocks.AdaIN`; the result is 0."""
+        return 0
+
+    def forget_style(self, side: int) -> int:
+        """Let the AdaIN layers in it forget a side; the result is 0."""
+        return 0
+
 
 class Conv1d(Streaming):
     """Convolution, (B, inputs, n) -> (B, outputs, n / stride); n a multiple of `stride`.
@@ -211,6 +219,18 @@ class Chain(Streaming, nn.Sequential):
             x, new = layer(x, state[start : start + layer.states])
             after = after + new
         return x, after
+
+    def learn(self, side: int) -> int:
+        """Let the AdaIN layers learn a side."""
+        for layer in self:
+            layer.learn(side)
+        return 0
+
+    def forget_style(self, side: int) -> int:
+        """Let the AdaIN layers forget a side."""
+        for layer in self:
+            layer.forget_style(side)
+        return 0
 
 
 @singledispatch

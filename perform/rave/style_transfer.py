@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from perform.core.errors import WrongUse
-from perform.rave.blocks import SOURCE, TARGET, AdaIN
+from perform.rave.blocks import NEITHER, SOURCE, TARGET, AdaIN
 from perform.rave.model import RAVE
 
 Statistics = tuple[Tensor, Tensor]  # of each channel, mean and deviation, (channels, 1) both
@@ -36,7 +36,7 @@ def layers(model: torch.nn.Module) -> list[AdaIN]:
 def set_learning(model: torch.nn.Module, side: int | None) -> None:
     """Learn `side`, SOURCE or TARGET, from everything that plays from now on; None stops."""
     for layer in layers(model):
-        layer.learning = side
+        layer.learn(NEITHER if side is None else side)
 
 
 def forget(model: torch.nn.Module, *sides: int) -> None:

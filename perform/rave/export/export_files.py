@@ -23,6 +23,7 @@ from perform.rave.architecture import Architecture
 from perform.rave.archive import Archive
 from perform.rave.config import Config
 from perform.rave.export.nn_module import NnModule, NnModuleWithPrior
+from perform.rave.export.styled_module import StyledNnModule, StyledNnModuleWithPrior
 from perform.rave.graph import GRAPHS
 from perform.rave.graph.labels import labelled
 from perform.rave.model import RAVE
@@ -47,9 +48,10 @@ def torchscript(model: RAVE, rows: int = ROWS, channels: int | None = None) -> b
         raise WrongUse(what, hint="export it as .onnx")
     model = copy.deepcopy(model).requires_grad_(False).eval()  # compiling shares its layers
     style_transfer.set_learning(model, None)
-    wrapped = (
-        (NnModuleWithPrior if model.prior else NnModule)(model, rows, channels).eval().requires_grad_(False)
-    )
+    kinds = (NnModule, NnModuleWithPrior)
+    if style_transfer.layers(model):
+        kinds = (StyledNnModule, StyledNnModuleWithPrior)
+    wrapped = kinds[model.prior is not None](model, rows, channels).eval().requires_grad_(False)
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # nn~ loads nothing but torch.jit
