@@ -135,6 +135,15 @@ async def test_a_learned_control_is_named_beside_its_row(stage, clock):
         assert "3:77" in hands.text()
 
 
+async def test_learning_without_a_midi_device_says_that_none_is_connected(stage, clock):
+    async with playing(stage, clock) as hands:
+        stage.words = replace(stage.words, midi=(), osc="")
+        await hands.press("l")
+        await hands.until(lambda: "no MIDI device is connected: plug one in" in hands.text())
+        stage.words = replace(stage.words, midi=("nanoKONTROL2 MIDI 1",))
+        await hands.until(lambda: "no MIDI device" not in hands.text() and "LEARN " in hands.text())
+
+
 async def test_learning_that_the_stage_ended_is_not_called_learned(stage, clock):
     """The parameter has a control from before, and no control moved for a minute."""
     async with playing(stage, clock) as hands:

@@ -29,6 +29,8 @@ def draw_selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     if view.learning:
         address, control = view.learning, frame.control(view.learning)
         note, wanted = frame.status.learn_note, _wanted(view.learn_options)
+        if not note and not frame.status.midi and not frame.status.osc:
+            note = "no MIDI device is connected: plug one in"
         text = f"LEARN  move a control to map it to {address}{wanted}, esc to stop"
         if view.learn_confirmed and frame.status.learnt == address:
             text = f"LEARNED  {address}{f' ← {control}' if control else ''}; select another, esc to stop"
