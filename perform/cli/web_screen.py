@@ -10,6 +10,7 @@ from aiohttp import web
 from textual_serve.server import Server
 
 COOKIE = "perform_token"
+_PHONE = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,7 +46,10 @@ class WebScreen(Server):
     async def handle_index(self, request: web.Request) -> Any:
         """The page; it opens its websocket on the host that the browser asked for."""
         self.public_url = f"{request.scheme}://{request.host}"
-        return await super().handle_index(request)
+        page = await super().handle_index(request)
+        if isinstance(page, web.Response) and page.text:  # or a phone shrinks a page 980 pixels wide
+            page.text = page.text.replace("<head>", f"<head>{_PHONE}", 1)
+        return page
 
     @web.middleware
     async def _check(self, request: web.Request, handler: Handler) -> web.StreamResponse:

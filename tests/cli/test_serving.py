@@ -61,6 +61,7 @@ async def test_a_browser_with_the_token_sees_the_screen_and_others_see_nothing(s
         assert page.status == 200
         assert "token" not in str(page.url)
         assert f"ws://{server.partition('//')[2]}/ws" in await page.text()
+        assert "width=device-width" in await page.text(), "letters that a phone does not shrink"
         assert "First light" in await shown(browser, server, "First light")
         elsewhere = {"Origin": "http://evil.example"}
         assert (await browser.get(f"{server}/ws", headers=elsewhere)).status == 403
