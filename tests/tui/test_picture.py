@@ -93,7 +93,7 @@ def test_picture_of_a_module_with_attributes(snap_compare, tmp_path, clock, size
     for number, value in ((1, 0.25), (3, 1.0), (5, 1.0)):
         params.set_value(stage.arena.table, f"deck/1/attribute/{number}", value)
     params.set_value(stage.arena.table, "deck/1/source", params.SOURCES.index("prior"))
-    presses = ["]"] + ["down"] * 4  # the cursor stands on one of them
+    presses = ["]"] + ["down"] * 5  # the cursor stands on one of them
     assert snap_compare(Instrument(stage, clock), terminal_size=size, run_before=keys(*presses))
 
 
