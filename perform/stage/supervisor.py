@@ -124,7 +124,7 @@ class Stage:
         """[main] Play until `Quit`, SIGINT or SIGTERM, or for `seconds`; returns the last take's path."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._quit)
+                signal.signal(getattr(signal, name), self._interrupt)
         request_real_time(STAGE_PRIORITY)  # so that it can end hosts that use the whole CPU
         server = Server(self._runtime, lambda command, reply: self._events.put(Request(command, reply)))
         try:
@@ -183,8 +183,17 @@ class Stage:
     def _owners(self) -> list[ChildOwner]:
         return [self._mixers, self._recording, self._controllers, self._osc, self._clock_out, self._hosts]
 
-    def _quit(self, *_: object) -> None:
-        """[main] End after this step; also the signal handler."""
+    def _interrupt(self, *_: object) -> None:
+        """[main] Handle a signal that ends the stage.
+
+        A `SimpleQueue.get` that a signal interrupts just after its timeout waits for ever (CPython 3.11), so
+        the signal is an event, too. `SimpleQueue.put` may be called in a signal handler.
+        """
+        self._ending = True
+        self._events.put(Request(Quit(), no_reply))
+
+    def _quit(self) -> None:
+        """[main] End after this step."""
         self._ending = True
 
     def _survive(self, work: Callable[[], object]) -> None:
