@@ -175,6 +175,7 @@ def test_ratio_of_every_preset() -> None:
         "causal": 2048,
         "noise": 2048,
         "discrete": 1024,
+        "discrete_v3": 1024,
         "wasserstein": 2048,
         "spherical": 2048,
         "raspberry": 2048,

@@ -29,7 +29,7 @@ def test_a_signal_wakes_a_stage_that_waits_for_an_event() -> None:
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     threading.Timer(WAIT_S / 2, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-    rescue = threading.Timer(5, stage._events.put, (None,))  # type: ignore[arg-type]
+    rescue = threading.Timer(5, stage._events.put, (None,))
     rescue.start()
     try:
         event = stage._events.get(timeout=WAIT_S)
