@@ -108,7 +108,7 @@ def test_the_verb_shows_what_is_in_force_and_from_where(path: Path, monkeypatch:
 def test_options_come_from_the_file_and_one_that_is_given_wins() -> None:
     for key, *words in (("sound.device", "null"), ("midi.ports", "a", "b c"), ("recording.stems", "true")):
         player_config.change(key, tuple(words))
-    ctx = click.Context(main)
+    ctx = click.Context(main, **main.context_settings)  # click keeps the help option of the first context
     use_config(ctx)
     chosen = playing.play.make_context("play", [], parent=ctx).params
     assert (chosen["device"], chosen["ports"], chosen["stems"]) == ("null", ("a", "b c"), True)
