@@ -55,7 +55,7 @@ def _type(option: PlanOption) -> Any:
     metavar="MODEL",
     help="Train a prior for this model; without -o it is written into the model's file.",
 )
-@click.option("--name", help="Name on the model's card (default: the file's name).")
+@click.option("--name", default="", help="Name on the model's card (default: the file's name).")
 @click.option(
     "--config",
     multiple=True,
@@ -102,8 +102,9 @@ def train(
     from perform.train.plan import planned
     from perform.train.processes import cores
 
-    values["name"] = to_text(values["name"] or out.stem)
-    card_changes.check({key: values[key] for key in ("name", "description")}, out.name)
+    values["name"] = to_text(values["name"])
+    given = {"name": values["name"] or to_text(out.stem), "description": values["description"]}
+    card_changes.check(given, out.name)
     values["threads"] = values["threads"] or cores()
     values["from"] = find_model(values["from"]) if values["from"] else None
     if not (values["config"] or values["set"] or values["from"]):
@@ -119,7 +120,7 @@ def train(
         what = " and ".join(missing)
         log(f"without {what} there are fewer pictures: {sys.executable} -m pip install {' '.join(missing)}")
     run = loop.snapshot if only_snapshot else loop.train
-    with ProgressBar(f"training {plan.name}", plan.steps + plan.adversarial, "steps") as on_progress:
+    with ProgressBar(f"training {plan.title}", plan.steps + plan.adversarial, "steps") as on_progress:
         card = run(plan, TrainingBar(_status, on_progress, plan.folder / "training.log")).card
     if not card:  # another process of this training writes the file
         return

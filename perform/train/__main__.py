@@ -47,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m perform.train", description=__doc__.partition("\n")[0])
     parser.add_argument("corpus", type=Path, help="A prepared corpus.")
     parser.add_argument("-o", "--out", type=Path, required=True, help="The .safetensors file to write.")
-    parser.add_argument("--name", help="Name on the model's card (default: the file's name).")
+    parser.add_argument("--name", default="", help="Name on the model's card (default: the file's name).")
     parser.add_argument(
         "--config", action="append", metavar="NAME", help="Architecture: live (default), v1 ... (repeatable)."
     )
@@ -75,7 +75,7 @@ def main() -> int:
             parser.add_argument(f"--{option.alias}", type=kind, help=argparse.SUPPRESS)  # type: ignore[arg-type]
     values = vars(parser.parse_args())
     out: Path = values.pop("out")
-    values["name"] = to_text(values["name"] or out.stem)
+    values["name"] = to_text(values["name"])
     from perform.train.loop import train
 
     try:

@@ -145,7 +145,8 @@ def conclude(trainer: Trainer, listener: ProgressListener) -> FinishedModel:
         model = choose_latents(model, trainer.corpus, plan.latents or every)
     spectral = [measured.distance for measured in trainer.history if measured.phase == 1]
     details: dict[str, Any] = {
-        **{key: getattr(plan, key) for key in ("name", "description", "licence", "recipe")},
+        **plan.card_entries,
+        "name": plan.title,
         "steps": trainer.step,
         "distance": round(distance(trainer.average, trainer.held_out), 3),
         "distance_untrained": round(trainer.untrained, 3),

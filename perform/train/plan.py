@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from perform.core.errors import WrongUse
+from perform.core.paths import to_text
 from perform.rave.combined_config import combined
 from perform.rave.config import MEASURED, Config
 
@@ -19,6 +20,8 @@ DISCRIMINATORS = ("period", "scale", "spectrum")
 """Kinds of discriminators (discriminators.py)."""
 LOSSES = ("distance", "energy")
 """The spectral distance (losses.py), or the energy distance, which learns noise (energy_distance.py)."""
+CARD_ENTRIES = ("name", "description", "licence", "recipe")
+"""The entries of the model's card that the player writes."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "mixed", "bfloat16")
 
@@ -31,7 +34,9 @@ class TrainingPlan:
     """A folder of sound files, or a prepared corpus."""
     output: Path
     """The model file. The folder `<output>.training` holds checkpoints, prepared corpus and report."""
-    name: str
+    name: str = ""
+    """Name on the card; empty: the file's name. A resumed training keeps the entries of its card that its plan
+    leaves at their defaults."""
     description: str = ""
     licence: str = "unknown"
     recipe: str = ""
@@ -83,6 +88,22 @@ class TrainingPlan:
     def folder(self) -> Path:
         """The folder for checkpoints, prepared corpus and report."""
         return self.output.with_name(self.output.name + ".training")
+
+    @property
+    def title(self) -> str:
+        """The name on the card."""
+        return self.name or to_text(self.output.stem)
+
+    @property
+    def card_entries(self) -> dict[str, str]:
+        """The entries of the card that the player writes."""
+        return {key: getattr(self, key) for key in CARD_ENTRIES}
+
+    def with_kept_entries(self, kept: Mapping[str, str]) -> TrainingPlan:
+        """Return the plan with `kept` entries of the card where its own are the defaults."""
+        defaults = {key: TrainingPlan.__dataclass_fields__[key].default for key in CARD_ENTRIES}
+        own = {key: value for key, value in self.card_entries.items() if value != defaults[key]}
+        return replace(self, **{**defaults, **kept, **own})
 
 
 @dataclass(frozen=True)

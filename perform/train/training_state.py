@@ -38,6 +38,7 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
         "slower": trainer.rate_scale,
         "falls": trainer.rollbacks,
         "seconds": trainer.seconds,
+        "card": trainer.plan.card_entries,
         "untrained": trainer.untrained,
         "losses": trainer.losses,
         "history": [measured.to_dict() for measured in trainer.history],
@@ -53,6 +54,7 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
 
 def restore(trainer: Trainer, state: Mapping[str, Any]) -> None:
     """Put a trainer that is at step 0 into the state of a checkpoint."""
+    trainer.plan = trainer.plan.with_kept_entries(state.get("card", {}))  # older checkpoints have none
     trainer.average.load_state_dict(state["average"])
     trainer.rate_scale, trainer.rollbacks = state["slower"], state["falls"]
     trainer.step, trainer.ended_early = state["step"], state["moved"]

@@ -218,6 +218,29 @@ def test_snapshot_writes_the_model_and_does_not_change_the_checkpoint(
     assert latest.read_bytes() == before
 
 
+def test_snapshot_and_resume_keep_the_card_that_was_given_at_the_start(
+    corpus_folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "write_report", lambda *_: "")
+    given = {"name": "Bells", "description": "Four bells.", "licence": "CC0-1.0", "recipe": "bells.py"}
+    here = replace(plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=1), **given)
+    train(here)
+    bare = replace(here, resume=True, **{key: getattr(TrainingPlan, key) for key in given})
+
+    def entries(model: RAVE) -> dict[str, str]:
+        return {key: model.card[key] for key in given}
+
+    assert entries(snapshot(bare)) == given
+    changed = {**given, "licence": "MIT"}
+    assert entries(train(replace(bare, steps=2, licence="MIT"))) == changed
+    assert entries(snapshot(bare)) == changed, "the last licence that was given"
+    latest = here.folder / checkpoint.LATEST
+    older = torch.load(latest, weights_only=True)
+    del older["state"]["card"]  # of a version that did not keep it
+    torch.save(older, latest)
+    assert entries(snapshot(bare)) == {"name": "m", "description": "", "licence": "unknown", "recipe": ""}
+
+
 def test_a_training_can_start_from_a_model(corpus_folder: Path, tmp_path: Path, tiny: Config) -> None:
     first = plan(corpus_folder, tmp_path / "first.safetensors", tiny, steps=60, evaluate_every=60)
     train(first)
