@@ -35,8 +35,8 @@ class TrainingPlan:
     output: Path
     """The model file. The folder `<output>.training` holds checkpoints, prepared corpus and report."""
     name: str = ""
-    """Name on the card; empty: the file's name. A resumed training keeps the entries of its card that its plan
-    leaves at their defaults."""
+    """Name on the card; empty: the file's name. A resumed training keeps the entries of its card whose
+    defaults are in its plan."""
     description: str = ""
     licence: str = "unknown"
     recipe: str = ""
@@ -101,9 +101,10 @@ class TrainingPlan:
 
     def with_kept_entries(self, kept: Mapping[str, str]) -> TrainingPlan:
         """Return the plan with `kept` entries of the card where its own are the defaults."""
-        defaults = {key: TrainingPlan.__dataclass_fields__[key].default for key in CARD_ENTRIES}
-        own = {key: value for key, value in self.card_entries.items() if value != defaults[key]}
-        return replace(self, **{**defaults, **kept, **own})
+        default = TrainingPlan.__dataclass_fields__
+        own = {key: value for key, value in self.card_entries.items() if value != default[key].default}
+        entries: dict[str, Any] = {**kept, **own}
+        return replace(self, **entries)
 
 
 @dataclass(frozen=True)
