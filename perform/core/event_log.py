@@ -22,7 +22,8 @@ Slots = npt.NDArray[np.intp]
 RECORD_HEADER = struct.Struct("<IHHq")
 
 #: kinds of records; FIRST_VALUES is ALL_VALUES of a writer that has just started;
-#: SOUND_FED is the sound that an effect module gets with the frame that follows, see `pack_sound`
+#: SOUND_FED is the sound that an effect module gets with the frame that follows, see `pack_sound`;
+#: FILE_MIXED is the `FileMix` of the frame that follows, and comes before its SOUND_FED
 (
     CHANGED_VALUES,
     ALL_VALUES,
@@ -34,7 +35,8 @@ RECORD_HEADER = struct.Struct("<IHHq")
     FRAME_TUNED,
     FRAME_OF_VOICES,
     SOUND_FED,
-) = range(10)
+    FILE_MIXED,
+) = range(11)
 FRAMES = (FRAME_RENDERED, FRAME_TUNED, FRAME_OF_VOICES)  #: kinds that hold a `FrameEvent`
 
 STAGE_WRITER = 0xFFFF  #: the writer of markers; the others are numbered like `Arena.event_logs`

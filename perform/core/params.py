@@ -110,6 +110,9 @@ _deck |= {f"note/{n}/pitch": Spec(-48, 48, 0, "st") for n in range(1, VOICES + 1
 _deck |= {f"note/{n}/gate": _switch for n in range(1, VOICES + 1)}  # the note sounds
 _deck["encode"] = _switch  # the source "deck" encodes the other deck's sound instead of taking its latents
 _deck["file/stop"] = _counter  # stop the file until `file/play`
+# gain of the file's own sound, in time with the model's; and of the model's sound beside it
+_deck["file/dry"] = Spec(SILENCE_DB, 12, SILENCE_DB, "dB")
+_deck["file/wet"] = Spec(SILENCE_DB, 12, 0, "dB")
 _deck["feedback"] = Spec(0, 1, 0)  # gain of sound that comes back to its own deck; at 0 a deck never gets it
 # stereo width of a mono model: its right channel is decoded with other noise; 0: both are the same
 _deck["width"] = Spec(0, 1, 0)

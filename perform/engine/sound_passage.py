@@ -58,3 +58,8 @@ class SoundPassage:
     def encode(self, streams: Sequence[Stream], x: Vector) -> Vector:
         """Pass on one frame of each stream: (B, channels, ratio) -> (B, channels x ratio)."""
         return x.reshape(len(x), -1)
+
+
+def passage(card: Card, channels: int) -> SoundPassage:
+    """Return the passage for a file's own sound, at the model's rate and in its frames."""
+    return SoundPassage(msgspec.structs.replace(card, latents=channels), "")

@@ -20,6 +20,7 @@ from perform.core.realtime import raise_priority
 from perform.engine.file_latents import FileLatents
 from perform.engine.file_reader import LocalFileReader
 from perform.engine.protocol import Vector
+from perform.engine.sound_passage import passage
 from perform.foreign.remote_model import RemoteModel
 from perform.library import matrices
 from perform.library.cards import read_card
@@ -52,11 +53,14 @@ class ReaderServer:
         facts = {"channels": len(found.samples), "rate": found.rate, "digest": found.digest}
         return Message(facts, found.samples.ravel())
 
-    def encode_file(self, values: Vector, number: int, path: str) -> Message:
-        """Start to encode a sound file in a thread, under a number."""
+    def encode_file(self, values: Vector, number: int, path: str, channels: int) -> Message:
+        """Start to encode a sound file in a thread, under a number.
+
+        channels : of the file's own sound, which is then read instead; 0: encode it
+        """
         raise_priority()  # threads and processes that start later inherit it
         file = FileLatents(Path(path))
-        thread = threading.Thread(target=self._encode, args=(file,), daemon=True)
+        thread = threading.Thread(target=self._encode, args=(file, channels), daemon=True)
         self._files[number] = file, thread
         thread.start()
         return Message({})
@@ -76,9 +80,12 @@ class ReaderServer:
             self._files.pop(number)[0].cancel()
         return Message({})
 
-    def _encode(self, file: FileLatents) -> None:
-        """[disk] Encode a file; the first one loads the model."""
+    def _encode(self, file: FileLatents, channels: int) -> None:
+        """[disk] Encode a file, or read its own sound; the first one that is encoded loads the model."""
         try:
+            if channels:
+                file.read(passage(read_card(self._path), channels))
+                return
             with self._loading:
                 if self._model is None or self._model.ended:
                     self._model = RemoteModel(self._path)

@@ -18,6 +18,7 @@ from perform.core.errors import PerformError
 from perform.core.pipe import HelperProcess
 from perform.engine.file_latents import FileLatents
 from perform.engine.protocol import BufferSound, StreamingEncoder
+from perform.engine.sound_passage import SoundPassage
 from perform.library.cards import Card
 from perform.library.matrices import LatentMatrix, MatrixSide
 
@@ -72,7 +73,8 @@ class RemoteFileLatents(FileLatents):
         """[disk] Fetch encoded frames until all are here. `many` changes nothing: the companion encodes."""
         latents, over = encoder.card.latents, False
         try:
-            self._process.ask("encode_file", number=self._number, path=str(self.path))
+            channels = encoder.card.channels if isinstance(encoder, SoundPassage) else 0
+            self._process.ask("encode_file", number=self._number, path=str(self.path), channels=channels)
             while not over:
                 facts, values = self._process.ask("frames", number=self._number, start=self.ready)
                 if not self.length and facts["length"]:

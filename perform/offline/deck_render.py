@@ -124,12 +124,12 @@ class DeckRender:
                 self._apply(table)
                 applied = table
             z, noise = voice.next_latents(table)
-            shaped.append((table, z, noise, voice.age))
-        tables, *arrays, ages = zip(*shaped, strict=True)
+            shaped.append((table, z, noise, voice.age, voice.file_mix))
+        tables, *arrays, ages, mixes = zip(*shaped, strict=True)
         z, noise = (np.array(part) for part in arrays)  # (count, latents), (count, noise)
         decoded = decode_frames(self._model, voice.stream, z, noise)
-        for table, one, age, y in zip(tables, z, ages, decoded, strict=True):
-            voice.z, voice.age = one, age  # of the frame that is written now
+        for table, one, age, mix, y in zip(tables, z, ages, mixes, decoded, strict=True):
+            voice.z, voice.age, voice.file_mix = one, age, mix  # of the frame that is written now
             self._write(voice.resample(y), table)
 
     def _apply(self, table: Table) -> None:

@@ -13,7 +13,7 @@ from perform.library.song import Song
 
 KNOWN_SOURCES = ("hand", "loop", "walk", "file")  #: their latents depend on the table alone
 #: parameters `deck/N/...` that a row may modulate meanwhile; others change the frames' length, or the model
-KNOWN_TARGETS = ("wet", "speed", "freeze", "gain", "pan")
+KNOWN_TARGETS = ("wet", "speed", "freeze", "gain", "pan", "file/dry", "file/wet")
 
 
 def decks_ahead(song: Song, arena: Arena) -> set[int]:

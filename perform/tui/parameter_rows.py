@@ -142,6 +142,8 @@ _OF_SOURCE = {
         ("file/start", "start"),
         ("file/end", "end"),
         ("file/loop", "loop"),
+        ("file/dry", "file dry"),
+        ("file/wet", "file wet"),
     ),
     "deck": (("wet", "wet"), ("from", "from"), ("encode", "encode"), ("feedback", "feedback")),
 }

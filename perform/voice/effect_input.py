@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from perform.engine.file_latents import FileLatents
@@ -13,12 +11,12 @@ from perform.library.cards import Card
 from perform.voice.deck_sound import DeckSound
 from perform.voice.lane_context import HeardDeck, LaneContext
 from perform.voice.sound_file_source import SoundFileSource
+from perform.voice.sound_joins import SoundJoins
 
 SOUND_SOURCES = ("input", "file", "deck")  #: sources that give an effect module sound
-JOIN_S = 0.002  #: time constant with which a step between two sounds decays
 
 
-class EffectInput:
+class EffectInput(SoundJoins):
     """[render] The sound of one voice, a frame at a time.
 
     card : of the module, with a latent for each input
@@ -26,41 +24,16 @@ class EffectInput:
     """
 
     def __init__(self, card: Card) -> None:
-        self._inputs, self._ratio = card.latents, card.ratio
-        self._channels = min(card.latents, 2)
-        self._decay = np.exp(-np.arange(card.ratio + 1) / (JOIN_S * card.sample_rate)).astype(np.float32)
+        self._inputs = card.latents
         self.deck = DeckSound(SoundPassage(card, "").card)
-        self.reset()
+        super().__init__(min(card.latents, 2), card.ratio, card.sample_rate)
 
     def reset(self) -> None:
         """Begin again, from silence."""
-        self._key: object = None
-        self._last = self._step = np.zeros(self._channels, np.float32)
+        super().reset()
         self._gains: Vector | None = None
         self._file = SoundFileSource(self._ratio)
         self.deck.reset()
-
-    def play(self, key: object, x: Vector, joins: Sequence[int] = ()) -> Vector:
-        """Return the next frame's sound, (channels, ratio).
-
-        x     : the frame, (channels x ratio,) or (channels, ratio)
-        joins : indices in it at which another sound begins; a new `key` is one at 0
-        """
-        x = x.reshape(self._channels, -1).copy()
-        raw, step, at = x.copy(), self._step, 0
-        for join in sorted({*joins} | ({0} if key != self._key else set())):
-            x[:, at:join] += step[:, None] * self._decay[: join - at]
-            before = x[:, join - 1] if join else self._last
-            step, at = before - raw[:, join], join
-        x[:, at:] += step[:, None] * self._decay[: self._ratio - at]
-        self._step = step * self._decay[self._ratio - at]
-        self._step[np.abs(self._step) < 1e-9] = 0.0
-        self._key, self._last = key, x[:, -1].copy()
-        return x
-
-    def silence(self) -> Vector:
-        """Return a frame without sound; the end of the last sound decays in it."""
-        return self.play("silence", np.zeros((self._channels, self._ratio), np.float32))
 
     def play_file(
         self,

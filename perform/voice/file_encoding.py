@@ -1,8 +1,12 @@
-"""Encodes the sound files that a model's voices play: one thread per file, each with a separate encoder."""
+"""Encodes the sound files that a model's voices play: one thread per file, each with a separate encoder.
+
+A file's own sound is read only when a voice first wants it, by one more thread for all files.
+"""
 
 from __future__ import annotations
 
 import functools
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +17,7 @@ from perform.core.messages.host_messages import FileAssignment
 from perform.engine.file_latents import FileLatents
 from perform.engine.file_reader import FileReader
 from perform.engine.protocol import PlayableModel, StreamingEncoder
+from perform.engine.sound_passage import passage
 
 
 def ignore_progress(file: int, part: float, seconds: float) -> None:
@@ -38,6 +43,34 @@ class FileEncoding:
         self._model, self._reader, self._log = model, reader, log
         self._wait, self._on_progress = wait, on_progress
         self.latents: dict[int, FileLatents] = {}
+        self._sounds: dict[int, FileLatents] = {}  # the files' own sound
+        self._wanted: queue.SimpleQueue[FileLatents] = queue.SimpleQueue()
+        self._asked: set[FileLatents] = set()  # written by the render thread alone
+        self._reads = False  # a thread reads the sounds that are wanted
+
+    def sound(self, number: int) -> FileLatents | None:
+        """[render] Return a file's own sound, stereo at the model's rate, as far as it is read; see `update`.
+
+        The first call has it read.
+        """
+        found = self._sounds.get(number)
+        if found is not None and found not in self._asked:
+            self._asked = {one for one in self._asked if one in self._sounds.values()} | {found}
+            if self._wait:
+                self._read_sound(found)
+            else:
+                self._wanted.put(found)
+        return found
+
+    def _read_sounds(self) -> None:
+        """[disk] Read the sounds that voices want, one after the other."""
+        while True:
+            self._read_sound(self._wanted.get())
+
+    def _read_sound(self, sound: FileLatents) -> None:
+        sound.read(passage(self._model.card, 2), many=self._wait)
+        if sound.error:
+            self._log(sound.error)
 
     def update(self, files: dict[int, FileAssignment], *, playing: bool) -> None:
         """[disk] Encode the files that are new, drop those that are not listed.
@@ -47,12 +80,19 @@ class FileEncoding:
         """
         for number in self.latents.keys() - files:
             self.latents.pop(number).cancel()
+            if own := self._sounds.pop(number, None):
+                own.cancel()
+        if files and not (self._wait or self._reads or self._model.takes_sound):
+            self._reads = True
+            threading.Thread(target=self._read_sounds, name="file sounds", daemon=True).start()
         for number, file in files.items():
             if known := self.latents.get(number):
                 if playing or not file.coming:
                     known.raise_priority()
             else:
                 latents = self.latents[number] = self._reader.recording(Path(file.path))
+                if not self._model.takes_sound:
+                    self._sounds[number] = self._reader.recording(Path(file.path))
                 encode = functools.partial(self._encode, number, file, latents)
                 if self._wait:
                     encode(at_idle_priority=False)

@@ -64,6 +64,8 @@ class FileSource:
         self._position = 0.0
         self._transport = FileTransport()
         self.turns = 0  #: counts starts and loops
+        self.played: float | None = None  #: frame of the file that it gave last; None for silence
+        self.speed = 0.0  #: frames of the file for that frame
 
     def next(
         self,
@@ -84,6 +86,7 @@ class FileSource:
         stops      : the action `file/stop`; when it grows, playing stops
         """
         self._transport.stop(stops)
+        self.played, self.speed = None, speed
         first = begin * file.length
         last = max(end * file.length, first + 1.0)
         if file.ready <= max(min(first, file.length - 1.0), 0.0):
@@ -98,6 +101,6 @@ class FileSource:
                 return None
             self._position = first + (self._position - first) % (last - first)
             self.turns += 1
-        z = file.at(self._position)
+        z, self.played = file.at(self._position), self._position
         self._position += speed
         return z

@@ -16,7 +16,7 @@ from perform.core.arena import Arena
 from perform.core.attributes import Texts, buffer_texts
 from perform.core.base_log import BaseWriter
 from perform.core.errors import PerformError
-from perform.core.event_log import SOUND_FED, EventWriter, FrameEvent, pack_sound
+from perform.core.event_log import FILE_MIXED, SOUND_FED, EventWriter, FrameEvent, pack_sound
 from perform.core.params import Slots, Table
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import BufferSound, PlayableModel
@@ -58,6 +58,8 @@ class FrameWriter:
         first = self._ring.written - (voice.sent - len(audio))
         seen = voice.seed, voice.temperature, voice.z, voice.tuning, voice.chord.sounding
         frame = FrameEvent(first, voice.age - 1, *seen)
+        if voice.file_mix:
+            self._log.write(FILE_MIXED, at, voice.file_mix.pack())
         if voice.sound is not None:
             self._log.write(SOUND_FED, at, pack_sound(voice.sound))
         self._log.write(frame.kind, at, frame.pack())

@@ -138,6 +138,16 @@ class LaneContext:
         return self.assignments.files.latents.get(int(self._row[LANE["file"]]))
 
     @property
+    def file_sound(self) -> FileLatents | None:
+        """The own sound of the lane's file, as far as it is read; calling it has it read."""
+        return self.assignments.files.sound(int(self._row[LANE["file"]]))
+
+    @property
+    def trim(self) -> float:
+        """The mixer's gain that brings the lane's model to the common loudness."""
+        return float(10.0 ** (self._row[LANE["trim"]] / 20.0))
+
+    @property
     def gate_open(self) -> bool:
         """Whether the live input is louder than its gate."""
         return bool(self._meters[_GATE])

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 
 from perform.core.errors import PerformError
+from perform.core.file_mix import FileMix
 from perform.core.ring_buffers import Audio
 from perform.engine.file_reader import LocalFileReader
 from perform.engine.many_frames import decode_frames, frames_per_call
@@ -153,7 +154,7 @@ class LaneReplay:
             ages = self._next_ages(stream, decoder)
             if not ages:
                 if not self._flushed:  # the recording holds the rest of the resampler too
-                    self._flushed = True
+                    self._flushed, decoder.file_mix = True, None
                     self._append(decoder.resample(np.zeros((self._card.channels, FLUSH), np.float32)))
                 return
             frames = [stream.frame_at(age) for age in ages]
@@ -176,8 +177,9 @@ class LaneReplay:
             else:  # one frame, of several voices
                 inputs = decoder.inputs(z[0], noise[0], frames[0].temperature)
                 decoded = decoder.chord.mix(decode(self._model, [inputs])[0])[None]
-            for frame, y in zip(frames, decoded, strict=True):
+            for age, frame, y in zip(ages, frames, decoded, strict=True):
                 decoder.ratio = frame.tuning.ratio if frame.tuning else 1.0
+                decoder.file_mix = self._mix_at(stream, age)
                 self._append(decoder.resample(y))
                 self._end = self._scaled(frame.base) + decoder.sent
 
@@ -227,6 +229,16 @@ class LaneReplay:
             what = f"the gesture log is damaged: a frame has {sound.shape[1]} samples, not {card.ratio}"
             raise PerformError(what, where=card.name, hint="the WAV files are complete")
         cast(EffectStream, decoder.stream).feed(sound[np.arange(card.latents) % len(sound)])
+
+    def _mix_at(self, stream: RecordedStream, age: int) -> FileMix | None:
+        """The sound of the deck's file in a frame; a model with other frames plays without it."""
+        mix = stream.mix_at(age) if self._same_frames else None
+        if mix and mix.dry is not None and mix.dry.shape[1] != self._card.ratio:
+            what = (
+                f"the gesture log is damaged: a frame has {mix.dry.shape[1]} samples, not {self._card.ratio}"
+            )
+            raise PerformError(what, where=self._card.name, hint="the WAV files are complete")
+        return mix
 
     def _sound(self, text: str, recorded: RecordedSettings) -> BufferSound:
         """[disk] Read a sound of the module's buffers. PerformError: it is gone, or has changed since."""

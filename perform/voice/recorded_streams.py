@@ -16,6 +16,7 @@ from perform.core.attributes import Texts
 from perform.core.event_log import (
     ALL_VALUES,
     CHANGED_VALUES,
+    FILE_MIXED,
     FIRST_VALUES,
     FRAME_OF_VOICES,
     FRAMES,
@@ -24,6 +25,7 @@ from perform.core.event_log import (
     unpack_sound,
     unpack_values,
 )
+from perform.core.file_mix import FileMix
 from perform.core.params import AttributeValues, default_attributes
 from perform.library.cards import MOST_WARM_UP
 from perform.voice.chord import OWN
@@ -57,6 +59,7 @@ class RecordedStream(NamedTuple):
     ages      : for each frame, how many the stream had decoded before it
     settings  : for each frame, the attributes, and the style that was logged last
     fed       : for each frame, the packed sound that an effect module got, or b""
+    mixes     : for each frame, the packed `FileMix`, or b""
     continues : a reset began the stream, so it keeps the style of the stream before, `earlier_style`
     """
 
@@ -65,6 +68,7 @@ class RecordedStream(NamedTuple):
     ages: list[int]
     settings: list[RecordedSettings]
     fed: list[bytes]
+    mixes: list[bytes]
     continues: bool = False
     earlier_style: bytes | None = None
 
@@ -86,6 +90,11 @@ class RecordedStream(NamedTuple):
         packed = self.fed[self._index(age)]
         return unpack_sound(packed) if packed else None
 
+    def mix_at(self, age: int) -> FileMix | None:
+        """The sound of the deck's file beside the model's at this age; None if only the model sounds."""
+        packed = self.mixes[self._index(age)]
+        return FileMix.unpack(packed) if packed else None
+
     def style_before(self, age: int) -> bytes | None:
         """The style that was logged last before this age."""
         index = self._index(age)
@@ -105,7 +114,7 @@ def recorded_streams(
     places : for each slot of the log, its place in the bank of the lane's deck; -1 if it is not in the bank
     """
     found: list[RecordedStream] = []
-    sound = b""
+    sound = mix = b""
     model, fresh, settings = None, True, RecordedSettings(default_attributes(), {})
     for kind, payload in events:
         if kind in (FIRST_VALUES, ALL_VALUES, CHANGED_VALUES):
@@ -145,13 +154,18 @@ def recorded_streams(
             age = frame.age
             if fresh or age <= found[-1].ages[-1]:
                 style = None if fresh else found[-1].settings[-1].style
-                found.append(RecordedStream(model, [], [], [], [], continues=not fresh, earlier_style=style))
+                found.append(RecordedStream(model, [], [], [], [], [], not fresh, style))
                 fresh = False
             found[-1].frames.append((kind, payload))
             found[-1].ages.append(age)
             found[-1].settings.append(settings)
             found[-1].fed.append(sound)
+            found[-1].mixes.append(mix)
         if kind == SOUND_FED:
             unpack_sound(payload)  # a damaged one is found now, not while the take renders
-        sound = payload if kind == SOUND_FED else b""  # of the very next event: a frame may be lost
+        if kind == FILE_MIXED:
+            FileMix.unpack(payload)
+        # of the very next event, or the next but one: a frame may be lost
+        mix = payload if kind == FILE_MIXED else mix if kind == SOUND_FED else b""
+        sound = payload if kind == SOUND_FED else b""
     return found

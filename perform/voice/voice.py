@@ -20,6 +20,7 @@ from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
 from perform.voice.chord import decode
 from perform.voice.deck_sound import DeckSound
+from perform.voice.dry_file import DryFile
 from perform.voice.effect_input import SOUND_SOURCES, EffectInput
 from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.file_source import FileSlots, FileSource
@@ -67,6 +68,7 @@ class Voice(VoiceStream):
         self._effect = EffectInput(model.card) if model.takes_sound else None
         self.sound: Vector | None = None
         self.home = Home(model.card, deck)
+        self._dry = DryFile(model.card, deck, takes_sound=model.takes_sound)
         self._leader = 0  # the deck whose latents or sound it gets, 0 for none
         self._heard = NOBODY
         self._delay_ratio, self._steady_s = 1.0, 0.0  # the last steady tuning, and since when it is steady
@@ -87,6 +89,7 @@ class Voice(VoiceStream):
         self.home.start(table)
         self._received = self.home.z  # from the input, or from another deck
         self._file_source = FileSource()
+        self._dry.reset()
         if self._effect:
             self._effect.reset()
         self._glide = LatentGlide(self.frame_s)
@@ -152,7 +155,12 @@ class Voice(VoiceStream):
             self._context.publish(self.source_latents)
             level, octaves = self._context.modulation
         self.z = self._shaping(self.source_latents, table, level, octaves, self.home.z).astype(np.float32)
-        self.sound = self._feed(self._effect, table) if self._effect else None
+        played: FileSource | Vector | None = self._file_source
+        if self._effect:
+            self.sound, played = self._feed(self._effect, table)
+        if self._context:
+            plays = self._context.has_file and SOURCES[int(table[self._slot["source"]])] == "file"
+            self.file_mix = self._dry.mix(table, self._context, played if plays else None)
         if self.has_chord(table):
             pitches, gates = (table[slots] for slots in self._notes)
             voices, width = self._voices(table), float(table[self._slot["width"]])
@@ -227,8 +235,11 @@ class Voice(VoiceStream):
             return self._play_input(self.encoder_input, table, key, frozen=not speed)
         return self._glide("hand", self._sources["hand"].next(speed))
 
-    def _feed(self, effect: EffectInput, table: Table) -> Vector | None:
-        """Feed an effect module the sound of its source; return it, (inputs, ratio), or None for silence."""
+    def _feed(self, effect: EffectInput, table: Table) -> tuple[Vector | None, Vector]:
+        """Feed an effect module the sound of its source.
+
+        Return it, (inputs, ratio), or None for silence; and what the source gave, (channels, ratio).
+        """
         name, context = SOURCES[int(table[self._slot["source"]])], self._context
         speed = 0.0 if table[self._slot["freeze"]] else float(table[self._slot["speed"]])
         if name == "input" and self.encoder_input and context and context.gate_open and speed:
@@ -242,7 +253,7 @@ class Voice(VoiceStream):
         sound = effect.for_inputs(x, self._shaping.gains())
         if sound is not None:
             cast(EffectStream, self.stream).feed(sound)
-        return sound
+        return sound, x
 
     def _receive(self, z: Latents | None, *, frozen: bool) -> Latents:
         """Latents from the input or from another deck; the last ones while the source is frozen."""

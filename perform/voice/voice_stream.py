@@ -8,6 +8,7 @@ from collections import deque
 import numpy as np
 
 from perform.core.event_log import Tuning
+from perform.core.file_mix import FileMix
 from perform.core.ring_buffers import Audio
 from perform.engine.protocol import PlayableModel, Vector
 from perform.engine.resampling import resampler
@@ -25,6 +26,7 @@ class VoiceStream:
     sent      : audio frames at the stage's rate since `begin`
     resets    : how often the decoder was reset because its output was NaN or infinite
     ratio     : by which the next frame's pitch is raised; set it before `resample`
+    file_mix  : what `resample` does with the sound of the deck's file; None: nothing
     """
 
     def __init__(self, model: PlayableModel, rate: float, warm_up: int | None = None) -> None:
@@ -41,6 +43,7 @@ class VoiceStream:
         self._resample = model.card.sample_rate != rate
         self.resets = self.sent = self.seed = self.age = 0
         self.ratio = 1.0
+        self.file_mix: FileMix | None = None
         self._varispeed: Varispeed | None = None
 
     def begin(self, seed: int, *, own: bool = True) -> None:
@@ -94,8 +97,8 @@ class VoiceStream:
     def resample(self, y: Vector) -> Audio:
         """The decoder's output (channels, n) -> audio at the stage's rate, about (n x rate / model rate, 2).
 
-        A mono model's output has two channels while it has a width. The resampler of fixed ratio takes one,
-        so the first such frame starts a varispeed.
+        A mono model's output has two channels while it has a width or a file's sound. The resampler
+        of fixed ratio takes one, so the first such frame starts a varispeed.
 
         NaN or infinity becomes silence and resets the decoder, whose state would keep the NaN.
         """
@@ -103,6 +106,8 @@ class VoiceStream:
             self.chord.reset()
             self.resets += 1
             y = np.zeros_like(y)
+        if self.file_mix:
+            y = self.file_mix.mixed(y)
         y = y.T  # (channels, n) -> (n, channels)
         is_wide = y.shape[1] > self._card.channels
         if (self.ratio != 1.0 or (is_wide and self._resample)) and not self._varispeed:

@@ -21,6 +21,7 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import BASE_NAMES, LANE, LANES, METER_SLOTS, lanes_of
 from perform.core.event_log import ALL_VALUES, CHANGED_VALUES, FIRST_VALUES, unpack_values
 from perform.core.frame_time import FrameTime
+from perform.core.messages.host_messages import FileAssignment
 from perform.core.params import Table
 from perform.core.table_reader import TableReader
 from perform.engine.compiled_model import CompiledModel
@@ -116,6 +117,9 @@ def played_live(path: Path, folder: Path) -> np.ndarray:
         row[LANE["live"]] = row[LANE["gate"]] = 1
         row[LANE["trim"]] = trim_db(model.card)
         ready = Assignments(model, lambda line: None, wait=True)
+        if file := song.files.get(str(deck)):
+            row[LANE["file"]] = deck
+            ready.update({}, set(), {deck: FileAssignment(file, deck)})
         ranges[deck] = model.card.latent_p05, model.card.latent_p95
         hosts.append((model, VoiceLane(arena, reader, lane, deck, model, RATE, {}, ready)))
     examples.use(song.examples)

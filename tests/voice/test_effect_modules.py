@@ -207,6 +207,23 @@ def test_a_loop_of_a_whole_file_has_no_click(tmp_path: Path, arena: Arena, model
     assert np.abs(y[-RATE // 8 :]).max() > 0.3, "it plays again"
 
 
+def test_the_dry_sound_coincides_with_an_effect_that_is_late(
+    tmp_path: Path, arena: Arena, model: TorchscriptModel
+) -> None:
+    """The module swaps left and right; both sides are the same."""
+    rig = playing_file(tmp_path, arena, model, np.repeat(noise(RATE // 8)[:, None], 2, 1))
+    rig.put(deck_1_file_loop=0)
+    rig.play(np.zeros(RATE // 8, np.float32))
+    wet = deck_sound(rig, 1)
+    params.trigger(arena.table, "deck/1/file/play")
+    params.trigger(arena.table, "deck/1/reset")
+    rig.put(deck_1_file_dry=0, deck_1_file_wet=0)
+    rig.play(np.zeros(RATE // 8, np.float32))
+    both = deck_sound(rig, 1)[len(wet) :]
+    n = min(len(both), len(wet)) - 1000
+    assert np.allclose(both[1000:n], 2.0 * wet[1000:n], atol=1e-6)
+
+
 def test_a_lane_replays_the_sound_bit_by_bit(arena: Arena, model: TorchscriptModel) -> None:
     """With knobs and an attribute that move, a reset, and a source that gives no sound."""
     rig = listening(arena, model)

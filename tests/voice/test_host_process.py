@@ -148,6 +148,11 @@ def test_a_sandboxed_module_plays_a_file_the_input_and_another_deck(arena: Arena
             assert time.monotonic() < end, worker.log.read_text()
 
     level(0.75)  # of the file, and what the module adds
+    params.set_value(arena.table, "deck/1/file/dry", 0)
+    params.set_value(arena.table, "deck/1/file/wet", params.SILENCE_DB)
+    level(0.5)  # the file's own sound, which another process reads
+    params.set_value(arena.table, "deck/1/file/dry", params.SILENCE_DB)
+    params.set_value(arena.table, "deck/1/file/wet", 0)
     leader = lanes_of(2)[0]
     arena.lanes[leader, [LANE["live"], LANE["gate"]]] = 1
     arena.latent_histories[leader].write(0, np.array([0.4, 0.0]))
