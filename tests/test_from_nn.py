@@ -92,6 +92,8 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "`rave preprocess`": (
         "train/test_preparation.py::test_linked_folders_and_every_readable_format_are_taken",
         "train/test_preparation.py::test_files_left_out_are_named_with_the_reason",
+        "train/test_preparation.py::test_a_corpus_of_several_folders_and_files",
+        "train/test_preparation.py::test_ffmpeg_reads_what_libsndfile_cannot",
     ),
     "`rave train` and its configs": (
         "train/test_training.py::test_every_architecture_learns",

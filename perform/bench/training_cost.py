@@ -71,7 +71,7 @@ def rows(
         world = stack.enter_context(joined_processes(str(plan["device"])))
         corpus = _noise(folder / "corpus", config)
         options = {**plan, "crop": crop, "steps": 1_000_000}
-        whole = replace(TrainingPlan(folder, folder / "m.safetensors", name, config=config), **options)
+        whole = replace(TrainingPlan((folder,), folder / "m.safetensors", name, config=config), **options)
         trainer = Trainer(whole, corpus, world)
         recipe = PlainRecipe(initial_model(whole).to(world.device))
         batches = [trainer.batches.batch(step) for step in range(4)]

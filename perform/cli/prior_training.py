@@ -16,7 +16,7 @@ OPTIONS = ("steps", "batch", "rate", "seed", "threads", "resume", "checkpoint", 
 """Options of `train` that also apply to a prior, with other defaults."""
 
 
-def train_prior_verb(corpus: Path, name: str, out: Path | None, as_json: bool) -> None:
+def train_prior_verb(corpus: tuple[Path, ...], name: str, out: Path | None, as_json: bool) -> None:
     """Train a prior for the latents of a model, with the given options of `train`."""
     context = click.get_current_context()
     given = {

@@ -48,7 +48,7 @@ def _type(option: PlanOption) -> Any:
 
 
 @click.command()
-@click.argument("corpus", type=click.Path(path_type=Path))
+@click.argument("corpus", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="The .safetensors file to write.")
 @click.option(
     "--prior",
@@ -72,7 +72,7 @@ def _type(option: PlanOption) -> Any:
 )
 @json_option
 def train(
-    corpus: Path,
+    corpus: tuple[Path, ...],
     out: Path | None,
     prior: str | None,
     only_prepare: bool,
@@ -80,7 +80,7 @@ def train(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Train a RAVE model on a folder of sound files, or on a prepared corpus.
+    """Train a RAVE model on folders of sound files, or on a prepared corpus.
 
     Phase 1 trains on the spectral distance; phase 2 adds discriminators. Ctrl-C saves and stops, --resume
     continues. The folder OUT.training holds the checkpoints, the prepared corpus and a report. On several
@@ -89,6 +89,7 @@ def train(
     \b
         perform train recordings/ -o mine.safetensors --steps 10000
         perform train recordings/ -o mine.safetensors --resume
+        perform train cello/ voice/ take.m4a -o mine.safetensors
     """
     if prior:
         train_prior_verb(corpus, prior, out, as_json)

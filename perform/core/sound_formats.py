@@ -11,7 +11,25 @@ SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"),
     *(".w64", ".rf64", ".bwf", ".oga", ".voc"),
 )
-UNREADABLE = (".m4a", ".aac", ".mp4", ".wma", ".ape", ".wv", ".mka", ".webm", ".alac", ".m4b", ".dsf", ".dff")
+#: suffixes of sounds and films that libsndfile cannot read; for a corpus, ffmpeg reads their sound
+UNREADABLE = (
+    *(
+        ".m4a",
+        ".aac",
+        ".mp4",
+        ".wma",
+        ".ape",
+        ".wv",
+        ".mka",
+        ".webm",
+        ".alac",
+        ".m4b",
+        ".m4r",
+        ".dsf",
+        ".dff",
+    ),
+    *(".ac3", ".amr", ".mp2", ".mpc", ".spx", ".tta", ".weba", ".3gp", ".avi", ".m4v", ".mkv", ".mov"),
+)
 RATES = range(1000, 768_001)  #: Hz
 
 

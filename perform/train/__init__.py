@@ -1,6 +1,7 @@
 """Training: from a folder of sound files to a model. Training itself needs only torch, numpy and safetensors.
 
 preparation.py corpus_survey.py         sound files (soundfile, soxr) to a prepared corpus; a summary of it
+corpus_files.py ffmpeg_decoding.py      the files of its folders; files that only ffmpeg reads
 corpus.py                               the prepared corpus: one memory-mapped file and an index
 batches.py augmentation.py              the crops and random numbers of each step
 autoencoder.py losses.py                phase 1: the spectral distance and the bottleneck's penalty

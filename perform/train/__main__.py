@@ -75,6 +75,7 @@ def main() -> int:
             parser.add_argument(f"--{option.alias}", type=kind, help=argparse.SUPPRESS)  # type: ignore[arg-type]
     values = vars(parser.parse_args())
     out: Path = values.pop("out")
+    values["corpus"] = (values["corpus"],)
     values["name"] = to_text(values["name"])
     from perform.train.loop import train
 

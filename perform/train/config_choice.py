@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from perform.core.files import write_atomically
 from perform.rave.config import PRESETS, preset
 from perform.train import checkpoint
-from perform.train.corpus import Corpus, is_prepared
+from perform.train.corpus import Corpus
 from perform.train.listening import listen
-from perform.train.loop import prepare
+from perform.train.loop import prepare, prepared_corpus
 from perform.train.progress import ProgressListener
 
 KEPT = "config.txt"  #: beside the prepared corpus: the name of the config that was chosen
@@ -17,7 +18,7 @@ DEFAULT = "live"  #: of trainings that began before configs were chosen
 
 
 def chosen_config(
-    sounds: Path, output: Path, threads: int, *, resumes: bool, listener: ProgressListener
+    sounds: Sequence[Path], output: Path, threads: int, *, resumes: bool, listener: ProgressListener
 ) -> str:
     """Return the name of a config for a corpus, and log why. It prepares the corpus first. [disk]
 
@@ -30,10 +31,11 @@ def chosen_config(
         except OSError:
             return DEFAULT
         return name if name in PRESETS else DEFAULT
-    if not is_prepared(sounds):
-        prepare(sounds, folder / "corpus", preset(DEFAULT), threads, ProgressListener())
-        sounds = folder / "corpus"
-    heard = listen(Corpus.load(sounds))
+    prepared = prepared_corpus(sounds)
+    if not prepared:
+        prepared = folder / "corpus"
+        prepare(sounds, prepared, preset(DEFAULT), threads, ProgressListener())
+    heard = listen(Corpus.load(prepared))
     listener.log(f"{heard.reason}; --config chooses another one")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / KEPT, heard.config.encode())

@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +83,7 @@ def snapshot(plan: TrainingPlan, listener: ProgressListener | None = None) -> RA
 
 
 def open_corpus(
-    sounds: Path,
+    sounds: Sequence[Path],
     target: Path,
     config: Config,
     threads: int,
@@ -92,30 +92,43 @@ def open_corpus(
     *,
     again: bool,
 ) -> Corpus:
-    """Open the corpus; if `sounds` is a folder of sound files, prepare it in `target` first. [disk]
+    """Open the corpus; if `sounds` are folders of sound files, prepare them in `target` first. [disk]
 
     again : a resumed training, which uses the corpus that was prepared for it
     """
-    if not is_prepared(sounds):
+    prepared = prepared_corpus(sounds)
+    if not prepared:
         if again and is_prepared(target):
             listener.log("resuming with the prepared corpus; later changes to the sound files are ignored")
         elif world.first:
             prepare(sounds, target, config, threads, listener)
         world.wait()
-        sounds = target
-    corpus = Corpus.load(sounds)
+        prepared = target
+    corpus = Corpus.load(prepared)
     shape = corpus.sample_rate, corpus.signal.shape[1]
     if shape != (config.sample_rate, config.channels):
         what = f"the corpus was prepared for {shape[0]} Hz and {shape[1]} channels"
         hint = f"prepare it again for {config.sample_rate} Hz and {config.channels}"
-        raise WrongUse(what, where=str(sounds), hint=hint)
+        raise WrongUse(what, where=str(prepared), hint=hint)
     return corpus
 
 
-def prepare(sounds: Path, target: Path, config: Config, threads: int, listener: ProgressListener) -> None:
-    """Prepare a folder of sound files as a corpus, or update that corpus, and log a summary. [disk]"""
-    if not sounds.exists():
-        raise WrongUse("no such corpus", where=str(sounds), hint="name a folder of sound files")
+def prepared_corpus(sounds: Sequence[Path]) -> Path | None:
+    """Return the prepared corpus that `sounds` names; None if it names folders of sound files. [disk]"""
+    prepared = [folder for folder in sounds if is_prepared(folder)]
+    if prepared and len(sounds) > 1:
+        hint = "name it alone, or name only folders of sound files"
+        raise WrongUse("a prepared corpus cannot be joined with others", where=str(prepared[0]), hint=hint)
+    return prepared[0] if prepared else None
+
+
+def prepare(
+    sounds: Sequence[Path], target: Path, config: Config, threads: int, listener: ProgressListener
+) -> None:
+    """Prepare folders of sound files as a corpus, or update that corpus, and log a summary. [disk]"""
+    for folder in sounds:
+        if not folder.exists():
+            raise WrongUse("no such corpus", where=str(folder), hint="name a folder of sound files")
     try:
         from perform.train.preparation import LEFT_OUT
         from perform.train.preparation import prepare as make
@@ -126,7 +139,8 @@ def prepare(sounds: Path, target: Path, config: Config, threads: int, listener: 
     for line in survey.lines():
         listener.log(line)
     if count := len(survey.skipped()):
-        listener.log(f"all {count} files left out are listed, with the reason, in {target / LEFT_OUT}")
+        files = "the file left out is" if count == 1 else f"all {count} files left out are"
+        listener.log(f"{files} listed, with the reason, in {target / LEFT_OUT}")
 
 
 def _corpus(plan: TrainingPlan, world: TrainingProcesses, listener: ProgressListener) -> Corpus:

@@ -30,8 +30,8 @@ PRECISIONS = ("auto", "float32", "mixed", "bfloat16")
 class TrainingPlan:
     """The options of a training."""
 
-    corpus: Path
-    """A folder of sound files, or a prepared corpus."""
+    corpus: tuple[Path, ...]
+    """Folders of sound files, or one prepared corpus."""
     output: Path
     """The model file. The folder `<output>.training` holds checkpoints, prepared corpus and report."""
     name: str = ""

@@ -6,9 +6,10 @@ Only this module of the package needs soundfile and soxr. Training reads the res
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 
 from perform.core.errors import WrongUse
 from perform.core.files import write_atomically
-from perform.core.paths import native, to_text
+from perform.core.paths import native
 from perform.core.printable import printable
-from perform.core.sound_formats import RATES, SUFFIXES, files_below, why_skipped
+from perform.core.sound_formats import RATES, UNREADABLE
 from perform.train import corpus
 from perform.train.corpus import Corpus, Samples
+from perform.train.corpus_files import find
 from perform.train.corpus_survey import CorpusSurvey
+from perform.train.ffmpeg_decoding import INSTALL, decoded, ffmpeg
 
 QUIET_DB = -65.0
 """A block below this level, in dBFS, is silence."""
@@ -45,41 +48,26 @@ VERSION = 1
 """Increase this when the same file would give different samples."""
 
 
-def find(folder: Path) -> tuple[list[Path], dict[Path, str]]:
-    """[disk] Return the sound files in and below `folder`, sorted; and the other files, each with the reason.
-
-    `folder` may be one file.
-    """
-    if not folder.exists():
-        raise WrongUse("no such corpus", where=str(folder))
-    there = [folder] if folder.is_file() else sorted(files_below(folder))
-    others = {path: why for path in there if (why := why_skipped(path))}
-    files = [path for path in there if path not in others]
-    if not files:
-        raise WrongUse("no sound files", where=str(folder), hint=f"looked for {', '.join(SUFFIXES)}")
-    return files, others
-
-
 def prepare(
-    folder: Path,
+    sources: Sequence[Path],
     target: Path,
     sample_rate: int,
     channels: int,
     threads: int = 1,
     on_file: Callable[[int, int], None] | None = None,
 ) -> CorpusSurvey:
-    """Prepare the sound files in `folder` as a corpus in `target`; unchanged files are not decoded again.
+    """Prepare the sound files in some folders as a corpus in `target`; unchanged files are not decoded again.
 
+    sources : folders, or single files
     on_file : called with the number of files read so far, and of all files
     """
-    files, others = find(folder)
-    root = folder if folder.is_dir() else folder.parent
+    found = find(sources)
+    files, titles = list(found.sounds), found.sounds
     before = _earlier_corpus(target)
-    titles = {path: to_text(path.relative_to(root).as_posix()) for path in (*files, *others)}
-    survey = CorpusSurvey(others={titles[path]: why for path, why in others.items()})
+    survey = CorpusSurvey(others=found.others)
     keys = {path: _key(path, titles[path], sample_rate, channels) for path in files}
     if before and [keys[path] for path in files] == before[1]:
-        survey = replace(before[0].survey(), others=survey.others)
+        survey = replace(before[0].survey(), others=found.others)
         _write_left_out(target / LEFT_OUT, survey)
         return survey
 
@@ -103,8 +91,8 @@ def prepare(
                         yield titles[path], facts["sound"], samples, facts
 
     def read(path: Path) -> tuple[Samples | None, dict[str, Any]]:
-        if before and (found := before[0].find(keys[path])):
-            return found
+        if before and (prepared := before[0].find(keys[path])):
+            return prepared
         try:
             return decode(path, sample_rate, channels)
         except WrongUse as error:
@@ -113,10 +101,10 @@ def prepare(
             return None, {"why": f"cannot be read as sound ({error!r})"}
 
     try:
-        corpus.write(target, to_text(folder.name), sample_rate, channels, sounds(), survey.to_dict())
+        corpus.write(target, found.name, sample_rate, channels, sounds(), survey.to_dict())
     except WrongUse:
         why = next(iter(survey.skipped().values()), "all files are silent")
-        raise WrongUse("there is no sound to train on", where=str(folder), hint=why) from None
+        raise WrongUse("there is no sound to train on", where=found.name, hint=why) from None
     _write_left_out(target / LEFT_OUT, survey)
     return survey
 
@@ -137,25 +125,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
     A file with another number of channels is mixed to mono, and every channel gets the mix.
     WrongUse if it cannot be read.
     """
-    parts, clipped = [], 0
-    try:
-        with soundfile.SoundFile(native(path)) as file:
-            rate = file.samplerate
-            if rate not in RATES:
-                raise WrongUse(f"its header says {rate} Hz", where=str(path))
-            stream = None
-            if rate != sample_rate:
-                stream = soxr.ResampleStream(rate, sample_rate, channels, "float32", "VHQ")
-            while len(block := file.read(READ_S * rate, dtype="float32", always_2d=True)):
-                clipped += _clipped(block)
-                mixed = _with_channels(block, channels)
-                parts.append(stream.resample_chunk(mixed) if stream else mixed)
-            if stream:
-                parts.append(stream.resample_chunk(np.zeros((0, channels), np.float32), last=True))
-    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
-        raise WrongUse(f"cannot be read as sound ({error})", where=str(path)) from None
-    sound: Block = np.concatenate([np.zeros((0, channels), np.float32), *parts])
-    del parts  # an hour is 0.7 GB
+    rate, sound, clipped = _read(path, sample_rate, channels)
     if not len(sound):
         raise WrongUse("the file has no samples", where=str(path))
     if not np.isfinite(sound).all():
@@ -173,6 +143,51 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
         "clipped": clipped,
         "sound": hashlib.sha256(samples.tobytes()).hexdigest()[:16],
     }
+
+
+def _read(path: Path, sample_rate: int, channels: int) -> tuple[int, Block, int]:
+    """Return a file's rate, its sound (n, channels) at `sample_rate`, and how many samples are clipped.
+
+    ffmpeg reads the files that libsndfile cannot read.
+    """
+    why = ""
+    if path.suffix.lower() not in UNREADABLE:
+        try:
+            with soundfile.SoundFile(native(path)) as file:
+                read: Callable[[int], Block] = partial(file.read, dtype="float32", always_2d=True)
+                return file.samplerate, *_resampled(path, file.samplerate, read, sample_rate, channels)
+        except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+            why = f"cannot be read as sound ({error}); "
+    program = ffmpeg()
+    if program is None:
+        raise WrongUse(f"{why}ffmpeg may read it: {INSTALL}", where=str(path))
+    try:
+        with decoded(program, path) as sound:
+            return sound.samplerate, *_resampled(path, sound.samplerate, sound.read, sample_rate, channels)
+    except WrongUse as error:
+        raise WrongUse(f"{why}{error.what}", where=str(path)) from None
+
+
+def _resampled(
+    path: Path, rate: int, read: Callable[[int], Block], sample_rate: int, channels: int
+) -> tuple[Block, int]:
+    """Return sound at `sample_rate`, (n, channels), and how many samples are clipped.
+
+    read : returns the next samples of a file at `rate`, (n, any channels); none at its end
+    """
+    if rate not in RATES:
+        raise WrongUse(f"its header says {rate} Hz", where=str(path))
+    parts, clipped = [np.zeros((0, channels), np.float32)], 0
+    stream = None
+    if rate != sample_rate:
+        stream = soxr.ResampleStream(rate, sample_rate, channels, "float32", "VHQ")
+    while len(block := read(READ_S * rate)):
+        clipped += _clipped(block)
+        mixed = _with_channels(block, channels)
+        parts.append(stream.resample_chunk(mixed) if stream else mixed)
+    if stream:
+        parts.append(stream.resample_chunk(np.zeros((0, channels), np.float32), last=True))
+    return np.concatenate(parts), clipped
 
 
 def trim(sound: Block, sample_rate: int) -> Block:
@@ -223,7 +238,11 @@ class _EarlierCorpus:
     def __init__(self, target: Path) -> None:
         index, pieces = corpus.read_index(target)
         self._signal = Corpus.load(target).signal
-        self._facts = {facts["stamp"]: facts for facts in index["survey"]["files"].values()}
+        self._facts = {
+            facts["stamp"]: facts
+            for facts in index["survey"]["files"].values()
+            if not _can_be_read_now(facts)
+        }
         self._pieces = {piece.facts["stamp"]: piece for piece in pieces}
         self._files = index["survey"]["files"]
 
@@ -250,4 +269,10 @@ def _earlier_corpus(target: Path) -> tuple[_EarlierCorpus, list[str]] | None:
         earlier = _EarlierCorpus(target)
     except (WrongUse, KeyError):
         return None
-    return earlier, [facts["stamp"] for facts in earlier.survey().files.values()]
+    files = earlier.survey().files.values()
+    return earlier, ["" if _can_be_read_now(facts) else facts["stamp"] for facts in files]
+
+
+def _can_be_read_now(facts: dict[str, Any]) -> bool:
+    """Whether a file was left out for lack of ffmpeg, which is installed now."""
+    return INSTALL in facts.get("why", "") and ffmpeg() is not None

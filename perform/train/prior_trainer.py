@@ -41,8 +41,8 @@ SHORTEST = 64
 class PriorPlan:
     """The options of a prior's training."""
 
-    corpus: Path
-    """A folder of sound files, or a prepared corpus."""
+    corpus: tuple[Path, ...]
+    """Folders of sound files, or one prepared corpus."""
     model: Path
     output: Path
     """The model file with its prior. The folder `<output>.prior` holds checkpoint, latents and corpus."""
@@ -130,7 +130,9 @@ class PriorTrainer:
         if not self.training or not self.held_out:
             seconds = (SHORTEST + model.latents) * model.ratio / model.config.sample_rate
             hint = f"a prior needs several stretches of sound of at least {seconds:.0f} s"
-            raise WrongUse("the corpus is too short for a prior", where=str(plan.corpus), hint=hint)
+            raise WrongUse(
+                "the corpus is too short for a prior", where=", ".join(map(str, plan.corpus)), hint=hint
+            )
         frequencies, transitions = count_choices(self.prior.config, self.training)
         self.frame_baseline, self.frequency_baseline = baselines(frequencies, transitions, self.held_out)
         if self.prior.pairs is not None:  # so that the network starts as good as the better baseline

@@ -48,6 +48,16 @@ def test_a_word_is_completed(
     assert not found & not_offered
 
 
+def test_each_folder_of_a_corpus_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMP_WORDS", "perform train cello/ vo")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    shell = BashComplete(main, {}, "perform", "_PERFORM_COMPLETE")
+    offered = shell.get_completions(*shell.get_completion_args())
+    assert [(item.type, item.value) for item in offered] == [("file", "vo")], (
+        "the shell lists files and folders"
+    )
+
+
 def test_takes_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(os.environ["PERFORM_TAKES"])
     folder.mkdir()

@@ -77,10 +77,10 @@ def test_sounds_are_read_and_written(sounds: Path, tmp_path: Path) -> None:
 
 
 def test_a_corpus_is_prepared(sounds: Path, tmp_path: Path) -> None:
-    survey = preparation.prepare(sounds.parent, tmp_path / CAFE, 48000, 1)
+    survey = preparation.prepare([sounds.parent], tmp_path / CAFE, 48000, 1)
     assert list(survey.files) == ["caf�e9.wav"] and not survey.skipped()
     assert preparation.corpus.read_index(tmp_path / CAFE)[0]["name"] == "caf�e9"
-    assert preparation.prepare(sounds.parent, tmp_path / CAFE, 48000, 1).files == survey.files
+    assert preparation.prepare([sounds.parent], tmp_path / CAFE, 48000, 1).files == survey.files
 
 
 def test_verbs_print_such_names(sounds: Path, model: Path, tmp_path: Path) -> None:

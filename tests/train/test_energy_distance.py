@@ -65,7 +65,7 @@ def test_a_noise_is_nearest_to_a_noise_of_its_own_level_and_not_to_a_buzz() -> N
 
 def test_a_config_without_noise_is_refused() -> None:
     for name in ("live", "live_pitch"):
-        wrong = TrainingPlan(Path("x"), Path("y"), "y", config=PRESETS[name], loss="energy")
+        wrong = TrainingPlan((Path("x"),), Path("y"), "y", config=PRESETS[name], loss="energy")
         with pytest.raises(WrongUse, match="needs a noise synthesiser"):
             check(wrong, 4096)
 
@@ -73,10 +73,11 @@ def test_a_config_without_noise_is_refused() -> None:
 def test_more_taps_than_a_frame_of_noise_can_hold_are_refused() -> None:
     """A response longer than its frame is cut at its silent beginning: no noise would be left."""
     fits = replace(PRESETS["live"], noise_ratios=(4, 2), noise_taps=5, noise_hidden=4)
-    check(TrainingPlan(Path("x"), Path("y"), "y", config=fits, loss="energy"), 4096)
+    check(TrainingPlan((Path("x"),), Path("y"), "y", config=fits, loss="energy"), 4096)
     with pytest.raises(WrongUse, match="at most 5 noise_taps"):
         check(
-            TrainingPlan(Path("x"), Path("y"), "y", config=replace(fits, noise_taps=6), loss="energy"), 4096
+            TrainingPlan((Path("x"),), Path("y"), "y", config=replace(fits, noise_taps=6), loss="energy"),
+            4096,
         )
 
 

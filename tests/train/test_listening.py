@@ -56,12 +56,14 @@ def test_the_config_fits_the_corpus_and_says_why(name: str, tmp_path: Path) -> N
 def test_a_resumed_training_keeps_its_config(tmp_path: Path) -> None:
     corpus, output, said = tmp_path / "corpus", tmp_path / "x.safetensors", Lines()
     write(corpus, "melody", RATE, 1, [("a", "1", quantise(SOUNDS["melody"][0][None]), {})])
-    before = chosen_config(corpus, output, 1, resumes=True, listener=said)
+    before = chosen_config([corpus], output, 1, resumes=True, listener=said)
     assert (before, said.lines) == ("live", []), "it began before configs were chosen"
-    assert chosen_config(corpus, output, 1, resumes=False, listener=said) == "live_pitch"
+    assert chosen_config([corpus], output, 1, resumes=False, listener=said) == "live_pitch"
     assert "a melody; --config chooses another one" in said.lines[0]
     write(corpus, "drone", RATE, 1, [("a", "1", quantise(SOUNDS["drone"][0][None]), {})])
-    assert chosen_config(corpus, output, 1, resumes=True, listener=said) == "live_pitch"
+    assert chosen_config([corpus], output, 1, resumes=True, listener=said) == "live_pitch"
     (tmp_path / "x.safetensors.training" / checkpoint.LATEST).write_bytes(b"")
-    assert chosen_config(corpus, output, 1, resumes=False, listener=said) == "live_pitch", "train refuses it"
+    assert chosen_config([corpus], output, 1, resumes=False, listener=said) == "live_pitch", (
+        "train refuses it"
+    )
     assert len(said.lines) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,10 @@ from perform.library.sound_files import SoundFile
 from perform.library.sound_files import find as sounds_below
 from perform.train import preparation
 from perform.train.corpus import Corpus, CorpusPiece, quantise, split, write
-from perform.train.preparation import LEFT_OUT, decode, find, prepare, trim
+from perform.train.corpus_files import find
+from perform.train.ffmpeg_decoding import INSTALL, ffmpeg
+from perform.train.loop import prepared_corpus
+from perform.train.preparation import LEFT_OUT, decode, prepare, trim
 
 from .conftest import bursts
 
@@ -40,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_format_and_rate_gives_the_same_sound(folder: Path, tmp_path: Path) -> None:
-    survey = prepare(folder, tmp_path / "corpus", RATE, 1, threads=2)
+    survey = prepare([folder], tmp_path / "corpus", RATE, 1, threads=2)
     corpus = Corpus.load(tmp_path / "corpus")
     assert list(survey.files) == ["a.wav", "b.flac", "c.mp3", "d.ogg", "deep/e.aiff"]
     assert corpus.signal.shape == (pytest.approx(10 * RATE, abs=3000), 1)
@@ -54,7 +59,7 @@ def test_every_format_and_rate_gives_the_same_sound(folder: Path, tmp_path: Path
 
 
 def test_stereo_is_kept_and_mono_goes_to_both_channels(folder: Path, tmp_path: Path) -> None:
-    prepare(folder, tmp_path / "corpus", RATE, 2)
+    prepare([folder], tmp_path / "corpus", RATE, 2)
     corpus = Corpus.load(tmp_path / "corpus")
     left, right = corpus.read(0, 2 * RATE)
     assert not np.array_equal(left, right)
@@ -74,7 +79,7 @@ def test_files_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
     soundfile.write(made / "nan.wav", np.full(RATE, np.nan), RATE, subtype="FLOAT")
     (made / "bad.wav").write_bytes(b"RIFF and then nothing")
     (made / "notes.txt").write_text("not a sound")
-    survey = prepare(made, tmp_path / "corpus", RATE, 1)
+    survey = prepare([made], tmp_path / "corpus", RATE, 1)
     skipped = survey.skipped()
     assert skipped.keys() == {"same.flac", "silent.wav", "empty.wav", "nan.wav", "bad.wav", "notes.txt"}
     assert skipped["same.flac"] == "the same sound as good.wav"
@@ -86,13 +91,13 @@ def test_files_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
     for name in ("good.wav", "same.flac", "clipped.wav"):
         (made / name).unlink()
     with pytest.raises(WrongUse, match="there is no sound to train on"):
-        prepare(made, tmp_path / "other", RATE, 1)
+        prepare([made], tmp_path / "other", RATE, 1)
     with pytest.raises(WrongUse, match="cannot be read"):
         decode(made / "bad.wav", RATE, 1)
     with pytest.raises(WrongUse, match="no sound files"):
-        find(tmp_path / "corpus")
+        find([tmp_path / "corpus"])
     with pytest.raises(WrongUse, match="no such corpus"):
-        find(tmp_path / "nowhere")
+        find([tmp_path / "nowhere"])
 
 
 def with_rate(path: Path, rate: int) -> None:
@@ -118,7 +123,7 @@ def test_no_single_file_ends_the_preparation(
         return trimmed(sound, rate)
 
     monkeypatch.setattr(preparation, "trim", broken)
-    survey = prepare(folder, tmp_path / "corpus", RATE, 1, threads=2)
+    survey = prepare([folder], tmp_path / "corpus", RATE, 1, threads=2)
     skipped = survey.skipped()
     assert skipped["fast.wav"] == "its header says 2147483647 Hz" and "slow.wav" in skipped
     assert "an error of a library" in skipped["strange.wav"]
@@ -129,6 +134,15 @@ def test_no_single_file_ends_the_preparation(
         SoundFile(folder / "fast.wav")
 
 
+@pytest.fixture
+def without_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine without ffmpeg, until the fixture's changes are undone."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("without_ffmpeg")
 def test_linked_folders_and_every_readable_format_are_taken(tmp_path: Path) -> None:
     far, made = tmp_path / "far", tmp_path / "sounds"
     (far / "deep").mkdir(parents=True)
@@ -145,29 +159,81 @@ def test_linked_folders_and_every_readable_format_are_taken(tmp_path: Path) -> N
         pytest.skip("this system makes no links")
     for name in ("song.m4a", ".hidden.wav", "notes.txt"):
         (made / name).write_bytes(b"x")
-    survey = prepare(made, tmp_path / "corpus", RATE, 1)
+    survey = prepare([made], tmp_path / "corpus", RATE, 1)
     assert list(survey.files) == [f"linked/deep/{name}" for name in ("a.caf", "b.w64", "c.opus", "d.au")]
     assert survey.skipped() == {
         ".hidden.wav": "a hidden file",
         "notes.txt": "not a sound file",
-        "song.m4a": ".m4a cannot be read: convert it to WAV or FLAC",
+        "song.m4a": f".m4a needs ffmpeg: {INSTALL}; or convert it to WAV or FLAC",
     }
-    assert prepare(made, tmp_path / "corpus", RATE, 1).skipped() == survey.skipped()
+    assert prepare([made], tmp_path / "corpus", RATE, 1).skipped() == survey.skipped()
     assert sounds_below(made) == sorted((made / "linked" / "deep").iterdir())
+
+
+def test_ffmpeg_reads_what_libsndfile_cannot(tmp_path: Path, without_ffmpeg: pytest.MonkeyPatch) -> None:
+    made, target = tmp_path / "sounds", tmp_path / "corpus"
+    made.mkdir()
+    soundfile.write(made / "a.wav", bursts(2)[0], RATE)
+    for name in ("b.m4a", "broken.m4a", "c.wav", "d.wav"):
+        (made / name).write_bytes(b"no sound")
+    survey = prepare([made], target, RATE, 1)
+    assert list(Corpus.load(target).training) and survey.skipped().keys() == {
+        "b.m4a",
+        "broken.m4a",
+        "c.wav",
+        "d.wav",
+    }
+    assert all(INSTALL in why for why in survey.skipped().values())
+    assert prepare([made], target, RATE, 1).skipped() == survey.skipped()
+    without_ffmpeg.undo()
+    program = ffmpeg()
+    if program is None:
+        pytest.skip("no ffmpeg")
+    source = tmp_path / "source.flac"
+    soundfile.write(source, bursts(2, 2, 44100).T, 44100)
+    command = [program, "-v", "error", "-y", "-i", source, "-c:a", "aac"]
+    subprocess.run([*command, made / "b.m4a", "-c:a", "aac", "-f", "adts", made / "c.wav"], check=True)
+    survey = prepare([made], target, RATE, 1)
+    assert survey.skipped().keys() == {"broken.m4a", "d.wav"}
+    assert all("ffmpeg cannot decode it" in why for why in survey.skipped().values()), "it was tried again"
+    assert {survey.files[name]["rate"] for name in ("b.m4a", "c.wav")} == {44100}
+    corpus = Corpus.load(target)
+    for second in (0, 2, 4):
+        part = corpus.read(second * RATE + RATE // 4, RATE)[0]
+        assert np.argmax(np.abs(np.fft.rfft(part))) == pytest.approx(2760 / (2 * np.pi), abs=2), "the hum"
+
+
+def test_a_corpus_of_several_folders_and_files(tmp_path: Path) -> None:
+    rooms = [tmp_path / "rec" / "cello", tmp_path / "rec" / "voice"]
+    for room in rooms:
+        room.mkdir(parents=True)
+        soundfile.write(room / "one.wav", bursts(1 + rooms.index(room))[0], RATE)
+    single = tmp_path / "take.flac"
+    soundfile.write(single, bursts(3)[0], RATE)
+    (rooms[1] / "notes.txt").write_text("not a sound")
+    survey = prepare([*rooms, rooms[0], single], tmp_path / "corpus", RATE, 1)
+    assert list(survey.files) == ["rec/cello/one.wav", "rec/voice/one.wav", "take.flac"]
+    assert survey.skipped() == {"rec/voice/notes.txt": "not a sound file"}
+    assert Corpus.load(tmp_path / "corpus").name == "cello, voice, take.flac"
+    with pytest.raises(WrongUse, match="no sound files"):
+        find([rooms[0], tmp_path / "corpus"])
+    with pytest.raises(WrongUse, match="cannot be joined"):
+        prepared_corpus([rooms[0], tmp_path / "corpus"])
+    assert prepared_corpus([tmp_path / "corpus"]) == tmp_path / "corpus"
 
 
 def test_only_changed_files_are_read_again(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
-    prepare(folder, target, RATE, 1)
+    prepare([folder], target, RATE, 1)
     first, signal = Corpus.load(target), Corpus.load(target).signal.copy()
     for name in ("a.wav", "d.ogg"):  # unreadable, but with the same size and time
         stat = (folder / name).stat()
         (folder / name).write_bytes(bytes(stat.st_size))
         os.utime(folder / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    prepare(folder, target, RATE, 1)
+    prepare([folder], target, RATE, 1)
     assert Corpus.load(target).digest == first.digest
     soundfile.write(folder / "b.flac", 0.5 * bursts(3)[0], RATE)
-    survey = prepare(folder, target, RATE, 1)
+    survey = prepare([folder], target, RATE, 1)
     assert not survey.skipped()
     second = Corpus.load(target)
     assert second.digest != first.digest
@@ -180,12 +246,12 @@ def test_an_incomplete_corpus_is_an_error(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
     with pytest.raises(WrongUse, match="no prepared corpus"):
         Corpus.load(target)
-    prepare(folder, target, RATE, 1)
+    prepare([folder], target, RATE, 1)
     (sound,) = target.glob("*.i16")
     sound.write_bytes(sound.read_bytes()[:-2])
     with pytest.raises(WrongUse, match="the prepared corpus is incomplete"):
         Corpus.load(target)
-    prepare(folder, target, RATE, 1)
+    prepare([folder], target, RATE, 1)
     Corpus.load(target)
     (target / "corpus.json").write_text('{"format": "another"}')
     with pytest.raises(WrongUse, match="another version"):
@@ -196,7 +262,7 @@ def test_two_silent_files_are_no_duplicates(tmp_path: Path) -> None:
     (tmp_path / "sounds").mkdir()
     for name, sound in (("a", np.zeros(RATE)), ("b", np.zeros(2 * RATE)), ("c", 0.5 * bursts(2)[0])):
         soundfile.write(tmp_path / "sounds" / f"{name}.wav", sound, RATE)
-    files = prepare(tmp_path / "sounds", tmp_path / "corpus", RATE, 1).files
+    files = prepare([tmp_path / "sounds"], tmp_path / "corpus", RATE, 1).files
     assert not any("same_as" in facts for facts in files.values())
 
 

@@ -49,7 +49,7 @@ def bare(latents: int = 4) -> RAVE:
 @pytest.fixture(scope="module")
 def trained() -> PriorTrainer:
     torch.set_num_threads(1)
-    plan = PriorPlan(Path("none"), Path("none"), Path("none"), **SMALL)
+    plan = PriorPlan((Path("none"),), Path("none"), Path("none"), **SMALL)
     trainer = PriorTrainer(plan, bare(), [turning(6000, 1)], [turning(1500, 2)])
     while trainer.step < plan.steps:
         trainer.advance()
@@ -150,7 +150,7 @@ def saved(trained: PriorTrainer, folder: Path) -> Path:
 def test_the_steps_of_a_codebook_are_its_entries() -> None:
     model = built("discrete")
     z = torch.randint(0, 20, (3, 500)).float()
-    plan = PriorPlan(Path("none"), Path("none"), Path("none"), **SMALL)
+    plan = PriorPlan((Path("none"),), Path("none"), Path("none"), **SMALL)
     trainer = PriorTrainer(plan, model, [z], [z])
     assert torch.equal(trainer.prior.choices(z), z.long())
     values = trainer.prior.values(torch.randint(0, 20, (50, 3)) + 0.999 * torch.rand(50, 3))
@@ -182,7 +182,7 @@ class Interrupting(ProgressListener):
 def test_a_resumed_prior_training_equals_an_uninterrupted_one(corpus: Path, tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "m.safetensors")
     plan = PriorPlan(
-        corpus, model, tmp_path / "one.safetensors", **{**SMALL, "steps": 12, "evaluate_every": 4}
+        (corpus,), model, tmp_path / "one.safetensors", **{**SMALL, "steps": 12, "evaluate_every": 4}
     )
     straight = train_prior(plan)
     assert load(plan.output).card["prior"] == straight.card["prior"]
@@ -205,7 +205,7 @@ def test_a_resumed_prior_training_equals_an_uninterrupted_one(corpus: Path, tmp_
 def test_the_prior_is_written_into_the_model_file_and_the_rest_stays(corpus: Path, tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "m.safetensors")
     before = load(path)
-    train_prior(PriorPlan(corpus, path, path, **{**SMALL, "steps": 4}))
+    train_prior(PriorPlan((corpus,), path, path, **{**SMALL, "steps": 4}))
     after = load(path)
     assert after.prior is not None
     for name, tensor in before.state_dict().items():

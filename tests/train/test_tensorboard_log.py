@@ -18,7 +18,7 @@ def test_tensorboard_reads_curves_and_sounds(corpus_folder: Path, tmp_path: Path
     usual = {"latents": 3, "batch": 2, "crop": 4096, "device": "cpu", "precision": "float32"}
     train(
         TrainingPlan(
-            corpus_folder, output, "Tiny", config=tiny, steps=8, adversarial=4, evaluate_every=4, **usual
+            (corpus_folder,), output, "Tiny", config=tiny, steps=8, adversarial=4, evaluate_every=4, **usual
         )
     )
     seen = EventAccumulator(str(tmp_path / "m.safetensors.training" / "tensorboard")).Reload()

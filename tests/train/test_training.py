@@ -53,7 +53,7 @@ class RecordingListener(ProgressListener):
 def plan(corpus: Path, output: Path, config: Config, **changes: Any) -> TrainingPlan:
     usual = {"steps": 12, "adversarial": 0, "latents": 3, "batch": 2, "crop": 4096, "evaluate_every": 4}
     usual |= {"device": "cpu", "precision": "float32"}
-    return TrainingPlan(corpus, output, "Tiny", config=config, **{**usual, **changes})
+    return TrainingPlan((corpus,), output, "Tiny", config=config, **{**usual, **changes})
 
 
 def interrupt() -> None:
@@ -245,7 +245,7 @@ def test_a_training_can_start_from_a_model(corpus_folder: Path, tmp_path: Path, 
     first = plan(corpus_folder, tmp_path / "first.safetensors", tiny, steps=60, evaluate_every=60)
     train(first)
     values = {"config": None, "set": (), "from": first.output, "discriminators": "scale", "changes": "none"}
-    options = {"corpus": corpus_folder, "output": tmp_path / "next.safetensors", "name": "next"}
+    options = {"corpus": (corpus_folder,), "output": tmp_path / "next.safetensors", "name": "next"}
     numbers = {"steps": 2, "adversarial": 0, "batch": 2, "crop": 4096, "latents": 2, "device": "cpu"}
     onward = planned({**values, **options, **numbers})
     assert onward.config == tiny
@@ -393,7 +393,7 @@ def test_errors_name_the_option_and_what_to_try(corpus_folder: Path, tmp_path: P
         ({"adversarial": -1}, "--adversarial: -1 is too small; use 0 or more"),
         ({"seed": -1}, "--seed"),
         ({"rate": 0.0}, "--rate"),
-        ({"corpus": tmp_path / "nowhere"}, "no such corpus"),
+        ({"corpus": (tmp_path / "nowhere",)}, "no such corpus"),
         ({"latents": 7}, "--latents: this config cannot keep 7 latents"),
         ({"fidelity": 0.0}, "--fidelity: a fidelity of 0"),
         ({"discriminators": (), "adversarial": 1}, "needs discriminators"),
@@ -447,7 +447,14 @@ def test_set_changes_values_of_a_config() -> None:
 def test_older_names_of_options_still_work() -> None:
     names = [option.name for option in OPTIONS]
     assert "critics" not in names
-    values = {"config": None, "set": (), "from": None, "corpus": Path("c"), "output": Path("o"), "name": "n"}
+    values = {
+        "config": None,
+        "set": (),
+        "from": None,
+        "corpus": (Path("c"),),
+        "output": Path("o"),
+        "name": "n",
+    }
     values |= {"discriminators": "period", "discriminator_weight": 0.25, "changes": "none"}
     plan = planned({**values, "critics_weight": 0.5, "critics": "scale,spectrum"})
     assert (plan.discriminator_weight, plan.discriminators) == (0.5, ("scale", "spectrum"))

@@ -1,0 +1,91 @@
+"""Sound files that libsndfile cannot read (M4A, AAC ...), decoded by ffmpeg in a process. [disk]"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perform.core.errors import WrongUse
+from perform.core.no_window import NO_WINDOW
+
+INSTALL = "install ffmpeg, or `pip install imageio-ffmpeg`"
+_HEADER = struct.Struct(">4s5I")
+"""Of an AU file: ".snd", offset of the samples, their bytes, their format, sample rate, channels."""
+
+
+def ffmpeg() -> str | None:
+    """Return the path of ffmpeg: the system's, or that of the package imageio-ffmpeg; None: there is none."""
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        return None
+
+
+class FfmpegSound:
+    """The first sound stream of a file, read from start to end.
+
+    samplerate : Hz;  channels : as in the file
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        assert process.stdout
+        self._process, self._out, self._errors = process, process.stdout, errors
+        header = self._out.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            self._check_end()
+            raise WrongUse("ffmpeg finds no sound in it")
+        _, offset, _, _, self.samplerate, self.channels = _HEADER.unpack(header)
+        self._out.read(offset - _HEADER.size)
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """Return the next samples, (n, channels); fewer than `frames` at the end, and then none."""
+        size = 4 * self.channels
+        data = self._out.read(size * frames)
+        if len(data) < size * frames:
+            self._check_end()
+        samples = np.frombuffer(data, ">f4", len(data) // size * self.channels)
+        return samples.astype(np.float32).reshape(-1, self.channels)
+
+    def _check_end(self) -> None:
+        """Wait for ffmpeg's end; raise WrongUse with its last message if it failed."""
+        if self._process.wait():
+            self._errors.seek(0)
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            raise WrongUse(f"ffmpeg cannot decode it ({lines[-1] if lines else 'no reason'})")
+
+
+@contextmanager
+def decoded(program: str, path: Path) -> Iterator[FfmpegSound]:
+    """Yield a file's sound, decoded by ffmpeg; WrongUse, also while it is read, if ffmpeg cannot. [disk]
+
+    program : the path of ffmpeg
+    """
+    command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"]
+    command += ["-i", f"file:{path.absolute()}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            creationflags=NO_WINDOW,
+        ) as process,
+    ):
+        try:
+            yield FfmpegSound(process, errors)
+        finally:
+            process.kill()
