@@ -24,7 +24,7 @@ from filelock import FileLock
 
 HERE = Path(__file__).parent
 RECIPE = HERE / "build.py"
-SCRIPTS = HERE / "scripts.py"
+SCRIPTS = HERE / "module_scripts.py"
 PEERS = ("acids-rave==2.3.1", "cached-conv==2.5.0", "nn-tilde==1.6.0", "udls==1.1.4")
 NEEDS = (
     *(
@@ -95,7 +95,7 @@ def make(names: list[str]) -> None:
 
 @cache
 def _make_scripts() -> None:
-    """Script the modules of scripts.py, in a second; skip the test without the peers' environment."""
+    """Script the modules of module_scripts.py, in a second; skip the test without the peers' environment."""
     made, python = folder() / "exports" / "scripts", folder() / "venv" / "bin" / "python"
     digest = hashlib.sha256(SCRIPTS.read_bytes()).hexdigest()
     if not (python.parents[1] / "complete").exists():

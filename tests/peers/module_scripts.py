@@ -1,6 +1,6 @@
 """Scripts nn~ modules with the genuine nn_tilde package: every construct that its own examples show.
 
-    python scripts.py FOLDER       runs in the peers' environment (environment.py)
+    python module_scripts.py FOLDER       runs in the peers' environment (environment.py)
 
 The modules are ours. Their names say which example of the package has the same constructs.
 """
