@@ -10,7 +10,7 @@ from perform.control.controller_device import ControllerDevice
 from perform.control.mapping import matching_ports
 from perform.control.midi_library import rtmidi
 from perform.control.port_names import PortNames
-from perform.control.port_opening import open_named_port
+from perform.control.port_opening import leave, open_named_port
 
 #: seconds between tries to open a refused output; each try delays messages by up to 100 ms
 RETRY_S = (1.0, 2.0, 5.0, 10.0)
@@ -49,8 +49,7 @@ class MidiOutputs:
         names, now = self._names.names(self._lister.get_ports()), time.monotonic()
         self._refused = {raw: refused for raw, refused in self._refused.items() if raw in names}
         gone = [port for port, (raw, _) in self.opened.items() if raw not in names or port not in wanted]
-        for port in gone:
-            self.opened.pop(port)[1].close_port()
+        leave([self.opened.pop(port)[1] for port in gone])
         new = False
         for port in [port for port in wanted if port not in self.opened] if may_open else ():
             taken = {raw for raw, _ in self.opened.values()}
@@ -85,10 +84,8 @@ class MidiOutputs:
 
     def close(self) -> None:
         """Leave the MIDI system."""
-        for _, output in self.opened.values():
-            output.delete()
-        if self._own_lister and self._lister is not None:
-            self._lister.delete()
+        lister = [self._lister] if self._own_lister and self._lister is not None else []
+        leave([*(output for _, output in self.opened.values()), *lister])
 
 
 def paired(port: str, outputs: tuple[str, ...], names: Mapping[str, str]) -> str:

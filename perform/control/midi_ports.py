@@ -19,7 +19,7 @@ from perform.control.mapping import matching_ports
 from perform.control.midi_library import reason, rtmidi
 from perform.control.midi_outputs import MidiOutputs
 from perform.control.port_names import PortNames
-from perform.control.port_opening import open_named_port
+from perform.control.port_opening import leave, open_named_port
 from perform.control.port_reader import PortReader
 from perform.core.errors import PerformError, WrongUse
 
@@ -147,9 +147,7 @@ class MidiPorts:
             self.outputs.close()
             for reader in self._readers.values():
                 reader.close_port()
-            for client in (self._pulse, self._names):
-                if client is not None:
-                    client.delete()
+            leave([client for client in (self._pulse, self._names) if client is not None])
             for reader in self._readers.values():
                 reader.delete()
 

@@ -1,10 +1,16 @@
-"""Opens a MIDI port by its name: rtmidi opens by number, and numbers move when another port comes or goes."""
+"""Opens a MIDI port by its name: rtmidi opens by number, and numbers move when another port comes or goes.
+
+And leaves the MIDI system without pulling anything from under a callback.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Protocol
 
 ATTEMPTS = 20  #: of opening a port while others come and go
+_CALLBACK_S = 0.05  # a callback that has begun ends within this time, also on a busy machine
 
 
 class PortOpener(Protocol):
@@ -19,7 +25,11 @@ class PortOpener(Protocol):
         ...
 
     def close_port(self) -> object:
-        """Close the open port."""
+        """Close the open port, if there is one."""
+        ...
+
+    def delete(self) -> None:
+        """Leave the MIDI system, and free what the callback reads."""
         ...
 
 
@@ -38,3 +48,17 @@ def open_named_port(client: PortOpener, port: str, name: str) -> None:
             return
         client.close_port()
     raise ValueError(f"ports come and go: {port} was not opened")
+
+
+def leave(clients: Sequence[PortOpener]) -> None:
+    """Close the ports of these clients, then leave the MIDI system.
+
+    rtmidi frees a client's buffer before it leaves JACK, so a callback that began before its port was closed
+    would read freed memory. After the port is closed, a callback returns at once.
+    """
+    for client in clients:
+        client.close_port()
+    if clients:
+        time.sleep(_CALLBACK_S)
+    for client in clients:
+        client.delete()

@@ -24,7 +24,7 @@ import threading
 from collections.abc import Sequence
 
 from perform.control.midi_library import rtmidi
-from perform.control.port_opening import open_named_port
+from perform.control.port_opening import leave, open_named_port
 from perform.core.realtime import CONTROL_PRIORITY, request_real_time
 
 HEADER = struct.Struct("<dH")  #: seconds since the last message, length of the message
@@ -84,10 +84,7 @@ class PortInput:
     def leave(self) -> None:
         """[main] Leave the MIDI system: a JACK client that does not causes an xrun in all others."""
         faulthandler.dump_traceback_later(_CLOSE_S, exit=True)  # the server may die at this moment
-        self._input.cancel_callback()
-        for client in (self._input, self._ender):
-            if client is not None:
-                client.delete()
+        leave([client for client in (self._ender, self._input) if client is not None])
 
 
 def messages_of(data: Sequence[int]) -> list[list[int]]:
