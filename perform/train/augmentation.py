@@ -5,6 +5,7 @@ phase     random all-pass filters. They keep the spectrum, and the model cannot 
 pitch     up to three semitones up or down, by resampling (off by default: it also moves formants)
 compress  up to 2:1 less range between quiet and loud passages (off by default)
 mute      silence in one of twenty crops, so that silence in gives silence out (off by default)
+normalize each crop's peak at full scale, but at most 30 dB louder, before gain and compress (off by default)
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ STEP = 256
 RADIUS = (0.9, 0.99)
 """Range of the radius of an all-pass's pole; 0.99 decays by 178 dB within MARGIN."""
 WINDOW_S, WINDOWS = 0.02, 6
+LOUDER_DB = 30.0
+"""Most gain of `normalize`: a crop that is almost silent stays quiet."""
 
 
 def augment(
@@ -53,6 +56,8 @@ def augment(
         if turns is not None:
             bins *= turns
         crop = np.fft.irfft(bins, wide)[:, MARGIN : MARGIN + length].astype(np.float32)
+    if "normalize" in kinds:
+        crop = crop / max(np.float32(10 ** (-LOUDER_DB / 20)), np.abs(crop).max())
     if "compress" in kinds:
         crop = _compressed(crop, random.uniform(0.5, 1.0), sample_rate)
     if "gain" in kinds:

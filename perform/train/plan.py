@@ -14,7 +14,7 @@ from perform.core.paths import to_text
 from perform.rave.combined_config import combined
 from perform.rave.config import MEASURED, Config
 
-CHANGES = ("gain", "phase", "pitch", "compress", "mute")
+CHANGES = ("gain", "phase", "pitch", "compress", "mute", "normalize")
 """Random changes to crops, for data augmentation (augmentation.py)."""
 DISCRIMINATORS = ("period", "scale", "spectrum")
 """Kinds of discriminators (discriminators.py)."""

@@ -65,6 +65,14 @@ def test_gain_compression_and_mute_stay_in_range() -> None:
     assert 2 <= sum(muted) <= 25
 
 
+def test_normalize_brings_every_crop_to_full_scale_by_30_db_at_most() -> None:
+    for factor, expected in ((3.0, 1.0), (0.2, 1.0), (0.001, 10 ** (30 / 20) * 0.001 * 0.3)):
+        sound = (factor * tone(500)).astype(np.float32)
+        assert np.abs(changed(sound, "normalize")).max() == pytest.approx(expected, rel=0.01)
+    assert not changed(0 * tone(500), "normalize").any(), "silence stays silence"
+    assert 0.5 <= np.abs(changed(0.2 * tone(500), "normalize", "gain")).max() <= 1
+
+
 def test_a_batch_depends_only_on_seed_and_step(corpus: Corpus, tiny: Config) -> None:
     config = replace(tiny, noise_ratios=(2,), noise_taps=3)
 
