@@ -100,7 +100,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "rave/test_combined_config.py::test_a_part_keeps_what_it_does_not_set",
     ),
     "overrides, gin files": ("train/test_training.py::test_set_changes_values_of_a_config",),
-    "augmentation, `--normalize`, `--rand_pitch`": (
+    "augmentation, `rave train --normalize`, `rave train --rand_pitch`": (
         "train/test_batches.py::test_gain_compression_and_mute_stay_in_range",
         "train/test_batches.py::test_normalize_brings_every_crop_to_full_scale_by_30_db_at_most",
         "train/test_batches.py::test_pitch_moves_a_tone_by_three_semitones_at_most",
