@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from perform.core.errors import PerformError
 from perform.core.paths import to_text
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
-from perform.foreign import consent
+from perform.foreign import consent, sandbox
 from perform.foreign.module_file import is_archive, unwrap
 from perform.library import places
 from perform.library.cards import is_module
@@ -46,12 +47,15 @@ def prepare(path: Path, log: Callable[[str], None] = lambda line: None) -> Path:
     return converted
 
 
-def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
+def open_model(
+    path: Path, *, separate_process: bool = False, log: Callable[[str], None] | None = None
+) -> PlayableModel:
     """[render] Open a model file or an export to play it.
 
     A third-party module runs in a sandbox, which this process can never leave.
 
     separate_process : run the module in another process, so that this one can still open files
+    log              : takes lines that a module in this process prints; None: they are dropped
     WrongUse: the file is not a model, or the player has not consented to run its code.
     """
     model = prepare(path)
@@ -67,7 +71,7 @@ def open_model(path: Path, *, separate_process: bool = False) -> PlayableModel:
         return RemoteModel(model)
     from perform.foreign.torchscript_model import TorchscriptModel
 
-    return TorchscriptModel(model)
+    return TorchscriptModel(model, functools.partial(sandbox.enter, log=log))
 
 
 def _require_torch(path: Path) -> None:

@@ -3,7 +3,7 @@
 On Linux the kernel enforces it. Landlock forbids every file, TCP, and signals to other processes. A seccomp
 filter forbids sockets, programs, new processes, and calls that reach other processes or the machine. Limits
 forbid new descriptors and core dumps, and bound the memory and the log. Descriptors and mappings that are
-already open keep working: shared memory, the two pipes, the log. Load everything else before `enter`, imports
+already open keep working: shared memory, the pipes, the log. Load everything else before `enter`, imports
 too. Other systems than Linux have only the limits, if any.
 
 Landlock holds for the thread that calls `enter` and for threads it starts later. So call it on the thread
@@ -21,9 +21,11 @@ import struct
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from perform.core.memory_limit import address_space, limit_address_space
+from perform.foreign.module_prints import ModulePrints
 
 if sys.platform != "win32":
     import resource  # here: nothing can be imported in the sandbox
@@ -106,12 +108,18 @@ def available() -> SandboxReport:
     return SandboxReport(linux and _landlock_version() > 0, linux and _known_calls(), memory=linux)
 
 
-def enter(memory: int = MEMORY) -> SandboxReport:
+def enter(memory: int = MEMORY, log: Callable[[str], None] | None = None) -> SandboxReport:
     """[render] Enter the sandbox for the life of the process. Return the limits in force.
 
     memory : bytes that may be allocated from here on; more is a MemoryError, or an error of torch's
+    log    : takes some of what the module prints, in printable lines; None: its prints go nowhere
     """
-    _silence_prints()
+    warnings.simplefilter("ignore")  # torch passes a module's warnings to Python
+    prints = None
+    if log and sys.platform != "win32":  # there a full pipe waits
+        prints = ModulePrints(log)
+    else:
+        _silence_prints()
     files = network = False
     size = address_space()  # read now: /proc is out of reach later
     if sys.platform == "linux":
@@ -119,15 +127,16 @@ def enter(memory: int = MEMORY) -> SandboxReport:
         if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
             files, network = _landlock(libc), _filter(libc)
     bounded = _limit(size + memory)  # the limits last: Landlock needs a descriptor for a moment
+    if prints:
+        prints.start()
     return SandboxReport(files, network, bounded)
 
 
 def _silence_prints() -> None:
-    """Let prints and warnings of the module go nowhere: they could steer a terminal, or fill the disk."""
-    warnings.simplefilter("ignore")  # torch passes a module's warnings to Python
+    """Let prints of the module go nowhere: they could steer a terminal, or fill the disk."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
-    os.close(nowhere)
+    sys.stdout = os.fdopen(nowhere, "w")
 
 
 class Allowance:

@@ -50,7 +50,7 @@ class TorchscriptModel:
         self.gesture: Vector = np.zeros((0, self.card.latents), np.float32)
         self.prior, self.has_prior = self._module.prior, self._module.prior is not None
         self.takes_sound = self._module.takes_sound(self._method)
-        self._sandboxed = enter is sandbox.enter  # only then is the processor time limited
+        self._sandboxed = self._module.sandbox is not None  # only then is the processor time limited
         self._allowance = sandbox.Allowance()
         facts = (len(self._method.inputs), min(len(self._method.outputs), 2), self._module.frame)
         if facts != (self.card.latents, self.card.channels, self.card.ratio):

@@ -64,7 +64,8 @@ def load_and_render(
         if warning := sandbox_warning(model_file):
             line.report(HostLog(warning))
         reader = file_reader(model_file)
-        model = open_model(model_file)
+        name = read_card(model_file).name
+        model = open_model(model_file, log=lambda text: line.report(HostLog(f"module {name}: {text}")))
         line.report(HostLoading())
         assignments = Assignments(
             model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from perform.foreign import sandbox
+from perform.foreign import module_prints, sandbox
 
 linux = pytest.mark.skipif(not sandbox.available().complete, reason="only Linux has a complete sandbox")
 
@@ -152,7 +153,7 @@ def test_a_missing_part_of_the_sandbox_is_named() -> None:
 
 
 SPEAKER = """
-import warnings
+import os, sys, time, warnings
 import torch
 from perform.foreign import sandbox
 
@@ -162,14 +163,33 @@ def speak(x: torch.Tensor):
     warnings.warn("\\x1b[31mwarned")
     return x
 
-sandbox.enter()
-speak(torch.zeros(1))
+logged = []
+sandbox.enter(log=logged.append if sys.argv[2] == "log" else None)
+for i in range(5000):
+    speak(torch.zeros(1))
+os.write(1, b"from C\\n")
+while sys.argv[2] == "log" and not (logged and "more lines" in logged[-1]):
+    time.sleep(0.01)
+sys.stderr.write(repr(logged))
 """
+
+
+IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); import speaker"
 
 
 def test_prints_and_warnings_of_a_module_reach_no_terminal(tmp_path: Path) -> None:
     """In `perform render` the process of a module has the player's terminal as its standard error."""
     (tmp_path / "speaker.py").write_text(SPEAKER)  # torch needs the source in a file
-    done = run("import sys; sys.path.insert(0, sys.argv[1]); import speaker", str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "" and "warned" not in done.stderr
+    done = run(IMPORT, str(tmp_path), "nothing")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "[]")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes wait")
+def test_prints_of_a_module_are_logged_a_few_at_a_time_and_never_wait(tmp_path: Path) -> None:
+    """5000 prints are more than the pipe holds. The first few are logged; no control character is."""
+    (tmp_path / "speaker.py").write_text(SPEAKER)
+    done = run(IMPORT, str(tmp_path), "log")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    *lines, more = ast.literal_eval(done.stderr)
+    assert set(lines) == {"[31mprinted"} and len(lines) <= 2 * module_prints.LINES
+    assert "more lines" in more

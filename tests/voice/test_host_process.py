@@ -43,6 +43,7 @@ class HostUnderTest:
 
     def __init__(self, arena: Arena, folder: Path, model: Path) -> None:
         self.arena, self.log = arena, folder / "worker.log"
+        self.printed: list[str] = []  # by the module
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "perform.voice.host_process"],
@@ -66,13 +67,15 @@ class HostUnderTest:
         self.process.stdin.flush()
 
     def report(self) -> dict[str, Any]:
-        """The next report that is not about loading."""
+        """The next report that is neither about loading nor a print."""
         assert self.process.stdout
         while True:
             line = self.process.stdout.readline()
             assert line, self.log.read_text()
             message = json.loads(line)
-            if message["report"] != "HostLoading":
+            if message["report"] == "HostLog" and message["text"].startswith("module "):
+                self.printed.append(message["text"])
+            elif message["report"] != "HostLoading":
                 return message
 
     def hear(self, frames: int, seconds: float = 60.0) -> np.ndarray:
@@ -283,6 +286,9 @@ def test_a_sandboxed_module_gets_the_sounds_that_the_song_names(arena: Arena, tm
         worker.hear(512 * 40)
         assert "'snow.wav' is not here" in worker.report()["error"]
         assert 0.2 < np.abs(worker.hear(512 * 10)).max() < 0.4, "the old sound plays on"
+        assert worker.printed[0] == "module boxes: frame [1, 1, 1]"
+        assert len(worker.printed) <= 50, "some of the lines, although it prints each frame"
+        assert "frame" not in worker.log.read_text()
     finally:
         worker.process.kill()
         worker.process.communicate()

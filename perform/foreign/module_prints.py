@@ -1,0 +1,62 @@
+"""The prints of a third-party module: a pipe in place of its process's standard output.
+
+A few lines a second are read and logged. A full pipe drops what comes next, so that a print never waits and
+nothing grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from perform.core.printable import printable
+
+LINES = 10  #: lines passed on a second
+CHARACTERS = 200  #: of each line
+MOST_LINES = 300  #: lines passed on in all
+_PIPE = 1 << 16  # bytes that a pipe holds
+
+
+class ModulePrints(io.TextIOBase):
+    """The standard output of this process, from now on. Make it before the sandbox, which forbids new pipes.
+
+    Torch sends the prints of TorchScript to `sys.stdout`, and C libraries write to descriptor 1.
+
+    log : takes a printable line
+    """
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        os.dup2(write_end, 1)
+        os.close(write_end)
+        sys.stdout = self
+
+    def write(self, text: str) -> int:
+        """[render] Write what fits into the pipe; never waits and never fails."""
+        with contextlib.suppress(OSError):
+            os.write(1, text.encode(errors="replace"))
+        return len(text)
+
+    def start(self) -> None:
+        """Start the thread that reads, inside the sandbox."""
+        threading.Thread(target=self._read, name="prints", daemon=True).start()
+
+    def _read(self) -> None:
+        left = MOST_LINES
+        while left > 0:
+            read = os.read(self._read_end, _PIPE).decode(errors="replace")
+            lines = [line for line in map(printable, read.splitlines()) if line.strip()]
+            for line in lines[: min(LINES, left)]:
+                self._log(line[:CHARACTERS])
+            if len(lines) > LINES:
+                self._log(f"(and {len(lines) - LINES} more lines)")
+            left -= LINES if len(lines) > LINES else len(lines)
+            time.sleep(1.0)
+        self._log("(it prints too much; the rest is left out)")
