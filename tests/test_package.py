@@ -44,6 +44,7 @@ def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(built(tmp_path, "sdist")) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.sh", "check.sh", "tests/test_package.py", "models/recipes/README.md"} <= packed
+    assert "notebooks/train.ipynb" in packed
     assert not [name for name in packed if name.startswith((".venv", "takes", "runs"))]
 
 
