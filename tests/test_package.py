@@ -34,6 +34,8 @@ def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
         "models/bells.safetensors",
         "models/LICENSE",
         "presets/sets/demo.toml",
+        "presets/sets/transfer.toml",
+        "docs/sounds/drums.ogg",
         "docs/quickstart.md",
     ):
         assert f"perform/bundled/{needed}" in names

@@ -1,4 +1,7 @@
-"""Names of sound files and matrices in songs: a path, or a name in the player's folder `sounds`. [disk]"""
+"""Names of sound files and matrices in songs: a path, or a name in the player's folder `sounds`. [disk]
+
+The samples of the bundled voices have names, too: `drums.ogg`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,12 @@ from perform.library import places
 def find_deck_file(name: str) -> Path:
     """Return the sound file or matrix of a path, or of a name in `sounds`. WrongUse: it is not here."""
     sounds = places.user("sounds")
-    if path := places.existing(name) or places.existing(str(sounds / name)):
-        return path
+    for named in (name, str(sounds / name)):
+        if path := places.existing(named):
+            return path
+    sample = places.bundled("docs") / "sounds" / name
+    if sample.name == name and sample.is_file():
+        return sample.resolve()
     raise WrongUse("no such file", where=name[:200], hint=f"give its path, or put it into {sounds}")
 
 

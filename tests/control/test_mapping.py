@@ -248,4 +248,4 @@ def test_a_bundled_mapping_binds_each_control_once(path: Path) -> None:
 
 def test_each_device_has_a_bundled_mapping() -> None:
     devices = {path.stem for path in controller_device.bundled().glob("*.toml")}
-    assert {path.stem for path in BUNDLED} == devices - {"keyboard"} | {"generic"}
+    assert {path.stem for path in BUNDLED} == devices - {"keyboard"} | {"generic", "transfer"}
