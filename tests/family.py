@@ -21,6 +21,7 @@ CONFIGS = {name: replace(config, **SMALL) for name, config in PRESETS.items()} |
     "v1, newest": replace(PRESETS["v1"], **SMALL, padding="newest"),
     "latents that are always noise": replace(PRESETS["v2"], **SMALL, noise_latents=3),
     "stereo": replace(PRESETS["v2_small"], **SMALL, channels=2),
+    "stereo without bank": replace(PRESETS["v2_nopqmf"], **SMALL, channels=2, resampling=2),
     "stereo v1": replace(PRESETS["v1"], **SMALL, channels=2),
     "upstream's filter bank": replace(PRESETS["v2"], **SMALL, bank_taps=513),
     "resampled": replace(PRESETS["v2_small"], **SMALL, resampling=2),

@@ -62,6 +62,9 @@ def rows(
     plan    : batch, crop, precision, compile, device, threads
     against : a command that reads the kind of a step from each line, does the step and prints its seconds
     """
+    if config.decoder_ratios:
+        what = "the plain recipe has no decoder without the filter bank"
+        raise WrongUse(what, hint="measure v2, which costs less")
     if config.bottleneck != "variational":
         what = f"the plain recipe has no {config.bottleneck} bottleneck"
         raise WrongUse(what, hint="measure another config: live, v1, v2, v2_small, v3 ...")

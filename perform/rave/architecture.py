@@ -178,13 +178,15 @@ def pitched(config: Config) -> PitchedEncoderLayer:
 def decoder_v2(config: Config) -> DecoderLayer:
     """v2's, the mirror of the encoder, each stage a transposed convolution and dilated residual units.
 
-    The last convolution gives every band a wave and an amplitude. With a noise synthesiser this convolution
-    is the branch `wave`, beside the branch `noise`.
+    The last convolution gives every band a wave and an amplitude; with `decoder_ratios` it gives them for the
+    sound itself. With a noise synthesiser this convolution is the branch `wave`, beside the branch `noise`.
     """
     channels, kernel, mode = config.capacity * 2 ** len(config.ratios), config.kernel, config.padding
-    bands, activation = config.channels * config.bands, _ACTIVATIONS[config.activation]
+    bands = config.channels * (1 if config.decoder_ratios else config.bands)
+    activation = _ACTIVATIONS[config.activation]
     layers: list[Layer] = [Conv1dLayer(_latents(config), channels, kernel, padding=padding(mode, kernel))]
-    for ratio, dilations in zip(reversed(config.ratios), reversed(config.dilations), strict=True):
+    ratios = config.decoder_ratios or config.ratios
+    for ratio, dilations in zip(reversed(ratios), reversed(config.dilations), strict=True):
         layers += [activation(channels), ConvTranspose1dLayer(channels, channels // 2, ratio)]
         channels //= 2
         layers += _residual_units(config, channels, dilations)

@@ -31,9 +31,10 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 }
 """Configurations that set only these values."""
 MISSING: Mapping[str, tuple[str, str]] = {
-    "hybrid": ("its encoder takes mel spectra and its decoder has a GRU", "use --config v2, or live"),
-    "v2_nopqmf": ("its decoder makes samples without the filter bank", "use --config v2"),
-    "v2_nopqmf_small": ("its decoder makes samples without the filter bank", "use --config v2_small"),
+    "hybrid": (
+        "its encoder takes mel spectra and its decoder has a GRU",
+        "use --config live, whose encoder takes spectra, or v2",
+    ),
     "onnx": ("it is an older encoder and decoder for export", "use --config v1, and `perform export`"),
     "v2_with_augs": ("it is v2 with data augmentation", "use --config v2 --changes gain,compress,mute"),
     "normalize_ambient": ("it is data augmentation", "use --changes compress"),
@@ -64,6 +65,6 @@ def _kept(before: Config, whole: Config) -> dict[str, Any]:
         return {}
     usual = PRESETS["v2"]
     keys = [key for key in ("padding", "activation", "adain") if getattr(whole, key) == getattr(usual, key)]
-    if before.decoder == whole.decoder == "v2" and not whole.noise_ratios:
+    if before.decoder == whole.decoder == "v2" and not whole.noise_ratios and not whole.decoder_ratios:
         keys += _NOISE
     return {key: getattr(before, key) for key in keys}

@@ -81,6 +81,9 @@ class Config:
     """Channels of the outermost stage; each stage inwards doubles them."""
     ratios: tuple[int, ...] = (4, 2, 2, 2)
     """Downsampling of each stage, outermost first (v1's decoder upsamples in this order too)."""
+    decoder_ratios: tuple[int, ...] = ()
+    """Upsampling of each stage of a v2 decoder that makes samples without the filter bank, outermost first;
+    empty: the `ratios`, up to the bands."""
     dilations: tuple[tuple[int, ...], ...] = ((1, 3, 9), (1, 3, 9), (1, 3, 9), (1, 3))
     """Dilations of each stage's residual units."""
     kernel: int = 3
@@ -136,6 +139,7 @@ class Config:
             ("ratios", self.ratios or (0,)),
             ("dilations", sum(self.dilations, ()) or (self.encoder == "v1",)),
             ("noise_ratios", self.noise_ratios),
+            ("decoder_ratios", self.decoder_ratios),
         ):
             if any(type(number) is not int or number < 1 for number in numbers):
                 raise WrongUse(f"{name} are {getattr(self, name)!r}, not whole numbers", where="config")
@@ -169,6 +173,7 @@ class Config:
         if self.bottleneck == "spherical" and self.full_latents < 2:
             raise WrongUse("a spherical bottleneck needs full_latents of 2 or more", where="config")
         self._check_pitched()
+        self._check_decoder_ratios()
         if self.noise_ratios and (
             self.noise_taps < 2 or math.prod(self.ratios) % math.prod(self.noise_ratios)
         ):
@@ -191,6 +196,19 @@ class Config:
         if len(self.noise_ratios) != 1 or self.full_latents < 4 or self.noise_latents:
             what = "a pitched model has one noise ratio and four latents or more"
             raise WrongUse(what, where="config")
+
+    def _check_decoder_ratios(self) -> None:
+        ratios = self.decoder_ratios
+        if not ratios:
+            return
+        if self.decoder != "v2" or self.noise_ratios:
+            what = "only a v2 decoder without a noise synthesiser makes samples without the filter bank"
+            raise WrongUse(what, where="config", hint="leave decoder_ratios or noise_ratios empty")
+        if len(ratios) != len(self.ratios) or math.prod(ratios) != self.bands * math.prod(self.ratios):
+            what = f"decoder_ratios must be {len(self.ratios)} ratios whose product is bands x ratios"
+            raise WrongUse(what, where="config")
+        if self.padding != "newest" and any(ratio % 2 for ratio in ratios):
+            raise WrongUse(f"with {self.padding} padding every ratio must be even", where="config")
 
     @property
     def ratio(self) -> int:
@@ -222,7 +240,11 @@ class Config:
         try:
             plain = {
                 **values,
-                **{key: tuple(values[key]) for key in ("ratios", "noise_ratios") if key in values},
+                **{
+                    key: tuple(values[key])
+                    for key in ("ratios", "decoder_ratios", "noise_ratios")
+                    if key in values
+                },
                 **{key: tuple(map(tuple, values[key])) for key in ("dilations",) if key in values},
             }
         except TypeError:
@@ -268,6 +290,8 @@ PRESETS = {
     "v2_small": replace(
         _V2, capacity=48, ratios=(4, 2, 2, 2), noise_ratios=(2, 2, 2), noise_taps=32, noise_hidden=64
     ),
+    "v2_nopqmf": replace(_V2, decoder_ratios=(8, 8, 8, 4)),
+    "v2_nopqmf_small": replace(_V2, capacity=64, decoder_ratios=(8, 8, 8, 4)),
     "v3": replace(_V2, activation="snake", adain=True),
     "causal": replace(_V2, padding="causal"),
     "noise": replace(_V2, noise_ratios=(2, 2, 2), noise_taps=5, noise_hidden=128),

@@ -44,6 +44,8 @@ class Generator(Streaming):
 class Decoder(Generator):
     """v2's: (B, latents, n) -> (B, channels x bands, n * stride), each band within -1..1.
 
+    With Config.decoder_ratios it gives samples: (B, channels, n * stride).
+
     With a noise synthesiser the last convolution is the branch `wave`, beside the branch `noise`.
     """
 

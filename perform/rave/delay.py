@@ -40,7 +40,10 @@ def latency(model: RAVE) -> int:
     delay = 0.0  # in samples at the rate of the next layer
     if config.padding != "newest":
         delay = delay_after(model.decoder, delay_after(model.encoder.net, delay))
-    samples = delay * config.bands + model.pqmf.delay
+    if config.decoder_ratios:  # it makes samples: only the analysis of the filter bank delays
+        samples = delay + round(model.pqmf.delay / 2)
+    else:
+        samples = delay * config.bands + model.pqmf.delay
     if resampler:
         samples = (samples + resampler.up_delay) * resampler.ratio + resampler.down_delay
     return round(samples)

@@ -114,7 +114,8 @@ class RAVE(nn.Module):
         """The state of `batch` streams before the first frame."""
         sounds = batch * self.config.channels
         resampler = self.resampler.up_state(sounds) if self.resampler else []
-        return self.decoder.init_state(batch) + self.pqmf.synthesis_state(sounds) + resampler
+        synthesis = [] if self.config.decoder_ratios else self.pqmf.synthesis_state(sounds)
+        return self.decoder.init_state(batch) + synthesis + resampler
 
     def analyse(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Samples (B, channels, n) to bands (B, channels x bands, n / resampling / bands).
@@ -132,16 +133,19 @@ class RAVE(nn.Module):
     def synthesise(self, bands: Tensor, state: State) -> tuple[Tensor, State]:
         """Bands (B, channels x bands, n / resampling / bands) to samples (B, channels, n).
 
-        Of a harmonic decoder the bands are noise; the samples of its harmonics follow them.
+        Of a harmonic decoder the bands are noise; the samples of its harmonics follow them. A decoder with
+        `decoder_ratios` gives samples, not bands.
         """
-        after: State = []
+        y, after = bands, state[:0]
         width = self.config.channels * self.config.bands
-        y, synthesis = self.pqmf.synthesise(bands[:, :width], state[:1])
+        if not self.config.decoder_ratios:
+            y, after = self.pqmf.synthesise(bands[:, :width], state[:1])
         if self.config.decoder == "harmonic":
             y = y + interleaved(bands[:, width:])
         if self.resampler:
-            y, after = self.resampler.up(y, state[1:])
-        return y, synthesis + after
+            y, up = self.resampler.up(y, state[len(after) :])
+            after = after + up
+        return y, after
 
     def encode(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Samples (B, channels, n * ratio) in -1..1 to latents (B, latents, n); of a posterior, the mean."""

@@ -46,10 +46,12 @@ def decode(model: RAVE, z: Tensor, noise: Tensor) -> Tensor:
     x = run_whole(decoder.net, model.restore(z, noise[:, : model.missing]))
     outputs = [run_whole(branch, x) for branch in decoder.branches()]
     bands = decoder.mix(outputs or [x], model.uniform(noise[:, model.missing :]))
-    bands = model.pqmf.flip_odd_bands(bands.reshape(-1, model.config.bands, bands.shape[-1]))
-    y = _interleaved(
-        conv1d(pad(bands, padding(mode, model.pqmf.synthesis_kernel.shape[-1])), model.pqmf.synthesis_kernel)
-    )
+    if model.config.decoder_ratios:  # they are samples
+        y = bands.reshape(-1, 1, bands.shape[-1])
+    else:
+        kernel = model.pqmf.synthesis_kernel
+        bands = model.pqmf.flip_odd_bands(bands.reshape(-1, model.config.bands, bands.shape[-1]))
+        y = _interleaved(conv1d(pad(bands, padding(mode, kernel.shape[-1])), kernel))
     if model.resampler:
         kernel = model.resampler.up_kernel
         y = _interleaved(conv1d(pad(y, padding(mode, kernel.shape[-1])), kernel))

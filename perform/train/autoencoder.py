@@ -111,12 +111,13 @@ class Autoencoder(nn.Module):
         """Align input and output of a result of `forward` in time."""
         x, y, x_bands, y_bands, penalty, embedding, *other = parts
         delay, bank, config = self.model.delay, self.model.pqmf, self.model.config
-        if config.decoder == "harmonic":  # its output has no bands before the sum
+        if config.decoder == "harmonic" or config.decoder_ratios:  # the decoder's output is not bands alone
             whole = (x.shape[-1] - delay) // bank.block * bank.block
             x, y = x[..., :whole], y[..., delay:][..., :whole]
             with in_float32(x.device):
                 bands = [bank.analyse(sound.float(), bank.analysis_state(len(sound)))[0] for sound in (x, y)]
-            return AutoencoderPass(x, y, bands[0], bands[1], penalty, embedding, config.sample_rate)
+            averaged_at = config.sample_rate if config.decoder == "harmonic" else 0
+            return AutoencoderPass(x, y, bands[0], bands[1], penalty, embedding, averaged_at)
         band_delay = (delay - bank.delay) // bank.bands  # band samples
         x_bands, y_bands = x_bands[..., : x_bands.shape[-1] - band_delay], y_bands[..., band_delay:]
         second = (other[0][..., delay:], other[1][..., band_delay:]) if other else None

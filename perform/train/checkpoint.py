@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 from perform.core.errors import WrongUse
 from perform.core.files import atomic_path
+from perform.rave.config import Config
 
 FORMAT = "perform-checkpoint-2"
 SHOWN = {"critics": "choice of discriminators"}
@@ -51,7 +53,10 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _compare_config(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     """Raise WrongUse for a different config."""
-    if missing := sorted(now.keys() - before):
+    usual = Config().to_dict()  # a key with its usual value changes nothing for an older training
+    if missing := sorted(
+        key for key in now.keys() - before if now[key] != json.loads(json.dumps(usual[key]))
+    ):
         what = f"the checkpoint's config lacks {', '.join(missing)}: an older version of perform made it"
         hint = "start a new training, or finish this one with the version that started it"
         raise WrongUse(what, where=str(path), hint=hint)
@@ -59,6 +64,6 @@ def _compare_config(before: dict[str, Any], now: dict[str, Any], path: Path) -> 
         what = f"the checkpoint's config has {', '.join(extra)}: a newer version of perform made it"
         raise WrongUse(what, where=str(path), hint="continue with that version")
     for key, value in now.items():
-        if before[key] != value:
+        if key in before and before[key] != value:
             what = f"the checkpoint was made with another config: {key} is {before[key]}, not {value}"
             raise WrongUse(what, where=str(path), hint="use the same config, or another output file")

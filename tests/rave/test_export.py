@@ -25,7 +25,7 @@ from perform.rave.model import RAVE
 
 BATCH, ROWS = 4, 4
 BLOCKS = [2048, 8192, 4096, 2048]
-FAMILY = ["live", "v1", "v2", "v2_small", "v3", "discrete", "wasserstein", "spherical", "stereo"]
+FAMILY = ["live", "v1", "v2", "v2_small", "v3", "discrete", "wasserstein", "spherical", "stereo", "v2_nopqmf"]
 FAMILY += ["resampled"]
 
 

@@ -56,6 +56,7 @@ class NnModule(nn.Module):
         self.dropped = config.full_latents - model.latents if config.bottleneck == "variational" else 0
         self.channels, self.bands = config.channels, config.channels * config.bands
         self.is_pitched = config.bottleneck == "pitched"
+        self.makes_samples = bool(config.decoder_ratios)
         self.rates, self.pqmf = model.resampler, model.pqmf
         self.encoder, self.decoder = model.encoder, model.decoder
         self.encoder_memory = StreamMemory(model.encoder_state(rows), rows)
@@ -77,7 +78,7 @@ class NnModule(nn.Module):
         self.sr, self.latent_size = config.sample_rate, model.latents
         self.full_latent_size = model.latents + model.missing
         self.n_channels, self.target_channels = min(config.channels, self.outputs), self.outputs
-        self.input_mode = self.output_mode = "pqmf"
+        self.input_mode, self.output_mode = "pqmf", "raw" if config.decoder_ratios else "pqmf"
         self.stereo_mode = self.is_using_adain = False
         self._has_prior = model.prior is not None
         self.register_buffer("gesture", model.gesture)
@@ -142,13 +143,15 @@ class NnModule(nn.Module):
             bands_noise = uniform_noise(bands_noise, self.bands)
         state = self.decoder_memory.read(batch)
         cut = self.decoder.states
-        bands, after = self.decoder(x, state[:cut], bands_noise)
-        y, new = self.pqmf.synthesise(bands[:, : self.bands], state[cut : cut + 1])
-        if self.is_pitched:
-            y = y + interleaved(bands[:, self.bands :])
-        after = after + new
+        y, after = self.decoder(x, state[:cut], bands_noise)
+        if not self.makes_samples:
+            tones = y[:, self.bands :]
+            y, new = self.pqmf.synthesise(y[:, : self.bands], state[cut : cut + 1])
+            if self.is_pitched:
+                y = y + interleaved(tones)
+            after = after + new
         if self.rates is not None:
-            y, new = self.rates.up(y, state[cut + 1 :])
+            y, new = self.rates.up(y, state[len(after) :])
             after = after + new
         self.decoder_memory.write(after)
         y = y.reshape(rows, -1, y.shape[2])  # (B x copies, channels, n) -> (B, copies x channels, n)

@@ -36,6 +36,8 @@ def analyse(model: StoredModel, graph: Graph, x: Name, frames: int) -> Signal:
 def synthesise(model: StoredModel, graph: Graph, bands: Signal) -> Name:
     """Bands to samples (B, channels, n); as `RAVE.synthesise`."""
     channels, width = model.config.channels, model.config.bands
+    if model.config.decoder_ratios:
+        return _without_bank(model, graph, bands)
     if channels > 1:
         y = graph.shape(bands.name, -1, bands.frames, channels, width)
         y = graph.op(
@@ -43,6 +45,16 @@ def synthesise(model: StoredModel, graph: Graph, bands: Signal) -> Name:
         )  # (B, time, channels, bands) -> (B, channels, time, bands)
         bands = Signal(graph.shape(y, -1, width), bands.frames, width, channels)
     samples = _synthesise(_bank_kernels(model)[1], graph, bands)
+    if model.architecture.resampler:
+        samples = _up(model.weights.of("resampler"), graph, samples)
+    return graph.shape(samples.name, -1, channels, samples.frames)
+
+
+def _without_bank(model: StoredModel, graph: Graph, x: Signal) -> Name:
+    """Samples that a decoder made, (B * n, channels), to (B, channels, n) at the model's sample rate."""
+    channels = model.config.channels
+    y = graph.op("Transpose", graph.shape(x.name, -1, x.frames, channels), perm=[0, 2, 1])
+    samples = Signal(graph.shape(y, -1, 1), x.frames, 1, channels)
     if model.architecture.resampler:
         samples = _up(model.weights.of("resampler"), graph, samples)
     return graph.shape(samples.name, -1, channels, samples.frames)
