@@ -72,6 +72,10 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "tui/test_method_choice.py::test_a_method_that_is_in_the_library_is_loaded",
         "foreign/test_conversion.py::test_a_method_that_a_module_lacks_is_wrong_use",
     ),
+    "a model on a GPU": (
+        "engine/test_gpu.py::test_a_model_on_the_gpu_sounds_and_encodes_the_same",
+        "engine/test_gpu.py::test_what_fails_there_plays_on_the_processor_and_says_why",
+    ),
     "a method at one slow ratio, such as 2048": (
         "voice/test_effect_modules.py::test_a_method_at_one_slow_rate_plays_as_in_nn_tilde",
     ),

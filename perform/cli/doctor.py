@@ -20,7 +20,7 @@ from perform.core.errors import PerformError
 State = Literal["ok", "note", "problem"]
 MARKS: dict[State, str] = {"ok": "✓", "note": "·", "problem": "▲"}
 
-PACKAGES = ("numpy", "onnxruntime", "textual", "sounddevice", "soundfile", "soxr", "mido", "python-rtmidi")
+PACKAGES = ("numpy", "textual", "sounddevice", "soundfile", "soxr", "mido", "python-rtmidi")
 DISK_GB = 10  #: free space below which a long set may fill the disk: an hour of master and stems takes 7 GB
 MEMORY_MB = 64  #: of /dev/shm: the arena, its buffers and a long history
 COLUMNS, LINES = 80, 24  #: the smallest terminal that the screen is made for
@@ -64,6 +64,7 @@ def _python() -> Iterator[Finding]:
             yield Finding(name, "ok", importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
             yield _missing(name)
+    yield from _onnx_runtime()
     if importlib.util.find_spec("torch"):
         yield Finding("torch", "ok", importlib.metadata.version("torch"))
     else:
@@ -73,6 +74,20 @@ def _python() -> Iterator[Finding]:
     state: State = "ok" if silent else "problem"
     advice = "" if silent else "unset ORT_DISABLE_TELEMETRY, or set it to 1"
     yield Finding("telemetry", state, f"of ONNX Runtime: {'off' if silent else 'on'}", advice)
+
+
+def _onnx_runtime() -> Iterator[Finding]:
+    if not importlib.util.find_spec("onnxruntime"):
+        yield _missing("onnxruntime")
+        return
+    from perform.engine import gpu
+
+    name, version = gpu.package()
+    yield Finding("onnxruntime", "ok", f"{version}, of the package {name}")
+    there = gpu.providers()
+    text = f"ONNX Runtime has the providers {', '.join(there)}"
+    advice = "" if "CUDA" in there else "with an NVIDIA GPU: perform docs install"
+    yield Finding("GPU", "ok" if "CUDA" in there else "note", text, advice)
 
 
 def _missing(package: str) -> Finding:

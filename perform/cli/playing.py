@@ -76,6 +76,13 @@ def _sound_options(verb: _F) -> _F:
             help="Safety margin of just-in-time rendering: tight 3 ms, normal 10 ms, safe 25 ms "
             "(default: the set's).",
         ),
+        click.option(
+            "--gpu",
+            metavar="MODEL",
+            multiple=True,
+            shell_complete=completes(completion.models),
+            help="Render this model on the GPU, by CUDA (repeatable).",
+        ),
         click.option("--record", is_flag=True, help="Start recording at once."),
         click.option("--stems/--no-stems", help="Also record one file per deck."),
         click.option("--pre/--no-pre", help="Also record the master before the limiter."),

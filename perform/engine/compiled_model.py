@@ -28,14 +28,16 @@ __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 class CompiledModel:
     """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`.
 
+    on_gpu      : run decoder and encoder on the GPU; an error of ONNX Runtime or a PerformError if it cannot
     warm_states : states of a stream by the frames of zeros that it has decoded, for `decoder_reset`
     """
 
     takes_sound = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_gpu: bool = False) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._decoder = StyledMethod(path, self.sha256, "decode")
+        self._on_gpu = on_gpu
+        self._decoder = StyledMethod(path, self.sha256, "decode", on_gpu=on_gpu)
         self.attributes: Sequence[Attribute] = SWITCHES if self._decoder.has_style else ()
         self.actions: Sequence[str] = ACTIONS if self._decoder.has_style else ()
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
@@ -49,7 +51,7 @@ class CompiledModel:
     @functools.cached_property
     def encoder(self) -> CompiledEncoder:
         """The model's encoder, loaded when first used."""
-        return CompiledEncoder(self._path)
+        return CompiledEncoder(self._path, on_gpu=self._on_gpu)
 
     def stream(self) -> CompiledStream:
         """Return a new stream at its beginning."""
@@ -98,15 +100,16 @@ class CompiledEncoder:
     noise : values of noise per frame that sample the posterior; 0 for models without one
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_gpu: bool = False) -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._encoder = StyledMethod(path, self.sha256, "encode")
+        self._encoder = StyledMethod(path, self.sha256, "encode", on_gpu=on_gpu)
+        self._on_gpu = on_gpu
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
         self._path, self.silence = path, silence_latents(self)
 
     def for_another_thread(self) -> CompiledEncoder:
         """Return an encoder with new sessions, because a session has one set of buffers."""
-        return CompiledEncoder(self._path)
+        return CompiledEncoder(self._path, on_gpu=self._on_gpu)
 
     def stream(self) -> CompiledStream:
         """Return a new stream at its beginning."""

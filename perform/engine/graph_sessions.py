@@ -15,13 +15,13 @@ import onnxruntime as ort
 
 from perform.core.errors import PerformError
 from perform.core.files import write_atomically
+from perform.engine import gpu
 from perform.engine.protocol import Setting, Vector
 from perform.engine.style_state import StyleState
 from perform.library import places
 
 ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, set in `perform`, does it
 
-PROVIDERS = ["CPUExecutionProvider"]
 GRAPH = 3  #: version of the graphs: raise it when the same model would give another graph, or another opset
 AFTER = {"state": "after", "style": "learnt"}  #: kinds of state: the graph's input -> its output
 
@@ -83,10 +83,13 @@ class CompiledStream:
 
 
 class GraphBatch(NamedTuple):
-    """Buffers for a batch of one size, and the binding by which the graph uses them in place."""
+    """Buffers for a batch of one size, and the binding by which the graph uses them in place.
+
+    binding : None on a GPU, which has its own memory: the values are copied there and back
+    """
 
     values: dict[str, Vector]
-    binding: ort.IOBinding
+    binding: ort.IOBinding | None
 
 
 class CompiledGraph:
@@ -96,11 +99,16 @@ class CompiledGraph:
     metadata : the texts in the graph's file
     """
 
-    def __init__(self, graph: bytes) -> None:
+    def __init__(self, graph: bytes, *, on_gpu: bool = False) -> None:
+        """on_gpu: PerformError if this computer cannot run it there."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # more makes the worst frames worse
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        self._session = ort.InferenceSession(graph, options, providers=PROVIDERS)
+        self._on_gpu = on_gpu
+        if on_gpu:
+            self._session = gpu.session(graph, options)
+        else:
+            self._session = ort.InferenceSession(graph, options, providers=[gpu.CPU])
         self.shapes = {v.name: tuple(v.shape[1:]) for v in self._session.get_inputs()}
         self._result = self._session.get_outputs()[0]
         self.shapes[self._result.name] = tuple(self._result.shape[1:])
@@ -113,7 +121,8 @@ class CompiledGraph:
 
     def run(self, streams: Sequence[CompiledStream], **inputs: Vector) -> Vector:
         """Run one frame of all streams as one batch: inputs (B, ...) by name -> the result (B, ...)."""
-        values, binding = self._batches.get(len(streams)) or self._new_batch(len(streams))
+        batch = self._batches.get(len(streams)) or self._new_batch(len(streams))
+        values = batch.values
         for name, value in inputs.items():
             values[name].reshape(value.shape)[:] = value
         states = [(values["state"], [stream.state for stream in streams])]
@@ -122,7 +131,7 @@ class CompiledGraph:
         for rows, kept in states:
             for row, state in zip(rows, kept, strict=True):
                 row[:] = state
-        self._session.run_with_iobinding(binding)
+        self._compute(batch)
         for rows, kept in states:
             for row, state in zip(rows, kept, strict=True):
                 state[:] = row
@@ -130,10 +139,26 @@ class CompiledGraph:
 
     def warm_up(self) -> None:
         """[disk] Run one frame now: the first takes many times as long as the others."""
-        self._session.run_with_iobinding(self._new_batch(1)[1])
+        self._compute(self._new_batch(1))
+
+    def _compute(self, batch: GraphBatch) -> None:
+        """Compute the result and the new states from the inputs in a batch's buffers."""
+        values, binding = batch
+        if binding is not None:
+            self._session.run_with_iobinding(binding)
+            return
+        inputs = {name: value for name, value in values.items() if name != self._result.name}
+        outputs = {self._result.name: self._result.name} | {
+            after: name for name, after in AFTER.items() if name in values
+        }
+        for name, value in zip(outputs.values(), self._session.run([*outputs], inputs), strict=True):
+            values[name][:] = value
 
     def _new_batch(self, streams: int) -> GraphBatch:
         values = {name: np.zeros((streams, *shape), np.float32) for name, shape in self.shapes.items()}
+        if self._on_gpu:
+            self._batches[streams] = GraphBatch(values, None)
+            return self._batches[streams]
         binding = self._session.io_binding()
         for name, value in values.items():
             where = "cpu", 0, np.float32, value.shape, value.ctypes.data
@@ -149,23 +174,24 @@ class CompiledGraph:
         return self._batches[streams]
 
 
-def compiled(path: Path, digest: str, method: str, frames: int = 1) -> CompiledGraph:
+def compiled(path: Path, digest: str, method: str, frames: int = 1, *, on_gpu: bool = False) -> CompiledGraph:
     """[disk] Load a model's method from the cache; make and cache it if needed.
 
     digest : SHA-256 of the model's file
     method : a key of `perform.rave.graph.GRAPHS`
     frames : of a call
+    on_gpu : PerformError if this computer cannot run it there
     """
     cached = cache_file(digest, method if frames == 1 else f"{method}-{frames}")
     with contextlib.suppress(Exception):  # missing or damaged: make it again
-        return CompiledGraph(cached.read_bytes())
+        return CompiledGraph(cached.read_bytes(), on_gpu=on_gpu)
     from perform.rave.graph import GRAPHS
     from perform.rave.stored_model import read_model
 
     graph = GRAPHS[method](read_model(path), frames)
     with contextlib.suppress(OSError):  # without a cache, loading only takes longer
         write_atomically(cached, graph)
-    return CompiledGraph(graph)
+    return CompiledGraph(graph, on_gpu=on_gpu)
 
 
 def cache_file(digest: str, method: str) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import safe_open
 
 from perform.engine.frame_runs import FrameRuns
-from perform.engine.graph_sessions import CompiledStream, compiled
+from perform.engine.graph_sessions import CompiledGraph, CompiledStream, compiled
 from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
 
@@ -30,14 +30,17 @@ class StyledMethod:
     has_style : the method has AdaIN layers
     """
 
-    def __init__(self, path: Path, digest: str, name: str) -> None:
+    def __init__(self, path: Path, digest: str, name: str, *, on_gpu: bool = False) -> None:
         self._path, self._digest, self._name = path, digest, name
-        self._plain = compiled(path, digest, name)
+        self._plain = compiled(path, digest, name, on_gpu=on_gpu)
         self.shapes = self._plain.shapes
         self.has_style = _has_adain(path, f"{name}r.")
-        self._learning = compiled(path, digest, f"{name}-learning") if self.has_style else None
-        if self._learning:
+        self._learning: CompiledGraph | None = None
+        if self.has_style:
+            self._learning = compiled(path, digest, f"{name}-learning", on_gpu=on_gpu)
             self._learning.warm_up()
+        if on_gpu:  # what fails there fails now
+            self._plain.warm_up()
 
     def stream(self) -> CompiledStream:
         """Return a new stream at its beginning, with the model's default style."""

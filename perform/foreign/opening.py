@@ -16,6 +16,7 @@ from pathlib import Path
 
 from perform.core.errors import PerformError
 from perform.core.paths import to_text
+from perform.core.printable import printable
 from perform.engine.file_reader import FileReader, LocalFileReader
 from perform.engine.protocol import PlayableModel
 from perform.foreign import consent, sandbox
@@ -72,6 +73,22 @@ def open_model(
     from perform.foreign.torchscript_model import TorchscriptModel
 
     return TorchscriptModel(model, functools.partial(sandbox.enter, log=log))
+
+
+def open_on_gpu(model: Path) -> tuple[PlayableModel, str]:
+    """[render] Open a model file on the GPU, else on the processor; and "GPU", or why it is not there."""
+    from perform.engine.compiled_model import CompiledModel
+    from perform.engine.gpu import first_line
+
+    try:
+        opened = CompiledModel(model, on_gpu=True)
+        _ = opened.encoder  # what fails there fails now
+        return opened, "GPU"
+    except PerformError as error:
+        why = error.what
+    except Exception as error:  # of ONNX Runtime, when it computes the first frame
+        why = f"it failed there ({first_line(error)})"
+    return CompiledModel(model), f"no GPU: {printable(why)}; the processor plays it"
 
 
 def _require_torch(path: Path) -> None:

@@ -54,9 +54,10 @@ class RecordingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 class ModelsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[models]: where models are found."""
+    """[models]: where models are found, and where they render."""
 
     catalogues: tuple[str, ...] = ()  #: addresses or paths of catalogues, besides the bundled one
+    gpu: tuple[str, ...] = ()  #: names of the models that render on the GPU
 
 
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +82,7 @@ class PlayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (
             msgspec.structs.asdict(self.sound)
             | {"ports": self.midi.ports, "osc": self.osc.listen, "clock_out": self.midi.clock}
+            | {"gpu": self.models.gpu}
             | recording
         )
 

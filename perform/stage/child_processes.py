@@ -84,7 +84,8 @@ class ChildProcesses:
 
     def host_order(self) -> StartHost:
         """The order that starts a host, but for its model."""
-        return StartHost(str(self._arena.path), "", self._arena.meter("rate"), self._options.patient)
+        options, rate = self._options, self._arena.meter("rate")
+        return StartHost(str(self._arena.path), "", rate, options.patient, gpu=options.gpu)
 
     def _cold_host(self) -> Child:
         return self.start("perform.voice.host_process")

@@ -147,7 +147,7 @@ class HostPool:
         host.ready, host.sha256, host.render_s = True, report.sha256, report.render_ms / 1000.0
         host.attributes, host.actions = report.attributes, report.actions
         host.has_prior, host.has_encoder = report.has_prior, report.has_encoder
-        host.takes_sound = report.takes_sound
+        host.takes_sound, host.engine = report.takes_sound, report.engine
         self._hangs.pop(host.model.path, None)
         hashes.remember(host.model.path, host.sha256)
         host.made = Path(report.made)

@@ -20,6 +20,7 @@ class StageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patient: bool = False  #: wait for every deck: for a server that runs ahead of time
     mapping: str = ""  #: used instead of the set's
     margin: Literal["tight", "normal", "safe"] | None = None  #: used instead of the set's
+    gpu: tuple[str, ...] = ()  #: names of the models that render on the GPU
     ports: tuple[str, ...] = ()  #: use only MIDI ports whose name contains one of these; empty: all
     osc: str = ""  #: receive OSC here, "127.0.0.1:9000"; "": nowhere
     clock_out: str = ""  #: send MIDI clock to the port whose name contains this; "": to none

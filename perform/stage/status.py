@@ -33,6 +33,7 @@ class DeckStatus(Struct, frozen=True):
     has_prior: bool = False
     error: str = ""  #: why it failed, one line
     note: str = ""  #: why its source plays as hand, one line
+    engine: str = ""  #: "GPU" where it renders there; why not, where the player wants it; else ""
     made: str = ""  #: the model file that plays: of an export, the one that was made from it
     file: str = ""  #: name of the sound file of its source "file"
     matrix: str = ""  #: name of the matrix by which it follows another deck

@@ -29,7 +29,8 @@ def deck_advice(frame: ScreenFrame, deck: int) -> str:
         return f"{status.error} · {key}"
     if state != LIVE:
         return status.note
-    return _fault(frame, deck) or _source(frame, deck) or _silence(frame, deck)
+    engine = "" if status.engine == "GPU" else status.engine
+    return _fault(frame, deck) or _source(frame, deck) or _silence(frame, deck) or engine
 
 
 def _fault(frame: ScreenFrame, deck: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 from types import MappingProxyType
 
 import numpy as np
@@ -19,13 +18,14 @@ from perform.core.errors import PerformError
 from perform.core.event_log import FILE_MIXED, SOUND_FED, EventWriter, FrameEvent, pack_sound
 from perform.core.params import Slots, Table
 from perform.core.ring_buffers import Audio
+from perform.engine import gpu
 from perform.engine.protocol import BufferSound, PlayableModel
 from perform.library.cards import Card, credit
 from perform.voice.voice import Voice
 
 NO_SLOTS: Slots = np.zeros(0, np.intp)
 NO_SOUNDS: Mapping[str, BufferSound] = MappingProxyType({})
-ENGINE = version("onnxruntime")  # read at import: a sandboxed process can open no file later
+ENGINE = gpu.package()[1]  # read at import: a sandboxed process can open no file later
 
 
 class FrameWriter:

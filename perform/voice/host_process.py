@@ -32,8 +32,9 @@ from perform.core.messages.host_messages import (
 )
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priority, request_real_time
+from perform.engine.protocol import PlayableModel
 from perform.foreign import sandbox
-from perform.foreign.opening import file_reader, open_model, prepare
+from perform.foreign.opening import file_reader, open_model, open_on_gpu, prepare
 from perform.library.cards import is_module, read_card
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import check_room
@@ -51,7 +52,9 @@ def load_and_render(
 ) -> None:
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
     line.report(HostLoading())
-    limit_address_space(address_space() + MEMORY)
+    wants_gpu = Path(order.model).stem in order.gpu
+    if not wants_gpu:  # CUDA reserves addresses for all memory of the computer
+        limit_address_space(address_space() + MEMORY)
     arena = Arena.open(Path(order.arena))
     if order.idle:
         lower_priority()
@@ -64,8 +67,15 @@ def load_and_render(
         if warning := sandbox_warning(model_file):
             line.report(HostLog(warning))
         reader = file_reader(model_file)
-        name = read_card(model_file).name
-        model = open_model(model_file, log=lambda text: line.report(HostLog(f"module {name}: {text}")))
+        name, engine = read_card(model_file).name, ""
+        model: PlayableModel
+        if wants_gpu and not is_module(model_file):
+            model, engine = open_on_gpu(model_file)
+        else:
+            engine = "no GPU: a module from others plays on the processor" if wants_gpu else ""
+            model = open_model(model_file, log=lambda text: line.report(HostLog(f"module {name}: {text}")))
+        if engine:
+            line.report(HostLog(f"{name}: {engine}"))
         line.report(HostLoading())
         assignments = Assignments(
             model,
@@ -105,6 +115,7 @@ def load_and_render(
                 has_prior=model.has_prior,
                 has_encoder=model.encoder is not None,
                 takes_sound=model.takes_sound,
+                engine=engine,
             )
         )
         scheduler.run(line, orders)

@@ -84,6 +84,13 @@ async def test_a_deck_is_quiet_about_itself_once_it_plays(tmp_path, clock):
         await hands.settle()
         frame = hands.app.read_frame()
         assert [deck_advice(frame, number) for number in (4, 5, 7)] == ["", "", ""]
+        deck, *rest = hands.stage.words.decks[3:]
+        why = "no GPU: this ONNX Runtime has no CUDA; the processor plays it"
+        for engine, said in (("GPU", ""), (why, why)):
+            there = msgspec.structs.replace(deck, engine=engine)
+            hands.stage.words = status(*hands.stage.words.decks[:3], there, *rest)
+            await hands.until(lambda engine=engine: hands.app.read_frame().deck(4).engine == engine)
+            assert deck_advice(hands.app.read_frame(), 4) == said
 
 
 async def test_a_deck_with_voices_shows_how_many_sound(tmp_path, clock):

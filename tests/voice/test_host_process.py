@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 class HostUnderTest:
     """A host process with one lane, and a reader of its ring buffer."""
 
-    def __init__(self, arena: Arena, folder: Path, model: Path) -> None:
+    def __init__(self, arena: Arena, folder: Path, model: Path, gpu: tuple[str, ...] = ()) -> None:
         self.arena, self.log = arena, folder / "worker.log"
         self.printed: list[str] = []  # by the module
         with self.log.open("wb") as log:
@@ -59,6 +59,7 @@ class HostUnderTest:
             rate=48000,
             patient=True,
             idle=False,
+            gpu=gpu,
         )
 
     def order(self, kind: str, **fields: Any) -> None:
@@ -170,10 +171,12 @@ def test_a_sandboxed_module_plays_a_file_the_input_and_another_deck(arena: Arena
 
 
 def test_a_new_voice_does_not_show_the_load_of_the_one_before(arena: Arena, tmp_path: Path) -> None:
-    worker = HostUnderTest(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"))
+    worker = HostUnderTest(arena, tmp_path, tiny_model(tmp_path / "a.safetensors"), gpu=("a",))
     load = DECK_METER["load"]
     try:
-        assert worker.report()["report"] == "HostReady"
+        said, ready = worker.report(), worker.report()
+        assert ready["report"] == "HostReady"
+        assert "GPU" in ready["engine"] and said["text"] == f"a: {ready['engine']}"
         arena.deck_meters(1)[load] = 1000.0
         arena.lanes[0, LANE["live"]] = 1
         worker.order("StartVoice", lane=0, deck=1, texts={})

@@ -38,6 +38,7 @@ class StartHost(Order, frozen=True):
     rate    : of the device, Hz
     patient : no clock drives the mixer; fill each ring buffer whenever it has room
     idle    : load at idle priority, until `RaisePriority`
+    gpu     : names of the models that the player wants on the GPU
     """
 
     arena: str
@@ -45,6 +46,7 @@ class StartHost(Order, frozen=True):
     rate: float
     patient: bool
     idle: bool = False
+    gpu: tuple[str, ...] = ()
 
 
 class RaisePriority(Order, frozen=True):
@@ -108,6 +110,7 @@ class HostReady(Report, frozen=True):
 
     made      : the file that plays; not the model's path if an export was converted
     render_ms : median render time of a frame
+    engine    : where it renders: "" on the processor, "GPU", or why it does not there
     """
 
     render_ms: float
@@ -118,6 +121,7 @@ class HostReady(Report, frozen=True):
     has_prior: bool
     has_encoder: bool
     takes_sound: bool = False
+    engine: str = ""
 
 
 class FramesTimed(Report, frozen=True):
