@@ -96,11 +96,14 @@ class ProgressBar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.table import Column
 
-        time = Column(no_wrap=True, min_width=len("-:--:--"))  # in a narrow terminal the bar shrinks, no time
+        time = Column(
+            no_wrap=True, min_width=len("-:--:--")
+        )  # in a narrow terminal the bar and the text shrink
+        steps = Column(no_wrap=True, min_width=len(f"{total:.0f}/{total:.0f} {unit}"))
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit, table_column=steps),
             TimeElapsedColumn(table_column=time.copy()),
             TimeRemainingColumn(table_column=time.copy()),
             TextColumn("{task.fields[text]}", markup=False),

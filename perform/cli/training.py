@@ -135,5 +135,6 @@ def train(
 
 
 def _status(progress: Progress) -> str:
-    distance = f"held out {progress.distance:.2f} ({progress.improvement:.0f} % better than untrained)"
-    return f"phase {progress.phase}  loss {progress.loss:.2f}  {distance}"
+    """The most important first: a narrow terminal cuts off the end."""
+    distance = f"held out {progress.distance:.2f}, {progress.improvement:.0f} % better"
+    return f"{distance}; phase {progress.phase}, loss {progress.loss:.2f}"

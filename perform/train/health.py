@@ -69,8 +69,9 @@ def failure(now: Measurement, history: Sequence[Measurement]) -> str | None:
 def verdict(history: Sequence[Measurement]) -> str:
     """Return one line about the last measurement: how good it is, and whether to go on."""
     now = history[-1]
+    minutes = f"{now.seconds / 60:.{0 if now.seconds >= 600 else 1}f} minutes"
     line = (
-        f"step {now.step}, {now.seconds / 60:.0f} minutes: distance {now.distance:.2f} on held-out sound, "
+        f"step {now.step}, {minutes}: distance {now.distance:.2f} on held-out sound, "
         f"{now.improvement:.0f} % better than untrained"
     )
     if now.phase == 2:

@@ -376,6 +376,10 @@ def test_a_verdict_says_whether_it_pays_to_go_on() -> None:
     falling = [measurement(10 * 0.9**i) for i in range(12)]
     still = [measurement(10.0 - 0.001 * i) for i in range(12)]
     assert verdict(falling[:1]).endswith("0 % better than untrained")
+    assert verdict([replace(falling[0], step=9, seconds=90.0)]).startswith(
+        "step 9, 1.5 minutes: distance 10.00"
+    )
+    assert verdict([replace(falling[0], seconds=1860.0)]).startswith("step 0, 31 minutes: ")
     assert verdict(falling[:2]).endswith("10 % better than the measurement before: worth going on")
     assert verdict(falling).endswith("47 % better than 6 measurements ago: worth going on")
     assert verdict(still).endswith("no better than 6 measurements ago: hardly worth going on")
