@@ -281,10 +281,10 @@ class Instrument:
             until(lambda: running(runtime) or self.process.poll() is not None, 30, f"a stage; {self._log}")
             assert self.process.poll() is None, self._log.read_text()
             self.client = Client(runtime)
+            self.arena = self.client.arena
         except BaseException:
             self.process.kill()
             raise
-        self.arena = self.client.arena
 
     def meter(self, name: str) -> float:
         return self.arena.meter(name)
