@@ -165,7 +165,9 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "audio/test_mixer.py::test_every_fader_moves_without_a_click",
         "audio/test_guard.py::test_no_sample_exceeds_the_ceiling",
     ),
-    "buffer size, latency": ("live/test_encoder_input.py::test_an_impulse_comes_as_late_as_is_shown",),
+    "buffer size, latency": (
+        "live/test_encoder_input.py::test_in_real_time_it_loses_nothing_and_comes_as_late_as_is_shown",
+    ),
     "prior": ("engine/test_priors.py::test_a_deck_plays_its_models_prior",),
     "the picture of the latents": ("tui/test_latent_screen.py::test_the_pad_shows_the_corpus",),
     "the list of models to download": (

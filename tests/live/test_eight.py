@@ -22,7 +22,7 @@ from perform.core.arena_layout import LIVE
 from perform.core.params import DECKS, SLOTS
 
 MODEL = os.environ.get("PERFORM_EIGHT", "live")
-SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "10"))
+SECONDS = float(os.environ.get("PERFORM_LIVE_SECONDS", "6"))
 KNOBS_S = 0.02  #: between two messages
 
 
