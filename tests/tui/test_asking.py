@@ -630,6 +630,29 @@ async def test_without_sounds_a_path_can_be_typed(stage, clock, home, tmp_path):
         await hands.until(lambda: stage.asked == [UseFile(1, str(tmp_path / "x.wav"))])
 
 
+async def test_a_path_is_completed_as_in_a_shell(stage, clock, home, tmp_path):
+    """Tab adds what all entries have in common; enter on a folder looks into it; other files are not shown."""
+    (tmp_path / "Recordings" / "rainy day").mkdir(parents=True)
+    shutil.copy(_sounds(home) / "field" / "rain.wav", tmp_path / "Recordings" / "rainy day" / "roof.wav")
+    (tmp_path / "Recordings" / "rainy day" / "roof.txt").touch()
+    (tmp_path / "Recordings" / "rainy night").mkdir()
+    async with playing(stage, clock) as hands:
+        await hands.press("O")
+        field = hands.app.screen.query_one(Field)
+        field.value = f"{tmp_path}/rec"
+        await hands.until(lambda: f"{tmp_path}/Recordings/" in hands.text())
+        await hands.press("tab")
+        await hands.until(lambda: "rainy night/" in hands.text())
+        await hands.press("tab")
+        assert field.value == f"{tmp_path}/Recordings/rainy "
+        await hands.press("enter")
+        await hands.until(lambda: "roof.wav" in hands.text())
+        assert field.value.endswith("/rainy day/")
+        assert "roof.txt" not in hands.text()
+        await hands.press("enter")
+        await hands.until(lambda: stage.asked == [UseFile(1, f"{tmp_path}/Recordings/rainy day/roof.wav")])
+
+
 async def test_the_chooser_marks_and_removes_the_decks_file(stage, clock, home):
     _sounds(home)
     stage.words = status(replace(stage.words.decks[0], file="field/rain.wav"), *stage.words.decks[1:3])

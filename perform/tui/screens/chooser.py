@@ -1,8 +1,11 @@
-"""Base of dialogs that choose from a list: type to filter it, or type a path; enter takes the marked line."""
+"""Base of dialogs that choose from a list: type to filter it, or type a path; enter takes the marked line.
+
+Where a path is typed, the list shows what it could become, and tab completes it, as in a shell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +19,7 @@ from perform.core.errors import PerformError
 from perform.core.printable import printable
 from perform.library import places
 from perform.tui.background import in_background
+from perform.tui.screens import typed_path
 from perform.tui.screens.dialog import Dialog, DialogText, Field
 
 
@@ -25,10 +29,12 @@ class Chooser(Dialog[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", "Next", id="chooser.next", priority=True),
         Binding("up", "move(-1)", "Previous", id="chooser.previous", priority=True),
+        Binding("tab", "tab", "Complete", id="chooser.complete", priority=True),
     ]
 
     verb: ClassVar[str] = "open"  #: action of enter
     kind: ClassVar[str] = "file"  #: noun for one entry
+    suffixes: ClassVar[Collection[str]] = ()  #: of the files that can be chosen by their path
     if_empty: str = "there are none"  #: shown instead of an empty list
     more_keys: ClassVar[str] = ""  #: shown behind the action of enter
 
@@ -36,6 +42,7 @@ class Chooser(Dialog[str]):
         super().__init__()
         self._title, self._note = title, note
         self._lines: Mapping[str, Content] | None = None
+        self._entries: Collection[str] = ()  # what the path that is being typed could become
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] The entries: name -> its line in the list."""
@@ -83,6 +90,10 @@ class Chooser(Dialog[str]):
         options.add_options(Option(lines[name], id=f"={name}") for name in found)
         if places.is_path(wanted) and (path := places.existing(wanted)):
             options.add_option(Option(Content(printable(f"{self.verb} the file {path}")), id=f"={path}"))
+        elif self._entries:
+            for entry in self._entries:
+                answer = f">{entry}" if entry.endswith("/") else f"={entry}"
+                options.add_option(Option(Content(printable(entry)), id=answer))
         elif not lines:
             options.add_option(Option(self.if_empty, disabled=True))
         elif not found:
@@ -95,9 +106,38 @@ class Chooser(Dialog[str]):
         options.action_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter the list, or offer the file with that path."""
+        """Filter the list, or offer what the path could become."""
+        typed, self._entries = event.value, ()
         if self._lines is not None:
-            self._fill(self._lines, event.value)
+            self._fill(self._lines, typed)
+        if self._is_path(typed):
+            in_background(
+                self,
+                lambda: typed_path.entries(typed, self.suffixes),
+                lambda found: self._offer(typed, found),
+                self._show_fault,
+            )
+
+    def _offer(self, typed: str, found: Collection[str]) -> None:
+        """Show what a path could become, unless the player has typed on."""
+        if found and typed == self.query_one(Input).value:
+            self._entries = found
+            self._fill(self._lines or {}, typed)
+
+    def _is_path(self, typed: str) -> bool:
+        """Whether the player types the path of a file that can be chosen."""
+        return bool(self.suffixes) and typed_path.looks_like_path(typed)
+
+    def action_tab(self) -> None:
+        """Complete the path."""
+        field = self.query_one(Input)
+        if self._is_path(field.value):
+            self._type(typed_path.completed(field.value, self._entries))
+
+    def _type(self, text: str) -> None:
+        field = self.query_one(Input)
+        field.value = text
+        field.cursor_position = len(text)
 
     def on_input_submitted(self) -> None:
         """Take the marked line."""
@@ -111,6 +151,9 @@ class Chooser(Dialog[str]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Return the entry, or show why it cannot be used."""
         chosen = event.option.id or ""
+        if chosen.startswith(">"):  # a folder: look into it
+            self._type(chosen[1:])
+            return
         try:
             if chosen.startswith("="):
                 self.check(chosen[1:])

@@ -12,6 +12,7 @@ from textual.content import Content
 from perform.core.errors import PerformError
 from perform.core.paths import to_text
 from perform.core.printable import printable
+from perform.core.sound_formats import SUFFIXES
 from perform.library import matrices, places
 from perform.library.deck_file_names import find_deck_file
 from perform.tui.screens.chooser import Chooser
@@ -45,6 +46,7 @@ class SoundChooser(_DeckFileChooser):
     """Lists the sound files below the folder `sounds`."""
 
     kind, nothing = "sound file", "no file"
+    suffixes = SUFFIXES
 
     def __init__(self, deck: int, current: str, plays: bool) -> None:
         folder = places.user("sounds")
@@ -71,6 +73,7 @@ class MatrixChooser(_DeckFileChooser):
     """Lists the matrices below the folder `sounds`."""
 
     kind, nothing = "matrix", "by variance"
+    suffixes = (matrices.SUFFIX,)
 
     def __init__(self, deck: int, current: str) -> None:
         folder = places.user("sounds")

@@ -10,6 +10,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.widgets import Input
 
 from perform.core.errors import PerformError
 from perform.core.printable import printable
@@ -29,10 +30,11 @@ class ModelBrowser(Chooser):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "catalogue", "Catalogue", id="browser.page", priority=True),
+        Binding("tab", "tab", "Catalogue", id="browser.page", priority=True),
     ]
 
     verb, kind, if_empty = "load", "model", "no models: make one with `perform train`"
+    suffixes = (".safetensors", ".ts")
     more_keys = " · tab catalogue"
 
     def __init__(
@@ -59,8 +61,11 @@ class ModelBrowser(Chooser):
         """Raise PerformError if the file is not a model."""
         cards.read_card(model_library.find_model(chosen))
 
-    def action_catalogue(self) -> None:
-        """Show what others have published; a model chosen there is the answer."""
+    def action_tab(self) -> None:
+        """Complete a path. Else show what others have published; a model chosen there is the answer."""
+        if self._is_path(self.query_one(Input).value):
+            super().action_tab()
+            return
 
         def answered(chosen: str | None) -> None:
             if chosen:

@@ -18,6 +18,7 @@ class SetChooser(Chooser):
     """Returns a set's name or path."""
 
     verb, kind, if_empty = "open", "set", "no sets yet: press S in the set list to save this one"
+    suffixes = (".toml",)
 
     def __init__(self, current: str, changed: bool) -> None:
         note = "▲ this set has unsaved changes: press ctrl+s to save" if changed else ""

@@ -1,0 +1,52 @@
+"""What a path that is being typed could become: folders, and files of one kind, as a shell completes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from perform.core.paths import from_text, to_text
+
+MOST = 200  #: entries of one folder that are shown
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether a text begins as a path of a folder: `/`, `~/`, `./`, or a folder's name and `/`."""
+    return "/" in text or os.sep in text
+
+
+def entries(typed: str, suffixes: Collection[str]) -> list[str]:
+    """[disk] Return what it can become: folders, each with a `/` behind it, and files with one of the suffixes.
+
+    Folders come first. Each is spelled as the player began: `~/sou` becomes `~/sounds/`. Hidden entries are left
+    out unless the name begins with a dot. A folder that cannot be read has none.
+    """
+    typed = typed.replace(os.sep, "/")
+    folder, slash, begun = typed.rpartition("/")
+    try:
+        with os.scandir(os.path.expanduser(from_text(folder + slash))) as found:
+            named = [(to_text(entry.name), _is_folder(entry)) for entry in found]
+    except (OSError, ValueError):
+        return []
+    fitting = [
+        (not is_folder, name.casefold(), f"{folder}{slash}{name}{'/' if is_folder else ''}")
+        for name, is_folder in named
+        if name.casefold().startswith(begun.casefold())
+        and (begun.startswith(".") or not name.startswith("."))
+        and (is_folder or os.path.splitext(name)[1].casefold() in suffixes)
+    ]
+    return [path for _, _, path in sorted(fitting)[:MOST]]
+
+
+def completed(typed: str, found: Collection[str]) -> str:
+    """Return what all entries have in common, or `typed` where that is no longer."""
+    common = os.path.commonprefix([path.casefold() for path in found])
+    longest = next(iter(found), "")[: len(common)]
+    return longest if len(longest) > len(typed) else typed
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
