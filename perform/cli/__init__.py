@@ -6,6 +6,7 @@ This package alone may import all others. Each verb imports what it needs when i
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -29,8 +30,9 @@ from perform.cli import (
     training,
     transferring,
 )
-from perform.cli.output import DefaultVerbGroup, log
+from perform.cli.output import DefaultVerbGroup, echo_json, loudness_options, wants, warn
 from perform.core.errors import PerformError
+from perform.core.printable import printable
 
 
 class VerbGroup(DefaultVerbGroup):
@@ -39,23 +41,48 @@ class VerbGroup(DefaultVerbGroup):
     default_verb = "open"
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; print an error in one line and exit with its code."""
+        """Run the verb; print an error in one line and exit with its code.
+
+        With `--json`, the error is also an object on stdout: {"error": its line, "exit_code": 1 or 2}.
+        """
+        as_json = "--json" in ctx.args
         try:
             use_config(ctx)
             return super().invoke(ctx)
+        except click.UsageError as error:
+            if as_json:
+                _show_error(error.format_message(), error.exit_code)
+            raise  # click prints how the verb is used
         except PerformError as error:
-            log(f"perform: {error}")
-            sys.exit(error.exit_code)
+            line, code = str(error), error.exit_code
+            _trace(error)
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
-            log(f"perform: this needs torch, which is not installed; `{sys.executable} -m pip install torch`")
-            sys.exit(1)
+            line, code = (
+                f"this needs torch, which is not installed; `{sys.executable} -m pip install torch`",
+                1,
+            )
+            _trace(error)
         except BrokenPipeError:
             raise  # `perform docs | head`: click ends quietly
         except OSError as error:
-            log(f"perform: {error.filename or 'the system'}: {error.strerror or error}")
-            sys.exit(1)
+            line, code = f"{error.filename or 'the system'}: {error.strerror or error}", 1
+            _trace(error)
+        warn(f"perform: {line}")
+        if as_json:
+            _show_error(line, code)
+        sys.exit(code)
+
+
+def _trace(error: Exception) -> None:
+    """Print where an error arose, if the player wants to know."""
+    if wants("verbose"):
+        warn("".join(traceback.format_exception(error)).rstrip())
+
+
+def _show_error(line: str, exit_code: int) -> None:
+    echo_json({"error": printable(line), "exit_code": exit_code})
 
 
 def use_config(ctx: click.Context) -> None:
@@ -105,3 +132,4 @@ for _verb in (
     *(model_cards.calibrate, model_cards.edit),
 ):
     models.models.add_command(_verb)
+loudness_options(main, hidden=False)

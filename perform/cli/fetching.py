@@ -14,7 +14,7 @@ import click
 from perform.cli import completion
 from perform.cli.completion import completes
 from perform.cli.models import models_import
-from perform.cli.output import ProgressBar, echo, echo_json, json_option, log, show
+from perform.cli.output import ProgressBar, echo, echo_json, json_option, log, show, warn
 from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def fetch(
         )
     except BaseException:
         words = shlex.join(["perform", "models", "import", str(path), "--name", own_name or model.name])
-        log(f"the download is kept: `{words}` imports it; delete the file to download it anew")
+        warn(f"the download is kept: `{words}` imports it; delete the file to download it anew")
         raise
     path.unlink(missing_ok=True)
 
@@ -140,7 +140,7 @@ def _download(model: CatalogueModel) -> None:
 
 def _agree(model: CatalogueModel, yes: bool) -> None:
     """Ask the player to agree to a licence, or require --yes without a terminal."""
-    log(f"licence: {model.licence}")
+    warn(f"licence: {model.licence}")
     if yes:
         return
     if not sys.stdin.isatty():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perform.cli.output import log
+from perform.cli.output import log, warn
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
 from perform.library.card_changes import CREDITS
@@ -78,7 +78,7 @@ def add_texts(path: Path, options: dict[str, Any]) -> None:
 
 def _ask_consent(question: str, yes: bool, path: Path) -> bool:
     """Ask the player for consent, or require --yes without a terminal."""
-    log(f"{path.name}: {question}")
+    warn(f"{path.name}: {question}")
     if yes:
         return True
     if not sys.stdin.isatty():

@@ -8,7 +8,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.output import echo, echo_json, json_option, log
+from perform.cli.output import echo, echo_json, json_option, log, warn
 from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
 
@@ -45,7 +45,7 @@ def calibrate(names: tuple[str, ...], folder: Path | None, as_json: bool) -> Non
         except PerformError as error:
             if names:
                 raise
-            log(f"{path.stem}: left out: {error}")  # of the whole library, the others are measured
+            warn(f"{path.stem}: left out: {error}")  # of the whole library, the others are measured
             continue
         done.append(_facts(path, silent=card is None))
         for line in _lines(path, silent=card is None):

@@ -10,7 +10,7 @@ import click
 from perform.cli import completion
 from perform.cli.completion import completes
 from perform.cli.importing import add_texts, as_before, convert_file, copy_file
-from perform.cli.output import echo, echo_json, json_option, log, show
+from perform.cli.output import echo, echo_json, json_option, log, show, warn
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
 
@@ -38,7 +38,7 @@ def models_list(as_json: bool) -> None:
         try:
             card = cards.read_card(path)
         except WrongUse as error:
-            log(f"{name}: {error}")
+            warn(f"{name}: {error}")
             continue
         rows.append(
             {

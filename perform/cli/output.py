@@ -1,20 +1,26 @@
-"""Output of all verbs: messages on stderr, results on stdout, progress bars.
+"""Output of all verbs: messages and warnings on stderr, results on stdout, progress bars.
 
+`--quiet` keeps only results and warnings.
 Names and texts come from files, so everything passes `printable`: none can steer the terminal.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from perform.core.errors import WrongUse
 from perform.core.printable import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -31,6 +37,41 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+_LOUDNESS = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
+
+
+def loudness_options(verb: click.Command, *, hidden: bool) -> None:
+    """Add `--quiet` and `--verbose` to a verb, and to the verbs of a group."""
+
+    def remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[f"perform.{param.name}"] = True
+
+    helps = {
+        "quiet": "Print only results, warnings and errors.",
+        "verbose": "Print where in the code an error arose.",
+    }
+    for name, text in helps.items():
+        verb.params.append(
+            click.Option(
+                [f"-{name[0]}", f"--{name}"],
+                is_flag=True,
+                expose_value=False,
+                callback=remember,
+                hidden=hidden,
+                help=text,
+            )
+        )
+    for inner in verb.commands.values() if isinstance(verb, click.Group) else ():
+        loudness_options(inner, hidden=True)
+
+
+def wants(loudness: str) -> bool:
+    """Whether the player asked for "quiet" or "verbose"."""
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and f"perform.{loudness}" in ctx.meta
+
+
 class DefaultVerbGroup(click.Group):
     """A group of verbs; `default_verb` is used if the first argument is not a verb."""
 
@@ -40,8 +81,10 @@ class DefaultVerbGroup(click.Group):
         """Insert the default verb unless the first argument is a verb, or an option of the group."""
         if not args and ctx.resilient_parsing:  # the shell completes the first word
             return super().parse_args(ctx, args)
-        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help", "--version")):
-            args = [self.default_verb, *args]
+        own = {option for param in self.params for option in param.opts} | {"-h", "--help"}
+        at = next((i for i, word in enumerate(args) if word not in own), len(args))
+        if {*args[:at]} <= _LOUDNESS.keys() and (at == len(args) or args[at] not in self.commands):
+            args = [*args[:at], self.default_verb, *args[at:]]
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -52,7 +95,13 @@ class DefaultVerbGroup(click.Group):
 
 
 def log(line: str) -> None:
-    """Print a message to stderr."""
+    """Print a message to stderr, unless the player wants quiet."""
+    if not wants("quiet"):
+        warn(line)
+
+
+def warn(line: str) -> None:
+    """Print an error, or something that the player has to know, to stderr."""
     click.echo(_printable(line), err=True)
 
 
@@ -78,14 +127,34 @@ def json_option(verb: _F) -> _F:
 def show(plain: object, as_json: bool, **fields: object) -> None:
     """Print the result to stdout: its lines (none if empty), or one JSON object.
 
-    Into a pipe or a file, paths are written byte by byte, so that other programs find the files.
+    Into a pipe or a file, paths are written byte by byte, so that other programs find the files. `-` is the
+    sound itself, which stdout has.
     """
+    if plain == Path("-"):
+        return
     if as_json:
         echo_json(fields)
     elif plain and sys.stdout.isatty():
         echo(str(plain))
     elif plain:
         click.echo(str(plain) if sys.platform == "win32" else os.fsencode(str(plain)))
+
+
+@contextlib.contextmanager
+def sound_out(out: Path, as_json: bool) -> Iterator[Path]:
+    """Give the sound file to write. `-` is stdout: a temporary WAV file, whose bytes follow at the end."""
+    if out != Path("-"):
+        yield out
+        return
+    if as_json:
+        raise WrongUse("--json and the sound cannot both go to stdout", hint="name a file with -o")
+    if sys.stdout.isatty():
+        raise WrongUse("a terminal cannot play a sound file", hint="add a pipe, e.g. `| aplay`")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "sound.wav"
+        yield made
+        with made.open("rb") as sound:
+            shutil.copyfileobj(sound, sys.stdout.buffer)
 
 
 class ProgressBar:
@@ -107,7 +176,7 @@ class ProgressBar:
             TimeElapsedColumn(table_column=time.copy()),
             TimeRemainingColumn(table_column=time.copy()),
             TextColumn("{task.fields[text]}", markup=False),
-            console=Console(stderr=True),
+            console=Console(stderr=True, quiet=wants("quiet")),
         )
         self._task = self._bar.add_task(printable(title), total=total, text="")
 

@@ -10,7 +10,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.output import ProgressBar, Seconds, json_option, log, show
+from perform.cli.output import ProgressBar, Seconds, json_option, log, show, sound_out, warn
 from perform.core.errors import WrongUse
 
 
@@ -29,7 +29,7 @@ class DeckModel(click.ParamType):  # type: ignore[type-arg]
 
 @click.command()
 @click.argument("name", metavar="SET|TAKE", shell_complete=completes(completion.sets, completion.takes))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="WAV file to write.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="WAV file to write; - for stdout.")
 @click.option("--rate", type=int, help="Sample rate (default: 48000, or the take's).")
 @click.option("--stems", is_flag=True, help="Also write one file per deck.")
 @click.option("--float", "float32", is_flag=True, help="Write 32-bit float instead of 24-bit PCM.")
@@ -64,6 +64,7 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
     \b
         perform render demo -o demo.wav --seconds 60
         perform render last -o part.wav --from 10 --to 40
+        perform render last -o - | aplay
     """
     from perform.audio.device import check_rate_and_block
 
@@ -73,14 +74,20 @@ def render(name: str, out: Path | None, as_json: bool, **how: Any) -> None:
         if out is None:
             raise WrongUse("no output file", hint="name a WAV file with -o")
         _refuse("a take", how, "seconds", "seed", "take", "allow_files")
-        seconds = _take(name, out, how)
+        if out == Path("-"):
+            _refuse("-o -", how, "stems")
+        with sound_out(out, as_json) as file:
+            seconds = _take(name, file, how)
         path = out
     else:
         _refuse("a set", how, "begin", "end", "swap", *([] if how["take"] else ["stems", "float32"]))
         if (out is None) == (how["take"] is None):
             raise WrongUse("name one output", hint="a WAV file with -o, or a folder with --take")
         seconds = how["seconds"] or 30.0
-        path = _set(name, out, how, seconds)
+        if out:
+            with sound_out(out, as_json) as file:
+                _set(name, file, how, seconds)
+        path = out or _set(name, None, how, seconds)
     took = time.monotonic() - began
     log(f"{seconds:g} s in {took:.1f} s ({seconds / took:.1f} times real time)")
     show(path, as_json, path=str(path), seconds=seconds, took_s=round(took, 2))
@@ -145,5 +152,5 @@ def _take(name: str, out: Path, how: dict[str, Any]) -> float:
     with ProgressBar(f"rendering {take.path.stem}", max(seconds, 0.0), "s") as on_progress:
         played = replay.render(take, out, options, on_progress)
     if played.lost:
-        log(f"{played.lost} events are missing from its gesture log: the sound may differ there")
+        warn(f"{played.lost} events are missing from its gesture log: the sound may differ there")
     return seconds

@@ -12,7 +12,7 @@ import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.output import ProgressBar, json_option, log, show
+from perform.cli.output import ProgressBar, json_option, log, show, sound_out, warn
 from perform.core.errors import PerformError, WrongUse
 
 if TYPE_CHECKING:
@@ -57,7 +57,11 @@ class TransferSetup(NamedTuple):
 @click.command()
 @click.argument("sound", metavar="SOUND|FOLDER", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="WAV, FLAC or folder to write."
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="WAV, FLAC or folder to write; - for stdout.",
 )
 @click.option(
     "--model",
@@ -99,18 +103,23 @@ def transfer(sound: Path, out: Path, model: str, source: str | None, as_json: bo
 
     if not sound.exists():
         raise WrongUse("no such file or folder", where=str(sound))
-    if sound.is_file():
+    if sound.is_file() and out != Path("-"):
         from perform.recorder.new_files import SOUND, check_new
 
         check_new(out, SOUND)
     options = TransferOptions(dict(how["scale"]), dict(how["bias"]), how["temperature"], how["seed"])
     setup = _setup(model, source, how["matrix"], options, how["rate"])
     if sound.is_dir():
+        if out == Path("-"):
+            raise WrongUse("several sounds cannot go to stdout", hint="name a folder with -o")
         _transfer_folder(sound, out, setup, as_json)
         return
     began = time.monotonic()
-    with ProgressBar(f"transferring {sound.name}", _header(sound)[0], "s") as on_progress:
-        seconds = _transfer_file(sound, out, setup, on_progress)
+    with (
+        sound_out(out, as_json) as file,
+        ProgressBar(f"transferring {sound.name}", _header(sound)[0], "s") as on_progress,
+    ):
+        seconds = _transfer_file(sound, file, setup, on_progress)
     took = time.monotonic() - began
     log(f"{seconds:.1f} s in {took:.1f} s ({seconds / max(took, 1e-3):.1f} times real time)")
     show(out, as_json, path=str(out), seconds=round(seconds, 3), took_s=round(took, 2))
@@ -196,7 +205,7 @@ def _encoder(model: PlayableModel) -> StreamingEncoder:
         hint = "choose another model with --from; a module needs an `encode` method beside `decode`"
         raise WrongUse(f"{model.card.name} has no encoder", hint=hint)
     if not model.card.delay_known:
-        log(f"the delay of {model.card.name} is unknown, so the result may be late")
+        warn(f"the delay of {model.card.name} is unknown, so the result may be late")
     return model.encoder
 
 
@@ -244,7 +253,7 @@ def _transfer_file(
                 on_progress(fed / sound.rate)
             write(transferring.finish())
         if not fed:
-            log(f"{path}: the file has no samples, so {out.name} is empty")
+            warn(f"{path}: the file has no samples, so the result is empty")
         return fed / sound.rate
 
 
@@ -270,7 +279,7 @@ def _transfer_folder(folder: Path, out: Path, setup: TransferSetup, as_json: boo
                 failed.append((path, PerformError(repr(error), where=str(path))))
         on_progress(len(files))
     for _, problem in failed:
-        log(str(problem))
+        warn(str(problem))
     problems = [{"path": str(path), "why": problem.what} for path, problem in failed]
     show(out, as_json, path=str(out), files=len(files) - len(failed), failed=problems)
     if failed:

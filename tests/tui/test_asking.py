@@ -631,7 +631,7 @@ async def test_without_sounds_a_path_can_be_typed(stage, clock, home, tmp_path):
 
 
 async def test_a_path_is_completed_as_in_a_shell(stage, clock, home, tmp_path):
-    """Tab adds what all entries have in common; enter on a folder looks into it; other files are not shown."""
+    """Tab adds what all entries have in common; enter on a folder looks into it; other files are left out."""
     (tmp_path / "Recordings" / "rainy day").mkdir(parents=True)
     shutil.copy(_sounds(home) / "field" / "rain.wav", tmp_path / "Recordings" / "rainy day" / "roof.wav")
     (tmp_path / "Recordings" / "rainy day" / "roof.txt").touch()

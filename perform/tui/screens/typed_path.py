@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from itertools import takewhile
+from pathlib import Path
 
-from perform.core.paths import from_text, to_text
+from perform.core.errors import PerformError
+from perform.core.paths import expanded, from_text, to_text
 
 MOST = 200  #: entries of one folder that are shown
 
@@ -16,32 +19,34 @@ def looks_like_path(text: str) -> bool:
 
 
 def entries(typed: str, suffixes: Collection[str]) -> list[str]:
-    """[disk] Return what it can become: folders, each with a `/` behind it, and files with one of the suffixes.
+    """[disk] Return what it can become: folders (a `/` behind each) and files with one of the suffixes.
 
-    Folders come first. Each is spelled as the player began: `~/sou` becomes `~/sounds/`. Hidden entries are left
-    out unless the name begins with a dot. A folder that cannot be read has none.
+    Folders come first. Each is spelled as the player began: `~/sou` becomes `~/sounds/`. Hidden entries are
+    left out unless the name begins with a dot. A folder that cannot be read has none.
     """
     typed = typed.replace(os.sep, "/")
     folder, slash, begun = typed.rpartition("/")
     try:
-        with os.scandir(os.path.expanduser(from_text(folder + slash))) as found:
+        with os.scandir(expanded(from_text(folder + slash))) as found:
             named = [(to_text(entry.name), _is_folder(entry)) for entry in found]
-    except (OSError, ValueError):
+    except (OSError, ValueError, PerformError):
         return []
     fitting = [
         (not is_folder, name.casefold(), f"{folder}{slash}{name}{'/' if is_folder else ''}")
         for name, is_folder in named
         if name.casefold().startswith(begun.casefold())
         and (begun.startswith(".") or not name.startswith("."))
-        and (is_folder or os.path.splitext(name)[1].casefold() in suffixes)
+        and (is_folder or Path(name).suffix.casefold() in suffixes)
     ]
     return [path for _, _, path in sorted(fitting)[:MOST]]
 
 
 def completed(typed: str, found: Collection[str]) -> str:
     """Return what all entries have in common, or `typed` where that is no longer."""
-    common = os.path.commonprefix([path.casefold() for path in found])
-    longest = next(iter(found), "")[: len(common)]
+    same = takewhile(
+        lambda letters: len(set(letters)) == 1, zip(*(path.casefold() for path in found), strict=False)
+    )
+    longest = next(iter(found), "")[: len(list(same))]
     return longest if len(longest) > len(typed) else typed
 
 
