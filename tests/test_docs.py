@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -304,6 +306,20 @@ def test_options_in_the_docs_exist(path: Path) -> None:
 def test_verbs_page_is_what_its_script_makes_of_the_helps() -> None:
     made = runpy.run_path(str(DOCS / "verbs_page.py"))["page"]()
     assert page("verbs.md") == made, "run: python docs/verbs_page.py"
+
+
+def test_man_page_is_what_its_script_makes_of_the_helps() -> None:
+    made = runpy.run_path(str(DOCS / "man_page.py"))["page"]()
+    assert (DOCS / "perform.1").read_text() == made, "run: python docs/man_page.py"
+    assert ".SS perform render\n" in made
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
+def test_groff_formats_the_man_page_without_a_warning() -> None:
+    command = ["groff", "-man", "-Tutf8", "-ww", "-K", "utf8", str(DOCS / "perform.1")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "perform render last -o - | aplay" in done.stdout
 
 
 def test_every_help_has_an_example_whose_options_exist() -> None:
