@@ -16,9 +16,9 @@ Read this page to look up what `perform` does on the command line, and every opt
 Made from the help of each verb by docs/verbs_page.py: `perform VERB --help` shows the same. Results go to
 stdout and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use. `--json` prints them for programs.
 
-Every verb takes `-q`, `--quiet` (only results, warnings and errors) and `-v`, `--verbose` (where in the code an
-error arose). With `--json`, an error is an object too: `{"error": "...", "exit_code": 2}`. `man perform` shows the
-same where a package has installed it.
+Every verb takes `-q`, `--quiet` (only results, warnings and errors) and `-v`, `--verbose` (where in the code
+an error arose). With `--json`, an error is an object too: `{"error": "...", "exit_code": 2}`. `man perform`
+shows the same where a package has installed it.
 
 `perform NAME` opens the set of that name. [config.toml](config.md) has defaults for the options of `open` and
 `play`.
