@@ -62,6 +62,8 @@ class DryFile:
             sound = np.concatenate([self._late, self._joins.silence() if x is None else x], axis=1)
             self._late = sound[:, self._ratio :]
             dry = sound[:, : self._ratio] * line(gain, aims[0], self._ratio)
+            if not dry.any():  # so that nothing is logged
+                dry = None
             if not aims[0]:
                 self._silence()
         return None if dry is None and level == aims[1] == 1.0 else FileMix(level, aims[1], dry)
