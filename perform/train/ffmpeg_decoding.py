@@ -63,8 +63,10 @@ class FfmpegSound:
         """Wait for ffmpeg's end; raise WrongUse with its last message if it failed."""
         if self._process.wait():
             self._errors.seek(0)
-            lines = self._errors.read().decode(errors="replace").strip().splitlines()
-            raise WrongUse(f"ffmpeg cannot decode it ({lines[-1] if lines else 'no reason'})")
+            text = self._errors.read().decode(errors="replace").strip()
+            if "matches no streams" in text:
+                raise WrongUse("it has no sound")
+            raise WrongUse(f"ffmpeg cannot decode it ({text.splitlines()[-1] if text else 'no reason'})")
 
 
 @contextmanager

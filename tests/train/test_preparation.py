@@ -193,9 +193,13 @@ def test_ffmpeg_reads_what_libsndfile_cannot(tmp_path: Path, without_ffmpeg: pyt
     soundfile.write(source, bursts(2, 2, 44100).T, 44100)
     command = [program, "-v", "error", "-y", "-i", source, "-c:a", "aac"]
     subprocess.run([*command, made / "b.m4a", "-c:a", "aac", "-f", "adts", made / "c.wav"], check=True)
+    picture = ["-f", "lavfi", "-i", "color=black:size=16x16:duration=0.2", made / "silent.mp4"]
+    subprocess.run([program, "-v", "error", *picture], check=True)
     survey = prepare([made], target, RATE, 1)
-    assert survey.skipped().keys() == {"broken.m4a", "d.wav"}
-    assert all("ffmpeg cannot decode it" in why for why in survey.skipped().values()), "it was tried again"
+    left_out = survey.skipped()
+    assert left_out.pop("silent.mp4") == "it has no sound"
+    assert left_out.keys() == {"broken.m4a", "d.wav"}
+    assert all("ffmpeg cannot decode it" in why for why in left_out.values()), "it was tried again"
     assert {survey.files[name]["rate"] for name in ("b.m4a", "c.wav")} == {44100}
     corpus = Corpus.load(target)
     for second in (0, 2, 4):
