@@ -138,7 +138,7 @@ def test_an_allowance_that_is_renewed_is_no_limit() -> None:
     code = """
         import time
         from perform.foreign.sandbox import Allowance
-        allowance, end = Allowance(2), time.process_time() + 4
+        allowance, end = Allowance(2), time.process_time() + 3
         while time.process_time() < end:
             allowance.renew()
     """

@@ -79,9 +79,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
     strokes(home / "sounds")
     killed = start(home / "sounds", home / "killed.safetensors")
     checkpoint = home / "killed.safetensors.training" / "checkpoint.pt"
-    while not checkpoint.exists() or torch.load(checkpoint, weights_only=True)["state"]["step"] < 20:
+    written, step = 0, 0
+    while step < 20:
         assert killed.poll() is None, killed.communicate()[1]
         time.sleep(0.1)
+        if checkpoint.exists() and checkpoint.stat().st_mtime_ns != written:
+            written = checkpoint.stat().st_mtime_ns
+            step = torch.load(checkpoint, weights_only=True)["state"]["step"]
     killed.kill()
     killed.communicate()
     assert not (home / "killed.safetensors").exists()
