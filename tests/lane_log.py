@@ -40,7 +40,7 @@ def recorded(
     table, sound = arena.table, []
     params.set_value(table, f"deck/{DECK}/source", params.SOURCES.index("walk"))
     voice = Voice(model, DECK, RATE, table)
-    writer = FrameWriter(arena, LANE, DECK, model, voice, RATE)
+    writer = FrameWriter(arena, LANE, model, voice, RATE)
     for values in turns:
         for name, value in values.items():
             params.set_value(table, f"deck/{DECK}/{name}", value)

@@ -336,3 +336,30 @@ class Swap(nn.Module):
             return -1
         self.drive = (drive,)
         return 0
+
+
+class Faulty(nn.Module):
+    """An effect module that passes the sound on; with `fault` 1 it fails, with 2 it never comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("forward_params", torch.tensor([2, 1, 2, 1]))
+        self.register_buffer("fault_params", torch.tensor([1]))
+        self.fault = (0,)
+        self.sr = 48000
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fault[0] == 1:
+            raise ValueError("it fails")
+        while self.fault[0] == 2:
+            x = x * 1.0
+        return x
+
+    @torch.jit.export
+    def get_fault(self) -> tuple[int]:
+        return self.fault
+
+    @torch.jit.export
+    def set_fault(self, fault: int) -> int:
+        self.fault = (fault,)
+        return 0

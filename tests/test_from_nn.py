@@ -44,7 +44,8 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "offline/test_effect_takes.py::test_an_effect_module_in_its_sandbox_renders_and_replays_the_same_bits",
     ),
     "an effect behind another object": (
-        "voice/test_effect_modules.py::test_an_effect_takes_the_sound_of_another_deck_without_gaps",
+        "voice/test_inserts.py::test_dry_and_wet_are_in_time",
+        "stage/test_inserts.py::test_inserts_come_and_go_and_the_take_replays",
     ),
     "sound files into `nn~`, `sfplay~`": (
         "voice/test_sources.py::test_a_file_loops_between_its_ends",

@@ -39,10 +39,22 @@ class CueBus:
 
     def add(self, strip: Strip, x: Signal | Audio, step: Signal) -> None:
         """Add what a lane plays, x (n, 2) as read from its ring buffer; after `Strip.fade`."""
-        now, wanted = self._switches[strip.deck - 1], self._wanted[strip.deck - 1]
-        if now or wanted:
-            gain = ramp(np.array([now]), np.array([wanted]), step) if now != wanted else now
+        gain = self._gain(strip.deck, step)
+        if gain is not None:
             self._sum += x.astype(np.float64) * gain * strip.gate_gain * strip.trim
+
+    def add_inserted(self, deck: int, y: Signal, step: Signal) -> None:
+        """Add what the insert of a deck plays, (n, 2)."""
+        gain = self._gain(deck, step)
+        if gain is not None:
+            self._sum += y * gain
+
+    def _gain(self, deck: int, step: Signal) -> Signal | float | None:
+        """The gain of a deck in this block; None: it is not on cue."""
+        now, wanted = float(self._switches[deck - 1]), float(self._wanted[deck - 1])
+        if now != wanted:
+            return ramp(np.array([now]), np.array([wanted]), step)
+        return now or None
 
     def end(self, master: Signal, opening: Signal | float, step: Signal) -> Audio:
         """End the block: the cue with the master before its limiter (n, 2), as they sound: (n, 2) float32.

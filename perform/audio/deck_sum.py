@@ -8,6 +8,7 @@ import numpy as np
 
 from perform.audio.cue_bus import CueBus
 from perform.audio.guard import MAX_BLOCK, Signal, peak
+from perform.audio.insert_strip import InsertStrip
 from perform.audio.level_followers import LevelFollowers
 from perform.audio.strip import Strip
 from perform.core.arena import Arena
@@ -25,6 +26,7 @@ class DeckSum:
     """[audio] The strips of all lanes, and their sum.
 
     strips : by lane
+    inserts : by deck
     delay  : frames by which stems are delayed, as the limiter delays the master
     """
 
@@ -35,24 +37,30 @@ class DeckSum:
             for deck in range(1, DECKS + 1)
             for lane in lanes_of(deck)
         ]
-        self._played: list[Strip] = []  # in the last block
+        self.inserts = {deck: InsertStrip(deck, arena, rate) for deck in range(1, DECKS + 1)}
+        self._played: list[Strip | InsertStrip] = []  # in the last block
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
 
     @property
     def settled(self) -> bool:
         """Whether no fade is running, so that the parameters alone describe the state of all lanes."""
-        return all(strip.settled for strip in self.strips)
+        inserts = all(insert.settled for insert in self.inserts.values())
+        return inserts and all(strip.settled for strip in self.strips)
 
     @property
     def rests(self) -> bool:
-        """Whether no gain of a lane moves."""
-        return all(strip.rests for strip in self.strips)
+        """Whether no gain of a lane moves, and there is no insert."""
+        idle = all(insert.idle for insert in self.inserts.values())
+        return idle and all(strip.rests for strip in self.strips)
 
-    def wait(self, n: int) -> None:
-        """Wait until every live lane has n frames, for at most WAIT_S."""
+    def wait(self, n: int, master: InsertStrip) -> None:
+        """Wait until every live lane has n frames, for at most WAIT_S. master: the master's insert."""
         deadline = time.monotonic() + WAIT_S
         for strip in self.strips:
             while strip.live and strip.open and strip.ring.fill < n and time.monotonic() < deadline:
+                time.sleep(0.0001)
+        for insert in (*self.inserts.values(), master):
+            while insert.waits(n) and time.monotonic() < deadline:
                 time.sleep(0.0001)
 
     def __call__(self, n: int, step: Signal, fall: float, *, tracks: bool, cue: CueBus | None) -> Signal:
@@ -77,14 +85,25 @@ class DeckSum:
     def _play(self, n: int, step: Signal, cue: CueBus | None) -> dict[int, Signal]:
         """What each deck plays, after its fader, (n, 2); decks that play nothing are left out."""
         arena, decks = self._arena, dict[int, Signal]()
-        self._played = [strip for strip in self.strips if not strip.idle]
+        inserts = {deck: insert for deck, insert in self.inserts.items() if not insert.idle}
+        plain: dict[int, Signal] = {deck: np.zeros((n, 2)) for deck in inserts}
+        strips = [strip for strip in self.strips if not strip.idle]
+        self._played = [*strips, *inserts.values()]
         arena.ring_reads.begin_write()
-        for strip in self._played:
+        for strip in strips:
             x = strip.read(n)
+            if strip.deck in inserts:
+                plain[strip.deck] += strip.before_fader(x, step)
+                continue
             voice = strip.fade(x, step)
             if cue:
                 cue.add(strip, x, step)
             decks[strip.deck] = decks[strip.deck] + voice if strip.deck in decks else voice
+        for deck, insert in inserts.items():
+            y = insert(plain[deck], step)
+            if cue:
+                cue.add_inserted(deck, y, step)
+            decks[deck] = insert.fader(y, step)
         arena.meters[_PULLED] = arena.history.written + n
         arena.ring_reads.end_write()
         return decks
@@ -98,12 +117,13 @@ class DeckSum:
             np.maximum(peaks[deck - 1], held[deck - 1], out=peaks[deck - 1])
         self._arena.meters[_PEAKS] = peaks
 
-    def log_reads(self, events: EventWriter, at: int, *, every: bool) -> None:
+    def log_reads(self, events: EventWriter, at: int, master: InsertStrip, *, every: bool) -> None:
         """Log which frames of the ring buffers the block holds, for lanes that did not continue as expected.
 
-        every : log all continuous lanes too
+        master : the master's insert
+        every  : log all continuous lanes too
         """
-        for strip in self._played:
+        for strip in (*self._played, *([] if master.idle else [master])):
             if not strip.as_expected or (every and strip.continuous):
                 event = RingReadEvent(strip.lane, *strip.last_read, strip.continuous)
                 events.write(RING_READ, at, event.pack())

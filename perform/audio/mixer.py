@@ -14,12 +14,13 @@ import numpy.typing as npt
 from perform.audio.cue_bus import CueBus
 from perform.audio.deck_sum import DeckSum
 from perform.audio.guard import MAX_BLOCK, DcBlocker, Limiter, Signal, by_blocks, cap, peak
+from perform.audio.insert_strip import InsertStrip
 from perform.audio.level_followers import LevelFollowers
 from perform.audio.live_input import LiveInput, dry_wet
 from perform.audio.strip import RAMP_S, Strip, ramp
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import HELD, INPUT, LANE, LANES, METER_SLOTS, NAMES, PRE
+from perform.core.arena_layout import HELD, INPUT, LANE, LANES, METER_SLOTS, NAMES, PRE, lanes_of
 from perform.core.base_log import BaseWriter
 from perform.core.event_log import EventWriter
 from perform.core.modulation import Modulation, mask
@@ -66,6 +67,7 @@ class Mixer:
         self._modulated = self._values.copy()
         self._followers = LevelFollowers(arena.meters, rate)
         self._decks = DeckSum(arena, rate, self.delay, self._followers)
+        self._master_insert = InsertStrip(0, arena, rate)
         self._parameters = b""  # the values from which the gains below were computed
         self._behind = 0  # frames from the live input to the decks that encode it
         self._master = np.zeros(1)
@@ -107,7 +109,7 @@ class Mixer:
         all_logged = self._log_values(at, changed=changed)
         self._followers.input(self._input(came, n, table))  # first: encoders need it early
         if self._patient:
-            self._decks.wait(n)
+            self._decks.wait(n, self._master_insert)
         if cue:
             cue.begin(n, table)
         step, fall = self._step[:n], _PEAK_FALL_PER_S ** (n / self._rate)
@@ -116,14 +118,17 @@ class Mixer:
         dry = self._input.dry(n, table, self._behind)
         if dry is not None:
             mix += dry
-        mix, opening = self._fade_master(by_blocks(self._dc, mix, self._block))
+        mix = by_blocks(self._dc, mix, self._block)
+        if not self._master_insert.idle:
+            mix = self._master_insert(mix, step)
+        mix, opening = self._fade_master(mix)
         if cue:
             both[:, 2:] = cue.end(mix, opening, step)
         if self._tracks:
             self._arena.tracks[PRE].write_ahead(mix.astype(np.float32), self.delay)
             self._arena.tracks[INPUT].write_ahead(self._silence[:n] if came is None else came)
         out[:] = by_blocks(self._limited, mix, self._block)
-        self._decks.log_reads(self._events, at, every=all_logged)
+        self._decks.log_reads(self._events, at, self._master_insert, every=all_logged)
         self._arena.history.write(out)
         self._mark_track_start()
         self._meter(out, fall)
@@ -157,7 +162,12 @@ class Mixer:
         for strip in self._decks.strips:
             row = lanes[strip.lane]
             self._set_strip(strip, row, sides[strip.deck - 1] * (wet if row[LANE["behind"]] else 1.0))
+        for deck, insert in (*self._decks.inserts.items(), (0, self._master_insert)):
+            self._set_insert(insert, deck, sides, wet)
         self._behind = int(lanes[:, LANE["behind"]].max())
+        for deck, insert in self._decks.inserts.items():
+            behind = max(lanes[lane, LANE["behind"]] for lane in lanes_of(deck))
+            self._behind = max(self._behind, int(behind and behind + insert.delay))
         self._master_target = np.array(
             [params.gain(table[SLOTS["master/gain"]]) * (not table[SLOTS["master/mute"]])]
         )
@@ -196,6 +206,25 @@ class Mixer:
             strip.begin(0.0 if self._started else strip.open)  # a new mixer finds some gates open already
         strip.live = live
 
+    def _set_insert(self, insert: InsertStrip, deck: int, sides: Signal, wet: float) -> None:
+        """Set an insert's targets, and those of its deck's fader; 0 is the master's.
+
+        wet : gain of decks that encode the live input
+        """
+        lanes, was_idle = self._reader.lanes, insert.idle
+        if was_idle and not lanes[insert.lane, LANE["live"]]:
+            return
+        amount = float(self._values[SLOTS[f"{params.insert_head(deck)}/wet"]])
+        insert.use(lanes[insert.lane], amount, started=self._started)
+        if not deck:
+            return
+        strips = [strip for strip in self._decks.strips if strip.deck == deck]
+        encodes = any(strip.open and lanes[strip.lane, LANE["behind"]] for strip in strips)
+        insert.fader.aim(sides[deck - 1] * (wet if encodes else 1.0))
+        if was_idle and not insert.idle:
+            playing = [strip.level for strip in strips if strip.live and not strip.held]
+            insert.fader.begin(playing[0] if self._started and playing else sides[deck - 1])
+
     def _mark_track_start(self) -> None:
         """Write the meter `tracks/from`: the frame from which all tracks are complete, 0 if they are off."""
         meters = self._arena.meters
@@ -207,11 +236,13 @@ class Mixer:
     def rests(self) -> bool:
         """Whether no gain moves and nothing is modulated: then a block may have any length."""
         still = self._started and self._master[0] == self._master_target[0] and self._open == 1.0
-        return still and not self._panic_left and not len(self._modulation.slots) and self._decks.rests
+        still = still and self._decks.rests and self._master_insert.idle
+        return still and not self._panic_left and not len(self._modulation.slots)
 
     def _is_settled(self) -> bool:
         """Whether no fade and no panic is running, so that the log of a take may begin here."""
-        return self._open == 1.0 and not self._panic_left and self._decks.settled
+        settled = self._decks.settled and self._master_insert.settled
+        return settled and self._open == 1.0 and not self._panic_left
 
     def _fade_master(self, mix: Signal) -> tuple[Signal, Signal | float]:
         """Apply the master fader, and the gain of start and panic: (n, 2) -> (n, 2), that gain."""
@@ -277,6 +308,7 @@ MIXER_SLOTS = np.array(
     [*_DECK_SLOTS.flat]
     + [SLOTS[k] for k in ("xfade", "master/gain", "master/mute", "master/ceiling", "panic")]
     + [slot for address, slot in SLOTS.items() if address.startswith("input/")]
+    + [slot for address, slot in SLOTS.items() if address.endswith("/insert/wet")]
     + [i for i, name in enumerate(NAMES) if name.startswith(("lane/", "beat/"))]
 )
 _PARAMETERS = [slot for slot in MIXER_SLOTS.tolist() if slot < len(SLOTS)]

@@ -138,24 +138,64 @@ class Strip:
 
         step : (n, 1) how far a gain may have moved after each frame
         """
-        gain: Signal | npt.NDArray[np.float64] = self._gain
+        gain = self._next_gain(step)
+        if self._move_gate(len(x)):
+            return x * (gain * self.gate_gain)
+        return x * gain if self._gate else np.zeros((len(x), 2))
+
+    def before_fader(self, x: Signal | Audio, step: Signal) -> Signal:
+        """[audio] Apply trim and gate alone, for an insert: (n, 2). The fader moves on, unheard."""
+        self._next_gain(step)
+        self._move_gate(len(x))
+        return x.astype(np.float64) * (self.gate_gain * self.trim)
+
+    @property
+    def level(self) -> npt.NDArray[np.float64]:
+        """Gain of the fader now, without the trim: left, right."""
+        return self._gain / self.trim
+
+    def _next_gain(self, step: Signal) -> Signal | npt.NDArray[np.float64]:
+        """Move the fader; its gain in this block."""
         if self._moves and not np.array_equal(self._gain, self._target):
             gain = ramp(self._gain, self._target, step)
             self._gain = gain[-1].copy()
-        else:
-            self._moves = False
+            return gain
+        self._moves = False
+        return self._gain
+
+    def _move_gate(self, n: int) -> bool:
+        """Set `gate_gain` for n frames; whether it moves."""
         if self._gate != self.open:
-            reach = np.arange(1, len(x) + 1) / (max(self.fade_s, RAMP_S) * self._rate)
+            reach = np.arange(1, n + 1) / (max(self.fade_s, RAMP_S) * self._rate)
             gate = np.clip(self.open - self._gate, -reach, reach) + self._gate
             self._gate = float(gate[-1])
             # a crossfade keeps its power
             self.gate_gain = np.sin(np.clip(gate, 0.0, 1.0) * np.pi / 2)[:, None]
-            gain = gain * self.gate_gain
-        elif not self._gate:
-            self.gate_gain = 0.0
-            return np.zeros((len(x), 2))
-        else:
-            self.gate_gain = math.sin(self._gate * math.pi / 2)
+            return True
+        self.gate_gain = math.sin(self._gate * math.pi / 2) if self._gate else 0.0
+        return False
+
+
+class Fader:
+    """[audio] The fader of a deck with an insert."""
+
+    def __init__(self) -> None:
+        self._gain = self._target = np.zeros(2)
+
+    def begin(self, gain: npt.NDArray[np.float64]) -> None:
+        """Continue from a gain (left, right)."""
+        self._gain = gain
+
+    def aim(self, target: npt.NDArray[np.float64]) -> None:
+        """Move to a gain (left, right); the array must not change."""
+        self._target = target
+
+    def __call__(self, x: Signal, step: Signal) -> Signal:
+        """[audio] Apply it to (n, 2); full scale in RAMP_S."""
+        if np.array_equal(self._gain, self._target):
+            return x * self._gain
+        gain = ramp(self._gain, self._target, step)
+        self._gain = gain[-1].copy()
         return x * gain
 
 

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from perform.core import params
 from perform.core.arena_layout import (
+    ALL_LANES,
     BEAT_VALUES,
     DECK_METERS,
     DEFAULT_RATE,
@@ -31,6 +32,7 @@ from perform.core.arena_layout import (
     HISTORY_FRAMES,
     INPUT,
     INPUT_FRAMES,
+    INSERTS,
     LANE,
     LANE_METERS,
     LANE_VALUES,
@@ -71,11 +73,12 @@ _BASE = _LINE + _size(
     8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
     *(16 * len(params.ADDRESSES), 8 * DECKS * LATENTS, 8),
-    *[16, 8 * RING_FRAMES] * LANES,
+    *[16, 8 * RING_FRAMES] * ALL_LANES,
     *(8, 8, 8 * HISTORY_FRAMES),
     *(8, 8, 8 * INPUT_FRAMES),
     *[8, 8 * LATENT_HISTORY_FRAMES, 4 * LATENT_HISTORY_FRAMES * LATENTS] * LANES,
     *[24, EVENT_LOG_BYTES] * EVENT_LOGS,
+    *[8, 8, 8 * INPUT_FRAMES] * INSERTS,
 )
 _SIZE = _BASE + _size(*[8, 8 * STEM_FRAMES] * (2 + DECKS))
 
@@ -89,7 +92,7 @@ class Arena:
 
     values : (len(NAMES),) float64: `table`, `lanes`, phases of the modulators, then the beat line
     table  : (len(ADDRESSES),) the parameters in plain units
-    lanes  : (LANES, len(LANE)) written by the stage alone
+    lanes  : (ALL_LANES, len(LANE)) written by the stage alone
     next   : (len(ADDRESSES),) the next song's parameters, for lanes of mode NEXT
     rows   : (2, 1 + ROWS, len(ROW_COLUMNS)) modulation of the song that plays, and of the next song;
              the first line of each holds the number of its rows
@@ -102,7 +105,8 @@ class Arena:
     latent_histories : the latents of each lane's source, for decks that follow it
     tracks : the tracks that can be recorded: "master" (`history`), PRE, INPUT, STEMS; all but the master
              have no memory until `reserve_tracks`
-    event_logs : one for each lane's voice, then the mixer's
+    event_logs : one for each deck lane's voice, the mixer's, then one for each insert; see `log_of`
+    inserted : for each insert the sound that its module gets, from the mixer; it has its own frame numbers
     ring_reads : sequence lock of the mixer's reads of `rings`, with meter "pulled"
     batches : sequence lock of the batches of `values`
     """
@@ -113,7 +117,7 @@ class Arena:
         self._at = _LINE
         self.values: npt.NDArray[np.float64] = self._take(np.float64, len(NAMES))
         self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[LANE_VALUES].reshape(LANES, len(LANE))
+        self.lanes = self.values[LANE_VALUES].reshape(ALL_LANES, len(LANE))
         self.next: Table = self._take(np.float64, len(params.ADDRESSES))
         self.rows = self._take(np.float64, 2, 1 + ROWS, len(ROW_COLUMNS))
         self.hardware: Table = self._take(np.float64, len(params.ADDRESSES))
@@ -124,7 +128,8 @@ class Arena:
             self._take(np.float64, 1),
         )
         self.rings = [
-            RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
+            RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2))
+            for _ in range(ALL_LANES)
         ]
         end = self._take(np.int64, 1)
         self.history = self._take_history(end, HISTORY_FRAMES)
@@ -141,6 +146,7 @@ class Arena:
             EventLog(who, self._take(np.int64, 3), self._take(np.uint8, EVENT_LOG_BYTES))
             for who in range(EVENT_LOGS)
         ]
+        self.inserted = [self._take_history(self._take(np.int64, 1), INPUT_FRAMES) for _ in range(INSERTS)]
         self.tracks = {"master": self.history} | {
             name: self._take_history(end, STEM_FRAMES) for name in (PRE, INPUT, *STEMS)
         }

@@ -37,7 +37,9 @@ NO_MIXER, CLOCK, DEVICE = range(3)
 NOW, NEXT, HELD = range(3)
 
 LANES = 2 * DECKS  #: deck d has the lanes 2d - 2 and 2d - 1
-EVENT_LOGS = LANES + 1  #: one for each lane, then the mixer's
+INSERTS = DECKS + 1  #: insert 0 is the master's, insert N deck N's; insert I has the lane LANES + I
+ALL_LANES = LANES + INSERTS
+EVENT_LOGS = ALL_LANES + 1  #: one for each lane of the decks, the mixer's, then one for each insert
 LANE_COLUMNS = [
     "live",  # 1: the mixer reads the lane's ring buffer
     "gate",  # gain to which the mixer fades the lane: 1 or 0
@@ -46,6 +48,8 @@ LANE_COLUMNS = [
     "mode",  # which values the voice reads: NOW, NEXT, HELD
     "behind",  # frames of delay from the live input to the lane's output; 0 if the lane does not encode it
     "file",  # number of the file that the source "file" plays; 0: none
+    "delay",  # of an insert: seconds from the mixer's sound to the sound of the module
+    "dry",  # of an insert: seconds by which the module itself delays the sound
 ]
 #: modulators that run through a cycle, by name
 CYCLES: tuple[str, ...] = tuple(
@@ -64,14 +68,14 @@ LANE: Mapping[str, int] = {name: i for i, name in enumerate(LANE_COLUMNS)}  #: c
 #: name of each slot of `Arena.values`: the parameters, the lanes, the modulators' phases, the beat line
 NAMES: tuple[str, ...] = (
     *params.ADDRESSES,
-    *(f"lane/{n}/{column}" for n in range(LANES) for column in LANE_COLUMNS),
+    *(f"lane/{n}/{column}" for n in range(ALL_LANES) for column in LANE_COLUMNS),
     MODULATION_VERSION,
     *(f"phase/{name.replace(' ', '/')}/{column}" for name in CYCLES for column in PHASE_COLUMNS),
     *BEAT_VALUES,
 )
 #: name of a parameter's value without modulation, in event logs; slot of a base value: len(NAMES) + its slot
 BASE_NAMES: tuple[str, ...] = tuple(f"base/{address}" for address in params.ADDRESSES)
-_AFTER_LANES = len(params.ADDRESSES) + LANES * len(LANE_COLUMNS)
+_AFTER_LANES = len(params.ADDRESSES) + ALL_LANES * len(LANE_COLUMNS)
 LANE_VALUES = slice(len(params.ADDRESSES), _AFTER_LANES)  #: the lanes in `Arena.values`
 VERSION_SLOT = _AFTER_LANES  #: MODULATION_VERSION in `Arena.values`
 #: the phases in `Arena.values`, (len(CYCLES), len(PHASE_COLUMNS))
@@ -99,6 +103,8 @@ LANE_METERS = [
     "frames",  # [render] frames rendered
     "resets",  # [render] decoder resets after NaN or infinity
     "behind",  # [render] frames of delay from live input to ring buffer; 0 if the lane does not encode it
+    "begin",  # [render] of an insert: frames from a place in its ring buffer to that place in its input
+    "late",  # [audio] of an insert: blocks that it played without the module, which was too late
 ]
 _STAGE_METERS = [
     "epoch",  # [stage] odd while a batch is being written
@@ -163,7 +169,7 @@ METER_SLOTS: Mapping[str, int] = {
     for i, name in enumerate(
         _STAGE_METERS
         + [f"deck/{d}/{m}" for d in range(1, DECKS + 1) for m in DECK_METERS]
-        + [f"lane/{n}/{m}" for n in range(LANES) for m in LANE_METERS]
+        + [f"lane/{n}/{m}" for n in range(ALL_LANES) for m in LANE_METERS]
     )
 }
 DECK_METER: Mapping[str, int] = {name: i for i, name in enumerate(DECK_METERS)}  #: index in `deck_meters`
@@ -173,3 +179,20 @@ LANE_METER: Mapping[str, int] = {name: i for i, name in enumerate(LANE_METERS)} 
 def lanes_of(deck: int) -> tuple[int, int]:
     """The two lanes of a deck (1..DECKS), as indices of `Arena.rings` and rows of `Arena.lanes`."""
     return 2 * deck - 2, 2 * deck - 1
+
+
+def insert_lane(insert: int) -> int:
+    """The lane of an insert: 0 is the master's, N deck N's."""
+    return LANES + insert
+
+
+def log_of(lane: int) -> int:
+    """The event log of a lane, as an index of `Arena.event_logs`; LANES is the mixer's."""
+    return lane if lane < LANES else lane + 1
+
+
+def bank_of(lane: int) -> slice:
+    """The slots of the attributes and actions of a lane's module."""
+    if lane < LANES:
+        return params.attribute_slots(lane // 2 + 1)
+    return params.insert_slots(lane - LANES)

@@ -116,6 +116,16 @@ _deck["file/wet"] = Spec(SILENCE_DB, 12, 0, "dB")
 _deck["feedback"] = Spec(0, 1, 0)  # gain of sound that comes back to its own deck; at 0 a deck never gets it
 # stereo width of a mono model: its right channel is decoded with other noise; 0: both are the same
 _deck["width"] = Spec(0, 1, 0)
+_insert: dict[str, Spec] = {
+    "wet": Spec(0, 1, 1),  # 0: the sound without the module, as late as with it; 1: only the module
+    **{
+        f"attribute/{i}": Spec(MODULE_DEFAULT, -MODULE_DEFAULT, MODULE_DEFAULT)
+        for i in range(1, ATTRIBUTES + 1)
+    },
+    **{f"action/{i}": _counter for i in range(1, ACTIONS + 1)},
+}
+# an effect module between the decoder and the fader
+_deck |= {f"insert/{name}": spec for name, spec in _insert.items()}
 
 _global: dict[str, Spec] = {
     "xfade": Spec(0, 1, 0.5),
@@ -164,6 +174,8 @@ _global: dict[str, Spec] = {
     "panic": _counter,
     "focus": Spec(1, DECKS, 1),  # the deck that `focus/...` in a mapping means
 }
+# an effect module before the master's fader and limiter
+_global |= {f"master/insert/{name}": spec for name, spec in _insert.items()}
 
 _cycle = {
     "sync": Spec(0, 1, 0, choices=SYNCS),
@@ -252,6 +264,23 @@ def attribute_slots(deck: int) -> slice:
     """Return the contiguous slots of a deck's attributes, followed by those of its actions."""
     first = SLOTS[f"deck/{deck}/attribute/1"]
     return slice(first, first + ATTRIBUTES + ACTIONS)
+
+
+def insert_head(insert: int) -> str:
+    """Return the beginning of an insert's addresses: 0 is the master's, N deck N's."""
+    return f"deck/{insert}/insert" if insert else "master/insert"
+
+
+def insert_slots(insert: int) -> slice:
+    """Return the contiguous slots of an insert's attributes, followed by those of its actions."""
+    first = SLOTS[f"{insert_head(insert)}/attribute/1"]
+    return slice(first, first + ATTRIBUTES + ACTIONS)
+
+
+def slots_of_insert(insert: int) -> slice:
+    """Return the contiguous slots of all parameters of an insert."""
+    first = SLOTS[f"{insert_head(insert)}/{next(iter(_insert))}"]
+    return slice(first, first + len(_insert))
 
 
 def note_slots(deck: int, name: str) -> slice:

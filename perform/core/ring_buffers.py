@@ -80,6 +80,12 @@ class RingBuffer:
         at = (position + lost) % self.capacity
         return np.concatenate([self._data[at : at + n], self._data[: max(0, at + n - self.capacity)]]), lost
 
+    def skip(self, frames: int) -> int:
+        """[audio] Discard up to `frames` unread frames; return their number."""
+        n = min(frames, self.fill)
+        store_release(self._ends, 1, int(self._ends[1]) + n)
+        return n
+
     def clear(self) -> None:
         """[stage] Discard unread frames. Only while no process writes or reads."""
         self._ends[1] = self._ends[0]

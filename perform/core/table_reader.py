@@ -8,11 +8,11 @@ import numpy.typing as npt
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import (
+    ALL_LANES,
     BEAT_VALUES,
     DEFAULT_RATE,
     LANE,
     LANE_VALUES,
-    LANES,
     METER_SLOTS,
     PHASE_COLUMNS,
     PHASE_VALUES,
@@ -31,7 +31,7 @@ class TableReader:
 
     values : (len(NAMES),) table, lanes, phases and beat line
     table  : (len(ADDRESSES),)
-    lanes  : (LANES, len(LANE))
+    lanes  : (ALL_LANES, len(LANE))
     phases : (len(CYCLES), len(PHASE_COLUMNS))
     rows   : (1 + ROWS, len(ROW_COLUMNS)) modulation of the song that plays; another array when it has changed
     beat_line : the beat at any frame of the history
@@ -61,7 +61,7 @@ class TableReader:
         self._bytes = fresh
         self.values: npt.NDArray[np.float64] = np.frombuffer(fresh)
         self.table: Table = self.values[: len(params.ADDRESSES)]
-        self.lanes = self.values[LANE_VALUES].reshape(LANES, len(LANE))
+        self.lanes = self.values[LANE_VALUES].reshape(ALL_LANES, len(LANE))
         self.phases = self.values[PHASE_VALUES].reshape(-1, len(PHASE_COLUMNS))
 
     @property

@@ -25,3 +25,26 @@ def resampling_delay(model_rate: float, stage_rate: float) -> float:
         return 0.0
     stream, second = resampler(model_rate, stage_rate, 1), round(model_rate)
     return second / model_rate - len(stream.resample_chunk(np.zeros(second, np.float32))) / stage_rate
+
+
+def resampling_both_ways(model_rate: float, stage_rate: float) -> tuple[float, float]:
+    """Return how long the resamplers to the model's rate and back keep sound, and by how much they shift it.
+
+    Both in seconds. The output waits for input that comes later, but its samples are in time: all but
+    the shift, which is about two samples.
+    """
+    pairs = ((stage_rate, model_rate), (model_rate, stage_rate))
+    return sum(resampling_delay(*pair) for pair in pairs), sum(_shift(*pair) for pair in pairs)
+
+
+@functools.cache
+def _shift(source_rate: float, target_rate: float) -> float:
+    """Measure a resampler's shift with a low sine."""
+    if source_rate == target_rate:
+        return 0.0
+    hz = min(source_rate, target_rate) / 32
+    sine = np.sin(2 * np.pi * hz * np.arange(round(2 * source_rate)) / source_rate)
+    y = resampler(source_rate, target_rate, 1).resample_chunk(sine.astype(np.float32))
+    at = np.arange(len(y) // 2, len(y) // 2 + round(8 * target_rate / hz)) / target_rate
+    phase = np.angle(np.sum(y[len(y) // 2 :][: len(at)] * np.exp(-2j * np.pi * hz * at)))
+    return float(-(phase + np.pi / 2) / (2 * np.pi * hz))

@@ -78,7 +78,7 @@ def _named(made: Set) -> Iterator[Path]:
         words = [text for texts in song.texts.values() for text in texts if names_a_sound(text)]
         for name in (*song.files.values(), *song.matrices.values(), *words):
             yield from _existing(name) or _existing(str(sounds / name))
-        for model in song.models.values():
+        for model in (*song.models.values(), *song.modules.values()):
             yield from _existing(model.name) if places.is_path(model.name) else ()
     for name in (made.mapping, *(song.mapping for song in made.songs)):
         yield from _existing(name) if name.endswith(".toml") else ()

@@ -6,6 +6,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from perform.core.params import insert_head
+
+MASTER = "master"  #: the place of the master's insert in `Song.inserts`
+
 Tempo = Annotated[float, msgspec.Meta(ge=20, le=300)]  #: beats a minute
 
 
@@ -79,6 +83,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """One song of a set. Decks and scenes are numbered in text: "1".
 
     decks    : deck -> model: its name, a path, or a `ModelName`
+    inserts  : deck, or "master" -> effect module behind it, likewise
     files    : deck -> sound file of its source "file": a path, a name in the player's folder `sounds`,
                or a bundled voice's sample, such as "drums.ogg"
     matrices : deck -> `.matrix` file from another deck's latents to its own, likewise
@@ -102,6 +107,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     switch: Literal["tail", "crossfade", "cut"] = "tail"
     fade: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
     decks: dict[str, str | ModelName] = {}
+    inserts: dict[str, str | ModelName] = {}
     files: dict[str, str] = {}
     matrices: dict[str, str] = {}
     values: dict[str, float | str] = {}
@@ -115,12 +121,30 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     @property
     def models(self) -> dict[int, ModelName]:
         """Deck -> model."""
-        return {
-            int(deck): ModelName(model) if isinstance(model, str) else model
-            for deck, model in self.decks.items()
-        }
+        return {int(deck): _named(model) for deck, model in self.decks.items()}
+
+    @property
+    def modules(self) -> dict[int, ModelName]:
+        """Insert -> effect module; 0 is the master's insert, N deck N's."""
+        return {0 if place == MASTER else int(place): _named(one) for place, one in self.inserts.items()}
 
     def deck_texts(self, deck: int) -> dict[str, list[str]]:
         """Return the texts of a deck's attributes: number of the attribute -> texts."""
-        prefix = f"deck/{deck}/attribute/"
+        return self._texts(f"deck/{deck}")
+
+    def insert_texts(self, insert: int) -> dict[str, list[str]]:
+        """Return the texts of an insert's attributes, likewise; 0 is the master's."""
+        return self._texts(insert_head(insert))
+
+    def _texts(self, head: str) -> dict[str, list[str]]:
+        prefix = f"{head}/attribute/"
         return {a.removeprefix(prefix): texts for a, texts in self.texts.items() if a.startswith(prefix)}
+
+
+def insert_place(insert: int) -> str:
+    """Return an insert as a song names it: its deck, or "master" for 0."""
+    return str(insert) if insert else MASTER
+
+
+def _named(model: str | ModelName) -> ModelName:
+    return ModelName(model) if isinstance(model, str) else model

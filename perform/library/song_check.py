@@ -9,7 +9,7 @@ import msgspec
 from perform.core import params
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SCENES
-from perform.library.song import LoopGesture, Song
+from perform.library.song import MASTER, LoopGesture, Song
 from perform.library.song_examples import check_examples
 from perform.library.song_modulation import check_modulation
 from perform.library.toml_values import OWN, PLAYER_ONLY, slot_values
@@ -22,6 +22,9 @@ def check_song(song: Song) -> None:
     for deck in (*song.decks, *song.files, *song.matrices):
         if deck not in {str(d) for d in range(1, DECKS + 1)}:
             raise WrongUse(f"there is no deck {deck!r}", hint=f"decks are 1 to {DECKS}")
+    for place in song.inserts:
+        if place not in {MASTER, *(str(d) for d in range(1, DECKS + 1))}:
+            raise WrongUse(f"there is no insert {place!r}", hint=f"inserts are 1 to {DECKS} and {MASTER}")
     for number in song.scenes:
         if number not in {str(n) for n in range(1, SCENES + 1)}:
             raise WrongUse(f"there is no scene {number!r}", hint=f"scenes are 1 to {SCENES}")

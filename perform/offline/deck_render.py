@@ -54,13 +54,13 @@ class DeckRender:
             slot = params.slot(f"deck/{deck}/seed")
             arena.table[slot] = (arena.table[slot] + seed) % 2**31
         self._reader, self._ring = TableReader(arena), arena.rings[lane]
-        self._modulation = LaneModulation(arena, deck, NOW)
+        self._modulation = LaneModulation(arena, params.slots(deck), NOW)
         self._context = LaneContext(arena, lane, self.assignments)
         self._voice = Voice(model, deck, rate, arena.table, self._context)
         self.assignments.read_sounds(song.deck_texts(deck))
         self._voice.settings.sounds = self.assignments.sounds
         self._voice.settings.set_texts(song.deck_texts(deck))
-        self._out = FrameWriter(arena, lane, deck, model, self._voice, rate) if logged else None
+        self._out = FrameWriter(arena, lane, model, self._voice, rate) if logged else None
 
     @property
     def latent_range(self) -> tuple[list[float], list[float]]:

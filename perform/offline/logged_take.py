@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from perform.core import params
-from perform.core.arena_layout import LANES, NAMES, RING_FRAMES
+from perform.core.arena_layout import ALL_LANES, LANES, NAMES, RING_FRAMES, bank_of, log_of
 from perform.core.errors import PerformError
 from perform.core.event_log import RECORDS_LOST, RING_READ, RingReadEvent
 from perform.core.params import ADDRESSES
@@ -69,7 +68,7 @@ def load(take: take_index.Take) -> LoggedTake:
     try:
         lanes = {}
         for lane in sorted(_read_lanes(mixer)):
-            events_of_lane = ((event.kind, event.payload) for event in events if event.who == lane)
+            events_of_lane = ((event.kind, event.payload) for event in events if event.who == log_of(lane))
             if streams := recorded_streams(events_of_lane, _bank_places(header, lane)):
                 lanes[lane] = streams
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -97,17 +96,24 @@ def _read_lanes(events: Iterable[gesture_log.LoggedEvent]) -> set[int]:
     lanes = set()
     for event in events:
         with contextlib.suppress(ValueError):  # damaged: the replay says so when it gets there
-            if event.kind == RING_READ and (reading := RingReadEvent.unpack(event.payload)).lane < LANES:
+            if event.kind == RING_READ and (reading := RingReadEvent.unpack(event.payload)).lane < ALL_LANES:
                 lanes |= {reading.lane} if reading.whole or reading.frames else set()
     return lanes
 
 
 def deck_of(lane: int) -> int:
-    """Return the deck, from 1, of a lane."""
-    return lane // 2 + 1
+    """Return the deck, from 1, of a lane; 0 for that of an insert."""
+    return lane // 2 + 1 if lane < LANES else 0
+
+
+def lane_text(lane: int) -> str:
+    """Return a lane's place for the player: "deck 2", "the insert of deck 2"."""
+    if lane < LANES:
+        return f"deck {deck_of(lane)}"
+    return f"the insert of {f'deck {lane - LANES}' if lane > LANES else 'the master'}"
 
 
 def _bank_places(header: gesture_log.GestureHeader, lane: int) -> npt.NDArray[np.intp]:
-    """Return for each slot of a log its place in the attribute bank of a lane's deck, or -1."""
-    bank = {name: i for i, name in enumerate(ADDRESSES[params.attribute_slots(deck_of(lane))])}
+    """Return for each slot of a log its place in a lane's bank of attributes, or -1."""
+    bank = {name: i for i, name in enumerate(ADDRESSES[bank_of(lane)])}
     return np.array([bank.get(name, -1) for name in header.names], np.intp)

@@ -18,6 +18,7 @@ from perform.core.frame_time import FrameTime
 from perform.library import places, sets
 from perform.library.song_files import model_file
 from perform.offline.deck_render import DeckRender
+from perform.offline.insert_render import InsertRender
 from perform.offline.look_ahead import decks_ahead
 from perform.offline.outputs import MasterFile, RenderedTake, TakeOutput
 from perform.recorder.new_files import check_new, new_sound_file
@@ -65,6 +66,10 @@ def render(
         assignments = {number: deck.assignment(song) for number, deck in decks.items()}
         for number, deck in decks.items():
             deck.assignments.update(assignments, {number}, deck.files(song))
+        inserts = [
+            InsertRender(arena, song, insert, model_file(module, scan=True), rate, logged=is_take)
+            for insert, module in song.modules.items()
+        ]
         if isinstance(out, TakeOutput):
             arena.set_meter("tracks/on", len(out.tracks) > 1)
         loops, beats = Loops(arena.table, FrameTime(arena).beat_at), BeatKeeper(arena)
@@ -92,6 +97,8 @@ def render(
                 n = LONG_BLOCK if len(ahead) == len(decks) and mixer.rests else BLOCK
                 for number, deck in decks.items():
                     deck.fill(n, ahead=number in ahead)
+                for insert in inserts:
+                    insert.fill()
                 mixer.fill(block[:n])
                 output.advance(arena, min(arena.history.written, end))
                 on_progress(max(0, min(arena.history.written, end) - begin) / rate)

@@ -12,7 +12,7 @@ from perform.foreign.opening import open_model
 from perform.library import hashes, places
 from perform.library.hashes import sha256
 from perform.library.model_library import find_model
-from perform.offline.logged_take import LoggedTake, deck_of
+from perform.offline.logged_take import LoggedTake, deck_of, lane_text
 from perform.voice.recorded_streams import RecordedModel
 
 
@@ -25,7 +25,7 @@ def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, R
     swapped = {deck: find_model(name) for deck, name in swap.items()}
     for deck in swapped:
         if not logged.plays(deck):
-            there = ", ".join(str(other) for other in sorted({deck_of(lane) for lane in logged.lanes}))
+            there = ", ".join(str(other) for other in sorted({deck_of(lane) for lane in logged.lanes} - {0}))
             raise WrongUse(f"deck {deck} is silent in this take", hint=f"decks that play: {there}")
     files: dict[str, Path] = {}
     missing = []
@@ -34,7 +34,7 @@ def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, R
             if path := _find(model):
                 files[model.sha256] = path
             else:
-                missing.append(f"{model.name} (SHA-256 {model.sha256[:12]}) of deck {deck_of(lane)}")
+                missing.append(f"{model.name} (SHA-256 {model.sha256[:12]}) of {lane_text(lane)}")
     if missing:
         hint = "put the file into your models folder, or use another model with --swap DECK=MODEL"
         raise PerformError(f"models of this take are missing: {'; '.join(sorted(set(missing)))}", hint=hint)

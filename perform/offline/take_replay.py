@@ -12,6 +12,7 @@ import numpy as np
 from perform.audio.guard import MAX_BLOCK
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
+from perform.core.arena_layout import LANE, LANE_METER, LANES
 from perform.core.errors import PerformError
 from perform.core.event_log import (
     ALL_VALUES,
@@ -158,8 +159,14 @@ class TakeReplay:
         }
 
     def _fill(self, lane: int, position: int, frames: int) -> None:
-        if lane in self._lanes:
-            self._arena.rings[lane].write(self._lanes[lane].read(position, frames))
+        if lane not in self._lanes:
+            return
+        ring = self._arena.rings[lane]
+        if lane >= LANES:  # the mixer takes the next frames of the ring, wherever they were on stage
+            meters, delay_s = self._arena.lane_meters(lane), self._arena.lanes[lane, LANE["delay"]]
+            given = self._arena.inserted[lane - LANES].written - round(delay_s * self._rate)
+            meters[LANE_METER["frames"]], meters[LANE_METER["begin"]] = 1, given - ring.position
+        ring.write(self._lanes[lane].read(position, frames))
 
 
 def _details(event: gesture_log.LoggedEvent) -> dict[str, Any]:

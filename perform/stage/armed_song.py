@@ -58,7 +58,8 @@ class ArmedSong:
     @property
     def is_ready(self) -> bool:
         """The decks have nothing to wait for before it plays."""
-        return self._is_prepared and all(deck.next.ready for deck in self._rack.decks.values())
+        decks = all(deck.next.ready for deck in self._rack.decks.values())
+        return self._is_prepared and decks and all(one.is_prepared for one in self._rack.inserts.values())
 
     @property
     def is_due(self) -> bool:
@@ -204,6 +205,8 @@ class ArmedSong:
         self._prepared = song
         for deck in self._rack.decks.values():
             deck.prepare(None)
+        for insert in self._rack.inserts.values():
+            insert.prepare(None)
         if song is None or self._key is None:
             return
         coming, values = self._left or LeftSong(
@@ -214,3 +217,5 @@ class ArmedSong:
         for number, (path, error) in self._models.find(self._key, coming).items():
             file = self._files.number_for(coming, number)
             self._rack.decks[number].prepare(path, error, coming.deck_texts(number), file)
+        for number, (path, _) in self._models.find_modules(coming).items():
+            self._rack.inserts[number].prepare(path)

@@ -44,8 +44,8 @@ class AttributeTexts:
         attribute = self._attribute(address)
         if attribute is None:
             raise WrongUse(
-                f"{address} is not an attribute of the deck's model",
-                hint="the screen lists the attributes of a deck's model",
+                f"{address} is not an attribute of a module that plays",
+                hint="the screen lists the attributes of a deck's model and its insert",
             )
         if not attribute.is_text:
             raise WrongUse(f"{address} ({attribute.name}) is a number", hint="set it like any parameter")
@@ -58,4 +58,8 @@ class AttributeTexts:
         match address.split("/"):
             case ["deck", deck, "attribute", number]:
                 return self._rack.decks[int(deck)].attribute(int(number))
+            case ["deck", deck, "insert", "attribute", number]:
+                return self._rack.inserts[int(deck)].attribute(int(number))
+            case ["master", "insert", "attribute", number]:
+                return self._rack.inserts[0].attribute(int(number))
         return None

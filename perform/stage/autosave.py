@@ -32,6 +32,7 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     played : seconds that the song has played
     values : address -> value, where it is no default
     decks  : deck -> path of its model
+    inserts : deck or "master" -> path of the effect module behind it; None: as the song says
     set_name : the set as the player named it
     files, matrices : deck -> its sound file or matrix, as a song names it; None: as the song says
     clean  : the player ended the stage, so there is nothing to resume
@@ -47,6 +48,7 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     set_name: str = msgspec.field(name="asked")
     files: dict[str, str] | None = None
     matrices: dict[str, str] | None = None
+    inserts: dict[str, str] | None = None
     outside: Song | None = None
     clean: bool = False
 

@@ -48,6 +48,22 @@ class Unload(Command, frozen=True):
     deck: int
 
 
+class LoadInsert(Command, frozen=True):
+    """Load an effect module behind deck `insert`, or with 0 behind the master, by library name or path.
+
+    It fades in; one that plays there fades out first.
+    """
+
+    insert: int
+    model: str
+
+
+class UnloadInsert(Command, frozen=True):
+    """Fade out the effect module behind deck `insert`, or with 0 behind the master."""
+
+    insert: int
+
+
 class StartRecording(Command, frozen=True):
     """Begin a take; answers with its path. While a take runs, answers with that one's path.
 
@@ -311,6 +327,8 @@ AnyCommand = (
     | UseFile
     | UseMatrix
     | Unload
+    | LoadInsert
+    | UnloadInsert
     | StartRecording
     | StopRecording
     | AddMarker

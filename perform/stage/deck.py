@@ -49,7 +49,9 @@ class Deck:
         self._armed = ArmedModel(arena, hosts, self._lanes, deck)
         self._watch = HangWatch()
         self.moved: set[int] = set()  #: slots the deck itself has written; the reader empties it
-        self._refused = RefusedAttributes(deck, arena, self.moved, log)
+        self._refused = RefusedAttributes(
+            f"deck {deck}", params.attribute_slots(deck), arena, self.moved, log
+        )
         self._voices = VoiceLimit(deck, arena.table, self.moved, log)
         self.error = ""
         self._failed_path: Path | None = None  # the model that failed, where nothing plays

@@ -17,7 +17,7 @@ from perform.core.errors import PerformError, WrongUse
 from perform.core.paths import to_text
 from perform.library import hashes
 from perform.library.model_library import models
-from perform.library.song import ModelName, Song
+from perform.library.song import ModelName, Song, insert_place
 from perform.library.song_check import add_text
 from perform.library.song_files import model_file
 from perform.library.toml_values import apply_song
@@ -137,10 +137,14 @@ class Editing:
 
         Values that have not moved since it began do not count, nor do those that its loops move.
         """
-        song, decks = self._songs.list.song, self._models()
+        song, decks, inserts = self._songs.list.song, self._models(), self._modules()
         if self._files.song_with_files(song) != song or decks.keys() != song.models.keys():
             return True
         if any(not _same_model(song.models[number], model) for number, model in decks.items()):
+            return True
+        if inserts.keys() != song.modules.keys():
+            return True
+        if any(not _same_model(song.modules[number], module) for number, module in inserts.items()):
             return True
         table, start = self._glides.arrived(), params.defaults()
         apply_song(song, start)
@@ -148,7 +152,7 @@ class Editing:
         moved[list(self._loops.slots)] = False
         if table[params.slot("clock/in")]:
             moved[params.slot("tempo")] = False  # the MIDI clock's
-        return bool((moved & storable(decks)).any())
+        return bool((moved & storable(decks, inserts)).any())
 
     def _add_song(self, command: AddSong) -> str:
         setlist, name = self._songs.list, command.name
@@ -255,11 +259,16 @@ class Editing:
     def song_with_models(self) -> Song:
         """The song that plays, with the models, files and matrices that the decks have now."""
         decks: dict[str, str | ModelName] = {str(number): model for number, model in self._models().items()}
-        return msgspec.structs.replace(self._files.song_with_files(self._songs.list.song), decks=decks)
+        inserts: dict[str, str | ModelName] = {
+            insert_place(number): module for number, module in self._modules().items()
+        }
+        song = self._files.song_with_files(self._songs.list.song)
+        return msgspec.structs.replace(song, decks=decks, inserts=inserts)
 
     def _song_with_values(self, name: str) -> Song:
         """The same with the present values, and under a name."""
-        song = self._songs.list.song_with_values(name, self._glides.arrived(), self._models())
+        values = self._glides.arrived()
+        song = self._songs.list.song_with_values(name, values, self._models(), self._modules())
         return self._files.song_with_files(song)
 
     def _models(self) -> dict[int, ModelName]:
@@ -268,12 +277,28 @@ class Editing:
         for number, deck in self._rack.decks.items():
             listed = self._songs.list.song.models.get(number)
             if path := deck.assigned:
-                sha256 = deck.status().sha256 or hashes.known(path)
-                source = listed.source if listed and listed.sha256 == sha256 else ""
-                found[number] = ModelName(_model_name(path), sha256, source)
+                found[number] = _named(path, deck.status().sha256, listed)
             elif deck.error and listed:
                 found[number] = listed
         return found
+
+    def _modules(self) -> dict[int, ModelName]:
+        """Insert -> its module, likewise."""
+        found = {}
+        for number, insert in self._rack.inserts.items():
+            listed = self._songs.list.song.modules.get(number)
+            if path := insert.assigned:
+                found[number] = _named(path, insert.sha256, listed)
+            elif insert.error and listed:
+                found[number] = listed
+        return found
+
+
+def _named(path: Path, sha256: str, listed: ModelName | None) -> ModelName:
+    """A model's name and hash; its source, if the song lists the same one."""
+    sha256 = sha256 or hashes.known(path)
+    source = listed.source if listed and listed.sha256 == sha256 else ""
+    return ModelName(_model_name(path), sha256, source)
 
 
 def _kept(name: str) -> str:

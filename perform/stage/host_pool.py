@@ -148,6 +148,7 @@ class HostPool:
         host.attributes, host.actions = report.attributes, report.actions
         host.has_prior, host.has_encoder = report.has_prior, report.has_encoder
         host.takes_sound, host.engine = report.takes_sound, report.engine
+        host.resampling_s, host.shift_s = report.resampling_s, report.shift_s
         self._hangs.pop(host.model.path, None)
         hashes.remember(host.model.path, host.sha256)
         host.made = Path(report.made)

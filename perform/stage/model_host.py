@@ -31,6 +31,7 @@ class HostProcess:
     made : the file that it plays: the one that was made from an export, else the model file itself
     attributes, actions, has_prior, has_encoder, takes_sound : of its model
     engine : where its model renders, see `HostReady`
+    resampling_s, shift_s : of its model as an insert, see `HostReady`
     ready : its model is warm;  error : why it cannot load;  gone : the process has ended
     fault : why the stage ended it while it played, for the player
     crashed : it died unexpectedly, or failed while it played;  idle : it loads at low priority
@@ -49,6 +50,7 @@ class HostProcess:
         self.attributes: tuple[Attribute, ...] = ()
         self.actions: tuple[str, ...] = ()
         self.has_prior = self.has_encoder = self.takes_sound = False
+        self.resampling_s = self.shift_s = 0.0
         self.ready = self.gone = self.crashed = False
         self.error = self.fault = self.engine = ""
         self.encoded: dict[int, tuple[float, float]] = {}

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from perform.core import params
+from perform.core.arena_layout import INSERTS
 from perform.core.errors import WrongUse
 from perform.core.params import DECKS, SPEC_AT, Table
 from perform.core.paths import expanded, to_text
 from perform.library import places
 from perform.library.sets import Set
-from perform.library.song import ModelName, Song
+from perform.library.song import ModelName, Song, insert_place
 from perform.library.toml_values import slot_values, toml_value
 
 _next_key = itertools.count(1)
@@ -174,13 +175,15 @@ class SetList:
         self._put(order.songs, order.keys)
         self.song = self.song if self.now < 0 else order.songs[self.now]
 
-    def song_with_values(self, name: str, table: Table, decks: dict[int, ModelName]) -> Song:
+    def song_with_values(
+        self, name: str, table: Table, decks: dict[int, ModelName], inserts: dict[int, ModelName]
+    ) -> Song:
         """The song that plays, with these models and the table's values; its settings and scenes stay.
 
         It stores values of decks in use that are no defaults, and every value that it has stored before.
         """
         defaults = params.defaults()
-        in_use = storable(decks)
+        in_use = storable(decks, inserts)
         stored = set(slot_values(self.song.values, self.song.texts))
         values = {
             params.ADDRESSES[i]: toml_value(i, float(table[i]))
@@ -192,6 +195,7 @@ class SetList:
             self.song,
             name=name if name == self.song.name else _checked_name(name),
             decks={str(deck): model for deck, model in sorted(decks.items())},
+            inserts={insert_place(insert): module for insert, module in sorted(inserts.items())},
             values=values,
             tempo=float(table[params.slot("tempo")]),
         )
@@ -226,13 +230,15 @@ def new_set(name: str) -> tuple[Set, Path]:
     return Set(path.stem, songs=[Song("song 1")]), path
 
 
-def storable(decks: Iterable[int]) -> npt.NDArray[np.bool_]:
-    """A mask of the slots that a song with models on these decks can store."""
+def storable(decks: Iterable[int], inserts: Iterable[int]) -> npt.NDArray[np.bool_]:
+    """A mask of the slots that a song with models on these decks and inserts can store."""
     mask = np.zeros(len(SPEC_AT), dtype=bool)
     for deck in decks:
         mask[params.slots(deck)] = True
     shared = params.slots(DECKS).stop
     mask[shared:] = True
+    for insert in range(INSERTS):
+        mask[params.slots_of_insert(insert)] = insert in inserts
     mask[[params.never_stored(address) for address in params.ADDRESSES]] = False
     mask[[spec.action for spec in SPEC_AT]] = False
     return mask

@@ -17,7 +17,7 @@ from perform.core.params import SPEC_AT, Table
 from perform.core.paths import to_text
 from perform.library import places, sets
 from perform.library.sets import Set
-from perform.library.song import Song
+from perform.library.song import Song, insert_place
 from perform.library.toml_values import slot_values
 from perform.recorder.take_names import safe_name
 from perform.stage.attribute_texts import AttributeTexts
@@ -30,6 +30,7 @@ from perform.stage.deck_changes import DeckChanges
 from perform.stage.deck_files import KINDS
 from perform.stage.editing import Editing
 from perform.stage.example_editing import ExampleEditing, example_status
+from perform.stage.insert_changes import InsertChanges
 from perform.stage.modulation_editing import ModulationEditing, modulation_status
 from perform.stage.rack import Rack
 from perform.stage.recording import Recording
@@ -57,6 +58,7 @@ class Show:
         self._songs, self._scenes, self._loops = parts.songs, parts.scenes, parts.loops
         self._glides, self._files, self._history = parts.glides, parts.files, parts.history
         self._editing, self._deck_changes = Editing(parts), DeckChanges(parts)
+        self._insert_changes = InsertChanges(parts)
         self._texts = AttributeTexts(parts, self._editing)
         self._modulation = ModulationEditing(self._editing)
         self._examples = ExampleEditing(rack, self._editing)
@@ -107,6 +109,10 @@ class Show:
                     deck.unload()
             except PerformError as error:
                 deck.fail(str(error), Path(model) if model else None)
+        if saved.inserts is not None:  # None in an autosave of an earlier version
+            for number, insert in self._rack.inserts.items():
+                module = saved.inserts.get(insert_place(number))
+                insert.resume(Path(module) if module else None)
         for kind, names in zip(KINDS, (saved.files, saved.matrices), strict=True):
             if names is not None:  # None in an autosave of an earlier version
                 for number in self._rack.decks:
@@ -161,6 +167,9 @@ class Show:
         for deck in self._rack.decks.values():
             moved |= deck.moved
             deck.moved.clear()
+        for insert in self._rack.inserts.values():
+            moved |= insert.moved
+            insert.moved.clear()
         self._history.tick(now, moved)
         self._name_song_mapping()
         self._show_places()
@@ -259,6 +268,7 @@ class Show:
         table.on_later(Save, lambda command, reply: self.save(command.name, reply))
         self._editing.register(table)
         self._deck_changes.register(table)
+        self._insert_changes.register(table)
         self._texts.register(table)
         self._modulation.register(table)
         self._examples.register(table)
@@ -309,6 +319,11 @@ class Show:
             set_name=self._set_name,
             files=self._files.names("file"),
             matrices=self._files.names("matrix"),
+            inserts={
+                insert_place(n): str(insert.assigned)
+                for n, insert in self._rack.inserts.items()
+                if insert.assigned
+            },
             outside=outside if setlist.now < 0 else None,
             clean=clean,
         )

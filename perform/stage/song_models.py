@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from perform.core.errors import PerformError
 from perform.library import hashes
-from perform.library.song import ModelName, Song
+from perform.library.song import ModelName, Song, insert_place
 from perform.library.song_files import model_file
 from perform.stage.deck_files import missing_files
 
@@ -21,6 +21,9 @@ class FoundModel(NamedTuple):
 
     path: Path | None
     error: str = ""
+
+
+NO_MODEL = FoundModel(None)
 
 
 class SongModels:
@@ -35,17 +38,27 @@ class SongModels:
     def find(self, key: int, song: Song) -> dict[int, FoundModel]:
         """[disk] Deck -> the model that a song names for it."""
         found = {deck: _find(model) for deck, model in song.models.items()}
-        if any(model.sha256 and not _is_known(found[deck], model) for deck, model in song.models.items()):
+        modules = self.find_modules(song)
+        named = [(f"deck {deck}", model, found[deck]) for deck, model in song.models.items()]
+        named += [
+            (f"insert {insert_place(insert)}", module, modules[insert])
+            for insert, module in song.modules.items()
+        ]
+        if any(model.sha256 and not _is_known(one, model) for _, model, one in named):
             self._scan()
-        missing = [f"deck {deck}: {one.error}" for deck, one in found.items() if one.error]
+        missing = [f"{place}: {one.error}" for place, _, one in named if one.error]
         missing += [
-            f"deck {deck}: {model.name!r} is another file here than the song was made with"
-            for deck, model in song.models.items()
-            if (path := found[deck].path) and model.sha256 and hashes.known(path) not in ("", model.sha256)
+            f"{place}: {model.name!r} is another file here than the song was made with"
+            for place, model, one in named
+            if one.path and model.sha256 and hashes.known(one.path) not in ("", model.sha256)
         ]
         self._missing[key] = (*missing, *missing_files(song))
         self._paths[key] = tuple(one.path for one in found.values())
         return found
+
+    def find_modules(self, song: Song) -> dict[int, FoundModel]:
+        """[disk] Insert -> the effect module that a song names for it; 0 is the master's."""
+        return {insert: _find(module) for insert, module in song.modules.items()}
 
     def _scan(self) -> None:
         if not self._scanning or not self._scanning.is_alive():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from perform.core import params
 from perform.core.params import Table
 from perform.library.sets import Set
-from perform.library.song import Song
+from perform.library.song import Song, insert_place
 from perform.stage.armed_song import ArmedSong, LeftSong
 from perform.stage.deck_files import DeckFiles
 from perform.stage.examples import Examples
@@ -22,7 +22,7 @@ from perform.stage.model_loads import ModelLoads
 from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
 from perform.stage.setlist import PlayedSong, SetList
-from perform.stage.song_models import SongModels
+from perform.stage.song_models import NO_MODEL, SongModels
 from perform.stage.song_values import changing_slots, gliding_slots, opening_values
 from perform.stage.status import SongsStatus, SongStatus
 
@@ -89,6 +89,13 @@ class Songs:
                 deck.load_file(model)
             else:
                 deck.fail(error)
+        for number, (model, error) in self._models.find_modules(song).items():
+            insert = self._rack.inserts[number]
+            insert.set_texts(song.insert_texts(number))
+            if model:
+                insert.load_file(model)
+            else:
+                insert.fail(error)
         self._find_models()
         self._begin(song)
         self.armed.follow(self.list)
@@ -120,6 +127,9 @@ class Songs:
             if path and path != deck.assigned == self._found.get(number):
                 self._found[number] = path
                 deck.load_file(path)
+        for number, (path, _) in self._models.find_modules(self.list.song).items():
+            if path and not self._rack.inserts[number].assigned:
+                self._rack.inserts[number].load_file(path)
         self._find_models()
         self.armed.find_again()
 
@@ -127,6 +137,8 @@ class Songs:
         """The set was edited: the decks have the song's new texts, and the same song stays NEXT."""
         for number, deck in self._rack.decks.items():
             deck.set_texts(self.list.song.deck_texts(number))
+        for number, insert in self._rack.inserts.items():
+            insert.set_texts(self.list.song.insert_texts(number))
         self._modulation.write(self.list.song.modulation)
         self.examples.follow(self.list.song.examples)
         self.armed.follow_edit()
@@ -159,15 +171,19 @@ class Songs:
         self.opening = opening_values(song, arena.table, self.list.set.tempo)
         began, values = left or LeftSong(song, self.opening)
         kept = [number for number, deck in decks.items() if deck.keeps_model]
+        inserts, modules = self._rack.inserts, self._models.find_modules(began)
+        kept_inserts = [number for number, insert in inserts.items() if insert.keeps_module]
         self._found = {number: deck.next.path for number, deck in decks.items()}
-        targets = {slot: float(values[slot]) for slot in gliding_slots(kept)}
-        changing = changing_slots(kept)
+        targets = {slot: float(values[slot]) for slot in gliding_slots(kept, kept_inserts)}
+        changing = changing_slots(kept, kept_inserts)
         self._glides.stop()
         with arena.batch():
             arena.table[changing] = values[changing]
             self._modulation.play_next(began.modulation)
             for deck in decks.values():
                 deck.play_next(enter, leave)
+            for number, insert in inserts.items():
+                insert.play_next(*modules.get(number, NO_MODEL), began.insert_texts(number))
         self._glides.begin(targets, glide, time.monotonic())
         self.examples.use(began.examples)
         self.list.play(index)
@@ -213,7 +229,10 @@ class Songs:
     def _line(self, key: int, song: Song) -> SongStatus:
         return SongStatus(
             name=song.name,
-            models=tuple(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
+            models=(
+                *(f"{deck} {model.name}" for deck, model in sorted(song.models.items())),
+                *(f"insert {insert_place(n)} {module.name}" for n, module in sorted(song.modules.items())),
+            ),
             notes=song.notes,
             missing=self._models.missing(key),
             length=song.length,

@@ -39,6 +39,20 @@ class DeckStatus(Struct, frozen=True):
     matrix: str = ""  #: name of the matrix by which it follows another deck
 
 
+class InsertStatus(Struct, frozen=True):
+    """An insert with a module; its values are in the parameter table."""
+
+    model: str = ""  #: display name
+    path: str = ""
+    plays: bool = False  #: False: it loads, or has failed
+    delay: float = 0.0  #: seconds by which it delays the sound; 0 until it plays
+    delay_known: bool = True  #: False: the module's own delay is unknown and missing in `delay`
+    attributes: tuple[Attribute, ...] = ()  #: the first is the number `insert/attribute/1`
+    texts: dict[str, tuple[str, ...]] = {}  #: of its text attributes, as in `DeckStatus`
+    actions: tuple[str, ...] = ()  #: the first is `insert/action/1`
+    error: str = ""  #: why it does not play, one line
+
+
 class BindingStatus(Struct, frozen=True):
     """One control of the mapping in use, as the screen names it."""
 
@@ -132,6 +146,9 @@ class Status(Struct, frozen=True):
     take: str  #: path of the running take, or ""
     last_take: str  #: path of the last finished take, or ""
     log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last
+    inserts: tuple[
+        InsertStatus | None, ...
+    ] = ()  #: the first is the master's, then deck 1's; None: no module
     songs: SongsStatus = SongsStatus()
     scenes: tuple[SceneStatus, ...] = ()
     scene: int = 0  #: number of the scene recalled last; 0: none

@@ -174,6 +174,8 @@ class Stage:
             self._survive(owner.tick)
         for deck in self._rack.decks.values():
             self._survive(deck.tick)
+        for insert in self._rack.inserts.values():
+            self._survive(insert.tick)
         self._survive(self._overload.tick)
         settled = self._rack.settled
         self._survive(lambda: self._show.tick(settled=settled))
@@ -253,6 +255,7 @@ class Stage:
         status = Status(
             set="",
             decks=tuple(deck.status() for deck in self._rack.decks.values()),
+            inserts=tuple(insert.status() for insert in self._rack.inserts.values()),
             device=self._mixers.device,
             midi=control.ports,
             midi_error=control.error,

@@ -31,6 +31,7 @@ from perform.stage.commands import (
 from perform.tui import themes
 from perform.tui.beat_keys import BeatKeys
 from perform.tui.control_keys import ControlKeys
+from perform.tui.insert_keys import InsertKeys
 from perform.tui.keys import ALWAYS, KEYS
 from perform.tui.layout_keys import LayoutKeys
 from perform.tui.method_imports import MethodImports
@@ -57,7 +58,9 @@ _NO_KEY = "none"  #: no terminal sends it; Textual takes "" for the default
 WELCOME_S = 20.0  #: seconds for which a new player sees it
 
 
-class Instrument(SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, ModulationKeys, LayoutKeys):
+class Instrument(
+    SongKeys, SceneKeys, BeatKeys, StageKeys, ControlKeys, ModulationKeys, LayoutKeys, InsertKeys
+):
     """The instrument on a terminal. Exits with "stop" or "leave"."""
 
     TITLE = "perform"

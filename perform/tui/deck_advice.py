@@ -30,7 +30,8 @@ def deck_advice(frame: ScreenFrame, deck: int) -> str:
     if state != LIVE:
         return status.note
     engine = "" if status.engine == "GPU" else status.engine
-    return _fault(frame, deck) or _source(frame, deck) or _silence(frame, deck) or engine
+    fault = _fault(frame, deck) or _insert(frame, deck)
+    return fault or _source(frame, deck) or _silence(frame, deck) or engine
 
 
 def _fault(frame: ScreenFrame, deck: int) -> str:
@@ -39,6 +40,13 @@ def _fault(frame: ScreenFrame, deck: int) -> str:
     if frame.watch.recent(deck, "late"):
         return "late: it faded out for a moment · a safer margin (MASTER) helps"
     return ""
+
+
+def _insert(frame: ScreenFrame, deck: int) -> str:
+    insert = frame.insert(deck)
+    if insert is None or not insert.error:
+        return ""
+    return f"insert: {insert.error}; the sound passes · F: another" if not insert.plays else ""
 
 
 def _source(frame: ScreenFrame, deck: int) -> str:

@@ -25,6 +25,9 @@ LATENT_PARAMETERS: dict[LatentParameter, str] = {
 }
 
 
+_OF_INSERT = "› "  # begins the labels of an insert's rows
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterRow:
     """One parameter: its short label, its address, its slot in the table."""
@@ -59,6 +62,8 @@ class ParameterRow:
     def name(self) -> str:
         """The address as words: `deck 1 z0 bias`, or `deck 1 z0 (pitch) bias`."""
         parts = self.address.split("/")
+        if "insert" in parts and (self.attribute or "action" in parts):
+            return " ".join([*parts[: parts.index("insert") + 1], self.label.removeprefix(_OF_INSERT)])
         if self.attribute or "action" in parts:
             return f"{parts[0]} {parts[1]} {self.label or parts[-1]}"
         if "z" in parts:
@@ -73,11 +78,37 @@ def row(address: str, label: str = "", latent: int = -1) -> ParameterRow:
     return ParameterRow(label, address, at, params.SPEC_AT[at], latent)
 
 
-def attribute_row(deck: int, number: int, attribute: Attribute, texts: tuple[str, ...]) -> ParameterRow:
-    """The row of an attribute of a deck's model, counted from 1."""
-    address = f"deck/{deck}/attribute/{number}"
+def attribute_row(
+    head: str, number: int, attribute: Attribute, texts: tuple[str, ...], prefix: str = ""
+) -> ParameterRow:
+    """The row of an attribute of a module, counted from 1.
+
+    head   : `deck/1`, `deck/1/insert`
+    prefix : of its label
+    """
+    address = f"{head}/attribute/{number}"
     spec = attribute.spec(texts)
-    return ParameterRow(attribute.name, address, params.slot(address), spec, attribute=attribute, texts=texts)
+    label = prefix + attribute.name
+    return ParameterRow(label, address, params.slot(address), spec, attribute=attribute, texts=texts)
+
+
+@lru_cache(64)
+def insert_rows(
+    insert: int, attributes: tuple[tuple[Attribute, tuple[str, ...]], ...], actions: tuple[str, ...]
+) -> tuple[ParameterRow, ...]:
+    """The rows of an insert with a module: 0 is the master's, N deck N's."""
+    head = params.insert_head(insert)
+    return (
+        row(f"{head}/wet", f"{_OF_INSERT}wet"),
+        *(
+            attribute_row(head, i, *each, prefix=_OF_INSERT)
+            for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)
+        ),
+        *(
+            row(f"{head}/action/{i}", _OF_INSERT + action)
+            for i, action in enumerate(actions[: params.ACTIONS], 1)
+        ),
+    )
 
 
 @lru_cache(256)
@@ -90,6 +121,7 @@ def deck_rows(
     source: str = "hand",
     modulators: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
+    insert: tuple[ParameterRow, ...] = (),
 ) -> tuple[ParameterRow, ...]:
     """The rows of a deck, top to bottom: gain and latents, then those of its source and its model.
 
@@ -99,6 +131,7 @@ def deck_rows(
     source     : name of the deck's source
     modulators : names of the modulators that move its parameters
     labels     : names of the model's latents, if they have any
+    insert     : rows of its insert
     """
     head = f"deck/{deck}"
     return (
@@ -120,8 +153,9 @@ def deck_rows(
         row(f"{head}/seed", "seed"),
         *(row(f"{head}/{key}", label) for key, label in _OF_SOURCE.get(source, ())),
         *(row(f"input/{key}", label) for key, label in (_INPUT if source == "input" else ())),
-        *(attribute_row(deck, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
+        *(attribute_row(head, i, *each) for i, each in enumerate(attributes[: params.ATTRIBUTES], 1)),
         *(row(f"{head}/action/{i}", action) for i, action in enumerate(actions[: params.ACTIONS], 1)),
+        *insert,
         *(each for modulator in modulators for each in _modulator_rows(modulator)),
     )
 

@@ -11,11 +11,11 @@ from perform.core.arena_layout import DECK_METER, LIVE, METER_SLOTS
 from perform.core.knob_ranges import KnobRanges
 from perform.core.params import DECKS
 from perform.core.spec import Spec
-from perform.stage.status import DeckStatus, SceneStatus, SongsStatus, Status
+from perform.stage.status import DeckStatus, InsertStatus, SceneStatus, SongsStatus, Status
 from perform.tui.corpus_clouds import CorpusClouds
 from perform.tui.deck_watch import DeckWatch
 from perform.tui.load_history import LoadHistory
-from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow, deck_rows
+from perform.tui.parameter_rows import CUE_ROWS, STAGE_ROWS, ParameterRow, deck_rows, insert_rows
 from perform.tui.parameter_rows import row as row_of
 from perform.tui.screen_state import ScreenState
 from perform.tui.song_times import SongTimes
@@ -124,7 +124,29 @@ class ScreenFrame:
             source,
             self._modulators(deck),
             status.labels,
+            self._insert_rows(deck),
         )
+
+    def insert(self, insert: int) -> InsertStatus | None:
+        """The status of an insert, 0 the master's and N deck N's; None without a module."""
+        inserts = self.status.inserts
+        return inserts[insert] if insert < len(inserts) else None
+
+    def insert_text(self, insert: int) -> str:
+        """`→ swap 31 ms`, `→ swap ↻` while it loads, `→ ▲ swap` if it has failed; "" without a module."""
+        status = self.insert(insert)
+        if status is None or not status.model:
+            return ""
+        if status.plays:
+            return f"→ {status.model} {1000 * status.delay:.0f}{'' if status.delay_known else '+'} ms"
+        return f"→ ▲ {status.model}" if status.error else f"→ {status.model} ↻"
+
+    def _insert_rows(self, insert: int) -> tuple[ParameterRow, ...]:
+        status = self.insert(insert)
+        if status is None or not status.model:
+            return ()
+        attributes = tuple((a, status.texts.get(str(i), ())) for i, a in enumerate(status.attributes, 1))
+        return insert_rows(insert, attributes, status.actions)
 
     def _modulators(self, deck: int) -> tuple[str, ...]:
         """The modulators that move parameters of a deck, or parameters of no deck."""
@@ -144,8 +166,8 @@ class ScreenFrame:
         return [m.source for m in self.status.modulation if m.address == address]
 
     def row(self, address: str) -> ParameterRow:
-        """The row of an address; a deck's row knows the attributes of its model."""
-        rows = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else ()
+        """The row of an address; it knows the attributes of a module."""
+        rows = self.rows(int(address.split("/")[1])) if address.startswith("deck/") else self.stage_rows
         return next((one for one in rows if one.address == address), None) or row_of(address)
 
     def knob(self, row: ParameterRow) -> Spec:
@@ -175,7 +197,7 @@ class ScreenFrame:
     @property
     def stage_rows(self) -> tuple[ParameterRow, ...]:
         """The rows below those of a deck."""
-        return (*STAGE_ROWS, *(CUE_ROWS if self.has_cue else ()))
+        return (*STAGE_ROWS, *(CUE_ROWS if self.has_cue else ()), *self._insert_rows(0))
 
     @property
     def shows_input(self) -> bool:

@@ -10,8 +10,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from perform.core import params
 from perform.core.arena import Arena
+from perform.core.arena_layout import bank_of, log_of
 from perform.core.attributes import Texts, buffer_texts
 from perform.core.base_log import BaseWriter
 from perform.core.errors import PerformError
@@ -21,6 +21,7 @@ from perform.core.ring_buffers import Audio
 from perform.engine import gpu
 from perform.engine.protocol import BufferSound, PlayableModel
 from perform.library.cards import Card, credit
+from perform.voice.insert_voice import InsertVoice
 from perform.voice.voice import Voice
 
 NO_SLOTS: Slots = np.zeros(0, np.intp)
@@ -32,13 +33,14 @@ class FrameWriter:
     """[render] Output of one voice: audio to the ring buffer, latents and attributes to the event log."""
 
     def __init__(
-        self, arena: Arena, lane: int, deck: int, model: PlayableModel, voice: Voice, rate: float
+        self, arena: Arena, lane: int, model: PlayableModel, voice: Voice | InsertVoice, rate: float
     ) -> None:
         self._history, self._ring, self._voice, self._model = arena.history, arena.rings[lane], voice, model
+        log = arena.event_logs[log_of(lane)]
         self._texts = voice.settings.texts
-        self._max_style = arena.event_logs[lane].capacity // 4  # bytes
-        self._log = EventWriter(arena.event_logs[lane], logged_slots(deck), rate, b"")
-        self._bases = BaseWriter(arena.event_logs[lane])
+        self._max_style = log.capacity // 4  # bytes
+        self._log = EventWriter(log, logged_slots(lane), rate, b"")
+        self._bases = BaseWriter(log)
 
     def write(
         self, audio: Audio, table: Table, modulated: Slots = NO_SLOTS, base: Table | None = None
@@ -81,13 +83,13 @@ def check_room(arena: Arena, card: Card, rate: float) -> None:
         )
 
 
-def logged_slots(deck: int) -> npt.NDArray[np.intp]:
+def logged_slots(lane: int) -> npt.NDArray[np.intp]:
     """The parameters that a voice logs: its module's attributes and actions, which a replay sets again.
 
     It logs no parameters of source and latents, because each frame has its latents, seed and temperature in
     the log. The mixer logs gain, pan and the other parameters that it reads.
     """
-    bank = params.attribute_slots(deck)
+    bank = bank_of(lane)
     return np.arange(bank.start, bank.stop, dtype=np.intp)
 
 

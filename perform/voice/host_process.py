@@ -33,6 +33,7 @@ from perform.core.messages.host_messages import (
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priority, request_real_time
 from perform.engine.protocol import PlayableModel
+from perform.engine.resampling import resampling_both_ways
 from perform.foreign import sandbox
 from perform.foreign.opening import file_reader, open_model, open_on_gpu, prepare
 from perform.library.cards import is_module, read_card
@@ -105,6 +106,7 @@ def load_and_render(
                     f"{model.card.name}: its delay is unknown and missing in the latency shown for its input"
                 )
             )
+        resampling_s, shift_s = resampling_both_ways(model.card.sample_rate, order.rate)
         line.report(
             HostReady(
                 render_ms=render_s * 1000.0,
@@ -116,6 +118,8 @@ def load_and_render(
                 has_encoder=model.encoder is not None,
                 takes_sound=model.takes_sound,
                 engine=engine,
+                resampling_s=resampling_s,
+                shift_s=shift_s,
             )
         )
         scheduler.run(line, orders)

@@ -16,11 +16,12 @@ from perform.engine.file_latents import FileLatents
 from perform.engine.resampling import resampling_delay
 from perform.engine.varispeed import varispeed_delay
 from perform.voice.assignments import Assignments
+from perform.voice.ring_clock import RingClock
 
 A3 = 220.0  #: Hz; this pitch gives a modulation of 0
 LEVEL_RANGE_DB = 60.0  #: this far below full scale, the level gives a modulation of 0
 
-_PULLED, _GATE = METER_SLOTS["pulled"], METER_SLOTS["input/gate"]
+_GATE = METER_SLOTS["input/gate"]
 _LEVEL, _PITCH, _RATE = (METER_SLOTS[name] for name in ("input/level", "input/pitch", "rate"))
 
 
@@ -40,15 +41,11 @@ class LaneContext:
         self._meters, self._ring, self._table = arena.meters, arena.rings[lane], arena.table
         self._rings = arena.rings
         self._ring_reads = arena.ring_reads
-        self._offset = 0  # from a frame of the ring buffer to one of the master's history
+        self._clock = RingClock(arena, lane)
 
     def next_sounds_at(self) -> int:
         """Frame of the master's history at which the ring's next frame will sound, if no block is late."""
-        reads = self._ring_reads.begin_read()
-        offset = int(self._meters[_PULLED]) - self._ring.position
-        if self._ring_reads.is_consistent(reads):  # else the mixer is reading the ring right now
-            self._offset = offset
-        return self._offset + self._ring.written
+        return self._clock.next_sounds_at()
 
     def publish(self, z: npt.NDArray[np.floating]) -> None:
         """Store the latents of this lane's source for its next frame; decks that follow it read them."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import HELD, NEXT, PHASE_COLUMNS, PHASE_VALUES
 from perform.core.beat import BeatLine
 from perform.core.modulation import Modulation, mask
 from perform.core.modulators import Phases, moment, resting_phases
-from perform.core.params import Table
+from perform.core.params import Slots, Table
 from perform.core.table_reader import TableReader
 
 
@@ -22,17 +21,18 @@ class LaneModulation:
     that fades out keeps its base values, and its cycles go on.
     """
 
-    def __init__(self, arena: Arena, deck: int, mode: int) -> None:
+    def __init__(self, arena: Arena, slots: slice, mode: int) -> None:
+        """slots: of the parameters that the voice uses."""
         self._meters, self._resting = arena.meters, mode == NEXT
         self.base: Table = (arena.next if self._resting else arena.table).copy()
         self._phases: Phases = arena.values[PHASE_VALUES].reshape(-1, len(PHASE_COLUMNS)).copy()
         self._line = arena.beat_line
-        self._modulation = Modulation(mask(params.slots(deck)))
+        self._modulation = Modulation(mask(slots))
         self._modulation.use(arena.rows[int(self._resting)].copy())
         self.table = self.base
 
     @property
-    def slots(self) -> params.Slots:
+    def slots(self) -> Slots:
         """The slots that rows modulate."""
         return self._modulation.slots
 

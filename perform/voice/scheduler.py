@@ -12,7 +12,7 @@ import numpy as np
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import DECK_METER, LANE_METER, METER_SLOTS
+from perform.core.arena_layout import DECK_METER, LANE_METER, LANES, METER_SLOTS
 from perform.core.lifeline import Lifeline
 from perform.core.messages.host_messages import (
     AttributeRefused,
@@ -24,12 +24,14 @@ from perform.core.messages.host_messages import (
     VoiceDropped,
 )
 from perform.core.messages.message_lines import AnyOrder
+from perform.core.ring_buffers import HistoryBuffer
 from perform.core.table_reader import TableReader
 from perform.engine import varispeed
 from perform.engine.protocol import PlayableModel
 from perform.voice import chord
 from perform.voice.assignments import Assignments
 from perform.voice.encoder_input import EncoderInput, encode_inputs
+from perform.voice.insert_lane import InsertLane
 from perform.voice.voice import Voice, render, render_applied
 from perform.voice.voice_lane import VoiceLane
 
@@ -63,6 +65,7 @@ class Scheduler:
         self._nap = PATIENT_NAP_S if patient else NAP_S
         self._burst = self._burst_s = self._until_burst = self._margin_s = 0.0  # see `_read_device`
         self._lanes: dict[int, VoiceLane] = {}
+        self._inserts: dict[int, InsertLane] = {}  # by lane
         self._frame_s = model.card.ratio / model.card.sample_rate
         self._times: collections.deque[float] = collections.deque(maxlen=LEAD_TIMES)
         self._recent: collections.deque[float] = collections.deque(maxlen=LOAD_TIMES)
@@ -99,42 +102,52 @@ class Scheduler:
 
     def _turn(self, line: Lifeline, orders: queue.SimpleQueue[AnyOrder]) -> None:
         """Handle the orders that wait; then render the frames that are due, or wait for the next one."""
-        while not self._lanes or not orders.empty():
+        while not (self._lanes or self._inserts) or not orders.empty():
             self._handle(line, orders.get())
         self._read_device()
         left = {n: self._seconds_left(lane) for n, lane in self._lanes.items()}
-        soonest = min(left.values())
+        soonest = min([*left.values(), *map(self._until_input, self._inserts.values())])
         if soonest >= 0:
             with contextlib.suppress(queue.Empty):
                 self._handle(line, orders.get(timeout=min(max(soonest, MIN_SLEEP_S), self._nap)))
             return
         self._reader.update()
+        for insert in self._inserts.values():
+            if insert.is_due:
+                self._render_insert(insert)
         due = [self._lanes[n] for n, s in left.items() if s < BATCH_WITHIN * self._frame_s]
         for lane in due:
             lane.update()
         if ready := [lane for lane in due if self._input_complete(lane)]:
             self._render(ready)
-        for n, lane in self._lanes.items():
-            while lane.voice.settings.refused:
-                place, number, kept, error = lane.voice.settings.refused.pop()
+        settings = {n: lane.voice.settings for n, lane in self._lanes.items()}
+        settings |= {n: insert.voice.settings for n, insert in self._inserts.items()}
+        for n, one in settings.items():
+            while one.refused:
+                place, number, kept, error = one.refused.pop()
                 line.report(AttributeRefused(n, int(place), float(number), kept, error))
         if self._frames % 50 == 0:
             self._slowest = float(np.percentile(self._times, 99.9))
 
     def _handle(self, line: Lifeline, order: AnyOrder) -> None:
         match order:
+            case StartVoice(lane, _, texts) if lane >= LANES:
+                self._inserts[lane] = InsertLane(
+                    self._arena, self._reader, lane, self._model, self._rate, texts, self._assignments
+                )
             case StartVoice(lane, deck, texts):
                 self._lanes[lane] = VoiceLane(
                     self._arena, self._reader, lane, deck, self._model, self._rate, texts, self._assignments
                 )
             case SetTexts(lane, texts):
-                if lane in self._lanes:
-                    self._lanes[lane].voice.settings.set_texts(texts)
+                if one := self._lanes.get(lane) or self._inserts.get(lane):
+                    one.voice.settings.set_texts(texts)
             case DropVoice(lane):
                 self._lanes.pop(lane, None)
+                self._inserts.pop(lane, None)
                 line.report(VoiceDropped(lane))
             case TimeFrames():
-                playing = self._lanes and self._recent  # its frames are timed already
+                playing = (self._lanes or self._inserts) and self._recent  # its frames are timed already
                 render_s = float(np.median(self._recent)) if playing else self.rehearse()
                 line.report(FramesTimed(1000.0 * render_s))
 
@@ -165,7 +178,7 @@ class Scheduler:
         encoder_input = lane.voice.encoder_input
         if encoder_input and lane.is_live:
             if not self._input_complete(lane):
-                return max(self._until_written(encoder_input.end), MIN_SLEEP_S)
+                return max(self._until_written(encoder_input.end, self._arena.input), MIN_SLEEP_S)
             if lane.voice.ratio == 1.0:
                 return -1.0  # a tuned voice's input may be complete long before its frame is due
         used = self._burst_s
@@ -185,9 +198,17 @@ class Scheduler:
         needed = 0.0 if self._patient else math.ceil(self._slowest / self._burst_s) * burst
         return lane.input_complete(max(margin - self._arena.meters[_DELAY], needed), burst / 2)
 
-    def _until_written(self, frame: int) -> float:
+    def _until_input(self, insert: InsertLane) -> float:
+        """Seconds until an insert's next frame can be rendered; negative if it can be now."""
+        if insert.is_due:
+            return -1.0
+        if not insert.has_room:
+            return self._nap
+        return max(self._until_written(insert.voice.end, insert.input), MIN_SLEEP_S)
+
+    def _until_written(self, frame: int, history: HistoryBuffer) -> float:
         """Seconds until the mixer, burst by burst, has written the input up to this frame."""
-        bursts = math.ceil((frame - self._arena.input.written) / self._burst)
+        bursts = math.ceil((frame - history.written) / self._burst)
         return (bursts - 1) * self._burst_s + self._until_burst
 
     def _render(self, lanes: list[VoiceLane]) -> None:
@@ -197,6 +218,14 @@ class Scheduler:
             lane.write(audio)
             if lane.is_shown:
                 self._show(lane)
+        self._note_time(began)
+
+    def _render_insert(self, insert: InsertLane) -> None:
+        began = time.perf_counter()
+        insert.render()
+        self._note_time(began)
+
+    def _note_time(self, began: float) -> None:
         took = time.perf_counter() - began
         self._times.append(took)
         self._recent.append(took)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import HELD, LANE, LANE_METER, NEXT, NOW
 from perform.core.attributes import Texts
@@ -36,12 +37,12 @@ class VoiceLane:
         self.is_new = True  # it has not written the deck's meters yet
         self.meters[:] = 0.0
         self._mode = int(arena.lanes[index, LANE["mode"]])
-        self._modulation = LaneModulation(arena, deck, self._mode)
+        self._modulation = LaneModulation(arena, params.slots(deck), self._mode)
         self._context = LaneContext(arena, index, assignments)
         self.voice = Voice(model, deck, rate, self._modulation.base, self._context)
         self.voice.settings.sounds = assignments.sounds
         self.voice.settings.set_texts(texts)
-        self._out = FrameWriter(arena, index, deck, model, self.voice, rate)
+        self._out = FrameWriter(arena, index, model, self.voice, rate)
 
     def update(self) -> None:
         """Read, modulate and apply the song's values; a voice that fades out or waits keeps its own."""

@@ -184,7 +184,7 @@ def test_a_replay_learns_the_same_style_again(slow: Path, arena: Arena) -> None:
     playable, table = CompiledModel(slow), arena.table
     params.set_value(table, "deck/1/source", params.SOURCES.index("loop"))
     voice = Voice(playable, 1, RATE, table)
-    writer, ring, log = FrameWriter(arena, 0, 1, playable, voice, RATE), arena.rings[0], arena.event_logs[0]
+    writer, ring, log = FrameWriter(arena, 0, playable, voice, RATE), arena.rings[0], arena.event_logs[0]
     slots, logged, sound, at = np.full(len(table), -1), [], [], 0
     slots[params.attribute_slots(1)] = np.arange(len(table[params.attribute_slots(1)]))
     doing = {

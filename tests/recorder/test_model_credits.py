@@ -24,7 +24,7 @@ def records(arena: Arena, path: Path, deck: int) -> bytes:
     """Records of a voice that plays a model."""
     model, log = CompiledModel(path), arena.event_logs[2 * (deck - 1)]
     voice = Voice(model, deck, RATE, arena.table)
-    writer = FrameWriter(arena, 2 * (deck - 1), deck, model, voice, RATE)
+    writer = FrameWriter(arena, 2 * (deck - 1), model, voice, RATE)
     for _ in range(3):
         writer.write(render(model, [voice], [arena.table])[0], arena.table)
     return log.read(0)

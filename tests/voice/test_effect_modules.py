@@ -228,7 +228,7 @@ def test_a_lane_replays_the_sound_bit_by_bit(arena: Arena, model: TorchscriptMod
     """With knobs and an attribute that move, a reset, and a source that gives no sound."""
     rig = listening(arena, model)
     voice, context, ring = rig.voices[1][2], rig.voices[1][1], rig.voices[1][3]
-    writer, sound = FrameWriter(arena, 0, 1, model, voice, RATE), []
+    writer, sound = FrameWriter(arena, 0, model, voice, RATE), []
     given, out = noise(RATE), np.zeros((BLOCK, 2), np.float32)
     for i in range(120):
         params.set_value(arena.table, "deck/1/z/0/scale", np.sin(i / 9))

@@ -212,7 +212,7 @@ def test_the_guard_lowers_a_howl_and_no_music() -> None:
 def test_a_loop_replays_bit_by_bit(arena: Arena, model: TorchscriptModel, swap: Path) -> None:
     rig = loop(arena, model, swap, deck_1_feedback=0.7)
     (playable, _, voice, ring), sound = rig.voices[1], []
-    writer, out = FrameWriter(arena, 0, 1, playable, voice, RATE), np.zeros((BLOCK, 2), np.float32)
+    writer, out = FrameWriter(arena, 0, playable, voice, RATE), np.zeros((BLOCK, 2), np.float32)
     params.trigger(arena.table, "deck/1/reset")
     params.set_value(arena.table, "deck/1/z/0/bias", 0.1)
     for i in range(80):

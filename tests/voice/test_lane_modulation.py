@@ -30,7 +30,7 @@ def writer(arena: Arena) -> ModulationWriter:
 
 
 def test_without_rows_a_voice_plays_the_table_itself(arena: Arena, writer: ModulationWriter) -> None:
-    reader, lane = TableReader(arena), LaneModulation(arena, 1, NOW)
+    reader, lane = TableReader(arena), LaneModulation(arena, params.slots(1), NOW)
     lane.read(reader, NOW)
     assert lane.evaluate(1000) is lane.base
     writer.write([ModulationRow("lfo 1", "deck/2/z/0/bias", 0.0, 1.0)])
@@ -43,7 +43,7 @@ def test_without_rows_a_voice_plays_the_table_itself(arena: Arena, writer: Modul
 def test_a_voice_adds_its_rows_to_the_base_at_its_own_frame(arena: Arena, writer: ModulationWriter) -> None:
     writer.write(ROWS)
     params.set_value(arena.table, "deck/1/z/0/bias", -0.5)
-    reader, lane = TableReader(arena), LaneModulation(arena, 1, NOW)
+    reader, lane = TableReader(arena), LaneModulation(arena, params.slots(1), NOW)
     lane.read(reader, NOW)
     for part in (0.25, 0.75, 0.5):  # forwards and backwards: it has no memory
         assert lane.evaluate(round(part * RATE))[Z0] == pytest.approx(part - 0.5)
@@ -64,7 +64,11 @@ def test_the_next_song_begins_at_its_phases_and_the_last_one_runs_on(
     beats = BeatKeeper(arena)
     writer.write(ROWS)
     writer.prepare(ROWS)
-    reader, old, new = TableReader(arena), LaneModulation(arena, 1, NOW), LaneModulation(arena, 1, NEXT)
+    reader, old, new = (
+        TableReader(arena),
+        LaneModulation(arena, params.slots(1), NOW),
+        LaneModulation(arena, params.slots(1), NEXT),
+    )
     old.read(reader, NOW)
     assert old.evaluate(RATE * 3 // 4)[Z0] == pytest.approx(0.75)
     for frame in (0, 12345):

@@ -111,6 +111,8 @@ class HostReady(Report, frozen=True):
     made      : the file that plays; not the model's path if an export was converted
     render_ms : median render time of a frame
     engine    : where it renders: "" on the processor, "GPU", or why it does not there
+    resampling_s, shift_s : how long the resamplers to the model's rate and back keep an insert's sound, and
+        by how much they shift it
     """
 
     render_ms: float
@@ -122,6 +124,8 @@ class HostReady(Report, frozen=True):
     has_encoder: bool
     takes_sound: bool = False
     engine: str = ""
+    resampling_s: float = 0.0
+    shift_s: float = 0.0
 
 
 class FramesTimed(Report, frozen=True):

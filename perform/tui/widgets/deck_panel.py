@@ -81,6 +81,11 @@ def draw_panel(pens: list[LinePen], frame: ScreenFrame, deck: int, width: int) -
         pens[0].target(cells, action=f"app.browse({deck})")
         pens[0].text(model, ink.bright, cells)
         pens[0].text(" ", edge)
+    if (insert := frame.insert_text(deck)) and (room := ends - pens[0].x - 3) > 4:
+        cells = min(cell_len(insert), room)
+        pens[0].target(cells, action=f"app.insert({deck})")
+        pens[0].text(insert, ink.mark if "▲" in insert else ink.text, cells)
+        pens[0].text(" ", edge)
     pens[0].text(corners[1] * (ends - 1 - pens[0].x) + corners[2], edge)
     border = label(corners[3], 1, edge)
     for pen in body:

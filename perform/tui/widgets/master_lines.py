@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+from rich.cells import cell_len
+
+from perform.core import params
 from perform.tui.paint import Piece, cell, decibel, eighths, fader, meter, short
 from perform.tui.parameter_rows import STAGE_ROWS
 from perform.tui.screen_frame import ScreenFrame, level
@@ -94,6 +97,20 @@ def _parameters(pen: LinePen, frame: ScreenFrame, width: int, bar: int = 10) -> 
             pen.put(fader(room, cell(row.spec.position(value), room), ink), room)
             pen.text(" ", ink.text)
         pen.text(text, ink.bright if here else ink.text, max(5, len(text)))
+    _insert(pen, frame, width)
+
+
+def _insert(pen: LinePen, frame: ScreenFrame, width: int) -> None:
+    """The module of the master's insert, if there is room."""
+    text, ink = frame.insert_text(0), pen.ink
+    if not text or pen.x + 8 > width:
+        return
+    here = frame.selected.address.startswith(params.insert_head(0))
+    cells = min(cell_len(text), width - pen.x - 2)
+    pen.target(cells + 2, action="app.insert_master")
+    pen.text(f"{'▸' if here else ' '}", ink.focus)
+    pen.text(text, ink.mark if "▲" in text else ink.text, cells)
+    pen.text(" ", ink.text)
 
 
 def draw_macros(pen: LinePen, frame: ScreenFrame, width: int) -> None:

@@ -1,0 +1,270 @@
+"""An insert: one place for an effect module, between a deck's decoder and its fader, or before the master's.
+
+A new module loads while the old one plays on. Then the old one fades out, and the new one fades in as soon as
+it has had as much sound as it delays. Without a module, or with one that hangs or dies, the sound passes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from perform.core import params
+from perform.core.arena import Arena
+from perform.core.attributes import Attribute, Texts
+from perform.core.errors import PerformError
+from perform.core.params import ATTRIBUTES, AttributeValues
+from perform.library.model_library import find_model
+from perform.stage.deck_lane import LanePhase
+from perform.stage.fed_lane import FedLane
+from perform.stage.hang_watch import HangWatch
+from perform.stage.host_pool import HostPool
+from perform.stage.model_host import HostProcess
+from perform.stage.refused_attributes import RefusedAttributes
+from perform.stage.status import InsertStatus
+
+FADE_S = 0.03  #: of a module that enters or leaves
+AGAIN_S = 30.0  #: seconds between two lines of the log about a late module
+
+
+class InsertSlot:
+    """One of the nine inserts; 0 is the master's, N deck N's. `tick` advances it; no method blocks.
+
+    moved : slots that it has written itself; the reader empties it
+    error : why its module does not play, one line
+    """
+
+    def __init__(self, insert: int, arena: Arena, hosts: HostPool, log: Callable[[str], None]) -> None:
+        self.insert, self._place = insert, f"insert of deck {insert}" if insert else "insert of the master"
+        self._arena, self._hosts, self._log = arena, hosts, log
+        self._bank = params.insert_slots(insert)
+        self._lane = FedLane(arena, insert)
+        self._host: HostProcess | None = None  # of the module that plays, or will play
+        self._attributes: AttributeValues | None = None  # that it begins with
+        self._armed: Path | None = None
+        self._armed_host: HostProcess | None = None
+        self._failed_path: Path | None = None
+        self._texts: Texts = {}
+        self._watch = HangWatch()
+        self.moved: set[int] = set()
+        self._refused = RefusedAttributes(self._place, self._bank, arena, self.moved, log)
+        self._late, self._late_logged = 0.0, -AGAIN_S
+        self.error = ""
+
+    # -- what plays
+
+    @property
+    def plays(self) -> bool:
+        """The module that the player wants processes the sound."""
+        return self._lane.phase is LanePhase.PLAYING and self._lane.host is self._host
+
+    @property
+    def settled(self) -> bool:
+        """No module is loading."""
+        return self._host is None or self.plays
+
+    @property
+    def model(self) -> Path | None:
+        """The file of the module that plays or loads."""
+        return self._host.model.path if self._host else None
+
+    @property
+    def assigned(self) -> Path | None:
+        """`model`, or the module that failed: what a song or an autosave stores."""
+        return self.model or self._failed_path
+
+    @property
+    def wanted(self) -> set[Path]:
+        """The modules that play, load or are prepared here."""
+        hosts = (self._lane.host, self._host, self._armed_host)
+        return {host.model.path for host in hosts if host}
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the module's file; "" until it is known."""
+        return self._host.sha256 if self._host else ""
+
+    def attribute(self, number: int) -> Attribute | None:
+        """An attribute of the module, counted from 1."""
+        attributes = self._host.attributes if self._host else ()
+        return attributes[number - 1] if 1 <= number <= len(attributes) else None
+
+    def status(self) -> InsertStatus | None:
+        """Its part of a `Status`; None without a module."""
+        host, path = self._host, self.assigned
+        if path is None:
+            return InsertStatus(error=self.error) if self.error else None
+        if host is None:
+            return InsertStatus(model=path.stem, error=self.error)
+        return InsertStatus(
+            model=host.model.card.name,
+            path=str(path),
+            plays=self.plays,
+            delay=self._lane.delay_s if self.plays else 0.0,
+            delay_known=host.model.card.delay_known,
+            attributes=host.attributes,
+            texts={number: tuple(values) for number, values in self._texts.items()},
+            actions=host.actions,
+            error=self.error,
+        )
+
+    # -- loading
+
+    def load(self, model: str) -> None:
+        """Load a module by name or path; WrongUse where there is none.
+
+        Another one begins with its default attributes.
+        """
+        path = find_model(model)
+        same = self._host is not None and self._host.model.path == path
+        self.load_file(path, attributes=None if same else params.default_attributes())
+
+    def load_file(self, path: Path, *, attributes: AttributeValues | None = None) -> None:
+        """Load a module's file; attributes: the values it begins with, else those in the table."""
+        self._hosts.forget_crashes(path)
+        self._load(path, attributes)
+
+    def _load(self, path: Path, attributes: AttributeValues | None = None) -> None:
+        self._host, self._attributes = self._hosts.get(path), attributes
+        self.error, self._failed_path = "", None
+
+    def _load_or_fail(self, path: Path) -> None:
+        try:
+            self._load(path)
+        except PerformError as error:  # the file is gone
+            self.fail(str(error), path)
+
+    def resume(self, path: Path | None) -> None:
+        """After a crash of the stage: the module that played here, with the values in the table."""
+        if path is None:
+            self.unload()
+        elif path != self.model:
+            self._load_or_fail(path)
+
+    def unload(self) -> None:
+        """Fade out and release the module: the sound passes."""
+        self._host, self.error, self._failed_path = None, "", None
+        self._lane.leave(FADE_S)
+
+    def fail(self, error: str, path: Path | None = None) -> None:
+        """A module (of the file `path`, where it is known) cannot play; one that plays goes on."""
+        self.error = error
+        self._log(f"{self._place}: {error}; the sound passes it")
+        self._host = self._lane.host if self._lane.phase is LanePhase.PLAYING else None
+        self._failed_path = None if self._host else path
+
+    def set_texts(self, texts: Texts) -> None:
+        """Set the texts of the attributes to those of the song that plays."""
+        if texts != self._texts:
+            self._texts = texts
+            self._lane.set_texts(texts)
+
+    # -- the armed song
+
+    def prepare(self, path: Path | None) -> None:
+        """Load the armed song's module at low priority; None: it has none."""
+        self._armed, self._armed_host = path, None
+
+    @property
+    def is_prepared(self) -> bool:
+        """There is nothing to wait for before the armed song plays."""
+        host = self._armed_host
+        return self._armed is None or self.keeps_module or bool(host and (host.ready or host.error))
+
+    @property
+    def keeps_module(self) -> bool:
+        """The module that plays goes on in the armed song."""
+        return self._armed is not None and self._armed == self.model
+
+    def play_next(self, path: Path | None, error: str, texts: Texts) -> None:
+        """[inside a batch] Play the next song's module, in place of the one that plays."""
+        keeps = self._host is not None and path == self.model
+        self.prepare(None)
+        self.set_texts(texts)
+        if keeps:
+            return
+        self.unload()
+        if path:
+            self._load_or_fail(path)
+        elif error:
+            self.fail(error)
+
+    # -- every tick
+
+    def tick(self) -> None:
+        """[main, about every 15 ms] Advance the lane and the loading module; replace a crashed host."""
+        lane, host = self._lane, self._host
+        lane.tick()
+        if lane.host:
+            self._refused.restore(lane.mode, lane.host.take_refused(lane.index))
+        self._load_armed()
+        if lane.host and lane.host.gone:
+            lane.leave(0.0)
+        if host is None:
+            return
+        if host.gone or host.error:
+            self._recover(host)
+        elif host.ready and not host.takes_sound:
+            name = host.model.card.name
+            self.fail(f"{name} takes no sound: an insert is an effect module", host.model.path)
+        elif lane.phase is LanePhase.FREE and host.ready:
+            self._begin(host)
+        elif lane.phase is LanePhase.FILLING and lane.full:
+            lane.enter(FADE_S)
+            self._watch.start()
+            self._late = lane.late
+            self._log(f"{self._place}: {host.model.card.name}, {1000 * lane.delay_s:.0f} ms later")
+        elif lane.phase is LanePhase.PLAYING and lane.host is host:
+            self._watch.check(lane)
+            self._log_late()
+            if lane.is_too_short:
+                lane.leave(FADE_S)  # and enter again, with a longer delay
+        elif lane.phase in (LanePhase.PLAYING, LanePhase.FILLING) and lane.host is not host and host.ready:
+            lane.leave(FADE_S)
+
+    def _begin(self, host: HostProcess) -> None:
+        """[the lane is free] Give the module sound."""
+        if self._attributes is not None:
+            first, values = self._bank.start, self._attributes[:ATTRIBUTES]
+            with self._arena.batch():
+                self._arena.table[first : first + ATTRIBUTES] = values
+            self.moved |= {*range(first, first + ATTRIBUTES)}
+            self._attributes = None
+        try:
+            self._lane.feed(host, self._texts)
+        except PerformError as error:
+            self.fail(str(error), host.model.path)
+
+    def _log_late(self) -> None:
+        """Say now and then that the module is late."""
+        late, now = self._lane.late, time.monotonic()
+        if late > self._late and now - self._late_logged > AGAIN_S:
+            self._late_logged = now
+            self._log(
+                f"{self._place}: late, the sound passed it; a safer margin helps once it is loaded again"
+            )
+        self._late = late
+
+    def _load_armed(self) -> None:
+        """Load the armed song's module, once nothing else loads here."""
+        if self._armed and not self._armed_host and self.settled:
+            try:
+                self._armed_host = self._hosts.get(self._armed, idle=True)
+            except PerformError as error:  # the file is gone
+                self._log(f"{self._place}: {error}")
+                self._armed = None
+
+    def _recover(self, host: HostProcess) -> None:
+        """The module cannot be loaded, or its host has died: load it again, unless it crashes too often."""
+        path = host.model.path
+        if self._lane.host is host:
+            self._lane.leave(0.0)
+        self._host = None
+        if not host.crashed:
+            self.fail(host.error, path)
+        elif self._hosts.crashed_too_often(path):
+            self.fail(f"{host.error}, three times in a minute; load it again to retry", path)
+        else:
+            self._log(f"{self._place}: {host.error}, loading it again; the sound passes it")
+            self._load_or_fail(path)
