@@ -11,8 +11,10 @@ from rich.cells import cell_len
 from stand_in import FakeStage
 from test_layouts import three
 from textual._compositor import ChopsUpdate
+from textual.geometry import Region
 
 from perform.core import params
+from perform.tui import narrow_updates
 from perform.tui.deck_watch import DeckWatch
 from perform.tui.narrow_updates import NarrowUpdate
 from perform.tui.widgets.kept_lines import SELDOM, KeptLines
@@ -50,6 +52,20 @@ def play_on(stage: FakeStage, number: int) -> None:
         for latent in range(8):
             stage.arena.set_meter(f"deck/{deck}/z/{latent}", math.sin(number / 9 + latent + deck))
     stage.arena.set_meter("peak/l", 0.4 + 0.2 * math.sin(number))
+
+
+async def test_where_textual_has_changed_inside_its_own_updates_are_written(tmp_path, clock, monkeypatch):
+    def changed(*_: object) -> NarrowUpdate:
+        raise TypeError("it takes other arguments")
+
+    async with playing(three(tmp_path), clock) as hands:
+        compositor = hands.app.screen._compositor
+        for narrow in (True, False):
+            compositor._dirty_regions.add(Region(3, 5, 10, 1))
+            assert isinstance(compositor.render_partial_update(), NarrowUpdate) == narrow
+            monkeypatch.setattr(narrow_updates, "NarrowUpdate", changed)
+        compositor._dirty_regions.add(Region(3, 5, 10, 1))
+        assert type(compositor.render_partial_update()) is ChopsUpdate
 
 
 @pytest.mark.parametrize("layout", ["play", "stage", "latents"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -12,7 +13,6 @@ from perform.core import params
 from perform.core.params import DECKS, SOURCES
 from perform.core.spec import MODULE_DEFAULT, Spec
 from perform.tui.keys import KEYS
-from perform.tui.narrow_updates import NarrowCompositor
 from perform.tui.parameter_rows import LATENT_PARAMETERS, ParameterRow
 from perform.tui.screen_frame import ScreenFrame
 from perform.tui.widgets.deck_grid import DeckGrid
@@ -33,7 +33,10 @@ class PlayScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = NarrowCompositor()
+        with contextlib.suppress(ImportError):  # another version of Textual: its own updates are larger
+            from perform.tui.narrow_updates import NarrowCompositor
+
+            self._compositor = NarrowCompositor()
         self._status = StatusBar("status")
         self._middle, self._foot = self.widgets()
         self._heights = (-1, -1)
