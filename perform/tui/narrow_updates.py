@@ -1,8 +1,8 @@
 """Updates of a screen of drawn lines: only the cells that changed are drawn and written.
 
 Textual writes a changed part from the line's start, and takes the lines of all widgets apart for it. That is
-five times as many bytes, 25 times a second. This uses inner parts of Textual: where another version has changed
-them, the screen is drawn as Textual draws it.
+five times as many bytes, 25 times a second. This uses inner parts of Textual: where another version has
+changed them, the screen is drawn as Textual draws it.
 """
 
 from __future__ import annotations
