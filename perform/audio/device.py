@@ -25,13 +25,17 @@ class NoDevice(PerformError):
 
 @dataclass(frozen=True)
 class Device:
-    """A device as PortAudio lists it. `channels` counts outputs, or inputs if it is an input device."""
+    """A device as PortAudio lists it. `channels` counts outputs, or inputs if it is an input device.
+
+    latency : seconds that its driver proposes for playing live; the shortest, not what a stage then measures
+    """
 
     index: int
     name: str
     api: str
     channels: int
     rate: float
+    latency: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.api}: {self.name}"
@@ -77,23 +81,29 @@ def portaudio() -> ModuleType:
 
 def devices(sd: ModuleType) -> list[Device]:
     """All output devices."""
-    with _quiet():
-        apis = [api["name"] for api in sd.query_hostapis()]
-        return [
-            Device(i, d["name"], apis[d["hostapi"]], d["max_output_channels"], d["default_samplerate"])
-            for i, d in enumerate(sd.query_devices())
-            if d["max_output_channels"] > 0
-        ]
+    return _listed(sd, "output")
 
 
 def inputs(sd: ModuleType) -> list[Device]:
     """All input devices; `channels` counts their inputs."""
+    return _listed(sd, "input")
+
+
+def _listed(sd: ModuleType, way: str) -> list[Device]:
+    """All devices that have channels on the way "input" or "output"."""
     with _quiet():
         apis = [api["name"] for api in sd.query_hostapis()]
         return [
-            Device(i, d["name"], apis[d["hostapi"]], d["max_input_channels"], d["default_samplerate"])
+            Device(
+                i,
+                d["name"],
+                apis[d["hostapi"]],
+                d[f"max_{way}_channels"],
+                d["default_samplerate"],
+                d[f"default_low_{way}_latency"],
+            )
             for i, d in enumerate(sd.query_devices())
-            if d["max_input_channels"] > 0
+            if d[f"max_{way}_channels"] > 0
         ]
 
 

@@ -204,7 +204,12 @@ class TwoCards:
         return [{"name": "api"}]
 
     def query_devices(self) -> list[dict[str, object]]:
-        card = {"hostapi": 0, "max_output_channels": 2, "default_samplerate": 48000.0}
+        card = {
+            "hostapi": 0,
+            "max_output_channels": 2,
+            "default_samplerate": 48000.0,
+            "default_low_output_latency": 0.01,
+        }
         return [card | {"name": name} for name in ("box", "headphones")]
 
     def OutputStream(self, device: int, callback: Callable[..., None], **_: object) -> TwoCards:  # noqa: N802

@@ -15,7 +15,13 @@ MME, WASAPI, JACK = "MME", "Windows WASAPI", "JACK Audio Connection Kit"
 def portaudio(*apis: str) -> ModuleType:
     """A PortAudio with one output for each host API; the first is the system's default."""
     outputs = [
-        {"name": "Speakers", "hostapi": i, "max_output_channels": 2, "default_samplerate": 48000.0}
+        {
+            "name": "Speakers",
+            "hostapi": i,
+            "max_output_channels": 2,
+            "default_samplerate": 48000.0,
+            "default_low_output_latency": 0.01,
+        }
         for i in range(len(apis))
     ]
     hosts = [{"name": name, "default_output_device": i} for i, name in enumerate(apis)]
@@ -45,6 +51,6 @@ def test_a_device_that_is_named_wins() -> None:
 def test_inputs_and_outputs_are_listed_apart() -> None:
     there = portaudio("ALSA", "OSS")
     for number, found in enumerate(there.query_devices()):
-        found["max_input_channels"] = 4 * number
-    assert [(it.api, it.channels) for it in device.inputs(there)] == [("OSS", 4)]
+        found["max_input_channels"], found["default_low_input_latency"] = 4 * number, 0.004
+    assert [(it.api, it.channels, it.latency) for it in device.inputs(there)] == [("OSS", 4, 0.004)]
     assert [it.channels for it in device.devices(there)] == [2, 2]
