@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,17 @@ def test_a_module_that_crashes_or_hangs_leaves_the_plain_sound(inserted: Path, r
             plays(instrument, number, model)
         assert "loading it again; the sound passes it" in "\n".join(client.status().log)
         take = Path(client.ask(StopRecording()).value)
-        instrument.end()
+        client.ask(UnloadInsert(1))
+        client.ask(LoadInsert(2, "swap"))
+        plays(instrument, 2, "swap")
+        saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
+        until(lambda: '"inserts":{"master":' in saved.read_text(), 10, "an autosave")
+        instrument.kill()
+    with playing(runtime, "--device", "null", set_name=str(inserted)) as again:
+        plays(again, 2, "swap")
+        plays(again, 0, "stuck")
+        assert insert_of(again, 1) is None, "it was removed before the crash of the stage"
+        again.end()
     for path in (take, track_path(take, "deck1")):
         level = levels(path)
         first = int(np.argmax(level > 1e-3))
