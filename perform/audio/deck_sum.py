@@ -38,6 +38,7 @@ class DeckSum:
             for lane in lanes_of(deck)
         ]
         self.inserts = {deck: InsertStrip(deck, arena, rate) for deck in range(1, DECKS + 1)}
+        self._inserts: dict[int, InsertStrip] = {}  # those that are not idle
         self._played: list[Strip | InsertStrip] = []  # in the last block
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
 
@@ -50,8 +51,11 @@ class DeckSum:
     @property
     def rests(self) -> bool:
         """Whether no gain of a lane moves, and there is no insert."""
-        idle = all(insert.idle for insert in self.inserts.values())
-        return idle and all(strip.rests for strip in self.strips)
+        return not self._inserts and all(strip.rests for strip in self.strips)
+
+    def find_inserts(self) -> None:
+        """Find the inserts that are in use; after `InsertStrip.use`."""
+        self._inserts = {deck: insert for deck, insert in self.inserts.items() if not insert.idle}
 
     def wait(self, n: int, master: InsertStrip) -> None:
         """Wait until every live lane has n frames, for at most WAIT_S. master: the master's insert."""
@@ -85,28 +89,36 @@ class DeckSum:
     def _play(self, n: int, step: Signal, cue: CueBus | None) -> dict[int, Signal]:
         """What each deck plays, after its fader, (n, 2); decks that play nothing are left out."""
         arena, decks = self._arena, dict[int, Signal]()
-        inserts = {deck: insert for deck, insert in self.inserts.items() if not insert.idle}
-        plain: dict[int, Signal] = {deck: np.zeros((n, 2)) for deck in inserts}
+        plain = dict[int, Signal]()  # of the decks with an insert
         strips = [strip for strip in self.strips if not strip.idle]
-        self._played = [*strips, *inserts.values()]
+        self._played = [*strips, *self._inserts.values()]
         arena.ring_reads.begin_write()
         for strip in strips:
             x = strip.read(n)
-            if strip.deck in inserts:
-                plain[strip.deck] += strip.before_fader(x, step)
+            if strip.deck in self._inserts:
+                before = strip.before_fader(x, step)
+                plain[strip.deck] = plain[strip.deck] + before if strip.deck in plain else before
                 continue
             voice = strip.fade(x, step)
             if cue:
                 cue.add(strip, x, step)
             decks[strip.deck] = decks[strip.deck] + voice if strip.deck in decks else voice
-        for deck, insert in inserts.items():
-            y = insert(plain[deck], step)
-            if cue:
-                cue.add_inserted(deck, y, step)
-            decks[deck] = insert.fader(y, step)
+        if self._inserts:
+            self._process(plain, decks, n, step, cue)
         arena.meters[_PULLED] = arena.history.written + n
         arena.ring_reads.end_write()
         return decks
+
+    def _process(
+        self, plain: dict[int, Signal], decks: dict[int, Signal], n: int, step: Signal, cue: CueBus | None
+    ) -> None:
+        """Process the sound before the faders of the decks with an insert; add what they play to `decks`."""
+        for deck, insert in self._inserts.items():
+            y = insert(plain[deck] if deck in plain else np.zeros((n, 2)), step)
+            if cue:
+                cue.add_inserted(deck, y, step)
+            decks[deck] = insert.fader(y, step)
+        self.find_inserts()
 
     def _meter(self, decks: dict[int, Signal], fall: float) -> None:
         """Hold the peaks of the decks that play; the other decks have 0."""

@@ -27,6 +27,7 @@ class InsertStrip:
         self.ring, self._input = arena.rings[self.lane], arena.inserted[insert]
         self._meters = arena.lane_meters(self.lane)
         self.live = False  # the mixer gives it sound
+        self.idle = True  # the sound passes as if there were no insert
         self.open = 0.0  # gate: 0 the sound as it is, 1 through the insert
         self.wet = 1.0
         self.fader = Fader()
@@ -43,11 +44,6 @@ class InsertStrip:
         self._silent_for = len(self._tail)  # frames since the module's sound ended
         self._last, self._left = np.zeros(2), 0.0  # its last sample, and its presence by then
         self._block = np.zeros((MAX_BLOCK, 2), np.float32)
-
-    @property
-    def idle(self) -> bool:
-        """Whether the sound passes as if there were no insert."""
-        return not self.live and not self._gate
 
     @property
     def settled(self) -> bool:
@@ -75,7 +71,7 @@ class InsertStrip:
             self._gate = 0.0 if started else self.open
             self._wet = np.array([wet])
             self._presence, self._silent_for = 0.0, len(self._tail)
-        self.live = live
+        self.live, self.idle = live, not live and not self._gate
 
     def waits(self, n: int) -> bool:
         """Whether the module's sound for the next n frames is still to come."""
@@ -106,6 +102,7 @@ class InsertStrip:
         reach = np.arange(1, n + 1) / (max(self._fade_s, RAMP_S) * self._rate)
         gate = np.clip(self.open - self._gate, -reach, reach) + self._gate
         self._gate = float(gate[-1])
+        self.idle = not self.live and not self._gate
         gate = gate[:, None]
         mixed: Signal = x * (1.0 - gate) + inserted * gate
         return mixed

@@ -67,7 +67,7 @@ class Mixer:
         self._modulated = self._values.copy()
         self._followers = LevelFollowers(arena.meters, rate)
         self._decks = DeckSum(arena, rate, self.delay, self._followers)
-        self._master_insert = InsertStrip(0, arena, rate)
+        self._master_insert, self._has_inserts = InsertStrip(0, arena, rate), False
         self._parameters = b""  # the values from which the gains below were computed
         self._behind = 0  # frames from the live input to the decks that encode it
         self._master = np.zeros(1)
@@ -162,12 +162,9 @@ class Mixer:
         for strip in self._decks.strips:
             row = lanes[strip.lane]
             self._set_strip(strip, row, sides[strip.deck - 1] * (wet if row[LANE["behind"]] else 1.0))
-        for deck, insert in (*self._decks.inserts.items(), (0, self._master_insert)):
-            self._set_insert(insert, deck, sides, wet)
         self._behind = int(lanes[:, LANE["behind"]].max())
-        for deck, insert in self._decks.inserts.items():
-            behind = max(lanes[lane, LANE["behind"]] for lane in lanes_of(deck))
-            self._behind = max(self._behind, int(behind and behind + insert.delay))
+        if lanes[LANES:, LANE["live"]].any() or self._has_inserts:
+            self._set_inserts(sides, wet)
         self._master_target = np.array(
             [params.gain(table[SLOTS["master/gain"]]) * (not table[SLOTS["master/mute"]])]
         )
@@ -206,14 +203,23 @@ class Mixer:
             strip.begin(0.0 if self._started else strip.open)  # a new mixer finds some gates open already
         strip.live = live
 
-    def _set_insert(self, insert: InsertStrip, deck: int, sides: Signal, wet: float) -> None:
-        """Set an insert's targets, and those of its deck's fader; 0 is the master's.
+    def _set_inserts(self, sides: Signal, wet: float) -> None:
+        """Set the targets of all inserts, and the delay of the dry input behind them.
 
-        wet : gain of decks that encode the live input
+        sides : gains of the decks;  wet : of those that encode the live input
         """
+        lanes, inserts = self._reader.lanes, self._decks.inserts
+        self._set_insert(self._master_insert, 0, sides, wet)
+        for deck, insert in inserts.items():
+            self._set_insert(insert, deck, sides, wet)
+            behind = max(lanes[lane, LANE["behind"]] for lane in lanes_of(deck))
+            self._behind = max(self._behind, int(behind and behind + insert.delay))
+        self._decks.find_inserts()
+        self._has_inserts = not all(one.idle for one in (self._master_insert, *inserts.values()))
+
+    def _set_insert(self, insert: InsertStrip, deck: int, sides: Signal, wet: float) -> None:
+        """Set an insert's targets, and those of its deck's fader; 0 is the master's."""
         lanes, was_idle = self._reader.lanes, insert.idle
-        if was_idle and not lanes[insert.lane, LANE["live"]]:
-            return
         amount = float(self._values[SLOTS[f"{params.insert_head(deck)}/wet"]])
         insert.use(lanes[insert.lane], amount, started=self._started)
         if not deck:

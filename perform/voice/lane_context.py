@@ -41,11 +41,8 @@ class LaneContext:
         self._meters, self._ring, self._table = arena.meters, arena.rings[lane], arena.table
         self._rings = arena.rings
         self._ring_reads = arena.ring_reads
-        self._clock = RingClock(arena, lane)
-
-    def next_sounds_at(self) -> int:
-        """Frame of the master's history at which the ring's next frame will sound, if no block is late."""
-        return self._clock.next_sounds_at()
+        #: frame of the master's history at which the ring's next frame will sound, see `RingClock`
+        self.next_sounds_at = RingClock(arena, lane).next_sounds_at
 
     def publish(self, z: npt.NDArray[np.floating]) -> None:
         """Store the latents of this lane's source for its next frame; decks that follow it read them."""
