@@ -79,6 +79,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "live/test_deaths.py::test_the_stage_while_recording": ("with all its processes",),
     "stage/test_hostile.py::test_a_recorder_and_a_midi_process_that_hang_are_replaced": (),  # a host: always
     "tui/test_whole_gig.py::test_a_whole_gig_is_built": ("keys",),
+    "tui/test_every_size.py::test_picture_of_each_layout": ("120x40",),
     "foreign/test_conversion.py::test_a_module_that_is_not_a_rave_is_named_and_wrapped": (),
     "foreign/test_scan.py::test_genuine_exports_pass": ("v3", "discrete", "stereo", "prior", "recurrent"),
     "foreign/test_genuine_exports.py::test_the_scan_finds_only_arithmetic_in_them": ("v3",),

@@ -6,13 +6,12 @@ import re
 
 import msgspec
 import pytest
-from hands import Hands, playing
+from hands import playing
 from stand_in import FakeStage, deck, play, status
 
 from perform.core import params
 from perform.core.arena_layout import LOADING
 from perform.core.params import SOURCES
-from perform.tui.app import Instrument
 from perform.tui.deck_advice import deck_advice
 
 SHED = "faded out: a deck used 97 % of its render time; it plays again once there is room"
@@ -121,14 +120,3 @@ async def test_the_stage_view_says_it_too(tmp_path, clock, decks):
             assert EXPECTED[number] in advice
             line = next(line for line in lines if re.search(rf"[▲●↻○] \w+ .*{re.escape(advice[:13])}", line))
             assert (f" {number} " in line) and (decks == 5 or line.startswith(f" {number} ")), line
-
-
-def test_picture_of_decks_in_trouble(snap_compare, tmp_path, clock):
-    stage = troubled(tmp_path)
-
-    async def run_before(pilot) -> None:  # type: ignore[no-untyped-def]
-        hands = Hands(pilot.app, pilot, stage)
-        await hands.until(lambda: pilot.app.stage_line.status is not None)
-        await make_trouble(hands, clock)
-
-    assert snap_compare(Instrument(stage, clock), terminal_size=(160, 50), run_before=run_before)
