@@ -213,7 +213,9 @@ class Arena:
         """[stage] Make a new arena: defaults in the table, zeros elsewhere."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
+        # on Windows, such a file is kept in memory as long as there is room
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_SHORT_LIVED", 0)
+        with os.fdopen(os.open(path, flags, 0o600), "r+b") as file:
             try:
                 _reserve(file.fileno(), 0, _BASE, path, "or name another folder with PERFORM_RUNTIME")
                 file.truncate(_SIZE)

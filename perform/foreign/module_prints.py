@@ -33,7 +33,8 @@ class ModulePrints(io.TextIOBase):
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
         self._read_end, write_end = os.pipe()
-        os.set_blocking(write_end, False)
+        if hasattr(os, "set_blocking"):  # on Windows not before Python 3.12: there a long print may wait
+            os.set_blocking(write_end, False)
         os.dup2(write_end, 1)
         os.close(write_end)
         sys.stdout = self

@@ -151,25 +151,25 @@ class Allowance:
     def renew(self) -> None:
         """Allow the next frame its time. Call between frames; it works at most once a second."""
         now = time.monotonic()
-        if now < self._due or sys.platform == "win32":
+        if now < self._due:
             return
         self._due = now + 1.0
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        wanted = int(used.ru_utime + used.ru_stime) + self._seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (wanted, hard))
+        if sys.platform != "win32":
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+            wanted = int(used.ru_utime + used.ru_stime) + self._seconds
+            resource.setrlimit(resource.RLIMIT_CPU, (wanted, hard))
 
 
 def _limit(size: int) -> bool:
     """Forbid new descriptors and core dumps; bound the address space. Return whether memory is bounded."""
-    if sys.platform == "win32":
-        return False
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 0),
-        (resource.RLIMIT_FSIZE, _log_size() + MORE_LOG),
-    ):
-        resource.setrlimit(kind, (most, most))
+    if sys.platform != "win32":
+        for kind, most in (
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_NOFILE, 0),
+            (resource.RLIMIT_FSIZE, _log_size() + MORE_LOG),
+        ):
+            resource.setrlimit(kind, (most, most))
     return limit_address_space(size)
 
 

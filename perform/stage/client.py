@@ -124,7 +124,8 @@ def _connected(address: StageAddress) -> Connection:
 
     def attempt() -> None:
         try:
-            made.put(connect(address.address, authkey=address.key.encode()))
+            line = connect(address.address, authkey=address.key.encode())
+            made.put(line)  # type: ignore[arg-type, unused-ignore]  # a named pipe on Windows has the same methods
         except Exception as error:
             made.put(error)
 
