@@ -1,7 +1,7 @@
 """Thread priorities: real time if the system grants it, and idle. Standard library only.
 
-Linux has SCHED_FIFO with numbers. Windows has a few steps, the highest of which are above every normal program.
-macOS gives time-critical work a class of service. It cannot raise another thread, so none is lowered there.
+Linux has SCHED_FIFO with numbers. Windows has a few steps, the highest above every normal program. macOS
+has a class of service for time-critical work. It cannot raise another thread, so none is lowered there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Other systems, as far as they can be tried here: their types. Priorities of threads on the one that runs this."""
+"""Other systems, as far as they can be tried here: their types; and the priorities that this one gives."""
 
 from __future__ import annotations
 
