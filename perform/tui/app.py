@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 
 from perform.core import params
 from perform.core.arena_layout import LIVE, LOADING
@@ -102,6 +103,11 @@ class Instrument(
     def get_default_screen(self) -> Screen[None]:
         """The screen with all decks."""
         return self._play
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """A theme by its name, in colours that can be read."""
+        theme = super().get_theme(theme_name)
+        return None if theme is None else themes.legible(theme)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Values of $ink-* for the themes that come with Textual."""

@@ -53,6 +53,7 @@ class LayoutKeys(BaseApp):
         small = 0 < self.size.width < columns or 0 < self.size.height < lines
         if small and self.layout_name == "play" and not self.screen.is_modal:
             self.use_layout("stage")
+            self.view.notice_until = 0.0  # a welcome names keys that are locked here
 
     def action_lock(self) -> None:
         """Lock the stage layout or unlock it; from another layout, go to it."""

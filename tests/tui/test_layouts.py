@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from hands import playing
-from rich.color import Color
+from rich.color import ColorSystem
 from stand_in import FakeStage, deck, play, status
 from textual.theme import BUILTIN_THEMES
 
@@ -175,39 +175,48 @@ async def test_nothing_covers_the_levels_now_and_recording(tmp_path, clock, size
         assert hands.value("panic") == 1
 
 
-def contrast(one: str, other: str) -> float:
-    """Contrast of two colours by WCAG 2."""
+#: dark or light background -> the terminal's own colours, as xterm and the Linux console or VS Code show them
+PALETTES = {
+    True: (
+        "#000000",
+        {"white": "#aaaaaa", "bright_cyan": "#55ffff", "bright_yellow": "#ffff55", "bright_green": "#55ff55"},
+        {"bright_magenta": "#ff55ff", "bright_red": "#ff0000", "green": "#00aa00", "white": "#e5e5e5"},
+    ),
+    False: (
+        "#ffffff",
+        {"blue": "#0000ee", "magenta": "#cd00cd", "red": "#cd0000", "black": "#000000"},
+        {"blue": "#0451a5", "magenta": "#bc05bc", "red": "#cd3131", "bright_black": "#666666"},
+    ),
+}
 
-    def light(colour: str) -> float:
-        parts = [c / 255 for c in Color.parse(colour).get_truecolor()]
-        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    high, low = sorted((light(one), light(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
-def test_text_has_a_contrast_of_four_and_a_half(theme):
-    colours = {
-        "foreground": theme.foreground,
-        "primary": theme.primary,
-        "accent": theme.accent,
-        "error": theme.error,
+@pytest.mark.parametrize("colours", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT], ids=["true", "256"])
+@pytest.mark.parametrize("name", [theme.name for theme in (*themes.THEMES, *BUILTIN_THEMES.values())])
+def test_text_has_a_contrast_of_four_and_a_half(name, colours):
+    """In each theme that the picker offers, in true colour and as the nearest of 256 colours."""
+    theme = next(t for t in (*themes.THEMES, *BUILTIN_THEMES.values()) if t.name == name)
+    theme = themes.legible(theme)
+    shown = themes.inks(theme) | theme.to_color_system().generate() | theme.variables
+    text = {
+        n: c for n, c in shown.items() if re.fullmatch(r"foreground|primary|accent|error|ink-(hue.|dim)", n)
     }
-    colours |= {
-        name: colour for name, colour in theme.variables.items() if "hue" in name or name == "ink-dim"
-    }
-    for name, colour in colours.items():
-        assert contrast(colour, theme.background) >= 4.5, name
-        assert contrast(colour, theme.surface) >= 4.5, name
+    assert len(text) == 13
+    if theme.ansi:
+        background, *palettes = PALETTES[theme.dark]
+        for colour in {c.removeprefix("ansi_") for c in text.values()} - {"default"}:
+            shades = [palette[colour] for palette in palettes if colour in palette]
+            assert shades and all(themes.contrast(s, background) >= 4.5 for s in shades), colour
+        return
+    for ink, colour in text.items():
+        for ground in ("background", "surface"):
+            assert themes.contrast(colour, shown[ground], colours) >= 4.5, (ink, ground)
 
 
-def test_hues_stand_out_on_light_and_dark_terminals():
-    assert min(contrast(hue, "#ffffff") for hue in themes.LIGHT_HUES) >= 4.5
-    assert min(contrast(hue, "#1e1e1e") for hue in themes.DARK_HUES) >= 4.5
-    for theme in BUILTIN_THEMES.values():
-        assert {f"ink-hue{d}" for d in range(1, 9)} <= themes.inks(theme).keys(), theme.name
+async def test_the_screen_and_its_picker_use_the_legible_colours(stage, clock):
+    async with playing(stage, clock, theme="flexoki") as hands:
+        ink, theme = hands.app._play.query_one("#decks").ink, BUILTIN_THEMES["flexoki"]
+        assert ink.level.color.name != str(theme.primary).lower()
+        assert themes.contrast(ink.level.color.name, str(theme.background)) >= 4.5
 
 
 async def test_a_hue_never_stands_alone(tmp_path, clock):

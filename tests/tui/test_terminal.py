@@ -1,4 +1,4 @@
-"""The screen in a pseudo-terminal: whatever signal ends it, the terminal is as before."""
+"""The screen in a pseudo-terminal of 256 colours: whatever signal ends it, the terminal is as before."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ MODE = re.compile(rb"\x1b\[\?(1000|1003|1006|1049|2004)([hl])")  #: mouse, other
 def test_a_signal_leaves_the_terminal_as_it_was(tmp_path: Path, name: str) -> None:
     main, end = pty.openpty()
     before = termios.tcgetattr(end)
+    colours = {name: value for name, value in os.environ.items() if name != "COLORTERM"}
     screen = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],
         stdin=end, stdout=end, stderr=end, cwd=Path(__file__).parent, start_new_session=True,
-        env=os.environ | {"TERM": "xterm-256color", "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=colours | {"TERM": "xterm-256color", "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     drawn, sent, deadline = b"", False, time.monotonic() + 60
     while screen.poll() is None or select.select([main], [], [], 0.1)[0]:
@@ -50,5 +51,6 @@ def test_a_signal_leaves_the_terminal_as_it_was(tmp_path: Path, name: str) -> No
     assert set(modes.values()) == {b"l"}, modes
     assert termios.tcgetattr(end)[3] == before[3], "lines and echo as before"
     assert b"left by leave" in drawn
+    assert b"38;5;" in drawn and b"38;2;" not in drawn, "only the colours that the terminal has"
     os.close(main)
     os.close(end)

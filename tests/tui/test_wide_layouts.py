@@ -199,7 +199,7 @@ async def test_a_new_player_is_shown_where_help_is(tmp_path, clock):
 
 @pytest.mark.parametrize("any_size", [True, False])
 async def test_a_phone_in_a_browser_gets_the_stage_layout(tmp_path, clock, any_size):
-    async with playing(three(tmp_path), clock, (50, 24), any_size=any_size) as hands:
+    async with playing(three(tmp_path), clock, (50, 24), any_size=any_size, welcome=True) as hands:
         await hands.settle()
         text = hands.text()
         if not any_size:
@@ -208,6 +208,9 @@ async def test_a_phone_in_a_browser_gets_the_stage_layout(tmp_path, clock, any_s
         assert hands.app.layout_name == "stage" and "LOCKED" in text
         for word in ("NEXT 4 Choir of Rust", "⏎ GO", "! panic", "r rec", "X-FADE", "glass", "-6.2"):
             assert word in text, word
+        hands.app.show_notice("a take is saved")
+        await hands.settle()
+        assert "a take is saved" in hands.text() and "! panic" in hands.text(), "a notice covers no key"
         hit = hands.target("stage", action="app.go")
         await hands.pilot.click("#stage", offset=(hit.x0 + 1, hit.y))
         await hands.until(lambda: len(hands.stage.asked) == 1)

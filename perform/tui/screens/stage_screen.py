@@ -18,7 +18,7 @@ class StageScreen(PlayScreen):
 
     def heights(self, frame: ScreenFrame) -> tuple[int, int]:
         """Lines of the status bar, which has no songs here, and of the foot."""
-        return 2, 1
+        return 2, 2 if frame.notice else 1
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key may act now."""

@@ -27,27 +27,27 @@ def works_locked(action: str) -> bool:
 
 
 class StageFoot(LineWidget):
-    """One line."""
+    """One line, and a second one above it while there is a notice: the keys stay, a phone has no others."""
 
     def draw(self, frame: ScreenFrame, ink: Ink, hits: list[MouseTarget] | None) -> list[LinePen]:
-        """Draw the lock and the keys, or a notice."""
+        """Draw the lock and the keys; a notice above them."""
         width, height = self.size
         pens = [LinePen(ink, y, 0, hits) for y in range(height)]
         if not pens:
             return pens
         pen, view = pens[-1], frame.view
+        if frame.notice and height > 1:
+            pens[0].text(f" {frame.notice}", ink.mark, width)
         pen.text(" LOCKED " if view.locked else " open ", ink.on if view.locked else ink.dim)
-        if view.notice and frame.now < view.notice_until:
-            pen.text(f" {view.notice}", ink.mark, max(0, width - pen.x))
-        else:
-            lock = ("F10", "unlocks" if view.locked else "locks", "app.lock")
-            for key, text, action in (lock, *_KEYS):
-                if view.locked and not works_locked(action):
-                    continue
-                if pen.x + len(key) + len(text) + 4 > width:
-                    break
-                pen.target(len(key) + len(text) + 3, action=action)
-                pen.text(f"  {key}", ink.focus)
-                pen.text(f" {text}", ink.dim)
-        pen.pad_to(width)
+        lock = ("F10", "unlocks" if view.locked else "locks", "app.lock")
+        for key, text, action in (lock, *_KEYS):
+            if view.locked and not works_locked(action):
+                continue
+            if pen.x + len(key) + len(text) + 4 > width:
+                break
+            pen.target(len(key) + len(text) + 3, action=action)
+            pen.text(f"  {key}", ink.focus)
+            pen.text(f" {text}", ink.dim)
+        for line in pens:
+            line.pad_to(width)
         return pens
