@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import NamedTuple
 
+from perform.tui.brief_keys import BRIEF
 from perform.tui.key_command import KeyCommand
 from perform.tui.keys import ALWAYS, KEYS
 from perform.tui.own_keys import applied
@@ -35,22 +36,31 @@ class KeyLine(NamedTuple):
     text: str
 
 
-def by_group(own_keys: Mapping[str, str]) -> dict[str, list[KeyLine]]:
-    """The lines of each group; own_keys: the player's keys, id -> keys."""
+def by_group(own_keys: Mapping[str, str], brief: bool = False) -> dict[str, list[KeyLine]]:
+    """The lines of each group.
+
+    own_keys : the player's keys, id -> keys
+    brief    : in few words
+    """
     keys = (applied(key, own_keys) for key in (*ALWAYS, *KEYS, *LATENTS, *SET_LIST))
     every = sorted(keys, key=lambda key: _ORDER.index(key.group))
     return {
-        group: _lines(list(members), own_keys) for group, members in groupby(every, key=lambda key: key.group)
+        group: _lines(list(members), own_keys, brief)
+        for group, members in groupby(every, key=lambda key: key.group)
     }
 
 
-def _lines(keys: list[KeyCommand], own_keys: Mapping[str, str]) -> list[KeyLine]:
+def _lines(keys: list[KeyCommand], own_keys: Mapping[str, str], brief: bool) -> list[KeyLine]:
     """Keys with the same description share a line."""
     lines: dict[str, str] = {}
     for key in keys:
         row = next(
             (r for head, r in _ROWS.items() if key.id.startswith(head) and key.id not in own_keys), None
         )
-        shown, text = row or (key.shown, key.description)
-        lines[text] = f"{lines[text]}  {shown}" if text in lines and shown not in lines[text] else shown
+        words = BRIEF.get(key.id, key.description) if brief else key.description
+        shown, text = row or (key.shown, words)
+        gap = " " if brief else "  "
+        if brief and lines.get(text, "").startswith("shift+"):
+            shown = shown.removeprefix("shift+")  # shift+← →
+        lines[text] = f"{lines[text]}{gap}{shown}" if text in lines and shown not in lines[text] else shown
     return [KeyLine(shown, text) for text, shown in lines.items()]
